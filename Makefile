@@ -1,0 +1,47 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell $p -c 'import sys; sys.version_info >= (3, 11) and print("$p")' 2>/dev/null)))
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Compiled once at the install, so that a stage of seconds does not spend them on parsing its libraries.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help repro test lint ui lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+repro: .venv/.stamp ## rebuild every table end to end (dvc repro)
+	dvc repro
+
+test: .venv/.stamp ## run the whole test suite
+	python -m pytest
+
+lint: .venv/.stamp ## check style and types (ruff, mypy)
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: .venv/.stamp ## open the runs in the MLflow UI on loopback, port 5000
+	fundusbench ui
+
+lock: .venv/.stamp ## pin the newest versions that pyproject.toml allows
+	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --upgrade -o requirements.lock
+
+clean: ## remove the environment and everything that the pipeline made, its cache included
+	rm -rf .venv .uv data runs records scratch evaluation mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks
+
+.venv/.stamp: requirements.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
+	@test -n "$(PYTHON)" || { echo "fundusbench needs Python >= 3.11, and none is on the PATH: install it or call make PYTHON=/path/to/python3"; exit 2; }
+	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.uv/bin/uv: requirements.lock
+	@test -n "$(PYTHON)" || { echo "fundusbench needs Python >= 3.11, and none is on the PATH: install it or call make PYTHON=/path/to/python3"; exit 2; }
+	$(PYTHON) -m venv .uv
+	sed -n '/^uv==/,/^[a-z]/p' requirements.lock | sed '$$d' > .uv/requirements.txt
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .uv/requirements.txt
+	@touch $@

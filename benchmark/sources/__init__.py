@@ -1,0 +1,90 @@
+"""Data sets, one file each.
+
+A source is a module with two names:
+
+* ``Params``: a pydantic model (subclass of :class:`SourceParams`) of what ``data:`` may hold for it;
+* ``photographs(params, progress)``: yields one :class:`Photograph` per image, generating or locating the files.
+
+Adding a data set is adding its file and its line in :data:`SOURCES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.errors import InputError
+
+Split = Literal["train", "val", "test"]
+Eye = Literal["left", "right", "unknown"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+SOURCES: dict[str, str] = {
+    "csv": "benchmark.sources.csv",
+    "phantom": "benchmark.sources.phantom",
+}
+"""Name in ``data.source`` -> module that implements it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """One fundus photograph and what is known of it."""
+
+    image_id: str
+    path: Path
+    """The file, relative to the working directory or absolute."""
+    grade: int
+    """International DR scale, 0 (none) to 4 (proliferative)."""
+    split: Split
+    patient: str = ""
+    """Empty where unknown: each image is then its own cluster, and the report says so."""
+    eye: Eye = "unknown"
+
+
+class SourceParams(BaseModel):
+    """What every data set declares."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    source: str
+    """Which file of benchmark/sources reads this data set."""
+    name: str
+    """The data set's name, shown in every caption."""
+    root: str
+    """Folder of the photographs; for a generated set, the file that generates them. DVC watches it."""
+    synthetic: bool = False
+    """True where the photographs are generated: every table and figure then says so."""
+
+
+class Progress(Protocol):
+    """Called with (done, total) as work advances."""
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+class Source(Protocol):
+    """The interface of a module in this package."""
+
+    Params: type[SourceParams]
+
+    @staticmethod
+    def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+        """Yield every photograph once; generated or fetched files go into ``folder``."""
+        ...
+
+
+def load_source(name: str) -> Source:
+    """Import the module that implements a data set.
+
+    Raises:
+        InputError: no data set has that name.
+    """
+    if name not in SOURCES:
+        msg = f"data.source must be one of {', '.join(SOURCES)}, but got {name!r}: correct it in params.yaml"
+        raise InputError(msg)
+    return cast("Source", import_module(SOURCES[name]))
