@@ -1,0 +1,297 @@
+"""params.yaml as frozen, validated models: every knob has a rule, and an unknown key is an error."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+
+from benchmark.errors import InputError
+from benchmark.sources import SourceParams, load_source
+from models.losses import LOSSES
+
+PARAMS = Path("params.yaml")
+
+Size = Literal["small", "mid", "large"]
+"""Role of an input size: the paper's 224, 448 and 720 px, whatever their pixels in this profile."""
+
+
+class Section(BaseModel):
+    """A group of parameters: immutable, and strict about keys."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+    )
+
+
+class Sizes(Section):
+    """Side of the square input in pixels, per role."""
+
+    small: Annotated[int, Field(ge=16, le=2048)]
+    """The paper's 224."""
+    mid: Annotated[int, Field(ge=16, le=2048)]
+    """The paper's 448."""
+    large: Annotated[int, Field(ge=16, le=2048)]
+    """The paper's 720."""
+
+    def of(self, size: Size) -> int:
+        """Pixels of a role."""
+        return int(getattr(self, size))
+
+    @model_validator(mode="after")
+    def _grows(self) -> Sizes:
+        if not self.small < self.mid < self.large:
+            msg = "sizes must grow from small to mid to large"
+            raise ValueError(msg)
+        return self
+
+
+class Prepare(Section):
+    """From photographs to packs."""
+
+    on_bad_image: Literal["stop", "skip"] = "stop"
+    """What to do with a photograph that cannot be read: stop, or skip it and go on; each is listed by name."""
+    encoding: Literal["raw", "jpeg"] = "raw"
+    """How packs hold images: raw bytes (fastest) or jpeg at quality 95 (about 20 times smaller)."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that decode; 0 takes every core."""
+
+
+class Cells(Section):
+    """The Multi-Cell part."""
+
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0
+    """Branch widths as a multiple of Inception-ResNet-v2's own."""
+    normal: Annotated[int, Field(ge=0, le=20)] = 1
+    """Normal Cell-C after each Reduction Cell-B (not printed in the paper)."""
+
+
+class Model(Section):
+    """The network that every arm shares."""
+
+    trunk: str
+    """Any timm model that gives feature maps (``timm.list_models()``)."""
+    pretrained: bool = False
+    """Start from timm's weights for that name (needs the network once)."""
+    stride: Annotated[int, Field(ge=2, le=64)] = 32
+    """Input pixels per feature-map pixel where the trunk is cut; must be one that the trunk has."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout between pooling and heads."""
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Subtracted from RGB in 0-1."""
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    """Divides RGB after the subtraction."""
+    cells: Cells = Cells()
+
+
+class Augment(Section):
+    """Random changes of each training image; each depends on the seed, the epoch and the image alone."""
+
+    flip: bool = True
+    """Mirror left-right and up-down, each with probability one half."""
+    rotate: Annotated[float, Field(ge=0, le=180)] = 180.0
+    """Rotate by an angle drawn from plus or minus this many degrees."""
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Zoom by a factor drawn from 1 plus or minus this."""
+    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Multiply by a factor drawn from 1 plus or minus this."""
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Stretch around the image's mean by a factor drawn from 1 plus or minus this."""
+    colour: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Multiply each channel by its own factor drawn from 1 plus or minus this."""
+
+
+class Train(Section):
+    """One training run. Optimiser and schedule are timm's, by name."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    """Passes over the training split."""
+    batch: Annotated[int, Field(ge=2, le=4096)]
+    """Images per update."""
+    opt: str = "adamw"
+    """timm optimiser (``timm.optim.list_optimizers()``)."""
+    lr: Annotated[float, Field(gt=0, le=10)]
+    """Peak learning rate."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Weight decay, not applied to biases and norms."""
+    sched: Literal["cosine", "linear", "step", "constant"] = "cosine"
+    """Learning-rate schedule, stepped per update."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of all updates over which the rate rises linearly."""
+    clip: Annotated[float, Field(ge=0)] = 1.0
+    """Clip the gradient's norm to this; 0 leaves it."""
+    keep: Literal["last", "best"] = "last"
+    """Which weights are evaluated: those of the last epoch, or of the epoch with the best val kappa of the run's
+    main head (scores where there are scores, else prob.; the earlier of equals). Test is never looked at."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to train."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """Number format; auto takes bf16-mixed where the device multiplies it natively."""
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """CPU threads; 0 takes every core. Results are bit-identical for the same number only."""
+    checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
+    """Save the state of a running training this often, beside the end of each epoch; 0 after each update."""
+    augment: Augment = Augment()
+
+
+class Arm(Section):
+    """One row of the experiment: what is trained, at which size, starting from what."""
+
+    objective: str
+    """A file of models/losses."""
+    size: Size
+    """Role of the input size."""
+    level: Annotated[int, Field(ge=1, le=3)] = 1
+    """1: the trunk alone; 2: one Reduction-B; 3: two."""
+    parent: Annotated[str, Field(alias="from")] = ""
+    """``stage/arm`` whose weights, seed by seed, this arm starts from; empty: from the trunk's own start."""
+
+
+class Tracking(Section):
+    """MLflow."""
+
+    experiment: str = "fundusbench"
+    """Experiment that the runs are logged under; the data set's name is appended."""
+    live_after_s: Annotated[float, Field(ge=0)] = 60.0
+    """A training stage that will take longer than this is followed live; a shorter one is logged when it ends."""
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    data: SerializeAsAny[SourceParams]
+    sizes: Sizes
+    prepare: Prepare = Prepare()
+    model: Model
+    objectives: dict[str, dict[str, Any]]
+    """Parameters of each loss, by its name."""
+    train: Train
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    """One training per arm and seed."""
+    arms: dict[str, dict[str, Arm]]
+    """DVC stage -> arm -> what it is."""
+    tracking: Tracking = Tracking()
+
+    def arm(self, stage: str, name: str) -> Arm:
+        """Look up an arm.
+
+        Raises:
+            InputError: there is no such arm.
+        """
+        arms = self.arms.get(stage, {})
+        if name not in arms:
+            known = ", ".join(f"{s}/{a}" for s in self.arms for a in self.arms[s])
+            msg = f"an arm must be one of {known}, but got {stage}/{name}: declare it under `arms` in params.yaml"
+            raise InputError(msg)
+        return arms[name]
+
+    @model_validator(mode="after")
+    def _coheres(self) -> Params:
+        if len(set(self.seeds)) != len(self.seeds):
+            msg = f"seeds must differ from one another, but got {self.seeds}"
+            raise ValueError(msg)
+        for name, given in self.objectives.items():
+            _check_loss(name, given)
+        for stage, arms in self.arms.items():
+            for name, arm in arms.items():
+                self._check_arm(f"{stage}/{name}", arm)
+        return self
+
+    def _check_arm(self, name: str, arm: Arm) -> None:
+        if arm.objective not in self.objectives:
+            msg = f"arms: `objective` must be one of {', '.join(self.objectives)}, but {name} has {arm.objective!r}"
+            raise ValueError(msg)
+        if arm.parent:
+            stage, _, parent = arm.parent.partition("/")
+            if parent not in self.arms.get(stage, {}):
+                msg = f"arms: `from` must name another arm as stage/arm, but {name} has {arm.parent!r}"
+                raise ValueError(msg)
+
+
+def _check_loss(name: str, given: dict[str, Any]) -> None:
+    if name not in LOSSES:
+        msg = f"objectives: a loss must be one of {', '.join(LOSSES)}, but got {name!r}"
+        raise ValueError(msg)
+    known = LOSSES[name].defaults
+    for key, value in given.items():
+        if key not in known:
+            msg = f"objectives.{name}: unknown key {key!r}; it knows {', '.join(known) or 'no parameter'}"
+            raise ValueError(msg)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            msg = f"objectives.{name}.{key} must be a number >= 0, but got {value!r}"
+            raise ValueError(msg)
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Read and validate a parameter file.
+
+    Raises:
+        InputError: the file is missing, is no YAML, or breaks a rule; the sentence names every fault.
+    """
+    if not path.exists():
+        msg = f"the parameters are read from {path}, which does not exist here: run from the project's root"
+        raise InputError(msg)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
+        raise InputError(msg) from error
+    return parse_params(raw, str(path))
+
+
+def parse_params(raw: Any, origin: str = "params.yaml") -> Params:
+    """Validate parameters; ``origin`` is what error sentences call them.
+
+    Raises:
+        InputError: a rule is broken; the sentence names the key, the rule, the value and the mend.
+    """
+    if not isinstance(raw, dict):
+        msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}"
+        raise InputError(msg)
+    data = raw.get("data")
+    try:
+        if isinstance(data, dict) and isinstance(data.get("source"), str):
+            try:
+                raw = raw | {"data": load_source(data["source"]).Params.model_validate(data)}
+            except ValidationError as error:
+                raise InputError(_sentences(error, origin, ("data",), data)) from error
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(_sentences(error, origin, (), raw)) from error
+
+
+def _sentences(error: ValidationError, origin: str, prefix: tuple[str, ...], raw: Any) -> str:
+    return "; ".join(_sentence(fault, origin, prefix, raw) for fault in error.errors(include_url=False))
+
+
+def _sentence(fault: Any, origin: str, prefix: tuple[str, ...], raw: Any) -> str:
+    key = ".".join([*prefix, *(str(part) for part in fault["loc"])])
+    where = f"{origin}: `{key}`" if key else f"{origin}:"
+    rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if fault["type"] == "extra_forbidden":
+        return f"{where} is not a parameter{_near(fault['loc'], prefix)}: remove or rename it"
+    if fault["type"] == "missing":
+        return f"{where} must be given, but is missing: add it"
+    if fault["type"] == "value_error":
+        return f"{where} {rule}: correct it"
+    return f"{where} {rule}, but got {fault['input']!r}: correct it there or with -S {key}=..."
+
+
+def _near(loc: tuple[Any, ...], prefix: tuple[str, ...]) -> str:
+    """Name the known key that an unknown one resembles most."""
+    section: Any = Params
+    if prefix:
+        return ""
+    for part in loc[:-1]:
+        field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
+        section = field.annotation if field else None
+    known = [f.alias or name for name, f in getattr(section, "model_fields", {}).items()]
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f" (did you mean `{near[0]}`?)" if near else (f"; known are {', '.join(known)}" if known else "")

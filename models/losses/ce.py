@@ -1,0 +1,16 @@
+"""Softmax cross-entropy over the five grades (L1 of the paper)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+
+def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
+    """Mean over the batch of -log Prob[grade].
+
+    Args:
+        outputs: ``prob``, logits, shape (n, 5).
+        grade: labels 0-4, int64, shape (n,).
+    """
+    return cross_entropy(outputs["prob"].float(), grade)

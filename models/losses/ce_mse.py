@@ -1,0 +1,18 @@
+"""The paper's multi-task loss: cross-entropy plus weighted mean square error (L = L1 + L2)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from models.losses import ce, mse
+
+
+def loss(outputs: dict[str, Tensor], grade: Tensor, weight: float = 1.0) -> Tensor:
+    """CE + weight x MSE; the paper prints no weight, so its setting is 1.
+
+    Args:
+        outputs: ``score``, shape (n,), and ``prob``, logits, shape (n, 5).
+        grade: labels 0-4, int64, shape (n,).
+        weight: of the mean square error, >= 0.
+    """
+    return ce.loss(outputs, grade) + weight * mse.loss(outputs, grade)
