@@ -82,6 +82,8 @@ class Model(Section):
     """Start from timm's weights for that name (needs the network once)."""
     stride: Annotated[int, Field(ge=2, le=64)] = 32
     """Input pixels per feature-map pixel where the trunk is cut; must be one that the trunk has."""
+    cut: str = ""
+    """Module of the trunk to cut after, where that is not the end of the stage with this stride."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout between pooling and heads."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -121,8 +123,12 @@ class Train(Section):
     """Peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Weight decay, not applied to biases and norms."""
-    sched: Literal["cosine", "linear", "step", "constant"] = "cosine"
-    """Learning-rate schedule, stepped per update."""
+    sched: Literal["cosine", "poly", "step", "constant"] = "cosine"
+    """timm learning-rate schedule, stepped per update."""
+    decay_rate: Annotated[float, Field(gt=0, le=10)] = 0.1
+    """Of ``step``: factor of each drop; of ``poly``: the power (1 is linear)."""
+    decay_epochs: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Of ``step``: share of the epochs between two drops."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of all updates over which the rate rises linearly."""
     clip: Annotated[float, Field(ge=0)] = 1.0

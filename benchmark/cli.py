@@ -1,0 +1,111 @@
+"""The command ``fundusbench``: one thin sub-command per pipeline step, and each imports what it needs alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.errors import InputError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command.
+
+    Returns:
+        0 when it did its work, 2 on bad input (one sentence on standard error, no traceback).
+    """
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        chosen.step(chosen)
+    except InputError as error:
+        print(f"fundusbench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fundusbench: stopped; `dvc repro` goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fundusbench", description=__doc__)
+    steps = parser.add_subparsers(required=True, metavar="step")
+
+    steps.add_parser("fetch", help="locate or generate the photographs and write the manifest").set_defaults(
+        step=_fetch
+    )
+    steps.add_parser("prepare", help="photographs to packs of square images per size").set_defaults(step=_prepare)
+    train = steps.add_parser("train", help="train every seed of an arm")
+    train.add_argument("stage", help="a key of `arms` in params.yaml: basenet, basenet_mt, m2cnn")
+    train.add_argument("arm", help="a key below it, for instance mse_small")
+    train.set_defaults(step=_train)
+    steps.add_parser("evaluate", help="kappa of every run on val and test").set_defaults(step=_evaluate)
+    steps.add_parser("report", help="the paper's tables, and figures, into reports/").set_defaults(step=_report)
+    track = steps.add_parser("track", help="bring MLflow up to what runs/ holds (safe to repeat)")
+    track.add_argument("--follow", type=Path, metavar="DIR", help="show one run in progress until it ends")
+    track.set_defaults(step=_track)
+    ui = steps.add_parser("ui", help="open the runs in the MLflow UI on loopback")
+    ui.add_argument("--port", type=int, default=5000)
+    ui.set_defaults(step=_ui)
+    return parser
+
+
+def _fetch(_: argparse.Namespace) -> None:
+    from benchmark import fetch
+    from benchmark.params import load_params
+
+    fetch.run(load_params())
+
+
+def _prepare(_: argparse.Namespace) -> None:
+    from benchmark import prepare
+    from benchmark.params import load_params
+
+    prepare.run(load_params())
+
+
+def _train(chosen: argparse.Namespace) -> None:
+    from benchmark.params import load_params
+
+    params = load_params()
+    params.arm(chosen.stage, chosen.arm)
+    from benchmark import train
+
+    train.run(params, chosen.stage, chosen.arm)
+
+
+def _evaluate(_: argparse.Namespace) -> None:
+    from benchmark import evaluate
+    from benchmark.params import load_params
+
+    evaluate.run(load_params())
+
+
+def _report(_: argparse.Namespace) -> None:
+    from benchmark import report
+    from benchmark.params import load_params
+
+    report.run(load_params())
+
+
+def _track(chosen: argparse.Namespace) -> None:
+    from benchmark import tracking
+    from benchmark.params import load_params
+
+    params = load_params()
+    if chosen.follow:
+        tracking.follow(chosen.follow, params)
+    else:
+        tracking.sync(Path(), params)
+
+
+def _ui(chosen: argparse.Namespace) -> None:
+    from benchmark import tracking
+
+    tracking.ui(chosen.port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Packs to batches: the images and labels of a split, in an order, read ahead of their use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.errors import InputError
+from benchmark.manifest import Row
+from benchmark.packs import Pack, open_pack
+from benchmark.randomness import derive, hash_ids
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PACKS = Path("data/packs")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitData:
+    """One split at one size: pixels by position, and what is known of each image.
+
+    Attributes:
+        pack: the images; ``pack.gather(positions)`` gives bytes (k, s, s, 3).
+        rows: manifest rows in the pack's order.
+        grade: labels 0-4, int64, shape (n,).
+        keys: a number per image id, for :func:`benchmark.randomness.draws`, shape (n,).
+    """
+
+    pack: Pack
+    rows: list[Row]
+    grade: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS) -> SplitData:
+    """Open the pack of a split at a size role and join it with the manifest.
+
+    Raises:
+        InputError: the pack holds an image that the manifest lacks, or none at all.
+    """
+    pack = open_pack(folder / size / f"{split}.arrow")
+    by_id = {row.image_id: row for row in manifest if row.split == split}
+    unknown = [image_id for image_id in pack.image_ids if image_id not in by_id]
+    if unknown or not pack.image_ids:
+        what = f"holds {unknown[0]!r}, which the manifest lacks" if unknown else "holds no image"
+        msg = f"a pack must hold images of the manifest, but {split} at {size} {what}: run `dvc repro prepare`"
+        raise InputError(msg)
+    rows = [by_id[image_id] for image_id in pack.image_ids]
+    return SplitData(pack, rows, np.array([row.grade for row in rows], np.int64), hash_ids(pack.image_ids))
+
+
+def epoch_order(n: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """Every position once, in the order of that epoch."""
+    return np.random.default_rng(derive(seed, "order", epoch)).permutation(n)
+
+
+def cut(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]:
+    """Positions per batch, sizes as equal as can be: a last batch of one image would break batch norm."""
+    return np.array_split(order, max(1, round(len(order) / batch)))
+
+
+class Reader:
+    """Reads batches in a background thread, one ahead, and counts the seconds that its user waited."""
+
+    def __init__(self, data: SplitData) -> None:
+        self._data = data
+        self.waited = 0.0
+
+    def batches(self, parts: Iterable[npt.NDArray[np.int64]]) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
+        """Yield (positions, bytes of shape (k, s, s, 3)) for each part, in turn."""
+        with ThreadPoolExecutor(1) as pool:
+            pending = None
+            for part in parts:
+                following = (part, pool.submit(self._read, part))
+                if pending is not None:
+                    yield pending[0], self._wait(pending[1])
+                pending = following
+            if pending is not None:
+                yield pending[0], self._wait(pending[1])
+
+    def _read(self, part: npt.NDArray[np.int64]) -> Tensor:
+        import torch
+
+        return torch.from_numpy(self._data.pack.gather(part))
+
+    def _wait(self, future: object) -> Tensor:
+        start = time.perf_counter()
+        images: Tensor = future.result()  # type: ignore[attr-defined]
+        self.waited += time.perf_counter() - start
+        return images

@@ -1,0 +1,221 @@
+"""A run: what determines it (spec), what came of it (result), what it took (record), and where each is kept.
+
+``runs/<stage>/<arm>/<seed>/`` holds only what an identical retraining reproduces bit by bit; times, host and commit are
+in ``records/<stage>/<arm>/<seed>.json``. A run in progress lives in ``scratch/`` under the same names.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import InputError
+from benchmark.files import read_json, sha256_file, sha256_json, write_json
+from benchmark.manifest import Row
+from benchmark.params import Cells, Model, Params, Section, Size, Train
+from models.losses import LOSSES
+
+RUNS, RECORDS, SCRATCH = Path("runs"), Path("records"), Path("scratch")
+SPLITS = ("train", "val", "test")
+
+_ROOT = Path(__file__).resolve().parent.parent
+_CODE = (
+    "benchmark/train.py",
+    "benchmark/data.py",
+    "benchmark/augment.py",
+    "benchmark/randomness.py",
+    "models/network.py",
+    "models/multicell.py",
+)
+"""The files whose text determines a run, beside its loss."""
+
+
+class Objective(Section):
+    """A loss and its parameters."""
+
+    name: str
+    parameters: dict[str, float]
+
+
+class DataSummary(Section):
+    """The data set of a run."""
+
+    name: str
+    source: str
+    synthetic: bool
+    manifest_sha256: str
+    """Of ids, patients, eyes, grades, splits and file hashes: the same wherever the files lie."""
+    train: int
+    """Images."""
+    val: int
+    test: int
+
+
+class RunSpec(Section):
+    """All that determines a run; two runs with one ``key`` are bit-identical on one machine."""
+
+    stage: str
+    arm: str
+    seed: int
+    objective: Objective
+    heads: list[str]
+    size: Size
+    pixels: int
+    level: int
+    parent: str
+    """``stage/arm``, or empty."""
+    parent_key: str
+    data: DataSummary
+    model: Model
+    train: Train
+    code_sha256: str
+    key: str = ""
+
+    def folder(self, root: Path = RUNS) -> Path:
+        """Where the run lies under ``root``."""
+        return root / self.stage / self.arm / str(self.seed)
+
+    @property
+    def title(self) -> str:
+        """How messages call the run."""
+        return f"{self.stage}/{self.arm} seed {self.seed}"
+
+
+class RunResult(RunSpec):
+    """``run.json`` of a finished run."""
+
+    epoch_kept: int
+    """Epoch (1 is the first) whose weights were evaluated."""
+    flags: list[str]
+    """What a reader must know, for instance ``collapsed:score``: that head gives one grade to all of val."""
+
+
+class Record(Section):
+    """What a run took: everything that differs from one execution to the next."""
+
+    started: str
+    ended: str
+    seconds: float
+    images_per_second: float
+    wait_share: float
+    """Share of the training loop's time spent waiting for data, 0-1."""
+    peak_memory_bytes: int
+    host: str
+    device: str
+    precision: str
+    threads: int
+    packages: dict[str, str]
+    git_commit: str
+    git_dirty: bool
+    resumed: int
+    """How often the run was continued after it had been stopped."""
+
+
+def data_sha256(manifest: list[Row]) -> str:
+    """Identity of a data set: what it holds, not where it lies."""
+    return sha256_json([[r.image_id, r.patient, r.eye, r.grade, r.split, r.sha256] for r in manifest])
+
+
+def describe(params: Params, stage: str, name: str, manifest: list[Row], counts: dict[str, int]) -> list[RunSpec]:
+    """The runs of an arm, one per seed.
+
+    Args:
+        params: all parameters.
+        stage: DVC stage.
+        name: the arm.
+        manifest: the data set.
+        counts: images per split in the packs.
+
+    Raises:
+        InputError: there is no such arm, or its parent has not been trained.
+    """
+    arm = params.arm(stage, name)
+    data = DataSummary(
+        name=params.data.name,
+        source=params.data.source,
+        synthetic=params.data.synthetic,
+        manifest_sha256=data_sha256(manifest),
+        **counts,
+    )
+    defaults = LOSSES[arm.objective].defaults
+    specs = []
+    for seed in params.seeds:
+        spec = RunSpec(
+            stage=stage,
+            arm=name,
+            seed=seed,
+            objective=Objective(name=arm.objective, parameters={**defaults, **params.objectives[arm.objective]}),
+            heads=list(LOSSES[arm.objective].heads),
+            size=arm.size,
+            pixels=params.sizes.of(arm.size),
+            level=arm.level,
+            parent=arm.parent,
+            parent_key=read_result(RUNS / arm.parent / str(seed)).key if arm.parent else "",
+            data=data,
+            # Without cells a network does not depend on how they are made.
+            model=params.model if arm.level > 1 else params.model.model_copy(update={"cells": Cells()}),
+            train=params.train,
+            code_sha256=_code_sha256(arm.objective),
+        )
+        specs.append(spec.model_copy(update={"key": sha256_json(spec.model_dump(mode="json"))}))
+    return specs
+
+
+def read_result(folder: Path) -> RunResult:
+    """Read a finished run's ``run.json``.
+
+    Raises:
+        InputError: there is no finished run.
+    """
+    path = folder / "run.json"
+    if not path.exists():
+        msg = f"{folder} must hold a finished run, but has no run.json: train it first with `dvc repro`"
+        raise InputError(msg)
+    return RunResult.model_validate(read_json(path))
+
+
+def write_spec(spec: RunSpec, folder: Path) -> None:
+    """Write ``run.json``, of a run in progress or, as a :class:`RunResult`, of a finished one."""
+    write_json(folder / "run.json", spec.model_dump(mode="json", by_alias=True))
+
+
+def _code_sha256(objective: str) -> str:
+    return sha256_json([sha256_file(_ROOT / path) for path in (*_CODE, f"models/losses/{objective}.py")])
+
+
+def environment() -> dict[str, Any]:
+    """Host, package versions and git state, as fields of :class:`Record`."""
+    commit = _git("rev-parse", "HEAD")
+    # What the pipeline itself writes does not make the code that ran another.
+    dirty = _git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports", ":!params.yaml")
+    packages = ("torch", "timm", "lightning-fabric", "numpy", "pyarrow", "fundusbench")
+    return {
+        "host": platform.node(),
+        "packages": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "git_commit": commit or "unknown",
+        "git_dirty": bool(dirty),
+    }
+
+
+def _git(*arguments: str) -> str:
+    """Output of a git command in the project, or nothing where there is no repository."""
+    try:
+        done = subprocess.run(("git", *arguments), cwd=_ROOT, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,446 @@
+"""One training step of the pipeline: every seed of one arm, from packs to predictions.
+
+Read it from :func:`run` down. A run that is killed continues from its last checkpoint and ends bit-identical to one
+that was not: order, augmentation and dropout are drawn from (seed, epoch, step), never from a generator's past.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+from timm.optim import create_optimizer_v2
+from timm.scheduler import create_scheduler_v2
+from timm.scheduler.scheduler import Scheduler
+from torch import Tensor
+from tqdm import tqdm
+
+from benchmark import runs
+from benchmark.augment import DRAWS, Normalisation, augment, normalise
+from benchmark.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
+from benchmark.data import Reader, SplitData, cut, epoch_order, load_split
+from benchmark.decoders import DEFAULT, decode
+from benchmark.errors import InputError
+from benchmark.files import read_json, write_text
+from benchmark.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.manifest import read_manifest
+from benchmark.predictions import Predictions, write_predictions
+from benchmark.randomness import derive, draws
+from benchmark.runs import Record, RunResult, RunSpec
+from models.losses import load_loss
+from models.network import Network, build_network, carry_over
+
+if TYPE_CHECKING:
+    from benchmark.params import Params, Train
+
+HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
+EVALUATION_BATCH = 128
+RECORD = "record.json"
+
+
+def run(params: Params, stage: str, name: str) -> None:
+    """Train every seed of an arm and publish the runs to ``runs/`` and their records to ``records/``.
+
+    A seed that a killed process had finished is not trained again.
+
+    Raises:
+        InputError: the arm, its parent or its packs are missing, or a loss is not finite (the run is named).
+    """
+    arm = params.arm(stage, name)
+    manifest = read_manifest()
+    splits = {split: load_split(split, arm.size, manifest) for split in runs.SPLITS}
+    specs = runs.describe(params, stage, name, manifest, {split: len(data) for split, data in splits.items()})
+    fabric = _fabric(params.train)
+    for number, spec in enumerate(specs, 1):
+        scratch = spec.folder(runs.SCRATCH)
+        if not _finished(spec, scratch):
+            train(spec, splits, fabric, scratch, f"{number}/{len(specs)}", params.tracking.live_after_s / len(specs))
+    _publish(specs)
+
+
+@dataclass(slots=True)
+class _Training:
+    """A run in progress: what it is, the objects that it changes, and how far it has come."""
+
+    spec: RunSpec
+    splits: Mapping[str, SplitData]
+    fabric: Fabric
+    scratch: Path
+    model: Network
+    optimizer: torch.optim.Optimizer
+    schedule: Scheduler
+    progress: Progress
+    clock: _Clock
+    reader: Reader
+    images: int = 0
+    """Training images seen by this process."""
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.scratch / "checkpoint.safetensors"
+
+    def save(self) -> None:
+        self.progress.seconds = self.clock.total()
+        save_checkpoint(self.checkpoint, self.model, self.optimizer, self.progress)
+        self.clock.saved()
+
+
+def train(
+    spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, label: str, live_after_s: float
+) -> None:
+    """Train one run in ``scratch`` to its predictions; ``run.json`` gains its result last of all.
+
+    Args:
+        spec: the run.
+        splits: train, val and test at the run's size.
+        fabric: device and precision.
+        scratch: folder of the run in progress; a checkpoint of the same run found there is continued.
+        label: which run of how many, for the progress bar.
+        live_after_s: a run expected to take longer than this is followed in MLflow while it trains.
+    """
+    started = runs.now()
+    training = _start(spec, splits, fabric, scratch)
+    progress = training.progress
+    with _bar(training, label) as bar:
+        for epoch in range(progress.epoch, spec.train.epochs):
+            train_loss = _train_epoch(training, epoch, bar)
+            measured = _validate(training, epoch)
+            lr = training.optimizer.param_groups[0]["lr"]
+            progress.history.append({"lr": lr, "train_loss": train_loss, **measured})
+            _keep_best(training)
+            progress.epoch, progress.step, progress.loss_sum = epoch + 1, 0, 0.0
+            _write_history(training)
+            training.save()
+            bar.set_postfix_str(", ".join(f"{k} {v:.3f}" for k, v in measured.items() if v is not None))
+            if training.clock.total() / progress.epoch * spec.train.epochs > live_after_s:
+                _follow_live(scratch)
+    result = _finish(training)
+    write_text(scratch / RECORD, _record(training, started).model_dump_json(indent=2) + "\n")
+    runs.write_spec(result, scratch)
+    training.checkpoint.unlink(missing_ok=True)
+
+
+def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
+    """Train what is left of an epoch; the mean loss over its images."""
+    spec, fabric, progress, data = training.spec, training.fabric, training.progress, training.splits["train"]
+    model, settings = training.model.train(), spec.train
+    loss_of = load_loss(spec.objective.name)
+    normalisation = Normalisation(model.mean, model.std)
+    parts = cut(epoch_order(len(data), spec.seed, epoch), settings.batch)
+    stream = derive(spec.seed, "augmentation", epoch)
+    loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=fabric.device)
+
+    training.clock.start()
+    for positions, pixels in training.reader.batches(parts[progress.step :]):
+        update = epoch * len(parts) + progress.step
+        torch.manual_seed(derive(spec.seed, "dropout", update))
+        training.schedule.step_update(update)
+        uniform = torch.from_numpy(draws(stream, data.keys[positions], DRAWS)).to(fabric.device)
+        grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
+        images = augment(pixels.to(fabric.device), uniform, settings.augment, normalisation)
+        loss = loss_of(model(images), grade, **spec.objective.parameters)
+        fabric.backward(loss)
+        if settings.clip:
+            fabric.clip_gradients(model, training.optimizer, max_norm=settings.clip)
+        training.optimizer.step()
+        training.optimizer.zero_grad()
+
+        loss_sum += loss.detach() * len(positions)
+        progress.step += 1
+        training.images += len(positions)
+        bar.update(len(positions))
+        if training.clock.due(settings.checkpoint_minutes) and progress.step < len(parts):
+            progress.loss_sum = _finite(loss_sum, spec, epoch)
+            training.save()
+    training.clock.stop()
+    return _finite(loss_sum, spec, epoch) / len(data)
+
+
+def outputs_of(model: Network, data: SplitData, fabric: Fabric) -> dict[str, Tensor]:
+    """Raw outputs for a whole split in pack order, on the CPU: ``score`` (n,) and/or ``prob``, logits (n, 5)."""
+    parts = cut(np.arange(len(data)), EVALUATION_BATCH)
+    outputs = [_outputs(model, pixels.to(fabric.device)) for _, pixels in Reader(data).batches(parts)]
+    return {head: torch.cat([output[head] for output in outputs]) for head in outputs[0]}
+
+
+def predict_images(model: Network, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
+    """Scores (n,) and/or grade probabilities (n, 5) of one batch of images, bytes (n, s, s, 3)."""
+    return _probabilities(_outputs(model, torch.from_numpy(pixels).to(model.mean.device)))
+
+
+@torch.inference_mode()
+def _outputs(model: Network, pixels: Tensor) -> dict[str, Tensor]:
+    outputs = model.eval()(normalise(pixels, Normalisation(model.mean, model.std)))
+    return {head: value.float().cpu() for head, value in outputs.items()}
+
+
+def _probabilities(outputs: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+    return {head: (value.softmax(dim=1) if head == "prob" else value).numpy() for head, value in outputs.items()}
+
+
+def load_model(folder: Path) -> Network:
+    """The network of a finished run with the weights that were evaluated, in evaluation mode."""
+    spec = runs.read_result(folder)
+    model = spec.model.model_copy(update={"pretrained": False})
+    network = build_network(model, spec.level, spec.heads, spec.pixels)
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    return network.eval()
+
+
+def _start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path) -> _Training:
+    """Network, optimiser and schedule at their start, or where a killed process left them."""
+    settings = spec.train
+    if _key(scratch) != spec.key:
+        shutil.rmtree(scratch, ignore_errors=True)
+        runs.write_spec(spec, scratch)
+    torch.manual_seed(derive(spec.seed, "init"))
+    network = build_network(spec.model, spec.level, spec.heads, spec.pixels)
+    if spec.parent:
+        carry_over(network, load_file(runs.RUNS / spec.parent / str(spec.seed) / "model.safetensors"))
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    updates = len(cut(np.arange(len(splits["train"])), settings.batch))
+    bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay)
+    schedule, _ = create_scheduler_v2(
+        bare,
+        sched=settings.sched,
+        num_epochs=settings.epochs,
+        warmup_epochs=settings.warmup * settings.epochs,
+        warmup_lr=settings.lr / 100,
+        decay_epochs=settings.decay_epochs * settings.epochs,
+        decay_rate=settings.decay_rate,
+        step_on_epochs=False,
+        updates_per_epoch=updates,
+    )
+    model, optimizer = fabric.setup(network, bare)
+    progress = Progress()
+    if (scratch / "checkpoint.safetensors").exists():
+        progress = load_checkpoint(scratch / "checkpoint.safetensors", model, optimizer)
+        progress.resumed += 1
+    clock = _Clock(progress.seconds)
+    reader = Reader(splits["train"])
+    return _Training(spec, splits, fabric, scratch, model, optimizer, schedule, progress, clock, reader)
+
+
+def _validate(training: _Training, epoch: int) -> dict[str, float | None]:
+    """Loss and kappa on val, as columns of the history; None without that head."""
+    data, spec = training.splits["val"], training.spec
+    outputs = outputs_of(training.model, data, training.fabric)
+    loss = load_loss(spec.objective.name)(outputs, torch.from_numpy(data.grade), **spec.objective.parameters)
+    predictions = _predictions(data, outputs)
+    row: dict[str, float | None] = {"val_loss": _finite(loss, spec, epoch)}
+    for head in ("score", "prob"):
+        row[f"val_kappa_{head}"] = _kappa(predictions, head) if head in outputs else None
+    return row
+
+
+def _kappa(predictions: Predictions, head: str) -> float:
+    """Kappa by the head's default decoder; 0 where it is undefined (one grade everywhere)."""
+    grades = decode(DEFAULT[head], predictions)  # type: ignore[index]
+    kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
+    return 0.0 if np.isnan(kappa) else kappa
+
+
+def _keep_best(training: _Training) -> None:
+    """Keep the weights of the epoch with the best val kappa of the main head, where ``keep: best`` says so."""
+    if training.spec.train.keep != "best":
+        return
+    kappa = training.progress.history[-1][f"val_kappa_{training.spec.heads[0]}"]
+    assert kappa is not None
+    if training.progress.best_kappa is None or kappa > training.progress.best_kappa:
+        training.progress.best_kappa, training.progress.best_epoch = kappa, len(training.progress.history)
+        save_tensors(training.scratch / "best.safetensors", training.model.state_dict())
+
+
+def _finish(training: _Training) -> RunResult:
+    """Write weights and predictions of the kept epoch; what ``run.json`` will say."""
+    spec, model, scratch = training.spec, training.model, training.scratch
+    best = scratch / "best.safetensors"
+    if spec.train.keep == "best":
+        model.load_state_dict(load_file(best))
+    save_tensors(scratch / "model.safetensors", model.state_dict())
+    flags = []
+    for split in ("val", "test"):
+        data = training.splits[split]
+        predictions = _predictions(data, outputs_of(model, data, training.fabric))
+        write_predictions(predictions, scratch / f"{split}.csv")
+        if split == "val":
+            flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
+    best.unlink(missing_ok=True)
+    for flag in flags:
+        print(f"warning: {spec.title} {flag}: that head gives one grade to every val image", file=sys.stderr)
+    epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs
+    return RunResult(**spec.model_dump(), epoch_kept=epoch, flags=flags)
+
+
+def _collapsed(predictions: Predictions, head: str) -> bool:
+    return len(np.unique(decode(DEFAULT[head], predictions))) == 1  # type: ignore[index]
+
+
+def _predictions(data: SplitData, outputs: Mapping[str, Tensor]) -> Predictions:
+    answers = _probabilities(outputs)
+    return Predictions(
+        image_id=np.array([row.image_id for row in data.rows]),
+        patient=np.array([row.patient for row in data.rows]),
+        eye=np.array([row.eye for row in data.rows]),
+        grade=data.grade,
+        score=answers.get("score"),
+        prob=answers.get("prob"),
+    )
+
+
+def _finite(loss: Tensor, spec: RunSpec, epoch: int) -> float:
+    """The loss as a number.
+
+    Raises:
+        InputError: it is not finite; nothing is saved, so that the last checkpoint stays good.
+    """
+    value = float(loss)
+    if not np.isfinite(value):
+        msg = (
+            f"the loss must stay finite, but is {value} in epoch {epoch + 1} of {spec.title}: lower `train.lr` "
+            f"(now {spec.train.lr}) or the weight of its loss, or set `train.precision: 32-true`"
+        )
+        raise InputError(msg)
+    return value
+
+
+def _write_history(training: _Training) -> None:
+    """Write ``history.csv``: one row per finished epoch; a number reads back to the same float."""
+    images = len(training.splits["train"])
+    rows = [{"epoch": i, "images": i * images, **row} for i, row in enumerate(training.progress.history, 1)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(training.scratch / "history.csv", text.getvalue())
+
+
+def _record(training: _Training, started: str) -> Record:
+    clock, device = training.clock, training.fabric.device
+    cuda = device.type == "cuda"
+    return Record(
+        started=started,
+        ended=runs.now(),
+        seconds=clock.total(),
+        images_per_second=training.images / clock.training if clock.training else 0.0,
+        wait_share=training.reader.waited / clock.training if clock.training else 0.0,
+        peak_memory_bytes=torch.cuda.max_memory_allocated() if cuda else _resident_peak(),
+        device=torch.cuda.get_device_name(device) if cuda else f"{device.type} ({runs.core_count()} cores)",
+        precision=_precision(training.spec.train, device),
+        threads=torch.get_num_threads(),
+        resumed=training.progress.resumed,
+        **runs.environment(),
+    )
+
+
+def _resident_peak() -> int:
+    """Most memory that this process ever held, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _fabric(settings: Train) -> Fabric:
+    """Device, precision and determinism as the parameters ask."""
+    torch.set_num_threads(settings.threads or runs.core_count())
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    device = Fabric(accelerator=settings.device, devices=1).device
+    return Fabric(accelerator=settings.device, devices=1, precision=_precision(settings, device))
+
+
+def _precision(settings: Train, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
+    """Number format; ``auto`` takes bfloat16 where the device multiplies it natively."""
+    if settings.precision != "auto":
+        return settings.precision
+    native = {
+        "cpu": torch.cpu._is_avx512_bf16_supported,
+        "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
+    }
+    return "bf16-mixed" if device.type in native and native[device.type]() else "32-true"
+
+
+def _bar(training: _Training, label: str) -> tqdm[Any]:
+    """Progress over the images of all epochs, with images/s and the time left."""
+    images, progress = len(training.splits["train"]), training.progress
+    parts = [len(part) for part in cut(np.arange(images), training.spec.train.batch)]
+    return tqdm(
+        total=images * training.spec.train.epochs,
+        initial=images * progress.epoch + sum(parts[: progress.step]),
+        desc=f"{training.spec.title} ({label})",
+        unit="img",
+        mininterval=0.5 if sys.stderr.isatty() else 10.0,
+    )
+
+
+def _follow_live(scratch: Path) -> None:
+    """Start the process that shows this run in MLflow while it trains; once per process and run."""
+    if scratch not in _followed:
+        _followed.add(scratch)
+        command = [sys.executable, "-m", "benchmark.cli", "track", "--follow", str(scratch)]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+_followed: set[Path] = set()
+
+
+def _key(scratch: Path) -> str | None:
+    """Key of the run whose progress a scratch folder holds."""
+    path = scratch / "run.json"
+    return read_json(path)["key"] if path.exists() else None  # type: ignore[no-any-return]
+
+
+def _finished(spec: RunSpec, scratch: Path) -> bool:
+    return _key(scratch) == spec.key and "epoch_kept" in read_json(scratch / "run.json")
+
+
+def _publish(specs: list[RunSpec]) -> None:
+    """Copy finished runs out of scratch: what is reproducible to ``runs/``, the rest to ``records/``."""
+    for spec in specs:
+        scratch, folder = spec.folder(runs.SCRATCH), spec.folder(runs.RUNS)
+        record = spec.folder(runs.RECORDS).with_suffix(".json")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(scratch, folder, ignore=shutil.ignore_patterns(RECORD))
+        record.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(scratch / RECORD, record)
+    shutil.rmtree(specs[0].folder(runs.SCRATCH).parent)
+
+
+class _Clock:
+    """Seconds of a run: in all, over every process that worked on it, and of this process's training loop."""
+
+    def __init__(self, before: float) -> None:
+        self._before, self._began = before, time.perf_counter()
+        self._loop = self._saved = self._began
+        self.training = 0.0
+
+    def start(self) -> None:
+        self._loop = time.perf_counter()
+
+    def stop(self) -> None:
+        self.training += time.perf_counter() - self._loop
+
+    def total(self) -> float:
+        return self._before + time.perf_counter() - self._began
+
+    def due(self, minutes: float) -> bool:
+        return time.perf_counter() - self._saved >= minutes * 60
+
+    def saved(self) -> None:
+        self._saved = time.perf_counter()

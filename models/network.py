@@ -1,0 +1,175 @@
+"""The network of every arm: a timm trunk, the Multi-Cell part of its level, pooling, and a head per output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import InputError
+from benchmark.params import Model
+from models.multicell import SMALLEST_MAP, MultiCell
+
+HEAD_WIDTH = {"score": 1, "prob": 5}
+"""Outputs per head: a regression score, and a logit per grade."""
+
+
+class Network(nn.Module):
+    """Images to the raw outputs of each head.
+
+    ``forward`` takes normalised float images (n, 3, s, s) and returns ``score`` (n,) and/or ``prob``, logits (n, 5).
+    ``mean`` and ``std`` are the normalisation that it was built for.
+    """
+
+    def __init__(self, trunk: nn.Module, channels: int, model: Model, level: int, heads: Sequence[str]) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.cells = nn.ModuleList()
+        for _ in range(level - 1):
+            cell = MultiCell(channels, model.cells.width, model.cells.normal)
+            self.cells.append(cell)
+            channels = cell.out_channels
+        self.dropout = nn.Dropout(model.dropout)
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(model.mean), persistent=False)
+        self.register_buffer("std", torch.tensor(model.std), persistent=False)
+        self.heads = nn.ModuleDict({head: nn.Linear(channels, HEAD_WIDTH[head]) for head in heads})
+
+    def features(self, images: Tensor) -> Tensor:
+        """Feature map that the heads pool, (n, c, m, m)."""
+        maps: Tensor = self.trunk(images)[-1]
+        for cell in self.cells:
+            maps = cell(maps)
+        return maps
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        # Pooling and heads stay in float32: bfloat16 would round a score to steps of 1/64.
+        maps = self.features(images).float()
+        with torch.autocast(maps.device.type, enabled=False):
+            pooled = self.dropout(maps.mean(dim=(2, 3)))
+            return {name: head(pooled).squeeze(-1) for name, head in self.heads.items()}
+
+
+def build_network(model: Model, level: int, heads: Sequence[str], pixels: int) -> Network:
+    """Build the network of an arm, with the weights of its seed's start (torch's global generator).
+
+    Args:
+        model: trunk and cells.
+        level: 1 for the trunk alone, 2 and 3 for one and two Multi-Cell modules.
+        heads: a subset of ``("score", "prob")``.
+        pixels: side of the input, checked against what the cells need.
+
+    Raises:
+        InputError: the trunk is unknown, has no map of that stride, cannot be fetched, or the map is too small.
+    """
+    shape = probe_trunk(model, pixels)
+    side = shape.side
+    for _ in range(level - 1):
+        if side < SMALLEST_MAP:
+            msg = (
+                f"a Reduction Cell-B needs a feature map of at least {SMALLEST_MAP} x {SMALLEST_MAP}, but level "
+                f"{level} at {pixels} px leaves {side} x {side}: raise that size in `sizes` or lower `model.stride`"
+            )
+            raise InputError(msg)
+        side = (side - 1) // 2
+    return Network(_trunk(model, shape.index), shape.channels, model, level, heads)
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkShape:
+    """Where a trunk is cut, and what comes out there."""
+
+    index: int
+    """timm's index of the feature map."""
+    channels: int
+    side: int
+    """Of the map, for one input size."""
+
+
+def probe_trunk(model: Model, pixels: int) -> TrunkShape:
+    """Run the trunk without weights or arithmetic (meta device) to learn its shape.
+
+    Raises:
+        InputError: timm has no such trunk, or the trunk no map of that stride or no module to cut after.
+    """
+    if not timm.is_model(model.trunk):
+        near = ", ".join(timm.list_models(f"*{model.trunk.split('_')[0]}*")[:5]) or "resnet50"
+        msg = f"model.trunk must be a timm model, but got {model.trunk!r}: try {near} or see timm.list_models()"
+        raise InputError(msg)
+    with torch.device("meta"), torch.no_grad():
+        trunk = timm.create_model(model.trunk, features_only=True).eval()
+        strides = list(trunk.feature_info.reduction())
+        if model.stride not in strides:
+            msg = f"model.stride must be one of {strides} for the trunk {model.trunk}, but got {model.stride}: set one"
+            raise InputError(msg)
+        place = len(strides) - 1 - strides[::-1].index(model.stride)
+        index = trunk.feature_info.out_indices[place]
+        trunk = _cut(timm.create_model(model.trunk, features_only=True, out_indices=(index,)).eval(), model)
+        maps = trunk(torch.zeros(1, 3, pixels, pixels))[-1]
+    return TrunkShape(index, maps.shape[1], maps.shape[-1])
+
+
+def _trunk(model: Model, index: int) -> nn.Module:
+    """A timm feature extractor that ends with one feature map."""
+    try:
+        trunk = timm.create_model(model.trunk, features_only=True, pretrained=model.pretrained, out_indices=(index,))
+    except (OSError, RuntimeError) as error:
+        msg = (
+            f"timm could not fetch weights for the trunk {model.trunk!r} ({str(error).splitlines()[0]}): "
+            "connect to its hub once, or set `model.pretrained: false`"
+        )
+        raise InputError(msg) from error
+    return _cut(trunk, model)
+
+
+def _cut(trunk: nn.Module, model: Model) -> nn.Module:
+    """Drop what follows ``model.cut`` from a timm feature extractor, whose modules run in their order."""
+    if not model.cut:
+        return trunk
+    names = [name for name, _ in trunk.named_children()]
+    if model.cut not in names:
+        msg = f"model.cut must name a module of the trunk {model.trunk} ({', '.join(names)}), but got {model.cut!r}"
+        raise InputError(msg)
+    for name in names[names.index(model.cut) + 1 :]:
+        delattr(trunk, name)
+    trunk.return_layers = {model.cut: "0"}  # type: ignore[assignment]
+    return trunk
+
+
+def carry_over(network: nn.Module, parent: Mapping[str, Tensor]) -> list[str]:
+    """Start a network from its parent's weights, tensor by tensor and bit by bit.
+
+    Trunk and cells that both have are carried; so are the heads where the width before them is the same. What the
+    child alone has (its new cell, and heads of another width) keeps its own start.
+
+    Args:
+        network: the child, changed in place.
+        parent: the parent's tensors by name.
+
+    Returns:
+        The names of the tensors carried over.
+
+    Raises:
+        InputError: the parent holds a trunk or cell tensor that the child lacks or has in another shape.
+    """
+    own = network.state_dict()
+    same_heads = all(name in own and own[name].shape == value.shape for name, value in parent.items() if _is_head(name))
+    carried = [name for name in parent if same_heads or not _is_head(name)]
+    for name in carried:
+        if name not in own or own[name].shape != parent[name].shape:
+            found = tuple(own[name].shape) if name in own else "no such tensor"
+            msg = (
+                f"weights carry over only between networks that share trunk and cells, but {name} is "
+                f"{tuple(parent[name].shape)} in the parent and {found} here: train both with one `model`"
+            )
+            raise InputError(msg)
+    network.load_state_dict({**own, **{name: parent[name] for name in carried}})
+    return carried
+
+
+def _is_head(name: str) -> bool:
+    return name.startswith("heads.")
