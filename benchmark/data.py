@@ -60,9 +60,29 @@ def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS)
     return SplitData(pack, rows, np.array([row.grade for row in rows], np.int64), hash_ids(pack.image_ids))
 
 
-def epoch_order(n: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Every position once, in the order of that epoch."""
-    return np.random.default_rng(derive(seed, "order", epoch)).permutation(n)
+def epoch_order(grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0) -> npt.NDArray[np.int64]:
+    """Positions in the order of that epoch: every one once, or drawn with replacement to even out the grades.
+
+    Args:
+        grade: labels, shape (n,).
+        seed: of the run.
+        epoch: from 0.
+        resample: 0 takes every image once; 1 draws every grade equally often; between, by the count to that power.
+
+    Returns:
+        Shape (n,).
+    """
+    generator = np.random.default_rng(derive(seed, "order", epoch))
+    if resample == 0:
+        return generator.permutation(len(grade))
+    share = np.bincount(grade)[grade] ** -float(resample)
+    return generator.choice(len(grade), len(grade), p=share / share.sum())
+
+
+def grade_weights(grade: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.float32]:
+    """Weight of each image's loss, by its grade's count to the power -``power``; their mean is 1; shape (n,)."""
+    weight: npt.NDArray[np.float64] = np.bincount(grade)[grade] ** -float(power)
+    return (weight / weight.mean()).astype(np.float32)
 
 
 def cut(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]:

@@ -133,6 +133,10 @@ class Train(Section):
     """Share of all updates over which the rate rises linearly."""
     clip: Annotated[float, Field(ge=0)] = 1.0
     """Clip the gradient's norm to this; 0 leaves it."""
+    class_weights: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Weigh an image's loss by its grade's count to minus this power: 0 leaves it, 1 lets every grade weigh alike."""
+    resample: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Draw an epoch's images by their grade's count to minus this power: 0 takes each once, 1 evens the grades."""
     keep: Literal["last", "best"] = "last"
     """Which weights are evaluated: those of the last epoch, or of the epoch with the best val kappa of the run's
     main head (scores where there are scores, else prob.; the earlier of equals). Test is never looked at."""
@@ -213,6 +217,12 @@ class Params(Section):
     def _check_arm(self, name: str, arm: Arm) -> None:
         if arm.objective not in self.objectives:
             msg = f"arms: `objective` must be one of {', '.join(self.objectives)}, but {name} has {arm.objective!r}"
+            raise ValueError(msg)
+        if self.train.class_weights and not LOSSES[arm.objective].per_image:
+            msg = (
+                f"train.class_weights apply to losses that are means over images, but {name} minimises "
+                f"{arm.objective}: set it to 0, or use train.resample"
+            )
             raise ValueError(msg)
         if arm.parent:
             stage, _, parent = arm.parent.partition("/")

@@ -34,7 +34,7 @@ from tqdm import tqdm
 from benchmark import runs
 from benchmark.augment import DRAWS, Normalisation, augment, normalise
 from benchmark.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
-from benchmark.data import Reader, SplitData, cut, epoch_order, load_split
+from benchmark.data import Reader, SplitData, cut, epoch_order, grade_weights, load_split
 from benchmark.decoders import DEFAULT, decode
 from benchmark.errors import InputError
 from benchmark.files import read_json, write_text
@@ -43,7 +43,7 @@ from benchmark.manifest import read_manifest
 from benchmark.predictions import Predictions, write_predictions
 from benchmark.randomness import derive, draws
 from benchmark.runs import Record, RunResult, RunSpec
-from models.losses import load_loss
+from models.losses import LOSSES, load_loss
 from models.network import Network, build_network, carry_over
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
     model, settings = training.model.train(), spec.train
     loss_of = load_loss(spec.objective.name)
     normalisation = Normalisation(model.mean, model.std)
-    parts = cut(epoch_order(len(data), spec.seed, epoch), settings.batch)
+    parts = cut(epoch_order(data.grade, spec.seed, epoch, settings.resample), settings.batch)
+    weights = grade_weights(data.grade, settings.class_weights)
     stream = derive(spec.seed, "augmentation", epoch)
     loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=fabric.device)
 
@@ -155,6 +156,9 @@ def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
         images = augment(pixels.to(fabric.device), uniform, settings.augment, normalisation)
         loss = loss_of(model(images), grade, **spec.objective.parameters)
+        if settings.class_weights:
+            loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
+        loss = loss.mean()
         fabric.backward(loss)
         if settings.clip:
             fabric.clip_gradients(model, training.optimizer, max_norm=settings.clip)
@@ -173,7 +177,7 @@ def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
 
 
 def outputs_of(model: Network, data: SplitData, fabric: Fabric) -> dict[str, Tensor]:
-    """Raw outputs for a whole split in pack order, on the CPU: ``score`` (n,) and/or ``prob``, logits (n, 5)."""
+    """Raw outputs for a whole split in pack order, on the CPU, as losses take them."""
     parts = cut(np.arange(len(data)), EVALUATION_BATCH)
     outputs = [_outputs(model, pixels.to(fabric.device)) for _, pixels in Reader(data).batches(parts)]
     return {head: torch.cat([output[head] for output in outputs]) for head in outputs[0]}
@@ -181,7 +185,7 @@ def outputs_of(model: Network, data: SplitData, fabric: Fabric) -> dict[str, Ten
 
 def predict_images(model: Network, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
     """Scores (n,) and/or grade probabilities (n, 5) of one batch of images, bytes (n, s, s, 3)."""
-    return _probabilities(_outputs(model, torch.from_numpy(pixels).to(model.mean.device)))
+    return _answers(model, _outputs(model, torch.from_numpy(pixels).to(model.mean.device)))
 
 
 @torch.inference_mode()
@@ -190,15 +194,15 @@ def _outputs(model: Network, pixels: Tensor) -> dict[str, Tensor]:
     return {head: value.float().cpu() for head, value in outputs.items()}
 
 
-def _probabilities(outputs: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
-    return {head: (value.softmax(dim=1) if head == "prob" else value).numpy() for head, value in outputs.items()}
+def _answers(model: Network, raw: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+    return {output: value.numpy() for output, value in model.answers(raw).items()}
 
 
 def load_model(folder: Path) -> Network:
     """The network of a finished run with the weights that were evaluated, in evaluation mode."""
     spec = runs.read_result(folder)
     model = spec.model.model_copy(update={"pretrained": False})
-    network = build_network(model, spec.level, spec.heads, spec.pixels)
+    network = build_network(model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
     network.load_state_dict(load_file(folder / "model.safetensors"))
     return network.eval()
 
@@ -210,10 +214,10 @@ def _start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scrat
         shutil.rmtree(scratch, ignore_errors=True)
         runs.write_spec(spec, scratch)
     torch.manual_seed(derive(spec.seed, "init"))
-    network = build_network(spec.model, spec.level, spec.heads, spec.pixels)
+    network = build_network(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
     if spec.parent:
         carry_over(network, load_file(runs.RUNS / spec.parent / str(spec.seed) / "model.safetensors"))
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     updates = len(cut(np.arange(len(splits["train"])), settings.batch))
     bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay)
     schedule, _ = create_scheduler_v2(
@@ -241,8 +245,8 @@ def _validate(training: _Training, epoch: int) -> dict[str, float | None]:
     """Loss and kappa on val, as columns of the history; None without that head."""
     data, spec = training.splits["val"], training.spec
     outputs = outputs_of(training.model, data, training.fabric)
-    loss = load_loss(spec.objective.name)(outputs, torch.from_numpy(data.grade), **spec.objective.parameters)
-    predictions = _predictions(data, outputs)
+    loss = load_loss(spec.objective.name)(outputs, torch.from_numpy(data.grade), **spec.objective.parameters).mean()
+    predictions = _predictions(data, _answers(training.model, outputs))
     row: dict[str, float | None] = {"val_loss": _finite(loss, spec, epoch)}
     for head in ("score", "prob"):
         row[f"val_kappa_{head}"] = _kappa(predictions, head) if head in outputs else None
@@ -277,7 +281,7 @@ def _finish(training: _Training) -> RunResult:
     flags = []
     for split in ("val", "test"):
         data = training.splits[split]
-        predictions = _predictions(data, outputs_of(model, data, training.fabric))
+        predictions = _predictions(data, _answers(model, outputs_of(model, data, training.fabric)))
         write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
@@ -292,8 +296,7 @@ def _collapsed(predictions: Predictions, head: str) -> bool:
     return len(np.unique(decode(DEFAULT[head], predictions))) == 1  # type: ignore[index]
 
 
-def _predictions(data: SplitData, outputs: Mapping[str, Tensor]) -> Predictions:
-    answers = _probabilities(outputs)
+def _predictions(data: SplitData, answers: Mapping[str, npt.NDArray[np.float32]]) -> Predictions:
     return Predictions(
         image_id=np.array([row.image_id for row in data.rows]),
         patient=np.array([row.patient for row in data.rows]),
@@ -370,10 +373,10 @@ def _precision(settings: Train, device: torch.device) -> Literal["32-true", "bf1
     if settings.precision != "auto":
         return settings.precision
     native = {
-        "cpu": torch.cpu._is_avx512_bf16_supported,
-        "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
+        "cpu": torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported(),
+        "cuda": torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False),
     }
-    return "bf16-mixed" if device.type in native and native[device.type]() else "32-true"
+    return "bf16-mixed" if native.get(device.type) else "32-true"
 
 
 def _bar(training: _Training, label: str) -> tqdm[Any]:
@@ -403,7 +406,7 @@ _followed: set[Path] = set()
 def _key(scratch: Path) -> str | None:
     """Key of the run whose progress a scratch folder holds."""
     path = scratch / "run.json"
-    return read_json(path)["key"] if path.exists() else None  # type: ignore[no-any-return]
+    return str(read_json(path)["key"]) if path.exists() else None
 
 
 def _finished(spec: RunSpec, scratch: Path) -> bool:

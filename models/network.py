@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import timm
@@ -11,20 +11,19 @@ from torch import Tensor, nn
 
 from benchmark.errors import InputError
 from benchmark.params import Model
+from models.heads import load_head
 from models.multicell import SMALLEST_MAP, MultiCell
-
-HEAD_WIDTH = {"score": 1, "prob": 5}
-"""Outputs per head: a regression score, and a logit per grade."""
 
 
 class Network(nn.Module):
     """Images to the raw outputs of each head.
 
-    ``forward`` takes normalised float images (n, 3, s, s) and returns ``score`` (n,) and/or ``prob``, logits (n, 5).
+    ``forward`` takes normalised float images (n, 3, s, s) and returns the raw outputs that losses take; ``answers``
+    turns those into ``score`` (n,) and/or ``prob`` (n, 5).
     ``mean`` and ``std`` are the normalisation that it was built for.
     """
 
-    def __init__(self, trunk: nn.Module, channels: int, model: Model, level: int, heads: Sequence[str]) -> None:
+    def __init__(self, trunk: nn.Module, channels: int, model: Model, level: int, heads: Mapping[str, str]) -> None:
         super().__init__()
         self.trunk = trunk
         self.cells = nn.ModuleList()
@@ -37,7 +36,8 @@ class Network(nn.Module):
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(model.mean), persistent=False)
         self.register_buffer("std", torch.tensor(model.std), persistent=False)
-        self.heads = nn.ModuleDict({head: nn.Linear(channels, HEAD_WIDTH[head]) for head in heads})
+        self.heads = nn.ModuleDict({output: load_head(name).build(channels) for output, name in heads.items()})
+        self._answer = {output: load_head(name).answer for output, name in heads.items()}
 
     def features(self, images: Tensor) -> Tensor:
         """Feature map that the heads pool, (n, c, m, m)."""
@@ -51,16 +51,20 @@ class Network(nn.Module):
         maps = self.features(images).float()
         with torch.autocast(maps.device.type, enabled=False):
             pooled = self.dropout(maps.mean(dim=(2, 3)))
-            return {name: head(pooled).squeeze(-1) for name, head in self.heads.items()}
+            return {name: head(pooled) for name, head in self.heads.items()}
+
+    def answers(self, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Scores (n,) and/or probabilities of the grades (n, 5) from raw outputs."""
+        return {output: self._answer[output](value) for output, value in raw.items()}
 
 
-def build_network(model: Model, level: int, heads: Sequence[str], pixels: int) -> Network:
+def build_network(model: Model, level: int, heads: Mapping[str, str], pixels: int) -> Network:
     """Build the network of an arm, with the weights of its seed's start (torch's global generator).
 
     Args:
         model: trunk and cells.
         level: 1 for the trunk alone, 2 and 3 for one and two Multi-Cell modules.
-        heads: a subset of ``("score", "prob")``.
+        heads: output (``score``, ``prob``) -> file of models/heads.
         pixels: side of the input, checked against what the cells need.
 
     Raises:

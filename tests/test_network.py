@@ -12,7 +12,7 @@ from models.multicell import CellC, ReductionB
 from models.network import build_network, carry_over, probe_trunk
 
 SMALL = Model(trunk="test_byobnet", stride=8, cells=Cells(width=0.125))
-HEADS = ["score", "prob"]
+HEADS = {"score": "regression", "prob": "softmax"}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy over the five grades (L1 of the paper)."""
+"""Softmax cross-entropy over the five grades (its mean is L1 of the paper)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch.nn.functional import cross_entropy
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Mean over the batch of -log Prob[grade].
+    """-log Prob[grade] of each image, shape (n,).
 
     Args:
         outputs: ``prob``, logits, shape (n, 5).
         grade: labels 0-4, int64, shape (n,).
     """
-    return cross_entropy(outputs["prob"].float(), grade)
+    return cross_entropy(outputs["prob"].float(), grade, reduction="none")

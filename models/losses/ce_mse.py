@@ -8,7 +8,7 @@ from models.losses import ce, mse
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor, weight: float = 1.0) -> Tensor:
-    """CE + weight x MSE; the paper prints no weight, so its setting is 1.
+    """CE + weight x MSE of each image, shape (n,); the paper prints no weight, so its setting is 1.
 
     Args:
         outputs: ``score``, shape (n,), and ``prob``, logits, shape (n, 5).

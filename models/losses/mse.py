@@ -1,4 +1,4 @@
-"""Mean square error of the scores (L2 of the paper)."""
+"""Square error of the scores (its mean is L2 of the paper)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch.nn.functional import mse_loss
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Mean over the batch of (score - grade)^2.
+    """(score - grade)^2 of each image, shape (n,).
 
     Args:
         outputs: ``score``, shape (n,).
         grade: labels 0-4, shape (n,).
     """
-    return mse_loss(outputs["score"].float(), grade.float())
+    return mse_loss(outputs["score"].float(), grade.float(), reduction="none")

@@ -1,0 +1,15 @@
+"""Five linear outputs: a logit per grade."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+def build(channels: int) -> nn.Module:
+    """Features (n, channels) to logits (n, 5)."""
+    return nn.Linear(channels, 5)
+
+
+def answer(raw: Tensor) -> Tensor:
+    """Probability of each grade, (n, 5)."""
+    return raw.softmax(dim=1)

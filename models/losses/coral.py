@@ -1,0 +1,19 @@
+"""CORAL's loss: four binary cross-entropies, one per event grade > k (coral-pytorch)."""
+
+from __future__ import annotations
+
+import torch
+from coral_pytorch.losses import coral_loss
+from torch import Tensor
+
+
+def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
+    """Sum over the events of each image's cross-entropy, shape (n,).
+
+    Args:
+        outputs: ``prob``, logits of grade > k, shape (n, 4).
+        grade: labels 0-4, shape (n,).
+    """
+    levels = (grade[:, None] > torch.arange(4, device=grade.device)).float()
+    value: Tensor = coral_loss(outputs["prob"].float(), levels, reduction=None)
+    return value
