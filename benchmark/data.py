@@ -81,8 +81,9 @@ def epoch_order(grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: f
 
 def grade_weights(grade: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.float32]:
     """Weight of each image's loss, by its grade's count to the power -``power``; their mean is 1; shape (n,)."""
-    weight: npt.NDArray[np.float64] = np.bincount(grade)[grade] ** -float(power)
-    return (weight / weight.mean()).astype(np.float32)
+    weight: npt.NDArray[np.float64] = np.power(np.bincount(grade)[grade].astype(np.float64), -power)
+    even: npt.NDArray[np.float32] = (weight / weight.mean()).astype(np.float32)
+    return even
 
 
 def cut(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]:

@@ -162,6 +162,10 @@ class Arm(Section):
     """1: the trunk alone; 2: one Reduction-B; 3: two."""
     parent: Annotated[str, Field(alias="from")] = ""
     """``stage/arm`` whose weights, seed by seed, this arm starts from; empty: from the trunk's own start."""
+    match: Literal["", "images", "macs"] = ""
+    """Train for as many images, or multiply-adds, as all stages of the arm ``of`` took; empty: for train.epochs."""
+    of: str = ""
+    """``stage/arm`` whose cost is matched."""
 
 
 class Tracking(Section):
@@ -224,11 +228,29 @@ class Params(Section):
                 f"{arm.objective}: set it to 0, or use train.resample"
             )
             raise ValueError(msg)
-        if arm.parent:
-            stage, _, parent = arm.parent.partition("/")
-            if parent not in self.arms.get(stage, {}):
-                msg = f"arms: `from` must name another arm as stage/arm, but {name} has {arm.parent!r}"
+        for key, path in (("from", arm.parent), ("of", arm.of)):
+            stage, _, other = path.partition("/")
+            if path and other not in self.arms.get(stage, {}):
+                msg = f"arms: `{key}` must name another arm as stage/arm, but {name} has {path!r}"
                 raise ValueError(msg)
+        if bool(arm.match) != bool(arm.of):
+            msg = f"arms: `match` and `of` must be given together, but {name} has {arm.match!r} and {arm.of!r}"
+            raise ValueError(msg)
+        self._check_chain(name, arm)
+
+    def _check_chain(self, name: str, arm: Arm) -> None:
+        """No arm may start from, or be matched to, itself by any way."""
+        ahead, seen = [arm.parent, arm.of], {""}
+        while ahead:
+            path = ahead.pop()
+            if path == name:
+                msg = f"arms: an arm cannot start from, or match, what descends from it, but {name} does"
+                raise ValueError(msg)
+            if path not in seen:
+                seen.add(path)
+                stage, _, other = path.partition("/")
+                found = self.arms.get(stage, {}).get(other)
+                ahead += [found.parent, found.of] if found else []
 
 
 def _check_loss(name: str, given: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmark.budget import epochs_of
 from benchmark.errors import InputError
 from benchmark.files import read_json, sha256_file, sha256_json, write_json
 from benchmark.manifest import Row
@@ -91,6 +92,9 @@ class RunResult(RunSpec):
 
     epoch_kept: int
     """Epoch (1 is the first) whose weights were evaluated."""
+    parameters: int
+    macs_per_image: int
+    """Multiply-adds of one image's forward pass."""
     flags: list[str]
     """What a reader must know, for instance ``collapsed:score``: that head gives one grade to all of val."""
 
@@ -143,6 +147,7 @@ def describe(params: Params, stage: str, name: str, manifest: list[Row], counts:
         **counts,
     )
     defaults = LOSSES[arm.objective].defaults
+    train = params.train.model_copy(update={"epochs": epochs_of(params, stage, name)})
     specs = []
     for seed in params.seeds:
         spec = RunSpec(
@@ -159,7 +164,7 @@ def describe(params: Params, stage: str, name: str, manifest: list[Row], counts:
             data=data,
             # Without cells a network does not depend on how they are made.
             model=params.model if arm.level > 1 else params.model.model_copy(update={"cells": Cells()}),
-            train=params.train,
+            train=train,
             code_sha256=_code_sha256(arm.objective),
         )
         specs.append(spec.model_copy(update={"key": sha256_json(spec.model_dump(mode="json"))}))

@@ -43,6 +43,7 @@ from benchmark.manifest import read_manifest
 from benchmark.predictions import Predictions, write_predictions
 from benchmark.randomness import derive, draws
 from benchmark.runs import Record, RunResult, RunSpec
+from models.cost import network_cost
 from models.losses import LOSSES, load_loss
 from models.network import Network, build_network, carry_over
 
@@ -289,7 +290,10 @@ def _finish(training: _Training) -> RunResult:
     for flag in flags:
         print(f"warning: {spec.title} {flag}: that head gives one grade to every val image", file=sys.stderr)
     epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs
-    return RunResult(**spec.model_dump(), epoch_kept=epoch, flags=flags)
+    cost = network_cost(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    return RunResult(
+        **spec.model_dump(), epoch_kept=epoch, parameters=cost.parameters, macs_per_image=cost.macs, flags=flags
+    )
 
 
 def _collapsed(predictions: Predictions, head: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import timm
@@ -49,7 +50,8 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         # Pooling and heads stay in float32: bfloat16 would round a score to steps of 1/64.
         maps = self.features(images).float()
-        with torch.autocast(maps.device.type, enabled=False):
+        device = maps.device.type
+        with torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext():
             pooled = self.dropout(maps.mean(dim=(2, 3)))
             return {name: head(pooled) for name, head in self.heads.items()}
 

@@ -1,0 +1,41 @@
+"""What a network costs, counted by torch's own counter without weights or arithmetic (meta device)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark.params import Model
+from models.network import build_network
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Size and work of a network at one input size."""
+
+    parameters: int
+    macs: int
+    """Multiply-adds of one image's forward pass, in convolutions and matrix products."""
+
+
+def network_cost(model: Model, level: int, heads: Mapping[str, str], pixels: int) -> Cost:
+    """Count a network's parameters and multiply-adds.
+
+    Args:
+        model, level, heads, pixels: as in :func:`models.network.build_network`.
+    """
+    return _count(model, level, tuple(heads.items()), pixels)
+
+
+@cache
+def _count(model: Model, level: int, heads: tuple[tuple[str, str], ...], pixels: int) -> Cost:
+    with torch.device("meta"), torch.no_grad():
+        bare = model.model_copy(update={"pretrained": False})
+        network = build_network(bare, level, dict(heads), pixels).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(torch.zeros(1, 3, pixels, pixels))
+    return Cost(sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2)
