@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark import score
 from benchmark.errors import InputError
 
 
@@ -43,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(step=_train)
     steps.add_parser("evaluate", help="kappa of every run on val and test").set_defaults(step=_evaluate)
     steps.add_parser("report", help="the paper's tables, and figures, into reports/").set_defaults(step=_report)
+    judge = steps.add_parser("score", help="kappa, with intervals, of anyone's predictions")
+    score.add_arguments(judge)
+    judge.set_defaults(step=score.run)
     track = steps.add_parser("track", help="bring MLflow up to what runs/ holds (safe to repeat)")
     track.add_argument("--follow", type=Path, metavar="DIR", help="show one run in progress until it ends")
     track.set_defaults(step=_track)

@@ -1,11 +1,19 @@
-"""Quadratic weighted kappa, computed from the 5 x 5 confusion matrix alone."""
+"""Weighted kappa (Cohen 1968), computed from the 5 x 5 confusion matrix alone."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 GRADES = 5
+
+Weights = Literal["linear", "quadratic"]
+"""Cost of a prediction j for a label i: |i - j|, or (i - j)^2."""
+
+_DISTANCE = np.abs(np.subtract.outer(np.arange(GRADES), np.arange(GRADES))).astype(np.float64)
+_COST: dict[Weights, npt.NDArray[np.float64]] = {"linear": _DISTANCE, "quadratic": _DISTANCE**2}
 
 
 def confusion_matrix(grade: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -21,17 +29,51 @@ def confusion_matrix(grade: npt.NDArray[np.int64], predicted: npt.NDArray[np.int
     return np.bincount(grade * GRADES + predicted, minlength=GRADES**2).reshape(GRADES, GRADES).astype(np.int64)
 
 
+def weighted_kappa(
+    confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64], weights: Weights = "quadratic"
+) -> npt.NDArray[np.float64]:
+    """Kappa of every confusion matrix in a stack.
+
+    Args:
+        confusion: counts, shape (..., 5, 5), labels in rows.
+        weights: how the cost of a disagreement grows with its distance.
+
+    Returns:
+        Shape (...): at most 1; 0 is chance agreement; NaN where :func:`why_undefined` has a reason.
+    """
+    cost = _COST[weights]
+    labels, predictions = confusion.sum(-1), confusion.sum(-2)
+    observed = (confusion * cost).sum((-2, -1)) * labels.sum(-1)
+    chance = ((labels @ cost) * predictions).sum(-1)
+    ratio = np.full(np.shape(chance), np.nan)
+    np.divide(observed, chance, out=ratio, where=chance > 0)
+    return 1.0 - ratio
+
+
 def quadratic_weighted_kappa(confusion: npt.NDArray[np.int64]) -> float:
-    """Cohen's kappa with weights (i - j)^2.
+    """Kappa with weights (i - j)^2 of one confusion matrix.
 
     Args:
         confusion: counts, shape (5, 5), labels in rows.
 
     Returns:
-        At most 1; 0 is chance agreement; NaN where no disagreement can be expected (no image at all, or every label
-        and every prediction of one grade).
+        At most 1; 0 is chance agreement; NaN where :func:`why_undefined` has a reason.
     """
-    weight = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)) ** 2
-    expected = np.outer(confusion.sum(1), confusion.sum(0)) / max(confusion.sum(), 1)
-    chance = float((weight * expected).sum())
-    return float("nan") if chance == 0 else 1.0 - float((weight * confusion).sum()) / chance
+    return float(weighted_kappa(confusion))
+
+
+def why_undefined(confusion: npt.NDArray[np.int64]) -> str | None:
+    """Say why a confusion matrix has no kappa: no disagreement can be expected by chance.
+
+    Args:
+        confusion: counts, shape (5, 5), labels in rows.
+
+    Returns:
+        The reason, or None where kappa is defined.
+    """
+    if not confusion.any():
+        return "there is no image"
+    grade = int(confusion.sum(1).argmax())
+    if confusion[grade, grade] == confusion.sum():
+        return f"every label and every prediction is grade {grade}"
+    return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from benchmark.decoders import Grades
 from benchmark.predictions import Predictions
 
 
-def decode(predictions: Predictions) -> npt.NDArray[np.int64]:
+def decode(predictions: Predictions) -> Grades:
     """Most probable grade; the lower one of equals."""
     assert predictions.prob is not None
-    return predictions.prob.argmax(axis=1).astype(np.int64)
+    grades: Grades = predictions.prob.argmax(axis=1).astype(np.int64)
+    return grades

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
+from benchmark.decoders import Grades
+from benchmark.decoders._cuts import NEAREST, cut
 from benchmark.predictions import Predictions
 
 
-def decode(predictions: Predictions) -> npt.NDArray[np.int64]:
+def decode(predictions: Predictions) -> Grades:
     """Nearest grade to each score; a score half-way between two grades goes to the upper one."""
     assert predictions.score is not None
-    return np.clip(np.floor(predictions.score + 0.5), 0, 4).astype(np.int64)
+    return cut(predictions.score, NEAREST)

@@ -1,0 +1,49 @@
+"""How much faster the interval is than resampling patients in a loop with scikit-learn's kappa."""
+
+from __future__ import annotations
+
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+from sklearn.metrics import cohen_kappa_score
+
+from benchmark.bootstrap import REPLICATES, Graded, kappa_interval
+from tests.made_grades import simulate
+
+PATIENTS = 21_335
+"""Of EyePACS' test split: 42,670 images."""
+TIMED = 15
+"""Replicates of the loop that are timed, and scaled up."""
+
+
+def loop_seconds(made: Graded) -> float:
+    """One replicate of the plain way: draw patients, gather both their images, ask scikit-learn."""
+    rng = np.random.default_rng(0)
+    grade, predicted = made.grade.reshape(PATIENTS, 2), made.predicted[0].reshape(PATIENTS, 2)
+    seconds = []
+    for _ in range(TIMED):
+        start = perf_counter()
+        drawn = rng.integers(0, PATIENTS, PATIENTS)
+        cohen_kappa_score(grade[drawn].ravel(), predicted[drawn].ravel(), labels=range(5), weights="quadratic")
+        seconds.append(perf_counter() - start)
+    return median(seconds)
+
+
+@pytest.mark.speed
+@pytest.mark.parametrize("runs", [1, 3])
+def test_interval_against_a_scikit_learn_loop(benchmark: BenchmarkFixture, runs: int) -> None:
+    made = simulate(PATIENTS, np.random.default_rng(0), own=(0.2,) * runs)
+    loop = runs * REPLICATES * loop_seconds(made)
+    interval = benchmark.pedantic(kappa_interval, args=(made,), rounds=3, warmup_rounds=1)
+    assert interval.low < interval.value < interval.high
+    benchmark.extra_info |= {
+        "images": len(made.grade),
+        "patients": interval.clusters,
+        "runs": runs,
+        "replicates": interval.replicates,
+        "loop_s": round(loop, 1),
+        "ratio": round(loop / benchmark.stats.stats.median, 1) if benchmark.stats else None,
+    }
