@@ -1,0 +1,58 @@
+"""One eye's photograph, and its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmark.files import atomic
+from benchmark.sources.phantom.anatomy import draw_eye, draw_person
+from benchmark.sources.phantom.camera import CAMERAS, Picture, expose, illuminate, mount
+from benchmark.sources.phantom.cohort import Shot
+from benchmark.sources.phantom.lesions import burden_of, draw_findings
+from benchmark.sources.phantom.tissue import reflect
+
+QUALITY = 92
+"""JPEG quality."""
+
+_STREAMS = {"shared": 0, "left": 1, "right": 2}
+"""Random streams of a patient."""
+
+
+def photograph(seed: int, patient: int, eye: str, grade: int, pixels: int) -> Picture:
+    """Photograph one eye: RGB [height, pixels, 3], the same for the same arguments, whoever calls and when.
+
+    Anatomy, lesions, light and sensor draw from streams of their own, so that the same eye at another grade differs by
+    its lesions alone.
+
+    Args:
+        seed: Seed of the data set.
+        patient: Patient's number, from 1.
+        eye: ``left`` or ``right``; the optic disc is on that side of the picture.
+        grade: True grade, 0-4.
+        pixels: Width.
+    """
+    shared, own = (np.random.default_rng((seed, patient, _STREAMS[who])) for who in ("shared", eye))
+    person, camera = draw_person(shared), CAMERAS[shared.integers(len(CAMERAS))]
+    gain = [float(g) for g in camera.gain * shared.lognormal(0, 0.03, 3)]
+    frame = camera.frame(pixels)
+    body, disease, light, sensor = own.spawn(4)
+    anatomy = draw_eye(person, body)
+    burden = burden_of(grade, disease)
+    found = draw_findings(frame, anatomy, grade, burden, disease)
+    planes = reflect(frame, person, anatomy, found, burden.beading, body)
+    illuminate(frame, anatomy, planes, light)
+    picture = expose(frame, planes, found.dust, gain, sensor)
+    if eye == "left":  # Everything is drawn as a right eye.
+        picture = np.ascontiguousarray(picture[:, ::-1])
+    return mount(frame, camera, picture)
+
+
+def save(seed: int, shot: Shot, pixels: int, path: Path) -> None:
+    """Write the photograph of one eye as JPEG; the file is whole or absent."""
+    picture = photograph(seed, shot.patient, shot.eye, shot.grade, pixels)
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    with atomic(path) as partial:
+        partial.write_bytes(encoded.tobytes())
