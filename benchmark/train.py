@@ -29,7 +29,6 @@ from timm.optim import create_optimizer_v2
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from torch import Tensor
-from tqdm import tqdm
 
 from benchmark import runs
 from benchmark.augment import DRAWS, Normalisation, augment, normalise
@@ -41,6 +40,7 @@ from benchmark.files import read_json, write_text
 from benchmark.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.manifest import read_manifest
 from benchmark.predictions import Predictions, write_predictions
+from benchmark.progress import progress_bar
 from benchmark.randomness import derive, draws
 from benchmark.runs import Record, RunResult, RunSpec
 from models.cost import network_cost
@@ -48,6 +48,8 @@ from models.losses import LOSSES, load_loss
 from models.network import Network, build_network, carry_over
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from benchmark.params import Params, Train
 
 HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
@@ -128,7 +130,7 @@ def train(
             progress.epoch, progress.step, progress.loss_sum = epoch + 1, 0, 0.0
             _write_history(training)
             training.save()
-            bar.set_postfix_str(", ".join(f"{k} {v:.3f}" for k, v in measured.items() if v is not None))
+            bar.set_postfix_str(", ".join(f"{k} {v:.3f}" for k, v in measured.items() if v is not None), refresh=False)
             if training.clock.total() / progress.epoch * spec.train.epochs > live_after_s:
                 _follow_live(scratch)
     result = _finish(training)
@@ -387,12 +389,11 @@ def _bar(training: _Training, label: str) -> tqdm[Any]:
     """Progress over the images of all epochs, with images/s and the time left."""
     images, progress = len(training.splits["train"]), training.progress
     parts = [len(part) for part in cut(np.arange(images), training.spec.train.batch)]
-    return tqdm(
+    return progress_bar(
         total=images * training.spec.train.epochs,
         initial=images * progress.epoch + sum(parts[: progress.step]),
         desc=f"{training.spec.title} ({label})",
         unit="img",
-        mininterval=0.5 if sys.stderr.isatty() else 10.0,
     )
 
 

@@ -1,0 +1,14 @@
+"""Progress bars: often redrawn on a terminal, a line every ten seconds in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+
+def progress_bar(work: Iterable[Any] | None = None, **options: Any) -> tqdm[Any]:
+    """A tqdm bar with rate and time left; ``options`` are tqdm's."""
+    return tqdm(work, mininterval=0.2 if sys.stderr.isatty() else 10.0, **options)

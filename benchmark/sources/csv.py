@@ -1,0 +1,271 @@
+"""Any folder of photographs with a table of their grades."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from benchmark.errors import InputError
+from benchmark.images import EXTENSIONS
+from benchmark.sources import Eye, Photograph, Progress, SourceParams, Split
+
+SPLIT_NAMES: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "public": "val",
+    "test": "test",
+    "testing": "test",
+    "private": "test",
+}
+"""What tables call the splits, in lower case; Public and Private are Kaggle's two halves of its test set."""
+EYE_NAMES: dict[str, Eye] = {
+    "left": "left",
+    "l": "left",
+    "os": "left",
+    "right": "right",
+    "r": "right",
+    "od": "right",
+    "unknown": "unknown",
+    "": "unknown",
+}
+"""What tables call the eyes, in lower case."""
+
+GRADE_NAMES = {str(grade): grade for grade in range(5)}
+"""How tables write the grades."""
+
+_PATIENT_EYE = re.compile(r"(?P<patient>.+)_(?P<eye>left|right)")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Columns(_Section):
+    """Names of the table's columns. An empty one says that the table has none; image and level it must have."""
+
+    image: Annotated[str, Field(min_length=1)] = "image"
+    """File name below ``images``, with or without extension; without it, this is the image id."""
+    level: Annotated[str, Field(min_length=1)] = "level"
+    """Grade, 0-4."""
+    split: str = "split"
+    """train, val (validation, Public) or test (Private); empty in a row: the row is dealt."""
+    patient: str = "patient"
+    """Whom the eye belongs to; without such a column, names like 17_left tell it, and other names leave it unknown."""
+    eye: str = "eye"
+    """left (l, OS) or right (r, OD); without such a column, names like 17_left tell it."""
+
+
+class Shares(_Section):
+    """How patients are dealt to splits where the table does not say."""
+
+    val: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of patients for val."""
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Share of patients for test."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Another seed deals other patients."""
+
+    @model_validator(mode="after")
+    def _leaves_train(self) -> Shares:
+        if self.val + self.test >= 1:
+            msg = f"val and test must leave a share for train, but take {self.val} + {self.test}"
+            raise ValueError(msg)
+        return self
+
+
+class Params(SourceParams):
+    """Where the table and the photographs are."""
+
+    table: str = "labels.csv"
+    """The table, relative to root."""
+    images: str = "."
+    """Folder that the table's file names start from, relative to root."""
+    columns: Columns = Columns()
+    split: Shares = Shares()
+
+
+T = TypeVar("T")
+Cluster = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the table; its split is None where it is still to be dealt."""
+
+    image_id: str
+    path: Path
+    grade: int
+    split: Split | None
+    patient: str
+    eye: Eye
+
+    @property
+    def cluster(self) -> Cluster:
+        """What must stay in one split: the patient, or the image alone where that is unknown."""
+        return (self.patient, "") if self.patient else ("", self.image_id)
+
+
+def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+    """Yield the table's photographs in its order; ``folder`` stays empty, as the files are used where they are.
+
+    Raises:
+        InputError: the table, a column or a file is missing, or a row is wrong.
+    """
+    assert isinstance(params, Params)
+    path = Path(params.root) / params.table
+    table = _select(_read(path), path, params.columns)
+    entries = deal(_entries(table, Path(params.root) / params.images), params.split)
+    for done, entry in enumerate(entries, start=1):
+        assert entry.split is not None
+        yield Photograph(entry.image_id, entry.path, entry.grade, entry.split, entry.patient, entry.eye)
+        progress(done, len(entries))
+
+
+def deal(entries: list[Entry], shares: Shares) -> list[Entry]:
+    """Give a split to every entry that has none, so that no patient is dealt to two.
+
+    A patient with a split in one row keeps it in all; the others are dealt by the shares. Where the table has train
+    and test in full but no val, val is dealt from train. Every split that is dealt holds its share of each grade (a
+    patient's highest). What a patient gets does not depend on the order of the rows.
+    """
+    if {entry.split for entry in entries} == {"train", "test"}:
+        train = [entry for entry in entries if entry.split == "train"]
+        dealt = _draw(train, shares.model_copy(update={"test": 0.0}))
+        return [replace(entry, split=dealt[entry.cluster]) if entry.split == "train" else entry for entry in entries]
+    given = sorted((entry.split, entry.cluster) for entry in entries if entry.split)
+    told: dict[Cluster, Split] = {cluster: split for split, cluster in given}
+    told |= _draw([entry for entry in entries if entry.cluster not in told], shares)
+    return [entry if entry.split else replace(entry, split=told[entry.cluster]) for entry in entries]
+
+
+def _draw(entries: list[Entry], shares: Shares) -> dict[Cluster, Split]:
+    """Systematic sampling over the clusters, ordered by grade and, within a grade, by a seeded hash."""
+    highest: dict[Cluster, int] = {}
+    for entry in entries:
+        highest[entry.cluster] = max(entry.grade, highest.get(entry.cluster, 0))
+
+    def place(cluster: Cluster) -> tuple[int, bytes]:
+        return highest[cluster], hashlib.sha256(repr((shares.seed, *cluster)).encode()).digest()
+
+    order = sorted(highest, key=place)
+    test = _evenly(order, round(len(order) * shares.test))
+    rest = [cluster for cluster in order if cluster not in test]
+    val = _evenly(rest, min(round(len(order) * shares.val), len(rest)))
+    return {cluster: "test" if cluster in test else "val" if cluster in val else "train" for cluster in order}
+
+
+def _evenly(order: list[Cluster], count: int) -> set[Cluster]:
+    """So many of them, at equal distances."""
+    n = len(order)
+    return {c for i, c in enumerate(order) if ((i + 1) * count + n // 2) // n > (i * count + n // 2) // n}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The table as text without blanks around it."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+    except FileNotFoundError as error:
+        msg = f"data.table must name the table of grades below data.root, but there is no {path}: correct one of them"
+        raise InputError(msg) from error
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())
+        msg = f"data.table must be a csv file in UTF-8, but {path} cannot be read as one ({why}): convert it"
+        raise InputError(msg) from error
+    table = pd.DataFrame({str(name).strip(): column.str.strip() for name, column in table.items()})
+    table = table[(table != "").any(axis=1)]
+    if table.empty:
+        msg = f"data.table must have a row per image, but {path} has none: fill it"
+        raise InputError(msg)
+    return table
+
+
+def _select(table: pd.DataFrame, path: Path, columns: Columns) -> pd.DataFrame:
+    """The columns that are asked for, under the names of the fields of :class:`Columns`."""
+    fields = {}
+    for field, name in columns.model_dump().items():
+        if name in table:
+            fields[name] = field
+        # A name of the user's own must be there; a default one asks for an optional column only where there is one.
+        elif field in ("image", "level") or name not in ("", field):
+            msg = (
+                f"data.columns.{field} must name a column of {path}, but got {name!r}: "
+                f"choose one of {', '.join(table.columns)}"
+            )
+            raise InputError(msg)
+    return table[list(fields)].rename(columns=fields)
+
+
+def _entries(table: pd.DataFrame, images: Path) -> list[Entry]:
+    """Check every row and find its file."""
+    names = table["image"].tolist()
+    ids = [_image_id(name) for name in names]
+    _check(
+        "each image may have one row",
+        [f"{i} has {n}" for i, n in Counter(ids).items() if n > 1],
+        "remove the other rows",
+    )
+    levels = _values(table, "level", ids, GRADE_NAMES, "0, 1, 2, 3 or 4")
+    splits = _values(table, "split", ids, {**SPLIT_NAMES, "": None}, "train, val, test or empty")
+    eyes = _values(table, "eye", ids, EYE_NAMES, "left, right or empty")
+    listing = cache(_listing)
+    paths = [_find(images, name, listing) for name in names]
+    lost = [f"{name} has none" for name, path in zip(names, paths, strict=True) if path is None]
+    _check(f"each image must have a file {'|'.join(EXTENSIONS)} in {images}", lost, "add the files or drop the rows")
+    told = [_PATIENT_EYE.fullmatch(Path(image_id).name) for image_id in ids]
+    patients = table.get("patient", [match["patient"] if match else "" for match in told])
+    eyes = eyes or [EYE_NAMES[match["eye"]] if match else "unknown" for match in told]
+    rows = zip(ids, paths, levels, splits or [None] * len(ids), patients, eyes, strict=True)
+    return [Entry(i, path, level, split, patient, eye) for i, path, level, split, patient, eye in rows if path]
+
+
+def _values(table: pd.DataFrame, column: str, ids: list[str], known: Mapping[str, T], rule: str) -> list[T]:
+    """A column's values under our names; empty where the table has no such column."""
+    if column not in table:
+        return []
+    written = table[column].tolist()
+    wrong = [f"{i} has {value!r}" for i, value in zip(ids, written, strict=True) if value.lower() not in known]
+    _check(f"each {column} must be {rule}", wrong, "correct the table")
+    return [known[value.lower()] for value in written]
+
+
+def _check(rule: str, faults: list[str], mend: str) -> None:
+    if faults:
+        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+        msg = f"{rule}, but {', '.join(faults[:5])}{more}: {mend}"
+        raise InputError(msg)
+
+
+def _image_id(name: str) -> str:
+    path = Path(name)
+    return (path.with_suffix("") if path.suffix.lower() in EXTENSIONS else path).as_posix()
+
+
+def _find(images: Path, name: str, listing: Callable[[Path], dict[str, list[str]]]) -> Path | None:
+    """The file of exactly that name, else the one with the first of the known extensions."""
+    image_id = images / _image_id(name)
+    found = listing(image_id.parent).get(image_id.name)
+    if not found:
+        return None
+    exact = Path(name).name
+    return image_id.with_name(exact if exact in found else found[0])
+
+
+def _listing(folder: Path) -> dict[str, list[str]]:
+    """Names of a folder's photographs by their stem, the preferred extension first."""
+    stems: dict[str, list[str]] = {}
+    files = [file for file in folder.glob("*") if file.suffix.lower() in EXTENSIONS]
+    for file in sorted(files, key=lambda file: (EXTENSIONS.index(file.suffix.lower()), file.name)):
+        stems.setdefault(file.stem, []).append(file.name)
+    return stems
