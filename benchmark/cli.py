@@ -88,10 +88,12 @@ def _evaluate(_: argparse.Namespace) -> None:
 
 
 def _report(_: argparse.Namespace) -> None:
-    from benchmark import report
+    from benchmark import report, tracking
     from benchmark.params import load_params
 
-    report.run(load_params())
+    params = load_params()
+    report.run(params)
+    tracking.sync(Path(), params)
 
 
 def _track(chosen: argparse.Namespace) -> None:

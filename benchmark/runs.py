@@ -175,13 +175,17 @@ def read_result(folder: Path) -> RunResult:
     """Read a finished run's ``run.json``.
 
     Raises:
-        InputError: there is no finished run.
+        InputError: there is no finished run, or another version of the code wrote it.
     """
     path = folder / "run.json"
     if not path.exists():
         msg = f"{folder} must hold a finished run, but has no run.json: train it first with `dvc repro`"
         raise InputError(msg)
-    return RunResult.model_validate(read_json(path))
+    try:
+        return RunResult.model_validate(read_json(path))
+    except ValueError as error:
+        msg = f"{path} must describe a finished run of this version, but does not: train it again with `dvc repro`"
+        raise InputError(msg) from error
 
 
 def write_spec(spec: RunSpec, folder: Path) -> None:

@@ -402,7 +402,7 @@ def _follow_live(scratch: Path) -> None:
     if scratch not in _followed:
         _followed.add(scratch)
         command = [sys.executable, "-m", "benchmark.cli", "track", "--follow", str(scratch)]
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 _followed: set[Path] = set()

@@ -1,0 +1,151 @@
+"""What the folders hold of each training, read into one frozen dataclass."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from benchmark.decoders import DEFAULT
+from benchmark.files import read_json, sha256_file, sha256_json
+from benchmark.params import Params
+from benchmark.runs import RECORDS, RUNS, Record, RunSpec, read_result
+
+EVALUATION = Path("evaluation")
+FIGURES = Path("reports/figures")
+OUTCOME = ("history.csv", "val.csv", "test.csv")
+"""A run's files that tell two results of one key apart."""
+
+Identity = tuple[str, str, int]
+"""Stage, arm, seed."""
+_Evaluated = Mapping[Identity, tuple[str, dict[str, float]]]
+"""Per run: its key when it was evaluated (empty where that is not recorded), and final kappas by metric name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One training, finished or in progress.
+
+    Attributes:
+        spec: what it is; a ``RunResult`` once it has finished.
+        folder: its folder in ``runs/`` or ``scratch/``.
+        history: one mapping per epoch from the columns of ``history.csv`` to finite numbers.
+        started, ended: milliseconds since 1970; of a training in progress, when its files say that it began and last
+            ended an epoch.
+        outcome: hash of the results; empty while there are none.
+        kappas: final kappas by metric name, such as ``val_kappa_score``.
+        record: its file in ``records/`` and what that says, or None.
+        figure: the arm's confusion matrices, or None.
+    """
+
+    spec: RunSpec
+    folder: Path
+    history: tuple[Mapping[str, float], ...]
+    started: int
+    ended: int
+    outcome: str = ""
+    kappas: Mapping[str, float] = field(default_factory=dict)
+    record: tuple[Path, Record] | None = None
+    figure: Path | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Stage, arm and seed."""
+        return self.spec.stage, self.spec.arm, self.spec.seed
+
+
+def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
+    """Finished trainings of each declared arm that has any, by seed, in declared order."""
+    evaluated = _read_evaluated(root / EVALUATION)
+    for stage, arms in params.arms.items():
+        for arm in arms:
+            folders = [root / RUNS / stage / arm / str(seed) for seed in params.seeds]
+            trainings = [_read_finished(root, folder, evaluated) for folder in folders if _is_whole(folder)]
+            if trainings:
+                yield trainings
+
+
+def read_live(folder: Path) -> Training | None:
+    """The training in progress in a folder of ``scratch/``; None where there is none, or it has finished."""
+    try:
+        said = read_json(folder / "run.json")
+        if "epoch_kept" in said:
+            return None
+        history = _read_history(folder)
+        started = _modified(folder / "run.json")
+        ended = _modified(folder / "history.csv") if history else started
+    except FileNotFoundError:
+        return None
+    return Training(RunSpec.model_validate(said), folder, history, started, ended)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether training has put a run's last file in place."""
+    return all((folder / name).exists() for name in ("run.json", "model.safetensors", *OUTCOME))
+
+
+def _read_finished(root: Path, folder: Path, evaluated: _Evaluated) -> Training:
+    result = read_result(folder)
+    path = result.folder(root / RECORDS).with_suffix(".json")
+    record = Record.model_validate(read_json(path)) if path.exists() else None
+    key, kappas = evaluated.get((result.stage, result.arm, result.seed), ("", {}))
+    # A run that was trained anew has neither kappas nor figure before it is evaluated anew.
+    current = key in ("", result.key)
+    started, ended = _span(record) if record else (_modified(folder / "run.json"),) * 2
+    figure = root / FIGURES / f"confusion_{result.stage}_{result.arm}.png"
+    return Training(
+        spec=result,
+        folder=folder,
+        history=_read_history(folder),
+        started=started,
+        ended=ended,
+        outcome=sha256_json([sha256_file(folder / name) for name in OUTCOME]),
+        kappas=kappas if current else {},
+        record=(path, record) if record else None,
+        figure=figure if current and figure.exists() else None,
+    )
+
+
+def _span(record: Record) -> tuple[int, int]:
+    """Start and end of a training; one that was interrupted starts so that its duration is the time it trained."""
+    ended = _ms(record.ended)
+    return (ended - int(record.seconds * 1000) if record.resumed else _ms(record.started)), ended
+
+
+def _ms(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def _modified(path: Path) -> int:
+    return int(path.stat().st_mtime * 1000)
+
+
+def _read_history(folder: Path) -> tuple[Mapping[str, float], ...]:
+    rows = _read_rows(folder / "history.csv")
+    return tuple({k: float(v) for k, v in row.items() if v and math.isfinite(float(v))} for row in rows)
+
+
+def _read_evaluated(folder: Path) -> _Evaluated:
+    """Final kappas of each run; the head's default decoder goes without saying in the metric's name."""
+    keys = {_identity(row): row["key"] for row in _read_rows(folder / "runs.csv")}
+    evaluated: dict[Identity, tuple[str, dict[str, float]]] = {}
+    for row in _read_rows(folder / "kappas.csv"):
+        decoder = "" if row["decoder"] in DEFAULT.values() else f"_{row['decoder']}"
+        _, kappas = evaluated.setdefault(_identity(row), (keys.get(_identity(row), ""), {}))
+        if row["kappa"]:
+            kappas[f"{row['split']}_kappa_{row['head']}{decoder}"] = float(row["kappa"])
+    return evaluated
+
+
+def _identity(row: Mapping[str, str]) -> Identity:
+    return row["stage"], row["arm"], int(row["seed"])
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
