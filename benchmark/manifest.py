@@ -62,4 +62,4 @@ def read_manifest(path: Path = MANIFEST) -> list[Row]:
         raise InputError(msg)
     text = {column: str for column in COLUMNS if column not in ("grade", "width", "height")}
     frame = pd.read_csv(path, dtype=text, keep_default_na=False)
-    return [Row(**record) for record in frame.to_dict("records")]
+    return [Row(*values) for values in frame[list(COLUMNS)].itertuples(index=False)]
