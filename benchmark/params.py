@@ -117,6 +117,8 @@ class Train(Section):
     """Passes over the training split."""
     batch: Annotated[int, Field(ge=2, le=4096)]
     """Images per update."""
+    accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Passes that an update's images are split into: less memory for the same update, but for batch norm's."""
     opt: str = "adamw"
     """timm optimiser (``timm.optim.list_optimizers()``)."""
     lr: Annotated[float, Field(gt=0, le=10)]
@@ -125,6 +127,8 @@ class Train(Section):
     """Weight decay, not applied to biases and norms."""
     sched: Literal["cosine", "poly", "step", "constant"] = "cosine"
     """timm learning-rate schedule, stepped per update."""
+    min_lr: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Where the schedule ends."""
     decay_rate: Annotated[float, Field(gt=0, le=10)] = 0.1
     """Of ``step``: factor of each drop; of ``poly``: the power (1 is linear)."""
     decay_epochs: Annotated[float, Field(gt=0, le=1)] = 0.3
@@ -208,6 +212,12 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _coheres(self) -> Params:
+        if self.train.accumulate > self.train.batch // 2:
+            msg = (
+                f"train.accumulate must leave two images or more per pass, but splits {self.train.batch} into "
+                f"{self.train.accumulate}: lower it, or raise train.batch"
+            )
+            raise ValueError(msg)
         if len(set(self.seeds)) != len(self.seeds):
             msg = f"seeds must differ from one another, but got {self.seeds}"
             raise ValueError(msg)

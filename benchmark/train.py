@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -73,7 +74,10 @@ def run(params: Params, stage: str, name: str) -> None:
     for number, spec in enumerate(specs, 1):
         scratch = spec.folder(runs.SCRATCH)
         if not _finished(spec, scratch):
-            train(spec, splits, fabric, scratch, f"{number}/{len(specs)}", params.tracking.live_after_s / len(specs))
+            with _memory_named(spec):
+                train(
+                    spec, splits, fabric, scratch, f"{number}/{len(specs)}", params.tracking.live_after_s / len(specs)
+                )
     _publish(specs)
 
 
@@ -98,7 +102,17 @@ class _Training:
     def checkpoint(self) -> Path:
         return self.scratch / "checkpoint.safetensors"
 
+    def update(self, number: int) -> None:
+        """Change the weights by the gradients at hand; ``number`` is that of the update in the whole run."""
+        self.schedule.step_update(number)
+        if self.spec.train.clip:
+            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.spec.train.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.progress.step += 1
+
     def save(self) -> None:
+        """Write the checkpoint."""
         self.progress.seconds = self.clock.total()
         save_checkpoint(self.checkpoint, self.model, self.optimizer, self.progress)
         self.clock.saved()
@@ -151,10 +165,11 @@ def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
     loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=fabric.device)
 
     training.clock.start()
-    for positions, pixels in training.reader.batches(parts[progress.step :]):
+    # Passes whose gradients add up to one update.
+    passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.accumulate)]
+    for number, (positions, pixels) in enumerate(training.reader.batches(passes), 1):
         update = epoch * len(parts) + progress.step
-        torch.manual_seed(derive(spec.seed, "dropout", update))
-        training.schedule.step_update(update)
+        torch.manual_seed(derive(spec.seed, "dropout", update, number % settings.accumulate))
         uniform = torch.from_numpy(draws(stream, data.keys[positions], DRAWS)).to(fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
         images = augment(pixels.to(fabric.device), uniform, settings.augment, normalisation)
@@ -162,19 +177,15 @@ def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
         if settings.class_weights:
             loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
         loss = loss.mean()
-        fabric.backward(loss)
-        if settings.clip:
-            fabric.clip_gradients(model, training.optimizer, max_norm=settings.clip)
-        training.optimizer.step()
-        training.optimizer.zero_grad()
-
+        fabric.backward(loss * (len(positions) / len(parts[progress.step])))
         loss_sum += loss.detach() * len(positions)
-        progress.step += 1
         training.images += len(positions)
         bar.update(len(positions))
-        if training.clock.due(settings.checkpoint_minutes) and progress.step < len(parts):
-            progress.loss_sum = _finite(loss_sum, spec, epoch)
-            training.save()
+        if number % settings.accumulate == 0:
+            training.update(update)
+            if training.clock.due(settings.checkpoint_minutes) and progress.step < len(parts):
+                progress.loss_sum = _finite(loss_sum, spec, epoch)
+                training.save()
     training.clock.stop()
     return _finite(loss_sum, spec, epoch) / len(data)
 
@@ -210,6 +221,22 @@ def load_model(folder: Path) -> Network:
     return network.eval()
 
 
+@contextmanager
+def _memory_named(spec: RunSpec) -> Iterator[None]:
+    """Turn running out of memory into a sentence that says what to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        msg = (
+            f"a batch must fit into memory, but {spec.train.batch} images of {spec.pixels} px in "
+            f"{spec.train.accumulate} pass(es) of {spec.title} do not: raise `train.accumulate` to "
+            f"{2 * spec.train.accumulate}, or lower `train.batch` or `sizes.{spec.size}`"
+        )
+        raise InputError(msg) from error
+
+
 def _start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path) -> _Training:
     """Network, optimiser and schedule at their start, or where a killed process left them."""
     settings = spec.train
@@ -229,6 +256,7 @@ def _start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scrat
         num_epochs=settings.epochs,
         warmup_epochs=settings.warmup * settings.epochs,
         warmup_lr=settings.lr / 100,
+        min_lr=settings.min_lr,
         decay_epochs=settings.decay_epochs * settings.epochs,
         decay_rate=settings.decay_rate,
         step_on_epochs=False,

@@ -103,3 +103,22 @@ def test_yaml_that_cannot_be_read_is_one_sentence(tmp_path):
     path.write_text("train: [")
     with pytest.raises(InputError, match="valid YAML"):
         load_params(path)
+
+
+def composed(*overrides):
+    """What `dvc exp run -S ...` writes to params.yaml."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(ROOT / "experiments/conf"), version_base=None):
+        return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+
+
+def test_the_committed_parameters_are_the_composed_default(raw):
+    assert composed() == raw
+
+
+@pytest.mark.parametrize("data", sorted(p.stem for p in (ROOT / "experiments/conf/data").glob("*.yaml")))
+@pytest.mark.parametrize("scale", sorted(p.stem for p in (ROOT / "experiments/conf/scale").glob("*.yaml")))
+def test_every_profile_is_valid(data, scale):
+    parse_params(composed(f"data={data}", f"scale={scale}"))

@@ -179,3 +179,26 @@ def test_training_needs_neither_mlflow_nor_dvc():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_accumulated_passes_make_the_same_update_where_no_batch_norm_couples_images(project):
+    """With SGD and a trunk without batch norm, 2 passes of 8 images give the weights of 1 pass of 16."""
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["model"] |= {"trunk": "test_convnext"}
+    raw["seeds"] = [0]
+    states = []
+    for accumulate in (1, 2):
+        raw["train"] |= {"epochs": 1, "batch": 16, "opt": "sgd", "precision": "32-true", "accumulate": accumulate}
+        train.run(parse_params(raw), "basenet_mt", "small")
+        states.append(train.load_model(project / "runs/basenet_mt/small/0").state_dict())
+    assert all(torch.allclose(states[0][name], states[1][name], atol=1e-4) for name in states[0])
+
+
+def test_running_out_of_memory_says_what_to_lower(project, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(train, "augment", full)
+    with pytest.raises(InputError, match=r"16 images of 24 px in 1 pass.*raise `train\.accumulate` to 2.*sizes\.small"):
+        train.run(params(), "basenet", "mse_small")
