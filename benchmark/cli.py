@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark import score
+from benchmark import plan, score
 from benchmark.errors import InputError
 
 
@@ -43,7 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("arm", help="a key below it, for instance mse_small")
     train.set_defaults(step=_train)
     steps.add_parser("evaluate", help="kappa of every run on val and test").set_defaults(step=_evaluate)
+    steps.add_parser("statistics", help="intervals, paired tests and verdicts").set_defaults(step=_statistics)
+    steps.add_parser("architecture", help="feature maps and cost of the networks").set_defaults(step=_architecture)
     steps.add_parser("report", help="the paper's tables, and figures, into reports/").set_defaults(step=_report)
+    ahead = steps.add_parser("plan", help="what the pipeline will train and what that takes, before anything runs")
+    plan.add_arguments(ahead)
+    ahead.set_defaults(step=plan.run)
     judge = steps.add_parser("score", help="kappa, with intervals, of anyone's predictions")
     score.add_arguments(judge)
     judge.set_defaults(step=score.run)
@@ -85,6 +90,22 @@ def _evaluate(_: argparse.Namespace) -> None:
     from benchmark.params import load_params
 
     evaluate.run(load_params())
+
+
+def _statistics(_: argparse.Namespace) -> None:
+    from benchmark import intervals, verdicts
+    from benchmark.params import load_params
+
+    params = load_params()
+    intervals.run(params)
+    verdicts.run(params)
+
+
+def _architecture(_: argparse.Namespace) -> None:
+    from benchmark import architecture
+    from benchmark.params import load_params
+
+    architecture.run(load_params())
 
 
 def _report(_: argparse.Namespace) -> None:

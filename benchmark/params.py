@@ -177,7 +177,7 @@ class Tracking(Section):
 
     experiment: str = "fundusbench"
     """Experiment that the runs are logged under; the data set's name is appended."""
-    live_after_s: Annotated[float, Field(ge=0)] = 60.0
+    live_after_s: Annotated[float, Field(ge=0)] = 300.0
     """A training stage that will take longer than this is followed live; a shorter one is logged when it ends."""
 
 

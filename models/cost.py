@@ -23,11 +23,7 @@ class Cost:
 
 
 def network_cost(model: Model, level: int, heads: Mapping[str, str], pixels: int) -> Cost:
-    """Count a network's parameters and multiply-adds.
-
-    Args:
-        model, level, heads, pixels: as in :func:`models.network.build_network`.
-    """
+    """Count the parameters and multiply-adds of what :func:`models.network.build_network` makes of the same arguments."""
     return _count(model, level, tuple(heads.items()), pixels)
 
 

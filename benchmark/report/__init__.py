@@ -1,1 +1,66 @@
-"""Tables, figures and the page that `fundusbench report` writes to reports/."""
+"""The report: the paper's tables with our numbers in them, the figures, and a page that holds both.
+
+Everything is made from ``evaluation/``, ``architecture/``, ``records/`` (timings alone) and the published numbers;
+nothing is trained, decoded or measured here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.files import write_text
+from benchmark.params import Params
+from benchmark.published import load_published
+
+if TYPE_CHECKING:
+    from benchmark.report.results import Results
+    from benchmark.report.tables import Table
+
+REPORTS = Path("reports")
+
+
+def run(params: Params) -> None:
+    """Write ``reports/``: ``tables/`` (each as md, csv and tex), ``figures/`` and ``index.html``.
+
+    Raises:
+        InputError: a step before this one has not run, or the published numbers break a rule.
+    """
+    from benchmark.report.figures import draw_all
+    from benchmark.report.page import to_page
+    from benchmark.report.render import to_csv, to_markdown, to_tex
+    from benchmark.report.results import load_results
+
+    results = load_results()
+    tables = make_tables(params, results)
+    for table in tables:
+        for ending, render in (("md", to_markdown), ("csv", to_csv), ("tex", to_tex)):
+            write_text(REPORTS / "tables" / f"{table.name}.{ending}", render(table))
+    figures = draw_all(tables[0], results, REPORTS / "figures")
+    write_text(REPORTS / "index.html", to_page(tables, figures, results))
+
+
+def make_tables(params: Params, results: Results) -> list[Table]:
+    """Every table of the report, in reading order; the ablation is the first.
+
+    Raises:
+        InputError: as in :func:`run`.
+    """
+    from benchmark.architecture import read_networks
+    from benchmark.report.build import ablation, comparison, paper_pixels
+    from benchmark.report.confound import confound
+    from benchmark.report.cost import cost
+    from benchmark.report.cost_time import cost_time
+    from benchmark.report.spatial import spatial
+
+    printed = load_published()
+    networks = read_networks()
+    pixels = paper_pixels(printed["ablation"])
+    return [
+        ablation(printed["ablation"], params, results),
+        comparison(printed["comparison"], params, results),
+        confound(pixels, params, results),
+        cost(pixels, params, results, networks),
+        cost_time(pixels, params, results),
+        spatial(printed["spatial"], networks),
+    ]

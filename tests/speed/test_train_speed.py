@@ -26,7 +26,7 @@ def bare_step(training, spec):
     loss_of = load_loss(spec.objective.name)
 
     def step():
-        training.fabric.backward(loss_of(training.model(images), grade))
+        training.fabric.backward(loss_of(training.model(images), grade).mean())
         training.optimizer.step()
         training.optimizer.zero_grad()
 

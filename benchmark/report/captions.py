@@ -1,0 +1,69 @@
+"""What every table and figure must say of itself: the data, the spread, the decoding, and what may not be concluded."""
+
+from __future__ import annotations
+
+from benchmark.decoders import DECODERS, DEFAULT, Head
+from benchmark.params import Params, Size
+from benchmark.published import PrintedTable
+from benchmark.report.results import Results
+
+PHANTOM = "phantom results: no claim about real eyes"
+
+HEADS: dict[Head, str] = {"score": "scores", "prob": "prob."}
+"""How the paper calls the outputs."""
+
+FLAGS = {"collapsed": "collapsed (one grade for all of val)"}
+"""How notes call a flag of a run; another flag is shown as it is."""
+
+
+def data_sentence(results: Results) -> str:
+    """Name, nature and size of the data set."""
+    nature = f" ({PHANTOM})" if results.synthetic else ""
+    return f"Data: {results.data}{nature}; val {results.size_of('val')}, test {results.size_of('test')}."
+
+
+def size_title(size: Size, params: Params, paper_pixels: int) -> str:
+    """An input size by its role, ours and the paper's."""
+    return f"{size}: {params.sizes.of(size)} px (paper: {paper_pixels})"
+
+
+def seeds_sentence(params: Params) -> str:
+    """How many seeds a number stands for, and what ± means."""
+    if len(params.seeds) == 1:
+        return f"Each measured value is from one run (seed {params.seeds[0]}), so it has no ±."
+    listed = ", ".join(map(str, params.seeds))
+    return (
+        f"Each measured value is the mean over {len(params.seeds)} seeds ({listed}); ± is their sample standard "
+        "deviation, which does not include the sampling of patients."
+    )
+
+
+def decoding_sentence() -> str:
+    """The rules from outputs to grades."""
+    score, prob = (DECODERS[DEFAULT[head]].title for head in ("score", "prob"))
+    return f"Decoding: scores by the {score}, prob. by the {prob}; the paper prints neither rule."
+
+
+def other_data_sentence() -> str:
+    """Why ours beside the paper's is no reproduction by itself."""
+    return "The paper's numbers are for Kaggle EyePACS 2015; a number on other data is no reproduction of them."
+
+
+def inferred_sentence(printed: PrintedTable) -> str:
+    """What the paper does not print of a table and is read into it, for which rows and why."""
+    readings: dict[tuple[str, str, str], list[str]] = {}
+    for cell in printed.cells:
+        for name, fact in (("split", cell.split), ("head", cell.head)):
+            if fact and fact.mark == "inferred":
+                rows = readings.setdefault((name, fact.value, fact.note), [])
+                rows += [cell.row] if cell.row not in rows else []
+    listed = []
+    for (name, value, note), rows in readings.items():
+        where = "" if len(rows) == len(printed.rows) else f" of {', '.join(rows)}"
+        listed.append(f"{name} {value}{where} ({note})")
+    return f"Inferred, not printed: {'; '.join(listed)}."
+
+
+def caption(first: str, params: Params, results: Results, *last: str) -> str:
+    """Caption of a table of kappas: what is shown, what holds for all such tables, and what else must be said."""
+    return " ".join((first, data_sentence(results), seeds_sentence(params), decoding_sentence(), *last))

@@ -1,0 +1,104 @@
+"""Three formats of a table. Each is a pure function, and gives the same text for the same table everywhere."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from benchmark.report.tables import Cell, Table, Text, words
+
+WIDE = 40
+"""Characters from which on words are broken into lines in LaTeX."""
+FULL = 100
+"""Characters of a line from which on LaTeX sets a table in its next smaller type."""
+
+
+def to_markdown(table: Table) -> str:
+    """GitHub's markdown: one pipe table per group, then notes and caption."""
+    blocks = [f"## {table.title}"]
+    for group, rows in table.groups():
+        lines = [table.columns, ("---",) * len(table.columns)]
+        lines += [(row.label, *map(_markdown_cell, row.cells)) for row in rows]
+        blocks += [f"**{group}**"] if group else []
+        blocks.append("\n".join(map(_markdown_line, lines)))
+    blocks += ["\n".join(f"[{number}] {note}  " for number, note in enumerate(table.notes, 1))] if table.notes else []
+    return "\n\n".join([*blocks, table.caption]) + "\n"
+
+
+def _markdown_line(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _markdown_cell(cell: Cell) -> str:
+    return " ".join(part for part in (*words(cell), *(f"[{note}]" for note in notes_of(cell))) if part)
+
+
+def notes_of(cell: Cell) -> tuple[int, ...]:
+    """Numbers of the notes that concern a cell."""
+    return () if isinstance(cell, Text) else cell.notes
+
+
+def to_csv(table: Table) -> str:
+    """The table's records, a line each; a value that there is not is empty."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(table.records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table.records)
+    return stream.getvalue()
+
+
+def to_tex(table: Table) -> str:
+    r"""A LaTeX ``table`` to ``\input``; its preamble needs ``\usepackage{booktabs}`` and no more."""
+    lines = [
+        r"% Needs \usepackage{booktabs}.",
+        r"\begin{table}",
+        rf"\centering{_type(table)}\setlength{{\tabcolsep}}{{4pt}}",
+        rf"\caption{{{_escape(f'{table.title}. {table.caption}')}}}",
+        rf"\label{{tab:{table.name}}}",
+        rf"\begin{{tabular}}{{{_alignment(table)}}}",
+        r"\toprule",
+        _tex_line([_escape(column) for column in table.columns]),
+    ]
+    for group, rows in table.groups():
+        lines.append(r"\midrule")
+        lines += [rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\emph{{{_escape(group)}}}}} \\"] if group else []
+        lines += [_tex_line([_escape(row.label), *map(_tex_cell, row.cells)]) for row in rows]
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    if table.notes:
+        notes = (rf"\textsuperscript{{{number}}} {_escape(note)}" for number, note in enumerate(table.notes, 1))
+        lines += [r"\par\smallskip\begin{minipage}{\linewidth}\footnotesize", "\\\\\n".join(notes), r"\end{minipage}"]
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def _type(table: Table) -> str:
+    lines = zip(
+        table.columns, *((row.label, *(words(cell)[0] for cell in row.cells)) for row in table.rows), strict=True
+    )
+    return r"\scriptsize" if sum(min(WIDE, max(map(len, column))) for column in lines) > FULL else r"\small"
+
+
+def _alignment(table: Table) -> str:
+    columns = zip(*(row.cells for row in table.rows), strict=True)
+    widths = (max(len(cell.text) if isinstance(cell, Text) else 0 for cell in cells) for cells in columns)
+    return "l" + "".join(r"p{0.34\linewidth}" if width > WIDE else "c" for width in widths)
+
+
+def _tex_line(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _tex_cell(cell: Cell) -> str:
+    own, beside = (_escape(part) for part in words(cell))
+    marks = rf"\textsuperscript{{{','.join(map(str, notes_of(cell)))}}}" if notes_of(cell) else ""
+    return rf"\shortstack{{{own}{marks} \\ \footnotesize {beside}}}" if beside else own + marks
+
+
+_ESCAPES = str.maketrans(
+    {c: rf"\{c}" for c in "%&_#${}"}
+    | {"±": r"$\pm$", "×": r"$\times$", "~": r"\textasciitilde{}"}
+    | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+)
+
+
+def _escape(text: str) -> str:
+    return text.translate(_ESCAPES)

@@ -1,0 +1,136 @@
+"""What the evaluation wrote, as the report reads it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+import pandas as pd
+
+from benchmark.decoders import DEFAULT, Head
+from benchmark.errors import InputError
+from benchmark.evaluate import EVALUATION
+from benchmark.files import sha256_json
+from benchmark.sources import Split
+
+_TEXT = dict.fromkeys(("stage", "arm", "flags", "data", "parent", "grade"), str)
+_MAY_LACK = {name: [""] for name in ("kappa", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Kappas of one arm, head and split, one per seed.
+
+    Attributes:
+        seeds: the seeds that ran, in declared order.
+        kappas: one per seed; NaN where kappa is not defined.
+        n: images of the split.
+        runs: identity of the runs, from their keys.
+    """
+
+    seeds: tuple[int, ...]
+    kappas: tuple[float, ...]
+    n: int
+    runs: str
+
+    @property
+    def mean(self) -> float:
+        """Mean over seeds."""
+        return fmean(self.kappas)
+
+    @property
+    def undefined(self) -> bool:
+        """Whether a seed has no kappa, so that there is no mean."""
+        return math.isnan(self.mean)
+
+    @property
+    def sd(self) -> float | None:
+        """Sample standard deviation over seeds; None for a single seed, which has none, and where mean is NaN."""
+        return None if len(self.kappas) < 2 or self.undefined else stdev(self.kappas)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The tables of ``evaluation/``; :mod:`benchmark.evaluate` says what each holds."""
+
+    runs: pd.DataFrame
+    kappas: pd.DataFrame
+    confusion: pd.DataFrame
+    grades: pd.DataFrame
+    curves: pd.DataFrame
+
+    @property
+    def data(self) -> str:
+        """Name of the data set."""
+        return str(self.runs["data"].iloc[0])
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the photographs are generated."""
+        return bool(self.runs["synthetic"].iloc[0])
+
+    def arms(self) -> list[tuple[str, str]]:
+        """Stage and name of each arm that ran, in declared order."""
+        return list(self.runs[["stage", "arm"]].drop_duplicates().itertuples(index=False, name=None))
+
+    def images(self, split: Split) -> int:
+        """Images of a split."""
+        return int(self._total(split)["images"])
+
+    def size_of(self, split: Split) -> str:
+        """Images and patients of a split, in words."""
+        total = self._total(split)
+        images, patients, unknown = (int(total[column]) for column in ("images", "patients", "unknown"))
+        if not unknown:
+            return f"{images} images of {patients} patients"
+        if not patients:
+            return f"{images} images (patients unknown: each image counts as its own)"
+        return f"{images} images of {patients} patients ({unknown} images without a patient count as their own)"
+
+    def measured(self, stage: str, arm: str, head: Head, split: Split) -> Measured | None:
+        """What an arm's head got on a split by its default rule; None where no seed ran."""
+        table = self.kappas
+        rows = table[
+            (table["stage"] == stage)
+            & (table["arm"] == arm)
+            & (table["head"] == head)
+            & (table["decoder"] == DEFAULT[head])
+            & (table["split"] == split)
+        ]
+        if rows.empty:
+            return None
+        keys = self.runs_of(stage, arm)["key"].tolist()
+        kappas = tuple(float(kappa) for kappa in rows["kappa"])
+        return Measured(tuple(rows["seed"].tolist()), kappas, int(rows["n"].iloc[0]), sha256_json(keys)[:16])
+
+    def flags(self, stage: str, arm: str, head: Head) -> list[tuple[int, str]]:
+        """Seed and flag of each run of an arm that a reader of this head must know of."""
+        runs = self.runs_of(stage, arm)
+        lines = zip(runs["seed"], runs["flags"], strict=True)
+        pairs = [(int(seed), *flag.partition(":")[::2]) for seed, flags in lines for flag in flags.split()]
+        return [(seed, flag) for seed, flag, about in pairs if about in ("", head)]
+
+    def runs_of(self, stage: str, arm: str) -> pd.DataFrame:
+        """Runs of one arm, one row per seed."""
+        return self.runs[(self.runs["stage"] == stage) & (self.runs["arm"] == arm)]
+
+    def _total(self, split: Split) -> pd.Series[int]:
+        return self.grades[(self.grades["split"] == split) & (self.grades["grade"] == "all")].iloc[0]
+
+
+def load_results(folder: Path = EVALUATION) -> Results:
+    """Read the tables of the evaluation.
+
+    Raises:
+        InputError: there is no evaluation yet.
+    """
+    return Results(*(_read(folder / f"{name}.csv") for name in ("runs", "kappas", "confusion", "grades", "curves")))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        msg = f"the report is made from {path}, which does not exist yet: run `fundusbench evaluate` or `dvc repro`"
+        raise InputError(msg)
+    return pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=_MAY_LACK)

@@ -1,0 +1,29 @@
+"""Numbers for readers: three digits and a unit."""
+
+from __future__ import annotations
+
+_PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """A number >= 0 to three digits, with k, M, G, T or P from 1000 on: ``84.4 G``."""
+    for factor, prefix in _PREFIXES:
+        # What rounds to 1000 of the smaller unit is 1 of this one.
+        if value >= 0.9995 * factor:
+            scaled = value / factor
+            digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+            return f"{scaled:.{digits}f} {prefix}{unit}"
+    return f"{value:.3g} {unit}".strip()
+
+
+def memory(size: float) -> str:
+    """Bytes in decimal units: ``1.23 GB``."""
+    return quantity(size, "B")
+
+
+def duration(seconds: float) -> str:
+    """A time in its largest unit of days, hours, minutes and seconds: ``2.5 h``."""
+    for factor, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= factor:
+            return f"{seconds / factor:.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

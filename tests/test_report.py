@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import shutil
+from contextlib import chdir
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from benchmark import evaluate, report
+from benchmark.errors import InputError
+from benchmark.report.captions import PHANTOM
+from benchmark.report.render import to_csv, to_markdown, to_tex
+from benchmark.report.results import Measured, load_results
+from benchmark.report.tables import spread
+from tests.made_runs import ARMS, make_all, make_params, make_run, records, settle, tables
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = Path(__file__).parent / "golden"
+RENDER = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def patchy(tmp_path_factory):
+    """Where an arm never ran, a seed is missing and a run collapsed: the folder, its parameters and its tables."""
+    with chdir(tmp_path_factory.mktemp("patchy")):
+        params = make_params()
+        absent = {("basenet", "ce_large", seed) for seed in params.seeds} | {("m2cnn", "large", 2)}
+        make_all(params, skip=absent, flags={("basenet", "ce_mid", 1): ["collapsed:prob"]})
+        return Path.cwd(), params, tables(params)
+
+
+def test_tables_render_as_stored(patchy):
+    """Compare with tests/golden; FUNDUSBENCH_GOLDEN=write pytest tests/test_report.py renews the files."""
+    for name, table in patchy[2].items():
+        for ending, render in RENDER.items():
+            path, text = GOLDEN / f"{name}.{ending}", render(table)
+            if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
+                path.write_text(text, encoding="utf-8", newline="\n")
+            assert text.encode() == path.read_bytes(), f"{path.name} differs"
+
+
+def test_a_cell_shows_mean_and_sample_sd_beside_the_published_number(patchy):
+    folder, _, made = patchy
+    kappas = load_results(folder / evaluate.EVALUATION).kappas.query("arm == 'mse_mid' and split == 'val'")["kappa"]
+    expected = f"{kappas.mean():.3f} ± {kappas.std(ddof=1):.3f} (paper 0.790)"
+    assert f"| 80 px (paper: 448) | {expected} |" in to_markdown(made["ablation"])
+
+
+def test_one_seed_prints_no_sd():
+    params = make_params(seeds=[0])
+    make_all(params)
+    for name, table in tables(params).items():
+        if name not in ("ablation", "comparison", "confound"):
+            continue
+        cells = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
+        assert not any("±" in cell for cell in cells)
+        assert all(line["sd"] == "" for line in csv.DictReader(io.StringIO(to_csv(table))))
+        assert "from one run (seed 0), so it has no ±" in table.caption
+
+
+def test_an_arm_that_did_not_run_says_so(patchy):
+    text = to_markdown(patchy[2]["ablation"])
+    assert "not run (paper 0.751)" in text
+    assert "| 40 px (paper: 224) |" in text
+    assert text.count("| - | - |") == 2
+    assert "m2cnn/large: seed 2 not run." in text
+
+
+def test_an_arm_that_is_not_declared_says_so_where_the_paper_has_a_number():
+    params = make_params(seeds=[0], arms={"basenet": ARMS["basenet"]})
+    make_all(params)
+    made = tables(params)
+    second = made["comparison"]
+    assert "not run (paper 0.844)" in to_markdown(made["ablation"])
+    assert re.search(r"\| M2CNN \| 0\.844 \| not run \| 0\.841 \| not run \|", to_markdown(second))
+    assert re.search(r"\| o_O \| 0\.854 \| - \| 0\.844 \[\d\] \| - \| both eyes", to_markdown(second))
+
+
+def test_a_collapsed_run_is_named(patchy):
+    assert "basenet/ce_mid seed 1, prob: collapsed (one grade for all of val)." in patchy[2]["ablation"].notes
+
+
+def test_seeds_of_one_arm_with_one_flag_share_a_note():
+    params = make_params(seeds=(0, 1, 2), arms={"basenet": {"ce_mid": ARMS["basenet"]["ce_mid"]}})
+    make_all(params, flags={("basenet", "ce_mid", seed): ["collapsed:prob"] for seed in (0, 2)})
+    notes = tables(params)["ablation"].notes
+    assert "basenet/ce_mid seeds 0, 2, prob: collapsed (one grade for all of val)." in notes
+
+
+@pytest.mark.parametrize("ending", ["md", "tex"])
+def test_a_phantom_is_named_in_each_caption(patchy, ending):
+    for name, table in patchy[2].items():
+        # The spatial table is about networks alone.
+        assert (PHANTOM in RENDER[ending](table)) == (name != "spatial")
+
+
+def test_real_data_are_not_called_a_phantom():
+    params = make_params(
+        seeds=[0],
+        arms={"m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2}}},
+        name="IDRiD",
+        synthetic=False,
+    )
+    make_all(params)
+    report_here(params)
+    for path in [report.REPORTS / "index.html", *(report.REPORTS / "tables").iterdir()]:
+        assert "phantom" not in path.read_text(encoding="utf-8").lower(), path.name
+    assert "Data: IDRiD; val 60 images of 30 patients" in (report.REPORTS / "tables/ablation.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_unknown_patients_are_said_to_be_unknown():
+    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
+    make_run(params, "basenet", "mse_mid", 0, patients=False)
+    first = tables(params)["ablation"]
+    assert "60 images (patients unknown: each image counts as its own)" in first.caption
+
+
+def test_the_csv_has_a_line_per_cell_and_split(patchy):
+    first, second = (records(patchy[2][name]) for name in ("ablation", "comparison"))
+    assert len(first) == 3 * 6 * 2
+    assert len(second) == 8 * 2
+    line = next(r for r in first if r["arm"] == "large" and r["stage"] == "m2cnn" and r["head"] == "score")
+    assert {key: line[key] for key in ("published", "paper_px", "pixels", "seeds", "n", "status", "synthetic")} == {
+        "published": "0.844",
+        "paper_px": "720",
+        "pixels": "128",
+        "seeds": "0 1",
+        "n": "60",
+        "status": "measured",
+        "synthetic": "true",
+    }
+    assert all(r["published"] == "" for r in first if r["split"] == "test")
+    assert all(r["inputs"] for r in second)
+
+
+def test_an_undefined_kappa_is_not_a_number():
+    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
+    make_run(params, "basenet", "mse_mid", 0)
+    settle(params)
+    path = evaluate.EVALUATION / "kappas.csv"
+    path.write_text(re.sub(r"[\d.]+$", "", path.read_text(), flags=re.MULTILINE))
+    first = report.make_tables(params, load_results())[0]
+    assert "undefined (paper 0.790)" in to_markdown(first)
+    assert "nan" not in to_csv(first)
+
+
+def test_a_mean_just_below_zero_is_not_a_negative_zero():
+    assert spread(Measured((0,), (-0.0001,), 10, "")) == "0.000"
+
+
+def test_tex_is_balanced_and_each_row_is_full(patchy):
+    for table in patchy[2].values():
+        text = to_tex(table)
+        plain = re.sub(r"\\[{}]", "", text)
+        assert plain.count("{") == plain.count("}")
+        for name in ("table", "tabular"):
+            assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 1
+        assert text.count(r"\begin{minipage}") == text.count(r"\end{minipage}") == (1 if table.notes else 0)
+        body = text.split(r"\toprule")[1].split(r"\bottomrule")[0]
+        rows = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+        assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {len(table.columns) - 1}
+        assert text.isascii()
+
+
+def report_here(params) -> None:
+    """Evaluate and report."""
+    settle(params)
+    report.run(params)
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for key, value in attrs if key in ("src", "href")]
+
+
+def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
+    folder, params, _ = patchy
+    monkeypatch.chdir(folder)
+    report_here(params)
+    page = (report.REPORTS / "index.html").read_text(encoding="utf-8")
+    assert "://" not in page
+    links = Links()
+    links.feed(page)
+    files = [link for link in links.found if not link.startswith("#")]
+    assert all((report.REPORTS / link).stat().st_size > 0 for link in files)
+    assert {
+        "tables/ablation.csv",
+        "tables/comparison.tex",
+        "tables/confound.md",
+        "tables/cost.csv",
+        "tables/cost_time.tex",
+        "tables/spatial.csv",
+        "figures/ablation.png",
+        "figures/cost.png",
+        "figures/learning_curves.png",
+    } <= set(files)
+    # All arms but one ran.
+    assert sum(link.startswith("figures/confusion_") for link in files) == sum(map(len, ARMS.values())) - 1
+
+
+def test_the_same_evaluation_gives_the_same_bytes():
+    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    report_here(params)
+    first = {path: path.read_bytes() for path in report.REPORTS.rglob("*.*")}
+    report.run(params)
+    assert {path: path.read_bytes() for path in report.REPORTS.rglob("*.*")} == first
+
+
+def test_figures_of_arms_that_are_gone_are_removed():
+    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    folder = report.REPORTS / "figures"
+    folder.mkdir(parents=True)
+    for stale in ("confusion_basenet_old.png", "cost.png"):
+        (folder / stale).touch()
+    report_here(params)
+    # Without an arm at the large size there is no figure of what that costs.
+    assert {path.name for path in folder.iterdir()} == {
+        "ablation.png",
+        "learning_curves.png",
+        "confusion_basenet_mt_mid.png",
+    }
+
+
+@pytest.mark.parametrize(("missing", "step"), [("evaluation", "evaluate"), ("architecture", "architecture")])
+def test_a_report_without_a_step_before_it_stops_and_names_it(missing, step):
+    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    settle(params)
+    shutil.rmtree(missing)
+    with pytest.raises(InputError, match=f"run `fundusbench {step}`"):
+        report.run(params)
