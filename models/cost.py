@@ -23,7 +23,7 @@ class Cost:
 
 
 def network_cost(model: Model, level: int, heads: Mapping[str, str], pixels: int) -> Cost:
-    """Count the parameters and multiply-adds of what :func:`models.network.build_network` makes of the same arguments."""
+    """Count parameters and multiply-adds; the arguments are those of :func:`models.network.build_network`."""
     return _count(model, level, tuple(heads.items()), pixels)
 
 
