@@ -17,6 +17,7 @@ from benchmark.report.render import to_csv
 from benchmark.report.results import load_results
 from benchmark.runs import RECORDS, RUNS, DataSummary, Objective, Record, RunResult, write_spec
 from benchmark.sources import SourceParams
+from benchmark.verdicts import VERDICTS
 from models.losses import LOSSES
 
 ROOT = Path(__file__).parent.parent
@@ -202,6 +203,8 @@ def settle(params) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes((ROOT / PUBLISHED).read_bytes())
     make_networks()
+    VERDICTS.parent.mkdir(exist_ok=True)
+    VERDICTS.write_bytes((ROOT / "tests/golden/statistics_verdicts.csv").read_bytes())
     evaluate.run(params)
 
 

@@ -37,8 +37,8 @@ def test_every_stage_leaves_what_the_next_one_reads(project):
         assert names == {"run.json", "history.csv", "val.csv", "test.csv", "model.safetensors"}
         assert (project.root / "records" / f"{run}.json").exists()
     for table in TABLES:
-        text = (project.root / "reports/tables" / table).read_text()
-        assert "phantom" in text
+        text = (project.root / "reports/tables" / table).with_suffix(".md").read_text()
+        assert "phantom results: no claim about real eyes" in text
     assert not list((project.root / "scratch").rglob("*.safetensors"))
 
 

@@ -207,6 +207,7 @@ def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
         "tables/cost.csv",
         "tables/cost_time.tex",
         "tables/spatial.csv",
+        "tables/verdicts.tex",
         "figures/ablation.png",
         "figures/cost.png",
         "figures/learning_curves.png",
@@ -240,7 +241,9 @@ def test_figures_of_arms_that_are_gone_are_removed():
     }
 
 
-@pytest.mark.parametrize(("missing", "step"), [("evaluation", "evaluate"), ("architecture", "architecture")])
+@pytest.mark.parametrize(
+    ("missing", "step"), [("evaluation", "evaluate"), ("architecture", "architecture"), ("statistics", "statistics")]
+)
 def test_a_report_without_a_step_before_it_stops_and_names_it(missing, step):
     params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
     make_all(params)

@@ -28,7 +28,7 @@ from models.losses import LOSSES
 from tests.made_runs import make_all, make_params, make_result
 
 ROOT = Path(__file__).parent.parent
-GOLDEN = Path(__file__).parent / "golden" / "verdicts.csv"
+GOLDEN = Path(__file__).parent / "golden" / "statistics_verdicts.csv"
 PRINTED = load_published(ROOT / PUBLISHED)
 
 ARMS = {

@@ -52,6 +52,10 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     from benchmark.report.cost import cost
     from benchmark.report.cost_time import cost_time
     from benchmark.report.spatial import spatial
+    from benchmark.report.verdict_table import verdict_table
+    from benchmark.rows import read_rows
+    from benchmark.verdict_rows import VerdictRow
+    from benchmark.verdicts import VERDICTS
 
     printed = load_published()
     networks = read_networks()
@@ -63,4 +67,5 @@ def make_tables(params: Params, results: Results) -> list[Table]:
         cost(pixels, params, results, networks),
         cost_time(pixels, params, results),
         spatial(printed["spatial"], networks),
+        verdict_table(read_rows(VERDICTS, VerdictRow, "fundusbench statistics"), results),
     ]
