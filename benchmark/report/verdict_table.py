@@ -36,8 +36,9 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
             "Each claim was written down beforehand with its tolerance and a reason for it "
             "(experiments/published/claims.yaml). An ordering is reproduced where the whole interval of the difference "
             "lies above the margin, not reproduced where it lies below, else inconclusive; on other data than the "
-            "paper's that reads as holds here and does not hold here. The interval covers seeds and patients together. Measured is a difference of quadratic weighted kappas, or the share of "
-            f"multiply-adds saved. {data_sentence(results)} Scope: {scopes}."
+            "paper's that reads: holds here, does not hold here. The interval covers seeds and patients together. "
+            "Measured is a difference of quadratic weighted kappas, or the share of multiply-adds saved. "
+            f"{data_sentence(results)} Scope: {scopes}."
         ),
         columns=COLUMNS,
         rows=tuple(Row(_group(row), row.part, _cells(row)) for row in rows),
