@@ -204,7 +204,11 @@ def settle(params) -> None:
     target.write_bytes((ROOT / PUBLISHED).read_bytes())
     make_networks()
     VERDICTS.parent.mkdir(exist_ok=True)
-    VERDICTS.write_bytes((ROOT / "tests/golden/statistics_verdicts.csv").read_bytes())
+    verdicts = (ROOT / "tests/golden/statistics_verdicts.csv").read_text(encoding="utf-8")
+    if not params.data.synthetic:
+        verdicts = verdicts.replace("phantom: no claim about real eyes", "other data: evidence on the ordering only")
+        verdicts = verdicts.replace(",phantom,", f",{params.data.name},")
+    VERDICTS.write_text(verdicts, encoding="utf-8", newline="\n")
     evaluate.run(params)
 
 
