@@ -13,10 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-import yaml
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
 
 from benchmark.errors import InputError
+from benchmark.files import read_yaml
 from benchmark.published import Fact, Mark, Printed, PrintedTable, load_published
 
 CLAIMS = Path("experiments/published/claims.yaml")
@@ -187,14 +187,7 @@ def load_claims(path: Path = CLAIMS, published: dict[str, PrintedTable] | None =
     Raises:
         InputError: the file is missing, is no YAML, or breaks a rule; the sentence names the claim's place and fault.
     """
-    if not path.exists():
-        msg = f"claims are read from {path}, which does not exist here: run from the project's root"
-        raise InputError(msg)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
-        raise InputError(msg) from error
+    raw = read_yaml(path, "claims are")
     tables = load_published() if published is None else published
     try:
         return TypeAdapter(Claims).validate_python(raw, context=tables)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmark.errors import InputError
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -48,3 +50,21 @@ def sha256_file(path: Path) -> str:
 def sha256_json(value: Any) -> str:
     """SHA-256 of a value's canonical JSON, in hex: the identity of a set of parameters."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """Read a YAML file; ``what`` begins the sentence that says that it is missing.
+
+    Raises:
+        InputError: the file is missing, or is no YAML.
+    """
+    import yaml
+
+    if not path.exists():
+        msg = f"{what} read from {path}, which does not exist here: run from the project's root"
+        raise InputError(msg)
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
+        raise InputError(msg) from error

@@ -17,13 +17,14 @@ import numpy.typing as npt
 
 from benchmark.bootstrap import Graded, clusters, graded, kappa_interval
 from benchmark.compare import Comparison, compare, holm
+from benchmark.cores import core_count
 from benchmark.decoders import DEFAULT, Head, decode
 from benchmark.errors import InputError
 from benchmark.evaluate import EVALUATED, find_runs
 from benchmark.params import Params
 from benchmark.predictions import read_predictions
 from benchmark.rows import write_rows
-from benchmark.runs import RUNS, DataSummary, RunResult, core_count
+from benchmark.runs import RUNS, DataSummary, RunResult
 from benchmark.sources import Split
 
 STATISTICS = Path("statistics")

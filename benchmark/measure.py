@@ -22,11 +22,12 @@ import torch
 from tqdm import tqdm
 
 from benchmark import train
+from benchmark.cores import core_count
 from benchmark.data import Reader, SplitData
 from benchmark.errors import InputError
 from benchmark.manifest import Row
 from benchmark.packs import Pack
-from benchmark.runs import DataSummary, Objective, RunSpec, core_count
+from benchmark.runs import DataSummary, Objective, RunSpec
 from models.losses import LOSSES
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from benchmark.errors import InputError
+from benchmark.files import read_yaml
 from benchmark.sources import SourceParams, load_source
 from models.losses import LOSSES
 
@@ -283,14 +283,7 @@ def load_params(path: Path = PARAMS) -> Params:
     Raises:
         InputError: the file is missing, is no YAML, or breaks a rule; the sentence names every fault.
     """
-    if not path.exists():
-        msg = f"the parameters are read from {path}, which does not exist here: run from the project's root"
-        raise InputError(msg)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
-        raise InputError(msg) from error
+    raw = read_yaml(path, "the parameters are")
     return parse_params(raw, str(path))
 
 

@@ -30,6 +30,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.cores import core_count
 from benchmark.disc import crop_disc, find_disc, resize
 from benchmark.errors import InputError
 from benchmark.files import atomic, sha256_json, write_text
@@ -171,7 +172,7 @@ def _prepare(jobs: list[Job], workers: int, total: int) -> dict[str, str]:
     reasons: dict[str, str] = {}
     with progress_bar(total=total, initial=total - len(jobs), unit=" images", desc="prepare") as bar:
         try:
-            for job, reason in _outcomes(jobs, min(workers or _cores(), len(jobs))):
+            for job, reason in _outcomes(jobs, min(workers or core_count(), len(jobs))):
                 if reason:
                     reasons[job.sha256] = reason
                 bar.update()
@@ -202,10 +203,6 @@ def _ended(waiting: dict[Future[str], Job]) -> Iterator[tuple[Job, str]]:
     ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
     for future in ended:
         yield waiting.pop(future), future.result()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def tune_process() -> None:

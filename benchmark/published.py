@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from benchmark.decoders import Head
 from benchmark.errors import InputError
+from benchmark.files import read_yaml
 from benchmark.params import Params, Size
 
 PUBLISHED = Path("experiments/published/m2cnn.yaml")
@@ -108,14 +108,7 @@ def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
     Raises:
         InputError: the file is missing, is no YAML, or breaks a rule; the sentence names the table and the fault.
     """
-    if not path.exists():
-        msg = f"published numbers are read from {path}, which does not exist here: run from the project's root"
-        raise InputError(msg)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
-        raise InputError(msg) from error
+    raw = read_yaml(path, "published numbers are")
     tables = _validate(dict[str, Any], raw, str(path))
     return {name: _table(name, table, f"{path}: {name}") for name, table in tables.items()}
 

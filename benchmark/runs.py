@@ -6,7 +6,6 @@ in ``records/<stage>/<arm>/<seed>.json``. A run in progress lives in ``scratch/`
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -22,7 +21,6 @@ from benchmark.params import Cells, Model, Params, Section, Size, Train
 from models.losses import LOSSES
 
 RUNS, RECORDS, SCRATCH = Path("runs"), Path("records"), Path("scratch")
-SPLITS = ("train", "val", "test")
 
 _ROOT = Path(__file__).resolve().parent.parent
 _CODE = (
@@ -223,8 +221,3 @@ def _git(*arguments: str) -> str:
 def now() -> str:
     """The time, ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def core_count() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -34,6 +34,7 @@ from torch import Tensor
 from benchmark import runs
 from benchmark.augment import DRAWS, Normalisation, augment, normalise
 from benchmark.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
+from benchmark.cores import core_count
 from benchmark.data import Reader, SplitData, cut, epoch_order, grade_weights, load_split
 from benchmark.decoders import DEFAULT, decode
 from benchmark.errors import InputError
@@ -44,6 +45,7 @@ from benchmark.predictions import Predictions, write_predictions
 from benchmark.progress import progress_bar
 from benchmark.randomness import derive, draws
 from benchmark.runs import Record, RunResult, RunSpec
+from benchmark.sources import SPLITS
 from models.cost import network_cost
 from models.losses import LOSSES, load_loss
 from models.network import Network, build_network, carry_over
@@ -68,7 +70,7 @@ def run(params: Params, stage: str, name: str) -> None:
     """
     arm = params.arm(stage, name)
     manifest = read_manifest()
-    splits = {split: load_split(split, arm.size, manifest) for split in runs.SPLITS}
+    splits: dict[str, SplitData] = {split: load_split(split, arm.size, manifest) for split in SPLITS}
     specs = runs.describe(params, stage, name, manifest, {split: len(data) for split, data in splits.items()})
     fabric = _fabric(params.train)
     for number, spec in enumerate(specs, 1):
@@ -378,7 +380,7 @@ def _record(training: _Training, started: str) -> Record:
         images_per_second=training.images / clock.training if clock.training else 0.0,
         wait_share=training.reader.waited / clock.training if clock.training else 0.0,
         peak_memory_bytes=torch.cuda.max_memory_allocated() if cuda else _resident_peak(),
-        device=torch.cuda.get_device_name(device) if cuda else f"{device.type} ({runs.core_count()} cores)",
+        device=torch.cuda.get_device_name(device) if cuda else f"{device.type} ({core_count()} cores)",
         precision=_precision(training.spec.train, device),
         threads=torch.get_num_threads(),
         resumed=training.progress.resumed,
@@ -394,7 +396,7 @@ def _resident_peak() -> int:
 
 def _fabric(settings: Train) -> Fabric:
     """Device, precision and determinism as the parameters ask."""
-    torch.set_num_threads(settings.threads or runs.core_count())
+    torch.set_num_threads(settings.threads or core_count())
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)

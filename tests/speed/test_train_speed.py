@@ -12,6 +12,7 @@ from benchmark import runs, train
 from benchmark.data import load_split
 from benchmark.manifest import read_manifest
 from benchmark.params import load_params
+from benchmark.sources import SPLITS
 from models.losses import load_loss
 from tests.conftest import ROOT
 from tests.made_data import make_data
@@ -41,7 +42,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, stage
     make_data(tmp_path, sizes, {"train": COUNT, "val": 8, "test": 8})
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
-    splits = {split: load_split(split, params.arm(stage, arm).size, manifest) for split in runs.SPLITS}
+    splits = {split: load_split(split, params.arm(stage, arm).size, manifest) for split in SPLITS}
     spec = runs.describe(params, stage, arm, manifest, {split: len(data) for split, data in splits.items()})[0]
     training = train._start(spec, splits, train._fabric(spec.train), tmp_path / "scratch")
     step = bare_step(training, spec)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from benchmark.cores import core_count
 from benchmark.files import sha256_file, sha256_json
 from benchmark.sources import Photograph, Progress, SourceParams
 from benchmark.sources.phantom.cohort import Shot, cohort
@@ -96,7 +96,7 @@ def draw(jobs: list[tuple[int, Shot, int, Path]], progress: Progress, workers: i
 
     The bytes do not depend on how many there are.
     """
-    workers = workers or min(_cores(), math.ceil(len(jobs) / _WORTH_A_WORKER), 32)
+    workers = workers or min(core_count(), math.ceil(len(jobs) / _WORTH_A_WORKER), 32)
     if workers <= 1:
         for done, job in enumerate(jobs, 1):
             _save(job)
@@ -106,10 +106,6 @@ def draw(jobs: list[tuple[int, Shot, int, Path]], progress: Progress, workers: i
     with pool:
         for done, _ in enumerate(pool.map(_save, jobs, chunksize=_BATCH), 1):
             progress(done, len(jobs))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _save(job: tuple[int, Shot, int, Path]) -> None:
