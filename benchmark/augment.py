@@ -42,9 +42,11 @@ def augment(images: Tensor, draws: Tensor, settings: Augment, normalisation: Nor
     Returns:
         float32, shape (n, 3, s, s), channels last. What turns in from outside the photograph is black.
     """
+    if settings.flip:
+        images = _mirror(images, draws[:, 2:4] < 0.5)
     x = _planar(images)
-    if settings.flip or settings.rotate or settings.scale:
-        grid = _sampling_grid(_affine(draws[:, :4], settings), x.shape[-1])
+    if settings.rotate or settings.scale:
+        grid = _sampling_grid(_affine(draws[:, :2], settings), x.shape[-1])
         x = grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         x = x.contiguous(memory_format=torch.channels_last)
     symmetric = draws * 2 - 1
@@ -70,14 +72,19 @@ def _scale_and_shift(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
     return torch.addcmul(offset, x, factor)
 
 
+def _mirror(images: Tensor, sides: Tensor) -> Tensor:
+    """Mirror bytes (n, s, s, 3) left-right and up-down, as the two columns of ``sides`` (n, 2) say; no pixel changes."""
+    for axis in (0, 1):
+        images = torch.where(sides[:, axis, None, None, None], images.flip(2 - axis), images)
+    return images
+
+
 def _affine(draws: Tensor, settings: Augment) -> Tensor:
-    """Maps from output to input coordinates in -1..1: shape (n, 2, 2), from draws (n, 4)."""
+    """Maps from output to input coordinates in -1..1: shape (n, 2, 2), from draws (n, 2)."""
     angle = (draws[:, 0] * 2 - 1) * math.radians(settings.rotate)
     zoom = 1 / (1 + settings.scale * (draws[:, 1] * 2 - 1))
-    mirror = torch.where(draws[:, 2:4] < 0.5, -1.0, 1.0) if settings.flip else torch.ones_like(draws[:, 2:4])
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
-    rows = torch.stack((torch.stack((cos, -sin), 1), torch.stack((sin, cos), 1)), 1)
-    return rows * mirror[:, None, :]
+    return torch.stack((torch.stack((cos, -sin), 1), torch.stack((sin, cos), 1)), 1)
 
 
 def _sampling_grid(affine: Tensor, side: int) -> Tensor:
