@@ -250,6 +250,8 @@ def _start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scrat
     if spec.parent:
         carry_over(network, load_file(runs.RUNS / spec.parent / str(spec.seed) / "model.safetensors"))
     network = network.to(memory_format=torch.channels_last)
+    if settings.compile:
+        network.compile()
     updates = len(cut(np.arange(len(splits["train"])), settings.batch))
     bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay)
     schedule, _ = create_scheduler_v2(

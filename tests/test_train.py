@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from benchmark import runs, train
 from benchmark.errors import InputError
@@ -18,7 +21,7 @@ from benchmark.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.manifest import read_manifest, write_manifest
 from benchmark.params import parse_params
 from benchmark.predictions import read_predictions
-from tests.conftest import tiny_params
+from tests.conftest import ROOT, tiny_params
 from tests.made_data import make_data
 
 SIZES = {"small": 24, "mid": 40, "large": 64}
@@ -72,6 +75,35 @@ def test_the_same_parameters_give_the_same_bits_and_another_seed_others(project)
     train.run(params(), "basenet_mt", "small")
     assert outputs(project) == first
     assert first["runs/basenet_mt/small/0/val.csv"] != first["runs/basenet_mt/small/1/val.csv"]
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(project):
+    predictions = {}
+    for compiled in (False, True):
+        train.run(params(epochs=2, lr=1e-3, compile=compiled, precision="32-true"), "basenet_mt", "small")
+        predictions[compiled] = read_predictions(project / "runs/basenet_mt/small/0/test.csv")
+        train.load_model(project / "runs/basenet_mt/small/0")
+    assert np.allclose(predictions[True].score, predictions[False].score, atol=0.05)
+    assert np.allclose(predictions[True].prob, predictions[False].prob, atol=0.05)
+
+
+def test_the_training_core_needs_neither_tracker_nor_pipeline(project):
+    absent = "mlflow dvc optuna sklearn seaborn matplotlib medmnist kaggle pooch".split()
+    script = f"""
+import sys
+sys.modules |= dict.fromkeys({absent}, None)
+from benchmark import train
+from benchmark.params import load_params
+train.run(load_params(), "basenet_mt", "small")
+"""
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["train"] |= {"epochs": 1}
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    assert Path("runs/basenet_mt/small/0/test.csv").exists()
 
 
 def test_a_child_starts_from_its_parent_of_the_same_seed(project):
