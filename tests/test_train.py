@@ -89,7 +89,7 @@ def test_a_compiled_network_learns_the_same(project):
 
 
 def test_the_training_core_needs_neither_tracker_nor_pipeline(project):
-    absent = "mlflow dvc optuna sklearn seaborn matplotlib medmnist kaggle pooch".split()
+    absent = ["mlflow", "dvc", "optuna", "sklearn", "seaborn", "matplotlib", "medmnist", "kaggle", "pooch"]
     script = f"""
 import sys
 sys.modules |= dict.fromkeys({absent}, None)

@@ -11,19 +11,33 @@ import torch
 from benchmark import runs, train
 from benchmark.data import load_split
 from benchmark.manifest import read_manifest
-from benchmark.params import load_params
+from benchmark.params import parse_params
 from benchmark.sources import SPLITS
 from models.losses import load_loss
-from tests.conftest import ROOT
 from tests.made_data import make_data
+from tests.test_params import composed
 
 COUNT = 512
+ARMS = {"basenet_mt/small": "small", "basenet_mt/mid": "mid", "basenet_mt/large": "large"}
+LEVELS = {"basenet_mt/small": "small", "m2cnn/mid": "mid", "m2cnn/large": "large"}
+PLAIN, FAST = {"precision": "32-true", "compile": False}, {"precision": "bf16-mixed", "compile": True}
+CASES = [pytest.param("scale=tiny", arm, {}, id=arm) for arm in ARMS] + [
+    pytest.param(
+        *("scale=paper", arm, {"device": "cuda", **settings}),
+        id=f"paper {arm} {settings['precision']}",
+        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="the paper's scale is timed on a CUDA device"),
+    )
+    for arm in LEVELS
+    for settings in (PLAIN, FAST)
+]
 
 
 def bare_step(training, spec):
     """One forward, backward and update on a batch that lies ready on the device."""
-    images = torch.randn(spec.train.batch, 3, spec.pixels, spec.pixels).to(memory_format=torch.channels_last)
-    grade = torch.randint(0, 5, (spec.train.batch,))
+    device = training.fabric.device
+    images = torch.randn(spec.train.batch, 3, spec.pixels, spec.pixels, device=device)
+    images = images.to(memory_format=torch.channels_last)
+    grade = torch.randint(0, 5, (spec.train.batch,), device=device)
     loss_of = load_loss(spec.objective.name)
 
     def step():
@@ -35,17 +49,29 @@ def bare_step(training, spec):
 
 
 @pytest.mark.speed
-@pytest.mark.parametrize(("stage", "arm"), [("basenet_mt", "small"), ("basenet_mt", "mid"), ("basenet_mt", "large")])
-def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, stage, arm):
-    params = load_params(ROOT / "params.yaml")
-    sizes = {params.arm(stage, arm).size: params.sizes.of(params.arm(stage, arm).size)}
+@pytest.mark.parametrize(("scale", "path", "settings"), CASES)
+def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale, path, settings):
+    stage, arm = path.split("/")
+    raw = composed(scale)
+    raw["model"]["pretrained"] = False
+    raw["train"] |= settings
+    # Where it starts from changes nothing of a step's time.
+    raw["arms"][stage][arm].pop("from", None)
+    params = parse_params(raw)
+    size = params.arm(stage, arm).size
+    sizes = {size: params.sizes.of(size)}
     make_data(tmp_path, sizes, {"train": COUNT, "val": 8, "test": 8})
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
-    splits = {split: load_split(split, params.arm(stage, arm).size, manifest) for split in SPLITS}
+    splits = {split: load_split(split, size, manifest) for split in SPLITS}
     spec = runs.describe(params, stage, arm, manifest, {split: len(data) for split, data in splits.items()})[0]
     training = train._start(spec, splits, train._fabric(spec.train), tmp_path / "scratch")
     step = bare_step(training, spec)
+
+    def finished():
+        if training.fabric.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
 
     def epoch():
         training.progress.step = 0
@@ -57,14 +83,16 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, stage
     ratios = []
 
     def paired():
-        start = time.perf_counter()
+        start = finished()
         for _ in range(COUNT // spec.train.batch):
             step()
-        middle = time.perf_counter()
+        middle = finished()
         epoch()
-        ratios.append((middle - start) / (time.perf_counter() - middle))
+        ratios.append((middle - start) / (finished() - middle))
 
     benchmark.pedantic(paired, rounds=5)
     benchmark.extra_info["images_per_second"] = round(training.images / training.clock.training, 1)
     benchmark.extra_info["ratio_to_bare_step"] = round(float(np.median(ratios)), 3)
-    print(f"\n{stage}/{arm} at {spec.pixels} px: {benchmark.extra_info}")
+    if training.fabric.device.type == "cuda":
+        benchmark.extra_info["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    print(f"\n{stage}/{arm} {settings} at {spec.pixels} px: {benchmark.extra_info}")
