@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("stage", help="a key of `arms` in params.yaml: basenet, basenet_mt, m2cnn")
     train.add_argument("arm", help="a key below it, for instance mse_small")
     train.set_defaults(step=_train)
+    steps.add_parser("transfer", help="predict the test splits of other data sets with every run").set_defaults(
+        step=_transfer
+    )
     steps.add_parser("evaluate", help="kappa of every run on val and test").set_defaults(step=_evaluate)
     steps.add_parser("statistics", help="intervals, paired tests and verdicts").set_defaults(step=_statistics)
     steps.add_parser("architecture", help="feature maps and cost of the networks").set_defaults(step=_architecture)
@@ -85,6 +88,13 @@ def _train(chosen: argparse.Namespace) -> None:
     train.run(params, chosen.stage, chosen.arm)
 
 
+def _transfer(_: argparse.Namespace) -> None:
+    from benchmark import transfer
+    from benchmark.params import load_params
+
+    transfer.run(load_params())
+
+
 def _evaluate(_: argparse.Namespace) -> None:
     from benchmark import evaluate
     from benchmark.params import load_params
@@ -93,11 +103,12 @@ def _evaluate(_: argparse.Namespace) -> None:
 
 
 def _statistics(_: argparse.Namespace) -> None:
-    from benchmark import intervals, verdicts
+    from benchmark import generalisation, intervals, verdicts
     from benchmark.params import load_params
 
     params = load_params()
     intervals.run(params)
+    generalisation.run(params)
     verdicts.run(params)
 
 

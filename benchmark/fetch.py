@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,37 +11,43 @@ from typing import TYPE_CHECKING
 from benchmark.errors import InputError
 from benchmark.files import sha256_file
 from benchmark.images import read_size
-from benchmark.manifest import MANIFEST, Row, write_manifest
+from benchmark.manifest import DATA, MANIFEST, Row, write_manifest
 from benchmark.progress import progress_bar
-from benchmark.sources import SPLITS, Photograph, load_source
+from benchmark.sources import SPLITS, Photograph, Split, load_source
 
 if TYPE_CHECKING:
     from benchmark.params import Params
 
-PHOTOGRAPHS = Path("data/photographs")
+PHOTOGRAPHS = DATA / "photographs"
 """Where a source puts what it generates or downloads; files that lie elsewhere stay there."""
 
 
-def run(params: Params) -> None:
-    """Write ``data/manifest.csv`` for the data set of ``params.data``, and print what it holds.
+def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
+    """Write ``manifest.csv`` for the data set of ``params.data``, and print what it holds.
+
+    Args:
+        params: all parameters.
+        folder: of that data set.
+        splits: what the manifest shall hold; photographs of other splits are not read.
 
     Raises:
         InputError: the source finds its input wrong, or a file cannot be opened.
     """
     source = load_source(params.data.source)
-    PHOTOGRAPHS.mkdir(parents=True, exist_ok=True)
+    photographs, manifest = folder / PHOTOGRAPHS.name, folder / MANIFEST.name
+    photographs.mkdir(parents=True, exist_ok=True)
     with progress_bar(unit=" photographs", desc="locate") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        found = list(source.photographs(params.data, PHOTOGRAPHS, progress))
+        found = [one for one in source.photographs(params.data, photographs, progress) if one.split in splits]
     with ThreadPoolExecutor() as pool:
         described = pool.map(lambda photograph: _row(photograph, params.data.name), found)
         rows = list(progress_bar(described, total=len(found), unit=" photographs", desc="hash"))
-    write_manifest(rows)
-    print(f"{MANIFEST}: {len(rows)} photographs of {params.data.name}")
+    write_manifest(rows, manifest)
+    print(f"{manifest}: {len(rows)} photographs of {params.data.name}")
     print(summary(rows))
 
 

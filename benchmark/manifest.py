@@ -10,7 +10,9 @@ import pandas as pd
 from benchmark.errors import InputError
 from benchmark.files import write_text
 
-MANIFEST = Path("data/manifest.csv")
+DATA = Path("data")
+"""Folder of the data set that is trained on; another set has a folder of its own, with the same names in it."""
+MANIFEST = DATA / "manifest.csv"
 COLUMNS = ("image_id", "path", "patient", "eye", "grade", "split", "sha256", "width", "height", "source")
 
 

@@ -198,6 +198,9 @@ class Params(Section):
     arms: dict[str, dict[str, Arm]]
     """DVC stage -> arm -> what it is."""
     tracking: Tracking = Tracking()
+    transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = {}
+    """Other data sets, each under a name of its own and declared as ``data`` is: every finished run is evaluated on
+    their test splits, too."""
 
     def arm(self, stage: str, name: str) -> Arm:
         """Look up an arm.
@@ -298,16 +301,25 @@ def parse_params(raw: Any, origin: str = "params.yaml") -> Params:
     if not isinstance(raw, dict):
         msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}"
         raise InputError(msg)
-    data = raw.get("data")
+    if "data" in raw:
+        raw = raw | {"data": _parse_data(raw["data"], origin, ("data",))}
+    if isinstance(raw.get("transfer"), dict):
+        others = raw["transfer"].items()
+        raw = raw | {"transfer": {name: _parse_data(data, origin, ("transfer", str(name))) for name, data in others}}
     try:
-        if isinstance(data, dict) and isinstance(data.get("source"), str):
-            try:
-                raw = raw | {"data": load_source(data["source"]).Params.model_validate(data)}
-            except ValidationError as error:
-                raise InputError(_sentences(error, origin, ("data",), data)) from error
         return Params.model_validate(raw)
     except ValidationError as error:
         raise InputError(_sentences(error, origin, (), raw)) from error
+
+
+def _parse_data(data: Any, origin: str, path: tuple[str, ...]) -> Any:
+    """The parameters of a data set by its source's rules; what names no source is left to the rules for all."""
+    if not isinstance(data, dict) or not isinstance(data.get("source"), str):
+        return data
+    try:
+        return load_source(data["source"]).Params.model_validate(data)
+    except ValidationError as error:
+        raise InputError(_sentences(error, origin, path, data)) from error
 
 
 def _sentences(error: ValidationError, origin: str, prefix: tuple[str, ...], raw: Any) -> str:

@@ -35,7 +35,7 @@ from benchmark.disc import crop_disc, find_disc, resize
 from benchmark.errors import InputError
 from benchmark.files import atomic, sha256_json, write_text
 from benchmark.images import UnreadableImage, read_rgb
-from benchmark.manifest import Row, read_manifest
+from benchmark.manifest import DATA, MANIFEST, Row, read_manifest
 from benchmark.packs import Encoding, Pack, PackRow, PackSpec, encode, open_pack, write_pack
 from benchmark.progress import progress_bar
 from benchmark.sources import SPLITS
@@ -43,7 +43,7 @@ from benchmark.sources import SPLITS
 if TYPE_CHECKING:
     from benchmark.params import Params
 
-PACKS = Path("data/packs")
+PACKS = DATA / "packs"
 SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
 RECIPE = "square around the retinal disc, 1"
@@ -63,17 +63,21 @@ class Job:
     target: Path
 
 
-def run(params: Params) -> None:
-    """Write ``data/packs/<role>/<split>.arrow`` with the manifest's rows in its order, and ``skipped.csv``.
+def run(params: Params, folder: Path = DATA) -> None:
+    """Write ``packs/<role>/<split>.arrow`` with the manifest's rows in its order, and ``packs/skipped.csv``.
+
+    Args:
+        params: all parameters.
+        folder: of the data set.
 
     Raises:
         InputError: photographs cannot be read and ``prepare.on_bad_image`` says stop; all of them are named.
     """
-    rows = read_manifest()
-    for leftover in PACKS.rglob(".*.partial"):
+    rows, packs = read_manifest(folder / MANIFEST.name), folder / PACKS.name
+    for leftover in packs.rglob(".*.partial"):
         leftover.unlink()
     specs = _specs(params)
-    shelf = Shelf(specs)
+    shelf = Shelf(specs, packs)
     missing = {row.sha256: row for row in rows if row.sha256 not in shelf}
     jobs = [shelf.job(Path(row.path), row.sha256) for row in missing.values()]
     reasons = _prepare(jobs, params.prepare.workers, len({row.sha256 for row in rows}))
@@ -86,9 +90,9 @@ def run(params: Params) -> None:
     for role in specs:
         for split in SPLITS:
             _pack(role, split, [row for row in good if row.split == split], shelf)
-    _write_skipped(bad, reasons)
+    _write_skipped(packs / SKIPPED.name, bad, reasons)
     shutil.rmtree(SCRATCH, ignore_errors=True)
-    print(f"{PACKS}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
+    print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
 
 
 def prepare_image(data: bytes, sizes: dict[str, int]) -> dict[str, npt.NDArray[np.uint8]]:
@@ -112,10 +116,11 @@ def prepare_image(data: bytes, sizes: dict[str, int]) -> dict[str, npt.NDArray[n
 class Shelf:
     """The images that are finished: in packs of an earlier run, or one by one in the scratch folder."""
 
-    def __init__(self, specs: dict[str, PackSpec]) -> None:
+    def __init__(self, specs: dict[str, PackSpec], packs: Path = PACKS) -> None:
         self.specs = specs
+        self.packs = packs
         self._folder = SCRATCH / sha256_json({role: asdict(spec) for role, spec in specs.items()})[:16]
-        self._packed = {role: _packed(role, spec) for role, spec in specs.items()}
+        self._packed = {role: _packed(packs / role, spec) for role, spec in specs.items()}
 
     def __contains__(self, sha256: str) -> bool:
         return all(sha256 in packed for packed in self._packed.values()) or self._file(sha256).exists()
@@ -146,11 +151,11 @@ def _specs(params: Params) -> dict[str, PackSpec]:
     return {role: PackSpec(size, params.prepare.encoding, recipe) for role, size in sizes.items()}
 
 
-def _packed(role: str, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
-    """Where the images of earlier packs lie that still hold, by their photograph's hash."""
+def _packed(folder: Path, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
+    """Where the images of earlier packs of a size lie that still hold, by their photograph's hash."""
     found: dict[str, tuple[Pack, int]] = {}
     for split in SPLITS:
-        pack = _earlier(_path(role, split))
+        pack = _earlier(_path(folder, split))
         if pack is not None and pack.spec == spec:
             found |= {sha256: (pack, index) for index, sha256 in enumerate(pack.sha256)}
     return found
@@ -163,8 +168,8 @@ def _earlier(path: Path) -> Pack | None:
         return None
 
 
-def _path(role: str, split: str) -> Path:
-    return PACKS / role / f"{split}.arrow"
+def _path(folder: Path, split: str) -> Path:
+    return folder / f"{split}.arrow"
 
 
 def _prepare(jobs: list[Job], workers: int, total: int) -> dict[str, str]:
@@ -245,7 +250,7 @@ def _work(job: Job) -> str:
 
 def _pack(role: str, split: str, rows: list[Row], shelf: Shelf) -> None:
     """Write one pack, unless it is already there."""
-    path, spec = _path(role, split), shelf.specs[role]
+    path, spec = _path(shelf.packs / role, split), shelf.specs[role]
     earlier = _earlier(path)
     ids, hashes = [row.image_id for row in rows], [row.sha256 for row in rows]
     if earlier is not None and (earlier.spec, earlier.image_ids, earlier.sha256) == (spec, ids, hashes):
@@ -254,9 +259,9 @@ def _pack(role: str, split: str, rows: list[Row], shelf: Shelf) -> None:
     write_pack(path, spec, (PackRow(row.image_id, row.sha256, shelf.image(role, row.sha256)) for row in bar))
 
 
-def _write_skipped(bad: list[Row], reasons: dict[str, str]) -> None:
+def _write_skipped(path: Path, bad: list[Row], reasons: dict[str, str]) -> None:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["image_id", "path", "reason"])
     writer.writerows([row.image_id, row.path, reasons[row.sha256]] for row in bad)
-    write_text(SKIPPED, stream.getvalue())
+    write_text(path, stream.getvalue())

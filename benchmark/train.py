@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -221,6 +221,19 @@ def load_model(folder: Path) -> Network:
     network = build_network(model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
     network.load_state_dict(load_file(folder / "model.safetensors"))
     return network.eval()
+
+
+def predict(folder: Path, data: SplitData, settings: Train) -> Predictions:
+    """Predictions of a finished run on a split, as training makes those on its own.
+
+    Args:
+        folder: of the run.
+        data: the split, at the run's size.
+        settings: where, and in which number format.
+    """
+    fabric = _fabric(settings)
+    model = cast("Network", fabric.setup_module(load_model(folder).to(memory_format=torch.channels_last)))
+    return _predictions(data, _answers(model, outputs_of(model, data, fabric)))
 
 
 @contextmanager
