@@ -93,6 +93,15 @@ def run(params: Params) -> None:
     write_rows(GENERALISATION, TransferRow, rows)
 
 
+def read_transfers() -> list[TransferRow]:
+    """The rows of ``statistics/transfer.csv``; none where no other set is declared.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    return read_rows(GENERALISATION, TransferRow, "fundusbench statistics")
+
+
 def change(own: Graded, other: Graded, *, replicates: int = REPLICATES, seed: int = 0) -> Interval:
     """Kappa on another data set minus that on the own one, with an interval over the patients of both and the runs.
 

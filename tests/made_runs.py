@@ -10,11 +10,13 @@ import numpy as np
 
 from benchmark import architecture, evaluate, report
 from benchmark.files import write_text
+from benchmark.generalisation import GENERALISATION, TransferRow
 from benchmark.params import Params
 from benchmark.predictions import Predictions, write_predictions
 from benchmark.published import PUBLISHED
 from benchmark.report.render import to_csv
 from benchmark.report.results import load_results
+from benchmark.rows import write_rows
 from benchmark.runs import RECORDS, RUNS, DataSummary, Objective, Record, RunResult, write_spec
 from benchmark.sources import SourceParams
 from benchmark.verdicts import VERDICTS
@@ -66,7 +68,7 @@ params,test_byobnet,8,,128,3,16,0,0,0
 """What the step ``architecture`` writes, with rounded costs and, in the last line, a map that is too small."""
 
 
-def make_params(seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True) -> Params:
+def make_params(seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True, others=()) -> Params:
     return Params.model_validate(
         {
             "data": SourceParams(source="phantom", name=name, root="-", synthetic=synthetic),
@@ -76,6 +78,7 @@ def make_params(seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True) -> P
             "train": {"epochs": 3, "batch": 32, "lr": 0.003},
             "seeds": list(seeds),
             "arms": arms,
+            "transfer": {other: SourceParams(source="csv", name=other, root="-") for other in others},
         }
     )
 
@@ -209,6 +212,10 @@ def settle(params) -> None:
         verdicts = verdicts.replace("phantom: no claim about real eyes", "other data: evidence on the ordering only")
         verdicts = verdicts.replace(",phantom,", f",{params.data.name},")
     VERDICTS.write_text(verdicts, encoding="utf-8", newline="\n")
+    if params.transfer:
+        write_text(GENERALISATION, (ROOT / "tests/golden/statistics_transfer.csv").read_text(encoding="utf-8"))
+    else:
+        write_rows(GENERALISATION, TransferRow, [])
     evaluate.run(params)
 
 

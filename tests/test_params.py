@@ -57,6 +57,12 @@ def test_the_committed_parameters_are_valid(raw):
         ("arms.basenet.mse_small.level", 4, ["arms.basenet.mse_small.level", "less than or equal to 3"]),
         ("data.source", "imagenet", ["data.source must be one of", "'imagenet'"]),
         ("data.colour", 3, ["data.colour", "not a parameter"]),
+        ("transfer.idrid", {"source": "csv", "root": "."}, ["transfer.idrid.name", "missing"]),
+        ("transfer.idrid", {"source": "csv", "name": "x", "root": ".", "colour": 3}, ["transfer.idrid.colour"]),
+        ("transfer.idrid", {"name": "x", "root": "."}, ["transfer.idrid.source", "missing"]),
+        ("transfer.idrid", "idrid", ["transfer.idrid", "'idrid'"]),
+        ("transfer", ["idrid"], ["transfer", "valid dictionary"]),
+        ("transfer", {"../idrid": {"source": "csv", "name": "x", "root": "."}}, ["transfer.../idrid", "match pattern"]),
     ],
 )
 def test_a_wrong_parameter_names_itself_the_rule_and_the_value(raw, key, value, words):
@@ -116,6 +122,15 @@ def composed(*overrides):
 
 def test_the_committed_parameters_are_the_composed_default(raw):
     assert composed() == raw
+
+
+def test_a_data_profile_is_added_as_another_set():
+    overrides = ("+data@transfer.idrid=idrid-folder", "transfer.idrid.root=photos", "+data@transfer.p=phantom")
+    others = parse_params(composed(*overrides)).transfer
+    assert {name: (other.source, other.root) for name, other in others.items()} == {
+        "idrid": ("csv", "photos"),
+        "p": ("phantom", "benchmark/sources/phantom"),
+    }
 
 
 @pytest.mark.parametrize("data", sorted(p.stem for p in (ROOT / "experiments/conf/data").glob("*.yaml")))

@@ -34,7 +34,7 @@ def here(tmp_path, monkeypatch):
 def patchy(tmp_path_factory):
     """Where an arm never ran, a seed is missing and a run collapsed: the folder, its parameters and its tables."""
     with chdir(tmp_path_factory.mktemp("patchy")):
-        params = make_params()
+        params = make_params(others=("idrid", "again"))
         absent = {("basenet", "ce_large", seed) for seed in params.seeds} | {("m2cnn", "large", 2)}
         make_all(params, skip=absent, flags={("basenet", "ce_mid", 1): ["collapsed:prob"]})
         return Path.cwd(), params, tables(params)
@@ -210,6 +210,8 @@ def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
         "tables/verdicts.tex",
         "figures/ablation.png",
         "figures/cost.png",
+        "figures/transfer.png",
+        "tables/transfer.csv",
         "figures/learning_curves.png",
     } <= set(files)
     # All arms but one ran.
@@ -223,6 +225,23 @@ def test_the_same_evaluation_gives_the_same_bytes():
     first = {path: path.read_bytes() for path in report.REPORTS.rglob("*.*")}
     report.run(params)
     assert {path: path.read_bytes() for path in report.REPORTS.rglob("*.*")} == first
+
+
+def test_without_another_set_there_is_no_table_across_sets_and_an_old_one_is_removed():
+    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    stale = report.REPORTS / "tables/transfer.md"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    report_here(params)
+    assert not stale.exists()
+    assert "Across data sets" not in (report.REPORTS / "index.html").read_text(encoding="utf-8")
+
+
+def test_photographs_that_were_trained_on_are_named(patchy):
+    notes = [note for note in patchy[2]["transfer"].notes if "byte for byte" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("12 of the 480 test photographs of phantom-1 are")
 
 
 def test_figures_of_arms_that_are_gone_are_removed():

@@ -26,6 +26,7 @@ def run(params: Params) -> None:
     Raises:
         InputError: a step before this one has not run, or the published numbers break a rule.
     """
+    from benchmark.generalisation import read_transfers
     from benchmark.report.figures import draw_all
     from benchmark.report.page import to_page
     from benchmark.report.render import to_csv, to_markdown, to_tex
@@ -33,25 +34,31 @@ def run(params: Params) -> None:
 
     results = load_results()
     tables = make_tables(params, results)
+    names = {table.name for table in tables}
+    for old in (REPORTS / "tables").glob("*.*"):
+        if old.stem not in names:
+            old.unlink()
     for table in tables:
         for ending, render in (("md", to_markdown), ("csv", to_csv), ("tex", to_tex)):
             write_text(REPORTS / "tables" / f"{table.name}.{ending}", render(table))
-    figures = draw_all(tables[0], results, REPORTS / "figures")
+    figures = draw_all(tables[0], results, read_transfers(), REPORTS / "figures")
     write_text(REPORTS / "index.html", to_page(tables, figures, results))
 
 
 def make_tables(params: Params, results: Results) -> list[Table]:
-    """Every table of the report, in reading order; the ablation is the first.
+    """Every table of the report, in reading order; the ablation is the first, and what is not declared has none.
 
     Raises:
         InputError: as in :func:`run`.
     """
     from benchmark.architecture import read_networks
+    from benchmark.generalisation import read_transfers
     from benchmark.report.build import ablation, comparison, paper_pixels
     from benchmark.report.confound import confound
     from benchmark.report.cost import cost
     from benchmark.report.cost_time import cost_time
     from benchmark.report.spatial import spatial
+    from benchmark.report.transfer import transfer
     from benchmark.report.verdict_table import verdict_table
     from benchmark.rows import read_rows
     from benchmark.verdict_rows import VerdictRow
@@ -59,6 +66,7 @@ def make_tables(params: Params, results: Results) -> list[Table]:
 
     printed = load_published()
     networks = read_networks()
+    transfers = read_transfers()
     pixels = paper_pixels(printed["ablation"])
     return [
         ablation(printed["ablation"], params, results),
@@ -67,5 +75,6 @@ def make_tables(params: Params, results: Results) -> list[Table]:
         cost(pixels, params, results, networks),
         cost_time(pixels, params, results),
         spatial(printed["spatial"], networks),
+        *([transfer(transfers, params, results)] if transfers else []),
         verdict_table(read_rows(VERDICTS, VerdictRow, "fundusbench statistics"), results),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,14 @@ import pandas as pd
 
 from benchmark.evaluate import EVALUATED
 from benchmark.files import atomic
+from benchmark.generalisation import TransferRow
 from benchmark.kappa import GRADES
 from benchmark.params import Size
 from benchmark.report.captions import HEADS, PHANTOM
 from benchmark.report.results import Results
 from benchmark.report.spending import Arm, Point, Spent, chain, curve, targets
 from benchmark.report.tables import Kappa, Table
+from benchmark.report.transfer_figure import draw_transfer
 from benchmark.units import quantity
 
 if TYPE_CHECKING:
@@ -32,12 +34,13 @@ MARKERS = "osD^v<>P"
 LARGE: Size = "large"
 
 
-def draw_all(table: Table, results: Results, folder: Path) -> dict[str, str]:
+def draw_all(table: Table, results: Results, transfers: Sequence[TransferRow], folder: Path) -> dict[str, str]:
     """Draw every figure into ``folder``.
 
     Args:
         table: the ablation.
         results: the evaluation.
+        transfers: kappas on other data sets; nothing is drawn of none.
         folder: where the files go; figures of arms that are gone are removed from it.
 
     Returns:
@@ -57,6 +60,8 @@ def draw_all(table: Table, results: Results, folder: Path) -> dict[str, str]:
         captions = {"ablation.png": _draw(figure, folder / "ablation.png", _ablation, table, results, colours)}
         if large:
             captions["cost.png"] = _draw(figure, folder / "cost.png", _cost, large, results, colours)
+        if transfers:
+            captions["transfer.png"] = _draw(figure, folder / "transfer.png", _transfer, transfers, results, colours)
         captions |= {"learning_curves.png": _draw(figure, folder / "learning_curves.png", _curves, results, colours)}
         for name, arm in confusions.items():
             captions[name] = _draw(figure, folder / name, _confusion, results, arm)
@@ -150,6 +155,12 @@ def _cost(figure: Figure, chains: list[tuple[Spent, ...]], results: Results, col
         "line per arm at the large size; thin: the arms that it starts from, at their own sizes; dotted across: the "
         "kappas of the cost table."
     )
+
+
+def _transfer(figure: Figure, rows: Sequence[TransferRow], results: Results, colours: list[str]) -> str:
+    caption = draw_transfer(figure, rows, colours)
+    _title(figure, f"Trained on {results.data} (hollow: its own test split), tested on", results.synthetic)
+    return caption
 
 
 def _chain(axes: Axes, segments: list[npt.NDArray[np.float64]], look: dict[str, Any]) -> None:
