@@ -30,12 +30,12 @@ def draw_transfer(figure: Figure, rows: Sequence[TransferRow], colours: Sequence
     height = 0.24 * lines + 1.5
     figure.set_size_inches(2.4 + 3.2 * len(sets), height)
     figure.subplots_adjust(1.9 / figure.get_figwidth(), 0.6 / height, 0.98, 1 - 0.8 / height, wspace=0.08)
-    grid = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
+    grid = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, group in zip(grid, sets, strict=True):
         _panel(axes, group, colours)
     first = rows[0]
     grid[0].set_yticks(range(lines), [f"{row.stage}/{row.arm}" for row in sets[0]], fontsize=8)
-    grid[0].invert_yaxis()
+    grid[0].set_ylim(lines - 0.5, -0.5)
     return (
         f"Test kappa of the arms trained on {first.own_data}, main output, mean over seeds: on other sets (filled) and "
         f"on its own test split (hollow, {first.own_images} images); bars: {first.level:.0%} intervals over patients "
