@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +19,13 @@ from benchmark.packs import Pack, open_pack
 from benchmark.randomness import derive, hash_ids
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 PACKS = Path("data/packs")
+READERS = 2
+"""Threads that gather batches, and batches that are ready or under way while one is in use: when the JPEGs of one are
+nearly decoded, those of the next take the cores that fall idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +97,48 @@ def cut(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]
 
 
 class Reader:
-    """Reads batches in a background thread, one ahead, and counts the seconds that its user waited."""
+    """Reads batches ahead of their use, brings them to the device, and counts the seconds that this kept it waiting."""
 
-    def __init__(self, data: SplitData) -> None:
+    def __init__(self, data: SplitData, device: torch.device, readers: int = READERS) -> None:
+        """Read from a split.
+
+        Args:
+            data: the split.
+            device: where batches are used.
+            readers: threads that gather batches, one each; JPEGs of a batch are decoded on every core.
+        """
         self._data = data
+        self._device = device
+        self._readers = readers
         self.waited = 0.0
 
     def batches(self, parts: Iterable[npt.NDArray[np.int64]]) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
-        """Yield (positions, bytes of shape (k, s, s, 3)) for each part, in turn."""
-        with ThreadPoolExecutor(1) as pool:
-            pending = None
+        """Yield (positions, bytes of shape (k, s, s, 3) on the device) for each part, in turn."""
+        with ThreadPoolExecutor(self._readers) as pool:
+            pending: deque[tuple[npt.NDArray[np.int64], Future[Tensor]]] = deque()
             for part in parts:
-                following = (part, pool.submit(self._read, part))
-                if pending is not None:
-                    yield pending[0], self._wait(pending[1])
-                pending = following
-            if pending is not None:
-                yield pending[0], self._wait(pending[1])
+                pending.append((part, pool.submit(self._read, part)))
+                if len(pending) > self._readers:
+                    yield self._next(pending)
+            while pending:
+                yield self._next(pending)
 
     def _read(self, part: npt.NDArray[np.int64]) -> Tensor:
         import torch
 
-        return torch.from_numpy(self._data.pack.gather(part))
+        images = torch.from_numpy(self._data.pack.gather(part))
+        # Only from page-locked memory does a copy run beside the device's work.
+        return images.pin_memory() if self._device.type == "cuda" else images
 
-    def _wait(self, future: object) -> Tensor:
+    def _next(
+        self, pending: deque[tuple[npt.NDArray[np.int64], Future[Tensor]]]
+    ) -> tuple[npt.NDArray[np.int64], Tensor]:
+        import torch
+
+        part, future = pending.popleft()
+        if not future.done() and self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)  # It waits only once it has done what it was given.
         start = time.perf_counter()
-        images: Tensor = future.result()  # type: ignore[attr-defined]
+        images = future.result()
         self.waited += time.perf_counter() - start
-        return images
+        return part, images.to(self._device, non_blocking=True)

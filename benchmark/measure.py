@@ -137,7 +137,7 @@ def _grow(training: train._Training, batches: tuple[int, ...]) -> tuple[int, lis
 def _steps(training: train._Training, images: int, steps: int) -> list[float]:
     """Seconds of each step; fewer where time is up. A step is an epoch of one batch."""
     training.splits = {"train": _noise(images, training.spec.pixels)}
-    training.reader = Reader(training.splits["train"])
+    training.reader = Reader(training.splits["train"], training.fabric.device)
     times: list[float] = []
     while len(times) < steps and sum(times) <= SECONDS:
         start = time.perf_counter()

@@ -3,16 +3,21 @@
 A pack is an Arrow IPC file with the columns ``image_id``, ``sha256`` (of the photograph) and ``image``. An image is
 raw RGB bytes, row by row, or a JPEG of quality 95 without chroma subsampling. The schema's metadata says how the
 images were made. Rows lie in record batches of equal length, so a row is found by a division.
+
+Threads read a pack together, as copying pixels and decoding JPEGs free the interpreter: all see one map of the file, so
+that none holds a copy. Raw images stay in memory as the system's file cache has room. Decoded JPEGs are kept, so that
+each is decoded once, where all of a pack's fit into :data:`SHARE` of the memory that is free when the first is read.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -22,9 +27,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image
 
+from benchmark.cores import core_count, free_memory
 from benchmark.errors import InputError
 from benchmark.files import atomic
-from benchmark.images import read_rgb
+from benchmark.images import UnreadableImage, read_rgb
 
 Encoding = Literal["raw", "jpeg"]
 
@@ -34,6 +40,8 @@ BATCH = 16
 """Rows per record batch: what the writer holds in memory."""
 QUALITY = 95
 """JPEG quality."""
+SHARE = 0.5
+"""Of the free memory, that the decoded images of a pack may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ class Pack:
 
         Raises:
             IndexError: an index is out of range.
+            InputError: an image is damaged.
         """
         if len(indices) and not 0 <= indices.min() <= indices.max() < len(self):
             msg = f"rows of {self.path} run from 0 to {len(self) - 1}, but got {indices.min()} to {indices.max()}"
@@ -109,13 +118,44 @@ class Pack:
         if self.encoding == "raw":
             for image, index in zip(images, indices, strict=True):
                 image.reshape(-1)[:] = np.frombuffer(self.stored(index), np.uint8)
+        elif self._kept is None:
+            self._decode(indices, images, np.arange(len(indices)))
         else:
-
-            def decode(slot: int) -> None:
-                images[slot] = read_rgb(bytes(self.stored(indices[slot])))
-
-            list(_decoders(os.getpid()).map(decode, range(len(indices))))
+            kept, there = self._kept
+            missing = np.unique(indices[~there[indices]])
+            self._decode(missing, kept, missing)
+            there[missing] = True
+            np.take(kept, indices, axis=0, out=images, mode="clip")
         return images
+
+    @cached_property
+    def _kept(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]] | None:
+        """Room for every image, and which are there; None where they do not fit. Memory is taken as images come."""
+        shape = (len(self), self.size, self.size, 3)
+        if math.prod(shape) > SHARE * free_memory():
+            return None
+        return np.empty(shape, np.uint8), np.zeros(len(self), np.bool_)
+
+    def _decode(
+        self, indices: npt.NDArray[np.int64], images: npt.NDArray[np.uint8], slots: npt.NDArray[np.int64]
+    ) -> None:
+        """Decode some rows into slots of an array of images, on every core."""
+
+        def decode(rows: npt.NDArray[np.int64]) -> None:
+            for index, slot in zip(indices[rows], slots[rows], strict=True):
+                images[slot] = self._image(int(index))
+
+        # Small images cost little more than to pass them to a thread: each takes a few at a time.
+        few = np.array_split(np.arange(len(indices)), max(1, min(len(indices), 4 * core_count())))
+        list(_decoders(os.getpid()).map(decode, few))
+
+    def _image(self, index: int) -> npt.NDArray[np.uint8]:
+        try:
+            return read_rgb(bytes(self.stored(index)))
+        except UnreadableImage as error:
+            name = self.image_ids[index]
+            msg = f"{self.path} is damaged at {name} ({error}): remove it and run `fundusbench prepare` again"
+            raise InputError(msg) from error
 
 
 def open_pack(path: Path) -> Pack:
@@ -177,4 +217,4 @@ def _batches(rows: Iterable[PackRow]) -> Iterator[list[PackRow]]:
 @cache
 def _decoders(process: int) -> ThreadPoolExecutor:
     """Threads that decode JPEGs, which frees the interpreter; a pool per process, as a fork takes no threads along."""
-    return ThreadPoolExecutor(min(os.cpu_count() or 1, 8), thread_name_prefix=f"decode-{process}")
+    return ThreadPoolExecutor(core_count(), thread_name_prefix=f"decode-{process}")

@@ -174,7 +174,7 @@ def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
         torch.manual_seed(derive(spec.seed, "dropout", update, number % settings.accumulate))
         uniform = torch.from_numpy(draws(stream, data.keys[positions], DRAWS)).to(fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
-        images = augment(pixels.to(fabric.device), uniform, settings.augment, normalisation)
+        images = augment(pixels, uniform, settings.augment, normalisation)
         loss = loss_of(model(images), grade, **spec.objective.parameters)
         if settings.class_weights:
             loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
@@ -195,7 +195,7 @@ def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
 def outputs_of(model: Network, data: SplitData, fabric: Fabric) -> dict[str, Tensor]:
     """Raw outputs for a whole split in pack order, on the CPU, as losses take them."""
     parts = cut(np.arange(len(data)), EVALUATION_BATCH)
-    outputs = [_outputs(model, pixels.to(fabric.device)) for _, pixels in Reader(data).batches(parts)]
+    outputs = [_outputs(model, pixels) for _, pixels in Reader(data, fabric.device).batches(parts)]
     return {head: torch.cat([output[head] for output in outputs]) for head in outputs[0]}
 
 
@@ -285,7 +285,7 @@ def _start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scrat
         progress = load_checkpoint(scratch / "checkpoint.safetensors", model, optimizer)
         progress.resumed += 1
     clock = _Clock(progress.seconds)
-    reader = Reader(splits["train"])
+    reader = Reader(splits["train"], fabric.device)
     return _Training(spec, splits, fabric, scratch, model, optimizer, schedule, progress, clock, reader)
 
 

@@ -1,7 +1,8 @@
 """The step ``transfer``: every finished run, as it is, on the test split of each other data set in ``params.transfer``.
 
 ``transfer/<set>/<stage>/<arm>/<seed>.csv`` holds a run's predictions, in the format of its own, and the ``.json``
-beside it names what they were made from: what still holds is kept, so that a step that was killed goes on where it was.
+beside it names what they were made from. All are made in ``scratch/transfer``, and copied when they are complete. What
+still holds is kept there, so that a step that was killed goes on where it was and only changed runs are predicted anew.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from benchmark.params import Params, Size
 from benchmark.predictions import write_predictions
 from benchmark.progress import progress_bar
 from benchmark.rows import write_rows
-from benchmark.runs import RunResult, data_sha256
+from benchmark.runs import RUNS, SCRATCH, RunResult, data_sha256
 from benchmark.sources import Split
 
-TRANSFER = Path("transfer")
+TRANSFER, WORK = Path("transfer"), SCRATCH / "transfer"
 SETS = TRANSFER / "sets.csv"
 PHOTOGRAPHS = DATA / "transfer"
 """Where each set has its folder, made as ``data/`` is."""
@@ -57,9 +58,12 @@ def run(params: Params) -> None:
     """Write the predictions of every finished run on every other set, and ``transfer/sets.csv``.
 
     Raises:
-        InputError: a set cannot be fetched or prepared, or has no test photographs.
+        InputError: no run is finished, or a set cannot be fetched or prepared, or has no test photographs.
     """
     results = list(find_runs(params)) if params.transfer else []
+    if params.transfer and not results:
+        msg = f"a transfer needs a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
+        raise InputError(msg)
     _forget(params, results)
     seen = {row.sha256 for row in read_manifest() if row.split != "test"} if params.transfer else set()
     sets = []
@@ -67,12 +71,15 @@ def run(params: Params) -> None:
         rows = _fetch(params, name)
         sets.append(_describe(params, name, rows, seen))
         _predict(params, name, rows, results)
+    shutil.rmtree(TRANSFER, ignore_errors=True)
+    for name in params.transfer:
+        shutil.copytree(WORK / name, TRANSFER / name)
     write_rows(SETS, OtherSet, sets)
 
 
-def predictions_path(name: str, result: RunResult) -> Path:
-    """Where the predictions of a run on another set lie."""
-    return result.folder(TRANSFER / name).with_suffix(".csv")
+def predictions_path(name: str, result: RunResult, root: Path = TRANSFER) -> Path:
+    """Where the predictions of a run on another set lie under ``root``."""
+    return result.folder(root / name).with_suffix(".csv")
 
 
 def mark_of(predictions: Path) -> Path:
@@ -82,11 +89,11 @@ def mark_of(predictions: Path) -> Path:
 
 def _forget(params: Params, results: list[RunResult]) -> None:
     """Remove what belongs to no declared set, or to no run that exists."""
-    for folder in (*TRANSFER.glob("*/"), *PHOTOGRAPHS.glob("*/")):
+    for folder in (*WORK.glob("*/"), *PHOTOGRAPHS.glob("*/")):
         if folder.name not in params.transfer:
             shutil.rmtree(folder)
-    known = {predictions_path(name, result) for name in params.transfer for result in results}
-    for path in TRANSFER.glob("*/**/*.csv"):
+    known = {predictions_path(name, result, WORK) for name in params.transfer for result in results}
+    for path in WORK.rglob("*.csv"):
         if path not in known:
             mark_of(path).unlink(missing_ok=True)
             path.unlink()
@@ -129,7 +136,7 @@ def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult
     """Predict with each run whose predictions are not there yet."""
     load = cache(lambda size: _load(name, size, rows))
     for result in progress_bar(results, unit=" runs", desc=f"transfer to {name}"):
-        data, path = load(result.size), predictions_path(name, result)
+        data, path = load(result.size), predictions_path(name, result, WORK)
         origin = _origin(result, data)
         if mark_of(path).exists() and read_json(mark_of(path)) == origin:
             continue

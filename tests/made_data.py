@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.manifest import Row, write_manifest
-from benchmark.packs import PackRow, PackSpec, encode, write_pack
+from benchmark.packs import Encoding, PackRow, PackSpec, encode, write_pack
 
 
 def bars(grade: int, side: int, generator: np.random.Generator) -> np.ndarray:
@@ -18,7 +18,9 @@ def bars(grade: int, side: int, generator: np.random.Generator) -> np.ndarray:
     return image
 
 
-def make_data(root: Path, sizes: dict[str, int], counts: dict[str, int], seed: int = 0) -> None:
+def make_data(
+    root: Path, sizes: dict[str, int], counts: dict[str, int], seed: int = 0, encoding: Encoding = "raw"
+) -> None:
     """Write a manifest and packs under ``root`` as the steps fetch and prepare would."""
     generator = np.random.default_rng(seed)
     rows = []
@@ -29,9 +31,10 @@ def make_data(root: Path, sizes: dict[str, int], counts: dict[str, int], seed: i
             patient, eye = image_id.split("_")
             rows.append(Row(image_id, f"{image_id}.png", patient, eye, int(grade), split, image_id, 9, 9, "made"))
         for role, side in sizes.items():
-            spec = PackSpec(side, "raw", "made")
+            spec = PackSpec(side, encoding, "made")
             made = [
-                PackRow(i, i, encode(bars(g, side, generator), "raw")) for i, g in sorted(zip(ids, grades, strict=True))
+                PackRow(i, i, encode(bars(g, side, generator), encoding))
+                for i, g in sorted(zip(ids, grades, strict=True))
             ]
             write_pack(root / "data/packs" / role / f"{split}.arrow", spec, made)
     write_manifest(rows, root / "data/manifest.csv")

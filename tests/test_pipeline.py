@@ -71,6 +71,22 @@ def test_changing_one_method_reruns_it_and_what_depends_on_it(project, path, val
         assert project.repro() == []
 
 
+def test_another_set_is_evaluated_without_training(project):
+    before, raw = project.params(), project.params()
+    raw["transfer"] = {"again": raw["data"] | {"seed": 1, "name": "again"}}
+    project.write_params(raw)
+    table = project.root / "reports/tables/transfer.md"
+    try:
+        assert set(project.repro()) == {"transfer", "statistics", "report"}
+        assert "test: 20 images of 10 patients" in table.read_text()
+        assert project.repro() == []
+    finally:
+        project.write_params(before)
+        assert project.repro() == []
+        assert not table.exists()
+        assert [path.name for path in (project.root / "transfer").iterdir()] == ["sets.csv"]
+
+
 def test_metrics_and_plots_are_shown(project):
     metrics = project.run("dvc", "metrics", "show", "--json").stdout
     assert "m2cnn" in metrics

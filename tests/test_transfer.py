@@ -190,6 +190,12 @@ def test_a_set_without_test_photographs_is_one_sentence():
         transfer.run(declared())
 
 
+def test_without_a_finished_run_it_says_so():
+    shutil.rmtree("runs")
+    with pytest.raises(InputError, match="a transfer needs a finished run"):
+        transfer.run(declared())
+
+
 def test_with_nothing_declared_the_step_takes_no_torch_and_leaves_an_empty_table():
     raw = tiny_params() | {"transfer": {}}
     Path("params.yaml").write_text(yaml.safe_dump(raw))

@@ -1,4 +1,4 @@
-"""Training images/s of the loop against the bare forward and backward pass on a ready batch."""
+"""Training images/s of the loop against the bare forward and backward pass on a ready batch; its waiting for data."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ def bare_step(training, spec):
 
 
 @pytest.mark.speed
+@pytest.mark.parametrize("encoding", ["raw", "jpeg"])
 @pytest.mark.parametrize(("scale", "path", "settings"), CASES)
-def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale, path, settings):
+def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale, path, settings, encoding):
     stage, arm = path.split("/")
     raw = composed(scale)
     raw["model"]["pretrained"] = False
@@ -60,7 +61,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
     params = parse_params(raw)
     size = params.arm(stage, arm).size
     sizes = {size: params.sizes.of(size)}
-    make_data(tmp_path, sizes, {"train": COUNT, "val": 8, "test": 8})
+    make_data(tmp_path, sizes, {"train": COUNT, "val": 8, "test": 8}, encoding=encoding)
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
     splits = {split: load_split(split, size, manifest) for split in SPLITS}
@@ -93,6 +94,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
     benchmark.pedantic(paired, rounds=5)
     benchmark.extra_info["images_per_second"] = round(training.images / training.clock.training, 1)
     benchmark.extra_info["ratio_to_bare_step"] = round(float(np.median(ratios)), 3)
+    benchmark.extra_info["wait_share"] = round(training.reader.waited / training.clock.training, 4)
     if training.fabric.device.type == "cuda":
         benchmark.extra_info["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
-    print(f"\n{stage}/{arm} {settings} at {spec.pixels} px: {benchmark.extra_info}")
+    print(f"\n{stage}/{arm} {settings} at {spec.pixels} px, {encoding}: {benchmark.extra_info}")

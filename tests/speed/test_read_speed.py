@@ -1,0 +1,64 @@
+"""Reading batches from packs against the bare limit: decoding their JPEGs on one core, or copying their bytes."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark import packs
+from benchmark.cores import core_count
+from benchmark.data import Reader, SplitData, cut
+from benchmark.images import read_rgb
+from benchmark.packs import PackRow, PackSpec, encode, open_pack, write_pack
+from benchmark.sources.phantom.render import photograph
+
+COUNT, BATCH, ROUNDS = 256, 32, 5
+
+
+def bare(pack, encoding):
+    """Seconds of the bare limit for all images of a pack."""
+    stored = [bytes(pack.stored(i)) for i in range(COUNT)]
+    whole = np.empty((pack.size, pack.size, 3), np.uint8)
+    start = time.perf_counter()
+    for data in stored:
+        if encoding == "jpeg":
+            read_rgb(data)
+        else:
+            whole.reshape(-1)[:] = np.frombuffer(data, np.uint8)
+    return time.perf_counter() - start
+
+
+@pytest.mark.speed
+@pytest.mark.parametrize("encoding", ["raw", "jpeg", "jpeg, kept"])
+@pytest.mark.parametrize("size", [40, 80, 128, 224, 448, 720])
+def test_reading_batches_against_the_bare_limit(benchmark, tmp_path, monkeypatch, size, encoding):
+    """Kept images are read once before; those not kept are decoded in every round."""
+    stored_as, kept = encoding.split(", ")[0], encoding.endswith("kept")
+    if not kept:
+        monkeypatch.setattr(packs, "free_memory", lambda: 0)
+    eyes = [photograph(0, patient, "left", patient % 5, 800)[:size, 40 : 40 + size] for patient in range(1, 5)]
+    made = [encode(np.resize(eye, (size, size, 3)), stored_as) for eye in eyes]
+    rows = (PackRow(str(i), "", made[i % len(made)]) for i in range(COUNT))
+    write_pack(tmp_path / "pack", PackSpec(size, stored_as, "made"), rows)
+    pack = open_pack(tmp_path / "pack")
+    data = SplitData(pack, [], np.zeros(COUNT, np.int64), np.zeros(COUNT, np.uint64))
+    parts = cut(np.random.default_rng(0).permutation(COUNT), BATCH)
+    limits: list[float] = []
+
+    def read():
+        for _ in Reader(data, torch.device("cpu")).batches(parts):
+            pass
+
+    benchmark.pedantic(read, setup=lambda: limits.append(bare(pack, stored_as)), rounds=ROUNDS, warmup_rounds=1)
+    if benchmark.stats:
+        seconds = benchmark.stats.stats.data
+        ratio = median(limit / whole for limit, whole in zip(limits[-ROUNDS:], seconds, strict=True))
+        benchmark.extra_info |= {
+            "images_per_s": round(COUNT / median(seconds)),
+            "times_the_bare_limit": round(ratio, 2),
+        }
+        print(f"\n{encoding} at {size} px: {benchmark.extra_info} ({core_count()} cores)")
