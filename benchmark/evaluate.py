@@ -1,4 +1,4 @@
-"""From the runs' predictions to kappas, confusion matrices and learning curves: plain tables under ``evaluation/``.
+"""From the runs' predictions to kappas and other metrics, confusion matrices and learning curves, in ``evaluation/``.
 
 Only files are read, so every number rebuilds without a GPU or a checkpoint.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -21,7 +21,8 @@ import pandas as pd
 from benchmark.decoders import DEFAULT, Head, decode
 from benchmark.errors import InputError
 from benchmark.files import write_json, write_text
-from benchmark.kappa import GRADES, confusion_matrix, quadratic_weighted_kappa
+from benchmark.kappa import GRADES, confusion_matrix
+from benchmark.metrics import Measure, measure
 from benchmark.params import Params
 from benchmark.predictions import Predictions, read_predictions
 from benchmark.runs import RUNS, RunResult, read_result
@@ -39,7 +40,7 @@ class Outcome:
 
     Attributes:
         confusion: counts of images, shape (5, 5), labels in rows.
-        kappa: quadratic weighted kappa; NaN where it is not defined.
+        measures: by the names of :data:`benchmark.metrics.METRICS`.
     """
 
     stage: str
@@ -49,7 +50,12 @@ class Outcome:
     head: Head
     decoder: str
     confusion: npt.NDArray[np.int64]
-    kappa: float
+    measures: Mapping[str, Measure]
+
+    @property
+    def kappa(self) -> float:
+        """Quadratic weighted kappa; NaN where it is not defined."""
+        return self.measures["kappa"].value
 
     @property
     def n(self) -> int:
@@ -77,6 +83,7 @@ def run(params: Params) -> None:
             outcomes += evaluate(result, split, predictions)
     _write("runs", runs_frame(results))
     _write("kappas", kappas_frame(outcomes))
+    _write("metrics", metrics_frame(outcomes))
     _write("confusion", confusion_frame(outcomes))
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
     _write("curves", pd.concat([_read_history(result) for result in results]))
@@ -117,8 +124,8 @@ def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Itera
     for head in cast("list[Head]", result.heads):
         predicted = decode(DEFAULT[head], predictions)
         confusion = confusion_matrix(predictions.grade, predicted)
-        kappa = quadratic_weighted_kappa(confusion)
-        yield Outcome(result.stage, result.arm, result.seed, split, head, DEFAULT[head], confusion, kappa)
+        measures = measure(head, predictions, predicted)
+        yield Outcome(result.stage, result.arm, result.seed, split, head, DEFAULT[head], confusion, measures)
 
 
 def runs_frame(results: list[RunResult]) -> pd.DataFrame:
@@ -137,6 +144,17 @@ def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """One row per outcome; an undefined kappa is empty."""
     columns = ("stage", "arm", "seed", "split", "head", "decoder", "n", "kappa")
     return pd.DataFrame({column: getattr(outcome, column) for column in columns} for outcome in outcomes)
+
+
+def metrics_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """One row per outcome and metric; ``n`` counts the images that it speaks of, and an undefined value is empty."""
+    columns = ("stage", "arm", "seed", "split", "head", "decoder")
+    return pd.DataFrame(
+        {column: getattr(outcome, column) for column in columns}
+        | {"metric": name, "value": measured.value, "n": measured.n}
+        for outcome in outcomes
+        for name, measured in outcome.measures.items()
+    )
 
 
 def confusion_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:

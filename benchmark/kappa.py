@@ -1,19 +1,14 @@
-"""Weighted kappa (Cohen 1968), computed from the 5 x 5 confusion matrix alone."""
+"""Quadratic weighted kappa (Cohen 1968), computed from the 5 x 5 confusion matrix alone."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 GRADES = 5
 
-Weights = Literal["linear", "quadratic"]
-"""Cost of a prediction j for a label i: |i - j|, or (i - j)^2."""
-
-_DISTANCE = np.abs(np.subtract.outer(np.arange(GRADES), np.arange(GRADES))).astype(np.float64)
-_COST: dict[Weights, npt.NDArray[np.float64]] = {"linear": _DISTANCE, "quadratic": _DISTANCE**2}
+_COST = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)).astype(np.float64) ** 2
+"""Of a prediction j for a label i: (i - j)^2."""
 
 
 def confusion_matrix(grade: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -29,22 +24,18 @@ def confusion_matrix(grade: npt.NDArray[np.int64], predicted: npt.NDArray[np.int
     return np.bincount(grade * GRADES + predicted, minlength=GRADES**2).reshape(GRADES, GRADES).astype(np.int64)
 
 
-def weighted_kappa(
-    confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64], weights: Weights = "quadratic"
-) -> npt.NDArray[np.float64]:
+def weighted_kappa(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Kappa of every confusion matrix in a stack.
 
     Args:
         confusion: counts, shape (..., 5, 5), labels in rows.
-        weights: how the cost of a disagreement grows with its distance.
 
     Returns:
         Shape (...): at most 1; 0 is chance agreement; NaN where :func:`why_undefined` has a reason.
     """
-    cost = _COST[weights]
     labels, predictions = confusion.sum(-1), confusion.sum(-2)
-    observed = (confusion * cost).sum((-2, -1)) * labels.sum(-1)
-    chance = ((labels @ cost) * predictions).sum(-1)
+    observed = (confusion * _COST).sum((-2, -1)) * labels.sum(-1)
+    chance = ((labels @ _COST) * predictions).sum(-1)
     ratio = np.full(np.shape(chance), np.nan)
     np.divide(observed, chance, out=ratio, where=chance > 0)
     return 1.0 - ratio

@@ -1,102 +1,158 @@
 """Every other measure of a grading that the field reports, beside quadratic weighted kappa.
 
-Those of decoded grades follow from the confusion matrix (labels in rows); the rest read scores or probabilities. A
-measure is NaN where the images cannot show it, for instance the recall of a grade that no label has.
+scikit-learn, dlordinal and torchmetrics compute them; here is what they are computed of, and NaN where the images
+cannot show a measure, for instance the recall of a grade that no label has. Kappa itself is :mod:`benchmark.kappa`'s,
+whose one formula also serves the bootstrap. The libraries are imported when something is measured, for they take
+seconds (dlordinal and torchmetrics import torch).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.kappa import GRADES, confusion_matrix, weighted_kappa
+from benchmark.decoders import Grades, Head
+from benchmark.kappa import GRADES, confusion_matrix, quadratic_weighted_kappa
 from benchmark.predictions import Predictions
 
-Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Truths = npt.NDArray[np.bool_]
+Family = Literal["agreement", "grades", "outputs"]
 
 REFERABLE = 2
 """Referable diabetic retinopathy: this grade or a higher one."""
 BINS = 15
 """Confidence bins of the calibration error."""
 
-_OFF = np.abs(np.subtract.outer(np.arange(GRADES), np.arange(GRADES)))
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Registry line of a metric."""
+
+    title: str
+    """How tables call it."""
+    family: Family
+    """What it is about: agreement in all, each grade by itself, or referable disease and the probabilities."""
+    better: Literal["higher", "lower"]
+    head: Head | None = None
+    """The head that alone has it; None where both have it."""
 
 
-def all_metrics(predictions: Predictions, grades: Ints) -> dict[str, float]:
-    """Compute all that the available heads allow.
+METRICS: dict[str, Metric] = {
+    "kappa": Metric("kappa", "agreement", "higher"),
+    "kappa_linear": Metric("linear kappa", "agreement", "higher"),
+    "accuracy": Metric("accuracy", "agreement", "higher"),
+    "f1_macro": Metric("macro F1", "agreement", "higher"),
+    "mae": Metric("MAE", "agreement", "lower"),
+    "amae": Metric("AMAE", "agreement", "lower"),
+    "off_by_one": Metric("off by one", "agreement", "lower"),
+    **{f"recall_{grade}": Metric(f"recall of {grade}", "grades", "higher") for grade in range(GRADES)},
+    "referable_auc": Metric("AUC", "outputs", "higher"),
+    "referable_sensitivity": Metric("sensitivity", "outputs", "higher"),
+    "referable_specificity": Metric("specificity", "outputs", "higher"),
+    "rps": Metric("RPS", "outputs", "lower", "prob"),
+    "ece": Metric("ECE", "outputs", "lower", "prob"),
+}
+"""Name of the metric -> its registry line, in the order of the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric's value and the images that it speaks of."""
+
+    value: float
+    """NaN where the images cannot show it."""
+    n: int
+    """Of the recall of a grade, the images of that grade; of sensitivity and specificity, those of that side."""
+
+
+def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str, Measure]:
+    """Measure one head on one split.
 
     Args:
-        predictions: labels and outputs.
-        grades: decoded grades 0-4, shape (n,).
+        head: the head that was decoded.
+        predictions: labels and outputs, with a finite number of that head for every image.
+        predicted: its decoded grades 0-4, shape (n,).
 
     Returns:
-        Name -> value. Always: kappa, kappa_linear, accuracy, f1_macro, recall_0 .. recall_4, mae, amae, off_by_one,
-        referable_sensitivity, referable_specificity. With a regression head: referable_auc_score. With a softmax head:
-        referable_auc_prob, rps, ece.
+        By name, the metrics of :data:`METRICS` that the head has.
     """
-    confusion = confusion_matrix(predictions.grade, grades)
-    sensitivity, specificity = referable_rates(confusion)
-    values = {
-        "kappa": float(weighted_kappa(confusion)),
-        "kappa_linear": float(weighted_kappa(confusion, "linear")),
-        "accuracy": accuracy(confusion),
-        "f1_macro": macro_f1(confusion),
-        "mae": mean_absolute_error(confusion),
-        "amae": average_mean_absolute_error(confusion),
-        "off_by_one": off_by_one_rate(confusion),
-        "referable_sensitivity": sensitivity,
-        "referable_specificity": specificity,
+    names = [name for name, metric in METRICS.items() if metric.head in (None, head)]
+    if not len(predictions):
+        return dict.fromkeys(names, Measure(float("nan"), 0))
+    grade, output = predictions.grade, getattr(predictions, head).astype(np.float64)
+    values = _of_grades(grade, predicted)
+    values["referable_auc"] = auc(grade >= REFERABLE, output if head == "score" else output[:, REFERABLE:].sum(1))
+    if head == "prob":
+        values |= {
+            "rps": ranked_probability_score(grade, output),
+            "ece": expected_calibration_error(grade, output),
+        }
+    return {name: Measure(values[name], _images(name, grade)) for name in names}
+
+
+def _of_grades(grade: Grades, predicted: Grades) -> dict[str, float]:
+    """Metrics of decoded grades; see the functions below for what they are, and scikit-learn for the rest."""
+    from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, recall_score
+
+    found = recall_score(grade, predicted, labels=range(GRADES), average=None, zero_division=np.nan)
+    sick, called = grade >= REFERABLE, predicted >= REFERABLE
+    return {
+        "kappa": quadratic_weighted_kappa(confusion_matrix(grade, predicted)),
+        "kappa_linear": linear_kappa(grade, predicted),
+        "accuracy": float(accuracy_score(grade, predicted)),
+        # Over the grades that occur among labels or predictions.
+        "f1_macro": float(f1_score(grade, predicted, average="macro", zero_division=np.nan)),
+        "mae": float(mean_absolute_error(grade, predicted)),
+        "amae": average_mean_absolute_error(grade, predicted),
+        "off_by_one": off_by_one_rate(grade, predicted),
+        **{f"recall_{each}": float(recall) for each, recall in enumerate(found)},
+        "referable_sensitivity": float(recall_score(sick, called, zero_division=np.nan)),
+        "referable_specificity": float(recall_score(~sick, ~called, zero_division=np.nan)),
     }
-    values |= {f"recall_{grade}": recall for grade, recall in enumerate(recalls(confusion).tolist())}
-    referable = predictions.grade >= REFERABLE
-    if predictions.score is not None:
-        values["referable_auc_score"] = auc(referable, predictions.score.astype(np.float64))
-    if predictions.prob is not None:
-        prob = predictions.prob.astype(np.float64)
-        values["referable_auc_prob"] = auc(referable, prob[:, REFERABLE:].sum(1))
-        values["rps"] = ranked_probability_score(predictions.grade, prob)
-        values["ece"] = expected_calibration_error(predictions.grade, prob)
-    return values
 
 
-def accuracy(confusion: Ints) -> float:
-    """Share of images whose grade is right, 0-1; NaN without images."""
-    return _ratio(np.trace(confusion), confusion.sum())
+def _images(name: str, grade: Grades) -> int:
+    """Images that a metric speaks of."""
+    if name.startswith("recall_"):
+        return int((grade == int(name.removeprefix("recall_"))).sum())
+    sides = {"referable_sensitivity": grade >= REFERABLE, "referable_specificity": grade < REFERABLE}
+    return int(sides[name].sum()) if name in sides else len(grade)
 
 
-def recalls(confusion: Ints) -> Floats:
-    """Share found of each grade's images, 0-1, shape (5,); NaN for a grade that no label has."""
-    return _ratios(np.diag(confusion), confusion.sum(1))
+def linear_kappa(grade: Grades, predicted: Grades) -> float:
+    """Kappa with weights abs(i - j), at most 1; NaN where labels and predictions are all one grade."""
+    from sklearn.metrics import cohen_kappa_score
+
+    if len(np.union1d(grade, predicted)) < 2:
+        return float("nan")
+    return float(cohen_kappa_score(grade, predicted, labels=range(GRADES), weights="linear"))
 
 
-def macro_f1(confusion: Ints) -> float:
-    """F1 averaged over the grades that occur among labels or predictions, 0-1; NaN without images."""
-    return _mean(_ratios(2 * np.diag(confusion), confusion.sum(0) + confusion.sum(1)))
+def average_mean_absolute_error(grade: Grades, predicted: Grades) -> float:
+    """Mean absolute error of each grade's images, averaged over the grades that occur (Baccianella 2009), 0-4.
+
+    As scikit-learn's error with balanced weights. dlordinal's ``amae`` is another where a grade between two others is
+    absent: it counts distances in places among the grades that occur.
+    """
+    from sklearn.metrics import mean_absolute_error
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    return float(mean_absolute_error(grade, predicted, sample_weight=compute_sample_weight("balanced", grade)))
 
 
-def mean_absolute_error(confusion: Ints) -> float:
-    """Mean distance from the label in grades, 0-4; NaN without images."""
-    return _ratio((confusion * _OFF).sum(), confusion.sum())
+def off_by_one_rate(grade: Grades, predicted: Grades) -> float:
+    """Share of images graded exactly one grade too high or too low, 0-1."""
+    from dlordinal.metrics import accuracy_off1  # type: ignore[import-untyped]
+    from sklearn.metrics import accuracy_score
+
+    return float(accuracy_off1(grade, predicted, labels=range(GRADES)) - accuracy_score(grade, predicted))
 
 
-def average_mean_absolute_error(confusion: Ints) -> float:
-    """Mean absolute error of each grade's images, averaged over the grades that occur (Baccianella 2009), 0-4."""
-    return _mean(_ratios((confusion * _OFF).sum(1), confusion.sum(1)))
-
-
-def off_by_one_rate(confusion: Ints) -> float:
-    """Share of images graded exactly one grade too high or too low, 0-1; NaN without images."""
-    return _ratio(confusion[_OFF == 1].sum(), confusion.sum())
-
-
-def referable_rates(confusion: Ints) -> tuple[float, float]:
-    """Sensitivity and specificity, 0-1, for referable retinopathy; NaN where the labels lack that side."""
-    sick, healthy = confusion[REFERABLE:], confusion[:REFERABLE]
-    return _ratio(sick[:, REFERABLE:].sum(), sick.sum()), _ratio(healthy[:, :REFERABLE].sum(), healthy.sum())
-
-
-def auc(positive: npt.NDArray[np.bool_], values: Floats) -> float:
+def auc(positive: Truths, values: Floats) -> float:
     """Area under the ROC curve: the chance that a positive has the higher value, ties counted half.
 
     Args:
@@ -106,13 +162,12 @@ def auc(positive: npt.NDArray[np.bool_], values: Floats) -> float:
     Returns:
         0-1; NaN where one side is empty.
     """
-    _, place, ties = np.unique(values, return_inverse=True, return_counts=True)
-    rank = (ties.cumsum() - (ties - 1) / 2)[place]
-    n = int(positive.sum())
-    return _ratio(rank[positive].sum() - n * (n + 1) / 2, n * (len(values) - n))
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(positive, values)) if len(np.unique(positive)) == 2 else float("nan")
 
 
-def ranked_probability_score(grade: Ints, prob: Floats) -> float:
+def ranked_probability_score(grade: Grades, prob: Floats) -> float:
     """Squared distance between cumulative probabilities and the label's step, summed over grades (Epstein 1969).
 
     Args:
@@ -120,38 +175,28 @@ def ranked_probability_score(grade: Ints, prob: Floats) -> float:
         prob: shape (n, 5), rows summing to 1.
 
     Returns:
-        Mean over the images: 0 (sure and right) to 4; NaN without images.
+        Mean over the images: 0 (sure and right) to 4.
     """
-    step = grade[:, None] <= np.arange(GRADES)
-    return _ratio(((prob.cumsum(1) - step) ** 2)[:, :-1].sum(), len(grade))
+    from dlordinal.metrics import ranked_probability_score as score
+
+    return float(score(grade, prob))
 
 
-def expected_calibration_error(grade: Ints, prob: Floats) -> float:
+def expected_calibration_error(grade: Grades, prob: Floats) -> float:
     """Distance between confidence and accuracy of the most probable grade, over equal-width bins (Guo 2017).
+
+    torchmetrics' bins hold their lower end, and a confidence of exactly 1 is a bin of its own.
 
     Args:
         grade: labels 0-4, shape (n,).
         prob: shape (n, 5), rows summing to 1.
 
     Returns:
-        0-1, bins weighted by their images; NaN without images.
+        0-1, bins weighted by their images.
     """
-    confidence, right = prob.max(1, initial=0), prob.argmax(1) == grade
-    bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
-    return _ratio(np.abs(gaps).sum(), len(grade))
+    import torch
+    from torchmetrics.functional.classification import multiclass_calibration_error
 
-
-def _ratio(part: float | np.number, whole: float | np.number) -> float:
-    return float(part / whole) if whole else float("nan")
-
-
-def _ratios(part: Ints, whole: Ints) -> Floats:
-    ratios = np.full(len(whole), np.nan)
-    np.divide(part, whole, out=ratios, where=whole > 0)
-    return ratios
-
-
-def _mean(values: Floats) -> float:
-    """Mean of those that are defined."""
-    return _ratio(np.nansum(values), (~np.isnan(values)).sum())
+    # A probability that rounding takes out of [0, 1] would be read as a logit, and all the others with it.
+    outputs, labels = torch.tensor(prob.clip(0, 1)), torch.tensor(grade)
+    return float(multiclass_calibration_error(outputs, labels, GRADES, BINS, "l1"))

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import cohen_kappa_score
+from sklearn.metrics import cohen_kappa_score, recall_score
 
 from benchmark import evaluate
+from benchmark.decoders import decode
 from benchmark.errors import InputError
 from benchmark.files import read_json, write_json
+from benchmark.metrics import METRICS
 from benchmark.predictions import read_predictions, write_predictions
 from tests.made_runs import make_all, make_params, make_run
 
@@ -47,6 +49,23 @@ def test_kappas_equal_scikit_learn():
         expected = cohen_kappa_score(predictions.grade, predicted, labels=range(5), weights="quadratic")
         assert line.kappa == pytest.approx(expected, abs=1e-6)
         assert line.n == len(predictions)
+
+
+def test_metrics_hold_every_measure_of_every_run():
+    params = make_params(arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    table = read("metrics")
+    shared = sum(metric.head is None for metric in METRICS.values())
+    assert len(table) == 3 * 2 * (2 * shared + len(METRICS))
+    kappas = table[table["metric"] == "kappa"].drop(columns="metric").rename(columns={"value": "kappa"})
+    pd.testing.assert_frame_equal(kappas.reset_index(drop=True), read("kappas"), check_like=True)
+    for line in table[table["metric"] == "referable_sensitivity"].itertuples():
+        path = evaluate.RUNS / line.stage / line.arm / str(line.seed) / f"{line.split}.csv"
+        predictions = read_predictions(path)
+        sick = predictions.grade >= 2
+        called = decode(line.decoder, predictions) >= 2
+        assert (line.n, line.value) == (sick.sum(), pytest.approx(recall_score(sick, called), abs=1e-6))
 
 
 def test_confusion_counts_every_image_once():
@@ -210,6 +229,9 @@ def test_a_kappa_that_is_not_defined_is_left_empty():
         write_predictions(same, folder / f"{split}.csv")
     evaluate.run(params)
     assert read("kappas")["kappa"].isna().all()
+    values = read("metrics").set_index("metric")["value"]
+    assert values["recall_0"].notna().all()
+    assert values[["kappa", "recall_1", "referable_auc"]].isna().all()
     assert read_json(evaluate.EVALUATION / "metrics/basenet/mse_small.json")["val"] == {}
 
 
