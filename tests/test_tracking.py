@@ -156,7 +156,7 @@ def write_run(root: Path, spec: RunSpec, *, epochs: int = 3, loss: str = "", res
     write_json(spec.folder(root / "records").with_suffix(".json"), record.model_dump(mode="json"))
 
 
-def write_kappas(root: Path, kappas: dict[tuple[str, str, int], float]) -> None:
+def write_evaluation(root: Path, kappas: dict[tuple[str, str, int], float]) -> None:
     rows = "".join(
         f"{stage},{arm},{seed},{split},{head},{decoder},300,{kappa if split == 'val' else kappa / 2}\n"
         for (stage, arm, seed), kappa in kappas.items()
@@ -164,6 +164,15 @@ def write_kappas(root: Path, kappas: dict[tuple[str, str, int], float]) -> None:
         for head, decoder in (("score", "nearest"), ("score", "expected"), ("prob", "argmax"))
     )
     write_text(root / "evaluation/kappas.csv", "stage,arm,seed,split,head,decoder,n,kappa\n" + rows)
+    metrics = "".join(
+        f"{stage},{arm},{seed},{split},{head},{decoder},{metric},{value},300\n"
+        for (stage, arm, seed), kappa in kappas.items()
+        for split in ("val", "test")
+        for head, decoder in (("score", "nearest"), ("prob", "argmax"))
+        for metric, value in (("kappa", kappa), ("accuracy", kappa + 0.1), ("recall_3", ""))
+    )
+    header = "stage,arm,seed,split,head,decoder,metric,value,n\n"
+    write_text(root / "evaluation/metrics.csv", header + metrics)
     keys = [(*run, read_json(root / "runs" / "/".join(map(str, run)) / "run.json")["key"]) for run in kappas]
     write_text(
         root / "evaluation/runs.csv", "stage,arm,seed,key\n" + "".join(f"{s},{a},{n},{k}\n" for s, a, n, k in keys)
@@ -177,7 +186,7 @@ def fill(root: Path, params: Params) -> None:
     """Three finished runs (m2cnn lacks its second seed), evaluated and reported."""
     for stage, arm, seed in KAPPAS:
         write_run(root, spec_of(params, stage, arm, seed))
-    write_kappas(root, KAPPAS)
+    write_evaluation(root, KAPPAS)
     figure = root / "reports/figures/confusion_basenet_mt_small.png"
     figure.parent.mkdir(parents=True)
     figure.write_bytes(b"png")
@@ -292,6 +301,9 @@ def test_a_run_has_its_curve_its_kappas_its_costs_and_its_files(filled: Filled) 
     assert "epoch/val_kappa_prob" not in points
     assert (points["val_kappa_score"], points["test_kappa_prob"]) == ([(3, 0.7)], [(3, 0.35)])
     assert points["val_kappa_score_expected"] == [(3, 0.7)]
+    assert points["val/accuracy_score"] == points["test/accuracy_prob"] == [(3, pytest.approx(0.8))]
+    assert not any("recall" in name for name in points), "an undefined metric is left out"
+    assert not any(name.startswith("val/kappa") for name in points), "a kappa is logged once"
     assert (points["cost/images_per_second"], points["cost/parameters"]) == ([(3, 50.0)], [(3, 1000.0)])
     assert held["files"] == [
         "figures/confusion_basenet_mt_small.png",
@@ -321,6 +333,8 @@ def test_seeds_are_grouped_under_one_parent_with_mean_and_sd(filled: Filled) -> 
     assert parent.data.metrics["val_kappa_score_mean"] == pytest.approx(fmean([0.6, 0.7]))
     assert parent.data.metrics["val_kappa_score_sd"] == pytest.approx(stdev([0.6, 0.7]))
     assert parent.data.metrics["val_kappa_score_n"] == 2
+    assert parent.data.metrics["test/accuracy_score_mean"] == pytest.approx(fmean([0.7, 0.8]))
+    assert parent.data.metrics["test/accuracy_score_sd"] == pytest.approx(stdev([0.7, 0.8]))
     alone = groups["m2cnn/mid"].data.metrics
     assert (alone["test_kappa_prob_mean"], alone["test_kappa_prob_n"]) == (0.4, 1)
     assert not any(name.endswith("_sd") for name in alone)
@@ -412,7 +426,7 @@ def test_an_evaluation_and_a_figure_that_come_later_are_added(project: Path, par
     before = sync(project, params)
     assert "val_kappa_score" not in runs_of(project)[0].data.metrics
 
-    write_kappas(project, {("m2cnn", "mid", 0): 0.8})
+    write_evaluation(project, {("m2cnn", "mid", 0): 0.8})
     figure = project / "reports/figures/confusion_m2cnn_mid.png"
     figure.parent.mkdir(parents=True)
     figure.write_bytes(b"png")
@@ -421,10 +435,11 @@ def test_an_evaluation_and_a_figure_that_come_later_are_added(project: Path, par
     assert runs_of(project)[0].data.metrics["val_kappa_score"] == 0.8
     assert "figures/confusion_m2cnn_mid.png" in content(project)["m2cnn/mid/0"]["files"]
 
-    write_kappas(project, {("m2cnn", "mid", 0): 0.75})
+    write_evaluation(project, {("m2cnn", "mid", 0): 0.75})
     sync(project, params)
     assert runs_of(project)[0].data.metrics["val_kappa_score"] == 0.75
     assert runs_of(project, "group")[0].data.metrics["val_kappa_score_mean"] == 0.75
+    assert runs_of(project)[0].data.metrics["test/accuracy_prob"] == 0.85
 
 
 def test_a_description_edited_in_the_ui_stays(project: Path, params: Params) -> None:
@@ -484,7 +499,7 @@ def test_seeds_trained_with_other_parameters_are_not_averaged(project: Path, par
     fill(project, params)
     longer = params.train.model_copy(update={"epochs": 99})
     write_run(project, spec_of(params, "basenet_mt", "small", 1, train=longer))
-    write_kappas(project, KAPPAS)
+    write_evaluation(project, KAPPAS)
     sync(project, params)
     groups = [run for run in runs_of(project, "group") if run.data.tags["stage"] == "basenet_mt"]
     assert sorted(group.data.metrics["val_kappa_score_mean"] for group in groups) == [0.6, 0.7]
@@ -494,7 +509,7 @@ def test_a_new_seed_joins_the_group(project: Path, params: Params) -> None:
     fill(project, params)
     sync(project, params)
     write_run(project, spec_of(params, "m2cnn", "mid", 1))
-    write_kappas(project, KAPPAS | {("m2cnn", "mid", 1): 0.6})
+    write_evaluation(project, KAPPAS | {("m2cnn", "mid", 1): 0.6})
     report = sync(project, params)
     assert report.created == 1
     group = named(runs_of(project, "group"))["m2cnn/mid"]

@@ -82,7 +82,7 @@ def finished_entry(training: Training) -> Entry:
         ended=training.ended,
         outcome=training.outcome,
         costs=costs,
-        finals=training.kappas,
+        finals=training.reached,
         step=spec.epoch_kept,
         training=training,
         figure=training.figure,
@@ -111,7 +111,7 @@ def group_key(spec: RunSpec) -> str:
 
 
 def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
-    """Entry of a group: mean, sd (from two seeds on) and n of its members' final kappas.
+    """Entry of a group: mean, sd (from two seeds on) and n of its members' final metrics.
 
     Args:
         members: entries of an arm's trainings of one :func:`group_key`.

@@ -22,7 +22,7 @@ OUTCOME = ("history.csv", "val.csv", "test.csv")
 Identity = tuple[str, str, int]
 """Stage, arm, seed."""
 _Evaluated = Mapping[Identity, tuple[str, dict[str, float]]]
-"""Per run: its key when it was evaluated (empty where that is not recorded), and final kappas by metric name."""
+"""Per run: its key when it was evaluated (empty where that is not recorded), and what it reached, by metric name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Training:
         started, ended: milliseconds since 1970; of a training in progress, when its files say that it began and last
             ended an epoch.
         outcome: hash of the results; empty while there are none.
-        kappas: final kappas by metric name, such as ``val_kappa_score``.
+        reached: final metrics by name, such as ``val_kappa_score`` and ``val/accuracy_score``.
         record: its file in ``records/`` and what that says, or None.
         figure: the arm's confusion matrices, or None.
     """
@@ -47,7 +47,7 @@ class Training:
     started: int
     ended: int
     outcome: str = ""
-    kappas: Mapping[str, float] = field(default_factory=dict)
+    reached: Mapping[str, float] = field(default_factory=dict)
     record: tuple[Path, Record] | None = None
     figure: Path | None = None
 
@@ -91,8 +91,8 @@ def _read_finished(root: Path, folder: Path, evaluated: _Evaluated) -> Training:
     result = read_result(folder)
     path = result.folder(root / RECORDS).with_suffix(".json")
     record = Record.model_validate(read_json(path)) if path.exists() else None
-    key, kappas = evaluated.get((result.stage, result.arm, result.seed), ("", {}))
-    # A run that was trained anew has neither kappas nor figure before it is evaluated anew.
+    key, reached = evaluated.get((result.stage, result.arm, result.seed), ("", {}))
+    # A run that was trained anew has neither metrics nor figure before it is evaluated anew.
     current = key in ("", result.key)
     started, ended = _span(record) if record else (_modified(folder / "run.json"),) * 2
     figure = root / FIGURES / f"confusion_{result.stage}_{result.arm}.png"
@@ -103,7 +103,7 @@ def _read_finished(root: Path, folder: Path, evaluated: _Evaluated) -> Training:
         started=started,
         ended=ended,
         outcome=sha256_json([sha256_file(folder / name) for name in OUTCOME]),
-        kappas=kappas if current else {},
+        reached=reached if current else {},
         record=(path, record) if record else None,
         figure=figure if current and figure.exists() else None,
     )
@@ -129,14 +129,23 @@ def _read_history(folder: Path) -> tuple[Mapping[str, float], ...]:
 
 
 def _read_evaluated(folder: Path) -> _Evaluated:
-    """Final kappas of each run; the head's default decoder goes without saying in the metric's name."""
+    """Final metrics of each run; the head's default decoder goes without saying in a metric's name.
+
+    Kappas stand for themselves; the UI folds what has a slash in its name into a section of each split.
+    """
     keys = {_identity(row): row["key"] for row in _read_rows(folder / "runs.csv")}
+    named = [(row, f"{row['split']}_kappa_{row['head']}", row["kappa"]) for row in _read_rows(folder / "kappas.csv")]
+    named += [
+        (row, f"{row['split']}/{row['metric']}_{row['head']}", row["value"])
+        for row in _read_rows(folder / "metrics.csv")
+        if row["metric"] != "kappa"
+    ]
     evaluated: dict[Identity, tuple[str, dict[str, float]]] = {}
-    for row in _read_rows(folder / "kappas.csv"):
+    for row, name, value in named:
         decoder = "" if row["decoder"] in DEFAULT.values() else f"_{row['decoder']}"
-        _, kappas = evaluated.setdefault(_identity(row), (keys.get(_identity(row), ""), {}))
-        if row["kappa"]:
-            kappas[f"{row['split']}_kappa_{row['head']}{decoder}"] = float(row["kappa"])
+        _, reached = evaluated.setdefault(_identity(row), (keys.get(_identity(row), ""), {}))
+        if value:
+            reached[name + decoder] = float(value)
     return evaluated
 
 
