@@ -103,11 +103,12 @@ def _evaluate(_: argparse.Namespace) -> None:
 
 
 def _statistics(_: argparse.Namespace) -> None:
-    from benchmark import generalisation, intervals, verdicts
+    from benchmark import decoding, generalisation, intervals, verdicts
     from benchmark.params import load_params
 
     params = load_params()
     intervals.run(params)
+    decoding.run(params)
     generalisation.run(params)
     verdicts.run(params)
 
