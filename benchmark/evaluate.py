@@ -25,10 +25,12 @@ from benchmark.kappa import GRADES, confusion_matrix
 from benchmark.metrics import Measure, measure
 from benchmark.params import Params
 from benchmark.predictions import Predictions, read_predictions
+from benchmark.rows import write_rows
 from benchmark.runs import RUNS, RunResult, read_result
 from benchmark.sources import Split
 
 EVALUATION = Path("evaluation")
+METRICS_FILE = EVALUATION / "metrics.csv"
 EVALUATED: tuple[Split, ...] = ("val", "test")
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,24 @@ class Outcome:
         return int(self.confusion.sum())
 
 
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A line of ``evaluation/metrics.csv``: one metric of one head of one run on one split."""
+
+    stage: str
+    arm: str
+    seed: int
+    split: Split
+    head: Head
+    decoder: str
+    metric: str
+    """A key of :data:`benchmark.metrics.METRICS`."""
+    value: float
+    """NaN, in the file nothing, where it is not defined."""
+    n: int
+    """Images that it speaks of."""
+
+
 def run(params: Params) -> None:
     """Evaluate every declared run that exists; a missing one is named in a warning.
 
@@ -83,7 +103,7 @@ def run(params: Params) -> None:
             outcomes += evaluate(result, split, predictions)
     _write("runs", runs_frame(results))
     _write("kappas", kappas_frame(outcomes))
-    _write("metrics", metrics_frame(outcomes))
+    write_rows(METRICS_FILE, MetricRow, metric_rows(outcomes))
     _write("confusion", confusion_frame(outcomes))
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
     _write("curves", pd.concat([_read_history(result) for result in results]))
@@ -146,15 +166,12 @@ def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     return pd.DataFrame({column: getattr(outcome, column) for column in columns} for outcome in outcomes)
 
 
-def metrics_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
-    """One row per outcome and metric; ``n`` counts the images that it speaks of, and an undefined value is empty."""
-    columns = ("stage", "arm", "seed", "split", "head", "decoder")
-    return pd.DataFrame(
-        {column: getattr(outcome, column) for column in columns}
-        | {"metric": name, "value": measured.value, "n": measured.n}
-        for outcome in outcomes
-        for name, measured in outcome.measures.items()
-    )
+def metric_rows(outcomes: Iterable[Outcome]) -> Iterator[MetricRow]:
+    """One row per outcome and metric."""
+    for one in outcomes:
+        for name, found in one.measures.items():
+            place = (one.stage, one.arm, one.seed, one.split, one.head, one.decoder)
+            yield MetricRow(*place, metric=name, value=found.value, n=found.n)
 
 
 def confusion_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:

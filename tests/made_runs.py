@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
-from benchmark import architecture, evaluate, report
+from benchmark import architecture, decoding, evaluate, report
+from benchmark.claims import CLAIMS
 from benchmark.files import write_text
 from benchmark.generalisation import GENERALISATION, TransferRow
 from benchmark.params import Params
@@ -202,9 +204,9 @@ def tables(params):
 
 def settle(params) -> None:
     """All that the report reads beside the runs and their records."""
-    target = Path(PUBLISHED)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes((ROOT / PUBLISHED).read_bytes())
+    for path in (PUBLISHED, CLAIMS):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((ROOT / path).read_bytes())
     make_networks()
     VERDICTS.parent.mkdir(exist_ok=True)
     verdicts = (ROOT / "tests/golden/statistics_verdicts.csv").read_text(encoding="utf-8")
@@ -217,6 +219,8 @@ def settle(params) -> None:
     else:
         write_rows(GENERALISATION, TransferRow, [])
     evaluate.run(params)
+    with patch.object(decoding, "REPLICATES", 40):
+        decoding.run(params)
 
 
 def records(table) -> list[dict[str, str]]:

@@ -61,7 +61,7 @@ def test_one_seed_prints_no_sd():
     params = make_params(seeds=[0])
     make_all(params)
     for name, table in tables(params).items():
-        if name not in ("ablation", "comparison", "confound"):
+        if name not in ("ablation", "comparison", "confound", "metrics"):
             continue
         cells = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
         assert not any("±" in cell for cell in cells)
@@ -162,7 +162,7 @@ def test_a_mean_just_below_zero_is_not_a_negative_zero():
 
 
 def test_tex_is_balanced_and_each_row_is_full(patchy):
-    for table in patchy[2].values():
+    for table in (part for whole in patchy[2].values() for part in whole.parts()):
         text = to_tex(table)
         plain = re.sub(r"\\[{}]", "", text)
         assert plain.count("{") == plain.count("}")
@@ -173,6 +173,16 @@ def test_tex_is_balanced_and_each_row_is_full(patchy):
         rows = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
         assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {len(table.columns) - 1}
         assert text.isascii()
+
+
+def test_a_table_whose_groups_have_columns_of_their_own_is_a_latex_table_per_group(patchy):
+    table = patchy[2]["metrics"]
+    text = to_tex(table)
+    assert text.count(r"\begin{tabular}") == len(table.groups()) == 2 * 3
+    assert len(set(re.findall(r"\\label{(.*)}", text))) == 6
+    assert text.count(PHANTOM) == 1
+    for group, rows in table.groups():
+        assert {len(row.cells) for row in rows} == {len(table.columns_of(group)) - 1}
 
 
 def report_here(params) -> None:
@@ -206,6 +216,8 @@ def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
         "tables/confound.md",
         "tables/cost.csv",
         "tables/cost_time.tex",
+        "tables/decoding.csv",
+        "tables/metrics.md",
         "tables/spatial.csv",
         "tables/verdicts.tex",
         "figures/ablation.png",

@@ -52,11 +52,16 @@ def make_tables(params: Params, results: Results) -> list[Table]:
         InputError: as in :func:`run`.
     """
     from benchmark.architecture import read_networks
+    from benchmark.claims import load_claims
+    from benchmark.decoding import DECODING, SPREAD, DecodedRow, SpreadRow
+    from benchmark.evaluate import METRICS_FILE, MetricRow
     from benchmark.generalisation import read_transfers
     from benchmark.report.build import ablation, comparison, paper_pixels
     from benchmark.report.confound import confound
     from benchmark.report.cost import cost
     from benchmark.report.cost_time import cost_time
+    from benchmark.report.decoding import decoding_table
+    from benchmark.report.metrics import metrics_table
     from benchmark.report.spatial import spatial
     from benchmark.report.transfer import transfer
     from benchmark.report.verdict_table import verdict_table
@@ -72,6 +77,15 @@ def make_tables(params: Params, results: Results) -> list[Table]:
         ablation(printed["ablation"], params, results),
         comparison(printed["comparison"], params, results),
         confound(pixels, params, results),
+        decoding_table(
+            read_rows(DECODING, DecodedRow, "fundusbench statistics"),
+            read_rows(SPREAD, SpreadRow, "fundusbench statistics"),
+            printed["ablation"],
+            load_claims(published=printed),
+            params,
+            results,
+        ),
+        metrics_table(read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate"), params, results),
         cost(pixels, params, results, networks),
         cost_time(pixels, params, results),
         spatial(printed["spatial"], networks),

@@ -88,7 +88,7 @@ def to_html(table: Table) -> str:
     files = " ".join(f'<a href="tables/{table.name}.{kind}">{kind}</a>' for kind in ("md", "csv", "tex"))
     notes = "".join(f"<div>[{number}] {escape(note)}</div>" for number, note in enumerate(table.notes, 1))
     blocks = "".join(
-        (f"<h3>{escape(group)}</h3>" if group else "") + _grid(table.columns, "".join(map(_row, rows)))
+        (f"<h3>{escape(group)}</h3>" if group else "") + _grid(table.columns_of(group), "".join(map(_row, rows)))
         for group, rows in table.groups()
     )
     return (

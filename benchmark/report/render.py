@@ -17,7 +17,8 @@ def to_markdown(table: Table) -> str:
     """GitHub's markdown: one pipe table per group, then notes and caption."""
     blocks = [f"## {table.title}"]
     for group, rows in table.groups():
-        lines = [table.columns, ("---",) * len(table.columns)]
+        columns = table.columns_of(group)
+        lines = [columns, ("---",) * len(columns)]
         lines += [(row.label, *map(_markdown_cell, row.cells)) for row in rows]
         blocks += [f"**{group}**"] if group else []
         blocks.append("\n".join(map(_markdown_line, lines)))
@@ -48,9 +49,12 @@ def to_csv(table: Table) -> str:
 
 
 def to_tex(table: Table) -> str:
-    r"""A LaTeX ``table`` to ``\input``; its preamble needs ``\usepackage{booktabs}`` and no more."""
+    r"""A LaTeX ``table`` to ``\input``, or several; the preamble needs ``\usepackage{booktabs}`` and no more."""
+    return "\n".join([r"% Needs \usepackage{booktabs}.", *map(_tex_table, table.parts())])
+
+
+def _tex_table(table: Table) -> str:
     lines = [
-        r"% Needs \usepackage{booktabs}.",
         r"\begin{table}",
         rf"\centering{_type(table)}\setlength{{\tabcolsep}}{{4pt}}",
         rf"\caption{{{_escape(f'{table.title}. {table.caption}')}}}",

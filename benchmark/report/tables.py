@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.decoders import DEFAULT, Head
@@ -107,6 +107,7 @@ class Table:
         columns: titles; the first heads the rows' labels.
         notes: numbered from 1.
         records: lines of the csv, all with the same keys, in full precision and one fact per field.
+        titles: where each group has columns of its own, their titles by group.
     """
 
     name: str
@@ -116,6 +117,24 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...]
+    titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def columns_of(self, group: str) -> tuple[str, ...]:
+        """Titles of a group's columns."""
+        return self.titles.get(group, self.columns)
+
+    def parts(self) -> list[Table]:
+        """Tables of one set of columns each: this one, or one per group; the first tells what holds for all."""
+        if not self.titles:
+            return [self]
+        parts = [
+            replace(self, name=f"{self.name}-{i}", columns=self.titles[group], rows=tuple(rows), titles={})
+            for i, (group, rows) in enumerate(self.groups(), 1)
+        ]
+        return [
+            parts[0],
+            *(replace(part, notes=(), caption="Continued, with the notes of the first part.") for part in parts[1:]),
+        ]
 
     def groups(self) -> list[tuple[str, list[Row]]]:
         """Rows by group, in order."""
