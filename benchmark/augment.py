@@ -73,7 +73,7 @@ def _scale_and_shift(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
 
 
 def _mirror(images: Tensor, sides: Tensor) -> Tensor:
-    """Mirror bytes (n, s, s, 3) left-right and up-down, as the two columns of ``sides`` (n, 2) say; no pixel changes."""
+    """Mirror bytes (n, s, s, 3) left-right and up-down, as the columns of ``sides`` (n, 2) say; no pixel changes."""
     for axis in (0, 1):
         images = torch.where(sides[:, axis, None, None, None], images.flip(2 - axis), images)
     return images
