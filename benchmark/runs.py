@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from benchmark.budget import epochs_of
 from benchmark.errors import InputError
 from benchmark.files import read_json, sha256_file, sha256_json, write_json
+from benchmark.machine import hardware
 from benchmark.manifest import Row
 from benchmark.params import Cells, Model, Params, Section, Size, Train
 from models.losses import LOSSES
@@ -32,6 +34,10 @@ _CODE = (
     "models/multicell.py",
 )
 """The files whose text determines a run, beside its loss."""
+_NOT_CHOSEN = {"seed", "parent_key", "data", "code_sha256", "key"}
+"""What a run's specification holds beside its parameters."""
+_SHOWN = 16
+"""Digits of a hash that tables show."""
 
 
 class Objective(Section):
@@ -53,6 +59,11 @@ class DataSummary(Section):
     """Images."""
     val: int
     test: int
+
+    @property
+    def hash(self) -> str:
+        """How tables name the data set's files and labels."""
+        return self.manifest_sha256[:_SHOWN]
 
 
 class RunSpec(Section):
@@ -84,6 +95,16 @@ class RunSpec(Section):
         """How messages call the run."""
         return f"{self.stage}/{self.arm} seed {self.seed}"
 
+    @property
+    def parameters_resolved(self) -> dict[str, Any]:
+        """All that was chosen for the run, defaults included: the same for every seed of an arm, whatever the data."""
+        return self.model_dump(mode="json", include=set(RunSpec.model_fields) - _NOT_CHOSEN)
+
+    @property
+    def parameter_hash(self) -> str:
+        """How tables name these parameters."""
+        return sha256_json(self.parameters_resolved)[:_SHOWN]
+
 
 class RunResult(RunSpec):
     """``run.json`` of a finished run."""
@@ -108,7 +129,14 @@ class Record(Section):
     """Share of the training loop's time spent waiting for data, 0-1."""
     peak_memory_bytes: int
     host: str
+    cpu: str = ""
+    """Model of the processor; empty in the records of an older version."""
+    gpu: str = ""
+    """Graphics cards of the host; empty without one."""
+    driver: str = ""
+    """Theirs."""
     device: str
+    """What the run was trained on."""
     precision: str
     threads: int
     packages: dict[str, str]
@@ -186,6 +214,11 @@ def read_result(folder: Path) -> RunResult:
         raise InputError(msg) from error
 
 
+def runs_hash(keys: Iterable[str]) -> str:
+    """How tables name some runs, by their keys in the order of their seeds."""
+    return sha256_json(list(keys))[:_SHOWN]
+
+
 def write_spec(spec: RunSpec, folder: Path) -> None:
     """Write ``run.json``, of a run in progress or, as a :class:`RunResult`, of a finished one."""
     write_json(folder / "run.json", spec.model_dump(mode="json", by_alias=True))
@@ -196,13 +229,14 @@ def _code_sha256(objective: str) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Host, package versions and git state, as fields of :class:`Record`."""
+    """Host, hardware, package versions and git state, as fields of :class:`Record`."""
     commit = _git("rev-parse", "HEAD")
     # What the pipeline itself writes does not make the code that ran another.
     dirty = _git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports", ":!params.yaml")
     packages = ("torch", "timm", "lightning-fabric", "numpy", "pyarrow", "fundusbench")
     return {
         "host": platform.node(),
+        **hardware(),
         "packages": {"python": platform.python_version(), **{name: version(name) for name in packages}},
         "git_commit": commit or "unknown",
         "git_dirty": bool(dirty),

@@ -222,7 +222,7 @@ def _changed(
 ) -> list[Metric]:
     """Metrics whose stored value is another, or absent."""
     now = int(time.time() * 1000)
-    name, digest = (data.name, _digest(data)) if data and model else (None, None)
+    name, digest = (data.name, data.hash) if data and model else (None, None)
     stored = run.data.metrics
     return [
         Metric(key, value, now, step, model_id=model, dataset_name=name, dataset_digest=digest)
@@ -235,16 +235,12 @@ def _dataset(data: DataSummary) -> DatasetInput:
     images = {"train": data.train, "val": data.val, "test": data.test}
     dataset = Dataset(
         name=data.name,
-        digest=_digest(data),
+        digest=data.hash,
         source_type="local",
         source=json.dumps({"uri": str(MANIFEST), "source": data.source}),
         profile=json.dumps(images),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
-
-
-def _digest(data: DataSummary) -> str:
-    return data.manifest_sha256[:16]
 
 
 def _stage(training: Training, folder: Path) -> None:
