@@ -184,7 +184,8 @@ def kappa_interval(arm: Graded, *, level: float = LEVEL, replicates: int = REPLI
     over_patients = weighted_kappa(resample(patterns, replicates, rng)).mean(1)
     kappas = weighted_kappa(patterns.total)
     values, error = add_runs(over_patients, [kappas], rng)
-    return interval_of(float(kappas.mean()), values, error, patterns.size, level)
+    # The few runs' t can reach beyond what a kappa can be; to cut there takes no true value out of the interval.
+    return interval_of(float(kappas.mean()), np.clip(values, -1, 1), error, patterns.size, level)
 
 
 def add_runs(over_patients: Floats, groups: Sequence[Floats], rng: np.random.Generator) -> tuple[Floats, float]:

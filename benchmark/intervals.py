@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.bootstrap import Graded, clusters, graded, kappa_interval
+from benchmark.bootstrap import REPLICATES, Graded, clusters, graded, kappa_interval
 from benchmark.compare import Comparison, compare, holm
 from benchmark.cores import core_count
 from benchmark.decoders import DEFAULT, Head, decode
@@ -29,9 +29,6 @@ from benchmark.sources import Split
 
 STATISTICS = Path("statistics")
 INTERVALS, COMPARISONS = STATISTICS / "intervals.csv", STATISTICS / "comparisons.csv"
-
-REPLICATES = 2_000
-"""Resamples per row: another seed would move an interval's ends by about a thirtieth of its half-width."""
 
 PAIRS: tuple[tuple[str, str, str], ...] = (
     *(("multi-task against MSE", f"basenet_mt/{size}", f"basenet/mse_{size}") for size in ("small", "mid", "large")),
@@ -48,6 +45,9 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
 
 Arm = tuple[str, str]
 """Stage and name."""
+
+ALONE = "patients alone"
+"""What an interval is taken over where a single seed ran."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -77,7 +77,7 @@ class Decoded:
 
     def over(self, *arms: Arm) -> str:
         """What an interval of these arms is taken over."""
-        return "seeds and patients" if any(len(self.runs[arm]) > 1 for arm in arms) else "patients alone"
+        return "seeds and patients" if any(len(self.runs[arm]) > 1 for arm in arms) else ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

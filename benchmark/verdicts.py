@@ -21,12 +21,11 @@ from typing import NamedTuple, cast
 
 import pandas as pd
 
-from benchmark.bootstrap import LEVEL, Interval, kappa_interval
+from benchmark.bootstrap import LEVEL, REPLICATES, Interval, kappa_interval
 from benchmark.claims import Claims, Consistency, Judged, Number, Ordering, Pair, Saving, Setting, load_claims
 from benchmark.consistency import check
 from benchmark.decoders import Head
 from benchmark.intervals import (
-    REPLICATES,
     STATISTICS,
     Arm,
     Decoded,

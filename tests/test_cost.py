@@ -8,7 +8,6 @@ import sys
 import pandas as pd
 import pytest
 
-from benchmark import evaluate
 from benchmark.report.results import load_results
 from benchmark.report.spending import chain, curve, first_reaching, spent, targets
 from benchmark.runs import RECORDS
@@ -29,7 +28,7 @@ def here(tmp_path, monkeypatch):
 def results(arms=LARGE, seeds=(0, 1), skip=()):
     params = make_params(seeds=seeds, arms=arms)
     make_all(params, skip=skip)
-    evaluate.run(params)
+    settle(params)
     return load_results()
 
 

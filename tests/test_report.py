@@ -1,27 +1,32 @@
 from __future__ import annotations
 
-import csv
-import io
+import math
 import os
 import re
 import shutil
 from contextlib import chdir
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from benchmark import evaluate, report
+from benchmark import evaluate, provenance, report
 from benchmark.errors import InputError
 from benchmark.report.captions import PHANTOM
 from benchmark.report.render import to_csv, to_markdown, to_tex
 from benchmark.report.results import Measured, load_results
-from benchmark.report.tables import spread
-from tests.made_runs import ARMS, make_all, make_params, make_run, records, settle, tables
+from benchmark.report.tables import interval, spread
+from benchmark.runs import runs_hash
+from benchmark.tracking import SyncReport
+from tests.made_runs import ARMS, make_all, make_intervals, make_params, make_result, make_run, records, settle, tables
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
 RENDER = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
+
+
+ABSENT = {("basenet", "ce_large", seed) for seed in (0, 1, 2)} | {("m2cnn", "large", 2)}
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +40,7 @@ def patchy(tmp_path_factory):
     """Where an arm never ran, a seed is missing and a run collapsed: the folder, its parameters and its tables."""
     with chdir(tmp_path_factory.mktemp("patchy")):
         params = make_params(others=("idrid", "again"))
-        absent = {("basenet", "ce_large", seed) for seed in params.seeds} | {("m2cnn", "large", 2)}
-        make_all(params, skip=absent, flags={("basenet", "ce_mid", 1): ["collapsed:prob"]})
+        make_all(params, skip=ABSENT, flags={("basenet", "ce_mid", 1): ["collapsed:prob"]})
         return Path.cwd(), params, tables(params)
 
 
@@ -50,14 +54,33 @@ def test_tables_render_as_stored(patchy):
             assert text.encode() == path.read_bytes(), f"{path.name} differs"
 
 
-def test_a_cell_shows_mean_and_sample_sd_beside_the_published_number(patchy):
+def test_a_cell_shows_mean_sample_sd_and_interval_beside_the_published_number(patchy):
     folder, _, made = patchy
-    kappas = load_results(folder / evaluate.EVALUATION).kappas.query("arm == 'mse_mid' and split == 'val'")["kappa"]
-    expected = f"{kappas.mean():.3f} ± {kappas.std(ddof=1):.3f} (paper 0.790)"
+    kappas = load_results(folder).kappas.query("arm == 'mse_mid' and split == 'val'")["kappa"]
+    ends = f"[{kappas.mean() - 0.08:.3f}, {kappas.mean() + 0.05:.3f}]"
+    expected = f"{kappas.mean():.3f} ± {kappas.std(ddof=1):.3f} {ends} (paper 0.790)"
     assert f"| 80 px (paper: 448) | {expected} |" in to_markdown(made["ablation"])
 
 
-def test_one_seed_prints_no_sd():
+def test_the_caption_says_what_the_interval_is(patchy):
+    for name in ("ablation", "comparison", "confound"):
+        assert (
+            "[ ] is its 95 % interval over patients and seeds (hierarchical bootstrap: patients resampled, the error "
+            "of the seeds drawn from Student's t; 10,000 replicates; images of unknown patients count one each)."
+        ) in patchy[2][name].caption
+
+
+def test_an_interval_never_reads_minus_zero_and_one_that_is_not_defined_is_not_shown():
+    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
+    make_all(params)
+    settle(params)
+    row = replace(make_intervals(params)[0], low=-0.0001, high=0.25)
+    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), row)) == "[0.000, 0.250]"
+    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), replace(row, low=math.nan))) == ""
+    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"))) == ""
+
+
+def test_one_seed_prints_no_sd_but_an_interval_over_patients():
     params = make_params(seeds=[0])
     make_all(params)
     for name, table in tables(params).items():
@@ -65,8 +88,11 @@ def test_one_seed_prints_no_sd():
             continue
         cells = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
         assert not any("±" in cell for cell in cells)
-        assert all(line["sd"] == "" for line in csv.DictReader(io.StringIO(to_csv(table))))
+        lines = [line for line in records(table) if line["mean"]]
+        assert all(line["sd"] == "" and line["low"] and line["over"] == "patients alone" for line in lines)
+        assert any(f"[{float(lines[0]['low']):.3f}, {float(lines[0]['high']):.3f}]" in cell for cell in cells)
         assert "from one run (seed 0), so it has no ±" in table.caption
+        assert "95 % interval over patients alone (bootstrap, 10,000 replicates;" in table.caption
 
 
 def test_an_arm_that_did_not_run_says_so(patchy):
@@ -146,6 +172,36 @@ def test_the_csv_has_a_line_per_cell_and_split(patchy):
     assert all(r["inputs"] for r in second)
 
 
+def test_each_line_of_a_csv_leads_to_its_runs(patchy):
+    _, params, made = patchy
+    for name in ("ablation", "comparison", "confound", "cost", "cost_time"):
+        for line in records(made[name]):
+            arm = (line["stage"], line["arm"])
+            ran = [seed for seed in params.seeds if (*arm, seed) not in ABSENT]
+            if all(arm) and ran:
+                results = [make_result(params, *arm, seed) for seed in ran]
+                assert line["seeds"] == " ".join(map(str, ran))
+                assert line["runs"] == runs_hash(result.key for result in results)
+                assert line["data_hash"] == results[0].data.hash
+                assert line["parameter_hash"] == results[0].parameter_hash
+            elif " / " not in line.get("row", ""):
+                assert line["runs"] == line["data_hash"] == line["parameter_hash"] == ""
+
+
+def test_a_line_about_two_arms_leads_to_both(patchy):
+    made = patchy[2]
+    verdict = next(line for line in records(made["verdicts"]) if line["a"] and line["b"])
+    ratio = next(line for line in records(made["cost"]) if line["row"] == "m2cnn/large / basenet_mt/large")
+    alone = {f"{r['stage']}/{r['arm']}": r for r in records(made["cost"]) if r["arm"]}
+    for line, arms in (
+        (verdict, [verdict["a"].split()[0], verdict["b"].split()[0]]),
+        (ratio, ["m2cnn/large", "basenet_mt/large"]),
+    ):
+        assert line["runs"] == " | ".join(alone[arm]["runs"] for arm in arms)
+        assert line["parameter_hash"] == " | ".join(alone[arm]["parameter_hash"] for arm in arms)
+        assert line["data_hash"] == alone[arms[0]]["data_hash"]
+
+
 def test_an_undefined_kappa_is_not_a_number():
     params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
     make_run(params, "basenet", "mse_mid", 0)
@@ -158,7 +214,7 @@ def test_an_undefined_kappa_is_not_a_number():
 
 
 def test_a_mean_just_below_zero_is_not_a_negative_zero():
-    assert spread(Measured((0,), (-0.0001,), 10, "")) == "0.000"
+    assert spread(Measured((0,), (-0.0001,), 10, "", ("stage", "arm"))) == "0.000"
 
 
 def test_tex_is_balanced_and_each_row_is_full(patchy):
@@ -195,15 +251,18 @@ class Links(HTMLParser):
     def __init__(self):
         super().__init__()
         self.found: list[str] = []
+        self.places: set[str] = set()
 
     def handle_starttag(self, tag, attrs):
         self.found += [value for key, value in attrs if key in ("src", "href")]
+        self.places |= {value for key, value in attrs if key == "id"}
 
 
 def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
     folder, params, _ = patchy
     monkeypatch.chdir(folder)
     report_here(params)
+    provenance.write(folder, params, SyncReport())
     page = (report.REPORTS / "index.html").read_text(encoding="utf-8")
     assert "://" not in page
     links = Links()
@@ -226,6 +285,12 @@ def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
         "tables/transfer.csv",
         "figures/learning_curves.png",
     } <= set(files)
+    # Every line within the page leads to something; every arm that ran is led to.
+    inner = {link[1:] for link in links.found if link.startswith("#")}
+    assert inner <= links.places
+    assert {place for place in inner if place.startswith("runs/")} == {
+        f"runs/{stage}/{arm}" for stage, arms in ARMS.items() for arm in arms if arm != "ce_large"
+    }
     # All arms but one ran.
     assert sum(link.startswith("figures/confusion_") for link in files) == sum(map(len, ARMS.values())) - 1
 

@@ -1,6 +1,7 @@
 """The report: the paper's tables with our numbers in them, the figures, and a page that holds both.
 
-Everything is made from ``evaluation/``, ``architecture/``, ``records/`` (timings alone) and the published numbers;
+Everything is made from ``evaluation/``, ``statistics/``, ``architecture/``, ``records/`` (timings alone) and the
+published numbers;
 nothing is trained, decoded or measured here.
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from benchmark.report.tables import Table
 
 REPORTS = Path("reports")
+TABLES = REPORTS / "tables"
 
 
 def run(params: Params) -> None:
@@ -29,20 +31,26 @@ def run(params: Params) -> None:
     from benchmark.generalisation import read_transfers
     from benchmark.report.figures import draw_all
     from benchmark.report.page import to_page
-    from benchmark.report.render import to_csv, to_markdown, to_tex
     from benchmark.report.results import load_results
 
     results = load_results()
     tables = make_tables(params, results)
+    write_tables(tables)
+    figures = draw_all(tables[0], results, read_transfers(), REPORTS / "figures")
+    write_text(REPORTS / "index.html", to_page(tables, figures, results))
+
+
+def write_tables(tables: list[Table]) -> None:
+    """Write ``reports/tables/``: each as md, csv and tex. A table that there is no more leaves nothing behind."""
+    from benchmark.report.render import to_csv, to_markdown, to_tex
+
     names = {table.name for table in tables}
-    for old in (REPORTS / "tables").glob("*.*"):
+    for old in TABLES.glob("*.*"):
         if old.stem not in names:
             old.unlink()
     for table in tables:
         for ending, render in (("md", to_markdown), ("csv", to_csv), ("tex", to_tex)):
-            write_text(REPORTS / "tables" / f"{table.name}.{ending}", render(table))
-    figures = draw_all(tables[0], results, read_transfers(), REPORTS / "figures")
-    write_text(REPORTS / "index.html", to_page(tables, figures, results))
+            write_text(TABLES / f"{table.name}.{ending}", render(table))
 
 
 def make_tables(params: Params, results: Results) -> list[Table]:
@@ -62,6 +70,7 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     from benchmark.report.cost_time import cost_time
     from benchmark.report.decoding import decoding_table
     from benchmark.report.metrics import metrics_table
+    from benchmark.report.origin import with_origin
     from benchmark.report.spatial import spatial
     from benchmark.report.transfer import transfer
     from benchmark.report.verdict_table import verdict_table
@@ -73,7 +82,7 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     networks = read_networks()
     transfers = read_transfers()
     pixels = paper_pixels(printed["ablation"])
-    return [
+    tables = [
         ablation(printed["ablation"], params, results),
         comparison(printed["comparison"], params, results),
         confound(pixels, params, results),
@@ -92,3 +101,4 @@ def make_tables(params: Params, results: Results) -> list[Table]:
         *([transfer(transfers, params, results)] if transfers else []),
         verdict_table(read_rows(VERDICTS, VerdictRow, "fundusbench statistics"), results),
     ]
+    return [with_origin(table, results) for table in tables]

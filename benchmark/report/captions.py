@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmark.decoders import DECODERS, DEFAULT, Head
+from benchmark.intervals import ALONE
 from benchmark.params import Params, Size
 from benchmark.published import PrintedTable
 from benchmark.report.results import Results
@@ -38,6 +39,24 @@ def seeds_sentence(params: Params) -> str:
     )
 
 
+def interval_sentence(results: Results) -> str:
+    """What [ ] means: of which coverage, over what, and from how many resamples (:mod:`benchmark.bootstrap`)."""
+    rows = results.intervals.values()
+    levels, counts = (
+        " or ".join(dict.fromkeys(texts))
+        for texts in ((f"{row.level * 100:g} %" for row in rows), (f"{row.replicates:,}" for row in rows))
+    )
+    method = f"{counts} replicates; images of unknown patients count one each"
+    scopes = {row.over for row in rows}
+    if scopes == {ALONE}:
+        return f"[ ] is its {levels} interval over patients alone (bootstrap, {method})."
+    exception = "; over patients alone where a single seed ran" if ALONE in scopes else ""
+    return (
+        f"[ ] is its {levels} interval over patients and seeds (hierarchical bootstrap: patients resampled, the error "
+        f"of the seeds drawn from Student's t; {method}{exception})."
+    )
+
+
 def decoding_sentence() -> str:
     """The rules from outputs to grades."""
     score, prob = (DECODERS[DEFAULT[head]].title for head in ("score", "prob"))
@@ -66,4 +85,5 @@ def inferred_sentence(printed: PrintedTable) -> str:
 
 def caption(first: str, params: Params, results: Results, *last: str) -> str:
     """Caption of a table of kappas: what is shown, what holds for all such tables, and what else must be said."""
-    return " ".join((first, data_sentence(results), seeds_sentence(params), decoding_sentence(), *last))
+    spread = (seeds_sentence(params), interval_sentence(results))
+    return " ".join((first, data_sentence(results), *spread, decoding_sentence(), *last))

@@ -128,7 +128,8 @@ class _Line:
         """As the table shows it."""
         kappas = [self._kappa(split, head, notes) for split, head in OUTPUTS]
         group = size_title(self.size, self.params, paper_pixels)
-        return Row(group, self.way.label, (self._staged(), self._cells(), *self._costs(), *kappas))
+        arms = (self.arm,) if self.arm else ()
+        return Row(group, self.way.label, (self._staged(), self._cells(), *self._costs(), *kappas), arms)
 
     def record(self, split: Split, head: Head) -> dict[str, Any]:
         """One measurement, as the csv holds it."""

@@ -10,7 +10,8 @@ from benchmark.architecture import Architecture
 from benchmark.params import Params, Size
 from benchmark.report.captions import data_sentence, size_title
 from benchmark.report.confound import M2CNN, WAYS, find_way
-from benchmark.report.records import data_fields
+from benchmark.report.origin import arms_of
+from benchmark.report.records import data_fields, plain
 from benchmark.report.results import Results
 from benchmark.report.spending import FRACTIONS, Arm, arms_at, chain, curve, first_reaching, targets
 from benchmark.report.tables import Number, Row, Table
@@ -47,7 +48,7 @@ class _Line:
 
     def row(self) -> Row:
         """As the table shows it."""
-        return Row(self.group, self.label, tuple(map(self._cell, COLUMNS)))
+        return Row(self.group, self.label, tuple(map(self._cell, COLUMNS)), arms_of(self.facts))
 
     def _cell(self, name: str) -> Number:
         value = self.counts.get(name)
@@ -59,7 +60,9 @@ class _Line:
         """As the csv holds it."""
         named = dict.fromkeys(("stage", "arm", "size", "pixels", "level", "head", "epochs", "chain"), "")
         counts = {name: self.counts.get(name) for name in COLUMNS}
-        reached = dict.fromkeys(("best_kappa", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS)), "")
+        reached = dict.fromkeys(
+            ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS)), ""
+        )
         facts = named | counts | reached | {"status": "", "data": "", "synthetic": ""} | dict(self.facts)
         return {"table": "cost", "row": self.label, **facts}
 
@@ -127,10 +130,11 @@ def _arm(group: str, arm: Arm, size: Size, wanted: Mapping[float, float], result
     for fraction, kappa in wanted.items():
         point = first_reaching(points, kappa)
         counts |= {f"{cost}_to_{fraction * 100:.0f}": getattr(point, cost, None) for cost in ("images", "macs")}
-        facts[f"kappa_{fraction * 100:.0f}"] = f"{kappa:.6f}"
+        facts[f"kappa_{fraction * 100:.0f}"] = plain(kappa)
     facts |= {name: getattr(own, name) for name in ("pixels", "level", "head", "epochs")}
     facts |= {"chain": " ".join("/".join(link.arm) for link in links), "status": "measured"}
-    facts |= {"best_kappa": f"{max(point.kappa for point in points):.6f}", **data_fields(results, own)}
+    best = max(points, key=lambda point: point.kappa)
+    facts |= {"best_kappa": plain(best.kappa), "best_kappa_sd": plain(best.sd), **data_fields(results, own)}
     return _Line(group, label, counts, "not reached", facts)
 
 
@@ -146,7 +150,7 @@ def _ratio(params: Params, lines: list[_Line]) -> Iterator[_Line]:
         gaps = {name: f"only {names[0]}" for name in COLUMNS if ours.get(name) and not base.get(name)}
         gaps |= {name: f"only {names[1]}" for name in COLUMNS if base.get(name) and not ours.get(name)}
         group = 'M2CNN in multiples of BaseNet+MT: below 1, it "accelerates the training procedure"'
-        yield _Line(group, " / ".join(names), ratios, "neither", {}, gaps)
+        yield _Line(group, " / ".join(names), ratios, "neither", {"chain": " ".join(names)}, gaps)
 
 
 def _divide(ours: float | None, base: float | None) -> float | None:

@@ -17,6 +17,8 @@ from benchmark.report.tables import Number, Row, Table, Text
 from benchmark.runs import RECORDS, Record
 from benchmark.units import duration, memory, quantity
 
+NAME = "cost_time"
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -78,7 +80,7 @@ def cost_time(paper_pixels: Mapping[Size, int], params: Params, results: Results
         for arm in arms_at(params, size)
     ]
     return Table(
-        name="cost_time",
+        name=NAME,
         title="How long it took",
         caption=" ".join(
             (
@@ -106,12 +108,12 @@ def _line(group: str, arm: Arm, size: Size, results: Results) -> tuple[Row, dict
     lacking = "not recorded" if links else "not run"
     numbers = [_number(measures[name], show, lacking) for name, (_, show) in COLUMNS.items()]
     where = ", ".join((*own.devices, *own.precisions, _threads(own.threads))) if own else lacking
-    record = {"table": "cost_time", "stage": arm[0], "arm": arm[1], "size": size}
+    record = {"table": NAME, "stage": arm[0], "arm": arm[1], "size": size}
     record |= {name: "" if value is None else f"{value:.6g}" for name, value in measures.items()}
     record |= {
         name: " ".join(map(str, getattr(own, name, ()))) for name in ("devices", "precisions", "threads", "seeds")
     }
-    return Row(group, "/".join(arm), (*numbers, Text(where))), record
+    return Row(group, "/".join(arm), (*numbers, Text(where)), (arm,)), record
 
 
 def _number(value: float | None, show: Callable[[float], str], lacking: str) -> Number:

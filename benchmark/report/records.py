@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from benchmark.report.results import Measured, Results
 
+_INTERVAL = ("low", "high", "level", "replicates", "over")
+"""Of a mean: its ends, its nominal coverage, how many resamples it is from, and what it is taken over."""
+
+
+def plain(value: Any) -> Any:
+    """A value as a csv holds it: a float with six digits, nothing for None and NaN, all else as it is."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6f}"
+    return "" if value is None else value
+
 
 def measured_fields(measured: Measured | None) -> dict[str, Any]:
-    """Mean, spread, seeds and images of a kappa, as a record holds them."""
+    """Mean, spread, interval, seeds and images of a kappa, as a record holds them."""
     if measured is None:
-        return dict.fromkeys(("mean", "sd", "seeds", "n"), "")
+        return dict.fromkeys(("mean", "sd", *_INTERVAL, "seeds", "n"), "")
     return {
-        "mean": "" if measured.undefined else f"{measured.mean:.6f}",
-        "sd": "" if measured.sd is None else f"{measured.sd:.6f}",
+        "mean": plain(measured.mean),
+        "sd": plain(measured.sd),
+        **{name: plain(getattr(measured.interval, name, None)) for name in _INTERVAL},
         "seeds": " ".join(map(str, measured.seeds)),
         "n": measured.n,
     }

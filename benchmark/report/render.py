@@ -75,10 +75,9 @@ def _tex_table(table: Table) -> str:
 
 
 def _type(table: Table) -> str:
-    lines = zip(
-        table.columns, *((row.label, *(words(cell)[0] for cell in row.cells)) for row in table.rows), strict=True
-    )
-    return r"\scriptsize" if sum(min(WIDE, max(map(len, column))) for column in lines) > FULL else r"\small"
+    rows = ((row.label, *(max(words(cell), key=len) for cell in row.cells)) for row in table.rows)
+    columns = zip(table.columns, *rows, strict=True)
+    return r"\scriptsize" if sum(min(WIDE, max(map(len, column))) for column in columns) > FULL else r"\small"
 
 
 def _alignment(table: Table) -> str:
@@ -92,9 +91,10 @@ def _tex_line(cells: list[str]) -> str:
 
 
 def _tex_cell(cell: Cell) -> str:
-    own, beside = (_escape(part) for part in words(cell))
+    own, *below = (_escape(part) for part in words(cell))
     marks = rf"\textsuperscript{{{','.join(map(str, notes_of(cell)))}}}" if notes_of(cell) else ""
-    return rf"\shortstack{{{own}{marks} \\ \footnotesize {beside}}}" if beside else own + marks
+    lines = r" \\ ".join((own + marks, *(rf"\footnotesize {part}" for part in below)))
+    return rf"\shortstack{{{lines}}}" if below else lines
 
 
 _ESCAPES = str.maketrans(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -12,10 +13,12 @@ import pandas as pd
 from benchmark.decoders import DEFAULT, Head
 from benchmark.errors import InputError
 from benchmark.evaluate import EVALUATION
-from benchmark.files import sha256_json
+from benchmark.intervals import INTERVALS, Arm, ArmInterval
+from benchmark.rows import read_rows
+from benchmark.runs import runs_hash
 from benchmark.sources import Split
 
-_TEXT = dict.fromkeys(("stage", "arm", "flags", "data", "parent", "grade"), str)
+_TEXT = dict.fromkeys(("stage", "arm", "flags", "data", "parent", "grade", "key", "data_hash", "parameter_hash"), str)
 _MAY_LACK = {name: [""] for name in ("kappa", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")}
 
 
@@ -28,12 +31,16 @@ class Measured:
         kappas: one per seed; NaN where kappa is not defined.
         n: images of the split.
         runs: identity of the runs, from their keys.
+        arm: stage and name.
+        interval: of the mean, over seeds and patients; None where there is none for this head and split.
     """
 
     seeds: tuple[int, ...]
     kappas: tuple[float, ...]
     n: int
     runs: str
+    arm: Arm
+    interval: ArmInterval | None = None
 
     @property
     def mean(self) -> float:
@@ -53,13 +60,15 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The tables of ``evaluation/``; :mod:`benchmark.evaluate` says what each holds."""
+    """The tables of ``evaluation/`` (:mod:`benchmark.evaluate` says what each holds), and the kappas' intervals."""
 
     runs: pd.DataFrame
     kappas: pd.DataFrame
     confusion: pd.DataFrame
     grades: pd.DataFrame
     curves: pd.DataFrame
+    intervals: Mapping[tuple[str, str, str, str], ArmInterval]
+    """By stage, arm, head and split."""
 
     @property
     def data(self) -> str:
@@ -101,9 +110,14 @@ class Results:
         ]
         if rows.empty:
             return None
-        keys = self.runs_of(stage, arm)["key"].tolist()
-        kappas = tuple(float(kappa) for kappa in rows["kappa"])
-        return Measured(tuple(rows["seed"].tolist()), kappas, int(rows["n"].iloc[0]), sha256_json(keys)[:16])
+        return Measured(
+            seeds=tuple(rows["seed"].tolist()),
+            kappas=tuple(float(kappa) for kappa in rows["kappa"]),
+            n=int(rows["n"].iloc[0]),
+            runs=runs_hash(self.runs_of(stage, arm)["key"]),
+            arm=(stage, arm),
+            interval=self.intervals.get((stage, arm, head, split)),
+        )
 
     def flags(self, stage: str, arm: str, head: Head) -> list[tuple[int, str]]:
         """Seed and flag of each run of an arm that a reader of this head must know of."""
@@ -120,13 +134,19 @@ class Results:
         return self.grades[(self.grades["split"] == split) & (self.grades["grade"] == "all")].iloc[0]
 
 
-def load_results(folder: Path = EVALUATION) -> Results:
-    """Read the tables of the evaluation.
+def load_results(root: Path = Path()) -> Results:
+    """Read the tables of the evaluation, and the intervals.
+
+    Args:
+        root: the project's folder.
 
     Raises:
-        InputError: there is no evaluation yet.
+        InputError: there is no evaluation yet, or there are no statistics.
     """
-    return Results(*(_read(folder / f"{name}.csv") for name in ("runs", "kappas", "confusion", "grades", "curves")))
+    names = ("runs", "kappas", "confusion", "grades", "curves")
+    tables = {name: _read(root / EVALUATION / f"{name}.csv") for name in names}
+    rows = read_rows(root / INTERVALS, ArmInterval, "fundusbench statistics")
+    return Results(**tables, intervals={(row.stage, row.arm, row.head, row.split): row for row in rows})
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -6,6 +6,7 @@ is not counted.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -56,6 +57,8 @@ class Point:
     """Spent so far, likewise."""
     kappa: float
     """On val, by the main head; mean over seeds."""
+    sd: float = math.nan
+    """Sample standard deviation over seeds; NaN for a single one."""
 
 
 def arms_at(params: Params, size: Size) -> list[Arm]:
@@ -103,10 +106,17 @@ def curve(results: Results, links: tuple[Spent, ...]) -> list[Point]:
     images_before = sum(link.images for link in links[:-1])
     macs_before = sum(link.macs for link in links[:-1])
     table = results.curves[(results.curves["stage"] == last.arm[0]) & (results.curves["arm"] == last.arm[1])]
-    means = table.groupby("epoch")[f"val_kappa_{last.head}"].mean()
+    kappas = table.groupby("epoch")[f"val_kappa_{last.head}"]
+    means, sds = kappas.mean(), kappas.std()
     images = {int(epoch): int(epoch) * (last.images // last.epochs) for epoch in means.index}
     return [
-        Point(epoch, images_before + seen, macs_before + seen * last.macs_per_image, float(means[epoch]))
+        Point(
+            epoch=epoch,
+            images=images_before + seen,
+            macs=macs_before + seen * last.macs_per_image,
+            kappa=float(means[epoch]),
+            sd=float(sds[epoch]),
+        )
         for epoch, seen in images.items()
     ]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.decoders import DEFAULT, Head
+from benchmark.intervals import Arm
 from benchmark.published import Printed
 from benchmark.report.results import Measured
 from benchmark.sources import Split
@@ -26,6 +28,10 @@ class Number:
     text: str
     value: float | None = None
     notes: tuple[int, ...] = ()
+    interval: str = ""
+    """Shown with it."""
+    arm: Arm | None = None
+    """Whose runs it is measured from, where they are not those of the whole row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Kappa:
 
     printed: Printed
     split: Split
-    arm: tuple[str, str] | None
+    arm: Arm | None
     pixels: int | None
     measured: Measured | None
     notes: tuple[int, ...] = ()
@@ -96,6 +102,8 @@ class Row:
     group: str
     label: str
     cells: tuple[Cell, ...]
+    arms: tuple[Arm, ...] = ()
+    """Whose runs the whole line comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +158,10 @@ def status(measured: Measured | None) -> str:
 
 
 def kappa_number(measured: Measured | None, notes: tuple[int, ...] = ()) -> Number:
-    """Mean and spread of kappas, or why there are none."""
+    """Mean, spread and interval of kappas, or why there are none."""
     if measured is None or measured.undefined:
         return Number(status(measured), None, notes)
-    return Number(spread(measured), measured.mean, notes)
+    return Number(spread(measured), measured.mean, notes, interval(measured), measured.arm)
 
 
 def spread(measured: Measured) -> str:
@@ -162,11 +170,24 @@ def spread(measured: Measured) -> str:
     return mean if measured.sd is None else f"{mean} ± {measured.sd:.3f}"
 
 
-def words(cell: Cell) -> tuple[str, str]:
-    """What a cell shows: its own text, and the published number beside it (or nothing)."""
-    if isinstance(cell, Text | Number):
-        return cell.text, ""
+def interval(measured: Measured) -> str:
+    """The ends of the mean's interval in brackets, to three digits; nothing where there is none."""
+    found = measured.interval
+    if found is None or math.isnan(found.low):
+        return ""
+    low, high = (f"{round(end, 3) + 0.0:.3f}" for end in (found.low, found.high))
+    return f"[{low}, {high}]"
+
+
+def words(cell: Cell) -> tuple[str, ...]:
+    """What a cell shows: its own text, and what stands with it: the interval, the published number."""
+    if isinstance(cell, Text):
+        return (cell.text,)
+    if isinstance(cell, Number):
+        return cell.text, *filter(None, (cell.interval,))
     if isinstance(cell, Paper):
-        return cell.printed.value, ""
-    own = spread(cell.measured) if cell.measured and cell.value is not None else cell.status
-    return own, f"(paper {cell.published})" if cell.published and cell.beside else ""
+        return (cell.printed.value,)
+    published = f"(paper {cell.published})" if cell.published and cell.beside else ""
+    if cell.measured is None or cell.value is None:
+        return cell.status, *filter(None, (published,))
+    return spread(cell.measured), *filter(None, (interval(cell.measured), published))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Any
 
 from benchmark.report.captions import data_sentence
+from benchmark.report.origin import arms_of
+from benchmark.report.records import plain
 from benchmark.report.results import Results
 from benchmark.report.tables import Cell, Row, Table, Text
 from benchmark.verdict_rows import PAPER, VerdictRow
@@ -41,9 +42,9 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
             f"{data_sentence(results)} Scope: {scopes}."
         ),
         columns=COLUMNS,
-        rows=tuple(Row(_group(row), row.part, _cells(row)) for row in rows),
+        rows=tuple(Row(_group(row), row.part, _cells(row), arms_of(asdict(row))) for row in rows),
         notes=(),
-        records=tuple({"table": "verdicts"} | _record(row) for row in rows),
+        records=tuple({"table": "verdicts"} | {key: plain(v) for key, v in asdict(row).items()} for row in rows),
     )
 
 
@@ -73,9 +74,3 @@ def _interval(row: VerdictRow) -> str:
     if math.isnan(row.measured):
         return row.recomputed or "-"
     return f"{row.measured:+.3f}" + ("" if math.isnan(row.low) else f" [{row.low:+.3f}, {row.high:+.3f}]")
-
-
-def _record(row: VerdictRow) -> dict[str, Any]:
-    """The row as the csv holds it: numbers with six digits, NaN as nothing."""
-    values = asdict(row).items()
-    return {key: ("" if math.isnan(v) else f"{v:.6f}") if isinstance(v, float) else v for key, v in values}

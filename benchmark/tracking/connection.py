@@ -81,8 +81,12 @@ def _told(uri: str, error: Exception) -> str:
     if len(reason) > 250:
         # MLflow says first what it was about to do and last, deep inside, what went wrong.
         reason = f"{reason[:100]} ... {reason[-150:]}"
-    told = f"MLflow at {uri} is not up to date, `fundusbench track` replays what it lacks later: {reason}"
-    return re.sub(r"//[^/@\s]*@", "//***@", told)
+    return masked(f"MLflow at {uri} is not up to date, `fundusbench track` replays what it lacks later: {reason}")
+
+
+def masked(text: str) -> str:
+    """A text without the user and password of the addresses in it."""
+    return re.sub(r"//[^/@\s]*@", "//***@", text)
 
 
 @contextmanager

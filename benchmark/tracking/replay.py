@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.params import Params
-from benchmark.tracking.connection import artifact_root, attempt
+from benchmark.tracking.connection import artifact_root, attempt, masked, tracking_uri
 from benchmark.tracking.entries import Entry, finished_entry, group_entry, group_key, live_entry
 from benchmark.tracking.trainings import Identity, Training, read_arms, read_live
 
@@ -33,12 +33,14 @@ class SyncReport:
         created: MLflow runs made, groups included.
         changed: MLflow runs that were there and lacked something.
         warning: why the store could not be brought up to date; empty when it was.
+        store: its address, without a password.
     """
 
     runs: dict[Identity, str] = field(default_factory=dict)
     created: int = 0
     changed: int = 0
     warning: str = ""
+    store: str = ""
 
 
 def sync(root: Path, params: Params) -> SyncReport:
@@ -71,7 +73,7 @@ def sync(root: Path, params: Params) -> SyncReport:
         log.warning("warning: %s", warning)
     created = sum(len(store.created) for store in stores.values())
     changed = sum(len(store.written - store.created) for store in stores.values())
-    return SyncReport(ids, created, changed, warning)
+    return SyncReport(ids, created, changed, warning, masked(tracking_uri(root)))
 
 
 def follow(folder: Path, params: Params, poll_s: float = 5.0) -> None:
