@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark import plan, score
+from benchmark import plan, score, verify
 from benchmark.errors import InputError
 
 
@@ -15,19 +15,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command.
 
     Returns:
-        0 when it did its work, 2 on bad input (one sentence on standard error, no traceback).
+        0 when it did its work, 1 when it found what it was to look for, 2 on bad input (one sentence on standard
+        error, no traceback).
     """
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
-        chosen.step(chosen)
+        return chosen.step(chosen) or 0
     except InputError as error:
         print(f"fundusbench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("fundusbench: stopped; `dvc repro` goes on from here", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     judge = steps.add_parser("score", help="kappa, with intervals, of anyone's predictions")
     score.add_arguments(judge)
     judge.set_defaults(step=score.run)
+    check = steps.add_parser("verify", help="recompute every table from the predictions, or compare with other tables")
+    verify.add_arguments(check)
+    check.set_defaults(step=verify.run)
     track = steps.add_parser("track", help="bring MLflow up to what runs/ holds (safe to repeat)")
     track.add_argument("--follow", type=Path, metavar="DIR", help="show one run in progress until it ends")
     track.set_defaults(step=_track)
@@ -103,14 +106,10 @@ def _evaluate(_: argparse.Namespace) -> None:
 
 
 def _statistics(_: argparse.Namespace) -> None:
-    from benchmark import decoding, generalisation, intervals, verdicts
+    from benchmark import recompute
     from benchmark.params import load_params
 
-    params = load_params()
-    intervals.run(params)
-    decoding.run(params)
-    generalisation.run(params)
-    verdicts.run(params)
+    recompute.statistics(load_params())
 
 
 def _architecture(_: argparse.Namespace) -> None:
@@ -121,23 +120,23 @@ def _architecture(_: argparse.Namespace) -> None:
 
 
 def _report(_: argparse.Namespace) -> None:
-    from benchmark import report, tracking
+    from benchmark import provenance, report, tracking
     from benchmark.params import load_params
 
     params = load_params()
     report.run(params)
-    tracking.sync(Path(), params)
+    provenance.write(Path(), params, tracking.sync(Path(), params))
 
 
 def _track(chosen: argparse.Namespace) -> None:
-    from benchmark import tracking
+    from benchmark import provenance, tracking
     from benchmark.params import load_params
 
     params = load_params()
     if chosen.follow:
         tracking.follow(chosen.follow, params)
     else:
-        tracking.sync(Path(), params)
+        provenance.write(Path(), params, tracking.sync(Path(), params))
 
 
 def _ui(chosen: argparse.Namespace) -> None:

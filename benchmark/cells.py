@@ -1,0 +1,84 @@
+"""The cells of a csv table as text: how its lines are told apart, and where two versions of it first differ."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+Line = Mapping[str, str]
+"""Text by column."""
+Key = tuple[str, ...]
+
+WHOLE = "(all)"
+"""In place of the row or column where all of it is on one side alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first place where a file differs from what it should be."""
+
+    table: str
+    row: str
+    column: str
+    stored: str
+    recomputed: str
+
+    def __str__(self) -> str:
+        where = f"{self.table}, row {self.row}" + f", column {self.column}" * bool(self.column)
+        return f"{where}: stored {self.stored!r}, recomputed {self.recomputed!r}"
+
+
+def read_lines(text: str) -> list[dict[str, str]]:
+    """The lines of a csv; a field that a short line lacks is empty."""
+    return list(csv.DictReader(io.StringIO(text), restval=""))
+
+
+def key_columns(*sides: Sequence[Line]) -> Key:
+    """The columns that tell a table's lines apart: from the left, each that parts lines which those before it do not.
+
+    Args:
+        sides: versions of one table; only columns that all of them have count.
+    """
+    chosen: Key = ()
+    for column in (name for name in sides[0][0] if all(name in side[0] for side in sides)):
+        if _count_keys((*chosen, column), sides) > _count_keys(chosen, sides):
+            chosen = (*chosen, column)
+    return chosen
+
+
+def _count_keys(columns: Key, sides: Sequence[Sequence[Line]]) -> int:
+    """How many lines of each side these columns tell apart, summed."""
+    return sum(len({tuple(line[column] for column in columns) for line in side}) for side in sides)
+
+
+def first_difference(table: str, stored: str, recomputed: str) -> Difference | None:
+    """The first cell in which two texts of a csv table differ, by line and column; None where they are equal."""
+    if stored == recomputed:
+        return None
+    sides = read_lines(stored), read_lines(recomputed)
+    if all(sides):
+        columns = key_columns(*sides)
+        nothing: dict[str, str] = {}
+        for old, new in zip_longest(*sides, fillvalue=nothing):
+            row = named(tuple((new or old).get(name, "") for name in columns))
+            for column in dict.fromkeys((*old, *new)):
+                if old.get(column) != new.get(column):
+                    return Difference(table, row, column, old.get(column, ""), new.get(column, ""))
+    return first_line(table, stored, recomputed)
+
+
+def first_line(table: str, stored: str, recomputed: str) -> Difference | None:
+    """The first line in which two texts differ; None where they are equal."""
+    sides = stored.splitlines(keepends=True), recomputed.splitlines(keepends=True)
+    for number, (old, new) in enumerate(zip_longest(*sides, fillvalue=""), 1):
+        if old != new:
+            return Difference(table, str(number), "", old, new)
+    return None
+
+
+def named(key: Key) -> str:
+    """A row by what tells it from others; the only one is row 1."""
+    return " | ".join(filter(None, key)) or "1"
