@@ -9,24 +9,15 @@ the recipe are the same.
 from __future__ import annotations
 
 import csv
-import ctypes
 import hashlib
 import io
 import math
-import multiprocessing
-import os
 import shutil
-import signal
-import threading
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -39,6 +30,7 @@ from benchmark.manifest import DATA, MANIFEST, Row, read_manifest
 from benchmark.packs import Encoding, Pack, PackRow, PackSpec, encode, open_pack, write_pack
 from benchmark.progress import progress_bar
 from benchmark.sources import SPLITS
+from benchmark.workers import outcomes
 
 if TYPE_CHECKING:
     from benchmark.params import Params
@@ -48,8 +40,6 @@ SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
 RECIPE = "square around the retinal disc, 1"
 """What is done to a photograph. Change its number with anything that changes the images: all are then made again."""
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +167,7 @@ def _prepare(jobs: list[Job], workers: int, total: int) -> dict[str, str]:
     reasons: dict[str, str] = {}
     with progress_bar(total=total, initial=total - len(jobs), unit=" images", desc="prepare") as bar:
         try:
-            for job, reason in _outcomes(jobs, min(workers or core_count(), len(jobs))):
+            for job, reason in outcomes(_work, jobs, max(min(workers or core_count(), len(jobs)), 1)):
                 if reason:
                     reasons[job.sha256] = reason
                 bar.update()
@@ -185,52 +175,6 @@ def _prepare(jobs: list[Job], workers: int, total: int) -> dict[str, str]:
             msg = "every worker must live, but one was killed, mostly for want of memory: lower prepare.workers"
             raise InputError(msg) from error
     return reasons
-
-
-def _outcomes(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str]]:
-    """Each job with what :func:`_work` says of it, as they end. Only a few are under way at any time."""
-    if not jobs:
-        return
-    # Workers are forked from a server that has the imports and no thread: as quick as a fork, as safe as a spawn.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
-        waiting: dict[Future[str], Job] = {}
-        for job in jobs:
-            waiting[pool.submit(_work, job)] = job
-            if len(waiting) >= 4 * workers:
-                yield from _ended(waiting)
-        while waiting:
-            yield from _ended(waiting)
-
-
-def _ended(waiting: dict[Future[str], Job]) -> Iterator[tuple[Job, str]]:
-    ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in ended:
-        yield waiting.pop(future), future.result()
-
-
-def tune_process() -> None:
-    """One thread, and freed memory is kept for the next photograph: to fault it in again costs as much as decoding."""
-    cv2.setNumThreads(1)
-    with suppress(AttributeError):  # Only glibc has mallopt, and only glibc needs it.
-        mallopt = ctypes.CDLL(None).mallopt
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            mallopt(option, 1 << 30)
-
-
-def _start_worker() -> None:
-    """Let a worker leave interrupts to its parent, and not outlive a parent that was killed."""
-    tune_process()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def _work(job: Job) -> str:

@@ -11,7 +11,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmark.images import read_rgb
 from benchmark.packs import encode
-from benchmark.prepare import prepare_image, tune_process
+from benchmark.prepare import prepare_image
+from benchmark.workers import tune_process
 from tests.conftest import ROOT
 
 SIZES = {"small": 224, "mid": 448, "large": 720}

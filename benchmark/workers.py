@@ -1,0 +1,78 @@
+"""Work on many files in parallel processes, a bounded number of them under way at any time."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
+from typing import TypeVar
+
+import cv2
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+def outcomes(
+    work: Callable[[J], R], jobs: Iterable[J], workers: int, setup: Callable[[], None] | None = None
+) -> Iterator[tuple[J, R]]:
+    """Each job with what ``work`` makes of it, as they end. Only a few are under way at any time.
+
+    Args:
+        work: a function of a module, which workers import by name.
+        jobs: consumed as workers get free.
+        workers: processes, at least 1.
+        setup: called once in each worker, before any work.
+
+    Raises:
+        BrokenProcessPool: a worker was killed.
+    """
+    # Workers are forked from a server that has the imports and no thread: as quick as a fork, as safe as a spawn.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([work.__module__])
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(setup,)) as pool:
+        waiting: dict[Future[R], J] = {}
+        for job in jobs:
+            waiting[pool.submit(work, job)] = job
+            if len(waiting) >= 4 * workers:
+                yield from _ended(waiting)
+        while waiting:
+            yield from _ended(waiting)
+
+
+def _ended(waiting: dict[Future[R], J]) -> Iterator[tuple[J, R]]:
+    ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in ended:
+        yield waiting.pop(future), future.result()
+
+
+def tune_process() -> None:
+    """One thread, and freed memory is kept for the next photograph: to fault it in again costs as much as decoding."""
+    cv2.setNumThreads(1)
+    with suppress(AttributeError):  # Only glibc has mallopt, and only glibc needs it.
+        mallopt = ctypes.CDLL(None).mallopt
+        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            mallopt(option, 1 << 30)
+
+
+def _start_worker(setup: Callable[[], None] | None) -> None:
+    """Let a worker leave interrupts to its parent, and not outlive a parent that was killed."""
+    tune_process()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    if setup is not None:
+        setup()
