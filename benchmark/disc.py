@@ -50,19 +50,30 @@ def find_disc(rgb: npt.NDArray[np.uint8]) -> Disc:
         rgb: shape (height, width, 3).
 
     Returns:
-        The disc's full circle, also where the photograph cuts it. Where no disc stands out from a background (no
-        border, or nothing to see), the circle whose square holds the whole photograph, so that nothing is lost.
+        As :func:`seek_disc`; where it finds none, the circle whose square holds the whole photograph, so that nothing
+        is lost.
     """
     height, width = rgb.shape[:2]
+    return seek_disc(rgb) or Disc(width / 2, height / 2, max(height, width) / 2)
+
+
+def seek_disc(rgb: npt.NDArray[np.uint8]) -> Disc | None:
+    """Find the retinal disc where there is one.
+
+    Args:
+        rgb: shape (height, width, 3).
+
+    Returns:
+        The disc's full circle, also where the photograph cuts it; None where no disc stands out from a background (no
+        border, or nothing to see).
+    """
     bright, scale = _thumbnail(rgb)
     best, agreement = None, MIN_AGREEMENT
     for region in _regions(bright):
         circle = _fit(_outline(region))
         if circle is not None and (found := _agreement(region, circle)) > agreement:
             best, agreement = circle, found
-    if best is None:
-        return Disc(width / 2, height / 2, max(height, width) / 2)
-    return Disc(best.cx * scale, best.cy * scale, best.radius * scale)
+    return Disc(best.cx * scale, best.cy * scale, best.radius * scale) if best else None
 
 
 def crop_disc(rgb: npt.NDArray[np.uint8], disc: Disc, size: int) -> npt.NDArray[np.uint8]:

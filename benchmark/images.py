@@ -56,10 +56,10 @@ def read_rgb(source: Path | bytes, min_side: int | None = None) -> npt.NDArray[n
         raise UnreadableImage(msg) from error
 
 
-def read_size(path: Path) -> tuple[int, int]:
+def read_size(source: Path | bytes) -> tuple[int, int]:
     """Width and height in pixels as stored, from the file's header alone; (0, 0) where it cannot be read."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS) as image:
             return image.size
     except Exception:  # As above; what is wrong with the file is said when it is decoded.
         return 0, 0

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 
 from benchmark.errors import InputError
 from benchmark.files import read_yaml
+from benchmark.gates import Policy
 from benchmark.sources import SourceParams, load_source
 from models.losses import LOSSES
 
@@ -62,6 +63,43 @@ class Prepare(Section):
     """How packs hold images: raw bytes (fastest) or jpeg at quality 95 (about 20 times smaller)."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that decode; 0 takes every core."""
+
+
+class Gates(Section):
+    """What to do with what each check of the data finds (benchmark/gates).
+
+    Stop before anything is trained; warn and go on; or drop the photographs concerned, of a leak between splits those
+    of train (of val, where it leaks into test). What the manifest cannot hold cannot be warned of alone, and a count
+    cannot be dropped.
+    """
+
+    ids: Literal["stop", "drop"] = "stop"
+    """An id has two rows: somebody has to say which one holds."""
+    labels: Literal["stop", "drop"] = "stop"
+    """A label is no grade: likely the wrong column, or another scale."""
+    counts: Literal["stop", "warn"] = "stop"
+    """Splits differ from the published ones: numbers would compare with nobody's."""
+    patients: Policy = "stop"
+    """A patient is in two splits: the split is wrong, and dropping hides how."""
+    eyes: Policy = "warn"
+    """An eye lacks its fellow: harmless, but a sign of lost rows."""
+    readable: Policy = "stop"
+    """A file is missing or damaged: likely an incomplete download."""
+    black: Policy = "warn"
+    """There is nothing to see: published sets hold such, with a grade."""
+    tiny: Policy = "warn"
+    """Too few pixels for lesions: some sets are thumbnails by design."""
+    fundus: Policy = "warn"
+    """It looks like something else: a guess, so look at it."""
+    identical: Policy = "drop"
+    """Pixels recur: certain, so the leak goes and what is measured on stays as published."""
+    near: Policy = "warn"
+    """A shot recurs, changed: nearly certain, so look at it; drop once you have."""
+
+    def of(self, name: str) -> Policy:
+        """What to do with the findings of a gate."""
+        policy: Policy = getattr(self, name)
+        return policy
 
 
 class Cells(Section):
@@ -188,6 +226,7 @@ class Params(Section):
 
     data: SerializeAsAny[SourceParams]
     sizes: Sizes
+    gates: Gates = Gates()
     prepare: Prepare = Prepare()
     model: Model
     objectives: dict[str, dict[str, Any]]

@@ -3,14 +3,17 @@
 A source is a module with two names:
 
 * ``Params``: a pydantic model (subclass of :class:`SourceParams`) of what ``data:`` may hold for it;
-* ``photographs(params, progress)``: yields one :class:`Photograph` per image, generating or locating the files.
+* ``photographs(params, folder, progress)``: yields one :class:`Photograph` per row, generating or locating the files.
+  What the table says is passed on, be it right or not: gates judge it;
+
+and, where the data set's makers publish them, ``expected(params)``: how many photographs each split has per grade.
 
 Adding a data set is adding its file and its line in :data:`SOURCES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +26,8 @@ from benchmark.errors import InputError
 Split = Literal["train", "val", "test"]
 Eye = Literal["left", "right", "unknown"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Counts = tuple[int, int, int, int, int]
+"""Photographs per grade 0-4."""
 
 SOURCES: dict[str, str] = {
     "csv": "benchmark.sources.csv",
@@ -39,11 +44,18 @@ class Photograph:
     path: Path
     """The file, relative to the working directory or absolute."""
     grade: int
-    """International DR scale, 0 (none) to 4 (proliferative)."""
+    """International DR scale, 0 (none) to 4 (proliferative); any other number is no grade."""
     split: Split
     patient: str = ""
     """Empty where unknown: each image is then its own cluster, and the report says so."""
     eye: Eye = "unknown"
+    written: str = ""
+    """The label as written, where that is no whole number."""
+
+    @property
+    def label(self) -> str:
+        """The label in words."""
+        return self.written or str(self.grade)
 
 
 class SourceParams(BaseModel):
@@ -76,6 +88,13 @@ class Source(Protocol):
     def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
         """Yield every photograph once; generated or fetched files go into ``folder``."""
         ...
+
+
+def expected_counts(params: SourceParams) -> Mapping[Split, Counts] | None:
+    """How many photographs each split should have per grade, as its makers say; None where they do not say."""
+    expected: Callable[[SourceParams], Mapping[Split, Counts] | None] | None
+    expected = getattr(load_source(params.source), "expected", None)
+    return expected(params) if expected else None
 
 
 def load_source(name: str) -> Source:

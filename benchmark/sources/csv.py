@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import InputError
 from benchmark.images import EXTENSIONS
-from benchmark.sources import Eye, Photograph, Progress, SourceParams, Split
+from benchmark.sources import Counts, Eye, Photograph, Progress, SourceParams, Split
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -42,8 +41,8 @@ EYE_NAMES: dict[str, Eye] = {
 }
 """What tables call the eyes, in lower case."""
 
-GRADE_NAMES = {str(grade): grade for grade in range(5)}
-"""How tables write the grades."""
+NO_GRADE = -1
+"""Stands for a label that is no whole number."""
 
 _PATIENT_EYE = re.compile(r"(?P<patient>.+)_(?P<eye>left|right)")
 
@@ -58,7 +57,7 @@ class Columns(_Section):
     image: Annotated[str, Field(min_length=1)] = "image"
     """File name below ``images``, with or without extension; without it, this is the image id."""
     level: Annotated[str, Field(min_length=1)] = "level"
-    """Grade, 0-4."""
+    """Grade, 0-4; what else stands there is for the gate ``labels`` to judge."""
     split: str = "split"
     """train, val (validation, Public) or test (Private); empty in a row: the row is dealt."""
     patient: str = "patient"
@@ -94,6 +93,8 @@ class Params(SourceParams):
     """Folder that the table's file names start from, relative to root."""
     columns: Columns = Columns()
     split: Shares = Shares()
+    expected: dict[Split, Counts] | None = None
+    """Photographs per grade 0-4 that a split should have, for the gate ``counts``; splits may be left out."""
 
 
 T = TypeVar("T")
@@ -110,6 +111,7 @@ class Entry:
     split: Split | None
     patient: str
     eye: Eye
+    written: str = ""
 
     @property
     def cluster(self) -> Cluster:
@@ -118,10 +120,12 @@ class Entry:
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Yield the table's photographs in its order; ``folder`` stays empty, as the files are used where they are.
+    """Yield the table's rows in its order; ``folder`` stays empty, as the files are used where they are.
+
+    Recurring images, labels that are no grade and files that are not there are passed on as they are.
 
     Raises:
-        InputError: the table, a column or a file is missing, or a row is wrong.
+        InputError: the table or a column is missing, or a split or an eye has no known name.
     """
     assert isinstance(params, Params)
     path = Path(params.root) / params.table
@@ -129,8 +133,14 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     entries = deal(_entries(table, Path(params.root) / params.images), params.split)
     for done, entry in enumerate(entries, start=1):
         assert entry.split is not None
-        yield Photograph(entry.image_id, entry.path, entry.grade, entry.split, entry.patient, entry.eye)
+        yield Photograph(entry.image_id, entry.path, entry.grade, entry.split, entry.patient, entry.eye, entry.written)
         progress(done, len(entries))
+
+
+def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+    """The counts that the parameters give."""
+    assert isinstance(params, Params)
+    return params.expected
 
 
 def deal(entries: list[Entry], shares: Shares) -> list[Entry]:
@@ -208,26 +218,27 @@ def _select(table: pd.DataFrame, path: Path, columns: Columns) -> pd.DataFrame:
 
 
 def _entries(table: pd.DataFrame, images: Path) -> list[Entry]:
-    """Check every row and find its file."""
+    """Read every row and find its file."""
     names = table["image"].tolist()
     ids = [_image_id(name) for name in names]
-    _check(
-        "each image may have one row",
-        [f"{i} has {n}" for i, n in Counter(ids).items() if n > 1],
-        "remove the other rows",
-    )
-    levels = _values(table, "level", ids, GRADE_NAMES, "0, 1, 2, 3 or 4")
+    levels = [_level(written) for written in table["level"]]
     splits = _values(table, "split", ids, {**SPLIT_NAMES, "": None}, "train, val, test or empty")
     eyes = _values(table, "eye", ids, EYE_NAMES, "left, right or empty")
     listing = cache(_listing)
     paths = [_find(images, name, listing) for name in names]
-    lost = [f"{name} has none" for name, path in zip(names, paths, strict=True) if path is None]
-    _check(f"each image must have a file {'|'.join(EXTENSIONS)} in {images}", lost, "add the files or drop the rows")
     told = [_PATIENT_EYE.fullmatch(Path(image_id).name) for image_id in ids]
     patients = table.get("patient", [match["patient"] if match else "" for match in told])
     eyes = eyes or [EYE_NAMES[match["eye"]] if match else "unknown" for match in told]
     rows = zip(ids, paths, levels, splits or [None] * len(ids), patients, eyes, strict=True)
-    return [Entry(i, path, level, split, patient, eye) for i, path, level, split, patient, eye in rows if path]
+    return [Entry(i, path, grade, split, p, eye, written) for i, path, (grade, written), split, p, eye in rows]
+
+
+def _level(written: str) -> tuple[int, str]:
+    """The whole number that a label is; else NO_GRADE and what is written."""
+    try:
+        return int(written), ""
+    except ValueError:
+        return NO_GRADE, written or "nothing"
 
 
 def _values(table: pd.DataFrame, column: str, ids: list[str], known: Mapping[str, T], rule: str) -> list[T]:
@@ -236,15 +247,11 @@ def _values(table: pd.DataFrame, column: str, ids: list[str], known: Mapping[str
         return []
     written = table[column].tolist()
     wrong = [f"{i} has {value!r}" for i, value in zip(ids, written, strict=True) if value.lower() not in known]
-    _check(f"each {column} must be {rule}", wrong, "correct the table")
-    return [known[value.lower()] for value in written]
-
-
-def _check(rule: str, faults: list[str], mend: str) -> None:
-    if faults:
-        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
-        msg = f"{rule}, but {', '.join(faults[:5])}{more}: {mend}"
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        msg = f"each {column} must be {rule}, but {', '.join(wrong[:5])}{more}: correct the table"
         raise InputError(msg)
+    return [known[value.lower()] for value in written]
 
 
 def _image_id(name: str) -> str:
@@ -252,12 +259,12 @@ def _image_id(name: str) -> str:
     return (path.with_suffix("") if path.suffix.lower() in EXTENSIONS else path).as_posix()
 
 
-def _find(images: Path, name: str, listing: Callable[[Path], dict[str, list[str]]]) -> Path | None:
-    """The file of exactly that name, else the one with the first of the known extensions."""
+def _find(images: Path, name: str, listing: Callable[[Path], dict[str, list[str]]]) -> Path:
+    """The file of exactly that name, else the one with the first of the known extensions; or where it should be."""
     image_id = images / _image_id(name)
     found = listing(image_id.parent).get(image_id.name)
     if not found:
-        return None
+        return images / name
     exact = Path(name).name
     return image_id.with_name(exact if exact in found else found[0])
 
