@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark import plan, score, verify
+from benchmark import check, plan, score, verify
 from benchmark.errors import InputError
 
 
@@ -37,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     steps.add_parser("fetch", help="locate or generate the photographs and write the manifest").set_defaults(
         step=_fetch
     )
+    gates = steps.add_parser("check", help="look for leaks, duplicates, bad files and bad labels in a data set")
+    check.add_arguments(gates)
+    gates.set_defaults(step=check.run)
     steps.add_parser("prepare", help="photographs to packs of square images per size").set_defaults(step=_prepare)
     train = steps.add_parser("train", help="train every seed of an arm")
     train.add_argument("stage", help="a key of `arms` in params.yaml: basenet, basenet_mt, m2cnn")

@@ -1,19 +1,17 @@
-"""The step ``fetch``: locate or generate the photographs, and write the manifest."""
+"""The step ``fetch``: locate or generate the photographs, pass them through the gates, and write the manifest."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.errors import InputError
-from benchmark.files import sha256_file
-from benchmark.images import read_size
+from benchmark import gating
+from benchmark.gates import Look
 from benchmark.manifest import DATA, MANIFEST, Row, write_manifest
 from benchmark.progress import progress_bar
-from benchmark.sources import SPLITS, Photograph, Split, load_source
+from benchmark.sources import SPLITS, Photograph, SourceParams, Split, expected_counts, load_source
 
 if TYPE_CHECKING:
     from benchmark.params import Params
@@ -23,7 +21,7 @@ PHOTOGRAPHS = DATA / "photographs"
 
 
 def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
-    """Write ``manifest.csv`` for the data set of ``params.data``, and print what it holds.
+    """Write ``gates.csv`` and ``manifest.csv`` for the data set of ``params.data``, and print what they hold.
 
     Args:
         params: all parameters.
@@ -31,24 +29,41 @@ def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS)
         splits: what the manifest shall hold; photographs of other splits are not read.
 
     Raises:
-        InputError: the source finds its input wrong, or a file cannot be opened.
+        InputError: the source finds its input wrong, or a gate whose policy is stop found something; its findings are
+            in ``data/gates.csv`` all the same.
     """
-    source = load_source(params.data.source)
-    photographs, manifest = folder / PHOTOGRAPHS.name, folder / MANIFEST.name
-    photographs.mkdir(parents=True, exist_ok=True)
+    from benchmark.describe import describe
+
+    findings, manifest = folder / gating.FINDINGS.name, folder / MANIFEST.name
+    found = [one for one in locate(params.data, folder / PHOTOGRAPHS.name) if one.split in splits]
+    expected = {split: counts for split, counts in (expected_counts(params.data) or {}).items() if split in splits}
+    described = describe(found, expected, params.prepare.workers)
+    judgement = gating.judge(described, params.gates)
+    gating.write_findings(judgement.rows, findings)
+    print(gating.summary(judgement.rows))
+    gating.refuse(judgement, findings)
+    seen = zip(described.photographs, described.looks, strict=True)
+    kept = [pair for place, pair in enumerate(seen) if place not in judgement.dropped]
+    rows = [_row(photograph, look, params.data.name) for photograph, look in kept]
+    write_manifest(rows, manifest)
+    print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(judgement.dropped)} dropped")
+    print(summary(rows))
+
+
+def locate(data: SourceParams, folder: Path) -> list[Photograph]:
+    """Every photograph of a data set; what is generated or downloaded goes into ``folder``.
+
+    Raises:
+        InputError: the source finds its input wrong.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     with progress_bar(unit=" photographs", desc="locate") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        found = [one for one in source.photographs(params.data, photographs, progress) if one.split in splits]
-    with ThreadPoolExecutor() as pool:
-        described = pool.map(lambda photograph: _row(photograph, params.data.name), found)
-        rows = list(progress_bar(described, total=len(found), unit=" photographs", desc="hash"))
-    write_manifest(rows, manifest)
-    print(f"{manifest}: {len(rows)} photographs of {params.data.name}")
-    print(summary(rows))
+        return list(load_source(data.source).photographs(data, folder, progress))
 
 
 def summary(rows: Iterable[Row]) -> str:
@@ -63,17 +78,7 @@ def summary(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-def _row(photograph: Photograph, source: str) -> Row:
-    """Describe one file, reading its bytes and its header but none of its pixels."""
-    try:
-        sha256 = sha256_file(photograph.path)
-    except OSError as error:
-        msg = (
-            f"every photograph must be a file that can be opened, but {photograph.path} of {photograph.image_id} "
-            f"cannot ({error.strerror}): restore it or drop its row"
-        )
-        raise InputError(msg) from error
-    width, height = read_size(photograph.path)
+def _row(photograph: Photograph, look: Look, source: str) -> Row:
     return Row(
         image_id=photograph.image_id,
         path=photograph.path.as_posix(),
@@ -81,8 +86,8 @@ def _row(photograph: Photograph, source: str) -> Row:
         eye=photograph.eye,
         grade=photograph.grade,
         split=photograph.split,
-        sha256=sha256,
-        width=width,
-        height=height,
+        sha256=look.sha256,
+        width=look.width,
+        height=look.height,
         source=source,
     )

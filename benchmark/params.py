@@ -341,24 +341,33 @@ def parse_params(raw: Any, origin: str = "params.yaml") -> Params:
         msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}"
         raise InputError(msg)
     if "data" in raw:
-        raw = raw | {"data": _parse_data(raw["data"], origin, ("data",))}
+        raw = raw | {"data": parse_data(raw["data"], origin, ("data",))}
     if isinstance(raw.get("transfer"), dict):
         others = raw["transfer"].items()
-        raw = raw | {"transfer": {name: _parse_data(data, origin, ("transfer", str(name))) for name, data in others}}
+        raw = raw | {"transfer": {name: parse_data(data, origin, ("transfer", str(name))) for name, data in others}}
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
         raise InputError(_sentences(error, origin, (), raw)) from error
 
 
-def _parse_data(data: Any, origin: str, path: tuple[str, ...]) -> Any:
-    """The parameters of a data set by its source's rules; what names no source is left to the rules for all."""
-    if not isinstance(data, dict) or not isinstance(data.get("source"), str):
-        return data
+def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
+    """Validate what describes a data set, by the rules of its ``source``; what names none is left to the rules for all.
+
+    Args:
+        raw: the keys and values of the section.
+        origin: named where one is wrong.
+        path: of the section.
+
+    Raises:
+        InputError: as in :func:`parse_params`.
+    """
+    if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
+        return raw
     try:
-        return load_source(data["source"]).Params.model_validate(data)
+        return load_source(raw["source"]).Params.model_validate(raw)
     except ValidationError as error:
-        raise InputError(_sentences(error, origin, path, data)) from error
+        raise InputError(_sentences(error, origin, path, raw)) from error
 
 
 def _sentences(error: ValidationError, origin: str, prefix: tuple[str, ...], raw: Any) -> str:

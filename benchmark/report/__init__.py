@@ -1,8 +1,7 @@
 """The report: the paper's tables with our numbers in them, the figures, and a page that holds both.
 
-Everything is made from ``evaluation/``, ``statistics/``, ``architecture/``, ``records/`` (timings alone) and the
-published numbers;
-nothing is trained, decoded or measured here.
+Everything is made from ``data/gates.csv``, ``evaluation/``, ``statistics/``, ``architecture/``, ``records/`` (timings
+alone) and the published numbers; nothing is trained, decoded or measured here.
 """
 
 from __future__ import annotations
@@ -63,12 +62,14 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     from benchmark.claims import load_claims
     from benchmark.decoding import DECODING, SPREAD, DecodedRow, SpreadRow
     from benchmark.evaluate import METRICS_FILE, MetricRow
+    from benchmark.gating import FINDINGS, GateRow
     from benchmark.generalisation import read_transfers
     from benchmark.report.build import ablation, comparison, paper_pixels
     from benchmark.report.confound import confound
     from benchmark.report.cost import cost
     from benchmark.report.cost_time import cost_time
     from benchmark.report.decoding import decoding_table
+    from benchmark.report.gate_table import gate_table
     from benchmark.report.metrics import metrics_table
     from benchmark.report.origin import with_origin
     from benchmark.report.spatial import spatial
@@ -100,5 +101,6 @@ def make_tables(params: Params, results: Results) -> list[Table]:
         spatial(printed["spatial"], networks),
         *([transfer(transfers, params, results)] if transfers else []),
         verdict_table(read_rows(VERDICTS, VerdictRow, "fundusbench statistics"), results),
+        gate_table(read_rows(FINDINGS, GateRow, "fundusbench fetch"), results.data, results.synthetic),
     ]
     return [with_origin(table, results) for table in tables]

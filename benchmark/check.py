@@ -1,0 +1,111 @@
+"""``fundusbench check``: pass a data set through the gates, here or anywhere on disk, without training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.gating import GateRow
+    from benchmark.sources import SourceParams
+
+FOLDER = Path("scratch/check")
+"""Takes what a source generates that is not the pipeline's own."""
+SHOWN = 20
+"""Findings of a gate that are printed."""
+PROFILES = Path(__file__).parent.parent / "experiments/conf/data"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = "Without --source, the data set and the policies of params.yaml; else those by default."
+    parser.add_argument("--source", metavar="NAME", help=f"a profile of {PROFILES.name}/ (csv reads any folder)")
+    parser.add_argument("--root", metavar="DIR", help="folder of the photographs")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="table of labels, from the working directory")
+    parser.add_argument(
+        "--param", nargs="+", default=[], metavar="KEY=VALUE", help="of data, for instance columns.split=Usage"
+    )
+    parser.add_argument("--labels-only", action="store_true", help="check the table alone, and open no photograph")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write gates.csv (every finding) and gates.md there")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print what the gates find.
+
+    Returns:
+        1 where a gate with the policy stop found something, else 0.
+
+    Raises:
+        InputError: an argument, a parameter or the table is wrong.
+    """
+    from benchmark import gating
+    from benchmark.describe import describe
+    from benchmark.fetch import PHOTOGRAPHS, locate
+    from benchmark.gates import Described
+    from benchmark.params import Gates, load_params
+    from benchmark.sources import expected_counts
+
+    if chosen.source:
+        data, gates, workers, folder = _data(chosen), Gates(), 0, FOLDER
+    else:
+        _refuse_strays(chosen)
+        params = load_params()
+        data, gates, workers, folder = params.data, params.gates, params.prepare.workers, PHOTOGRAPHS
+    found, expected = locate(data, folder), expected_counts(data)
+    described = Described(tuple(found), expected=expected) if chosen.labels_only else describe(found, expected, workers)
+    judgement = gating.judge(described, gates)
+    print(gating.summary(judgement.rows, SHOWN))
+    if chosen.out:
+        _write(chosen.out, judgement.rows, data)
+    return 1 if judgement.stops else 0
+
+
+def _data(chosen: argparse.Namespace) -> SourceParams:
+    """The named profile, changed as the arguments say."""
+    import yaml
+
+    from benchmark.files import read_yaml
+    from benchmark.params import parse_data
+    from benchmark.sources import load_source
+
+    profile = PROFILES / f"{chosen.source}.yaml"
+    if not profile.exists():
+        load_source(chosen.source)
+    raw = read_yaml(profile, "a profile is") if profile.exists() else {"source": chosen.source, "name": chosen.source}
+    if chosen.root:
+        raw["root"] = chosen.root
+    if chosen.table:
+        raw["table"] = str(chosen.table.resolve())
+    for given in chosen.param:
+        key, equals, value = given.partition("=")
+        if not key or not equals:
+            msg = f"--param takes key=value, but got {given!r}: write, for instance, columns.split=Usage"
+            raise InputError(msg)
+        *path, last = key.split(".")
+        section: dict[str, Any] = raw
+        for part in path:
+            section = section.setdefault(part, {})
+        section[last] = yaml.safe_load(value)
+    return parse_data(raw, "the arguments")
+
+
+def _refuse_strays(chosen: argparse.Namespace) -> None:
+    """Raise where an argument is given that only goes with another data set than that of params.yaml."""
+    strays = [f"--{name}" for name in ("root", "table", "param") if getattr(chosen, name)]
+    if strays:
+        msg = f"{', '.join(strays)} must go with --source, but there is none: add it, for instance --source csv"
+        raise InputError(msg)
+
+
+def _write(folder: Path, rows: tuple[GateRow, ...], data: SourceParams) -> None:
+    from benchmark.files import write_text
+    from benchmark.gating import write_findings
+    from benchmark.report.gate_table import gate_table
+    from benchmark.report.render import to_markdown
+
+    write_findings(rows, folder / "gates.csv")
+    write_text(folder / "gates.md", to_markdown(gate_table(list(rows), data.name, data.synthetic)))
+    print(f"written: {folder}/gates.csv, {folder}/gates.md")
