@@ -26,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", metavar="DIR", help="folder of the photographs")
     parser.add_argument("--table", type=Path, metavar="FILE", help="table of labels, from the working directory")
     parser.add_argument(
-        "--param", nargs="+", default=[], metavar="KEY=VALUE", help="of data, for instance columns.split=Usage"
+        "--param",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of data, for instance columns.split=Usage",
     )
     parser.add_argument("--labels-only", action="store_true", help="check the table alone, and open no photograph")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write gates.csv (every finding) and gates.md there")
@@ -58,6 +63,8 @@ def run(chosen: argparse.Namespace) -> int:
     described = Described(tuple(found), expected=expected) if chosen.labels_only else describe(found, expected, workers)
     judgement = gating.judge(described, gates)
     print(gating.summary(judgement.rows, SHOWN))
+    stopping = dict.fromkeys(row.gate for row in judgement.rows if row.policy == "stop" and row.finding)
+    print(f"stops the pipeline: {', '.join(stopping) or 'nothing'}")
     if chosen.out:
         _write(chosen.out, judgement.rows, data)
     return 1 if judgement.stops else 0
@@ -65,8 +72,6 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _data(chosen: argparse.Namespace) -> SourceParams:
     """The named profile, changed as the arguments say."""
-    import yaml
-
     from benchmark.files import read_yaml
     from benchmark.params import parse_data
     from benchmark.sources import load_source
@@ -80,16 +85,28 @@ def _data(chosen: argparse.Namespace) -> SourceParams:
     if chosen.table:
         raw["table"] = str(chosen.table.resolve())
     for given in chosen.param:
-        key, equals, value = given.partition("=")
-        if not key or not equals:
-            msg = f"--param takes key=value, but got {given!r}: write, for instance, columns.split=Usage"
-            raise InputError(msg)
-        *path, last = key.split(".")
-        section: dict[str, Any] = raw
-        for part in path:
-            section = section.setdefault(part, {})
+        _set(raw, given)
+    data: SourceParams = parse_data(raw, "the arguments")
+    return data
+
+
+def _set(raw: dict[str, Any], given: str) -> None:
+    """Set one key, with dots between sections, as ``key=value`` says; the value is YAML."""
+    import yaml
+
+    key, equals, value = given.partition("=")
+    *path, last = key.split(".")
+    section: Any = raw
+    for part in path:
+        section = section.setdefault(part, {}) if isinstance(section, dict) else None
+    if not key or not equals or not isinstance(section, dict):
+        msg = f"--param takes key=value of a parameter of data, but got {given!r}: write, say, columns.split=Usage"
+        raise InputError(msg)
+    try:
         section[last] = yaml.safe_load(value)
-    return parse_data(raw, "the arguments")
+    except yaml.YAMLError as error:
+        msg = f"--param takes a value in YAML, but got {given!r}: put text in quotes"
+        raise InputError(msg) from error
 
 
 def _refuse_strays(chosen: argparse.Namespace) -> None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.bootstrap import Graded, graded, kappa_interval
+from benchmark.bootstrap import REPLICATES, Graded, graded, kappa_interval
 from benchmark.compare import compare
 from benchmark.decoders import DECODERS, Cuts, Grades, applicable, decode, fit_on
 from benchmark.errors import InputError
 from benchmark.evaluate import EVALUATED, find_runs
-from benchmark.intervals import REPLICATES, STATISTICS, Arm, on_every_core, patients_in_words
+from benchmark.intervals import STATISTICS, Arm, on_every_core, patients_in_words
 from benchmark.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.params import Params
 from benchmark.predictions import Predictions, read_predictions

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark import gating
+from benchmark.errors import InputError
 from benchmark.gates import Look
 from benchmark.manifest import DATA, MANIFEST, Row, write_manifest
 from benchmark.progress import progress_bar
@@ -29,8 +30,8 @@ def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS)
         splits: what the manifest shall hold; photographs of other splits are not read.
 
     Raises:
-        InputError: the source finds its input wrong, or a gate whose policy is stop found something; its findings are
-            in ``data/gates.csv`` all the same.
+        InputError: the source finds its input wrong, a gate whose policy is stop found something, or nothing is left of
+            a split; the findings are in ``data/gates.csv`` all the same.
     """
     from benchmark.describe import describe
 
@@ -42,12 +43,26 @@ def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS)
     gating.write_findings(judgement.rows, findings)
     print(gating.summary(judgement.rows))
     gating.refuse(judgement, findings)
+    _refuse_empty(described.photographs, judgement.dropped, findings)
     seen = zip(described.photographs, described.looks, strict=True)
     kept = [pair for place, pair in enumerate(seen) if place not in judgement.dropped]
     rows = [_row(photograph, look, params.data.name) for photograph, look in kept]
     write_manifest(rows, manifest)
     print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(judgement.dropped)} dropped")
     print(summary(rows))
+
+
+def _refuse_empty(photographs: Sequence[Photograph], dropped: Container[int], listed: Path) -> None:
+    """Raise where all photographs of a split were dropped, as nothing can then be trained or measured on it."""
+    before = Counter(photograph.split for photograph in photographs)
+    after = Counter(photograph.split for place, photograph in enumerate(photographs) if place not in dropped)
+    emptied = [f"all {before[split]} of {split}" for split in before if not after[split]]
+    if emptied:
+        msg = (
+            f"gates must leave photographs in each split, but drop {' and '.join(emptied)}: see {listed}, and "
+            "mend the data or the splits"
+        )
+        raise InputError(msg)
 
 
 def locate(data: SourceParams, folder: Path) -> list[Photograph]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmark.bootstrap import (
     LEVEL,
+    REPLICATES,
     Graded,
     Interval,
     add_runs,
@@ -23,7 +24,7 @@ from benchmark.bootstrap import (
 from benchmark.decoders import DEFAULT, Head, decode
 from benchmark.errors import InputError
 from benchmark.files import read_json
-from benchmark.intervals import REPLICATES, STATISTICS, Arm, Decoded, on_every_core, patients_in_words, read_decoded
+from benchmark.intervals import STATISTICS, Arm, Decoded, on_every_core, patients_in_words, read_decoded
 from benchmark.kappa import weighted_kappa
 from benchmark.params import Params
 from benchmark.predictions import Predictions, read_predictions

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from benchmark.errors import InputError
-from benchmark.sources import Photograph
+from benchmark.sources import Photograph, expected_counts
 from benchmark.sources.csv import Entry, Params, Shares, deal, photographs
 from tests.conftest import ROOT
 from tests.made_photographs import write_table
@@ -181,16 +181,34 @@ def test_idrid_keeps_its_test_set():
     assert all(abs(grades[g] - 0.2 * n) <= 1 for g, n in {0: 134, 1: 20, 2: 136, 3: 74, 4: 49}.items())
 
 
+def test_what_gates_judge_is_passed_on_as_the_table_says(tmp_path):
+    touch(tmp_path, "x.jpg")
+    (tmp_path / "labels.csv").write_text("image,level\nx,5\nx.jpg,\ngone,mild\nlost.png,2.0\n")
+    found = read(tmp_path, split={"val": 0, "test": 0})
+    assert [(each.image_id, each.grade, each.label) for each in found] == [
+        ("x", 5, "5"),
+        ("x", -1, "nothing"),
+        ("gone", -1, "mild"),
+        ("lost", -1, "2.0"),
+    ]
+    assert [each.path for each in found] == [tmp_path / name for name in ("x.jpg", "x.jpg", "gone", "lost.png")]
+
+
+def test_counts_are_those_that_are_given(tmp_path):
+    raw = {"source": "csv", "name": "made", "root": str(tmp_path)}
+    assert expected_counts(Params.model_validate(raw)) is None
+    told = Params.model_validate(raw | {"expected": {"test": [34, 5, 32, 19, 13]}})
+    assert expected_counts(told) == {"test": (34, 5, 32, 19, 13)}
+    with pytest.raises(ValidationError):
+        Params.model_validate(raw | {"expected": {"dev": [1, 1, 1, 1, 1]}})
+
+
 @pytest.mark.parametrize(
     ("table", "data", "words"),
     [
-        ("image,level\nx,5\n", {}, "each level must be 0, 1, 2, 3 or 4, but x has '5': correct"),
-        ("image,level\nx,\n", {}, "each level must be 0, 1, 2, 3 or 4, but x has ''"),
         ("image,level,split\nx,0,dev\n", {}, "each split must be train, val, test or empty, but x has 'dev'"),
         ("image,level,eye\nx,0,up\n", {}, "each eye must be left, right or empty, but x has 'up'"),
-        ("image,level\nx,0\nx.jpg,0\n", {}, "each image may have one row, but x has 2: remove"),
-        ("image,level\nx,0\ny,0\n", {}, "each image must have a file .*, but y has none: add"),
-        ("image,level\n" + "".join(f"y{i},0\n" for i in range(9)), {}, "y4 has none and 4 more"),
+        ("image,level,split\n" + "".join(f"y{i},0,d\n" for i in range(9)), {}, "y4 has 'd' and 4 more: correct"),
         ("image,grade\nx,0\n", {}, r"data.columns.level must name a column of .*, but got 'level': .* image, grade"),
         ("image,level\nx,0\n", {"columns": {"split": "Usage"}}, "data.columns.split must name a column .* 'Usage'"),
         ("image,level\n", {}, "must have a row per image, but .*labels.csv has none"),

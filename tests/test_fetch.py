@@ -10,6 +10,7 @@ import pytest
 from benchmark import fetch
 from benchmark.errors import InputError
 from benchmark.manifest import read_manifest
+from benchmark.params import Gates
 from benchmark.sources import Photograph
 from tests.made_photographs import folder_params, write_folder, write_photograph, write_table
 
@@ -43,7 +44,8 @@ def test_the_same_data_gives_the_same_bytes():
 def test_a_file_that_cannot_be_read_has_no_size_but_a_hash():
     write_table(Path("photos"), [{"image": "x", "level": 0}])
     Path("photos/x.jpg").write_text("no image")
-    fetch.run(folder_params("photos"))
+    params = folder_params("photos")
+    fetch.run(params.model_copy(update={"gates": Gates(readable="warn")}))
     (row,) = read_manifest()
     assert (row.width, row.height) == (0, 0)
     assert row.sha256 == hashlib.sha256(b"no image").hexdigest()
@@ -56,8 +58,8 @@ def test_the_summary_counts_images_patients_and_grades(capsys):
         {"image": "2_left", "level": 4, "split": "val"},
         {"image": "odd", "level": 2, "split": "test"},
     ]
-    for row in table:
-        write_photograph(Path(f"photos/{row['image']}.png"))
+    for seed, row in enumerate(table):
+        write_photograph(Path(f"photos/{row['image']}.png"), seed)
     write_table(Path("photos"), table)
     fetch.run(folder_params("photos"))
     lines = [line.split() for line in capsys.readouterr().out.splitlines()[-3:]]
@@ -68,9 +70,9 @@ def test_the_summary_counts_images_patients_and_grades(capsys):
     ]
 
 
-def test_a_file_that_vanishes_is_one_sentence(monkeypatch):
+def test_a_file_that_is_not_there_is_one_sentence(monkeypatch):
     write_folder(Path("photos"), patients=1)
     lost = Photograph("gone", Path("photos/gone.jpg"), 0, "train")
     monkeypatch.setattr("benchmark.sources.csv.photographs", lambda *_: iter([lost]))
-    with pytest.raises(InputError, match=r"photos/gone.jpg of gone cannot \(No such file.*restore it"):
+    with pytest.raises(InputError, match=r"gone \(train, grade 0\) cannot be read: photos/gone.jpg: No such file"):
         fetch.run(folder_params("photos"))
