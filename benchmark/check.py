@@ -51,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     from benchmark.fetch import PHOTOGRAPHS, locate
     from benchmark.gates import Described
     from benchmark.params import Gates, load_params
-    from benchmark.sources import expected_counts
+    from benchmark.sources import load_source
 
     if chosen.source:
         data, gates, workers, folder = _data(chosen), Gates(), 0, FOLDER
@@ -59,7 +59,7 @@ def run(chosen: argparse.Namespace) -> int:
         _refuse_strays(chosen)
         params = load_params()
         data, gates, workers, folder = params.data, params.gates, params.prepare.workers, PHOTOGRAPHS
-    found, expected = locate(data, folder), expected_counts(data)
+    found, expected = locate(data, folder), load_source(data.source).expected(data)
     described = Described(tuple(found), expected=expected) if chosen.labels_only else describe(found, expected, workers)
     judgement = gating.judge(described, gates)
     print(gating.summary(judgement.rows, SHOWN))

@@ -12,7 +12,7 @@ from benchmark.errors import InputError
 from benchmark.gates import Look
 from benchmark.manifest import DATA, MANIFEST, Row, write_manifest
 from benchmark.progress import progress_bar
-from benchmark.sources import SPLITS, Photograph, SourceParams, Split, expected_counts, load_source
+from benchmark.sources import SPLITS, Photograph, SourceParams, Split, load_source
 
 if TYPE_CHECKING:
     from benchmark.params import Params
@@ -37,8 +37,10 @@ def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS)
 
     findings, manifest = folder / gating.FINDINGS.name, folder / MANIFEST.name
     found = [one for one in locate(params.data, folder / PHOTOGRAPHS.name) if one.split in splits]
-    expected = {split: counts for split, counts in (expected_counts(params.data) or {}).items() if split in splits}
-    described = describe(found, expected, params.prepare.workers)
+    expected = load_source(params.data.source).expected(params.data) or {}
+    described = describe(
+        found, {split: expected[split] for split in splits if split in expected}, params.prepare.workers
+    )
     judgement = gating.judge(described, params.gates)
     gating.write_findings(judgement.rows, findings)
     print(gating.summary(judgement.rows))
@@ -72,7 +74,8 @@ def locate(data: SourceParams, folder: Path) -> list[Photograph]:
         InputError: the source finds its input wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with progress_bar(unit=" photographs", desc="locate") as bar:
+    # The delay lets a source that downloads speak first.
+    with progress_bar(unit=" photographs", desc="locate", delay=1) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

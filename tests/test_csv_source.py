@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from benchmark.errors import InputError
-from benchmark.sources import Photograph, expected_counts
-from benchmark.sources.csv import Entry, Params, Shares, deal, photographs
+from benchmark.sources import Photograph
+from benchmark.sources.csv import Entry, Params, Shares, deal, expected, photographs
 from tests.conftest import ROOT
 from tests.made_photographs import write_table
 
@@ -196,9 +196,9 @@ def test_what_gates_judge_is_passed_on_as_the_table_says(tmp_path):
 
 def test_counts_are_those_that_are_given(tmp_path):
     raw = {"source": "csv", "name": "made", "root": str(tmp_path)}
-    assert expected_counts(Params.model_validate(raw)) is None
+    assert expected(Params.model_validate(raw)) is None
     told = Params.model_validate(raw | {"expected": {"test": [34, 5, 32, 19, 13]}})
-    assert expected_counts(told) == {"test": (34, 5, 32, 19, 13)}
+    assert expected(told) == {"test": (34, 5, 32, 19, 13)}
     with pytest.raises(ValidationError):
         Params.model_validate(raw | {"expected": {"dev": [1, 1, 1, 1, 1]}})
 

@@ -1,19 +1,19 @@
 """Data sets, one file each.
 
-A source is a module with two names:
+A source is a module with four names:
 
+* ``ABOUT``: where the data come from, on what terms, and how to cite them;
 * ``Params``: a pydantic model (subclass of :class:`SourceParams`) of what ``data:`` may hold for it;
-* ``photographs(params, folder, progress)``: yields one :class:`Photograph` per row, generating or locating the files.
-  What the table says is passed on, be it right or not: gates judge it;
-
-and, where the data set's makers publish them, ``expected(params)``: how many photographs each split has per grade.
+* ``photographs(params, folder, progress)``: yields one :class:`Photograph` per row of its table, generating, fetching
+  or locating the files. What the table says is passed on, be it right or not: gates judge it;
+* ``expected(params)``: how many images of each grade the splits hold, as far as that is known beforehand.
 
 Adding a data set is adding its file and its line in :data:`SOURCES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -30,10 +30,32 @@ Counts = tuple[int, int, int, int, int]
 """Photographs per grade 0-4."""
 
 SOURCES: dict[str, str] = {
+    "aptos2019": "benchmark.sources.aptos2019",
     "csv": "benchmark.sources.csv",
+    "ddr": "benchmark.sources.ddr",
+    "deepdrid": "benchmark.sources.deepdrid",
+    "eyepacs": "benchmark.sources.eyepacs",
+    "idrid": "benchmark.sources.idrid",
+    "messidor2": "benchmark.sources.messidor2",
     "phantom": "benchmark.sources.phantom",
+    "retinamnist": "benchmark.sources.retinamnist",
 }
 """Name in ``data.source`` -> module that implements it."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is to be known of a data set before its photographs are used."""
+
+    title: str
+    homepage: str
+    """Where its owners describe it and, mostly, give it out; an address, or empty for none."""
+    terms: str
+    """Its licence, or who decides what it may be used for; one sentence without its full stop."""
+    citation: str
+    """What to cite for its photographs and grades."""
+    restricted: bool = False
+    """True where its owners want terms accepted first: it is downloaded after ``accept_terms: true`` only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,7 @@ class SourceParams(BaseModel):
     name: str
     """The data set's name, shown in every caption."""
     root: str
-    """Folder of the photographs; for a generated set, the file that generates them. DVC watches it."""
+    """Folder of the photographs; for a generated or downloaded set, the code that makes it. DVC watches it."""
     synthetic: bool = False
     """True where the photographs are generated: every table and figure then says so."""
 
@@ -82,6 +104,7 @@ class Progress(Protocol):
 class Source(Protocol):
     """The interface of a module in this package."""
 
+    ABOUT: About
     Params: type[SourceParams]
 
     @staticmethod
@@ -89,12 +112,10 @@ class Source(Protocol):
         """Yield every photograph once; generated or fetched files go into ``folder``."""
         ...
 
-
-def expected_counts(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """How many photographs each split should have per grade, as its makers say; None where they do not say."""
-    expected: Callable[[SourceParams], Mapping[Split, Counts] | None] | None
-    expected = getattr(load_source(params.source), "expected", None)
-    return expected(params) if expected else None
+    @staticmethod
+    def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+        """Images per grade of the splits that are known beforehand; None where nothing is."""
+        ...
 
 
 def load_source(name: str) -> Source:

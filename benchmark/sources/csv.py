@@ -15,7 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.errors import InputError
 from benchmark.images import EXTENSIONS
-from benchmark.sources import Counts, Eye, Photograph, Progress, SourceParams, Split
+from benchmark.sources import About, Counts, Eye, Photograph, Progress, SourceParams, Split
+
+ABOUT = About(
+    title="Your own photographs",
+    homepage="",
+    terms="whoever gave you the photographs decides what they may be used for",
+    citation="the publication of the data set that the table describes",
+)
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,9 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from benchmark.cores import core_count
 from benchmark.files import sha256_file, sha256_json
-from benchmark.sources import Photograph, Progress, SourceParams
+from benchmark.sources import About, Counts, Photograph, Progress, SourceParams, Split
 from benchmark.sources.phantom.cohort import Shot, cohort
 from benchmark.sources.phantom.render import save
+
+ABOUT = About(
+    title="Phantom",
+    homepage="",
+    terms="drawn by this program, of no real eye: use it as you like",
+    citation="this program, with its commit; it claims nothing about real eyes",
+)
 
 _BATCH = 16
 """Photographs that a worker takes at a time."""
@@ -71,6 +78,11 @@ class Params(SourceParams):
             )
             raise ValueError(msg)
         return self
+
+
+def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+    """Nothing is checked: the counts follow from the parameters that draw the photographs."""
+    return None
 
 
 def photographs(params: Params, folder: Path, progress: Progress) -> Iterator[Photograph]:

@@ -1,0 +1,90 @@
+"""Files of a Kaggle competition, through Kaggle's own client and with the user's own token.
+
+The client resumes and retries by itself. Kaggle publishes no checksums; what it gives are zip archives, whose contents
+carry theirs.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import InputError
+
+
+def competition_files(competition: str, pattern: str, folder: Path) -> list[Path]:
+    """Download the competition's files whose whole names match a regular expression; returns them by name.
+
+    Raises:
+        InputError: there is no valid token, the rules are not accepted yet, or Kaggle is out of reach.
+    """
+    api = _client()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _explained(competition):
+        listed = api.competition_list_files(competition, page_size=200).files
+        names = sorted(file.name for file in listed if re.fullmatch(pattern, file.name))
+        for name in names:
+            api.competition_download_file(competition, name, path=str(folder), quiet=False)
+    paths = [folder / name for name in names]
+    missing = [path.name for path in paths if not path.exists()]
+    if missing or not paths:
+        what = f"gave no {missing[0]}" if missing else f"lists none like {pattern}"
+        msg = f"{competition} must have its files at Kaggle, but it {what}: download them by hand and set data.root"
+        raise InputError(msg)
+    return paths
+
+
+def competition_archive(competition: str, folder: Path) -> Path:
+    """Download all of the competition's files as the one archive that Kaggle makes of them.
+
+    Raises:
+        InputError: as for :func:`competition_files`.
+    """
+    api = _client()
+    with _explained(competition):
+        api.competition_download_files(competition, path=str(folder), quiet=False)
+    return folder / f"{competition}.zip"
+
+
+def _client() -> Any:
+    """The client, once it has a token: importing it looks for one, and prints a page of help where there is none."""
+    try:
+        with redirect_stdout(io.StringIO()):
+            import kaggle  # type: ignore[import-untyped]
+
+            kaggle.api.authenticate()
+    except SystemExit as error:
+        msg = (
+            "Kaggle must know who downloads, but there is no valid token here: make one at "
+            "https://www.kaggle.com/settings/api and put it into KAGGLE_API_TOKEN or ~/.kaggle/access_token"
+        )
+        raise InputError(msg) from error
+    except OSError as error:
+        msg = f"Kaggle must be within reach, but is not ({type(error).__name__}: {error}): check the network"
+        raise InputError(msg) from error
+    return kaggle.api
+
+
+@contextmanager
+def _explained(competition: str) -> Iterator[None]:
+    """Turn what the client raises into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403):
+            msg = (
+                f"Kaggle gives the files of {competition} to those who accepted its rules, but refused them (HTTP "
+                f"{status}): accept them with the token's account at https://www.kaggle.com/c/{competition}/rules"
+            )
+        else:
+            why = " ".join(str(error).split())
+            msg = (
+                f"the files of {competition} must come from Kaggle, but did not ({why}): fetch again, which goes on "
+                "where it was"
+            )
+        raise InputError(msg) from error

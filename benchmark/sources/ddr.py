@@ -1,0 +1,72 @@
+"""DDR: photographs from 147 hospitals in China, its part for grading.
+
+Its split into train, valid and test (6,835, 2,733 and 4,105 images) is official; 1,151 images of the grade 5, which
+means ungradable, are left out and counted. It names no patients.
+
+Its owners share it through file hosts for browsers, so nothing is downloaded here. A copy on disk is the folder
+``DR_grading``, or one that holds it: ``train.txt``, ``valid.txt`` and ``test.txt`` with a file name and a grade per
+line, and folders of the same names. The counts per grade are the published ones of the whole set (6266, 630, 4477, 236
+and 913), divided as users of the lists count valid and test; with the ungradable they add up to the sizes above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from benchmark.errors import InputError
+from benchmark.sources import About, Counts, Photograph, Progress, SourceParams, Split
+from benchmark.sources._real import RealParams, find_copy, not_fetched
+from benchmark.sources._tables import Label, Tree, find_entries, leave_out, photographs_of, read_table
+
+ABOUT = About(
+    title="DDR",
+    homepage="https://github.com/nkicsl/DDR-dataset",
+    terms="its owners offer it for research; ask them for any other use",
+    citation="Li et al.: Diagnostic assessment of deep learning algorithms for diabetic retinopathy screening. "
+    "Information Sciences 501:511-522, 2019, doi:10.1016/j.ins.2019.06.011",
+    restricted=True,
+)
+FOLDERS: Mapping[str, Split] = {"train": "train", "valid": "val", "test": "test"}
+UNGRADABLE = "5"
+EXPECTED: Mapping[Split, Counts] = {
+    "train": (3133, 315, 2238, 118, 456),
+    "val": (1253, 126, 895, 47, 182),
+    "test": (1880, 189, 1344, 71, 275),
+}
+
+
+class Params(RealParams):
+    """What ``data:`` may hold for DDR."""
+
+
+def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+    """Yield the gradable photographs, split by split, in their lists' order.
+
+    Raises:
+        InputError: the copy is incomplete, or there is none.
+    """
+    ask = f"follow the links at {ABOUT.homepage}, unpack the archive, and name its folder DR_grading in data.root"
+    root = _grading(find_copy(params, ABOUT, folder, not_fetched(ABOUT, ask)))
+    entries, ungradable = [], 0
+    for name, split in FOLDERS.items():
+        rows = read_table(root / f"{name}.txt", ("image", "grade"), sep=r"\s+", names=["image", "grade"])
+        labels = [Label(image, grade, split) for image, grade in rows if grade != UNGRADABLE]
+        ungradable += len(rows) - len(labels)
+        entries += find_entries(labels, Tree(root / name).photographs())
+    leave_out(ABOUT.title, ungradable)
+    yield from photographs_of(entries, progress)
+
+
+def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+    """The official split without the ungradable images."""
+    return EXPECTED
+
+
+def _grading(root: Path) -> Path:
+    """The folder of the three lists: other parts of DDR have photographs of the same names."""
+    for folder in (root, *sorted(root.rglob("DR_grading"))):
+        if (folder / "train.txt").is_file():
+            return folder
+    msg = f"a copy of DDR must have DR_grading/train.txt, but there is none below {root}: correct data.root"
+    raise InputError(msg)

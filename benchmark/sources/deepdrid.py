@@ -1,0 +1,92 @@
+"""DeepDRiD: the regular fundus photographs of the ISBI 2020 challenge, two per eye.
+
+Its split is official: training (300 patients, 1,200 images), validation (100, 400) and the challenge's evaluation set
+(100, 400). An image's grade is that of its eye. Image ids name the patient and the eye (``265_l1``). Images of the
+grade 5, which means ungradable, are left out and counted.
+
+A copy on disk is the authors' repository, or its folder ``regular_fundus_images``. A download (1.4 GB) is their release
+v1.1 at Zenodo (record 8248825), which gives an md5 and no other checksum. Of the counts, those of validation are its
+table's; those of training are what RetinaMNIST, which divided the same 1,200 images, counts. Those of the evaluation
+set are not known here, so nothing is expected of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from benchmark.errors import InputError
+from benchmark.sources import About, Counts, Eye, Photograph, Progress, SourceParams, Split
+from benchmark.sources._archive import unpack
+from benchmark.sources._download import Remote, download
+from benchmark.sources._real import DOWNLOADS, RealParams, find_copy
+from benchmark.sources._sheet import read_sheet
+from benchmark.sources._tables import (
+    Label,
+    Tree,
+    find_entries,
+    leave_out,
+    photographs_of,
+    read_table,
+    select_columns,
+)
+
+ABOUT = About(
+    title="DeepDRiD regular fundus images",
+    homepage="https://github.com/deepdrdoc/DeepDRiD",
+    terms="CC BY-SA 4.0",
+    citation="Liu et al.: DeepDRiD: Diabetic Retinopathy - Grading and Image Quality Estimation Challenge. Patterns "
+    "3(6):100512, 2022, doi:10.1016/j.patter.2022.100512",
+)
+ARCHIVE = Remote(
+    "https://zenodo.org/api/records/8248825/files/deepdrdoc/DeepDRiD-v1.1.zip/content",
+    "DeepDRiD-v1.1.zip",
+    "md5:3379e2fd7a2dd398545a67148420a5d3",
+)
+TABLES: Mapping[str, Split] = {"regular-fundus-training.csv": "train", "regular-fundus-validation.csv": "val"}
+EVALUATION = "Challenge1_labels.xlsx"
+UNGRADABLE = "5"
+EYES: Mapping[str, Eye] = {"l": "left", "r": "right"}
+EXPECTED: Mapping[Split, Counts] = {"train": (540, 140, 234, 214, 72), "val": (174, 46, 92, 68, 20)}
+
+
+class Params(RealParams):
+    """What ``data:`` may hold for DeepDRiD."""
+
+
+def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+    """Yield the photographs, set by set, in their tables' order.
+
+    Raises:
+        InputError: the copy is incomplete, or cannot be downloaded.
+    """
+    tree = Tree(find_copy(params, ABOUT, folder, _fetch))
+    rows: list[tuple[str, str, Split]] = []
+    for name, split in TABLES.items():
+        table = read_table(tree.table(name), ("image_id", "left_eye_DR_Level", "right_eye_DR_Level"))
+        rows += [(image, left or right, split) for image, left, right in table]
+    path = tree.table(EVALUATION)
+    header, *lines = read_sheet(path)
+    rows += [(image, grade, "test") for image, grade in select_columns(path, header, lines, ("image_id", "DR_Levels"))]
+    labels = [_label(image, grade, split) for image, grade, split in rows if grade != UNGRADABLE]
+    leave_out(ABOUT.title, len(rows) - len(labels))
+    yield from photographs_of(find_entries(labels, tree.photographs("images")), progress)
+
+
+def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+    """Training and validation; of the evaluation set no counts are known here."""
+    return EXPECTED
+
+
+def _label(image: str, grade: str, split: Split) -> Label:
+    patient, _, shot = image.partition("_")
+    if shot[:1] not in EYES:
+        msg = f"an image of DeepDRiD must be named like 265_l1, but got {image!r}: get the original table"
+        raise InputError(msg)
+    return Label(image, grade, split, patient, EYES[shot[:1]])
+
+
+def _fetch(folder: Path) -> None:
+    if not (folder / "regular").exists():
+        archive = download(ARCHIVE, folder / DOWNLOADS)
+        unpack([archive], folder / "regular", keep=lambda name: "/regular_fundus_images/" in f"/{name}")

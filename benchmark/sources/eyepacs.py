@@ -1,0 +1,93 @@
+"""EyePACS: Kaggle's competition of 2015, on whose split the paper reports.
+
+Train is the competition's train set; val and test are its test set, as the column ``Usage`` of the solution file that
+Kaggle published afterwards divides it (Public and Private). Image ids name the patient and the eye (``17_left``).
+
+A copy on disk holds ``trainLabels.csv``, ``retinopathy_solution.csv`` and the photographs, in whatever folders. A
+download (88 GB, and as much again while a part is being unpacked) takes the photographs and the train labels through
+Kaggle's client, and the solution from where Kaggle keeps it, by the checksum that TensorFlow Datasets lists for it. The
+counts are those of the two label files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+from benchmark.errors import InputError
+from benchmark.sources import About, Counts, Eye, Photograph, Progress, SourceParams, Split
+from benchmark.sources._archive import unpack
+from benchmark.sources._download import Remote, download
+from benchmark.sources._kaggle import competition_files
+from benchmark.sources._real import DOWNLOADS, RestrictedParams, find_copy
+from benchmark.sources._tables import Label, Tree, find_entries, photographs_of, read_table
+from benchmark.sources.csv import SPLIT_NAMES
+
+COMPETITION = "diabetic-retinopathy-detection"
+ABOUT = About(
+    title="EyePACS (Kaggle Diabetic Retinopathy Detection 2015)",
+    homepage=f"https://www.kaggle.com/c/{COMPETITION}",
+    terms="the rules of the competition at Kaggle, which you accept there with your own account",
+    citation="Dugas, Jared, Jorge, Cukierski: Diabetic Retinopathy Detection. Kaggle 2015, "
+    f"https://www.kaggle.com/c/{COMPETITION}",
+    restricted=True,
+)
+PARTS = {
+    "train": r"train\.zip\.\d{3}",
+    "test": r"test\.zip\.\d{3}",
+    "labels": r"trainLabels\.csv\.zip",
+}
+"""Folder -> the numbered files at Kaggle that make the archive it is unpacked from."""
+SOLUTION = Remote(
+    "https://storage.googleapis.com/kaggle-forum-message-attachments/90528/2877/retinopathy_solution.csv",
+    "retinopathy_solution.csv",
+    "sha256:a6af3d66804e81887da89b9261bcfb7da4f5bacedb070f1b5db83fa879ab60c9",
+)
+EXPECTED: Mapping[Split, Counts] = {
+    "train": (25810, 2443, 5292, 873, 708),
+    "val": (8130, 720, 1579, 237, 240),
+    "test": (31403, 3042, 6282, 977, 966),
+}
+
+
+class Params(RestrictedParams):
+    """What ``data:`` may hold for EyePACS."""
+
+
+def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+    """Yield train, then val and test, each in its table's order.
+
+    Raises:
+        InputError: the copy is incomplete, or cannot be downloaded.
+    """
+    tree = Tree(find_copy(params, ABOUT, folder, _fetch))
+    train = read_table(tree.table("trainLabels.csv"), ("image", "level"))
+    solution = read_table(tree.table("retinopathy_solution.csv"), ("image", "level", "Usage"))
+    labels = [_label(image, level, "train") for image, level in train]
+    labels += [_label(image, level, usage) for image, level, usage in solution]
+    yield from photographs_of(find_entries(labels, tree.photographs()), progress)
+
+
+def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+    """Kaggle's own split."""
+    return EXPECTED
+
+
+def _label(image: str, level: str, usage: str) -> Label:
+    patient, _, eye = image.rpartition("_")
+    if not patient or eye not in ("left", "right") or usage.lower() not in SPLIT_NAMES:
+        msg = f"a row must be like 17_left, 0, Public or Private, but got {image!r}, {usage!r}: get the original table"
+        raise InputError(msg)
+    return Label(image, level, SPLIT_NAMES[usage.lower()], patient, cast("Eye", eye))
+
+
+def _fetch(folder: Path) -> None:
+    """One archive after the other, so that no more than one lies here packed and unpacked."""
+    download(SOLUTION, folder)
+    for name, pattern in PARTS.items():
+        if not (folder / name).exists():
+            parts = competition_files(COMPETITION, pattern, folder / DOWNLOADS)
+            unpack(parts, folder / name)
+            for part in parts:
+                part.unlink()

@@ -1,0 +1,85 @@
+"""IDRiD, the Indian Diabetic Retinopathy Image Dataset: its part for disease grading.
+
+Its split into train (413) and test (103) is official; val is dealt from train by image, stratified by grade, as it
+names no patients. Its file names recur in train and test, so the image ids begin with the split (``train/IDRiD_001``).
+
+A copy on disk is the official archive unpacked (tables "a. IDRiD_Disease Grading_Training Labels.csv" and "b. ...
+Testing Labels.csv"), or ``images/{train,test}`` with one ``labels.csv`` of image, level and split. The official page at
+IEEE DataPort wants an account, so a download (212 MB) comes from Zenodo record 17219542: the same archive, which its
+licence lets others pass on, but put there by somebody else than its authors. Zenodo gives its md5
+(b9239a4b956021a1cf0225522f11f58f); the sha256 is that of a download which had it. The counts are those of its tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from benchmark.sources import About, Counts, Photograph, Progress, SourceParams, Split, csv
+from benchmark.sources._archive import unpack
+from benchmark.sources._download import Remote, download
+from benchmark.sources._real import DOWNLOADS, RealParams, find_copy
+from benchmark.sources._tables import Label, Tree, dealt, find_entries, photographs_of, read_table
+from benchmark.sources.csv import Columns, Entry, Shares, deal
+
+ABOUT = About(
+    title="IDRiD disease grading",
+    homepage="https://ieee-dataport.org/open-access/indian-diabetic-retinopathy-image-dataset-idrid",
+    terms="CC BY 4.0",
+    citation="Porwal et al.: Indian Diabetic Retinopathy Image Dataset (IDRiD). Data 3(3):25, 2018, "
+    "doi:10.3390/data3030025",
+)
+ARCHIVE = Remote(
+    "https://zenodo.org/records/17219542/files/B.%20Disease%20Grading.zip?download=1",
+    "B. Disease Grading.zip",
+    "sha256:8a9f4752b35d74cc35ff48b21ad44f295a6f800110ec218fc2d1c264803e4d8c",
+)
+TABLES: Mapping[Split, str] = {
+    "train": "a. IDRiD_Disease Grading_Training Labels.csv",
+    "test": "b. IDRiD_Disease Grading_Testing Labels.csv",
+}
+OFFICIAL: Mapping[Split | None, Counts] = {"train": (134, 20, 136, 74, 49), "test": (34, 5, 32, 19, 13)}
+
+
+class Params(RealParams):
+    """What ``data:`` may hold for IDRiD."""
+
+    split: Shares = Shares(val=0.2)
+    """``val`` is the share of the official train set that becomes val; ``test`` is not used."""
+
+
+def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+    """Yield the photographs in their tables' order.
+
+    Raises:
+        InputError: the copy is incomplete, or cannot be downloaded.
+    """
+    assert isinstance(params, Params)
+    root = find_copy(params, ABOUT, folder, _fetch)
+    if (root / "labels.csv").exists():
+        columns = Columns(patient="", eye="")
+        flat = csv.Params(
+            source="csv", name=params.name, root=str(root), images="images", columns=columns, split=params.split
+        )
+        yield from csv.photographs(flat, folder, progress)
+        return
+    tree = Tree(root)
+    entries = [entry for split in TABLES for entry in _official(tree, split)]
+    yield from photographs_of(deal(entries, params.split), progress)
+
+
+def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+    """The official test set, and the official train set less what is dealt to val."""
+    assert isinstance(params, Params)
+    return dealt(OFFICIAL, params.split)
+
+
+def _official(tree: Tree, split: Split) -> list[Entry]:
+    rows = read_table(tree.table(TABLES[split]), ("Image name", "Retinopathy grade"))
+    labels = [Label(image, grade, split) for image, grade in rows]
+    return find_entries(labels, tree.photographs(split), prefix=f"{split}/")
+
+
+def _fetch(folder: Path) -> None:
+    if not (folder / "grading").exists():
+        unpack([download(ARCHIVE, folder / DOWNLOADS)], folder / "grading")

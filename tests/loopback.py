@@ -1,0 +1,112 @@
+"""A file server on loopback that can misbehave: it cuts connections, ignores ranges, answers with errors."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass
+class Loopback:
+    """What the server serves, how it misbehaves, and what was asked of it."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    """By path, which begins with a slash."""
+    redirects: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    """JSON by path, for POST requests."""
+    cuts: list[int] = field(default_factory=list)
+    """The next responses end after so many bytes of their body."""
+    statuses: list[int] = field(default_factory=list)
+    """The next responses are these errors."""
+    ranges: bool = True
+    """Whether a part of a file may be asked for."""
+    tags: bool = True
+    """Whether responses carry an ETag."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """(path, Range) of each request."""
+    url: str = ""
+
+    def tag(self, path: str) -> str:
+        """The ETag of a file."""
+        return f'"{hashlib.sha256(self.files[path]).hexdigest()[:16]}"'
+
+
+def _handler(loopback: Loopback) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = unquote(urlsplit(self.path).path)
+            loopback.asked.append((path, self.headers.get("Range", "")))
+            if loopback.statuses:
+                self._head(loopback.statuses.pop(0), 0)
+            elif path in loopback.redirects:
+                self._head(302, 0, Location=loopback.redirects[path])
+            elif path in loopback.answers:
+                body = loopback.answers[path].encode()
+                self._head(200, len(body), Content_Type="application/json")
+                self.wfile.write(body)
+            elif path in loopback.files:
+                self._file(path)
+            else:
+                self._head(404, 0)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
+        def _file(self, path: str) -> None:
+            data = loopback.files[path]
+            begin = self._begin(path)
+            if begin > len(data) or (begin and begin == len(data)):
+                self._head(416, 0, Content_Range=f"bytes */{len(data)}")
+                return
+            more = {"Content_Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"} if begin else {}
+            if loopback.tags:
+                more["ETag"] = loopback.tag(path)
+            self._head(206 if begin else 200, len(data) - begin, Accept_Ranges="bytes", **more)
+            body = data[begin:]
+            cut = loopback.cuts.pop(0) if loopback.cuts else len(body)
+            self.wfile.write(body[:cut])
+            if cut < len(body):
+                self.wfile.flush()
+                self.close_connection = True
+
+        def _begin(self, path: str) -> int:
+            asked = self.headers.get("Range", "")
+            same = self.headers.get("If-Range", loopback.tag(path)) == loopback.tag(path)
+            return int(asked.removeprefix("bytes=").rstrip("-")) if asked and loopback.ranges and same else 0
+
+        def _head(self, status: int, length: int, **headers: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(length))
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+@contextmanager
+def serve() -> Iterator[Loopback]:
+    """Serve until the block ends."""
+    loopback = Loopback()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(loopback))
+    loopback.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield loopback
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
