@@ -51,6 +51,7 @@ def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS)
     rows = [_row(photograph, look, params.data.name) for photograph, look in kept]
     write_manifest(rows, manifest)
     print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(judgement.dropped)} dropped")
+    print(f"cite: {load_source(params.data.source).ABOUT.citation}")
     print(summary(rows))
 
 

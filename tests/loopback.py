@@ -37,70 +37,68 @@ class Loopback:
         return f'"{hashlib.sha256(self.files[path]).hexdigest()[:16]}"'
 
 
-def _handler(loopback: Loopback) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    loopback: Loopback
+    protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
-            path = unquote(urlsplit(self.path).path)
-            loopback.asked.append((path, self.headers.get("Range", "")))
-            if loopback.statuses:
-                self._head(loopback.statuses.pop(0), 0)
-            elif path in loopback.redirects:
-                self._head(302, 0, Location=loopback.redirects[path])
-            elif path in loopback.answers:
-                body = loopback.answers[path].encode()
-                self._head(200, len(body), Content_Type="application/json")
-                self.wfile.write(body)
-            elif path in loopback.files:
-                self._file(path)
-            else:
-                self._head(404, 0)
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.loopback.asked.append((path, self.headers.get("Range", "")))
+        if self.loopback.statuses:
+            self._head(self.loopback.statuses.pop(0), 0)
+        elif path in self.loopback.redirects:
+            self._head(302, 0, Location=self.loopback.redirects[path])
+        elif path in self.loopback.answers:
+            body = self.loopback.answers[path].encode()
+            self._head(200, len(body), Content_Type="application/json")
+            self.wfile.write(body)
+        elif path in self.loopback.files:
+            self._file(path)
+        else:
+            self._head(404, 0)
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.do_GET()
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
 
-        def _file(self, path: str) -> None:
-            data = loopback.files[path]
-            begin = self._begin(path)
-            if begin > len(data) or (begin and begin == len(data)):
-                self._head(416, 0, Content_Range=f"bytes */{len(data)}")
-                return
-            more = {"Content_Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"} if begin else {}
-            if loopback.tags:
-                more["ETag"] = loopback.tag(path)
-            self._head(206 if begin else 200, len(data) - begin, Accept_Ranges="bytes", **more)
-            body = data[begin:]
-            cut = loopback.cuts.pop(0) if loopback.cuts else len(body)
-            self.wfile.write(body[:cut])
-            if cut < len(body):
-                self.wfile.flush()
-                self.close_connection = True
+    def _file(self, path: str) -> None:
+        data = self.loopback.files[path]
+        begin = self._begin(path)
+        if begin > len(data) or (begin and begin == len(data)):
+            self._head(416, 0, Content_Range=f"bytes */{len(data)}")
+            return
+        more = {"Content_Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"} if begin else {}
+        if self.loopback.tags:
+            more["ETag"] = self.loopback.tag(path)
+        self._head(206 if begin else 200, len(data) - begin, Accept_Ranges="bytes", **more)
+        body = data[begin:]
+        cut = self.loopback.cuts.pop(0) if self.loopback.cuts else len(body)
+        self.wfile.write(body[:cut])
+        if cut < len(body):
+            self.wfile.flush()
+            self.close_connection = True
 
-        def _begin(self, path: str) -> int:
-            asked = self.headers.get("Range", "")
-            same = self.headers.get("If-Range", loopback.tag(path)) == loopback.tag(path)
-            return int(asked.removeprefix("bytes=").rstrip("-")) if asked and loopback.ranges and same else 0
+    def _begin(self, path: str) -> int:
+        asked = self.headers.get("Range", "")
+        same = self.headers.get("If-Range", self.loopback.tag(path)) == self.loopback.tag(path)
+        return int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.loopback.ranges and same else 0
 
-        def _head(self, status: int, length: int, **headers: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(length))
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.end_headers()
+    def _head(self, status: int, length: int, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @contextmanager
 def serve() -> Iterator[Loopback]:
     """Serve until the block ends."""
     loopback = Loopback()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(loopback))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"loopback": loopback}))
     loopback.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

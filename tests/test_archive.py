@@ -125,9 +125,10 @@ def test_more_than_any_set_has_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_name_that_recurs_is_refused(tmp_path):
-    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         archive.writestr("a", b"1")
-        archive.writestr("a", b"2")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a", b"2")
     with pytest.raises(InputError, match="'a' occurs twice"):
         unpack([tmp_path / "set.zip"], tmp_path / "out")
 
@@ -189,5 +190,5 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(_archive.shutil, "copyfileobj", full)
-    with pytest.raises(InputError, match="No space left on device.*make room"):
+    with pytest.raises(InputError, match=r"No space left on device.*make room"):
         unpack([write_zip(tmp_path / "set.zip")], tmp_path / "out")

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -15,10 +14,7 @@ from pydantic import ValidationError
 from benchmark.errors import InputError
 from benchmark.sources import Photograph
 from benchmark.sources.csv import Entry, Params, Shares, deal, expected, photographs
-from tests.conftest import ROOT
 from tests.made_photographs import write_table
-
-DATA = ROOT / "../shared/data"
 
 
 def read(root: Path, **data: object) -> list[Photograph]:
@@ -167,18 +163,6 @@ def test_val_is_dealt_from_train_where_the_table_has_none():
 def test_the_tables_splits_stay_and_its_patients_keep_theirs():
     entries = [entry("a", 0, "val", "p"), entry("b", 0, None, "p"), entry("c", 0, "train", "q")]
     assert [each.split for each in deal(entries, Shares(val=0, test=0))] == ["val", "val", "train"]
-
-
-def test_idrid_keeps_its_test_set():
-    if not (DATA / "idrid/labels.csv").exists():
-        pytest.skip("IDRiD is not at ../shared/data/idrid")
-    raw = yaml.safe_load((ROOT / "experiments/conf/data/idrid-folder.yaml").read_text())
-    found = read(DATA / "idrid", **{key: raw[key] for key in ("table", "images", "columns", "split")})
-    assert Counter(each.split for each in found) == {"train": 330, "val": 83, "test": 103}
-    assert Counter(each.grade for each in found if each.split == "test") == {0: 34, 1: 5, 2: 32, 3: 19, 4: 13}
-    assert {each.image_id.split("/")[0] for each in found if each.split == "test"} == {"test"}
-    grades = Counter(each.grade for each in found if each.split == "val")
-    assert all(abs(grades[g] - 0.2 * n) <= 1 for g, n in {0: 134, 1: 20, 2: 136, 3: 74, 4: 49}.items())
 
 
 def test_what_gates_judge_is_passed_on_as_the_table_says(tmp_path):

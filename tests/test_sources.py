@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from benchmark.images import read_rgb
 from benchmark.sources import SOURCES, SPLITS, Photograph, SourceParams, load_source
 from tests.conftest import ROOT
 from tests.made_photographs import folder_params, write_folder
+from tests.made_sets import WRITE, real_params
 
 
 def small_csv() -> SourceParams:
@@ -26,7 +28,22 @@ def small_phantom() -> SourceParams:
     return load_source("phantom").Params.model_validate(raw)
 
 
-SMALL: dict[str, Callable[[], SourceParams]] = {"csv": small_csv, "phantom": small_phantom}
+def small_copy(source: str) -> SourceParams:
+    WRITE[source](Path("copy"))
+    return real_params(source, root="copy")
+
+
+SMALL: dict[str, Callable[[], SourceParams]] = {
+    "aptos2019": partial(small_copy, "aptos2019"),
+    "csv": small_csv,
+    "ddr": partial(small_copy, "ddr"),
+    "deepdrid": partial(small_copy, "deepdrid"),
+    "eyepacs": partial(small_copy, "eyepacs"),
+    "idrid": partial(small_copy, "idrid"),
+    "messidor2": partial(small_copy, "messidor2"),
+    "phantom": small_phantom,
+    "retinamnist": partial(small_copy, "retinamnist"),
+}
 
 
 @pytest.fixture(params=SOURCES)
@@ -83,6 +100,33 @@ def test_progress_ends_at_the_total(source):
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
 
 
+def test_what_is_to_be_known_of_it_is_said(source):
+    name, _ = source
+    about = load_source(name).ABOUT
+    assert about.title
+    assert about.terms
+    assert about.citation
+    assert about.homepage.startswith("https://") == (name not in ("csv", "phantom"))
+    if name not in ("csv", "phantom"):
+        assert f"| `{name}` |" in (ROOT / "README.md").read_text()
+
+
+def test_the_counts_that_are_expected_are_counts(source):
+    name, params = source
+    expected = load_source(name).expected(params)
+    for split, counts in (expected or {}).items():
+        assert split in SPLITS
+        assert len(counts) == 5
+        assert all(isinstance(count, int) and count > 0 for count in counts)
+
+
+def test_the_profile_names_the_source_and_is_complete(source):
+    name, params = source
+    profile = yaml.safe_load((ROOT / f"experiments/conf/data/{name}.yaml").read_text())
+    assert profile["source"] == name
+    assert profile.keys() == type(params).model_fields.keys()
+
+
 def test_an_unknown_source_is_refused():
-    with pytest.raises(InputError, match=r"data\.source must be one of csv, phantom, but got 'imagenet'"):
+    with pytest.raises(InputError, match=r"data\.source must be one of .*csv.*phantom.*, but got 'imagenet'"):
         load_source("imagenet")

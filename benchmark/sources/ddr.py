@@ -53,7 +53,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
         rows = read_table(root / f"{name}.txt", ("image", "grade"), sep=r"\s+", names=["image", "grade"])
         labels = [Label(image, grade, split) for image, grade in rows if grade != UNGRADABLE]
         ungradable += len(rows) - len(labels)
-        entries += find_entries(labels, Tree(root / name).photographs())
+        entries += find_entries(labels, Tree(root / name).photographs(), prefix=f"{name}/")
     leave_out(ABOUT.title, ungradable)
     yield from photographs_of(entries, progress)
 
