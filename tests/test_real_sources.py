@@ -237,10 +237,11 @@ def test_the_expected_counts_add_up_to_the_published_sizes(source, counts):
 @given(
     st.lists(st.integers(0, 30), min_size=5, max_size=5).filter(any),
     st.builds(Shares, val=st.floats(0, 0.45), test=st.floats(0, 0.45), seed=st.integers(0, 5)),
-    st.randoms(use_true_random=False),
+    st.integers(0, 10**6),
 )
-def test_counts_after_dealing_are_known_beforehand(counts, shares, random):
-    entries = []
+def test_counts_after_dealing_are_known_beforehand(counts, shares, first):
+    grades = [grade for grade, count in enumerate(counts) for _ in range(count)]
+    entries = [Entry(f"{first + i}", Path(), grade, None, "", "unknown") for i, grade in enumerate(grades)]
     found = Counter((each.split, each.grade) for each in deal(entries, shares))
     for split, expected in dealt({None: tuple(counts)}, shares).items():
         assert expected == tuple(found[split, grade] for grade in range(5))
