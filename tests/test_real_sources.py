@@ -20,7 +20,7 @@ from benchmark.sources import Photograph, deepdrid, eyepacs, idrid, load_source
 from benchmark.sources._download import Remote
 from benchmark.sources._sheet import read_sheet
 from benchmark.sources._tables import dealt, read_table
-from benchmark.sources.csv import SPLIT_NAMES, Shares, deal
+from benchmark.sources.csv import SPLIT_NAMES, Entry, Shares, deal
 from tests.conftest import ROOT
 from tests.loopback import Loopback, serve
 from tests.made_photographs import write_photograph
@@ -342,20 +342,29 @@ def rewrite(name: str, old: str, new: str) -> None:
     ("harm", "words"),
     [
         (lambda: rewrite("train.csv", "diagnosis", "level"), "must have a column 'diagnosis', but has id_code, level"),
-        (lambda: rewrite("train.csv", ",4", ",5"), "each grade must be 0, 1, 2, 3 or 4, but 000000000004 has '5'"),
-        (lambda: rewrite("train.csv", "000000000001", "000000000000"), "each image may have one grade, but 0+ has 2"),
-        (lambda: Path("copy/train_images/000000000003.png").unlink(), "one file below data.root, but 0+3 has none"),
+        (lambda: rewrite("train.csv", ",4", ",mild"), "must be 0, 1, 2, 3 or 4, but 000000000004 has 'mild', 0+9 has"),
         (lambda: write_photograph(Path("copy/train_2/000000000003.jpg")), "one file below data.root, but 0+3 has 2"),
         (lambda: shutil.copy("copy/train.csv", "copy/train_images"), "one file train.csv below copy, but there are 2"),
         (lambda: Path("copy/train.csv").write_bytes(b"\xff\xfe"), "must be a table, but cannot be read as one"),
     ],
 )
-def test_an_incomplete_copy_is_one_sentence(harm, words):
+def test_a_copy_of_another_shape_is_one_sentence(harm, words):
     made("aptos2019")
     harm()
     with pytest.raises(InputError, match=words) as caught:
         read("aptos2019", root="copy")
     assert "\n" not in str(caught.value)
+
+
+def test_single_faults_are_passed_on_for_the_manifest_to_refuse():
+    made("aptos2019")
+    rewrite("train.csv", "000000000001,1", "000000000001,5")
+    rewrite("train.csv", "000000000002", "000000000000")
+    Path("copy/train_images/000000000003.png").unlink()
+    found = read("aptos2019", root="copy")
+    assert [each.image_id[-1] for each in found[:4]] == ["0", "1", "0", "3"]
+    assert found[1].grade == 5
+    assert not found[3].path.exists()
 
 
 def test_a_sheet_is_read_as_its_programs_write_it(tmp_path):

@@ -1,8 +1,9 @@
-"""From the tables that data sets come with to photographs: find the files, check the grades, deal what has no split."""
+"""From the tables that data sets come with to photographs: find the files, read the grades, deal what has no split."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,7 @@ from benchmark.images import EXTENSIONS
 from benchmark.sources import SPLITS, Counts, Eye, Photograph, Progress, Split
 from benchmark.sources.csv import Entry, Shares, deal
 
-GRADES = {text: grade for grade in range(5) for text in (str(grade), f"{grade}.0")}
-"""How tables write the grades."""
+_NUMBER = re.compile(r"-?\d+(\.0*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,27 +116,33 @@ def select_columns(
 def find_entries(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], prefix: str = "") -> list[Entry]:
     """Give each label its grade as a number and its file.
 
+    An image that recurs, a number that is no grade and a file that is not there (its path is then the bare name) are
+    passed on: whoever reads the files and writes the manifest refuses them.
+
     Args:
         labels: of one table.
         files: those of the copy, by stem.
         prefix: goes before the stem to make the image id, where stems recur in a data set.
 
     Raises:
-        InputError: a grade is none, or an image has no file or several.
+        InputError: a label is no number, or an image has several files.
     """
     labels = list(labels)
-    names = [stem(label.image) for label in labels]
-    _refuse("each image may have one grade", [f"{name} has {n}" for name, n in Counter(names).items() if n > 1])
-    _refuse(
-        "each grade must be 0, 1, 2, 3 or 4",
-        [f"{label.image} has {label.grade!r}" for label in labels if label.grade not in GRADES],
-    )
-    counts = [(name, len(files.get(name, ()))) for name in names]
-    lost = [f"{name} has {count or 'none'}" for name, count in counts if count != 1]
-    _refuse("each image must have one file below data.root", lost)
+    wrong = [f"{label.image} has {label.grade!r}" for label in labels if not _NUMBER.fullmatch(label.grade)]
+    _refuse("each grade must be 0, 1, 2, 3 or 4", wrong)
+    found = [(label, stem(label.image)) for label in labels]
+    several = [f"{name} has {len(files[name])}" for _, name in found if len(files.get(name, ())) > 1]
+    _refuse("each image must have one file below data.root", several)
     return [
-        Entry(f"{prefix}{name}", files[name][0], GRADES[label.grade], label.split, label.patient, label.eye)
-        for name, label in zip(names, labels, strict=True)
+        Entry(
+            image_id=f"{prefix}{name}",
+            path=files[name][0] if name in files else Path(label.image),
+            grade=int(float(label.grade)),
+            split=label.split,
+            patient=label.patient,
+            eye=label.eye,
+        )
+        for label, name in found
     ]
 
 
