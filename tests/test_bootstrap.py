@@ -88,6 +88,15 @@ def test_runs_that_agree_count_as_one() -> None:
     assert ends(replace(made, predicted=np.repeat(made.predicted, 3, axis=0))) == pytest.approx(ends(made), abs=1e-12)
 
 
+def test_an_end_beyond_what_a_kappa_can_be_is_cut() -> None:
+    """Two runs far apart, one of them perfect: their t interval alone would reach far above 1."""
+    made = simulate(100, np.random.default_rng(0), own=(0.2, 0.3))
+    predicted = np.stack([made.grade, 4 - made.grade])
+    found = kappa_interval(replace(made, predicted=predicted), replicates=500)
+    assert (found.low, found.high) == (-1, 1)
+    assert found.low < found.value < found.high
+
+
 def test_runs_alone_give_the_t_interval() -> None:
     runs, rng = np.array([0.80, 0.82, 0.85]), np.random.default_rng(0)
     values, error = add_runs(np.full(400_000, runs.mean()), [runs], rng)

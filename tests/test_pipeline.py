@@ -46,6 +46,24 @@ def test_with_nothing_changed_no_stage_runs(project):
     assert project.repro() == []
 
 
+def test_runs_behind_the_tables_are_found_and_the_tables_verified_without_a_stage_to_rerun(project):
+    path = project.root / "reports/provenance.json"
+
+    def ids() -> list[str]:
+        arms = json.loads(path.read_text())["arms"].values()
+        return [seed["mlflow_run_id"] for arm in arms for seed in arm["seeds"].values()]
+
+    first = ids()
+    assert len(set(first)) == 6
+    assert all(first)
+    path.unlink()
+    assert project.repro() == []
+    project.run("fundusbench", "track")
+    assert ids() == first
+    assert "byte for byte" in project.run("fundusbench", "verify").stdout
+    assert project.repro() == []
+
+
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
