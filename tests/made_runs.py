@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,9 +14,11 @@ import pandas as pd
 from benchmark import architecture, decoding, evaluate, report
 from benchmark.claims import CLAIMS
 from benchmark.files import write_text
+from benchmark.gates import Pair
+from benchmark.gating import judge, write_findings
 from benchmark.generalisation import GENERALISATION, TransferRow
 from benchmark.intervals import ALONE, INTERVALS, ArmInterval
-from benchmark.params import Params
+from benchmark.params import Gates, Params
 from benchmark.predictions import Predictions, write_predictions
 from benchmark.published import PUBLISHED
 from benchmark.report.render import to_csv
@@ -25,6 +28,7 @@ from benchmark.runs import RECORDS, RUNS, DataSummary, Objective, Record, RunRes
 from benchmark.sources import SourceParams
 from benchmark.verdicts import VERDICTS
 from models.losses import LOSSES
+from tests.made_eyes import described, look
 
 ROOT = Path(__file__).parent.parent
 IMAGES = {"val": 60, "test": 100}
@@ -220,6 +224,7 @@ def settle(params) -> None:
         write_text(GENERALISATION, (ROOT / "tests/golden/statistics_transfer.csv").read_text(encoding="utf-8"))
     else:
         write_rows(GENERALISATION, TransferRow, [])
+    make_findings()
     evaluate.run(params)
     with patch.object(decoding, "REPLICATES", 40):
         decoding.run(params)
@@ -249,6 +254,15 @@ def make_intervals(params) -> list[ArmInterval]:
         )
         for names, group in kappas.groupby(columns, sort=False)
     ]
+
+
+def make_findings() -> None:
+    """What the step ``fetch`` would write of a set with a leak, five thumbnails and no expected counts."""
+    names = [(f"{patient}_{side}", patient % 5, "train") for patient in range(6) for side in ("left", "right")]
+    data = described([*names, ("6_left", 1, "test"), ("6_right", 1, "test")])
+    looks = [look("same") if place in (0, 12) else each for place, each in enumerate(data.looks)]
+    looks[3:8] = [look(str(place), width=64, height=48) for place in range(3, 8)]
+    write_findings(judge(replace(data, looks=tuple(looks), pairs=(Pair(2, 13, 0.93, "mirrored"),)), Gates()).rows)
 
 
 def records(table) -> list[dict[str, str]]:

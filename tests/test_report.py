@@ -124,6 +124,19 @@ def test_seeds_of_one_arm_with_one_flag_share_a_note():
     assert "basenet/ce_mid seeds 0, 2, prob: collapsed (one grade for all of val)." in notes
 
 
+def test_a_check_that_found_nothing_says_how_much_it_looked_at(patchy):
+    text = to_markdown(patchy[2]["gates"])
+    assert "| black | no photograph is black | 14 photographs | 0 | warn | 0 |" in text
+    assert "| counts | splits and grades are as large as published | 0 counts | - [1] | stop | 0 |" in text
+
+
+def test_long_lists_of_findings_are_whole_in_the_csv_alone(patchy):
+    table = patchy[2]["gates"]
+    assert len([line for line in records(table) if line["gate"] == "tiny"]) == 5
+    assert to_markdown(table).count("64 x 48 pixels") == 3
+    assert "tiny: and 2 more in gates.csv." in table.notes
+
+
 @pytest.mark.parametrize("ending", ["md", "tex"])
 def test_a_phantom_is_named_in_each_caption(patchy, ending):
     for name, table in patchy[2].items():
@@ -277,6 +290,7 @@ def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
         "tables/cost_time.tex",
         "tables/decoding.csv",
         "tables/metrics.md",
+        "tables/gates.csv",
         "tables/spatial.csv",
         "tables/verdicts.tex",
         "figures/ablation.png",
@@ -338,7 +352,8 @@ def test_figures_of_arms_that_are_gone_are_removed():
 
 
 @pytest.mark.parametrize(
-    ("missing", "step"), [("evaluation", "evaluate"), ("architecture", "architecture"), ("statistics", "statistics")]
+    ("missing", "step"),
+    [("evaluation", "evaluate"), ("architecture", "architecture"), ("statistics", "statistics"), ("data", "fetch")],
 )
 def test_a_report_without_a_step_before_it_stops_and_names_it(missing, step):
     params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
