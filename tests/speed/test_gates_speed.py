@@ -1,0 +1,104 @@
+"""The search for copies at EyePACS' size against comparing all pairs, and a fingerprint against bare decoding."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from statistics import median
+
+import cv2
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmark import alike
+from benchmark.fingerprints import SIDE, fingerprint
+from benchmark.images import read_rgb
+from benchmark.workers import tune_process
+from tests.conftest import ROOT
+from tests.made_eyes import eye, sketches
+
+PHOTOGRAPHS = 88_702
+"""Of EyePACS."""
+COPIES = 200
+TIMED = 512
+"""Photographs that are compared with all others the plain way, to be scaled up."""
+ROUNDS = 5
+
+
+def many_sketches() -> np.ndarray:
+    """Sketches with the mean and the spectrum of drawn eyes, the last ones noisy copies of the first."""
+    drawn = sketches([eye(seed) for seed in range(60)]).astype(np.float32)
+    common = drawn.mean(axis=0)
+    spectrum = np.abs(np.fft.rfft2(drawn - common, axes=(1, 2))).mean(axis=0)
+    rng = np.random.default_rng(0)
+    made = np.empty((PHOTOGRAPHS, SIDE, SIDE), np.int8)
+    for start in range(0, PHOTOGRAPHS, 4096):
+        block = made[start : start + 4096]
+        phase = np.exp(1j * np.angle(np.fft.rfft2(rng.standard_normal(block.shape), axes=(1, 2))))
+        block[:] = np.clip(common + np.fft.irfft2(phase * spectrum, axes=(1, 2)), -127, 127)
+    made[-COPIES:] = np.clip(made[:COPIES] + rng.normal(0, 6, (COPIES, SIDE, SIDE)), -127, 127)
+    return made
+
+
+def all_pairs_seconds(hashes: np.ndarray) -> float:
+    """Half of all pairs, by one popcount matrix after the other; the time of a few rows, scaled up."""
+    start = time.perf_counter()
+    for row in range(0, TIMED, 16):
+        distance = np.bitwise_count(hashes[row : row + 16, :1] ^ hashes[:, 0])
+        distance += np.bitwise_count(hashes[row : row + 16, 1:] ^ hashes[:, 1])
+        np.flatnonzero(distance <= alike.RADIUS)
+    return (time.perf_counter() - start) * PHOTOGRAPHS / TIMED / 2
+
+
+@pytest.mark.speed
+def test_the_search_against_comparing_all_pairs(benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alike, "TURNS", {"": alike.TURNS[""]})
+    made = many_sketches()
+    bare = all_pairs_seconds(alike.hash_sketches(made))
+    found = benchmark.pedantic(alike.find_alike, args=(made,), rounds=1)
+    assert [(pair.first, pair.second) for pair in found] == [(i, PHOTOGRAPHS - COPIES + i) for i in range(COPIES)]
+    if benchmark.stats:
+        seconds = benchmark.stats.stats.median
+        benchmark.extra_info |= {"all_pairs_s": round(bare, 1), "ratio": round(bare / seconds, 2)}
+        print(
+            f"\nsearch among {PHOTOGRAPHS}: {seconds:.1f} s per turn, {bare / seconds:.1f} times as fast as all pairs"
+        )
+
+
+def test_memory_grows_with_the_photographs_and_not_with_their_pairs() -> None:
+    made = many_sketches()[:16_000]
+    tracemalloc.start()
+    alike.find_alike(made)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6_000 * len(made) + 64 * 2**20
+
+
+@pytest.mark.speed
+def test_a_fingerprint_against_bare_decoding(benchmark: BenchmarkFixture) -> None:
+    files = sorted((ROOT / "../shared/data/idrid_originals").glob("*.jpg"))
+    if not files:
+        pytest.skip("the originals are not at ../shared/data/idrid_originals")
+    photographs = [file.read_bytes() for file in files]
+    decoding: list[float] = []
+
+    def decode() -> None:
+        """Time the bare limit between the rounds, so that both meet the same load."""
+        start = time.perf_counter()
+        for data in photographs:
+            read_rgb(data, min_side=256)
+        decoding.append(time.perf_counter() - start)
+
+    threads = cv2.getNumThreads()
+    tune_process()
+    benchmark.pedantic(
+        lambda: [fingerprint(data) for data in photographs], setup=decode, rounds=ROUNDS, warmup_rounds=1
+    )
+    cv2.setNumThreads(threads)
+    if benchmark.stats:
+        seconds = benchmark.stats.stats.data
+        rate = len(photographs) / median(seconds)
+        ratio = median(bare / whole for bare, whole in zip(decoding[-ROUNDS:], seconds, strict=True))
+        benchmark.extra_info |= {"photographs_per_s": round(rate, 1), "ratio_to_decoding": round(ratio, 2)}
+        print(f"\nfingerprint: {rate:.1f} photographs/s on one core, {ratio:.2f} of bare decoding")
