@@ -16,7 +16,7 @@ from tests.conftest import tiny_params
 pytestmark = pytest.mark.slow
 
 TRAININGS = ["basenet@mse_small", "basenet_mt@small", "m2cnn@mid"]
-TABLES = ["ablation.csv", "comparison.csv"]
+TABLES = ["ablation.csv", "comparison.csv", "decoding.csv", "metrics.csv"]
 
 
 @pytest.fixture(scope="module")
