@@ -96,22 +96,27 @@ def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str
 
 def _of_grades(grade: Grades, predicted: Grades) -> dict[str, float]:
     """Metrics of decoded grades; see the functions below for what they are, and scikit-learn for the rest."""
+    from dlordinal.metrics import accuracy_off1  # type: ignore[import-untyped]
     from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, recall_score
 
     found = recall_score(grade, predicted, labels=range(GRADES), average=None, zero_division=np.nan)
-    sick, called = grade >= REFERABLE, predicted >= REFERABLE
+    sides = recall_score(
+        grade >= REFERABLE, predicted >= REFERABLE, labels=[False, True], average=None, zero_division=np.nan
+    )
+    accuracy = float(accuracy_score(grade, predicted))
     return {
         "kappa": quadratic_weighted_kappa(confusion_matrix(grade, predicted)),
         "kappa_linear": linear_kappa(grade, predicted),
-        "accuracy": float(accuracy_score(grade, predicted)),
+        "accuracy": accuracy,
         # Over the grades that occur among labels or predictions.
         "f1_macro": float(f1_score(grade, predicted, average="macro", zero_division=np.nan)),
         "mae": float(mean_absolute_error(grade, predicted)),
         "amae": average_mean_absolute_error(grade, predicted),
-        "off_by_one": off_by_one_rate(grade, predicted),
+        # dlordinal counts the right ones, too.
+        "off_by_one": float(accuracy_off1(grade, predicted, labels=range(GRADES))) - accuracy,
         **{f"recall_{each}": float(recall) for each, recall in enumerate(found)},
-        "referable_sensitivity": float(recall_score(sick, called, zero_division=np.nan)),
-        "referable_specificity": float(recall_score(~sick, ~called, zero_division=np.nan)),
+        "referable_sensitivity": float(sides[1]),
+        "referable_specificity": float(sides[0]),
     }
 
 
@@ -142,14 +147,6 @@ def average_mean_absolute_error(grade: Grades, predicted: Grades) -> float:
     from sklearn.utils.class_weight import compute_sample_weight
 
     return float(mean_absolute_error(grade, predicted, sample_weight=compute_sample_weight("balanced", grade)))
-
-
-def off_by_one_rate(grade: Grades, predicted: Grades) -> float:
-    """Share of images graded exactly one grade too high or too low, 0-1."""
-    from dlordinal.metrics import accuracy_off1  # type: ignore[import-untyped]
-    from sklearn.metrics import accuracy_score
-
-    return float(accuracy_off1(grade, predicted, labels=range(GRADES)) - accuracy_score(grade, predicted))
 
 
 def auc(positive: Truths, values: Floats) -> float:

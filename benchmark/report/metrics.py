@@ -139,7 +139,7 @@ def _cell(measured: Measured, arm: Arm, split: Split, head: Head, name: str, not
     if values is None or values.mean is None:
         return Number("undefined" if values else "not run", None, notes)
     spread = "" if values.sd is None else f" ± {values.sd:.3f}"
-    return Number(f"{values.mean + 0.0:.3f}{spread}", values.mean, notes)
+    return Number(f"{round(values.mean, 3) + 0.0:.3f}{spread}", values.mean, notes)
 
 
 def _record(arm: Arm, split: Split, head: Head, name: str, measured: Measured, results: Results) -> dict[str, Any]:
