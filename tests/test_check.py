@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from benchmark.cli import main
 from tests.conftest import ROOT, tiny_params
-from tests.made_eyes import write_eyes
+from tests.made_eyes import encoded, eye, write_eyes
 from tests.made_photographs import write_table
 
 NAMES = [f"{patient}_{side}" for patient in range(4) for side in ("left", "right")]
@@ -49,6 +52,39 @@ def test_a_warning_ends_with_zero_and_a_stop_with_one(capsys):
     make(grade=5)
     assert main(["check", "--source", "csv", "--root", "own"]) == 1
     assert "stops the pipeline: labels" in capsys.readouterr().out
+
+
+def spoil(name: str, data: bytes) -> None:
+    Path(f"own/{name}.jpeg").write_bytes(data)
+
+
+def page() -> np.ndarray:
+    """A printed letter."""
+    paper = np.full((300, 400, 3), 245, np.uint8)
+    for line in range(8):
+        cv2.putText(paper, "referred with thanks", (20, 40 + 30 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2)
+    return paper
+
+
+DEFECTS: dict[str, tuple[str, Callable[[], None]]] = {
+    "readable": ("0_left", lambda: spoil("0_left", encoded(eye(0))[:5000])),
+    "black": ("0_left", lambda: spoil("0_left", encoded((eye(0) * 0.05).astype(np.uint8)))),
+    "tiny": ("0_left", lambda: spoil("0_left", encoded(eye(0, 60, 52)))),
+    "fundus": ("0_left", lambda: spoil("0_left", encoded(page()))),
+    "identical": ("0_left | 3_left", lambda: spoil("0_left", encoded(eye(6)))),
+    "near": ("0_left | 3_left", lambda: spoil("0_left", encoded(np.ascontiguousarray(eye(6)[:, ::-1]), quality=50))),
+}
+"""Per gate that opens files: a defect planted in a file, and the images that its finding names."""
+
+
+@pytest.mark.parametrize("gate", DEFECTS)
+def test_a_defect_planted_in_a_file_is_found_by_its_gate_alone(gate):
+    make()
+    images, plant = DEFECTS[gate]
+    plant()
+    main(["check", "--source", "csv", "--root", "own", "--out", "found"])
+    table = pd.read_csv("found/gates.csv").query("finding > 0")
+    assert list(zip(table["gate"], table["images"], strict=True)) == [(gate, images)]
 
 
 def test_the_table_may_lie_elsewhere_and_have_other_columns():
