@@ -2,14 +2,19 @@
 
 The bright region of a small thumbnail is separated from the background at several thresholds; through the outermost
 points of each region (those on the photograph's own frame left out, as the disc is cut there) a circle is laid by
-RANSAC and refined by least squares. The circle that agrees best with its region is the disc. Notches, labels, shadows
-and cut-off sides are outliers to the fit, and a region that is no disc agrees with no circle.
+RANSAC and refined by least squares. The circle that agrees best with its region is the disc, unless the step in
+brightness at its rim is that of a halo. Notches, labels, shadows and cut-off sides are outliers to the fit, and a
+region that is no disc agrees with no circle.
+
+Where the photograph's own frame has one colour, as around a scan or a screenshot, and no region was a disc, what
+differs from that colour is searched in the same way, and then what lies inside the frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import cv2
 import numpy as np
@@ -26,9 +31,23 @@ MIN_SUPPORT = 0.6
 """Share of the region's outline that must lie on the circle."""
 MIN_AGREEMENT = 0.85
 """Intersection over union of region and circle below which the region is no disc."""
+MIN_PIXELS = 64
+"""Pixels of the longer side below which a circle cannot be placed to a few percent: such a photograph has been shrunk,
+and thus cropped, by somebody before."""
+CROPPED = 2.0
+"""A square photograph whose inscribed circle is the disc to within so many of the thumbnail's pixels is cropped."""
+FRAMED = 0.9
+"""Share of the outermost pixels that must have one colour to be a frame."""
+MIN_FRAMED = 0.2
+"""Smallest radius of a disc in a frame, as a share of the longer side: smaller bright circles lie within the retina."""
+
+MIN_STEP = 0.5
+"""A circle whose rim is less than so many times as high a step as another's is a halo around the disc."""
 
 _TRIPLES = 128
 _TOLERANCE = 1.0
+_SAME_COLOUR = 12
+_RING = 4
 
 Points = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -50,11 +69,16 @@ def find_disc(rgb: npt.NDArray[np.uint8]) -> Disc:
         rgb: shape (height, width, 3).
 
     Returns:
-        As :func:`seek_disc`; where it finds none, the circle whose square holds the whole photograph, so that nothing
-        is lost.
+        As :func:`seek_disc`; the circle whose square holds the whole photograph, so that nothing is lost, where it
+        finds none, and where the photograph is such a square already, or too small to tell.
     """
     height, width = rgb.shape[:2]
-    return seek_disc(rgb) or Disc(width / 2, height / 2, max(height, width) / 2)
+    whole = Disc(width / 2, height / 2, max(height, width) / 2)
+    disc = seek_disc(rgb) if max(height, width) >= MIN_PIXELS else None
+    if disc is None:
+        return whole
+    off = max(abs(disc.cx - whole.cx), abs(disc.cy - whole.cy), abs(disc.radius - whole.radius))
+    return whole if height == width and off <= CROPPED * _scale(rgb) else disc
 
 
 def seek_disc(rgb: npt.NDArray[np.uint8]) -> Disc | None:
@@ -67,13 +91,9 @@ def seek_disc(rgb: npt.NDArray[np.uint8]) -> Disc | None:
         The disc's full circle, also where the photograph cuts it; None where no disc stands out from a background (no
         border, or nothing to see).
     """
-    bright, scale = _thumbnail(rgb)
-    best, agreement = None, MIN_AGREEMENT
-    for region in _regions(bright):
-        circle = _fit(_outline(region))
-        if circle is not None and (found := _agreement(region, circle)) > agreement:
-            best, agreement = circle, found
-    return Disc(best.cx * scale, best.cy * scale, best.radius * scale) if best else None
+    small, scale = _thumbnail(rgb)
+    found = _brightest(_brightness(small)) or _framed(small)
+    return Disc(found.cx * scale, found.cy * scale, found.radius * scale) if found else None
 
 
 def crop_disc(rgb: npt.NDArray[np.uint8], disc: Disc, size: int) -> npt.NDArray[np.uint8]:
@@ -99,20 +119,69 @@ def resize(square: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     return cv2.resize(multiple, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _thumbnail(rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], float]:
-    """Brightest channel on a small grid, and the photograph's pixels per pixel of it."""
+def _thumbnail(rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
+    """The photograph on a small grid, and its pixels per pixel of it."""
     height, width = rgb.shape[:2]
-    scale = max(max(height, width) / THUMBNAIL, 1.0)
+    scale = _scale(rgb)
     shape = max(round(width / scale), 1), max(round(height / scale), 1)
     # Each pixel is the mean of four, which is enough to tell bright from dark and takes no time.
-    small = cv2.resize(rgb, shape, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(small.max(axis=2), np.float32), scale
+    return np.asarray(cv2.resize(rgb, shape, interpolation=cv2.INTER_LINEAR), np.uint8), scale
 
 
-def _regions(bright: npt.NDArray[np.float32]) -> Iterator[Mask]:
+def _scale(rgb: npt.NDArray[np.uint8]) -> float:
+    """Pixels of the photograph per pixel of its thumbnail."""
+    return max(max(rgb.shape[:2]) / THUMBNAIL, 1.0)
+
+
+def _brightness(small: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Brightest channel."""
+    red, green, blue = cv2.split(small)
+    return np.maximum(np.maximum(red, green), blue)
+
+
+def _brightest(bright: npt.NDArray[np.uint8]) -> Disc | None:
+    """The circle that best agrees with the bright region at some threshold, if one agrees; halos apart."""
+    found: list[tuple[float, float, Disc]] = []
+    for region in _regions(bright):
+        circle = _fit(_outline(region))
+        if circle is None:
+            continue
+        beyond = _beyond(bright.shape, circle)
+        if (agreement := _agreement(region, beyond <= 0)) > MIN_AGREEMENT:
+            found.append((agreement, _step(bright, beyond), circle))
+    sharpest = max((step for _, step, _ in found), default=0.0)
+    rims = [(agreement, circle) for agreement, step, circle in found if step >= MIN_STEP * sharpest]
+    return max(rims, key=itemgetter(0))[1] if rims else None
+
+
+def _framed(small: npt.NDArray[np.uint8]) -> Disc | None:
+    """The disc in a photograph whose outermost pixels have one colour, if it is large enough."""
+    colour = np.median(_border(small), axis=0)
+    apart = np.abs(small - colour).max(axis=2).astype(np.uint8)
+    if (_border(apart) <= _SAME_COLOUR).mean() < FRAMED:
+        return None
+    found = _brightest(apart) or _inside(small, apart > _SAME_COLOUR)
+    return found if found is not None and found.radius >= MIN_FRAMED * max(small.shape[:2]) else None
+
+
+def _inside(small: npt.NDArray[np.uint8], other: Mask) -> Disc | None:
+    """The disc within the rectangle that a frame leaves, less the pixels in which the two mix."""
+    rows, columns = np.flatnonzero(other.any(axis=1)), np.flatnonzero(other.any(axis=0))
+    if min(len(rows), len(columns)) < 3:
+        return None
+    top, left = int(rows[0]) + 1, int(columns[0]) + 1
+    found = _brightest(_brightness(small[top : rows[-1], left : columns[-1]]))
+    return None if found is None else Disc(found.cx + left, found.cy + top, found.radius)
+
+
+def _border(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Outermost pixels."""
+    return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+
+
+def _regions(bright: npt.NDArray[np.uint8]) -> Iterator[Mask]:
     """Largest connected bright region at each threshold; none where nothing outshines the background."""
-    border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
-    background, retina = np.percentile(border, 5), np.percentile(bright, 95)
+    background, retina = np.percentile(_border(bright), 5), np.percentile(bright, 95)
     if retina - background >= MIN_CONTRAST:
         for share in CONTRASTS:
             yield _largest(bright > background + share * (retina - background))
@@ -182,9 +251,19 @@ def _least_squares(points: Points) -> Points:
     return np.array([cx + middle[0], cy + middle[1], np.sqrt(max(rest + cx**2 + cy**2, 0.0))])
 
 
-def _agreement(region: Mask, circle: Disc) -> float:
+def _beyond(shape: tuple[int, ...], circle: Disc) -> npt.NDArray[np.float32]:
+    """How many pixels outside the circle each pixel's centre lies, negative within."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    across, down = (x + (0.5 - circle.cx)).astype(np.float32), (y + (0.5 - circle.cy)).astype(np.float32)
+    return np.asarray(np.sqrt(across**2 + down**2) - np.float32(circle.radius))
+
+
+def _agreement(region: Mask, inside: Mask) -> float:
     """Intersection over union of the region and the part of the circle that lies in the frame."""
-    height, width = region.shape
-    y, x = np.ogrid[:height, :width]
-    inside = (x + 0.5 - circle.cx) ** 2 + (y + 0.5 - circle.cy) ** 2 <= circle.radius**2
     return float((region & inside).sum() / max((region | inside).sum(), 1))
+
+
+def _step(bright: npt.NDArray[np.uint8], beyond: npt.NDArray[np.float32]) -> float:
+    """Levels by which a ring just inside the circle outshines one just outside."""
+    within, without = bright[(beyond > -_RING) & (beyond <= -1)], bright[(beyond > 1) & (beyond <= _RING)]
+    return float(within.mean() - without.mean()) if len(within) and len(without) else 0.0
