@@ -30,7 +30,9 @@ def normalise(images: Tensor, normalisation: Normalisation) -> Tensor:
     return _scale_and_shift(_planar(images), _per_channel(factor), _per_channel(offset))
 
 
-def augment(images: Tensor, draws: Tensor, settings: Augment, normalisation: Normalisation) -> Tensor:
+def augment(
+    images: Tensor, draws: Tensor, settings: Augment, normalisation: Normalisation, background: int = 0
+) -> Tensor:
     """Flip, rotate, zoom and recolour each image by its own draws, then normalise.
 
     Args:
@@ -38,16 +40,18 @@ def augment(images: Tensor, draws: Tensor, settings: Augment, normalisation: Nor
         draws: uniform numbers in [0, 1), shape (n, DRAWS).
         settings: ranges of each change.
         normalisation: as in :func:`normalise`.
+        background: level 0-255 of what turns in from outside the photograph.
 
     Returns:
-        float32, shape (n, 3, s, s), channels last. What turns in from outside the photograph is black.
+        float32, shape (n, 3, s, s), channels last.
     """
     if settings.flip:
         images = _mirror(images, draws[:, 2:4] < 0.5)
     x = _planar(images)
     if settings.rotate or settings.scale:
         grid = _sampling_grid(_affine(draws[:, :2], settings), x.shape[-1])
-        x = grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        # Padded with zeros, so the background is made zero meanwhile.
+        x = grid_sample(x - background, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + background
         x = x.contiguous(memory_format=torch.channels_last)
     symmetric = draws * 2 - 1
     gain = 1 + settings.brightness * symmetric[:, 4:5] + settings.colour * symmetric[:, 6:9]

@@ -17,6 +17,7 @@ from benchmark.errors import InputError
 from benchmark.manifest import Row
 from benchmark.packs import Pack, open_pack
 from benchmark.randomness import derive, hash_ids
+from benchmark.variants import VARIANTS
 
 if TYPE_CHECKING:
     import torch
@@ -37,12 +38,14 @@ class SplitData:
         rows: manifest rows in the pack's order.
         grade: labels 0-4, int64, shape (n,).
         keys: a number per image id, for :func:`benchmark.randomness.draws`, shape (n,).
+        background: level 0-255 of the images where they show no retina.
     """
 
     pack: Pack
     rows: list[Row]
     grade: npt.NDArray[np.int64]
     keys: npt.NDArray[np.uint64]
+    background: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,7 +65,8 @@ def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS)
         msg = f"a pack must hold images of the manifest, but {split} at {size} {what}: run `dvc repro prepare`"
         raise InputError(msg)
     rows = [by_id[image_id] for image_id in pack.image_ids]
-    return SplitData(pack, rows, np.array([row.grade for row in rows], np.int64), hash_ids(pack.image_ids))
+    grade = np.array([row.grade for row in rows], np.int64)
+    return SplitData(pack, rows, grade, hash_ids(pack.image_ids), VARIANTS[pack.spec.variant].background)
 
 
 def epoch_order(grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0) -> npt.NDArray[np.int64]:

@@ -31,10 +31,11 @@ from benchmark.cores import core_count, free_memory
 from benchmark.errors import InputError
 from benchmark.files import atomic
 from benchmark.images import UnreadableImage, read_rgb
+from benchmark.variants import VARIANTS
 
 Encoding = Literal["raw", "jpeg"]
 
-FORMAT = "1"
+FORMAT = "2"
 """Version of the layout that this module reads and writes."""
 BATCH = 16
 """Rows per record batch: what the writer holds in memory."""
@@ -53,6 +54,8 @@ class PackSpec:
     encoding: Encoding
     recipe: str
     """Names the way from photograph to square."""
+    variant: str = "plain"
+    """What was done to the colours: a key of :data:`benchmark.variants.VARIANTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +205,10 @@ def _columns(image: pa.DataType) -> tuple[tuple[str, pa.DataType], ...]:
 
 def _spec(metadata: dict[bytes, bytes] | None) -> PackSpec:
     told = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
-    if told["format"] != FORMAT or told["encoding"] not in get_args(Encoding):
-        msg = f"unknown format {told['format']} or encoding {told['encoding']}"
+    if told["format"] != FORMAT or told["encoding"] not in get_args(Encoding) or told["variant"] not in VARIANTS:
+        msg = f"unknown format {told['format']}, encoding {told['encoding']} or variant {told['variant']}"
         raise ValueError(msg)
-    return PackSpec(int(told["size"]), cast("Encoding", told["encoding"]), told["recipe"])
+    return PackSpec(int(told["size"]), cast("Encoding", told["encoding"]), told["recipe"], told["variant"])
 
 
 def _batches(rows: Iterable[PackRow]) -> Iterator[list[PackRow]]:

@@ -1,9 +1,9 @@
 """The step ``prepare``: photographs to packs of square images, per size and split.
 
-Each photograph is decoded once, its retinal disc is cut out as a square of the largest size, and the smaller sizes are
-derived from that. A finished image lies in ``scratch/prepare`` under its photograph's hash until all are packed, so a
-run that was killed goes on where it was; and images of earlier packs are taken over as long as their photograph and
-the recipe are the same.
+Each photograph is decoded once, its retinal disc is cut out as a square of the largest size, the variant is applied to
+that, and the smaller sizes are derived from the result. A finished image lies in ``scratch/prepare`` under its
+photograph's hash until all are packed, so a run that was killed goes on where it was; and images of earlier packs are
+taken over as long as their photograph and the recipe are the same.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from benchmark.manifest import DATA, MANIFEST, Row, read_manifest
 from benchmark.packs import Encoding, Pack, PackRow, PackSpec, encode, open_pack, write_pack
 from benchmark.progress import progress_bar
 from benchmark.sources import SPLITS
+from benchmark.variants import load_variant
 from benchmark.workers import outcomes
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 PACKS = DATA / "packs"
 SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
-RECIPE = "square around the retinal disc, 1"
+RECIPE = "square around the retinal disc, 2"
 """What is done to a photograph. Change its number with anything that changes the images: all are then made again."""
 
 
@@ -49,6 +50,7 @@ class Job:
     path: Path
     sha256: str
     sizes: dict[str, int]
+    variant: str
     encoding: Encoding
     target: Path
 
@@ -85,7 +87,7 @@ def run(params: Params, folder: Path = DATA) -> None:
     print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
 
 
-def prepare_image(data: bytes, sizes: dict[str, int]) -> dict[str, npt.NDArray[np.uint8]]:
+def prepare_image(data: bytes, sizes: dict[str, int], variant: str = "plain") -> dict[str, npt.NDArray[np.uint8]]:
     """Squares around the retinal disc, shape (size, size, 3) each, from the bytes of a photograph's file.
 
     The photograph is decoded at the smallest scale that still gives the largest square its pixels.
@@ -99,7 +101,7 @@ def prepare_image(data: bytes, sizes: dict[str, int]) -> dict[str, npt.NDArray[n
     if 2 * disc.radius < largest:  # A small disc in a wide frame: the scale was chosen for the frame.
         rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * disc.radius)))
         disc = find_disc(rgb)
-    square = crop_disc(rgb, disc, largest)
+    square = load_variant(variant)(crop_disc(rgb, disc, largest))
     return {role: square if size == largest else resize(square, size) for role, size in sizes.items()}
 
 
@@ -119,7 +121,7 @@ class Shelf:
         """What puts a photograph's images on the shelf."""
         spec = next(iter(self.specs.values()))
         sizes = {role: spec.size for role, spec in self.specs.items()}
-        return Job(path, sha256, sizes, spec.encoding, self._file(sha256))
+        return Job(path, sha256, sizes, spec.variant, spec.encoding, self._file(sha256))
 
     def image(self, role: str, sha256: str) -> bytes:
         """An image as packs store it."""
@@ -138,7 +140,8 @@ def _specs(params: Params) -> dict[str, PackSpec]:
     """The pack of each role. Small images come from the largest ones, whose size thus belongs to the recipe."""
     sizes = {"small": params.sizes.small, "mid": params.sizes.mid, "large": params.sizes.large}
     recipe = f"{RECIPE}; from {max(sizes.values())} px"
-    return {role: PackSpec(size, params.prepare.encoding, recipe) for role, size in sizes.items()}
+    how = params.prepare
+    return {role: PackSpec(size, how.encoding, recipe, how.variant) for role, size in sizes.items()}
 
 
 def _packed(folder: Path, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
@@ -183,7 +186,7 @@ def _work(job: Job) -> str:
         data = job.path.read_bytes()
         if hashlib.sha256(data).hexdigest() != job.sha256:
             return "it has changed since the manifest was written, so run `fundusbench fetch` first"
-        images = prepare_image(data, job.sizes)
+        images = prepare_image(data, job.sizes, job.variant)
     except (UnreadableImage, OSError) as error:
         return getattr(error, "strerror", None) or str(error)
     stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}

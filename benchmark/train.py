@@ -174,7 +174,7 @@ def _train_epoch(training: _Training, epoch: int, bar: tqdm[Any]) -> float:
         torch.manual_seed(derive(spec.seed, "dropout", update, number % settings.accumulate))
         uniform = torch.from_numpy(draws(stream, data.keys[positions], DRAWS)).to(fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
-        images = augment(pixels, uniform, settings.augment, normalisation)
+        images = augment(pixels, uniform, settings.augment, normalisation, data.background)
         loss = loss_of(model(images), grade, **spec.objective.parameters)
         if settings.class_weights:
             loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)

@@ -160,8 +160,8 @@ def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, damage: str):
     elif damage == "truncated":
         path.write_bytes(path.read_bytes()[:-100])
     else:
-        metadata = {"format": "2", "size": "12", "encoding": "raw", "recipe": ""} if damage == "newer" else None
+        metadata = {"format": "3", "size": "12", "encoding": "raw", "recipe": ""} if damage == "newer" else None
         with pa.ipc.new_file(str(path), pa.schema([("image", pa.string())], metadata)):
             pass
-    with pytest.raises(InputError, match="must be a pack of format 1"):
+    with pytest.raises(InputError, match="must be a pack of format 2"):
         open_pack(path)
