@@ -86,6 +86,18 @@ def test_what_turns_in_from_outside_is_black():
     assert torch.allclose(got[:, :, 0, 0], black.expand(3, 3), atol=1e-4)
 
 
+def test_the_background_turns_in_where_it_is_not_black():
+    x = torch.full((3, 9, 9, 3), 128, dtype=torch.uint8)
+    x[:, 3:6, 3:6] = 255
+    turned = OFF.model_copy(update={"rotate": 180.0})
+    got = augment(x, draw(d0=0.625), turned, NORM, background=128)
+    grey = (128 / 255 - NORM.mean) / NORM.std
+    assert torch.allclose(got[:, :, 0, 0], grey.expand(3, 3), atol=1e-4)
+    assert torch.allclose(got[:, :, 4, 4], ((1 - NORM.mean) / NORM.std).expand(3, 3), atol=1e-4)
+    quarter = [augment(x, draw(d0=0.75), turned, NORM, background=level) for level in (0, 128)]
+    assert torch.allclose(*quarter, atol=1e-3)
+
+
 def test_the_result_is_laid_out_channels_last():
     for x in (augment(images(), draw(), Augment(), NORM), normalise(images(), NORM)):
         assert x.is_contiguous(memory_format=torch.channels_last)

@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 from tests.made_photographs import disc_photograph
 
 IDRID = ROOT / "../shared/data/idrid/images"
+RETINAMNIST = ROOT / "../shared/data/retinamnist/retinamnist.npz"
 
 
 def error(found: Disc, expected: tuple[float, float, float]) -> float:
@@ -115,6 +116,41 @@ def test_enlarging_keeps_the_mean_and_the_range():
     large = resize(square, 120)
     assert large.shape == (120, 120, 3)
     assert abs(large.mean() - square.mean()) < 1
+
+
+@pytest.mark.parametrize("side", [16, 28, 63, 64, 100, 128, 300])
+@pytest.mark.parametrize("background", [0, 12])
+def test_a_square_that_was_cropped_to_its_disc_is_kept_pixel_for_pixel(side, background):
+    rgb = disc_photograph(side, side, (side / 2, side / 2, side / 2), background=background)
+    assert np.array_equal(crop_disc(rgb, find_disc(rgb), side), rgb)
+
+
+@pytest.mark.parametrize("side", [16, 28, 63])
+@pytest.mark.parametrize("reach", [0.7, 1.2])
+def test_a_photograph_too_small_to_tell_is_kept_pixel_for_pixel(side, reach):
+    rgb = disc_photograph(side, side, (side / 2, side / 2, reach * side / 2))
+    assert np.array_equal(crop_disc(rgb, find_disc(rgb), side), rgb)
+
+
+@pytest.mark.parametrize("side", [64, 128, 300])
+def test_a_square_that_cuts_its_disc_keeps_the_full_circle(side):
+    disc = (side / 2, side / 2, 0.6 * side)
+    assert error(find_disc(disc_photograph(side, side, disc)), disc) < 0.03
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0)])
+def test_a_square_with_room_around_its_disc_is_cropped(shift):
+    disc = (150 + shift[0], 150 + shift[1], 135.0)
+    assert error(find_disc(disc_photograph(300, 300, disc)), disc) < 0.02
+
+
+def test_photographs_of_28_pixels_are_kept_whole():
+    if not RETINAMNIST.exists():
+        pytest.skip("RetinaMNIST is not at ../shared/data/retinamnist")
+    with np.load(RETINAMNIST) as archive:
+        images = np.concatenate([archive[f"{split}_images"] for split in ("train", "val", "test")])
+    assert len(images) == 1600
+    assert all(np.array_equal(crop_disc(rgb, find_disc(rgb), 28), rgb) for rgb in images)
 
 
 def test_every_disc_of_one_real_camera_has_one_radius():

@@ -151,7 +151,7 @@ def test_a_missing_pack_says_what_makes_it(tmp_path):
         open_pack(tmp_path / "none.arrow")
 
 
-@pytest.mark.parametrize("damage", ["text", "truncated", "other", "newer"])
+@pytest.mark.parametrize("damage", ["text", "truncated", "other", "newer", "variant"])
 def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, damage: str):
     path = tmp_path / "pack.arrow"
     write_pack(path, PackSpec(SIZE, "raw", "made"), rows(images(), "raw"))
@@ -160,7 +160,8 @@ def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, damage: str):
     elif damage == "truncated":
         path.write_bytes(path.read_bytes()[:-100])
     else:
-        metadata = {"format": "3", "size": "12", "encoding": "raw", "recipe": ""} if damage == "newer" else None
+        metadata = {"format": "2", "size": "12", "encoding": "raw", "recipe": "", "variant": "plain"}
+        metadata = {"newer": metadata | {"format": "3"}, "variant": metadata | {"variant": "green"}}.get(damage)
         with pa.ipc.new_file(str(path), pa.schema([("image", pa.string())], metadata)):
             pass
     with pytest.raises(InputError, match="must be a pack of format 2"):

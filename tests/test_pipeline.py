@@ -105,6 +105,21 @@ def test_another_set_is_evaluated_without_training(project):
         assert [path.name for path in (project.root / "transfer").iterdir()] == ["sets.csv"]
 
 
+def test_another_variant_is_prepared_and_the_first_comes_back_from_the_cache(project):
+    before, packs = project.params(), contents(project.root / "data/packs")
+    raw = project.params()
+    raw["prepare"]["variant"] = "graham"
+    project.write_params(raw)
+    try:
+        assert project.repro("prepare") == ["prepare"]
+        other = contents(project.root / "data/packs")
+        assert all(other[name] != packs[name] for name in packs if name.endswith(".arrow"))
+    finally:
+        project.write_params(before)
+        assert project.repro() == []
+    assert contents(project.root / "data/packs") == packs
+
+
 def test_metrics_and_plots_are_shown(project):
     metrics = project.run("dvc", "metrics", "show", "--json").stdout
     assert "m2cnn" in metrics

@@ -17,12 +17,14 @@ import pytest
 from PIL import Image
 
 from benchmark import fetch, prepare
+from benchmark.data import load_split
 from benchmark.disc import crop_disc, find_disc, resize
 from benchmark.errors import InputError
 from benchmark.images import read_rgb
 from benchmark.manifest import read_manifest
 from benchmark.packs import open_pack
 from benchmark.prepare import SCRATCH, SKIPPED, prepare_image
+from benchmark.variants import VARIANTS
 from tests.conftest import ROOT
 from tests.made_photographs import SIZES, disc_photograph, folder_params, write_folder, write_photograph, write_table
 
@@ -169,6 +171,31 @@ def test_another_encoding_prepares_all_again(capsys):
     run()
     run(encoding="jpeg")
     assert prepared_now(capsys) == 8
+
+
+def test_another_variant_prepares_all_again_and_shares_no_pack(capsys):
+    write_folder(Path("photos"), patients=4)
+    seen = {}
+    for variant in VARIANTS:
+        run(variant=variant)
+        assert prepared_now(capsys) == 8
+        assert open_pack(Path("data/packs/large/train.arrow")).spec.variant == variant
+        assert load_split("train", "large", read_manifest()).background == VARIANTS[variant].background
+        seen[variant] = stored()
+        for name, image in stored("small").items():
+            row = next(row for row in read_manifest() if row.image_id == name)
+            assert image == prepare_image(Path(row.path).read_bytes(), SIZES, variant)["small"].tobytes()
+    assert all(len({seen[variant][name] for variant in VARIANTS}) == len(VARIANTS) for name in seen["plain"])
+
+
+def test_a_run_killed_with_one_variant_gives_nothing_to_another(capsys):
+    write_folder(Path("photos"), patients=4)
+    spoil()
+    with pytest.raises(InputError):
+        run(variant="graham")
+    assert list(SCRATCH.rglob("*.npz"))
+    run(variant="clahe", on_bad_image="skip")
+    assert prepared_now(capsys) == 6
 
 
 def test_a_pack_that_was_damaged_is_made_again(capsys):

@@ -1,7 +1,9 @@
 """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994) of the lightness, hue and chroma kept.
 
 On the L channel of CIE Lab with clip limit 2 and 8 x 8 tiles, as Xiao et al. (ICIAR 2019, arXiv 2007.13854; the
-parameters are in the code they published with it) prepare the photographs of IDRiD.
+parameters are in the code they published with it) prepare the photographs of IDRiD. Like theirs it is OpenCV's, which
+gives what is left of whole counts to the lowest levels: of no account in the tiles of a square of hundreds of pixels,
+but squares of 128 px it brightens by tens of levels.
 """
 
 from __future__ import annotations
