@@ -130,8 +130,8 @@ def _thumbnail(rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float
 
 def _scale(rgb: npt.NDArray[np.uint8]) -> float:
     """Pixels of the photograph per pixel of its thumbnail."""
-    height, width = rgb.shape[:2]
-    return max(max(height, width) / THUMBNAIL, 1.0)
+    longer: int = max(rgb.shape[:2])
+    return max(longer / THUMBNAIL, 1.0)
 
 
 def _brightness(small: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -14,7 +14,9 @@ import io
 import math
 import shutil
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 PACKS = DATA / "packs"
 SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
+KEPT = Path("scratch/kept")
+"""Links to the packs of the last run, below the folders of those: DVC removes the packs themselves before the next."""
 RECIPE = "square around the retinal disc, 2"
 """What is done to a photograph. Change its number with anything that changes the images: all are then made again."""
 
@@ -83,6 +87,7 @@ def run(params: Params, folder: Path = DATA) -> None:
         for split in SPLITS:
             _pack(role, split, [row for row in good if row.split == split], shelf)
     _write_skipped(packs / SKIPPED.name, bad, reasons)
+    _keep(packs)
     shutil.rmtree(SCRATCH, ignore_errors=True)
     print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
 
@@ -147,8 +152,8 @@ def _specs(params: Params) -> dict[str, PackSpec]:
 def _packed(folder: Path, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
     """Where the images of earlier packs of a size lie that still hold, by their photograph's hash."""
     found: dict[str, tuple[Pack, int]] = {}
-    for split in SPLITS:
-        pack = _earlier(_path(folder, split))
+    for place, split in product((KEPT / folder, folder), SPLITS):
+        pack = _earlier(_path(place, split))
         if pack is not None and pack.spec == spec:
             found |= {sha256: (pack, index) for index, sha256 in enumerate(pack.sha256)}
     return found
@@ -204,6 +209,16 @@ def _pack(role: str, split: str, rows: list[Row], shelf: Shelf) -> None:
         return
     bar = progress_bar(rows, unit=" images", desc=f"pack {role} {split}", leave=False)
     write_pack(path, spec, (PackRow(row.image_id, row.sha256, shelf.image(role, row.sha256)) for row in bar))
+
+
+def _keep(packs: Path) -> None:
+    """Link the packs to where the next run looks for them; where files cannot be linked, it prepares all again."""
+    shutil.rmtree(KEPT / packs, ignore_errors=True)
+    for path in packs.rglob("*.arrow"):
+        link = KEPT / path
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            link.hardlink_to(path)
 
 
 def _write_skipped(path: Path, bad: list[Row], reasons: dict[str, str]) -> None:

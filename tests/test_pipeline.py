@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import tiny_params
+from tests.made_photographs import write_folder, write_photograph
 
 pytestmark = pytest.mark.slow
 
@@ -118,6 +119,17 @@ def test_another_variant_is_prepared_and_the_first_comes_back_from_the_cache(pro
         project.write_params(before)
         assert project.repro() == []
     assert contents(project.root / "data/packs") == packs
+
+
+def test_only_the_changed_photograph_is_prepared_again(make_project):
+    project = make_project()
+    write_folder(project.root / "data/own", patients=6)
+    raw = project.params()
+    raw["data"] = {"source": "csv", "name": "own", "root": "data/own"}
+    project.write_params(raw)
+    assert "12 images, 12 of them prepared now" in project.run("dvc", "repro", "prepare").stdout
+    write_photograph(project.root / "data/own/2_left.jpeg", seed=99)
+    assert "12 images, 1 of them prepared now" in project.run("dvc", "repro", "prepare").stdout
 
 
 def test_metrics_and_plots_are_shown(project):

@@ -23,7 +23,7 @@ from benchmark.errors import InputError
 from benchmark.images import read_rgb
 from benchmark.manifest import read_manifest
 from benchmark.packs import open_pack
-from benchmark.prepare import SCRATCH, SKIPPED, prepare_image
+from benchmark.prepare import KEPT, SCRATCH, SKIPPED, prepare_image
 from benchmark.variants import VARIANTS
 from tests.conftest import ROOT
 from tests.made_photographs import SIZES, disc_photograph, folder_params, write_folder, write_photograph, write_table
@@ -52,6 +52,12 @@ def stored(role: str = "large") -> dict[str, bytes]:
     """Every image as stored, by its id."""
     opened = [open_pack(Path(f"data/packs/{role}/{split}.arrow")) for split in SPLITS]
     return {name: bytes(pack.stored(i)) for pack in opened for i, name in enumerate(pack.image_ids)}
+
+
+def forget() -> None:
+    """Remove the packs, and what is kept of them."""
+    shutil.rmtree("data/packs")
+    shutil.rmtree(KEPT)
 
 
 def prepared_now(capsys) -> int:
@@ -122,7 +128,7 @@ def test_packs_do_not_depend_on_the_number_of_workers():
     write_folder(Path("photos"))
     run(workers=1)
     one = packs()
-    shutil.rmtree("data/packs")
+    forget()
     run(workers=3)
     assert packs() == one
 
@@ -149,9 +155,25 @@ def test_only_new_and_changed_photographs_are_prepared_again(capsys):
     after = stored()
     assert {name for name in ids if after[name] != before[name]} == {"2_left"}
     incremental = packs()
-    shutil.rmtree("data/packs")
+    forget()
     run()
     assert packs() == incremental
+
+
+def test_packs_that_dvc_removed_before_the_run_are_prepared_from_what_was_kept(capsys):
+    write_folder(Path("photos"), patients=4)
+    run()
+    before = packs()
+    shutil.rmtree("data/packs")
+    run()
+    assert prepared_now(capsys) == 0
+    assert packs() == before
+    shutil.rmtree("data/packs")
+    write_photograph(Path("photos/2_left.jpeg"), seed=99)
+    run()
+    assert prepared_now(capsys) == 1
+    linked = {path.stat().st_ino for path in KEPT.rglob("*.arrow")}
+    assert linked == {path.stat().st_ino for path in Path("data/packs").rglob("*.arrow")}
 
 
 def test_other_labels_and_splits_prepare_nothing_again(capsys):
@@ -161,7 +183,7 @@ def test_other_labels_and_splits_prepare_nothing_again(capsys):
     run()
     assert prepared_now(capsys) == 0
     moved = packs()
-    shutil.rmtree("data/packs")
+    forget()
     run()
     assert packs() == moved
 
@@ -334,7 +356,7 @@ def test_a_killed_run_goes_on_where_it_was_and_leaves_no_process(capsys):
     run()
     assert prepared_now(capsys) == count - finished
     resumed = packs()
-    shutil.rmtree("data/packs")
+    forget()
     run()
     assert packs() == resumed
 
