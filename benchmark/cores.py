@@ -18,7 +18,7 @@ def free_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
     Args:
         group: folder of the container's control group, where there is one.
     """
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     free = int(psutil.virtual_memory().available)
     with suppress(OSError, ValueError):  # No such group, or no limit ("max").

@@ -96,7 +96,7 @@ def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str
 
 def _of_grades(grade: Grades, predicted: Grades) -> dict[str, float]:
     """Metrics of decoded grades; see the functions below for what they are, and scikit-learn for the rest."""
-    from dlordinal.metrics import accuracy_off1  # type: ignore[import-untyped]
+    from dlordinal.metrics import accuracy_off1
     from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, recall_score
 
     found = recall_score(grade, predicted, labels=range(GRADES), average=None, zero_division=np.nan)

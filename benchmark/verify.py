@@ -150,8 +150,8 @@ def _read_other(root: Path, where: str) -> dict[str, str]:
 
 def _read_commit(root: Path, revision: str) -> dict[str, str]:
     """The csv tables that DVC holds for a commit: its dvc.lock names them, and the cache or a remote has them."""
-    from dvc.api import DVCFileSystem  # type: ignore[import-untyped]
-    from dvc.exceptions import DvcException  # type: ignore[import-untyped]
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError
 
     try:

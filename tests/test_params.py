@@ -126,10 +126,10 @@ def test_the_committed_parameters_are_the_composed_default(raw):
 
 
 def test_a_data_profile_is_added_as_another_set():
-    overrides = ("+data@transfer.idrid=idrid-folder", "transfer.idrid.root=photos", "+data@transfer.p=phantom")
+    overrides = ("+data@transfer.idrid=idrid", "transfer.idrid.root=photos", "+data@transfer.p=phantom")
     others = parse_params(composed(*overrides)).transfer
     assert {name: (other.source, other.root) for name, other in others.items()} == {
-        "idrid": ("csv", "photos"),
+        "idrid": ("idrid", "photos"),
         "p": ("phantom", "benchmark/sources/phantom"),
     }
 

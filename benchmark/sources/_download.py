@@ -44,7 +44,7 @@ def download(remote: Remote, folder: Path) -> Path:
     Raises:
         InputError: it cannot be fetched, or is another file than it should be.
     """
-    import pooch  # type: ignore[import-untyped]
+    import pooch
 
     def collect(url: str, output_file: str, _: Any) -> None:
         """Pooch's downloader: what it collects lies in a file of a fixed name, whatever cuts it."""

@@ -54,7 +54,7 @@ def _client() -> Any:
     """The client, once it has a token: importing it looks for one, and prints a page of help where there is none."""
     try:
         with redirect_stdout(io.StringIO()):
-            import kaggle  # type: ignore[import-untyped]
+            import kaggle
 
             kaggle.api.authenticate()
     except SystemExit as error:

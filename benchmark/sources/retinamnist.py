@@ -87,7 +87,7 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
 
 def _read(params: Params, folder: Path, split: Split) -> tuple[Pixels, Pixels]:
     """Images, shape (n, size, size, 3), and grades, shape (n, 1)."""
-    import medmnist  # type: ignore[import-untyped]
+    import medmnist
 
     try:
         data = medmnist.RetinaMNIST(split, root=folder, size=params.size)
