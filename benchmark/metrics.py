@@ -53,6 +53,7 @@ METRICS: dict[str, Metric] = {
     "referable_auc": Metric("AUC", "outputs", "higher"),
     "referable_sensitivity": Metric("sensitivity", "outputs", "higher"),
     "referable_specificity": Metric("specificity", "outputs", "higher"),
+    "auc_grades": Metric("AUC of grades", "outputs", "higher", "prob"),
     "rps": Metric("RPS", "outputs", "lower", "prob"),
     "ece": Metric("ECE", "outputs", "lower", "prob"),
 }
@@ -88,6 +89,7 @@ def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str
     values["referable_auc"] = auc(grade >= REFERABLE, output if head == "score" else output[:, REFERABLE:].sum(1))
     if head == "prob":
         values |= {
+            "auc_grades": auc_of_grades(grade, output),
             "rps": ranked_probability_score(grade, output),
             "ece": expected_calibration_error(grade, output),
         }
@@ -162,6 +164,16 @@ def auc(positive: Truths, values: Floats) -> float:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(positive, values)) if len(np.unique(positive)) == 2 else float("nan")
+
+
+def auc_of_grades(grade: Grades, prob: Floats) -> float:
+    """Area under the ROC curve of each grade against the rest, averaged over the grades; NaN where one is absent.
+
+    Args:
+        grade: labels 0-4, shape (n,).
+        prob: shape (n, 5).
+    """
+    return float(np.mean([auc(grade == each, prob[:, each]) for each in range(GRADES)]))
 
 
 def ranked_probability_score(grade: Grades, prob: Floats) -> float:

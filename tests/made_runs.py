@@ -21,6 +21,7 @@ from benchmark.intervals import ALONE, INTERVALS, ArmInterval
 from benchmark.params import Gates, Params
 from benchmark.predictions import Predictions, write_predictions
 from benchmark.published import PUBLISHED
+from benchmark.report.makers import MAKERS
 from benchmark.report.render import to_csv
 from benchmark.report.results import load_results
 from benchmark.rows import write_rows
@@ -210,7 +211,7 @@ def tables(params):
 
 def settle(params) -> None:
     """All that the report reads beside the runs and their records."""
-    for path in (PUBLISHED, CLAIMS):
+    for path in (PUBLISHED, CLAIMS, MAKERS):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((ROOT / path).read_bytes())
     make_networks()

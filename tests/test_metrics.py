@@ -90,6 +90,7 @@ def test_every_measure_is_its_definition(pairs: list[tuple[int, int]], seed: int
     # The ranked probability score is the sum of the Brier scores of "at most grade k".
     softmax = {"rps": sum(np.mean((prob[:, : k + 1].sum(1) - (grade <= k)) ** 2) for k in range(4))}
     softmax["ece"] = calibration_error(grade, prob)
+    softmax["auc_grades"] = np.mean([area((grade == each).tolist(), prob[:, each]) for each in range(5)])
     for head in HEADS:
         ours = values(head, predictions, predicted)
         # Quadratic weighted kappa has tests of its own.
@@ -128,7 +129,7 @@ def test_what_the_images_cannot_show_is_nan() -> None:
     healthy = np.zeros(3, np.int64)
     undefined = {name for name, value in values("prob", outputs(healthy, rng), healthy).items() if np.isnan(value)}
     missing = {f"recall_{grade}" for grade in range(1, 5)}
-    assert undefined == {"kappa", "kappa_linear", "referable_sensitivity", "referable_auc"} | missing
+    assert undefined == {"kappa", "kappa_linear", "referable_sensitivity", "referable_auc", "auc_grades"} | missing
 
 
 def test_known_values() -> None:

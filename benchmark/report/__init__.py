@@ -70,6 +70,7 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     from benchmark.report.cost_time import cost_time
     from benchmark.report.decoding import decoding_table
     from benchmark.report.gate_table import gate_table
+    from benchmark.report.makers import makers_table, read_makers
     from benchmark.report.metrics import metrics_table
     from benchmark.report.origin import with_origin
     from benchmark.report.spatial import spatial
@@ -83,6 +84,8 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     networks = read_networks()
     transfers = read_transfers()
     pixels = paper_pixels(printed["ablation"])
+    metrics = read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate")
+    makers = read_makers(params.data.source)
     tables = [
         ablation(printed["ablation"], params, results),
         comparison(printed["comparison"], params, results),
@@ -95,7 +98,8 @@ def make_tables(params: Params, results: Results) -> list[Table]:
             params,
             results,
         ),
-        metrics_table(read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate"), params, results),
+        metrics_table(metrics, params, results),
+        *([makers_table(makers, metrics, params, results)] if makers else []),
         cost(pixels, params, results, networks),
         cost_time(pixels, params, results),
         spatial(printed["spatial"], networks),

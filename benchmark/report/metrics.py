@@ -60,7 +60,7 @@ def metrics_table(lines: Sequence[MetricRow], params: Params, results: Results) 
         params: declares the arms.
         results: the evaluation.
     """
-    measured, notes = _by_place(lines), Notes()
+    measured, notes = by_place(lines), Notes()
     rows: list[Row] = []
     titles: dict[str, tuple[str, ...]] = {}
     for split in EVALUATED:
@@ -68,9 +68,9 @@ def metrics_table(lines: Sequence[MetricRow], params: Params, results: Results) 
             group = f"{split}: {about} (n = {results.images(split)})"
             names = [name for name, metric in METRICS.items() if metric.family == family]
             titles[group] = ("arm", *(_title(name, split, measured, results) for name in names))
-            for arm, head in _outputs(params):
+            for arm, head in outputs(params):
                 marks = notes.number(*run_texts(params, results, arm, head))
-                cells = tuple(_cell(measured, arm, split, head, name, marks) for name in names)
+                cells = tuple(metric_cell(measured, arm, split, head, name, marks) for name in names)
                 rows.append(Row(group, f"{'/'.join(arm)}: {HEADS[head]}", cells))
     return Table(
         name="metrics",
@@ -91,14 +91,16 @@ def _meaning() -> str:
         "Metrics of each arm and output. Kappa: quadratic weighted; macro F1: over the grades that occur; MAE: mean "
         "distance from the label in grades; AMAE: that of each grade's images, averaged over the grades; off by one: "
         f"share graded exactly one too high or too low. Referable DR is grade {REFERABLE} or higher; its AUC is of the "
-        f"score or of the probability of those grades. RPS: ranked probability score, 0 to 4; ECE: expected "
+        "score or of the probability of those grades; AUC of grades: that of each grade against the rest, averaged. "
+        "RPS: ranked probability score, 0 to 4; ECE: expected "
         f"calibration error over {BINS} bins. {lower}: the lower the better; the others: the higher. A number in "
         "brackets counts the images that a column speaks of, where those are not all. Undefined: a run lacks the "
         "value, for the images cannot show it (no image of that grade or side)."
     )
 
 
-def _by_place(lines: Sequence[MetricRow]) -> Measured:
+def by_place(lines: Sequence[MetricRow]) -> Measured:
+    """Values over seeds of what was decoded by the default rules."""
     places: dict[tuple[Arm, Split, Head, str], list[MetricRow]] = {}
     for line in lines:
         if line.decoder == DEFAULT[line.head]:
@@ -109,7 +111,7 @@ def _by_place(lines: Sequence[MetricRow]) -> Measured:
     }
 
 
-def _outputs(params: Params) -> Iterator[tuple[Arm, Head]]:
+def outputs(params: Params) -> Iterator[tuple[Arm, Head]]:
     """Every declared arm with each of its heads."""
     for stage, arms in params.arms.items():
         for name, arm in arms.items():
@@ -118,7 +120,7 @@ def _outputs(params: Params) -> Iterator[tuple[Arm, Head]]:
 
 
 def _places(params: Params) -> Iterator[tuple[Arm, Split, Head, str]]:
-    for arm, head in _outputs(params):
+    for arm, head in outputs(params):
         for split in EVALUATED:
             for name, metric in METRICS.items():
                 if metric.head in (None, head):
@@ -132,7 +134,8 @@ def _title(name: str, split: Split, measured: Measured, results: Results) -> str
     return title if n in (None, results.images(split)) else f"{title} ({n})"
 
 
-def _cell(measured: Measured, arm: Arm, split: Split, head: Head, name: str, notes: tuple[int, ...]) -> Number:
+def metric_cell(measured: Measured, arm: Arm, split: Split, head: Head, name: str, notes: tuple[int, ...]) -> Number:
+    """A metric's mean and spread, or why there is none."""
     if METRICS[name].head not in (None, head):
         return Number("-")
     values = measured.get((arm, split, head, name))
