@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from benchmark.cores import core_count
 from benchmark.disc import crop_disc, find_disc, resize
@@ -132,13 +134,13 @@ class Shelf:
         """An image as packs store it."""
         file = self._file(sha256)
         if file.exists():
-            with np.load(file) as images:
-                return bytes(images[role])
+            with safe_open(file, "numpy") as images:
+                return bytes(images.get_tensor(role))
         pack, index = self._packed[role][sha256]
         return bytes(pack.stored(index))
 
     def _file(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / f"{sha256}.npz"
+        return self._folder / sha256[:2] / f"{sha256}.safetensors"
 
 
 def _specs(params: Params) -> dict[str, PackSpec]:
@@ -195,8 +197,8 @@ def _work(job: Job) -> str:
     except (UnreadableImage, OSError) as error:
         return getattr(error, "strerror", None) or str(error)
     stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}
-    with atomic(job.target) as partial, partial.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **stored)
+    with atomic(job.target) as partial:
+        save_file(stored, partial)
     return ""
 
 

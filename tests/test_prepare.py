@@ -215,7 +215,7 @@ def test_a_run_killed_with_one_variant_gives_nothing_to_another(capsys):
     spoil()
     with pytest.raises(InputError):
         run(variant="graham")
-    assert list(SCRATCH.rglob("*.npz"))
+    assert list(SCRATCH.rglob("*.safetensors"))
     run(variant="clahe", on_bad_image="skip")
     assert prepared_now(capsys) == 6
 
@@ -347,11 +347,11 @@ def test_a_killed_run_goes_on_where_it_was_and_leaves_no_process(capsys):
     write_table(Path("photos"), [{"image": f"{i}_left", "level": i % 5} for i in range(count)])
     fetch.run(folder_params("photos"))
     step = start_step(workers=2)
-    wait_until(lambda: step.poll() is not None or len(list(SCRATCH.rglob("*.npz"))) >= 5)
+    wait_until(lambda: step.poll() is not None or len(list(SCRATCH.rglob("*.safetensors"))) >= 5)
     os.kill(step.pid, signal.SIGKILL)
     step.communicate()
     wait_until(lambda: not alive(step.pid))
-    finished = len(list(SCRATCH.rglob("*.npz")))
+    finished = len(list(SCRATCH.rglob("*.safetensors")))
     assert 5 <= finished < count
     run()
     assert prepared_now(capsys) == count - finished
