@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     again = steps.add_parser("verify", help="recompute every table from the predictions, or compare with other tables")
     verify.add_arguments(again)
     again.set_defaults(step=verify.run)
+    steps.add_parser("sweep", help="search over the loss weighting with Optuna, or go on with a search").set_defaults(
+        step=_sweep
+    )
     track = steps.add_parser("track", help="bring MLflow up to what runs/ holds (safe to repeat)")
     track.add_argument("--follow", type=Path, metavar="DIR", help="show one run in progress until it ends")
     track.set_defaults(step=_track)
@@ -131,6 +134,15 @@ def _report(_: argparse.Namespace) -> None:
     provenance.write(Path(), params, tracking.sync(Path(), params))
 
 
+def _sweep(_: argparse.Namespace) -> None:
+    from benchmark import sweep, tracking
+    from benchmark.params import load_params
+
+    params = load_params()
+    sweep.run(params)
+    tracking.sync_sweeps(Path(), params)
+
+
 def _track(chosen: argparse.Namespace) -> None:
     from benchmark import provenance, tracking
     from benchmark.params import load_params
@@ -140,6 +152,7 @@ def _track(chosen: argparse.Namespace) -> None:
         tracking.follow(chosen.follow, params)
     else:
         provenance.write(Path(), params, tracking.sync(Path(), params))
+        tracking.sync_sweeps(Path(), params)
 
 
 def _ui(chosen: argparse.Namespace) -> None:

@@ -61,7 +61,7 @@ class Stopwatch:
 
     def __init__(self, params: Params) -> None:
         self._params = params
-        self._fabric = train._fabric(params.train)
+        self._fabric = train.open_fabric(params.train)
         self._cuda = self._fabric.device.type == "cuda"
         self._warm = False
 

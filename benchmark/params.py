@@ -6,12 +6,14 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from benchmark.errors import InputError
 from benchmark.files import read_yaml
 from benchmark.gates import Policy
+from benchmark.section import Section as Section
 from benchmark.sources import SourceParams, load_source
+from benchmark.sweep.settings import Sweep
 from benchmark.variants import VARIANTS
 from models.losses import LOSSES
 
@@ -19,18 +21,6 @@ PARAMS = Path("params.yaml")
 
 Size = Literal["small", "mid", "large"]
 """Role of an input size: the paper's 224, 448 and 720 px, whatever their pixels in this profile."""
-
-
-class Section(BaseModel):
-    """A group of parameters: immutable, and strict about keys."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-        protected_namespaces=(),
-    )
 
 
 class Sizes(Section):
@@ -252,6 +242,8 @@ class Params(Section):
     transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = {}
     """Other data sets, each under a name of its own and declared as ``data`` is: every finished run is evaluated on
     their test splits, too."""
+    sweep: Sweep = Sweep()
+    """The search over the loss weighting (``fundusbench sweep``); no other step reads it."""
 
     def arm(self, stage: str, name: str) -> Arm:
         """Look up an arm.

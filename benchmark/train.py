@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import os
 import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
     from benchmark.params import Params, Train
 
+OnEpoch = Callable[[Sequence[Mapping[str, float | None]]], None]
+"""Given one row of :data:`HISTORY`, less the counts, per finished epoch."""
 HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
 EVALUATION_BATCH = 128
 RECORD = "record.json"
@@ -72,15 +75,30 @@ def run(params: Params, stage: str, name: str) -> None:
     manifest = read_manifest()
     splits: dict[str, SplitData] = {split: load_split(split, arm.size, manifest) for split in SPLITS}
     specs = runs.describe(params, stage, name, manifest, {split: len(data) for split, data in splits.items()})
-    fabric = _fabric(params.train)
+    fabric = open_fabric(params.train)
     for number, spec in enumerate(specs, 1):
-        scratch = spec.folder(runs.SCRATCH)
-        if not _finished(spec, scratch):
-            with _memory_named(spec):
-                train(
-                    spec, splits, fabric, scratch, f"{number}/{len(specs)}", params.tracking.live_after_s / len(specs)
-                )
+        label, live_after_s = f"{number}/{len(specs)}", params.tracking.live_after_s / len(specs)
+        complete(spec, splits, fabric, spec.folder(runs.SCRATCH), label, live_after_s)
     _publish(specs)
+
+
+def complete(
+    spec: RunSpec,
+    splits: Mapping[str, SplitData],
+    fabric: Fabric,
+    scratch: Path,
+    label: str,
+    live_after_s: float = math.inf,
+    on_epoch: OnEpoch | None = None,
+) -> None:
+    """Bring a run to its end, as :func:`train` does, unless its folder holds it finished.
+
+    Raises:
+        InputError: a loss is not finite, or a batch does not fit into memory (the run is named).
+    """
+    if not _finished(spec, scratch):
+        with _memory_named(spec):
+            train(spec, splits, fabric, scratch, label, live_after_s, on_epoch)
 
 
 @dataclass(slots=True)
@@ -121,17 +139,25 @@ class _Training:
 
 
 def train(
-    spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, label: str, live_after_s: float
+    spec: RunSpec,
+    splits: Mapping[str, SplitData],
+    fabric: Fabric,
+    scratch: Path,
+    label: str,
+    live_after_s: float,
+    on_epoch: OnEpoch | None = None,
 ) -> None:
     """Train one run in ``scratch`` to its predictions; ``run.json`` gains its result last of all.
 
     Args:
         spec: the run.
-        splits: train, val and test at the run's size.
+        splits: train, val and, where it is to be predicted, test at the run's size.
         fabric: device and precision.
         scratch: folder of the run in progress; a checkpoint of the same run found there is continued.
         label: which run of how many, for the progress bar.
         live_after_s: a run expected to take longer than this is followed in MLflow while it trains.
+        on_epoch: is called with the learning curve so far after each epoch that this process trains; what it raises
+            ends the run, whose checkpoint stays.
     """
     started = runs.now()
     training = _start(spec, splits, fabric, scratch)
@@ -149,6 +175,8 @@ def train(
             bar.set_postfix_str(", ".join(f"{k} {v:.3f}" for k, v in measured.items() if v is not None), refresh=False)
             if training.clock.total() / progress.epoch * spec.train.epochs > live_after_s:
                 _follow_live(scratch)
+            if on_epoch:
+                on_epoch(progress.history)
     result = _finish(training)
     write_text(scratch / RECORD, _record(training, started).model_dump_json(indent=2) + "\n")
     runs.write_spec(result, scratch)
@@ -327,8 +355,9 @@ def _finish(training: _Training) -> RunResult:
         model.load_state_dict(load_file(best))
     save_tensors(scratch / "model.safetensors", model.state_dict())
     flags = []
-    for split in ("val", "test"):
-        data = training.splits[split]
+    for split, data in training.splits.items():
+        if split == "train":
+            continue
         predictions = _predictions(data, _answers(model, outputs_of(model, data, training.fabric)))
         write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
@@ -409,7 +438,7 @@ def _resident_peak() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _fabric(settings: Train) -> Fabric:
+def open_fabric(settings: Train) -> Fabric:
     """Device, precision and determinism as the parameters ask."""
     torch.set_num_threads(settings.threads or core_count())
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

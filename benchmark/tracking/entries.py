@@ -12,7 +12,7 @@ from benchmark.files import sha256_json
 from benchmark.runs import DataSummary, Record, RunResult, RunSpec
 from benchmark.tracking.trainings import Training
 
-Status = Literal["RUNNING", "FINISHED", "KILLED"]
+Status = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
 
 NOTE = "mlflow.note.content"
 _SIZES = ("parameters", "macs_per_image")
@@ -35,7 +35,8 @@ class Entry:
     """What the store should hold of a run.
 
     Attributes:
-        kind: ``seed`` for one training, ``group`` for the trainings of one arm.
+        kind: ``seed`` for one training, ``group`` for the trainings of one arm, ``sweep`` for a study, ``trial`` for one
+            of its trials and ``retrained`` for a training of its winner, or of what the winner is compared with.
         name: title in the UI.
         key: the run's identity; another key is another MLflow run.
         outcome: hash of the results; empty while there are none, and for a group.
@@ -50,7 +51,7 @@ class Entry:
         figure: a picture to attach, or None.
     """
 
-    kind: Literal["seed", "group"]
+    kind: Literal["seed", "group", "sweep", "trial", "retrained"]
     name: str
     key: str
     status: Status

@@ -68,11 +68,23 @@ class Store:
         parent = self._bring(group, self._find_group(group, members, found), owner)
         return [self._bring(member, runs, owner, parent) for member, runs in zip(members, found, strict=True)]
 
+    def bring_nested(self, parent: Entry, members: Sequence[Entry], owner: str) -> None:
+        """Bring a run and the runs nested in it to what the entries say.
+
+        Args:
+            parent: found by its key alone.
+            members: nested in it; a tag ``worker`` says who runs one.
+            owner: who any other run is marked with while it is not complete.
+        """
+        above = self._bring(parent, self._find(parent), owner)
+        for member in members:
+            self._bring(member, self._find(member), member.tags.get("worker", owner), above)
+
     def mark_killed(self) -> None:
         """Mark what nobody trains any more: other runs that still run, owned by a process of this machine that died."""
         for run in self._runs:
             left = run.info.status == "RUNNING" and run.info.run_id not in self._brought
-            if left and _died(run.data.tags.get("owner", "")):
+            if left and has_died(run.data.tags.get("owner", "")):
                 self._client.update_run(run.info.run_id, status="KILLED")
                 self.written.add(run.info.run_id)
 
@@ -170,7 +182,7 @@ def owner_of(pid: int) -> str:
     return f"{platform.node()}:{pid}"
 
 
-def _died(owner: str) -> bool:
+def has_died(owner: str) -> bool:
     """Whether a run's owner is known to have ended; a process of another machine is not."""
     host, _, pid = owner.rpartition(":")
     if host != platform.node():

@@ -68,6 +68,29 @@ def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
                 yield trainings
 
 
+def read_beside(folder: Path, kappas: Mapping[str, float]) -> Training | None:
+    """The finished training in a folder that holds its record, too; None where there is none.
+
+    Args:
+        folder: of the run.
+        kappas: its final kappas, by metric name.
+    """
+    if not (_is_whole(folder) and (folder / "record.json").exists()):
+        return None
+    record = Record.model_validate(read_json(folder / "record.json"))
+    started, ended = _span(record)
+    return Training(
+        spec=read_result(folder),
+        folder=folder,
+        history=_read_history(folder),
+        started=started,
+        ended=ended,
+        outcome=sha256_json([sha256_file(folder / name) for name in OUTCOME]),
+        kappas=kappas,
+        record=(folder / "record.json", record),
+    )
+
+
 def read_live(folder: Path) -> Training | None:
     """The training in progress in a folder of ``scratch/``; None where there is none, or it has finished."""
     try:

@@ -66,7 +66,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
     manifest = read_manifest()
     splits = {split: load_split(split, size, manifest) for split in SPLITS}
     spec = runs.describe(params, stage, arm, manifest, {split: len(data) for split, data in splits.items()})[0]
-    training = train._start(spec, splits, train._fabric(spec.train), tmp_path / "scratch")
+    training = train._start(spec, splits, train.open_fabric(spec.train), tmp_path / "scratch")
     step = bare_step(training, spec)
 
     def finished():
