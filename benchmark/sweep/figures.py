@@ -63,7 +63,7 @@ def draw_all(evidence: Evidence, study: Study, folder: Path) -> dict[str, str]:
     return captions
 
 
-def _save(figure: Figure, path: Path, **options: str) -> None:
+def _save(figure: Figure, path: Path, **options: Any) -> None:
     with atomic(path) as partial:
         figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None}, **options)
 
@@ -92,9 +92,9 @@ def _kappa(figure: Figure, evidence: Evidence) -> str:
     if evidence.params.data.synthetic:
         figure.text(0.5, 0.91, PHANTOM, ha="center", va="top", fontsize=9, color="#a03000")
     return (
-        "Val kappa by swept value. Filled: mean over the search's seeds, with its 95 % interval over seeds and patients, "
-        "cut off by the axes; hollow: the other output of the same runs; crosses: pruned trials; squares: the best and "
-        "the published values trained anew on new seeds."
+        "Val kappa by swept value. Filled: mean over the search's seeds; bars: 95 % interval over seeds and patients, "
+        "cut off by the axes; hollow: the other output of the same runs; crosses: pruned trials; squares: the best "
+        "and the published values trained anew on new seeds."
     )
 
 

@@ -17,10 +17,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.data import load_split
 from benchmark.sources import SPLITS
-from benchmark.sweep.attributes import VALUES, WINNERS
+from benchmark.sweep.attributes import WINNERS
 from benchmark.sweep.bench import Bench, run_name
 from benchmark.sweep.settings import Value
-from benchmark.sweep.space import arm_of, published
+from benchmark.sweep.space import arm_of, published, read_values
 from benchmark.sweep.study import SWEEP, locked
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def retrain(study: Study, bench: Bench) -> tuple[Retrained, Retrained]:
     size = bench.params.arm(*arm_of(bench.params)).size
     whole = replace(bench, splits={split: load_split(split, size, bench.manifest) for split in SPLITS})
     found = []
-    for title, values in (("best", winner.user_attrs[VALUES]), ("published", published(bench.params))):
+    for title, values in (
+        ("best", read_values(winner.params, bench.params.sweep.space)),
+        ("published", published(bench.params)),
+    ):
         specs = whole.specs(values, bench.params.sweep.retrain_seeds)
         folders = [SWEEP / study.study_name / "retrained" / run_name(spec) for spec in specs]
         for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), 1):

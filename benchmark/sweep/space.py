@@ -8,7 +8,7 @@ once, as the second trial, and never drawn again.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -160,10 +160,15 @@ def suggest(trial: Trial, params: Params) -> dict[str, Value]:
     return values
 
 
-def read_values(drawn: dict[str, Any], space: Mapping[str, Rule]) -> dict[str, Value]:
-    """A trial's values from Optuna's record of it; those that it did not come to draw are absent."""
-    zeros = {key: 0.0 for key in space if drawn.get(IS_ZERO.format(key))}
-    return {key: (zeros | drawn)[key] for key in space if key in zeros or key in drawn}
+def read_values(drawn: dict[str, Any], space: Iterable[str]) -> dict[str, Value]:
+    """A trial's values from Optuna's record of it; those that it did not come to draw are absent.
+
+    Args:
+        drawn: Optuna's parameters.
+        space: names of the swept parameters.
+    """
+    found = drawn | {key: 0.0 for key in space if drawn.get(IS_ZERO.format(key))}
+    return {key: found[key] for key in space if key in found}
 
 
 def _draw(trial: Trial, key: str, rule: Rule, whole: bool) -> Value:

@@ -33,21 +33,16 @@ def p_of(found: Comparison) -> float:
 
 def reading(evidence: Evidence) -> list[str]:
     """What the sweep says, one sentence or two per matter, worded by the numbers alone."""
-    best, head = evidence.best, HEADS[evidence.params.sweep.head]
+    best, head, states = evidence.best, evidence.params.sweep.head, [point.state for point in evidence.points]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     sentences = [
-        f"Of {len(evidence.points)} trials ({_counted(evidence)}), the best is trial {best.number} ({shown(best.values)}): val kappa "
-        f"({head}) {_with_ends(best.intervals[evidence.params.sweep.head])}."
+        f"Of {len(states)} trials ({counts}), the best is trial {best.number} ({shown(best.values)}): val kappa "
+        f"({HEADS[head]}) {_with_ends(best.intervals[head])}.",
+        _verdict(evidence)
+        if evidence.differences
+        else "It is the published values themselves, so there is nothing to compare them with.",
+        _selection(evidence),
     ]
-    if not evidence.differences:
-        sentences.append("It is the published values themselves, so there is nothing to compare them with.")
-    else:
-        sentences.append(_verdict(evidence))
-    selection = evidence.selection.difference
-    sentences.append(
-        f"Selection: the best trial's val kappa is {_with_ends(selection, signed=True)} above its retraining on "
-        f"{len(evidence.params.sweep.retrain_seeds)} new seeds; an interval around 0 means that this many seeds cannot "
-        "tell its advantage from luck."
-    )
     if evidence.test_read > 1:
         sentences.append(
             f"Test was read for {evidence.test_read} winners of this study in turn, so its p-value is too small."
@@ -69,9 +64,15 @@ def _verdict(evidence: Evidence) -> str:
     )
 
 
-def _counted(evidence: Evidence) -> str:
-    states = [point.state for point in evidence.points]
-    return ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(sorted(states)))
+def _selection(evidence: Evidence) -> str:
+    found = evidence.selection.difference
+    told = (
+        f"Selection: the best trial's val kappa less its retraining's on {len(evidence.params.sweep.retrain_seeds)} "
+        f"new seeds is {_with_ends(found, signed=True)}"
+    )
+    if found.low <= 0 <= found.high:
+        return f"{told}; so few seeds do not tell how much of its value was luck."
+    return f"{told}: that much of its value was {'luck' if found.value > 0 else 'bad luck'}, not merit."
 
 
 def trials_table(evidence: Evidence) -> Table:

@@ -28,11 +28,11 @@ from benchmark.errors import InputError
 from benchmark.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.predictions import read_predictions
 from benchmark.runs import RunSpec
-from benchmark.sweep.attributes import ERROR, KAPPAS, LINEAGE, PRUNER, RUNS_OF, STOPPED, SURPLUS, VALUES, WORKER
+from benchmark.sweep.attributes import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, SURPLUS, WORKER
 from benchmark.sweep.bench import Bench, run_folder, run_name
 from benchmark.sweep.settings import Value
 from benchmark.sweep.space import suggest
-from benchmark.sweep.study import is_surplus, lineage_of, locked, settle
+from benchmark.sweep.study import is_surplus, locked, settle
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -92,7 +92,7 @@ def objective(bench: Bench) -> Callable[[Trial], float]:
             trial.set_user_attr(STOPPED, True)
             raise
         except Exception as error:
-            reason = " ".join(f"{error or type(error).__name__}".split())
+            reason = " ".join(str(error).split()) or type(error).__name__
             print(f"trial {trial.number} died: {reason}", file=sys.stderr)
             trial.set_user_attr(ERROR, reason)
             raise
@@ -108,12 +108,10 @@ def _begin(trial: Trial, goal: int) -> None:
     """Sign the trial, and leave it to the worker that was quicker where two began the same."""
     trial.set_user_attr(WORKER, f"{platform.node()}:{os.getpid()}")
     trials = trial.study.get_trials(deepcopy=False)
-    own = trials[trial.number]
-    if is_surplus(own, trials, goal):
+    if is_surplus(trials[trial.number], trials, goal):
         trial.set_user_attr(SURPLUS, True)
         msg = "steps aside, for another worker was quicker"
         raise _Surplus(msg)
-    trial.set_user_attr(LINEAGE, lineage_of(own))
 
 
 def _run(trial: Trial, bench: Bench) -> float:
@@ -121,7 +119,6 @@ def _run(trial: Trial, bench: Bench) -> float:
     values = suggest(trial, bench.params)
     specs = bench.specs(values, sweep.seeds)
     folders = [run_folder(trial.study.study_name, run_name(spec)) for spec in specs]
-    trial.set_user_attr(VALUES, values)
     trial.set_user_attr(RUNS_OF, {str(spec.seed): run_name(spec) for spec in specs})
     curve = _Curve(trial, specs, sweep.head)
     for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), 1):

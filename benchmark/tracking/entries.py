@@ -35,8 +35,8 @@ class Entry:
     """What the store should hold of a run.
 
     Attributes:
-        kind: ``seed`` for one training, ``group`` for the trainings of one arm, ``sweep`` for a study, ``trial`` for one
-            of its trials and ``retrained`` for a training of its winner, or of what the winner is compared with.
+        kind: ``seed`` for one training, ``group`` for the trainings of one arm, ``sweep`` for a study, ``trial`` for
+            one of its trials and ``retrained`` for a training of its winner, or of what that is compared with.
         name: title in the UI.
         key: the run's identity; another key is another MLflow run.
         outcome: hash of the results; empty while there are none, and for a group.

@@ -129,14 +129,15 @@ def _study_entry(study: Study, trials: Sequence[Entry]) -> Entry:
 
 def _trial_entry(study: Study, trial: FrozenTrial) -> Entry:
     """Entry of one trial."""
-    from benchmark.sweep.attributes import KAPPAS, PRUNER, ROLE, VALUES, WORKER, remark_of, state_of
+    from benchmark.sweep.attributes import ABOUT, KAPPAS, PRUNER, ROLE, WORKER, remark_of, state_of
+    from benchmark.sweep.space import read_values
     from benchmark.tracking.store import has_died
 
+    space = study.user_attrs[ABOUT]["space"]
     attributes, key = trial.user_attrs, f"{study.study_name}/{trial.number}"
     status = _STATES[trial.state.name]
     if status == "RUNNING" and has_died(attributes.get(WORKER, "")):
         status = "KILLED"
-    values = {**attributes.get(VALUES, trial.params)}
     told = {
         "state": state_of(trial),
         "remark": remark_of(trial),
@@ -157,7 +158,7 @@ def _trial_entry(study: Study, trial: FrozenTrial) -> Entry:
         started=_ms(trial.datetime_start),
         ended=_ms(ended) if ended else None,
         outcome=sha256_json([key, trial.state.name, trial.value, trial.params]) if ended else "",
-        params={name: str(value) for name, value in values.items()},
+        params={name: str(value) for name, value in read_values(trial.params, space).items()},
         points=_points(trial),
         finals=finals,
         step=len(trial.intermediate_values),
