@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fundusbench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("fundusbench: stopped; `dvc repro` goes on from here", file=sys.stderr)
+        print("fundusbench: stopped; the same command goes on from here", file=sys.stderr)
         return 130
 
 
@@ -135,9 +135,13 @@ def _report(_: argparse.Namespace) -> None:
 
 
 def _sweep(_: argparse.Namespace) -> None:
+    import signal
+
     from benchmark import sweep, tracking
     from benchmark.params import load_params
 
+    # A scheduler's polite stop is one by hand: the trial is marked at once and does not count as having died.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     params = load_params()
     sweep.run(params)
     tracking.sync_sweeps(Path(), params)

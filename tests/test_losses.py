@@ -116,3 +116,18 @@ def test_probabilities_that_are_out_of_order_are_mended():
     answer = load_head("coral").answer(torch.tensor([[-1.0, 2.0, 0.0, -3.0]]))
     assert (answer >= 0).all()
     assert answer.sum().item() == pytest.approx(1)
+
+
+def test_the_multi_task_loss_at_weight_0_is_ce_alone_and_trains_no_score():
+    generator = torch.Generator().manual_seed(0)
+    prob, score = torch.randn(16, 5, generator=generator), torch.randn(16, generator=generator)
+    grade = torch.randint(0, 5, (16,), generator=generator)
+    gradients = []
+    for name, parameters in (("ce_mse", {"weight": 0.0}), ("ce", {})):
+        outputs = {"prob": prob.clone().requires_grad_(), "score": score.clone().requires_grad_()}
+        loss = load_loss(name)(outputs, grade, **parameters)
+        assert torch.equal(loss, load_loss("ce")(outputs, grade))
+        loss.mean().backward()
+        gradients.append(outputs["prob"].grad)
+        assert outputs["score"].grad is None or not outputs["score"].grad.any()
+    assert torch.equal(*gradients)

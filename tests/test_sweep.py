@@ -59,7 +59,7 @@ def states(study):
 
 
 def test_the_published_weight_comes_first_then_zero_once_then_the_range(trainer):
-    study = searched(trials=10, pruner="none")
+    study = searched(trials=10, prune_below=0)
     found = weights(study)
     assert found[:2] == [1.0, 0.0]
     assert all(0.01 <= weight <= 100 for weight in found[2:])
@@ -69,7 +69,7 @@ def test_the_published_weight_comes_first_then_zero_once_then_the_range(trainer)
 def test_a_value_is_the_mean_val_kappa_of_its_seeds_from_their_predictions(trainer):
     from sklearn.metrics import cohen_kappa_score
 
-    study = searched(pruner="none")
+    study = searched(prune_below=0)
     for trial in study.trials:
         kappas = []
         for name in trial.user_attrs[RUNS_OF].values():
@@ -112,19 +112,19 @@ def test_other_settings_are_another_study(trainer):
 
 
 def test_pruning_stops_a_poor_trial_and_says_why(trainer):
-    study = searched(trials=9)
+    study = searched(trials=9, prune_below=50)
     pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     assert pruned
     assert complete
-    assert all("below the median of" in trial.user_attrs[PRUNER] for trial in pruned)
+    assert all("below percentile 50 of" in trial.user_attrs[PRUNER] for trial in pruned)
     assert all(trial.user_attrs[PRUNER] == "kept after each of 6 epochs" for trial in complete)
     assert not list(Path("sweep").rglob("*.safetensors"))
-    assert "PRUNED" not in states(searched(pruner="none", trials=9))
+    assert "PRUNED" not in states(searched(prune_below=0, trials=9))
 
 
 def test_steps_compare_the_same_epoch_of_the_same_seeds(trainer):
-    trial = searched(pruner="none", trials=2).trials[0]
+    trial = searched(prune_below=0, trials=2).trials[0]
     first, second = ([quality(1.0) * epoch / 3 + seed / 1000 for epoch in (1, 2, 3)] for seed in (10, 11))
     means = [*first, *map(fmean, zip(first, second, strict=True))]
     assert list(trial.intermediate_values) == [0, 1, 2, 3, 4, 5]
@@ -140,7 +140,7 @@ def test_a_trial_that_dies_once_is_asked_again_and_finished_seeds_are_not_traine
             raise MemoryError
 
     trainer.fail = die_once
-    study = searched(pruner="none")
+    study = searched(prune_below=0)
     first, again = (trial for trial in study.trials if weight_of(trial) == 0.0)
     assert (first.state, again.state) == (TrialState.FAIL, TrialState.COMPLETE)
     assert first.user_attrs[ERROR] == "MemoryError"
@@ -153,7 +153,7 @@ def test_a_trial_that_dies_once_is_asked_again_and_finished_seeds_are_not_traine
 
 def test_a_point_that_dies_twice_is_given_up_and_the_study_goes_on(trainer):
     trainer.fail = lambda weight, seed, epoch: nan_loss() if weight == 1.0 else None
-    study = searched(pruner="none")
+    study = searched(prune_below=0)
     lineage = [trial for trial in study.trials if trial.user_attrs.get(LINEAGE) == "paper"]
     assert [trial.state for trial in lineage] == [TrialState.FAIL] * 2
     assert all("must stay finite" in trial.user_attrs[ERROR] for trial in lineage)
@@ -175,9 +175,9 @@ def test_stopped_at_any_epoch_it_continues_and_loses_nothing(trainer, stop_at):
     trainer.fail = stop
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            searched(pruner="none", trials=4)
+            searched(prune_below=0, trials=4)
     trainer.fail = lambda *_: None
-    study = searched(pruner="none", trials=4)
+    study = searched(prune_below=0, trials=4)
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     stopped = [trial for trial in study.trials if trial.state == TrialState.FAIL]
     assert [STOPPED in trial.user_attrs for trial in stopped] == [True] * 3
@@ -215,7 +215,7 @@ def test_a_worker_that_vanished_before_its_first_heartbeat_is_noticed_too(traine
 
 def test_a_trial_that_was_given_to_another_worker_ends_quietly(trainer):
     """As when a machine slept: the trial was marked, and comes back, while its first worker still ran."""
-    bench = open_bench(sweep_params(pruner="none"))
+    bench = open_bench(sweep_params(prune_below=0))
     study, taken = study_of(bench), []
 
     def take(weight, seed, epoch):
@@ -264,7 +264,7 @@ def test_a_drawn_trial_beyond_the_goal_steps_aside_and_an_owed_one_does_not():
 
 def test_a_surplus_trial_counts_nowhere(trainer, monkeypatch):
     monkeypatch.setattr(trials, "is_surplus", lambda trial, *_: trial.number == 3)
-    study = searched(pruner="none", trials=5)
+    study = searched(prune_below=0, trials=5)
     assert study.trials[3].user_attrs.keys() == {WORKER, SURPLUS}
     assert states(study).count("COMPLETE") == 5
     assert len(study.trials) == 6

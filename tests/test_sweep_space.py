@@ -101,7 +101,7 @@ def test_a_wrong_space_is_one_sentence_before_anything_runs(changes, words):
         ({"trials": 0}, "sweep.trials"),
         ({"study": "a/b"}, "sweep.study"),
         ({"pipeline": ["other"]}, "pipeline must be empty or hold the study's name"),
-        ({"pruners": "median"}, "did you mean `pruner`"),
+        ({"prune_bellow": 3}, "did you mean `prune_below`"),
     ],
 )
 def test_wrong_settings_are_refused_with_every_other_parameter(changes, words):

@@ -16,6 +16,7 @@ import torch
 import yaml
 
 from benchmark import runs, train
+from benchmark.data import load_split
 from benchmark.errors import InputError
 from benchmark.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.manifest import read_manifest, write_manifest
@@ -225,6 +226,42 @@ def test_accumulated_passes_make_the_same_update_where_no_batch_norm_couples_ima
         train.run(parse_params(raw), "basenet_mt", "small")
         states.append(train.load_model(project / "runs/basenet_mt/small/0").state_dict())
     assert all(torch.allclose(states[0][name], states[1][name], atol=1e-4) for name in states[0])
+
+
+def splits_of(made, *names):
+    manifest = read_manifest()
+    splits = {split: load_split(split, "small", manifest) for split in names}
+    counts = {split: len(splits.get(split, ())) for split in ("train", "val", "test")}
+    return splits, runs.describe(made, "basenet", "mse_small", manifest, counts)[0]
+
+
+def test_what_follows_a_run_sees_each_epoch_once_and_may_stop_it(project):
+    made = params()
+    splits, spec = splits_of(made, "train", "val")
+    seen = []
+
+    def stop(history):
+        seen.append([row["val_kappa_score"] for row in history])
+        if len(history) == 4:
+            raise LookupError
+
+    scratch, fabric = Path("followed"), train.open_fabric(made.train)
+    with pytest.raises(LookupError):
+        train.complete(spec, splits, fabric, scratch, "1/1", on_epoch=stop)
+    assert (scratch / "checkpoint.safetensors").exists()
+    train.complete(spec, splits, fabric, scratch, "1/1", on_epoch=lambda history: seen.append(list(history)))
+    assert [len(history) for history in seen] == [1, 2, 3, 4, 5, 6]
+    train.complete(spec, splits, fabric, scratch, "1/1", on_epoch=stop)
+    assert len(seen) == 6
+
+
+def test_a_split_that_is_not_given_is_not_predicted(project):
+    made = params(epochs=1)
+    (project / "data/packs/small/test.arrow").unlink()
+    splits, spec = splits_of(made, "train", "val")
+    train.complete(spec, splits, train.open_fabric(made.train), Path("blind"), "1/1")
+    assert (project / "blind/val.csv").exists()
+    assert not (project / "blind/test.csv").exists()
 
 
 def test_running_out_of_memory_says_what_to_lower(project, monkeypatch):

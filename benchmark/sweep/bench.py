@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from benchmark.params import Params
 
-_DETERMINES = {"space", "head", "epochs", "sampler_seed", "startup", "pruner", "warmup_epochs"}
+_DETERMINES = {"space", "head", "epochs", "sampler_seed", "startup", "prune_below", "warmup_epochs"}
 """Settings that, with the runs of the published values, tell one study from another."""
 
 

@@ -77,15 +77,17 @@ def _kappa(figure: Figure, evidence: Evidence) -> str:
     """Kappa by value, a panel per numeric parameter."""
     space = {name: rule for name, rule in evidence.params.sweep.space.items() if rule.low is not None}
     names = list(space) or list(evidence.params.sweep.space)
-    figure.set_size_inches(6.4 * len(names) + 1.4, 4.6)
-    figure.subplots_adjust(left=0.75 / figure.get_figwidth(), right=0.98, bottom=0.13, top=0.84, wspace=0.2)
+    figure.set_size_inches(6.0 * len(names) + 2.4, 4.4)
+    figure.subplots_adjust(
+        left=0.75 / figure.get_figwidth(), right=1 - 1.6 / figure.get_figwidth(), bottom=0.13, top=0.84, wspace=0.2
+    )
     for index, name in enumerate(names):
         axes = figure.add_subplot(1, len(names), index + 1)
         _panel(axes, name, evidence.params.sweep.space[name], evidence)
         axes.set_xlabel(f"{name} (published: {evidence.published[name]:g})" if name in space else name)
         if index == 0:
             axes.set_ylabel("quadratic weighted kappa on val")
-    axes.legend(loc="best", fontsize=8, framealpha=0.9)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
     n, seeds = evidence.images["val"], evidence.params.sweep.seeds
     title = f"{evidence.params.sweep.arm} on {evidence.params.data.name}: val, n = {n}, {len(seeds)} seeds per trial"
     figure.text(0.5, 0.97, title, ha="center", va="top", fontsize=11)
@@ -116,11 +118,11 @@ def _panel(axes: Axes, name: str, rule: Rule, evidence: Evidence) -> None:
         if is_best or evidence.differences:
             values_anew = evidence.best.values if is_best else evidence.published
             _bars(axes, [values_anew[name]], [evidence.intervals[is_best, "val"]], False, label, fmt="s", color=colour)
-    if rule.low is not None:
+    if rule.low is not None and rule.high is not None:
         axes.axvline(float(evidence.published[name]), color="#888888", lw=0.7, ls=":")
         if rule.zero:
             axes.set_xscale("symlog", linthresh=rule.low, linscale=0.5)
-            axes.set_xlim(left=-rule.low / 3)
+            axes.set_xlim(-rule.low / 3, 1.5 * rule.high)
         elif rule.log:
             axes.set_xscale("log")
     lowest = min(interval.value for point in complete for interval in point.intervals.values())

@@ -78,8 +78,9 @@ class Sweep(Section):
     """Of the sampler (TPE), which draws from it and the trial's number alone."""
     startup: Annotated[int, Field(ge=1)] = 4
     """Complete trials before the sampler learns from them and the pruner compares with them."""
-    pruner: Literal["median", "none"] = "median"
-    """Stop a trial whose best kappa so far is below the median of the complete trials at the same epoch and seed."""
+    prune_below: Annotated[float, Field(ge=0, lt=100)] = 25.0
+    """Stop a trial whose best kappa so far is below this percentile of the complete trials at the same epoch and seed:
+    50 is Optuna's median rule, 25 leaves more of the curve to see, 0 stops none."""
     warmup_epochs: Annotated[int, Field(ge=0)] = 2
     """Epochs of a trial's first seed that the pruner only looks on."""
     heartbeat_s: Annotated[int, Field(ge=1, le=3600)] = 20

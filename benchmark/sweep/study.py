@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.pruners import BasePruner, NopPruner, PercentilePruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -78,12 +78,20 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
     Raises:
         InputError: that fails; the sentence leaves out a password.
     """
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
     patience = {"connect_args": {"timeout": _LOCK_S}} if url.startswith("sqlite") else {}
     grace = 3 * heartbeat_s if heartbeat_s else None
-    try:
+
+    def connect() -> RDBStorage:
         return RDBStorage(url, engine_kwargs=patience, heartbeat_interval=heartbeat_s, grace_period=grace)
+
+    try:
+        try:
+            return connect()
+        except IntegrityError:
+            # Another machine, or a dashboard, laid out the tables at the same moment.
+            return connect()
     except (SQLAlchemyError, ImportError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
         shown = re.sub(r"//[^/@\s]*@", "//***@", f"{url!r}: {' '.join(str(error).split())[:200]}")
         msg = f"sweep.storage must be a database that can be reached, but it is {shown}; correct it or start its server"
@@ -100,9 +108,10 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _pruner(sweep: Sweep) -> BasePruner:
-    if sweep.pruner == "none":
+    if sweep.prune_below == 0:
         return NopPruner()
-    return MedianPruner(n_startup_trials=sweep.startup, n_warmup_steps=sweep.warmup_epochs)
+    # Optuna names the share that is kept.
+    return PercentilePruner(100 - sweep.prune_below, n_startup_trials=sweep.startup, n_warmup_steps=sweep.warmup_epochs)
 
 
 class _Steady(BaseSampler):  # type: ignore[misc]

@@ -1,9 +1,9 @@
 """One trial: its runs, one seed after another, and its learning curve as the pruner sees it.
 
 The step of (seed i, epoch e), both from 0, is i x epochs + e, and the value reported there is the mean over seeds 0 to
-i of val kappa after that epoch. Two trials are so compared at the same epoch of the same seeds. Optuna's median rule
-takes a trial's best value so far against the median of the complete trials at the step, so it mostly speaks during
-the first seed, where most is saved.
+i of val kappa after that epoch. Two trials are so compared at the same epoch of the same seeds. Optuna's rule takes a
+trial's best value so far against the complete trials' values at the step, so it mostly speaks during the first seed,
+where most is saved.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING
 
+import numpy as np
 from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
@@ -30,7 +31,7 @@ from benchmark.predictions import read_predictions
 from benchmark.runs import RunSpec
 from benchmark.sweep.attributes import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, SURPLUS, WORKER
 from benchmark.sweep.bench import Bench, run_folder, run_name
-from benchmark.sweep.settings import Value
+from benchmark.sweep.settings import Sweep, Value
 from benchmark.sweep.space import suggest
 from benchmark.sweep.study import is_surplus, locked, settle
 
@@ -120,7 +121,7 @@ def _run(trial: Trial, bench: Bench) -> float:
     specs = bench.specs(values, sweep.seeds)
     folders = [run_folder(trial.study.study_name, run_name(spec)) for spec in specs]
     trial.set_user_attr(RUNS_OF, {str(spec.seed): run_name(spec) for spec in specs})
-    curve = _Curve(trial, specs, sweep.head)
+    curve = _Curve(trial, specs, sweep)
     for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), 1):
         with locked(folder):
             _seed(bench, spec, folder, f"trial {trial.number}, {number}/{len(specs)}", curve)
@@ -153,8 +154,8 @@ def _remove_weights(folder: Path) -> None:
 class _Curve:
     """A trial's learning curve over its seeds, as it is reported to the pruner."""
 
-    def __init__(self, trial: Trial, specs: Sequence[RunSpec], head: Head) -> None:
-        self._trial, self._column = trial, f"val_kappa_{head}"
+    def __init__(self, trial: Trial, specs: Sequence[RunSpec], sweep: Sweep) -> None:
+        self._trial, self._column, self._percentile = trial, f"val_kappa_{sweep.head}", sweep.prune_below
         self._seeds, self._epochs = [spec.seed for spec in specs], specs[0].train.epochs
         self._before: list[list[float]] = []
         self._now: list[float] = []
@@ -190,9 +191,10 @@ class _Curve:
     def _verdict(self, step: int, epoch: int) -> str:
         complete = self._trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         others = [trial.intermediate_values[step] for trial in complete if step in trial.intermediate_values]
+        bar = np.percentile(others, self._percentile)
         return (
             f"pruned after epoch {epoch + 1} of seed {self._seeds[len(self._before)]}: its best kappa so far, "
-            f"{self._best:.3f}, is below the median of {len(others)} complete trials, {median(others):.3f}"
+            f"{self._best:.3f}, is below percentile {self._percentile:g} of {len(others)} complete trials, {bar:.3f}"
         )
 
 

@@ -1,0 +1,52 @@
+"""What a trial costs beside its training: the study's time less the time inside training, as a share of the latter."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmark import train
+from benchmark.params import load_params
+from benchmark.sweep.bench import open_bench, study_of
+from benchmark.sweep.trials import search
+from tests.conftest import ROOT
+from tests.made_data import make_data
+
+ALLOWED = 0.05
+
+
+@pytest.mark.speed
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_trial_costs_little_beside_its_training(benchmark: BenchmarkFixture, tmp_path, monkeypatch) -> None:
+    """Runs as long as those of the default profile, on its SQLite file."""
+    params = load_params(ROOT / "params.yaml")
+    settings = params.sweep.model_copy(update={"trials": 2, "seeds": params.sweep.seeds[:2]})
+    params = params.model_copy(update={"sweep": settings})
+    make_data(tmp_path, {"mid": params.sizes.mid}, {"train": 480, "val": 240, "test": 8})
+    monkeypatch.chdir(tmp_path)
+    training, complete = [], train.train
+
+    def timed(*arguments):
+        start = time.perf_counter()
+        complete(*arguments)
+        training.append(time.perf_counter() - start)
+
+    monkeypatch.setattr(train, "train", timed)
+    # What a process does once: imports, packs, device, tables of the storage.
+    bench = open_bench(params)
+    study = study_of(bench)
+    start = time.perf_counter()
+    benchmark.pedantic(search, args=(study, bench), rounds=1)
+    seconds = time.perf_counter() - start
+    overhead = (seconds - sum(training)) / sum(training)
+    benchmark.extra_info |= {
+        "trials": len(study.trials),
+        "training_s": round(sum(training), 1),
+        "overhead_per_trial_s": round((seconds - sum(training)) / len(study.trials), 3),
+        "overhead": round(overhead, 4),
+    }
+    print(f"\nsweep: {100 * overhead:.2f} % of the training time, {len(training)} runs in {sum(training):.1f} s")
+    assert len(training) == 4
+    assert overhead < ALLOWED
