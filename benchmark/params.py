@@ -239,7 +239,7 @@ class Params(Section):
     arms: dict[str, dict[str, Arm]]
     """DVC stage -> arm -> what it is."""
     tracking: Tracking = Tracking()
-    transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = {}
+    transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = Field({})
     """Other data sets, each under a name of its own and declared as ``data`` is: every finished run is evaluated on
     their test splits, too."""
     sweep: Sweep = Sweep()

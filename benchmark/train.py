@@ -259,7 +259,7 @@ def predict(folder: Path, data: SplitData, settings: Train) -> Predictions:
         data: the split, at the run's size.
         settings: where, and in which number format.
     """
-    fabric = _fabric(settings)
+    fabric = open_fabric(settings)
     model = cast("Network", fabric.setup_module(load_model(folder).to(memory_format=torch.channels_last)))
     return _predictions(data, _answers(model, outputs_of(model, data, fabric)))
 

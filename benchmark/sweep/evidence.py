@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from benchmark.bootstrap import Graded, Interval, graded, kappa_interval
+from benchmark.bootstrap import REPLICATES, Graded, Interval, graded, kappa_interval
 from benchmark.compare import Comparison, compare
 from benchmark.decoders import DEFAULT, Head, decode
-from benchmark.intervals import REPLICATES, patients_in_words
+from benchmark.intervals import patients_in_words
 from benchmark.predictions import read_predictions
 from benchmark.runs import read_result
 from benchmark.sources import Split

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,8 @@ def draw_all(evidence: Evidence, study: Study, folder: Path) -> dict[str, str]:
     }
     if sum(point.state == "complete" for point in evidence.points) < 2:
         del optuna_plots[IMPORTANCES]
-    # Optuna changes the style of every later figure.
-    with mpl.rc_context():
+    # Optuna changes the style of every later figure, and warns of few trials, which the tables count.
+    with mpl.rc_context(), warnings.catch_warnings(action="ignore"):
         for name, (caption, plot) in optuna_plots.items():
             axes = np.ravel(plot())[0]
             _mark(axes.figure, evidence)

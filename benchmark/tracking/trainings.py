@@ -68,12 +68,12 @@ def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
                 yield trainings
 
 
-def read_beside(folder: Path, kappas: Mapping[str, float]) -> Training | None:
+def read_beside(folder: Path, reached: Mapping[str, float]) -> Training | None:
     """The finished training in a folder that holds its record, too; None where there is none.
 
     Args:
         folder: of the run.
-        kappas: its final kappas, by metric name.
+        reached: its final kappas, by metric name.
     """
     if not (_is_whole(folder) and (folder / "record.json").exists()):
         return None
@@ -86,7 +86,7 @@ def read_beside(folder: Path, kappas: Mapping[str, float]) -> Training | None:
         started=started,
         ended=ended,
         outcome=sha256_json([sha256_file(folder / name) for name in OUTCOME]),
-        kappas=kappas,
+        reached=reached,
         record=(folder / "record.json", record),
     )
 
