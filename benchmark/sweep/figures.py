@@ -78,9 +78,9 @@ def _kappa(figure: Figure, evidence: Evidence) -> str:
     """Kappa by value, a panel per numeric parameter."""
     space = {name: rule for name, rule in evidence.params.sweep.space.items() if rule.low is not None}
     names = list(space) or list(evidence.params.sweep.space)
-    figure.set_size_inches(6.0 * len(names) + 2.4, 4.4)
+    figure.set_size_inches(6.0 * len(names) + 2.6, 4.4)
     figure.subplots_adjust(
-        left=0.75 / figure.get_figwidth(), right=1 - 1.6 / figure.get_figwidth(), bottom=0.13, top=0.84, wspace=0.2
+        left=0.75 / figure.get_figwidth(), right=1 - 1.8 / figure.get_figwidth(), bottom=0.13, top=0.84, wspace=0.2
     )
     for index, name in enumerate(names):
         axes = figure.add_subplot(1, len(names), index + 1)
