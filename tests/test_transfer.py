@@ -175,12 +175,12 @@ def test_photographs_that_were_trained_on_are_counted_and_warned_of(capsys):
     )
 
 
-def test_a_photograph_that_is_skipped_is_not_counted():
+def test_a_photograph_that_is_dropped_is_not_counted():
     Path("other/t0.png").write_bytes(b"no image")
     params = declared()
-    with pytest.raises(InputError, match=r"every photograph must be readable, but t0"):
+    with pytest.raises(InputError, match=r"each file can be read, but finds 1 faults among 5 photographs \(t0"):
         transfer.run(params)
-    transfer.run(params.model_copy(update={"prepare": params.prepare.model_copy(update={"on_bad_image": "skip"})}))
+    transfer.run(params.model_copy(update={"gates": params.gates.model_copy(update={"readable": "drop"})}))
     assert read_rows(SETS, OtherSet, "")[0].images == 4
 
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark import provenance, recompute
+from benchmark import provenance, recompute, transfer
 from benchmark.cli import main
 from benchmark.tracking import SyncReport
-from tests.made_runs import ARMS, make_all, make_networks, make_params
+from tests.made_runs import ARMS, make_all, make_findings, make_networks, make_params
 from tests.test_report import ROOT
 
 SMALL = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
-FILES = 7 * 3
+FILES = 10 * 3
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,7 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("made")
     with chdir(root), pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmark.intervals.REPLICATES", 200)
+        patch.setattr("benchmark.decoding.REPLICATES", 200)
         patch.setattr("benchmark.verdicts.REPLICATES", 200)
         params = make_params(arms=SMALL)
         raw = params.model_dump(mode="json", by_alias=True)
@@ -40,6 +41,8 @@ def made(tmp_path_factory):
         shutil.copytree(ROOT / "experiments/published", "experiments/published")
         make_all(params)
         make_networks()
+        make_findings()
+        transfer.run(params)
         recompute.tables(params)
         provenance.write(root, params, SyncReport())
     return root
@@ -50,6 +53,7 @@ def project(made, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr("benchmark.intervals.REPLICATES", 200)
+    monkeypatch.setattr("benchmark.decoding.REPLICATES", 200)
     monkeypatch.setattr("benchmark.verdicts.REPLICATES", 200)
     return tmp_path / "here"
 
@@ -79,7 +83,7 @@ def test_untouched_tables_are_confirmed_and_counted_and_nothing_is_touched(proje
     cells = sum(
         len(line) for path in project.glob("reports/tables/*.csv") for line in csv.DictReader(path.open(newline=""))
     )
-    assert f"recomputed 7 tables of {cells:,} cells ({FILES} files)" in out
+    assert f"recomputed {FILES // 3} tables of {cells:,} cells ({FILES} files)" in out
     assert "byte for byte what reports/tables/ holds" in out
     assert err == ""
 
@@ -147,7 +151,7 @@ def test_another_clone_is_compared_cell_by_cell(project, tmp_path, capfd):
     shutil.copytree(project, other)
     assert main(["verify", "--against", str(other)]) == 0
     out = capfd.readouterr().out
-    assert re.search(r"^\d+ cells of 5 tables against", out.replace(",", ""), re.MULTILINE)
+    assert re.search(r"^\d+ cells of 8 tables against", out.replace(",", ""), re.MULTILINE)
     assert "different" not in out
     where = {"row": "448x448", "column": "MSE scores"}
     own = float(change(other / "reports/tables/ablation.csv", "mean", "0.111111", **where, split="val"))
