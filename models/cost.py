@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmark.params import Model
+from benchmark.settings.params import Model
 from models.network import build_network
 
 

@@ -10,9 +10,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import InputError
-from benchmark.params import Model
-from models.heads import load_head
+from benchmark.common.errors import InputError
+from benchmark.settings.params import Model
+from models.heads.registry import load_head
 from models.multicell import SMALLEST_MAP, MultiCell
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmark.decoders import DECODERS, DEFAULT, Head
-from benchmark.intervals import ALONE
-from benchmark.params import Params, Size
-from benchmark.published import PrintedTable
 from benchmark.report.results import Results
+from benchmark.scoring.decoders.registry import DECODERS, DEFAULT, Head
+from benchmark.settings.params import Params, Size
+from benchmark.statistics.intervals import ALONE
+from benchmark.statistics.published.tables import PrintedTable
 
 PHANTOM = "phantom results: no claim about real eyes"
 
@@ -40,7 +40,7 @@ def seeds_sentence(params: Params) -> str:
 
 
 def interval_sentence(results: Results) -> str:
-    """What [ ] means: of which coverage, over what, and from how many resamples (:mod:`benchmark.bootstrap`)."""
+    """What [ ] means: of which coverage, over what, and from how many resamples (:mod:`benchmark.statistics.bootstrap`)."""
     rows = results.intervals.values()
     levels, counts = (
         " or ".join(dict.fromkeys(texts))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmark.decoders import Head
-from benchmark.params import Params
 from benchmark.report.captions import FLAGS
 from benchmark.report.results import Results
+from benchmark.scoring.decoders.registry import Head
+from benchmark.settings.params import Params
 
 
 class Notes:

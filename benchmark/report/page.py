@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
-from benchmark.intervals import Arm
 from benchmark.report.captions import PHANTOM
-from benchmark.report.origin import origin
 from benchmark.report.render import notes_of
 from benchmark.report.results import Results
-from benchmark.report.tables import Cell, Kappa, Number, Row, Table, words
+from benchmark.report.run_columns import origin
+from benchmark.report.table import Cell, Kappa, Number, Row, Table, words
+from benchmark.statistics.intervals import Arm
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from benchmark.report.tables import Cell, Table, Text, words
+from benchmark.report.table import Cell, Table, Text, words
 
 WIDE = 40
 """Characters from which on words are broken into lines in LaTeX."""

@@ -10,13 +10,13 @@ from statistics import fmean, stdev
 
 import pandas as pd
 
-from benchmark.decoders import DEFAULT, Head
-from benchmark.errors import InputError
-from benchmark.evaluate import EVALUATION
-from benchmark.intervals import INTERVALS, Arm, ArmInterval
-from benchmark.rows import read_rows
-from benchmark.runs import runs_hash
-from benchmark.sources import Split
+from benchmark.common.csv_rows import read_rows
+from benchmark.common.errors import InputError
+from benchmark.evaluation.evaluate import EVALUATION
+from benchmark.runs.spec import runs_hash
+from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.sources.registry import Split
+from benchmark.statistics.intervals import INTERVALS, Arm, ArmInterval
 
 _TEXT = dict.fromkeys(("stage", "arm", "flags", "data", "parent", "grade", "key", "data_hash", "parameter_hash"), str)
 _MAY_LACK = {name: [""] for name in ("kappa", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")}
@@ -60,7 +60,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The tables of ``evaluation/`` (:mod:`benchmark.evaluate` says what each holds), and the kappas' intervals."""
+    """The tables of ``evaluation/`` (:mod:`benchmark.evaluation.evaluate` says what each holds), and the kappas' intervals."""
 
     runs: pd.DataFrame
     kappas: pd.DataFrame

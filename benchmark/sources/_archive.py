@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from benchmark.errors import InputError
-from benchmark.files import atomic
-from benchmark.progress import progress_bar
+from benchmark.common.errors import InputError
+from benchmark.common.files import atomic
+from benchmark.common.progress import progress_bar
 
 MAX_BYTES = 256 * 1024**3
 """No data set here unpacks to more; all of EyePACS is a third of it."""

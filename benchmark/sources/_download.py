@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.errors import InputError
-from benchmark.progress import progress_bar
+from benchmark.common.errors import InputError
+from benchmark.common.progress import progress_bar
 
 if TYPE_CHECKING:
     from requests import Response

@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import InputError
+from benchmark.common.errors import InputError
 
 
 def competition_files(competition: str, pattern: str, folder: Path) -> list[Path]:

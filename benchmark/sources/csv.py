@@ -13,9 +13,9 @@ from typing import Annotated, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmark.errors import InputError
-from benchmark.images import EXTENSIONS
-from benchmark.sources import About, Counts, Eye, Photograph, Progress, SourceParams, Split
+from benchmark.common.errors import InputError
+from benchmark.images.reading import EXTENSIONS
+from benchmark.sources.registry import About, Counts, Eye, Photograph, Progress, SourceParams, Split
 
 ABOUT = About(
     title="Your own photographs",

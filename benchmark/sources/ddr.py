@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmark.errors import InputError
-from benchmark.sources import About, Counts, Photograph, Progress, SourceParams, Split
-from benchmark.sources._real import RealParams, find_copy, not_fetched
-from benchmark.sources._tables import Label, Tree, find_entries, leave_out, photographs_of, read_table
+from benchmark.common.errors import InputError
+from benchmark.sources._copy import RealParams, find_copy, not_fetched
+from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_table
+from benchmark.sources.registry import About, Counts, Photograph, Progress, SourceParams, Split
 
 ABOUT = About(
     title="DDR",

@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmark.sources import About, Counts, Photograph, Progress, SourceParams, Split, csv
+from benchmark.sources import csv
 from benchmark.sources._archive import unpack
+from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
 from benchmark.sources._download import Remote, download
-from benchmark.sources._real import DOWNLOADS, RealParams, find_copy
-from benchmark.sources._tables import Label, Tree, dealt, find_entries, photographs_of, read_table
+from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_table
 from benchmark.sources.csv import Columns, Entry, Shares, deal
+from benchmark.sources.registry import About, Counts, Photograph, Progress, SourceParams, Split
 
 ABOUT = About(
     title="IDRiD disease grading",

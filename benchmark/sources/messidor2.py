@@ -15,20 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmark.errors import InputError
-from benchmark.sources import About, Counts, Eye, Photograph, Progress, SourceParams, Split
-from benchmark.sources._real import RealParams, find_copy, not_fetched
-from benchmark.sources._tables import (
-    Label,
-    Tree,
-    dealt,
-    find_entries,
-    leave_out,
-    photographs_of,
-    read_table,
-    stem,
-)
+from benchmark.common.errors import InputError
+from benchmark.sources._copy import RealParams, find_copy, not_fetched
+from benchmark.sources._labels import Label, Tree, dealt, find_entries, leave_out, photographs_of, read_table, stem
 from benchmark.sources.csv import Shares, deal
+from benchmark.sources.registry import About, Counts, Eye, Photograph, Progress, SourceParams, Split
 
 ABOUT = About(
     title="Messidor-2",

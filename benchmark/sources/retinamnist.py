@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from benchmark.errors import InputError
-from benchmark.files import atomic
-from benchmark.sources import SPLITS, About, Counts, Photograph, Progress, SourceParams, Split
+from benchmark.common.errors import InputError
+from benchmark.common.files import atomic
+from benchmark.sources._copy import RealParams, find_copy
 from benchmark.sources._download import Remote, download
-from benchmark.sources._real import RealParams, find_copy
+from benchmark.sources.registry import SPLITS, About, Counts, Photograph, Progress, SourceParams, Split
 
 Pixels = npt.NDArray[np.uint8]
 

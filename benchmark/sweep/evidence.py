@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from benchmark.bootstrap import REPLICATES, Graded, Interval, graded, kappa_interval
-from benchmark.compare import Comparison, compare
-from benchmark.decoders import DEFAULT, Head, decode
-from benchmark.intervals import patients_in_words
-from benchmark.predictions import read_predictions
-from benchmark.runs import read_result
-from benchmark.sources import Split
-from benchmark.sweep.attributes import KAPPAS, ROLE, RUNS_OF, SURPLUS, WINNERS, remark_of, state_of
-from benchmark.sweep.bench import run_folder
+from benchmark.runs.predictions import read_predictions
+from benchmark.runs.spec import read_result
+from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.settings.sweep import Value
+from benchmark.sources.registry import Split
+from benchmark.statistics.bootstrap import REPLICATES, Graded, Interval, graded, kappa_interval
+from benchmark.statistics.comparison import Comparison, compare
+from benchmark.statistics.intervals import patients_in_words
+from benchmark.sweep.context import run_folder
+from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, SURPLUS, WINNERS, remark_of, state_of
 from benchmark.sweep.retrain import Retrained, best
-from benchmark.sweep.settings import Value
 from benchmark.sweep.space import read_values
 
 if TYPE_CHECKING:
     from optuna import Study
 
-    from benchmark.params import Params
+    from benchmark.settings.params import Params
 
 JUDGED: tuple[Split, Split] = ("val", "test")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.files import atomic
+from benchmark.common.files import atomic
 from benchmark.report.captions import HEADS, PHANTOM
 from benchmark.sweep.evidence import Evidence, Point
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from optuna import Study
 
-    from benchmark.sweep.settings import Rule
+    from benchmark.settings.sweep import Rule
 
 DPI = 110
 KAPPA, HISTORY, SLICE, IMPORTANCES = "kappa.png", "history.png", "slice.png", "importances.png"

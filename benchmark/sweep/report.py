@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.files import write_text
+from benchmark.common.files import write_text
 from benchmark.report.captions import PHANTOM
 from benchmark.report.render import to_csv, to_markdown, to_tex
-from benchmark.report.tables import Table
+from benchmark.report.table import Table
 from benchmark.sweep.evidence import Evidence, gather
 from benchmark.sweep.figures import draw_all
 from benchmark.sweep.tables import reading, retraining_table, trials_table
@@ -17,7 +17,7 @@ from benchmark.sweep.tables import reading, retraining_table, trials_table
 if TYPE_CHECKING:
     from optuna import Study
 
-    from benchmark.params import Params
+    from benchmark.settings.params import Params
     from benchmark.sweep.retrain import Retrained
 
 REPORTS = Path("reports/sweep")

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from benchmark.data import load_split
-from benchmark.sources import SPLITS
-from benchmark.sweep.attributes import WINNERS
-from benchmark.sweep.bench import Bench, run_name
-from benchmark.sweep.settings import Value
+from benchmark.settings.sweep import Value
+from benchmark.sources.registry import SPLITS
+from benchmark.sweep.context import Bench, run_name
+from benchmark.sweep.optuna_keys import WINNERS
 from benchmark.sweep.space import arm_of, published, read_values
 from benchmark.sweep.study import SWEEP, locked
+from benchmark.training.batches import load_split
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from benchmark.errors import InputError
-from benchmark.sweep.settings import Rule, Value
-from models.losses import LOSSES
+from benchmark.common.errors import InputError
+from benchmark.settings.sweep import Rule, Value
+from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:
     from optuna import Trial
 
-    from benchmark.params import Params
+    from benchmark.settings.params import Params
 
 SECTIONS = ("objectives", "train", "model")
 """Where swept parameters may stand: what changes neither the data nor its packs."""

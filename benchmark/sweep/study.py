@@ -24,14 +24,14 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from benchmark.errors import InputError
-from benchmark.randomness import derive
-from benchmark.sweep.attributes import LINEAGE, ROLE, STOPPED, SURPLUS, WORKER
+from benchmark.common.errors import InputError
+from benchmark.sweep.optuna_keys import LINEAGE, ROLE, STOPPED, SURPLUS, WORKER
+from benchmark.training.randomness import derive
 
 if TYPE_CHECKING:
     from optuna import Study
 
-    from benchmark.sweep.settings import Sweep
+    from benchmark.settings.sweep import Sweep
 
 SWEEP = Path("sweep")
 RETRIES = 1

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.bootstrap import Interval
-from benchmark.compare import Comparison
-from benchmark.decoders import DECODERS, DEFAULT
 from benchmark.report.captions import HEADS, PHANTOM
-from benchmark.report.tables import Number, Row, Table, Text
-from benchmark.sources import Split
+from benchmark.report.table import Number, Row, Table, Text
+from benchmark.scoring.decoders.registry import DECODERS, DEFAULT
+from benchmark.settings.sweep import Value
+from benchmark.sources.registry import Split
+from benchmark.statistics.bootstrap import Interval
+from benchmark.statistics.comparison import Comparison
 from benchmark.sweep.evidence import JUDGED, Evidence, Point
-from benchmark.sweep.settings import Value
 from benchmark.sweep.trials import in_words
 
 ALPHA = 0.05

@@ -24,14 +24,14 @@ from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from benchmark.decoders import DEFAULT, Head, decode
-from benchmark.errors import InputError
-from benchmark.kappa import confusion_matrix, quadratic_weighted_kappa
-from benchmark.predictions import read_predictions
-from benchmark.runs import RunSpec
-from benchmark.sweep.attributes import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, SURPLUS, WORKER
-from benchmark.sweep.bench import Bench, run_folder, run_name
-from benchmark.sweep.settings import Sweep, Value
+from benchmark.common.errors import InputError
+from benchmark.runs.predictions import read_predictions
+from benchmark.runs.spec import RunSpec
+from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.settings.sweep import Sweep, Value
+from benchmark.sweep.context import Bench, run_folder, run_name
+from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, SURPLUS, WORKER
 from benchmark.sweep.space import suggest
 from benchmark.sweep.study import is_surplus, locked, settle
 

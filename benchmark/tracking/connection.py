@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.runs import SCRATCH
+from benchmark.runs.spec import SCRATCH
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

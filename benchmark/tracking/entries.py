@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from benchmark.files import sha256_json
-from benchmark.runs import DataSummary, Record, RunResult, RunSpec
+from benchmark.common.files import sha256_json
+from benchmark.runs.spec import DataSummary, Record, RunResult, RunSpec
 from benchmark.tracking.trainings import Training
 
 Status = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]

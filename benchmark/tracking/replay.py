@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.params import Params
+from benchmark.settings.params import Params
 from benchmark.tracking.connection import artifact_root, attempt, masked, tracking_uri
 from benchmark.tracking.entries import Entry, finished_entry, group_entry, group_key, live_entry
 from benchmark.tracking.trainings import Identity, Training, read_arms, read_live

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 
-from benchmark.errors import InputError
+from benchmark.common.errors import InputError
 from benchmark.tracking.connection import ARTIFACTS, quieten, tracking_uri
 
 HOST = "127.0.0.1"

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID as PARENT
 
-from benchmark.files import sha256_file
-from benchmark.manifest import MANIFEST
-from benchmark.runs import DataSummary
+from benchmark.common.files import sha256_file
+from benchmark.data.manifest import MANIFEST
+from benchmark.runs.spec import DataSummary
 from benchmark.tracking.entries import NOTE, Entry, synthetic_note
-from benchmark.tracking.model import log_model, model_of
+from benchmark.tracking.logged_model import log_model, model_of
 from benchmark.tracking.trainings import Training
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.decoders import DEFAULT, decode
-from benchmark.files import sha256_json
-from benchmark.kappa import confusion_matrix, quadratic_weighted_kappa
-from benchmark.params import Params
-from benchmark.predictions import read_predictions
-from benchmark.runs import DataSummary
+from benchmark.common.files import sha256_json
+from benchmark.runs.predictions import read_predictions
+from benchmark.runs.spec import DataSummary
+from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.settings.params import Params
 from benchmark.tracking.connection import artifact_root, attempt
 from benchmark.tracking.entries import NOTE, Entry, Point, Status, finished_entry, synthetic_note
 from benchmark.tracking.replay import SyncReport
@@ -82,7 +82,7 @@ def _read_studies(root: Path, params: Params) -> list[Study]:
         url = url.set(database=str(file.absolute()))
     import optuna
 
-    from benchmark.sweep.attributes import ABOUT
+    from benchmark.sweep.optuna_keys import ABOUT
     from benchmark.sweep.study import open_storage
 
     storage = open_storage(url.render_as_string(hide_password=False))
@@ -91,7 +91,7 @@ def _read_studies(root: Path, params: Params) -> list[Study]:
 
 
 def _begun(study: Study) -> list[FrozenTrial]:
-    from benchmark.sweep.attributes import SURPLUS
+    from benchmark.sweep.optuna_keys import SURPLUS
 
     trials = study.get_trials(deepcopy=False)
     return [trial for trial in trials if trial.datetime_start and SURPLUS not in trial.user_attrs]
@@ -99,7 +99,7 @@ def _begun(study: Study) -> list[FrozenTrial]:
 
 def _study_entry(study: Study, trials: Sequence[Entry]) -> Entry:
     """Entry of a study: finished once its winner has been written down, killed where nobody works on it."""
-    from benchmark.sweep.attributes import ABOUT, WINNERS
+    from benchmark.sweep.optuna_keys import ABOUT, WINNERS
 
     about = study.user_attrs[ABOUT]
     running = any(trial.status == "RUNNING" for trial in trials)
@@ -129,7 +129,7 @@ def _study_entry(study: Study, trials: Sequence[Entry]) -> Entry:
 
 def _trial_entry(study: Study, trial: FrozenTrial) -> Entry:
     """Entry of one trial."""
-    from benchmark.sweep.attributes import ABOUT, KAPPAS, PRUNER, ROLE, WORKER, remark_of, state_of
+    from benchmark.sweep.optuna_keys import ABOUT, KAPPAS, PRUNER, ROLE, WORKER, remark_of, state_of
     from benchmark.sweep.space import read_values
     from benchmark.tracking.store import has_died
 
@@ -204,7 +204,7 @@ def _kappas(folder: Path) -> dict[str, float]:
 
 
 def _tags(study: Study, kind: str, key: str) -> dict[str, str]:
-    from benchmark.sweep.attributes import ABOUT
+    from benchmark.sweep.optuna_keys import ABOUT
 
     about: Mapping[str, Any] = study.user_attrs[ABOUT]
     data = _data(study)
@@ -222,7 +222,7 @@ def _tags(study: Study, kind: str, key: str) -> dict[str, str]:
 
 
 def _data(study: Study) -> DataSummary:
-    from benchmark.sweep.attributes import ABOUT
+    from benchmark.sweep.optuna_keys import ABOUT
 
     return DataSummary.model_validate(study.user_attrs[ABOUT]["data"])
 

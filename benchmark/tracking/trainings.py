@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from benchmark.decoders import DEFAULT
-from benchmark.files import read_json, sha256_file, sha256_json
-from benchmark.params import Params
-from benchmark.runs import RECORDS, RUNS, Record, RunSpec, read_result
+from benchmark.common.files import read_json, sha256_file, sha256_json
+from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec, read_result
+from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.settings.params import Params
 
 EVALUATION = Path("evaluation")
 FIGURES = Path("reports/figures")

@@ -10,8 +10,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from sklearn.metrics import cohen_kappa_score
 
-from benchmark.bootstrap import REPLICATES, Graded, kappa_interval
-from tests.made_grades import simulate
+from benchmark.statistics.bootstrap import REPLICATES, Graded, kappa_interval
+from tests.made.grades import simulate
 
 PATIENTS = 21_335
 """Of EyePACS' test split: 42,670 images."""

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark import alike
-from benchmark.fingerprints import SIDE, fingerprint
-from benchmark.images import read_rgb
-from benchmark.workers import tune_process
+from benchmark.common.processes import tune_process
+from benchmark.data import duplicates
+from benchmark.images.fingerprint import SIDE, fingerprint
+from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
-from tests.made_eyes import eye, sketches
+from tests.made.eyes import eye, sketches
 
 PHOTOGRAPHS = 88_702
 """Of EyePACS."""
@@ -47,16 +47,16 @@ def all_pairs_seconds(hashes: np.ndarray) -> float:
     for row in range(0, TIMED, 16):
         distance = np.bitwise_count(hashes[row : row + 16, :1] ^ hashes[:, 0])
         distance += np.bitwise_count(hashes[row : row + 16, 1:] ^ hashes[:, 1])
-        np.flatnonzero(distance <= alike.RADIUS)
+        np.flatnonzero(distance <= duplicates.RADIUS)
     return (time.perf_counter() - start) * PHOTOGRAPHS / TIMED / 2
 
 
 @pytest.mark.speed
 def test_the_search_against_comparing_all_pairs(benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alike, "TURNS", {"": alike.TURNS[""]})
+    monkeypatch.setattr(duplicates, "TURNS", {"": duplicates.TURNS[""]})
     made = many_sketches()
-    bare = all_pairs_seconds(alike.hash_sketches(made))
-    found = benchmark.pedantic(alike.find_alike, args=(made,), rounds=1)
+    bare = all_pairs_seconds(duplicates.hash_sketches(made))
+    found = benchmark.pedantic(duplicates.find_alike, args=(made,), rounds=1)
     assert [(pair.first, pair.second) for pair in found] == [(i, PHOTOGRAPHS - COPIES + i) for i in range(COPIES)]
     if benchmark.stats:
         seconds = benchmark.stats.stats.median
@@ -69,7 +69,7 @@ def test_the_search_against_comparing_all_pairs(benchmark: BenchmarkFixture, mon
 def test_memory_grows_with_the_photographs_and_not_with_their_pairs() -> None:
     made = many_sketches()[:16_000]
     tracemalloc.start()
-    alike.find_alike(made)
+    duplicates.find_alike(made)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 6_000 * len(made) + 64 * 2**20

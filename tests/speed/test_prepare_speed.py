@@ -9,11 +9,11 @@ import cv2
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.images import read_rgb
-from benchmark.packs import encode
-from benchmark.prepare import prepare_image
-from benchmark.variants import VARIANTS
-from benchmark.workers import tune_process
+from benchmark.common.processes import tune_process
+from benchmark.data.packs import encode
+from benchmark.data.prepare import prepare_image
+from benchmark.images.reading import read_rgb
+from benchmark.images.variants.registry import VARIANTS
 from tests.conftest import ROOT
 
 SIZES = {"small": 224, "mid": 448, "large": 720}

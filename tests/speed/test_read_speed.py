@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import packs
-from benchmark.cores import core_count
-from benchmark.data import Reader, SplitData, cut
-from benchmark.images import read_rgb
-from benchmark.packs import PackRow, PackSpec, encode, open_pack, write_pack
+from benchmark.common.resources import core_count
+from benchmark.data import packs
+from benchmark.data.packs import PackRow, PackSpec, encode, open_pack, write_pack
+from benchmark.images.reading import read_rgb
 from benchmark.sources.phantom.render import photograph
+from benchmark.training.batches import Reader, SplitData, cut
 
 COUNT, BATCH, ROUNDS = 256, 32, 5
 

@@ -7,12 +7,12 @@ import time
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark import train
-from benchmark.params import load_params
-from benchmark.sweep.bench import open_bench, study_of
+from benchmark.settings.params import load_params
+from benchmark.sweep.context import open_bench, study_of
 from benchmark.sweep.trials import search
+from benchmark.training import train
 from tests.conftest import ROOT
-from tests.made_data import make_data
+from tests.made.data import make_data
 
 
 @pytest.mark.speed

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import runs, train
-from benchmark.data import load_split
-from benchmark.manifest import read_manifest
-from benchmark.params import parse_params
-from benchmark.sources import SPLITS
-from models.losses import load_loss
-from tests.made_data import make_data
-from tests.test_params import composed
+from benchmark.data.manifest import read_manifest
+from benchmark.runs import spec as runs
+from benchmark.settings.params import parse_params
+from benchmark.sources.registry import SPLITS
+from benchmark.training import train
+from benchmark.training.batches import load_split
+from models.losses.registry import load_loss
+from tests.made.data import make_data
+from tests.settings.test_params import composed
 
 COUNT = 512
 ARMS = {"basenet_mt/small": "small", "basenet_mt/mid": "mid", "basenet_mt/large": "large"}

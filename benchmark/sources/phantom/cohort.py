@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.sources import SPLITS, Split
+from benchmark.sources.registry import SPLITS, Split
 
 if TYPE_CHECKING:
-    from benchmark.sources.phantom import Params
+    from benchmark.sources.phantom.source import Params
 
 Grades = NDArray[np.int64]
 

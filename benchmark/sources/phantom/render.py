@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmark.files import atomic
+from benchmark.common.files import atomic
 from benchmark.sources.phantom.anatomy import draw_eye, draw_person
 from benchmark.sources.phantom.camera import CAMERAS, Picture, expose, illuminate, mount
 from benchmark.sources.phantom.cohort import Shot

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from benchmark.files import atomic
+from benchmark.common.files import atomic
 from benchmark.sources.phantom.camera import Picture
 from benchmark.sources.phantom.cohort import cohort
 from benchmark.sources.phantom.render import photograph
 
 if TYPE_CHECKING:
-    from benchmark.sources.phantom import Params
+    from benchmark.sources.phantom.source import Params
 
 
 def contact_sheet(params: Params, path: Path, columns: int = 6) -> None:

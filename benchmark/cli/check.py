@@ -1,0 +1,128 @@
+"""``fundusbench check``: pass a data set through the gates, here or anywhere on disk, without training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.common.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.data.findings import GateRow
+    from benchmark.sources.registry import SourceParams
+
+FOLDER = Path("scratch/check")
+"""Takes what a source generates that is not the pipeline's own."""
+SHOWN = 20
+"""Findings of a gate that are printed."""
+PROFILES = Path(__file__).parent.parent / "experiments/conf/data"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = "Without --source, the data set and the policies of params.yaml; else those by default."
+    parser.add_argument("--source", metavar="NAME", help=f"a profile of {PROFILES.name}/ (csv reads any folder)")
+    parser.add_argument("--root", metavar="DIR", help="folder of the photographs")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="table of labels, from the working directory")
+    parser.add_argument(
+        "--param",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of data, for instance columns.split=Usage",
+    )
+    parser.add_argument("--labels-only", action="store_true", help="check the table alone, and open no photograph")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write gates.csv (every finding) and gates.md there")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print what the gates find.
+
+    Returns:
+        1 where a gate with the policy stop found something, else 0.
+
+    Raises:
+        InputError: an argument, a parameter or the table is wrong.
+    """
+    from benchmark.data import findings
+    from benchmark.data.fetch import PHOTOGRAPHS, locate
+    from benchmark.data.gates.registry import Described
+    from benchmark.data.inspection import describe
+    from benchmark.settings.params import Gates, load_params
+    from benchmark.sources.registry import load_source
+
+    if chosen.source:
+        data, gates, workers, folder = _data(chosen), Gates(), 0, FOLDER
+    else:
+        _refuse_strays(chosen)
+        params = load_params()
+        data, gates, workers, folder = params.data, params.gates, params.prepare.workers, PHOTOGRAPHS
+    found, expected = locate(data, folder), load_source(data.source).expected(data)
+    described = Described(tuple(found), expected=expected) if chosen.labels_only else describe(found, expected, workers)
+    judgement = findings.judge(described, gates)
+    print(findings.summary(judgement.rows, SHOWN))
+    stopping = dict.fromkeys(row.gate for row in judgement.rows if row.policy == "stop" and row.finding)
+    print(f"stops the pipeline: {', '.join(stopping) or 'nothing'}")
+    if chosen.out:
+        _write(chosen.out, judgement.rows, data)
+    return 1 if judgement.stops else 0
+
+
+def _data(chosen: argparse.Namespace) -> SourceParams:
+    """The named profile, changed as the arguments say."""
+    from benchmark.common.files import read_yaml
+    from benchmark.settings.params import parse_data
+    from benchmark.sources.registry import load_source
+
+    profile = PROFILES / f"{chosen.source}.yaml"
+    if not profile.exists():
+        load_source(chosen.source)
+    raw = read_yaml(profile, "a profile is") if profile.exists() else {"source": chosen.source, "name": chosen.source}
+    if chosen.root:
+        raw["root"] = chosen.root
+    if chosen.table:
+        raw["table"] = str(chosen.table.resolve())
+    for given in chosen.param:
+        _set(raw, given)
+    data: SourceParams = parse_data(raw, "the arguments")
+    return data
+
+
+def _set(raw: dict[str, Any], given: str) -> None:
+    """Set one key, with dots between sections, as ``key=value`` says; the value is YAML."""
+    import yaml
+
+    key, equals, value = given.partition("=")
+    *path, last = key.split(".")
+    section: Any = raw
+    for part in path:
+        section = section.setdefault(part, {}) if isinstance(section, dict) else None
+    if not key or not equals or not isinstance(section, dict):
+        msg = f"--param takes key=value of a parameter of data, but got {given!r}: write, say, columns.split=Usage"
+        raise InputError(msg)
+    try:
+        section[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        msg = f"--param takes a value in YAML, but got {given!r}: put text in quotes"
+        raise InputError(msg) from error
+
+
+def _refuse_strays(chosen: argparse.Namespace) -> None:
+    """Raise where an argument is given that only goes with another data set than that of params.yaml."""
+    strays = [f"--{name}" for name in ("root", "table", "param") if getattr(chosen, name)]
+    if strays:
+        msg = f"{', '.join(strays)} must go with --source, but there is none: add it, for instance --source csv"
+        raise InputError(msg)
+
+
+def _write(folder: Path, rows: tuple[GateRow, ...], data: SourceParams) -> None:
+    from benchmark.common.files import write_text
+    from benchmark.data.findings import write_findings
+    from benchmark.report.render import to_markdown
+    from benchmark.report.tables.gates import gate_table
+
+    write_findings(rows, folder / "gates.csv")
+    write_text(folder / "gates.md", to_markdown(gate_table(list(rows), data.name, data.synthetic)))
+    print(f"written: {folder}/gates.csv, {folder}/gates.md")

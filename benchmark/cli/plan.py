@@ -1,0 +1,292 @@
+"""``fundusbench plan``: what the pipeline will train, and what that takes, before anything runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from benchmark.common.progress import progress_bar
+from benchmark.common.units import duration, memory, quantity
+from benchmark.data.manifest import MANIFEST, read_manifest
+from benchmark.runs.epochs import epochs_of
+from benchmark.settings.params import Params, Size, load_params
+from benchmark.sources.registry import SPLITS, SourceParams, Split
+from models.losses.registry import LOSSES
+
+if TYPE_CHECKING:
+    from benchmark.cli.step_timing import Step
+
+STEP = 3
+"""A training step's multiply-adds, and time, in those of its forward pass: the backward pass takes two more."""
+JPEG = 10
+"""How many times smaller than raw a packed JPEG is, about: 8 to 11 times for fundus photographs of 224 to 720 px."""
+WEIGHT = 4
+"""Bytes of a weight in a model file."""
+CHECKPOINT = 12
+"""Bytes per parameter in a checkpoint: the weight and two moments of it."""
+ROLES: tuple[Size, ...] = ("small", "mid", "large")
+
+Key = tuple[int, Size, tuple[str, ...]]
+"""What decides the cost of a step: level, size and heads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One training stage of the pipeline: every seed of an arm. None stands for what is not known yet."""
+
+    stage: str
+    arm: str
+    size: Size
+    pixels: int
+    level: int
+    heads: tuple[str, ...]
+    runs: int
+    epochs: int
+    images: int | None
+    """That one run sees."""
+    parameters: int
+    macs_per_image: int
+    """Of a forward pass."""
+    macs: int | None
+    """Of all runs, forward and backward."""
+    seconds: float | None
+    """Of all runs, on the device measured."""
+    memory: int | None
+    """Bytes that a step takes there."""
+
+    @property
+    def key(self) -> Key:
+        """What its step costs depend on."""
+        return self.level, self.size, self.heads
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All training stages, and the disk that they and the packs take."""
+
+    trainings: tuple[Training, ...]
+    packs: Mapping[Size, int] | None
+    """Bytes per size, over all splits; None where the number of images is not known."""
+    encoding: str
+    images: Mapping[Split, int] | None
+    images_from: str
+    device: str
+    """What was measured; empty where nothing was."""
+    fewer: bool
+    """Whether a step was measured on fewer images than a batch."""
+
+    @property
+    def models(self) -> int:
+        """Bytes of all model files."""
+        return sum(WEIGHT * training.parameters * training.runs for training in self.trainings)
+
+    @property
+    def checkpoint(self) -> int:
+        """Bytes of the largest checkpoint."""
+        return max((CHECKPOINT * training.parameters for training in self.trainings), default=0)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--no-measure", action="store_true", help="count only: no training step is run, so no times")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Print the plan of params.yaml.
+
+    Raises:
+        InputError: a parameter breaks a rule, or a training step does not fit into memory.
+    """
+    print(render(plan(load_params(), measure=not chosen.no_measure)))
+
+
+def plan(params: Params, *, measure: bool) -> Plan:
+    """Count what the parameters will train, and time a few steps of each kind where ``measure`` says so.
+
+    Raises:
+        InputError: the network cannot be built as declared, or a training step does not fit into memory.
+    """
+    images, images_from = count_images(params)
+    counted = [training(params, stage, name, images) for stage, arms in params.arms.items() for name in arms]
+    steps, device = _measure(params, counted) if measure else ({}, "")
+    return Plan(
+        trainings=tuple(_timed(one, steps.get(one.key), images) for one in counted),
+        packs=pack_bytes(params, images),
+        encoding=params.prepare.encoding,
+        images=images,
+        images_from=images_from,
+        device=device,
+        fewer=any(step.images < params.train.batch for step in steps.values()),
+    )
+
+
+def count_images(params: Params) -> tuple[dict[Split, int] | None, str]:
+    """Images per split, and how they are known: as the source declares them, or from the manifest that is there."""
+    declared = _declared(params.data)
+    if declared:
+        return declared, f"as `data` declares {params.data.name}"
+    if MANIFEST.exists():
+        rows = [row for row in read_manifest() if row.source == params.data.name]
+        if rows:
+            counts = Counter(row.split for row in rows)
+            return {split: counts[split] for split in SPLITS}, f"as {MANIFEST} lists them"
+    return None, "unknown until fetch"
+
+
+def _declared(data: SourceParams) -> dict[Split, int] | None:
+    """What a generated data set will hold; a manifest may still be that of other parameters."""
+    from benchmark.sources.phantom import source
+
+    if not isinstance(data, source.Params):
+        return None
+    return {split: 2 * getattr(data.patients, split) for split in SPLITS}
+
+
+def training(params: Params, stage: str, name: str, images: Mapping[Split, int] | None) -> Training:
+    """Count one training stage."""
+    from models.cost import network_cost
+
+    arm = params.arm(stage, name)
+    heads = LOSSES[arm.objective].heads
+    cost = network_cost(params.model, arm.level, heads, params.sizes.of(arm.size))
+    epochs = epochs_of(params, stage, name)
+    seen = epochs * images["train"] if images else None
+    return Training(
+        stage=stage,
+        arm=name,
+        size=arm.size,
+        pixels=params.sizes.of(arm.size),
+        level=arm.level,
+        heads=tuple(heads),
+        runs=len(params.seeds),
+        epochs=epochs,
+        images=seen,
+        parameters=cost.parameters,
+        macs_per_image=cost.macs,
+        macs=None if seen is None else STEP * cost.macs * seen * len(params.seeds),
+        seconds=None,
+        memory=None,
+    )
+
+
+def _measure(params: Params, trainings: Sequence[Training]) -> tuple[dict[Key, Step], str]:
+    """A measured step for each kind that occurs, and the device."""
+    from benchmark.cli.step_timing import Stopwatch
+
+    watch = Stopwatch(params)
+    kinds = {one.key: params.arm(one.stage, one.arm) for one in trainings}
+    bar = progress_bar(kinds.items(), desc="measure", unit=" kinds", leave=False)
+    return {key: watch.measure(arm) for key, arm in bar}, watch.device
+
+
+def _timed(one: Training, step: Step | None, images: Mapping[Split, int] | None) -> Training:
+    """A training with what its measured step says of it."""
+    if step is None:
+        return one
+    evaluated = 0 if images is None else (one.epochs + 1) * images["val"] + images["test"]
+    passes = None if one.images is None else one.images + evaluated / STEP
+    seconds = None if passes is None else passes * step.seconds_per_image * one.runs
+    return replace(one, seconds=seconds, memory=step.memory)
+
+
+def pack_bytes(params: Params, images: Mapping[Split, int] | None) -> dict[Size, int] | None:
+    """Bytes of the packs of each size, over all splits: exact but for headers if raw, an estimate if jpeg."""
+    if images is None:
+        return None
+    smaller = JPEG if params.prepare.encoding == "jpeg" else 1
+    return {size: sum(images.values()) * params.sizes.of(size) ** 2 * 3 // smaller for size in ROLES}
+
+
+HEADER = (
+    "arm",
+    "px",
+    "level",
+    "runs",
+    "images",
+    "parameters",
+    "MACs/image",
+    "MACs, all",
+    "time, all",
+    "memory",
+    "model files",
+)
+
+
+def render(plan: Plan) -> str:
+    """The plan as a table, its totals and what it leaves out."""
+    lines = [HEADER, *map(_cells, plan.trainings), _totals(plan)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = [
+        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs))
+        for pairs in (zip(line, widths, strict=True) for line in lines)
+    ]
+    rule = "-" * len(table[0])
+    return "\n".join([table[0], rule, *table[1:-1], rule, table[-1], "", *_notes(plan)])
+
+
+def _cells(one: Training) -> tuple[str, ...]:
+    return (
+        f"{one.stage}/{one.arm}",
+        str(one.pixels),
+        str(one.level),
+        str(one.runs),
+        _known(one.images, quantity),
+        quantity(one.parameters),
+        quantity(one.macs_per_image),
+        _known(one.macs, quantity),
+        _known(one.seconds, duration),
+        _known(one.memory, memory),
+        memory(WEIGHT * one.parameters * one.runs),
+    )
+
+
+def _totals(plan: Plan) -> tuple[str, ...]:
+    """Sums over stages, which run one after another; the largest memory of any."""
+    macs, seconds, peaks = (
+        [getattr(one, name) for one in plan.trainings if getattr(one, name) is not None]
+        for name in ("macs", "seconds", "memory")
+    )
+    whole = (
+        quantity(sum(macs)) if macs else "-",
+        duration(sum(seconds)) if seconds else "-",
+        memory(max(peaks)) if peaks else "-",
+    )
+    return ("in all", "", "", str(sum(one.runs for one in plan.trainings)), "", "", "", *whole, memory(plan.models))
+
+
+def _known(value: float | None, show: Callable[[float], str]) -> str:
+    return "-" if value is None else show(value)
+
+
+def _notes(plan: Plan) -> list[str]:
+    """What the table's numbers are, and the disk that it does not show."""
+    counts = ", ".join(f"{split} {count:,}" for split, count in (plan.images or {}).items())
+    fewer = ", some on part of a batch, and memory in proportion" if plan.fewer else ""
+    timed = (
+        f"time: of all runs on {plan.device}, from a few warm steps per level, size and heads{fewer}; val and test at "
+        "a third of a step per image; the start of processes and the reading of packs are not counted"
+    )
+    return [
+        f"images: seen by one run, epochs x train; {f'{counts}, ' if counts else ''}{plan.images_from}",
+        f"MACs: multiply-adds, per image of a forward pass; of all runs {STEP} x as many, forward and backward",
+        timed if plan.device else "time and memory: not measured",
+        *_disk_notes(plan),
+        "stages that are up to date do not run again: `dvc status` lists those that will",
+    ]
+
+
+def _disk_notes(plan: Plan) -> list[str]:
+    checkpoint = f"while a run trains, its checkpoint takes up to {memory(plan.checkpoint)}, twice while it is replaced"
+    if plan.packs is None:
+        return [f"disk: packs unknown until fetch, model files {memory(plan.models)}; {checkpoint}"]
+    sizes = " + ".join(f"{size} {memory(count)}" for size, count in plan.packs.items())
+    packs = sum(plan.packs.values())
+    encoding = plan.encoding if plan.encoding == "raw" else f"{plan.encoding}, an estimate at 1/{JPEG} of raw"
+    return [
+        f"disk: packs {memory(packs)} ({sizes}; {encoding}) and model files {memory(plan.models)}, "
+        f"{memory(packs + plan.models)} in all; DVC's cache takes as much again where the file system shares no files",
+        f"disk, for a while: {memory(packs)} while packs are prepared; {checkpoint}",
+    ]

@@ -1,0 +1,268 @@
+"""``fundusbench score``: kappa, interval and paired test for predictions that anyone made."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.cli.score_files import COLUMNS, Answers, Labels, parse_names, read_answers, read_labels
+from benchmark.common.errors import InputError
+from benchmark.common.files import write_json
+from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
+from benchmark.scoring.kappa import confusion_matrix, why_undefined
+from benchmark.statistics.bootstrap import LEVEL, Graded, Interval, graded, kappa_interval
+from benchmark.statistics.comparison import Comparison, compare, holm
+
+GIVEN = "given"
+"""Stands for the decoder of a file that holds grades already."""
+
+Arms = dict[tuple[str, str], Graded]
+"""(split, decoder) -> its grades."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One row of the result: a split under a decoder."""
+
+    file: str
+    split: str
+    decoder: str
+    images: int
+    kappa: Interval
+    why_undefined: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One row of the paired comparison: the first file minus the second."""
+
+    split: str
+    decoder: str
+    other_decoder: str
+    result: Comparison
+    p_holm: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "predictions",
+        type=Path,
+        help="csv: image and grades, a score, or five probabilities; or npy (n, 5) with rows in the labels' order",
+    )
+    parser.add_argument(
+        "--labels", type=Path, required=True, help="csv: image, level; Usage or split, and patient, where known"
+    )
+    parser.add_argument("--compare", type=Path, metavar="OTHER", help="predictions to test against, image by image")
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="ROLE=NAME",
+        help=f"what a file calls a column; roles: {', '.join(COLUMNS)}",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same as JSON")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Score one predictions file against labels, or two and their difference, and print the tables.
+
+    Raises:
+        InputError: a file is missing or breaks a rule.
+    """
+    files = [file for file in (chosen.predictions, chosen.compare) if file]
+    names = parse_names(chosen.columns, [chosen.labels, *files])
+    labels = read_labels(chosen.labels, names)
+    answers = [read_answers(file, labels, names) for file in files]
+    arms = [decoded(answer) for answer in answers]
+    scores = [row for file, arm in zip(files, arms, strict=True) for row in scored(str(file), arm)]
+    pairs = compared(*arms) if len(arms) > 1 else []
+    notes = [labels.patients_from, *_notes(labels, files, answers, scores)]
+    print(render(scores, pairs, notes))
+    if chosen.json:
+        write_json(chosen.json, plain(scores, pairs, notes))
+
+
+def decoded(answers: Mapping[str, Answers]) -> Arms:
+    """Grade every split by every decoder that applies; tuned cuts come from val and are used on test alone."""
+    arms: Arms = {}
+    for split, answer in answers.items():
+        predictions = answer.predictions
+        if answer.grades is not None:
+            arms[split, GIVEN] = graded([predictions], [answer.grades])
+        for name in applicable(predictions):
+            if DECODERS[name].cuts != "tuned":
+                arms[split, name] = graded([predictions], [decode(name, predictions)])
+            elif split == "test" and _tunable(answers):
+                rule = fit_on("val", name, answers["val"].predictions)
+                arms[split, name] = graded([predictions], [rule.decode(predictions)])
+    return arms
+
+
+def _tunable(answers: Mapping[str, Answers]) -> bool:
+    return "val" in answers and len(set(answers["val"].predictions.grade.tolist())) > 1
+
+
+def scored(file: str, arms: Arms) -> list[Score]:
+    """Kappa and its interval of each arm."""
+    return [
+        Score(
+            file=file,
+            split=split,
+            decoder=decoder,
+            images=len(arm.grade),
+            kappa=kappa_interval(arm),
+            why_undefined=why_undefined(confusion_matrix(arm.grade, arm.predicted[0])),
+        )
+        for (split, decoder), arm in arms.items()
+    ]
+
+
+def compared(arms: Arms, others: Arms) -> list[Pair]:
+    """Paired tests on each split under each decoder that both files allow, or else each file's first one.
+
+    Raises:
+        InputError: the files share no split.
+    """
+    splits = [split for split in dict.fromkeys(split for split, _ in arms) if any(split == s for s, _ in others)]
+    if not splits:
+        msg = "two files are compared on a split that both predict, but these share none: predict the same images"
+        raise InputError(msg)
+    keys = [(key, key) for key in arms if key in others]
+    for split in splits:
+        if all(split != key[0] for key, _ in keys):
+            keys.append((_first(arms, split), _first(others, split)))
+    results = [compare(arms[key], others[other]) for key, other in keys]
+    adjusted = holm([result.p for result in results])
+    return [
+        Pair(key[0], key[1], other[1], result, float(p))
+        for (key, other), result, p in zip(keys, results, adjusted, strict=True)
+    ]
+
+
+def _first(arms: Arms, split: str) -> tuple[str, str]:
+    return next(key for key in arms if key[0] == split)
+
+
+def _notes(
+    labels: Labels, files: Sequence[Path], answers: Sequence[Mapping[str, Answers]], scores: Sequence[Score]
+) -> Iterable[str]:
+    """What a reader must know beside the numbers."""
+    for file, answer in zip(files, answers, strict=True):
+        for split in sorted(set(labels.split.tolist()) - set(answer)):
+            yield f"{file}: {split} ({int((labels.split == split).sum())} labels) is not predicted"
+    for row in scores:
+        where = f"{row.file}, {row.split}, {_title(row.decoder)}"
+        if row.why_undefined:
+            yield f"{where}: kappa is undefined, for {row.why_undefined}"
+        elif row.kappa.undefined:
+            yield f"{where}: kappa is undefined in {row.kappa.undefined} of {row.kappa.replicates} resamples, left out"
+
+
+def _title(decoder: str) -> str:
+    return DECODERS[decoder].title if decoder in DECODERS else "grades as given"
+
+
+def render(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> str:
+    """Tables and notes as text."""
+    percent = f"{LEVEL:.0%} interval"
+    blocks = []
+    for file in dict.fromkeys(row.file for row in scores):
+        rows = [
+            (row.split, _title(row.decoder), f"{row.images:,}", f"{row.kappa.clusters:,}", *_interval(row.kappa))
+            for row in scores
+            if row.file == file
+        ]
+        blocks.append(f"{file}\n" + _table(("split", "decoder", "images", "patients", "kappa", percent), rows))
+    if pairs:
+        lines = [
+            (
+                pair.split,
+                _title(pair.decoder)
+                + ("" if pair.decoder == pair.other_decoder else f" | {_title(pair.other_decoder)}"),
+                *_interval(pair.result.difference, "+"),
+                _p(pair.result.p),
+                _p(pair.p_holm),
+                _number(pair.result.resolvable),
+            )
+            for pair in pairs
+        ]
+        header = ("split", "decoder", "difference", percent, "p", "p (Holm)", "resolvable")
+        blocks.append("difference, the first minus the second\n" + _table(header, lines))
+    return "\n\n".join([*blocks, "\n".join(notes)])
+
+
+def _interval(interval: Interval, sign: str = "") -> tuple[str, str]:
+    ends = f"{_number(interval.low, sign)} to {_number(interval.high, sign)}"
+    return _number(interval.value, sign), "-" if math.isnan(interval.low) else ends
+
+
+def _number(value: float, sign: str = "") -> str:
+    return "-" if math.isnan(value) else f"{value:{sign}.4f}"
+
+
+def _p(value: float) -> str:
+    return "-" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width: the first two to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (header, *rows)
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def plain(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> dict[str, Any]:
+    """The same as plain values for JSON; what is undefined is null."""
+    return {
+        "scores": [
+            {
+                "file": row.file,
+                "split": row.split,
+                "decoder": row.decoder,
+                "images": row.images,
+                "kappa": _plain_interval(row.kappa),
+                "why_undefined": row.why_undefined,
+            }
+            for row in scores
+        ],
+        "comparisons": [
+            {
+                "split": pair.split,
+                "decoders": [pair.decoder, pair.other_decoder],
+                "images": pair.result.images,
+                "difference": _plain_interval(pair.result.difference),
+                "p": _plain(pair.result.p),
+                "p_holm": _plain(pair.p_holm),
+                "resolvable": _plain(pair.result.resolvable),
+            }
+            for pair in pairs
+        ],
+        "notes": list(notes),
+    }
+
+
+def _plain_interval(interval: Interval) -> dict[str, Any]:
+    return {
+        "value": _plain(interval.value),
+        "low": _plain(interval.low),
+        "high": _plain(interval.high),
+        "level": interval.level,
+        "patients": interval.clusters,
+        "replicates": interval.replicates,
+        "undefined_replicates": interval.undefined,
+    }
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else value

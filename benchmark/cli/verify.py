@@ -1,0 +1,189 @@
+"""``fundusbench verify``: are the report's tables what the runs' predictions give, or what another place has?
+
+Alone, it recomputes every table from ``runs/`` in a temporary folder and compares it with ``reports/tables/`` byte for
+byte. With ``--against``, it compares the csv tables cell by cell with those of another clone or of a commit whose
+tables DVC holds (:mod:`benchmark.report.recheck.table_diff` says when two numbers differ). Nothing of the project is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, get_args
+
+from benchmark.common.errors import InputError
+from benchmark.report.report import TABLES
+from benchmark.settings.params import Params, load_params
+
+if TYPE_CHECKING:
+    from benchmark.report.recheck.seed_noise import Compared
+    from benchmark.report.recheck.table_diff import Difference
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the sub-command takes."""
+    parser.add_argument(
+        "--against",
+        metavar="WHERE",
+        help="another clone's folder, else a git revision or DVC experiment whose tables DVC holds: say for each cell "
+        "whether it is identical, within seed noise, or different",
+    )
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Verify, or compare.
+
+    Returns:
+        0; 1 where a cell differs.
+
+    Raises:
+        InputError: there are no tables or no runs here, or no tables there.
+    """
+    if chosen.against:
+        return _compare(Path(), chosen.against)
+    return _verify(Path(), load_params())
+
+
+def _verify(root: Path, params: Params) -> int:
+    from benchmark.report.recheck import rebuild
+    from benchmark.tracking import provenance
+
+    stored = _read_files(root / TABLES, "*.*", "run `dvc repro` first")
+    with rebuild.elsewhere(root) as folder:
+        rebuild.tables(params)
+        made = _read_files(folder / TABLES, "*.*", "run `dvc repro` first")
+    found = differences(stored, made)
+    tables = [name for name in made if name.endswith(".csv")]
+    cells = sum(_count_cells(made[name]) for name in tables)
+    print(f"recomputed {len(tables)} tables of {cells:,} cells ({len(made)} files) from the predictions in runs/")
+    if stale := provenance.stale(root, params):
+        print(stale, file=sys.stderr)
+    if not found:
+        print(f"all are byte for byte what {TABLES}/ holds")
+        return 0
+    print(f"{len(found)} files differ from {TABLES}/, first {found[0]}")
+    return 1
+
+
+def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Difference]:
+    """The first difference of each file, csv tables first; a file that one side lacks differs as a whole.
+
+    Args:
+        stored: the text of each file, by its name.
+        recomputed: the same as it should be.
+    """
+    from benchmark.report.recheck.table_diff import WHOLE, Difference, first_difference, first_line
+
+    found: list[Difference | None] = []
+    for name in sorted({*stored, *recomputed}, key=lambda name: (not name.endswith(".csv"), name)):
+        sides = [texts.get(name) for texts in (stored, recomputed)]
+        if sides[0] is None or sides[1] is None:
+            words = ["absent" if side is None else "present" for side in sides]
+            found.append(Difference(name, WHOLE, "", *words))
+        else:
+            search = first_difference if name.endswith(".csv") else first_line
+            found.append(search(name, sides[0], sides[1]))
+    return [difference for difference in found if difference]
+
+
+def _compare(root: Path, where: str) -> int:
+    from benchmark.report.recheck.seed_noise import compare_tables
+    from benchmark.report.recheck.table_diff import read_lines
+    from benchmark.report.tables.cost_time import NAME as TIMINGS
+
+    ours = _read_files(root / TABLES, "*.csv", "run `dvc repro` first")
+    theirs = _read_other(root, where)
+    here, there = ({name.removesuffix(".csv"): read_lines(files[name]) for name in files} for files in (ours, theirs))
+    for side in (here, there):
+        # No two executions take the same time.
+        side.pop(TIMINGS, None)
+    compared = compare_tables(here, there)
+    for line in in_words(compared, where):
+        print(line)
+    for line in _other_data(here, there):
+        print(line)
+    return int(any(cell.status == "different" for cell in compared))
+
+
+def in_words(cells: Sequence[Compared], where: str) -> list[str]:
+    """What a comparison found: each cell that is not identical, the rule, and how many there are of each kind."""
+    from benchmark.report.recheck.seed_noise import LEVEL, Status
+
+    counts = Counter(cell.status for cell in cells)
+    tests = {cell.samples: cell.p for cell in cells if cell.samples}
+    low = sum(p < LEVEL for p in tests.values())
+    lines = [_cell_in_words(cell) for status in get_args(Status)[1:] for cell in cells if cell.status == status]
+    lines.append(f"{len(cells):,} cells of {len({cell.table for cell in cells})} tables against {where}:")
+    lines += [f"  {counts[status]:6,} {status}" for status in get_args(Status) if counts[status]]
+    rule = f"Within seed noise: the p of Welch's t-test over seeds, adjusted by Holm's rule, is {LEVEL} or more"
+    chance = f"where chance alone gives {LEVEL * len(tests):.1f}"
+    made = f"of {len(tests)} distinct tests {low} are below it unadjusted, {chance}"
+    unknown = "Noise unknown: a side has a single seed, or no spread over seeds is kept. Timings are not compared."
+    return [*lines, f"{rule}; {made}. {unknown}"]
+
+
+def _cell_in_words(cell: Compared) -> str:
+    ours, theirs = cell.ours, cell.theirs
+    if cell.samples:
+        ours, theirs = (f"{one.mean:.3f} ± {one.sd:.3f} (n = {one.seeds})" for one in cell.samples)
+    values = f": {ours or '-'} here, {theirs or '-'} there" if ours or theirs else ""
+    tested = f", p = {cell.p:.2g}, adjusted {cell.p_holm:.2g}" if cell.samples else ""
+    return f"{cell.status}: {cell.table}, row {cell.row}, column {cell.column}{values}{tested}"
+
+
+def _other_data(*sides: dict[str, list[dict[str, str]]]) -> list[str]:
+    """A warning where the two sides were measured on different data."""
+    hashes = [{line.get("data_hash", "") for lines in side.values() for line in lines} - {""} for side in sides]
+    if hashes[0] == hashes[1] or not all(hashes):
+        return []
+    here, there = (" ".join(sorted(side)) for side in hashes)
+    return [f"The data differ (hash {here} here, {there} there): differences are not of seeds alone."]
+
+
+def _read_other(root: Path, where: str) -> dict[str, str]:
+    if Path(where).is_dir():
+        return _read_files(Path(where) / TABLES, "*.csv", "run `dvc repro` there first")
+    return _read_commit(root, where)
+
+
+def _read_commit(root: Path, revision: str) -> dict[str, str]:
+    """The csv tables that DVC holds for a commit: its dvc.lock names them, and the cache or a remote has them."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+    from scmrepo.exceptions import SCMError
+
+    try:
+        files = DVCFileSystem(str(root.absolute()), rev=revision)
+        paths = [path for path in files.find(TABLES.as_posix()) if path.endswith(".csv")]
+        texts = {PurePosixPath(path).name: files.read_text(path, encoding="utf-8") for path in paths}
+    except (DvcException, SCMError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(_no_tables(revision, reason)) from error
+    if not texts:
+        raise InputError(_no_tables(revision, f"its dvc.lock names no {TABLES}"))
+    return texts
+
+
+def _no_tables(revision: str, reason: str) -> str:
+    return (
+        f"--against takes a folder with {TABLES}/, or a revision whose tables DVC holds, but got {revision!r} "
+        f"({reason}): commit dvc.lock after `dvc repro` there, and `dvc pull` where the cache is another's"
+    )
+
+
+def _read_files(folder: Path, pattern: str, mend: str) -> dict[str, str]:
+    # Bytes as they are: reading as text would hide other line ends.
+    files = {path.name: path.read_bytes().decode() for path in sorted(folder.glob(pattern))}
+    if not files:
+        msg = f"tables are compared with those in {folder}/, but it holds none: {mend}"
+        raise InputError(msg)
+    return files
+
+
+def _count_cells(text: str) -> int:
+    from benchmark.report.recheck.table_diff import read_lines
+
+    return sum(len(line) for line in read_lines(text))

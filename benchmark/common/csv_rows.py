@@ -1,0 +1,66 @@
+"""Tables of typed rows as csv files: one frozen dataclass of plain fields per row, read back as it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import pandas as pd
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import write_text
+
+DIGITS = 6
+"""Of a float in a file, after the point."""
+
+R = TypeVar("R")
+
+
+def to_csv(kind: type[R], rows: Iterable[R]) -> str:
+    """Rows as csv: a column per field in declared order, an undefined number empty.
+
+    Args:
+        kind: a dataclass whose fields are str (or literals), int, bool or float.
+        rows: instances of it.
+    """
+    columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    frame = pd.DataFrame([[_plain(getattr(row, column)) for column in columns] for row in rows], columns=columns)
+    return frame.to_csv(index=False, float_format=f"%.{DIGITS}f", lineterminator="\n")
+
+
+def write_rows(path: Path, kind: type[R], rows: Iterable[R]) -> None:
+    """Write rows atomically, as :func:`to_csv` renders them."""
+    write_text(path, to_csv(kind, rows))
+
+
+def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
+    """Read what :func:`write_rows` wrote.
+
+    Args:
+        path: the file.
+        kind: what a row is.
+        made_by: the command that writes the file, for the message.
+
+    Raises:
+        InputError: there is no such file, or it has other columns than the fields of ``kind``.
+    """
+    if not path.exists():
+        msg = f"{path} must be made first, but does not exist yet: run `{made_by}` or `dvc repro`"
+        raise InputError(msg)
+    hints = get_type_hints(kind)
+    # What is neither a number nor a truth value is text, be it of a closed set.
+    plain = {name: hint if hint in (int, float, bool) else str for name, hint in hints.items()}
+    types = {field.name: plain[field.name] for field in fields(kind)}  # type: ignore[arg-type]
+    gaps = {name: [""] for name, type_ in types.items() if type_ is float}
+    frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=gaps)
+    if list(frame) != list(types):
+        msg = f"{path} must have the columns {', '.join(types)}, but has others: make it again with `{made_by}`"
+        raise InputError(msg)
+    return [kind(**dict(zip(types, record, strict=True))) for record in frame.itertuples(index=False, name=None)]
+
+
+def _plain(value: Any) -> Any:
+    """A float as it will be written, without the sign of a negative zero."""
+    return round(value, DIGITS) + 0.0 if isinstance(value, float) else value

@@ -1,0 +1,1 @@
+"""From a data set's photographs to packs of square images, past the gates."""

@@ -1,0 +1,112 @@
+"""The step ``fetch``: locate or generate the photographs, pass them through the gates, and write the manifest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.common.errors import InputError
+from benchmark.common.progress import progress_bar
+from benchmark.data import findings as gating
+from benchmark.data.gates.registry import Look
+from benchmark.data.manifest import DATA, MANIFEST, Row, write_manifest
+from benchmark.sources.registry import SPLITS, Photograph, SourceParams, Split, load_source
+
+if TYPE_CHECKING:
+    from benchmark.settings.params import Params
+
+PHOTOGRAPHS = DATA / "photographs"
+"""Where a source puts what it generates or downloads; files that lie elsewhere stay there."""
+
+
+def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
+    """Write ``gates.csv`` and ``manifest.csv`` for the data set of ``params.data``, and print what they hold.
+
+    Args:
+        params: all parameters.
+        folder: of that data set.
+        splits: what the manifest shall hold; photographs of other splits are not read.
+
+    Raises:
+        InputError: the source finds its input wrong, a gate whose policy is stop found something, or nothing is left of
+            a split; the findings are in ``data/gates.csv`` all the same.
+    """
+    from benchmark.data.inspection import describe
+
+    findings, manifest = folder / gating.FINDINGS.name, folder / MANIFEST.name
+    found = [one for one in locate(params.data, folder / PHOTOGRAPHS.name) if one.split in splits]
+    expected = load_source(params.data.source).expected(params.data) or {}
+    described = describe(
+        found, {split: expected[split] for split in splits if split in expected}, params.prepare.workers
+    )
+    judgement = gating.judge(described, params.gates)
+    gating.write_findings(judgement.rows, findings)
+    print(gating.summary(judgement.rows))
+    gating.refuse(judgement, findings)
+    _refuse_empty(described.photographs, judgement.dropped, findings)
+    seen = zip(described.photographs, described.looks, strict=True)
+    kept = [pair for place, pair in enumerate(seen) if place not in judgement.dropped]
+    rows = [_row(photograph, look, params.data.name) for photograph, look in kept]
+    write_manifest(rows, manifest)
+    print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(judgement.dropped)} dropped")
+    print(f"cite: {load_source(params.data.source).ABOUT.citation}")
+    print(summary(rows))
+
+
+def _refuse_empty(photographs: Sequence[Photograph], dropped: Container[int], listed: Path) -> None:
+    """Raise where all photographs of a split were dropped, as nothing can then be trained or measured on it."""
+    before = Counter(photograph.split for photograph in photographs)
+    after = Counter(photograph.split for place, photograph in enumerate(photographs) if place not in dropped)
+    emptied = [f"all {before[split]} of {split}" for split in before if not after[split]]
+    if emptied:
+        msg = (
+            f"gates must leave photographs in each split, but drop {' and '.join(emptied)}: see {listed}, and "
+            "mend the data or the splits"
+        )
+        raise InputError(msg)
+
+
+def locate(data: SourceParams, folder: Path) -> list[Photograph]:
+    """Every photograph of a data set; what is generated or downloaded goes into ``folder``.
+
+    Raises:
+        InputError: the source finds its input wrong.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # The delay lets a source that downloads speak first.
+    with progress_bar(unit=" photographs", desc="locate", delay=1) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return list(load_source(data.source).photographs(data, folder, progress))
+
+
+def summary(rows: Iterable[Row]) -> str:
+    """Table of images, patients and grades per split."""
+    lines = [f"{'split':<6}{'images':>8}{'patients':>10}" + "".join(f"{f'grade {grade}':>9}" for grade in range(5))]
+    for split in SPLITS:
+        inside = [row for row in rows if row.split == split]
+        patients = {row.patient for row in inside}
+        known = str(len(patients)) if "" not in patients else "unknown"
+        grades = Counter(row.grade for row in inside)
+        lines.append(f"{split:<6}{len(inside):>8}{known:>10}" + "".join(f"{grades[grade]:>9}" for grade in range(5)))
+    return "\n".join(lines)
+
+
+def _row(photograph: Photograph, look: Look, source: str) -> Row:
+    return Row(
+        image_id=photograph.image_id,
+        path=photograph.path.as_posix(),
+        patient=photograph.patient,
+        eye=photograph.eye,
+        grade=photograph.grade,
+        split=photograph.split,
+        sha256=look.sha256,
+        width=look.width,
+        height=look.height,
+        source=source,
+    )

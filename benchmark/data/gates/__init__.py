@@ -1,0 +1,1 @@
+"""Checks of a data set, one file each."""

@@ -1,0 +1,225 @@
+"""Open every photograph once, and describe the data set for its gates.
+
+Each file is read, hashed and decoded at a small scale by parallel processes; what was seen is kept in
+``scratch/gates.sqlite`` under the file's hash, so that a check that was killed or repeated decodes no file twice.
+Memory holds about five kilobytes per photograph, whatever their size. In full, photographs are decoded only where two
+are so much alike that their pixels may be the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from benchmark.common.errors import InputError
+from benchmark.common.processes import outcomes
+from benchmark.common.progress import progress_bar
+from benchmark.common.resources import core_count
+from benchmark.data.duplicates import Sketches, find_alike
+from benchmark.data.gates.registry import Described, Look, Pair
+from benchmark.images.fingerprint import RECIPE, SIDE, Fingerprint, fingerprint
+from benchmark.images.reading import UnreadableImage, read_rgb
+from benchmark.sources.registry import Counts, Photograph, Split
+
+STORE = Path("scratch/gates.sqlite")
+
+_BATCH = 256
+"""Fingerprints that are committed together."""
+_TABLES = """
+CREATE TABLE IF NOT EXISTS prints
+  (sha256, recipe, width, height, reason, level, disc, warm, sketch, PRIMARY KEY (sha256, recipe));
+CREATE TABLE IF NOT EXISTS pixels (sha256 PRIMARY KEY, digest);
+"""
+
+J = TypeVar("J")
+R = TypeVar("R")
+_known: frozenset[bytes] = frozenset()
+"""In a worker: hashes of the files whose fingerprint is in the store."""
+
+
+class Store:
+    """What was seen of files, by their hash; safe to kill at any time."""
+
+    def __init__(self, path: Path = STORE) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._base = sqlite3.connect(path, timeout=60)
+        try:
+            self._base.executescript(_TABLES)
+        except sqlite3.DatabaseError as error:
+            msg = f"{path} must be the store of an earlier check, but cannot be read ({error}): remove it"
+            raise InputError(msg) from error
+        self._waiting = 0
+
+    def close(self) -> None:
+        """Keep what was put."""
+        self._base.commit()
+        self._base.close()
+
+    def known(self) -> frozenset[bytes]:
+        """Hashes of the files with a fingerprint of this recipe."""
+        rows = self._base.execute("SELECT sha256 FROM prints WHERE recipe = ?", (RECIPE,))
+        return frozenset(bytes.fromhex(sha256) for (sha256,) in rows)
+
+    def get(self, sha256: str) -> Fingerprint:
+        """The fingerprint of a file that is known."""
+        query = "SELECT width, height, reason, level, disc, warm, sketch FROM prints WHERE sha256 = ? AND recipe = ?"
+        row = self._base.execute(query, (sha256, RECIPE)).fetchone()
+        width, height, reason, level, disc, warm, sketch = row
+        drawn = np.frombuffer(sketch, np.int8).reshape(SIDE, SIDE)
+        return Fingerprint(width, height, reason, level, bool(disc), warm, drawn)
+
+    def put(self, sha256: str, seen: Fingerprint) -> None:
+        """Keep a file's fingerprint."""
+        values = (sha256, RECIPE, seen.width, seen.height, seen.reason, seen.level, seen.disc, seen.warm)
+        self._base.execute("INSERT OR REPLACE INTO prints VALUES (?,?,?,?,?,?,?,?,?)", (*values, seen.sketch.tobytes()))
+        self._commit_some()
+
+    def digests(self) -> dict[str, str]:
+        """Hashes of decoded pixels, by the file's."""
+        return dict(self._base.execute("SELECT sha256, digest FROM pixels"))
+
+    def put_digest(self, sha256: str, digest: str) -> None:
+        """Keep the hash of a file's decoded pixels."""
+        self._base.execute("INSERT OR REPLACE INTO pixels VALUES (?, ?)", (sha256, digest))
+        self._commit_some()
+
+    def _commit_some(self) -> None:
+        self._waiting += 1
+        if self._waiting % _BATCH == 0:
+            self._base.commit()
+
+
+def describe(
+    photographs: Sequence[Photograph],
+    expected: Mapping[Split, Counts] | None = None,
+    workers: int = 0,
+) -> Described:
+    """Open every photograph and find those that are alike.
+
+    Args:
+        photographs: as a source yields them.
+        expected: photographs per grade that a split should have.
+        workers: processes that decode; 0 takes every core.
+
+    Raises:
+        InputError: a worker was killed.
+    """
+    with closing(Store()) as store:
+        looks, sketches = _look_at([photograph.path for photograph in photographs], store, workers or core_count())
+        first: dict[str, int] = {}
+        for place, look in enumerate(looks):
+            first.setdefault(look.sha256, place)
+        unique = np.fromiter((place for sha256, place in first.items() if sha256), np.int64)
+        alike = find_alike(sketches[unique])
+        pairs = [replace(pair, first=int(unique[pair.first]), second=int(unique[pair.second])) for pair in alike]
+        doubtful = [place for pair in pairs for place in _maybe_identical(pair, looks)]
+        files = {looks[place].sha256: photographs[place].path for place in doubtful}
+        digests = _digest(files, store, workers or core_count())
+    looks = [_with_pixels(look, digests) for look in looks]
+    return Described(tuple(photographs), tuple(looks), tuple(_spread(pairs, looks)), expected)
+
+
+def _look_at(paths: Sequence[Path], store: Store, workers: int) -> tuple[list[Look], Sketches]:
+    """A look and a sketch per file, in their order."""
+    known = store.known()
+    looks: list[Look | None] = [None] * len(paths)
+    sketches = np.zeros((len(paths), SIDE, SIDE), np.int8)
+    jobs = enumerate(paths)
+    for (place, _), (sha256, fresh) in _progress(_look, jobs, len(paths), workers, "look", partial(_remember, known)):
+        if fresh and sha256:
+            store.put(sha256, fresh)
+        seen = fresh or store.get(sha256)
+        looks[place] = Look(sha256, "", seen.width, seen.height, seen.reason, seen.level, seen.disc, seen.warm)
+        sketches[place] = seen.sketch
+    return [look for look in looks if look], sketches
+
+
+def _remember(known: frozenset[bytes]) -> None:
+    global _known
+    _known = known
+
+
+def _look(job: tuple[int, Path]) -> tuple[str, Fingerprint | None]:
+    """Hash of a file, and its fingerprint unless the store has it; no hash where there is no file."""
+    try:
+        data = job[1].read_bytes()
+    except OSError as error:
+        nothing = np.zeros((SIDE, SIDE), np.int8)
+        return "", Fingerprint(0, 0, f"{job[1]}: {error.strerror or error}", 0.0, False, 0.0, nothing)
+    digest = hashlib.sha256(data)
+    return digest.hexdigest(), None if digest.digest() in _known else fingerprint(data)
+
+
+def _maybe_identical(pair: Pair, looks: Sequence[Look]) -> tuple[int, ...]:
+    """Both places, if the two can have the same pixels at all: seen upright, of one size (its sides may be swapped)."""
+    first, second = looks[pair.first], looks[pair.second]
+    same_size = sorted((first.width, first.height)) == sorted((second.width, second.height))
+    return (pair.first, pair.second) if same_size and not pair.turn else ()
+
+
+def _digest(files: Mapping[str, Path], store: Store, workers: int) -> dict[str, str]:
+    """Hash of the decoded pixels of files, by the files' hash."""
+    digests = store.digests()
+    jobs = [(sha256, path) for sha256, path in files.items() if sha256 not in digests]
+    for (sha256, _), digest in _progress(_hash_pixels, jobs, len(jobs), workers, "compare"):
+        digests[sha256] = digest
+        store.put_digest(sha256, digest)
+    return digests
+
+
+def _hash_pixels(job: tuple[str, Path]) -> str:
+    try:
+        rgb = read_rgb(job[1])
+    except UnreadableImage:
+        return job[0]
+    return hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()
+
+
+def _with_pixels(look: Look, digests: Mapping[str, str]) -> Look:
+    """The same look with its ``pixels``: of a file that is like no other, the file's own hash serves as well."""
+    pixels = "" if look.reason else digests.get(look.sha256, look.sha256)
+    return replace(look, pixels=pixels)
+
+
+def _spread(pairs: Iterable[Pair], looks: Sequence[Look]) -> Iterator[Pair]:
+    """Pairs that differ in pixels, for each file with those pixels."""
+    same: dict[str, list[int]] = {}
+    for place, look in enumerate(looks):
+        same.setdefault(look.pixels, []).append(place)
+    seen: set[tuple[int, int]] = set()
+    for pair in pairs:
+        one, other = looks[pair.first].pixels, looks[pair.second].pixels
+        for first in same[one] if one != other else ():
+            for second in same[other]:
+                key = (min(first, second), max(first, second))
+                if key not in seen:
+                    seen.add(key)
+                    yield Pair(*key, pair.likeness, pair.turn)
+
+
+def _progress(
+    work: Callable[[J], R],
+    jobs: Iterable[J],
+    total: int,
+    workers: int,
+    what: str,
+    setup: Callable[[], None] | None = None,
+) -> Iterator[tuple[J, R]]:
+    """:func:`outcomes` under a progress bar."""
+    with progress_bar(total=total, unit=" photographs", desc=what) as bar:
+        try:
+            for outcome in outcomes(work, jobs, max(min(workers, total), 1), setup):
+                bar.update()
+                yield outcome
+        except BrokenProcessPool as error:
+            msg = "every worker must live, but one was killed, mostly for want of memory: lower prepare.workers"
+            raise InputError(msg) from error

@@ -1,0 +1,67 @@
+"""The manifest: one row per photograph, the table that every later step reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import write_text
+
+DATA = Path("data")
+"""Folder of the data set that is trained on; another set has a folder of its own, with the same names in it."""
+MANIFEST = DATA / "manifest.csv"
+COLUMNS = ("image_id", "path", "patient", "eye", "grade", "split", "sha256", "width", "height", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One photograph. ``width`` and ``height`` are 0 where the file's header cannot be read."""
+
+    image_id: str
+    path: str
+    patient: str
+    eye: str
+    grade: int
+    split: str
+    sha256: str
+    width: int
+    height: int
+    source: str
+
+
+def write_manifest(rows: list[Row], path: Path = MANIFEST) -> None:
+    """Write the rows, ordered by split and image id, so that the file depends on the data alone.
+
+    Raises:
+        InputError: two rows share an image id, or a grade is not 0-4.
+    """
+    seen: set[str] = set()
+    for row in rows:
+        if row.image_id in seen:
+            msg = f"each image id may occur once, but {row.image_id!r} recurs: remove one of its rows"
+            raise InputError(msg)
+        seen.add(row.image_id)
+        if row.grade not in range(5):
+            msg = f"a grade must be 0, 1, 2, 3 or 4, but {row.image_id!r} has {row.grade!r}: correct its label"
+            raise InputError(msg)
+    order = {"train": 0, "val": 1, "test": 2}
+    rows = sorted(rows, key=lambda row: (order[row.split], row.image_id))
+    frame = pd.DataFrame([[getattr(row, column) for column in COLUMNS] for row in rows], columns=list(COLUMNS))
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def read_manifest(path: Path = MANIFEST) -> list[Row]:
+    """Read the rows in the file's order.
+
+    Raises:
+        InputError: there is no manifest yet.
+    """
+    if not path.exists():
+        msg = f"the manifest {path} does not exist yet: run `fundusbench fetch` or `dvc repro` first"
+        raise InputError(msg)
+    text = {column: str for column in COLUMNS if column not in ("grade", "width", "height")}
+    frame = pd.read_csv(path, dtype=text, keep_default_na=False)
+    return [Row(*values) for values in frame[list(COLUMNS)].itertuples(index=False)]

@@ -1,0 +1,223 @@
+"""Packs: the prepared images of one split at one size, in one memory-mapped file with random access.
+
+A pack is an Arrow IPC file with the columns ``image_id``, ``sha256`` (of the photograph) and ``image``. An image is
+raw RGB bytes, row by row, or a JPEG of quality 95 without chroma subsampling. The schema's metadata says how the
+images were made. Rows lie in record batches of equal length, so a row is found by a division.
+
+Threads read a pack together, as copying pixels and decoding JPEGs free the interpreter: all see one map of the file, so
+that none holds a copy. Raw images stay in memory as the system's file cache has room. Decoded JPEGs are kept, so that
+each is decoded once, where all of a pack's fit into :data:`SHARE` of the memory that is free when the first is read.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import atomic
+from benchmark.common.resources import core_count, free_memory
+from benchmark.images.reading import UnreadableImage, read_rgb
+from benchmark.images.variants.registry import VARIANTS
+
+Encoding = Literal["raw", "jpeg"]
+
+FORMAT = "2"
+"""Version of the layout that this module reads and writes."""
+BATCH = 16
+"""Rows per record batch: what the writer holds in memory."""
+QUALITY = 95
+"""JPEG quality."""
+SHARE = 0.5
+"""Of the free memory, that the decoded images of a pack may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackSpec:
+    """How the images of a pack were made; packs of equal spec hold equal images for equal photographs."""
+
+    size: int
+    """Pixels per side."""
+    encoding: Encoding
+    recipe: str
+    """Names the way from photograph to square."""
+    variant: str = "plain"
+    """What was done to the colours: a key of :data:`benchmark.images.variants.registry.VARIANTS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackRow:
+    """One image as it is stored."""
+
+    image_id: str
+    sha256: str
+    image: bytes
+
+
+class Pack:
+    """A pack opened for reading. It may be shared by threads, and a pickled one opens the same file again."""
+
+    def __init__(self, path: Path) -> None:
+        """Map the file; see :func:`open_pack`."""
+        self.path = path
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        self.spec = _spec(reader.schema.metadata)
+        batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+        self.image_ids: list[str] = [name for batch in batches for name in batch.column("image_id").to_pylist()]
+        self.sha256: list[str] = [digest for batch in batches for digest in batch.column("sha256").to_pylist()]
+        self._images = [batch.column("image") for batch in batches]
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __reduce__(self) -> tuple[type[Pack], tuple[Path]]:
+        return Pack, (self.path,)
+
+    @property
+    def size(self) -> int:
+        """Pixels per side."""
+        return self.spec.size
+
+    @property
+    def encoding(self) -> Encoding:
+        """How images are stored."""
+        return self.spec.encoding
+
+    def stored(self, index: int) -> memoryview:
+        """One image's bytes as they lie in the file, without a copy."""
+        batch, row = divmod(int(index), BATCH)
+        return memoryview(self._images[batch][row].as_buffer())
+
+    def gather(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Copy images out of the pack.
+
+        Args:
+            indices: rows, 0 to len - 1, in any order; shape (k,).
+
+        Returns:
+            RGB, shape (k, size, size, 3).
+
+        Raises:
+            IndexError: an index is out of range.
+            InputError: an image is damaged.
+        """
+        if len(indices) and not 0 <= indices.min() <= indices.max() < len(self):
+            msg = f"rows of {self.path} run from 0 to {len(self) - 1}, but got {indices.min()} to {indices.max()}"
+            raise IndexError(msg)
+        images = np.empty((len(indices), self.size, self.size, 3), np.uint8)
+        if self.encoding == "raw":
+            for image, index in zip(images, indices, strict=True):
+                image.reshape(-1)[:] = np.frombuffer(self.stored(index), np.uint8)
+        elif self._kept is None:
+            self._decode(indices, images, np.arange(len(indices)))
+        else:
+            kept, there = self._kept
+            missing = np.unique(indices[~there[indices]])
+            self._decode(missing, kept, missing)
+            there[missing] = True
+            np.take(kept, indices, axis=0, out=images, mode="clip")
+        return images
+
+    @cached_property
+    def _kept(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]] | None:
+        """Room for every image, and which are there; None where they do not fit. Memory is taken as images come."""
+        shape = (len(self), self.size, self.size, 3)
+        if math.prod(shape) > SHARE * free_memory():
+            return None
+        return np.empty(shape, np.uint8), np.zeros(len(self), np.bool_)
+
+    def _decode(
+        self, indices: npt.NDArray[np.int64], images: npt.NDArray[np.uint8], slots: npt.NDArray[np.int64]
+    ) -> None:
+        """Decode some rows into slots of an array of images, on every core."""
+
+        def decode(rows: npt.NDArray[np.int64]) -> None:
+            for index, slot in zip(indices[rows], slots[rows], strict=True):
+                images[slot] = self._image(int(index))
+
+        # Small images cost little more than to pass them to a thread: each takes a few at a time.
+        few = np.array_split(np.arange(len(indices)), max(1, min(len(indices), 4 * core_count())))
+        list(_decoders(os.getpid()).map(decode, few))
+
+    def _image(self, index: int) -> npt.NDArray[np.uint8]:
+        try:
+            return read_rgb(bytes(self.stored(index)))
+        except UnreadableImage as error:
+            name = self.image_ids[index]
+            msg = f"{self.path} is damaged at {name} ({error}): remove it and run `fundusbench prepare` again"
+            raise InputError(msg) from error
+
+
+def open_pack(path: Path) -> Pack:
+    """Open a pack for reading.
+
+    Raises:
+        InputError: there is no such file, or it is no pack of this format.
+    """
+    try:
+        return Pack(path)
+    except FileNotFoundError as error:
+        msg = f"the pack {path} does not exist yet: run `fundusbench prepare` or `dvc repro` first"
+        raise InputError(msg) from error
+    except (pa.ArrowInvalid, OSError, KeyError, ValueError) as error:
+        msg = f"{path} must be a pack of format {FORMAT}, but is not: remove it and run `fundusbench prepare` again"
+        raise InputError(msg) from error
+
+
+def write_pack(path: Path, spec: PackSpec, rows: Iterable[PackRow]) -> None:
+    """Write a pack atomically, holding one record batch in memory."""
+    image = pa.binary(spec.size**2 * 3) if spec.encoding == "raw" else pa.binary()
+    metadata = {"format": FORMAT} | {key: str(value) for key, value in asdict(spec).items()}
+    fields = [pa.field(name, kind, nullable=False) for name, kind in _columns(image)]
+    schema = pa.schema(fields, metadata=metadata)
+    with atomic(path) as partial, pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        for batch in _batches(rows):
+            columns = [[getattr(row, field.name) for row in batch] for field in fields]
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+
+
+def encode(rgb: npt.NDArray[np.uint8], encoding: Encoding) -> bytes:
+    """The bytes that a pack stores for an image of shape (size, size, 3)."""
+    if encoding == "raw":
+        return rgb.tobytes()
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "JPEG", quality=QUALITY, subsampling=0)
+    return stream.getvalue()
+
+
+def _columns(image: pa.DataType) -> tuple[tuple[str, pa.DataType], ...]:
+    return ("image_id", pa.string()), ("sha256", pa.string()), ("image", image)
+
+
+def _spec(metadata: dict[bytes, bytes] | None) -> PackSpec:
+    told = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
+    if told["format"] != FORMAT or told["encoding"] not in get_args(Encoding) or told["variant"] not in VARIANTS:
+        msg = f"unknown format {told['format']}, encoding {told['encoding']} or variant {told['variant']}"
+        raise ValueError(msg)
+    return PackSpec(int(told["size"]), cast("Encoding", told["encoding"]), told["recipe"], told["variant"])
+
+
+def _batches(rows: Iterable[PackRow]) -> Iterator[list[PackRow]]:
+    rows = iter(rows)
+    while batch := list(islice(rows, BATCH)):
+        yield batch
+
+
+@cache
+def _decoders(process: int) -> ThreadPoolExecutor:
+    """Threads that decode JPEGs, which frees the interpreter; a pool per process, as a fork takes no threads along."""
+    return ThreadPoolExecutor(core_count(), thread_name_prefix=f"decode-{process}")

@@ -1,0 +1,231 @@
+"""The step ``prepare``: photographs to packs of square images, per size and split.
+
+Each photograph is decoded once, its retinal disc is cut out as a square of the largest size, the variant is applied to
+that, and the smaller sizes are derived from the result. A finished image lies in ``scratch/prepare`` under its
+photograph's hash until all are packed, so a run that was killed goes on where it was; and images of earlier packs are
+taken over as long as their photograph and the recipe are the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+import shutil
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import atomic, sha256_json, write_text
+from benchmark.common.processes import outcomes
+from benchmark.common.progress import progress_bar
+from benchmark.common.resources import core_count
+from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
+from benchmark.data.packs import Encoding, Pack, PackRow, PackSpec, encode, open_pack, write_pack
+from benchmark.images.disc import crop_disc, find_disc, resize
+from benchmark.images.reading import UnreadableImage, read_rgb
+from benchmark.images.variants.registry import load_variant
+from benchmark.sources.registry import SPLITS
+
+if TYPE_CHECKING:
+    from benchmark.settings.params import Params
+
+PACKS = DATA / "packs"
+SKIPPED = PACKS / "skipped.csv"
+SCRATCH = Path("scratch/prepare")
+KEPT = Path("scratch/kept")
+"""Links to the packs of the last run, below the folders of those: DVC removes the packs themselves before the next."""
+RECIPE = "square around the retinal disc, 2"
+"""What is done to a photograph. Change its number with anything that changes the images: all are then made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One photograph to prepare, and the file that takes the result: an encoded image per role."""
+
+    path: Path
+    sha256: str
+    sizes: dict[str, int]
+    variant: str
+    encoding: Encoding
+    target: Path
+
+
+def run(params: Params, folder: Path = DATA) -> None:
+    """Write ``packs/<role>/<split>.arrow`` with the manifest's rows in its order, and ``packs/skipped.csv``.
+
+    Args:
+        params: all parameters.
+        folder: of the data set.
+
+    Raises:
+        InputError: photographs cannot be read and ``prepare.on_bad_image`` says stop; all of them are named.
+    """
+    rows, packs = read_manifest(folder / MANIFEST.name), folder / PACKS.name
+    for leftover in packs.rglob(".*.partial"):
+        leftover.unlink()
+    specs = _specs(params)
+    shelf = Shelf(specs, packs)
+    missing = {row.sha256: row for row in rows if row.sha256 not in shelf}
+    jobs = [shelf.job(Path(row.path), row.sha256) for row in missing.values()]
+    reasons = _prepare(jobs, params.prepare.workers, len({row.sha256 for row in rows}))
+    bad = [row for row in rows if row.sha256 in reasons]
+    if bad and params.prepare.on_bad_image == "stop":
+        names = "; ".join(f"{row.image_id} ({row.path}: {reasons[row.sha256]})" for row in bad)
+        msg = f"every photograph must be readable, but {names}: mend them, or set prepare.on_bad_image to skip"
+        raise InputError(msg)
+    good = [row for row in rows if row.sha256 not in reasons]
+    for role in specs:
+        for split in SPLITS:
+            _pack(role, split, [row for row in good if row.split == split], shelf)
+    _write_skipped(packs / SKIPPED.name, bad, reasons)
+    _keep(packs)
+    shutil.rmtree(SCRATCH, ignore_errors=True)
+    print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
+
+
+def prepare_image(data: bytes, sizes: dict[str, int], variant: str = "plain") -> dict[str, npt.NDArray[np.uint8]]:
+    """Squares around the retinal disc, shape (size, size, 3) each, from the bytes of a photograph's file.
+
+    The photograph is decoded at the smallest scale that still gives the largest square its pixels.
+
+    Raises:
+        UnreadableImage: the bytes are no readable image.
+    """
+    largest = max(sizes.values())
+    rgb = read_rgb(data, min_side=largest)
+    disc = find_disc(rgb)
+    if 2 * disc.radius < largest:  # A small disc in a wide frame: the scale was chosen for the frame.
+        rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * disc.radius)))
+        disc = find_disc(rgb)
+    square = load_variant(variant)(crop_disc(rgb, disc, largest))
+    return {role: square if size == largest else resize(square, size) for role, size in sizes.items()}
+
+
+class Shelf:
+    """The images that are finished: in packs of an earlier run, or one by one in the scratch folder."""
+
+    def __init__(self, specs: dict[str, PackSpec], packs: Path = PACKS) -> None:
+        self.specs = specs
+        self.packs = packs
+        self._folder = SCRATCH / sha256_json({role: asdict(spec) for role, spec in specs.items()})[:16]
+        self._packed = {role: _packed(packs / role, spec) for role, spec in specs.items()}
+
+    def __contains__(self, sha256: str) -> bool:
+        return all(sha256 in packed for packed in self._packed.values()) or self._file(sha256).exists()
+
+    def job(self, path: Path, sha256: str) -> Job:
+        """What puts a photograph's images on the shelf."""
+        spec = next(iter(self.specs.values()))
+        sizes = {role: spec.size for role, spec in self.specs.items()}
+        return Job(path, sha256, sizes, spec.variant, spec.encoding, self._file(sha256))
+
+    def image(self, role: str, sha256: str) -> bytes:
+        """An image as packs store it."""
+        file = self._file(sha256)
+        if file.exists():
+            with safe_open(file, "numpy") as images:
+                return bytes(images.get_tensor(role))
+        pack, index = self._packed[role][sha256]
+        return bytes(pack.stored(index))
+
+    def _file(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / f"{sha256}.safetensors"
+
+
+def _specs(params: Params) -> dict[str, PackSpec]:
+    """The pack of each role. Small images come from the largest ones, whose size thus belongs to the recipe."""
+    sizes = {"small": params.sizes.small, "mid": params.sizes.mid, "large": params.sizes.large}
+    recipe = f"{RECIPE}; from {max(sizes.values())} px"
+    how = params.prepare
+    return {role: PackSpec(size, how.encoding, recipe, how.variant) for role, size in sizes.items()}
+
+
+def _packed(folder: Path, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
+    """Where the images of earlier packs of a size lie that still hold, by their photograph's hash."""
+    found: dict[str, tuple[Pack, int]] = {}
+    for place, split in product((KEPT / folder, folder), SPLITS):
+        pack = _earlier(_path(place, split))
+        if pack is not None and pack.spec == spec:
+            found |= {sha256: (pack, index) for index, sha256 in enumerate(pack.sha256)}
+    return found
+
+
+def _earlier(path: Path) -> Pack | None:
+    try:
+        return open_pack(path)
+    except InputError:
+        return None
+
+
+def _path(folder: Path, split: str) -> Path:
+    return folder / f"{split}.arrow"
+
+
+def _prepare(jobs: list[Job], workers: int, total: int) -> dict[str, str]:
+    """Do the jobs; returns why photographs could not be read, by their hash."""
+    reasons: dict[str, str] = {}
+    with progress_bar(total=total, initial=total - len(jobs), unit=" images", desc="prepare") as bar:
+        try:
+            for job, reason in outcomes(_work, jobs, max(min(workers or core_count(), len(jobs)), 1)):
+                if reason:
+                    reasons[job.sha256] = reason
+                bar.update()
+        except BrokenProcessPool as error:
+            msg = "every worker must live, but one was killed, mostly for want of memory: lower prepare.workers"
+            raise InputError(msg) from error
+    return reasons
+
+
+def _work(job: Job) -> str:
+    """Prepare one photograph; returns why it cannot be read, or nothing."""
+    try:
+        data = job.path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != job.sha256:
+            return "it has changed since the manifest was written, so run `fundusbench fetch` first"
+        images = prepare_image(data, job.sizes, job.variant)
+    except (UnreadableImage, OSError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}
+    with atomic(job.target) as partial:
+        save_file(stored, partial)
+    return ""
+
+
+def _pack(role: str, split: str, rows: list[Row], shelf: Shelf) -> None:
+    """Write one pack, unless it is already there."""
+    path, spec = _path(shelf.packs / role, split), shelf.specs[role]
+    earlier = _earlier(path)
+    ids, hashes = [row.image_id for row in rows], [row.sha256 for row in rows]
+    if earlier is not None and (earlier.spec, earlier.image_ids, earlier.sha256) == (spec, ids, hashes):
+        return
+    bar = progress_bar(rows, unit=" images", desc=f"pack {role} {split}", leave=False)
+    write_pack(path, spec, (PackRow(row.image_id, row.sha256, shelf.image(role, row.sha256)) for row in bar))
+
+
+def _keep(packs: Path) -> None:
+    """Link the packs to where the next run looks for them; where files cannot be linked, it prepares all again."""
+    shutil.rmtree(KEPT / packs, ignore_errors=True)
+    for path in packs.rglob("*.arrow"):
+        link = KEPT / path
+        link.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            link.hardlink_to(path)
+
+
+def _write_skipped(path: Path, bad: list[Row], reasons: dict[str, str]) -> None:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["image_id", "path", "reason"])
+    writer.writerows([row.image_id, row.path, reasons[row.sha256]] for row in bad)
+    write_text(path, stream.getvalue())

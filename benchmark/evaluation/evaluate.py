@@ -1,0 +1,284 @@
+"""From the runs' predictions to kappas and other metrics, confusion matrices and learning curves, in ``evaluation/``.
+
+Only files are read, so every number rebuilds without a GPU or a checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.common.csv_rows import write_rows
+from benchmark.common.errors import InputError
+from benchmark.common.files import write_json, write_text
+from benchmark.runs.predictions import Predictions, read_predictions
+from benchmark.runs.spec import RUNS, RunResult, read_result
+from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.scoring.kappa import GRADES, confusion_matrix
+from benchmark.scoring.metrics import Measure, measure
+from benchmark.settings.params import Params
+from benchmark.sources.registry import Split
+
+EVALUATION = Path("evaluation")
+METRICS_FILE = EVALUATION / "metrics.csv"
+EVALUATED: tuple[Split, ...] = ("val", "test")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one head of one run got on one split.
+
+    Attributes:
+        confusion: counts of images, shape (5, 5), labels in rows.
+        measures: by the names of :data:`benchmark.scoring.metrics.METRICS`.
+    """
+
+    stage: str
+    arm: str
+    seed: int
+    split: Split
+    head: Head
+    decoder: str
+    confusion: npt.NDArray[np.int64]
+    measures: Mapping[str, Measure]
+
+    @property
+    def kappa(self) -> float:
+        """Quadratic weighted kappa; NaN where it is not defined."""
+        return self.measures["kappa"].value
+
+    @property
+    def n(self) -> int:
+        """Images."""
+        return int(self.confusion.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A line of ``evaluation/metrics.csv``: one metric of one head of one run on one split."""
+
+    stage: str
+    arm: str
+    seed: int
+    split: Split
+    head: Head
+    decoder: str
+    metric: str
+    """A key of :data:`benchmark.scoring.metrics.METRICS`."""
+    value: float
+    """NaN, in the file nothing, where it is not defined."""
+    n: int
+    """Images that it speaks of."""
+
+
+def run(params: Params) -> None:
+    """Evaluate every declared run that exists; a missing one is named in a warning.
+
+    Raises:
+        InputError: there is no run at all, a run lacks a file or a number, or two runs saw other images or labels.
+    """
+    results = list(find_runs(params))
+    if not results:
+        msg = f"evaluation needs a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
+        raise InputError(msg)
+    reference: dict[Split, Predictions] = {}
+    outcomes: list[Outcome] = []
+    for result in results:
+        _check_data(result, results[0])
+        for split in EVALUATED:
+            predictions = _read_split(result, split)
+            _check_images(result, split, predictions, reference.setdefault(split, predictions), results[0])
+            outcomes += evaluate(result, split, predictions)
+    _write("runs", runs_frame(results))
+    _write("kappas", kappas_frame(outcomes))
+    write_rows(METRICS_FILE, MetricRow, metric_rows(outcomes))
+    _write("confusion", confusion_frame(outcomes))
+    _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
+    _write("curves", pd.concat([_read_history(result) for result in results]))
+    _write("predictions_vs_label", _pairs_frame(results))
+    # A file per arm, so that `dvc metrics show` prints a line per arm; arms that are gone leave none behind.
+    shutil.rmtree(EVALUATION / "metrics", ignore_errors=True)
+    for arm, row in metrics(outcomes).items():
+        write_json(EVALUATION / "metrics" / f"{arm}.json", row)
+
+
+def find_runs(params: Params) -> Iterator[RunResult]:
+    """Finished runs of the declared arms and seeds, in their declared order.
+
+    Raises:
+        InputError: a run is not what params.yaml declares under its name.
+    """
+    for stage, arms in params.arms.items():
+        for name, arm in arms.items():
+            present = [seed for seed in params.seeds if (RUNS / stage / name / str(seed)).exists()]
+            if absent := [str(seed) for seed in params.seeds if seed not in present]:
+                log.warning("%s/%s is not run for seed %s: its cells say so", stage, name, ", ".join(absent))
+            for seed in present:
+                folder = RUNS / stage / name / str(seed)
+                run = read_result(folder)
+                declared = (stage, name, seed, arm.objective, params.sizes.of(arm.size), arm.level, arm.parent)
+                found = (run.stage, run.arm, run.seed, run.objective.name, run.pixels, run.level, run.parent)
+                if found != declared:
+                    msg = (
+                        f"a run must be what params.yaml declares, {declared}, "
+                        f"but {folder} holds {found}: train it again with `dvc repro`"
+                    )
+                    raise InputError(msg)
+                yield run
+
+
+def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Iterator[Outcome]:
+    """Decode each head of a run by its default rule and compare with the labels."""
+    for head in cast("list[Head]", result.heads):
+        predicted = decode(DEFAULT[head], predictions)
+        confusion = confusion_matrix(predictions.grade, predicted)
+        measures = measure(head, predictions, predicted)
+        yield Outcome(result.stage, result.arm, result.seed, split, head, DEFAULT[head], confusion, measures)
+
+
+def runs_frame(results: list[RunResult]) -> pd.DataFrame:
+    """One row per run: what it is, what it takes, on which data, and what a reader must know of it."""
+    columns = ("stage", "arm", "seed", "size", "pixels", "level", "parent", "epoch_kept", "key")
+    return pd.DataFrame(
+        {column: getattr(result, column) for column in columns}
+        | {"parameters": result.parameters, "macs_per_image": result.macs_per_image, "epochs": result.train.epochs}
+        | {"objective": result.objective.name, "flags": " ".join(result.flags)}
+        | {"data": result.data.name, "synthetic": result.data.synthetic, "train": result.data.train}
+        | {"data_hash": result.data.hash, "parameter_hash": result.parameter_hash}
+        for result in results
+    )
+
+
+def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """One row per outcome; an undefined kappa is empty."""
+    columns = ("stage", "arm", "seed", "split", "head", "decoder", "n", "kappa")
+    return pd.DataFrame({column: getattr(outcome, column) for column in columns} for outcome in outcomes)
+
+
+def metric_rows(outcomes: Iterable[Outcome]) -> Iterator[MetricRow]:
+    """One row per outcome and metric."""
+    for one in outcomes:
+        for name, found in one.measures.items():
+            place = (one.stage, one.arm, one.seed, one.split, one.head, one.decoder)
+            yield MetricRow(*place, metric=name, value=found.value, n=found.n)
+
+
+def confusion_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """One row per outcome, label and predicted grade."""
+    columns = ("stage", "arm", "seed", "split", "head", "decoder")
+    return pd.DataFrame(
+        {column: getattr(outcome, column) for column in columns}
+        | {"label": label, "predicted": predicted, "count": int(outcome.confusion[label, predicted])}
+        for outcome in outcomes
+        for label in range(GRADES)
+        for predicted in range(GRADES)
+    )
+
+
+def grades_frame(split: Split, predictions: Predictions) -> pd.DataFrame:
+    """Images and known patients of a split, per grade and in all; ``unknown`` counts images without a patient."""
+    frame = pd.DataFrame({"grade": predictions.grade.astype(str), "patient": predictions.patient})
+    groups = [(str(grade), frame[frame["grade"] == str(grade)]) for grade in range(GRADES)] + [("all", frame)]
+    return pd.DataFrame(
+        {
+            "split": split,
+            "grade": grade,
+            "images": len(group),
+            "patients": group.loc[group["patient"] != "", "patient"].nunique(),
+            "unknown": int((group["patient"] == "").sum()),
+        }
+        for grade, group in groups
+    )
+
+
+def metrics(outcomes: Iterable[Outcome]) -> dict[str, dict[str, Any]]:
+    """Per ``stage/arm``, what ``dvc metrics show`` prints as its row: mean kappa by split and head, seeds, and sd.
+
+    An undefined kappa is left out, and so is the sample standard deviation of a single seed.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    kappas: dict[tuple[str, Split, Head], list[float]] = {}
+    for outcome in outcomes:
+        kappas.setdefault((f"{outcome.stage}/{outcome.arm}", outcome.split, outcome.head), []).append(outcome.kappa)
+    for (arm, split, head), values in kappas.items():
+        row = rows.setdefault(arm, {"seeds": len(values), "val": {}, "test": {}})
+        if all(map(math.isfinite, values)):
+            row[split] |= {head: round(fmean(values), 6)}
+            row[split] |= {f"{head}_sd": round(stdev(values), 6)} if len(values) > 1 else {}
+    return rows
+
+
+def _read_split(result: RunResult, split: Split) -> Predictions:
+    path = result.folder() / f"{split}.csv"
+    if not path.exists():
+        msg = f"a run must hold predictions for val and test, but {path} does not exist: train it again"
+        raise InputError(msg)
+    predictions = read_predictions(path)
+    for head in cast("list[Head]", result.heads):
+        output = getattr(predictions, head)
+        if output is None or not np.isfinite(output).all():
+            msg = f"head {head} must give a finite number for every image, but {path} has gaps: train it again"
+            raise InputError(msg)
+    if not np.isin(predictions.grade, range(GRADES)).all():
+        msg = f"labels must be grades 0 to 4, but {path} has {sorted(set(predictions.grade.tolist()))}: correct it"
+        raise InputError(msg)
+    return predictions
+
+
+def _check_data(result: RunResult, first: RunResult) -> None:
+    if result.data != first.data:
+        msg = (
+            f"all runs must stem from one data set, but {result.title} has another than {first.title} "
+            f"({result.data.name} and {first.data.name}, or other files): train it again"
+        )
+        raise InputError(msg)
+
+
+def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Predictions, first: RunResult) -> None:
+    """Refuse a run that was evaluated on other images, or against other labels, than the first run."""
+    if not np.array_equal(ours.image_id, theirs.image_id):
+        fault = "images, or in another order,"
+    elif not (np.array_equal(ours.grade, theirs.grade) and np.array_equal(ours.patient, theirs.patient)):
+        fault = "labels or patients"
+    else:
+        return
+    rule = f"all runs must be evaluated on the same {split} images with the same labels"
+    msg = f"{rule}, but {result.title} has other {fault} than {first.title}: train it again"
+    raise InputError(msg)
+
+
+def _read_history(result: RunResult) -> pd.DataFrame:
+    path = result.folder() / "history.csv"
+    if not path.exists():
+        msg = f"a run must hold its learning curve, but {path} does not exist: train it again"
+        raise InputError(msg)
+    # As text, so that numbers stay as training wrote them.
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for place, column in enumerate(("stage", "arm", "seed")):
+        frame.insert(place, column, getattr(result, column))
+    return frame
+
+
+def _pairs_frame(results: list[RunResult]) -> pd.DataFrame:
+    """Label and predicted grade of each test image by the arm declared last, its first seed and its main head."""
+    last = next(result for result in results if (result.stage, result.arm) == (results[-1].stage, results[-1].arm))
+    predictions = _read_split(last, "test")
+    head = cast("Head", last.heads[0])
+    return pd.DataFrame({"label": predictions.grade, "predicted": decode(DEFAULT[head], predictions)})
+
+
+def _write(name: str, frame: pd.DataFrame) -> None:
+    text = frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    write_text(EVALUATION / f"{name}.csv", text)

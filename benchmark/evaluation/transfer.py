@@ -1,0 +1,157 @@
+"""The step ``transfer``: every finished run, as it is, on the test split of each other data set in ``params.transfer``.
+
+``transfer/<set>/<stage>/<arm>/<seed>.csv`` holds a run's predictions, in the format of its own, and the ``.json``
+beside it names what they were made from. All are made in ``scratch/transfer``, and copied when they are complete. What
+still holds is kept there, so that a step that was killed goes on where it was and only changed runs are predicted anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.common.csv_rows import write_rows
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_json, sha256_file, write_json
+from benchmark.common.progress import progress_bar
+from benchmark.data import fetch, prepare
+from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
+from benchmark.evaluation.evaluate import find_runs
+from benchmark.runs.predictions import write_predictions
+from benchmark.runs.spec import RUNS, SCRATCH, RunResult, data_sha256
+from benchmark.settings.params import Params, Size
+from benchmark.sources.registry import Split
+from benchmark.statistics.intervals import patients_in_words
+from benchmark.training.batches import SplitData, load_split
+
+TRANSFER, WORK = Path("transfer"), SCRATCH / "transfer"
+SETS = TRANSFER / "sets.csv"
+PHOTOGRAPHS = DATA / "transfer"
+"""Where each set has its folder, made as ``data/`` is."""
+SPLITS: tuple[Split, ...] = ("test",)
+"""What is read of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherSet:
+    """A data set on which the runs were not trained."""
+
+    name: str
+    """In ``params.transfer``."""
+    data: str
+    """What it calls itself."""
+    synthetic: bool
+    images: int
+    """Of its test split, as prepared."""
+    patients: str
+    shared: int
+    """Files of them that also lie in train or val of the set that the runs were trained on."""
+
+
+def run(params: Params) -> None:
+    """Write the predictions of every finished run on every other set, and ``transfer/sets.csv``.
+
+    Raises:
+        InputError: no run is finished, or a set cannot be fetched or prepared, or has no test photographs.
+    """
+    results = list(find_runs(params)) if params.transfer else []
+    if params.transfer and not results:
+        msg = f"a transfer needs a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
+        raise InputError(msg)
+    _forget(params, results)
+    seen = {row.sha256 for row in read_manifest() if row.split != "test"} if params.transfer else set()
+    sets = []
+    for name in params.transfer:
+        rows = _fetch(params, name)
+        sets.append(_describe(params, name, rows, seen))
+        _predict(params, name, rows, results)
+    shutil.rmtree(TRANSFER, ignore_errors=True)
+    for name in params.transfer:
+        shutil.copytree(WORK / name, TRANSFER / name)
+    write_rows(SETS, OtherSet, sets)
+
+
+def predictions_path(name: str, result: RunResult, root: Path = TRANSFER) -> Path:
+    """Where the predictions of a run on another set lie under ``root``."""
+    return result.folder(root / name).with_suffix(".csv")
+
+
+def mark_of(predictions: Path) -> Path:
+    """The file that names what predictions were made from."""
+    return predictions.with_suffix(".json")
+
+
+def _forget(params: Params, results: list[RunResult]) -> None:
+    """Remove what belongs to no declared set, or to no run that exists."""
+    for folder in (*WORK.glob("*/"), *PHOTOGRAPHS.glob("*/")):
+        if folder.name not in params.transfer:
+            shutil.rmtree(folder)
+    known = {predictions_path(name, result, WORK) for name in params.transfer for result in results}
+    for path in WORK.rglob("*.csv"):
+        if path not in known:
+            mark_of(path).unlink(missing_ok=True)
+            path.unlink()
+
+
+def _fetch(params: Params, name: str) -> list[Row]:
+    """Fetch and prepare the test split of a set as the set that is trained on; the rows of what could be prepared."""
+    other, folder = params.model_copy(update={"data": params.transfer[name]}), PHOTOGRAPHS / name
+    fetch.run(other, folder, SPLITS)
+    prepare.run(other, folder)
+    rows = read_manifest(folder / MANIFEST.name)
+    if not rows:
+        msg = (
+            f"a set of `transfer` must have test photographs, but {name} has none: give it a test split, or remove it "
+            "from `transfer` in params.yaml"
+        )
+        raise InputError(msg)
+    return _load(name, "small", rows).rows
+
+
+def _load(name: str, size: Size, rows: list[Row]) -> SplitData:
+    return load_split("test", size, rows, PHOTOGRAPHS / name / prepare.PACKS.name)
+
+
+def _describe(params: Params, name: str, rows: list[Row], seen: set[str]) -> OtherSet:
+    shared, data = sum(row.sha256 in seen for row in rows), params.transfer[name]
+    if shared:
+        print(
+            f"warning: {shared} of {len(rows)} test photographs of {data.name} are also train or val photographs of "
+            f"{params.data.name}: its kappas are no test on unseen images",
+            file=sys.stderr,
+        )
+    patients = patients_in_words(np.array([row.patient for row in rows]))
+    return OtherSet(
+        name=name, data=data.name, synthetic=data.synthetic, images=len(rows), patients=patients, shared=shared
+    )
+
+
+def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult]) -> None:
+    """Predict with each run whose predictions are not there yet."""
+    load = cache(lambda size: _load(name, size, rows))
+    for result in progress_bar(results, unit=" runs", desc=f"transfer to {name}"):
+        data, path = load(result.size), predictions_path(name, result, WORK)
+        origin = _origin(result, data)
+        if mark_of(path).exists() and read_json(mark_of(path)) == origin:
+            continue
+        from benchmark.training import train
+
+        mark_of(path).unlink(missing_ok=True)
+        write_predictions(train.predict(result.folder(), data, params.train), path)
+        write_json(mark_of(path), origin)
+
+
+def _origin(result: RunResult, data: SplitData) -> dict[str, Any]:
+    """All that decides the predictions of a run on a split."""
+    return {
+        "run": result.key,
+        "weights": sha256_file(result.folder() / "model.safetensors"),
+        "images": data_sha256(data.rows),
+        "prepared": asdict(data.pack.spec),
+    }

@@ -1,0 +1,1 @@
+"""Any photograph as the square of its retinal disc."""

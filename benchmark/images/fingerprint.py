@@ -1,0 +1,111 @@
+"""What a photograph shows at a glance: whether there is anything to see, and its vessels in a thousand bytes.
+
+All fundus photographs look alike: a bright disc on black that darkens towards its rim. A hash of the plain picture
+mostly tells this, so strangers come out as duplicates. What tells eyes apart are vessels and the optic disc, so the
+fingerprint is the disc's square without its slow shading and its rim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.images.disc import Disc, crop_disc, seek_disc
+from benchmark.images.reading import UnreadableImage, read_rgb, read_size
+
+RECIPE = "vessels of the disc, 1"
+"""What a fingerprint is. Change its number with anything that changes fingerprints: all are then made again."""
+SIDE = 32
+"""Pixels along a fingerprint's sketch."""
+
+_DECODED = 256
+_SQUARE = 96
+_SHADING = 4.5
+"""Standard deviation, in pixels of the square, of the blur that is taken for shading."""
+_RIM, _TAPER = 0.95, 0.8
+"""Shares of the disc's radius: what lies beyond the first is not looked at, and what lies within the second fully."""
+_UNLIT = 12
+"""Levels of 0-255 up to which a pixel shows no retina."""
+_SPREAD = 32
+"""Of a sketch's values: their standard deviation as stored, so that few of them reach the ends of eight bits."""
+_FLAT = 0.5
+"""Levels of 0-255: a sketch whose values spread less shows nothing but noise."""
+
+Sketch = npt.NDArray[np.int8]
+"""Vessels, shape (SIDE, SIDE), of mean about 0; all 0 where there is nothing to see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is known of a photograph's pixels.
+
+    Attributes:
+        width: pixels as stored, 0 where the header cannot be read.
+        height: as width.
+        reason: why it cannot be read; empty where it can, and the rest means nothing where it cannot.
+        level: of 0-255; 99 of 100 pixels of its square are no brighter than this in their brightest channel.
+        disc: whether a round disc stands out from a background.
+        warm: share of its lit pixels that are redder than blue by a tenth and more.
+        sketch: its vessels.
+    """
+
+    width: int
+    height: int
+    reason: str
+    level: float
+    disc: bool
+    warm: float
+    sketch: Sketch
+
+
+def fingerprint(data: bytes) -> Fingerprint:
+    """Describe a photograph from the bytes of its file, decoded at the smallest scale that will do."""
+    width, height = read_size(data)
+    try:
+        rgb = read_rgb(data, min_side=_DECODED)
+    except UnreadableImage as error:
+        return Fingerprint(width, height, str(error), 0.0, False, 0.0, np.zeros((SIDE, SIDE), np.int8))
+    disc = seek_disc(rgb)
+    square = crop_disc(rgb, disc or _whole(rgb), _SQUARE)
+    level = float(np.percentile(square.max(axis=2), 99))
+    return Fingerprint(width, height, "", level, disc is not None, _warm(square), sketch(square))
+
+
+def sketch(square: npt.NDArray[np.uint8]) -> Sketch:
+    """Vessels of a disc's square, shape (_SQUARE, _SQUARE, 3): green without its shading, fading out at the rim."""
+    green = square[..., 1].astype(np.float32)
+    seen = cv2.erode((square.max(axis=2) > _UNLIT).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
+    inside, taper = _disc_masks()
+    mask = inside * seen
+    weight = cv2.GaussianBlur(mask, (0, 0), _SHADING)
+    shading = cv2.GaussianBlur(green * mask, (0, 0), _SHADING) / np.maximum(weight, 1e-3)
+    small = cv2.resize((green - shading) * mask * taper, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    small = small - small.mean()
+    spread = float(small.std())
+    if spread < _FLAT:
+        return np.zeros((SIDE, SIDE), np.int8)
+    return np.asarray(np.clip(np.rint(small * (_SPREAD / spread)), -127, 127), np.int8)
+
+
+@cache
+def _disc_masks() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """1 inside the rim; and 1 falling to 0 towards the rim."""
+    axis = (np.arange(_SQUARE) + 0.5) / (_SQUARE / 2) - 1
+    radius = np.hypot(axis[:, None], axis[None])
+    taper = np.clip((_RIM - radius) / (_RIM - _TAPER), 0, 1)
+    return (radius < _RIM).astype(np.float32), taper.astype(np.float32)
+
+
+def _warm(square: npt.NDArray[np.uint8]) -> float:
+    red, blue = square[..., 0].astype(np.float32), square[..., 2].astype(np.float32)
+    lit = square.max(axis=2) > _UNLIT
+    return float((blue[lit] <= 0.9 * red[lit]).mean()) if lit.any() else 0.0
+
+
+def _whole(rgb: npt.NDArray[np.uint8]) -> Disc:
+    height, width = rgb.shape[:2]
+    return Disc(width / 2, height / 2, max(height, width) / 2)

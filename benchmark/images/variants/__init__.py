@@ -1,0 +1,1 @@
+"""What may be done to the colours of a prepared square, one file each."""

@@ -1,0 +1,139 @@
+"""What an arm took: images and multiply-adds, its own and those of the arms that it starts from, and what they bought.
+
+Multiply-adds are of forward passes over training images; a backward pass takes about twice as many again, validation
+is not counted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+from benchmark.report.results import Results
+from benchmark.scoring.decoders.registry import Head
+from benchmark.settings.params import Params, Size
+from models.losses.registry import LOSSES
+
+Arm = tuple[str, str]
+"""Stage and name."""
+
+
+FRACTIONS = (0.9, 0.95)
+"""Of the highest val kappa at a size: what an arm must reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Training of one arm by itself; every seed takes the same."""
+
+    arm: Arm
+    parent: Arm | None
+    size: Size
+    pixels: int
+    level: int
+    head: Head
+    """The main one: scores where there are scores, else prob."""
+    parameters: int
+    macs_per_image: int
+    epochs: int
+    images: int
+    """Images seen, over all epochs."""
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds spent."""
+        return self.images * self.macs_per_image
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place on an arm's learning curve."""
+
+    epoch: int
+    images: int
+    """Seen so far, those of the arms before it included."""
+    macs: int
+    """Spent so far, likewise."""
+    kappa: float
+    """On val, by the main head; mean over seeds."""
+    sd: float = math.nan
+    """Sample standard deviation over seeds; NaN for a single one."""
+
+
+def arms_at(params: Params, size: Size) -> list[Arm]:
+    """Every declared arm at a size, in declared order."""
+    return [(stage, name) for stage, arms in params.arms.items() for name, arm in arms.items() if arm.size == size]
+
+
+def spent(results: Results, arm: Arm) -> Spent | None:
+    """What an arm took by itself; None where no seed of it ran."""
+    rows = results.runs_of(*arm)
+    if rows.empty:
+        return None
+    run = rows.iloc[0]
+    stage, _, name = str(run["parent"]).partition("/")
+    return Spent(
+        arm=arm,
+        parent=(stage, name) if name else None,
+        size=cast("Size", run["size"]),
+        pixels=int(run["pixels"]),
+        level=int(run["level"]),
+        head=cast("Head", next(iter(LOSSES[run["objective"]].heads))),
+        parameters=int(run["parameters"]),
+        macs_per_image=int(run["macs_per_image"]),
+        epochs=int(run["epochs"]),
+        images=int(run["epochs"]) * int(run["train"]),
+    )
+
+
+def chain(results: Results, arm: Arm) -> tuple[Spent, ...] | None:
+    """An arm with all that it starts from, the first trained first; None where one of them did not run."""
+    links: list[Spent] = []
+    following: Arm | None = arm
+    while following:
+        link = spent(results, following)
+        if link is None:
+            return None
+        links.insert(0, link)
+        following = link.parent
+    return tuple(links)
+
+
+def curve(results: Results, links: tuple[Spent, ...]) -> list[Point]:
+    """Learning curve of the last arm of a chain, one point per epoch, by what the whole chain had taken by then."""
+    last = links[-1]
+    images_before = sum(link.images for link in links[:-1])
+    macs_before = sum(link.macs for link in links[:-1])
+    table = results.curves[(results.curves["stage"] == last.arm[0]) & (results.curves["arm"] == last.arm[1])]
+    kappas = table.groupby("epoch")[f"val_kappa_{last.head}"]
+    means, sds = kappas.mean(), kappas.std()
+    images = {int(epoch): int(epoch) * (last.images // last.epochs) for epoch in means.index}
+    return [
+        Point(
+            epoch=epoch,
+            images=images_before + seen,
+            macs=macs_before + seen * last.macs_per_image,
+            kappa=float(means[epoch]),
+            sd=float(sds[epoch]),
+        )
+        for epoch, seen in images.items()
+    ]
+
+
+def targets(results: Results) -> dict[Size, dict[float, float]]:
+    """Per size, the val kappa that arms are timed to, by its fraction of the highest one.
+
+    The highest is that of any arm at that size after any epoch (main head, mean over seeds).
+    """
+    best: dict[Size, float] = {}
+    for arm in results.arms():
+        own = spent(results, arm)
+        assert own is not None
+        best[own.size] = max(best.get(own.size, -1.0), *(point.kappa for point in curve(results, (own,))))
+    return {size: {fraction: fraction * kappa for fraction in FRACTIONS} for size, kappa in best.items()}
+
+
+def first_reaching(points: list[Point], kappa: float) -> Point | None:
+    """The first point of a learning curve with at least that kappa."""
+    return next((point for point in points if point.kappa >= kappa), None)

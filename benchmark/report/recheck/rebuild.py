@@ -1,0 +1,59 @@
+"""All that is computed from finished runs, step by step, and a place to do it without touching the project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmark.settings.params import Params
+
+_MADE = ("evaluation", "statistics", "reports")
+"""Folders that the steps after training write."""
+_OTHERS = ("scratch", "mlflow.db", "mlartifacts", "mlruns")
+"""What these steps neither read nor write."""
+
+
+def statistics(params: Params) -> None:
+    """The step ``statistics``: intervals, paired tests, decoders, other data sets and verdicts.
+
+    Raises:
+        InputError: there is no finished run or no evaluation, or the claims break a rule.
+    """
+    from benchmark.statistics import decoder_effect, intervals, transfer, verdicts
+
+    intervals.run(params)
+    decoder_effect.run(params)
+    transfer.run(params)
+    verdicts.run(params)
+
+
+def tables(params: Params) -> None:
+    """Every table of the report, from the runs' predictions alone: evaluation, statistics, then ``reports/tables/``.
+
+    Raises:
+        InputError: a step lacks what it reads.
+    """
+    from benchmark.evaluation import evaluate
+    from benchmark.report import report
+    from benchmark.report.results import load_results
+
+    evaluate.run(params)
+    statistics(params)
+    report.write_tables(report.make_tables(params, load_results()))
+
+
+@contextmanager
+def elsewhere(root: Path) -> Iterator[Path]:
+    """Work in a temporary folder that shows the project's files, but none that the steps after training have made.
+
+    Args:
+        root: the project's folder.
+    """
+    with TemporaryDirectory(prefix="fundusbench-") as name:
+        for entry in root.absolute().iterdir():
+            if entry.name not in (*_MADE, *_OTHERS) and not entry.name.startswith("."):
+                (Path(name) / entry.name).symlink_to(entry)
+        with chdir(name):
+            yield Path(name)

@@ -1,0 +1,66 @@
+"""Which runs a line of a table comes from: what is the same on every rebuild, as columns of its csv.
+
+``stage`` and ``arm`` lead on to ``reports/provenance.json``, which holds the rest (:mod:`benchmark.tracking.provenance`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from benchmark.report.results import Results
+from benchmark.report.table import Table
+from benchmark.runs.spec import runs_hash
+from benchmark.statistics.intervals import Arm
+
+COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
+"""Seeds, and hashes of the runs' keys (:attr:`benchmark.runs.spec.RunSpec.key`), of the data set and of the parameters."""
+
+
+def with_origin(table: Table, results: Results) -> Table:
+    """The table with :data:`COLUMNS` in each record, where its records name arms; they keep those that they have.
+
+    A record names its arms as :func:`arms_of` says; the facts of several arms are separated by bars.
+    """
+    if not any(_names_arms(record) for record in table.records):
+        return table
+    # What a record has already stays in its place.
+    return replace(table, records=tuple({**record, **_origin(record, results), **record} for record in table.records))
+
+
+def arms_of(record: Mapping[str, Any]) -> tuple[Arm, ...]:
+    """The arms that a record names: by ``stage`` and ``arm``, else as ``stage/arm`` in ``a``, ``b`` and ``chain``.
+
+    Behind the path in ``a`` or ``b`` there may be a head.
+    """
+    if record.get("arm"):
+        return ((record["stage"], record["arm"]),)
+    named = [record[side].partition(" ")[0] for side in ("a", "b") if side in record]
+    paths = (path.partition("/") for path in (*named, *record.get("chain", "").split()))
+    return tuple((stage, name) for stage, _, name in paths if name)
+
+
+def _names_arms(record: Mapping[str, Any]) -> bool:
+    return {"stage", "arm"} <= record.keys() or {"a", "b"} <= record.keys()
+
+
+def _origin(record: Mapping[str, Any], results: Results) -> dict[str, Any]:
+    runs = [found for found in map(lambda arm: results.runs_of(*arm), arms_of(record)) if len(found)]
+    facts = [origin(found) for found in runs]
+    return {column: " | ".join(dict.fromkeys(fact[column] for fact in facts)) for column in COLUMNS}
+
+
+def origin(runs: pd.DataFrame) -> dict[str, str]:
+    """The :data:`COLUMNS` of one arm's runs.
+
+    Seeds share their parameters, unless some are left from before a change: then there are several hashes.
+    """
+    return {
+        "seeds": " ".join(map(str, runs["seed"])),
+        "runs": runs_hash(runs["key"]),
+        "data_hash": " ".join(runs["data_hash"].unique()),
+        "parameter_hash": " ".join(runs["parameter_hash"].unique()),
+    }

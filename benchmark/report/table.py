@@ -1,0 +1,193 @@
+"""A table before it is rendered: typed cells, so that each format writes the same numbers its own way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from benchmark.report.results import Measured
+from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.sources.registry import Split
+from benchmark.statistics.intervals import Arm
+from benchmark.statistics.published.tables import Printed
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A quantity as shown, and as it is sorted by; without a value, the text says why there is none."""
+
+    text: str
+    value: float | None = None
+    notes: tuple[int, ...] = ()
+    interval: str = ""
+    """Shown with it."""
+    arm: Arm | None = None
+    """Whose runs it is measured from, where they are not those of the whole row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A published number alone."""
+
+    printed: Printed
+    notes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kappa:
+    """Our measurement of what a printed cell reports, on one split.
+
+    Attributes:
+        printed: the paper's cell.
+        split: where ours was measured.
+        arm: stage and name of the arm that measures it; None where none is declared.
+        pixels: side of that arm's input; None without an arm.
+        measured: what it got; None where nothing ran.
+        notes: numbers of the table's notes that concern the cell.
+        beside: whether the published number is shown in the same cell.
+    """
+
+    printed: Printed
+    split: Split
+    arm: Arm | None
+    pixels: int | None
+    measured: Measured | None
+    notes: tuple[int, ...] = ()
+    beside: bool = True
+
+    @property
+    def published(self) -> str:
+        """The paper's number as printed; empty where it prints none for this split."""
+        fits = self.printed.split is not None and self.printed.split.value == self.split
+        return self.printed.value if fits and self.printed.value != "-" else ""
+
+    @property
+    def head(self) -> Head | None:
+        """The head that is read; None where no arm of ours can measure the cell."""
+        return self.printed.measured_by.head if self.printed.measured_by else None
+
+    @property
+    def decoder(self) -> str:
+        """The rule from output to grade; empty without a head."""
+        return DEFAULT[self.head] if self.head else ""
+
+    @property
+    def status(self) -> str:
+        """As :func:`status` says; ``-`` where neither the paper nor params.yaml has it."""
+        asked = self.arm or (self.printed.measured_by and self.printed.value != "-")
+        return status(self.measured) if asked else "-"
+
+    @property
+    def value(self) -> float | None:
+        """Mean over seeds; None where there is none."""
+        return self.measured.mean if self.measured and not self.measured.undefined else None
+
+
+Cell = Text | Number | Paper | Kappa
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a table; lines of one ``group`` stand together under its title (none where it is empty)."""
+
+    group: str
+    label: str
+    cells: tuple[Cell, ...]
+    arms: tuple[Arm, ...] = ()
+    """Whose runs the whole line comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it is read, and the records that its csv holds.
+
+    Attributes:
+        name: of its files.
+        columns: titles; the first heads the rows' labels.
+        notes: numbered from 1.
+        records: lines of the csv, all with the same keys, in full precision and one fact per field.
+        titles: where each group has columns of its own, their titles by group.
+    """
+
+    name: str
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...]
+    titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def columns_of(self, group: str) -> tuple[str, ...]:
+        """Titles of a group's columns."""
+        return self.titles.get(group, self.columns)
+
+    def parts(self) -> list[Table]:
+        """Tables of one set of columns each: this one, or one per group; the first tells what holds for all."""
+        if not self.titles:
+            return [self]
+        parts = [
+            replace(self, name=f"{self.name}-{i}", columns=self.titles[group], rows=tuple(rows), titles={})
+            for i, (group, rows) in enumerate(self.groups(), 1)
+        ]
+        return [
+            parts[0],
+            *(replace(part, notes=(), caption="Continued, with the notes of the first part.") for part in parts[1:]),
+        ]
+
+    def groups(self) -> list[tuple[str, list[Row]]]:
+        """Rows by group, in order."""
+        names = dict.fromkeys(row.group for row in self.rows)
+        return [(name, [row for row in self.rows if row.group == name]) for name in names]
+
+
+def status(measured: Measured | None) -> str:
+    """``measured``, ``undefined`` (a seed has no kappa) or ``not run``."""
+    if measured is None:
+        return "not run"
+    return "undefined" if measured.undefined else "measured"
+
+
+def kappa_number(measured: Measured | None, notes: tuple[int, ...] = ()) -> Number:
+    """Mean, spread and interval of kappas, or why there are none."""
+    if measured is None or measured.undefined:
+        return Number(status(measured), None, notes)
+    return Number(spread(measured), measured.mean, notes, interval(measured), measured.arm)
+
+
+def spread(measured: Measured) -> str:
+    """Mean and, from two seeds on, ± and sample standard deviation, to three digits."""
+    mean = f"{round(measured.mean, 3) + 0.0:.3f}"
+    return mean if measured.sd is None else f"{mean} ± {measured.sd:.3f}"
+
+
+def interval(measured: Measured) -> str:
+    """The ends of the mean's interval in brackets, to three digits; nothing where there is none."""
+    found = measured.interval
+    if found is None or math.isnan(found.low):
+        return ""
+    low, high = (f"{round(end, 3) + 0.0:.3f}" for end in (found.low, found.high))
+    return f"[{low}, {high}]"
+
+
+def words(cell: Cell) -> tuple[str, ...]:
+    """What a cell shows: its own text, and what stands with it: the interval, the published number."""
+    if isinstance(cell, Text):
+        return (cell.text,)
+    if isinstance(cell, Number):
+        return cell.text, *filter(None, (cell.interval,))
+    if isinstance(cell, Paper):
+        return (cell.printed.value,)
+    published = f"(paper {cell.published})" if cell.published and cell.beside else ""
+    if cell.measured is None or cell.value is None:
+        return cell.status, *filter(None, (published,))
+    return spread(cell.measured), *filter(None, (interval(cell.measured), published))

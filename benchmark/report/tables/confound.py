@@ -1,0 +1,183 @@
+"""M2CNN changes two things at once; this table puts it beside the arms that change one of them, or neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from benchmark.common.errors import InputError
+from benchmark.common.units import quantity
+from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.report.captions import HEADS, caption, size_title
+from benchmark.report.costs import Arm, Spent, chain
+from benchmark.report.csv_fields import data_fields, measured_fields
+from benchmark.report.notes import Notes, run_texts
+from benchmark.report.results import Results
+from benchmark.report.table import Cell, Number, Row, Table, Text, kappa_number, status
+from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.settings.params import Params, Size
+from benchmark.sources.registry import Split
+
+OBJECTIVE = "ce_mse"
+"""The multi-task loss, which every arm of this table minimises."""
+SIZES: tuple[Size, ...] = ("mid", "large")
+"""Where the paper has a Multi-Cell arm."""
+OUTPUTS: tuple[tuple[Split, Head], ...] = tuple((split, head) for split in EVALUATED for head in HEADS)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to train at a size."""
+
+    label: str
+    stage: str
+    staged: bool
+    """Whether smaller sizes are trained first."""
+    cells: bool
+    match: Literal["", "images", "macs"] = ""
+    """What it has in common with M2CNN's whole chain."""
+
+
+M2CNN = Way("M2CNN (both)", "m2cnn", staged=True, cells=True)
+WAYS = (
+    Way("BaseNet+MT (neither)", "basenet_mt", staged=False, cells=False),
+    Way("smaller sizes first", "staged", staged=True, cells=False),
+    Way("extra cells", "direct", staged=False, cells=True),
+    M2CNN,
+)
+MATCHED = (
+    Way("BaseNet+MT, M2CNN's images", "direct", staged=False, cells=False, match="images"),
+    Way("BaseNet+MT, M2CNN's MACs", "direct", staged=False, cells=False, match="macs"),
+)
+"""Neither change, but trained for as long as M2CNN; the table has them at the large size."""
+
+
+def confound(paper_pixels: dict[Size, int], params: Params, results: Results) -> Table:
+    """Kappa and cost of M2CNN and of what it is made of, at the two sizes where it has cells.
+
+    Args:
+        paper_pixels: the paper's pixels of each size.
+        params: declares the arms.
+        results: the evaluation.
+
+    Raises:
+        InputError: several declared arms fit one row.
+    """
+    notes = Notes()
+    lines = [
+        _Line(way, size, find_way(way, size, params), params, results)
+        for size in SIZES
+        for way in WAYS + (MATCHED if size == "large" else ())
+    ]
+    return Table(
+        name="confound",
+        title="What M2CNN changes at once",
+        caption=caption(
+            "Quadratic weighted kappa of arms that minimise one loss and differ in two things: whether smaller sizes "
+            "are trained first (staged), and whether cells are added to the trunk (extra cells: one Reduction Cell-B "
+            f"and {params.model.cells.normal} Normal Cell-C per level).",
+            params,
+            results,
+            "Read a size by its first four rows: from BaseNet+MT to the next two is the effect of each change alone, "
+            "and from those two to M2CNN that of adding the other. A staged arm has also seen more images; the last "
+            "two rows train BaseNet+MT for as many images, or as many multiply-adds (MACs), as all stages of M2CNN "
+            "together. Images and MACs are summed over the chain of arms that a row starts from, forward passes over "
+            "training images only. These are means, not verdicts: whether two rows differ is for intervals and tests "
+            "to say.",
+        ),
+        columns=("arm", "staged", "extra cells", "images", "MACs", *(f"{s}, {HEADS[h]}" for s, h in OUTPUTS)),
+        rows=tuple(line.row(paper_pixels[line.size], notes) for line in lines),
+        notes=tuple(notes.texts),
+        records=tuple(line.record(split, head) for line in lines for split, head in OUTPUTS),
+    )
+
+
+def find_way(way: Way, size: Size, params: Params) -> Arm | None:
+    """Stage and name of the declared arm that trains a size in a way; None where none is declared.
+
+    Raises:
+        InputError: several arms do.
+    """
+    matched = "/".join(find_way(M2CNN, size, params) or ()) if way.match else ""
+    names = [
+        name
+        for name, arm in params.arms.get(way.stage, {}).items()
+        if (arm.objective, arm.size, arm.match, arm.of) == (OBJECTIVE, size, way.match, matched)
+        and (bool(arm.parent), arm.level > 1) == (way.staged, way.cells)
+    ]
+    if len(names) > 1:
+        msg = (
+            f"one arm of {way.stage} may stand for {way.label!r} at size {size}, but {' and '.join(names)} do: "
+            "move all but one of them to a stage of their own"
+        )
+        raise InputError(msg)
+    return (way.stage, names[0]) if names else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A way at a size, and the arm that trains it."""
+
+    way: Way
+    size: Size
+    arm: Arm | None
+    params: Params
+    results: Results
+
+    def row(self, paper_pixels: int, notes: Notes) -> Row:
+        """As the table shows it."""
+        kappas = [self._kappa(split, head, notes) for split, head in OUTPUTS]
+        group = size_title(self.size, self.params, paper_pixels)
+        arms = (self.arm,) if self.arm else ()
+        return Row(group, self.way.label, (self._staged(), self._cells(), *self._costs(), *kappas), arms)
+
+    def record(self, split: Split, head: Head) -> dict[str, Any]:
+        """One measurement, as the csv holds it."""
+        measured = self.results.measured(*self.arm, head, split) if self.arm else None
+        images, macs = self._costs()
+        return {
+            "table": "confound",
+            "size": self.size,
+            "pixels": self.params.sizes.of(self.size),
+            "row": self.way.label,
+            "staged": str(self.way.staged).lower(),
+            "cells": self._cells().value,
+            "match": self.way.match,
+            "images": images.value,
+            "macs": macs.value,
+            "split": split,
+            "head": head,
+            "decoder": DEFAULT[head],
+            **measured_fields(measured),
+            "status": status(measured),
+            **data_fields(self.results, measured),
+            "stage": self.arm[0] if self.arm else "",
+            "arm": self.arm[1] if self.arm else "",
+            "runs": measured.runs if measured else "",
+        }
+
+    def _chain(self) -> tuple[Spent, ...]:
+        return (chain(self.results, self.arm) or ()) if self.arm else ()
+
+    def _staged(self) -> Text:
+        pixels = ", ".join(str(link.pixels) for link in self._chain())
+        return Text("yes" + f" ({pixels} px)" * bool(pixels) if self.way.staged else "no")
+
+    def _cells(self) -> Number:
+        if self.way.cells and self.arm is None:
+            return Number("-")
+        count = (self.params.arm(*self.arm).level - 1) * (1 + self.params.model.cells.normal) if self.arm else 0
+        return Number(str(count), count)
+
+    def _costs(self) -> tuple[Number, Number]:
+        links = self._chain()
+        if not links:
+            return Number("not run"), Number("not run")
+        images, macs = sum(link.images for link in links), sum(link.macs for link in links)
+        return Number(quantity(images), images), Number(quantity(macs), macs)
+
+    def _kappa(self, split: Split, head: Head, notes: Notes) -> Cell:
+        if self.arm is None:
+            return kappa_number(None)
+        texts = run_texts(self.params, self.results, self.arm, head)
+        return kappa_number(self.results.measured(*self.arm, head, split), notes.number(*texts))

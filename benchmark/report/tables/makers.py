@@ -1,0 +1,142 @@
+"""Our arms beside what the makers of the data set published for it, where they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_yaml
+from benchmark.evaluation.evaluate import MetricRow
+from benchmark.report.captions import data_sentence, seeds_sentence
+from benchmark.report.notes import Notes, run_texts
+from benchmark.report.results import Results
+from benchmark.report.table import Number, Row, Table
+from benchmark.report.tables.metrics import Measured, by_place, metric_cell, outputs
+from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.scoring.metrics import METRICS
+from benchmark.settings.params import Params
+from benchmark.sources.registry import Split
+
+MAKERS = Path("experiments/published/makers.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A published line: a method, and its value of each metric as printed."""
+
+    method: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """What the makers of a data set published.
+
+    Attributes:
+        title: theirs.
+        where: it was printed.
+        split: on which they measured.
+        head: our output that is measured their way.
+        metrics: keys of :data:`benchmark.scoring.metrics.METRICS`, one per value of each result.
+        results: theirs.
+    """
+
+    title: str
+    where: str
+    split: Split
+    head: Head
+    metrics: tuple[str, ...]
+    results: tuple[Result, ...]
+
+
+def read_makers(source: str, path: Path = MAKERS) -> Makers | None:
+    """What the makers of a source's data set published; None where the file has nothing of it.
+
+    Raises:
+        InputError: the file breaks a rule.
+    """
+    raw = read_yaml(path, "the makers' results are").get(source)
+    if raw is None:
+        return None
+    try:
+        makers = TypeAdapter(Makers).validate_python(raw)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        msg = f"{path}: {source}.{'.'.join(map(str, fault['loc']))} {fault['msg']}: correct it"
+        raise InputError(msg) from error
+    if wrong := [name for name in makers.metrics if name not in METRICS]:
+        msg = f"{path}: a metric must be one of {', '.join(METRICS)}, but {source} has {wrong[0]!r}: correct it"
+        raise InputError(msg)
+    if wrong := [result.method for result in makers.results if len(result.values) != len(makers.metrics)]:
+        msg = f"{path}: a result must have a value per metric, but {wrong[0]!r} of {source} has not: correct it"
+        raise InputError(msg)
+    return makers
+
+
+def makers_table(makers: Makers, lines: Sequence[MetricRow], params: Params, results: Results) -> Table:
+    """The makers' baselines, then every arm of ours with the head that is measured their way.
+
+    Args:
+        makers: what they published.
+        lines: what the evaluation measured.
+        params: declares the arms.
+        results: the evaluation.
+    """
+    measured, notes = by_place(lines), Notes()
+    rows = [Row("published", one.method, tuple(Number(v, float(v)) for v in one.values)) for one in makers.results]
+    arms = [arm for arm, head in outputs(params) if head == makers.head]
+    for arm in arms:
+        marks = notes.number(*run_texts(params, results, arm, makers.head))
+        cells = (metric_cell(measured, arm, makers.split, makers.head, name, marks) for name in makers.metrics)
+        rows.append(Row("ours", f"{'/'.join(arm)} ({_pixels(params, arm)} px)", tuple(cells), (arm,)))
+    return Table(
+        name="makers",
+        title=f"Beside the makers' own results: {makers.title}",
+        caption=(
+            f"{makers.title}'s published baselines ({makers.where}; they give no spread) and our arms on the same "
+            f"{makers.split} split, measured the same way: accuracy of the most probable grade, and the area under "
+            f"the ROC curve of each grade against the rest, averaged over the grades. {data_sentence(results)} "
+            f"{seeds_sentence(params)} Ours are other networks with another training; no claim of the paper is judged."
+        ),
+        columns=("method", *(METRICS[name].title for name in makers.metrics)),
+        rows=tuple(rows),
+        notes=tuple(notes.texts),
+        records=(
+            *(_published(makers, one, place) for one in makers.results for place in range(len(makers.metrics))),
+            *(_ours(makers, arm, name, measured, results) for arm in arms for name in makers.metrics),
+        ),
+    )
+
+
+def _pixels(params: Params, arm: tuple[str, str]) -> int:
+    return params.sizes.of(params.arm(*arm).size)
+
+
+def _published(makers: Makers, result: Result, place: int) -> dict[str, Any]:
+    return _record(makers, makers.metrics[place]) | {"method": result.method, "mean": result.values[place]}
+
+
+def _ours(makers: Makers, arm: tuple[str, str], name: str, measured: Measured, results: Results) -> dict[str, Any]:
+    values = measured.get((arm, makers.split, makers.head, name))
+    mean, sd = (values.mean, values.sd) if values else (None, None)
+    return _record(makers, name) | {
+        "method": "/".join(arm),
+        "stage": arm[0],
+        "arm": arm[1],
+        "decoder": DEFAULT[makers.head],
+        "mean": "" if mean is None else f"{mean:.6f}",
+        "sd": "" if sd is None else f"{sd:.6f}",
+        "seeds": " ".join(map(str, values.seeds)) if values else "",
+        "n": values.n if values else "",
+        "data": results.data,
+    }
+
+
+def _record(makers: Makers, name: str) -> dict[str, Any]:
+    empty = ("method", "stage", "arm", "decoder", "mean", "sd", "seeds", "n", "data")
+    return {"table": "makers", "metric": name, "split": makers.split, **dict.fromkeys(empty, "")}

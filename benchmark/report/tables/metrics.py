@@ -1,0 +1,168 @@
+"""More than kappa: every metric of every arm and head, on both splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+from statistics import fmean, stdev
+from typing import Any, cast
+
+from benchmark.evaluation.evaluate import EVALUATED, MetricRow
+from benchmark.report.captions import HEADS, caption
+from benchmark.report.costs import Arm
+from benchmark.report.csv_fields import data_fields
+from benchmark.report.notes import Notes, run_texts
+from benchmark.report.results import Results
+from benchmark.report.table import Number, Row, Table
+from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
+from benchmark.settings.params import Params
+from benchmark.sources.registry import Split
+from models.losses.registry import LOSSES
+
+FAMILIES: dict[Family, str] = {
+    "agreement": "agreement and error",
+    "grades": "share found of each grade's images",
+    "outputs": "referable DR, and the probabilities",
+}
+"""Title of each family of metrics; a group of the table shows one family on one split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A metric of one arm and head on one split, one value per seed; NaN where it is not defined."""
+
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]
+    n: int
+
+    @property
+    def mean(self) -> float | None:
+        """None where a seed has no value."""
+        return None if any(map(isnan, self.values)) else fmean(self.values)
+
+    @property
+    def sd(self) -> float | None:
+        """Sample standard deviation; None for one seed, and where there is no mean."""
+        return stdev(self.values) if self.mean is not None and len(self.values) > 1 else None
+
+
+Measured = Mapping[tuple[Arm, Split, Head, str], Values]
+"""By arm, split, head and metric."""
+
+
+def metrics_table(lines: Sequence[MetricRow], params: Params, results: Results) -> Table:
+    """Mean and spread over seeds of each metric, a line per arm and head.
+
+    Args:
+        lines: what the evaluation measured.
+        params: declares the arms.
+        results: the evaluation.
+    """
+    measured, notes = by_place(lines), Notes()
+    rows: list[Row] = []
+    titles: dict[str, tuple[str, ...]] = {}
+    for split in EVALUATED:
+        for family, about in FAMILIES.items():
+            group = f"{split}: {about} (n = {results.images(split)})"
+            names = [name for name, metric in METRICS.items() if metric.family == family]
+            titles[group] = ("arm", *(_title(name, split, measured, results) for name in names))
+            for arm, head in outputs(params):
+                marks = notes.number(*run_texts(params, results, arm, head))
+                cells = tuple(metric_cell(measured, arm, split, head, name, marks) for name in names)
+                rows.append(Row(group, f"{'/'.join(arm)}: {HEADS[head]}", cells))
+    return Table(
+        name="metrics",
+        title="More than kappa",
+        caption=caption(_meaning(), params, results),
+        columns=next(iter(titles.values())),
+        rows=tuple(rows),
+        notes=tuple(notes.texts),
+        records=tuple(_record(*place, measured, results) for place in _places(params)),
+        titles=titles,
+    )
+
+
+def _meaning() -> str:
+    """What the columns are."""
+    lower = ", ".join(metric.title for metric in METRICS.values() if metric.better == "lower")
+    return (
+        "Metrics of each arm and output. Kappa: quadratic weighted; macro F1: over the grades that occur; MAE: mean "
+        "distance from the label in grades; AMAE: that of each grade's images, averaged over the grades; off by one: "
+        f"share graded exactly one too high or too low. Referable DR is grade {REFERABLE} or higher; its AUC is of the "
+        "score or of the probability of those grades; AUC of grades: that of each grade against the rest, averaged. "
+        "RPS: ranked probability score, 0 to 4; ECE: expected "
+        f"calibration error over {BINS} bins. {lower}: the lower the better; the others: the higher. A number in "
+        "brackets counts the images that a column speaks of, where those are not all. Undefined: a run lacks the "
+        "value, for the images cannot show it (no image of that grade or side)."
+    )
+
+
+def by_place(lines: Sequence[MetricRow]) -> Measured:
+    """Values over seeds of what was decoded by the default rules."""
+    places: dict[tuple[Arm, Split, Head, str], list[MetricRow]] = {}
+    for line in lines:
+        if line.decoder == DEFAULT[line.head]:
+            places.setdefault(((line.stage, line.arm), line.split, line.head, line.metric), []).append(line)
+    return {
+        place: Values(tuple(one.seed for one in found), tuple(one.value for one in found), found[0].n)
+        for place, found in places.items()
+    }
+
+
+def outputs(params: Params) -> Iterator[tuple[Arm, Head]]:
+    """Every declared arm with each of its heads."""
+    for stage, arms in params.arms.items():
+        for name, arm in arms.items():
+            for head in LOSSES[arm.objective].heads:
+                yield (stage, name), cast("Head", head)
+
+
+def _places(params: Params) -> Iterator[tuple[Arm, Split, Head, str]]:
+    for arm, head in outputs(params):
+        for split in EVALUATED:
+            for name, metric in METRICS.items():
+                if metric.head in (None, head):
+                    yield arm, split, head, name
+
+
+def _title(name: str, split: Split, measured: Measured, results: Results) -> str:
+    """Title of a metric's column, and its images where those are not all of the split."""
+    n = next((values.n for (_, where, _, metric), values in measured.items() if (where, metric) == (split, name)), None)
+    title = METRICS[name].title
+    return title if n in (None, results.images(split)) else f"{title} ({n})"
+
+
+def metric_cell(measured: Measured, arm: Arm, split: Split, head: Head, name: str, notes: tuple[int, ...]) -> Number:
+    """A metric's mean and spread, or why there is none."""
+    if METRICS[name].head not in (None, head):
+        return Number("-")
+    values = measured.get((arm, split, head, name))
+    if values is None or values.mean is None:
+        return Number("undefined" if values else "not run", None, notes)
+    spread = "" if values.sd is None else f" ± {values.sd:.3f}"
+    return Number(f"{round(values.mean, 3) + 0.0:.3f}{spread}", values.mean, notes)
+
+
+def _record(arm: Arm, split: Split, head: Head, name: str, measured: Measured, results: Results) -> dict[str, Any]:
+    """A metric as the csv holds it."""
+    values, kappas = measured.get((arm, split, head, name)), results.measured(*arm, head, split)
+    mean, sd = (values.mean, values.sd) if values else (None, None)
+    return {
+        "table": "metrics",
+        "stage": arm[0],
+        "arm": arm[1],
+        "split": split,
+        "head": head,
+        "decoder": DEFAULT[head],
+        "metric": name,
+        "better": METRICS[name].better,
+        "mean": "" if mean is None else f"{mean:.6f}",
+        "sd": "" if sd is None else f"{sd:.6f}",
+        "seeds": " ".join(map(str, values.seeds)) if values else "",
+        "n": values.n if values else "",
+        "status": ("undefined" if mean is None else "measured") if values else "not run",
+        **data_fields(results, values),
+        "runs": kappas.runs if kappas else "",
+    }

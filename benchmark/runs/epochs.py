@@ -1,0 +1,39 @@
+"""How long an arm trains: the common number of epochs, or what another arm's whole chain of stages cost."""
+
+from __future__ import annotations
+
+from benchmark.settings.params import Params
+from models.losses.registry import LOSSES
+
+
+def epochs_of(params: Params, stage: str, name: str) -> int:
+    """Epochs that an arm trains.
+
+    An arm with ``match: images`` sees as many images as all stages of the arm ``of`` together; one with ``match: macs``
+    spends as many multiply-adds on them, to the nearest epoch and at least one.
+    """
+    arm = params.arm(stage, name)
+    if not arm.match:
+        return params.train.epochs
+    chain = _chain(params, arm.of)
+    if arm.match == "images":
+        return sum(epochs_of(params, *link) for link in chain)
+    spent = sum(epochs_of(params, *link) * _macs(params, *link) for link in chain)
+    return max(1, round(spent / _macs(params, stage, name)))
+
+
+def _chain(params: Params, path: str) -> list[tuple[str, str]]:
+    """An arm and all that it descends from."""
+    chain = []
+    while path:
+        stage, _, name = path.partition("/")
+        chain.append((stage, name))
+        path = params.arm(stage, name).parent
+    return chain
+
+
+def _macs(params: Params, stage: str, name: str) -> int:
+    from models.cost import network_cost
+
+    arm = params.arm(stage, name)
+    return network_cost(params.model, arm.level, LOSSES[arm.objective].heads, params.sizes.of(arm.size)).macs

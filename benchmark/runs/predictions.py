@@ -1,0 +1,85 @@
+"""Predictions: the contract between training and everything after it.
+
+A file holds one row per image: ``image_id, patient, eye, grade, score, prob_0 .. prob_4``. ``score`` is the
+regression head's output (empty without that head), ``prob_*`` the softmax head's (empty without it). Numbers are
+written so that they read back to the same float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import write_text
+
+PROBS = tuple(f"prob_{grade}" for grade in range(5))
+COLUMNS = ("image_id", "patient", "eye", "grade", "score", *PROBS)
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Outputs of one run on one split, in manifest order.
+
+    Attributes:
+        image_id, patient, eye: arrays of str, shape (n,); patient is "" where unknown.
+        grade: labels, int64, shape (n,), values 0-4.
+        score: float32, shape (n,), or None without a regression head.
+        prob: float32, shape (n, 5), rows summing to 1, or None without a softmax head.
+    """
+
+    image_id: npt.NDArray[np.str_]
+    patient: npt.NDArray[np.str_]
+    eye: npt.NDArray[np.str_]
+    grade: npt.NDArray[np.int64]
+    score: npt.NDArray[np.float32] | None
+    prob: npt.NDArray[np.float32] | None
+
+    def __len__(self) -> int:
+        return len(self.image_id)
+
+
+def write_predictions(predictions: Predictions, path: Path) -> None:
+    """Write one split's predictions as csv, atomically."""
+    n = len(predictions)
+    frame = pd.DataFrame(
+        {
+            "image_id": predictions.image_id,
+            "patient": predictions.patient,
+            "eye": predictions.eye,
+            "grade": predictions.grade,
+            "score": np.full(n, np.nan, np.float32) if predictions.score is None else predictions.score,
+        }
+    )
+    prob = np.full((n, 5), np.nan, np.float32) if predictions.prob is None else predictions.prob
+    for grade, column in enumerate(PROBS):
+        frame[column] = prob[:, grade]
+    write_text(path, frame.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read a predictions file.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    text = {"image_id": str, "patient": str, "eye": str}
+    frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={c: [""] for c in ("score", *PROBS)})
+    missing = [column for column in COLUMNS if column not in frame]
+    if missing:
+        msg = f"a predictions file needs the columns {', '.join(COLUMNS)}, but {path} lacks {', '.join(missing)}"
+        raise InputError(msg)
+    score = frame["score"].to_numpy(np.float32)
+    prob = frame[list(PROBS)].to_numpy(np.float32)
+    return Predictions(
+        image_id=frame["image_id"].to_numpy(str),
+        patient=frame["patient"].to_numpy(str),
+        eye=frame["eye"].to_numpy(str),
+        grade=frame["grade"].to_numpy(np.int64),
+        score=None if np.isnan(score).all() else score,
+        prob=None if np.isnan(prob).all() else prob,
+    )

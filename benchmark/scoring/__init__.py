@@ -1,0 +1,1 @@
+"""From outputs to grades, and from grades to measures."""

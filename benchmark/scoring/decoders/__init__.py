@@ -1,0 +1,1 @@
+"""Rules from outputs to grades, one file each."""

@@ -1,0 +1,15 @@
+"""The grade with the highest probability."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders.registry import Grades
+
+
+def decode(predictions: Predictions) -> Grades:
+    """Most probable grade; the lower one of equals."""
+    assert predictions.prob is not None
+    grades: Grades = predictions.prob.argmax(axis=1).astype(np.int64)
+    return grades

@@ -1,0 +1,12 @@
+"""The grade nearest to the mean grade under the probabilities."""
+
+from __future__ import annotations
+
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders._cuts import NEAREST, cut, expected_grade
+from benchmark.scoring.decoders.registry import Grades
+
+
+def decode(predictions: Predictions) -> Grades:
+    """Nearest grade to each expected one; half-way goes to the upper one."""
+    return cut(expected_grade(predictions), NEAREST)

@@ -1,0 +1,17 @@
+"""The mean grade under the probabilities, cut where kappa on the validation split is highest."""
+
+from __future__ import annotations
+
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders._cuts import best_cuts, cut, expected_grade
+from benchmark.scoring.decoders.registry import Cuts, Grades
+
+
+def fit(predictions: Predictions) -> Cuts:
+    """Best cuts for these predictions, which must be of the validation split."""
+    return best_cuts(expected_grade(predictions), predictions.grade)
+
+
+def decode(predictions: Predictions, cuts: Cuts) -> Grades:
+    """Grade of each expected grade by its place among the cuts."""
+    return cut(expected_grade(predictions), cuts)

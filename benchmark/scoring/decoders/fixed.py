@@ -1,0 +1,16 @@
+"""The score, cut at places fixed beforehand."""
+
+from __future__ import annotations
+
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders._cuts import cut
+from benchmark.scoring.decoders.registry import Cuts, Grades
+
+CUTS: Cuts = (0.57, 1.37, 2.30, 3.12)
+"""Those of the 2015 Kaggle contest's winner (B. Graham), who cut a mean grade on the same 0-4 scale."""
+
+
+def decode(predictions: Predictions, cuts: Cuts = CUTS) -> Grades:
+    """Grade of each score by its place among the cuts."""
+    assert predictions.score is not None
+    return cut(predictions.score, cuts)

@@ -1,0 +1,136 @@
+"""Rules that turn a head's output into a grade, one file each.
+
+A decoder is a module with ``decode(predictions) -> grades`` (int64, shape (n,), values 0-4). One that cuts at given
+places takes them as ``decode(predictions, cuts)``. One whose cuts are tuned also has ``fit(predictions) -> cuts``,
+which only :func:`fit_on` calls, with the validation split. Adding a decoder is adding its file and its line in
+:data:`DECODERS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.common.errors import InputError
+from benchmark.runs.predictions import Predictions
+from benchmark.sources.registry import Split
+
+Head = Literal["score", "prob"]
+Grades = npt.NDArray[np.int64]
+Cuts = tuple[float, float, float, float]
+"""Ascending places between grades 0 | 1 | 2 | 3 | 4; a value on a cut belongs to the upper grade."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Registry line of a decoder."""
+
+    title: str
+    """How tables call it."""
+    head: Head
+    """The head whose output it reads."""
+    cuts: Literal["none", "given", "tuned"] = "none"
+    """Whether it cuts at places that may be given (and has some of its own), or that must be tuned first."""
+
+
+DECODERS: dict[str, Entry] = {
+    "argmax": Entry("most probable grade", "prob"),
+    "expected": Entry("nearest to the expected grade", "prob"),
+    "expected_tuned": Entry("expected grade, cuts tuned on val", "prob", "tuned"),
+    "nearest": Entry("nearest grade", "score"),
+    "fixed": Entry("fixed cuts", "score", "given"),
+    "tuned": Entry("cuts tuned on val", "score", "tuned"),
+}
+"""Name of the decoder (and of its file) -> its registry line."""
+
+DEFAULT: dict[Head, str] = {"score": "nearest", "prob": "argmax"}
+"""The rule that the paper's tables are rebuilt with, per head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A decoder with the cuts that were tuned for it on the validation split; made by :func:`fit_on`."""
+
+    name: str
+    cuts: Cuts
+
+    def decode(self, predictions: Predictions) -> Grades:
+        """Grades of any split by these cuts."""
+        return decode(self.name, predictions, self.cuts)
+
+
+def decode(name: str, predictions: Predictions, cuts: Cuts | None = None) -> Grades:
+    """Grades by the named rule.
+
+    Args:
+        name: a key of :data:`DECODERS`.
+        predictions: outputs; the head that the rule reads must be there.
+        cuts: where to cut, for a rule that takes cuts.
+
+    Raises:
+        InputError: there is no such rule or head, the cuts do not ascend, or they are missing or out of place.
+    """
+    entry = _entry(name, predictions)
+    if cuts is None:
+        if entry.cuts == "tuned":
+            msg = f"decoder {name!r} needs cuts, but none were given: tune them on the validation split with fit_on"
+            raise InputError(msg)
+        grades: Grades = _module(name).decode(predictions)
+        return grades
+    if entry.cuts == "none":
+        msg = f"decoder {name!r} takes no cuts, but got {cuts}: leave them out"
+        raise InputError(msg)
+    if len(cuts) != 4 or not np.isfinite(cuts).all() or (np.diff(cuts) < 0).any():
+        msg = f"cuts must be four ascending numbers, but got {cuts}: correct them"
+        raise InputError(msg)
+    grades = _module(name).decode(predictions, cuts)
+    return grades
+
+
+def fit_on(split: Split, name: str, predictions: Predictions) -> Fitted:
+    """Tune a rule's cuts for the highest quadratic weighted kappa.
+
+    Args:
+        split: the split that ``predictions`` are of: only "val" is accepted, so that nothing is tuned on test.
+        name: a decoder with tuned cuts.
+        predictions: outputs and labels.
+
+    Raises:
+        InputError: the split is not val, the rule has nothing to tune, or the labels hold fewer than two grades.
+    """
+    if split != "val":
+        msg = f"cuts may be tuned on val alone, but got {split!r}: fit on val, then decode {split!r} with the result"
+        raise InputError(msg)
+    entry = _entry(name, predictions)
+    if entry.cuts != "tuned":
+        known = ", ".join(key for key, line in DECODERS.items() if line.cuts == "tuned")
+        msg = f"only {known} can be tuned, but got {name!r}: use decode for it"
+        raise InputError(msg)
+    if len(np.unique(predictions.grade)) < 2:
+        msg = f"tuning cuts needs two grades or more among the labels of val, but {name!r} got fewer: decode untuned"
+        raise InputError(msg)
+    return Fitted(name, _module(name).fit(predictions))
+
+
+def applicable(predictions: Predictions) -> list[str]:
+    """Names of the decoders whose head is there, in registry order."""
+    return [name for name, entry in DECODERS.items() if getattr(predictions, entry.head) is not None]
+
+
+def _entry(name: str, predictions: Predictions) -> Entry:
+    if name not in DECODERS:
+        msg = f"a decoder must be one of {', '.join(DECODERS)}, but got {name!r}: correct it"
+        raise InputError(msg)
+    entry = DECODERS[name]
+    if getattr(predictions, entry.head) is None:
+        msg = f"decoder {name!r} reads the {entry.head} head, but these predictions lack it: take another decoder"
+        raise InputError(msg)
+    return entry
+
+
+def _module(name: str) -> Any:
+    return import_module(f"benchmark.scoring.decoders.registry.{name}")

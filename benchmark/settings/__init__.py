@@ -1,0 +1,1 @@
+"""``params.yaml`` as frozen, validated models: every knob has a rule, and an unknown key is an error."""

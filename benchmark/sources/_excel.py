@@ -1,0 +1,63 @@
+"""The first sheet of an Excel file as rows of text: as much of the format as a table of labels needs."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+from benchmark.common.errors import InputError
+
+_SPACE = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+_MAX_BYTES = 64 * 1024**2
+"""Of a part of the file, unpacked; a table of labels has a thousandth of it."""
+
+
+def read_sheet(path: Path) -> list[list[str]]:
+    """Rows of the first sheet, all as long as the longest; numbers as they are stored.
+
+    Raises:
+        InputError: the file is no Excel file (.xlsx).
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            shared = [_text(item) for item in _parse(archive, "xl/sharedStrings.xml", "x:si", missing_ok=True)]
+            found = [_row(row, shared) for row in _parse(archive, "xl/worksheets/sheet1.xml", "x:sheetData/x:row")]
+    except (zipfile.BadZipFile, KeyError, IndexError, ElementTree.ParseError, OSError) as error:
+        msg = f"{path} must be an Excel file, but cannot be read as one ({error}): get it again"
+        raise InputError(msg) from error
+    width = max((max(row, default=-1) for row in found), default=-1) + 1
+    return [[row.get(place, "") for place in range(width)] for row in found]
+
+
+def _parse(archive: zipfile.ZipFile, part: str, tag: str, missing_ok: bool = False) -> list[ElementTree.Element]:
+    if missing_ok and part not in archive.namelist():
+        return []
+    if archive.getinfo(part).file_size > _MAX_BYTES:
+        msg = f"{part} is too large"
+        raise zipfile.BadZipFile(msg)
+    return ElementTree.fromstring(archive.read(part)).findall(tag, _SPACE)
+
+
+def _row(row: ElementTree.Element, shared: list[str]) -> dict[int, str]:
+    """Text by the place of its column, from 0."""
+    cells = {}
+    for cell in row.findall("x:c", _SPACE):
+        value = cell.findtext("x:v", "", _SPACE)
+        kind = cell.get("t")
+        text = shared[int(value)] if kind == "s" else _text(cell) if kind == "inlineStr" else value
+        cells[_place(cell.get("r", "A1"))] = text.removesuffix(".0")
+    return cells
+
+
+def _place(reference: str) -> int:
+    """Place of the column from 0: A1 -> 0, AB7 -> 27."""
+    place = 0
+    for letter in re.match("[A-Z]*", reference)[0]:  # type: ignore[index]
+        place = 26 * place + ord(letter) - ord("A") + 1
+    return place - 1
+
+
+def _text(element: ElementTree.Element) -> str:
+    return "".join(part.text or "" for part in element.iter(f"{{{_SPACE['x']}}}t"))

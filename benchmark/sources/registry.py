@@ -1,0 +1,130 @@
+"""Data sets, one file each.
+
+A source is a module with four names:
+
+* ``ABOUT``: where the data come from, on what terms, and how to cite them;
+* ``Params``: a pydantic model (subclass of :class:`SourceParams`) of what ``data:`` may hold for it;
+* ``photographs(params, folder, progress)``: yields one :class:`Photograph` per row of its table, generating, fetching
+  or locating the files. What the table says is passed on, be it right or not: gates judge it;
+* ``expected(params)``: how many images of each grade the splits hold, as far as that is known beforehand.
+
+Adding a data set is adding its file and its line in :data:`SOURCES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.common.errors import InputError
+
+Split = Literal["train", "val", "test"]
+Eye = Literal["left", "right", "unknown"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Counts = tuple[int, int, int, int, int]
+"""Photographs per grade 0-4."""
+
+SOURCES: dict[str, str] = {
+    "aptos2019": "benchmark.sources.registry.aptos2019",
+    "csv": "benchmark.sources.registry.csv",
+    "ddr": "benchmark.sources.registry.ddr",
+    "deepdrid": "benchmark.sources.registry.deepdrid",
+    "eyepacs": "benchmark.sources.registry.eyepacs",
+    "idrid": "benchmark.sources.registry.idrid",
+    "messidor2": "benchmark.sources.registry.messidor2",
+    "phantom": "benchmark.sources.registry.phantom",
+    "retinamnist": "benchmark.sources.registry.retinamnist",
+}
+"""Name in ``data.source`` -> module that implements it."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is to be known of a data set before its photographs are used."""
+
+    title: str
+    homepage: str
+    """Where its owners describe it and, mostly, give it out; an address, or empty for none."""
+    terms: str
+    """Its licence, or who decides what it may be used for; one sentence without its full stop."""
+    citation: str
+    """What to cite for its photographs and grades."""
+    restricted: bool = False
+    """True where its owners want terms accepted first: it is downloaded after ``accept_terms: true`` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """One fundus photograph and what is known of it."""
+
+    image_id: str
+    path: Path
+    """The file, relative to the working directory or absolute."""
+    grade: int
+    """International DR scale, 0 (none) to 4 (proliferative); any other number is no grade."""
+    split: Split
+    patient: str = ""
+    """Empty where unknown: each image is then its own cluster, and the report says so."""
+    eye: Eye = "unknown"
+    written: str = ""
+    """The label as written, where that is no whole number."""
+
+    @property
+    def label(self) -> str:
+        """The label in words."""
+        return self.written or str(self.grade)
+
+
+class SourceParams(BaseModel):
+    """What every data set declares."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    source: str
+    """Which file of benchmark/sources reads this data set."""
+    name: str
+    """The data set's name, shown in every caption."""
+    root: str
+    """Folder of the photographs; for a generated or downloaded set, the code that makes it. DVC watches it."""
+    synthetic: bool = False
+    """True where the photographs are generated: every table and figure then says so."""
+
+
+class Progress(Protocol):
+    """Called with (done, total) as work advances."""
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+class Source(Protocol):
+    """The interface of a module in this package."""
+
+    ABOUT: About
+    Params: type[SourceParams]
+
+    @staticmethod
+    def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+        """Yield every photograph once; generated or fetched files go into ``folder``."""
+        ...
+
+    @staticmethod
+    def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+        """Images per grade of the splits that are known beforehand; None where nothing is."""
+        ...
+
+
+def load_source(name: str) -> Source:
+    """Import the module that implements a data set.
+
+    Raises:
+        InputError: no data set has that name.
+    """
+    if name not in SOURCES:
+        msg = f"data.source must be one of {', '.join(SOURCES)}, but got {name!r}: correct it in params.yaml"
+        raise InputError(msg)
+    return cast("Source", import_module(SOURCES[name]))

@@ -1,0 +1,1 @@
+"""Intervals over seeds and patients, paired tests, and a verdict on each claim of the paper."""

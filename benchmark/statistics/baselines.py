@@ -1,0 +1,74 @@
+"""What grading gets without looking at the image: the marks that a kappa is read against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.kappa import GRADES
+from benchmark.sources.registry import Split
+from benchmark.statistics.bootstrap import Graded, graded
+
+FROM: Split = "val"
+"""The split whose labels say which grade is frequent; predictions know no others before test."""
+DRAWS = 20
+"""Seeds of the random grades."""
+
+_OTHER = {"left": "right", "right": "left"}
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """Registry line."""
+
+    title: str
+    """How tables call it."""
+    draws: int = 0
+    """How many times it is drawn; 0 where nothing is random."""
+
+
+YARDSTICKS: dict[str, Yardstick] = {
+    "majority": Yardstick(f"the most frequent grade of {FROM}"),
+    "prior": Yardstick(f"random grades, as frequent as on {FROM}", DRAWS),
+    "fellow": Yardstick("the label of the fellow eye"),
+}
+
+
+def yardsticks(outputs: Mapping[Split, Predictions], split: Split) -> dict[str, Graded]:
+    """Grades of a split by each of :data:`YARDSTICKS`; the draws of a random one stand for runs.
+
+    Args:
+        outputs: labels of :data:`FROM` and of the split; what was predicted is not read.
+        split: the split to grade.
+    """
+    predictions = outputs[split]
+    counts = np.bincount(outputs[FROM].grade, minlength=GRADES)
+    n = len(predictions)
+    drawn = [np.random.default_rng(seed).choice(GRADES, n, p=counts / counts.sum()) for seed in range(DRAWS)]
+    return {
+        "majority": graded([predictions], [np.full(n, counts.argmax(), np.int64)]),
+        "prior": graded([predictions] * DRAWS, [grades.astype(np.int64) for grades in drawn]),
+        "fellow": fellow_grades(predictions),
+    }
+
+
+def fellow_grades(predictions: Predictions) -> Graded:
+    """Grade every image by the label of the same patient's other eye.
+
+    Left out is an image without just one fellow: its patient or eye is unknown, the patient has no image of the other
+    eye, or several of one eye.
+    """
+    places: dict[tuple[str, str], list[int]] = {}
+    for row, key in enumerate(zip(predictions.patient.tolist(), predictions.eye.tolist(), strict=True)):
+        places.setdefault(key, []).append(row)
+    pairs = [
+        (rows[0], others[0])
+        for (patient, eye), rows in places.items()
+        if patient and eye in _OTHER and len(rows) == len(others := places.get((patient, _OTHER[eye]), [])) == 1
+    ]
+    rows, fellows = np.array(sorted(pairs), np.int64).reshape(-1, 2).T
+    grade = predictions.grade
+    return Graded(predictions.image_id[rows], predictions.patient[rows], grade[rows], grade[fellows][None])

@@ -1,0 +1,283 @@
+"""How sure the measured kappas are: an interval for every arm, and a paired comparison for every declared pair of arms.
+
+Only predictions are read (those that ``fundusbench evaluate`` has checked), each decoded by its head's default rule, so
+nothing is tuned. Equal predictions give equal tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.common.csv_rows import write_rows
+from benchmark.common.errors import InputError
+from benchmark.common.resources import core_count
+from benchmark.evaluation.evaluate import EVALUATED, find_runs
+from benchmark.runs.predictions import read_predictions
+from benchmark.runs.spec import RUNS, DataSummary, RunResult
+from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.settings.params import Params
+from benchmark.sources.registry import Split
+from benchmark.statistics.bootstrap import REPLICATES, Graded, clusters, graded, kappa_interval
+from benchmark.statistics.comparison import Comparison, compare, holm
+
+STATISTICS = Path("statistics")
+INTERVALS, COMPARISONS = STATISTICS / "intervals.csv", STATISTICS / "comparisons.csv"
+
+PAIRS: tuple[tuple[str, str, str], ...] = (
+    *(("multi-task against MSE", f"basenet_mt/{size}", f"basenet/mse_{size}") for size in ("small", "mid", "large")),
+    *(("multi-task against CE", f"basenet_mt/{size}", f"basenet/ce_{size}") for size in ("small", "mid", "large")),
+    *(("M2CNN against multi-task", f"m2cnn/{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
+    *(("staged start alone", f"staged/{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
+    *(("cells alone", f"direct/cells_{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
+    *(("cells on top of a staged start", f"m2cnn/{size}", f"staged/{size}") for size in ("mid", "large")),
+    *(("staged start on top of cells", f"m2cnn/{size}", f"direct/cells_{size}") for size in ("mid", "large")),
+    ("M2CNN for as many images", "m2cnn/large", "direct/same_images"),
+    ("M2CNN for as many multiply-adds", "m2cnn/large", "direct/same_macs"),
+)
+"""What is compared (first minus second), and the two arms as stage/arm; pairs that are not run are left out."""
+
+Arm = tuple[str, str]
+"""Stage and name."""
+
+ALONE = "patients alone"
+"""What an interval is taken over where a single seed ran."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Decoded:
+    """Every finished run, decoded.
+
+    Attributes:
+        runs: the runs of each arm, in the order of their seeds.
+        grades: the same runs' grades, by arm, head and split.
+    """
+
+    runs: Mapping[Arm, Sequence[RunResult]]
+    grades: Mapping[tuple[Arm, Head, Split], Graded]
+
+    @property
+    def data(self) -> DataSummary:
+        """The data set of all runs."""
+        return next(iter(self.runs.values()))[0].data
+
+    def seeds(self, *arms: Arm) -> str:
+        """Seeds of some arms in words: one list where they agree."""
+        lists = [" ".join(str(run.seed) for run in self.runs[arm]) for arm in arms]
+        return " | ".join(dict.fromkeys(lists))
+
+    def over(self, *arms: Arm) -> str:
+        """What an interval of these arms is taken over."""
+        return "seeds and patients" if any(len(self.runs[arm]) > 1 for arm in arms) else ALONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmInterval:
+    """Kappa of one arm, head and split: its mean over seeds and the interval over seeds and patients."""
+
+    stage: str
+    arm: str
+    split: str
+    head: str
+    decoder: str
+    kappa: float
+    low: float
+    high: float
+    error: float
+    """Standard error."""
+    level: float
+    over: str
+    """Whether the interval is over seeds and patients, or over patients alone."""
+    images: int
+    patients: str
+    seeds: str
+    replicates: int
+    undefined: int
+    """Replicates without a kappa, left out."""
+    data: str
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmComparison:
+    """Two arms on the same images; :class:`benchmark.statistics.comparison.Comparison` says what the numbers are."""
+
+    about: str
+    a: str
+    b: str
+    split: str
+    head: str
+    decoder: str
+    kappa_a: float
+    kappa_b: float
+    difference: float
+    low: float
+    high: float
+    level: float
+    over: str
+    p: float
+    p_holm: float
+    """Adjusted for all rows of the table."""
+    p_retrained: float
+    p_retrained_holm: float
+    resolvable: float
+    images: int
+    patients: str
+    seeds: str
+    replicates: int
+    undefined: int
+    data: str
+    synthetic: bool
+
+
+def run(params: Params) -> None:
+    """Write ``statistics/intervals.csv`` and ``statistics/comparisons.csv``.
+
+    Raises:
+        InputError: there is no finished run, or two runs differ in their images or labels.
+    """
+    decoded = read_decoded(params)
+    write_rows(INTERVALS, ArmInterval, intervals(decoded))
+    write_rows(COMPARISONS, ArmComparison, comparisons(decoded))
+
+
+def read_decoded(params: Params) -> Decoded:
+    """Read the predictions of every finished run and decode them by the default rules.
+
+    Raises:
+        InputError: there is no finished run, or an arm's runs differ in their images or labels.
+    """
+    runs: dict[Arm, list[RunResult]] = {}
+    for result in find_runs(params):
+        runs.setdefault((result.stage, result.arm), []).append(result)
+    if not runs:
+        msg = f"statistics need a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
+        raise InputError(msg)
+    grades: dict[tuple[Arm, Head, Split], Graded] = {}
+    for arm, results in runs.items():
+        for split in EVALUATED:
+            predictions = [read_predictions(result.folder() / f"{split}.csv") for result in results]
+            for head in cast("list[Head]", results[0].heads):
+                rule = DEFAULT[head]
+                grades[arm, head, split] = graded(predictions, [decode(rule, one) for one in predictions])
+    return Decoded(runs, grades)
+
+
+def intervals(decoded: Decoded) -> list[ArmInterval]:
+    """One row per arm, split and head, in declared order."""
+    return on_every_core(lambda key: _interval(decoded, *key), decoded.grades)
+
+
+def on_every_core(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Results in the order of the items. Threads do, for drawing and summing run outside the interpreter's lock."""
+    with ThreadPoolExecutor(core_count()) as pool:
+        return list(pool.map(work, items))
+
+
+def _interval(decoded: Decoded, arm: Arm, head: Head, split: Split) -> ArmInterval:
+    grades = decoded.grades[arm, head, split]
+    found = kappa_interval(grades, replicates=REPLICATES)
+    return ArmInterval(
+        stage=arm[0],
+        arm=arm[1],
+        split=split,
+        head=head,
+        decoder=DEFAULT[head],
+        kappa=found.value,
+        low=found.low,
+        high=found.high,
+        error=found.error,
+        level=found.level,
+        over=decoded.over(arm),
+        images=len(grades.grade),
+        patients=patients_in_words(grades.patient),
+        seeds=decoded.seeds(arm),
+        replicates=found.replicates,
+        undefined=found.undefined,
+        data=decoded.data.name,
+        synthetic=decoded.data.synthetic,
+    )
+
+
+def comparisons(decoded: Decoded) -> list[ArmComparison]:
+    """One row per pair of :data:`PAIRS` that ran, per head that both have, per split.
+
+    Both kinds of p-value are adjusted for all rows together.
+    """
+    asked = [
+        (about, _arm(a), _arm(b), head, split)
+        for about, a, b in PAIRS
+        for head in DEFAULT
+        for split in EVALUATED
+        if all((_arm(side), head, split) in decoded.grades for side in (a, b))
+    ]
+    rows = on_every_core(lambda each: _comparison(decoded, *each), asked)
+    adjusted = zip(holm([row.p for row in rows]), holm([row.p_retrained for row in rows]), strict=True)
+    return [
+        replace(row, p_holm=float(p), p_retrained_holm=float(retrained))
+        for row, (p, retrained) in zip(rows, adjusted, strict=True)
+    ]
+
+
+def _comparison(decoded: Decoded, about: str, a: Arm, b: Arm, head: Head, split: Split) -> ArmComparison:
+    found = compared(decoded, (a, head), (b, head), split)
+    return ArmComparison(
+        about=about,
+        a="/".join(a),
+        b="/".join(b),
+        split=split,
+        head=head,
+        decoder=DEFAULT[head],
+        kappa_a=found.a,
+        kappa_b=found.b,
+        difference=found.difference.value,
+        low=found.difference.low,
+        high=found.difference.high,
+        level=found.difference.level,
+        over=decoded.over(a, b),
+        p=found.p,
+        p_holm=float("nan"),
+        p_retrained=found.p_retrained,
+        p_retrained_holm=float("nan"),
+        resolvable=found.resolvable,
+        images=found.images,
+        patients=patients_in_words(decoded.grades[a, head, split].patient),
+        seeds=decoded.seeds(a, b),
+        replicates=found.difference.replicates,
+        undefined=found.difference.undefined,
+        data=decoded.data.name,
+        synthetic=decoded.data.synthetic,
+    )
+
+
+def compared(decoded: Decoded, a: tuple[Arm, Head], b: tuple[Arm, Head], split: Split) -> Comparison:
+    """Compare two arms, each read through a head, on one split."""
+    return compare(decoded.grades[*a, split], decoded.grades[*b, split], replicates=REPLICATES)
+
+
+def patients_in_words(patient: npt.NDArray[np.str_]) -> str:
+    """How many patients there are, and what stands for one where that is not known.
+
+    Args:
+        patient: one per image, "" where unknown.
+    """
+    unknown = int((patient == "").sum())
+    if not unknown:
+        return str(len(np.unique(patient)))
+    if unknown == len(patient):
+        return "unknown: each image its own cluster"
+    return f"{int(clusters(patient).max()) + 1}, with {unknown} images of unknown patients as their own clusters"
+
+
+def _arm(path: str) -> Arm:
+    stage, _, name = path.partition("/")
+    return stage, name

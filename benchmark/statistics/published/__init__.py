@@ -1,0 +1,1 @@
+"""What was printed: numbers, claims and their consistency (``experiments/published``)."""

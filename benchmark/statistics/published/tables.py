@@ -1,0 +1,193 @@
+"""The paper's printed numbers, read from experiments/published/ into frozen records.
+
+A cell of a printed table inherits what the file says of its table, its row and its column. Every fact carries a mark:
+``stated`` (printed in a source), ``computed`` (follows from published data) or ``inferred`` (a reading of it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_yaml
+from benchmark.scoring.decoders.registry import Head
+from benchmark.settings.params import Params, Size
+
+PUBLISHED = Path("experiments/published/m2cnn.yaml")
+
+T = TypeVar("T")
+Mark = Literal["stated", "computed", "inferred"]
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something said of a printed number, and how it is known."""
+
+    value: str
+    mark: Mark
+    note: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a printed number was computed from: numbers with other inputs solve another task."""
+
+    eyes: Literal["one", "both", "unknown"]
+    nets: str
+    passes: str
+    pixels: str
+    mark: Mark
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def __str__(self) -> str:
+        eyes = {"one": "one eye", "both": "both eyes", "unknown": "eyes unknown"}[self.eyes]
+        return f"{eyes}; {self.nets}; {self.passes}; {self.pixels} ({self.mark})"
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Which declared arm, read through which head, measures what a number reports."""
+
+    stage: str
+    objective: str
+    size: Size
+    head: Head
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One cell of a printed table."""
+
+    table: str
+    row: str
+    column: str
+    value: str
+    """As printed, so that 0.720 keeps its digits; "-" where the table prints a dash."""
+    mark: Mark
+    where: str
+    """The source and the table in it."""
+    quantity: Literal["kappa", "feature map"]
+    """What the value is: a quadratic weighted kappa, or the sides of a feature map."""
+    split: Fact | None = None
+    head: Fact | None = None
+    decoding: Fact | None = None
+    """The rule that turned outputs into grades; None where no source prints it."""
+    pixels: int | None = None
+    """Side of the input in the paper."""
+    inputs: Inputs | None = None
+    measured_by: Selector | None = None
+    note: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedTable:
+    """A printed table in reading order: every row has a cell for every column."""
+
+    name: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[Printed, ...]
+
+    def cell(self, row: str, column: str) -> Printed:
+        """The cell at a row and a column."""
+        return self.cells[self.rows.index(row) * len(self.columns) + self.columns.index(column)]
+
+
+def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
+    """Read and validate printed tables, by name.
+
+    Raises:
+        InputError: the file is missing, is no YAML, or breaks a rule; the sentence names the table and the fault.
+    """
+    raw = read_yaml(path, "published numbers are")
+    tables = _validate(dict[str, Any], raw, str(path))
+    return {name: _table(name, table, f"{path}: {name}") for name, table in tables.items()}
+
+
+def find_arm(selector: Selector | None, params: Params) -> tuple[str, str] | None:
+    """Stage and name of the declared arm that a selector means; None where none is declared.
+
+    Raises:
+        InputError: the selector fits several arms.
+    """
+    if selector is None:
+        return None
+    arms = params.arms.get(selector.stage, {})
+    names = [name for name, arm in arms.items() if (arm.objective, arm.size) == (selector.objective, selector.size)]
+    if len(names) > 1:
+        msg = (
+            f"one arm of {selector.stage} may measure {selector.objective} at size {selector.size}, but "
+            f"{' and '.join(names)} do: move all but one of them to a stage of their own"
+        )
+        raise InputError(msg)
+    return (selector.stage, names[0]) if names else None
+
+
+class _Section(BaseModel):
+    """A table as the file lays it out; further keys hold for each of its cells."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    rows: dict[str, dict[str, Any]]
+    columns: dict[str, dict[str, Any]]
+    values: dict[str, dict[str, str]]
+    notes: dict[str, dict[str, str]] = {}
+
+
+def _table(name: str, raw: Any, origin: str) -> PrintedTable:
+    section = _validate(_Section, raw, origin)
+    declared = {(row, column) for row in section.rows for column in section.columns}
+    valued = {(row, column) for row, cells in section.values.items() for column in cells}
+    noted = {(row, column) for row, cells in section.notes.items() for column in cells}
+    if wrong := (declared ^ valued) | (noted - declared):
+        row, column = min(wrong)
+        msg = f"{origin}: rows x columns, values and notes must agree, but {row!r}, {column!r} does not: correct it"
+        raise InputError(msg)
+    cells = (_cell(name, row, column, section, origin) for row in section.rows for column in section.columns)
+    return PrintedTable(name, tuple(section.rows), tuple(section.columns), tuple(cells))
+
+
+def _cell(table: str, row: str, column: str, section: _Section, origin: str) -> Printed:
+    inherited = _merge(section.model_extra or {}, section.rows[row], section.columns[column])
+    own = {"table": table, "row": row, "column": column, "value": section.values[row][column]}
+    origin = f"{origin}: {row}, {column}"
+    cell = _validate(Printed, inherited | own | {"note": section.notes.get(row, {}).get(column, "")}, origin)
+    if cell.quantity == "kappa" and cell.value != "-" and not _is_kappa(cell.value):
+        msg = f"{origin}: a kappa must be a number from -1 to 1 or '-', but got {cell.value!r}: correct it"
+        raise InputError(msg)
+    return cell
+
+
+def _merge(*layers: dict[str, Any]) -> dict[str, Any]:
+    """Later layers win; ``measured_by`` is put together from all of them."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        selector = merged.get("measured_by", {}) | layer.get("measured_by", {})
+        merged |= layer | ({"measured_by": selector} if selector else {})
+    return merged
+
+
+def _validate(kind: type[T], raw: Any, origin: str) -> T:
+    try:
+        return TypeAdapter(kind).validate_python(raw)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        msg = f"{origin}: `{key}`: {fault['msg'].removeprefix('Input ')}, but got {fault['input']!r}: correct it"
+        raise InputError(msg) from error
+
+
+def _is_kappa(text: str) -> bool:
+    try:
+        return -1 <= float(text) <= 1
+    except ValueError:
+        return False

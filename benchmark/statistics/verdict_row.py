@@ -1,0 +1,139 @@
+"""A judgement as a row of ``statistics/verdicts.csv``, and several of them taken together."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from benchmark.statistics.verdict_rules import Magnitude, Verdict, judge_all
+
+ALL = "all"
+"""Part of the row that judges all other parts of a claim on a split together."""
+
+Kind = Literal["ordering", "number", "saving", "consistency"]
+Scope = Literal[
+    "the paper's data",
+    "the paper's data, other network or input size: evidence on the ordering only",
+    "other data: evidence on the ordering only",
+    "phantom: no claim about real eyes",
+    "the paper's own numbers",
+]
+"""What a judgement can say of the paper."""
+PAPER: Scope = "the paper's data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow:
+    """One judgement. Text is empty, and a number NaN, where it has no meaning."""
+
+    claim: str
+    """Its id."""
+    kind: Kind
+    part: str
+    """What of the claim; ``all`` in the row for all parts together."""
+    split: str
+    split_mark: str
+    verdict: Verdict = "not run"
+    verdict_half: Verdict = "not run"
+    """With half the tolerance."""
+    verdict_double: Verdict = "not run"
+    """With twice the tolerance."""
+    finding: str = "not run"
+    """The verdict in words that do not say more than the scope allows."""
+    scope: Scope
+    published: str = ""
+    """The printed number; a difference of two carries its sign."""
+    published_mark: str = ""
+    recomputed: str = ""
+    """What a check of the paper's own numbers gives."""
+    a: str = ""
+    """stage/arm and head that is claimed to be higher, or cheaper, or whose kappa is printed."""
+    b: str = ""
+    measured: float = math.nan
+    """Kappa, difference of kappas (a minus b), or share of b's multiply-adds that a saves."""
+    low: float = math.nan
+    high: float = math.nan
+    level: float = math.nan
+    over: str = ""
+    """What the interval is taken over."""
+    tolerance: float = math.nan
+    margin: float = math.nan
+    """Of an ordering or a saving: what the interval must lie above."""
+    magnitude: Magnitude = ""
+    """How the measured value stands to the printed one; empty where they cannot be compared."""
+    images: int = 0
+    patients: str = ""
+    seeds: str = ""
+    data: str
+    note: str = ""
+    quote: str
+    where: str
+    reading: str
+    because: str = ""
+    """Why the tolerance is what it is."""
+
+    def noted(self, *notes: str) -> VerdictRow:
+        """The same with further notes; empty ones are left out."""
+        return replace(self, note=" ".join(filter(None, (self.note, *notes))))
+
+    def judged(self, judge: Callable[[float], Verdict]) -> VerdictRow:
+        """The same with its verdicts.
+
+        Args:
+            judge: gives the verdict at a multiple of the declared tolerance: 1, 0.5 and 2 are asked for.
+        """
+        verdict = judge(1.0)
+        here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
+        return replace(
+            self,
+            verdict=verdict,
+            verdict_half=judge(0.5),
+            verdict_double=judge(2.0),
+            finding=verdict if self.scope == PAPER else here.get(verdict, verdict),
+        )
+
+
+def together(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
+    """Per split that has several parts of one claim, the row for all of them.
+
+    Args:
+        parts: rows of one claim.
+    """
+    for split in dict.fromkeys(row.split for row in parts):
+        rows = [row for row in parts if row.split == split]
+        if len(rows) < 2:
+            continue
+        first = rows[0]
+        counts = Counter(row.verdict for row in rows)
+        whole = VerdictRow(
+            claim=first.claim,
+            kind=first.kind,
+            part=ALL,
+            split=split,
+            split_mark=first.split_mark,
+            # What is not all in the paper's setting says no more than its weakest part.
+            scope=next((row.scope for row in rows if row.scope != PAPER), PAPER),
+            tolerance=first.tolerance,
+            images=max(row.images for row in rows),
+            patients=_distinct(row.patients for row in rows),
+            seeds=_distinct(row.seeds for row in rows),
+            data=first.data,
+            note=f"{len(rows)} parts: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}.",
+            quote=first.quote,
+            where=first.where,
+            reading=first.reading,
+            because=first.because,
+        )
+        verdicts = {
+            1.0: [row.verdict for row in rows],
+            0.5: [row.verdict_half for row in rows],
+            2.0: [row.verdict_double for row in rows],
+        }
+        yield whole.judged(lambda factor, verdicts=verdicts: judge_all(verdicts[factor]))  # type: ignore[misc]
+
+
+def _distinct(values: Iterator[str]) -> str:
+    return " | ".join(dict.fromkeys(filter(None, values)))

@@ -1,0 +1,296 @@
+"""Published claims held against the runs: a row per comparison, number, saving and check, and one per claim in all.
+
+The rules of judgement are those of :mod:`benchmark.statistics.verdict_rules`. An interval is over seeds and patients where an arm has
+two runs or more, else over patients alone, and the row says which. Every verdict is repeated with half and with twice
+its tolerance. Heads are decoded by their default rules, so nothing is tuned; a claim is judged on the split that the
+paper prints it for, and where the paper prints the same for test, that is a row of its own.
+
+The data decide what a verdict says of the paper (``scope``). In the paper's setting (its data set and official split,
+its trunk, its input sizes) it is about the paper's numbers. Elsewhere numbers are not compared, an ordering is judged
+without the printed difference, and ``finding`` says that it holds, or does not hold, *here*; on generated photographs
+that is no claim about real eyes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple, cast
+
+import pandas as pd
+
+from benchmark.common.csv_rows import write_rows
+from benchmark.scoring.decoders.registry import Head
+from benchmark.settings.params import Params
+from benchmark.sources.registry import Split
+from benchmark.statistics.bootstrap import LEVEL, REPLICATES, Interval, kappa_interval
+from benchmark.statistics.intervals import (
+    STATISTICS,
+    Arm,
+    Decoded,
+    compared,
+    on_every_core,
+    patients_in_words,
+    read_decoded,
+)
+from benchmark.statistics.learning_cost import Curve, learning_curve, read_curves, share_saved
+from benchmark.statistics.published.claims import (
+    Claims,
+    Consistency,
+    Judged,
+    Number,
+    Ordering,
+    Pair,
+    Saving,
+    Setting,
+    load_claims,
+)
+from benchmark.statistics.published.consistency import check
+from benchmark.statistics.published.tables import Printed, PrintedTable, find_arm, load_published
+from benchmark.statistics.verdict_row import PAPER, Kind, Scope, VerdictRow, together
+from benchmark.statistics.verdict_rules import Verdict, judge_magnitude, judge_number, judge_ordering, margin
+
+VERDICTS = STATISTICS / "verdicts.csv"
+
+_OTHER_SIZE: Scope = "the paper's data, other network or input size: evidence on the ordering only"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What claims are held against.
+
+    Attributes:
+        params: declares the arms.
+        decoded: their runs.
+        printed: the paper's tables, by name.
+        curves: what :func:`benchmark.statistics.learning_cost.read_curves` gives.
+    """
+
+    params: Params
+    decoded: Decoded
+    printed: Mapping[str, PrintedTable]
+    curves: pd.DataFrame
+
+
+class _Side(NamedTuple):
+    """An arm, read through a head."""
+
+    arm: Arm
+    head: Head
+
+    def __str__(self) -> str:
+        return f"{'/'.join(self.arm)} {self.head}"
+
+
+def run(params: Params) -> None:
+    """Write ``statistics/verdicts.csv``.
+
+    Raises:
+        InputError: there is no finished run or no evaluation, or the claims break a rule.
+    """
+    printed = load_published()
+    case = Case(params, read_decoded(params), printed, read_curves())
+    write_rows(VERDICTS, VerdictRow, verdicts(load_claims(published=printed), case))
+
+
+def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
+    """Judge every claim, in the file's order; an ordering's parts are followed by the row for all of them."""
+    rows: list[VerdictRow] = []
+    for ordering in claims.orderings:
+        parts = on_every_core(partial(_ordering, ordering, paper=claims.paper, case=case), ordering.pairs)
+        rows += [*parts, *together(parts)]
+    for number in claims.numbers:
+        rows += [_number(number, cell, claims.paper, case) for cell in number.cells]
+    rows += [_saving(saving, claims.paper, case) for saving in claims.savings]
+    rows += [_consistency(claim, case) for claim in claims.consistency]
+    return rows
+
+
+def scope_of(cells: Sequence[Printed], paper: Setting, case: Case) -> Scope:
+    """What the arms that measure these cells can say of the paper."""
+    data = case.decoded.data
+    if data.synthetic:
+        return "phantom: no claim about real eyes"
+    images = {"train": data.train, "val": data.val, "test": data.test}
+    if paper.data not in (data.name, data.source) or images != paper.images:
+        return "other data: evidence on the ordering only"
+    sizes = [case.params.sizes.of(cell.measured_by.size) for cell in cells if cell.measured_by]
+    if case.params.model.trunk != paper.trunk or sizes != [cell.pixels for cell in cells]:
+        return _OTHER_SIZE
+    return PAPER
+
+
+def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> VerdictRow:
+    cells = (pair.better, pair.worse)
+    row = _start(claim, "ordering", pair.title, cells, paper, case)
+    row = replace(row, published=f"{pair.effect:+}", published_mark="computed")
+    row = row.noted("The printed numbers say the opposite." if pair.effect < 0 else "", pair.doubt)
+    sides = _sides(cells, case)
+    if not sides:
+        return row.noted(_absent(cells, case))
+    found = compared(case.decoded, sides[0], sides[1], _split(row))
+    # Only in the paper's setting, and if it can be trusted, has the printed difference a bearing on ours.
+    printed = float(pair.effect) if row.scope == PAPER and not pair.doubt else None
+    row = _measured(row, sides, case, found.difference, printed)
+    row = replace(row, margin=margin(claim.tolerance, printed))
+    return row.judged(lambda factor: judge_ordering((row.low, row.high), factor * claim.tolerance, printed))
+
+
+def _number(claim: Number, cell: Printed, paper: Setting, case: Case) -> VerdictRow:
+    row = _start(claim, "number", f"{cell.row}, {cell.column}", (cell,), paper, case)
+    row = replace(row, published=cell.value, published_mark=cell.mark)
+    sides = _sides((cell,), case)
+    if not sides:
+        return row.noted(_absent((cell,), case))
+    found = kappa_interval(case.decoded.grades[*sides[0], _split(row)], replicates=REPLICATES)
+    if row.scope != PAPER:
+        other: Verdict = "not comparable: other data"
+        if row.scope == _OTHER_SIZE:
+            other = "not comparable: other network or input size"
+        return _measured(row, sides, case, found, None).judged(lambda _: other)
+    printed = float(cell.value)
+    row = _measured(row, sides, case, found, printed)
+    return row.judged(lambda factor: judge_number((row.low, row.high), factor * claim.tolerance, printed))
+
+
+def _saving(claim: Saving, paper: Setting, case: Case) -> VerdictRow:
+    cells = (claim.cheaper, claim.dearer)
+    row = _start(claim, "saving", claim.title, cells, paper, case)
+    sides = _sides(cells, case)
+    if not sides:
+        return row.noted(_absent(cells, case))
+    cheaper, dearer = (_curves(side, case) for side in sides)
+    seeds = [seed for seed in cheaper if seed in dearer]
+    if not seeds:
+        return row.noted("There is no seed that both arms, and all that they descend from, were run with.")
+    found = share_saved([cheaper[seed] for seed in seeds], [dearer[seed] for seed in seeds], LEVEL)
+    row = replace(
+        _of_runs(row, sides, case),
+        measured=found.value,
+        low=found.low,
+        high=found.high,
+        level=LEVEL,
+        over="seeds alone",
+        margin=claim.tolerance,
+        seeds=" ".join(map(str, seeds)),
+    )
+    return row.judged(lambda factor: judge_ordering((row.low, row.high), factor * claim.tolerance, None))
+
+
+def _consistency(claim: Consistency, case: Case) -> VerdictRow:
+    says, found = check(claim, case.printed)
+    row = VerdictRow(
+        claim=claim.id,
+        kind="consistency",
+        part=claim.check,
+        split=claim.cells[0].split.value if claim.cells[0].split else "",
+        split_mark=claim.cells[0].split.mark if claim.cells[0].split else "",
+        scope="the paper's own numbers",
+        published=says,
+        published_mark=claim.mark,
+        recomputed=found,
+        data="the paper's printed tables",
+        note=claim.caveat,
+        quote=claim.quote,
+        where=claim.where,
+        reading=claim.reading,
+    )
+    row = row.noted(f"Recomputed ({claim.value.mark}): {claim.value.note}." if claim.value else "")
+    return row.judged(lambda _: "consistent" if says == found else "inconsistent")
+
+
+def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper: Setting, case: Case) -> VerdictRow:
+    """The row of a claim before anything is measured."""
+    split = cells[0].split
+    assert split
+    return VerdictRow(
+        claim=claim.id,
+        kind=kind,
+        part=part,
+        split=split.value,
+        split_mark=split.mark,
+        scope=scope_of(cells, paper, case),
+        tolerance=claim.tolerance,
+        data=case.decoded.data.name,
+        note=claim.caveat,
+        quote=claim.quote,
+        where=claim.where,
+        reading=claim.reading,
+        because=claim.because,
+    )
+
+
+def _sides(cells: Sequence[Printed], case: Case) -> list[_Side]:
+    """The arms and heads that measure these cells; empty as soon as one is not declared or has not run."""
+    sides = []
+    for cell in cells:
+        arm = find_arm(cell.measured_by, case.params)
+        assert cell.measured_by
+        if arm is None or arm not in case.decoded.runs:
+            return []
+        sides.append(_Side(arm, cell.measured_by.head))
+    return sides
+
+
+def _absent(cells: Sequence[Printed], case: Case) -> str:
+    """Which of the cells' arms have no run, in words."""
+    selectors = dict.fromkeys(cell.measured_by for cell in cells if cell.measured_by and not _sides([cell], case))
+    missing = " and ".join(f"{one.stage} with {one.objective} at size {one.size}" for one in selectors)
+    return f"No finished run of {missing}."
+
+
+def _measured(
+    row: VerdictRow, sides: Sequence[_Side], case: Case, found: Interval, printed: float | None
+) -> VerdictRow:
+    """The row with what was measured, and how it stands to the printed value where that is comparable."""
+    known = printed is not None and not math.isnan(found.low)
+    return replace(
+        _of_runs(row, sides, case),
+        measured=found.value,
+        low=found.low,
+        high=found.high,
+        level=found.level,
+        over=case.decoded.over(*(side.arm for side in sides)),
+        magnitude=judge_magnitude((found.low, found.high), row.tolerance, cast("float", printed)) if known else "",
+    )
+
+
+def _of_runs(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
+    """The row with the runs and images behind it, and what a reader must know of them."""
+    grades = case.decoded.grades[*sides[0], _split(row)]
+    runs = [(side.head, run) for side in sides for run in case.decoded.runs[side.arm]]
+    flags = dict.fromkeys(
+        f"{run.title} {what} ({about or 'whole run'})."
+        for head, run in runs
+        for what, _, about in (flag.partition(":") for flag in run.flags)
+        if about in ("", head)
+    )
+    alone = all(len(case.decoded.runs[side.arm]) == 1 for side in sides)
+    chosen = row.split == "val" and any(run.train.keep == "best" for _, run in runs)
+    row = replace(
+        row,
+        a=str(sides[0]),
+        b=str(sides[1]) if len(sides) > 1 else "",
+        images=len(grades.grade),
+        patients=patients_in_words(grades.patient),
+        seeds=case.decoded.seeds(*(side.arm for side in sides)),
+    )
+    return row.noted(
+        "One seed: what training anew would change is not known." if alone else "",
+        "The weights were chosen by val kappa." if chosen else "",
+        *flags,
+    )
+
+
+def _curves(side: _Side, case: Case) -> dict[int, Curve]:
+    """Learning curves of an arm's runs by seed; those without their ancestors are left out."""
+    curves = {
+        run.seed: learning_curve(run, side.head, case.decoded.runs, case.curves) for run in case.decoded.runs[side.arm]
+    }
+    return {seed: curve for seed, curve in curves.items() if curve}
+
+
+def _split(row: VerdictRow) -> Split:
+    return cast("Split", row.split)

@@ -1,0 +1,113 @@
+"""What the trials of a sweep share: one process, the packs once opened, the device, and the study they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.common.files import sha256_json
+from benchmark.data.manifest import Row, read_manifest
+from benchmark.runs import spec as runs
+from benchmark.runs.spec import RunSpec
+from benchmark.settings.sweep import Sweep, Value
+from benchmark.sources.registry import SPLITS
+from benchmark.sweep.optuna_keys import ABOUT
+from benchmark.sweep.space import arm_of, enqueued, published, settled, variant
+from benchmark.sweep.study import SWEEP, open_study
+from benchmark.training import train
+from benchmark.training.batches import SplitData, load_split
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from optuna import Study
+
+    from benchmark.settings.params import Params
+
+_DETERMINES = {"space", "head", "epochs", "sampler_seed", "startup", "prune_below", "warmup_epochs"}
+"""Settings that, with the runs of the published values, tell one study from another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all trials share.
+
+    Attributes:
+        params: all parameters.
+        manifest: the data set.
+        splits: at the arm's size; train and val alone while trials are asked.
+        fabric: device and precision.
+    """
+
+    params: Params
+    manifest: list[Row]
+    splits: Mapping[str, SplitData]
+    fabric: Fabric = field(repr=False)
+
+    def specs(self, values: Mapping[str, Value], seeds: list[int]) -> list[RunSpec]:
+        """The runs of the arm with some values, one per seed; a split that is not opened counts no images.
+
+        Raises:
+            InputError: the arm starts from one that has not been trained on these seeds.
+        """
+        counts: dict[str, int] = {split: len(self.splits.get(split, ())) for split in SPLITS}
+        varied = variant(self.params, values, seeds)
+        return runs.describe(varied, *arm_of(varied), self.manifest, counts)
+
+    def complete(self, spec: RunSpec, folder: Path, label: str, on_epoch: train.OnEpoch | None = None) -> None:
+        """Train a run in its folder, or what is left of it."""
+        train.complete(spec, self.splits, self.fabric, folder, label, on_epoch=on_epoch)
+
+
+def open_bench(params: Params) -> Bench:
+    """Open the packs of train and val at the arm's size; test stays closed."""
+    manifest, size = read_manifest(), params.arm(*arm_of(params)).size
+    splits = {split: load_split(split, size, manifest) for split in ("train", "val")}
+    return Bench(params, manifest, splits, train.open_fabric(params.train))
+
+
+def run_folder(study: str, name: str) -> Path:
+    """Where a run of a study's trials lies, by its name."""
+    return SWEEP / study / "runs" / name
+
+
+def run_name(spec: RunSpec) -> str:
+    """Name of a run: its key alone makes it, so a point that is asked again finds what is done."""
+    return spec.key[:16]
+
+
+def study_of(bench: Bench) -> Study:
+    """The study of these parameters, data and code in its storage, made where there is none.
+
+    Raises:
+        InputError: the storage cannot be reached, or the arm's parent is not trained on all the sweep's seeds.
+    """
+    params, sweep = bench.params, bench.params.sweep
+    specs = bench.specs(published(params), sweep.seeds)
+    bench.specs(published(params), sweep.retrain_seeds)
+    study = open_study(sweep, name_of(sweep, specs), enqueued(params), settled(params))
+    about = {
+        "study": sweep.study,
+        "arm": sweep.arm,
+        "head": sweep.head,
+        "goal": sweep.trials,
+        "seeds": sweep.seeds,
+        "space": {key: rule.model_dump(exclude_defaults=True) for key, rule in sweep.space.items()},
+        "published": published(params),
+        "data": specs[0].data.model_dump(),
+    }
+    if study.user_attrs.get(ABOUT) != about:
+        study.set_user_attr(ABOUT, about)
+    return study
+
+
+def name_of(sweep: Sweep, specs: list[RunSpec]) -> str:
+    """Name of a study: as given, and a hash of all that its trials' values depend on.
+
+    Args:
+        sweep: the settings.
+        specs: runs of the published values on the sweep's seeds.
+    """
+    settings = sweep.model_dump(mode="json", include=_DETERMINES)
+    return f"{sweep.study}-{sha256_json([settings, [spec.key for spec in specs]])[:8]}"

@@ -1,0 +1,1 @@
+"""From packs to predictions: what determines a run, and nothing else."""

@@ -1,0 +1,102 @@
+"""Batches of bytes to normalised network input, with or without random changes, on the device."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from benchmark.settings.params import Augment
+
+DRAWS = 9
+"""Uniform numbers that one image's augmentation takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """Mean and standard deviation per channel, of RGB in 0-1; each shape (3,), on the device."""
+
+    mean: Tensor
+    std: Tensor
+
+
+def normalise(images: Tensor, normalisation: Normalisation) -> Tensor:
+    """Bytes (n, s, s, 3) to (x / 255 - mean) / std as float32 (n, 3, s, s), channels last."""
+    factor = 1 / (255 * normalisation.std)
+    offset = -normalisation.mean / normalisation.std
+    return _scale_and_shift(_planar(images), _per_channel(factor), _per_channel(offset))
+
+
+def augment(
+    images: Tensor, draws: Tensor, settings: Augment, normalisation: Normalisation, background: int = 0
+) -> Tensor:
+    """Flip, rotate, zoom and recolour each image by its own draws, then normalise.
+
+    Args:
+        images: bytes, shape (n, s, s, 3).
+        draws: uniform numbers in [0, 1), shape (n, DRAWS).
+        settings: ranges of each change.
+        normalisation: as in :func:`normalise`.
+        background: level 0-255 of what turns in from outside the photograph.
+
+    Returns:
+        float32, shape (n, 3, s, s), channels last.
+    """
+    if settings.flip:
+        images = _mirror(images, draws[:, 2:4] < 0.5)
+    x = _planar(images)
+    if settings.rotate or settings.scale:
+        grid = _sampling_grid(_affine(draws[:, :2], settings), x.shape[-1])
+        # Padded with zeros, so the background is made zero meanwhile.
+        x = grid_sample(x - background, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + background
+        x = x.contiguous(memory_format=torch.channels_last)
+    symmetric = draws * 2 - 1
+    gain = 1 + settings.brightness * symmetric[:, 4:5] + settings.colour * symmetric[:, 6:9]
+    contrast = 1 + settings.contrast * symmetric[:, 5:6]
+    grey = x.mean(dim=(1, 2, 3))[:, None]
+    # gain * (contrast * (x - grey) + grey), normalised, as one scale and one shift per image and channel.
+    factor = gain * contrast / (255 * normalisation.std)
+    offset = (gain * grey * (1 - contrast) / 255 - normalisation.mean) / normalisation.std
+    return _scale_and_shift(x, _per_channel(factor), _per_channel(offset))
+
+
+def _planar(images: Tensor) -> Tensor:
+    """Bytes (n, s, s, 3) seen as float (n, 3, s, s) in channels-last memory, without moving a byte."""
+    return images.permute(0, 3, 1, 2).to(torch.float32)
+
+
+def _per_channel(values: Tensor) -> Tensor:
+    return values.reshape(-1, 3, 1, 1)
+
+
+def _scale_and_shift(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
+    return torch.addcmul(offset, x, factor)
+
+
+def _mirror(images: Tensor, sides: Tensor) -> Tensor:
+    """Mirror bytes (n, s, s, 3) left-right and up-down, as the columns of ``sides`` (n, 2) say; no pixel changes."""
+    for axis in (0, 1):
+        images = torch.where(sides[:, axis, None, None, None], images.flip(2 - axis), images)
+    return images
+
+
+def _affine(draws: Tensor, settings: Augment) -> Tensor:
+    """Maps from output to input coordinates in -1..1: shape (n, 2, 2), from draws (n, 2)."""
+    angle = (draws[:, 0] * 2 - 1) * math.radians(settings.rotate)
+    zoom = 1 / (1 + settings.scale * (draws[:, 1] * 2 - 1))
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    return torch.stack((torch.stack((cos, -sin), 1), torch.stack((sin, cos), 1)), 1)
+
+
+def _sampling_grid(affine: Tensor, side: int) -> Tensor:
+    """Input coordinates of every output pixel, shape (n, side, side, 2).
+
+    Two broadcast products: torch's ``affine_grid`` takes a matrix product and four times as long on the CPU.
+    """
+    centres = (torch.arange(side, device=affine.device, dtype=affine.dtype) * 2 + 1) / side - 1
+    across = centres.view(1, 1, side, 1) * affine[:, None, None, :, 0]
+    down = centres.view(1, side, 1, 1) * affine[:, None, None, :, 1]
+    return across + down

@@ -1,0 +1,148 @@
+"""Packs to batches: the images and labels of a split, in an order, read ahead of their use."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.common.errors import InputError
+from benchmark.data.manifest import Row
+from benchmark.data.packs import Pack, open_pack
+from benchmark.images.variants.registry import VARIANTS
+from benchmark.training.randomness import derive, hash_ids
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+PACKS = Path("data/packs")
+READERS = 2
+"""Threads that gather batches, and batches that are ready or under way while one is in use: when the JPEGs of one are
+nearly decoded, those of the next take the cores that fall idle."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitData:
+    """One split at one size: pixels by position, and what is known of each image.
+
+    Attributes:
+        pack: the images; ``pack.gather(positions)`` gives bytes (k, s, s, 3).
+        rows: manifest rows in the pack's order.
+        grade: labels 0-4, int64, shape (n,).
+        keys: a number per image id, for :func:`benchmark.training.randomness.draws`, shape (n,).
+        background: level 0-255 of the images where they show no retina.
+    """
+
+    pack: Pack
+    rows: list[Row]
+    grade: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.uint64]
+    background: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS) -> SplitData:
+    """Open the pack of a split at a size role and join it with the manifest.
+
+    Raises:
+        InputError: the pack holds an image that the manifest lacks, or none at all.
+    """
+    pack = open_pack(folder / size / f"{split}.arrow")
+    by_id = {row.image_id: row for row in manifest if row.split == split}
+    unknown = [image_id for image_id in pack.image_ids if image_id not in by_id]
+    if unknown or not pack.image_ids:
+        what = f"holds {unknown[0]!r}, which the manifest lacks" if unknown else "holds no image"
+        msg = f"a pack must hold images of the manifest, but {split} at {size} {what}: run `dvc repro prepare`"
+        raise InputError(msg)
+    rows = [by_id[image_id] for image_id in pack.image_ids]
+    grade = np.array([row.grade for row in rows], np.int64)
+    return SplitData(pack, rows, grade, hash_ids(pack.image_ids), VARIANTS[pack.spec.variant].background)
+
+
+def epoch_order(grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0) -> npt.NDArray[np.int64]:
+    """Positions in the order of that epoch: every one once, or drawn with replacement to even out the grades.
+
+    Args:
+        grade: labels, shape (n,).
+        seed: of the run.
+        epoch: from 0.
+        resample: 0 takes every image once; 1 draws every grade equally often; between, by the count to that power.
+
+    Returns:
+        Shape (n,).
+    """
+    generator = np.random.default_rng(derive(seed, "order", epoch))
+    if resample == 0:
+        return generator.permutation(len(grade))
+    share = np.bincount(grade)[grade] ** -float(resample)
+    return generator.choice(len(grade), len(grade), p=share / share.sum())
+
+
+def grade_weights(grade: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.float32]:
+    """Weight of each image's loss, by its grade's count to the power -``power``; their mean is 1; shape (n,)."""
+    weight: npt.NDArray[np.float64] = np.power(np.bincount(grade)[grade].astype(np.float64), -power)
+    even: npt.NDArray[np.float32] = (weight / weight.mean()).astype(np.float32)
+    return even
+
+
+def cut(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]:
+    """Positions per batch, sizes as equal as can be: a last batch of one image would break batch norm."""
+    return np.array_split(order, max(1, round(len(order) / batch)))
+
+
+class Reader:
+    """Reads batches ahead of their use, brings them to the device, and counts the seconds that this kept it waiting."""
+
+    def __init__(self, data: SplitData, device: torch.device, readers: int = READERS) -> None:
+        """Read from a split.
+
+        Args:
+            data: the split.
+            device: where batches are used.
+            readers: threads that gather batches, one each; JPEGs of a batch are decoded on every core.
+        """
+        self._data = data
+        self._device = device
+        self._readers = readers
+        self.waited = 0.0
+
+    def batches(self, parts: Iterable[npt.NDArray[np.int64]]) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
+        """Yield (positions, bytes of shape (k, s, s, 3) on the device) for each part, in turn."""
+        with ThreadPoolExecutor(self._readers) as pool:
+            pending: deque[tuple[npt.NDArray[np.int64], Future[Tensor]]] = deque()
+            for part in parts:
+                pending.append((part, pool.submit(self._read, part)))
+                if len(pending) > self._readers:
+                    yield self._next(pending)
+            while pending:
+                yield self._next(pending)
+
+    def _read(self, part: npt.NDArray[np.int64]) -> Tensor:
+        import torch
+
+        images = torch.from_numpy(self._data.pack.gather(part))
+        # Only from page-locked memory does a copy run beside the device's work.
+        return images.pin_memory() if self._device.type == "cuda" else images
+
+    def _next(
+        self, pending: deque[tuple[npt.NDArray[np.int64], Future[Tensor]]]
+    ) -> tuple[npt.NDArray[np.int64], Tensor]:
+        import torch
+
+        part, future = pending.popleft()
+        if not future.done() and self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)  # It waits only once it has done what it was given.
+        start = time.perf_counter()
+        images = future.result()
+        self.waited += time.perf_counter() - start
+        return part, images.to(self._device, non_blocking=True)

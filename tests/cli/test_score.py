@@ -1,0 +1,271 @@
+"""``fundusbench score``: anyone's predictions in, kappa with its interval out, one sentence on bad input."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.cli import score
+from benchmark.common.errors import InputError
+from benchmark.runs.predictions import PROBS, Predictions, write_predictions
+from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from tests.made.grades import simulate
+
+EYEPACS = Path(__file__).resolve().parents[2] / "shared/data/eyepacs_labels/retinopathy_solution.csv"
+needs_eyepacs = pytest.mark.skipif(not EYEPACS.exists(), reason=f"the labels of EyePACS are not at {EYEPACS}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Labels of 60 patients in Kaggle's form, and predictions in every form, as good as each other."""
+    rng = np.random.default_rng(0)
+    made = simulate(60, rng)
+    labels = pd.DataFrame({"image": made.image_id, "level": made.grade})
+    labels["Usage"] = np.where(np.arange(120) < 40, "Public", "Private")
+    output = made.grade + 0.4 * rng.normal(size=120)
+    logits = -3 * (output[:, None] - np.arange(5)) ** 2
+    prob = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    image = labels[["image"]]
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    image.assign(prediction=made.predicted[0]).to_csv(tmp_path / "grades.csv", index=False)
+    image.assign(score=output).sample(frac=1, random_state=1).to_csv(tmp_path / "score.csv", index=False)
+    image.join(pd.DataFrame(prob, columns=list(PROBS))).to_csv(tmp_path / "prob.csv", index=False)
+    image.join(pd.DataFrame(prob.round(4), columns=list("vwxyz"))).to_csv(tmp_path / "five.csv", index=False)
+    np.save(tmp_path / "prob.npy", prob.astype(np.float32))
+    return tmp_path
+
+
+def run(folder: Path, predictions: str, *more: str, labels: str = "labels.csv") -> dict:
+    parser = argparse.ArgumentParser()
+    score.add_arguments(parser)
+    files = [str(folder / predictions), "--labels", str(folder / labels), "--json", str(folder / "out.json")]
+    score.run(parser.parse_args([*files, *more]))
+    return json.loads((folder / "out.json").read_text())
+
+
+def rows(result: dict) -> dict[tuple[str, str], dict]:
+    return {(row["split"], row["decoder"]): row for row in result["scores"]}
+
+
+def edit(folder: Path, file: str, change) -> None:
+    table = pd.read_csv(folder / file, dtype=str)
+    change(table).to_csv(folder / file, index=False)
+
+
+def put(column: str, value: str, place: int = 0):
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table.loc[place, column] = value
+        return table
+
+    return change
+
+
+def test_grades_are_scored_per_split(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = rows(run(folder, "grades.csv"))
+    labels, grades = pd.read_csv(folder / "labels.csv"), pd.read_csv(folder / "grades.csv")
+    assert found.keys() == {("val", "given"), ("test", "given")}
+    for split, usage in (("val", "Public"), ("test", "Private")):
+        of = (labels["Usage"] == usage).to_numpy()
+        confusion = confusion_matrix(labels["level"].to_numpy()[of], grades["prediction"].to_numpy()[of])
+        kappa = found[split, "given"]["kappa"]
+        assert kappa["value"] == pytest.approx(quadratic_weighted_kappa(confusion))
+        assert kappa["low"] < kappa["value"] < kappa["high"]
+        assert (found[split, "given"]["images"], kappa["patients"]) == (of.sum(), of.sum() // 2)
+    printed = capsys.readouterr().out
+    assert f"{found['test', 'given']['kappa']['value']:.4f}" in printed
+    assert "patients: the image names" in printed
+
+
+def test_a_score_is_decoded_by_every_rule_and_tuned_cuts_are_used_on_test_alone(folder: Path) -> None:
+    assert list(rows(run(folder, "score.csv"))) == [
+        ("val", "nearest"),
+        ("val", "fixed"),
+        ("test", "nearest"),
+        ("test", "fixed"),
+        ("test", "tuned"),
+    ]
+
+
+def test_probabilities_score_the_same_from_every_form(folder: Path) -> None:
+    found = [rows(run(folder, file)) for file in ("prob.csv", "five.csv", "prob.npy")]
+    assert list(found[0]) == [
+        ("val", "argmax"),
+        ("val", "expected"),
+        ("test", "argmax"),
+        ("test", "expected"),
+        ("test", "expected_tuned"),
+    ]
+    for other in found[1:]:
+        assert {key: row["kappa"] for key, row in other.items()} == {key: row["kappa"] for key, row in found[0].items()}
+
+
+def test_a_run_of_this_project_is_scored_by_both_heads(folder: Path) -> None:
+    labels = pd.read_csv(folder / "labels.csv")
+    test = (labels["Usage"] == "Private").to_numpy()
+    grade = labels["level"].to_numpy(np.int64)[test]
+    prob = np.load(folder / "prob.npy")[test]
+    names = labels["image"].to_numpy(str)[test]
+    predictions = Predictions(names, names, names, (grade + 1) % 5, grade.astype(np.float32), prob)
+    write_predictions(predictions, folder / "run.csv")
+    result = run(folder, "run.csv")
+    assert [row["decoder"] for row in result["scores"]] == ["argmax", "expected", "nearest", "fixed"]
+    assert rows(result)["test", "nearest"]["kappa"]["value"] == 1
+    assert any("val (40 labels) is not predicted" in note for note in result["notes"])
+
+
+def test_columns_can_be_named(folder: Path) -> None:
+    expected = rows(run(folder, "score.csv"))
+    edit(folder, "score.csv", lambda table: table.rename(columns={"image": "file", "score": "y_hat"}))
+    edit(folder, "labels.csv", lambda table: table.rename(columns={"level": "icdr", "Usage": "split"}))
+    named = rows(run(folder, "score.csv", "--columns", "image=file", "score=y_hat", "grade=icdr"))
+    assert {key: row["kappa"] for key, row in named.items()} == {key: row["kappa"] for key, row in expected.items()}
+
+
+def test_patients_come_from_a_column_or_the_names_and_are_else_unknown(folder: Path) -> None:
+    by_name = rows(run(folder, "grades.csv"))["test", "given"]["kappa"]
+    edit(folder, "labels.csv", lambda table: table.assign(patient=[f"p{i // 2}" for i in range(120)]))
+    assert rows(run(folder, "grades.csv"))["test", "given"]["kappa"] == by_name
+    edit(folder, "labels.csv", lambda table: table.assign(patient=""))
+    result = run(folder, "grades.csv")
+    assert rows(result)["test", "given"]["kappa"]["patients"] == 80
+    assert "patients: unknown" in result["notes"][0]
+    edit(folder, "labels.csv", lambda table: table.drop(columns=["Usage"]))
+    assert list(rows(run(folder, "grades.csv"))) == [("all", "given")]
+
+
+def test_two_files_are_compared_under_each_shared_rule(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder, "prob.csv", lambda table: table.assign(score=pd.read_csv(folder / "score.csv").sort_index()["score"]))
+    same = run(folder, "score.csv", "--compare", str(folder / "score.csv"))
+    assert len(same["comparisons"]) == 5
+    assert {row["p_holm"] for row in same["comparisons"]} == {1.0}
+    assert {row["difference"]["value"] for row in same["comparisons"]} == {0.0}
+    other = run(folder, "grades.csv", "--compare", str(folder / "prob.npy"))["comparisons"]
+    assert [(row["split"], *row["decoders"]) for row in other] == [
+        ("val", "given", "argmax"),
+        ("test", "given", "argmax"),
+    ]
+    test = other[1]
+    assert test["difference"]["low"] < test["difference"]["value"] < test["difference"]["high"]
+    assert 0 < test["p"] <= test["p_holm"] <= 1
+    assert f"{test['difference']['value']:+.4f}" in capsys.readouterr().out
+
+
+def test_a_network_that_collapsed_has_no_kappa_but_a_reason(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder, "labels.csv", lambda table: table.assign(level="0"))
+    edit(folder, "grades.csv", lambda table: table.assign(prediction="0"))
+    row = rows(run(folder, "grades.csv"))["test", "given"]
+    assert row["kappa"]["value"] is None
+    assert row["why_undefined"] == "every label and every prediction is grade 0"
+    assert "every prediction is grade 0" in capsys.readouterr().out
+    assert run(folder, "score.csv", "--compare", str(folder / "grades.csv"))["comparisons"][0]["p"] is None
+
+
+BAD = {
+    "label that is no grade": (
+        "labels.csv",
+        put("level", "7"),
+        "grades.csv",
+        "0, 1, 2, 3 or 4.* has '7' for image '0_left'",
+    ),
+    "label that is empty": ("labels.csv", put("level", ""), "grades.csv", "0, 1, 2, 3 or 4.* has '' for"),
+    "label that recurs": ("labels.csv", put("image", "0_right"), "grades.csv", "an image may occur once.*'0_right'"),
+    "split of no known name": ("labels.csv", put("Usage", "dev"), "grades.csv", "a split must be one of public"),
+    "no grade column": (
+        "labels.csv",
+        lambda t: t.drop(columns=["level"]),
+        "grades.csv",
+        "column for the grade.*--columns",
+    ),
+    "score that is not finite": ("score.csv", put("score", "nan"), "score.csv", "finite number everywhere.*'nan'"),
+    "score that is text": ("score.csv", put("score", "high"), "score.csv", "finite number everywhere.*'high'"),
+    "output called a grade": ("grades.csv", put("prediction", "1.4"), "grades.csv", "belongs in a column `score`"),
+    "prediction that recurs": ("grades.csv", put("image", "1_left"), "grades.csv", "may occur once.*'1_left'"),
+    "image without prediction": (
+        "grades.csv",
+        lambda t: t.iloc[1:],
+        "grades.csv",
+        "lacks 1 of the 40 images of val.*'0_left'",
+    ),
+    "image without label": ("grades.csv", put("image", "x"), "grades.csv", "needs a label, but 1 of .*'x'"),
+    "no output column": ("grades.csv", lambda t: t[["image"]], "grades.csv", "predictions need a column `score`"),
+    "no row": ("grades.csv", lambda t: t.iloc[:0], "grades.csv", "at least one image"),
+    "four probabilities": ("prob.csv", lambda t: t.drop(columns=["prob_4"]), "prob.csv", "five columns.* has 4"),
+    "logits": ("prob.csv", put("prob_0", "3.2"), "prob.csv", "add up to 1.* for image '0_left': apply a softmax"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_in_one_sentence(folder: Path, case: str) -> None:
+    file, change, predictions, sentence = BAD[case]
+    edit(folder, file, change)
+    with pytest.raises(InputError, match=sentence) as refused:
+        run(folder, predictions)
+    assert "\n" not in str(refused.value)
+    assert not (folder / "out.json").exists()
+
+
+@pytest.mark.parametrize("array", [np.ones((119, 5)), np.ones(120), np.full((120, 5), np.nan), np.array(["a"] * 120)])
+def test_an_array_of_another_shape_or_without_probabilities_is_refused(folder: Path, array: np.ndarray) -> None:
+    np.save(folder / "bad.npy", array)
+    with pytest.raises(InputError, match=r"shape \(120, 5\)|add up to 1"):
+        run(folder, "bad.npy")
+
+
+@pytest.mark.parametrize("file", ["absent.csv", "absent.npy", "empty.csv", "broken.csv", "broken.npy"])
+def test_unreadable_files_are_refused(folder: Path, file: str) -> None:
+    (folder / "empty.csv").touch()
+    for name in ("broken.csv", "broken.npy"):
+        (folder / name).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=f"{file} must be a readable"):
+        run(folder, file)
+
+
+@pytest.mark.parametrize("pair", ["image=nothing", "shoe=image", "image"])
+def test_columns_that_no_file_has_are_refused(folder: Path, pair: str) -> None:
+    with pytest.raises(InputError, match="--columns takes ROLE=NAME"):
+        run(folder, "grades.csv", "--columns", pair)
+
+
+def test_files_without_a_common_split_cannot_be_compared(folder: Path) -> None:
+    edit(folder, "score.csv", lambda table: table[table["image"].str.split("_").str[0].astype(int) < 20])
+    edit(folder, "grades.csv", lambda table: table.iloc[40:])
+    with pytest.raises(InputError, match="share none"):
+        run(folder, "score.csv", "--compare", str(folder / "grades.csv"))
+
+
+@needs_eyepacs
+def test_the_fellow_eyes_label_scores_what_the_facts_say(tmp_path: Path) -> None:
+    labels = pd.read_csv(EYEPACS)
+    fellow = labels["image"].str.replace("left", "_").str.replace("right", "left").str.replace("__", "_right")
+    level = dict(zip(labels["image"], labels["level"], strict=True))
+    labels.assign(level=fellow.map(level))[["image", "level"]].to_csv(tmp_path / "fellow.csv", index=False)
+    (tmp_path / "labels.csv").write_bytes(EYEPACS.read_bytes())
+    found = rows(run(tmp_path, "fellow.csv"))
+    assert {split: (row["images"], row["kappa"]["patients"]) for (split, _), row in found.items()} == {
+        "val": (10_906, 5_453),
+        "test": (42_670, 21_335),
+    }
+    assert found["test", "given"]["kappa"]["value"] == pytest.approx(0.859, abs=0.0005)
+    assert found["val", "given"]["kappa"]["value"] == pytest.approx(0.8575, abs=0.00005)
+
+
+@needs_eyepacs
+def test_intervals_at_the_size_of_eyepacs_have_the_width_of_the_facts(tmp_path: Path) -> None:
+    labels = pd.read_csv(EYEPACS)
+    rng = np.random.default_rng(0)
+    # A patient's eyes err alike; with tuned cuts that gives a kappa like that of the published networks.
+    patient = labels["image"].str.split("_").str[0].factorize()[0]
+    error = 0.5 * rng.normal(size=patient.max() + 1)[patient] + 0.4 * rng.normal(size=len(labels))
+    labels["score"] = 0.85 * labels["level"] + 0.1 + error
+    labels[["image", "score"]].to_csv(tmp_path / "score.csv", index=False)
+    (tmp_path / "labels.csv").write_bytes(EYEPACS.read_bytes())
+    found = rows(run(tmp_path, "score.csv"))
+    half = {key: (row["kappa"]["high"] - row["kappa"]["low"]) / 2 for key, row in found.items()}
+    assert found["test", "tuned"]["kappa"]["value"] == pytest.approx(0.84, abs=0.01)
+    assert half["test", "tuned"] == pytest.approx(0.0065, abs=0.0015)
+    assert half["val", "nearest"] / half["test", "nearest"] == pytest.approx((21_335 / 5_453) ** 0.5, rel=0.15)

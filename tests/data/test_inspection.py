@@ -1,0 +1,176 @@
+"""Describing a data set: every file opened once, whatever was stopped before, and pixels compared where it matters."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.common.errors import InputError
+from benchmark.data import inspection as describing
+from benchmark.data.inspection import STORE, describe
+from benchmark.images.reading import read_rgb
+from benchmark.sources.registry import Photograph
+from tests.conftest import ROOT
+from tests.made.eyes import encoded, eye, write_eyes
+
+NAMES = [str(seed) for seed in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_eyes(Path("photos"), NAMES)
+
+
+def photographs(*more: str) -> list[Photograph]:
+    names = [f"{name}.jpeg" for name in NAMES]
+    return [Photograph(name, Path("photos") / name, 0, "train") for name in [*names, *more]]
+
+
+def save(name: str, data: bytes) -> str:
+    (Path("photos") / name).write_bytes(data)
+    return name
+
+
+def seen(more: list[str]) -> describing.Described:
+    return describe(photographs(*more), workers=1)
+
+
+def test_sound_files_differ_in_pixels_and_make_no_pair():
+    found = seen([])
+    assert len({look.pixels for look in found.looks}) == len(NAMES)
+    assert all(look.reason == "" and (look.width, look.height) == (300, 260) for look in found.looks)
+    assert found.pairs == ()
+
+
+def test_the_same_pixels_are_known_in_another_file_and_another_format():
+    pixels = read_rgb(Path("photos/2.jpeg"))
+    copy = save("copy.jpeg", Path("photos/1.jpeg").read_bytes())
+    png = save("other.png", encoded(pixels, "PNG"))
+    tiff = save("other.tif", encoded(pixels, "TIFF"))
+    found = seen([copy, png, tiff])
+    looks = [look.pixels for look in found.looks]
+    assert looks[6] == looks[1]
+    assert looks[7] == looks[8] == looks[2]
+    assert len({look.sha256 for look in found.looks}) == 8
+    assert found.pairs == ()
+
+
+def test_one_changed_pixel_is_a_near_duplicate_and_not_the_same():
+    pixels = read_rgb(Path("photos/2.jpeg")).copy()
+    pixels[130, 150] ^= 1
+    found = seen([save("other.png", encoded(pixels, "PNG"))])
+    assert found.looks[6].pixels != found.looks[2].pixels
+    assert [(pair.first, pair.second) for pair in found.pairs] == [(2, 6)]
+
+
+def test_each_file_of_the_same_pixels_is_paired():
+    small = cv2.resize(read_rgb(Path("photos/2.jpeg")), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    names = [save(name, encoded(small)) for name in ("a.jpeg", "b.jpeg")]
+    found = seen(names)
+    assert {(pair.first, pair.second) for pair in found.pairs} == {(2, 6), (2, 7)}
+
+
+def test_an_image_turned_by_its_header_has_the_pixels_that_it_shows():
+    upright = read_rgb(Path("photos/2.jpeg"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(upright)).save("photos/turned.png", exif=exif)
+    assert (read_rgb(Path("photos/turned.png")) == upright).all()
+    found = seen(["turned.png"])
+    assert found.looks[6].pixels == found.looks[2].pixels
+
+
+def test_what_cannot_be_read_says_why_and_the_rest_is_described():
+    found = seen([save("cut.jpeg", encoded(eye(9))[:3000]), "gone.jpeg", save("text.jpeg", b"no image")])
+    reasons = [look.reason for look in found.looks]
+    assert reasons[:6] == [""] * 6
+    assert "truncated" in reasons[6]
+    assert "photos/gone.jpeg: No such file" in reasons[7]
+    assert "no JPEG" in reasons[8]
+    assert [look.sha256 == "" for look in found.looks[6:]] == [False, True, False]
+    assert [look.pixels for look in found.looks[6:]] == ["", "", ""]
+
+
+def test_nothing_is_decoded_twice(monkeypatch):
+    copy = save("other.png", encoded(read_rgb(Path("photos/2.jpeg")), "PNG"))
+    first = seen([copy])
+    put: list[str] = []
+    monkeypatch.setattr(describing.Store, "put", lambda self, sha256, _: put.append(sha256))
+    monkeypatch.setattr(describing.Store, "put_digest", lambda self, sha256, _: put.append(sha256))
+    assert seen([copy]) == first
+    assert put == []
+
+
+def test_a_changed_file_is_looked_at_again():
+    first = seen([])
+    write_eyes(Path("photos"), NAMES[:1], first_seed=77)
+    second = seen([])
+    assert first.looks[0] != second.looks[0]
+    assert first.looks[1:] == second.looks[1:]
+
+
+def test_another_recipe_makes_all_fingerprints_again(monkeypatch):
+    seen([])
+    monkeypatch.setattr(describing, "RECIPE", "another")
+    assert describing.Store().known() == frozenset()
+
+
+def test_a_store_that_is_none_is_one_sentence():
+    STORE.parent.mkdir()
+    STORE.write_bytes(b"something else " * 100)
+    with pytest.raises(InputError, match=r"scratch/gates\.sqlite must be the store .*: remove it"):
+        seen([])
+
+
+def test_a_killed_check_goes_on_where_it_was(monkeypatch):
+    """Killed hard while it runs, it keeps what was committed, and ends like one that was never killed."""
+    monkeypatch.setattr(describing, "_BATCH", 1)
+    write_eyes(Path("photos"), [str(seed) for seed in range(120)])
+    code = (
+        "from pathlib import Path; from benchmark import describe as d; from benchmark.sources.registry import Photograph as P\n"
+        "d._BATCH = 1\n"
+        "d.describe([P(str(i), Path(f'photos/{i}.jpeg'), 0, 'train') for i in range(120)], workers=1)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (STORE.exists() and STORE.stat().st_size > 40_000):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    store = describing.Store()
+    kept = len(store.known())
+    store.close()
+    assert kept > 0
+    every = [Photograph(str(i), Path(f"photos/{i}.jpeg"), 0, "train") for i in range(120)]
+    resumed = describe(every, workers=1)
+    STORE.unlink()
+    assert describe(every, workers=1) == resumed
+
+
+def test_jobs_are_taken_as_workers_get_free():
+    """So that memory does not grow with the data set: no more than a few jobs are under way."""
+    from benchmark.common.processes import outcomes
+
+    taken = 0
+
+    def jobs():
+        nonlocal taken
+        for number in range(200):
+            taken += 1
+            yield number, Path(f"photos/{number % 6}.jpeg")
+
+    ahead = [taken - done for done, _ in enumerate(outcomes(describing._look, jobs(), 2), 1)]
+    assert len(ahead) == 200
+    assert max(ahead) <= 8

@@ -1,0 +1,381 @@
+"""The step prepare: what packs hold, what is done again and what is not, and what becomes of bad files."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from benchmark.common.errors import InputError
+from benchmark.data import fetch, prepare
+from benchmark.data.manifest import read_manifest
+from benchmark.data.packs import open_pack
+from benchmark.data.prepare import KEPT, SCRATCH, SKIPPED, prepare_image
+from benchmark.images.disc import crop_disc, find_disc, resize
+from benchmark.images.reading import read_rgb
+from benchmark.images.variants.registry import VARIANTS
+from benchmark.training.batches import load_split
+from tests.conftest import ROOT
+from tests.made.photographs import SIZES, disc_photograph, folder_params, write_folder, write_photograph, write_table
+
+SPLITS = ("train", "val", "test")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(**options) -> None:
+    """Fetch and prepare the folder ``photos``."""
+    params = folder_params("photos", **options)
+    fetch.run(params)
+    prepare.run(params)
+
+
+def packs() -> dict[str, bytes]:
+    """Every pack's bytes."""
+    return {str(path): path.read_bytes() for path in sorted(Path("data/packs").rglob("*.arrow"))}
+
+
+def stored(role: str = "large") -> dict[str, bytes]:
+    """Every image as stored, by its id."""
+    opened = [open_pack(Path(f"data/packs/{role}/{split}.arrow")) for split in SPLITS]
+    return {name: bytes(pack.stored(i)) for pack in opened for i, name in enumerate(pack.image_ids)}
+
+
+def forget() -> None:
+    """Remove the packs, and what is kept of them."""
+    shutil.rmtree("data/packs")
+    shutil.rmtree(KEPT)
+
+
+def prepared_now(capsys) -> int:
+    """How many images the last run says it prepared."""
+    line = [line for line in capsys.readouterr().out.splitlines() if "prepared now" in line][-1]
+    return int(line.split(",")[1].split()[0])
+
+
+def test_packs_hold_each_photograph_at_three_sizes_in_manifest_order():
+    write_folder(Path("photos"))
+    run()
+    rows = read_manifest()
+    for role, size in SIZES.items():
+        for split in SPLITS:
+            pack = open_pack(Path(f"data/packs/{role}/{split}.arrow"))
+            expected = [row for row in rows if row.split == split]
+            assert pack.size == size
+            assert pack.image_ids == [row.image_id for row in expected]
+            assert pack.sha256 == [row.sha256 for row in expected]
+            for image, row in zip(pack.gather(np.arange(len(pack))), expected, strict=True):
+                assert np.array_equal(image, prepare_image(Path(row.path).read_bytes(), SIZES)[role])
+    assert SKIPPED.read_text() == "image_id,path,reason\n"
+    assert not SCRATCH.exists()
+
+
+def test_the_disc_fills_the_square_and_small_sizes_come_from_the_largest():
+    rgb = disc_photograph(300, 200, (140, 110, 70), level=200)
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "PNG")
+    made = prepare_image(stream.getvalue(), SIZES)
+    assert np.array_equal(made["large"], crop_disc(rgb, find_disc(rgb), SIZES["large"]))
+    assert np.array_equal(made["small"], resize(made["large"], SIZES["small"]))
+    y, x = np.mgrid[: SIZES["large"], : SIZES["large"]] + 0.5
+    distance = np.hypot(x - SIZES["large"] / 2, y - SIZES["large"] / 2) / (SIZES["large"] / 2)
+    assert (made["large"][distance < 0.95][:, 0] > 100).all()
+    assert (made["large"][distance > 1.08] < 20).all()
+
+
+def test_a_small_disc_in_a_wide_frame_is_decoded_with_enough_pixels():
+    rgb = disc_photograph(800, 600, (400, 300, 75), level=220)
+    rgb[230:370:4, 330:470] //= 2  # Fine stripes, lost where too few pixels are decoded.
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "JPEG", quality=98, subsampling=0)
+    made = prepare_image(stream.getvalue(), {"large": 140})["large"].astype(int)
+    whole = read_rgb(stream.getvalue())
+    expected = crop_disc(whole, find_disc(whole), 140).astype(int)
+    assert np.abs(made - expected).mean() < 2
+
+
+def test_a_photograph_with_nothing_to_see_is_prepared():
+    write_table(Path("photos"), [{"image": "black", "level": 0, "split": "train"}])
+    Image.new("RGB", (90, 60)).save("photos/black.png")
+    run()
+    assert not any(stored()["black"])
+
+
+def test_jpeg_packs_stay_close_to_raw_ones_and_are_smaller():
+    write_folder(Path("photos"), patients=2)
+    run()
+    raw = {name: np.frombuffer(image, np.uint8) for name, image in stored().items()}
+    run(encoding="jpeg")
+    for name, image in stored().items():
+        assert len(image) < raw[name].size
+        assert np.abs(read_rgb(image).reshape(-1).astype(int) - raw[name]).mean() < 5
+
+
+def test_packs_do_not_depend_on_the_number_of_workers():
+    write_folder(Path("photos"))
+    run(workers=1)
+    one = packs()
+    forget()
+    run(workers=3)
+    assert packs() == one
+
+
+def test_with_nothing_changed_nothing_is_written(capsys):
+    write_folder(Path("photos"), patients=4)
+    run()
+    before = {path: path.stat().st_ino for path in Path("data/packs").rglob("*.arrow")}
+    run()
+    assert prepared_now(capsys) == 0
+    assert {path: path.stat().st_ino for path in Path("data/packs").rglob("*.arrow")} == before
+
+
+def test_only_new_and_changed_photographs_are_prepared_again(capsys):
+    ids = write_folder(Path("photos"))
+    run()
+    before = stored()
+    write_photograph(Path("photos/2_left.jpeg"), seed=99)
+    write_photograph(Path("photos/90_left.jpeg"), seed=90)
+    with Path("photos/labels.csv").open("a") as table:
+        table.write("90_left,3\n")
+    run()
+    assert prepared_now(capsys) == 2
+    after = stored()
+    assert {name for name in ids if after[name] != before[name]} == {"2_left"}
+    incremental = packs()
+    forget()
+    run()
+    assert packs() == incremental
+
+
+def test_packs_that_dvc_removed_before_the_run_are_prepared_from_what_was_kept(capsys):
+    write_folder(Path("photos"), patients=4)
+    run()
+    before = packs()
+    shutil.rmtree("data/packs")
+    run()
+    assert prepared_now(capsys) == 0
+    assert packs() == before
+    shutil.rmtree("data/packs")
+    write_photograph(Path("photos/2_left.jpeg"), seed=99)
+    run()
+    assert prepared_now(capsys) == 1
+    linked = {path.stat().st_ino for path in KEPT.rglob("*.arrow")}
+    assert linked == {path.stat().st_ino for path in Path("data/packs").rglob("*.arrow")}
+
+
+def test_other_labels_and_splits_prepare_nothing_again(capsys):
+    ids = write_folder(Path("photos"), patients=4)
+    run()
+    write_table(Path("photos"), [{"image": name, "level": 1, "split": SPLITS[i % 3]} for i, name in enumerate(ids)])
+    run()
+    assert prepared_now(capsys) == 0
+    moved = packs()
+    forget()
+    run()
+    assert packs() == moved
+
+
+def test_another_encoding_prepares_all_again(capsys):
+    write_folder(Path("photos"), patients=4)
+    run()
+    run(encoding="jpeg")
+    assert prepared_now(capsys) == 8
+
+
+def test_another_variant_prepares_all_again_and_shares_no_pack(capsys):
+    write_folder(Path("photos"), patients=4)
+    seen = {}
+    for variant in VARIANTS:
+        run(variant=variant)
+        assert prepared_now(capsys) == 8
+        assert open_pack(Path("data/packs/large/train.arrow")).spec.variant == variant
+        assert load_split("train", "large", read_manifest()).background == VARIANTS[variant].background
+        seen[variant] = stored()
+        for name, image in stored("small").items():
+            row = next(row for row in read_manifest() if row.image_id == name)
+            assert image == prepare_image(Path(row.path).read_bytes(), SIZES, variant)["small"].tobytes()
+    assert all(len({seen[variant][name] for variant in VARIANTS}) == len(VARIANTS) for name in seen["plain"])
+
+
+def test_a_run_killed_with_one_variant_gives_nothing_to_another(capsys):
+    write_folder(Path("photos"), patients=4)
+    spoil()
+    with pytest.raises(InputError):
+        run(variant="graham")
+    assert list(SCRATCH.rglob("*.safetensors"))
+    run(variant="clahe", on_bad_image="skip")
+    assert prepared_now(capsys) == 6
+
+
+def test_a_pack_that_was_damaged_is_made_again(capsys):
+    write_folder(Path("photos"), patients=4)
+    run()
+    whole = packs()
+    Path("data/packs/mid/train.arrow").write_bytes(b"")
+    run()
+    assert prepared_now(capsys) > 0
+    assert packs() == whole
+
+
+def test_equal_files_are_prepared_once(capsys):
+    write_folder(Path("photos"), patients=2)
+    shutil.copy("photos/0_left.jpeg", "photos/1_right.jpeg")
+    run()
+    assert prepared_now(capsys) == 3
+    assert stored()["0_left"] == stored()["1_right"]
+
+
+def spoil() -> None:
+    """Cut off one photograph and empty another."""
+    whole = Path("photos/1_left.jpeg").read_bytes()
+    Path("photos/1_left.jpeg").write_bytes(whole[: len(whole) // 2])
+    Path("photos/3_right.jpeg").write_bytes(b"")
+
+
+def test_all_unreadable_photographs_are_named_and_the_others_are_not_done_again(capsys):
+    write_folder(Path("photos"), patients=5)
+    spoil()
+    with pytest.raises(InputError) as caught:
+        run()
+    for words in (
+        "1_left (photos/1_left.jpeg: ",
+        "truncated",
+        "3_right (photos/3_right.jpeg: the file is empty",
+        "skip",
+    ):
+        assert words in str(caught.value).replace("Truncated", "truncated")
+    assert not packs()
+    write_photograph(Path("photos/1_left.jpeg"), 50)
+    write_photograph(Path("photos/3_right.jpeg"), 51)
+    run()
+    assert prepared_now(capsys) == 2
+    assert len(stored()) == 10
+
+
+def test_unreadable_photographs_can_be_skipped_and_are_listed():
+    write_folder(Path("photos"), patients=5)
+    spoil()
+    run(on_bad_image="skip")
+    skipped = pd.read_csv(SKIPPED)
+    assert sorted(skipped["image_id"]) == ["1_left", "3_right"]
+    assert skipped.set_index("image_id").loc["3_right", "reason"] == "the file is empty"
+    assert len(stored()) == 8
+    assert not {"1_left", "3_right"} & stored().keys()
+
+
+def test_photographs_that_vanished_or_changed_since_the_manifest_are_named():
+    write_folder(Path("photos"), patients=3)
+    params = folder_params("photos")
+    fetch.run(params)
+    Path("photos/0_left.jpeg").unlink()
+    write_photograph(Path("photos/1_left.jpeg"), seed=99)
+    with pytest.raises(InputError, match=r"0_left .*No such file.*1_left .*changed since the manifest.*fetch"):
+        prepare.run(params)
+
+
+def test_what_a_killed_run_left_beside_the_packs_is_removed():
+    write_folder(Path("photos"), patients=2)
+    Path("data/packs/large").mkdir(parents=True)
+    Path("data/packs/large/.train.arrow.123.partial").write_bytes(b"half")
+    run()
+    names = {str(path.relative_to("data/packs")) for path in Path("data/packs").rglob("*") if path.is_file()}
+    assert names == {f"{role}/{split}.arrow" for role in SIZES for split in SPLITS} | {"skipped.csv"}
+
+
+STEP = """
+import re, sys
+from pathlib import Path
+from benchmark import prepare
+from tests.made_photographs import folder_params
+if __name__ == "__main__":
+    params = folder_params("photos", workers=int(sys.argv[1]))
+    sizes = params.sizes.model_copy(update={"large": int(sys.argv[2])})
+    linux = Path("/proc/self/clear_refs").exists()
+    if linux:
+        Path("/proc/self/clear_refs").write_text("5")  # Forget the peak of the imports.
+    prepare.run(params.model_copy(update={"sizes": sizes}))
+    if linux:
+        print(re.search("VmHWM.*", Path("/proc/self/status").read_text()).group())
+"""
+
+
+def start_step(workers: int, large: int = SIZES["large"]) -> subprocess.Popen[str]:
+    """Start the step in a process, and a process group, of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", STEP, str(workers), str(large)]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    return subprocess.Popen(command, env=environment, **options)
+
+
+def alive(group: int) -> list[int]:
+    """Processes of a group that still run."""
+    psutil = pytest.importorskip("psutil")
+    found = []
+    for process in psutil.process_iter(["status"]):
+        try:
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except ProcessLookupError:
+            continue
+    return found
+
+
+def wait_until(holds, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_killed_run_goes_on_where_it_was_and_leaves_no_process(capsys):
+    count = 40
+    for i in range(count):
+        write_photograph(Path(f"photos/{i}_left.jpeg"), i, width=1200, height=800)
+    write_table(Path("photos"), [{"image": f"{i}_left", "level": i % 5} for i in range(count)])
+    fetch.run(folder_params("photos"))
+    step = start_step(workers=2)
+    wait_until(lambda: step.poll() is not None or len(list(SCRATCH.rglob("*.safetensors"))) >= 5)
+    os.kill(step.pid, signal.SIGKILL)
+    step.communicate()
+    wait_until(lambda: not alive(step.pid))
+    finished = len(list(SCRATCH.rglob("*.safetensors")))
+    assert 5 <= finished < count
+    run()
+    assert prepared_now(capsys) == count - finished
+    resumed = packs()
+    forget()
+    run()
+    assert packs() == resumed
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak memory from /proc")
+def test_memory_does_not_grow_with_the_number_of_images():
+    def peak_mb(count: int) -> float:
+        shutil.rmtree("data", ignore_errors=True)
+        write_table(Path("photos"), [{"image": f"{i}_left", "level": 0} for i in range(count)])
+        fetch.run(folder_params("photos"))
+        out, error = start_step(workers=1, large=240).communicate()
+        assert "VmHWM" in out, error
+        return int(out.split()[-2]) / 1024
+
+    rgb = disc_photograph(60, 40, (30, 20, 18))
+    Path("photos").mkdir()
+    for i in range(240):
+        rgb[0, 0] = (i, 0, 0)
+        Image.fromarray(rgb).save(f"photos/{i}_left.png")
+    images_mb = 200 * 3 * 240**2 / 2**20
+    growth = peak_mb(240) - peak_mb(40)
+    assert growth < images_mb / 3, f"{growth:.1f} MB more for {images_mb:.1f} MB of images"

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from benchmark.common.errors import InputError
+from benchmark.evaluation import architecture
+from benchmark.settings.params import parse_params
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def params():
+    return parse_params(yaml.safe_load((ROOT / "params.yaml").read_text()))
+
+
+@pytest.fixture(scope="module")
+def networks(params):
+    return list(architecture.networks(params))
+
+
+def of(networks, whose):
+    return {(n.pixels, n.level): n for n in networks if n.of == whose}
+
+
+def test_inception_resnet_v2_gives_the_printed_sides_and_not_the_printed_256(networks):
+    sides = {key: (n.before, n.after) for key, n in of(networks, "paper").items()}
+    assert sides == {
+        (224, 1): (5, 5),
+        (256, 1): (6, 6),
+        (299, 1): (8, 8),
+        (448, 1): (12, 12),
+        (448, 2): (12, 5),
+        (720, 1): (21, 21),
+        (720, 3): (21, 4),
+    }
+
+
+def test_its_trunk_is_inception_resnet_v2_up_to_block8(networks):
+    """Counted by hand from timm's own network: all but the last convolution and the classifier, and two heads."""
+    import timm
+    import torch
+
+    with torch.device("meta"):
+        whole = timm.create_model("inception_resnet_v2")
+    dropped = sum(p.numel() for part in (whole.conv2d_7b, whole.classif) for p in part.parameters())
+    heads = 6 * (2080 + 1)
+    expected = sum(p.numel() for p in whole.parameters()) - dropped + heads
+    assert {n.parameters for (_, level), n in of(networks, "paper").items() if level == 1} == {expected}
+
+
+def test_multiply_adds_grow_with_the_input_and_with_the_cells(networks):
+    paper = of(networks, "paper")
+    assert paper[224, 1].macs < paper[448, 1].macs < paper[448, 2].macs < paper[720, 1].macs < paper[720, 3].macs
+    assert paper[720, 1].macs / paper[224, 1].macs == pytest.approx((720 / 224) ** 2, rel=0.3)
+
+
+def test_the_profiles_own_networks_are_measured_too(params, networks):
+    ours = of(networks, "params")
+    assert {key: (n.before, n.after) for key, n in ours.items()} == {
+        (40, 1): (5, 5),
+        (80, 1): (10, 10),
+        (80, 2): (10, 4),
+        (128, 1): (16, 16),
+        (128, 3): (16, 3),
+    }
+    assert {n.trunk for n in ours.values()} == {params.model.trunk}
+
+
+def test_a_map_too_small_for_its_cells_is_no_fault_of_the_trunk(params):
+    small = architecture.measure("params", params.model, 32, 3)
+    assert (small.before, small.after, small.parameters) == (4, 0, 0)
+
+
+def test_an_unknown_trunk_stops(params):
+    wrong = params.model.model_copy(update={"trunk": "resnet_fifty"})
+    with pytest.raises(InputError, match="must be a timm model"):
+        architecture.measure("params", wrong, 64, 1)
+
+
+def test_what_is_written_reads_back(params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = architecture.Architecture("params", "test_byobnet", 8, "", 40, 1, 5, 5, 1234, 5678)
+    monkeypatch.setattr(architecture, "networks", lambda _: [made, replace(made, level=2)])
+    architecture.run(params)
+    assert architecture.read_networks() == [made, replace(made, level=2)]
+
+
+def test_reading_needs_no_torch_and_says_what_to_run(tmp_path):
+    code = (
+        "import sys; from benchmark.evaluation.architecture import read_networks\n"
+        "from benchmark.common.errors import InputError\n"
+        "try: read_networks()\n"
+        "except InputError as error: assert 'run `fundusbench architecture`' in str(error)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0

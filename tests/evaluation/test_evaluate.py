@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import cohen_kappa_score, recall_score
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_json, write_json
+from benchmark.evaluation import evaluate
+from benchmark.runs.predictions import read_predictions, write_predictions
+from benchmark.scoring.decoders.registry import decode
+from benchmark.scoring.metrics import METRICS
+from tests.made.runs import make_all, make_params, make_run
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+TWO = {
+    "basenet": {"mse_small": {"objective": "mse", "size": "small"}},
+    "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}},
+}
+
+
+def read(name: str) -> pd.DataFrame:
+    return pd.read_csv(evaluate.EVALUATION / f"{name}.csv")
+
+
+def test_kappas_equal_scikit_learn():
+    params = make_params(arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    kappas = read("kappas")
+    assert len(kappas) == 3 * 2 * 3
+    for line in kappas.itertuples():
+        predictions = read_predictions(evaluate.RUNS / line.stage / line.arm / str(line.seed) / f"{line.split}.csv")
+        if line.head == "score":
+            predicted = np.clip(np.rint(predictions.score), 0, 4).astype(int)
+        else:
+            predicted = predictions.prob.argmax(1)
+        expected = cohen_kappa_score(predictions.grade, predicted, labels=range(5), weights="quadratic")
+        assert line.kappa == pytest.approx(expected, abs=1e-6)
+        assert line.n == len(predictions)
+
+
+def test_metrics_hold_every_measure_of_every_run():
+    params = make_params(arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    table = read("metrics")
+    shared = sum(metric.head is None for metric in METRICS.values())
+    assert len(table) == 3 * 2 * (2 * shared + len(METRICS))
+    kappas = table[table["metric"] == "kappa"].drop(columns="metric").rename(columns={"value": "kappa"})
+    pd.testing.assert_frame_equal(kappas.reset_index(drop=True), read("kappas"), check_like=True)
+    for line in table[table["metric"] == "referable_sensitivity"].itertuples():
+        path = evaluate.RUNS / line.stage / line.arm / str(line.seed) / f"{line.split}.csv"
+        predictions = read_predictions(path)
+        sick = predictions.grade >= 2
+        called = decode(line.decoder, predictions) >= 2
+        assert (line.n, line.value) == (sick.sum(), pytest.approx(recall_score(sick, called), abs=1e-6))
+
+
+def test_confusion_counts_every_image_once():
+    params = make_params(arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    totals = read("confusion").groupby(["stage", "arm", "seed", "split", "head"])["count"].sum()
+    assert set(totals.xs("val", level="split")) == {60}
+    assert set(totals.xs("test", level="split")) == {100}
+
+
+def test_metrics_hold_mean_and_sd_over_seeds():
+    params = make_params(arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    kappas = read("kappas").query("arm == 'small' and head == 'prob' and split == 'test'")["kappa"]
+    metrics = read_json(evaluate.EVALUATION / "metrics/basenet_mt/small.json")
+    assert metrics["seeds"] == 3
+    assert metrics["test"]["prob"] == pytest.approx(kappas.mean(), abs=2e-6)
+    assert metrics["test"]["prob_sd"] == pytest.approx(kappas.std(ddof=1), abs=2e-6)
+    assert set(metrics["val"]) == {"score", "score_sd", "prob", "prob_sd"}
+
+
+def test_metrics_of_arms_that_are_gone_are_removed():
+    params = make_params(seeds=[0], arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    evaluate.run(make_params(seeds=[0], arms={"basenet": TWO["basenet"]}))
+    assert [path.stem for path in (evaluate.EVALUATION / "metrics").rglob("*.json")] == ["mse_small"]
+
+
+def test_one_seed_has_no_sd():
+    params = make_params(seeds=[4], arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    assert set(read_json(evaluate.EVALUATION / "metrics/basenet/mse_small.json")["val"]) == {"score"}
+
+
+def test_a_missing_run_is_named_and_the_rest_goes_on(caplog):
+    params = make_params(arms=TWO)
+    make_all(params, skip={("basenet", "mse_small", 0), ("basenet", "mse_small", 2)})
+    evaluate.run(params)
+    assert caplog.messages == ["basenet/mse_small is not run for seed 0, 2: its cells say so"]
+    assert set(read("kappas").query("stage == 'basenet'")["seed"]) == {1}
+
+
+def test_no_run_at_all_stops():
+    with pytest.raises(InputError, match="needs a finished run"):
+        evaluate.run(make_params())
+
+
+def test_other_labels_stop_and_name_the_run():
+    params = make_params(arms=TWO)
+    make_all(params)
+    path = evaluate.RUNS / "basenet_mt/small/1/test.csv"
+    predictions = read_predictions(path)
+    grade = predictions.grade.copy()
+    grade[7] = (grade[7] + 1) % 5
+    write_predictions(replace(predictions, grade=grade), path)
+    with pytest.raises(InputError, match=r"same test images.*basenet_mt/small seed 1 has other labels"):
+        evaluate.run(params)
+
+
+def test_other_images_stop_and_name_the_run():
+    params = make_params(arms=TWO)
+    make_all(params)
+    path = evaluate.RUNS / "basenet_mt/small/1/val.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(InputError, match=r"same val images.*basenet_mt/small seed 1 has other images"):
+        evaluate.run(params)
+
+
+def test_a_run_on_other_data_stops():
+    params = make_params(arms=TWO)
+    make_all(params)
+    path = evaluate.RUNS / "basenet_mt/small/2/run.json"
+    run = read_json(path)
+    write_json(path, run | {"data": run["data"] | {"manifest_sha256": "1" * 64}})
+    with pytest.raises(InputError, match="one data set, but basenet_mt/small seed 2"):
+        evaluate.run(params)
+
+
+def test_a_run_of_other_parameters_stops():
+    make_all(make_params(arms=TWO))
+    other = TWO | {"basenet": {"mse_small": {"objective": "mse", "size": "mid"}}}
+    with pytest.raises(InputError, match=r"must be what params.yaml declares"):
+        evaluate.run(make_params(arms=other))
+
+
+def test_a_run_that_was_copied_to_another_seed_stops():
+    params = make_params(arms=TWO)
+    make_all(params)
+    folder = evaluate.RUNS / "basenet/mse_small"
+    (folder / "1/run.json").write_bytes((folder / "0/run.json").read_bytes())
+    with pytest.raises(InputError, match=r"must be what params\.yaml declares"):
+        evaluate.run(params)
+
+
+def test_a_gap_in_the_predictions_stops():
+    params = make_params(arms=TWO)
+    make_all(params)
+    path = evaluate.RUNS / "basenet/mse_small/0/val.csv"
+    predictions = read_predictions(path)
+    score = predictions.score.copy()
+    score[3] = np.nan
+    write_predictions(replace(predictions, score=score), path)
+    with pytest.raises(InputError, match=r"head score must give a finite number.*mse_small/0/val.csv has gaps"):
+        evaluate.run(params)
+
+
+def test_grades_count_images_and_patients():
+    params = make_params(seeds=[0], arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    total = read("grades").query("grade == 'all'").set_index("split")
+    assert total.loc["val"].tolist() == ["all", 60, 30, 0]
+    assert total.loc["test"].tolist() == ["all", 100, 50, 0]
+
+
+def test_unknown_patients_are_counted_as_such():
+    params = make_params(seeds=[0], arms={"basenet": TWO["basenet"]})
+    make_run(params, "basenet", "mse_small", 0, patients=False)
+    evaluate.run(params)
+    assert read("grades").query("split == 'val' and grade == 'all'").iloc[0].tolist() == ["val", "all", 60, 0, 60]
+
+
+def test_curves_keep_the_numbers_that_training_wrote():
+    params = make_params(seeds=[0], arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    history = (evaluate.RUNS / "basenet/mse_small/0/history.csv").read_text().splitlines()[1:]
+    curves = (evaluate.EVALUATION / "curves.csv").read_text().splitlines()[1:4]
+    assert curves == [f"basenet,mse_small,0,{line}" for line in history]
+
+
+def test_pairs_show_the_arm_declared_last():
+    params = make_params(arms=TWO)
+    make_all(params)
+    evaluate.run(params)
+    pairs = read("predictions_vs_label").value_counts(["label", "predicted"]).sort_index()
+    counts = read("confusion").query("arm == 'small' and seed == 0 and split == 'test' and head == 'score'")
+    counts = counts.set_index(["label", "predicted"])["count"]
+    assert pairs.to_dict() == counts[counts > 0].to_dict()
+
+
+def test_the_same_runs_give_the_same_bytes():
+    params = make_params()
+    make_all(params)
+    evaluate.run(params)
+    first = {path: path.read_bytes() for path in evaluate.EVALUATION.rglob("*.*")}
+    evaluate.run(params)
+    assert {path: path.read_bytes() for path in evaluate.EVALUATION.rglob("*.*")} == first
+
+
+def test_a_kappa_that_is_not_defined_is_left_empty():
+    params = make_params(seeds=[0], arms={"basenet": TWO["basenet"]})
+    folder = make_run(params, "basenet", "mse_small", 0)
+    for split in ("val", "test"):
+        predictions = read_predictions(folder / f"{split}.csv")
+        same = replace(predictions, grade=predictions.grade * 0, score=predictions.score * 0)
+        write_predictions(same, folder / f"{split}.csv")
+    evaluate.run(params)
+    assert read("kappas")["kappa"].isna().all()
+    values = read("metrics").set_index("metric")["value"]
+    assert values["recall_0"].notna().all()
+    assert values[["kappa", "recall_1", "referable_auc"]].isna().all()
+    assert read_json(evaluate.EVALUATION / "metrics/basenet/mse_small.json")["val"] == {}
+
+
+def test_evaluating_needs_no_torch():
+    code = "import sys, benchmark.evaluation.evaluate; sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'seaborn')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,207 @@
+"""Finished runs on other data sets: what is predicted, what is kept, and what a reader is warned of."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmark.common.csv_rows import read_rows
+from benchmark.common.errors import InputError
+from benchmark.data import fetch, prepare
+from benchmark.evaluation import transfer
+from benchmark.evaluation.transfer import SETS, OtherSet
+from benchmark.runs.predictions import read_predictions
+from benchmark.settings.params import Params, parse_params
+from benchmark.training import train
+from tests.conftest import tiny_params
+from tests.made.photographs import write_folder, write_photograph, write_table
+
+OWN = {"source": "csv", "name": "own", "root": "own"}
+OTHER = {"source": "csv", "name": "Other", "root": "other"}
+ARMS = (("basenet", "mse_small"), ("m2cnn", "mid"))
+
+
+def declared(others: dict[str, Any] | None = None, **changes: Any) -> Params:
+    """Two small arms of two seeds, trained on the folder ``own``."""
+    raw = tiny_params() | {"data": OWN, "transfer": {"other": OTHER} if others is None else others}
+    raw["train"] |= {"epochs": 1} | changes
+    raw["prepare"] |= {"workers": 1}
+    raw["arms"] = {
+        "basenet": {"mse_small": {"objective": "mse", "size": "small"}},
+        "basenet_mt": {},
+        "m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2}},
+    }
+    return parse_params(raw)
+
+
+def write_other(shown: int = 5) -> None:
+    """A set with one train and some test photographs, of patients unknown."""
+    rows = [{"image": "seen", "level": 0, "split": "train"}]
+    rows += [{"image": f"t{i}", "level": i % 5, "split": "test"} for i in range(shown)]
+    for seed, row in enumerate(rows):
+        write_photograph(Path(f"other/{row['image']}.png"), 1000 + seed)
+    write_table(Path("other"), rows)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Trained once; each test works in a copy."""
+    folder = tmp_path_factory.mktemp("trained")
+    with chdir(folder):
+        write_folder(Path("own"), patients=20)
+        params = declared()
+        fetch.run(params)
+        prepare.run(params)
+        for arm in ARMS:
+            train.run(params, *arm)
+        write_other()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def project(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+
+
+@pytest.fixture
+def predicted(monkeypatch):
+    """The runs that are predicted, as ``stage/arm/seed``, in turn."""
+    done: list[str] = []
+    predict = train.predict
+
+    def noted(folder, *arguments):
+        done.append("/".join(folder.parts[-3:]))
+        return predict(folder, *arguments)
+
+    monkeypatch.setattr(train, "predict", noted)
+    return done
+
+
+def files() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(Path("transfer").rglob("*.*"))}
+
+
+ALL = [f"{stage}/{arm}/{seed}" for stage, arm in ARMS for seed in (0, 1)]
+
+
+def test_every_run_predicts_the_test_split_of_the_other_set_alone(predicted):
+    transfer.run(declared())
+    assert predicted == ALL
+    for run in ALL:
+        predictions = read_predictions(Path(f"transfer/other/{run}.csv"))
+        assert predictions.image_id.tolist() == [f"t{i}" for i in range(5)]
+        assert predictions.grade.tolist() == [0, 1, 2, 3, 4]
+        assert (predictions.prob is None) == run.startswith("basenet/")
+    (other,) = read_rows(SETS, OtherSet, "")
+    assert other == OtherSet(
+        name="other", data="Other", synthetic=False, images=5, patients="unknown: each image its own cluster", shared=0
+    )
+
+
+def test_on_its_own_test_split_a_run_gives_its_own_predictions():
+    transfer.run(declared({"again": OWN}))
+    for run in ALL:
+        assert Path(f"transfer/again/{run}.csv").read_bytes() == Path(f"runs/{run}/test.csv").read_bytes()
+
+
+def test_what_is_predicted_is_kept(predicted):
+    transfer.run(declared())
+    before = files()
+    transfer.run(declared())
+    assert predicted == ALL
+    assert files() == before
+
+
+def test_a_step_that_was_stopped_goes_on_where_it_was(predicted, monkeypatch):
+    write = transfer.write_predictions
+
+    def stop(predictions, path):
+        if "m2cnn" in path.parts:
+            raise KeyboardInterrupt
+        write(predictions, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "write_predictions", stop)
+        with pytest.raises(KeyboardInterrupt):
+            transfer.run(declared())
+    transfer.run(declared())
+    assert predicted == [*ALL[:3], *ALL[2:]]
+
+
+def test_an_arm_that_was_trained_again_is_predicted_again(predicted):
+    transfer.run(declared())
+    before = files()
+    train.run(declared(lr=0.02), *ARMS[0])
+    transfer.run(declared(lr=0.02))
+    assert predicted == ALL + ALL[:2]
+    changed = {path for path, data in files().items() if data != before[path]}
+    assert changed == {f"transfer/other/{run}.{kind}" for run in ALL[:2] for kind in ("csv", "json")}
+
+
+def test_a_corrected_label_reaches_the_predictions(predicted):
+    transfer.run(declared())
+    table = Path("other/labels.csv")
+    table.write_text(table.read_text().replace("t0,0,", "t0,3,"))
+    transfer.run(declared())
+    assert predicted == ALL * 2
+    assert read_predictions(Path(f"transfer/other/{ALL[0]}.csv")).grade.tolist() == [3, 1, 2, 3, 4]
+
+
+def test_what_is_no_longer_declared_is_removed():
+    transfer.run(declared({"other": OTHER, "again": OWN}))
+    arms = {"basenet": {"mse_small": declared().arm(*ARMS[0])}}
+    transfer.run(declared().model_copy(update={"arms": arms}))
+    assert {path.name for path in Path("transfer").iterdir()} == {"other", "sets.csv"}
+    assert {path.name for path in Path("data/transfer").iterdir()} == {"other"}
+    assert set(files()) == {f"transfer/other/{run}.{kind}" for run in ALL[:2] for kind in ("csv", "json")} | {str(SETS)}
+
+
+def test_photographs_that_were_trained_on_are_counted_and_warned_of(capsys):
+    for split, name in (("train", "t0"), ("val", "t1"), ("test", "t2")):
+        source = next(row.path for row in transfer.read_manifest() if row.split == split)
+        Path(f"other/{name}.png").unlink()
+        shutil.copy(source, f"other/{name}.jpeg")
+    transfer.run(declared())
+    (other,) = read_rows(SETS, OtherSet, "")
+    assert other.shared == 2
+    assert (
+        "warning: 2 of 5 test photographs of Other are also train or val photographs of own" in capsys.readouterr().err
+    )
+
+
+def test_a_photograph_that_is_dropped_is_not_counted():
+    Path("other/t0.png").write_bytes(b"no image")
+    params = declared()
+    with pytest.raises(InputError, match=r"each file can be read, but finds 1 faults among 5 photographs \(t0"):
+        transfer.run(params)
+    transfer.run(params.model_copy(update={"gates": params.gates.model_copy(update={"readable": "drop"})}))
+    assert read_rows(SETS, OtherSet, "")[0].images == 4
+
+
+def test_a_set_without_test_photographs_is_one_sentence():
+    write_other(shown=0)
+    with pytest.raises(InputError, match=r"a set of `transfer` must have test photographs, but other has none"):
+        transfer.run(declared())
+
+
+def test_without_a_finished_run_it_says_so():
+    shutil.rmtree("runs")
+    with pytest.raises(InputError, match="a transfer needs a finished run"):
+        transfer.run(declared())
+
+
+def test_with_nothing_declared_the_step_takes_no_torch_and_leaves_an_empty_table():
+    raw = tiny_params() | {"transfer": {}}
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    code = "import sys; from benchmark.cli.main import main; print(main(['transfer']), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "False"]
+    assert read_rows(SETS, OtherSet, "") == []

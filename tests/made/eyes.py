@@ -1,0 +1,66 @@
+"""Drawn eyes whose vessels tell them apart, and data sets of them with planted defects."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from benchmark.data.gates.registry import Described, Look
+from benchmark.images.fingerprint import fingerprint
+from benchmark.sources.registry import Photograph
+
+
+def eye(seed: int, width: int = 300, height: int = 260) -> np.ndarray:
+    """A warm disc on black with an optic disc and a dozen vessels, shape (height, width, 3)."""
+    rng = np.random.default_rng(seed)
+    rgb = np.zeros((height, width, 3), np.uint8)
+    centre, radius = (width // 2, height // 2), int(0.46 * height)
+    cv2.circle(rgb, centre, radius, (190, 100, 50), -1, cv2.LINE_AA)
+    start = np.array(centre) + rng.integers(-radius // 2, radius // 2, 2)
+    for _ in range(12):
+        steps = np.cumsum(rng.normal(0, 0.06 * radius, (24, 2)) + rng.normal(0, 0.07 * radius, 2), axis=0)
+        points = (start + steps).astype(np.int32)
+        cv2.polylines(rgb, [points[:, None]], False, (120, 30, 20), max(height // 80, 2), cv2.LINE_AA)
+    cv2.circle(rgb, tuple(map(int, start)), radius // 7, (240, 200, 120), -1, cv2.LINE_AA)
+    y, x = np.ogrid[:height, :width]
+    rgb[np.hypot(x - centre[0], y - centre[1]) > radius] = 0
+    return rgb
+
+
+def encoded(rgb: np.ndarray, kind: str = "JPEG", quality: int = 90) -> bytes:
+    """The bytes of a file."""
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, kind, **({"quality": quality} if kind == "JPEG" else {}))
+    return stream.getvalue()
+
+
+def sketches(images: list[np.ndarray]) -> np.ndarray:
+    """Sketches of images as their files would give them."""
+    return np.stack([fingerprint(encoded(rgb)).sketch for rgb in images])
+
+
+def write_eyes(root: Path, names: list[str], first_seed: int = 0) -> None:
+    """One eye of its own per name, as JPEG."""
+    root.mkdir(parents=True, exist_ok=True)
+    for seed, name in enumerate(names, first_seed):
+        (root / f"{name}.jpeg").write_bytes(encoded(eye(seed)))
+
+
+def look(pixels: str, **changes: object) -> Look:
+    """What a sound photograph looks like."""
+    sound = {"sha256": pixels, "width": 300, "height": 260, "reason": "", "level": 190.0, "disc": True, "warm": 1.0}
+    return Look(pixels=pixels, **(sound | changes))  # type: ignore[arg-type]
+
+
+def described(rows: list[tuple[str, int, str]], **changes: object) -> Described:
+    """Sound photographs by id (``patient_eye``), grade and split; all that is not said differs between them."""
+    photographs = []
+    for name, grade, split in rows:
+        patient, _, side = name.partition("_")
+        photographs.append(Photograph(name, Path(f"{name}.jpeg"), grade, split, patient, side or "unknown"))  # type: ignore[arg-type]
+    looks = tuple(look(f"{place}") for place in range(len(rows)))
+    return Described(**({"photographs": tuple(photographs), "looks": looks} | changes))  # type: ignore[arg-type]

@@ -1,0 +1,273 @@
+"""Finished runs with made-up predictions, the same on every machine: what the evaluation and the report read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+
+from benchmark.common.csv_rows import write_rows
+from benchmark.common.files import write_text
+from benchmark.data.findings import judge, write_findings
+from benchmark.data.gates.registry import Pair
+from benchmark.evaluation import architecture, evaluate
+from benchmark.report import report
+from benchmark.report.render import to_csv
+from benchmark.report.results import load_results
+from benchmark.report.tables.makers import MAKERS
+from benchmark.runs.predictions import Predictions, write_predictions
+from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult, write_spec
+from benchmark.settings.params import Gates, Params
+from benchmark.sources.registry import SourceParams
+from benchmark.statistics import decoder_effect
+from benchmark.statistics.intervals import ALONE, INTERVALS, ArmInterval
+from benchmark.statistics.published.claims import CLAIMS
+from benchmark.statistics.published.tables import PUBLISHED
+from benchmark.statistics.transfer import GENERALISATION, TransferRow
+from benchmark.statistics.verdicts import VERDICTS
+from models.losses.registry import LOSSES
+from tests.made.eyes import described, look
+
+ROOT = Path(__file__).parent.parent
+IMAGES = {"val": 60, "test": 100}
+
+ARMS = {
+    "basenet": {
+        **{f"mse_{size}": {"objective": "mse", "size": size} for size in ("small", "mid", "large")},
+        **{f"ce_{size}": {"objective": "ce", "size": size} for size in ("small", "mid", "large")},
+    },
+    "basenet_mt": {size: {"objective": "ce_mse", "size": size} for size in ("small", "mid", "large")},
+    "m2cnn": {
+        "mid": {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"},
+        "large": {"objective": "ce_mse", "size": "large", "level": 3, "from": "m2cnn/mid"},
+    },
+    "staged": {
+        "mid": {"objective": "ce_mse", "size": "mid", "from": "basenet_mt/small"},
+        "large": {"objective": "ce_mse", "size": "large", "from": "staged/mid"},
+    },
+    "direct": {
+        "cells_mid": {"objective": "ce_mse", "size": "mid", "level": 2},
+        "cells_large": {"objective": "ce_mse", "size": "large", "level": 3},
+        "same_images": {"objective": "ce_mse", "size": "large", "match": "images", "of": "m2cnn/large"},
+        "same_macs": {"objective": "ce_mse", "size": "large", "match": "macs", "of": "m2cnn/large"},
+    },
+}
+
+EPOCHS = {"": 3, "images": 9, "macs": 4}
+"""By what an arm matches: M2CNN's three stages of 3 epochs, and what their pixels amount to at the large size."""
+
+NETWORKS = """\
+of,trunk,stride,cut,pixels,level,before,after,parameters,macs
+paper,inception_resnet_v2,32,block8,224,1,5,5,51000000,6400000000
+paper,inception_resnet_v2,32,block8,256,1,6,6,51000000,8700000000
+paper,inception_resnet_v2,32,block8,299,1,8,8,51000000,12900000000
+paper,inception_resnet_v2,32,block8,448,1,12,12,51000000,30000000000
+paper,inception_resnet_v2,32,block8,448,2,12,5,59000000,30400000000
+paper,inception_resnet_v2,32,block8,720,1,21,21,51000000,82500000000
+paper,inception_resnet_v2,32,block8,720,3,21,4,68000000,84400000000
+params,test_byobnet,8,,40,1,5,5,1000,1600
+params,test_byobnet,8,,80,1,10,10,1000,6400
+params,test_byobnet,8,,80,2,10,4,2000,6400
+params,test_byobnet,8,,128,1,16,16,1000,16384
+params,test_byobnet,8,,128,3,16,0,0,0
+"""
+"""What the step ``architecture`` writes, with rounded costs and, in the last line, a map that is too small."""
+
+
+def make_params(seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True, others=()) -> Params:
+    return Params.model_validate(
+        {
+            "data": SourceParams(source="phantom", name=name, root="-", synthetic=synthetic),
+            "sizes": {"small": 40, "mid": 80, "large": 128},
+            "model": {"trunk": "test_byobnet"},
+            "objectives": {"mse": {}, "ce": {}, "ce_mse": {"weight": 1.0}},
+            "train": {"epochs": 3, "batch": 32, "lr": 0.003},
+            "seeds": list(seeds),
+            "arms": arms,
+            "transfer": {other: SourceParams(source="csv", name=other, root="-") for other in others},
+        }
+    )
+
+
+def make_predictions(split: str, seed: int, noise: float, patients: bool = True) -> Predictions:
+    """Two images per patient; both heads see the grade through noise."""
+    # RandomState: its stream is frozen for good, so golden files stay valid.
+    n = IMAGES[split]
+    grade = np.random.RandomState(len(split)).choice(5, n, p=(0.4, 0.15, 0.2, 0.13, 0.12))
+    draw = np.random.RandomState(1000 + seed)
+    score = (grade + noise * draw.standard_normal(n)).round(3)
+    distance = np.arange(5) - (grade + 1.2 * noise * draw.standard_normal(n)).round(3)[:, None]
+    prob = np.exp(-(distance**2))
+    return Predictions(
+        image_id=np.array([f"{split}{i:03d}" for i in range(n)]),
+        patient=np.array([f"{split}-p{i // 2}" if patients else "" for i in range(n)]),
+        eye=np.array([("left", "right")[i % 2] for i in range(n)]),
+        grade=grade.astype(np.int64),
+        score=score.astype(np.float32),
+        prob=(prob / prob.sum(1, keepdims=True)).astype(np.float32),
+    )
+
+
+def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> RunResult:
+    arm = params.arm(stage, name)
+    return RunResult(
+        stage=stage,
+        arm=name,
+        seed=seed,
+        objective=Objective(name=arm.objective, parameters=LOSSES[arm.objective].defaults),
+        heads=list(LOSSES[arm.objective].heads),
+        size=arm.size,
+        pixels=params.sizes.of(arm.size),
+        level=arm.level,
+        parent=arm.parent,
+        parent_key="",
+        data=DataSummary(
+            name=params.data.name,
+            source=params.data.source,
+            synthetic=params.data.synthetic,
+            manifest_sha256="0" * 64,
+            train=80,
+            **IMAGES,
+        ),
+        model=params.model,
+        train=params.train.model_copy(update={"epochs": EPOCHS[arm.match]}),
+        code_sha256="0" * 64,
+        key=f"{stage}/{name}/{seed}",
+        epoch_kept=3,
+        parameters=1000 * arm.level,
+        macs_per_image=params.sizes.of(arm.size) ** 2,
+        flags=list(flags),
+    )
+
+
+def make_run(params: Params, stage: str, name: str, seed: int, flags=(), patients: bool = True) -> Path:
+    """Write one run and its record; larger inputs and later stages see the grade more clearly."""
+    result = make_result(params, stage, name, seed, flags)
+    noise = {"small": 1.0, "mid": 0.8, "large": 0.7}[result.size] - 0.1 * list(ARMS).index(stage)
+    folder = result.folder(RUNS)
+    for number, split in enumerate(IMAGES):
+        predictions = make_predictions(split, 10 * seed + number + 100 * len(name), noise, patients)
+        kept = {head: getattr(predictions, head) if head in result.heads else None for head in ("score", "prob")}
+        fields = {field: getattr(predictions, field) for field in ("image_id", "patient", "eye", "grade")}
+        write_predictions(Predictions(**fields, **kept), folder / f"{split}.csv")
+    lines = ["epoch,images,lr,train_loss,val_loss,val_kappa_score,val_kappa_prob"]
+    for epoch in range(1, result.train.epochs + 1):
+        kappa = (1 - noise / 2) * epoch / (epoch + 1) - seed / 100
+        kappas = [
+            f"{kappa - 0.02 * (head == 'prob'):.3f}" if head in result.heads else "" for head in ("score", "prob")
+        ]
+        lines.append(f"{epoch},{80 * epoch},0.003,{2 / (epoch + seed):.3f},{2.2 / epoch:.3f},{','.join(kappas)}")
+    write_text(folder / "history.csv", "\n".join(lines) + "\n")
+    write_spec(result, folder)
+    write_text(record_path(result), make_record(seed, result.train.epochs * result.pixels).model_dump_json())
+    return folder
+
+
+def record_path(result: RunResult) -> Path:
+    return result.folder(RECORDS).with_suffix(".json")
+
+
+def make_record(seed: int, seconds: float) -> Record:
+    return Record(
+        started="2024-01-01T00:00:00+00:00",
+        ended="2024-01-01T01:00:00+00:00",
+        seconds=seconds + seed,
+        images_per_second=100.0 + seed,
+        wait_share=0.1,
+        peak_memory_bytes=1_500_000_000,
+        host="made",
+        device="cpu (2 cores)",
+        precision="32-true",
+        threads=2,
+        packages={},
+        git_commit="unknown",
+        git_dirty=False,
+        resumed=0,
+    )
+
+
+def make_networks() -> None:
+    """What the step ``architecture`` would write."""
+    write_text(architecture.NETWORKS, NETWORKS)
+
+
+def make_all(params: Params, skip=(), flags=None) -> None:
+    """Every declared run but those in ``skip`` ((stage, arm, seed) each); ``flags`` by the same key."""
+    for stage, arms in params.arms.items():
+        for name in arms:
+            for seed in params.seeds:
+                if (stage, name, seed) not in skip:
+                    make_run(params, stage, name, seed, (flags or {}).get((stage, name, seed), ()))
+
+
+def tables(params):
+    """Every table of the runs that lie here, by name."""
+    settle(params)
+    return {table.name: table for table in report.make_tables(params, load_results())}
+
+
+def settle(params) -> None:
+    """All that the report reads beside the runs and their records."""
+    for path in (PUBLISHED, CLAIMS, MAKERS):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((ROOT / path).read_bytes())
+    make_networks()
+    VERDICTS.parent.mkdir(exist_ok=True)
+    verdicts = (ROOT / "tests/golden/statistics_verdicts.csv").read_text(encoding="utf-8")
+    if not params.data.synthetic:
+        verdicts = verdicts.replace("phantom: no claim about real eyes", "other data: evidence on the ordering only")
+        verdicts = verdicts.replace(",phantom,", f",{params.data.name},")
+    VERDICTS.write_text(verdicts, encoding="utf-8", newline="\n")
+    if params.transfer:
+        write_text(GENERALISATION, (ROOT / "tests/golden/statistics_transfer.csv").read_text(encoding="utf-8"))
+    else:
+        write_rows(GENERALISATION, TransferRow, [])
+    make_findings()
+    evaluate.run(params)
+    with patch.object(decoder_effect, "REPLICATES", 40):
+        decoder_effect.run(params)
+    write_rows(INTERVALS, ArmInterval, make_intervals(params))
+
+
+def make_intervals(params) -> list[ArmInterval]:
+    """An interval around every mean of the evaluation, made up so that no golden file depends on drawn numbers."""
+    kappas = pd.read_csv(evaluate.EVALUATION / "kappas.csv")
+    columns = ["stage", "arm", "split", "head", "decoder"]
+    return [
+        ArmInterval(
+            **dict(zip(columns, map(str, names), strict=True)),
+            kappa=group["kappa"].mean(),
+            low=group["kappa"].mean() - 0.08,
+            high=group["kappa"].mean() + 0.05,
+            error=0.03,
+            level=0.95,
+            over="seeds and patients" if len(group) > 1 else ALONE,
+            images=int(group["n"].iloc[0]),
+            patients="-",
+            seeds=" ".join(map(str, group["seed"])),
+            replicates=10_000,
+            undefined=0,
+            data=params.data.name,
+            synthetic=params.data.synthetic,
+        )
+        for names, group in kappas.groupby(columns, sort=False)
+    ]
+
+
+def make_findings() -> None:
+    """What the step ``fetch`` would write of a set with a leak, five thumbnails and no expected counts."""
+    names = [(f"{patient}_{side}", patient % 5, "train") for patient in range(6) for side in ("left", "right")]
+    data = described([*names, ("6_left", 1, "test"), ("6_right", 1, "test")])
+    looks = [look("same") if place in (0, 12) else each for place, each in enumerate(data.looks)]
+    looks[3:8] = [look(str(place), width=64, height=48) for place in range(3, 8)]
+    write_findings(judge(replace(data, looks=tuple(looks), pairs=(Pair(2, 13, 0.93, "mirrored"),)), Gates()).rows)
+
+
+def records(table) -> list[dict[str, str]]:
+    """The table's csv, read back."""
+    return list(csv.DictReader(io.StringIO(to_csv(table))))

@@ -1,0 +1,110 @@
+"""A sweep without training: runs whose predictions depend on the weight and the seed alone."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine, event
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import write_text
+from benchmark.runs import spec as runs
+from benchmark.runs.predictions import Predictions, write_predictions
+from benchmark.runs.spec import RunResult
+from benchmark.settings.params import Params, parse_params
+from benchmark.sweep.context import Bench
+from benchmark.training.train import HISTORY
+from tests.conftest import tiny_params
+from tests.made.data import make_data
+
+
+@event.listens_for(Engine, "connect")
+def _without_waiting_for_the_disk(connection: Any, _: Any) -> None:
+    """A test's study need not survive a power cut."""
+    connection.execute("PRAGMA synchronous = OFF")
+
+
+WEIGHT = "objectives.ce_mse.weight"
+SIZES = {"small": 24, "mid": 40, "large": 64}
+
+
+def sweep_params(train: dict[str, Any] | None = None, **changes: Any) -> Params:
+    """Parameters of a small sweep."""
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["train"] |= {"epochs": 3, "batch": 16, **(train or {})}
+    small = {"arm": "basenet_mt/small", "epochs": 0, "trials": 6, "seeds": [10, 11], "retrain_seeds": [20, 21, 22]}
+    raw["sweep"] |= small | {"startup": 3, "warmup_epochs": 0, "heartbeat_s": 1} | changes
+    return parse_params(raw)
+
+
+def make_project(root: Path, images: int = 40) -> None:
+    """Manifest and packs of a small data set."""
+    make_data(root, SIZES, {"train": 32, "val": images, "test": images})
+
+
+class Trainer:
+    """Stands in for :meth:`Bench.complete`: writes a run's files, epoch by epoch, and counts the epochs it 'trained'.
+
+    Attributes:
+        trained: (weight, seed, epoch) of each epoch, in order.
+        fail: called with (weight, seed, epoch) before each; what it raises ends the run.
+    """
+
+    def __init__(self) -> None:
+        self.trained: list[tuple[float, int, int]] = []
+        self.fail: Any = lambda weight, seed, epoch: None
+
+    def __call__(self, bench: Bench, spec: Any, folder: Path, label: str, on_epoch: Any = None) -> None:
+        if (folder / "run.json").exists():
+            return
+        weight, rows = spec.objective.parameters["weight"], []
+        for epoch in range(1, spec.train.epochs + 1):
+            self.fail(weight, spec.seed, epoch)
+            self.trained.append((weight, spec.seed, epoch))
+            kappa = quality(weight) * epoch / spec.train.epochs + spec.seed / 1000
+            rows.append({"lr": 0.1, "train_loss": 1.0, "val_kappa_score": kappa / 2, "val_kappa_prob": kappa})
+            if on_epoch:
+                on_epoch(rows)
+        write_history(folder, rows)
+        for split in bench.splits:
+            if split != "train":
+                write_predictions(predictions(bench.splits[split], weight, spec.seed), folder / f"{split}.csv")
+        result = RunResult(**spec.model_dump(), epoch_kept=spec.train.epochs, parameters=1, macs_per_image=1, flags=[])
+        runs.write_spec(result, folder)
+
+
+def quality(weight: float) -> float:
+    """Highest at weight 0.3."""
+    return 0.8 - 0.15 * abs(math.log10(max(weight, 0.001) / 0.3))
+
+
+def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
+    lines = [",".join(str(row.get(name, index)) for name in HISTORY) for index, row in enumerate(rows, 1)]
+    write_text(folder / "history.csv", "\n".join([",".join(HISTORY), *lines]) + "\n")
+
+
+def predictions(data: Any, weight: float, seed: int) -> Predictions:
+    """Both outputs see the grade through noise that the weight sets."""
+    # RandomState: its stream is frozen for good, so golden files stay valid.
+    draw = np.random.RandomState(seed)
+    n, noise = len(data), 2.2 * (1 - quality(weight))
+    distance = np.arange(5) - (data.grade + noise * draw.standard_normal(n)).round(3)[:, None]
+    prob = np.exp(-(distance**2))
+    return Predictions(
+        image_id=np.array([row.image_id for row in data.rows]),
+        patient=np.array([row.patient for row in data.rows]),
+        eye=np.array([row.eye for row in data.rows]),
+        grade=data.grade,
+        score=(data.grade + 1.5 * noise * draw.standard_normal(n)).round(3).astype(np.float32),
+        prob=(prob / prob.sum(1, keepdims=True)).astype(np.float32),
+    )
+
+
+def nan_loss(*_: Any) -> None:
+    """What a loss that is not finite raises."""
+    msg = "the loss must stay finite, but is nan"
+    raise InputError(msg)

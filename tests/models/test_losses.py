@@ -1,0 +1,133 @@
+"""Every loss through one interface, and the paper's formulas against hand-made sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import cohen_kappa_score
+
+from models.heads.registry import load_head
+from models.losses.registry import LOSSES, load_loss
+
+GRADE = torch.tensor([0, 1, 2, 3, 4, 0])
+RAW_WIDTH = {"softmax": 5, "coral": 4, "corn": 4}
+
+
+def outputs(name, seed=0, scale=1.0):
+    """Random raw outputs of the loss's heads."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {output: (6, RAW_WIDTH[head]) if output == "prob" else (6,) for output, head in LOSSES[name].heads.items()}
+    return {
+        output: (torch.randn(shape, generator=generator) * scale).requires_grad_() for output, shape in shapes.items()
+    }
+
+
+def sure_of(name, grade):
+    """Raw outputs that say these grades, with confidence."""
+    logits = {
+        "regression": grade.float(),
+        "softmax": torch.eye(5)[grade] * 9,
+        "coral": (grade[:, None] > torch.arange(4)) * 18.0 - 9,
+        "corn": (grade[:, None] > torch.arange(4)) * 18.0 - 9,
+    }
+    return {output: logits[head] for output, head in LOSSES[name].heads.items()}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+class TestEveryLoss:
+    def loss(self, name, given, grade=GRADE):
+        return load_loss(name)(given, grade, **LOSSES[name].defaults)
+
+    def test_it_is_finite_of_the_declared_shape_and_reaches_each_head(self, name):
+        given = outputs(name)
+        loss = self.loss(name, given)
+        assert loss.shape == ((6,) if LOSSES[name].per_image else ())
+        assert torch.isfinite(loss).all()
+        loss.mean().backward()
+        assert all(value.grad is not None and value.grad.abs().sum() > 0 for value in given.values())
+
+    def test_a_right_answer_costs_less_than_a_wrong_one(self, name):
+        right, wrong = sure_of(name, GRADE), sure_of(name, (GRADE + 2) % 5)
+        assert self.loss(name, right).mean() < self.loss(name, wrong).mean()
+
+    def test_it_is_computed_in_float32_whatever_comes_in(self, name):
+        given = {head: value.bfloat16() for head, value in outputs(name).items()}
+        assert self.loss(name, given).dtype == torch.float32
+
+    def test_extreme_outputs_and_a_batch_of_one_grade_stay_finite(self, name):
+        assert torch.isfinite(self.loss(name, outputs(name, scale=1e4))).all()
+        for grade in (0, 4):
+            assert torch.isfinite(self.loss(name, outputs(name), torch.full((6,), grade))).all()
+
+    def test_a_few_steps_of_descent_lower_it(self, name):
+        given = outputs(name)
+        before = self.loss(name, given).mean()
+        descent = torch.optim.SGD(given.values(), lr=0.1)
+        for _ in range(20):
+            descent.zero_grad()
+            self.loss(name, given).mean().backward()
+            descent.step()
+        assert self.loss(name, given).mean() < before
+
+    def test_its_heads_answer_with_scores_or_probabilities(self, name):
+        for output, head in LOSSES[name].heads.items():
+            layer, raw = load_head(head).build(7), None
+            raw = layer(torch.randn(6, 7))
+            answer = load_head(head).answer(raw)
+            if output == "score":
+                assert answer.shape == (6,)
+            else:
+                assert answer.shape == (6, 5)
+                assert (answer >= 0).all()
+                assert torch.allclose(answer.sum(1), torch.ones(6), atol=1e-6)
+
+    def test_confident_outputs_answer_with_their_grade(self, name):
+        for output, raw in sure_of(name, GRADE).items():
+            answer = load_head(LOSSES[name].heads[output]).answer(raw)
+            assert torch.equal(answer.argmax(1) if output == "prob" else answer.long(), GRADE)
+
+
+def test_the_multi_task_loss_is_the_papers_sum():
+    given = outputs("ce_mse")
+    prob = given["prob"].detach().softmax(1).numpy()
+    score = given["score"].detach().numpy()
+    l1 = -np.mean(np.log(prob[np.arange(6), GRADE]))
+    l2 = np.mean((score - GRADE.numpy()) ** 2)
+    for weight in (0.0, 0.3, 1.0):
+        loss = load_loss("ce_mse")(given, GRADE, weight=weight).mean()
+        assert loss.item() == pytest.approx(l1 + weight * l2, rel=1e-5)
+
+
+def test_soft_kappa_of_certain_predictions_is_one_minus_scikit_learns_kappa():
+    predicted = torch.tensor([0, 2, 2, 4, 3, 1])
+    loss = load_loss("soft_kappa")({"prob": torch.eye(5)[predicted] * 99}, GRADE)
+    assert loss.item() == pytest.approx(1 - cohen_kappa_score(GRADE, predicted, weights="quadratic"), abs=1e-5)
+
+
+def test_coral_is_a_sum_of_binary_cross_entropies():
+    given = outputs("coral")
+    levels = (GRADE[:, None] > torch.arange(4)).float()
+    want = torch.nn.functional.binary_cross_entropy_with_logits(given["prob"], levels, reduction="none").sum(1)
+    assert torch.allclose(load_loss("coral")(given, GRADE), want, atol=1e-6)
+
+
+def test_probabilities_that_are_out_of_order_are_mended():
+    answer = load_head("coral").answer(torch.tensor([[-1.0, 2.0, 0.0, -3.0]]))
+    assert (answer >= 0).all()
+    assert answer.sum().item() == pytest.approx(1)
+
+
+def test_the_multi_task_loss_at_weight_0_is_ce_alone_and_trains_no_score():
+    generator = torch.Generator().manual_seed(0)
+    prob, score = torch.randn(16, 5, generator=generator), torch.randn(16, generator=generator)
+    grade = torch.randint(0, 5, (16,), generator=generator)
+    gradients = []
+    for name, parameters in (("ce_mse", {"weight": 0.0}), ("ce", {})):
+        outputs = {"prob": prob.clone().requires_grad_(), "score": score.clone().requires_grad_()}
+        loss = load_loss(name)(outputs, grade, **parameters)
+        assert torch.equal(loss, load_loss("ce")(outputs, grade))
+        loss.mean().backward()
+        gradients.append(outputs["prob"].grad)
+        assert outputs["score"].grad is None or not outputs["score"].grad.any()
+    assert torch.equal(*gradients)

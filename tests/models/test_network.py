@@ -1,0 +1,117 @@
+"""Trunk, cells and heads: shapes, weights carried over, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import torch
+
+from benchmark.common.errors import InputError
+from benchmark.settings.params import Cells, Model
+from models.multicell import CellC, ReductionB
+from models.network import build_network, carry_over, probe_trunk
+
+SMALL = Model(trunk="test_byobnet", stride=8, cells=Cells(width=0.125))
+HEADS = {"score": "regression", "prob": "softmax"}
+
+
+@pytest.fixture(scope="module")
+def irv2():
+    return timm.create_model("inception_resnet_v2").eval()
+
+
+def test_reduction_b_is_inception_resnet_v2s_own_tensor_for_tensor(irv2):
+    ours = ReductionB(1088).eval()
+    ours.load_state_dict(irv2.mixed_7a.state_dict())
+    x = torch.randn(2, 1088, 12, 12)
+    assert ours.out_channels == 2080
+    assert ours(x).shape == (2, 2080, 5, 5)
+    assert torch.equal(ours(x), irv2.mixed_7a(x))
+
+
+def test_cell_c_is_inception_resnet_v2s_own_tensor_for_tensor(irv2):
+    ours = CellC(2080).eval()
+    ours.load_state_dict(irv2.repeat_2[0].state_dict())
+    x = torch.randn(2, 2080, 5, 5)
+    assert torch.allclose(ours(x), irv2.repeat_2[0](x), atol=1e-6)
+
+
+@pytest.mark.parametrize(("level", "pixels", "side"), [(1, 40, 5), (2, 80, 4), (3, 128, 3)])
+def test_each_level_halves_the_map_once_more(level, pixels, side):
+    network = build_network(SMALL, level, HEADS, pixels).eval()
+    images = torch.randn(2, 3, pixels, pixels)
+    assert network.features(images).shape[2:] == (side, side)
+    outputs = network(images)
+    assert outputs["score"].shape == (2,)
+    assert outputs["prob"].shape == (2, 5)
+
+
+@pytest.mark.parametrize("trunk", ["test_resnet", "test_efficientnet", "test_convnext", "test_nfnet"])
+def test_the_cells_attach_to_any_trunk(trunk):
+    network = build_network(SMALL.model_copy(update={"trunk": trunk}), 2, HEADS, 64)
+    assert network(torch.randn(2, 3, 64, 64))["prob"].shape == (2, 5)
+
+
+def test_scores_are_float32_under_bfloat16_autocast():
+    network = build_network(SMALL, 2, HEADS, 80)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(torch.randn(2, 3, 80, 80))["score"].dtype == torch.float32
+
+
+def test_a_child_takes_trunk_and_old_cells_bit_by_bit_and_keeps_its_new_cell():
+    parent, child = build_network(SMALL, 2, HEADS, 80), build_network(SMALL, 3, HEADS, 128)
+    before = {name: value.clone() for name, value in child.state_dict().items()}
+    carried = carry_over(child, parent.state_dict())
+    after = child.state_dict()
+    assert set(carried) == {name for name in parent.state_dict() if not name.startswith("heads.")}
+    assert all(torch.equal(after[name], parent.state_dict()[name]) for name in carried)
+    new = set(after) - set(carried)
+    assert {name.split(".")[0] for name in new} == {"cells", "heads"}
+    assert all(torch.equal(after[name], before[name]) for name in new)
+
+
+def test_heads_are_carried_where_the_width_before_them_is_the_same():
+    parent, child = build_network(SMALL, 1, HEADS, 40), build_network(SMALL, 1, HEADS, 80)
+    assert set(carry_over(child, parent.state_dict())) == set(child.state_dict())
+
+
+def test_weights_of_another_trunk_are_refused_by_name():
+    parent = build_network(SMALL.model_copy(update={"trunk": "test_resnet"}), 1, HEADS, 40)
+    with pytest.raises(InputError, match=r"carry over only .* trunk\."):
+        carry_over(build_network(SMALL, 2, HEADS, 80), parent.state_dict())
+
+
+def test_a_map_too_small_for_the_cells_is_one_sentence():
+    with pytest.raises(InputError, match="at least 3 x 3, but level 2 at 16 px leaves 2 x 2"):
+        build_network(SMALL, 2, HEADS, 16)
+
+
+def test_an_unknown_trunk_or_stride_is_one_sentence():
+    with pytest.raises(InputError, match="must be a timm model, but got 'resnet51'"):
+        probe_trunk(SMALL.model_copy(update={"trunk": "resnet51"}), 64)
+    with pytest.raises(InputError, match=r"must be one of \[2, 4, 8, 16, 32\] for the trunk test_byobnet, but got 6"):
+        probe_trunk(SMALL.model_copy(update={"stride": 6}), 64)
+
+
+def test_the_same_seed_starts_the_same_network():
+    states = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        states.append(build_network(SMALL, 2, HEADS, 80).state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_inception_resnet_v2_is_cut_after_its_block8_stack_where_the_paper_attaches_its_cells(irv2):
+    model = Model(trunk="inception_resnet_v2", stride=32, cut="block8")
+    assert [probe_trunk(model, pixels).side for pixels in (224, 256, 299, 448, 720)] == [5, 6, 8, 12, 21]
+    assert probe_trunk(model, 224).channels == 2080
+    trunk = build_network(model, 1, HEADS, 224).eval().trunk
+    trunk.load_state_dict(irv2.state_dict(), strict=False)
+    x = torch.randn(1, 3, 75, 75)
+    want = irv2.forward_features(x)
+    assert torch.allclose(irv2.conv2d_7b(trunk(x)[-1]), want, atol=1e-5)
+
+
+def test_a_cut_that_the_trunk_lacks_is_one_sentence():
+    with pytest.raises(InputError, match=r"model\.cut must name a module of the trunk test_byobnet \(.*'block8'"):
+        probe_trunk(SMALL.model_copy(update={"cut": "block8"}), 64)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from benchmark.report.costs import chain, curve, first_reaching, spent, targets
+from benchmark.report.results import load_results
+from benchmark.runs.spec import RECORDS
+from tests.made.runs import ARMS, ROOT, make_all, make_params, records, settle, tables
+
+LARGE = {
+    "basenet_mt": ARMS["basenet_mt"],
+    "m2cnn": ARMS["m2cnn"],
+    "direct": {"same_images": ARMS["direct"]["same_images"]},
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def results(arms=LARGE, seeds=(0, 1), skip=()):
+    params = make_params(seeds=seeds, arms=arms)
+    make_all(params, skip=skip)
+    settle(params)
+    return load_results()
+
+
+def line(table, arm: str) -> dict[str, str]:
+    return next(r for r in records(table) if f"{r['stage']}/{r['arm']}" == arm)
+
+
+def test_a_chain_starts_with_what_was_trained_first():
+    links = chain(results(), ("m2cnn", "large"))
+    assert [link.arm for link in links] == [("basenet_mt", "small"), ("m2cnn", "mid"), ("m2cnn", "large")]
+    assert [link.level for link in links] == [1, 2, 3]
+
+
+def test_a_chain_with_a_gap_is_none():
+    made = results(seeds=[0], skip={("m2cnn", "mid", 0)})
+    assert chain(made, ("m2cnn", "large")) is None
+    assert spent(made, ("m2cnn", "mid")) is None
+
+
+def test_a_curve_goes_on_from_what_the_chain_has_spent():
+    made = results()
+    points = curve(made, chain(made, ("m2cnn", "large")))
+    assert [point.images for point in points] == [560, 640, 720]
+    before = 3 * 80 * (40**2 + 80**2)
+    assert [point.macs for point in points] == [before + epochs * 80 * 128**2 for epochs in (1, 2, 3)]
+    history = [pd.read_csv(f"runs/m2cnn/large/{seed}/history.csv")["val_kappa_score"] for seed in (0, 1)]
+    assert [point.kappa for point in points] == pytest.approx(list((history[0] + history[1]) / 2))
+
+
+def test_the_main_head_of_a_classifier_is_prob():
+    made = results({"basenet": {"ce_small": ARMS["basenet"]["ce_small"]}}, seeds=[0])
+    own = spent(made, ("basenet", "ce_small"))
+    assert own.head == "prob"
+    assert all(point.kappa > 0 for point in curve(made, (own,)))
+
+
+def test_targets_are_shares_of_the_best_kappa_at_a_size():
+    made = results()
+    highest = max(point.kappa for point in curve(made, chain(made, ("direct", "same_images"))))
+    assert targets(made)["large"] == {0.9: pytest.approx(0.9 * highest), 0.95: pytest.approx(0.95 * highest)}
+
+
+def test_the_first_epoch_that_reaches_a_kappa_counts():
+    made = results()
+    points = curve(made, chain(made, ("direct", "same_images")))
+    assert first_reaching(points, points[4].kappa) == points[4]
+    assert first_reaching(points, 1.0) is None
+
+
+def test_the_table_has_own_and_chained_costs_and_those_to_a_kappa():
+    params = make_params(arms=LARGE)
+    make_all(params)
+    table = tables(params)["cost"]
+    ours, longer = line(table, "m2cnn/large"), line(table, "direct/same_images")
+    assert (ours["images"], ours["images_chain"]) == ("240", "720")
+    assert ours["macs_chain"] == str(240 * (40**2 + 80**2 + 128**2))
+    assert (ours["images_to_95"], ours["macs_to_95"]) == ("", "")
+    assert 240 < int(longer["images_to_90"]) < int(longer["images_to_95"]) <= 720
+    assert float(longer["kappa_95"]) <= float(longer["best_kappa"])
+    shown = {row.label: [cell.text for cell in row.cells] for row in table.rows}
+    assert shown["m2cnn/large"][-2:] == ["not reached", "not reached"]
+
+
+def test_the_claimed_acceleration_is_a_row_of_ratios():
+    params = make_params(arms={stage: ARMS[stage] for stage in ("basenet_mt", "m2cnn")})
+    make_all(params)
+    table = tables(params)["cost"]
+    ours, base = line(table, "m2cnn/large"), line(table, "basenet_mt/large")
+    ratio = next(r for r in records(table) if r["row"] == "m2cnn/large / basenet_mt/large")
+    for name in ("parameters", "images_chain", "macs_chain"):
+        assert float(ratio[name]) == pytest.approx(int(ours[name]) / int(base[name]), abs=1e-6)
+    # With made-up curves BaseNet+MT never reaches what M2CNN does, so there is nothing to divide by.
+    assert base["macs_to_95"] == ratio["macs_to_95"] == ""
+    shown = next(row for row in table.rows if row.label == ratio["row"])
+    assert shown.cells[-1].text == "only m2cnn/large"
+
+
+def test_the_papers_networks_are_counted():
+    params = make_params(seeds=[0], arms=LARGE)
+    make_all(params)
+    counted = [r for r in records(tables(params)["cost"]) if r["status"] == "counted"]
+    assert [(r["pixels"], r["level"]) for r in counted] == [
+        ("224", "1"),
+        ("448", "1"),
+        ("448", "2"),
+        ("720", "1"),
+        ("720", "3"),
+    ]
+    assert all(int(r["parameters"]) and int(r["macs_per_image"]) and not r["images"] for r in counted)
+
+
+def test_timings_are_means_over_seeds_and_stand_apart():
+    params = make_params(seeds=(0, 1, 2), arms=LARGE)
+    make_all(params)
+    made = tables(params)
+    ours = line(made["cost_time"], "m2cnn/large")
+    # A made-up run takes its epochs times pixels, and its seed.
+    assert float(ours["seconds"]) == 3 * 128 + 1
+    assert float(ours["seconds_chain"]) == 3 * (40 + 80 + 128) + 3
+    assert float(ours["images_per_second"]) == 101
+    assert (ours["devices"], ours["threads"], ours["seeds"]) == ("cpu (2 cores)", "2", "0 1 2")
+    assert not any("second" in key or "memory" in key for r in records(made["cost"]) for key in r)
+    assert "made" not in str(records(made["cost_time"])), "the host is nobody's business"
+
+
+def test_without_records_only_the_timings_are_missing():
+    params = make_params(seeds=[0], arms=LARGE)
+    make_all(params)
+    before = tables(params)
+    shutil.rmtree(RECORDS)
+    after = tables(params)
+    assert {name for name in before if before[name] != after[name]} == {"cost_time"}
+    assert all(cell.text == "not recorded" for row in after["cost_time"].rows for cell in row.cells)
+
+
+def test_an_arm_that_did_not_run_has_no_costs():
+    params = make_params(seeds=[0], arms=LARGE)
+    make_all(params, skip={("direct", "same_images", 0)})
+    made = tables(params)
+    for name in ("cost", "cost_time"):
+        row = next(row for row in made[name].rows if row.label == "direct/same_images")
+        assert {cell.text for cell in row.cells} == {"not run"}
+
+
+def test_making_the_tables_needs_no_torch():
+    params = make_params(seeds=[0], arms={"basenet_mt": ARMS["basenet_mt"]})
+    make_all(params)
+    settle(params)
+    code = """
+import sys
+from benchmark.report import make_tables
+from benchmark.report.results import load_results
+from tests.made_runs import ARMS, make_params
+make_tables(make_params(seeds=[0], arms={"basenet_mt": ARMS["basenet_mt"]}), load_results())
+sys.exit("torch" in sys.modules)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0

@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+from contextlib import chdir
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.evaluation import evaluate
+from benchmark.report import report
+from benchmark.report.captions import PHANTOM
+from benchmark.report.render import to_csv, to_markdown, to_tex
+from benchmark.report.results import Measured, load_results
+from benchmark.report.table import interval, spread
+from benchmark.runs.spec import runs_hash
+from benchmark.tracking import provenance
+from benchmark.tracking.replay import SyncReport
+from tests.made.runs import ARMS, make_all, make_intervals, make_params, make_result, make_run, records, settle, tables
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = Path(__file__).parent / "golden"
+RENDER = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
+
+
+ABSENT = {("basenet", "ce_large", seed) for seed in (0, 1, 2)} | {("m2cnn", "large", 2)}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def patchy(tmp_path_factory):
+    """Where an arm never ran, a seed is missing and a run collapsed: the folder, its parameters and its tables."""
+    with chdir(tmp_path_factory.mktemp("patchy")):
+        params = make_params(others=("idrid", "again"))
+        make_all(params, skip=ABSENT, flags={("basenet", "ce_mid", 1): ["collapsed:prob"]})
+        return Path.cwd(), params, tables(params)
+
+
+def test_tables_render_as_stored(patchy):
+    """Compare with tests/golden; FUNDUSBENCH_GOLDEN=write pytest tests/report/test_report.py renews the files."""
+    for name, table in patchy[2].items():
+        for ending, render in RENDER.items():
+            path, text = GOLDEN / f"{name}.{ending}", render(table)
+            if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
+                path.write_text(text, encoding="utf-8", newline="\n")
+            assert text.encode() == path.read_bytes(), f"{path.name} differs"
+
+
+def test_a_cell_shows_mean_sample_sd_and_interval_beside_the_published_number(patchy):
+    folder, _, made = patchy
+    kappas = load_results(folder).kappas.query("arm == 'mse_mid' and split == 'val'")["kappa"]
+    ends = f"[{kappas.mean() - 0.08:.3f}, {kappas.mean() + 0.05:.3f}]"
+    expected = f"{kappas.mean():.3f} ± {kappas.std(ddof=1):.3f} {ends} (paper 0.790)"
+    assert f"| 80 px (paper: 448) | {expected} |" in to_markdown(made["ablation"])
+
+
+def test_the_caption_says_what_the_interval_is(patchy):
+    for name in ("ablation", "comparison", "confound"):
+        assert (
+            "[ ] is its 95 % interval over patients and seeds (hierarchical bootstrap: patients resampled, the error "
+            "of the seeds drawn from Student's t; 10,000 replicates; images of unknown patients count one each)."
+        ) in patchy[2][name].caption
+
+
+def test_an_interval_never_reads_minus_zero_and_one_that_is_not_defined_is_not_shown():
+    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
+    make_all(params)
+    settle(params)
+    row = replace(make_intervals(params)[0], low=-0.0001, high=0.25)
+    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), row)) == "[0.000, 0.250]"
+    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), replace(row, low=math.nan))) == ""
+    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"))) == ""
+
+
+def test_one_seed_prints_no_sd_but_an_interval_over_patients():
+    params = make_params(seeds=[0])
+    make_all(params)
+    for name, table in tables(params).items():
+        if name not in ("ablation", "comparison", "confound", "metrics"):
+            continue
+        cells = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
+        assert not any("±" in cell for cell in cells)
+        lines = [line for line in records(table) if line["mean"]]
+        assert all(line["sd"] == "" for line in lines)
+        assert "from one run (seed 0), so it has no ±" in table.caption
+        if name == "metrics":
+            continue
+        assert all(line["low"] and line["over"] == "patients alone" for line in lines)
+        assert any(f"[{float(lines[0]['low']):.3f}, {float(lines[0]['high']):.3f}]" in cell for cell in cells)
+        assert "95 % interval over patients alone (bootstrap, 10,000 replicates;" in table.caption
+
+
+def test_an_arm_that_did_not_run_says_so(patchy):
+    text = to_markdown(patchy[2]["ablation"])
+    assert "not run (paper 0.751)" in text
+    assert "| 40 px (paper: 224) |" in text
+    assert text.count("| - | - |") == 2
+    assert "m2cnn/large: seed 2 not run." in text
+
+
+def test_an_arm_that_is_not_declared_says_so_where_the_paper_has_a_number():
+    params = make_params(seeds=[0], arms={"basenet": ARMS["basenet"]})
+    make_all(params)
+    made = tables(params)
+    second = made["comparison"]
+    assert "not run (paper 0.844)" in to_markdown(made["ablation"])
+    assert re.search(r"\| M2CNN \| 0\.844 \| not run \| 0\.841 \| not run \|", to_markdown(second))
+    assert re.search(r"\| o_O \| 0\.854 \| - \| 0\.844 \[\d\] \| - \| both eyes", to_markdown(second))
+
+
+def test_a_collapsed_run_is_named(patchy):
+    assert "basenet/ce_mid seed 1, prob: collapsed (one grade for all of val)." in patchy[2]["ablation"].notes
+
+
+def test_seeds_of_one_arm_with_one_flag_share_a_note():
+    params = make_params(seeds=(0, 1, 2), arms={"basenet": {"ce_mid": ARMS["basenet"]["ce_mid"]}})
+    make_all(params, flags={("basenet", "ce_mid", seed): ["collapsed:prob"] for seed in (0, 2)})
+    notes = tables(params)["ablation"].notes
+    assert "basenet/ce_mid seeds 0, 2, prob: collapsed (one grade for all of val)." in notes
+
+
+def test_a_check_that_found_nothing_says_how_much_it_looked_at(patchy):
+    text = to_markdown(patchy[2]["gates"])
+    assert "| black | no photograph is black | 14 photographs | 0 | warn | 0 |" in text
+    assert "| counts | splits and grades are as large as published | 0 counts | - [1] | stop | 0 |" in text
+
+
+def test_long_lists_of_findings_are_whole_in_the_csv_alone(patchy):
+    table = patchy[2]["gates"]
+    assert len([line for line in records(table) if line["gate"] == "tiny"]) == 5
+    assert to_markdown(table).count("64 x 48 pixels") == 3
+    assert "tiny: and 2 more in gates.csv." in table.notes
+
+
+@pytest.mark.parametrize("ending", ["md", "tex"])
+def test_a_phantom_is_named_in_each_caption(patchy, ending):
+    for name, table in patchy[2].items():
+        # The spatial table is about networks alone.
+        assert (PHANTOM in RENDER[ending](table)) == (name != "spatial")
+
+
+def test_real_data_are_not_called_a_phantom():
+    params = make_params(
+        seeds=[0],
+        arms={"m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2}}},
+        name="IDRiD",
+        synthetic=False,
+    )
+    make_all(params)
+    report_here(params)
+    for path in [report.REPORTS / "index.html", *(report.REPORTS / "tables").iterdir()]:
+        assert "phantom" not in path.read_text(encoding="utf-8").lower(), path.name
+    assert "Data: IDRiD; val 60 images of 30 patients" in (report.REPORTS / "tables/ablation.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_unknown_patients_are_said_to_be_unknown():
+    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
+    make_run(params, "basenet", "mse_mid", 0, patients=False)
+    first = tables(params)["ablation"]
+    assert "60 images (patients unknown: each image counts as its own)" in first.caption
+
+
+def test_the_csv_has_a_line_per_cell_and_split(patchy):
+    first, second = (records(patchy[2][name]) for name in ("ablation", "comparison"))
+    assert len(first) == 3 * 6 * 2
+    assert len(second) == 8 * 2
+    line = next(r for r in first if r["arm"] == "large" and r["stage"] == "m2cnn" and r["head"] == "score")
+    assert {key: line[key] for key in ("published", "paper_px", "pixels", "seeds", "n", "status", "synthetic")} == {
+        "published": "0.844",
+        "paper_px": "720",
+        "pixels": "128",
+        "seeds": "0 1",
+        "n": "60",
+        "status": "measured",
+        "synthetic": "true",
+    }
+    assert all(r["published"] == "" for r in first if r["split"] == "test")
+    assert all(r["inputs"] for r in second)
+
+
+def test_each_line_of_a_csv_leads_to_its_runs(patchy):
+    _, params, made = patchy
+    for name in ("ablation", "comparison", "confound", "cost", "cost_time"):
+        for line in records(made[name]):
+            arm = (line["stage"], line["arm"])
+            ran = [seed for seed in params.seeds if (*arm, seed) not in ABSENT]
+            if all(arm) and ran:
+                results = [make_result(params, *arm, seed) for seed in ran]
+                assert line["seeds"] == " ".join(map(str, ran))
+                assert line["runs"] == runs_hash(result.key for result in results)
+                assert line["data_hash"] == results[0].data.hash
+                assert line["parameter_hash"] == results[0].parameter_hash
+            elif " / " not in line.get("row", ""):
+                assert line["runs"] == line["data_hash"] == line["parameter_hash"] == ""
+
+
+def test_a_line_about_two_arms_leads_to_both(patchy):
+    made = patchy[2]
+    verdict = next(line for line in records(made["verdicts"]) if line["a"] and line["b"])
+    ratio = next(line for line in records(made["cost"]) if line["row"] == "m2cnn/large / basenet_mt/large")
+    alone = {f"{r['stage']}/{r['arm']}": r for r in records(made["cost"]) if r["arm"]}
+    for line, arms in (
+        (verdict, [verdict["a"].split()[0], verdict["b"].split()[0]]),
+        (ratio, ["m2cnn/large", "basenet_mt/large"]),
+    ):
+        assert line["runs"] == " | ".join(alone[arm]["runs"] for arm in arms)
+        assert line["parameter_hash"] == " | ".join(alone[arm]["parameter_hash"] for arm in arms)
+        assert line["data_hash"] == alone[arms[0]]["data_hash"]
+
+
+def test_an_undefined_kappa_is_not_a_number():
+    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
+    make_run(params, "basenet", "mse_mid", 0)
+    settle(params)
+    path = evaluate.EVALUATION / "kappas.csv"
+    path.write_text(re.sub(r"[\d.]+$", "", path.read_text(), flags=re.MULTILINE))
+    first = report.make_tables(params, load_results())[0]
+    assert "undefined (paper 0.790)" in to_markdown(first)
+    assert "nan" not in to_csv(first)
+
+
+def test_a_mean_just_below_zero_is_not_a_negative_zero():
+    assert spread(Measured((0,), (-0.0001,), 10, "", ("stage", "arm"))) == "0.000"
+
+
+def test_tex_is_balanced_and_each_row_is_full(patchy):
+    for table in (part for whole in patchy[2].values() for part in whole.parts()):
+        text = to_tex(table)
+        plain = re.sub(r"\\[{}]", "", text)
+        assert plain.count("{") == plain.count("}")
+        for name in ("table", "tabular"):
+            assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 1
+        assert text.count(r"\begin{minipage}") == text.count(r"\end{minipage}") == (1 if table.notes else 0)
+        body = text.split(r"\toprule")[1].split(r"\bottomrule")[0]
+        rows = [line for line in body.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+        assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {len(table.columns) - 1}
+        assert text.isascii()
+
+
+def test_a_table_whose_groups_have_columns_of_their_own_is_a_latex_table_per_group(patchy):
+    table = patchy[2]["metrics"]
+    text = to_tex(table)
+    assert text.count(r"\begin{tabular}") == len(table.groups()) == 2 * 3
+    assert len(set(re.findall(r"\\label{(.*)}", text))) == 6
+    assert text.count(PHANTOM) == 1
+    for group, rows in table.groups():
+        assert {len(row.cells) for row in rows} == {len(table.columns_of(group)) - 1}
+
+
+def report_here(params) -> None:
+    """Evaluate and report."""
+    settle(params)
+    report.run(params)
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found: list[str] = []
+        self.places: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for key, value in attrs if key in ("src", "href")]
+        self.places |= {value for key, value in attrs if key == "id"}
+
+
+def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
+    folder, params, _ = patchy
+    monkeypatch.chdir(folder)
+    report_here(params)
+    provenance.write(folder, params, SyncReport())
+    page = (report.REPORTS / "index.html").read_text(encoding="utf-8")
+    assert "://" not in page
+    links = Links()
+    links.feed(page)
+    files = [link for link in links.found if not link.startswith("#")]
+    assert all((report.REPORTS / link).stat().st_size > 0 for link in files)
+    assert {
+        "tables/ablation.csv",
+        "tables/comparison.tex",
+        "tables/confound.md",
+        "tables/cost.csv",
+        "tables/cost_time.tex",
+        "tables/decoding.csv",
+        "tables/metrics.md",
+        "tables/gates.csv",
+        "tables/spatial.csv",
+        "tables/verdicts.tex",
+        "figures/ablation.png",
+        "figures/cost.png",
+        "figures/transfer.png",
+        "tables/transfer.csv",
+        "figures/learning_curves.png",
+    } <= set(files)
+    # Every line within the page leads to something; every arm that ran is led to.
+    inner = {link[1:] for link in links.found if link.startswith("#")}
+    assert inner <= links.places
+    assert {place for place in inner if place.startswith("runs/")} == {
+        f"runs/{stage}/{arm}" for stage, arms in ARMS.items() for arm in arms if arm != "ce_large"
+    }
+    # All arms but one ran.
+    assert sum(link.startswith("figures/confusion_") for link in files) == sum(map(len, ARMS.values())) - 1
+
+
+def test_the_same_evaluation_gives_the_same_bytes():
+    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    report_here(params)
+    first = {path: path.read_bytes() for path in report.REPORTS.rglob("*.*")}
+    report.run(params)
+    assert {path: path.read_bytes() for path in report.REPORTS.rglob("*.*")} == first
+
+
+def test_without_another_set_there_is_no_table_across_sets_and_an_old_one_is_removed():
+    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    stale = report.REPORTS / "tables/transfer.md"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    report_here(params)
+    assert not stale.exists()
+    assert "Across data sets" not in (report.REPORTS / "index.html").read_text(encoding="utf-8")
+
+
+def test_photographs_that_were_trained_on_are_named(patchy):
+    notes = [note for note in patchy[2]["transfer"].notes if "byte for byte" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("12 of the 480 test photographs of phantom-1 are")
+
+
+def test_figures_of_arms_that_are_gone_are_removed():
+    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    folder = report.REPORTS / "figures"
+    folder.mkdir(parents=True)
+    for stale in ("confusion_basenet_old.png", "cost.png"):
+        (folder / stale).touch()
+    report_here(params)
+    # Without an arm at the large size there is no figure of what that costs.
+    assert {path.name for path in folder.iterdir()} == {
+        "ablation.png",
+        "learning_curves.png",
+        "confusion_basenet_mt_mid.png",
+    }
+
+
+@pytest.mark.parametrize(
+    ("missing", "step"),
+    [("evaluation", "evaluate"), ("architecture", "architecture"), ("statistics", "statistics"), ("data", "fetch")],
+)
+def test_a_report_without_a_step_before_it_stops_and_names_it(missing, step):
+    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    settle(params)
+    shutil.rmtree(missing)
+    with pytest.raises(InputError, match=f"run `fundusbench {step}`"):
+        report.run(params)

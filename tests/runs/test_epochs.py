@@ -1,0 +1,79 @@
+"""Cost counted by machine, and arms that train for what another arm cost."""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import torch
+import yaml
+
+from benchmark.common.errors import InputError
+from benchmark.runs.epochs import epochs_of
+from benchmark.settings.params import Model, parse_params
+from models.cost import network_cost
+from models.network import build_network
+from tests.conftest import ROOT
+
+HEADS = {"score": "regression", "prob": "softmax"}
+
+
+@pytest.fixture
+def raw():
+    raw = yaml.safe_load((ROOT / "params.yaml").read_text())
+    raw["train"]["epochs"] = 4
+    return raw
+
+
+def test_an_arm_trains_for_the_common_number_of_epochs(raw):
+    assert epochs_of(parse_params(raw), "m2cnn", "large") == 4
+
+
+def test_the_same_images_are_those_of_all_stages_together(raw):
+    assert epochs_of(parse_params(raw), "direct", "same_images") == 12
+
+
+def test_the_same_multiply_adds_are_those_of_all_stages_together(raw):
+    params = parse_params(raw)
+    levels = {"small": 1, "mid": 2, "large": 3}
+    macs = {
+        size: network_cost(params.model, level, HEADS, params.sizes.of(size)).macs for size, level in levels.items()
+    }
+    direct = network_cost(params.model, 1, HEADS, params.sizes.large).macs
+    assert epochs_of(params, "direct", "same_macs") == round(4 * sum(macs.values()) / direct)
+    assert 4 < epochs_of(params, "direct", "same_macs") < 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"match": "images"}, "must be given together"),
+        ({"match": "time", "of": "m2cnn/large"}, "'images' or 'macs'"),
+        ({"match": "images", "of": "m2cnn/huge"}, "`of` must name another arm"),
+        ({"match": "images", "of": "direct/same_images"}, "cannot start from, or match, what descends from it"),
+    ],
+)
+def test_a_match_that_cannot_be_is_one_sentence(raw, changes, words):
+    raw["arms"]["direct"]["same_images"] = {"objective": "ce_mse", "size": "large", **changes}
+    with pytest.raises(InputError, match=words):
+        parse_params(raw)
+
+
+def test_arms_in_a_circle_are_refused(raw):
+    raw["arms"]["basenet_mt"]["small"]["from"] = "m2cnn/large"
+    with pytest.raises(InputError, match="descends from it"):
+        parse_params(raw)
+
+
+def test_parameters_are_those_of_the_built_network():
+    model = Model(trunk="test_byobnet", stride=8)
+    network = build_network(model, 2, HEADS, 80)
+    assert network_cost(model, 2, HEADS, 80).parameters == sum(p.numel() for p in network.parameters())
+
+
+def test_multiply_adds_are_those_that_timm_publishes():
+    """timm's own table gives ResNet-50 at 224 px 4.11 G multiply-adds and 25.56 M parameters."""
+    cost = network_cost(Model(trunk="resnet50", stride=32), 1, HEADS, 224)
+    with torch.device("meta"):
+        head = timm.create_model("resnet50").fc
+    assert cost.macs / 1e9 == pytest.approx(4.11, rel=0.01)
+    assert cost.parameters + sum(p.numel() for p in head.parameters()) - 6 * 2049 == 25_557_032

@@ -1,0 +1,187 @@
+"""Decoders: the same promises from every one of them, and tuning on nothing but val."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from itertools import combinations_with_replacement
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from benchmark.common.errors import InputError
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders import registry
+from benchmark.scoring.decoders._cuts import NEAREST, best_cuts, cut
+from benchmark.scoring.decoders.registry import DECODERS, DEFAULT, applicable, decode, fit_on
+from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+
+TUNED = [name for name, entry in DECODERS.items() if entry.cuts == "tuned"]
+UNTUNED = [name for name, entry in DECODERS.items() if entry.cuts != "tuned"]
+CUTS = (0.4, 1.3, 2.6, 3.2)
+
+finite = st.floats(-3, 7, width=32)
+scores = hnp.arrays(np.float32, st.integers(1, 30), elements=finite)
+
+
+def outputs(score: np.ndarray, grade: np.ndarray | None = None) -> Predictions:
+    """Both heads: the score, and a softmax whose mass lies around it."""
+    n = len(score)
+    logits = -2 * (np.clip(score, -1, 5).astype(np.float64)[:, None] - np.arange(5)) ** 2
+    prob = np.exp(logits - logits.max(1, keepdims=True))
+    text = np.arange(n).astype(str)
+    labels = np.zeros(n, np.int64) if grade is None else grade
+    prob = (prob / prob.sum(1, keepdims=True)).astype(np.float32)
+    return Predictions(text, text, np.full(n, "left"), labels, score.astype(np.float32), prob)
+
+
+def only(predictions: Predictions, head: str) -> Predictions:
+    score = predictions.score if head == "score" else None
+    prob = predictions.prob if head == "prob" else None
+    return Predictions(predictions.image_id, predictions.patient, predictions.eye, predictions.grade, score, prob)
+
+
+def graded(name: str, predictions: Predictions) -> np.ndarray:
+    return decode(name, predictions, CUTS if name in TUNED else None)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+@given(score=scores)
+def test_grades_are_whole_from_0_to_4_and_rise_with_the_output(name: str, score: np.ndarray) -> None:
+    predictions = only(outputs(np.sort(score)), DECODERS[name].head)
+    grades = graded(name, predictions)
+    assert (grades.dtype, grades.shape) == (np.int64, score.shape)
+    assert ((grades >= 0) & (grades <= 4)).all()
+    assert (np.diff(grades) >= 0).all()
+    assert np.array_equal(graded(name, predictions), grades)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_clear_output_is_its_grade(name: str) -> None:
+    assert graded(name, outputs(np.arange(5, dtype=np.float32))).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_an_image_is_graded_alone(name: str) -> None:
+    score = np.array([0.1, 2.2, 3.9, 1.4], np.float32)
+    alone = [graded(name, outputs(score[i : i + 1])).item() for i in range(4)]
+    assert graded(name, outputs(score)).tolist() == alone
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_no_image_has_no_grade(name: str) -> None:
+    assert graded(name, outputs(np.empty(0, np.float32))).shape == (0,)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_missing_head_is_refused(name: str) -> None:
+    head = DECODERS[name].head
+    without = only(outputs(np.ones(3)), "prob" if head == "score" else "score")
+    assert name not in applicable(without)
+    with pytest.raises(InputError, match=f"reads the {head} head"):
+        graded(name, without)
+
+
+def test_every_file_is_registered_and_only_tuned_ones_can_be_fitted() -> None:
+    folder = Path(registry.__file__).parent
+    assert {path.stem for path in folder.glob("[!_]*.py")} == set(DECODERS)
+    assert [
+        name for name in DECODERS if hasattr(import_module(f"benchmark.scoring.decoders.registry.{name}"), "fit")
+    ] == TUNED
+    assert set(DEFAULT.values()) <= set(UNTUNED)
+    assert len({entry.title for entry in DECODERS.values()}) == len(DECODERS)
+
+
+@pytest.mark.parametrize("name", ["argmax", "expected", "nearest"])
+@given(score=scores)
+def test_rules_without_parameters(name: str, score: np.ndarray) -> None:
+    predictions = outputs(score)
+    assert predictions.prob is not None
+    value = predictions.prob.astype(np.float64) @ np.arange(5) if name == "expected" else score.astype(np.float64)
+    expected = predictions.prob.argmax(1) if name == "argmax" else np.clip(np.floor(value + 0.5), 0, 4)
+    assert np.array_equal(decode(name, predictions), expected)
+
+
+def test_a_value_on_a_cut_belongs_to_the_upper_grade() -> None:
+    assert decode("nearest", outputs(np.array([-9, 0.5, 1.5, 2.5, 3.5, 99]))).tolist() == [0, 1, 2, 3, 4, 4]
+    assert decode("fixed", outputs(np.array([0.4, 0.5, 3])), (0.5, 0.5, 0.5, 3.0)).tolist() == [0, 3, 4]
+
+
+@pytest.mark.parametrize("cuts", [(1, 2, 3), (0.5, 2.5, 1.5, 3.5), (0.5, 1.5, 2.5, float("nan"))])
+def test_cuts_must_be_four_that_ascend(cuts: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="four ascending numbers"):
+        decode("fixed", outputs(np.ones(3)), cuts)  # type: ignore[arg-type]
+
+
+def test_unknown_rules_and_cuts_out_of_place_are_refused() -> None:
+    with pytest.raises(InputError, match="a decoder must be one of argmax"):
+        decode("median", outputs(np.ones(3)))
+    with pytest.raises(InputError, match="takes no cuts"):
+        decode("nearest", outputs(np.ones(3)), CUTS)
+
+
+@pytest.mark.parametrize("name", TUNED)
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_nothing_can_be_tuned_on_test_or_train(name: str, split) -> None:
+    predictions = outputs(np.arange(5, dtype=np.float32), np.arange(5))
+    with pytest.raises(InputError, match=f"tuned on val alone, but got '{split}'"):
+        fit_on(split, name, predictions)
+    with pytest.raises(InputError, match="needs cuts"):
+        decode(name, predictions)
+    assert fit_on("val", name, predictions).decode(predictions).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_fitting_needs_something_to_fit() -> None:
+    with pytest.raises(InputError, match="only expected_tuned, tuned can be tuned"):
+        fit_on("val", "nearest", outputs(np.arange(5)))
+    with pytest.raises(InputError, match="two grades or more"):
+        fit_on("val", "tuned", outputs(np.arange(5), np.ones(5, np.int64)))
+
+
+def kappa(values: np.ndarray, cuts, grade: np.ndarray) -> float:
+    return quadratic_weighted_kappa(confusion_matrix(grade, cut(values, cuts)))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 4)), min_size=2, max_size=14))
+def test_tuned_cuts_are_the_best_of_all_or_between_the_grades_where_none_beat_chance(
+    rows: list[tuple[int, int]],
+) -> None:
+    table = np.array(rows)
+    values, grade = table[:, 0] / 2, table[:, 1]
+    if len(set(grade.tolist())) < 2:
+        return
+    every = combinations_with_replacement(np.arange(-0.25, 4, 0.5), 4)
+    best = max(kappa(values, cuts, grade) for cuts in every)
+    cuts = best_cuts(values, grade)
+    if best < 1e-9:
+        assert cuts == NEAREST
+    else:
+        assert kappa(values, cuts, grade) == pytest.approx(best, abs=1e-9)
+
+
+@given(hnp.arrays(np.float64, 12, elements=st.sampled_from([1.0, np.nextafter(1, 2), np.nextafter(1, 0)])))
+def test_neighbouring_numbers_are_kept_apart(values: np.ndarray) -> None:
+    grade = np.where(values >= 1, 3, 1)
+    if len(set(grade.tolist())) == 2:
+        assert kappa(values, best_cuts(values, grade), grade) == 1
+
+
+def test_tuning_undoes_a_shift_of_the_score_and_holds_on_test() -> None:
+    rng = np.random.default_rng(0)
+    grade = rng.choice(5, 20_000, p=(0.735, 0.07, 0.15, 0.025, 0.02))
+    predictions = outputs(0.6 * grade + 0.5 + 0.3 * rng.normal(size=len(grade)), grade)
+    half = [
+        Predictions(*(np.asarray(getattr(predictions, field))[rows] for field in Predictions.__slots__))
+        for rows in (slice(0, 10_000), slice(10_000, None))
+    ]
+    fitted = fit_on("val", "tuned", half[0])
+    assert fit_on("val", "tuned", half[0]) == fitted
+
+    def on_test(grades: np.ndarray) -> float:
+        return quadratic_weighted_kappa(confusion_matrix(half[1].grade, grades))
+
+    assert on_test(fitted.decode(half[1])) > on_test(decode("nearest", half[1])) + 0.02

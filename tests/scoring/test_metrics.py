@@ -1,0 +1,170 @@
+"""Each measure against its definition written out, and NaN where the images cannot show it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.scoring.metrics import (
+    BINS,
+    METRICS,
+    auc,
+    average_mean_absolute_error,
+    expected_calibration_error,
+    measure,
+)
+
+NAN = float("nan")
+HEADS: tuple[Head, ...] = tuple(DEFAULT)
+
+
+def outputs(grade: np.ndarray, rng: np.random.Generator) -> Predictions:
+    n = len(grade)
+    score = (grade + rng.normal(size=n)).round(1).astype(np.float32)
+    prob = rng.dirichlet(np.ones(5), n).astype(np.float32)
+    return Predictions(np.arange(n).astype(str), np.full(n, ""), np.full(n, "left"), grade, score, prob)
+
+
+def values(head: Head, predictions: Predictions, predicted: np.ndarray) -> dict[str, float]:
+    return {name: found.value for name, found in measure(head, predictions, predicted).items()}
+
+
+def share(part: list[bool]) -> float:
+    return sum(part) / len(part) if part else NAN
+
+
+def f1_of(grade: int, pairs: list[tuple[int, int]]) -> float:
+    both = sum(pair == (grade, grade) for pair in pairs)
+    return 2 * both / sum((label == grade) + (predicted == grade) for label, predicted in pairs)
+
+
+def linear_kappa(pairs: list[tuple[int, int]]) -> float:
+    observed = sum(abs(label - predicted) for label, predicted in pairs)
+    chance = sum(abs(label - predicted) for label, _ in pairs for _, predicted in pairs) / len(pairs)
+    return 1 - observed / chance if chance else NAN
+
+
+def area(sick: list[bool], output: np.ndarray) -> float:
+    pairs = [
+        (a > b) + (a == b) / 2
+        for a, ill in zip(output, sick, strict=True)
+        if ill
+        for b, other in zip(output, sick, strict=True)
+        if not other
+    ]
+    return float(np.mean(pairs)) if pairs else NAN
+
+
+def calibration_error(grade: np.ndarray, prob: np.ndarray) -> float:
+    confidence, right = prob.max(1), prob.argmax(1) == grade
+    error = 0.0
+    for low in np.arange(BINS) / BINS:
+        inside = (confidence >= low) & (confidence < low + 1 / BINS)
+        if inside.any():
+            error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
+    return error
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40), st.integers(0, 99))
+def test_every_measure_is_its_definition(pairs: list[tuple[int, int]], seed: int) -> None:
+    grade, predicted = np.array(pairs, np.int64).T
+    predictions = outputs(grade, np.random.default_rng(seed))
+    off = [abs(label - guess) for label, guess in pairs]
+    expected = {
+        "kappa_linear": linear_kappa(pairs),
+        "accuracy": share([not distance for distance in off]),
+        "f1_macro": np.mean([f1_of(each, pairs) for each in {each for pair in pairs for each in pair}]),
+        "mae": np.mean(off),
+        "amae": np.mean(
+            [np.mean([o for o, g in zip(off, grade, strict=True) if g == each]) for each in set(grade.tolist())]
+        ),
+        "off_by_one": share([distance == 1 for distance in off]),
+        "referable_sensitivity": share([guess >= 2 for label, guess in pairs if label >= 2]),
+        "referable_specificity": share([guess < 2 for label, guess in pairs if label < 2]),
+        **{f"recall_{each}": share([guess == each for label, guess in pairs if label == each]) for each in range(5)},
+    }
+    assert predictions.prob is not None
+    prob, sick = predictions.prob.astype(np.float64), [label >= 2 for label, _ in pairs]
+    referable = {"score": predictions.score, "prob": prob[:, 2:].sum(1)}
+    # The ranked probability score is the sum of the Brier scores of "at most grade k".
+    softmax = {"rps": sum(np.mean((prob[:, : k + 1].sum(1) - (grade <= k)) ** 2) for k in range(4))}
+    softmax["ece"] = calibration_error(grade, prob)
+    softmax["auc_grades"] = np.mean([area((grade == each).tolist(), prob[:, each]) for each in range(5)])
+    for head in HEADS:
+        ours = values(head, predictions, predicted)
+        # Quadratic weighted kappa has tests of its own.
+        del ours["kappa"]
+        own = expected | {"referable_auc": area(sick, referable[head])} | (softmax if head == "prob" else {})
+        assert ours.keys() == own.keys()
+        for name, value in ours.items():
+            # torchmetrics counts in single precision.
+            np.testing.assert_allclose(value, own[name], atol=1e-6 if name == "ece" else 1e-9, err_msg=name)
+
+
+def test_each_head_has_the_metrics_that_are_declared_for_it() -> None:
+    grade = np.array([0, 1, 2, 3, 4, 0])
+    predictions = outputs(grade, np.random.default_rng(0))
+    for head in HEADS:
+        declared = [name for name, metric in METRICS.items() if metric.head in (None, head)]
+        assert list(measure(head, predictions, grade)) == declared
+
+
+def test_a_measure_says_how_many_images_it_speaks_of() -> None:
+    grade = np.array([0, 0, 0, 1, 2, 2, 4])
+    found = measure("prob", outputs(grade, np.random.default_rng(0)), grade)
+    assert [found[f"recall_{each}"].n for each in range(5)] == [3, 1, 2, 0, 1]
+    assert (found["referable_sensitivity"].n, found["referable_specificity"].n) == (3, 4)
+    assert {found[name].n for name in ("kappa", "accuracy", "amae", "referable_auc", "rps", "ece")} == {7}
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_the_images_cannot_show_is_nan() -> None:
+    rng = np.random.default_rng(0)
+    nothing = np.empty(0, np.int64)
+    for head in HEADS:
+        empty = values(head, outputs(nothing, rng), nothing)
+        assert list(empty) == [name for name, metric in METRICS.items() if metric.head in (None, head)]
+        assert np.isnan(list(empty.values())).all()
+    healthy = np.zeros(3, np.int64)
+    undefined = {name for name, value in values("prob", outputs(healthy, rng), healthy).items() if np.isnan(value)}
+    missing = {f"recall_{grade}" for grade in range(1, 5)}
+    assert undefined == {"kappa", "kappa_linear", "referable_sensitivity", "referable_auc", "auc_grades"} | missing
+
+
+def test_known_values() -> None:
+    grade, predicted = np.array([0, 0, 0, 4]), np.array([0, 0, 1, 1])
+    sure = np.eye(5, dtype=np.float32)[predicted]
+    found = values("prob", Predictions(*(np.arange(4).astype(str),) * 3, grade, None, sure), predicted)
+    assert found["mae"] == pytest.approx(1.0)
+    assert found["amae"] == pytest.approx((1 / 3 + 3) / 2)
+    assert found["off_by_one"] == pytest.approx(0.25)
+    assert found["ece"] == pytest.approx(0.5)
+    assert found["rps"] == pytest.approx((1 + 3) / 4)
+
+
+def test_grades_that_do_not_occur_keep_their_distance() -> None:
+    assert average_mean_absolute_error(np.array([0, 0, 4]), np.array([0, 4, 4])) == pytest.approx((2 + 0) / 2)
+
+
+def test_auc_counts_ties_half_and_calibration_is_0_for_honest_confidence() -> None:
+    assert auc(np.array([True, False]), np.array([1.0, 1.0])) == 0.5
+    prob = np.tile([0.75, 0.25, 0, 0, 0], (4, 1))
+    assert expected_calibration_error(np.array([0, 0, 0, 1]), prob) == pytest.approx(0)
+
+
+def test_a_probability_just_above_1_is_no_logit() -> None:
+    prob = np.array([[1 + 1e-7, 0, 0, 0, 0], [0, 0.9, 0.1, 0, 0]])
+    assert expected_calibration_error(np.array([0, 1]), prob) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_nothing_is_imported_before_something_is_measured() -> None:
+    code = "import sys, benchmark.scoring.metrics; sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'dlordinal')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,140 @@
+"""params.yaml: what is refused, and whether the sentence helps."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark.cli.main import main
+from benchmark.common.errors import InputError
+from benchmark.settings.params import load_params, parse_params
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def raw():
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def changed(raw, key, value):
+    """A copy of the parameters with one key, given with dots, set to a value."""
+    result = copy.deepcopy(raw)
+    *path, last = key.split(".")
+    section = result
+    for part in path:
+        section = section[part]
+    section[last] = value
+    return result
+
+
+def test_the_committed_parameters_are_valid(raw):
+    params = parse_params(raw)
+    assert params.sizes.of("large") == raw["sizes"]["large"]
+    assert params.arm("m2cnn", "large").parent == "m2cnn/mid"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("train.epochz", 3, ["train.epochz", "not a parameter", "did you mean `epochs`"]),
+        ("trian", {}, ["`trian`", "did you mean `train`"]),
+        ("train.epochs", 0, ["train.epochs", "greater than or equal to 1", "got 0", "-S train.epochs="]),
+        ("train.epochs", "many", ["train.epochs", "valid integer", "'many'"]),
+        ("train.device", "tpu", ["train.device", "'auto', 'cpu', 'cuda' or 'mps'", "'tpu'"]),
+        ("prepare.on_bad_image", "ignore", ["prepare.on_bad_image", "'stop' or 'skip'"]),
+        ("prepare.variant", "green", ["prepare.variant", "one of plain, graham, clahe", "'green'"]),
+        ("sizes.mid", 500, ["sizes", "grow from small to mid to large"]),
+        ("seeds", [], ["seeds", "at least 1 item"]),
+        ("seeds", [1, 1], ["seeds must differ"]),
+        ("objectives.ce_mse.wieght", 1, ["objectives.ce_mse", "'wieght'", "it knows weight"]),
+        ("objectives.ce_mse.weight", -1, ["objectives.ce_mse.weight", ">= 0", "-1"]),
+        ("objectives.focal", {}, ["a loss must be one of", "'focal'"]),
+        ("arms.m2cnn.mid.from", "basenet_mt/tiny", ["`from` must name another arm", "'basenet_mt/tiny'"]),
+        ("arms.basenet.mse_small.objective", "mae", ["`objective` must be one of", "'mae'"]),
+        ("arms.basenet.mse_small.level", 4, ["arms.basenet.mse_small.level", "less than or equal to 3"]),
+        ("data.source", "imagenet", ["data.source must be one of", "'imagenet'"]),
+        ("data.colour", 3, ["data.colour", "not a parameter"]),
+        ("transfer.idrid", {"source": "csv", "root": "."}, ["transfer.idrid.name", "missing"]),
+        ("transfer.idrid", {"source": "csv", "name": "x", "root": ".", "colour": 3}, ["transfer.idrid.colour"]),
+        ("transfer.idrid", {"name": "x", "root": "."}, ["transfer.idrid.source", "missing"]),
+        ("transfer.idrid", "idrid", ["transfer.idrid", "'idrid'"]),
+        ("transfer", ["idrid"], ["transfer", "valid dictionary"]),
+        ("transfer", {"../idrid": {"source": "csv", "name": "x", "root": "."}}, ["transfer.../idrid", "match pattern"]),
+    ],
+)
+def test_a_wrong_parameter_names_itself_the_rule_and_the_value(raw, key, value, words):
+    with pytest.raises(InputError) as caught:
+        parse_params(changed(raw, key, value))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_every_fault_is_named_at_once(raw):
+    with pytest.raises(InputError) as caught:
+        parse_params(changed(changed(raw, "train.epochs", 0), "train.batch", 0))
+    assert "train.epochs" in str(caught.value)
+    assert "train.batch" in str(caught.value)
+
+
+def test_a_missing_parameter_is_named(raw):
+    del raw["train"]["lr"]
+    with pytest.raises(InputError, match=r"train\.lr.*missing"):
+        parse_params(raw)
+
+
+def test_an_unknown_arm_is_refused_with_the_known_ones(raw):
+    with pytest.raises(InputError, match=r"basenet/mse_small.*but got m2cnn/small"):
+        parse_params(raw).arm("m2cnn", "small")
+
+
+def test_a_command_ends_with_code_2_and_one_line(tmp_path, monkeypatch, capsys, raw):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed(raw, "train.epochs", 0)))
+    assert main(["evaluate"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("fundusbench: params.yaml: `train.epochs`")
+
+
+def test_parameters_are_looked_for_where_the_command_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="does not exist here"):
+        load_params()
+
+
+def test_yaml_that_cannot_be_read_is_one_sentence(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("train: [")
+    with pytest.raises(InputError, match="valid YAML"):
+        load_params(path)
+
+
+def composed(*overrides):
+    """What `dvc exp run -S ...` writes to params.yaml."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(ROOT / "experiments/conf"), version_base=None):
+        return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+
+
+def test_the_committed_parameters_are_the_composed_default(raw):
+    assert composed() == raw
+
+
+def test_a_data_profile_is_added_as_another_set():
+    overrides = ("+data@transfer.idrid=idrid", "transfer.idrid.root=photos", "+data@transfer.p=phantom")
+    others = parse_params(composed(*overrides)).transfer
+    assert {name: (other.source, other.root) for name, other in others.items()} == {
+        "idrid": ("idrid", "photos"),
+        "p": ("phantom", "benchmark/sources/phantom"),
+    }
+
+
+@pytest.mark.parametrize("data", sorted(p.stem for p in (ROOT / "experiments/conf/data").glob("*.yaml")))
+@pytest.mark.parametrize("scale", sorted(p.stem for p in (ROOT / "experiments/conf/scale").glob("*.yaml")))
+def test_every_profile_is_valid(data, scale):
+    parse_params(composed(f"data={data}", f"scale={scale}"))

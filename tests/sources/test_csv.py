@@ -1,0 +1,216 @@
+"""The csv source: what a folder and its table may look like, how patients are dealt, and what is refused."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from benchmark.common.errors import InputError
+from benchmark.sources.csv import Entry, Params, Shares, deal, expected, photographs
+from benchmark.sources.registry import Photograph
+from tests.made.photographs import write_table
+
+
+def read(root: Path, **data: object) -> list[Photograph]:
+    params = Params.model_validate({"source": "csv", "name": "made", "root": str(root), **data})
+    return list(photographs(params, root / "unused", lambda done, total: None))
+
+
+def touch(root: Path, *names: str) -> None:
+    """Files that the source finds but does not open."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+
+
+def entry(name: str, grade: int = 0, split: str | None = None, patient: str = "") -> Entry:
+    return Entry(name, Path(name), grade, split, patient, "unknown")
+
+
+def test_a_table_with_every_column(tmp_path):
+    touch(tmp_path, "a.png", "b.jpg")
+    write_table(
+        tmp_path,
+        [
+            {"image": "a.png", "level": 4, "split": "train", "patient": "7", "eye": "OD"},
+            {"image": "b", "level": 0, "split": "test", "patient": "", "eye": ""},
+        ],
+    )
+    assert read(tmp_path, split={"val": 0}) == [
+        Photograph("a", tmp_path / "a.png", 4, "train", "7", "right"),
+        Photograph("b", tmp_path / "b.jpg", 0, "test", "", "unknown"),
+    ]
+
+
+@pytest.mark.parametrize("extension", [".jpeg", ".jpg", ".png", ".tif", ".tiff", ".JPG", ".Tiff"])
+def test_the_table_may_leave_out_or_mistake_the_extension(tmp_path, extension):
+    touch(tmp_path, f"sub/x.1{extension}")
+    for name in ("sub/x.1", f"sub/x.1{extension}", "sub/x.1.jpg"):
+        write_table(tmp_path, [{"image": name, "level": 1}])
+        (photograph,) = read(tmp_path)
+        assert (photograph.image_id, photograph.path) == ("sub/x.1", tmp_path / f"sub/x.1{extension}")
+
+
+def test_of_two_files_the_one_that_is_named_is_taken(tmp_path):
+    touch(tmp_path, "x.png", "x.jpg", "y.png", "y.jpg")
+    write_table(tmp_path, [{"image": "x.png", "level": 1}, {"image": "y", "level": 1}])
+    assert [photograph.path.name for photograph in read(tmp_path)] == ["x.png", "y.jpg"]
+
+
+def test_patient_and_eye_come_from_names_that_hold_them(tmp_path):
+    touch(tmp_path, "10_left.jpg", "sub/10_right.jpg", "a_b_left.jpg", "left.jpg", "10_leftish.jpg")
+    names = ["10_left", "sub/10_right", "a_b_left", "left", "10_leftish"]
+    write_table(tmp_path, [{"image": name, "level": 0} for name in names])
+    assert [(photograph.patient, photograph.eye) for photograph in read(tmp_path)] == [
+        ("10", "left"),
+        ("10", "right"),
+        ("a_b", "left"),
+        ("", "unknown"),
+        ("", "unknown"),
+    ]
+
+
+def test_names_do_not_speak_where_a_column_does(tmp_path):
+    touch(tmp_path, "10_left.jpg")
+    write_table(tmp_path, [{"image": "10_left", "level": 0, "patient": "", "eye": "right"}])
+    assert [(photograph.patient, photograph.eye) for photograph in read(tmp_path)] == [("", "right")]
+
+
+def test_columns_may_have_other_names(tmp_path):
+    touch(tmp_path, "images/IDRiD_001.jpg")
+    (tmp_path / "t.csv").write_text("\ufeffImage name,Retinopathy grade ,,\n IDRiD_001 ,3,,\n,,,\n", encoding="utf-8")
+    columns = {"image": "Image name", "level": "Retinopathy grade", "split": "", "patient": "", "eye": ""}
+    (photograph,) = read(tmp_path, table="t.csv", images="images", columns=columns)
+    assert (photograph.image_id, photograph.grade) == ("IDRiD_001", 3)
+
+
+def test_kaggles_usage_names_val_and_test(tmp_path):
+    touch(tmp_path, "1_left.jpg", "2_left.jpg", "3_left.jpg")
+    usage = [("1_left", "Public"), ("2_left", "Private"), ("3_left", "Train")]
+    write_table(tmp_path, [{"image": image, "level": 0, "Usage": value} for image, value in usage])
+    assert [photograph.split for photograph in read(tmp_path, columns={"split": "Usage"})] == ["val", "test", "train"]
+
+
+people = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=3), min_size=1, max_size=120)
+shares = st.builds(Shares, val=st.floats(0, 0.45), test=st.floats(0, 0.45), seed=st.integers(0, 5))
+
+
+def photographs_of(patients: list[list[int]]) -> list[Entry]:
+    return [entry(f"{p}/{i}", g, None, f"p{p}") for p, grades in enumerate(patients) for i, g in enumerate(grades)]
+
+
+@settings(deadline=None)
+@given(patients=people, shares=shares, order=st.randoms(use_true_random=False))
+def test_patients_are_dealt_exactly_whole_and_whatever_the_order(
+    patients: list[list[int]], shares: Shares, order: random.Random
+) -> None:
+    entries = photographs_of(patients)
+    dealt = {entry.image_id: entry for entry in deal(entries, shares)}
+    splits = defaultdict(set)
+    for each in dealt.values():
+        splits[each.patient].add(each.split)
+    assert all(len(found) == 1 for found in splits.values())
+    counts = Counter(split for found in splits.values() for split in found)
+    assert abs(counts["test"] - shares.test * len(patients)) <= 0.5
+    assert abs(counts["val"] - shares.val * len(patients)) <= 1
+    order.shuffle(entries)
+    assert {each.image_id: each for each in deal(entries, shares)} == dealt
+
+
+@settings(deadline=None)
+@given(patients=people, shares=shares)
+def test_every_grade_gets_its_share(patients: list[list[int]], shares: Shares) -> None:
+    dealt = deal(photographs_of(patients), shares)
+    split = {each.patient: each.split for each in dealt}
+    for grade in range(5):
+        stratum = [f"p{p}" for p, grades in enumerate(patients) if max(grades) == grade]
+        counts = Counter(split[patient] for patient in stratum)
+        assert abs(counts["test"] - shares.test * len(stratum)) < 2
+        assert abs(counts["val"] - shares.val * len(stratum)) < 3
+
+
+def test_another_seed_deals_others():
+    entries = photographs_of([[0]] * 100)
+    test_sets = [
+        {each.patient for each in deal(entries, Shares(val=0, test=0.2, seed=seed)) if each.split == "test"}
+        for seed in range(20)
+    ]
+    assert all(len(found) == 20 for found in test_sets)
+    chosen = Counter(patient for found in test_sets for patient in found)
+    assert len(chosen) > 90  # Of 100 patients, each left out with probability 0.8 ** 20.
+
+
+def test_images_of_unknown_patients_are_dealt_one_by_one():
+    splits = Counter(each.split for each in deal([entry(str(i)) for i in range(50)], Shares(val=0.1, test=0.2)))
+    assert splits == {"train": 35, "val": 5, "test": 10}
+
+
+def test_val_is_dealt_from_train_where_the_table_has_none():
+    entries = [entry(f"t{i}", i % 5, "train", f"p{i // 2}") for i in range(100)] + [entry("x", 1, "test", "p0")]
+    dealt = deal(entries, Shares(val=0.2, test=0.3))
+    assert Counter(each.split for each in dealt) == {"train": 80, "val": 20, "test": 1}
+    assert dealt[-1].split == "test"
+    splits = {(each.patient, each.split) for each in dealt[:-1]}
+    assert len(splits) == 50
+
+
+def test_the_tables_splits_stay_and_its_patients_keep_theirs():
+    entries = [entry("a", 0, "val", "p"), entry("b", 0, None, "p"), entry("c", 0, "train", "q")]
+    assert [each.split for each in deal(entries, Shares(val=0, test=0))] == ["val", "val", "train"]
+
+
+def test_what_gates_judge_is_passed_on_as_the_table_says(tmp_path):
+    touch(tmp_path, "x.jpg")
+    (tmp_path / "labels.csv").write_text("image,level\nx,5\nx.jpg,\ngone,mild\nlost.png,2.0\n")
+    found = read(tmp_path, split={"val": 0, "test": 0})
+    assert [(each.image_id, each.grade, each.label) for each in found] == [
+        ("x", 5, "5"),
+        ("x", -1, "nothing"),
+        ("gone", -1, "mild"),
+        ("lost", -1, "2.0"),
+    ]
+    assert [each.path for each in found] == [tmp_path / name for name in ("x.jpg", "x.jpg", "gone", "lost.png")]
+
+
+def test_counts_are_those_that_are_given(tmp_path):
+    raw = {"source": "csv", "name": "made", "root": str(tmp_path)}
+    assert expected(Params.model_validate(raw)) is None
+    told = Params.model_validate(raw | {"expected": {"test": [34, 5, 32, 19, 13]}})
+    assert expected(told) == {"test": (34, 5, 32, 19, 13)}
+    with pytest.raises(ValidationError):
+        Params.model_validate(raw | {"expected": {"dev": [1, 1, 1, 1, 1]}})
+
+
+@pytest.mark.parametrize(
+    ("table", "data", "words"),
+    [
+        ("image,level,split\nx,0,dev\n", {}, "each split must be train, val, test or empty, but x has 'dev'"),
+        ("image,level,eye\nx,0,up\n", {}, "each eye must be left, right or empty, but x has 'up'"),
+        ("image,level,split\n" + "".join(f"y{i},0,d\n" for i in range(9)), {}, "y4 has 'd' and 4 more: correct"),
+        ("image,grade\nx,0\n", {}, r"data.columns.level must name a column of .*, but got 'level': .* image, grade"),
+        ("image,level\nx,0\n", {"columns": {"split": "Usage"}}, "data.columns.split must name a column .* 'Usage'"),
+        ("image,level\n", {}, "must have a row per image, but .*labels.csv has none"),
+        ("", {}, "must be a csv file in UTF-8"),
+        ("image,level\n\xff,0\n", {}, "must be a csv file in UTF-8"),
+        (None, {}, "there is no .*labels.csv"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(tmp_path, table, data, words):
+    touch(tmp_path, "x.jpg")
+    if table is not None:
+        (tmp_path / "labels.csv").write_text(table, encoding="latin-1")
+    with pytest.raises(InputError, match=words) as caught:
+        read(tmp_path, **data)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("split", [{"val": 0.5, "test": 0.5}, {"val": -0.1}, {"seed": -1}, {"dev": 0.1}])
+def test_shares_that_leave_nothing_are_refused(split):
+    with pytest.raises(ValidationError):
+        Shares.model_validate(split)

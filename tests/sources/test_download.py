@@ -1,0 +1,136 @@
+"""Downloads: whole and verified, or one sentence; whatever the connection does."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.sources import _download
+from benchmark.sources._download import Remote, download
+from tests.made.loopback import Loopback, serve
+
+DATA = np.random.default_rng(0).bytes(3_000_000)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(_download, "WAITS", (0.0, 0.0, 0.0))
+    with serve() as loopback:
+        loopback.files["/set.zip"] = DATA
+        yield loopback
+
+
+def remote(server: Loopback, data: bytes = DATA, algorithm: str = "sha256") -> Remote:
+    digest = hashlib.new(algorithm, data).hexdigest()
+    return Remote(f"{server.url}/set.zip?download=1", "the set.zip", f"{algorithm}:{digest}")
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "md5"])
+def test_a_file_arrives_whole_and_is_not_fetched_twice(server, tmp_path, algorithm):
+    for _ in range(2):
+        path = download(remote(server, algorithm=algorithm), tmp_path / "new")
+        assert path.name == "the set.zip"
+        assert path.read_bytes() == DATA
+    assert len(server.asked) == 1
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["the set.zip"]
+
+
+def test_a_cut_connection_goes_on_where_it_was(server, tmp_path):
+    server.cuts = [1_000_000, 500_000]
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+    begins = [int(asked.removeprefix("bytes=").rstrip("-") or 0) for _, asked in server.asked]
+    assert len(begins) == 3
+    assert begins == sorted(begins)
+    assert begins[1] > 900_000
+    assert begins[2] > 1_400_000
+
+
+def test_what_a_killed_run_left_is_continued(server, tmp_path):
+    (tmp_path / "the set.zip.partial").write_bytes(DATA[:2_000_000])
+    (tmp_path / "the set.zip.partial.version").write_text(server.tag("/set.zip"))
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+    assert server.asked == [("/set.zip", "bytes=2000000-")]
+    assert [file.name for file in tmp_path.iterdir()] == ["the set.zip"]
+
+
+def test_a_partial_file_that_is_whole_is_taken(server, tmp_path):
+    (tmp_path / "the set.zip.partial").write_bytes(DATA)
+    (tmp_path / "the set.zip.partial.version").write_text(server.tag("/set.zip"))
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+
+
+@pytest.mark.parametrize(("length", "version"), [(1000, '"older"'), (1000, None), (4_000_000, "same")])
+def test_what_is_left_of_another_file_is_not_built_upon(server, tmp_path, length, version):
+    (tmp_path / "the set.zip.partial").write_bytes(bytes(length))
+    if version:
+        known = server.tag("/set.zip") if version == "same" else version
+        (tmp_path / "the set.zip.partial.version").write_text(known)
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+
+
+def test_a_server_without_ranges_is_asked_for_the_whole_again(server, tmp_path):
+    server.ranges = False
+    server.cuts = [2_000_000]
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+    assert len(server.asked) == 2
+
+
+def test_a_server_without_versions_is_asked_for_the_whole_again(server, tmp_path):
+    server.tags = False
+    server.cuts = [2_000_000]
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+    assert [asked for _, asked in server.asked] == ["", ""]
+
+
+def test_a_passing_fault_is_waited_out(server, tmp_path):
+    server.statuses = [503, 429]
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+
+
+def test_a_wrong_file_is_removed_and_said(server, tmp_path):
+    wanted = remote(server)
+    server.files["/set.zip"] = b"a page that asks to log in"
+    with pytest.raises(InputError, match=r"the set\.zip must have the checksum sha256:.*data\.root") as caught:
+        download(wanted, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    server.files["/set.zip"] = DATA
+    assert download(wanted, tmp_path).read_bytes() == DATA
+
+
+def test_a_damaged_file_on_disk_is_fetched_again(server, tmp_path):
+    (tmp_path / "the set.zip").write_bytes(DATA[:-1])
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+
+
+def test_a_missing_file_is_one_sentence_at_once(server, tmp_path):
+    with pytest.raises(InputError, match=r"404.*data\.root"):
+        download(Remote(f"{server.url}/other.zip", "x", "sha256:0"), tmp_path)
+    assert len(server.asked) == 1
+
+
+def test_a_connection_that_brings_nothing_is_given_up_and_kept(server, tmp_path):
+    server.cuts = [500_000, 0, 0, 0, 0, 0]
+    with pytest.raises(InputError, match="within reach, but was not in 4 attempts"):
+        download(remote(server), tmp_path)
+    assert 0 < (tmp_path / "the set.zip.partial").stat().st_size <= 500_000
+    server.cuts = []
+    assert download(remote(server), tmp_path).read_bytes() == DATA
+    assert server.asked[-1][1]
+
+
+def test_nobody_at_home_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(_download, "WAITS", (0.0,))
+    with serve() as loopback:
+        gone = loopback.url
+    with pytest.raises(InputError, match="check the network"):
+        download(Remote(f"{gone}/x", "x", "sha256:0"), tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(server, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="make room"):
+        download(remote(server), tmp_path / "file")

@@ -1,0 +1,197 @@
+"""Intervals: patients move as one, equal seeds give equal ends, and 95 % intervals hold the truth 95 times in 100."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtri
+from scipy.stats import ks_2samp, t
+
+from benchmark.common.errors import InputError
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.kappa import confusion_matrix, weighted_kappa
+from benchmark.statistics.bootstrap import (
+    Graded,
+    add_runs,
+    clusters,
+    collapse,
+    graded,
+    interval_of,
+    kappa_interval,
+    resample,
+)
+from tests.made.grades import simulate
+
+images = st.lists(
+    st.tuples(st.sampled_from(["", "a", "b", "c"]), st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)),
+    max_size=30,
+)
+
+
+def arm(rows: list[tuple[str, int, int, int]]) -> Graded:
+    """Two runs on these (patient, grade, prediction, prediction)."""
+    patient = np.array([row[0] for row in rows], dtype=str)
+    table = np.array([row[1:] for row in rows], np.int64).reshape(-1, 3)
+    return Graded(np.arange(len(rows)).astype(str), patient, table[:, 0], table[:, 1:].T)
+
+
+def ends(made: Graded, seed: int = 0) -> tuple[float, float]:
+    interval = kappa_interval(made, replicates=500, seed=seed)
+    return interval.low, interval.high
+
+
+@given(images)
+def test_collapsing_keeps_every_image_and_every_patient(rows: list[tuple[str, int, int, int]]) -> None:
+    made = arm(rows)
+    patterns = collapse(made.patient, made.grade, made.predicted)
+    each = [confusion_matrix(made.grade, predicted) for predicted in made.predicted]
+    assert np.array_equal(patterns.total, each)
+    known = {row[0] for row in rows if row[0]}
+    assert patterns.size == len(known) + sum(not row[0] for row in rows)
+    assert len(np.unique(patterns.counts, axis=0)) == len(patterns.counts)
+
+
+def test_an_unknown_patient_is_a_cluster_of_its_own() -> None:
+    number = clusters(np.array(["x", "", "y", "x", ""]))
+    assert number[0] == number[3]
+    assert len(set(number.tolist())) == 4
+
+
+def test_drawing_patterns_is_drawing_patients() -> None:
+    rng = np.random.default_rng(3)
+    made = simulate(80, rng)
+    patterns = collapse(made.patient, made.grade, made.predicted)
+    ours = weighted_kappa(resample(patterns, 4000, rng))[:, 0]
+    cells = (made.grade * 5 + made.predicted[0]).reshape(80, 2)
+    drawn = cells[rng.integers(0, 80, (4000, 80))].reshape(4000, 160)
+    one_by_one = weighted_kappa(np.array([np.bincount(row, minlength=25).reshape(5, 5) for row in drawn]))
+    assert ks_2samp(ours, one_by_one).pvalue > 0.01
+
+
+def test_equal_seeds_give_equal_intervals_whatever_the_order_of_the_images() -> None:
+    made = simulate(100, np.random.default_rng(0), own=(0.2, 0.3))
+    mixed = np.random.default_rng(1).permutation(200)
+    other = Graded(made.image_id[mixed], made.patient[mixed], made.grade[mixed], made.predicted[:, mixed])
+    assert ends(made) == ends(made) == ends(other)
+    assert ends(made, seed=1) != ends(made)
+
+
+def test_a_fellow_eye_that_repeats_its_patient_adds_nothing() -> None:
+    once = simulate(100, np.random.default_rng(0))
+    twice = Graded(
+        *(np.concatenate([part, part], axis=-1) for part in (once.image_id, once.patient, once.grade)),
+        np.hstack([once.predicted] * 2),
+    )
+    assert ends(twice) == ends(once)
+    apart = replace(twice, patient=np.full(400, ""))
+    low, high = ends(apart)
+    assert high - low < 0.85 * (ends(once)[1] - ends(once)[0])
+
+
+def test_runs_that_agree_count_as_one() -> None:
+    made = simulate(100, np.random.default_rng(0))
+    assert ends(replace(made, predicted=np.repeat(made.predicted, 3, axis=0))) == pytest.approx(ends(made), abs=1e-12)
+
+
+def test_an_end_beyond_what_a_kappa_can_be_is_cut() -> None:
+    """Two runs far apart, one of them perfect: their t interval alone would reach far above 1."""
+    made = simulate(100, np.random.default_rng(0), own=(0.2, 0.3))
+    predicted = np.stack([made.grade, 4 - made.grade])
+    found = kappa_interval(replace(made, predicted=predicted), replicates=500)
+    assert (found.low, found.high) == (-1, 1)
+    assert found.low < found.value < found.high
+
+
+def test_runs_alone_give_the_t_interval() -> None:
+    runs, rng = np.array([0.80, 0.82, 0.85]), np.random.default_rng(0)
+    values, error = add_runs(np.full(400_000, runs.mean()), [runs], rng)
+    interval = interval_of(runs.mean(), values, error, 10**6, 0.95)
+    expected = t.interval(0.95, 2, runs.mean(), runs.std(ddof=1) / 3**0.5)
+    assert (interval.low, interval.high) == pytest.approx(expected, abs=2e-3)
+    assert interval.error == pytest.approx(runs.std(ddof=1) / 3**0.5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [0, 1, 6])
+def test_an_undefined_kappa_has_no_interval(n: int) -> None:
+    grade = np.full(n, 2, np.int64)
+    made = Graded(np.arange(n).astype(str), np.full(n, ""), grade, grade[None])
+    interval = kappa_interval(made, replicates=50)
+    assert np.isnan([interval.value, interval.low, interval.high, interval.error]).all()
+    assert (interval.clusters, interval.undefined) == (n, 50)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_patient_has_a_kappa_but_no_interval() -> None:
+    interval = kappa_interval(arm([("a", 0, 0, 0), ("a", 3, 2, 3)]), replicates=50)
+    assert interval.value > 0
+    assert np.isnan([interval.low, interval.high]).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_undefined_resamples_are_left_out_and_counted() -> None:
+    made = arm([("a", 0, 0, 0), ("b", 0, 0, 0), ("c", 2, 1, 1)])
+    interval = kappa_interval(made, replicates=2000)
+    assert interval.undefined == pytest.approx(2000 * (2 / 3) ** 3, rel=0.2)
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_runs_on_other_images_are_refused() -> None:
+    def run(*names: str) -> Predictions:
+        text, n = np.array(names), len(names)
+        return Predictions(text, np.full(n, ""), np.full(n, "left"), np.zeros(n, np.int64), None, None)
+
+    grades = np.zeros(2, np.int64)
+    assert graded([run("a", "b"), run("a", "b")], [grades, grades]).predicted.shape == (2, 2)
+    with pytest.raises(InputError, match="share their images"):
+        graded([run("a", "b"), run("a", "c")], [grades, grades])
+    with pytest.raises(InputError, match="at least one run"):
+        graded([], [])
+
+
+def true_kappa(*own: float) -> float:
+    """Mean kappa of runs with these errors over endless patients."""
+    made = simulate(100_000, np.random.default_rng(99), own=own)
+    return float(np.mean([weighted_kappa(confusion_matrix(made.grade, predicted)) for predicted in made.predicted]))
+
+
+def covers(made: Graded, truth: float, seed: int) -> bool:
+    interval = kappa_interval(made, replicates=1000, seed=seed)
+    return interval.low <= truth <= interval.high
+
+
+def within_error(level: float, trials: int) -> float:
+    """Three standard errors of a coverage counted over so many trials."""
+    return 3 * (level * (1 - level) / trials) ** 0.5
+
+
+@pytest.mark.slow
+def test_the_interval_holds_the_truth_95_times_in_100_and_one_over_images_does_not() -> None:
+    rng, truth, trials = np.random.default_rng(7), true_kappa(0.2), 1000
+    patients = images = 0
+    for seed in range(trials):
+        made = simulate(150, rng)
+        patients += covers(made, truth, seed)
+        images += covers(replace(made, patient=np.full(300, "")), truth, seed)
+    assert abs(patients / trials - 0.95) < within_error(0.95, trials)
+    assert images / trials < 0.95 - within_error(0.95, trials)
+
+
+@pytest.mark.slow
+def test_the_interval_over_three_runs_holds_the_expected_kappa_and_resampling_runs_does_not() -> None:
+    rng, trials, spread = np.random.default_rng(8), 300, 0.25
+    truth = true_kappa(*0.5 * np.exp(spread * ndtri(np.arange(0.025, 1, 0.05))))
+    ours = resampled = 0
+    for seed in range(trials):
+        made = simulate(800, rng, own=tuple(0.5 * np.exp(spread * rng.normal(size=3))))
+        ours += covers(made, truth, seed)
+        kappas = weighted_kappa(resample(collapse(made.patient, made.grade, made.predicted), 1000, rng))
+        drawn = np.take_along_axis(kappas, rng.integers(0, 3, (1000, 3)), axis=1).mean(1)
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        resampled += low <= truth <= high
+    assert ours / trials > 0.95 - within_error(0.95, trials)
+    assert resampled / trials < 0.95 - within_error(0.95, trials)

@@ -1,0 +1,112 @@
+"""The claims file: what it says of the paper, and that a mistake in it stops with one sentence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.statistics.published.claims import CLAIMS, load_claims
+from benchmark.statistics.published.tables import PUBLISHED, load_published
+
+ROOT = Path(__file__).parent.parent
+PRINTED = load_published(ROOT / PUBLISHED)
+LOADED = load_claims(ROOT / CLAIMS, PRINTED)
+ORDERINGS = {claim.id: claim for claim in LOADED.orderings}
+
+
+def effects(name: str, split: str = "val") -> list[str]:
+    return [str(pair.effect) for pair in ORDERINGS[name].pairs if pair.better.split.value == split]
+
+
+def test_effects_are_the_differences_of_the_printed_numbers():
+    assert effects("multi-task-over-mse") == ["0.022", "0.022", "0.006"]
+    assert effects("multi-task-over-mse", "test") == ["0.010"]
+    assert effects("multi-task-over-ce") == ["-0.007", "0.010", "0.075"]
+    assert effects("multi-cell-over-multi-task") == ["0.018", "0.003", "0.030", "0.016"]
+    assert effects("multi-cell-over-multi-task", "test") == ["0.003"]
+    assert effects("scores-over-prob") == ["0.024", "0.030", "0.015", "0.018", "0.002"]
+    assert effects("kappa-grows-with-resolution")[:4] == ["0.070", "0.045", "0.047", "-0.021"]
+
+
+def test_a_pair_names_what_its_cells_do_not_share():
+    titles = [pair.title for pair in ORDERINGS["multi-cell-over-multi-task"].pairs]
+    assert titles[0] == "448x448: M2CNN scores > Multi-Task scores"
+    assert titles[-1] == "test set: M2CNN > BaseNet+MT"
+
+
+def test_nothing_is_made_of_the_published_ce_at_720():
+    pairs = [pair for claim in LOADED.orderings for pair in claim.pairs]
+    dip = PRINTED["ablation"].cell("720x720", "CE prob.")
+    assert {pair.title for pair in pairs if pair.doubt} == {
+        pair.title for pair in pairs if dip in (pair.better, pair.worse)
+    }
+
+
+def test_each_pair_is_of_two_arms_or_two_heads():
+    for claim in LOADED.orderings:
+        for pair in claim.pairs:
+            assert pair.better.measured_by != pair.worse.measured_by
+
+
+def test_the_headline_and_the_setting_are_the_papers():
+    assert [cell.value for cell in LOADED.numbers[0].cells] == ["0.844", "0.841"]
+    assert LOADED.paper.images == {"train": 35126, "val": 10906, "test": 42670}
+
+
+def test_the_band_of_a_number_is_wider_than_an_interval_over_patients():
+    """Else no run, however good, could reproduce it: twice the standard error of kappa on the paper's val is 0.012."""
+    assert all(number.tolerance > 0.012 for number in LOADED.numbers)
+
+
+def test_records_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        LOADED.orderings[0].tolerance = 0.5
+
+
+TEXT = (ROOT / CLAIMS).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "tolerance: 0.005",
+            "tolerance: 0",
+            "`orderings.0.tolerance`: should be greater than 0, but got 0: correct it",
+        ),
+        ("    tolerance: 0.005\n", "", "`orderings.0.tolerance` must be given, but is missing: add it"),
+        ("mark: stated", "mark: guessed", "'stated', 'computed' or 'inferred', but got 'guessed'"),
+        ("224x224, Multi-Task scores]", "225x225, Multi-Task scores]", "[table, row, column] of the published tables"),
+        (
+            "[ablation, 224x224, Multi-Task scores]",
+            "[comparison, M2CNN, test set]",
+            "both cells of a pair must be of one",
+        ),
+        (
+            "[ablation, 224x224, Multi-Task scores]",
+            "[ablation, 224x224, M2CNN scores]",
+            "unlike ablation, 224x224, M2CNN",
+        ),
+        ("[comparison, M2CNN, val set]", "[comparison, o_O, val set]", "unlike comparison, o_O, val set"),
+        ("id: headline", "id: multi-task-over-ce", "each claim needs an id of its own, but multi-task-over-ce recurs"),
+        ("check: rank", "check: rises", "checks `is` and `rank` need one cell and a value"),
+        ("check: rank", "check: order", "'is', 'same', 'rises' or 'rank', but got 'order'"),
+        ("caveat:", "caveats:", "Unexpected keyword argument"),
+        ("orderings:\n", "orderings: [\n", "must be valid YAML"),
+    ],
+)
+def test_a_broken_file_stops_with_one_sentence(tmp_path, old, new, sentence):
+    assert old in TEXT
+    path = tmp_path / "claims.yaml"
+    path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        load_claims(path, PRINTED)
+
+
+def test_a_missing_file_stops(tmp_path):
+    with pytest.raises(InputError, match="does not exist here"):
+        load_claims(tmp_path / "none.yaml", PRINTED)

@@ -1,0 +1,164 @@
+"""Intervals and comparisons of all arms: the statistics' own numbers, laid out, adjusted together and stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pytest
+
+from benchmark.common.csv_rows import read_rows, to_csv, write_rows
+from benchmark.common.errors import InputError
+from benchmark.settings.params import load_params
+from benchmark.statistics import intervals
+from benchmark.statistics.bootstrap import kappa_interval
+from benchmark.statistics.comparison import compare, holm
+from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval, patients_in_words
+from tests.conftest import ROOT
+from tests.made.runs import make_all, make_params, make_run
+
+ARMS = {
+    "basenet": {"mse_small": {"objective": "mse", "size": "small"}, "ce_small": {"objective": "ce", "size": "small"}},
+    "basenet_mt": {size: {"objective": "ce_mse", "size": size} for size in ("small", "mid")},
+    "m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"}},
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(intervals, "REPLICATES", 200)
+    return tmp_path
+
+
+def tables(params) -> tuple[list[ArmInterval], list[ArmComparison]]:
+    intervals.run(params)
+    return read_rows(INTERVALS, ArmInterval, "-"), read_rows(COMPARISONS, ArmComparison, "-")
+
+
+def test_each_arm_split_and_head_has_its_interval():
+    params = make_params(arms=ARMS)
+    make_all(params)
+    rows, _ = tables(params)
+    assert {(row.stage, row.arm, row.head) for row in rows if row.stage == "basenet"} == {
+        ("basenet", "mse_small", "score"),
+        ("basenet", "ce_small", "prob"),
+    }
+    assert len(rows) == len({(row.stage, row.arm, row.head, row.split) for row in rows}) == 2 * (2 + 3 * 2)
+    decoded = intervals.read_decoded(params)
+    for row in rows:
+        expected = kappa_interval(decoded.grades[(row.stage, row.arm), row.head, row.split], replicates=200)
+        assert (row.kappa, row.low, row.high) == pytest.approx((expected.value, expected.low, expected.high), abs=1e-6)
+        assert (row.images, row.patients) == ((60, "30") if row.split == "val" else (100, "50"))
+        assert (row.over, row.seeds, row.data, row.synthetic) == ("seeds and patients", "0 1 2", "phantom", True)
+
+
+def test_declared_pairs_that_ran_are_compared_on_the_heads_that_both_have():
+    params = make_params(arms=ARMS)
+    make_all(params)
+    _, rows = tables(params)
+    assert [(row.about, row.a, row.b, row.head, row.split) for row in rows] == [
+        ("multi-task against MSE", "basenet_mt/small", "basenet/mse_small", "score", "val"),
+        ("multi-task against MSE", "basenet_mt/small", "basenet/mse_small", "score", "test"),
+        ("multi-task against CE", "basenet_mt/small", "basenet/ce_small", "prob", "val"),
+        ("multi-task against CE", "basenet_mt/small", "basenet/ce_small", "prob", "test"),
+        *(
+            ("M2CNN against multi-task", "m2cnn/mid", "basenet_mt/mid", head, split)
+            for head in ("score", "prob")
+            for split in ("val", "test")
+        ),
+    ]
+    grades = intervals.read_decoded(params).grades
+    expected = compare(
+        grades[("m2cnn", "mid"), "score", "test"],
+        grades[("basenet_mt", "mid"), "score", "test"],
+        replicates=200,
+    )
+    row = rows[5]
+    assert row.difference == pytest.approx(expected.difference.value, abs=1e-6)
+    assert (row.low, row.high) == pytest.approx((expected.difference.low, expected.difference.high), abs=1e-6)
+    assert row.p == pytest.approx(expected.p, abs=1e-6)
+
+
+def test_p_values_are_adjusted_for_the_whole_table():
+    params = make_params(arms=ARMS)
+    make_all(params)
+    rows = intervals.comparisons(intervals.read_decoded(params))
+    assert [row.p_holm for row in rows] == holm([row.p for row in rows]).tolist()
+    assert [row.p_retrained_holm for row in rows] == holm([row.p_retrained for row in rows]).tolist()
+
+
+def test_one_seed_leaves_patients_alone_and_no_p_for_retraining():
+    params = make_params(seeds=[4], arms=ARMS)
+    make_all(params)
+    rows, pairs = tables(params)
+    assert {row.over for row in (*rows, *pairs)} == {"patients alone"}
+    assert {row.seeds for row in (*rows, *pairs)} == {"4"}
+    assert all(np.isnan([pair.p_retrained, pair.p_retrained_holm]).all() and pair.p > 0 for pair in pairs)
+
+
+def test_arms_with_other_seeds_are_compared_and_say_so():
+    params = make_params(arms=ARMS)
+    make_all(params, skip={("m2cnn", "mid", 1)})
+    _, rows = tables(params)
+    assert rows[-1].seeds == "0 2 | 0 1 2"
+
+
+def test_unknown_patients_are_said_to_be_unknown():
+    params = make_params(seeds=[0], arms={"basenet": ARMS["basenet"]})
+    for name in ARMS["basenet"]:
+        make_run(params, "basenet", name, 0, patients=False)
+    rows, _ = tables(params)
+    assert {row.patients for row in rows} == {"unknown: each image its own cluster"}
+    some = patients_in_words(np.array(["a", "a", "b", "", ""]))
+    assert some == "4, with 2 images of unknown patients as their own clusters"
+
+
+def test_equal_predictions_give_equal_files():
+    params = make_params(arms=ARMS)
+    make_all(params)
+    intervals.run(params)
+    before = [path.read_bytes() for path in (INTERVALS, COMPARISONS)]
+    intervals.run(params)
+    assert [path.read_bytes() for path in (INTERVALS, COMPARISONS)] == before
+    assert b"\r" not in before[0] + before[1]
+
+
+def test_without_a_run_it_stops():
+    with pytest.raises(InputError, match="need a finished run"):
+        intervals.run(make_params(arms=ARMS))
+
+
+def test_every_declared_pair_is_of_arms_of_the_default_experiment():
+    arms = load_params(ROOT / "params.yaml").arms
+    for _, a, b in PAIRS:
+        for stage, _, name in (a.partition("/"), b.partition("/")):
+            assert name in arms[stage]
+
+
+@dataclass(frozen=True)
+class Sample:
+    text: str
+    count: int
+    value: float
+    yes: bool
+
+
+def test_rows_read_back_as_they_were_written(tmp_path):
+    rows = [Sample("NA", 0, 1.25, True), Sample("", 3, float("-inf"), False), Sample("a,b", -1, -1e-9, True)]
+    path = tmp_path / "rows.csv"
+    write_rows(path, Sample, rows)
+    assert path.read_bytes() == b'text,count,value,yes\nNA,0,1.250000,True\n,3,-inf,False\n"a,b",-1,0.000000,True\n'
+    assert read_rows(path, Sample, "-") == [rows[0], rows[1], Sample("a,b", -1, 0.0, True)]
+    write_rows(path, Sample, [Sample("x", 1, float("nan"), False)])
+    assert np.isnan(read_rows(path, Sample, "-")[0].value)
+    assert to_csv(Sample, []) == ",".join(field.name for field in fields(Sample)) + "\n"
+
+
+def test_rows_of_another_kind_or_none_are_refused(tmp_path):
+    path = tmp_path / "rows.csv"
+    with pytest.raises(InputError, match="does not exist yet: run `fundusbench x`"):
+        read_rows(path, Sample, "fundusbench x")
+    path.write_text("text,count\na,1\n")
+    with pytest.raises(InputError, match="must have the columns text, count, value, yes"):
+        read_rows(path, Sample, "fundusbench x")

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import re
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.settings.params import Params
+from benchmark.statistics.published.tables import PUBLISHED, Selector, find_arm, load_published
+from tests.made.runs import ARMS, make_params
+
+ROOT = Path(__file__).parent.parent
+TABLES = load_published(ROOT / PUBLISHED)
+
+
+def row(table: str, name: str) -> list[str]:
+    return [TABLES[table].cell(name, column).value for column in TABLES[table].columns]
+
+
+def test_the_ablation_reads_as_the_poster_prints_it():
+    assert TABLES["ablation"].columns == (
+        "MSE scores",
+        "CE prob.",
+        "Multi-Task scores",
+        "Multi-Task prob.",
+        "M2CNN scores",
+        "M2CNN prob.",
+    )
+    assert row("ablation", "224x224") == ["0.720", "0.725", "0.742", "0.718", "-", "-"]
+    assert row("ablation", "448x448") == ["0.790", "0.772", "0.812", "0.782", "0.830", "0.812"]
+    assert row("ablation", "720x720") == ["0.835", "0.751", "0.841", "0.826", "0.844", "0.842"]
+
+
+def test_the_comparison_reads_as_the_poster_prints_it():
+    assert {name: row("comparison", name) for name in TABLES["comparison"].rows} == {
+        "Min-pooling": ["0.860", "0.849"],
+        "Zoom-in-Net": ["0.857", "0.849"],
+        "o_O": ["0.854", "0.844"],
+        "Reformed Gamblers": ["0.851", "0.839"],
+        "M-Net+A-Net": ["0.837", "0.832"],
+        "BaseNet": ["0.835", "0.828"],
+        "BaseNet+MT": ["0.841", "0.838"],
+        "M2CNN": ["0.844", "0.841"],
+    }
+
+
+def test_the_spatial_table_reads_as_the_poster_prints_it():
+    assert row("spatial", "before switch") == ["5x5", "8x8", "12x12", "21x21"]
+    assert row("spatial", "after multi-cell") == ["5x5", "8x8", "5x5", "4x4"]
+
+
+def test_what_is_inferred_is_marked_so():
+    assert all(cell.split.mark == "inferred" for cell in TABLES["ablation"].cells)
+    assert all(cell.split.mark == "stated" for cell in TABLES["comparison"].cells)
+    assert TABLES["comparison"].cell("M2CNN", "val set").head.mark == "inferred"
+    assert TABLES["comparison"].cell("M2CNN", "val set").inputs.mark == "inferred"
+    assert TABLES["comparison"].cell("o_O", "val set").inputs.mark == "stated"
+
+
+def test_every_compared_number_says_what_it_was_computed_from():
+    inputs = {name: TABLES["comparison"].cell(name, "test set").inputs for name in TABLES["comparison"].rows}
+    assert {name for name, given in inputs.items() if given.eyes == "both"} == {
+        "Min-pooling",
+        "o_O",
+        "Reformed Gamblers",
+    }
+    assert str(inputs["BaseNet"]) == "one eye; 1 net; 1 test pass; 720 px (inferred)"
+
+
+def test_each_ablation_cell_finds_its_arm():
+    params = make_params()
+    found = [find_arm(cell.measured_by, params) for cell in TABLES["ablation"].cells]
+    names = ["/".join(arm) if arm else None for arm in found]
+    assert names[:6] == ["basenet/mse_small", "basenet/ce_small", *["basenet_mt/small"] * 2, None, None]
+    assert names[6:12] == ["basenet/mse_mid", "basenet/ce_mid", *["basenet_mt/mid"] * 2, *["m2cnn/mid"] * 2]
+    assert find_arm(TABLES["comparison"].cell("o_O", "val set").measured_by, params) is None
+
+
+def test_two_arms_for_one_number_are_refused():
+    arms = ARMS | {"basenet": ARMS["basenet"] | {"again": {"objective": "mse", "size": "large"}}}
+    params: Params = make_params(arms=arms)
+    with pytest.raises(InputError, match="mse_large and again do: move all but one"):
+        find_arm(Selector("basenet", "mse", "large", "score"), params)
+
+
+def test_records_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        TABLES["ablation"].cells[0].value = "1.000"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('MSE scores: "0.720"', "MSE scores: 0.720", "valid string, but got 0.72"),
+        ('MSE scores: "0.720"', 'MSE scores: "7.20"', "number from -1 to 1 or '-', but got '7.20'"),
+        ('MSE scores: "0.720"', 'MSE score: "0.720"', "must agree, but '224x224', 'MSE score'"),
+        ('      CE prob.: "0.725"\n', "", "must agree, but '224x224', 'CE prob.'"),
+        ("mark: inferred", "mark: guessed", "'stated', 'computed' or 'inferred', but got 'guessed'"),
+        ("{pixels: 224, ", "{pixel: 224, ", "`pixel`: Unexpected"),
+        ("size: small", "size: tiny", "'small', 'mid' or 'large', but got 'tiny'"),
+        ("ablation:\n", "ablation: [\n", "must be valid YAML"),
+    ],
+)
+def test_a_broken_file_stops_with_one_sentence(tmp_path, old, new, sentence):
+    text = (ROOT / PUBLISHED).read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "published.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        load_published(path)
+
+
+def test_a_missing_file_stops(tmp_path):
+    with pytest.raises(InputError, match="does not exist here"):
+        load_published(tmp_path / "none.yaml")

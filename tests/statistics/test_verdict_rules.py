@@ -1,0 +1,130 @@
+"""The rules of judgement: fair at any tolerance, never firmer for knowing less, and rarely fooled by chance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.statistics.comparison import compare
+from benchmark.statistics.verdict_rules import judge_all, judge_magnitude, judge_number, judge_ordering, margin
+from tests.made.grades import simulate
+
+ORDER = ("not reproduced", "inconclusive", "reproduced")
+
+kappas = st.floats(-1, 1)
+ends = st.tuples(kappas, kappas).map(sorted).map(tuple)
+tolerances = st.floats(1e-4, 0.5)
+printed = st.one_of(st.none(), st.floats(-0.2, 0.2))
+NONE = (float("nan"), float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.006, 0.040, "reproduced"),
+        (0.004, 0.040, "inconclusive"),
+        (-0.010, 0.006, "inconclusive"),
+        (-0.004, 0.004, "not reproduced"),
+        (-0.040, -0.010, "not reproduced"),
+    ],
+)
+def test_an_ordering_is_judged_by_where_its_interval_lies_to_the_margin(low, high, verdict):
+    assert judge_ordering((low, high), 0.005, None) == verdict
+
+
+def test_a_printed_difference_smaller_than_the_tolerance_can_be_reproduced():
+    assert margin(0.005, 0.022) == 0.005
+    assert margin(0.005, 0.003) == 0.0015
+    assert margin(0.005, -0.007) == margin(0.005, None) == 0.005
+    assert judge_ordering((0.0025, 0.0035), 0.005, 0.003) == "reproduced"
+    assert judge_ordering((-0.0005, 0.0005), 0.005, 0.003) == "not reproduced"
+
+
+@given(ends, tolerances, tolerances, printed)
+def test_a_larger_tolerance_never_makes_an_ordering_better(interval, one, other, effect):
+    small, large = sorted((one, other))
+    verdicts = [judge_ordering(interval, tolerance, effect) for tolerance in (small, large)]
+    assert ORDER.index(verdicts[1]) <= ORDER.index(verdicts[0])
+
+
+@given(ends, tolerances, tolerances, kappas)
+def test_a_larger_tolerance_never_makes_a_number_worse(interval, one, other, value):
+    small, large = sorted((one, other))
+    verdicts = [judge_number(interval, tolerance, value) for tolerance in (small, large)]
+    assert ORDER.index(verdicts[1]) >= ORDER.index(verdicts[0])
+
+
+@given(ends, tolerances, printed)
+def test_exchanging_the_arms_turns_the_verdict(interval, tolerance, effect):
+    low, high = interval
+    if judge_ordering(interval, tolerance, effect) == "reproduced":
+        assert judge_ordering((-high, -low), tolerance, effect) == "not reproduced"
+
+
+@given(ends, st.floats(0, 1), st.floats(0, 1), tolerances, printed, kappas)
+def test_a_wider_interval_never_makes_a_verdict_firmer(interval, down, up, tolerance, effect, value):
+    wider = (interval[0] - down, interval[1] + up)
+    for judge in (lambda at: judge_ordering(at, tolerance, effect), lambda at: judge_number(at, tolerance, value)):
+        assert judge(wider) in (judge(interval), "inconclusive")
+
+
+def test_a_number_is_judged_by_its_band():
+    assert judge_number((0.825, 0.858), 0.02, 0.841) == "reproduced"
+    assert judge_number((0.800, 0.858), 0.02, 0.841) == "inconclusive"
+    assert judge_number((0.700, 0.800), 0.02, 0.841) == "not reproduced"
+    assert judge_number((0.870, 0.880), 0.02, 0.841) == "not reproduced"
+
+
+def test_an_ordering_can_hold_without_the_printed_size():
+    interval = (0.006, 0.012)
+    assert judge_ordering(interval, 0.005, 0.022) == "reproduced"
+    assert judge_magnitude(interval, 0.005, 0.022) == "smaller than printed"
+    assert judge_magnitude((0.018, 0.026), 0.005, 0.022) == "as printed"
+    assert judge_magnitude((0.010, 0.030), 0.005, 0.022) == "unresolved"
+    assert judge_magnitude((0.030, 0.040), 0.005, 0.022) == "larger than printed"
+
+
+def test_without_an_interval_nothing_is_concluded():
+    assert judge_ordering(NONE, 0.005, 0.022) == judge_number(NONE, 0.02, 0.841) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        (["reproduced", "reproduced"], "reproduced"),
+        (["reproduced", "inconclusive"], "inconclusive"),
+        (["reproduced", "not run"], "inconclusive"),
+        (["reproduced", "not reproduced", "not run"], "not reproduced"),
+        (["not run", "not run"], "not run"),
+    ],
+)
+def test_a_claim_of_several_parts_holds_only_if_all_do(parts, whole):
+    assert judge_all(parts) == whole
+
+
+def verdict(patients: int, rng: np.random.Generator, a: tuple[float, ...], b: tuple[float, ...], replicates: int = 300):
+    """Verdict on "a is better", for runs whose own errors have these sizes."""
+    both = simulate(patients, rng, own=a + b)
+    sides = [replace(both, predicted=part) for part in (both.predicted[: len(a)], both.predicted[len(a) :])]
+    found = compare(*sides, replicates=replicates).difference
+    return judge_ordering((found.low, found.high), 0.005, None)
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_a_true_effect_is_found_with_enough_data_and_not_with_little(runs):
+    good, bad = (0.1,) * runs, (0.6,) * runs
+    assert verdict(3000, np.random.default_rng(0), good, bad) == "reproduced"
+    assert verdict(3000, np.random.default_rng(0), bad, good) == "not reproduced"
+    assert verdict(15, np.random.default_rng(0), good, bad) == "inconclusive"
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_where_there_is_no_effect_reproduced_is_rare(runs):
+    rng, trials = np.random.default_rng(4), 300
+    alike = (0.4,) * runs
+    found = sum(verdict(100, rng, alike, alike) == "reproduced" for _ in range(trials))
+    assert found <= 0.05 * trials

@@ -1,0 +1,338 @@
+"""Verdicts: what is judged, on which data, with what said beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.common.csv_rows import read_rows, to_csv
+from benchmark.common.errors import InputError
+from benchmark.evaluation import evaluate
+from benchmark.settings.params import Sizes
+from benchmark.statistics import verdicts
+from benchmark.statistics.bootstrap import Graded, Interval
+from benchmark.statistics.comparison import Comparison
+from benchmark.statistics.intervals import Decoded
+from benchmark.statistics.published.claims import CLAIMS, load_claims
+from benchmark.statistics.published.tables import PUBLISHED, load_published
+from benchmark.statistics.verdict_row import VerdictRow
+from benchmark.statistics.verdicts import VERDICTS, Case
+from models.losses.registry import LOSSES
+from tests.made.runs import make_all, make_params, make_result
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = Path(__file__).parent / "golden" / "statistics_verdicts.csv"
+PRINTED = load_published(ROOT / PUBLISHED)
+
+ARMS = {
+    "basenet": {"mse_small": {"objective": "mse", "size": "small"}, "ce_large": {"objective": "ce", "size": "large"}},
+    "basenet_mt": {size: {"objective": "ce_mse", "size": size} for size in ("small", "large")},
+    "m2cnn": {"large": {"objective": "ce_mse", "size": "large", "level": 2, "from": "basenet_mt/small"}},
+}
+NOISE = {"basenet": 1.0, "basenet_mt": 0.7, "m2cnn": 0.6}
+
+TEXT = """
+paper: {data: eyepacs, images: {train: 80, val: 60, test: 100}, trunk: test_byobnet}
+orderings:
+  - &ordering
+    id: grows
+    quote: larger is better
+    where: page 1
+    reading: kappa grows
+    mark: stated
+    tolerance: 0.005
+    because: it is small
+    pairs:
+      - {better: [ablation, 720x720, Multi-Task scores], worse: [ablation, 224x224, Multi-Task scores]}
+      - {better: [ablation, 720x720, M2CNN scores], worse: [ablation, 720x720, Multi-Task scores]}
+      - {better: [comparison, M2CNN, test set], worse: [comparison, BaseNet+MT, test set]}
+  - <<: *ordering
+    id: better
+    caveat: Mind this.
+    pairs:
+      - {better: [ablation, 224x224, Multi-Task scores], worse: [ablation, 224x224, MSE scores]}
+      - {better: [ablation, 448x448, Multi-Task scores], worse: [ablation, 448x448, MSE scores]}
+      - {better: [ablation, 720x720, Multi-Task prob.], worse: [ablation, 720x720, CE prob.], doubt: It dips.}
+numbers:
+  - {id: headline, quote: it is so, where: page 2, reading: kappa, mark: stated, tolerance: 0.02, because: it is wide,
+     cells: [[comparison, M2CNN, val set], [comparison, M2CNN, test set]]}
+savings:
+  - {id: faster, quote: it is fast, where: page 3, reading: cost, mark: stated, tolerance: 0.05, because: it is a lot,
+     cheaper: [ablation, 720x720, M2CNN scores], dearer: [ablation, 720x720, Multi-Task scores]}
+consistency:
+  - {id: rank, quote: fourth, where: page 4, reading: rank, mark: stated, check: rank,
+     cells: [[comparison, M2CNN, test set]], value: {value: "4", mark: stated, note: counting}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("benchmark.statistics.intervals.REPLICATES", 200)
+    monkeypatch.setattr("benchmark.statistics.verdicts.REPLICATES", 200)
+    return tmp_path
+
+
+def made_claims(text: str = TEXT):
+    Path("claims.yaml").write_text(text)
+    return load_claims(Path("claims.yaml"), PRINTED)
+
+
+def grades(split: str, noise: float, seeds: list[int]) -> Graded:
+    """Two eyes per patient, graded through noise; the same on every machine."""
+    n = {"val": 60, "test": 100}[split]
+    grade = np.random.RandomState(n).choice(5, n, p=(0.4, 0.15, 0.2, 0.13, 0.12))
+    seen = [grade + noise * np.random.RandomState(int(1000 * noise) + seed).standard_normal(n) for seed in seeds]
+    predicted = np.clip(np.rint(seen), 0, 4).astype(np.int64)
+    patient = np.array([str(i // 2) for i in range(n)])
+    return Graded(np.arange(n).astype(str), patient, grade.astype(np.int64), predicted)
+
+
+def made_case(params=None, skip=(), flags=None, noise=NOISE, **data) -> Case:
+    """Runs of every declared arm but those in ``skip``, on data with these properties."""
+    params = params or make_params(arms=ARMS)
+    runs, graded, curves = {}, {}, []
+    for stage, arms in params.arms.items():
+        for name, arm in arms.items():
+            if (stage, name) in skip:
+                continue
+            made = [
+                make_result(params, stage, name, seed, (flags or {}).get((stage, name), ())) for seed in params.seeds
+            ]
+            runs[stage, name] = [run.model_copy(update={"data": run.data.model_copy(update=data)}) for run in made]
+            for head in LOSSES[arm.objective].heads:
+                for split in ("val", "test"):
+                    worse = {"small": 0.3, "mid": 0.1, "large": 0.0}[arm.size] + (0.05 if head == "prob" else 0)
+                    graded[(stage, name), head, split] = grades(split, noise[stage] + worse, params.seeds)
+            for seed in params.seeds:
+                kappas = [0.3, 0.55, 0.6] if stage == "m2cnn" else [0.1, 0.2, 0.5 + 0.01 * seed]
+                columns = {"stage": stage, "arm": name, "seed": seed, "images": [80, 160, 240]}
+                curves.append(pd.DataFrame(columns | {"val_kappa_score": kappas}))
+    return Case(params, Decoded(runs, graded), PRINTED, pd.concat(curves))
+
+
+def judged(case: Case, text: str = TEXT) -> dict[tuple[str, str], VerdictRow]:
+    """Rows by claim and part (of a row for all parts, its split is named)."""
+    rows = verdicts.verdicts(made_claims(text), case)
+    return {(row.claim, row.part if row.part != "all" else f"all {row.split}"): row for row in rows}
+
+
+def in_the_papers_setting(**changes) -> Case:
+    params = make_params(arms=ARMS).model_copy(update={"sizes": Sizes(small=224, mid=448, large=720)})
+    return made_case(params.model_copy(update=changes), name="eyepacs", source="eyepacs", synthetic=False)
+
+
+def fix_difference(monkeypatch, low: float, high: float) -> None:
+    """Whatever is compared differs by this."""
+    found = Interval((low + high) / 2, low, high, 0.95, 200, 30, 0, 0.01)
+    monkeypatch.setattr(verdicts, "compared", lambda *_: Comparison(0.8, 0.7, found, 0.5, 0.5, 0.1, 60))
+
+
+MT_224 = ("better", "224x224: Multi-Task scores > MSE scores")
+CE_720 = ("better", "720x720: Multi-Task prob. > CE prob.")
+
+
+def test_verdicts_render_as_stored():
+    """Compare with tests/golden; FUNDUSBENCH_GOLDEN=write pytest tests/statistics/test_verdicts.py renews the file."""
+    case = made_case(flags={("m2cnn", "large"): ["collapsed:score"]})
+    text = to_csv(VerdictRow, verdicts.verdicts(made_claims(), case))
+    if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
+        GOLDEN.write_text(text, encoding="utf-8", newline="\n")
+    assert text.encode() == GOLDEN.read_bytes()
+
+
+def test_on_a_phantom_nothing_is_said_of_the_paper():
+    rows = judged(made_case()).values()
+    measured = [row for row in rows if row.kind != "consistency"]
+    assert {row.scope for row in measured} == {"phantom: no claim about real eyes"}
+    assert not [row.finding for row in measured if "reproduced" in row.finding]
+    assert {row.verdict for row in measured if row.kind == "number"} == {"not comparable: other data"}
+    assert {row.magnitude for row in measured} == {""}
+
+
+@pytest.mark.parametrize("data", [{"name": "idrid"}, {"name": "eyepacs", "train": 79}])
+def test_on_other_data_an_ordering_holds_here_or_not(monkeypatch, data):
+    case = made_case(synthetic=False, source="csv", **data)
+    fix_difference(monkeypatch, 0.01, 0.02)
+    row = judged(case)[MT_224]
+    assert (row.verdict, row.finding, row.margin, row.magnitude) == ("reproduced", "holds here", 0.005, "")
+    assert row.scope == "other data: evidence on the ordering only"
+    fix_difference(monkeypatch, -0.02, -0.01)
+    row = judged(case)[MT_224]
+    assert (row.verdict, row.finding) == ("not reproduced", "does not hold here")
+
+
+def test_in_the_papers_setting_sizes_and_numbers_are_compared_too(monkeypatch):
+    case = in_the_papers_setting()
+    fix_difference(monkeypatch, 0.01, 0.015)
+    rows = judged(case)
+    row = rows[MT_224]
+    assert (row.scope, row.finding, row.magnitude) == ("the paper's data", "reproduced", "smaller than printed")
+    assert (row.published, row.published_mark) == ("+0.022", "computed")
+    assert rows["grows", "test set: M2CNN > BaseNet+MT"].margin == 0.0015
+    number = rows["headline", "M2CNN, test set"]
+    assert number.verdict == "not reproduced" == number.finding
+    assert (number.magnitude, number.published) == ("larger than printed", "0.841")
+
+
+@pytest.mark.parametrize("change", ["size", "trunk"])
+def test_another_size_or_trunk_makes_numbers_incomparable(change):
+    case = in_the_papers_setting()
+    update = {"sizes": Sizes(small=224, mid=448, large=512)}
+    if change == "trunk":
+        update = {"model": case.params.model.model_copy(update={"trunk": "resnet50"})}
+    rows = judged(in_the_papers_setting(**update))
+    assert rows["headline", "M2CNN, val set"].verdict == "not comparable: other network or input size"
+    assert rows["grows", "all val"].scope.endswith("evidence on the ordering only")
+    same = rows[MT_224].scope == "the paper's data"
+    assert same == (change == "size")
+
+
+def test_exchanging_what_is_claimed_turns_the_verdict():
+    case = made_case(noise={"basenet": 2.5, "basenet_mt": 0.01, "m2cnn": 0.3})
+    assert judged(case)[MT_224].verdict == "reproduced"
+    cells = "better: [ablation, 224x224, Multi-Task scores], worse: [ablation, 224x224, MSE scores]"
+    turned = "worse: [ablation, 224x224, Multi-Task scores], better: [ablation, 224x224, MSE scores]"
+    row = judged(case, TEXT.replace(cells, turned))["better", "224x224: MSE scores > Multi-Task scores"]
+    assert row.verdict == "not reproduced"
+    assert row.note.endswith("The printed numbers say the opposite.")
+
+
+def test_every_verdict_is_repeated_with_half_and_twice_the_tolerance(monkeypatch):
+    fix_difference(monkeypatch, 0.004, 0.04)
+    row = judged(made_case())[MT_224]
+    assert (row.verdict, row.verdict_half, row.verdict_double) == ("inconclusive", "reproduced", "inconclusive")
+    fix_difference(monkeypatch, 0.0, 0.008)
+    row = judged(made_case())[MT_224]
+    assert (row.verdict, row.verdict_half, row.verdict_double) == ("inconclusive", "inconclusive", "not reproduced")
+
+
+def test_a_doubted_printed_difference_is_held_against_nothing(monkeypatch):
+    fix_difference(monkeypatch, -0.01, 0.01)
+    row = judged(in_the_papers_setting())[CE_720]
+    assert (row.verdict, row.magnitude, row.margin) == ("inconclusive", "", 0.005)
+    assert row.published == "+0.075"
+    assert "It dips." in row.note
+
+
+def test_what_is_not_run_is_named_and_the_rest_is_judged():
+    rows = judged(made_case(skip={("basenet", "mse_small")}))
+    missing = rows[MT_224]
+    assert (missing.verdict, missing.finding, missing.images) == ("not run", "not run", 0)
+    assert missing.note == "Mind this. No finished run of basenet with mse at size small."
+    assert rows["better", "448x448: Multi-Task scores > MSE scores"].verdict == "not run"
+    whole = rows["better", "all val"]
+    assert whole.verdict != "reproduced"
+    assert whole.note.startswith("3 parts: 2 not run, 1 ")
+    assert (
+        judged(made_case(skip={("m2cnn", "large")}))["faster", "720x720: M2CNN scores before Multi-Task scores"].verdict
+        == "not run"
+    )
+
+
+def test_a_claim_is_judged_as_a_whole_on_each_split_that_has_several_parts(monkeypatch):
+    fix_difference(monkeypatch, 0.01, 0.02)
+    rows = judged(made_case())
+    assert [key for key in rows if key[0] == "grows"] == [
+        ("grows", "Multi-Task scores: 720x720 > 224x224"),
+        ("grows", "720x720: M2CNN scores > Multi-Task scores"),
+        ("grows", "test set: M2CNN > BaseNet+MT"),
+        ("grows", "all val"),
+    ]
+    assert rows["grows", "all val"].verdict == "reproduced"
+    assert rows["grows", "all val"].note == "2 parts: 2 reproduced."
+
+
+def test_rows_say_what_they_were_measured_on():
+    row = judged(made_case())[MT_224]
+    assert (row.a, row.b) == ("basenet_mt/small score", "basenet/mse_small score")
+    assert (row.split, row.split_mark) == ("val", "inferred")
+    assert (row.images, row.patients, row.seeds, row.data) == (60, "30", "0 1 2", "phantom")
+    assert row.over == "seeds and patients"
+    assert row.low < row.measured < row.high
+
+
+def test_rows_say_what_a_reader_must_know_of_the_runs():
+    params = make_params(seeds=[7], arms=ARMS)
+    params = params.model_copy(update={"train": params.train.model_copy(update={"keep": "best"})})
+    rows = judged(made_case(params, flags={("basenet", "mse_small"): ["collapsed:score", "collapsed:prob"]}))
+    assert rows[MT_224].over == "patients alone"
+    assert rows[MT_224].note == (
+        "Mind this. One seed: what training anew would change is not known. The weights were chosen by val kappa. "
+        "basenet/mse_small seed 7 collapsed (score)."
+    )
+    assert "chosen" not in rows["grows", "test set: M2CNN > BaseNet+MT"].note
+
+
+def test_a_saving_counts_the_whole_chain():
+    row = judged(made_case())["faster", "720x720: M2CNN scores before Multi-Task scores"]
+    # Three epochs at 40 px and two at 128 px, against three at 128 px.
+    assert row.measured == pytest.approx(1 - (3 * 40**2 + 2 * 128**2) / (3 * 128**2), abs=0.02)
+    assert (row.over, row.margin, row.b) == ("seeds alone", 0.05, "basenet_mt/large score")
+    one = judged(made_case(make_params(seeds=[1], arms=ARMS)))["faster", row.part]
+    assert one.verdict == "inconclusive"
+    assert np.isnan(one.low)
+    rows = judged(made_case(skip={("basenet_mt", "small")}))
+    assert rows["faster", row.part].note.startswith("There is no seed")
+
+
+def test_the_papers_own_numbers_are_checked():
+    case = made_case()
+    claims = replace(load_claims(ROOT / CLAIMS, PRINTED), orderings=(), numbers=(), savings=())
+    found = {row.claim: (row.published, row.recomputed, row.verdict) for row in verdicts.verdicts(claims, case)}
+    assert found == {
+        "rank-on-test": ("4", "4", "consistent"),
+        "rank-on-val": ("4", "5", "inconsistent"),
+        "feature-map-at-256": ("8x8", "6x6", "inconsistent"),
+        "ce-grows-with-resolution": ("rises", "no rise from 0.772 to 0.751", "inconsistent"),
+        "multi-task-over-ce-at-224": ("rises", "no rise from 0.725 to 0.718", "inconsistent"),
+        "min-pooling-rounded": ("0.849", "0.850", "inconsistent"),
+        "o-o-rounded": ("0.844", "0.845", "inconsistent"),
+        "basenet-is-mse-at-720": ("0.835 = 0.835", "0.835 = 0.835", "consistent"),
+        "basenet-mt-is-multi-task-at-720": ("0.841 = 0.841", "0.841 = 0.841", "consistent"),
+        "m2cnn-is-m2cnn-at-720": ("0.844 = 0.844", "0.844 = 0.844", "consistent"),
+    }
+
+
+@pytest.fixture
+def project():
+    """The published files beside the runs of the paper's arms."""
+    Path("experiments").mkdir()
+    Path("experiments/published").symlink_to(ROOT / "experiments/published")
+    params = make_params(seeds=[0, 1])
+    make_all(params)
+    evaluate.run(params)
+    return params
+
+
+def test_every_claim_of_the_paper_is_judged(project):
+    verdicts.run(project)
+    before = VERDICTS.read_bytes()
+    rows = read_rows(VERDICTS, VerdictRow, "-")
+    claims = load_claims()
+    expected = [*claims.orderings, *claims.numbers, *claims.savings, *claims.consistency]
+    assert list(dict.fromkeys(row.claim for row in rows)) == [claim.id for claim in expected]
+    assert "not run" not in Counter(row.verdict for row in rows)
+    assert all(row.images and row.patients and row.seeds and row.data for row in rows if row.kind != "consistency")
+    verdicts.run(project)
+    assert VERDICTS.read_bytes() == before
+    assert b"\r" not in before
+
+
+def test_without_an_evaluation_it_says_what_to_run(project):
+    Path("evaluation/curves.csv").unlink()
+    with pytest.raises(InputError, match="run `fundusbench evaluate`"):
+        verdicts.run(project)
+
+
+def test_no_network_library_is_loaded():
+    code = "import sys, benchmark.statistics.verdicts; sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'mlflow')))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,0 +1,109 @@
+"""The space of a sweep: what it holds, what is asked first, and what is refused."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.settings.params import parse_params
+from benchmark.sweep.space import check_space, enqueued, published, read_values, suggest, variant
+from tests.made.sweep import WEIGHT, sweep_params
+from tests.settings.test_params import ROOT, composed
+
+RANGE = {"low": 0.01, "high": 100.0, "log": True}
+ZERO = RANGE | {"zero": True}
+
+
+def of_space(space, **changes):
+    return sweep_params(space=space, **changes)
+
+
+@pytest.mark.parametrize("sweep", sorted(p.stem for p in (ROOT / "experiments/conf/sweep").glob("*.yaml")))
+@pytest.mark.parametrize("scale", ["tiny", "paper"])
+def test_every_profile_fits_every_scale(sweep, scale):
+    check_space(parse_params(composed(f"sweep={sweep}", f"scale={scale}")))
+
+
+def test_the_paper_s_weight_is_asked_first_and_zero_second_whatever_the_parameters_say():
+    params = of_space({WEIGHT: ZERO})
+    other = params.model_copy(update={"objectives": {**params.objectives, "ce_mse": {"weight": 3.0}}})
+    assert published(other) == {WEIGHT: 1.0}
+    first, second = enqueued(other).values()
+    assert list(enqueued(other)) == ["paper", "zero"]
+    assert read_values(first, other.sweep.space) == {WEIGHT: 1.0}
+    assert read_values(second, other.sweep.space) == {WEIGHT: 0.0}
+
+
+def test_what_no_publication_gives_starts_from_params_yaml():
+    params = of_space({WEIGHT: RANGE, "train.lr": {"low": 0.001, "high": 0.1, "log": True}})
+    assert published(params) == {WEIGHT: 1.0, "train.lr": params.train.lr}
+    assert list(enqueued(params)) == ["paper"]
+
+
+def test_a_drawn_value_reads_back_from_optuna_s_record():
+    params = of_space({WEIGHT: ZERO, "train.batch": {"low": 8, "high": 32}, "train.opt": {"choices": ["adamw", "sgd"]}})
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(20):
+        trial = study.ask()
+        values = suggest(trial, params)
+        assert read_values(trial.params, params.sweep.space) == values
+        assert isinstance(values["train.batch"], int)
+        study.tell(trial, 0.0)
+    weights = [read_values(trial.params, params.sweep.space)[WEIGHT] for trial in study.trials]
+    assert 0.0 in weights
+    assert min(weight for weight in weights if weight) >= 0.01
+
+
+def test_a_variant_changes_what_is_swept_and_the_seeds_alone():
+    params = sweep_params(epochs=7)
+    changed = variant(params, {WEIGHT: 0.25, "model.dropout": 0.5}, [5])
+    assert (changed.objectives["ce_mse"]["weight"], changed.model.dropout) == (0.25, 0.5)
+    assert (changed.train.epochs, changed.seeds) == (7, [5])
+    assert changed.data == params.data
+    assert (changed.arms, changed.train.lr) == (params.arms, params.train.lr)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"space": {"objectives.ce_mse.wieght": RANGE}}, ["wieght", "did you mean `objectives.ce_mse.weight`"]),
+        ({"space": {"train.lrr": RANGE}}, ["'train.lrr'", "`train.lr`"]),
+        ({"space": {"objectives.smooth_l1.beta": RANGE}}, ["its arm uses", "beta"]),
+        ({"space": {"sizes.mid": {"low": 16, "high": 32}}}, ["its arm uses", "sizes.mid"]),
+        ({"space": {"train.epochs": {"low": 2, "high": 9}}}, ["epoch by epoch", "sweep.epochs"]),
+        (
+            {"space": {"train.lr": {"low": 0.001, "high": 100.0}}},
+            ["sweep.space.train.lr", "100.0", "less than or equal"],
+        ),
+        ({"space": {WEIGHT: {"low": 2.0, "high": 4.0}}}, ["published value", "1.0 is out"]),
+        ({"space": {}}, ["sweep.space", "is empty"]),
+        ({"arm": "basenet/mse_small"}, ["sweep.head", "mse trains score"]),
+        ({"arm": "basenet/none"}, ["an arm must be one of", "basenet/none"]),
+    ],
+)
+def test_a_wrong_space_is_one_sentence_before_anything_runs(changes, words):
+    with pytest.raises(InputError) as caught:
+        check_space(sweep_params(**changes))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"space": {WEIGHT: {"low": 1.0}}}, "either `low` and `high` or `choices`"),
+        ({"space": {WEIGHT: RANGE | {"choices": [1.0]}}}, "either `low` and `high` or `choices`"),
+        ({"space": {WEIGHT: {"low": 2.0, "high": 1.0}}}, "`low` must be below `high`"),
+        ({"space": {WEIGHT: {"low": 0.0, "high": 1.0, "log": True}}}, "`zero: true` adds 0"),
+        ({"space": {WEIGHT: {"low": 1.0, "high": 2.0, "zero": True}}}, "belongs to a logarithmic range"),
+        ({"seeds": [1, 2], "retrain_seeds": [2, 3]}, r"retrain_seeds must be new, but \[2\]"),
+        ({"seeds": [1, 1]}, "seeds must differ"),
+        ({"trials": 0}, "sweep.trials"),
+        ({"study": "a/b"}, "sweep.study"),
+        ({"pipeline": ["other"]}, "pipeline must be empty or hold the study's name"),
+        ({"prune_bellow": 3}, "did you mean `prune_below`"),
+    ],
+)
+def test_wrong_settings_are_refused_with_every_other_parameter(changes, words):
+    with pytest.raises(InputError, match=words):
+        sweep_params(**changes)

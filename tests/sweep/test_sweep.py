@@ -1,0 +1,292 @@
+"""A sweep goes on whatever happens to it, opens no test split, and never trains the same thing twice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import fmean
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from benchmark.common.errors import InputError
+from benchmark.runs.predictions import read_predictions
+from benchmark.sweep import context as benches
+from benchmark.sweep import sweep, trials
+from benchmark.sweep.context import Bench, open_bench, study_of
+from benchmark.sweep.optuna_keys import ERROR, KAPPAS, LINEAGE, PRUNER, RUNS_OF, STOPPED, SURPLUS, WORKER
+from benchmark.sweep.space import read_values
+from benchmark.sweep.study import is_surplus, settle
+from tests.made.sweep import WEIGHT, Trainer, make_project, nan_loss, quality, sweep_params
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+    pytest.mark.filterwarnings("ignore:Heartbeat of storage"),
+]
+
+
+@pytest.fixture
+def trainer(tmp_path, monkeypatch):
+    """A project whose runs take no time."""
+    make_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trials, "_POLL_S", 0.1)
+    made = Trainer()
+    monkeypatch.setattr(Bench, "complete", lambda self, *arguments: made(self, *arguments))
+    return made
+
+
+def searched(**changes):
+    """The study after a search, or after what stopped it."""
+    bench = open_bench(sweep_params(**changes))
+    study = study_of(bench)
+    trials.search(study, bench)
+    return study
+
+
+def weights(study):
+    return [weight_of(trial) for trial in study.trials]
+
+
+def weight_of(trial):
+    return read_values(trial.params, [WEIGHT])[WEIGHT]
+
+
+def states(study):
+    return [trial.state.name for trial in study.trials]
+
+
+def test_the_published_weight_comes_first_then_zero_once_then_the_range(trainer):
+    study = searched(trials=10, prune_below=0)
+    found = weights(study)
+    assert found[:2] == [1.0, 0.0]
+    assert all(0.01 <= weight <= 100 for weight in found[2:])
+    assert len(set(found)) == len(found) == 10
+
+
+def test_a_value_is_the_mean_val_kappa_of_its_seeds_from_their_predictions(trainer):
+    from sklearn.metrics import cohen_kappa_score
+
+    study = searched(prune_below=0)
+    for trial in study.trials:
+        kappas = []
+        for name in trial.user_attrs[RUNS_OF].values():
+            predictions = read_predictions(Path("sweep") / study.study_name / "runs" / name / "val.csv")
+            kappas.append(cohen_kappa_score(predictions.grade, predictions.prob.argmax(1), weights="quadratic"))
+        assert trial.value == pytest.approx(fmean(kappas))
+        assert trial.user_attrs[KAPPAS] == pytest.approx(kappas)
+
+
+def test_searching_needs_no_test_split_at_all(trainer):
+    Path("data/packs/small/test.arrow").unlink()
+    study = searched()
+    assert states(study).count("COMPLETE") >= 3
+    assert not list(Path("sweep").rglob("test.csv"))
+    with pytest.raises(InputError, match=r"test\.arrow"):
+        sweep.run(sweep_params())
+
+
+def test_one_worker_asks_the_same_points_in_every_repetition(trainer):
+    first = weights(searched(trials=5))
+    Path("sweep.db").unlink()
+    assert weights(searched(trials=5)) == first
+    assert weights(searched(trials=3, sampler_seed=1))[2] != first[2]
+
+
+def test_a_search_that_has_ended_asks_nothing_again_and_a_higher_goal_goes_on(trainer):
+    before = weights(searched(trials=4))
+    trained = list(trainer.trained)
+    assert weights(searched(trials=4)) == before
+    assert trainer.trained == trained
+    assert weights(searched(trials=6))[:4] == before
+
+
+def test_other_settings_are_another_study(trainer):
+    def name(**changes):
+        return study_of(open_bench(sweep_params(**changes))).study_name
+
+    assert len({name(), name(seeds=[1, 2]), name(head="score"), name(train={"lr": 0.02})}) == 4
+    assert len({name(), name(trials=9), name(retrain_seeds=[7]), name(heartbeat_s=9)}) == 1
+
+
+def test_pruning_stops_a_poor_trial_and_says_why(trainer):
+    study = searched(trials=9, prune_below=50)
+    pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
+    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    assert pruned
+    assert complete
+    assert all("below percentile 50 of" in trial.user_attrs[PRUNER] for trial in pruned)
+    assert all(trial.user_attrs[PRUNER] == "kept after each of 6 epochs" for trial in complete)
+    assert not list(Path("sweep").rglob("*.safetensors"))
+    assert "PRUNED" not in states(searched(prune_below=0, trials=9))
+
+
+def test_steps_compare_the_same_epoch_of_the_same_seeds(trainer):
+    trial = searched(prune_below=0, trials=2).trials[0]
+    first, second = ([quality(1.0) * epoch / 3 + seed / 1000 for epoch in (1, 2, 3)] for seed in (10, 11))
+    means = [*first, *map(fmean, zip(first, second, strict=True))]
+    assert list(trial.intermediate_values) == [0, 1, 2, 3, 4, 5]
+    assert list(trial.intermediate_values.values()) == pytest.approx(means)
+
+
+def test_a_trial_that_dies_once_is_asked_again_and_finished_seeds_are_not_trained_again(trainer):
+    deaths = []
+
+    def die_once(weight, seed, epoch):
+        if weight == 0.0 and seed == 11 and not deaths:
+            deaths.append(epoch)
+            raise MemoryError
+
+    trainer.fail = die_once
+    study = searched(prune_below=0)
+    first, again = (trial for trial in study.trials if weight_of(trial) == 0.0)
+    assert (first.state, again.state) == (TrialState.FAIL, TrialState.COMPLETE)
+    assert first.user_attrs[ERROR] == "MemoryError"
+    assert optuna.storages.RetryHeartbeatStaleTrialCallback.retry_history(again) == [first.number]
+    assert trainer.trained.count((0.0, 10, 1)) == 1
+    assert states(study).count("COMPLETE") == 6
+    # What was not trained anew is reported all the same.
+    assert len(again.intermediate_values) == 6
+
+
+def test_a_point_that_dies_twice_is_given_up_and_the_study_goes_on(trainer):
+    trainer.fail = lambda weight, seed, epoch: nan_loss() if weight == 1.0 else None
+    study = searched(prune_below=0)
+    lineage = [trial for trial in study.trials if trial.user_attrs.get(LINEAGE) == "paper"]
+    assert [trial.state for trial in lineage] == [TrialState.FAIL] * 2
+    assert all("must stay finite" in trial.user_attrs[ERROR] for trial in lineage)
+    assert states(study).count("COMPLETE") == 6
+
+
+def test_where_everything_dies_the_search_ends_with_a_sentence(trainer):
+    trainer.fail = lambda *_: nan_loss()
+    with pytest.raises(InputError, match="3 points died twice, the last with: the loss must stay finite"):
+        searched(trials=3)
+
+
+@pytest.mark.parametrize("stop_at", [2, 11])
+def test_stopped_at_any_epoch_it_continues_and_loses_nothing(trainer, stop_at):
+    def stop(*_):
+        if len(trainer.trained) == stop_at:
+            raise KeyboardInterrupt
+
+    trainer.fail = stop
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            searched(prune_below=0, trials=4)
+    trainer.fail = lambda *_: None
+    study = searched(prune_below=0, trials=4)
+    complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    stopped = [trial for trial in study.trials if trial.state == TrialState.FAIL]
+    assert [STOPPED in trial.user_attrs for trial in stopped] == [True] * 3
+    assert len(complete) == 4
+    assert {0.0, 1.0} <= {weight_of(trial) for trial in complete}
+
+
+def test_a_worker_that_vanished_is_noticed_by_its_heart_and_its_trial_comes_back(trainer, monkeypatch):
+    bench = open_bench(sweep_params())
+    study = study_of(bench)
+    trial = study.ask()
+    trial.set_user_attr(WORKER, "gone:1")
+    study._storage.record_heartbeat(trial._trial_id)
+    assert settle(study, 1).running == 1
+    monkeypatch.setattr(study._storage._backend, "_get_stale_trial_ids", lambda _: [trial._trial_id])
+    tally = settle(study, 1)
+    assert (tally.running, tally.waiting) == (0, 2)
+    assert [t.user_attrs[LINEAGE] for t in study.trials] == ["paper", "zero", "paper"]
+
+
+def test_a_worker_that_vanished_before_its_first_heartbeat_is_noticed_too(trainer, monkeypatch):
+    study = study_of(open_bench(sweep_params()))
+    study.ask()
+    assert settle(study, 1).running == 1
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(minutes=5)
+
+    monkeypatch.setattr("benchmark.sweep.sweep.study.datetime", Later)
+    tally = settle(study, 1)
+    assert (tally.running, tally.waiting) == (0, 2)
+
+
+def test_a_trial_that_was_given_to_another_worker_ends_quietly(trainer):
+    """As when a machine slept: the trial was marked, and comes back, while its first worker still ran."""
+    bench = open_bench(sweep_params(prune_below=0))
+    study, taken = study_of(bench), []
+
+    def take(weight, seed, epoch):
+        if not taken:
+            taken.append(study.trials[0].number)
+            study.tell(0, state=TrialState.FAIL)
+
+    trainer.fail = take
+    trials.search(study, bench)
+    assert states(study).count("COMPLETE") == 6
+    assert study.trials[0].state == TrialState.FAIL
+
+
+def made(number, state=TrialState.RUNNING, lineage=None):
+    attributes = {} if lineage is None else {LINEAGE: lineage}
+    finished = {"value": 0.0, "datetime_complete": datetime.now()} if state == TrialState.COMPLETE else {"value": None}
+    trial = optuna.trial.FrozenTrial(
+        number=number,
+        state=state,
+        datetime_start=datetime.now(),
+        params={},
+        distributions={},
+        user_attrs=attributes,
+        system_attrs={},
+        intermediate_values={},
+        trial_id=number,
+        **({"datetime_complete": None} | finished),
+    )
+    return trial
+
+
+def test_of_two_workers_that_begin_the_same_the_later_steps_aside():
+    first, second = made(0, lineage="paper"), made(1, lineage="paper")
+    assert not is_surplus(first, [first, second], 5)
+    assert is_surplus(second, [first, second], 5)
+    dead = made(0, TrialState.FAIL, "paper")
+    assert not is_surplus(second, [dead, second], 5)
+
+
+def test_a_drawn_trial_beyond_the_goal_steps_aside_and_an_owed_one_does_not():
+    done = [made(number, TrialState.COMPLETE, str(number)) for number in range(3)]
+    assert is_surplus(made(3), [*done, made(3)], 3)
+    assert not is_surplus(made(3), [*done, made(3)], 4)
+    assert not is_surplus(made(3, lineage="zero"), done, 3)
+
+
+def test_a_surplus_trial_counts_nowhere(trainer, monkeypatch):
+    monkeypatch.setattr(trials, "is_surplus", lambda trial, *_: trial.number == 3)
+    study = searched(prune_below=0, trials=5)
+    assert study.trials[3].user_attrs.keys() == {WORKER, SURPLUS}
+    assert states(study).count("COMPLETE") == 5
+    assert len(study.trials) == 6
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////nowhere/at/all.db", "nonsense://x", "postgresql://me:secret@localhost:1/x"]
+)
+def test_a_storage_that_cannot_be_reached_is_one_sentence_without_its_password(trainer, url):
+    with pytest.raises(InputError, match=r"sweep\.storage must be a database") as caught:
+        searched(storage=url)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_arm_whose_parent_is_not_trained_is_refused_before_anything_runs(trainer):
+    with pytest.raises(InputError, match="must hold a finished run"):
+        searched(arm="m2cnn/mid")
+    assert not Path("sweep.db").exists()
+
+
+def test_the_packs_are_opened_once_for_all_trials(trainer, monkeypatch):
+    opened, load = [], benches.load_split
+    monkeypatch.setattr(benches, "load_split", lambda *arguments: opened.append(arguments[0]) or load(*arguments))
+    searched()
+    assert opened == ["train", "val"]

@@ -1,0 +1,211 @@
+"""Sweeps as a user runs them: real training, two processes on one study, one of them killed, MLflow, DVC."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from benchmark.sweep.optuna_keys import LINEAGE, RUNS_OF, STOPPED, SURPLUS, WORKER
+from benchmark.sweep.space import read_values
+from benchmark.sweep.study import lineages
+from tests.conftest import ROOT, tiny_params
+from tests.made.data import make_data
+from tests.made.sweep import SIZES, WEIGHT, Trainer, make_project, nan_loss, sweep_params
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning", "ignore:Some regimes"),
+]
+
+SWEEP = {"arm": "basenet_mt/small", "epochs": 0, "seeds": [10, 11], "retrain_seeds": [20, 21], "heartbeat_s": 1}
+RUN = "from benchmark import sweep; from benchmark.settings.params import load_params; sweep.run(load_params())"
+
+
+def write_params(root: Path, **changes):
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["train"] |= {"epochs": 4, "batch": 16}
+    raw["sweep"] |= SWEEP | {"startup": 3, "warmup_epochs": 1} | changes
+    (root / "params.yaml").write_text(yaml.safe_dump(raw))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    make_data(tmp_path, SIZES, {"train": 256, "val": 48, "test": 32})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def start(root: Path, log: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with log.open("wb") as stream:
+        return subprocess.Popen([sys.executable, "-c", RUN], cwd=root, env=environment, stdout=stream, stderr=stream)
+
+
+def trials_of(root: Path):
+    """The study's trials, once the first has begun."""
+    names = [folder.parent.name for folder in root.glob("sweep/*/runs")]
+    return optuna.load_study(study_name=names[0], storage=f"sqlite:///{root}/sweep.db").trials if names else []
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.1)
+
+
+def test_two_processes_share_a_study_and_the_trial_of_one_that_is_killed_comes_back(project):
+    write_params(project, trials=6, prune_below=0)
+    logs = [project / f"worker{number}.log" for number in range(2)]
+    workers = [start(project, log) for log in logs]
+
+    def signed(worker, *states):
+        mine = [t for t in trials_of(project) if t.user_attrs.get(WORKER, "").endswith(f":{worker.pid}")]
+        return [trial for trial in mine if trial.state in states]
+
+    both = (TrialState.RUNNING, TrialState.COMPLETE)
+    wait_for(lambda: all(signed(worker, *both) for worker in workers))
+    # In the middle of a trial, with an epoch behind it.
+    wait_for(lambda: any(t.intermediate_values for t in signed(workers[0], TrialState.RUNNING)))
+    workers[0].send_signal(signal.SIGKILL)
+    workers[0].wait()
+    lost = [trial.number for trial in signed(workers[0], TrialState.RUNNING)]
+    assert workers[1].wait(timeout=240) == 0, logs[1].read_text()
+
+    trials = [trial for trial in trials_of(project) if SURPLUS not in trial.user_attrs]
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    weights = [read_values(trial.params, [WEIGHT])[WEIGHT] for trial in complete]
+    assert len(complete) == len(set(weights)) == 6
+    assert {0.0, 1.0} < set(weights)
+    assert [trial.number for trial in trials if trial.state == TrialState.FAIL] == lost
+    for number in lost:
+        lineage = next(found for found in lineages(trials).values() if number in [t.number for t in found])
+        assert [t.state for t in lineage] == [TrialState.FAIL, TrialState.COMPLETE]
+        assert lineage[1].user_attrs[WORKER].endswith(f":{workers[1].pid}")
+        assert lineage[1].user_attrs[LINEAGE] == lineage[0].user_attrs.get(LINEAGE, str(number))
+        # It went on where the killed process was, in the same folders.
+        assert lineage[1].user_attrs[RUNS_OF] == lineage[0].user_attrs[RUNS_OF]
+    assert (project / "reports/sweep/weight/sweep.md").exists()
+
+
+def test_interrupted_by_hand_the_command_ends_at_once_and_goes_on_later(project):
+    write_params(project, trials=2, seeds=[10], prune_below=0, epochs=30)
+    for stopped, stop in enumerate((signal.SIGINT, signal.SIGTERM), 1):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmark.cli.main", "sweep"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for(lambda: any(t.intermediate_values for t in trials_of(project) if t.state == TrialState.RUNNING))
+        process.send_signal(stop)
+        assert "goes on from here" in process.communicate(timeout=60)[1]
+        assert process.returncode == 130
+        failed = [trial for trial in trials_of(project) if trial.state == TrialState.FAIL]
+        assert [STOPPED in trial.user_attrs for trial in failed] == [True] * stopped
+    subprocess.run([sys.executable, "-c", RUN], env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+    states = [trial.state.name for trial in trials_of(project)]
+    assert (states.count("COMPLETE"), states.count("FAIL")) == (2, 2)
+
+
+def tracked(root: Path):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{root}/mlflow.db")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return [run for found in experiments for run in client.search_runs([found])]
+
+
+def test_the_command_searches_retrains_reports_and_logs_every_trial(project):
+    from benchmark.cli.main import main
+
+    write_params(project, trials=3)
+    assert main(["sweep"]) == 0
+    runs = {run.info.run_name: run for run in tracked(project)}
+    parent = next(run for name, run in runs.items() if name.startswith("sweep weight-"))
+    nested = {n: r for n, r in runs.items() if r.data.tags.get("mlflow.parentRunId") == parent.info.run_id}
+    assert {name for name in nested if name.startswith("trial")} == {"trial 0", "trial 1", "trial 2"}
+    retrained = nested["basenet_mt/small/20 retrained"]
+    assert {"val_kappa_prob", "test_kappa_prob"} < set(retrained.data.metrics)
+    assert retrained.outputs.model_outputs
+    assert parent.info.status == "FINISHED"
+    for trial in trials_of(project):
+        run = nested[f"trial {trial.number}"]
+        assert run.info.status == "FINISHED"
+        assert run.data.metrics["value"] == pytest.approx(trial.value)
+        assert float(run.data.params[WEIGHT]) == read_values(trial.params, [WEIGHT])[WEIGHT]
+    assert not list((project / "sweep").glob("*/runs/*/*.safetensors"))
+    assert len(list((project / "sweep").glob("*/retrained/*/test.csv"))) in (2, 4)
+
+
+def test_mlflow_shows_each_trial_s_true_state_and_a_second_look_writes_nothing(tmp_path, monkeypatch):
+    from benchmark import tracking
+    from benchmark.sweep.context import Bench, open_bench, study_of
+    from benchmark.sweep.trials import search
+
+    make_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    params = sweep_params(trials=9, prune_below=50)
+    assert tracking.sync_sweeps(tmp_path, params).created == 0
+    trainer, deaths = Trainer(), []
+    trainer.fail = lambda weight, *_: (deaths.append(weight), nan_loss()) if weight == 0.0 and not deaths else None
+    monkeypatch.setattr(Bench, "complete", lambda self, *arguments: trainer(self, *arguments))
+    bench = open_bench(params)
+    study = study_of(bench)
+    search(study, bench)
+    report = tracking.sync_sweeps(tmp_path, params)
+    assert (report.created, report.warning) == (len(study.trials) + 1, "")
+    runs = {run.info.run_name: run for run in tracked(tmp_path)}
+    expected = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
+    assert {trial.state.name for trial in study.trials} == set(expected)
+    for trial in study.trials:
+        run = runs[f"trial {trial.number}"]
+        assert run.info.status == expected[trial.state.name]
+        assert ("value" in run.data.metrics) == (trial.state == TrialState.COMPLETE)
+        assert run.data.metrics["epoch"] == len(trial.intermediate_values) if trial.intermediate_values else True
+    assert (
+        "below percentile"
+        in next(r for r in runs.values() if r.info.status == "KILLED" and "pruner" in r.data.tags).data.tags["pruner"]
+    )
+    assert runs[f"sweep {study.study_name}"].info.status == "KILLED", "searched, and not yet retrained"
+    again = tracking.sync_sweeps(tmp_path, params)
+    assert (again.created, again.changed) == (0, 0)
+    # A trial under way, and later its end, are one run.
+    trial = study.ask()
+    tracking.sync_sweeps(tmp_path, params)
+    study.tell(trial, state=TrialState.FAIL)
+    tracking.sync_sweeps(tmp_path, params)
+    last = [run for run in tracked(tmp_path) if run.info.run_name == f"trial {trial.number}"]
+    assert [run.info.status for run in last] == ["FAILED"]
+
+
+def test_dvc_leaves_the_sweep_out_until_it_is_asked_for(make_project):
+    project = make_project()
+    raw = project.params()
+    raw["arms"] = {stage: {} for stage in raw["arms"]} | {
+        "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}}
+    }
+    raw["train"]["epochs"] = 1
+    raw["sweep"] |= SWEEP | {"trials": 2, "seeds": [10], "retrain_seeds": [20]}
+    project.write_params(raw)
+    assert "sweep" not in project.run("dvc", "stage", "list").stdout
+    raw["sweep"]["pipeline"] = ["weight"]
+    project.write_params(raw)
+    assert "sweep@weight" in project.repro("sweep@weight")
+    assert (project.root / "reports/sweep/weight/sweep.md").exists()
+    assert project.repro("sweep@weight") == []
+    raw["sweep"]["pipeline"] = []
+    project.write_params(raw)
+    assert "sweep@weight" not in project.run("dvc", "stage", "list").stdout

@@ -1,0 +1,186 @@
+"""Reading batches ahead: the same for any number of threads, bounded, without copies, and honest about waiting."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.common.errors import InputError
+from benchmark.common.resources import free_memory
+from benchmark.data import packs
+from benchmark.data.packs import PackRow, PackSpec, encode, open_pack, write_pack
+from benchmark.training.batches import Reader, SplitData, cut, epoch_order
+
+COUNT, SIZE = 60, 24
+CPU = torch.device("cpu")
+
+
+def images(count: int = COUNT) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def split(path: Path, encoding: str, damaged: int | None = None) -> SplitData:
+    """A split whose images are noise; one of them may be damaged."""
+    stored = [encode(image, encoding) for image in images()]
+    if damaged is not None:
+        stored[damaged] = stored[damaged][: len(stored[damaged]) // 2]
+    write_pack(path, PackSpec(SIZE, encoding, "made"), (PackRow(f"i{i}", "hash", s) for i, s in enumerate(stored)))
+    pack = open_pack(path)
+    return SplitData(pack, [None] * COUNT, np.zeros(COUNT, np.int64), np.arange(COUNT, dtype=np.uint64))
+
+
+def order(seed: int = 0) -> list[np.ndarray]:
+    return cut(epoch_order(np.zeros(COUNT, np.int64), seed, 0), 8)
+
+
+def read(data: SplitData, readers: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """All positions and pixels of an epoch."""
+    positions, pixels = zip(*Reader(data, CPU, readers).batches(order()), strict=True)
+    return np.concatenate(positions), torch.cat(pixels).numpy()
+
+
+@pytest.fixture(params=["raw", "jpeg"])
+def encoding(request):
+    return request.param
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Sets how many threads decode."""
+
+    def choose(count: int) -> None:
+        packs._decoders.cache_clear()
+        monkeypatch.setattr(packs, "core_count", lambda: count)
+
+    yield choose
+    packs._decoders.cache_clear()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_batches_are_the_same_for_any_number_of_threads(tmp_path, encoding, threads, monkeypatch, kept):
+    if not kept:
+        monkeypatch.setattr(packs, "free_memory", lambda: 0)
+    whole = split(tmp_path / "whole", encoding)
+    expected = whole.pack.gather(np.arange(COUNT))
+    for readers, decoders in ((1, 1), (2, 3), (5, 8)):
+        threads(decoders)
+        for _ in range(2):
+            positions, pixels = read(whole, readers)
+            assert np.array_equal(positions, np.concatenate(order()))
+            assert np.array_equal(pixels, expected[positions])
+        whole = SplitData(open_pack(whole.pack.path), whole.rows, whole.grade, whole.keys)
+
+
+@pytest.mark.parametrize(("free", "times"), [(10**9, 1), (2 * COUNT * SIZE * SIZE * 3 - 1, 3)])
+def test_a_jpeg_is_decoded_once_where_all_fit_into_half_of_the_free_memory(tmp_path, monkeypatch, free, times):
+    decoded = []
+    decode = packs.read_rgb
+    monkeypatch.setattr(packs, "read_rgb", lambda data: decoded.append(data) or decode(data))
+    monkeypatch.setattr(packs, "free_memory", lambda: free)
+    data = split(tmp_path / "pack", "jpeg")
+    for _ in range(3):
+        read(data, readers=1)
+    assert len(decoded) == times * COUNT
+
+
+def test_pixels_that_are_kept_cannot_be_changed_by_their_user(tmp_path):
+    pack = split(tmp_path / "pack", "jpeg").pack
+    first = pack.gather(np.arange(4))
+    before = first.copy()
+    first[:] = 0
+    assert np.array_equal(pack.gather(np.arange(4)), before)
+
+
+def test_a_damaged_image_surfaces_where_batches_are_used(tmp_path):
+    data = split(tmp_path / "pack", "jpeg", damaged=33)
+    with pytest.raises(InputError, match=r"pack is damaged at i33 \(.*run `fundusbench prepare` again"):
+        read(data)
+
+
+class Slow:
+    """A pack that takes its time and counts the batches asked for."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.asked = 0
+        self._lock = threading.Lock()
+
+    def gather(self, indices):
+        with self._lock:
+            self.asked += 1
+        time.sleep(self.seconds)
+        return np.zeros((len(indices), 2, 2, 3), np.uint8)
+
+
+def slow(seconds: float) -> SplitData:
+    return SplitData(Slow(seconds), [], np.zeros(COUNT, np.int64), np.arange(COUNT, dtype=np.uint64))
+
+
+def test_it_reads_a_few_batches_ahead_and_no_more():
+    data = slow(0.0)
+    batches = Reader(data, CPU, readers=2).batches(order())
+    next(batches)
+    time.sleep(0.2)
+    assert data.pack.asked == 3
+    batches.close()
+
+
+def test_waiting_is_counted_where_reading_is_slow_and_not_where_use_is():
+    parts = order()
+    starved = Reader(slow(0.05), CPU, readers=1)
+    list(starved.batches(parts))
+    assert starved.waited == pytest.approx(0.05 * len(parts), rel=0.5)
+    fed = Reader(slow(0.01), CPU, readers=1)
+    for _ in fed.batches(parts):
+        time.sleep(0.05)
+    assert fed.waited < 0.05 * len(parts) / 4
+
+
+MEMORY = """
+import re, sys
+from pathlib import Path
+import numpy as np, torch
+from benchmark.data import Reader, SplitData, cut
+from benchmark.packs import open_pack
+
+def private():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+pack = open_pack(Path(sys.argv[1]))
+data = SplitData(pack, [], np.zeros(len(pack), np.int64), np.zeros(len(pack), np.uint64))
+parts = cut(np.random.default_rng(0).permutation(len(pack)), 4)
+most, before = 0, private()
+for _ in Reader(data, torch.device("cpu"), readers=int(sys.argv[2])).batches(parts):
+    most = max(most, private() - before)
+print(most)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells private from shared memory")
+def test_threads_share_the_mapped_file_and_hold_no_copy_of_it(tmp_path):
+    """Private memory grows by the batches under way, by no pack per thread."""
+    size, count = 256, 400
+    image = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8).tobytes()
+    write_pack(tmp_path / "pack", PackSpec(size, "raw", "made"), (PackRow(str(i), "", image) for i in range(count)))
+    whole = count * len(image)
+    for readers in ("1", "8"):
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, str(tmp_path / "pack"), readers], capture_output=True, text=True, check=True
+        )
+        assert int(done.stdout) < whole / 3
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("1000", 1000 - 900 + 50 + 30), ("100", 0), ("max", None)])
+def test_a_containers_limit_bounds_the_free_memory_but_its_file_cache_does_not(tmp_path, limit, expected):
+    (tmp_path / "memory.max").write_text(limit + "\n")
+    (tmp_path / "memory.current").write_text("900\n")
+    (tmp_path / "memory.stat").write_text("anon 820\ninactive_file 50\nactive_file 30\n")
+    found = free_memory(tmp_path)
+    assert found == expected if expected is not None else found > 10_000

@@ -1,0 +1,272 @@
+"""Training through its Python interface, on data that a small network learns in seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from benchmark.common.errors import InputError
+from benchmark.data.manifest import read_manifest, write_manifest
+from benchmark.runs import spec as runs
+from benchmark.runs.predictions import read_predictions
+from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.settings.params import parse_params
+from benchmark.training import train
+from benchmark.training.batches import load_split
+from tests.conftest import ROOT, tiny_params
+from tests.made.data import make_data
+
+SIZES = {"small": 24, "mid": 40, "large": 64}
+
+
+def params(**changes):
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["train"] |= {"epochs": 6, "batch": 16, "lr": 0.01, **changes}
+    return parse_params(raw)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    make_data(tmp_path, SIZES, {"train": 96, "val": 48, "test": 32})
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def outputs(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted((root / "runs").rglob("*")) if p.is_file()}
+
+
+def test_it_learns_and_writes_what_later_steps_read(project):
+    train.run(params(), "basenet", "mse_small")
+    for seed in (0, 1):
+        folder = project / "runs/basenet/mse_small" / str(seed)
+        result = runs.read_result(folder)
+        assert (result.pixels, result.heads, result.epoch_kept, result.flags) == (24, ["score"], 6, [])
+        assert (result.data.train, result.data.val, result.data.test) == (96, 48, 32)
+        history = pd.read_csv(folder / "history.csv")
+        assert list(history.epoch) == [1, 2, 3, 4, 5, 6]
+        assert list(history.images) == [96 * i for i in range(1, 7)]
+        assert history.train_loss.iloc[-1] < history.train_loss.iloc[0]
+        assert history.val_kappa_prob.isna().all()
+        predictions = read_predictions(folder / "val.csv")
+        assert predictions.prob is None
+        grades = np.clip(np.round(predictions.score), 0, 4).astype(int)
+        kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
+        assert kappa > 0.6
+        assert kappa == pytest.approx(history.val_kappa_score.iloc[-1], abs=0.02)
+        record = json.loads((project / f"records/basenet/mse_small/{seed}.json").read_text())
+        assert record["images_per_second"] > 0
+        assert 0 <= record["wait_share"] < 1
+    assert not (project / "scratch/basenet").exists() or not list((project / "scratch/basenet").iterdir())
+
+
+def test_the_same_parameters_give_the_same_bits_and_another_seed_others(project):
+    train.run(params(), "basenet_mt", "small")
+    first = outputs(project)
+    train.run(params(), "basenet_mt", "small")
+    assert outputs(project) == first
+    assert first["runs/basenet_mt/small/0/val.csv"] != first["runs/basenet_mt/small/1/val.csv"]
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(project):
+    predictions = {}
+    for compiled in (False, True):
+        train.run(params(epochs=2, lr=1e-3, compile=compiled, precision="32-true"), "basenet_mt", "small")
+        predictions[compiled] = read_predictions(project / "runs/basenet_mt/small/0/test.csv")
+        train.load_model(project / "runs/basenet_mt/small/0")
+    assert np.allclose(predictions[True].score, predictions[False].score, atol=0.05)
+    assert np.allclose(predictions[True].prob, predictions[False].prob, atol=0.05)
+
+
+def test_the_training_core_needs_neither_tracker_nor_pipeline(project):
+    absent = ["mlflow", "dvc", "optuna", "sklearn", "seaborn", "matplotlib", "medmnist", "kaggle", "pooch"]
+    script = f"""
+import sys
+sys.modules |= dict.fromkeys({absent}, None)
+from benchmark import train
+from benchmark.params import load_params
+train.run(load_params(), "basenet_mt", "small")
+"""
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["train"] |= {"epochs": 1}
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+    assert Path("runs/basenet_mt/small/0/test.csv").exists()
+
+
+def test_a_child_starts_from_its_parent_of_the_same_seed(project):
+    train.run(params(), "basenet_mt", "small")
+    train.run(params(epochs=1, lr=1e-9), "m2cnn", "mid")
+    for seed in ("0", "1"):
+        parent = train.load_model(project / "runs/basenet_mt/small" / seed).trunk.state_dict()
+        child = train.load_model(project / "runs/m2cnn/mid" / seed).trunk.state_dict()
+        weights = [name for name in parent if name.endswith("weight")]
+        assert weights
+        assert all(torch.allclose(parent[name], child[name], atol=1e-6) for name in weights)
+    result = runs.read_result(project / "runs/m2cnn/mid/0")
+    assert result.parent == "basenet_mt/small"
+    assert result.parent_key == runs.read_result(project / "runs/basenet_mt/small/0").key
+
+
+def test_a_parent_that_was_not_trained_is_one_sentence(project):
+    with pytest.raises(InputError, match="must hold a finished run"):
+        train.run(params(), "m2cnn", "mid")
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 6, 9, 30])
+def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, stop_after):
+    train.run(params(checkpoint_minutes=0.0), "basenet_mt", "small")
+    whole = outputs(project)
+
+    class Stop(BaseException):
+        pass
+
+    saves = 0
+    save = train.save_checkpoint
+
+    def save_then_stop(*arguments):
+        nonlocal saves
+        save(*arguments)
+        saves += 1
+        if saves == stop_after:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "save_checkpoint", save_then_stop)
+        with pytest.raises(Stop):
+            train.run(params(checkpoint_minutes=0.0), "basenet_mt", "small")
+    train.run(params(checkpoint_minutes=0.0), "basenet_mt", "small")
+    assert outputs(project) == whole
+    record = json.loads((project / "records/basenet_mt/small/0.json").read_text())
+    assert record["resumed"] == 1
+
+
+def test_a_stale_checkpoint_of_other_parameters_is_not_continued(project, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_finish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(params(), "basenet", "mse_small")
+    assert (project / "scratch/basenet/mse_small/0/checkpoint.safetensors").exists()
+    train.run(params(lr=0.005), "basenet", "mse_small")
+    record = json.loads((project / "records/basenet/mse_small/0.json").read_text())
+    assert record["resumed"] == 0
+
+
+def test_keep_best_evaluates_the_epoch_that_was_best_on_val(project):
+    train.run(params(keep="best", epochs=5), "basenet_mt", "small")
+    for seed in (0, 1):
+        folder = project / "runs/basenet_mt/small" / str(seed)
+        history = pd.read_csv(folder / "history.csv")
+        assert runs.read_result(folder).epoch_kept == history.val_kappa_score.idxmax() + 1
+        predictions = read_predictions(folder / "val.csv")
+        grades = np.clip(np.floor(predictions.score + 0.5), 0, 4).astype(int)
+        kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
+        assert kappa == pytest.approx(history.val_kappa_score.max(), abs=1e-9)
+
+
+def test_other_test_labels_change_no_weight_and_no_choice(project):
+    train.run(params(keep="best"), "basenet", "mse_small")
+    before = outputs(project)
+    manifest = read_manifest()
+    write_manifest([replace(row, grade=4 - row.grade) if row.split == "test" else row for row in manifest])
+    train.run(params(keep="best"), "basenet", "mse_small")
+    for name in ("model.safetensors", "val.csv", "history.csv"):
+        assert outputs(project)[f"runs/basenet/mse_small/0/{name}"] == before[f"runs/basenet/mse_small/0/{name}"]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_by_name(project):
+    with pytest.raises(InputError, match=r"loss must stay finite.*basenet/mse_small seed 0.*lower `train\.lr`"):
+        train.run(params(lr=9.0, clip=0.0, opt="sgd", warmup=0.0), "basenet", "mse_small")
+    assert not (project / "runs").exists()
+
+
+def test_a_head_that_gives_one_grade_to_all_of_val_flags_its_run(project, capsys):
+    train.run(params(epochs=1, lr=1e-9), "basenet", "mse_small")
+    result = runs.read_result(project / "runs/basenet/mse_small/0")
+    assert result.flags == ["collapsed:score"]
+    assert "basenet/mse_small seed 0 collapsed:score" in capsys.readouterr().err
+
+
+def test_training_needs_neither_mlflow_nor_dvc():
+    import subprocess
+    import sys
+
+    code = "import benchmark.training.train, sys; print([m for m in ('mlflow', 'dvc', 'sklearn', 'seaborn') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_accumulated_passes_make_the_same_update_where_no_batch_norm_couples_images(project):
+    """With SGD and a trunk without batch norm, 2 passes of 8 images give the weights of 1 pass of 16."""
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["model"] |= {"trunk": "test_convnext"}
+    raw["seeds"] = [0]
+    states = []
+    for accumulate in (1, 2):
+        raw["train"] |= {"epochs": 1, "batch": 16, "opt": "sgd", "precision": "32-true", "accumulate": accumulate}
+        train.run(parse_params(raw), "basenet_mt", "small")
+        states.append(train.load_model(project / "runs/basenet_mt/small/0").state_dict())
+    assert all(torch.allclose(states[0][name], states[1][name], atol=1e-4) for name in states[0])
+
+
+def splits_of(made, *names):
+    manifest = read_manifest()
+    splits = {split: load_split(split, "small", manifest) for split in names}
+    counts = {split: len(splits.get(split, ())) for split in ("train", "val", "test")}
+    return splits, runs.describe(made, "basenet", "mse_small", manifest, counts)[0]
+
+
+def test_what_follows_a_run_sees_each_epoch_once_and_may_stop_it(project):
+    made = params()
+    splits, spec = splits_of(made, "train", "val")
+    seen = []
+
+    def stop(history):
+        seen.append([row["val_kappa_score"] for row in history])
+        if len(history) == 4:
+            raise LookupError
+
+    scratch, fabric = Path("followed"), train.open_fabric(made.train)
+    with pytest.raises(LookupError):
+        train.complete(spec, splits, fabric, scratch, "1/1", on_epoch=stop)
+    assert (scratch / "checkpoint.safetensors").exists()
+    train.complete(spec, splits, fabric, scratch, "1/1", on_epoch=lambda history: seen.append(list(history)))
+    assert [len(history) for history in seen] == [1, 2, 3, 4, 5, 6]
+    train.complete(spec, splits, fabric, scratch, "1/1", on_epoch=stop)
+    assert len(seen) == 6
+
+
+def test_a_split_that_is_not_given_is_not_predicted(project):
+    made = params(epochs=1)
+    (project / "data/packs/small/test.arrow").unlink()
+    splits, spec = splits_of(made, "train", "val")
+    train.complete(spec, splits, train.open_fabric(made.train), Path("blind"), "1/1")
+    assert (project / "blind/val.csv").exists()
+    assert not (project / "blind/test.csv").exists()
+
+
+def test_running_out_of_memory_says_what_to_lower(project, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(train, "augment", full)
+    with pytest.raises(InputError, match=r"16 images of 24 px in 1 pass.*raise `train\.accumulate` to 2.*sizes\.small"):
+        train.run(params(), "basenet", "mse_small")
