@@ -9,8 +9,8 @@ from functools import cache
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmark.settings.params import Model
 from models.network import build_network
+from models.settings import Model
 
 
 @dataclass(frozen=True, slots=True)

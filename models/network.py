@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.common.errors import InputError
-from benchmark.settings.params import Model
 from models.heads.registry import load_head
 from models.multicell import SMALLEST_MAP, MultiCell
+from models.settings import Model
 
 
 class Network(nn.Module):

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.made.paths import ROOT
+
 BIN = Path(sys.executable).parent
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.common.errors import InputError
+from benchmark.common.files import PROJECT
 
 if TYPE_CHECKING:
     from benchmark.data.findings import GateRow
@@ -16,7 +17,7 @@ FOLDER = Path("scratch/check")
 """Takes what a source generates that is not the pipeline's own."""
 SHOWN = 20
 """Findings of a gate that are printed."""
-PROFILES = Path(__file__).parent.parent / "experiments/conf/data"
+PROFILES = PROJECT / "experiments/conf/data"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,8 @@ def run(chosen: argparse.Namespace) -> int:
     from benchmark.data.fetch import PHOTOGRAPHS, locate
     from benchmark.data.gates.registry import Described
     from benchmark.data.inspection import describe
-    from benchmark.settings.params import Gates, load_params
+    from benchmark.settings.data import Gates
+    from benchmark.settings.loading import load_params
     from benchmark.sources.registry import load_source
 
     if chosen.source:
@@ -73,7 +75,7 @@ def run(chosen: argparse.Namespace) -> int:
 def _data(chosen: argparse.Namespace) -> SourceParams:
     """The named profile, changed as the arguments say."""
     from benchmark.common.files import read_yaml
-    from benchmark.settings.params import parse_data
+    from benchmark.settings.loading import parse_data
     from benchmark.sources.registry import load_source
 
     profile = PROFILES / f"{chosen.source}.yaml"

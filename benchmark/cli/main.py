@@ -1,14 +1,36 @@
-"""The command ``fundusbench``: one thin sub-command per pipeline step, and each imports what it needs alone."""
+"""The command ``fundusbench``: one file of this package per sub-command, of which only the chosen one is imported.
+
+Such a file has ``add_arguments(parser)`` and ``run(chosen)``, which returns 0 or nothing when it did its work and 1 when
+it found what it was to look for.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from importlib import import_module
 
-from benchmark.cli import check, plan, score, verify
 from benchmark.common.errors import InputError
+
+COMMANDS = {
+    "fetch": "locate, download or generate the photographs, pass them through the gates and write the manifest",
+    "check": "look for leaks, duplicates, bad files and bad labels in a data set",
+    "prepare": "photographs to packs of square images per size",
+    "plan": "what the pipeline will train and what that takes, before anything runs",
+    "train": "train the runs of a method, or of all",
+    "evaluate": "kappa of every run on val and test",
+    "transfer": "predict the test splits of other data sets with every run",
+    "statistics": "intervals, paired tests and verdicts",
+    "architecture": "feature maps and cost of the networks",
+    "report": "the paper's tables, and figures, into reports/",
+    "verify": "recompute every table from the predictions, or compare with other tables",
+    "score": "kappa, with intervals, of anyone's predictions",
+    "sweep": "search over the loss weighting with Optuna, or go on with a search",
+    "track": "bring MLflow up to what runs/ holds (safe to repeat)",
+    "ui": "open the runs in the MLflow UI on loopback",
+}
+"""Name of a sub-command (and of its file) -> what it does."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 when it did its work, 1 when it found what it was to look for, 2 on bad input (one sentence on standard
-        error, no traceback).
+        error, no traceback), 130 when it was stopped by hand.
     """
-    parser = _parser()
-    chosen = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    chosen = _parser(next((word for word in given if not word.startswith("-")), "")).parse_args(given)
     try:
-        return chosen.step(chosen) or 0
+        return chosen.run(chosen) or 0
     except InputError as error:
         print(f"fundusbench: {error}", file=sys.stderr)
         return 2
@@ -30,144 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fundusbench", description=__doc__)
-    steps = parser.add_subparsers(required=True, metavar="step")
-
-    steps.add_parser("fetch", help="locate or generate the photographs and write the manifest").set_defaults(
-        step=_fetch
-    )
-    gates = steps.add_parser("check", help="look for leaks, duplicates, bad files and bad labels in a data set")
-    check.add_arguments(gates)
-    gates.set_defaults(step=check.run)
-    steps.add_parser("prepare", help="photographs to packs of square images per size").set_defaults(step=_prepare)
-    train = steps.add_parser("train", help="train every seed of an arm")
-    train.add_argument("stage", help="a key of `arms` in params.yaml: basenet, basenet_mt, m2cnn")
-    train.add_argument("arm", help="a key below it, for instance mse_small")
-    train.set_defaults(step=_train)
-    steps.add_parser("transfer", help="predict the test splits of other data sets with every run").set_defaults(
-        step=_transfer
-    )
-    steps.add_parser("evaluate", help="kappa of every run on val and test").set_defaults(step=_evaluate)
-    steps.add_parser("statistics", help="intervals, paired tests and verdicts").set_defaults(step=_statistics)
-    steps.add_parser("architecture", help="feature maps and cost of the networks").set_defaults(step=_architecture)
-    steps.add_parser("report", help="the paper's tables, and figures, into reports/").set_defaults(step=_report)
-    ahead = steps.add_parser("plan", help="what the pipeline will train and what that takes, before anything runs")
-    plan.add_arguments(ahead)
-    ahead.set_defaults(step=plan.run)
-    judge = steps.add_parser("score", help="kappa, with intervals, of anyone's predictions")
-    score.add_arguments(judge)
-    judge.set_defaults(step=score.run)
-    again = steps.add_parser("verify", help="recompute every table from the predictions, or compare with other tables")
-    verify.add_arguments(again)
-    again.set_defaults(step=verify.run)
-    steps.add_parser("sweep", help="search over the loss weighting with Optuna, or go on with a search").set_defaults(
-        step=_sweep
-    )
-    track = steps.add_parser("track", help="bring MLflow up to what runs/ holds (safe to repeat)")
-    track.add_argument("--follow", type=Path, metavar="DIR", help="show one run in progress until it ends")
-    track.set_defaults(step=_track)
-    ui = steps.add_parser("ui", help="open the runs in the MLflow UI on loopback")
-    ui.add_argument("--port", type=int, default=5000)
-    ui.set_defaults(step=_ui)
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """The parser of all sub-commands, with the arguments of the chosen one."""
+    parser = argparse.ArgumentParser(prog="fundusbench", description=__doc__.partition(":")[0])
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        if name == chosen:
+            module = import_module(f"benchmark.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
     return parser
-
-
-def _fetch(_: argparse.Namespace) -> None:
-    from benchmark.data import fetch
-    from benchmark.settings.params import load_params
-
-    fetch.run(load_params())
-
-
-def _prepare(_: argparse.Namespace) -> None:
-    from benchmark.data import prepare
-    from benchmark.settings.params import load_params
-
-    prepare.run(load_params())
-
-
-def _train(chosen: argparse.Namespace) -> None:
-    from benchmark.settings.params import load_params
-
-    params = load_params()
-    params.arm(chosen.stage, chosen.arm)
-    from benchmark.training import train
-
-    train.run(params, chosen.stage, chosen.arm)
-
-
-def _transfer(_: argparse.Namespace) -> None:
-    from benchmark.evaluation import transfer
-    from benchmark.settings.params import load_params
-
-    transfer.run(load_params())
-
-
-def _evaluate(_: argparse.Namespace) -> None:
-    from benchmark.evaluation import evaluate
-    from benchmark.settings.params import load_params
-
-    evaluate.run(load_params())
-
-
-def _statistics(_: argparse.Namespace) -> None:
-    from benchmark.report.recheck import rebuild
-    from benchmark.settings.params import load_params
-
-    rebuild.statistics(load_params())
-
-
-def _architecture(_: argparse.Namespace) -> None:
-    from benchmark.evaluation import architecture
-    from benchmark.settings.params import load_params
-
-    architecture.run(load_params())
-
-
-def _report(_: argparse.Namespace) -> None:
-    from benchmark import tracking
-    from benchmark.report import report
-    from benchmark.settings.params import load_params
-    from benchmark.tracking import provenance
-
-    params = load_params()
-    report.run(params)
-    provenance.write(Path(), params, tracking.sync(Path(), params))
-
-
-def _sweep(_: argparse.Namespace) -> None:
-    import signal
-
-    from benchmark import tracking
-    from benchmark.settings.params import load_params
-    from benchmark.sweep import sweep
-
-    # A scheduler's polite stop is one by hand: the trial is marked at once and does not count as having died.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    params = load_params()
-    sweep.run(params)
-    tracking.sync_sweeps(Path(), params)
-
-
-def _track(chosen: argparse.Namespace) -> None:
-    from benchmark import tracking
-    from benchmark.settings.params import load_params
-    from benchmark.tracking import provenance
-
-    params = load_params()
-    if chosen.follow:
-        tracking.follow(chosen.follow, params)
-    else:
-        provenance.write(Path(), params, tracking.sync(Path(), params))
-        tracking.sync_sweeps(Path(), params)
-
-
-def _ui(chosen: argparse.Namespace) -> None:
-    from benchmark import tracking
-
-    tracking.ui(chosen.port)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

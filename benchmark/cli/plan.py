@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmark.common.progress import progress_bar
+from benchmark.common.terms import SPLITS, Size, Split
 from benchmark.common.units import duration, memory, quantity
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.runs.epochs import epochs_of
-from benchmark.settings.params import Params, Size, load_params
-from benchmark.sources.registry import SPLITS, SourceParams, Split
+from benchmark.settings.loading import load_params
+from benchmark.settings.params import Params
+from benchmark.sources.registry import SourceParams
 from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:

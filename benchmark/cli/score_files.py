@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import PROBS, Predictions
 from benchmark.scoring.kappa import GRADES
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.str_]
 
 _GRADE_NAMES = ("level", "grade", "diagnosis", "Retinopathy grade")

@@ -26,7 +26,7 @@ from benchmark.common.resources import core_count
 from benchmark.data.manifest import Row
 from benchmark.data.packs import Pack
 from benchmark.runs.spec import DataSummary, Objective, RunSpec
-from benchmark.training import train
+from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
 from models.losses.registry import LOSSES
 
@@ -61,7 +61,7 @@ class Stopwatch:
 
     def __init__(self, params: Params) -> None:
         self._params = params
-        self._fabric = train.open_fabric(params.train)
+        self._fabric = device.open_fabric(params.train)
         self._cuda = self._fabric.device.type == "cuda"
         self._warm = False
 
@@ -97,7 +97,7 @@ class Stopwatch:
         spec, batch = _spec(self._params, arm), self._params.train.batch
         before = self._reset_peak()
         with TemporaryDirectory() as scratch:
-            training = train._start(spec, {"train": _noise(FEWEST, spec.pixels)}, self._fabric, Path(scratch))
+            training = loop.start(spec, {"train": _noise(FEWEST, spec.pixels)}, self._fabric, Path(scratch))
             images, times = _grow(training, batches)
         peak = self._peak() - before
         fixed = min(peak, FIXED * sum(parameter.numel() for parameter in training.model.parameters()))
@@ -114,7 +114,7 @@ class Stopwatch:
         return self._peak()
 
     def _peak(self) -> int:
-        return torch.cuda.max_memory_allocated() if self._cuda else train._resident_peak()
+        return torch.cuda.max_memory_allocated() if self._cuda else device.resident_peak()
 
 
 def _physical() -> float:
@@ -125,7 +125,7 @@ def _physical() -> float:
         return math.inf
 
 
-def _grow(training: train._Training, batches: tuple[int, ...]) -> tuple[int, list[float]]:
+def _grow(training: loop.Training, batches: tuple[int, ...]) -> tuple[int, list[float]]:
     """The largest of some batches whose steps are not too long, and the seconds of each step."""
     for images, following in zip(batches, (*batches[1:], None), strict=True):
         last = _steps(training, images, 2)[-1]
@@ -134,14 +134,14 @@ def _grow(training: train._Training, batches: tuple[int, ...]) -> tuple[int, lis
     return images, [last] if last > SECONDS else _steps(training, images, STEPS)
 
 
-def _steps(training: train._Training, images: int, steps: int) -> list[float]:
+def _steps(training: loop.Training, images: int, steps: int) -> list[float]:
     """Seconds of each step; fewer where time is up. A step is an epoch of one batch."""
     training.splits = {"train": _noise(images, training.spec.pixels)}
     training.reader = Reader(training.splits["train"], training.fabric.device)
     times: list[float] = []
     while len(times) < steps and sum(times) <= SECONDS:
         start = time.perf_counter()
-        train._train_epoch(training, len(times), tqdm(disable=True))
+        loop.train_epoch(training, len(times), tqdm(disable=True))
         training.progress.step = 0
         times.append(time.perf_counter() - start)
     return times

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, get_args
 
 from benchmark.common.errors import InputError
 from benchmark.report.report import TABLES
-from benchmark.settings.params import Params, load_params
+from benchmark.settings.loading import load_params
+from benchmark.settings.params import Params
 
 if TYPE_CHECKING:
     from benchmark.report.recheck.seed_noise import Compared

@@ -12,6 +12,9 @@ from typing import Any
 
 from benchmark.common.errors import InputError
 
+PROJECT = Path(__file__).resolve().parents[2]
+"""The folder of the code that runs."""
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:

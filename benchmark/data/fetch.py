@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
+from benchmark.common.terms import SPLITS, Split
 from benchmark.data import findings as gating
 from benchmark.data.gates.registry import Look
 from benchmark.data.manifest import DATA, MANIFEST, Row, write_manifest
-from benchmark.sources.registry import SPLITS, Photograph, SourceParams, Split, load_source
+from benchmark.sources.registry import Photograph, SourceParams, load_source
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params

@@ -9,8 +9,8 @@ from typing import get_args
 
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
-from benchmark.data.gates.registry import GATES, Described, Finding, Found, Policy, load_gate
-from benchmark.settings.params import Gates
+from benchmark.data.gates.registry import GATES, Described, Finding, Found, load_gate
+from benchmark.settings.data import Gates, Policy
 
 FINDINGS = Path("data/gates.csv")
 SEPARATOR = " | "

@@ -24,11 +24,12 @@ from benchmark.common.errors import InputError
 from benchmark.common.processes import outcomes
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
+from benchmark.common.terms import Counts, Split
 from benchmark.data.duplicates import Sketches, find_alike
 from benchmark.data.gates.registry import Described, Look, Pair
 from benchmark.images.fingerprint import RECIPE, SIDE, Fingerprint, fingerprint
 from benchmark.images.reading import UnreadableImage, read_rgb
-from benchmark.sources.registry import Counts, Photograph, Split
+from benchmark.sources.registry import Photograph
 
 STORE = Path("scratch/gates.sqlite")
 

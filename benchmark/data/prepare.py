@@ -30,12 +30,12 @@ from benchmark.common.files import atomic, sha256_json, write_text
 from benchmark.common.processes import outcomes
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
+from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
 from benchmark.data.packs import Encoding, Pack, PackRow, PackSpec, encode, open_pack, write_pack
 from benchmark.images.disc import crop_disc, find_disc, resize
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.images.variants.registry import load_variant
-from benchmark.sources.registry import SPLITS
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params

@@ -15,7 +15,9 @@ import pandas as pd
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
-from benchmark.settings.params import Model, Params, Size
+from benchmark.common.terms import Size
+from benchmark.settings.params import Params
+from models.settings import Model
 
 NETWORKS = Path("architecture/networks.csv")
 

@@ -5,7 +5,6 @@ Only files are read, so every number rebuilds without a GPU or a checkpoint.
 
 from __future__ import annotations
 
-import logging
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,19 +20,18 @@ import pandas as pd
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
+from benchmark.common.terms import Head, Split
+from benchmark.runs.declared import find_runs
 from benchmark.runs.predictions import Predictions, read_predictions
-from benchmark.runs.spec import RUNS, RunResult, read_result
-from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.runs.spec import RUNS, RunResult
+from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import GRADES, confusion_matrix
 from benchmark.scoring.metrics import Measure, measure
 from benchmark.settings.params import Params
-from benchmark.sources.registry import Split
 
 EVALUATION = Path("evaluation")
 METRICS_FILE = EVALUATION / "metrics.csv"
 EVALUATED: tuple[Split, ...] = ("val", "test")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +110,6 @@ def run(params: Params) -> None:
     shutil.rmtree(EVALUATION / "metrics", ignore_errors=True)
     for arm, row in metrics(outcomes).items():
         write_json(EVALUATION / "metrics" / f"{arm}.json", row)
-
-
-def find_runs(params: Params) -> Iterator[RunResult]:
-    """Finished runs of the declared arms and seeds, in their declared order.
-
-    Raises:
-        InputError: a run is not what params.yaml declares under its name.
-    """
-    for stage, arms in params.arms.items():
-        for name, arm in arms.items():
-            present = [seed for seed in params.seeds if (RUNS / stage / name / str(seed)).exists()]
-            if absent := [str(seed) for seed in params.seeds if seed not in present]:
-                log.warning("%s/%s is not run for seed %s: its cells say so", stage, name, ", ".join(absent))
-            for seed in present:
-                folder = RUNS / stage / name / str(seed)
-                run = read_result(folder)
-                declared = (stage, name, seed, arm.objective, params.sizes.of(arm.size), arm.level, arm.parent)
-                found = (run.stage, run.arm, run.seed, run.objective.name, run.pixels, run.level, run.parent)
-                if found != declared:
-                    msg = (
-                        f"a run must be what params.yaml declares, {declared}, "
-                        f"but {folder} holds {found}: train it again with `dvc repro`"
-                    )
-                    raise InputError(msg)
-                yield run
 
 
 def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Iterator[Outcome]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,38 +19,20 @@ from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, write_json
 from benchmark.common.progress import progress_bar
+from benchmark.common.terms import Size, Split
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
-from benchmark.evaluation.evaluate import find_runs
-from benchmark.runs.predictions import write_predictions
-from benchmark.runs.spec import RUNS, SCRATCH, RunResult, data_sha256
-from benchmark.settings.params import Params, Size
-from benchmark.sources.registry import Split
-from benchmark.statistics.intervals import patients_in_words
+from benchmark.runs.declared import data_sha256, find_runs
+from benchmark.runs.predictions import patients_in_words, write_predictions
+from benchmark.runs.spec import RUNS, RunResult
+from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, mark_of, predictions_path
+from benchmark.settings.params import Params
 from benchmark.training.batches import SplitData, load_split
 
-TRANSFER, WORK = Path("transfer"), SCRATCH / "transfer"
-SETS = TRANSFER / "sets.csv"
 PHOTOGRAPHS = DATA / "transfer"
 """Where each set has its folder, made as ``data/`` is."""
 SPLITS: tuple[Split, ...] = ("test",)
 """What is read of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherSet:
-    """A data set on which the runs were not trained."""
-
-    name: str
-    """In ``params.transfer``."""
-    data: str
-    """What it calls itself."""
-    synthetic: bool
-    images: int
-    """Of its test split, as prepared."""
-    patients: str
-    shared: int
-    """Files of them that also lie in train or val of the set that the runs were trained on."""
 
 
 def run(params: Params) -> None:
@@ -75,16 +56,6 @@ def run(params: Params) -> None:
     for name in params.transfer:
         shutil.copytree(WORK / name, TRANSFER / name)
     write_rows(SETS, OtherSet, sets)
-
-
-def predictions_path(name: str, result: RunResult, root: Path = TRANSFER) -> Path:
-    """Where the predictions of a run on another set lie under ``root``."""
-    return result.folder(root / name).with_suffix(".csv")
-
-
-def mark_of(predictions: Path) -> Path:
-    """The file that names what predictions were made from."""
-    return predictions.with_suffix(".json")
 
 
 def _forget(params: Params, results: list[RunResult]) -> None:
@@ -140,10 +111,10 @@ def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult
         origin = _origin(result, data)
         if mark_of(path).exists() and read_json(mark_of(path)) == origin:
             continue
-        from benchmark.training import train
+        from benchmark.training.predict import predict_split
 
         mark_of(path).unlink(missing_ok=True)
-        write_predictions(train.predict(result.folder(), data, params.train), path)
+        write_predictions(predict_split(result.folder(), data, params.train), path)
         write_json(mark_of(path), origin)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from benchmark.common.terms import Head, Size
 from benchmark.report.results import Results
-from benchmark.scoring.decoders.registry import DECODERS, DEFAULT, Head
-from benchmark.settings.params import Params, Size
-from benchmark.statistics.intervals import ALONE
+from benchmark.scoring.decoders.registry import DECODERS, DEFAULT
+from benchmark.settings.params import Params
+from benchmark.statistics.decoded import ALONE
 from benchmark.statistics.published.tables import PrintedTable
 
 PHANTOM = "phantom results: no claim about real eyes"

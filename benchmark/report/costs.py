@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import cast
 
+from benchmark.common.terms import Head, Size
 from benchmark.report.results import Results
-from benchmark.scoring.decoders.registry import Head
-from benchmark.settings.params import Params, Size
+from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 
 Arm = tuple[str, str]

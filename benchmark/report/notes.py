@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from benchmark.common.terms import Head
 from benchmark.report.captions import FLAGS
 from benchmark.report.results import Results
-from benchmark.scoring.decoders.registry import Head
 from benchmark.settings.params import Params
 
 

@@ -11,7 +11,7 @@ from benchmark.report.render import notes_of
 from benchmark.report.results import Results
 from benchmark.report.run_columns import origin
 from benchmark.report.table import Cell, Kappa, Number, Row, Table, words
-from benchmark.statistics.intervals import Arm
+from benchmark.statistics.decoded import Arm
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -63,19 +63,21 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     from benchmark.evaluation.architecture import read_networks
     from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
     from benchmark.report.run_columns import with_origin
-    from benchmark.report.tables.ablation import ablation, comparison, paper_pixels
+    from benchmark.report.tables.ablation import ablation, paper_pixels
+    from benchmark.report.tables.comparison import comparison
     from benchmark.report.tables.confound import confound
     from benchmark.report.tables.cost import cost
     from benchmark.report.tables.cost_time import cost_time
     from benchmark.report.tables.decoding import decoding_table
     from benchmark.report.tables.gates import gate_table
-    from benchmark.report.tables.makers import makers_table, read_makers
+    from benchmark.report.tables.makers import makers_table
     from benchmark.report.tables.metrics import metrics_table
     from benchmark.report.tables.spatial import spatial
     from benchmark.report.tables.transfer import transfer
     from benchmark.report.tables.verdicts import verdict_table
     from benchmark.statistics.decoder_effect import DECODING, SPREAD, DecodedRow, SpreadRow
     from benchmark.statistics.published.claims import load_claims
+    from benchmark.statistics.published.makers import read_makers
     from benchmark.statistics.transfer import read_transfers
     from benchmark.statistics.verdict_row import VerdictRow
     from benchmark.statistics.verdicts import VERDICTS

@@ -12,11 +12,12 @@ import pandas as pd
 
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Head, Split
 from benchmark.evaluation.evaluate import EVALUATION
-from benchmark.runs.spec import runs_hash
-from benchmark.scoring.decoders.registry import DEFAULT, Head
-from benchmark.sources.registry import Split
-from benchmark.statistics.intervals import INTERVALS, Arm, ArmInterval
+from benchmark.runs.declared import runs_hash
+from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.statistics.decoded import Arm
+from benchmark.statistics.intervals import INTERVALS, ArmInterval
 
 _TEXT = dict.fromkeys(("stage", "arm", "flags", "data", "parent", "grade", "key", "data_hash", "parameter_hash"), str)
 _MAY_LACK = {name: [""] for name in ("kappa", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")}

@@ -13,8 +13,8 @@ import pandas as pd
 
 from benchmark.report.results import Results
 from benchmark.report.table import Table
-from benchmark.runs.spec import runs_hash
-from benchmark.statistics.intervals import Arm
+from benchmark.runs.declared import runs_hash
+from benchmark.statistics.decoded import Arm
 
 COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
 """Seeds, and hashes of the runs' keys (:attr:`benchmark.runs.spec.RunSpec.key`), of the data set and of the parameters."""

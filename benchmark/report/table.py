@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from benchmark.common.terms import Head, Split
 from benchmark.report.results import Measured
-from benchmark.scoring.decoders.registry import DEFAULT, Head
-from benchmark.sources.registry import Split
-from benchmark.statistics.intervals import Arm
+from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.statistics.decoded import Arm
 from benchmark.statistics.published.tables import Printed
 
 

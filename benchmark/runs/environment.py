@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from benchmark.common.files import PROJECT
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -44,3 +49,32 @@ def _output(*command: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
+
+
+def environment() -> dict[str, Any]:
+    """Host, hardware, package versions and git state, as fields of :class:`Record`."""
+    commit = _git("rev-parse", "HEAD")
+    # What the pipeline itself writes does not make the code that ran another.
+    dirty = _git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports", ":!params.yaml")
+    packages = ("torch", "timm", "lightning-fabric", "numpy", "pyarrow", "fundusbench")
+    return {
+        "host": platform.node(),
+        **hardware(),
+        "packages": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "git_commit": commit or "unknown",
+        "git_dirty": bool(dirty),
+    }
+
+
+def _git(*arguments: str) -> str:
+    """Output of a git command in the project, or nothing where there is no repository."""
+    try:
+        done = subprocess.run(("git", *arguments), cwd=PROJECT, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

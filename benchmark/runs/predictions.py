@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmark.common.arrays import Ints
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 
@@ -83,3 +84,25 @@ def read_predictions(path: Path) -> Predictions:
         score=None if np.isnan(score).all() else score,
         prob=None if np.isnan(prob).all() else prob,
     )
+
+
+def patients_in_words(patient: npt.NDArray[np.str_]) -> str:
+    """How many patients there are, and what stands for one where that is not known.
+
+    Args:
+        patient: one per image, "" where unknown.
+    """
+    unknown = int((patient == "").sum())
+    if not unknown:
+        return str(len(np.unique(patient)))
+    if unknown == len(patient):
+        return "unknown: each image its own cluster"
+    return f"{int(clusters(patient).max()) + 1}, with {unknown} images of unknown patients as their own clusters"
+
+
+def clusters(patient: npt.NDArray[np.str_]) -> Ints:
+    """Number the patients from 0; every image of an unknown patient ("") is a cluster of its own. Shape (n,)."""
+    names, number = np.unique(patient, return_inverse=True)
+    unknown = patient == ""
+    number[unknown] = len(names) + np.arange(unknown.sum())
+    return np.unique(number, return_inverse=True)[1].astype(np.int64)

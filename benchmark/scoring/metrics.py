@@ -14,11 +14,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.arrays import Floats, Grades
+from benchmark.common.terms import Head
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import Grades, Head
 from benchmark.scoring.kappa import GRADES, confusion_matrix, quadratic_weighted_kappa
 
-Floats = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
 Family = Literal["agreement", "grades", "outputs"]
 

@@ -14,9 +14,10 @@ from typing import Any
 import pandas as pd
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import SPLITS, Counts, Eye, Split
 from benchmark.images.reading import EXTENSIONS
-from benchmark.sources.csv import Entry, Shares, deal
-from benchmark.sources.registry import SPLITS, Counts, Eye, Photograph, Progress, Split
+from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources.registry import Photograph, Progress
 
 _NUMBER = re.compile(r"-?\d+(\.0*)?")
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from benchmark.common.terms import Counts, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._kaggle import competition_archive
 from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_table
-from benchmark.sources.csv import Shares, deal
-from benchmark.sources.registry import About, Counts, Photograph, Progress, SourceParams, Split
+from benchmark.sources._splits import Shares, deal
+from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 COMPETITION = "aptos2019-blindness-detection"
 ABOUT = About(

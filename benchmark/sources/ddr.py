@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Counts, Split
 from benchmark.sources._copy import RealParams, find_copy, not_fetched
 from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_table
-from benchmark.sources.registry import About, Counts, Photograph, Progress, SourceParams, Split
+from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 ABOUT = About(
     title="DDR",

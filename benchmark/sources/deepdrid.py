@@ -16,12 +16,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Counts, Eye, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
 from benchmark.sources._download import Remote, download
 from benchmark.sources._excel import read_sheet
 from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_table, select_columns
-from benchmark.sources.registry import About, Counts, Eye, Photograph, Progress, SourceParams, Split
+from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 ABOUT = About(
     title="DeepDRiD regular fundus images",

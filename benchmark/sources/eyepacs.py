@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import cast
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Counts, Eye, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._download import Remote, download
 from benchmark.sources._kaggle import competition_files
 from benchmark.sources._labels import Label, Tree, find_entries, photographs_of, read_table
 from benchmark.sources.csv import SPLIT_NAMES
-from benchmark.sources.registry import About, Counts, Eye, Photograph, Progress, SourceParams, Split
+from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 COMPETITION = "diabetic-retinopathy-detection"
 ABOUT = About(

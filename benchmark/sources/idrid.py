@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from benchmark.common.terms import Counts, Split
 from benchmark.sources import csv
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
 from benchmark.sources._download import Remote, download
 from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_table
-from benchmark.sources.csv import Columns, Entry, Shares, deal
-from benchmark.sources.registry import About, Counts, Photograph, Progress, SourceParams, Split
+from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources.csv import Columns
+from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 ABOUT = About(
     title="IDRiD disease grading",

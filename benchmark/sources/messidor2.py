@@ -16,10 +16,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Counts, Eye, Split
 from benchmark.sources._copy import RealParams, find_copy, not_fetched
 from benchmark.sources._labels import Label, Tree, dealt, find_entries, leave_out, photographs_of, read_table, stem
-from benchmark.sources.csv import Shares, deal
-from benchmark.sources.registry import About, Counts, Eye, Photograph, Progress, SourceParams, Split
+from benchmark.sources._splits import Shares, deal
+from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 ABOUT = About(
     title="Messidor-2",

@@ -17,28 +17,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.common.errors import InputError
-
-Split = Literal["train", "val", "test"]
-Eye = Literal["left", "right", "unknown"]
-SPLITS: tuple[Split, ...] = ("train", "val", "test")
-Counts = tuple[int, int, int, int, int]
-"""Photographs per grade 0-4."""
+from benchmark.common.terms import Counts, Eye, Split
 
 SOURCES: dict[str, str] = {
-    "aptos2019": "benchmark.sources.registry.aptos2019",
-    "csv": "benchmark.sources.registry.csv",
-    "ddr": "benchmark.sources.registry.ddr",
-    "deepdrid": "benchmark.sources.registry.deepdrid",
-    "eyepacs": "benchmark.sources.registry.eyepacs",
-    "idrid": "benchmark.sources.registry.idrid",
-    "messidor2": "benchmark.sources.registry.messidor2",
-    "phantom": "benchmark.sources.registry.phantom",
-    "retinamnist": "benchmark.sources.registry.retinamnist",
+    "aptos2019": "benchmark.sources.aptos2019",
+    "csv": "benchmark.sources.csv",
+    "ddr": "benchmark.sources.ddr",
+    "deepdrid": "benchmark.sources.deepdrid",
+    "eyepacs": "benchmark.sources.eyepacs",
+    "idrid": "benchmark.sources.idrid",
+    "messidor2": "benchmark.sources.messidor2",
+    "phantom": "benchmark.sources.phantom.source",
+    "retinamnist": "benchmark.sources.retinamnist",
 }
 """Name in ``data.source`` -> module that implements it."""
 

@@ -23,9 +23,10 @@ from PIL import Image
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
+from benchmark.common.terms import SPLITS, Counts, Split
 from benchmark.sources._copy import RealParams, find_copy
 from benchmark.sources._download import Remote, download
-from benchmark.sources.registry import SPLITS, About, Counts, Photograph, Progress, SourceParams, Split
+from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.common.terms import Split
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.kappa import GRADES
-from benchmark.sources.registry import Split
 from benchmark.statistics.bootstrap import Graded, graded
 
 FROM: Split = "val"

@@ -22,12 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
-from benchmark.runs.predictions import Predictions
+from benchmark.runs.predictions import Predictions, clusters
 from benchmark.scoring.kappa import GRADES, weighted_kappa
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 REPLICATES = 10_000
@@ -118,14 +116,6 @@ def graded(runs: Sequence[Predictions], predicted: Sequence[Ints]) -> Graded:
             msg = "runs of an arm must share their images and labels in one order, but two differ: predict them again"
             raise InputError(msg)
     return Graded(first.image_id, first.patient, first.grade, np.stack(predicted))
-
-
-def clusters(patient: npt.NDArray[np.str_]) -> Ints:
-    """Number the patients from 0; every image of an unknown patient ("") is a cluster of its own. Shape (n,)."""
-    names, number = np.unique(patient, return_inverse=True)
-    unknown = patient == ""
-    number[unknown] = len(names) + np.arange(unknown.sum())
-    return np.unique(number, return_inverse=True)[1].astype(np.int64)
 
 
 def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Patterns:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.scoring.kappa import weighted_kappa
 from benchmark.statistics.bootstrap import (
     LEVEL,
     REPLICATES,
-    Floats,
     Graded,
     Interval,
     Patterns,

@@ -11,19 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
-from benchmark.evaluation.evaluate import EVALUATED, find_runs
-from benchmark.runs.predictions import Predictions, read_predictions
+from benchmark.common.terms import Split
+from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.runs.declared import find_runs
+from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
 from benchmark.runs.spec import RUNS, DataSummary, RunResult
-from benchmark.scoring.decoders.registry import DECODERS, Cuts, Grades, applicable, decode, fit_on
+from benchmark.scoring.decoders.registry import DECODERS, Cuts, applicable, decode, fit_on
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.params import Params
-from benchmark.sources.registry import Split
 from benchmark.statistics.baselines import FROM, YARDSTICKS, yardsticks
 from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import compare
-from benchmark.statistics.intervals import STATISTICS, Arm, on_every_core, patients_in_words
+from benchmark.statistics.decoded import STATISTICS, Arm, on_every_core
 
 DECODING, SPREAD, CUTS = (STATISTICS / f"{name}.csv" for name in ("decoding", "spread", "cuts"))
 

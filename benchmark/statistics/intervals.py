@@ -6,28 +6,18 @@ nothing is tuned. Equal predictions give equal tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypeVar, cast
-
-import numpy as np
-import numpy.typing as npt
 
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.errors import InputError
-from benchmark.common.resources import core_count
-from benchmark.evaluation.evaluate import EVALUATED, find_runs
-from benchmark.runs.predictions import read_predictions
-from benchmark.runs.spec import RUNS, DataSummary, RunResult
-from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.common.terms import Head, Split
+from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.runs.predictions import patients_in_words
+from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params
-from benchmark.sources.registry import Split
-from benchmark.statistics.bootstrap import REPLICATES, Graded, clusters, graded, kappa_interval
+from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
+from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
 
-STATISTICS = Path("statistics")
 INTERVALS, COMPARISONS = STATISTICS / "intervals.csv", STATISTICS / "comparisons.csv"
 
 PAIRS: tuple[tuple[str, str, str], ...] = (
@@ -42,42 +32,6 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("M2CNN for as many multiply-adds", "m2cnn/large", "direct/same_macs"),
 )
 """What is compared (first minus second), and the two arms as stage/arm; pairs that are not run are left out."""
-
-Arm = tuple[str, str]
-"""Stage and name."""
-
-ALONE = "patients alone"
-"""What an interval is taken over where a single seed ran."""
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Decoded:
-    """Every finished run, decoded.
-
-    Attributes:
-        runs: the runs of each arm, in the order of their seeds.
-        grades: the same runs' grades, by arm, head and split.
-    """
-
-    runs: Mapping[Arm, Sequence[RunResult]]
-    grades: Mapping[tuple[Arm, Head, Split], Graded]
-
-    @property
-    def data(self) -> DataSummary:
-        """The data set of all runs."""
-        return next(iter(self.runs.values()))[0].data
-
-    def seeds(self, *arms: Arm) -> str:
-        """Seeds of some arms in words: one list where they agree."""
-        lists = [" ".join(str(run.seed) for run in self.runs[arm]) for arm in arms]
-        return " | ".join(dict.fromkeys(lists))
-
-    def over(self, *arms: Arm) -> str:
-        """What an interval of these arms is taken over."""
-        return "seeds and patients" if any(len(self.runs[arm]) > 1 for arm in arms) else ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,37 +104,9 @@ def run(params: Params) -> None:
     write_rows(COMPARISONS, ArmComparison, comparisons(decoded))
 
 
-def read_decoded(params: Params) -> Decoded:
-    """Read the predictions of every finished run and decode them by the default rules.
-
-    Raises:
-        InputError: there is no finished run, or an arm's runs differ in their images or labels.
-    """
-    runs: dict[Arm, list[RunResult]] = {}
-    for result in find_runs(params):
-        runs.setdefault((result.stage, result.arm), []).append(result)
-    if not runs:
-        msg = f"statistics need a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
-        raise InputError(msg)
-    grades: dict[tuple[Arm, Head, Split], Graded] = {}
-    for arm, results in runs.items():
-        for split in EVALUATED:
-            predictions = [read_predictions(result.folder() / f"{split}.csv") for result in results]
-            for head in cast("list[Head]", results[0].heads):
-                rule = DEFAULT[head]
-                grades[arm, head, split] = graded(predictions, [decode(rule, one) for one in predictions])
-    return Decoded(runs, grades)
-
-
 def intervals(decoded: Decoded) -> list[ArmInterval]:
     """One row per arm, split and head, in declared order."""
     return on_every_core(lambda key: _interval(decoded, *key), decoded.grades)
-
-
-def on_every_core(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Results in the order of the items. Threads do, for drawing and summing run outside the interpreter's lock."""
-    with ThreadPoolExecutor(core_count()) as pool:
-        return list(pool.map(work, items))
 
 
 def _interval(decoded: Decoded, arm: Arm, head: Head, split: Split) -> ArmInterval:
@@ -262,20 +188,6 @@ def _comparison(decoded: Decoded, about: str, a: Arm, b: Arm, head: Head, split:
 def compared(decoded: Decoded, a: tuple[Arm, Head], b: tuple[Arm, Head], split: Split) -> Comparison:
     """Compare two arms, each read through a head, on one split."""
     return compare(decoded.grades[*a, split], decoded.grades[*b, split], replicates=REPLICATES)
-
-
-def patients_in_words(patient: npt.NDArray[np.str_]) -> str:
-    """How many patients there are, and what stands for one where that is not known.
-
-    Args:
-        patient: one per image, "" where unknown.
-    """
-    unknown = int((patient == "").sum())
-    if not unknown:
-        return str(len(np.unique(patient)))
-    if unknown == len(patient):
-        return "unknown: each image its own cluster"
-    return f"{int(clusters(patient).max()) + 1}, with {unknown} images of unknown patients as their own clusters"
 
 
 def _arm(path: str) -> Arm:

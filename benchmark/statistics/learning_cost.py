@@ -12,17 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Head
 from benchmark.evaluation.evaluate import EVALUATION
 from benchmark.runs.spec import RunResult
-from benchmark.scoring.decoders.registry import Head
 
 CURVES = EVALUATION / "curves.csv"
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

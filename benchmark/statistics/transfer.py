@@ -12,10 +12,11 @@ import numpy as np
 from benchmark.common.csv_rows import read_rows, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
-from benchmark.evaluation.transfer import SETS, OtherSet, mark_of, predictions_path
-from benchmark.runs.predictions import Predictions, read_predictions
+from benchmark.common.terms import Head
+from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
 from benchmark.runs.spec import RunResult
-from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
+from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import weighted_kappa
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import (
@@ -30,7 +31,7 @@ from benchmark.statistics.bootstrap import (
     kappa_interval,
     resample,
 )
-from benchmark.statistics.intervals import STATISTICS, Arm, Decoded, on_every_core, patients_in_words, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
 
 GENERALISATION = STATISTICS / "transfer.csv"
 

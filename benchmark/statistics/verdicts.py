@@ -22,19 +22,12 @@ from typing import NamedTuple, cast
 import pandas as pd
 
 from benchmark.common.csv_rows import write_rows
-from benchmark.scoring.decoders.registry import Head
+from benchmark.common.terms import Head, Split
+from benchmark.runs.predictions import patients_in_words
 from benchmark.settings.params import Params
-from benchmark.sources.registry import Split
 from benchmark.statistics.bootstrap import LEVEL, REPLICATES, Interval, kappa_interval
-from benchmark.statistics.intervals import (
-    STATISTICS,
-    Arm,
-    Decoded,
-    compared,
-    on_every_core,
-    patients_in_words,
-    read_decoded,
-)
+from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
+from benchmark.statistics.intervals import compared
 from benchmark.statistics.learning_cost import Curve, learning_curve, read_curves, share_saved
 from benchmark.statistics.published.claims import (
     Claims,

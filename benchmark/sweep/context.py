@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.files import sha256_json
+from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import Row, read_manifest
-from benchmark.runs import spec as runs
+from benchmark.runs.declared import describe
 from benchmark.runs.spec import RunSpec
 from benchmark.settings.sweep import Sweep, Value
-from benchmark.sources.registry import SPLITS
 from benchmark.sweep.optuna_keys import ABOUT
 from benchmark.sweep.space import arm_of, enqueued, published, settled, variant
 from benchmark.sweep.study import SWEEP, open_study
-from benchmark.training import train
+from benchmark.training import device, loop, train
 from benchmark.training.batches import SplitData, load_split
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Bench:
         """
         counts: dict[str, int] = {split: len(self.splits.get(split, ())) for split in SPLITS}
         varied = variant(self.params, values, seeds)
-        return runs.describe(varied, *arm_of(varied), self.manifest, counts)
+        return describe(varied, *arm_of(varied), self.manifest, counts)
 
-    def complete(self, spec: RunSpec, folder: Path, label: str, on_epoch: train.OnEpoch | None = None) -> None:
+    def complete(self, spec: RunSpec, folder: Path, label: str, on_epoch: loop.OnEpoch | None = None) -> None:
         """Train a run in its folder, or what is left of it."""
         train.complete(spec, self.splits, self.fabric, folder, label, on_epoch=on_epoch)
 
@@ -64,7 +64,7 @@ def open_bench(params: Params) -> Bench:
     """Open the packs of train and val at the arm's size; test stays closed."""
     manifest, size = read_manifest(), params.arm(*arm_of(params)).size
     splits = {split: load_split(split, size, manifest) for split in ("train", "val")}
-    return Bench(params, manifest, splits, train.open_fabric(params.train))
+    return Bench(params, manifest, splits, device.open_fabric(params.train))
 
 
 def run_folder(study: str, name: str) -> Path:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from benchmark.runs.predictions import read_predictions
-from benchmark.runs.spec import read_result
-from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.common.terms import Head, Split
+from benchmark.runs.declared import read_result
+from benchmark.runs.predictions import patients_in_words, read_predictions
+from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.settings.sweep import Value
-from benchmark.sources.registry import Split
 from benchmark.statistics.bootstrap import REPLICATES, Graded, Interval, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare
-from benchmark.statistics.intervals import patients_in_words
 from benchmark.sweep.context import run_folder
 from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, SURPLUS, WINNERS, remark_of, state_of
 from benchmark.sweep.retrain import Retrained, best

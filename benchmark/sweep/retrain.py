@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
+from benchmark.common.terms import SPLITS
 from benchmark.settings.sweep import Value
-from benchmark.sources.registry import SPLITS
 from benchmark.sweep.context import Bench, run_name
 from benchmark.sweep.optuna_keys import WINNERS
 from benchmark.sweep.space import arm_of, published, read_values

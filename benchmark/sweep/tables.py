@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmark.common.terms import Split
 from benchmark.report.captions import HEADS, PHANTOM
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.scoring.decoders.registry import DECODERS, DEFAULT
 from benchmark.settings.sweep import Value
-from benchmark.sources.registry import Split
 from benchmark.statistics.bootstrap import Interval
 from benchmark.statistics.comparison import Comparison
 from benchmark.sweep.evidence import JUDGED, Evidence, Point

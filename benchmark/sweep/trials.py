@@ -25,9 +25,10 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Head
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.spec import RunSpec
-from benchmark.scoring.decoders.registry import DEFAULT, Head, decode
+from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.sweep import Sweep, Value
 from benchmark.sweep.context import Bench, run_folder, run_name

@@ -21,7 +21,7 @@ from benchmark.tracking.entries import Entry
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_CODE = Path(__file__).resolve().parent.parent / "mlflow_model.py"
+_CODE = Path(__file__).with_name("served_model.py")
 _PACKAGES = (
     "torch",
     "torchvision",

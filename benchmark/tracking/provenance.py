@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.common.files import read_json, write_json
-from benchmark.runs.spec import RECORDS, RUNS, Record, RunResult, environment, now, read_result, runs_hash
+from benchmark.runs.declared import read_result, runs_hash
+from benchmark.runs.environment import environment, now
+from benchmark.runs.spec import RECORDS, RUNS, Record, RunResult
 from benchmark.settings.params import Params
 
 if TYPE_CHECKING:

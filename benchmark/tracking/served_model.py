@@ -20,7 +20,7 @@ class FundusModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Rebuild the network from the run's folder."""
-        from benchmark.training.train import load_model
+        from benchmark.training.predict import load_model
 
         self._network = load_model(Path(context.artifacts["run"]).parent)
 
@@ -35,7 +35,7 @@ class FundusModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         Returns:
             One row per image with the columns ``score`` and ``prob_0`` to ``prob_4``, as far as the run has the head.
         """
-        from benchmark.training.train import predict_images
+        from benchmark.training.predict import predict_images
 
         parts = [model_input[start : start + BATCH] for start in range(0, len(model_input), BATCH)]
         outputs = [predict_images(self._network, part) for part in parts]

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmark.common.files import read_json, sha256_file, sha256_json
-from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec, read_result
+from benchmark.runs.declared import read_result
+from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params
 

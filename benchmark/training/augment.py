@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from benchmark.settings.params import Augment
+from benchmark.settings.training import Augment
 
 DRAWS = 9
 """Uniform numbers that one image's augmentation takes."""

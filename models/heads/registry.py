@@ -30,4 +30,4 @@ class Head(Protocol):
 
 def load_head(name: str) -> Head:
     """Import a head by the name of its file."""
-    return cast("Head", import_module(f"models.heads.registry.{name}"))
+    return cast("Head", import_module(f"models.heads.{name}"))

@@ -47,5 +47,5 @@ LOSSES: dict[str, Entry] = {
 
 def load_loss(name: str) -> Callable[..., Tensor]:
     """Import a loss: ``loss(outputs: dict[str, Tensor], grade: Tensor, **parameters) -> Tensor``."""
-    module: Any = import_module(f"models.losses.registry.{name}")
+    module: Any = import_module(f"models.losses.{name}")
     return module.loss  # type: ignore[no-any-return]

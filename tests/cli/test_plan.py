@@ -12,7 +12,7 @@ from benchmark.cli import step_timing
 from benchmark.cli.plan import count_images, plan, render
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import Row, write_manifest
-from benchmark.settings.params import parse_params
+from benchmark.settings.loading import parse_params
 from models.cost import network_cost
 from tests.conftest import ROOT, tiny_params
 
@@ -160,7 +160,7 @@ def test_out_of_memory_is_one_sentence_that_says_what_to_lower(monkeypatch, erro
     def full(*_):
         raise error
 
-    monkeypatch.setattr(step_timing.train, "_train_epoch", full)
+    monkeypatch.setattr(step_timing.loop, "train_epoch", full)
     with pytest.raises(InputError, match=r"lower `train\.batch` \(now 8\) or `sizes\.small` \(now 32\)$"):
         plan(parse_params(tiny_params()), measure=True)
 
@@ -175,7 +175,7 @@ def test_another_fault_is_not_called_out_of_memory(monkeypatch):
     def broken(*_):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(step_timing.train, "_train_epoch", broken)
+    monkeypatch.setattr(step_timing.loop, "train_epoch", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         plan(parse_params(tiny_params()), measure=True)
 

@@ -20,8 +20,8 @@ from benchmark.evaluation import transfer
 from benchmark.report.recheck import rebuild
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
+from tests.made.paths import ROOT
 from tests.made.runs import ARMS, make_all, make_findings, make_networks, make_params
-from tests.report.test_report import ROOT
 
 SMALL = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 FILES = 10 * 3

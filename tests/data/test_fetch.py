@@ -10,7 +10,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.data import fetch
 from benchmark.data.manifest import read_manifest
-from benchmark.settings.params import Gates
+from benchmark.settings.data import Gates
 from benchmark.sources.registry import Photograph
 from tests.made.photographs import folder_params, write_folder, write_photograph, write_table
 

@@ -14,7 +14,8 @@ from benchmark.data import fetch
 from benchmark.data.findings import FINDINGS, GateRow, judge, refuse, summary
 from benchmark.data.gates.registry import GATES
 from benchmark.data.manifest import MANIFEST, read_manifest
-from benchmark.settings.params import Gates, parse_params
+from benchmark.settings.data import Gates
+from benchmark.settings.loading import parse_params
 from tests.made.eyes import described, encoded, eye, write_eyes
 from tests.made.photographs import folder_params, write_table
 

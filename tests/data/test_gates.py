@@ -11,7 +11,7 @@ import yaml
 
 from benchmark.data.gates import registry
 from benchmark.data.gates.registry import GATES, Described, Found, Pair, load_gate
-from benchmark.settings.params import Gates
+from benchmark.settings.data import Gates
 from tests.conftest import ROOT
 from tests.made.eyes import described, look
 

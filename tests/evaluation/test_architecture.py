@@ -9,7 +9,7 @@ import yaml
 
 from benchmark.common.errors import InputError
 from benchmark.evaluation import architecture
-from benchmark.settings.params import parse_params
+from benchmark.settings.loading import parse_params
 from tests.conftest import ROOT
 
 

@@ -16,10 +16,11 @@ from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.data import fetch, prepare
 from benchmark.evaluation import transfer
-from benchmark.evaluation.transfer import SETS, OtherSet
 from benchmark.runs.predictions import read_predictions
-from benchmark.settings.params import Params, parse_params
-from benchmark.training import train
+from benchmark.runs.transfers import SETS, OtherSet
+from benchmark.settings.loading import parse_params
+from benchmark.settings.params import Params
+from benchmark.training import predict, train
 from tests.conftest import tiny_params
 from tests.made.photographs import write_folder, write_photograph, write_table
 
@@ -75,13 +76,13 @@ def project(trained, tmp_path, monkeypatch):
 def predicted(monkeypatch):
     """The runs that are predicted, as ``stage/arm/seed``, in turn."""
     done: list[str] = []
-    predict = train.predict
+    predict_split = predict.predict_split
 
     def noted(folder, *arguments):
         done.append("/".join(folder.parts[-3:]))
-        return predict(folder, *arguments)
+        return predict_split(folder, *arguments)
 
-    monkeypatch.setattr(train, "predict", noted)
+    monkeypatch.setattr(predict, "predict_split", noted)
     return done
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from benchmark.settings.params import Params, parse_params
+from benchmark.settings.loading import parse_params
+from benchmark.settings.params import Params
 from tests.conftest import ROOT
 
 SIZES = {"small": 16, "mid": 24, "large": 40}

@@ -19,21 +19,24 @@ from benchmark.evaluation import architecture, evaluate
 from benchmark.report import report
 from benchmark.report.render import to_csv
 from benchmark.report.results import load_results
-from benchmark.report.tables.makers import MAKERS
+from benchmark.runs.declared import write_spec
 from benchmark.runs.predictions import Predictions, write_predictions
-from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult, write_spec
-from benchmark.settings.params import Gates, Params
+from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult
+from benchmark.settings.data import Gates
+from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
 from benchmark.statistics import decoder_effect
-from benchmark.statistics.intervals import ALONE, INTERVALS, ArmInterval
+from benchmark.statistics.decoded import ALONE
+from benchmark.statistics.intervals import INTERVALS, ArmInterval
 from benchmark.statistics.published.claims import CLAIMS
+from benchmark.statistics.published.makers import MAKERS
 from benchmark.statistics.published.tables import PUBLISHED
 from benchmark.statistics.transfer import GENERALISATION, TransferRow
 from benchmark.statistics.verdicts import VERDICTS
 from models.losses.registry import LOSSES
 from tests.made.eyes import described, look
+from tests.made.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 IMAGES = {"val": 60, "test": 100}
 
 ARMS = {

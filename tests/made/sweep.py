@@ -11,12 +11,13 @@ from sqlalchemy import Engine, event
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
-from benchmark.runs import spec as runs
+from benchmark.runs.declared import write_spec
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.spec import RunResult
-from benchmark.settings.params import Params, parse_params
+from benchmark.settings.loading import parse_params
+from benchmark.settings.params import Params
 from benchmark.sweep.context import Bench
-from benchmark.training.train import HISTORY
+from benchmark.training.loop import HISTORY
 from tests.conftest import tiny_params
 from tests.made.data import make_data
 
@@ -74,7 +75,7 @@ class Trainer:
             if split != "train":
                 write_predictions(predictions(bench.splits[split], weight, spec.seed), folder / f"{split}.csv")
         result = RunResult(**spec.model_dump(), epoch_kept=spec.train.epochs, parameters=1, macs_per_image=1, flags=[])
-        runs.write_spec(result, folder)
+        write_spec(result, folder)
 
 
 def quality(weight: float) -> float:

@@ -7,9 +7,9 @@ import timm
 import torch
 
 from benchmark.common.errors import InputError
-from benchmark.settings.params import Cells, Model
 from models.multicell import CellC, ReductionB
 from models.network import build_network, carry_over, probe_trunk
+from models.settings import Cells, Model
 
 SMALL = Model(trunk="test_byobnet", stride=8, cells=Cells(width=0.125))
 HEADS = {"score": "regression", "prob": "softmax"}

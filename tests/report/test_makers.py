@@ -11,9 +11,10 @@ from medmnist.evaluator import getACC, getAUC
 from benchmark.common.errors import InputError
 from benchmark.evaluation.evaluate import MetricRow
 from benchmark.report.render import to_markdown
-from benchmark.report.tables.makers import MAKERS, makers_table, read_makers
+from benchmark.report.tables.makers import makers_table
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.metrics import measure
+from benchmark.statistics.published.makers import MAKERS, read_makers
 from tests.conftest import ROOT
 from tests.made.runs import make_all, make_params, settle
 from tests.report.test_report import GOLDEN, RENDER

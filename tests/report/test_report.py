@@ -18,12 +18,11 @@ from benchmark.report.captions import PHANTOM
 from benchmark.report.render import to_csv, to_markdown, to_tex
 from benchmark.report.results import Measured, load_results
 from benchmark.report.table import interval, spread
-from benchmark.runs.spec import runs_hash
+from benchmark.runs.declared import runs_hash
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
 from tests.made.runs import ARMS, make_all, make_intervals, make_params, make_result, make_run, records, settle, tables
 
-ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
 RENDER = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
 

@@ -9,9 +9,10 @@ import yaml
 
 from benchmark.common.errors import InputError
 from benchmark.runs.epochs import epochs_of
-from benchmark.settings.params import Model, parse_params
+from benchmark.settings.loading import parse_params
 from models.cost import network_cost
 from models.network import build_network
+from models.settings import Model
 from tests.conftest import ROOT
 
 HEADS = {"score": "regression", "prob": "softmax"}

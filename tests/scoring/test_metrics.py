@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmark.common.terms import Head
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import (
     BINS,
     METRICS,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import pytest
 import yaml
 
 from benchmark.cli.main import main
 from benchmark.common.errors import InputError
-from benchmark.settings.params import load_params, parse_params
-
-ROOT = Path(__file__).resolve().parent.parent
+from benchmark.settings.loading import load_params, parse_params
+from tests.made.paths import ROOT
 
 
 @pytest.fixture

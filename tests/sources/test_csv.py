@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from benchmark.common.errors import InputError
-from benchmark.sources.csv import Entry, Params, Shares, deal, expected, photographs
+from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources.csv import Params, expected, photographs
 from benchmark.sources.registry import Photograph
 from tests.made.photographs import write_table
 

@@ -11,17 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import Row, write_manifest
-from benchmark.settings.params import parse_params
+from benchmark.settings.loading import parse_params
 from benchmark.sources.phantom.camera import CAMERAS
 from benchmark.sources.phantom.cohort import Shot, cohort, quotas
 from benchmark.sources.phantom.lesions import MICROANEURYSM
 from benchmark.sources.phantom.render import photograph
 from benchmark.sources.phantom.sheet import contact_sheet
 from benchmark.sources.phantom.source import Params, draw, photographs
-from benchmark.sources.registry import SPLITS, Photograph, load_source
+from benchmark.sources.registry import Photograph, load_source
+from tests.made.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PROFILE: dict[str, Any] = yaml.safe_load((ROOT / "experiments/conf/data/phantom.yaml").read_text())
 SMALL = {"patients": {"train": 6, "val": 3, "test": 3}, "pixels": 160, "agreement": 0.6}
 

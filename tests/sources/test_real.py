@@ -20,7 +20,8 @@ from benchmark.sources import deepdrid, eyepacs, idrid
 from benchmark.sources._download import Remote
 from benchmark.sources._excel import read_sheet
 from benchmark.sources._labels import dealt, read_table
-from benchmark.sources.csv import SPLIT_NAMES, Entry, Shares, deal
+from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources.csv import SPLIT_NAMES
 from benchmark.sources.registry import Photograph, load_source
 from tests.conftest import ROOT
 from tests.made.loopback import Loopback, serve

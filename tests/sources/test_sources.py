@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import SPLITS
 from benchmark.images.reading import read_rgb
-from benchmark.sources.registry import SOURCES, SPLITS, Photograph, SourceParams, load_source
+from benchmark.sources.registry import SOURCES, Photograph, SourceParams, load_source
 from tests.conftest import ROOT
 from tests.made.photographs import folder_params, write_folder
 from tests.made.sets import WRITE, real_params

@@ -7,7 +7,7 @@ import time
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.settings.params import load_params
+from benchmark.settings.loading import load_params
 from benchmark.sweep.context import open_bench, study_of
 from benchmark.sweep.trials import search
 from benchmark.training import train

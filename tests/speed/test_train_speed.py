@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import read_manifest
-from benchmark.runs import spec as runs
-from benchmark.settings.params import parse_params
-from benchmark.sources.registry import SPLITS
-from benchmark.training import train
+from benchmark.runs.declared import describe
+from benchmark.settings.loading import parse_params
+from benchmark.training import device, loop, train
 from benchmark.training.batches import load_split
 from models.losses.registry import load_loss
 from tests.made.data import make_data
@@ -66,8 +66,8 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
     splits = {split: load_split(split, size, manifest) for split in SPLITS}
-    spec = runs.describe(params, stage, arm, manifest, {split: len(data) for split, data in splits.items()})[0]
-    training = train._start(spec, splits, train.open_fabric(spec.train), tmp_path / "scratch")
+    spec = describe(params, stage, arm, manifest, {split: len(data) for split, data in splits.items()})[0]
+    training = loop.start(spec, splits, device.open_fabric(spec.train), tmp_path / "scratch")
     step = bare_step(training, spec)
 
     def finished():
@@ -78,7 +78,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
     def epoch():
         training.progress.step = 0
         with train._bar(training, "1/1") as bar:
-            train._train_epoch(training, 0, bar)
+            loop.train_epoch(training, 0, bar)
 
     epoch()
     step()

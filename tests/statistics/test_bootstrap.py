@@ -12,18 +12,9 @@ from scipy.special import ndtri
 from scipy.stats import ks_2samp, t
 
 from benchmark.common.errors import InputError
-from benchmark.runs.predictions import Predictions
+from benchmark.runs.predictions import Predictions, clusters
 from benchmark.scoring.kappa import confusion_matrix, weighted_kappa
-from benchmark.statistics.bootstrap import (
-    Graded,
-    add_runs,
-    clusters,
-    collapse,
-    graded,
-    interval_of,
-    kappa_interval,
-    resample,
-)
+from benchmark.statistics.bootstrap import Graded, add_runs, collapse, graded, interval_of, kappa_interval, resample
 from tests.made.grades import simulate
 
 images = st.lists(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
+from tests.made.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 PRINTED = load_published(ROOT / PUBLISHED)
 LOADED = load_claims(ROOT / CLAIMS, PRINTED)
 ORDERINGS = {claim.id: claim for claim in LOADED.orderings}

@@ -9,11 +9,12 @@ import pytest
 
 from benchmark.common.csv_rows import read_rows, to_csv, write_rows
 from benchmark.common.errors import InputError
-from benchmark.settings.params import load_params
+from benchmark.runs.predictions import patients_in_words
+from benchmark.settings.loading import load_params
 from benchmark.statistics import intervals
 from benchmark.statistics.bootstrap import kappa_interval
 from benchmark.statistics.comparison import compare, holm
-from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval, patients_in_words
+from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval
 from tests.conftest import ROOT
 from tests.made.runs import make_all, make_params, make_run
 

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.settings.params import Params
 from benchmark.statistics.published.tables import PUBLISHED, Selector, find_arm, load_published
+from tests.made.paths import ROOT
 from tests.made.runs import ARMS, make_params
 
-ROOT = Path(__file__).parent.parent
 TABLES = load_published(ROOT / PUBLISHED)
 
 

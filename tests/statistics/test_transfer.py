@@ -11,8 +11,8 @@ from sklearn.metrics import cohen_kappa_score
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json
-from benchmark.evaluation.transfer import SETS, OtherSet, mark_of, predictions_path
 from benchmark.runs.predictions import read_predictions, write_predictions
+from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
 from benchmark.scoring.decoders.registry import decode
 from benchmark.statistics.bootstrap import Graded, kappa_interval
 from benchmark.statistics.transfer import GENERALISATION, change, read_transfers, run

@@ -16,19 +16,19 @@ import pytest
 from benchmark.common.csv_rows import read_rows, to_csv
 from benchmark.common.errors import InputError
 from benchmark.evaluation import evaluate
-from benchmark.settings.params import Sizes
+from benchmark.settings.data import Sizes
 from benchmark.statistics import verdicts
 from benchmark.statistics.bootstrap import Graded, Interval
 from benchmark.statistics.comparison import Comparison
-from benchmark.statistics.intervals import Decoded
+from benchmark.statistics.decoded import Decoded
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdicts import VERDICTS, Case
 from models.losses.registry import LOSSES
+from tests.made.paths import ROOT
 from tests.made.runs import make_all, make_params, make_result
 
-ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden" / "statistics_verdicts.csv"
 PRINTED = load_published(ROOT / PUBLISHED)
 

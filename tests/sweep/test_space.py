@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from benchmark.common.errors import InputError
-from benchmark.settings.params import parse_params
+from benchmark.settings.loading import parse_params
 from benchmark.sweep.space import check_space, enqueued, published, read_values, suggest, variant
 from tests.made.sweep import WEIGHT, sweep_params
 from tests.settings.test_params import ROOT, composed

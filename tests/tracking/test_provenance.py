@@ -11,7 +11,8 @@ import pytest
 from benchmark.common.files import read_json, sha256_json
 from benchmark.report import report
 from benchmark.runs import environment as machine
-from benchmark.runs.spec import Record, environment
+from benchmark.runs.environment import environment
+from benchmark.runs.spec import Record
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport, sync
 from tests.made.runs import ARMS, make_all, make_params, make_record, make_result, record_path, settle

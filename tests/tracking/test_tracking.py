@@ -25,13 +25,16 @@ import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_json, write_json, write_text
+from benchmark.runs.declared import write_spec
 from benchmark.runs.predictions import PROBS
-from benchmark.runs.spec import DataSummary, Objective, Record, RunResult, RunSpec, write_spec
-from benchmark.settings.params import Params, load_params
+from benchmark.runs.spec import DataSummary, Objective, Record, RunResult, RunSpec
+from benchmark.settings.loading import load_params
+from benchmark.settings.params import Params
 from benchmark.tracking import connection
 from benchmark.tracking.connection import tracking_uri
 from benchmark.tracking.replay import SyncReport, follow, sync
 from benchmark.tracking.server import ui
+from tests.made.paths import ROOT
 
 connection.quieten()
 
@@ -46,7 +49,6 @@ def _without_waiting_for_the_disk(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous = OFF")
 
 
-REPO = Path(__file__).resolve().parent.parent
 START = "2026-01-02T03:04:05+00:00"
 END = "2026-01-02T03:14:05+00:00"
 HEADER = "epoch,images,lr,train_loss,val_loss,val_kappa_score,val_kappa_prob\n"
@@ -71,7 +73,7 @@ def project(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture(scope="session")
 def params() -> Params:
     """Two arms with two seeds each."""
-    given = load_params(REPO / "params.yaml")
+    given = load_params(ROOT / "params.yaml")
     arms = {
         "basenet_mt": {"small": given.arms["basenet_mt"]["small"]},
         "m2cnn": {"mid": given.arms["m2cnn"]["mid"]},
@@ -346,11 +348,11 @@ def test_seeds_are_grouped_under_one_parent_with_mean_and_sd(filled: Filled) -> 
 @pytest.mark.slow
 def test_mlflow_keeps_quiet(project: Path, params: Params) -> None:
     write_run(project, spec_of(params, "m2cnn", "mid", 0))
-    shutil.copy(REPO / "params.yaml", project)
+    shutil.copy(ROOT / "params.yaml", project)
     (project / "mlflow.db").unlink()
     command = [sys.executable, "-m", "benchmark.cli.main", "track"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    environment |= {"PYTHONPATH": str(REPO), "HOME": str(project / "home")}
+    environment |= {"PYTHONPATH": str(ROOT), "HOME": str(project / "home")}
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [run.info.status for run in runs_of(project)] == ["FINISHED"]
@@ -753,10 +755,10 @@ def test_a_follower_warns_once_and_goes_on(
 @pytest.mark.slow
 def test_a_follower_outlives_a_killed_trainer_only_to_mark_its_run(project: Path, params: Params) -> None:
     folder = live(project, spec_of(params, "basenet_mt", "small", 0), 1)
-    shutil.copy(REPO / "params.yaml", project)
+    shutil.copy(ROOT / "params.yaml", project)
     follower = [sys.executable, "-m", "benchmark.cli.main", "track", "--follow", str(folder.relative_to(project))]
     code = f"import subprocess; p = subprocess.Popen({follower}); print(p.pid, flush=True); input()"
-    environment = os.environ | {"PYTHONPATH": str(REPO)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     trainer = subprocess.Popen(
         [sys.executable, "-c", code], cwd=project, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -820,7 +822,7 @@ def brightness(network: bytes, images: np.ndarray) -> dict[str, np.ndarray]:
 def test_the_model_predicts_as_the_network_does(project: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors.torch import save_file
 
-    from benchmark.training.train import load_model, predict_images
+    from benchmark.training.predict import load_model, predict_images
     from models.losses.registry import LOSSES
     from models.network import build_network
 
@@ -877,7 +879,7 @@ def served(root: Path) -> Iterator[str]:
     """The UI over the store of a folder, as a server on loopback."""
     port = free_port()
     command = [sys.executable, "-c", f"from benchmark.tracking import ui; ui({port})"]
-    environment = os.environ | {"PYTHONPATH": str(REPO)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     log = (root / "server.log").open("w")
     server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log, start_new_session=True)
     uri = f"http://127.0.0.1:{port}"

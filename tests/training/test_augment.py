@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import affine_grid, grid_sample
 
-from benchmark.settings.params import Augment
+from benchmark.settings.training import Augment
 from benchmark.training.augment import DRAWS, Normalisation, augment, normalise
 
 NORM = Normalisation(torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.2, 0.3, 0.4]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmark.settings.params import parse_params
+from benchmark.settings.loading import parse_params
 from models.losses.registry import LOSSES, load_loss
 from models.network import build_network, carry_over
 from tests.settings.test_params import composed

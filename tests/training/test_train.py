@@ -17,11 +17,11 @@ import yaml
 
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import read_manifest, write_manifest
-from benchmark.runs import spec as runs
+from benchmark.runs.declared import describe, read_result
 from benchmark.runs.predictions import read_predictions
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
-from benchmark.settings.params import parse_params
-from benchmark.training import train
+from benchmark.settings.loading import parse_params
+from benchmark.training import device, loop, predict, train
 from benchmark.training.batches import load_split
 from tests.conftest import ROOT, tiny_params
 from tests.made.data import make_data
@@ -51,7 +51,7 @@ def test_it_learns_and_writes_what_later_steps_read(project):
     train.run(params(), "basenet", "mse_small")
     for seed in (0, 1):
         folder = project / "runs/basenet/mse_small" / str(seed)
-        result = runs.read_result(folder)
+        result = read_result(folder)
         assert (result.pixels, result.heads, result.epoch_kept, result.flags) == (24, ["score"], 6, [])
         assert (result.data.train, result.data.val, result.data.test) == (96, 48, 32)
         history = pd.read_csv(folder / "history.csv")
@@ -85,7 +85,7 @@ def test_a_compiled_network_learns_the_same(project):
     for compiled in (False, True):
         train.run(params(epochs=2, lr=1e-3, compile=compiled, precision="32-true"), "basenet_mt", "small")
         predictions[compiled] = read_predictions(project / "runs/basenet_mt/small/0/test.csv")
-        train.load_model(project / "runs/basenet_mt/small/0")
+        predict.load_model(project / "runs/basenet_mt/small/0")
     assert np.allclose(predictions[True].score, predictions[False].score, atol=0.05)
     assert np.allclose(predictions[True].prob, predictions[False].prob, atol=0.05)
 
@@ -112,14 +112,14 @@ def test_a_child_starts_from_its_parent_of_the_same_seed(project):
     train.run(params(), "basenet_mt", "small")
     train.run(params(epochs=1, lr=1e-9), "m2cnn", "mid")
     for seed in ("0", "1"):
-        parent = train.load_model(project / "runs/basenet_mt/small" / seed).trunk.state_dict()
-        child = train.load_model(project / "runs/m2cnn/mid" / seed).trunk.state_dict()
+        parent = predict.load_model(project / "runs/basenet_mt/small" / seed).trunk.state_dict()
+        child = predict.load_model(project / "runs/m2cnn/mid" / seed).trunk.state_dict()
         weights = [name for name in parent if name.endswith("weight")]
         assert weights
         assert all(torch.allclose(parent[name], child[name], atol=1e-6) for name in weights)
-    result = runs.read_result(project / "runs/m2cnn/mid/0")
+    result = read_result(project / "runs/m2cnn/mid/0")
     assert result.parent == "basenet_mt/small"
-    assert result.parent_key == runs.read_result(project / "runs/basenet_mt/small/0").key
+    assert result.parent_key == read_result(project / "runs/basenet_mt/small/0").key
 
 
 def test_a_parent_that_was_not_trained_is_one_sentence(project):
@@ -136,7 +136,7 @@ def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, st
         pass
 
     saves = 0
-    save = train.save_checkpoint
+    save = loop.save_checkpoint
 
     def save_then_stop(*arguments):
         nonlocal saves
@@ -146,7 +146,7 @@ def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, st
             raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "save_checkpoint", save_then_stop)
+        patch.setattr(loop, "save_checkpoint", save_then_stop)
         with pytest.raises(Stop):
             train.run(params(checkpoint_minutes=0.0), "basenet_mt", "small")
     train.run(params(checkpoint_minutes=0.0), "basenet_mt", "small")
@@ -160,7 +160,7 @@ def test_a_stale_checkpoint_of_other_parameters_is_not_continued(project, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_finish", stop)
+        patch.setattr(loop, "_finish", stop)
         with pytest.raises(KeyboardInterrupt):
             train.run(params(), "basenet", "mse_small")
     assert (project / "scratch/basenet/mse_small/0/checkpoint.safetensors").exists()
@@ -174,7 +174,7 @@ def test_keep_best_evaluates_the_epoch_that_was_best_on_val(project):
     for seed in (0, 1):
         folder = project / "runs/basenet_mt/small" / str(seed)
         history = pd.read_csv(folder / "history.csv")
-        assert runs.read_result(folder).epoch_kept == history.val_kappa_score.idxmax() + 1
+        assert read_result(folder).epoch_kept == history.val_kappa_score.idxmax() + 1
         predictions = read_predictions(folder / "val.csv")
         grades = np.clip(np.floor(predictions.score + 0.5), 0, 4).astype(int)
         kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
@@ -199,7 +199,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_by_name(project):
 
 def test_a_head_that_gives_one_grade_to_all_of_val_flags_its_run(project, capsys):
     train.run(params(epochs=1, lr=1e-9), "basenet", "mse_small")
-    result = runs.read_result(project / "runs/basenet/mse_small/0")
+    result = read_result(project / "runs/basenet/mse_small/0")
     assert result.flags == ["collapsed:score"]
     assert "basenet/mse_small seed 0 collapsed:score" in capsys.readouterr().err
 
@@ -223,7 +223,7 @@ def test_accumulated_passes_make_the_same_update_where_no_batch_norm_couples_ima
     for accumulate in (1, 2):
         raw["train"] |= {"epochs": 1, "batch": 16, "opt": "sgd", "precision": "32-true", "accumulate": accumulate}
         train.run(parse_params(raw), "basenet_mt", "small")
-        states.append(train.load_model(project / "runs/basenet_mt/small/0").state_dict())
+        states.append(predict.load_model(project / "runs/basenet_mt/small/0").state_dict())
     assert all(torch.allclose(states[0][name], states[1][name], atol=1e-4) for name in states[0])
 
 
@@ -231,7 +231,7 @@ def splits_of(made, *names):
     manifest = read_manifest()
     splits = {split: load_split(split, "small", manifest) for split in names}
     counts = {split: len(splits.get(split, ())) for split in ("train", "val", "test")}
-    return splits, runs.describe(made, "basenet", "mse_small", manifest, counts)[0]
+    return splits, describe(made, "basenet", "mse_small", manifest, counts)[0]
 
 
 def test_what_follows_a_run_sees_each_epoch_once_and_may_stop_it(project):
@@ -244,7 +244,7 @@ def test_what_follows_a_run_sees_each_epoch_once_and_may_stop_it(project):
         if len(history) == 4:
             raise LookupError
 
-    scratch, fabric = Path("followed"), train.open_fabric(made.train)
+    scratch, fabric = Path("followed"), device.open_fabric(made.train)
     with pytest.raises(LookupError):
         train.complete(spec, splits, fabric, scratch, "1/1", on_epoch=stop)
     assert (scratch / "checkpoint.safetensors").exists()
@@ -258,7 +258,7 @@ def test_a_split_that_is_not_given_is_not_predicted(project):
     made = params(epochs=1)
     (project / "data/packs/small/test.arrow").unlink()
     splits, spec = splits_of(made, "train", "val")
-    train.complete(spec, splits, train.open_fabric(made.train), Path("blind"), "1/1")
+    train.complete(spec, splits, device.open_fabric(made.train), Path("blind"), "1/1")
     assert (project / "blind/val.csv").exists()
     assert not (project / "blind/test.csv").exists()
 
@@ -267,6 +267,6 @@ def test_running_out_of_memory_says_what_to_lower(project, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(train, "augment", full)
+    monkeypatch.setattr(loop, "augment", full)
     with pytest.raises(InputError, match=r"16 images of 24 px in 1 pass.*raise `train\.accumulate` to 2.*sizes\.small"):
         train.run(params(), "basenet", "mse_small")

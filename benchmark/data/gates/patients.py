@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from benchmark.common.terms import SPLITS
 from benchmark.data.gates.registry import Described, Finding, Found, lesser_side
-from benchmark.sources.registry import SPLITS
 
 
 def find(described: Described) -> Found:

@@ -3,7 +3,7 @@
 A gate is a module with ``find(described) -> Found``, a pure function of what is known of the photographs. It says how
 much it looked at, and each defect with the photographs concerned and those of them that would have to go. What is then
 done is said by ``gates:`` in params.yaml, per gate: stop, warn or drop. Adding a gate is adding its file, its line in
-:data:`GATES` and its key in :class:`benchmark.settings.params.Gates`.
+:data:`GATES` and its key in :class:`benchmark.settings.data.Gates`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
-from benchmark.sources.registry import SPLITS, Counts, Photograph, Split
-
-Policy = Literal["stop", "warn", "drop"]
-"""Stop before the manifest is written; go on and say so; go on without the photographs that the finding names."""
+from benchmark.common.terms import SPLITS, Counts, Split
+from benchmark.sources.registry import Photograph
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ GATES: dict[str, Entry] = {
 
 def load_gate(name: str) -> Gate:
     """Import the module that implements a gate."""
-    return cast("Gate", import_module(f"benchmark.data.gates.registry.{name}"))
+    return cast("Gate", import_module(f"benchmark.data.gates.{name}"))
 
 
 def lesser_side(photographs: Sequence[Photograph], members: Iterable[int]) -> tuple[int, ...]:

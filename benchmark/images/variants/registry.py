@@ -44,5 +44,5 @@ VARIANTS: dict[str, Entry] = {
 
 def load_variant(name: str) -> Callable[[Square], Square]:
     """Import a variant: ``apply(square) -> square``."""
-    module: Any = import_module(f"benchmark.images.variants.registry.{name}")
+    module: Any = import_module(f"benchmark.images.variants.{name}")
     return module.apply  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.common.files import atomic
+from benchmark.common.terms import Size
 from benchmark.common.units import quantity
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS, PHANTOM
@@ -20,7 +21,6 @@ from benchmark.report.figures.transfer import draw_transfer
 from benchmark.report.results import Results
 from benchmark.report.table import Kappa, Table
 from benchmark.scoring.kappa import GRADES
-from benchmark.settings.params import Size
 from benchmark.statistics.transfer import TransferRow
 
 if TYPE_CHECKING:

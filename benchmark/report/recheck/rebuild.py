@@ -15,20 +15,6 @@ _OTHERS = ("scratch", "mlflow.db", "mlartifacts", "mlruns")
 """What these steps neither read nor write."""
 
 
-def statistics(params: Params) -> None:
-    """The step ``statistics``: intervals, paired tests, decoders, other data sets and verdicts.
-
-    Raises:
-        InputError: there is no finished run or no evaluation, or the claims break a rule.
-    """
-    from benchmark.statistics import decoder_effect, intervals, transfer, verdicts
-
-    intervals.run(params)
-    decoder_effect.run(params)
-    transfer.run(params)
-    verdicts.run(params)
-
-
 def tables(params: Params) -> None:
     """Every table of the report, from the runs' predictions alone: evaluation, statistics, then ``reports/tables/``.
 
@@ -38,9 +24,10 @@ def tables(params: Params) -> None:
     from benchmark.evaluation import evaluate
     from benchmark.report import report
     from benchmark.report.results import load_results
+    from benchmark.statistics import statistics
 
     evaluate.run(params)
-    statistics(params)
+    statistics.run(params)
     report.write_tables(report.make_tables(params, load_results()))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Head, Size, Split
 from benchmark.common.units import quantity
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS, caption, size_title
@@ -14,9 +15,8 @@ from benchmark.report.csv_fields import data_fields, measured_fields
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table, Text, kappa_number, status
-from benchmark.scoring.decoders.registry import DEFAULT, Head
-from benchmark.settings.params import Params, Size
-from benchmark.sources.registry import Split
+from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.settings.params import Params
 
 OBJECTIVE = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""

@@ -9,13 +9,14 @@ from statistics import fmean
 from typing import Any
 
 from benchmark.common.files import read_json
+from benchmark.common.terms import Size
 from benchmark.common.units import duration, memory, quantity
 from benchmark.report.captions import data_sentence, size_title
 from benchmark.report.costs import Arm, arms_at, chain
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.runs.spec import RECORDS, Record
-from benchmark.settings.params import Params, Size
+from benchmark.settings.params import Params
 
 NAME = "cost_time"
 

@@ -8,13 +8,14 @@ from math import isnan
 from statistics import median
 from typing import Any
 
+from benchmark.common.terms import Head
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS, caption
 from benchmark.report.costs import Arm
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table
-from benchmark.scoring.decoders.registry import DECODERS, Head
+from benchmark.scoring.decoders.registry import DECODERS
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import DRAWS, YARDSTICKS
 from benchmark.statistics.bootstrap import LEVEL

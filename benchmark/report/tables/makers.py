@@ -3,79 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from benchmark.common.errors import InputError
-from benchmark.common.files import read_yaml
 from benchmark.evaluation.evaluate import MetricRow
 from benchmark.report.captions import data_sentence, seeds_sentence
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.metrics import Measured, by_place, metric_cell, outputs
-from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import METRICS
 from benchmark.settings.params import Params
-from benchmark.sources.registry import Split
-
-MAKERS = Path("experiments/published/makers.yaml")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A published line: a method, and its value of each metric as printed."""
-
-    method: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Makers:
-    """What the makers of a data set published.
-
-    Attributes:
-        title: theirs.
-        where: it was printed.
-        split: on which they measured.
-        head: our output that is measured their way.
-        metrics: keys of :data:`benchmark.scoring.metrics.METRICS`, one per value of each result.
-        results: theirs.
-    """
-
-    title: str
-    where: str
-    split: Split
-    head: Head
-    metrics: tuple[str, ...]
-    results: tuple[Result, ...]
-
-
-def read_makers(source: str, path: Path = MAKERS) -> Makers | None:
-    """What the makers of a source's data set published; None where the file has nothing of it.
-
-    Raises:
-        InputError: the file breaks a rule.
-    """
-    raw = read_yaml(path, "the makers' results are").get(source)
-    if raw is None:
-        return None
-    try:
-        makers = TypeAdapter(Makers).validate_python(raw)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        msg = f"{path}: {source}.{'.'.join(map(str, fault['loc']))} {fault['msg']}: correct it"
-        raise InputError(msg) from error
-    if wrong := [name for name in makers.metrics if name not in METRICS]:
-        msg = f"{path}: a metric must be one of {', '.join(METRICS)}, but {source} has {wrong[0]!r}: correct it"
-        raise InputError(msg)
-    if wrong := [result.method for result in makers.results if len(result.values) != len(makers.metrics)]:
-        msg = f"{path}: a result must have a value per metric, but {wrong[0]!r} of {source} has not: correct it"
-        raise InputError(msg)
-    return makers
+from benchmark.statistics.published.makers import Makers, Result
 
 
 def makers_table(makers: Makers, lines: Sequence[MetricRow], params: Params, results: Results) -> Table:

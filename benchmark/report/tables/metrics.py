@@ -8,6 +8,7 @@ from math import isnan
 from statistics import fmean, stdev
 from typing import Any, cast
 
+from benchmark.common.terms import Head, Split
 from benchmark.evaluation.evaluate import EVALUATED, MetricRow
 from benchmark.report.captions import HEADS, caption
 from benchmark.report.costs import Arm
@@ -15,10 +16,9 @@ from benchmark.report.csv_fields import data_fields
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table
-from benchmark.scoring.decoders.registry import DEFAULT, Head
+from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
 from benchmark.settings.params import Params
-from benchmark.sources.registry import Split
 from models.losses.registry import LOSSES
 
 FAMILIES: dict[Family, str] = {

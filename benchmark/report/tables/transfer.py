@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from benchmark.common.csv_rows import DIGITS
+from benchmark.common.terms import Head
 from benchmark.report.captions import HEADS, PHANTOM, decoding_sentence
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
-from benchmark.scoring.decoders.registry import Head
 from benchmark.settings.params import Params
 from benchmark.statistics.transfer import TransferRow
 

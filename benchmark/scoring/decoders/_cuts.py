@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.arrays import Floats, Grades
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import Cuts, Grades
+from benchmark.scoring.decoders.registry import Cuts
 from benchmark.scoring.kappa import GRADES
-
-Floats = npt.NDArray[np.float64]
 
 NEAREST: Cuts = (0.5, 1.5, 2.5, 3.5)
 """Cuts half-way between the grades."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmark.common.arrays import Grades
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import Grades
 
 
 def decode(predictions: Predictions) -> Grades:

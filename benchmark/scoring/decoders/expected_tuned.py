@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from benchmark.common.arrays import Grades
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decoders._cuts import best_cuts, cut, expected_grade
-from benchmark.scoring.decoders.registry import Cuts, Grades
+from benchmark.scoring.decoders.registry import Cuts
 
 
 def fit(predictions: Predictions) -> Cuts:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from benchmark.common.arrays import Grades
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decoders._cuts import NEAREST, cut
-from benchmark.scoring.decoders.registry import Grades
 
 
 def decode(predictions: Predictions) -> Grades:

@@ -13,14 +13,12 @@ from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from benchmark.common.arrays import Grades
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Head, Split
 from benchmark.runs.predictions import Predictions
-from benchmark.sources.registry import Split
 
-Head = Literal["score", "prob"]
-Grades = npt.NDArray[np.int64]
 Cuts = tuple[float, float, float, float]
 """Ascending places between grades 0 | 1 | 2 | 3 | 4; a value on a cut belongs to the upper grade."""
 
@@ -133,4 +131,4 @@ def _entry(name: str, predictions: Predictions) -> Entry:
 
 
 def _module(name: str) -> Any:
-    return import_module(f"benchmark.scoring.decoders.registry.{name}")
+    return import_module(f"benchmark.scoring.decoders.{name}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.sources.registry import SPLITS, Split
+from benchmark.common.terms import SPLITS, Split
 
 if TYPE_CHECKING:
     from benchmark.sources.phantom.source import Params

@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from benchmark.common.files import sha256_file, sha256_json
 from benchmark.common.resources import core_count
+from benchmark.common.terms import Counts, Split
 from benchmark.sources.phantom.cohort import Shot, cohort
 from benchmark.sources.phantom.render import save
-from benchmark.sources.registry import About, Counts, Photograph, Progress, SourceParams, Split
+from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 ABOUT = About(
     title="Phantom",

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
-from benchmark.scoring.decoders.registry import Head
-from benchmark.settings.params import Params, Size
+from benchmark.common.terms import Head, Size
+from benchmark.settings.params import Params
 
 PUBLISHED = Path("experiments/published/m2cnn.yaml")
 

@@ -1,0 +1,18 @@
+"""``fundusbench evaluate``: the stage that grades every run."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmark.settings.loading import load_params
+
+
+def add_arguments(_: argparse.ArgumentParser) -> None:
+    """The command has no arguments: it does what params.yaml says."""
+
+
+def run(_: argparse.Namespace) -> None:
+    """Run the stage, as :func:`benchmark.evaluation.evaluate.run` does."""
+    from benchmark.evaluation import evaluate
+
+    evaluate.run(load_params())

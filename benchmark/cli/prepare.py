@@ -1,0 +1,18 @@
+"""``fundusbench prepare``: the stage that writes the packs."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmark.settings.loading import load_params
+
+
+def add_arguments(_: argparse.ArgumentParser) -> None:
+    """The command has no arguments: it does what params.yaml says."""
+
+
+def run(_: argparse.Namespace) -> None:
+    """Run the stage, as :func:`benchmark.data.prepare.run` does."""
+    from benchmark.data import prepare
+
+    prepare.run(load_params())

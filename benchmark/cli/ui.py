@@ -1,0 +1,17 @@
+"""``fundusbench ui``: the MLflow UI on loopback."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (default: %(default)s)")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Serve the UI until it is stopped."""
+    from benchmark.tracking.server import ui
+
+    ui(chosen.port)

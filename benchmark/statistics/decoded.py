@@ -1,0 +1,91 @@
+"""Every finished run's grades, once decoded: what the statistics are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from benchmark.common.errors import InputError
+from benchmark.common.resources import core_count
+from benchmark.common.terms import Head, Split
+from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.runs.declared import find_runs
+from benchmark.runs.predictions import read_predictions
+from benchmark.runs.spec import RUNS, DataSummary, RunResult
+from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.settings.params import Params
+from benchmark.statistics.bootstrap import Graded, graded
+
+STATISTICS = Path("statistics")
+
+
+Arm = tuple[str, str]
+"""Stage and name."""
+
+
+ALONE = "patients alone"
+"""What an interval is taken over where a single seed ran."""
+
+
+T = TypeVar("T")
+
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Decoded:
+    """Every finished run, decoded.
+
+    Attributes:
+        runs: the runs of each arm, in the order of their seeds.
+        grades: the same runs' grades, by arm, head and split.
+    """
+
+    runs: Mapping[Arm, Sequence[RunResult]]
+    grades: Mapping[tuple[Arm, Head, Split], Graded]
+
+    @property
+    def data(self) -> DataSummary:
+        """The data set of all runs."""
+        return next(iter(self.runs.values()))[0].data
+
+    def seeds(self, *arms: Arm) -> str:
+        """Seeds of some arms in words: one list where they agree."""
+        lists = [" ".join(str(run.seed) for run in self.runs[arm]) for arm in arms]
+        return " | ".join(dict.fromkeys(lists))
+
+    def over(self, *arms: Arm) -> str:
+        """What an interval of these arms is taken over."""
+        return "seeds and patients" if any(len(self.runs[arm]) > 1 for arm in arms) else ALONE
+
+
+def read_decoded(params: Params) -> Decoded:
+    """Read the predictions of every finished run and decode them by the default rules.
+
+    Raises:
+        InputError: there is no finished run, or an arm's runs differ in their images or labels.
+    """
+    runs: dict[Arm, list[RunResult]] = {}
+    for result in find_runs(params):
+        runs.setdefault((result.stage, result.arm), []).append(result)
+    if not runs:
+        msg = f"statistics need a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
+        raise InputError(msg)
+    grades: dict[tuple[Arm, Head, Split], Graded] = {}
+    for arm, results in runs.items():
+        for split in EVALUATED:
+            predictions = [read_predictions(result.folder() / f"{split}.csv") for result in results]
+            for head in cast("list[Head]", results[0].heads):
+                rule = DEFAULT[head]
+                grades[arm, head, split] = graded(predictions, [decode(rule, one) for one in predictions])
+    return Decoded(runs, grades)
+
+
+def on_every_core(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Results in the order of the items. Threads do, for drawing and summing run outside the interpreter's lock."""
+    with ThreadPoolExecutor(core_count()) as pool:
+        return list(pool.map(work, items))

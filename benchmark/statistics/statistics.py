@@ -1,0 +1,19 @@
+"""The step ``statistics``: intervals, paired tests, decoders, other data sets and verdicts."""
+
+from __future__ import annotations
+
+from benchmark.settings.params import Params
+
+
+def run(params: Params) -> None:
+    """Write ``statistics/`` from the runs and their evaluation.
+
+    Raises:
+        InputError: there is no finished run or no evaluation, or the claims break a rule.
+    """
+    from benchmark.statistics import decoder_effect, intervals, transfer, verdicts
+
+    intervals.run(params)
+    decoder_effect.run(params)
+    transfer.run(params)
+    verdicts.run(params)

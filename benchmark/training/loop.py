@@ -1,0 +1,373 @@
+"""One run, from its start or its checkpoint to its predictions.
+
+Read it from :func:`train` down. A run that is killed continues from its last checkpoint and ends bit-identical to one
+that was not: order, augmentation and dropout are drawn from (seed, epoch, step), never from a generator's past.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+from timm.optim import create_optimizer_v2
+from timm.scheduler import create_scheduler_v2
+from timm.scheduler.scheduler import Scheduler
+from torch import Tensor
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_json, write_text
+from benchmark.common.progress import progress_bar
+from benchmark.common.resources import core_count
+from benchmark.runs.declared import write_spec
+from benchmark.runs.environment import environment, now
+from benchmark.runs.predictions import Predictions, write_predictions
+from benchmark.runs.spec import RUNS, Record, RunResult, RunSpec
+from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.training.augment import DRAWS, Normalisation, augment
+from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
+from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
+from benchmark.training.device import precision_of, resident_peak
+from benchmark.training.predict import answers_of, outputs_of, predictions_of
+from benchmark.training.randomness import derive, draws
+from models.cost import network_cost
+from models.losses.registry import LOSSES, load_loss
+from models.network import Network, build_network, carry_over
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+OnEpoch = Callable[[Sequence[Mapping[str, float | None]]], None]
+"""Given one row of :data:`HISTORY`, less the counts, per finished epoch."""
+
+
+HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
+
+
+RECORD = "record.json"
+
+
+@dataclass(slots=True)
+class Training:
+    """A run in progress: what it is, the objects that it changes, and how far it has come."""
+
+    spec: RunSpec
+    splits: Mapping[str, SplitData]
+    fabric: Fabric
+    scratch: Path
+    model: Network
+    optimizer: torch.optim.Optimizer
+    schedule: Scheduler
+    progress: Progress
+    clock: _Clock
+    reader: Reader
+    images: int = 0
+    """Training images seen by this process."""
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.scratch / "checkpoint.safetensors"
+
+    def update(self, number: int) -> None:
+        """Change the weights by the gradients at hand; ``number`` is that of the update in the whole run."""
+        self.schedule.step_update(number)
+        if self.spec.train.clip:
+            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.spec.train.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.progress.step += 1
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        self.progress.seconds = self.clock.total()
+        save_checkpoint(self.checkpoint, self.model, self.optimizer, self.progress)
+        self.clock.saved()
+
+
+def train(
+    spec: RunSpec,
+    splits: Mapping[str, SplitData],
+    fabric: Fabric,
+    scratch: Path,
+    label: str,
+    live_after_s: float,
+    on_epoch: OnEpoch | None = None,
+) -> None:
+    """Train one run in ``scratch`` to its predictions; ``run.json`` gains its result last of all.
+
+    Args:
+        spec: the run.
+        splits: train, val and, where it is to be predicted, test at the run's size.
+        fabric: device and precision.
+        scratch: folder of the run in progress; a checkpoint of the same run found there is continued.
+        label: which run of how many, for the progress bar.
+        live_after_s: a run expected to take longer than this is followed in MLflow while it trains.
+        on_epoch: is called with the learning curve so far after each epoch that this process trains; what it raises
+            ends the run, whose checkpoint stays.
+    """
+    started = now()
+    training = start(spec, splits, fabric, scratch)
+    progress = training.progress
+    with _bar(training, label) as bar:
+        for epoch in range(progress.epoch, spec.train.epochs):
+            train_loss = train_epoch(training, epoch, bar)
+            measured = _validate(training, epoch)
+            lr = training.optimizer.param_groups[0]["lr"]
+            progress.history.append({"lr": lr, "train_loss": train_loss, **measured})
+            _keep_best(training)
+            progress.epoch, progress.step, progress.loss_sum = epoch + 1, 0, 0.0
+            _write_history(training)
+            training.save()
+            bar.set_postfix_str(", ".join(f"{k} {v:.3f}" for k, v in measured.items() if v is not None), refresh=False)
+            if training.clock.total() / progress.epoch * spec.train.epochs > live_after_s:
+                _follow_live(scratch)
+            if on_epoch:
+                on_epoch(progress.history)
+    result = _finish(training)
+    write_text(scratch / RECORD, _record(training, started).model_dump_json(indent=2) + "\n")
+    write_spec(result, scratch)
+    training.checkpoint.unlink(missing_ok=True)
+
+
+def train_epoch(training: Training, epoch: int, bar: tqdm[Any]) -> float:
+    """Train what is left of an epoch; the mean loss over its images."""
+    spec, fabric, progress, data = training.spec, training.fabric, training.progress, training.splits["train"]
+    model, settings = training.model.train(), spec.train
+    loss_of = load_loss(spec.objective.name)
+    normalisation = Normalisation(model.mean, model.std)
+    parts = cut(epoch_order(data.grade, spec.seed, epoch, settings.resample), settings.batch)
+    weights = grade_weights(data.grade, settings.class_weights)
+    stream = derive(spec.seed, "augmentation", epoch)
+    loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=fabric.device)
+
+    training.clock.start()
+    # Passes whose gradients add up to one update.
+    passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.accumulate)]
+    for number, (positions, pixels) in enumerate(training.reader.batches(passes), 1):
+        update = epoch * len(parts) + progress.step
+        torch.manual_seed(derive(spec.seed, "dropout", update, number % settings.accumulate))
+        uniform = torch.from_numpy(draws(stream, data.keys[positions], DRAWS)).to(fabric.device)
+        grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
+        images = augment(pixels, uniform, settings.augment, normalisation, data.background)
+        loss = loss_of(model(images), grade, **spec.objective.parameters)
+        if settings.class_weights:
+            loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
+        loss = loss.mean()
+        fabric.backward(loss * (len(positions) / len(parts[progress.step])))
+        loss_sum += loss.detach() * len(positions)
+        training.images += len(positions)
+        bar.update(len(positions))
+        if number % settings.accumulate == 0:
+            training.update(update)
+            if training.clock.due(settings.checkpoint_minutes) and progress.step < len(parts):
+                progress.loss_sum = _finite(loss_sum, spec, epoch)
+                training.save()
+    training.clock.stop()
+    return _finite(loss_sum, spec, epoch) / len(data)
+
+
+def start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path) -> Training:
+    """Network, optimiser and schedule at their start, or where a killed process left them."""
+    settings = spec.train
+    if key_of(scratch) != spec.key:
+        shutil.rmtree(scratch, ignore_errors=True)
+        write_spec(spec, scratch)
+    torch.manual_seed(derive(spec.seed, "init"))
+    network = build_network(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    if spec.parent:
+        carry_over(network, load_file(RUNS / spec.parent / str(spec.seed) / "model.safetensors"))
+    network = network.to(memory_format=torch.channels_last)
+    if settings.compile:
+        network.compile()
+    updates = len(cut(np.arange(len(splits["train"])), settings.batch))
+    bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay)
+    schedule, _ = create_scheduler_v2(
+        bare,
+        sched=settings.sched,
+        num_epochs=settings.epochs,
+        warmup_epochs=settings.warmup * settings.epochs,
+        warmup_lr=settings.lr / 100,
+        min_lr=settings.min_lr,
+        decay_epochs=settings.decay_epochs * settings.epochs,
+        decay_rate=settings.decay_rate,
+        step_on_epochs=False,
+        updates_per_epoch=updates,
+    )
+    model, optimizer = fabric.setup(network, bare)
+    progress = Progress()
+    if (scratch / "checkpoint.safetensors").exists():
+        progress = load_checkpoint(scratch / "checkpoint.safetensors", model, optimizer)
+        progress.resumed += 1
+    clock = _Clock(progress.seconds)
+    reader = Reader(splits["train"], fabric.device)
+    return Training(spec, splits, fabric, scratch, model, optimizer, schedule, progress, clock, reader)
+
+
+def _validate(training: Training, epoch: int) -> dict[str, float | None]:
+    """Loss and kappa on val, as columns of the history; None without that head."""
+    data, spec = training.splits["val"], training.spec
+    outputs = outputs_of(training.model, data, training.fabric)
+    loss = load_loss(spec.objective.name)(outputs, torch.from_numpy(data.grade), **spec.objective.parameters).mean()
+    predictions = predictions_of(data, answers_of(training.model, outputs))
+    row: dict[str, float | None] = {"val_loss": _finite(loss, spec, epoch)}
+    for head in ("score", "prob"):
+        row[f"val_kappa_{head}"] = _kappa(predictions, head) if head in outputs else None
+    return row
+
+
+def _kappa(predictions: Predictions, head: str) -> float:
+    """Kappa by the head's default decoder; 0 where it is undefined (one grade everywhere)."""
+    grades = decode(DEFAULT[head], predictions)  # type: ignore[index]
+    kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
+    return 0.0 if np.isnan(kappa) else kappa
+
+
+def _keep_best(training: Training) -> None:
+    """Keep the weights of the epoch with the best val kappa of the main head, where ``keep: best`` says so."""
+    if training.spec.train.keep != "best":
+        return
+    kappa = training.progress.history[-1][f"val_kappa_{training.spec.heads[0]}"]
+    assert kappa is not None
+    if training.progress.best_kappa is None or kappa > training.progress.best_kappa:
+        training.progress.best_kappa, training.progress.best_epoch = kappa, len(training.progress.history)
+        save_tensors(training.scratch / "best.safetensors", training.model.state_dict())
+
+
+def _finish(training: Training) -> RunResult:
+    """Write weights and predictions of the kept epoch; what ``run.json`` will say."""
+    spec, model, scratch = training.spec, training.model, training.scratch
+    best = scratch / "best.safetensors"
+    if spec.train.keep == "best":
+        model.load_state_dict(load_file(best))
+    save_tensors(scratch / "model.safetensors", model.state_dict())
+    flags = []
+    for split, data in training.splits.items():
+        if split == "train":
+            continue
+        predictions = predictions_of(data, answers_of(model, outputs_of(model, data, training.fabric)))
+        write_predictions(predictions, scratch / f"{split}.csv")
+        if split == "val":
+            flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
+    best.unlink(missing_ok=True)
+    for flag in flags:
+        print(f"warning: {spec.title} {flag}: that head gives one grade to every val image", file=sys.stderr)
+    epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs
+    cost = network_cost(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    return RunResult(
+        **spec.model_dump(), epoch_kept=epoch, parameters=cost.parameters, macs_per_image=cost.macs, flags=flags
+    )
+
+
+def _collapsed(predictions: Predictions, head: str) -> bool:
+    return len(np.unique(decode(DEFAULT[head], predictions))) == 1  # type: ignore[index]
+
+
+def _finite(loss: Tensor, spec: RunSpec, epoch: int) -> float:
+    """The loss as a number.
+
+    Raises:
+        InputError: it is not finite; nothing is saved, so that the last checkpoint stays good.
+    """
+    value = float(loss)
+    if not np.isfinite(value):
+        msg = (
+            f"the loss must stay finite, but is {value} in epoch {epoch + 1} of {spec.title}: lower `train.lr` "
+            f"(now {spec.train.lr}) or the weight of its loss, or set `train.precision: 32-true`"
+        )
+        raise InputError(msg)
+    return value
+
+
+def _write_history(training: Training) -> None:
+    """Write ``history.csv``: one row per finished epoch; a number reads back to the same float."""
+    images = len(training.splits["train"])
+    rows = [{"epoch": i, "images": i * images, **row} for i, row in enumerate(training.progress.history, 1)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(training.scratch / "history.csv", text.getvalue())
+
+
+def _record(training: Training, started: str) -> Record:
+    clock, device = training.clock, training.fabric.device
+    cuda = device.type == "cuda"
+    return Record(
+        started=started,
+        ended=now(),
+        seconds=clock.total(),
+        images_per_second=training.images / clock.training if clock.training else 0.0,
+        wait_share=training.reader.waited / clock.training if clock.training else 0.0,
+        peak_memory_bytes=torch.cuda.max_memory_allocated() if cuda else resident_peak(),
+        device=torch.cuda.get_device_name(device) if cuda else f"{device.type} ({core_count()} cores)",
+        precision=precision_of(training.spec.train, device),
+        threads=torch.get_num_threads(),
+        resumed=training.progress.resumed,
+        **environment(),
+    )
+
+
+def _bar(training: Training, label: str) -> tqdm[Any]:
+    """Progress over the images of all epochs, with images/s and the time left."""
+    images, progress = len(training.splits["train"]), training.progress
+    parts = [len(part) for part in cut(np.arange(images), training.spec.train.batch)]
+    return progress_bar(
+        total=images * training.spec.train.epochs,
+        initial=images * progress.epoch + sum(parts[: progress.step]),
+        desc=f"{training.spec.title} ({label})",
+        unit="img",
+    )
+
+
+def _follow_live(scratch: Path) -> None:
+    """Start the process that shows this run in MLflow while it trains; once per process and run."""
+    if scratch not in _followed:
+        _followed.add(scratch)
+        command = [sys.executable, "-m", "benchmark.cli.main", "track", "--follow", str(scratch)]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+
+
+_followed: set[Path] = set()
+
+
+def key_of(scratch: Path) -> str | None:
+    """Key of the run whose progress a scratch folder holds."""
+    path = scratch / "run.json"
+    return str(read_json(path)["key"]) if path.exists() else None
+
+
+class _Clock:
+    """Seconds of a run: in all, over every process that worked on it, and of this process's training loop."""
+
+    def __init__(self, before: float) -> None:
+        self._before, self._began = before, time.perf_counter()
+        self._loop = self._saved = self._began
+        self.training = 0.0
+
+    def start(self) -> None:
+        self._loop = time.perf_counter()
+
+    def stop(self) -> None:
+        self.training += time.perf_counter() - self._loop
+
+    def total(self) -> float:
+        return self._before + time.perf_counter() - self._began
+
+    def due(self, minutes: float) -> bool:
+        return time.perf_counter() - self._saved >= minutes * 60
+
+    def saved(self) -> None:
+        self._saved = time.perf_counter()

@@ -1,0 +1,83 @@
+"""From a network and images to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+from torch import Tensor
+
+from benchmark.runs.declared import read_result
+from benchmark.runs.predictions import Predictions
+from benchmark.training.augment import Normalisation, normalise
+from benchmark.training.batches import Reader, SplitData, cut
+from benchmark.training.device import open_fabric
+from models.losses.registry import LOSSES
+from models.network import Network, build_network
+
+if TYPE_CHECKING:
+    from benchmark.settings.training import Train
+
+
+EVALUATION_BATCH = 128
+
+
+def outputs_of(model: Network, data: SplitData, fabric: Fabric) -> dict[str, Tensor]:
+    """Raw outputs for a whole split in pack order, on the CPU, as losses take them."""
+    parts = cut(np.arange(len(data)), EVALUATION_BATCH)
+    outputs = [raw_outputs(model, pixels) for _, pixels in Reader(data, fabric.device).batches(parts)]
+    return {head: torch.cat([output[head] for output in outputs]) for head in outputs[0]}
+
+
+def predict_images(model: Network, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
+    """Scores (n,) and/or grade probabilities (n, 5) of one batch of images, bytes (n, s, s, 3)."""
+    return answers_of(model, raw_outputs(model, torch.from_numpy(pixels).to(model.mean.device)))
+
+
+@torch.inference_mode()
+def raw_outputs(model: Network, pixels: Tensor) -> dict[str, Tensor]:
+    outputs = model.eval()(normalise(pixels, Normalisation(model.mean, model.std)))
+    return {head: value.float().cpu() for head, value in outputs.items()}
+
+
+def answers_of(model: Network, raw: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+    return {output: value.numpy() for output, value in model.answers(raw).items()}
+
+
+def load_model(folder: Path) -> Network:
+    """The network of a finished run with the weights that were evaluated, in evaluation mode."""
+    spec = read_result(folder)
+    model = spec.model.model_copy(update={"pretrained": False})
+    network = build_network(model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    return network.eval()
+
+
+def predict_split(folder: Path, data: SplitData, settings: Train) -> Predictions:
+    """Predictions of a finished run on a split, as training makes those on its own.
+
+    Args:
+        folder: of the run.
+        data: the split, at the run's size.
+        settings: where, and in which number format.
+    """
+    fabric = open_fabric(settings)
+    model = cast("Network", fabric.setup_module(load_model(folder).to(memory_format=torch.channels_last)))
+    return predictions_of(data, answers_of(model, outputs_of(model, data, fabric)))
+
+
+def predictions_of(data: SplitData, answers: Mapping[str, npt.NDArray[np.float32]]) -> Predictions:
+    return Predictions(
+        image_id=np.array([row.image_id for row in data.rows]),
+        patient=np.array([row.patient for row in data.rows]),
+        eye=np.array([row.eye for row in data.rows]),
+        grade=data.grade,
+        score=answers.get("score"),
+        prob=answers.get("prob"),
+    )
