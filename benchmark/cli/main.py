@@ -1,7 +1,7 @@
 """The command ``fundusbench``: one file of this package per sub-command, of which only the chosen one is imported.
 
-Such a file has ``add_arguments(parser)`` and ``run(chosen)``, which returns 0 or nothing when it did its work and 1 when
-it found what it was to look for.
+Such a file has ``add_arguments(parser)`` and ``run(chosen)``, which returns 0 or nothing when it did its work and 1
+when it found what it was to look for.
 """
 
 from __future__ import annotations

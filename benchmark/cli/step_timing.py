@@ -1,4 +1,4 @@
-"""How long a training step takes on this device, and how much memory: steps of :mod:`benchmark.training.train` on noise."""
+"""How long a training step takes on this device, and how much memory: steps of the training loop on noise."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Alone, it recomputes every table from ``runs/`` in a temporary folder and compares it with ``reports/tables/`` byte for
 byte. With ``--against``, it compares the csv tables cell by cell with those of another clone or of a commit whose
-tables DVC holds (:mod:`benchmark.report.recheck.table_diff` says when two numbers differ). Nothing of the project is written.
+tables DVC holds (:mod:`benchmark.report.recheck.table_diff` says when two numbers differ). Nothing of the project is
+written.
 """
 
 from __future__ import annotations

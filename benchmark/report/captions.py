@@ -41,7 +41,7 @@ def seeds_sentence(params: Params) -> str:
 
 
 def interval_sentence(results: Results) -> str:
-    """What [ ] means: of which coverage, over what, and from how many resamples (:mod:`benchmark.statistics.bootstrap`)."""
+    """What [ ] means: of which coverage, over what, and from how many resamples (:mod:`.bootstrap`)."""
     rows = results.intervals.values()
     levels, counts = (
         " or ".join(dict.fromkeys(texts))

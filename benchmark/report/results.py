@@ -61,7 +61,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The tables of ``evaluation/`` (:mod:`benchmark.evaluation.evaluate` says what each holds), and the kappas' intervals."""
+    """The tables of ``evaluation/`` (:mod:`.evaluate` says what each holds), and the kappas' intervals."""
 
     runs: pd.DataFrame
     kappas: pd.DataFrame

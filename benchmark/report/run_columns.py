@@ -1,6 +1,6 @@
 """Which runs a line of a table comes from: what is the same on every rebuild, as columns of its csv.
 
-``stage`` and ``arm`` lead on to ``reports/provenance.json``, which holds the rest (:mod:`benchmark.tracking.provenance`).
+``stage`` and ``arm`` lead on to ``reports/provenance.json``, which holds the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmark.runs.declared import runs_hash
 from benchmark.statistics.decoded import Arm
 
 COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
-"""Seeds, and hashes of the runs' keys (:attr:`benchmark.runs.spec.RunSpec.key`), of the data set and of the parameters."""
+"""Seeds, and hashes of the runs' keys (:attr:`.RunSpec.key`), of the data set and of the parameters."""
 
 
 def with_origin(table: Table, results: Results) -> Table:

@@ -15,7 +15,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def hardware() -> dict[str, str]:
-    """Processor, graphics cards and driver, as fields of :class:`benchmark.runs.spec.Record`; empty where there is none."""
+    """Processor, graphics cards and driver, as fields of :class:`.Record`; empty where there is none."""
     gpu, driver = gpus(_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"))
     return {"cpu": cpu(), "gpu": gpu, "driver": driver}
 

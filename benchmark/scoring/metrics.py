@@ -1,7 +1,7 @@
 """Every other measure of a grading that the field reports, beside quadratic weighted kappa.
 
 scikit-learn, dlordinal and torchmetrics compute them; here is what they are computed of, and NaN where the images
-cannot show a measure, for instance the recall of a grade that no label has. Kappa itself is :mod:`benchmark.scoring.kappa`'s,
+cannot show a measure, for instance the recall of a grade that no label has. Kappa itself is :mod:`.kappa`'s,
 whose one formula also serves the bootstrap. The libraries are imported when something is measured, for they take
 seconds (dlordinal and torchmetrics import torch).
 """

@@ -46,7 +46,7 @@ class DecodedRow:
     split: str
     head: str
     rule: str
-    """A key of :data:`benchmark.scoring.decoders.registry.DECODERS` or of :data:`benchmark.statistics.baselines.YARDSTICKS`."""
+    """A key of :data:`.DECODERS` or of :data:`.YARDSTICKS`."""
     tuned_on: str
     """The split whose labels the rule was made for; empty where it was made beforehand."""
     kappa: float

@@ -2,7 +2,7 @@
 
 **An ordering** (this kappa is higher than that one; or a saving). The *margin* is the difference from which on one
 counts as higher: the tolerance, but never more than half of the printed difference, so that one as small as printed can
-be found. The printed difference enters only where it was measured in the same setting (see :mod:`benchmark.statistics.verdicts`)
+be found. The printed difference enters only where it was measured in the same setting (see :mod:`.verdicts`)
 and is positive. Of the interval of the measured difference, in the claimed direction:
 
 * reproduced: all of it lies above the margin.

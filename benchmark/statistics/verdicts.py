@@ -1,6 +1,6 @@
 """Published claims held against the runs: a row per comparison, number, saving and check, and one per claim in all.
 
-The rules of judgement are those of :mod:`benchmark.statistics.verdict_rules`. An interval is over seeds and patients where an arm has
+The rules of judgement are those of :mod:`.verdict_rules`. An interval is over seeds and patients where an arm has
 two runs or more, else over patients alone, and the row says which. Every verdict is repeated with half and with twice
 its tolerance. Heads are decoded by their default rules, so nothing is tuned; a claim is judged on the split that the
 paper prints it for, and where the paper prints the same for test, that is a row of its own.

@@ -42,11 +42,13 @@ def predict_images(model: Network, pixels: npt.NDArray[np.uint8]) -> dict[str, n
 
 @torch.inference_mode()
 def raw_outputs(model: Network, pixels: Tensor) -> dict[str, Tensor]:
+    """Raw outputs of a batch, bytes (n, s, s, 3) on the model's device, as float32 on the CPU."""
     outputs = model.eval()(normalise(pixels, Normalisation(model.mean, model.std)))
     return {head: value.float().cpu() for head, value in outputs.items()}
 
 
 def answers_of(model: Network, raw: Mapping[str, Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+    """Scores (n,) and/or grade probabilities (n, 5) from raw outputs."""
     return {output: value.numpy() for output, value in model.answers(raw).items()}
 
 
@@ -73,6 +75,7 @@ def predict_split(folder: Path, data: SplitData, settings: Train) -> Predictions
 
 
 def predictions_of(data: SplitData, answers: Mapping[str, npt.NDArray[np.float32]]) -> Predictions:
+    """Answers to a whole split, beside what is known of its images."""
     return Predictions(
         image_id=np.array([row.image_id for row in data.rows]),
         patient=np.array([row.patient for row in data.rows]),

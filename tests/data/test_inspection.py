@@ -137,7 +137,8 @@ def test_a_killed_check_goes_on_where_it_was(monkeypatch):
     monkeypatch.setattr(describing, "_BATCH", 1)
     write_eyes(Path("photos"), [str(seed) for seed in range(120)])
     code = (
-        "from pathlib import Path; from benchmark import describe as d; from benchmark.sources.registry import Photograph as P\n"
+        "from pathlib import Path; from benchmark.data import inspection as d\n"
+        "from benchmark.sources.registry import Photograph as P\n"
         "d._BATCH = 1\n"
         "d.describe([P(str(i), Path(f'photos/{i}.jpeg'), 0, 'train') for i in range(120)], workers=1)\n"
     )

@@ -298,8 +298,8 @@ def test_what_a_killed_run_left_beside_the_packs_is_removed():
 STEP = """
 import re, sys
 from pathlib import Path
-from benchmark import prepare
-from tests.made_photographs import folder_params
+from benchmark.data import prepare
+from tests.made.photographs import folder_params
 if __name__ == "__main__":
     params = folder_params("photos", workers=int(sys.argv[1]))
     sizes = params.sizes.model_copy(update={"large": int(sys.argv[2])})

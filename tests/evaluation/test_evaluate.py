@@ -236,5 +236,6 @@ def test_a_kappa_that_is_not_defined_is_left_empty():
 
 
 def test_evaluating_needs_no_torch():
-    code = "import sys, benchmark.evaluation.evaluate; sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'seaborn')))"
+    code = "import sys, benchmark.evaluation.evaluate\n"
+    code += "sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'seaborn')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

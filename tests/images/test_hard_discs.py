@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,7 +19,7 @@ from tests.conftest import ROOT
 from tests.made.hard_photographs import Case, hard_cases
 from tests.made.rival_discs import RIVALS
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = ROOT / "tests/golden"
 IDRID = ROOT / "../shared/data/idrid/images"
 WRITE = os.environ.get("FUNDUSBENCH_GOLDEN") == "write"
 

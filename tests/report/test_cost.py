@@ -159,9 +159,9 @@ def test_making_the_tables_needs_no_torch():
     settle(params)
     code = """
 import sys
-from benchmark.report import make_tables
+from benchmark.report.report import make_tables
 from benchmark.report.results import load_results
-from tests.made_runs import ARMS, make_params
+from tests.made.runs import ARMS, make_params
 make_tables(make_params(seeds=[0], arms={"basenet_mt": ARMS["basenet_mt"]}), load_results())
 sys.exit("torch" in sys.modules)
 """

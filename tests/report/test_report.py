@@ -21,9 +21,10 @@ from benchmark.report.table import interval, spread
 from benchmark.runs.declared import runs_hash
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
+from tests.made.paths import ROOT
 from tests.made.runs import ARMS, make_all, make_intervals, make_params, make_result, make_run, records, settle, tables
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = ROOT / "tests/golden"
 RENDER = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
 
 

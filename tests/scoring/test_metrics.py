@@ -167,5 +167,6 @@ def test_a_probability_just_above_1_is_no_logit() -> None:
 
 
 def test_nothing_is_imported_before_something_is_measured() -> None:
-    code = "import sys, benchmark.scoring.metrics; sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'dlordinal')))"
+    code = "import sys, benchmark.scoring.metrics\n"
+    code += "sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'dlordinal')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,7 +12,7 @@ from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import read_manifest
 from benchmark.runs.declared import describe
 from benchmark.settings.loading import parse_params
-from benchmark.training import device, loop, train
+from benchmark.training import device, loop
 from benchmark.training.batches import load_split
 from models.losses.registry import load_loss
 from tests.made.data import make_data
@@ -77,7 +77,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
 
     def epoch():
         training.progress.step = 0
-        with train._bar(training, "1/1") as bar:
+        with loop._bar(training, "1/1") as bar:
             loop.train_epoch(training, 0, bar)
 
     epoch()

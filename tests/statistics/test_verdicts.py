@@ -29,7 +29,7 @@ from models.losses.registry import LOSSES
 from tests.made.paths import ROOT
 from tests.made.runs import make_all, make_params, make_result
 
-GOLDEN = Path(__file__).parent / "golden" / "statistics_verdicts.csv"
+GOLDEN = ROOT / "tests/golden/statistics_verdicts.csv"
 PRINTED = load_published(ROOT / PUBLISHED)
 
 ARMS = {
@@ -334,5 +334,6 @@ def test_without_an_evaluation_it_says_what_to_run(project):
 
 
 def test_no_network_library_is_loaded():
-    code = "import sys, benchmark.statistics.verdicts; sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'mlflow')))"
+    code = "import sys, benchmark.statistics.verdicts\n"
+    code += "sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'mlflow')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -6,7 +6,6 @@ import csv
 import io
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +18,10 @@ from benchmark.sweep.optuna_keys import WINNERS
 from benchmark.sweep.retrain import retrain
 from benchmark.sweep.tables import reading, retraining_table, trials_table
 from benchmark.sweep.trials import search
+from tests.made.paths import ROOT
 from tests.made.sweep import Trainer, make_project, nan_loss, sweep_params
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = ROOT / "tests/golden"
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning", "ignore:Some regimes")
 
 

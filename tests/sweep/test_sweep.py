@@ -207,7 +207,7 @@ def test_a_worker_that_vanished_before_its_first_heartbeat_is_noticed_too(traine
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(minutes=5)
 
-    monkeypatch.setattr("benchmark.sweep.sweep.study.datetime", Later)
+    monkeypatch.setattr("benchmark.sweep.study.datetime", Later)
     tally = settle(study, 1)
     assert (tally.running, tally.waiting) == (0, 2)
 

@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 SWEEP = {"arm": "basenet_mt/small", "epochs": 0, "seeds": [10, 11], "retrain_seeds": [20, 21], "heartbeat_s": 1}
-RUN = "from benchmark import sweep; from benchmark.settings.params import load_params; sweep.run(load_params())"
+RUN = "from benchmark.sweep import sweep; from benchmark.settings.loading import load_params; sweep.run(load_params())"
 
 
 def write_params(root: Path, **changes):
@@ -150,22 +150,22 @@ def test_the_command_searches_retrains_reports_and_logs_every_trial(project):
 
 
 def test_mlflow_shows_each_trial_s_true_state_and_a_second_look_writes_nothing(tmp_path, monkeypatch):
-    from benchmark import tracking
     from benchmark.sweep.context import Bench, open_bench, study_of
     from benchmark.sweep.trials import search
+    from benchmark.tracking.sweeps import sync_sweeps
 
     make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     params = sweep_params(trials=9, prune_below=50)
-    assert tracking.sync_sweeps(tmp_path, params).created == 0
+    assert sync_sweeps(tmp_path, params).created == 0
     trainer, deaths = Trainer(), []
     trainer.fail = lambda weight, *_: (deaths.append(weight), nan_loss()) if weight == 0.0 and not deaths else None
     monkeypatch.setattr(Bench, "complete", lambda self, *arguments: trainer(self, *arguments))
     bench = open_bench(params)
     study = study_of(bench)
     search(study, bench)
-    report = tracking.sync_sweeps(tmp_path, params)
+    report = sync_sweeps(tmp_path, params)
     assert (report.created, report.warning) == (len(study.trials) + 1, "")
     runs = {run.info.run_name: run for run in tracked(tmp_path)}
     expected = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
@@ -180,13 +180,13 @@ def test_mlflow_shows_each_trial_s_true_state_and_a_second_look_writes_nothing(t
         in next(r for r in runs.values() if r.info.status == "KILLED" and "pruner" in r.data.tags).data.tags["pruner"]
     )
     assert runs[f"sweep {study.study_name}"].info.status == "KILLED", "searched, and not yet retrained"
-    again = tracking.sync_sweeps(tmp_path, params)
+    again = sync_sweeps(tmp_path, params)
     assert (again.created, again.changed) == (0, 0)
     # A trial under way, and later its end, are one run.
     trial = study.ask()
-    tracking.sync_sweeps(tmp_path, params)
+    sync_sweeps(tmp_path, params)
     study.tell(trial, state=TrialState.FAIL)
-    tracking.sync_sweeps(tmp_path, params)
+    sync_sweeps(tmp_path, params)
     last = [run for run in tracked(tmp_path) if run.info.run_name == f"trial {trial.number}"]
     assert [run.info.status for run in last] == ["FAILED"]
 

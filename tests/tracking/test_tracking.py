@@ -787,11 +787,11 @@ def test_the_model_has_a_signature_and_predicts(
     write_run(project, spec_of(params, "m2cnn", "mid", 0))
     sync(project, params)
     (output,) = runs_of(project)[0].outputs.model_outputs
-    network = types.ModuleType("benchmark.training.train")
+    network = types.ModuleType("benchmark.training.predict")
     vars(network).update(
         load_model=lambda folder: (folder / "model.safetensors").read_bytes(), predict_images=brightness
     )
-    monkeypatch.setitem(sys.modules, "benchmark.training.train", network)
+    monkeypatch.setitem(sys.modules, "benchmark.training.predict", network)
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(project))
     logged = client_of(project).get_logged_model(output.model_id)
@@ -878,7 +878,7 @@ def test_a_server_holds_the_same_as_the_database(
 def served(root: Path) -> Iterator[str]:
     """The UI over the store of a folder, as a server on loopback."""
     port = free_port()
-    command = [sys.executable, "-c", f"from benchmark.tracking import ui; ui({port})"]
+    command = [sys.executable, "-c", f"from benchmark.tracking.server import ui; ui({port})"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     log = (root / "server.log").open("w")
     server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log, start_new_session=True)

@@ -147,8 +147,8 @@ MEMORY = """
 import re, sys
 from pathlib import Path
 import numpy as np, torch
-from benchmark.data import Reader, SplitData, cut
-from benchmark.packs import open_pack
+from benchmark.training.batches import Reader, SplitData, cut
+from benchmark.data.packs import open_pack
 
 def private():
     return int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024

@@ -95,8 +95,8 @@ def test_the_training_core_needs_neither_tracker_nor_pipeline(project):
     script = f"""
 import sys
 sys.modules |= dict.fromkeys({absent}, None)
-from benchmark import train
-from benchmark.params import load_params
+from benchmark.training import train
+from benchmark.settings.loading import load_params
 train.run(load_params(), "basenet_mt", "small")
 """
     raw = tiny_params()
@@ -208,7 +208,8 @@ def test_training_needs_neither_mlflow_nor_dvc():
     import subprocess
     import sys
 
-    code = "import benchmark.training.train, sys; print([m for m in ('mlflow', 'dvc', 'sklearn', 'seaborn') if m in sys.modules])"
+    code = "import benchmark.training.train, sys\n"
+    code += "print([m for m in ('mlflow', 'dvc', 'sklearn', 'seaborn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -44,7 +44,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
-    """Two photographs, by their places (first < second), that show one eye in one shot (:mod:`benchmark.data.duplicates`)."""
+    """Two photographs, by their places (first < second), that show one eye in one shot (:mod:`.duplicates`)."""
 
     first: int
     second: int

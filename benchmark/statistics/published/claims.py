@@ -1,6 +1,6 @@
 """The paper's claims, read from experiments/published/claims.yaml into frozen records.
 
-A claim quotes the paper, names the printed numbers that say it (cells of the tables of :mod:`benchmark.statistics.published.tables`,
+A claim quotes the paper, names the printed numbers that say it (cells of the tables of :mod:`.tables`,
 which know their split and the arm that measures them here), and declares, before any run, the tolerance that it is
 judged with.
 """
