@@ -29,8 +29,7 @@ def tiny_params() -> dict[str, Any]:
         "basenet": {"mse_small": {"objective": "mse", "size": "small"}},
         "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}},
         "m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"}},
-        "staged": {},
-        "direct": {},
+        "controls": {},
     }
     return raw
 

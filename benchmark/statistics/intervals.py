@@ -24,12 +24,12 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     *(("multi-task against MSE", f"basenet_mt/{size}", f"basenet/mse_{size}") for size in ("small", "mid", "large")),
     *(("multi-task against CE", f"basenet_mt/{size}", f"basenet/ce_{size}") for size in ("small", "mid", "large")),
     *(("M2CNN against multi-task", f"m2cnn/{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
-    *(("staged start alone", f"staged/{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
-    *(("cells alone", f"direct/cells_{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
-    *(("cells on top of a staged start", f"m2cnn/{size}", f"staged/{size}") for size in ("mid", "large")),
-    *(("staged start on top of cells", f"m2cnn/{size}", f"direct/cells_{size}") for size in ("mid", "large")),
-    ("M2CNN for as many images", "m2cnn/large", "direct/same_images"),
-    ("M2CNN for as many multiply-adds", "m2cnn/large", "direct/same_macs"),
+    *(("staged start alone", f"controls/staged_{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
+    *(("cells alone", f"controls/cells_{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
+    *(("cells on top of a staged start", f"m2cnn/{size}", f"controls/staged_{size}") for size in ("mid", "large")),
+    *(("staged start on top of cells", f"m2cnn/{size}", f"controls/cells_{size}") for size in ("mid", "large")),
+    ("M2CNN for as many images", "m2cnn/large", "controls/same_images"),
+    ("M2CNN for as many multiply-adds", "m2cnn/large", "controls/same_macs"),
 )
 """What is compared (first minus second), and the two arms as stage/arm; pairs that are not run are left out."""
 

@@ -58,7 +58,7 @@ def test_every_declared_arm_has_a_row_with_its_counts():
     assert ours.images == params.train.epochs * train
     # Three times a forward pass: the backward pass takes two more.
     assert ours.macs == 3 * cost.macs * ours.images * len(params.seeds)
-    assert rows["direct/same_images"].images == 3 * ours.images
+    assert rows["controls/same_images"].images == 3 * ours.images
 
 
 def test_the_papers_network_is_counted_without_being_trained():

@@ -49,11 +49,9 @@ ARMS = {
         "mid": {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"},
         "large": {"objective": "ce_mse", "size": "large", "level": 3, "from": "m2cnn/mid"},
     },
-    "staged": {
-        "mid": {"objective": "ce_mse", "size": "mid", "from": "basenet_mt/small"},
-        "large": {"objective": "ce_mse", "size": "large", "from": "staged/mid"},
-    },
-    "direct": {
+    "controls": {
+        "staged_mid": {"objective": "ce_mse", "size": "mid", "from": "basenet_mt/small"},
+        "staged_large": {"objective": "ce_mse", "size": "large", "from": "controls/staged_mid"},
         "cells_mid": {"objective": "ce_mse", "size": "mid", "level": 2},
         "cells_large": {"objective": "ce_mse", "size": "large", "level": 3},
         "same_images": {"objective": "ce_mse", "size": "large", "match": "images", "of": "m2cnn/large"},

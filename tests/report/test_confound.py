@@ -13,7 +13,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-MULTI_TASK = {stage: ARMS[stage] for stage in ("basenet_mt", "m2cnn", "staged", "direct")}
+MULTI_TASK = {stage: ARMS[stage] for stage in ("basenet_mt", "m2cnn", "controls")}
 
 
 def confound(arms=MULTI_TASK, seeds=(0, 1), skip=()):
@@ -66,30 +66,30 @@ def test_each_arm_has_both_outputs_on_both_splits():
 
 
 def test_an_arm_that_is_not_declared_or_has_no_run_is_not_run():
-    arms = MULTI_TASK | {"staged": {"mid": ARMS["staged"]["mid"]}}
-    _, shown = confound(arms, seeds=[0], skip={("direct", "same_macs", 0)})
+    arms = MULTI_TASK | {"controls": {name: arm for name, arm in ARMS["controls"].items() if name != "staged_large"}}
+    _, shown = confound(arms, seeds=[0], skip={("controls", "same_macs", 0)})
     for key in (("large", "smaller sizes first"), ("large", "BaseNet+MT, M2CNN's MACs")):
         assert shown[key][2:] == ["not run"] * 6
     assert "not run" not in shown["mid", "smaller sizes first"]
 
 
 def test_arms_are_found_by_what_they_are_and_not_by_name():
-    renamed = {"a": ARMS["direct"]["cells_large"], "b": ARMS["direct"]["same_macs"]}
-    table, _ = confound(MULTI_TASK | {"direct": renamed}, seeds=[0])
-    found = {r["row"]: r["arm"] for r in records(table) if r["size"] == "large" and r["stage"] == "direct"}
+    renamed = {"a": ARMS["controls"]["cells_large"], "b": ARMS["controls"]["same_macs"]}
+    table, _ = confound(MULTI_TASK | {"controls": renamed}, seeds=[0])
+    found = {r["row"]: r["arm"] for r in records(table) if r["size"] == "large" and r["stage"] == "controls"}
     assert found == {"extra cells": "a", "BaseNet+MT, M2CNN's MACs": "b"}
 
 
 def test_a_match_to_another_arm_does_not_stand_for_a_match_to_m2cnn():
-    other = {"same_images": ARMS["direct"]["same_images"] | {"of": "staged/large"}}
-    _, shown = confound(MULTI_TASK | {"direct": other}, seeds=[0])
+    other = ARMS["controls"] | {"same_images": ARMS["controls"]["same_images"] | {"of": "controls/staged_large"}}
+    _, shown = confound(MULTI_TASK | {"controls": other}, seeds=[0])
     assert shown["large", "BaseNet+MT, M2CNN's images"][2] == "not run"
 
 
 def test_two_arms_for_one_row_are_refused():
-    twice = ARMS["staged"] | {"again": ARMS["staged"]["large"]}
-    with pytest.raises(InputError, match=re.escape("'smaller sizes first' at size large, but large and again do")):
-        confound(MULTI_TASK | {"staged": twice}, seeds=[0])
+    twice = ARMS["controls"] | {"again": ARMS["controls"]["staged_large"]}
+    with pytest.raises(InputError, match=re.escape("'smaller sizes first' at size large, but staged_large and again do")):
+        confound(MULTI_TASK | {"controls": twice}, seeds=[0])
 
 
 def test_the_caption_says_how_to_read_it_and_gives_no_verdict():

@@ -16,7 +16,7 @@ from tests.made.runs import ARMS, ROOT, make_all, make_params, records, settle, 
 LARGE = {
     "basenet_mt": ARMS["basenet_mt"],
     "m2cnn": ARMS["m2cnn"],
-    "direct": {"same_images": ARMS["direct"]["same_images"]},
+    "controls": {"same_images": ARMS["controls"]["same_images"]},
 }
 
 
@@ -67,13 +67,13 @@ def test_the_main_head_of_a_classifier_is_prob():
 
 def test_targets_are_shares_of_the_best_kappa_at_a_size():
     made = results()
-    highest = max(point.kappa for point in curve(made, chain(made, ("direct", "same_images"))))
+    highest = max(point.kappa for point in curve(made, chain(made, ("controls", "same_images"))))
     assert targets(made)["large"] == {0.9: pytest.approx(0.9 * highest), 0.95: pytest.approx(0.95 * highest)}
 
 
 def test_the_first_epoch_that_reaches_a_kappa_counts():
     made = results()
-    points = curve(made, chain(made, ("direct", "same_images")))
+    points = curve(made, chain(made, ("controls", "same_images")))
     assert first_reaching(points, points[4].kappa) == points[4]
     assert first_reaching(points, 1.0) is None
 
@@ -82,7 +82,7 @@ def test_the_table_has_own_and_chained_costs_and_those_to_a_kappa():
     params = make_params(arms=LARGE)
     make_all(params)
     table = tables(params)["cost"]
-    ours, longer = line(table, "m2cnn/large"), line(table, "direct/same_images")
+    ours, longer = line(table, "m2cnn/large"), line(table, "controls/same_images")
     assert (ours["images"], ours["images_chain"]) == ("240", "720")
     assert ours["macs_chain"] == str(240 * (40**2 + 80**2 + 128**2))
     assert (ours["images_to_95"], ours["macs_to_95"]) == ("", "")
@@ -146,10 +146,10 @@ def test_without_records_only_the_timings_are_missing():
 
 def test_an_arm_that_did_not_run_has_no_costs():
     params = make_params(seeds=[0], arms=LARGE)
-    make_all(params, skip={("direct", "same_images", 0)})
+    make_all(params, skip={("controls", "same_images", 0)})
     made = tables(params)
     for name in ("cost", "cost_time"):
-        row = next(row for row in made[name].rows if row.label == "direct/same_images")
+        row = next(row for row in made[name].rows if row.label == "controls/same_images")
         assert {cell.text for cell in row.cells} == {"not run"}
 
 

@@ -30,7 +30,7 @@ def test_an_arm_trains_for_the_common_number_of_epochs(raw):
 
 
 def test_the_same_images_are_those_of_all_stages_together(raw):
-    assert epochs_of(parse_params(raw), "direct", "same_images") == 12
+    assert epochs_of(parse_params(raw), "controls", "same_images") == 12
 
 
 def test_the_same_multiply_adds_are_those_of_all_stages_together(raw):
@@ -40,8 +40,8 @@ def test_the_same_multiply_adds_are_those_of_all_stages_together(raw):
         size: network_cost(params.model, level, HEADS, params.sizes.of(size)).macs for size, level in levels.items()
     }
     direct = network_cost(params.model, 1, HEADS, params.sizes.large).macs
-    assert epochs_of(params, "direct", "same_macs") == round(4 * sum(macs.values()) / direct)
-    assert 4 < epochs_of(params, "direct", "same_macs") < 12
+    assert epochs_of(params, "controls", "same_macs") == round(4 * sum(macs.values()) / direct)
+    assert 4 < epochs_of(params, "controls", "same_macs") < 12
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_the_same_multiply_adds_are_those_of_all_stages_together(raw):
         ({"match": "images"}, "must be given together"),
         ({"match": "time", "of": "m2cnn/large"}, "'images' or 'macs'"),
         ({"match": "images", "of": "m2cnn/huge"}, "`of` must name another arm"),
-        ({"match": "images", "of": "direct/same_images"}, "cannot start from, or match, what descends from it"),
+        ({"match": "images", "of": "controls/same_images"}, "cannot start from, or match, what descends from it"),
     ],
 )
 def test_a_match_that_cannot_be_is_one_sentence(raw, changes, words):
-    raw["arms"]["direct"]["same_images"] = {"objective": "ce_mse", "size": "large", **changes}
+    raw["arms"]["controls"]["same_images"] = {"objective": "ce_mse", "size": "large", **changes}
     with pytest.raises(InputError, match=words):
         parse_params(raw)
 

@@ -110,7 +110,7 @@ def test_it_is_stale_where_runs_were_added_or_it_is_missing(params, tmp_path):
     assert "does not exist" in provenance.stale(tmp_path, params)
     provenance.write(tmp_path, params, SyncReport())
     assert provenance.stale(tmp_path, params) == ""
-    more = make_params(arms={**SMALL, "direct": {"cells_mid": ARMS["direct"]["cells_mid"]}})
+    more = make_params(arms={**SMALL, "controls": {"cells_mid": ARMS["controls"]["cells_mid"]}})
     make_all(more)
     assert "tells of other runs" in provenance.stale(tmp_path, more)
 

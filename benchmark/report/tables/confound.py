@@ -41,13 +41,13 @@ class Way:
 M2CNN = Way("M2CNN (both)", "m2cnn", staged=True, cells=True)
 WAYS = (
     Way("BaseNet+MT (neither)", "basenet_mt", staged=False, cells=False),
-    Way("smaller sizes first", "staged", staged=True, cells=False),
-    Way("extra cells", "direct", staged=False, cells=True),
+    Way("smaller sizes first", "controls", staged=True, cells=False),
+    Way("extra cells", "controls", staged=False, cells=True),
     M2CNN,
 )
 MATCHED = (
-    Way("BaseNet+MT, M2CNN's images", "direct", staged=False, cells=False, match="images"),
-    Way("BaseNet+MT, M2CNN's MACs", "direct", staged=False, cells=False, match="macs"),
+    Way("BaseNet+MT, M2CNN's images", "controls", staged=False, cells=False, match="images"),
+    Way("BaseNet+MT, M2CNN's MACs", "controls", staged=False, cells=False, match="macs"),
 )
 """Neither change, but trained for as long as M2CNN; the table has them at the large size."""
 
