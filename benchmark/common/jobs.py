@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
@@ -22,6 +22,8 @@ from benchmark.common.processes import follow_parent, tune_process
 
 Report = Callable[..., None]
 """Called by a job with (units done, what to show beside them)."""
+Told = tuple[str, str]
+"""How a job ended, ``ended`` or ``failed``, and what there is to say of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,54 +73,82 @@ def run_jobs(jobs: Sequence[Job], slots: int, preload: Sequence[str], display: D
 
     Args:
         jobs: what is to be done.
-        slots: processes at a time, at least 1.
+        slots: processes at a time, at least 1; a single one is this process itself.
         preload: modules that are imported once, before any process starts.
         display: is told how it goes.
     """
+    queue = _Queue(in_order(jobs), display)
+    if slots == 1:
+        while job := queue.take():
+            display.started(job, 0)
+            began = time.perf_counter()
+            told = _outcome(job, 0, partial(display.advanced, job))
+            queue.end(job, told, time.perf_counter() - began)
+    else:
+        _side_by_side(queue, slots, preload)
+    return queue.failures
+
+
+class _Queue:
+    """Jobs that are still to be begun, and what came of the others."""
+
+    def __init__(self, jobs: list[Job], display: Display) -> None:
+        self.display, self.failures = display, dict[str, str]()
+        self._waiting, self._open = jobs, {job.name for job in jobs}
+
+    def take(self) -> Job | None:
+        """The next job that may begin; none where all that wait need one that is under way, or none waits."""
+        job = next((job for job in self._waiting if not self._open & set(job.after)), None)
+        if job is not None:
+            self._waiting.remove(job)
+        return job
+
+    def end(self, job: Job, told: Told, seconds: float) -> None:
+        """Take note of how a job ended; those that need one that failed have failed, too."""
+        kind, words = told
+        self._open.discard(job.name)
+        if kind == "ended":
+            self.display.ended(job, seconds, words)
+            return
+        self.failures[job.name] = words
+        self.display.failed(job, words)
+        for orphan in [other for other in self._waiting if job.name in other.after]:
+            self._waiting.remove(orphan)
+            self.end(orphan, ("failed", f"not begun, for it needs {job.name}"), 0.0)
+
+
+def _side_by_side(queue: _Queue, slots: int, preload: Sequence[str]) -> None:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", *preload])
-    waiting, failures = in_order(jobs), dict[str, str]()
+    context.set_forkserver_preload(list(preload))
     running: dict[Connection, _Running] = {}
     free = list(range(slots))
-    unfinished = {job.name for job in jobs}
     try:
-        while waiting or running:
-            for orphan in [job for job in waiting if failures.keys() & set(job.after)]:
-                waiting.remove(orphan)
-                parent = next(name for name in orphan.after if name in failures)
-                failures[orphan.name] = f"not begun, for it needs {parent}"
-                display.failed(orphan, failures[orphan.name])
-            while free and (job := next((job for job in waiting if not unfinished & set(job.after)), None)):
-                waiting.remove(job)
+        while True:
+            while free and (job := queue.take()):
                 ours, theirs = context.Pipe(duplex=False)
-                slot = free.pop(0)
-                process = context.Process(target=_work, args=(job, slot, theirs))
+                process = context.Process(target=_work, args=(job, free[0], theirs))
                 process.start()
                 theirs.close()
-                running[ours] = _Running(job, slot, process)
-                display.started(job, slot)
+                running[ours] = _Running(job, free.pop(0), process)
+                queue.display.started(job, running[ours].slot)
+            if not running:
+                return
             for connection in wait(list(running)):
                 assert isinstance(connection, Connection)
                 one = running[connection]
-                kind, *told = _receive(connection, one.process)
-                if kind == "advanced":
-                    display.advanced(one.job, *told)
+                told = _receive(connection, one.process)
+                if told[0] == "advanced":
+                    queue.display.advanced(one.job, *told[1])
                     continue
                 del running[connection]
                 one.process.join()
                 free = sorted([*free, one.slot])
-                if kind == "ended":
-                    unfinished.discard(one.job.name)
-                    display.ended(one.job, time.perf_counter() - one.began, *told)
-                else:
-                    failures[one.job.name] = told[0]
-                    display.failed(one.job, told[0])
+                queue.end(one.job, told, time.perf_counter() - one.began)
     finally:
         for left in running.values():
             left.process.terminate()
         for left in running.values():
             left.process.join()
-    return failures
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:
@@ -138,12 +168,12 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
     return sorted(by_name.values(), key=chain, reverse=True)
 
 
-def _receive(connection: Connection, process: BaseProcess) -> tuple[Any, ...]:
+def _receive(connection: Connection, process: BaseProcess) -> tuple[str, Any]:
     try:
         return connection.recv()  # type: ignore[no-any-return]
     except EOFError:
         process.join()
-        return ("failed", killed(process.exitcode))
+        return "failed", killed(process.exitcode)
 
 
 def killed(exitcode: int | None) -> str:
@@ -153,20 +183,22 @@ def killed(exitcode: int | None) -> str:
 
 
 def _work(job: Job, slot: int, connection: Connection) -> None:
-    """A process: leaves interrupts to its parent, does its job, and tells how it went."""
+    """A process: does its job and tells how it goes."""
     tune_process()
     follow_parent()
+    connection.send(_outcome(job, slot, lambda done, note="": connection.send(("advanced", (done, note)))))
+    connection.close()
+
+
+def _outcome(job: Job, slot: int, report: Report) -> Told:
+    """Do a job; what came of it."""
     try:
-        note = job.work(*job.arguments, slot, lambda done, note="": connection.send(("advanced", done, note)))
+        return "ended", job.work(*job.arguments, slot, report)
     except InputError as error:
-        connection.send(("failed", str(error)))
+        return "failed", str(error)
     except Exception as error:  # A fault of ours: told with its trace, and the other jobs go on.
         traceback.print_exc()
-        connection.send(("failed", f"{type(error).__name__}: {error}"))
-    else:
-        connection.send(("ended", note))
-    connection.close()
-    sys.stderr.flush()
+        return "failed", f"{type(error).__name__}: {error}"
 
 
 def refusal(failures: Mapping[str, str]) -> str:

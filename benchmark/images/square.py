@@ -12,6 +12,7 @@ from benchmark.images.disc import crop_disc, find_disc, resize
 from benchmark.images.reading import LIBRARIES, read_rgb
 from benchmark.images.variants.registry import load_variant
 
+
 def square_images(data: bytes, sizes: dict[str, int], variant: str = "plain") -> dict[str, npt.NDArray[np.uint8]]:
     """Squares around the retinal disc, shape (size, size, 3) each, from the bytes of a photograph's file.
 

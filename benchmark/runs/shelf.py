@@ -57,33 +57,35 @@ def find_parent(spec: RunSpec) -> Path:
     raise InputError(msg)
 
 
-def publish(specs: Iterable[RunSpec]) -> None:
-    """Bring finished runs to ``runs/`` and their records to ``records/``; what is declared no more leaves both.
+def publish(method: str, specs: Iterable[RunSpec]) -> None:
+    """Bring a method's finished runs to ``runs/`` and their records to ``records/``; all others leave both.
 
     Args:
-        specs: all that is declared of some methods; those that are not finished are passed over.
+        method: a key of ``arms``.
+        specs: all that is declared of it; those that are not finished are passed over.
     """
-    kept: dict[str, set[Path]] = {}
-    for spec in specs:
-        finished = is_finished(place(spec), spec.key)
-        kept.setdefault(spec.stage, set()).update({spec.folder(RUNS)} if finished else ())
-        if finished:
-            _publish(spec)
+    finished = {spec.folder(RUNS): spec for spec in specs if is_finished(place(spec), spec.key)}
+    for folder in (RUNS / method).glob("*/*"):
+        if folder not in finished:
+            shutil.rmtree(folder)
+            _record_of(folder).unlink(missing_ok=True)
+    for spec in finished.values():
+        _publish(spec)
         _thin_out(place(spec))
-    for stage, folders in kept.items():
-        for folder in (RUNS / stage).glob("*/*"):
-            if folder not in folders:
-                shutil.rmtree(folder)
-                (RECORDS / folder.relative_to(RUNS)).with_suffix(".json").unlink(missing_ok=True)
-        for empty in (RUNS / stage, RECORDS / stage):
-            empty.mkdir(parents=True, exist_ok=True)
-            for arm in empty.iterdir():
-                if not any(arm.iterdir()):
-                    arm.rmdir()
+    for root in (RUNS / method, RECORDS / method):
+        root.mkdir(parents=True, exist_ok=True)
+        for arm in root.iterdir():
+            if not any(arm.iterdir()):
+                arm.rmdir()
+
+
+def _record_of(folder: Path) -> Path:
+    """The record of a run in ``runs/``."""
+    return (RECORDS / folder.relative_to(RUNS)).with_suffix(".json")
 
 
 def _publish(spec: RunSpec) -> None:
-    source, target, record = place(spec), spec.folder(RUNS), spec.folder(RECORDS).with_suffix(".json")
+    source, target = place(spec), spec.folder(RUNS)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -92,8 +94,8 @@ def _publish(spec: RunSpec) -> None:
         (_link if name == WEIGHTS else shutil.copyfile)(source / name, partial / name)
     shutil.rmtree(target, ignore_errors=True)
     partial.replace(target)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source / RECORD, record)
+    _record_of(target).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source / RECORD, _record_of(target))
 
 
 def _link(source: Path, target: Path) -> None:

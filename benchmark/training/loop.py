@@ -271,8 +271,6 @@ def _finish(training: Training) -> RunResult:
         write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
-    for flag in flags:
-        print(f"warning: {spec.title} {flag}: that head gives one grade to every val image", file=sys.stderr)
     epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs
     cost = network_cost(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
     return RunResult(

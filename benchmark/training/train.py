@@ -17,7 +17,7 @@ from benchmark.common.jobs import Job, Report, refusal, run_jobs
 from benchmark.common.resources import core_count, free_memory
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import read_manifest
-from benchmark.runs.declared import declare
+from benchmark.runs.declared import declare, read_result
 from benchmark.runs.shelf import find_parent, is_finished, place, publish
 from benchmark.runs.spec import RunSpec
 
@@ -55,7 +55,8 @@ def run(params: Params, methods: Sequence[str] = ()) -> None:
         if spec.parent and spec.parent_name not in names:
             find_parent(spec)
     failures = _train(todo, params) if todo else {}
-    publish(specs)
+    for method in methods or params.arms:
+        publish(method, (spec for spec in specs if spec.stage == method))
     print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
     if failures:
         msg = f"every run must end well, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
@@ -126,7 +127,7 @@ def _work(spec: RunSpec, live_after_s: float, slot: int, report: Report) -> str:
         latest = _kappas(curve)
 
     complete(spec, splits, open_fabric(spec.train, slot), place(spec), Watch(images, epoch, live_after_s))
-    return latest
+    return ", ".join([latest, *read_result(place(spec)).flags])
 
 
 def _kappas(curve: Curve) -> str:
