@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2, get_optimizer_class
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from torch import Tensor
@@ -40,7 +41,7 @@ from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
-from benchmark.training.device import resident_peak
+from benchmark.training.device import resident_peak, seed_generators
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
 from models.cost import network_cost
@@ -167,7 +168,7 @@ def train_epoch(training: Training, epoch: int) -> float:
     passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.accumulate)]
     for number, (positions, pixels) in enumerate(training.reader.batches(passes), 1):
         update = epoch * len(parts) + progress.step
-        torch.manual_seed(derive(spec.seed, "dropout", update, number % settings.accumulate))
+        seed_generators(derive(spec.seed, "dropout", update, number % settings.accumulate), fabric.device)
         uniform = torch.from_numpy(draws(stream, data.keys[positions], DRAWS)).to(fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
         images = augment(pixels, uniform, settings.augment, normalisation, data.background)
@@ -204,7 +205,9 @@ def start(
     if settings.compile:
         network.compile()
     updates = len(cut(np.arange(len(splits["train"])), settings.batch))
-    bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay)
+    # One kernel for all of an update, where the optimiser has it: many small tensors are mostly overhead.
+    fused = {"fused": True} if "fused" in signature(get_optimizer_class(settings.opt)).parameters else {}
+    bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay, **fused)
     schedule, _ = create_scheduler_v2(
         bare,
         sched=settings.sched,
