@@ -223,8 +223,8 @@ def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]
 
 
 def passes(epochs: int, images: Mapping[Any, int]) -> float:
-    """Training steps' worth of images that a run sees: val after each epoch, val and test at the end, forward only."""
-    return epochs * images["train"] + ((epochs + 1) * images["val"] + images["test"]) / STEP
+    """Training steps' worth of images that a run sees: val after each epoch and test at the end, forward only."""
+    return epochs * (images["train"] + images["val"] / STEP) + images["test"] / STEP
 
 
 def _timed(one: Training, step: Step | None, earlier: Range | None, images: Mapping[Split, int] | None) -> Training:

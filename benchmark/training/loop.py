@@ -89,6 +89,8 @@ class Training:
     clock: _Clock
     reader: Reader
     watch: Watch
+    val: Predictions | None = None
+    """On val, by the weights as they are; None before the first epoch of this process."""
     images: int = 0
     """Training images seen by this process."""
 
@@ -235,7 +237,7 @@ def _validate(training: Training, epoch: int) -> dict[str, float | None]:
     data, spec = training.splits["val"], training.spec
     outputs = outputs_of(training.model, data, training.fabric)
     loss = load_loss(spec.objective.name)(outputs, torch.from_numpy(data.grade), **spec.objective.parameters).mean()
-    predictions = predictions_of(data, answers_of(training.model, outputs))
+    training.val = predictions = predictions_of(data, answers_of(training.model, outputs))
     row: dict[str, float | None] = {"val_loss": _finite(loss, spec, epoch)}
     for head in ("score", "prob"):
         row[f"val_kappa_{head}"] = _kappa(predictions, head) if head in outputs else None
@@ -265,12 +267,14 @@ def _finish(training: Training) -> RunResult:
     spec, model, scratch = training.spec, training.model, training.scratch
     if spec.train.keep == "best":
         model.load_state_dict(load_file(training.best))
+        training.val = None
     save_tensors(scratch / WEIGHTS, model.state_dict())
     flags = []
     for split, data in training.splits.items():
         if split == "train":
             continue
-        predictions = predictions_of(data, answers_of(model, outputs_of(model, data, training.fabric)))
+        known = training.val if split == "val" else None
+        predictions = known or predictions_of(data, answers_of(model, outputs_of(model, data, training.fabric)))
         write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
