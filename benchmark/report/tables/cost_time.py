@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -12,11 +12,12 @@ from benchmark.common.files import read_json
 from benchmark.common.terms import Size
 from benchmark.common.units import duration, memory, quantity
 from benchmark.report.captions import data_sentence, size_title
-from benchmark.report.costs import Arm, arms_at, chain
+from benchmark.report.costs import arms_at, chain
+from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.runs.spec import RECORDS, Record
-from benchmark.settings.params import Params
+from benchmark.statistics.decoded import Arm
 
 NAME = "cost_time"
 
@@ -67,17 +68,12 @@ COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
 """Title and look of each measure, by its name."""
 
 
-def cost_time(paper_pixels: Mapping[Size, int], params: Params, results: Results) -> Table:
-    """Wall time, speed and memory of each arm, mean over seeds.
-
-    Args:
-        paper_pixels: the paper's pixels of each size.
-        params: declares the arms.
-        results: the evaluation.
-    """
+def make(inputs: Inputs) -> Table:
+    """Wall time, speed and memory of each arm, mean over seeds."""
+    params, results = inputs.params, inputs.results
     lines = [
         _line(size_title(size, params, pixels), arm, size, results)
-        for size, pixels in paper_pixels.items()
+        for size, pixels in inputs.paper_pixels.items()
         for arm in arms_at(params, size)
     ]
     return Table(

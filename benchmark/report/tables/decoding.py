@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.common.terms import Head
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS, caption
-from benchmark.report.costs import Arm
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table
@@ -19,6 +19,7 @@ from benchmark.scoring.decoders.registry import DECODERS
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import DRAWS, YARDSTICKS
 from benchmark.statistics.bootstrap import LEVEL
+from benchmark.statistics.decoded import Arm
 from benchmark.statistics.decoder_effect import TUNED_ON, DecodedRow, SpreadRow
 from benchmark.statistics.published.claims import Claims, Pair
 from benchmark.statistics.published.tables import PrintedTable, find_arm
@@ -82,32 +83,17 @@ class _Builder:
         return Number(f"{row.difference:+.3f}{_interval(row, '+')}", row.difference)
 
 
-def decoding_table(
-    decoded: Sequence[DecodedRow],
-    spreads: Sequence[SpreadRow],
-    printed: PrintedTable,
-    claims: Claims,
-    params: Params,
-    results: Results,
-) -> Table:
-    """Kappa under every rule; the csv has every arm, and what is read those of the paper at the largest input that ran.
-
-    Args:
-        decoded: every arm and yardstick under every rule.
-        spreads: how far apart the rules of an arm lie.
-        printed: the paper's ablation.
-        claims: the paper's claims, for its effects.
-        params: declares the arms.
-        results: the evaluation.
-    """
+def make(inputs: Inputs) -> Table:
+    """Kappa under every rule: in the csv of all arms, in what is read of the paper's at the largest input that ran."""
+    params, results, decoded, spreads = inputs.params, inputs.results, inputs.decoded, inputs.spreads
     build = _Builder(
         {((row.stage, row.arm), row.rule, row.split): row for row in decoded},
         {((row.stage, row.arm), row.head, row.split): row for row in spreads},
         params,
         results,
     )
-    pairs = _effects(claims)
-    shown = [row for arm in _shown(printed, params, results) for row in build.arm(arm)]
+    pairs = _effects(inputs.claims)
+    shown = [row for arm in _shown(inputs.printed["ablation"], params, results) for row in build.arm(arm)]
     return Table(
         name="decoding",
         title="Head by decoder",

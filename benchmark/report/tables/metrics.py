@@ -11,14 +11,15 @@ from typing import Any, cast
 from benchmark.common.terms import Head, Split
 from benchmark.evaluation.evaluate import EVALUATED, MetricRow
 from benchmark.report.captions import HEADS, caption
-from benchmark.report.costs import Arm
 from benchmark.report.csv_fields import data_fields
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
 from benchmark.settings.params import Params
+from benchmark.statistics.decoded import Arm
 from models.losses.registry import LOSSES
 
 FAMILIES: dict[Family, str] = {
@@ -52,15 +53,10 @@ Measured = Mapping[tuple[Arm, Split, Head, str], Values]
 """By arm, split, head and metric."""
 
 
-def metrics_table(lines: Sequence[MetricRow], params: Params, results: Results) -> Table:
-    """Mean and spread over seeds of each metric, a line per arm and head.
-
-    Args:
-        lines: what the evaluation measured.
-        params: declares the arms.
-        results: the evaluation.
-    """
-    measured, notes = by_place(lines), Notes()
+def make(inputs: Inputs) -> Table:
+    """Mean and spread over seeds of each metric, a line per arm and head."""
+    params, results = inputs.params, inputs.results
+    measured, notes = by_place(inputs.metrics), Notes()
     rows: list[Row] = []
     titles: dict[str, tuple[str, ...]] = {}
     for split in EVALUATED:

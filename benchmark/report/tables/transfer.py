@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
 from benchmark.common.csv_rows import DIGITS
 from benchmark.common.terms import Head
 from benchmark.report.captions import HEADS, PHANTOM, decoding_sentence
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
@@ -19,14 +19,11 @@ from benchmark.statistics.transfer import TransferRow
 COLUMNS = ("arm", "input", "output", "own test", "this set", "difference", "seeds")
 
 
-def transfer(rows: Sequence[TransferRow], params: Params, results: Results) -> Table:
-    """Kappa by arm and output, a group of lines per other set.
-
-    Args:
-        rows: of ``statistics/transfer.csv``, at least one.
-        params: declares the seeds.
-        results: the evaluation, for what must be known of the runs.
-    """
+def make(inputs: Inputs) -> Table | None:
+    """Kappa by arm and output, a group of lines per other set; None without such a set."""
+    rows, params, results = inputs.transfers, inputs.params, inputs.results
+    if not rows:
+        return None
     notes, first = Notes(), rows[0]
     return Table(
         name="transfer",
