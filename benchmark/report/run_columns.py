@@ -16,12 +16,12 @@ from benchmark.report.table import Table
 from benchmark.runs.declared import runs_hash
 from benchmark.statistics.decoded import Arm
 
-COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
+RUN_COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
 """Seeds, and hashes of the runs' keys (:attr:`.RunSpec.key`), of the data set and of the parameters."""
 
 
 def with_origin(table: Table, results: Results) -> Table:
-    """The table with :data:`COLUMNS` in each record, where its records name arms; they keep those that they have.
+    """The table with :data:`RUN_COLUMNS` in each record, where its records name arms; they keep those that they have.
 
     A record names its arms as :func:`arms_of` says; the facts of several arms are separated by bars.
     """
@@ -50,11 +50,11 @@ def _names_arms(record: Mapping[str, Any]) -> bool:
 def _origin(record: Mapping[str, Any], results: Results) -> dict[str, Any]:
     runs = [found for found in map(lambda arm: results.runs_of(*arm), arms_of(record)) if len(found)]
     facts = [origin(found) for found in runs]
-    return {column: " | ".join(dict.fromkeys(fact[column] for fact in facts)) for column in COLUMNS}
+    return {column: " | ".join(dict.fromkeys(fact[column] for fact in facts)) for column in RUN_COLUMNS}
 
 
 def origin(runs: pd.DataFrame) -> dict[str, str]:
-    """The :data:`COLUMNS` of one arm's runs.
+    """The :data:`RUN_COLUMNS` of one arm's runs.
 
     Seeds share their parameters, unless some are left from before a change: then there are several hashes.
     """

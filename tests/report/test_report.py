@@ -18,7 +18,7 @@ from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
 from benchmark.report.render import FORMATS, to_csv, to_markdown, to_tex
 from benchmark.report.results import Measured, load_results
-from benchmark.report.table import interval, spread
+from benchmark.report.table import interval
 from benchmark.report.tables import ablation
 from benchmark.runs.declared import runs_hash
 from benchmark.tracking import provenance
@@ -214,10 +214,6 @@ def test_an_undefined_kappa_is_not_a_number(change):
     first = ablation.make(inputs)
     assert "undefined (paper 0.790)" in to_markdown(first)
     assert "nan" not in to_csv(first)
-
-
-def test_a_mean_just_below_zero_is_not_a_negative_zero():
-    assert spread(Measured((0,), (-0.0001,), 10, "", ("stage", "arm"))) == "0.000"
 
 
 def test_tex_is_balanced_and_each_row_is_full(patchy):

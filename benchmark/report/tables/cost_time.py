@@ -58,7 +58,7 @@ def timing(results: Results, arm: Arm, folder: Path = RECORDS) -> Timing | None:
     )
 
 
-COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
+MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("time", duration),
     "seconds_chain": ("time, chain", duration),
     "images_per_second": ("images/s", quantity),
@@ -89,7 +89,7 @@ def make(inputs: Inputs) -> Table:
                 "from rebuild to rebuild, and no other table depends on them.",
             )
         ),
-        columns=("arm", *(title for title, _ in COLUMNS.values()), "device"),
+        columns=("arm", *(title for title, _ in MEASURES.values()), "device"),
         rows=tuple(row for row, _ in lines),
         notes=(),
         records=tuple(record for _, record in lines),
@@ -100,10 +100,10 @@ def _line(group: str, arm: Arm, size: Size, results: Results) -> tuple[Row, dict
     """A row and its record."""
     own = timing(results, arm)
     links = [timing(results, link.arm) for link in chain(results, arm) or ()]
-    measures = {name: getattr(own, name, None) for name in COLUMNS}
+    measures = {name: getattr(own, name, None) for name in MEASURES}
     measures["seconds_chain"] = sum(link.seconds for link in links if link) if links and all(links) else None
     lacking = "not recorded" if links else "not run"
-    numbers = [_number(measures[name], show, lacking) for name, (_, show) in COLUMNS.items()]
+    numbers = [_number(measures[name], show, lacking) for name, (_, show) in MEASURES.items()]
     where = ", ".join((*own.devices, *own.precisions, _threads(own.threads))) if own else lacking
     record = {"table": NAME, "stage": arm[0], "arm": arm[1], "size": size}
     record |= {name: "" if value is None else f"{value:.6g}" for name, value in measures.items()}

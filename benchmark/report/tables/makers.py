@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark.report.captions import data_sentence, seeds_sentence
+from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
@@ -63,8 +64,8 @@ def _ours(makers: Makers, arm: tuple[str, str], name: str, measured: Measured, r
         "stage": arm[0],
         "arm": arm[1],
         "decoder": DEFAULT[makers.head],
-        "mean": "" if mean is None else f"{mean:.6f}",
-        "sd": "" if sd is None else f"{sd:.6f}",
+        "mean": plain(mean),
+        "sd": plain(sd),
         "seeds": " ".join(map(str, values.seeds)) if values else "",
         "n": values.n if values else "",
         "data": results.data,
