@@ -79,19 +79,19 @@ class Results:
     intervals: Mapping[tuple[str, str, str, str], ArmInterval]
     """By stage, arm, head and split."""
 
-    @property
+    @cached_property
     def data(self) -> str:
         """Name of the data set."""
         return str(self.runs["data"].iloc[0])
 
-    @property
+    @cached_property
     def synthetic(self) -> bool:
         """Whether the photographs are generated."""
         return bool(self.runs["synthetic"].iloc[0])
 
-    def arms(self) -> list[tuple[str, str]]:
+    def arms(self) -> list[Arm]:
         """Stage and name of each arm that ran, in declared order."""
-        return list(self.runs[["stage", "arm"]].drop_duplicates().itertuples(index=False, name=None))
+        return list(self._runs)
 
     def images(self, split: Split) -> int:
         """Images of a split."""
@@ -120,7 +120,8 @@ class Results:
 
     def runs_of(self, stage: str, arm: str) -> pd.DataFrame:
         """Runs of one arm, one row per seed."""
-        return self._runs.get((stage, arm), self.runs.iloc[:0])
+        found = self._runs.get((stage, arm))
+        return self.runs.iloc[:0] if found is None else found
 
     def curves_of(self, stage: str, arm: str) -> pd.DataFrame:
         """Learning curves of one arm, one row per seed and epoch."""

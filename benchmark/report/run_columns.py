@@ -27,8 +27,9 @@ def with_origin(table: Table, results: Results) -> Table:
     """
     if not any(_names_arms(record) for record in table.records):
         return table
+    facts = {arm: origin(results.runs_of(*arm)) for arm in results.arms()}
     # What a record has already stays in its place.
-    return replace(table, records=tuple({**record, **_origin(record, results), **record} for record in table.records))
+    return replace(table, records=tuple({**record, **_origin(record, facts), **record} for record in table.records))
 
 
 def arms_of(record: Mapping[str, Any]) -> tuple[Arm, ...]:
@@ -47,10 +48,10 @@ def _names_arms(record: Mapping[str, Any]) -> bool:
     return {"stage", "arm"} <= record.keys() or {"a", "b"} <= record.keys()
 
 
-def _origin(record: Mapping[str, Any], results: Results) -> dict[str, Any]:
-    runs = [found for found in map(lambda arm: results.runs_of(*arm), arms_of(record)) if len(found)]
-    facts = [origin(found) for found in runs]
-    return {column: " | ".join(dict.fromkeys(fact[column] for fact in facts)) for column in RUN_COLUMNS}
+def _origin(record: Mapping[str, Any], facts: Mapping[Arm, Mapping[str, str]]) -> dict[str, str]:
+    """What is known of the arms of a record that ran."""
+    found = [facts[arm] for arm in arms_of(record) if arm in facts]
+    return {column: " | ".join(dict.fromkeys(fact[column] for fact in found)) for column in RUN_COLUMNS}
 
 
 def origin(runs: pd.DataFrame) -> dict[str, str]:
