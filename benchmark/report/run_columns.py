@@ -20,16 +20,16 @@ RUN_COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
 """Seeds, and hashes of the runs' keys (:attr:`.RunSpec.key`), of the data set and of the parameters."""
 
 
-def with_origin(table: Table, results: Results) -> Table:
+def with_run_columns(table: Table, results: Results) -> Table:
     """The table with :data:`RUN_COLUMNS` in each record, where its records name arms; they keep those that they have.
 
     A record names its arms as :func:`arms_of` says; the facts of several arms are separated by bars.
     """
     if not any(_names_arms(record) for record in table.records):
         return table
-    facts = {arm: origin(results.runs_of(*arm)) for arm in results.arms()}
+    facts = {arm: columns_of_runs(results.runs_of(*arm)) for arm in results.arms()}
     # What a record has already stays in its place.
-    return replace(table, records=tuple({**record, **_origin(record, facts), **record} for record in table.records))
+    return replace(table, records=tuple({**record, **_columns_of(record, facts), **record} for record in table.records))
 
 
 def arms_of(record: Mapping[str, Any]) -> tuple[Arm, ...]:
@@ -48,13 +48,13 @@ def _names_arms(record: Mapping[str, Any]) -> bool:
     return {"stage", "arm"} <= record.keys() or {"a", "b"} <= record.keys()
 
 
-def _origin(record: Mapping[str, Any], facts: Mapping[Arm, Mapping[str, str]]) -> dict[str, str]:
+def _columns_of(record: Mapping[str, Any], facts: Mapping[Arm, Mapping[str, str]]) -> dict[str, str]:
     """What is known of the arms of a record that ran."""
     found = [facts[arm] for arm in arms_of(record) if arm in facts]
     return {column: " | ".join(dict.fromkeys(fact[column] for fact in found)) for column in RUN_COLUMNS}
 
 
-def origin(runs: pd.DataFrame) -> dict[str, str]:
+def columns_of_runs(runs: pd.DataFrame) -> dict[str, str]:
     """The :data:`RUN_COLUMNS` of one arm's runs.
 
     Seeds share their parameters, unless some are left from before a change: then there are several hashes.

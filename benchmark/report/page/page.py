@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmark.report.captions import PHANTOM
 from benchmark.report.render import FORMATS, notes_of
 from benchmark.report.results import Results
-from benchmark.report.run_columns import origin
+from benchmark.report.run_columns import columns_of_runs
 from benchmark.report.table import Cell, Kappa, Number, Row, Table, words
 from benchmark.statistics.decoded import Arm
 
@@ -112,7 +112,7 @@ def _grades(results: Results) -> dict[str, dict[str, int]]:
 
 def _runs(arm: Arm, results: Results) -> ShownRuns:
     runs = results.runs_of(*arm)
-    facts = origin(runs)
+    facts = columns_of_runs(runs)
     hashes = tuple(facts[name] for name in ("runs", "parameter_hash", "data_hash"))
     keys = {str(seed): key[:16] for seed, key in zip(runs["seed"], runs["key"], strict=True)}
     return ShownRuns("/".join(arm), facts["seeds"], hashes, keys)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from benchmark.report.inputs import Inputs
-from benchmark.report.run_columns import with_origin
+from benchmark.report.run_columns import with_run_columns
 from benchmark.report.table import Table
 
 TABLES = (
@@ -36,4 +36,4 @@ def make_tables(inputs: Inputs) -> list[Table]:
         InputError: a step that a table is made from has not run, or the published numbers break a rule.
     """
     made = (import_module(f"{__package__}.{name}").make(inputs) for name in TABLES)
-    return [with_origin(table, inputs.results) for table in made if table]
+    return [with_run_columns(table, inputs.results) for table in made if table]
