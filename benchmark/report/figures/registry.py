@@ -10,17 +10,15 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from benchmark.common.files import atomic
-from benchmark.report.figures.style import Plot, styled
+from benchmark.report.figures.style import DPI, Plot, save, styled
 from benchmark.report.inputs import Inputs
 
 FIGURES = ("ablation", "cost", "transfer", "learning_curves", "confusion")
 """Names of the figures' files, in reading order."""
-DPI = 110
 
 
 def draw_all(inputs: Inputs, folder: Path) -> dict[str, str]:
-    """Draw every figure; files carry no date, and figures of arms that are gone are removed.
+    """Draw every figure; figures of arms that are gone are removed.
 
     Args:
         inputs: what they show.
@@ -45,6 +43,5 @@ def _draw(plot: Plot, path: Path) -> str:
 
     figure = Figure(dpi=DPI)
     caption = plot(figure)
-    with atomic(path) as partial:
-        figure.savefig(partial, format="png", metadata={"Software": None})
+    save(figure, path)
     return caption

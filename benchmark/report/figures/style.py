@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.common.files import atomic
 from benchmark.report.captions import PHANTOM
 from benchmark.report.results import Results
 
@@ -17,7 +19,8 @@ Plot = Callable[["Figure"], str]
 """Draws onto an empty figure and returns its caption."""
 
 MARKERS = "osD^v<>P"
-GREY, DARK = "#888888", "#222222"
+GREY, DARK, WARNING = "#888888", "#222222", "#a03000"
+DPI = 110
 
 
 @contextmanager
@@ -64,4 +67,16 @@ def set_title(figure: Figure, text: str, results: Results) -> None:
     height = figure.get_figheight()
     figure.text(0.5, 1 - 0.1 / height, text, ha="center", va="top", fontsize=11)
     if results.synthetic:
-        figure.text(0.5, 1 - 0.33 / height, PHANTOM, ha="center", va="top", fontsize=9, color="#a03000")
+        figure.text(0.5, 1 - 0.33 / height, PHANTOM, ha="center", va="top", fontsize=9, color=WARNING)
+
+
+def save(figure: Figure, path: Path, **options: Any) -> None:
+    """Write a figure as PNG, atomically; equal figures give equal bytes, for the file carries no date.
+
+    Args:
+        figure: what is drawn.
+        path: the file.
+        options: as for :meth:`matplotlib.figure.Figure.savefig`.
+    """
+    with atomic(path) as partial:
+        figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None}, **options)
