@@ -9,6 +9,7 @@ import yaml
 
 from benchmark.cli.main import main
 from benchmark.common.errors import InputError
+from benchmark.settings.composition import compose
 from benchmark.settings.loading import load_params, parse_params
 from tests.made.paths import ROOT
 
@@ -112,11 +113,7 @@ def test_yaml_that_cannot_be_read_is_one_sentence(tmp_path):
 
 def composed(*overrides):
     """What `dvc exp run -S ...` writes to params.yaml."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    with initialize_config_dir(str(ROOT / "experiments/conf"), version_base=None):
-        return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+    return compose(ROOT, overrides)
 
 
 def test_the_committed_parameters_are_the_composed_default(raw):
