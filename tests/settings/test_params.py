@@ -44,7 +44,7 @@ def test_the_committed_parameters_are_valid(raw):
         ("train.epochs", 0, ["train.epochs", "greater than or equal to 1", "got 0", "-S train.epochs="]),
         ("train.epochs", "many", ["train.epochs", "valid integer", "'many'"]),
         ("train.device", "tpu", ["train.device", "'auto', 'cpu', 'cuda' or 'mps'", "'tpu'"]),
-        ("prepare.on_bad_image", "ignore", ["prepare.on_bad_image", "'stop' or 'skip'"]),
+        ("prepare.on_bad_image", "skip", ["prepare.on_bad_image", "not a parameter"]),
         ("prepare.variant", "green", ["prepare.variant", "one of plain, graham, clahe", "'green'"]),
         ("sizes.mid", 500, ["sizes", "grow from small to mid to large"]),
         ("seeds", [], ["seeds", "at least 1 item"]),
