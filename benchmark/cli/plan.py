@@ -13,6 +13,7 @@ from benchmark.common.terms import SPLITS, Size, Split
 from benchmark.common.units import duration, memory, quantity
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.runs.epochs import epochs_of
+from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
@@ -100,9 +101,13 @@ def run(chosen: argparse.Namespace) -> None:
     """Print the plan of params.yaml.
 
     Raises:
-        InputError: a parameter breaks a rule, or a training step does not fit into memory.
+        InputError: a parameter breaks a rule, this machine has no such device, or a training step does not fit into
+            memory.
     """
-    print(render(plan(load_params(), measure=not chosen.no_measure)))
+    params = load_params()
+    if not chosen.no_measure:
+        check_device(params.train)
+    print(render(plan(params, measure=not chosen.no_measure)))
 
 
 def plan(params: Params, *, measure: bool) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 
 
@@ -17,6 +18,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Train as :func:`benchmark.training.train.run` does."""
     params = load_params()
     params.arm(chosen.stage, chosen.arm)
+    check_device(params.train)
     from benchmark.training import train
 
     train.run(params, chosen.stage, chosen.arm)
