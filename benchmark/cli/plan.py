@@ -19,6 +19,7 @@ from benchmark.runs.declared import read_result
 from benchmark.runs.environment import hardware
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.spec import RECORDS, RUNS, Record
+from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
@@ -113,9 +114,13 @@ def run(chosen: argparse.Namespace) -> None:
     """Print the plan of params.yaml.
 
     Raises:
-        InputError: a parameter breaks a rule, or a training step does not fit into memory.
+        InputError: a parameter breaks a rule, this machine has no such device, or a training step does not fit into
+            memory.
     """
-    print(render(plan(load_params(), measure=not chosen.no_measure)))
+    params = load_params()
+    if not chosen.no_measure:
+        check_device(params.train)
+    print(render(plan(params, measure=not chosen.no_measure)))
 
 
 def plan(params: Params, *, measure: bool) -> Plan:
