@@ -20,6 +20,7 @@ from benchmark.common.errors import InputError
 from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.runs.declared import describe, read_result
 from benchmark.runs.predictions import read_predictions
+from benchmark.runs.shelf import PUBLISHED, RECORD
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop, predict, train
@@ -275,3 +276,32 @@ def test_running_out_of_memory_says_what_to_lower(project, monkeypatch):
     monkeypatch.setattr(loop, "augment", full)
     with pytest.raises(InputError, match=r"16 images of 24 px in 1 pass.*raise `train\.accumulate` to 2.*sizes\.small"):
         train.run(params(), ["basenet"])
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize("stopped_at", ["save_tensors", "write_predictions", "write_text", "write_spec"])
+def test_stopped_at_any_write_of_its_end_it_ends_bit_identical(project, monkeypatch, keep, stopped_at):
+    made = params(keep=keep, epochs=2)
+    train.run(made, ["basenet"])
+    whole = outputs(project)
+    shutil.rmtree("scratch")
+    finish, write = loop._finish, getattr(loop, stopped_at)
+
+    class Stop(BaseException):
+        pass
+
+    def stop(*_, **__):
+        raise Stop
+
+    def finish_until(training):
+        patch.setattr(loop, stopped_at, stop)
+        return finish(training)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_finish", finish_until)
+        with pytest.raises(Stop):
+            train.run(made, ["basenet"])
+    assert getattr(loop, stopped_at) is write
+    train.run(made, ["basenet"])
+    assert outputs(project) == whole
+    assert {path.name for path in Path("scratch/runs/basenet/mse_small/0").glob("*/*")} == {*PUBLISHED, RECORD}
