@@ -23,6 +23,10 @@ Scope = Literal[
 ]
 """What a judgement can say of the paper."""
 PAPER: Scope = "the paper's data"
+SMALLER = "smaller than the margin"
+"""What is found of a difference in the claimed direction that is surely there, but surely too small to count."""
+_BETWEEN = " | "
+"""Between two notes of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +73,28 @@ class VerdictRow:
     seeds: str = ""
     data: str
     note: str = ""
+    """What a reader of the verdict must know, note by note (:attr:`notes`)."""
     quote: str
     where: str
     reading: str
     because: str = ""
     """Why the tolerance is what it is."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What :meth:`noted` was given, note by note."""
+        return tuple(filter(None, self.note.split(_BETWEEN)))
+
     def noted(self, *notes: str) -> VerdictRow:
         """The same with further notes; empty ones are left out."""
-        return replace(self, note=" ".join(filter(None, (self.note, *notes))))
+        return replace(self, note=_BETWEEN.join(filter(None, (self.note, *notes))))
+
+    def said(self, verdict: Verdict) -> str:
+        """A verdict in words that say neither more than the scope allows nor less than the interval does."""
+        if verdict == "not reproduced" and self.kind in ("ordering", "saving") and self.low > 0:
+            return SMALLER
+        here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
+        return verdict if self.scope == PAPER else here.get(verdict, verdict)
 
     def judged(self, judge: Callable[[float], Verdict]) -> VerdictRow:
         """The same with its verdicts.
@@ -86,13 +103,12 @@ class VerdictRow:
             judge: gives the verdict at a multiple of the declared tolerance: 1, 0.5 and 2 are asked for.
         """
         verdict = judge(1.0)
-        here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
         return replace(
             self,
             verdict=verdict,
             verdict_half=judge(0.5),
             verdict_double=judge(2.0),
-            finding=verdict if self.scope == PAPER else here.get(verdict, verdict),
+            finding=self.said(verdict),
         )
 
 
