@@ -19,6 +19,7 @@ class Text:
     """Words."""
 
     text: str
+    notes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
