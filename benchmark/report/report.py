@@ -65,6 +65,7 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     from benchmark.report.run_columns import with_origin
     from benchmark.report.tables.ablation import ablation, paper_pixels
     from benchmark.report.tables.comparison import comparison
+    from benchmark.report.tables.comparisons import comparisons_table
     from benchmark.report.tables.confound import confound
     from benchmark.report.tables.cost import cost
     from benchmark.report.tables.cost_time import cost_time
@@ -76,6 +77,7 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     from benchmark.report.tables.transfer import transfer
     from benchmark.report.tables.verdicts import verdict_table
     from benchmark.statistics.decoder_effect import DECODING, SPREAD, DecodedRow, SpreadRow
+    from benchmark.statistics.intervals import COMPARISONS, ArmComparison
     from benchmark.statistics.published.claims import load_claims
     from benchmark.statistics.published.makers import read_makers
     from benchmark.statistics.transfer import read_transfers
@@ -88,10 +90,12 @@ def make_tables(params: Params, results: Results) -> list[Table]:
     pixels = paper_pixels(printed["ablation"])
     metrics = read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate")
     makers = read_makers(params.data.source)
+    compared = read_rows(COMPARISONS, ArmComparison, "fundusbench statistics")
     tables = [
         ablation(printed["ablation"], params, results),
         comparison(printed["comparison"], params, results),
-        confound(pixels, params, results),
+        confound(pixels, compared, params, results),
+        *([comparisons_table(compared, params, results)] if compared else []),
         decoding_table(
             read_rows(DECODING, DecodedRow, "fundusbench statistics"),
             read_rows(SPREAD, SpreadRow, "fundusbench statistics"),

@@ -24,7 +24,7 @@ from tests.made.paths import ROOT
 from tests.made.runs import ARMS, make_all, make_findings, make_networks, make_params
 
 SMALL = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
-FILES = 10 * 3
+FILES = 11 * 3
 
 
 @pytest.fixture(scope="module")

@@ -291,6 +291,7 @@ def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
         "tables/ablation.csv",
         "tables/comparison.tex",
         "tables/confound.md",
+        "tables/comparisons.md",
         "tables/cost.csv",
         "tables/cost_time.tex",
         "tables/decoding.csv",

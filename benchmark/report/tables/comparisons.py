@@ -1,0 +1,95 @@
+"""Do two arms differ? Every declared pair on the same images: the difference, its interval, and Holm's p."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from benchmark.report.captions import HEADS, caption
+from benchmark.report.csv_fields import plain
+from benchmark.report.notes import Notes, run_texts
+from benchmark.report.results import Results
+from benchmark.report.run_columns import arms_of
+from benchmark.report.table import Cell, Number, Row, Table, Text
+from benchmark.settings.params import Params
+from benchmark.statistics.intervals import ArmComparison
+
+COLUMNS = (
+    "first - second",
+    "difference of kappas",
+    "interval over",
+    "n",
+    "p, trained anew",
+    "p, these networks",
+    "resolvable",
+)
+
+
+def comparisons_table(rows: Sequence[ArmComparison], params: Params, results: Results) -> Table:
+    """One line per pair of arms, head and split, grouped by what the pair is to show.
+
+    Args:
+        rows: what the statistics found.
+        params: declares the arms.
+        results: the evaluation.
+    """
+    notes = Notes()
+    return Table(
+        name="comparisons",
+        title="Whether two arms differ",
+        caption=caption(
+            "Paired differences of the mean quadratic weighted kappa, first arm minus second, on the same images. "
+            f"{p_sentence(rows)} p, these networks: whether the trained networks at hand would differ on other "
+            "patients; it does not hold the spread between seeds. Resolvable: the true difference that this many "
+            "patients and runs would tell from 0 four times in five.",
+            params,
+            results,
+        ),
+        columns=COLUMNS,
+        rows=tuple(_row(row, params, results, notes) for row in rows),
+        notes=tuple(notes.texts),
+        records=tuple({"table": "comparisons"} | {key: plain(v) for key, v in asdict(row).items()} for row in rows),
+    )
+
+
+def p_sentence(rows: Sequence[ArmComparison]) -> str:
+    """What the p of a difference is, and for how many tests it is adjusted."""
+    tests = sum(not math.isnan(row.p_retrained_holm) for row in rows)
+    return (
+        "p, trained anew: two-sided, of no difference between networks trained anew with other seeds and tested on "
+        f"other patients, adjusted by Holm's rule for the {tests} such tests of `comparisons`; there is none where a "
+        "single seed ran."
+    )
+
+
+def difference_number(row: ArmComparison, notes: tuple[int, ...] = ()) -> Number:
+    """A difference with its sign and its interval."""
+    if math.isnan(row.difference):
+        return Number("undefined", None, notes)
+    interval = "" if math.isnan(row.low) else f"[{row.low:+.3f}, {row.high:+.3f}]"
+    return Number(f"{row.difference:+.3f}", row.difference, notes, interval)
+
+
+def p_text(p: float) -> str:
+    """A p-value to three digits; a dash where no test was made."""
+    if math.isnan(p):
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _row(row: ArmComparison, params: Params, results: Results, notes: Notes) -> Row:
+    arms = arms_of(asdict(row))
+    marks = notes.number(*(text for arm in arms for text in run_texts(params, results, arm, row.head)))
+    cells: tuple[Cell, ...] = (
+        difference_number(row, marks),
+        Text(row.over),
+        Number(str(row.images), row.images),
+        *(_p(p) for p in (row.p_retrained_holm, row.p_holm)),
+        Text("-") if math.isnan(row.resolvable) else Number(f"{row.resolvable:.3f}", row.resolvable),
+    )
+    return Row(row.about, f"{row.a} - {row.b}: {HEADS[row.head]}, {row.split}", cells, arms)
+
+
+def _p(p: float) -> Cell:
+    return Text("-") if math.isnan(p) else Number(p_text(p), p)
