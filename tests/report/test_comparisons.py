@@ -53,6 +53,20 @@ def test_a_collapsed_run_is_named_beside_what_it_takes_part_in(made):
     assert table.rows[0].cells[0].notes == (1,)
 
 
+def test_where_val_chose_the_weights_of_one_arm_by_another_head_the_line_says_whom_it_favours(made):
+    params, results, rows = made
+    best = params.model_copy(update={"train": params.train.model_copy(update={"keep": "best"})})
+    arms = params.arms | {
+        "basenet": {"ce_mid": params.arm("basenet", "mse_mid").model_copy(update={"objective": "ce"})}
+    }
+    best = best.model_copy(update={"arms": arms})
+    row = replace(rows[0], b="basenet/ce_mid", head="prob")
+    note = "The weights were chosen by val kappa, of basenet_mt/mid by scores and basenet/ce_mid by prob.: val favours"
+    assert [text for text in comparisons_table([row], best, results).notes if text.startswith(note)]
+    for other in (replace(row, split="test"), replace(row, b="basenet_mt/mid")):
+        assert not [text for text in comparisons_table([other], best, results).notes if "chosen" in text]
+
+
 def test_without_a_test_there_is_no_p(made):
     params, results, rows = made
     one = replace(rows[0], p_retrained_holm=math.nan, low=math.nan, high=math.nan, resolvable=math.nan)

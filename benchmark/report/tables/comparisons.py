@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import cast
 
+from benchmark.common.terms import Head
 from benchmark.report.captions import HEADS, caption
 from benchmark.report.csv_fields import plain
 from benchmark.report.notes import Notes, run_texts
@@ -13,7 +15,10 @@ from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Number, Row, Table, Text
 from benchmark.settings.params import Params
+from benchmark.statistics.decoded import Arm
 from benchmark.statistics.intervals import ArmComparison
+from benchmark.statistics.verdicts import fair_split
+from models.losses.registry import LOSSES
 
 COLUMNS = (
     "first - second",
@@ -80,7 +85,8 @@ def p_text(p: float) -> str:
 
 def _row(row: ArmComparison, params: Params, results: Results, notes: Notes) -> Row:
     arms = arms_of(asdict(row))
-    marks = notes.number(*(text for arm in arms for text in run_texts(params, results, arm, row.head)))
+    flags = [text for arm in arms for text in run_texts(params, results, arm, row.head)]
+    marks = notes.number(*flags, _choice(row, arms, params))
     cells: tuple[Cell, ...] = (
         difference_number(row, marks),
         Text(row.over),
@@ -89,6 +95,19 @@ def _row(row: ArmComparison, params: Params, results: Results, notes: Notes) -> 
         Text("-") if math.isnan(row.resolvable) else Number(f"{row.resolvable:.3f}", row.resolvable),
     )
     return Row(row.about, f"{row.a} - {row.b}: {HEADS[row.head]}, {row.split}", cells, arms)
+
+
+def _choice(row: ArmComparison, arms: Sequence[Arm], params: Params) -> str:
+    """What must be said where the choice of the epoch, on val, favours one arm's head."""
+    if params.train.keep != "best":
+        return ""
+    main = [cast("Head", next(iter(LOSSES[params.arm(*arm).objective].heads))) for arm in arms]
+    if fair_split(row.split, main, [row.head] * len(arms)) == row.split:
+        return ""
+    listed = " and ".join(f"{'/'.join(arm)} by {HEADS[head]}" for arm, head in zip(arms, main, strict=True))
+    return (
+        f"The weights were chosen by val kappa, of {listed}: val favours the arm that was chosen by {HEADS[row.head]}."
+    )
 
 
 def _p(p: float) -> Cell:
