@@ -24,6 +24,7 @@ COMMANDS = {
     "statistics": "intervals, paired tests and verdicts",
     "architecture": "feature maps and cost of the networks",
     "report": "the paper's tables, and figures, into reports/",
+    "cite": "renew the tables of Markdown files that are made of csv files, and find figures that no table shows",
     "verify": "recompute every table from the predictions, or compare with other tables",
     "score": "kappa, with intervals, of anyone's predictions",
     "sweep": "search over the loss weighting with Optuna, or go on with a search",
