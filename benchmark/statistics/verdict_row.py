@@ -96,6 +96,11 @@ class VerdictRow:
         here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
         return verdict if self.scope == PAPER else here.get(verdict, verdict)
 
+    def after(self, parts: Sequence[VerdictRow]) -> VerdictRow:
+        """The row for all parts of a claim, found no worse than the worst of them on its split."""
+        against = {row.finding for row in parts if (row.split, row.verdict) == (self.split, "not reproduced")}
+        return replace(self, finding=SMALLER) if self.verdict == "not reproduced" and against == {SMALLER} else self
+
     def judged(self, judge: Callable[[float], Verdict]) -> VerdictRow:
         """The same with its verdicts.
 

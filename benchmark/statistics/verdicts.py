@@ -98,7 +98,7 @@ def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
     rows: list[VerdictRow] = []
     for ordering in claims.orderings:
         parts = on_every_core(partial(_ordering, ordering, paper=claims.paper, case=case), ordering.pairs)
-        rows += [*parts, *together(parts)]
+        rows += [*parts, *(whole.after(parts) for whole in together(parts))]
     for number in claims.numbers:
         rows += [_number(number, cell, claims.paper, case) for cell in number.cells]
     rows += [_saving(saving, claims.paper, case) for saving in claims.savings]

@@ -223,8 +223,11 @@ def test_a_difference_above_0_but_below_the_margin_is_called_smaller_than_it(mon
     for case in (made_case(), in_the_papers_setting()):
         row = judged(case)[MT_224]
         assert (row.verdict, row.finding) == ("not reproduced", "smaller than the margin")
+        # So is the claim as a whole, all of whose parts are found to be that small.
+        assert judged(made_case())["grows", "all val"].finding == "smaller than the margin"
     fix_difference(monkeypatch, -0.001, 0.004)
     assert judged(made_case())[MT_224].finding == "does not hold here"
+    assert judged(made_case())["grows", "all val"].finding == "does not hold here"
 
 
 HEADS = TEXT.replace("worse: [ablation, 224x224, MSE scores]}", "worse: [ablation, 224x224, Multi-Task prob.]}")
