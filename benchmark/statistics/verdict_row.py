@@ -56,6 +56,8 @@ class VerdictRow:
     a: str = ""
     """stage/arm and head that is claimed to be higher, or cheaper, or whose kappa is printed."""
     b: str = ""
+    favours: Literal["", "a", "b"] = ""
+    """Which side the choice of the kept epochs favours: nothing is concluded in its favour."""
     measured: float = math.nan
     """Kappa, difference of kappas (a minus b), or share of b's multiply-adds that a saves."""
     low: float = math.nan
@@ -107,14 +109,11 @@ class VerdictRow:
         Args:
             judge: gives the verdict at a multiple of the declared tolerance: 1, 0.5 and 2 are asked for.
         """
-        verdict = judge(1.0)
-        return replace(
-            self,
-            verdict=verdict,
-            verdict_half=judge(0.5),
-            verdict_double=judge(2.0),
-            finding=self.said(verdict),
+        in_favour: dict[str, Verdict] = {"a": "reproduced", "b": "not reproduced"}
+        verdict, half, double = (
+            "inconclusive" if found == in_favour.get(self.favours) else found for found in map(judge, (1.0, 0.5, 2.0))
         )
+        return replace(self, verdict=verdict, verdict_half=half, verdict_double=double, finding=self.said(verdict))
 
 
 def together(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:

@@ -3,8 +3,9 @@
 The rules of judgement are those of :mod:`.verdict_rules`. An interval is over seeds and patients where an arm has
 two runs or more, else over patients alone, and the row says which. Every verdict is repeated with half and with twice
 its tolerance. Heads are decoded by their default rules, so nothing is tuned; a claim is judged on the split that the
-paper prints it for, and where the paper prints the same for test, that is a row of its own. One kind of comparison is
-judged on test alone (:func:`fair_split`): where val chose the weights by the head of one side, and not by the other's.
+paper prints it for, and where the paper prints the same for test, that is a row of its own. Where val chose the weights
+by the head of one side, and not by the other's, the two are compared on test alone, and nothing is concluded in favour
+of the one side (:func:`fair_split`).
 
 The data decide what a verdict says of the paper (``scope``). In the paper's setting (its data set and official split
 less a few images, its trunk, its input sizes) it is about the paper's numbers. Elsewhere numbers are not compared, an
@@ -18,7 +19,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import pandas as pd
 
@@ -125,16 +126,23 @@ def fair_split(split: Split, kept_by: Sequence[Head | None], heads: Sequence[Hea
 
     The best of many epochs is the best partly by luck of the val images. Where both sides were chosen by the head that
     is read, or both by another, both have that luck or neither has; else val favours the one side. Test has no part in
-    the choice. (What an epoch's weights truly are is the same on both splits: if they suit one head more than the other
-    epochs' do, they do so on test, too.)
+    the choice. What an epoch's weights truly are is the same on both splits, though: an epoch that suits one head more
+    than others do suits it on test, too. So what is then found in that head's favour is no evidence.
 
     Args:
         split: where the comparison is asked for.
         kept_by: per side, the head whose val kappa chose the weights; None where the last epoch's are kept.
         heads: per side, the head that is read.
     """
-    own = {chosen == head for chosen, head in zip(kept_by, heads, strict=True) if chosen is not None}
-    return "test" if len(own) > 1 else split
+    return "test" if favoured(kept_by, heads) else split
+
+
+def favoured(kept_by: Sequence[Head | None], heads: Sequence[Head]) -> Literal["", "a", "b"]:
+    """Which of two sides was chosen by the head that is read, where the other was not; as in :func:`fair_split`."""
+    if None in kept_by:
+        return ""
+    a, b = (chosen == head for chosen, head in zip(kept_by, heads, strict=True))
+    return "" if a == b else "a" if a else "b"
 
 
 def _left_out(data: DataSummary, paper: Setting) -> dict[Split, int] | None:
@@ -164,14 +172,20 @@ def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> Verdic
 
 def _moved(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
     """The row on the split where its sides can be compared; what the paper prints for another has no bearing there."""
-    kept_by = [_kept_by(side, case) for side in sides]
-    split = fair_split(_split(row), kept_by, [side.head for side in sides])
+    kept_by, heads = [_kept_by(side, case) for side in sides], [side.head for side in sides]
+    favours = favoured(kept_by, heads)
+    if not favours:
+        return row
+    chosen = sides["ab".index(favours)]
+    row = replace(row, favours=favours).noted(
+        f"The weights were chosen by val kappa, which favours {chosen}: nothing is concluded in its favour; "
+        "train.keep=last would favour neither."
+    )
+    split = fair_split(_split(row), kept_by, heads)
     if split == row.split:
         return row
-    chosen = " and ".join(dict.fromkeys(side.head for side, by in zip(sides, kept_by, strict=True) if by == side.head))
     return replace(row, split=split, split_mark="", published="", published_mark="").noted(
-        f"Judged on {split}: the paper prints {row.published} for {row.split}, where the choice of the weights, by val "
-        f"kappa, favours {chosen}. An epoch that truly suits {chosen} would still do so on {split}."
+        f"Judged on {split}; the paper prints {row.published} for {row.split}."
     )
 
 

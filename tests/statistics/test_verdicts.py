@@ -246,10 +246,29 @@ def test_where_val_chose_the_weights_by_one_side_it_is_judged_on_test():
     heads, multi_task = best[HEAD_224], best[CE_720]
     assert (heads.split, heads.published, heads.magnitude, heads.images) == ("test", "", "", 100)
     assert multi_task.split == "test"
-    assert [note for note in heads.notes if note.startswith("Judged on test: the paper prints +0.024 for val")]
-    assert "The weights were chosen by val kappa." not in heads.notes
+    assert "Judged on test; the paper prints +0.024 for val." in heads.notes
+    assert [note for note in heads.notes if "which favours basenet_mt/small score: nothing is concluded" in note]
+    assert (heads.favours, multi_task.favours) == ("a", "b")
     # Both sides were chosen by the head that is read, or both by the other.
     assert best["grows", "720x720: M2CNN scores > Multi-Task scores"].split == "val"
+
+
+def test_nothing_is_concluded_in_favour_of_the_head_that_chose_the_weights(monkeypatch):
+    for low, high, heads, multi_task in (
+        (0.01, 0.02, "inconclusive", "reproduced"),
+        (-0.02, -0.01, "not reproduced", "inconclusive"),
+    ):
+        fix_difference(monkeypatch, low, high)
+        rows = judged(kept_best(), HEADS)
+        assert rows[HEAD_224].verdict == rows[HEAD_224].verdict_double == heads
+        assert rows[CE_720].verdict == rows[CE_720].verdict_half == multi_task
+        # Nor in a claim as a whole.
+        assert rows["better", "all test"].verdict == heads
+    only = TEXT.replace("[ablation, 224x224, Multi-Task scores], worse: [ablation, 224x224, MSE scores]", PROB_720)
+    assert judged(kept_best(), only)["better", "all test"].verdict == "inconclusive"
+
+
+PROB_720 = "[ablation, 720x720, Multi-Task prob.], worse: [ablation, 720x720, CE prob.]"
 
 
 def test_two_equal_heads_differ_on_val_that_chose_the_epoch_and_not_where_they_are_judged():
@@ -262,6 +281,12 @@ def test_two_equal_heads_differ_on_val_that_chose_the_epoch_and_not_where_they_a
     assert apart["val"].mean() > 0.006
     assert verdicts.fair_split("val", ["score", "score"], ["score", "prob"]) == "test"
     assert abs(apart["test"].mean()) < bound
+    # What the epoch's weights truly are counts on test, too; it never speaks against the head that chose.
+    weights = sd * rng.standard_normal((runs, epochs, 2))
+    kept = (kappas["val"] + weights)[..., 0].argmax(1)
+    seen = (kappas["test"] + weights)[np.arange(runs), kept]
+    assert 0.004 < (seen[:, 0] - seen[:, 1]).mean() < 0.016
+    assert verdicts.favoured(["score", "score"], ["score", "prob"]) == "a"
     # The same head of two arms, each at its own best epoch: val is as lucky for the one as for the other.
     other = (0.8 + sd * rng.standard_normal((runs, epochs))).max(1)
     assert verdicts.fair_split("val", ["score", "score"], ["score", "score"]) == "val"
