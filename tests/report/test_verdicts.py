@@ -82,7 +82,7 @@ def test_seeds_are_counted_per_side(results, seeds, count):
 
 
 CAVEATS = (
-    "M2CNN changes its start, its depth and its training budget at once.",
+    "M2CNN changes its start, its depth, its heads and its training budget at once.",
     "The published CE prob. falls from 448x448 to 720x720, perhaps a failed run.",
     "One run of m2cnn/large: what training anew would change is not known.",
     "The weights were chosen by val kappa.",
