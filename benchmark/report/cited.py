@@ -134,10 +134,11 @@ def _rows(block: Block, lines: Sequence[Mapping[str, str]]) -> Iterator[tuple[st
     if block.count:
         yield from ((*key, str(times)) for key, times in Counter(keys).items())
     elif block.across:
-        cells = {
-            (key, _written(block.across, line)): _written(block.cell, line)
-            for key, line in zip(keys, lines, strict=True)
-        }
+        places = [(key, _written(block.across, line)) for key, line in zip(keys, lines, strict=True)]
+        if len(set(places)) < len(places):
+            msg = f"each cell of a cited block must show one line of {block.csv}, but some have several: narrow `where`"
+            raise InputError(msg)
+        cells = {place: _written(block.cell, line) for place, line in zip(places, lines, strict=True)}
         for key in dict.fromkeys(keys):
             yield (*key, *(cells.get((key, place), MISSING) for place in _across(block, lines)))
     else:

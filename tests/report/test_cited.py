@@ -77,6 +77,10 @@ def test_what_is_renewed_stays_as_it_is_and_the_rest_is_untouched():
         ('csv: a.csv\ncolumns: {a: "{kappa}"}', "'kappa' is none"),
         ('csv: a.csv\nwhere: {seed: 0}\ncolumns: {a: "{mean}"}', "'seed' is none"),
         ('csv: a.csv\nwhere: {pixels: 50}\ncolumns: {a: "{mean}"}', "none has {'pixels': 50}"),
+        (
+            'csv: a.csv\ncolumns: {a: "{pixels}"}\nacross: "{column}"\ncell: "{mean}"',
+            "one line of a.csv, but some have",
+        ),
         ("csv: a.csv", "must say csv and columns"),
         ('csv: a.csv\ncolumns: {a: "{mean}"}\nacross: "{split}"', "`across` needs `cell`"),
         ('csv: a.csv\ncolumns: {a: "{mean}"}\nrows: 3', "Unexpected keyword"),
