@@ -97,6 +97,11 @@ def measure(of: Literal["paper", "params"], model: Model, pixels: int, level: in
     return Architecture(*named, after, cost.parameters, cost.macs)
 
 
+def square(side: int) -> str:
+    """The sides of a feature map as the paper prints them; a map that is too small for its level has none."""
+    return f"{side}x{side}" if side else "too small"
+
+
 def read_networks(path: Path = NETWORKS) -> list[Architecture]:
     """Read what :func:`run` wrote.
 
@@ -104,7 +109,7 @@ def read_networks(path: Path = NETWORKS) -> list[Architecture]:
         InputError: it was not run yet.
     """
     if not path.exists():
-        msg = f"the report is made from {path}, which does not exist yet: run `fundusbench architecture` or `dvc repro`"
+        msg = f"networks are read from {path}, which does not exist yet: run `fundusbench architecture` or `dvc repro`"
         raise InputError(msg)
     frame = pd.read_csv(path, keep_default_na=False)
     return [Architecture(*record) for record in frame.itertuples(index=False, name=None)]

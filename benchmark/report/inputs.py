@@ -13,6 +13,7 @@ from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
 from benchmark.report.results import Results, load_results
 from benchmark.settings.params import Params
 from benchmark.statistics.decoder_effect import DECODING, SPREAD, DecodedRow, SpreadRow
+from benchmark.statistics.intervals import COMPARISONS, ArmComparison
 from benchmark.statistics.published.claims import Claims, load_claims
 from benchmark.statistics.published.makers import Makers, read_makers
 from benchmark.statistics.published.tables import PrintedTable, load_published
@@ -57,6 +58,11 @@ class Inputs:
     def verdicts(self) -> list[VerdictRow]:
         """What holds of the paper's claims."""
         return read_rows(VERDICTS, VerdictRow, _BY_STATISTICS)
+
+    @cached_property
+    def compared(self) -> list[ArmComparison]:
+        """The paired comparisons of arms."""
+        return read_rows(COMPARISONS, ArmComparison, _BY_STATISTICS)
 
     @cached_property
     def transfers(self) -> list[TransferRow]:

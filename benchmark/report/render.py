@@ -37,7 +37,7 @@ def _markdown_cell(cell: Cell) -> str:
 
 def notes_of(cell: Cell) -> tuple[int, ...]:
     """Numbers of the notes that concern a cell."""
-    return () if isinstance(cell, Text) else cell.notes
+    return cell.notes
 
 
 def to_csv(table: Table) -> str:

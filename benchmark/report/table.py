@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from benchmark.common.terms import Head, Split
@@ -19,6 +20,7 @@ class Text:
     """Words."""
 
     text: str
+    notes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Table:
         columns: titles; the first heads the rows' labels.
         notes: numbered from 1.
         records: lines of the csv, all with the same keys, in full precision and one fact per field.
-        titles: where each group has columns of its own, their titles by group.
+        titles: where a group has columns of its own, their titles by group.
     """
 
     name: str
@@ -132,12 +134,12 @@ class Table:
         return self.titles.get(group, self.columns)
 
     def parts(self) -> list[Table]:
-        """Tables of one set of columns each: this one, or one per group; the first tells what holds for all."""
+        """Tables of one set of columns each, of groups that follow one another; the first tells what holds for all."""
         if not self.titles:
             return [self]
         parts = [
-            replace(self, name=f"{self.name}-{i}", columns=self.titles[group], rows=tuple(rows), titles={})
-            for i, (group, rows) in enumerate(self.groups(), 1)
+            replace(self, name=f"{self.name}-{i}", columns=columns, rows=tuple(rows), titles={})
+            for i, (columns, rows) in enumerate(groupby(self.rows, lambda row: self.columns_of(row.group)), 1)
         ]
         return [
             parts[0],

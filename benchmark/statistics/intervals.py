@@ -68,8 +68,8 @@ class ArmComparison:
     about: str
     a: str
     b: str
-    split: str
-    head: str
+    split: Split
+    head: Head
     decoder: str
     kappa_a: float
     kappa_b: float

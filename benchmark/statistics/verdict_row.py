@@ -23,6 +23,10 @@ Scope = Literal[
 ]
 """What a judgement can say of the paper."""
 PAPER: Scope = "the paper's data"
+SMALLER = "smaller than the margin"
+"""What is found of a difference in the claimed direction that is surely there, but surely too small to count."""
+_BETWEEN = " | "
+"""Between two notes of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,8 @@ class VerdictRow:
     a: str = ""
     """stage/arm and head that is claimed to be higher, or cheaper, or whose kappa is printed."""
     b: str = ""
+    favours: Literal["", "a", "b"] = ""
+    """Which side the choice of the kept epochs favours: nothing is concluded in its favour."""
     measured: float = math.nan
     """Kappa, difference of kappas (a minus b), or share of b's multiply-adds that a saves."""
     low: float = math.nan
@@ -69,15 +75,33 @@ class VerdictRow:
     seeds: str = ""
     data: str
     note: str = ""
+    """What a reader of the verdict must know, note by note (:attr:`notes`)."""
     quote: str
     where: str
     reading: str
     because: str = ""
     """Why the tolerance is what it is."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What :meth:`noted` was given, note by note."""
+        return tuple(filter(None, self.note.split(_BETWEEN)))
+
     def noted(self, *notes: str) -> VerdictRow:
         """The same with further notes; empty ones are left out."""
-        return replace(self, note=" ".join(filter(None, (self.note, *notes))))
+        return replace(self, note=_BETWEEN.join(filter(None, (self.note, *notes))))
+
+    def said(self, verdict: Verdict) -> str:
+        """A verdict in words that say neither more than the scope allows nor less than the interval does."""
+        if verdict == "not reproduced" and self.kind in ("ordering", "saving") and self.low > 0:
+            return SMALLER
+        here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
+        return verdict if self.scope == PAPER else here.get(verdict, verdict)
+
+    def after(self, parts: Sequence[VerdictRow]) -> VerdictRow:
+        """The row for all parts of a claim, found no worse than the worst of them on its split."""
+        against = {row.finding for row in parts if (row.split, row.verdict) == (self.split, "not reproduced")}
+        return replace(self, finding=SMALLER) if self.verdict == "not reproduced" and against == {SMALLER} else self
 
     def judged(self, judge: Callable[[float], Verdict]) -> VerdictRow:
         """The same with its verdicts.
@@ -85,15 +109,11 @@ class VerdictRow:
         Args:
             judge: gives the verdict at a multiple of the declared tolerance: 1, 0.5 and 2 are asked for.
         """
-        verdict = judge(1.0)
-        here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
-        return replace(
-            self,
-            verdict=verdict,
-            verdict_half=judge(0.5),
-            verdict_double=judge(2.0),
-            finding=verdict if self.scope == PAPER else here.get(verdict, verdict),
+        in_favour: dict[str, Verdict] = {"a": "reproduced", "b": "not reproduced"}
+        verdict, half, double = (
+            "inconclusive" if found == in_favour.get(self.favours) else found for found in map(judge, (1.0, 0.5, 2.0))
         )
+        return replace(self, verdict=verdict, verdict_half=half, verdict_double=double, finding=self.said(verdict))
 
 
 def together(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:

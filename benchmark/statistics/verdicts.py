@@ -3,12 +3,14 @@
 The rules of judgement are those of :mod:`.verdict_rules`. An interval is over seeds and patients where an arm has
 two runs or more, else over patients alone, and the row says which. Every verdict is repeated with half and with twice
 its tolerance. Heads are decoded by their default rules, so nothing is tuned; a claim is judged on the split that the
-paper prints it for, and where the paper prints the same for test, that is a row of its own.
+paper prints it for, and where the paper prints the same for test, that is a row of its own. Where val chose the weights
+by the head of one side, and not by the other's, the two are compared on test alone, and nothing is concluded in favour
+of the one side (:func:`fair_split`).
 
-The data decide what a verdict says of the paper (``scope``). In the paper's setting (its data set and official split,
-its trunk, its input sizes) it is about the paper's numbers. Elsewhere numbers are not compared, an ordering is judged
-without the printed difference, and ``finding`` says that it holds, or does not hold, *here*; on generated photographs
-that is no claim about real eyes.
+The data decide what a verdict says of the paper (``scope``). In the paper's setting (its data set and official split
+less a few images, its trunk, its input sizes) it is about the paper's numbers. Elsewhere numbers are not compared, an
+ordering is judged without the printed difference, and ``finding`` says that it holds, or does not hold, *here*; on
+generated photographs that is no claim about real eyes.
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import pandas as pd
 
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Head, Split
+from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
 from benchmark.runs.predictions import patients_in_words
+from benchmark.runs.spec import DataSummary
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import LEVEL, REPLICATES, Interval, kappa_interval
 from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
@@ -59,12 +63,14 @@ class Case:
         decoded: their runs.
         printed: the paper's tables, by name.
         curves: what :func:`benchmark.statistics.learning_cost.read_curves` gives.
+        networks: the paper's, as measured.
     """
 
     params: Params
     decoded: Decoded
     printed: Mapping[str, PrintedTable]
     curves: pd.DataFrame
+    networks: Sequence[Architecture]
 
 
 class _Side(NamedTuple):
@@ -81,10 +87,10 @@ def run(params: Params) -> None:
     """Write ``statistics/verdicts.csv``.
 
     Raises:
-        InputError: there is no finished run or no evaluation, or the claims break a rule.
+        InputError: there is no finished run, no evaluation or no measured network, or the claims break a rule.
     """
     printed = load_published()
-    case = Case(params, read_decoded(params), printed, read_curves())
+    case = Case(params, read_decoded(params), printed, read_curves(), read_networks())
     write_rows(VERDICTS, VerdictRow, verdicts(load_claims(published=printed), case))
 
 
@@ -93,7 +99,7 @@ def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
     rows: list[VerdictRow] = []
     for ordering in claims.orderings:
         parts = on_every_core(partial(_ordering, ordering, paper=claims.paper, case=case), ordering.pairs)
-        rows += [*parts, *together(parts)]
+        rows += [*parts, *(whole.after(parts) for whole in together(parts))]
     for number in claims.numbers:
         rows += [_number(number, cell, claims.paper, case) for cell in number.cells]
     rows += [_saving(saving, claims.paper, case) for saving in claims.savings]
@@ -106,13 +112,45 @@ def scope_of(cells: Sequence[Printed], paper: Setting, case: Case) -> Scope:
     data = case.decoded.data
     if data.synthetic:
         return "phantom: no claim about real eyes"
-    images = {"train": data.train, "val": data.val, "test": data.test}
-    if paper.data not in (data.name, data.source) or images != paper.images:
+    if _left_out(data, paper) is None:
         return "other data: evidence on the ordering only"
     sizes = [case.params.sizes.of(cell.measured_by.size) for cell in cells if cell.measured_by]
-    if case.params.model.trunk != paper.trunk or sizes != [cell.pixels for cell in cells]:
+    trunk = case.params.model.trunk.partition(".")[0]
+    if trunk != paper.trunk or sizes != [cell.pixels for cell in cells]:
         return _OTHER_SIZE
     return PAPER
+
+
+def fair_split(split: Split, kept_by: Sequence[Head | None], heads: Sequence[Head]) -> Split:
+    """Where two sides can be compared that were kept at the epoch with the best val kappa of some head.
+
+    The best of many epochs is the best partly by luck of the val images. Where both sides were chosen by the head that
+    is read, or both by another, both have that luck or neither has; else val favours the one side. Test has no part in
+    the choice. What an epoch's weights truly are is the same on both splits, though: an epoch that suits one head more
+    than others do suits it on test, too. So what is then found in that head's favour is no evidence.
+
+    Args:
+        split: where the comparison is asked for.
+        kept_by: per side, the head whose val kappa chose the weights; None where the last epoch's are kept.
+        heads: per side, the head that is read.
+    """
+    return "test" if favoured(kept_by, heads) else split
+
+
+def favoured(kept_by: Sequence[Head | None], heads: Sequence[Head]) -> Literal["", "a", "b"]:
+    """Which of two sides was chosen by the head that is read, where the other was not; as in :func:`fair_split`."""
+    if None in kept_by:
+        return ""
+    a, b = (chosen == head for chosen, head in zip(kept_by, heads, strict=True))
+    return "" if a == b else "a" if a else "b"
+
+
+def _left_out(data: DataSummary, paper: Setting) -> dict[Split, int] | None:
+    """How many images each split lacks of the official one; None where the data are another set or lack too many."""
+    if paper.data not in (data.name, data.source):
+        return None
+    lack = {split: images - int(getattr(data, split)) for split, images in paper.images.items()}
+    return lack if all(0 <= lack[split] <= paper.may_lack * images for split, images in paper.images.items()) else None
 
 
 def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> VerdictRow:
@@ -123,12 +161,38 @@ def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> Verdic
     sides = _sides(cells, case)
     if not sides:
         return row.noted(_absent(cells, case))
+    row = _moved(row, sides, case)
     found = compared(case.decoded, sides[0], sides[1], _split(row))
     # Only in the paper's setting, and if it can be trusted, has the printed difference a bearing on ours.
-    printed = float(pair.effect) if row.scope == PAPER and not pair.doubt else None
+    printed = float(pair.effect) if row.scope == PAPER and row.published and not pair.doubt else None
     row = _measured(row, sides, case, found.difference, printed)
     row = replace(row, margin=margin(claim.tolerance, printed))
     return row.judged(lambda factor: judge_ordering((row.low, row.high), factor * claim.tolerance, printed))
+
+
+def _moved(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
+    """The row on the split where its sides can be compared; what the paper prints for another has no bearing there."""
+    kept_by, heads = [_kept_by(side, case) for side in sides], [side.head for side in sides]
+    favours = favoured(kept_by, heads)
+    if not favours:
+        return row
+    chosen = sides["ab".index(favours)]
+    row = replace(row, favours=favours).noted(
+        f"The weights were chosen by val kappa, which favours {chosen}: nothing is concluded in its favour; "
+        "train.keep=last would favour neither."
+    )
+    split = fair_split(_split(row), kept_by, heads)
+    if split == row.split:
+        return row
+    return replace(row, split=split, split_mark="", published="", published_mark="").noted(
+        f"Judged on {split}; the paper prints {row.published} for {row.split}."
+    )
+
+
+def _kept_by(side: _Side, case: Case) -> Head | None:
+    """The head whose val kappa chose the epoch of a side's weights; None where the last epoch's are kept."""
+    run = case.decoded.runs[side.arm][0]
+    return cast("Head", run.heads[0]) if run.train.keep == "best" else None
 
 
 def _number(claim: Number, cell: Printed, paper: Setting, case: Case) -> VerdictRow:
@@ -173,7 +237,7 @@ def _saving(claim: Saving, paper: Setting, case: Case) -> VerdictRow:
 
 
 def _consistency(claim: Consistency, case: Case) -> VerdictRow:
-    says, found = check(claim, case.printed)
+    says, found = check(claim, case.printed, case.networks)
     row = VerdictRow(
         claim=claim.id,
         kind="consistency",
@@ -190,7 +254,10 @@ def _consistency(claim: Consistency, case: Case) -> VerdictRow:
         where=claim.where,
         reading=claim.reading,
     )
-    row = row.noted(f"Recomputed ({claim.value.mark}): {claim.value.note}." if claim.value else "")
+    row = row.noted(
+        f"Recomputed ({claim.value.mark}): {claim.value.note}." if claim.value else "",
+        f"Recomputed (computed): {NETWORKS}." if claim.check == "network" else "",
+    )
     return row.judged(lambda _: "consistent" if says == found else "inconsistent")
 
 
@@ -198,13 +265,16 @@ def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper
     """The row of a claim before anything is measured."""
     split = cells[0].split
     assert split
-    return VerdictRow(
+    scope = scope_of(cells, paper, case)
+    lack = (_left_out(case.decoded.data, paper) or {}) if scope == PAPER else {}
+    listed = ", ".join(f"{count} of {paper.images[name]:,} {name}" for name, count in lack.items() if count)
+    row = VerdictRow(
         claim=claim.id,
         kind=kind,
         part=part,
         split=split.value,
         split_mark=split.mark,
-        scope=scope_of(cells, paper, case),
+        scope=scope,
         tolerance=claim.tolerance,
         data=case.decoded.data.name,
         note=claim.caveat,
@@ -213,6 +283,7 @@ def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper
         reading=claim.reading,
         because=claim.because,
     )
+    return row.noted(f"Left out of the official split: {listed} images." if listed else "")
 
 
 def _sides(cells: Sequence[Printed], case: Case) -> list[_Side]:
@@ -260,8 +331,8 @@ def _of_runs(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
         for what, _, about in (flag.partition(":") for flag in run.flags)
         if about in ("", head)
     )
-    alone = all(len(case.decoded.runs[side.arm]) == 1 for side in sides)
-    chosen = row.split == "val" and any(run.train.keep == "best" for _, run in runs)
+    alone = [side.arm for side in sides if len(case.decoded.runs[side.arm]) == 1]
+    chosen = row.split == "val" and any(_kept_by(side, case) for side in sides)
     row = replace(
         row,
         a=str(sides[0]),
@@ -271,7 +342,7 @@ def _of_runs(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
         seeds=case.decoded.seeds(*(side.arm for side in sides)),
     )
     return row.noted(
-        "One seed: what training anew would change is not known." if alone else "",
+        *(f"One run of {'/'.join(arm)}: what training anew would change is not known." for arm in dict.fromkeys(alone)),
         "The weights were chosen by val kappa." if chosen else "",
         *flags,
     )

@@ -19,7 +19,8 @@ def table(read):
 
 def shown_by(table):
     """Text of the cells, by size and label."""
-    return {(row.group.partition(":")[0], row.label): [cell.text for cell in row.cells] for row in table.rows}
+    lines = [row for row in table.rows if row.group not in table.titles]
+    return {(row.group.partition(":")[0], row.label): [cell.text for cell in row.cells] for row in lines}
 
 
 def test_each_row_says_which_of_the_two_changes_it_has(table):
@@ -65,7 +66,7 @@ def test_an_arm_that_is_not_declared_or_has_no_run_is_not_run(read):
     arms = MULTI_TASK | {"controls": {name: arm for name, arm in ARMS["controls"].items() if name != "staged_large"}}
     shown = shown_by(confound.make(read(arms=arms, seeds=[0], skip={("controls", "same_macs", 0)})))
     for key in (("large", "smaller sizes first"), ("large", "BaseNet+MT, M2CNN's MACs")):
-        assert shown[key][2:] == ["not run"] * 6
+        assert shown[key][3:] == ["not run"] * 6
     assert "not run" not in shown["mid", "smaller sizes first"]
 
 
@@ -80,7 +81,7 @@ def test_a_match_to_another_arm_does_not_stand_for_a_match_to_m2cnn(read):
     other = ARMS["controls"] | {"same_images": ARMS["controls"]["same_images"] | {"of": "controls/staged_large"}}
     read(arms=MULTI_TASK, seeds=(0, 1))
     table = confound.make(Inputs(make_params(arms=MULTI_TASK | {"controls": other}, seeds=(0, 1))))
-    assert shown_by(table)["large", "BaseNet+MT, M2CNN's images"][2] == "not run"
+    assert shown_by(table)["large", "BaseNet+MT, M2CNN's images"][3] == "not run"
 
 
 def test_two_arms_for_one_row_are_refused(read):
@@ -91,6 +92,47 @@ def test_two_arms_for_one_row_are_refused(read):
         confound.make(Inputs(make_params(arms=MULTI_TASK | {"controls": twice}, seeds=(0, 1))))
 
 
-def test_the_caption_says_how_to_read_it_and_gives_no_verdict(table):
+def test_the_caption_says_how_to_read_it(table):
     assert "Read a size by its first four rows" in table.caption
-    assert "not verdicts" in table.caption
+    assert "not for their means to say" in table.caption
+
+
+def test_heads_that_are_new_and_heads_that_are_carried_over_are_told_apart(table):
+    assert {key: cells[2] for key, cells in shown_by(table).items() if key[0] == "large"} == {
+        ("large", "BaseNet+MT (neither)"): "new",
+        ("large", "smaller sizes first"): "carried",
+        ("large", "extra cells"): "new",
+        ("large", "M2CNN (both)"): "new",
+        ("large", "BaseNet+MT, M2CNN's images"): "new",
+        ("large", "BaseNet+MT, M2CNN's MACs"): "new",
+    }
+    assert "M2CNN's are new at each size" in table.caption
+
+
+def test_rows_are_held_apart_by_paired_differences_with_interval_and_p(table):
+    found = {(row.group.partition(":")[0], row.label): row for row in table.rows if row.group in table.titles}
+    assert [label for size, label in found if size == "large"] == [
+        "smaller sizes first - BaseNet+MT (neither)",
+        "extra cells - BaseNet+MT (neither)",
+        "M2CNN (both) - smaller sizes first",
+        "M2CNN (both) - extra cells",
+        "M2CNN (both) - BaseNet+MT (neither)",
+        "M2CNN (both) - BaseNet+MT, M2CNN's images",
+        "M2CNN (both) - BaseNet+MT, M2CNN's MACs",
+    ]
+    row = found["mid", "extra cells - BaseNet+MT (neither)"]
+    means = {
+        (r["arm"], r["stage"]): float(r["mean"]) for r in records(table) if r["split"] == "test" and r["head"] == "prob"
+    }
+    difference = means["cells_mid", "controls"] - means["mid", "basenet_mt"]
+    assert row.cells[-1].value == pytest.approx(difference, abs=1e-6)
+    assert row.cells[-1].interval == f"[{difference - 0.06:+.3f}, {difference + 0.04:+.3f}], p 0.300"
+    assert row.cells[0].interval.endswith("p <0.001")
+    assert row.arms == (("controls", "cells_mid"), ("basenet_mt", "mid"))
+
+
+def test_what_was_not_compared_has_no_difference(read):
+    table = confound.make(read(arms=MULTI_TASK | {"controls": {}}, seeds=[0]))
+    assert {row.label for row in table.rows if row.group in table.titles} == {"M2CNN (both) - BaseNet+MT (neither)"}
+    # One seed tells nothing of networks trained anew.
+    assert all(cell.interval.endswith("p -") for row in table.rows[-1:] for cell in row.cells)

@@ -14,11 +14,12 @@ from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
 from benchmark.report.inputs import Inputs
 from benchmark.report.render import FORMATS, to_markdown
 from benchmark.report.tables import makers
+from benchmark.report.tables.makers import binomial_error
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.metrics import measure
 from benchmark.statistics.published.makers import MAKERS, read_makers
 from tests.conftest import ROOT
-from tests.made.runs import ARMS
+from tests.made.runs import ARMS, records
 from tests.report.test_report import GOLDEN
 
 
@@ -43,6 +44,18 @@ def test_a_set_whose_makers_published_nothing_has_no_table():
     assert read_makers("phantom", ROOT / MAKERS) is None
 
 
+def test_where_n_is_not_known_there_is_no_binomial_error(tmp_path):
+    path = tmp_path / "makers.yaml"
+    path.write_text((ROOT / MAKERS).read_text().replace("  n: 400\n", ""))
+    assert read_makers("retinamnist", path).n is None
+    assert binomial_error("accuracy", 0.5, None) is binomial_error("auc_grades", 0.5, 400) is None
+
+
+def test_the_binomial_error_is_how_a_share_scatters_over_draws_of_images():
+    drawn = np.random.default_rng(0).binomial(400, 0.524, 20_000) / 400
+    assert binomial_error("accuracy", 0.524, 400) == pytest.approx(drawn.std(), rel=0.03)
+
+
 def test_published_results_stand_before_ours(change):
     published = read_makers("retinamnist", ROOT / MAKERS)
     inputs = change(arms=ARMS)
@@ -55,8 +68,12 @@ def test_published_results_stand_before_ours(change):
     data = inputs.params.data.model_copy(update={"source": "retinamnist"})
     table = makers.make(Inputs(inputs.params.model_copy(update={"data": data})))
     text = to_markdown(table)
-    assert "| ResNet-18 (28 px) | 0.717 | 0.524 |" in text
-    assert "| basenet/ce_small (40 px) | 0.600 ± 0.100 | 0.600 ± 0.100 |" in text
+    # The binomial error of 400 images beside theirs, and of 100 beside ours with its spread over seeds.
+    assert "| ResNet-18 (28 px) | 0.717 | 0.524 (images ± 0.025) |" in text
+    assert "| basenet/ce_small (40 px) | 0.600 ± 0.100 | 0.600 ± 0.100 (images ± 0.049) |" in text
+    errors = {(r["method"], r["metric"]): r["binomial_error"] for r in records(table)}
+    assert errors["ResNet-18 (28 px)", "accuracy"] == f"{(0.524 * 0.476 / 400) ** 0.5:.6f}"
+    assert errors["ResNet-18 (28 px)", "auc_grades"] == errors["basenet/ce_mid", "accuracy"] == ""
     assert "mse_small" not in text
     for ending, render in FORMATS.items():
         path = GOLDEN / f"makers.{ending}"
@@ -71,6 +88,7 @@ def test_published_results_stand_before_ours(change):
         ('values: ["0.717", "0.524"]', 'values: ["0.717"]', "a value per metric, but 'ResNet-18"),
         ("[auc_grades, accuracy]", "[auc_grades, luck]", "a metric must be one of kappa, .* 'luck'"),
         ("split: test", "split: exam", "retinamnist.split"),
+        ("n: 400", "n: 0", "retinamnist.n"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path, was, becomes, words):

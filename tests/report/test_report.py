@@ -265,6 +265,7 @@ def test_the_report_is_whole_and_stands_alone(change):
         "tables/ablation.csv",
         "tables/comparison.tex",
         "tables/confound.md",
+        "tables/comparisons.md",
         "tables/cost.csv",
         "tables/cost_time.tex",
         "tables/decoding.csv",

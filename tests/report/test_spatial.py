@@ -30,7 +30,7 @@ def test_what_is_printed_stands_beside_what_was_measured(table):
 def test_the_slip_has_a_note(table):
     shown = {row.label: row for row in table.rows if "paper" in row.group}
     assert [cell.notes for cell in shown["256 px"].cells if getattr(cell, "notes", ())] == [(1,), (1,)]
-    assert "so 256 is probably 299" in table.notes[0]
+    assert "Probably 299x299 is meant" in table.notes[0]
 
 
 def test_the_profiles_sizes_have_rows_of_their_own(table):

@@ -16,6 +16,7 @@ import pytest
 from benchmark.common.csv_rows import read_rows, to_csv
 from benchmark.common.errors import InputError
 from benchmark.evaluation import evaluate
+from benchmark.evaluation.architecture import Architecture
 from benchmark.settings.data import Sizes
 from benchmark.statistics import verdicts
 from benchmark.statistics.bootstrap import Graded, Interval
@@ -27,7 +28,7 @@ from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdicts import VERDICTS, Case
 from models.losses.registry import LOSSES
 from tests.made.paths import ROOT
-from tests.made.runs import make_all, make_params, make_result
+from tests.made.runs import make_all, make_networks, make_params, make_result
 
 GOLDEN = ROOT / "tests/golden/statistics_verdicts.csv"
 PRINTED = load_published(ROOT / PUBLISHED)
@@ -37,10 +38,14 @@ ARMS = {
     "basenet_mt": {size: {"objective": "ce_mse", "size": size} for size in ("small", "large")},
     "m2cnn": {"large": {"objective": "ce_mse", "size": "large", "level": 2, "from": "basenet_mt/small"}},
 }
+NETWORKS = [
+    Architecture("paper", "inception_resnet_v2", 32, "block8", 256, 1, 6, 6, 1, 1),
+    Architecture("params", "test_byobnet", 8, "", 256, 1, 32, 32, 1, 1),
+]
 NOISE = {"basenet": 1.0, "basenet_mt": 0.7, "m2cnn": 0.6}
 
 TEXT = """
-paper: {data: eyepacs, images: {train: 80, val: 60, test: 100}, trunk: test_byobnet}
+paper: {data: eyepacs, images: {train: 80, val: 60, test: 100}, may_lack: 0.001, trunk: test_byobnet}
 orderings:
   - &ordering
     id: grows
@@ -116,7 +121,7 @@ def made_case(params=None, skip=(), flags=None, noise=NOISE, **data) -> Case:
                 kappas = [0.3, 0.55, 0.6] if stage == "m2cnn" else [0.1, 0.2, 0.5 + 0.01 * seed]
                 columns = {"stage": stage, "arm": name, "seed": seed, "images": [80, 160, 240]}
                 curves.append(pd.DataFrame(columns | {"val_kappa_score": kappas}))
-    return Case(params, Decoded(runs, graded), PRINTED, pd.concat(curves))
+    return Case(params, Decoded(runs, graded), PRINTED, pd.concat(curves), NETWORKS)
 
 
 def judged(case: Case, text: str = TEXT) -> dict[tuple[str, str], VerdictRow]:
@@ -125,9 +130,11 @@ def judged(case: Case, text: str = TEXT) -> dict[tuple[str, str], VerdictRow]:
     return {(row.claim, row.part if row.part != "all" else f"all {row.split}"): row for row in rows}
 
 
-def in_the_papers_setting(**changes) -> Case:
+def in_the_papers_setting(images=None, **changes) -> Case:
+    """Runs at the paper's sizes on its data; ``images`` of splits and other parameters may be given."""
     params = make_params(arms=ARMS).model_copy(update={"sizes": Sizes(small=224, mid=448, large=720)})
-    return made_case(params.model_copy(update=changes), name="eyepacs", source="eyepacs", synthetic=False)
+    data = {"name": "eyepacs", "source": "eyepacs", "synthetic": False} | (images or {})
+    return made_case(params.model_copy(update=changes), **data)
 
 
 def fix_difference(monkeypatch, low: float, high: float) -> None:
@@ -196,6 +203,110 @@ def test_another_size_or_trunk_makes_numbers_incomparable(change):
     assert same == (change == "size")
 
 
+def test_a_few_images_less_are_the_papers_data_and_are_counted():
+    few = TEXT.replace("may_lack: 0.001", "may_lack: 0.0125")
+    rows = judged(in_the_papers_setting({"train": 79}), few)
+    assert {row.scope for row in rows.values() if row.kind != "consistency"} == {"the paper's data"}
+    assert "Left out of the official split: 1 of 80 train images." in rows[MT_224].notes
+    assert "Left out" not in judged(in_the_papers_setting(), few)[MT_224].note
+    for changed in ({"train": 78}, {"train": 81}, {"test": 98}):
+        assert judged(in_the_papers_setting(changed), few)[MT_224].scope.startswith("other data")
+
+
+def test_the_tag_of_timms_weights_does_not_make_another_network():
+    model = make_params().model.model_copy(update={"trunk": "test_byobnet.tf_in1k"})
+    assert judged(in_the_papers_setting(model=model))[MT_224].scope == "the paper's data"
+
+
+def test_a_difference_above_0_but_below_the_margin_is_called_smaller_than_it(monkeypatch):
+    fix_difference(monkeypatch, 0.001, 0.004)
+    for case in (made_case(), in_the_papers_setting()):
+        row = judged(case)[MT_224]
+        assert (row.verdict, row.finding) == ("not reproduced", "smaller than the margin")
+        # So is the claim as a whole, all of whose parts are found to be that small.
+        assert judged(made_case())["grows", "all val"].finding == "smaller than the margin"
+    fix_difference(monkeypatch, -0.001, 0.004)
+    assert judged(made_case())[MT_224].finding == "does not hold here"
+    assert judged(made_case())["grows", "all val"].finding == "does not hold here"
+
+
+HEADS = TEXT.replace("worse: [ablation, 224x224, MSE scores]}", "worse: [ablation, 224x224, Multi-Task prob.]}")
+HEAD_224 = ("better", "224x224: Multi-Task scores > Multi-Task prob.")
+
+
+def kept_best(**changes):
+    params = in_the_papers_setting().params
+    return in_the_papers_setting(train=params.train.model_copy(update={"keep": "best"}), **changes)
+
+
+def test_where_val_chose_the_weights_by_one_side_it_is_judged_on_test():
+    last = judged(in_the_papers_setting(), HEADS)[HEAD_224]
+    best = judged(kept_best(), HEADS)
+    assert (last.split, last.published, last.images) == ("val", "+0.024", 60)
+    heads, multi_task = best[HEAD_224], best[CE_720]
+    assert (heads.split, heads.published, heads.magnitude, heads.images) == ("test", "", "", 100)
+    assert multi_task.split == "test"
+    assert "Judged on test; the paper prints +0.024 for val." in heads.notes
+    assert [note for note in heads.notes if "which favours basenet_mt/small score: nothing is concluded" in note]
+    assert (heads.favours, multi_task.favours) == ("a", "b")
+    # Both sides were chosen by the head that is read, or both by the other.
+    assert best["grows", "720x720: M2CNN scores > Multi-Task scores"].split == "val"
+
+
+def test_nothing_is_concluded_in_favour_of_the_head_that_chose_the_weights(monkeypatch):
+    for low, high, heads, multi_task in (
+        (0.01, 0.02, "inconclusive", "reproduced"),
+        (-0.02, -0.01, "not reproduced", "inconclusive"),
+    ):
+        fix_difference(monkeypatch, low, high)
+        rows = judged(kept_best(), HEADS)
+        assert rows[HEAD_224].verdict == rows[HEAD_224].verdict_double == heads
+        assert rows[CE_720].verdict == rows[CE_720].verdict_half == multi_task
+        # Nor in a claim as a whole.
+        assert rows["better", "all test"].verdict == heads
+    only = TEXT.replace("[ablation, 224x224, Multi-Task scores], worse: [ablation, 224x224, MSE scores]", PROB_720)
+    assert judged(kept_best(), only)["better", "all test"].verdict == "inconclusive"
+
+
+PROB_720 = "[ablation, 720x720, Multi-Task prob.], worse: [ablation, 720x720, CE prob.]"
+
+
+def test_two_equal_heads_differ_on_val_that_chose_the_epoch_and_not_where_they_are_judged():
+    """Curves of noise: val kappas of two heads with one true value, each epoch seen through its own luck."""
+    rng, runs, epochs, sd = np.random.default_rng(0), 4000, 15, 0.006
+    kappas = {split: 0.8 + sd * rng.standard_normal((runs, epochs, 2)) for split in ("val", "test")}
+    kept = kappas["val"][..., 0].argmax(1)
+    apart = {split: (curves[..., 0] - curves[..., 1])[np.arange(runs), kept] for split, curves in kappas.items()}
+    bound = 4 * sd * 2**0.5 / runs**0.5
+    assert apart["val"].mean() > 0.006
+    assert verdicts.fair_split("val", ["score", "score"], ["score", "prob"]) == "test"
+    assert abs(apart["test"].mean()) < bound
+    # What the epoch's weights truly are counts on test, too; it never speaks against the head that chose.
+    weights = sd * rng.standard_normal((runs, epochs, 2))
+    kept = (kappas["val"] + weights)[..., 0].argmax(1)
+    seen = (kappas["test"] + weights)[np.arange(runs), kept]
+    assert 0.004 < (seen[:, 0] - seen[:, 1]).mean() < 0.016
+    assert verdicts.favoured(["score", "score"], ["score", "prob"]) == "a"
+    # The same head of two arms, each at its own best epoch: val is as lucky for the one as for the other.
+    other = (0.8 + sd * rng.standard_normal((runs, epochs))).max(1)
+    assert verdicts.fair_split("val", ["score", "score"], ["score", "score"]) == "val"
+    assert abs((kappas["val"][..., 0].max(1) - other).mean()) < bound
+
+
+@pytest.mark.parametrize(
+    ("kept_by", "heads", "split"),
+    [
+        ((None, None), ("score", "prob"), "val"),
+        (("score", "prob"), ("prob", "prob"), "test"),
+        (("score", "prob"), ("score", "prob"), "val"),
+        (("score", "score"), ("prob", "prob"), "val"),
+    ],
+)
+def test_sides_are_compared_on_val_where_the_choice_treats_them_alike(kept_by, heads, split):
+    assert verdicts.fair_split("val", kept_by, heads) == split
+    assert verdicts.fair_split("test", kept_by, heads) == "test"
+
+
 def test_exchanging_what_is_claimed_turns_the_verdict():
     case = made_case(noise={"basenet": 2.5, "basenet_mt": 0.01, "m2cnn": 0.3})
     assert judged(case)[MT_224].verdict == "reproduced"
@@ -203,7 +314,7 @@ def test_exchanging_what_is_claimed_turns_the_verdict():
     turned = "worse: [ablation, 224x224, Multi-Task scores], better: [ablation, 224x224, MSE scores]"
     row = judged(case, TEXT.replace(cells, turned))["better", "224x224: MSE scores > Multi-Task scores"]
     assert row.verdict == "not reproduced"
-    assert row.note.endswith("The printed numbers say the opposite.")
+    assert "The printed numbers say the opposite." in row.notes
 
 
 def test_every_verdict_is_repeated_with_half_and_twice_the_tolerance(monkeypatch):
@@ -220,14 +331,14 @@ def test_a_doubted_printed_difference_is_held_against_nothing(monkeypatch):
     row = judged(in_the_papers_setting())[CE_720]
     assert (row.verdict, row.magnitude, row.margin) == ("inconclusive", "", 0.005)
     assert row.published == "+0.075"
-    assert "It dips." in row.note
+    assert "It dips." in row.notes
 
 
 def test_what_is_not_run_is_named_and_the_rest_is_judged():
     rows = judged(made_case(skip={("basenet", "mse_small")}))
     missing = rows[MT_224]
     assert (missing.verdict, missing.finding, missing.images) == ("not run", "not run", 0)
-    assert missing.note == "Mind this. No finished run of basenet with mse at size small."
+    assert missing.note == "Mind this. | No finished run of basenet with mse at size small."
     assert rows["better", "448x448: Multi-Task scores > MSE scores"].verdict == "not run"
     whole = rows["better", "all val"]
     assert whole.verdict != "reproduced"
@@ -266,8 +377,9 @@ def test_rows_say_what_a_reader_must_know_of_the_runs():
     rows = judged(made_case(params, flags={("basenet", "mse_small"): ["collapsed:score", "collapsed:prob"]}))
     assert rows[MT_224].over == "patients alone"
     assert rows[MT_224].note == (
-        "Mind this. One seed: what training anew would change is not known. The weights were chosen by val kappa. "
-        "basenet/mse_small seed 7 collapsed (score)."
+        "Mind this. | One run of basenet_mt/small: what training anew would change is not known. | "
+        "One run of basenet/mse_small: what training anew would change is not known. | "
+        "The weights were chosen by val kappa. | basenet/mse_small seed 7 collapsed (score)."
     )
     assert "chosen" not in rows["grows", "test set: M2CNN > BaseNet+MT"].note
 
@@ -290,7 +402,6 @@ def test_the_papers_own_numbers_are_checked():
     found = {row.claim: (row.published, row.recomputed, row.verdict) for row in verdicts.verdicts(claims, case)}
     assert found == {
         "rank-on-test": ("4", "4", "consistent"),
-        "rank-on-val": ("4", "5", "inconsistent"),
         "feature-map-at-256": ("8x8", "6x6", "inconsistent"),
         "ce-grows-with-resolution": ("rises", "no rise from 0.772 to 0.751", "inconsistent"),
         "multi-task-over-ce-at-224": ("rises", "no rise from 0.725 to 0.718", "inconsistent"),
@@ -309,6 +420,7 @@ def project():
     Path("experiments/published").symlink_to(ROOT / "experiments/published")
     params = make_params(seeds=[0, 1])
     make_all(params)
+    make_networks()
     evaluate.run(params)
     return params
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from benchmark.common.errors import InputError
@@ -16,9 +17,11 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table, Text, kappa_number, status
+from benchmark.report.tables.comparisons import difference_number, p_sentence, p_text
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params
 from benchmark.statistics.decoded import Arm
+from benchmark.statistics.intervals import ArmComparison
 
 OBJECTIVE = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""
@@ -41,31 +44,40 @@ class Way:
 
 
 M2CNN = Way("M2CNN (both)", "m2cnn", staged=True, cells=True)
-WAYS = (
-    Way("BaseNet+MT (neither)", "basenet_mt", staged=False, cells=False),
-    Way("smaller sizes first", "controls", staged=True, cells=False),
-    Way("extra cells", "controls", staged=False, cells=True),
-    M2CNN,
-)
+BASE = Way("BaseNet+MT (neither)", "basenet_mt", staged=False, cells=False)
+STAGED = Way("smaller sizes first", "controls", staged=True, cells=False)
+CELLS = Way("extra cells", "controls", staged=False, cells=True)
+WAYS = (BASE, STAGED, CELLS, M2CNN)
 MATCHED = (
     Way("BaseNet+MT, M2CNN's images", "controls", staged=False, cells=False, match="images"),
     Way("BaseNet+MT, M2CNN's MACs", "controls", staged=False, cells=False, match="macs"),
 )
 """Neither change, but trained for as long as M2CNN; the table has them at the large size."""
+STEPS = (
+    (STAGED, BASE),
+    (CELLS, BASE),
+    (M2CNN, STAGED),
+    (M2CNN, CELLS),
+    (M2CNN, BASE),
+    *((M2CNN, way) for way in MATCHED),
+)
+"""Whose difference tells what a change does: each change alone, then on top of the other, then both."""
 
 
 def make(inputs: Inputs) -> Table:
-    """Kappa and cost of M2CNN and of what it is made of, at the two sizes where it has cells.
+    """Kappa and cost of M2CNN and of what it is made of, at the two sizes where it has cells, and how they differ.
 
     Raises:
         InputError: several declared arms fit one row.
     """
-    params, results, notes = inputs.params, inputs.results, Notes()
+    params, results, compared, notes = inputs.params, inputs.results, inputs.compared, Notes()
+    outputs = tuple(f"{split}, {HEADS[head]}" for split, head in OUTPUTS)
     lines = [
         _Line(way, size, find_way(way, size, params), params, results)
         for size in SIZES
         for way in WAYS + (MATCHED if size == "large" else ())
     ]
+    differences = list(_differences(lines, compared, inputs.paper_pixels, params))
     return Table(
         name="confound",
         title="What M2CNN changes at once",
@@ -79,14 +91,40 @@ def make(inputs: Inputs) -> Table:
             "and from those two to M2CNN that of adding the other. A staged arm has also seen more images; the last "
             "two rows train BaseNet+MT for as many images, or as many multiply-adds (MACs), as all stages of M2CNN "
             "together. Images and MACs are summed over the chain of arms that a row starts from, forward passes over "
-            "training images only. These are means, not verdicts: whether two rows differ is for intervals and tests "
-            "to say.",
+            "training images only. Heads: M2CNN's are new at each size, for its cells widen the last map, and those of "
+            "an arm that is staged alone are carried over from the size before; what parts these two rows holds that, "
+            "too. Whether two rows differ is not for their means to say, but for the paired differences below them: "
+            f"first minus second, with interval and p. {p_sentence(compared)}",
         ),
-        columns=("arm", "staged", "extra cells", "images", "MACs", *(f"{s}, {HEADS[h]}" for s, h in OUTPUTS)),
-        rows=tuple(line.row(inputs.paper_pixels[line.size], notes) for line in lines),
+        columns=("arm", "staged", "extra cells", "heads", "images", "MACs", *outputs),
+        rows=(*(line.row(inputs.paper_pixels[line.size], notes) for line in lines), *differences),
         notes=tuple(notes.texts),
         records=tuple(line.record(split, head) for line in lines for split, head in OUTPUTS),
+        titles={row.group: ("first - second", *outputs) for row in differences},
     )
+
+
+def _differences(
+    lines: Sequence[_Line], compared: Sequence[ArmComparison], paper_pixels: Mapping[Size, int], params: Params
+) -> Iterator[Row]:
+    """A row per step between two arms of one size that were compared."""
+    arms = {(line.size, line.way): line.arm for line in lines if line.arm}
+    found = {(row.a, row.b, row.split, row.head): row for row in compared}
+    for size in SIZES:
+        group = f"{size_title(size, params, paper_pixels[size])}: paired differences"
+        for first, second in STEPS:
+            sides = tuple(arms[size, way] for way in (first, second) if (size, way) in arms)
+            a, b = ("/".join(arm) for arm in sides) if len(sides) == 2 else ("", "")
+            cells = [_difference(found.get((a, b, split, head))) for split, head in OUTPUTS]
+            if any(cell.value is not None for cell in cells):
+                yield Row(group, f"{first.label} - {second.label}", tuple(cells), sides)
+
+
+def _difference(row: ArmComparison | None) -> Number:
+    if row is None:
+        return Number("not run")
+    cell = difference_number(row)
+    return replace(cell, interval=", ".join(filter(None, (cell.interval, f"p {p_text(row.p_retrained_holm)}"))))
 
 
 def find_way(way: Way, size: Size, params: Params) -> Arm | None:
@@ -126,7 +164,8 @@ class _Line:
         kappas = [self._kappa(split, head, notes) for split, head in OUTPUTS]
         group = size_title(self.size, self.params, paper_pixels)
         arms = (self.arm,) if self.arm else ()
-        return Row(group, self.way.label, (self._staged(), self._cells(), *self._costs(), *kappas), arms)
+        changes = (self._staged(), self._cells(), Text(self._heads()))
+        return Row(group, self.way.label, (*changes, *self._costs(), *kappas), arms)
 
     def record(self, split: Split, head: Head) -> dict[str, Any]:
         """One measurement, as the csv holds it."""
@@ -139,6 +178,7 @@ class _Line:
             "row": self.way.label,
             "staged": str(self.way.staged).lower(),
             "cells": self._cells().value,
+            "heads": self._heads(),
             "match": self.way.match,
             "images": images.value,
             "macs": macs.value,
@@ -165,6 +205,14 @@ class _Line:
             return Number("-")
         count = (self.params.arm(*self.arm).level - 1) * (1 + self.params.model.cells.normal) if self.arm else 0
         return Number(str(count), count)
+
+    def _heads(self) -> str:
+        """Whether the heads come from the arm before; what follows a new cell is wider, so it cannot."""
+        if self.arm is None:
+            return "-"
+        own = self.params.arm(*self.arm)
+        carried = own.parent and self.params.arm(*own.parent.split("/")).level == own.level
+        return "carried" if carried else "new"
 
     def _costs(self) -> tuple[Number, Number]:
         links = self._chain()

@@ -16,6 +16,7 @@ TABLES = (
     "ablation",
     "comparison",
     "confound",
+    "comparisons",
     "decoding",
     "metrics",
     "makers",

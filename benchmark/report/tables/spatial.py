@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.evaluation.architecture import Architecture
+from benchmark.evaluation.architecture import Architecture, square
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes
 from benchmark.report.table import Cell, Number, Paper, Row, Table, Text
@@ -50,7 +50,7 @@ def _row(network: Architecture, before: Printed | None, after: Printed | None, n
     whose = {"paper": "the paper's sizes", "params": "this profile's sizes"}[network.of]
     cells: list[Cell] = [Number(str(network.level), network.level)]
     for cell, side in ((before, network.before), (after, network.after)):
-        cells += [Paper(cell, notes.number(cell.note)) if cell else Number("-"), Number(_square(side), side)]
+        cells += [Paper(cell, notes.number(cell.note)) if cell else Number("-"), Number(square(side), side)]
     agree = {True: "yes", False: "no", None: "-"}[_agree(network, before, after)]
     return Row(f"{network.trunk} ({where}) at {whose}", f"{network.pixels} px", (*cells, Text(agree)))
 
@@ -66,21 +66,16 @@ def _record(network: Architecture, before: Printed | None, after: Printed | None
         "pixels": network.pixels,
         "level": network.level,
         "before_published": before.value if before else "",
-        "before": _square(network.before),
+        "before": square(network.before),
         "after_published": after.value if after else "",
-        "after": _square(network.after),
+        "after": square(network.after),
         "published_mark": before.mark if before else "",
         "agree": "" if agree is None else str(agree).lower(),
     }
-
-
-def _square(side: int) -> str:
-    """A side as the paper prints it; a map that is too small for its level has none."""
-    return f"{side}x{side}" if side else "too small"
 
 
 def _agree(network: Architecture, before: Printed | None, after: Printed | None) -> bool | None:
     """Whether what is printed is what was measured; None where nothing is printed."""
     if before is None or after is None:
         return None
-    return (before.value, after.value) == (_square(network.before), _square(network.after))
+    return (before.value, after.value) == (square(network.before), square(network.after))

@@ -8,19 +8,22 @@ from dataclasses import asdict
 from benchmark.report.captions import data_sentence
 from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
+from benchmark.report.notes import Notes
+from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
-from benchmark.report.table import Cell, Row, Table, Text
-from benchmark.statistics.verdict_row import PAPER, VerdictRow
+from benchmark.report.table import Cell, Number, Row, Table, Text
+from benchmark.statistics.verdict_row import SMALLER, VerdictRow
 
-OWN_NUMBERS = "the paper's own numbers"
-"""Scope of a check that needs no data."""
 COLUMNS = (
     "claim",
     "split",
     "published",
-    "measured [95 % interval]",
+    "measured",
+    "interval over",
     "n",
     "seeds",
+    "tolerance",
+    "margin",
     "verdict",
     "tolerance halved",
     "tolerance doubled",
@@ -28,50 +31,66 @@ COLUMNS = (
 
 
 def make(inputs: Inputs) -> Table:
-    """One line per judgement, grouped by claim, in the order of the claims file."""
-    rows = inputs.verdicts
+    """One line per judgement, grouped by claim, in the order of the claims file; notes say what limits a verdict."""
+    return verdict_table(inputs.verdicts, inputs.results)
+
+
+def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
+    """The table of some judgements on what an evaluation holds."""
     scopes = "; ".join(dict.fromkeys(row.scope for row in rows))
+    levels = " or ".join(dict.fromkeys(f"{row.level * 100:g} %" for row in rows if not math.isnan(row.level)))
+    notes = Notes()
+    lines = tuple(Row(row.claim.replace("-", " "), row.part, _cells(row, notes), arms_of(asdict(row))) for row in rows)
     return Table(
         name="verdicts",
         title="What holds of the paper's claims",
         caption=(
             "Each claim was written down beforehand with its tolerance and a reason for it "
-            "(experiments/published/claims.yaml). An ordering is reproduced where the whole interval of the difference "
-            "lies above the margin, not reproduced where it lies below, else inconclusive; on other data than the "
-            "paper's that reads: holds here, does not hold here. The interval covers seeds and patients together. "
-            "Measured is a difference of quadratic weighted kappas, or the share of multiply-adds saved. "
-            f"{data_sentence(inputs.results)} Scope: {scopes}."
+            "(experiments/published/claims.yaml). Measured is a difference of quadratic weighted kappas, a kappa where "
+            f"one is published, or the share of multiply-adds saved; [ ] is its {levels} interval, over what the line "
+            "says. An ordering or a saving is reproduced where the whole interval lies above the margin: the "
+            "tolerance, or half of the published difference where that is less and of the same setting. It is not "
+            f"reproduced where the interval lies below, and {SMALLER} where it lies below but above 0; else it is "
+            "inconclusive. A number is reproduced where the interval lies within the tolerance around it. On other "
+            "data than the paper's an ordering holds here, or does not hold here. Seeds: of each side, where the two "
+            f"differ. {data_sentence(results)} Scope: {scopes}."
         ),
         columns=COLUMNS,
-        rows=tuple(Row(_group(row), row.part, _cells(row), arms_of(asdict(row))) for row in rows),
-        notes=(),
+        rows=lines,
+        notes=tuple(notes.texts),
         records=tuple({"table": "verdicts"} | {key: plain(v) for key, v in asdict(row).items()} for row in rows),
     )
 
 
-def _group(row: VerdictRow) -> str:
-    return row.claim.replace("-", " ")
-
-
-def _cells(row: VerdictRow) -> tuple[Cell, ...]:
-    words = (
-        row.split or "-",
-        row.published or "-",
-        _interval(row),
-        str(row.images) if row.images else "-",
-        str(len(row.seeds.split())) if row.seeds else "-",
-        *(_said(verdict, row) for verdict in (row.verdict, row.verdict_half, row.verdict_double)),
+def _cells(row: VerdictRow, notes: Notes) -> tuple[Cell, ...]:
+    words = (row.over, str(row.images or ""), _seeds(row.seeds), _share(row.tolerance), _share(row.margin))
+    return (
+        *(Text(word or "-") for word in (row.split, row.published)),
+        _measured(row),
+        *(Text(word or "-") for word in words),
+        Text(_finding(row), notes.number(*row.notes)),
+        *(Text(row.said(verdict)) for verdict in (row.verdict_half, row.verdict_double)),
     )
-    return tuple(Text(word) for word in words)
 
 
-def _said(verdict: str, row: VerdictRow) -> str:
-    """The verdict; on other data than the paper's it says no more than that an ordering holds there."""
-    elsewhere = {"reproduced": "holds here", "not reproduced": "does not hold here"}
-    return verdict if row.scope in (PAPER, OWN_NUMBERS) else elsewhere.get(verdict, verdict)
-
-
-def _interval(row: VerdictRow) -> str:
+def _measured(row: VerdictRow) -> Cell:
     if math.isnan(row.measured):
-        return row.recomputed or "-"
-    return f"{row.measured:+.3f}" + ("" if math.isnan(row.low) else f" [{row.low:+.3f}, {row.high:+.3f}]")
+        return Text(row.recomputed or "-")
+    sign = "" if row.kind == "number" else "+"
+    value, low, high = (f"{end:{sign}.3f}" for end in (row.measured, row.low, row.high))
+    return Number(value, row.measured, interval="" if math.isnan(row.low) else f"[{low}, {high}]")
+
+
+def _finding(row: VerdictRow) -> str:
+    """What is found and, of an ordering that the paper prints a difference for, how large it is beside that."""
+    return f"{row.finding}; size {row.magnitude}" if row.kind == "ordering" and row.magnitude else row.finding
+
+
+def _seeds(listed: str) -> str:
+    """How many seeds a row stands for: of each side in turn, where they do not have the same."""
+    sides = dict.fromkeys(side.strip() for side in listed.split("|") if side.strip())
+    return " and ".join(str(len(side.split())) for side in sides)
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:g}"

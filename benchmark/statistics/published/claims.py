@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
+from benchmark.common.terms import Split
 from benchmark.statistics.published.tables import Fact, Mark, Printed, PrintedTable, load_published
 
 CLAIMS = Path("experiments/published/claims.yaml")
@@ -45,9 +46,12 @@ class Setting:
 
     data: str
     """The data set's name, or its source."""
-    images: dict[Literal["train", "val", "test"], int]
+    images: dict[Split, int]
     """Of the official split."""
+    may_lack: Annotated[float, Field(ge=0, lt=0.05)]
+    """Largest share of a split's images that may be left out, such as those that cannot be read."""
     trunk: str
+    """The architecture; a tag of its weights, which timm writes behind a dot, is no part of it."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
@@ -145,17 +149,23 @@ class Saving(Judged):
 class Consistency(Claim):
     """A check of the paper's own numbers, against one another or against a value from elsewhere; no run matters."""
 
-    check: Literal["is", "same", "rises", "rank"]
+    check: Literal["is", "same", "rises", "rank", "network"]
     """Whether a cell is ``value`` (rounded to its digits), cells are the same, each is higher than the one before it,
-    or a cell's rank in its column is ``value``."""
+    a cell's rank in its column is ``value``, or a feature map is what the paper's network really gives."""
     cells: Annotated[tuple[Cell, ...], Field(min_length=1)]
     value: Fact | None = None
     """Its note says how to recompute it."""
 
     def __post_init__(self) -> None:
-        against_value = self.check in ("is", "rank")
-        if against_value != (self.value is not None) or against_value != (len(self.cells) == 1):
-            msg = "checks `is` and `rank` need one cell and a value, `same` and `rises` several cells and no value"
+        needs_value, needs_one = self.check in ("is", "rank"), self.check in ("is", "rank", "network")
+        if needs_value != (self.value is not None) or needs_one != (len(self.cells) == 1):
+            msg = (
+                "checks `is` and `rank` need one cell and a value, `network` one cell and no value, `same` and `rises` "
+                "several cells and no value"
+            )
+            raise ValueError(msg)
+        if self.check == "network" and (self.cells[0].quantity != "feature map" or self.cells[0].pixels is None):
+            msg = "check `network` needs a feature map at an input size"
             raise ValueError(msg)
 
 

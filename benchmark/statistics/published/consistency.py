@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from itertools import pairwise
 
+from benchmark.common.errors import InputError
+from benchmark.evaluation.architecture import NETWORKS, Architecture, square
 from benchmark.statistics.published.claims import Consistency
-from benchmark.statistics.published.tables import PrintedTable
+from benchmark.statistics.published.tables import Printed, PrintedTable
 
 
-def check(claim: Consistency, printed: Mapping[str, PrintedTable]) -> tuple[str, str]:
+def check(claim: Consistency, printed: Mapping[str, PrintedTable], networks: Sequence[Architecture]) -> tuple[str, str]:
     """What the paper says, and what comes out when it is recomputed: equal where the paper is consistent.
 
     Args:
         claim: which cells are checked, and how.
         printed: the tables that they lie in, by name.
+        networks: the paper's, as measured.
+
+    Raises:
+        InputError: a network that is asked for was not measured.
     """
     values = [cell.value for cell in claim.cells]
     if claim.check == "same":
@@ -23,6 +29,8 @@ def check(claim: Consistency, printed: Mapping[str, PrintedTable]) -> tuple[str,
     if claim.check == "rises":
         falls = [f"{a} to {b}" for a, b in pairwise(values) if Decimal(b) <= Decimal(a)]
         return "rises", f"no rise from {', '.join(falls)}" if falls else "rises"
+    if claim.check == "network":
+        return values[0], _feature_map(claim.cells[0], printed[claim.cells[0].table], networks)
     assert claim.value
     if claim.check == "is":
         return values[0], _rounded(claim.value.value, values[0])
@@ -30,6 +38,17 @@ def check(claim: Consistency, printed: Mapping[str, PrintedTable]) -> tuple[str,
     table = printed[cell.table]
     column = [Decimal(table.cell(row, cell.column).value) for row in table.rows]
     return claim.value.value, str(1 + sum(other > Decimal(cell.value) for other in column))
+
+
+def _feature_map(cell: Printed, table: PrintedTable, networks: Sequence[Architecture]) -> str:
+    """The feature map that the paper's network, with its deepest level, gives at the cell's input size."""
+    found = [network for network in networks if network.of == "paper" and network.pixels == cell.pixels]
+    if not found:
+        rule = f"{NETWORKS} must hold the paper's network at {cell.pixels} px, but does not"
+        msg = f"{rule}: run `fundusbench architecture`"
+        raise InputError(msg)
+    deepest = max(found, key=lambda network: network.level)
+    return square(deepest.before if cell.row == table.rows[0] else deepest.after)
 
 
 def _rounded(value: str, like: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
@@ -31,6 +32,7 @@ class Makers:
         title: theirs.
         where: it was printed.
         split: on which they measured.
+        n: images that they measured on; None where it is not known.
         head: our output that is measured their way.
         metrics: keys of :data:`benchmark.scoring.metrics.METRICS`, one per value of each result.
         results: theirs.
@@ -42,6 +44,7 @@ class Makers:
     head: Head
     metrics: tuple[str, ...]
     results: tuple[Result, ...]
+    n: Annotated[int, Field(ge=1)] | None = None
 
 
 def read_makers(source: str, path: Path = MAKERS) -> Makers | None:

@@ -1,0 +1,80 @@
+"""The paired comparisons of arms, as the report prints them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from benchmark.report.render import to_csv, to_markdown
+from benchmark.report.results import load_results
+from benchmark.report.tables.comparisons import comparisons_table, p_text
+from tests.made.runs import ARMS, make_all, make_comparisons, make_params, records, settle
+
+PAIR = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Parameters, results and comparisons of two arms, one of which collapsed once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("made"))
+        params = make_params(seeds=[0, 1], arms=PAIR)
+        make_all(params, flags={("basenet_mt", "mid", 1): ["collapsed:score"]})
+        settle(params)
+        return params, load_results(), make_comparisons(params)
+
+
+def test_a_line_holds_the_difference_its_interval_and_both_ps(made):
+    params, results, rows = made
+    table = comparisons_table(rows, params, results)
+    row = replace(rows[0], difference=0.02, low=-0.01, high=0.05, p_holm=0.4, p_retrained_holm=0.0004)
+    text = to_markdown(comparisons_table([row], params, results))
+    line = (
+        "basenet_mt/mid - basenet/mse_mid: scores, val | +0.020 [-0.010, +0.050] [1] | seeds and patients | 60 | <0.001"
+    )
+    assert f"| {line} | 0.400 | 0.080 |" in text
+    assert table.groups()[0][0] == "multi-task against MSE"
+    assert records(table)[0]["p_retrained_holm"] == "0.000400"
+
+
+def test_the_caption_says_for_how_many_tests_p_is_adjusted(made):
+    params, results, rows = made
+    assert f"for the {len(rows)} such tests" in comparisons_table(rows, params, results).caption
+    fewer = [rows[0], replace(rows[1], p_retrained_holm=math.nan)]
+    assert "for the 1 such tests" in comparisons_table(fewer, params, results).caption
+
+
+def test_a_collapsed_run_is_named_beside_what_it_takes_part_in(made):
+    params, results, rows = made
+    table = comparisons_table(rows, params, results)
+    assert table.notes == ("basenet_mt/mid seed 1, score: collapsed (one grade for all of val).",)
+    assert table.rows[0].cells[0].notes == (1,)
+
+
+def test_where_val_chose_the_weights_of_one_arm_by_another_head_the_line_says_whom_it_favours(made):
+    params, results, rows = made
+    best = params.model_copy(update={"train": params.train.model_copy(update={"keep": "best"})})
+    arms = params.arms | {
+        "basenet": {"ce_mid": params.arm("basenet", "mse_mid").model_copy(update={"objective": "ce"})}
+    }
+    best = best.model_copy(update={"arms": arms})
+    row = replace(rows[0], b="basenet/ce_mid", head="prob")
+    note = "The weights were chosen by val kappa, of basenet_mt/mid by scores and basenet/ce_mid by prob.: val favours"
+    assert [text for text in comparisons_table([row], best, results).notes if text.startswith(note)]
+    for other in (replace(row, split="test"), replace(row, b="basenet_mt/mid")):
+        assert not [text for text in comparisons_table([other], best, results).notes if "chosen" in text]
+
+
+def test_without_a_test_there_is_no_p(made):
+    params, results, rows = made
+    one = replace(rows[0], p_retrained_holm=math.nan, low=math.nan, high=math.nan, resolvable=math.nan)
+    text = to_markdown(comparisons_table([one], params, results))
+    assert "| - | 0.400 | - |" in text
+    assert "nan" not in text + to_csv(comparisons_table([one], params, results))
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.0001, "<0.001"), (0.001, "0.001"), (1.0, "1.000"), (math.nan, "-")])
+def test_a_p_is_never_printed_as_0(p, text):
+    assert p_text(p) == text

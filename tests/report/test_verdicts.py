@@ -1,0 +1,120 @@
+"""The table of verdicts shows what limits each of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmark.report.render import to_markdown
+from benchmark.report.results import load_results
+from benchmark.report.table import Number, Text
+from benchmark.report.tables.verdicts import COLUMNS, verdict_table
+from benchmark.statistics.verdict_row import VerdictRow
+from tests.made.runs import ARMS, make_all, make_params, settle
+
+ROW = VerdictRow(
+    claim="multi-task-over-mse",
+    kind="ordering",
+    part="224x224: Multi-Task scores > MSE scores",
+    split="val",
+    split_mark="inferred",
+    verdict="inconclusive",
+    verdict_half="reproduced",
+    verdict_double="inconclusive",
+    finding="inconclusive",
+    scope="other data: evidence on the ordering only",
+    published="+0.022",
+    measured=0.02,
+    low=0.004,
+    high=0.04,
+    level=0.95,
+    over="seeds and patients",
+    tolerance=0.005,
+    margin=0.0015,
+    images=60,
+    patients="30",
+    seeds="0 1 2",
+    data="IDRiD",
+    quote="-",
+    where="-",
+    reading="-",
+)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("made"))
+        params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+        make_all(params)
+        settle(params)
+        return load_results()
+
+
+def shown(row: VerdictRow, results) -> dict[str, Text | Number]:
+    return dict(zip(COLUMNS[1:], verdict_table([row], results).rows[0].cells, strict=True))
+
+
+def test_a_line_shows_tolerance_margin_and_what_its_interval_is_over(results):
+    cells = {name: cell.text for name, cell in shown(ROW, results).items()}
+    assert cells == {
+        "split": "val",
+        "published": "+0.022",
+        "measured": "+0.020",
+        "interval over": "seeds and patients",
+        "n": "60",
+        "seeds": "3",
+        "tolerance": "0.005",
+        "margin": "0.0015",
+        "verdict": "inconclusive",
+        "tolerance halved": "holds here",
+        "tolerance doubled": "inconclusive",
+    }
+    assert shown(ROW, results)["measured"].interval == "[+0.004, +0.040]"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "count"), [("0 1 2", "3"), ("0 1 2 | 0", "3 and 1"), ("0 1 2 | 3 4 5", "3 and 3"), ("7", "1"), ("", "-")]
+)
+def test_seeds_are_counted_per_side(results, seeds, count):
+    assert shown(replace(ROW, seeds=seeds), results)["seeds"].text == count
+
+
+CAVEATS = (
+    "M2CNN changes its start, its depth, its heads and its training budget at once.",
+    "The published CE prob. falls from 448x448 to 720x720, perhaps a failed run.",
+    "One run of m2cnn/large: what training anew would change is not known.",
+    "The weights were chosen by val kappa.",
+    "m2cnn/large seed 1 collapsed (score).",
+)
+
+
+def test_every_caveat_is_printed_once_and_led_to(results):
+    rows = [ROW.noted(*CAVEATS), ROW.noted(*CAVEATS[2:])]
+    table = verdict_table(rows, results)
+    assert table.notes == CAVEATS
+    assert [row.cells[8].notes for row in table.rows] == [(1, 2, 3, 4, 5), (3, 4, 5)]
+    text = to_markdown(table)
+    assert "| inconclusive [1] [2] [3] [4] [5] |" in text
+    assert all(text.count(caveat) == 1 for caveat in CAVEATS)
+
+
+def test_what_is_found_says_neither_more_nor_less_than_the_interval(results):
+    small = replace(ROW, verdict_half="not reproduced", verdict_double="not reproduced", low=0.0001, high=0.001)
+    assert shown(small.judged(lambda _: "not reproduced"), results)["verdict"].text == "smaller than the margin"
+    assert shown(small, results)["tolerance doubled"].text == "smaller than the margin"
+    paper = replace(ROW, scope="the paper's data", magnitude="unresolved").judged(lambda _: "reproduced")
+    assert shown(paper, results)["verdict"].text == "reproduced; size unresolved"
+
+
+def test_a_kappa_has_no_sign_and_a_check_of_printed_numbers_shows_what_comes_out(results):
+    assert shown(replace(ROW, kind="number"), results)["measured"].text == "0.020"
+    check = replace(ROW, kind="consistency", measured=float("nan"), recomputed="6x6", verdict="inconsistent")
+    assert shown(check, results)["measured"].text == "6x6"
+
+
+def test_the_caption_claims_no_more_than_the_lines_do(results):
+    caption = verdict_table([ROW], results).caption
+    assert "[ ] is its 95 % interval, over what the line says" in caption
+    assert "seeds and patients together" not in caption
