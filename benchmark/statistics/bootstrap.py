@@ -1,17 +1,18 @@
-"""Intervals by a bootstrap over patients, whose two eyes move together.
+"""Quadratic weighted kappa on resampled patients, whose two eyes move together.
 
 Kappa needs only counts, so patients who add the same counts to the confusion matrices are interchangeable: at EyePACS
 size 21,335 patients show about a hundred distinct patterns. A resample of patients is then one multinomial draw over
 the patterns, with exactly the distribution of drawing patients one by one, and all replicates are a matrix product.
 
-Two choices rest on simulated coverage (tests/statistics/test_bootstrap.py repeats the check):
+**Few patients who tell something.** A sample without an error, or in which two arms never differ, resamples to itself:
+an interval of no width, whatever the number of patients. Two imaginary patients are therefore added before resampling,
+one whom an arm grades right and one whom it grades like those with errors; of two arms compared, one whom the first
+grades right and the second with errors, and one the other way round. That is the adjusted interval for proportions
+(Agresti and Coull 1998, The American Statistician 52:119; for paired ones Bonett and Price 2012, Journal of Educational
+and Behavioral Statistics 37:479), a score kind: where arms never differ, three more patients who do are thought
+possible on either side, as by the rule of three. Where m patients differ, the variance grows by about 2 / m.
 
-* The ends are percentiles at levels widened for few clusters (the expanded percentile interval of Hesterberg 2015, The
-  American Statistician 69:371). The basic interval misses too often on the side of 1; BCa gains nothing over it.
-* The runs of an arm differ by their seed, too. Drawing S runs with replacement understates the variance of their mean
-  by (S - 1) / S, a third at three runs, and its tails more. The resampled mean therefore gets an error drawn from
-  Student's t with S - 1 degrees of freedom, scaled by the runs' standard error: with runs alone that is the t interval,
-  with one run the patient bootstrap, and between them it errs on the wide side.
+Coverage is simulated in tests/statistics/test_bootstrap.py; the spread between runs is :mod:`.confidence`'s.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, clusters
 from benchmark.scoring.kappa import GRADES, weighted_kappa
+from benchmark.statistics.confidence import COLLAPSED, LEVEL, ONE_LABEL, ONE_RUN, Confidence, Interval, spread_of
 
-LEVEL = 0.95
 REPLICATES = 10_000
 _CELLS = GRADES**2
 _BLOCK = 4_000_000
@@ -51,39 +52,15 @@ class Graded:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A statistic and its confidence interval.
-
-    Attributes:
-        value: the statistic itself; NaN where it is undefined.
-        low, high: the interval's ends; NaN with fewer than two patients, or where the statistic itself is undefined.
-        level: nominal coverage, 0-1.
-        replicates: resamples drawn.
-        clusters: patients (an image of an unknown patient counts as a patient).
-        undefined: replicates left out because kappa is undefined on them.
-        error: standard error of the statistic, over patients and, with several runs, over runs.
-    """
-
-    value: float
-    low: float
-    high: float
-    level: float
-    replicates: int
-    clusters: int
-    undefined: int
-    error: float
-
-
-@dataclass(frozen=True, slots=True)
 class Patterns:
     """Distinct contributions of patients to the confusion matrices, the most frequent first.
 
     Attributes:
-        counts: images by label and prediction, shape (patterns, runs, 25).
+        counts: images by label and prediction, shape (patterns, runs, 25): whole numbers, but for imaginary patients.
         patients: how many patients show each pattern, shape (patterns,).
     """
 
-    counts: Ints
+    counts: Floats
     patients: Ints
 
     @property
@@ -92,7 +69,7 @@ class Patterns:
         return int(self.patients.sum())
 
     @property
-    def total(self) -> Ints:
+    def total(self) -> Floats:
         """Confusion matrices of all patients together, shape (runs, 5, 5)."""
         return np.tensordot(self.patients, self.counts, 1).reshape(self.counts.shape[1], GRADES, GRADES)
 
@@ -132,10 +109,10 @@ def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Pat
     counts = np.bincount(cells.ravel(), minlength=size * runs * _CELLS).reshape(size, runs * _CELLS)
     distinct, patients = np.unique(counts.astype(np.int32), axis=0, return_counts=True)
     order = np.argsort(-patients, kind="stable")
-    return Patterns(distinct[order].astype(np.int64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
+    return Patterns(distinct[order].astype(np.float64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
 
 
-def weighted_sums(draw: Callable[[int], Ints], counts: Ints, replicates: int) -> Floats:
+def weighted_sums(draw: Callable[[int], Ints], counts: Floats, replicates: int) -> Floats:
     """Sum pattern counts weighted by random draws, in blocks of bounded memory.
 
     Args:
@@ -144,9 +121,9 @@ def weighted_sums(draw: Callable[[int], Ints], counts: Ints, replicates: int) ->
         replicates: how many sums.
 
     Returns:
-        Exact whole numbers, shape (replicates, runs, 5, 5).
+        Shape (replicates, runs, 5, 5); exact where the counts are whole.
     """
-    flat = counts.reshape(len(counts), counts.shape[1] * _CELLS).astype(np.float64)
+    flat = counts.reshape(len(counts), counts.shape[1] * _CELLS)
     block = max(1, _BLOCK // max(len(counts), 1))
     sums = [draw(min(block, replicates - start)) @ flat for start in range(0, replicates, block)]
     return np.concatenate(sums).reshape(replicates, counts.shape[1], GRADES, GRADES)
@@ -161,6 +138,51 @@ def resample(patterns: Patterns, replicates: int, rng: np.random.Generator) -> F
     return weighted_sums(lambda size: rng.multinomial(n, share, size), patterns.counts, replicates)
 
 
+def with_imagined(patterns: Patterns, first: npt.NDArray[np.bool_]) -> Patterns:
+    """Add the two imaginary patients of the module's notes.
+
+    Args:
+        patterns: of real patients.
+        first: the runs that grade the first of them right and the second with errors, shape (runs,); the other runs do
+            so the other way round.
+    """
+    wrong = _with_errors(patterns)
+    right = wrong.sum(1)[:, None] * np.eye(GRADES)
+    pair = [np.where(runs[:, None, None], right, wrong) for runs in (first, ~first)]
+    imagined = np.stack(pair).reshape(2, len(first), _CELLS)
+    return Patterns(np.concatenate([patterns.counts, imagined]), np.append(patterns.patients, [1, 1]))
+
+
+def _with_errors(patterns: Patterns) -> Floats:
+    """What a patient with an error adds to a run's confusion matrix, on average over runs and patients: shape (5, 5).
+
+    Where no run errs, what a patient adds who is graded by chance.
+    """
+    errs = patterns.counts[:, :, ~np.eye(GRADES, dtype=np.bool_).ravel()].any(2)
+    weight = patterns.patients[:, None] * errs
+    if weight.any():
+        summed: Floats = np.tensordot(weight, patterns.counts, 2).reshape(GRADES, GRADES) / weight.sum()
+        return summed
+    labels = patterns.total[0].sum(1)
+    by_chance: Floats = np.outer(labels, labels) / max(labels.sum() * patterns.size, 1)
+    return by_chance
+
+
+def silence(patterns: Patterns, fewest_runs: int) -> str:
+    """Why nothing may be concluded of training anew; empty where something may.
+
+    Args:
+        patterns: all patients.
+        fewest_runs: of the side that has fewest.
+    """
+    total = patterns.total
+    if (total.sum(2) > 0).sum(1).min() < 2:
+        return ONE_LABEL
+    if (total.sum(1) > 0).sum(1).min() < 2:
+        return COLLAPSED
+    return ONE_RUN if fewest_runs < 2 else ""
+
+
 def kappa_interval(arm: Graded, *, level: float = LEVEL, replicates: int = REPLICATES, seed: int = 0) -> Interval:
     """Quadratic weighted kappa, its mean over the runs, with an interval over patients and runs.
 
@@ -171,58 +193,26 @@ def kappa_interval(arm: Graded, *, level: float = LEVEL, replicates: int = REPLI
         seed: equal seeds give equal intervals.
     """
     patterns, rng = collapse(arm.patient, arm.grade, arm.predicted), np.random.default_rng(seed)
-    over_patients = weighted_kappa(resample(patterns, replicates, rng)).mean(1)
     kappas = weighted_kappa(patterns.total)
-    values, error = add_runs(over_patients, [kappas], rng)
-    # The few runs' t can reach beyond what a kappa can be; to cut there takes no true value out of the interval.
-    return interval_of(float(kappas.mean()), np.clip(values, -1, 1), error, patterns.size, level)
+    over_patients = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), replicates, rng).mean(1)
+    return Confidence(
+        value=float(kappas.mean()),
+        over_patients=over_patients,
+        runs=spread_of(kappas),
+        patients=patterns.size,
+        no_evidence=silence(patterns, len(kappas)),
+    ).interval(level, (-1, 1))
 
 
-def add_runs(over_patients: Floats, groups: Sequence[Floats], rng: np.random.Generator) -> tuple[Floats, float]:
-    """Add to resampled statistics the error that the choice of runs leaves in them (see the module's notes).
+def resampled_kappa(
+    patterns: Patterns, first: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator
+) -> Floats:
+    """Kappa of each run on resampled patients, two imaginary ones among them: shape (replicates, runs).
 
     Args:
-        over_patients: the statistic on resampled patients, shape (replicates,); NaN where undefined.
-        groups: arrays of one value per run, shape (runs,), each drawn apart from the others and entering the statistic
-            by its mean. A single run adds nothing: its seed-to-seed spread is unknown.
+        patterns: of real patients.
+        first: as in :func:`with_imagined`.
+        replicates: resamples.
         rng: source of the draws.
-
-    Returns:
-        The replicates, shape (replicates,), and their standard error over patients and runs, NaN where undefined.
     """
-    defined = over_patients[~np.isnan(over_patients)]
-    variance = float(defined.var(ddof=1)) if len(defined) > 1 else float("nan")
-    for runs in groups:
-        if len(runs) > 1:
-            error = float(runs.std(ddof=1)) / len(runs) ** 0.5
-            over_patients = over_patients + error * rng.standard_t(len(runs) - 1, len(over_patients))
-            variance += error**2
-    return over_patients, variance**0.5
-
-
-def interval_of(value: float, replicates: Floats, error: float, patients: int, level: float) -> Interval:
-    """Interval of a statistic from its replicates.
-
-    Args:
-        value: the statistic itself.
-        replicates: its values on resamples, shape (replicates,); NaN where undefined.
-        error: its standard error.
-        patients: clusters resampled.
-        level: nominal coverage, between 0 and 1.
-    """
-    defined = replicates[~np.isnan(replicates)]
-    low = high = float("nan")
-    if patients > 1 and len(defined) and not np.isnan(value):
-        low, high = np.quantile(defined, _levels(level, patients)).tolist()
-    else:
-        error = float("nan")
-    undefined = len(replicates) - len(defined)
-    return Interval(value, low, high, level, len(replicates), patients, undefined, error)
-
-
-def _levels(level: float, patients: int) -> Floats:
-    """Percentile levels, widened so that the normal limit has the width of a t interval over that many patients."""
-    from scipy.special import ndtr, stdtrit
-
-    tail = np.sqrt(patients / (patients - 1)) * stdtrit(patients - 1, (1 - level) / 2)
-    return np.array([ndtr(tail), ndtr(-tail)])
+    return weighted_kappa(resample(with_imagined(patterns, first), replicates, rng))

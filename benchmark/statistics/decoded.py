@@ -27,7 +27,7 @@ Arm = tuple[str, str]
 
 
 ALONE = "patients alone"
-"""What an interval is taken over where a single seed ran."""
+"""What an interval is taken over where an arm ran with a single seed."""
 
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Decoded:
 
     def over(self, *arms: Arm) -> str:
         """What an interval of these arms is taken over."""
-        return "seeds and patients" if any(len(self.runs[arm]) > 1 for arm in arms) else ALONE
+        return "seeds and patients" if all(len(self.runs[arm]) > 1 for arm in arms) else ALONE
 
 
 def read_decoded(params: Params) -> Decoded:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
-from scipy.stats import ks_2samp, t
+from scipy.stats import ks_2samp
 
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, clusters
 from benchmark.scoring.kappa import confusion_matrix, weighted_kappa
-from benchmark.statistics.bootstrap import Graded, add_runs, collapse, graded, interval_of, kappa_interval, resample
+from benchmark.statistics.bootstrap import Graded, collapse, graded, kappa_interval, resample
+from benchmark.statistics.confidence import COLLAPSED, ONE_LABEL, ONE_RUN
 from tests.made.grades import simulate
 
 images = st.lists(
@@ -97,13 +98,29 @@ def test_an_end_beyond_what_a_kappa_can_be_is_cut() -> None:
     assert found.low < found.value < found.high
 
 
-def test_runs_alone_give_the_t_interval() -> None:
-    runs, rng = np.array([0.80, 0.82, 0.85]), np.random.default_rng(0)
-    values, error = add_runs(np.full(400_000, runs.mean()), [runs], rng)
-    interval = interval_of(runs.mean(), values, error, 10**6, 0.95)
-    expected = t.interval(0.95, 2, runs.mean(), runs.std(ddof=1) / 3**0.5)
-    assert (interval.low, interval.high) == pytest.approx(expected, abs=2e-3)
-    assert interval.error == pytest.approx(runs.std(ddof=1) / 3**0.5)
+def predicted_of(made: Graded, *runs: object) -> Graded:
+    """The same images graded by these runs."""
+    return replace(
+        made, predicted=np.stack([np.broadcast_to(np.asarray(run, np.int64), made.grade.shape) for run in runs])
+    )
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_a_sample_without_an_error_leaves_room_for_errors(runs: int) -> None:
+    made = simulate(5, np.random.default_rng(0), likeness=0)
+    assert len(np.unique(made.grade)) > 1
+    found = kappa_interval(predicted_of(made, *[made.grade] * runs), replicates=2000)
+    assert (found.value, found.high) == (1, 1)
+    # Of seven patients, the imaginary ones among them, the one graded by chance may be drawn three times.
+    assert found.low < 4 / 7
+
+
+def test_what_speaks_against_an_interval_is_said() -> None:
+    made = simulate(40, np.random.default_rng(0), own=(0.2, 0.3))
+    assert kappa_interval(made, replicates=50).no_evidence == ""
+    assert kappa_interval(predicted_of(made, made.predicted[0]), replicates=50).no_evidence == ONE_RUN
+    assert kappa_interval(predicted_of(made, made.predicted[0], 2), replicates=50).no_evidence == COLLAPSED
+    assert kappa_interval(replace(made, grade=0 * made.grade), replicates=50).no_evidence == ONE_LABEL
 
 
 @pytest.mark.filterwarnings("error")
@@ -126,8 +143,9 @@ def test_one_patient_has_a_kappa_but_no_interval() -> None:
 @pytest.mark.filterwarnings("error")
 def test_undefined_resamples_are_left_out_and_counted() -> None:
     made = arm([("a", 0, 0, 0), ("b", 0, 0, 0), ("c", 2, 1, 1)])
-    interval = kappa_interval(made, replicates=2000)
-    assert interval.undefined == pytest.approx(2000 * (2 / 3) ** 3, rel=0.2)
+    interval = kappa_interval(made, replicates=20_000)
+    # Neither the third nor an imaginary patient is drawn.
+    assert interval.undefined == pytest.approx(20_000 * (2 / 5) ** 5, rel=0.25)
     assert interval.low <= interval.value <= interval.high
 
 
