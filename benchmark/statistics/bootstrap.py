@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ import numpy.typing as npt
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, clusters
-from benchmark.scoring.kappa import GRADES, weighted_kappa
+from benchmark.scoring.kappa import GRADES, kappa_of_parts, kappa_parts, weighted_kappa
 from benchmark.statistics.confidence import COLLAPSED, LEVEL, ONE_LABEL, ONE_RUN, Confidence, Interval, spread_of
 
 REPLICATES = 10_000
@@ -67,6 +68,11 @@ class Patterns:
     def size(self) -> int:
         """Patients."""
         return int(self.patients.sum())
+
+    @property
+    def kappa_parts(self) -> Floats:
+        """What a patient adds to the sums that kappa is computed from, shape (patterns, runs, 11)."""
+        return kappa_parts(self.counts.reshape(*self.counts.shape[:2], GRADES, GRADES))
 
     @property
     def total(self) -> Floats:
@@ -112,30 +118,81 @@ def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Pat
     return Patterns(distinct[order].astype(np.float64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
 
 
-def weighted_sums(draw: Callable[[int], Ints], counts: Floats, replicates: int) -> Floats:
-    """Sum pattern counts weighted by random draws, in blocks of bounded memory.
+def resample(patterns: Patterns, values: Floats, replicates: int, seed: int) -> Floats:
+    """Sums of the patterns' values over as many patients, drawn with replacement.
+
+    Args:
+        patterns: of patients.
+        values: what a patient of each pattern adds, shape (patterns, ...).
+        replicates: resamples.
+        seed: of the draws; equal numbers of patients are drawn alike.
+
+    Returns:
+        Shape (replicates, ...).
+    """
+    n = patterns.size
+    if n == 0:
+        return np.zeros((replicates, *values.shape[1:]))
+    if n * replicates <= _BLOCK:
+        return weighted_sums(_by_pattern(_drawn(n, replicates, seed), patterns), values)
+    rng, share = np.random.default_rng(seed), patterns.patients / n
+    return in_blocks(lambda size: rng.multinomial(n, share, size), values, replicates)
+
+
+def exchange(patterns: Patterns, values: Floats, replicates: int, seed: int) -> Floats:
+    """Sums of the patterns' values over patients of whom each is taken with probability one half; as :func:`resample`.
+
+    Of m patients with one pattern, a binomial number is taken.
+    """
+    n = patterns.size
+    if n * replicates <= _BLOCK:
+        return weighted_sums(_by_pattern(_tossed(n, replicates, seed), patterns), values)
+    rng, patients = np.random.default_rng(seed), patterns.patients
+    return in_blocks(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), values, replicates)
+
+
+def in_blocks(draw: Callable[[int], Ints], values: Floats, replicates: int) -> Floats:
+    """Sums of values by random weights, in blocks of bounded memory.
 
     Args:
         draw: given a number of replicates, their weights, shape (replicates, patterns).
-        counts: shape (patterns, runs, 25).
+        values: shape (patterns, ...).
         replicates: how many sums.
 
     Returns:
-        Shape (replicates, runs, 5, 5); exact where the counts are whole.
+        Shape (replicates, ...).
     """
-    flat = counts.reshape(len(counts), counts.shape[1] * _CELLS)
-    block = max(1, _BLOCK // max(len(counts), 1))
-    sums = [draw(min(block, replicates - start)) @ flat for start in range(0, replicates, block)]
-    return np.concatenate(sums).reshape(replicates, counts.shape[1], GRADES, GRADES)
+    block = max(1, _BLOCK // max(len(values), 1))
+    sums = [weighted_sums(draw(min(block, replicates - start)), values) for start in range(0, replicates, block)]
+    return np.concatenate(sums)
 
 
-def resample(patterns: Patterns, replicates: int, rng: np.random.Generator) -> Floats:
-    """Confusion matrices of as many patients, drawn with replacement: shape (replicates, runs, 5, 5)."""
-    n = patterns.size
-    if n == 0:
-        return np.zeros((replicates, patterns.counts.shape[1], GRADES, GRADES))
-    share = patterns.patients / n
-    return weighted_sums(lambda size: rng.multinomial(n, share, size), patterns.counts, replicates)
+def weighted_sums(weights: Ints | Floats, values: Floats) -> Floats:
+    """Sums of values, shape (patterns, ...), by each row of weights, shape (replicates, patterns)."""
+    sums: Floats = weights @ values.reshape(len(values), int(np.prod(values.shape[1:])))
+    return sums.reshape(len(weights), *values.shape[1:])
+
+
+@lru_cache(maxsize=4)
+def _drawn(patients: int, replicates: int, seed: int) -> npt.NDArray[np.float32]:
+    """How often each patient is drawn in each replicate: kept, for all arms on a split have equally many patients."""
+    drawn = np.random.default_rng(seed).integers(0, patients, (replicates, patients), dtype=np.int32)
+    cells = drawn + np.arange(replicates)[:, None] * patients
+    return np.bincount(cells.ravel(), minlength=cells.size).astype(np.float32).reshape(replicates, patients)
+
+
+@lru_cache(maxsize=4)
+def _tossed(patients: int, replicates: int, seed: int) -> npt.NDArray[np.float32]:
+    """A fair coin for each patient in each replicate."""
+    return np.random.default_rng(seed).integers(0, 2, (replicates, patients), dtype=np.uint8).astype(np.float32)
+
+
+def _by_pattern(weights: npt.NDArray[np.float32], patterns: Patterns) -> Floats:
+    """Sum patients' weights, shape (replicates, patients), over those with one pattern: whole numbers, so exact."""
+    if patterns.patients.max(initial=1) == 1:
+        return weights.astype(np.float64)
+    starts = np.append(0, patterns.patients.cumsum()[:-1])
+    return np.add.reduceat(weights, starts, axis=1).astype(np.float64)
 
 
 def with_imagined(patterns: Patterns, first: npt.NDArray[np.bool_]) -> Patterns:
@@ -192,9 +249,9 @@ def kappa_interval(arm: Graded, *, level: float = LEVEL, replicates: int = REPLI
         replicates: resamples.
         seed: equal seeds give equal intervals.
     """
-    patterns, rng = collapse(arm.patient, arm.grade, arm.predicted), np.random.default_rng(seed)
+    patterns = collapse(arm.patient, arm.grade, arm.predicted)
     kappas = weighted_kappa(patterns.total)
-    over_patients = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), replicates, rng).mean(1)
+    over_patients = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), replicates, seed).mean(1)
     return Confidence(
         value=float(kappas.mean()),
         over_patients=over_patients,
@@ -204,15 +261,14 @@ def kappa_interval(arm: Graded, *, level: float = LEVEL, replicates: int = REPLI
     ).interval(level, (-1, 1))
 
 
-def resampled_kappa(
-    patterns: Patterns, first: npt.NDArray[np.bool_], replicates: int, rng: np.random.Generator
-) -> Floats:
+def resampled_kappa(patterns: Patterns, first: npt.NDArray[np.bool_], replicates: int, seed: int) -> Floats:
     """Kappa of each run on resampled patients, two imaginary ones among them: shape (replicates, runs).
 
     Args:
         patterns: of real patients.
         first: as in :func:`with_imagined`.
         replicates: resamples.
-        rng: source of the draws.
+        seed: of the draws.
     """
-    return weighted_kappa(resample(with_imagined(patterns, first), replicates, rng))
+    patterns = with_imagined(patterns, first)
+    return kappa_of_parts(resample(patterns, patterns.kappa_parts, replicates, seed))

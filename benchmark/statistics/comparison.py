@@ -9,23 +9,23 @@ interval and its p-value contain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
-from benchmark.scoring.kappa import weighted_kappa
+from benchmark.scoring.kappa import kappa_of_parts, weighted_kappa
 from benchmark.statistics.bootstrap import (
     REPLICATES,
     Graded,
     Patterns,
     collapse,
+    exchange,
     resampled_kappa,
     silence,
-    weighted_sums,
 )
-from benchmark.statistics.confidence import COLLAPSED, LEVEL, Confidence, Interval, Spread, run_differences, spread_of
+from benchmark.statistics.confidence import COLLAPSED, LEVEL, Confidence, Interval, run_differences, spread_of
 
 POWER = 0.8
 _ROUNDING = 1e-12
@@ -82,11 +82,10 @@ def compare(a: Graded, b: Graded, *, level: float = LEVEL, replicates: int = REP
     b = _in_order_of(a, b)
     runs, paired = len(a.predicted), len(a.predicted) == len(b.predicted)
     patterns = collapse(a.patient, a.grade, np.concatenate([a.predicted, b.predicted]))
-    rng = np.random.default_rng(seed)
 
     kappas = weighted_kappa(patterns.total)
     kappa_a, kappa_b = kappas[:runs], kappas[runs:]
-    resampled = resampled_kappa(patterns, np.arange(len(kappas)) < runs, replicates, rng)
+    resampled = resampled_kappa(patterns, np.arange(len(kappas)) < runs, replicates, seed)
     over_patients = resampled[:, :runs].mean(1) - resampled[:, runs:].mean(1)
     confidence = Confidence(
         value=float(kappa_a.mean() - kappa_b.mean()),
@@ -96,13 +95,14 @@ def compare(a: Graded, b: Graded, *, level: float = LEVEL, replicates: int = REP
         no_evidence=silence(patterns, min(runs, len(kappa_b))),
     )
     interval = confidence.interval(level, (-2, 2))
+    these = _permutation_p(patterns, runs, replicates, seed) if paired else confidence.of_these_runs().p_differs()
 
     return Comparison(
         a=float(kappa_a.mean()),
         b=float(kappa_b.mean()),
         difference=interval,
         confidence=confidence,
-        p=_permutation_p(patterns, runs, replicates, rng) if paired else replace(confidence, runs=Spread()).p_differs(),
+        p=these,
         p_retrained=confidence.p_differs() if confidence.runs.freedom else float("nan"),
         resolvable=_resolvable(interval),
         images=len(a.grade),
@@ -148,19 +148,19 @@ def _in_order_of(a: Graded, b: Graded) -> Graded:
     return b
 
 
-def _permutation_p(patterns: Patterns, runs: int, replicates: int, rng: np.random.Generator) -> float:
+def _permutation_p(patterns: Patterns, runs: int, replicates: int, seed: int) -> float:
     """Exchange the arms' predictions patient by patient; how often is the difference as large as the real one?
 
-    Of m patients with one joint pattern, a binomial number is exchanged. The real assignment counts as one of the
-    permutations, so p is never 0 and never too small.
+    The real assignment counts as one of the permutations, so p is never 0 and never too small.
     """
-    change = patterns.counts[:, runs:] - patterns.counts[:, :runs]
+    parts = patterns.kappa_parts
+    change = parts[:, runs:] - parts[:, :runs]
     differs = change.any(axis=(1, 2))
-    change, patients = change[differs], patterns.patients[differs]
-    moved = weighted_sums(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), change, replicates)
-    total = patterns.total
-    permuted = (weighted_kappa(total[:runs] + moved) - weighted_kappa(total[runs:] - moved)).mean(1)
-    real = float((weighted_kappa(total[:runs]) - weighted_kappa(total[runs:])).mean())
+    unlike = Patterns(patterns.counts[differs], patterns.patients[differs])
+    moved = exchange(unlike, change[differs], replicates, seed)
+    total = np.tensordot(patterns.patients, parts, 1)
+    permuted = (kappa_of_parts(total[:runs] + moved) - kappa_of_parts(total[runs:] - moved)).mean(1)
+    real = float((kappa_of_parts(total[:runs]) - kappa_of_parts(total[runs:])).mean())
     if np.isnan(real):
         return real
     smaller = np.abs(permuted) < abs(real) - _ROUNDING

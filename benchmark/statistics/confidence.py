@@ -13,7 +13,7 @@ American Statistician 69:371). The basic interval misses too often on the side o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,8 @@ COLLAPSED: Final = "a head that gives every image one grade is no evidence"
 ONE_LABEL: Final = "labels of one grade tell nothing apart"
 _TOLERANCE = 1e-12
 """Statistics closer than this are equal."""
+_FINE = 1e-7
+"""How exactly an interval's end is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,10 @@ class Confidence:
         """The replicates that have a value; none where the statistic, or an interval of it, is undefined."""
         known = self.over_patients[~np.isnan(self.over_patients)]
         return known if self.patients > 1 and not np.isnan(self.value) else known[:0]
+
+    def of_these_runs(self) -> Confidence:
+        """The same over patients alone."""
+        return replace(self, runs=Spread())
 
     def interval(self, level: float = LEVEL, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
         """Interval of the statistic.
@@ -183,7 +189,11 @@ def _quantile(known: Floats, runs: Spread, share: float) -> float:
     low, high = float(known.min()) + reach, float(known.max()) + reach
     if high - low < _TOLERANCE:
         return low
-    return float(brentq(lambda x: float(stdtr(runs.freedom, (x - known) / runs.error).mean()) - share, low, high))
+
+    def excess(x: float) -> float:
+        return float(stdtr(runs.freedom, (x - known) / runs.error).mean()) - share
+
+    return float(brentq(excess, low, high, xtol=_FINE))
 
 
 def _widened(share: float, patients: int) -> float:

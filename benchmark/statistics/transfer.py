@@ -113,11 +113,12 @@ def change(own: Graded, other: Graded, *, replicates: int = REPLICATES, seed: in
         replicates: resamples.
         seed: equal seeds give equal intervals.
     """
-    rng = np.random.default_rng(seed)
     there, here = (collapse(arm.patient, arm.grade, arm.predicted) for arm in (other, own))
     kappas = weighted_kappa(there.total) - weighted_kappa(here.total)
     every = np.ones(len(kappas), np.bool_)
-    lost, kept = (resampled_kappa(patterns, every, replicates, rng).mean(1) for patterns in (there, here))
+    lost = resampled_kappa(there, every, replicates, seed).mean(1)
+    # Draws of their own: equal seeds draw equally many patients alike, and these are other people.
+    kept = resampled_kappa(here, every, replicates, seed + 1).mean(1)
     return Confidence(
         value=float(kappas.mean()),
         over_patients=lost - kept,

@@ -14,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 
 from benchmark.common.errors import InputError
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.statistics import bootstrap
 from benchmark.statistics.bootstrap import Graded, kappa_interval
 from benchmark.statistics.comparison import compare, holm
 from benchmark.statistics.confidence import COLLAPSED, ONE_LABEL, ONE_RUN
@@ -83,8 +84,10 @@ def test_exchanging_the_arms_turns_the_sign_and_keeps_p() -> None:
     assert ba.p == pytest.approx(ab.p, abs=0.02)
 
 
+@pytest.mark.parametrize("block", [1, 10**7])
 @pytest.mark.parametrize("runs", [1, 2])
-def test_p_is_that_of_all_exchanges_of_patients(runs: int) -> None:
+def test_p_is_that_of_all_exchanges_of_patients(runs: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_BLOCK", block)
     a, b = two_arms(10, np.random.default_rng(4), (0.1,) * runs, (0.9,) * runs)
     first, second = a.predicted, b.predicted
     differences = []
