@@ -34,6 +34,8 @@ REPLICATES = 10_000
 _CELLS = GRADES**2
 _BLOCK = 4_000_000
 """Draws held in memory at once."""
+_FRACTION = 64
+"""An imaginary patient has whole 64ths of images, so that sums over patients are exact in whatever order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def resample(patterns: Patterns, values: Floats, replicates: int, seed: int) -> 
     if n == 0:
         return np.zeros((replicates, *values.shape[1:]))
     if n * replicates <= _BLOCK:
-        return weighted_sums(_by_pattern(_drawn(n, replicates, seed), patterns), values)
+        return weighted_sums(_drawn(n, replicates, seed), values.repeat(patterns.patients, axis=0))
     rng, share = np.random.default_rng(seed), patterns.patients / n
     return in_blocks(lambda size: rng.multinomial(n, share, size), values, replicates)
 
@@ -146,9 +148,10 @@ def exchange(patterns: Patterns, values: Floats, replicates: int, seed: int) -> 
     """
     n = patterns.size
     if n * replicates <= _BLOCK:
-        return weighted_sums(_by_pattern(_tossed(n, replicates, seed), patterns), values)
-    rng, patients = np.random.default_rng(seed), patterns.patients
-    return in_blocks(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), values, replicates)
+        return weighted_sums(_tossed(n, replicates, seed), values.repeat(patterns.patients, axis=0))
+    moves = values.reshape(len(values), -1).any(1)
+    rng, patients = np.random.default_rng(seed), patterns.patients[moves]
+    return in_blocks(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), values[moves], replicates)
 
 
 def in_blocks(draw: Callable[[int], Ints], values: Floats, replicates: int) -> Floats:
@@ -167,9 +170,16 @@ def in_blocks(draw: Callable[[int], Ints], values: Floats, replicates: int) -> F
     return np.concatenate(sums)
 
 
-def weighted_sums(weights: Ints | Floats, values: Floats) -> Floats:
-    """Sums of values, shape (patterns, ...), by each row of weights, shape (replicates, patterns)."""
-    sums: Floats = weights @ values.reshape(len(values), int(np.prod(values.shape[1:])))
+def weighted_sums(weights: Ints | npt.NDArray[np.float32], values: Floats) -> Floats:
+    """Sums of values, shape (patterns, ...), by each row of whole weights, shape (replicates, patterns).
+
+    Where all values are multiples of a 64th, the sums are exact, and the same on every machine.
+    """
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    most = len(flat) * np.abs(flat).max(initial=0)
+    # Single precision is twice as fast, and holds so many whole 64ths.
+    kind = np.float32 if weights.dtype == np.float32 and most < 2**24 / _FRACTION else np.float64
+    sums: Floats = (weights.astype(kind, copy=False) @ flat.astype(kind)).astype(np.float64)
     return sums.reshape(len(weights), *values.shape[1:])
 
 
@@ -187,14 +197,6 @@ def _tossed(patients: int, replicates: int, seed: int) -> npt.NDArray[np.float32
     return np.random.default_rng(seed).integers(0, 2, (replicates, patients), dtype=np.uint8).astype(np.float32)
 
 
-def _by_pattern(weights: npt.NDArray[np.float32], patterns: Patterns) -> Floats:
-    """Sum patients' weights, shape (replicates, patients), over those with one pattern: whole numbers, so exact."""
-    if patterns.patients.max(initial=1) == 1:
-        return weights.astype(np.float64)
-    starts = np.append(0, patterns.patients.cumsum()[:-1])
-    return np.add.reduceat(weights, starts, axis=1).astype(np.float64)
-
-
 def with_imagined(patterns: Patterns, first: npt.NDArray[np.bool_]) -> Patterns:
     """Add the two imaginary patients of the module's notes.
 
@@ -203,7 +205,7 @@ def with_imagined(patterns: Patterns, first: npt.NDArray[np.bool_]) -> Patterns:
         first: the runs that grade the first of them right and the second with errors, shape (runs,); the other runs do
             so the other way round.
     """
-    wrong = _with_errors(patterns)
+    wrong = np.rint(_with_errors(patterns) * _FRACTION) / _FRACTION
     right = wrong.sum(1)[:, None] * np.eye(GRADES)
     pair = [np.where(runs[:, None, None], right, wrong) for runs in (first, ~first)]
     imagined = np.stack(pair).reshape(2, len(first), _CELLS)

@@ -155,9 +155,7 @@ def _permutation_p(patterns: Patterns, runs: int, replicates: int, seed: int) ->
     """
     parts = patterns.kappa_parts
     change = parts[:, runs:] - parts[:, :runs]
-    differs = change.any(axis=(1, 2))
-    unlike = Patterns(patterns.counts[differs], patterns.patients[differs])
-    moved = exchange(unlike, change[differs], replicates, seed)
+    moved = exchange(patterns, change, replicates, seed)
     total = np.tensordot(patterns.patients, parts, 1)
     permuted = (kappa_of_parts(total[:runs] + moved) - kappa_of_parts(total[runs:] - moved)).mean(1)
     real = float((kappa_of_parts(total[:runs]) - kappa_of_parts(total[runs:])).mean())

@@ -28,6 +28,8 @@ _TOLERANCE = 1e-12
 """Statistics closer than this are equal."""
 _FINE = 1e-7
 """How exactly an interval's end is found."""
+_MERGED = 50
+"""Replicates within this fraction of the runs' error count as one, which moves an end by a 10,000th of that error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +191,22 @@ def _quantile(known: Floats, runs: Spread, share: float) -> float:
     low, high = float(known.min()) + reach, float(known.max()) + reach
     if high - low < _TOLERANCE:
         return low
+    values, counts = _merged(known, runs.error / _MERGED)
 
     def excess(x: float) -> float:
-        return float(stdtr(runs.freedom, (x - known) / runs.error).mean()) - share
+        return float(counts @ stdtr(runs.freedom, (x - values) / runs.error)) / len(known) - share
 
     return float(brentq(excess, low, high, xtol=_FINE))
+
+
+def _merged(known: Floats, width: float) -> tuple[Floats, Floats]:
+    """Replicates that lie close together as their mean, and how many each mean stands for."""
+    if (known.max() - known.min()) / width >= len(known):
+        return known, np.ones(len(known))
+    place = ((known - known.min()) / width).astype(np.int64)
+    counts = np.bincount(place).astype(np.float64)
+    there = counts > 0
+    return np.bincount(place, known)[there] / counts[there], counts[there]
 
 
 def _widened(share: float, patients: int) -> float:

@@ -81,7 +81,8 @@ def test_a_fellow_eye_that_repeats_its_patient_adds_nothing() -> None:
         *(np.concatenate([part, part], axis=-1) for part in (once.image_id, once.patient, once.grade)),
         np.hstack([once.predicted] * 2),
     )
-    assert ends(twice) == ends(once)
+    # The imaginary patients are rounded to 64ths of images.
+    assert ends(twice) == pytest.approx(ends(once), abs=2e-4)
     apart = replace(twice, patient=np.full(400, ""))
     low, high = ends(apart)
     assert high - low < 0.85 * (ends(once)[1] - ends(once)[0])
