@@ -17,7 +17,7 @@ Coverage is simulated in tests/statistics/test_bootstrap.py; the spread between 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -183,12 +183,30 @@ def weighted_sums(weights: Ints | npt.NDArray[np.float32], values: Floats) -> Fl
     return sums.reshape(len(weights), *values.shape[1:])
 
 
+def weights_in_blocks(patients: int, images: int, replicates: int, seed: int) -> Iterator[Floats]:
+    """How often each patient is drawn, by replicate: shapes (some replicates, patients), of bounded memory.
+
+    Args:
+        patients: how many there are.
+        images: how many there are, which are held for as many replicates at once.
+        replicates: resamples.
+        seed: of the draws.
+    """
+    rng, block = np.random.default_rng(seed), max(1, _BLOCK // max(images, 1))
+    for start in range(0, replicates, block):
+        yield _counted(rng, patients, min(block, replicates - start)).astype(np.float64)
+
+
 @lru_cache(maxsize=4)
 def _drawn(patients: int, replicates: int, seed: int) -> npt.NDArray[np.float32]:
     """How often each patient is drawn in each replicate: kept, for all arms on a split have equally many patients."""
-    drawn = np.random.default_rng(seed).integers(0, patients, (replicates, patients), dtype=np.int32)
-    cells = drawn + np.arange(replicates)[:, None] * patients
-    return np.bincount(cells.ravel(), minlength=cells.size).astype(np.float32).reshape(replicates, patients)
+    return _counted(np.random.default_rng(seed), patients, replicates).astype(np.float32)
+
+
+def _counted(rng: np.random.Generator, patients: int, replicates: int) -> Ints:
+    """Draw as many patients with replacement, and count each: shape (replicates, patients)."""
+    cells = rng.integers(0, patients, (replicates, patients)) + np.arange(replicates)[:, None] * patients
+    return np.bincount(cells.ravel(), minlength=cells.size).reshape(replicates, patients)
 
 
 @lru_cache(maxsize=4)

@@ -26,7 +26,7 @@ def makers_table(makers: Makers, lines: Sequence[MetricRow], params: Params, res
         params: declares the arms.
         results: the evaluation.
     """
-    measured, notes = by_place(lines), Notes()
+    measured, notes = by_place(lines, results), Notes()
     rows = [Row("published", one.method, tuple(Number(v, float(v)) for v in one.values)) for one in makers.results]
     arms = [arm for arm, head in outputs(params) if head == makers.head]
     for arm in arms:
