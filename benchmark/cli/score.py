@@ -14,8 +14,9 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import write_json
 from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
 from benchmark.scoring.kappa import confusion_matrix, why_undefined
-from benchmark.statistics.bootstrap import LEVEL, Graded, Interval, graded, kappa_interval
+from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
+from benchmark.statistics.confidence import LEVEL, Interval
 
 GIVEN = "given"
 """Stands for the decoder of a file that holds grades already."""

@@ -54,7 +54,7 @@ def interval_sentence(results: Results) -> str:
     exception = "; over patients alone where a single seed ran" if ALONE in scopes else ""
     return (
         f"[ ] is its {levels} interval over patients and seeds (hierarchical bootstrap: patients resampled, the error "
-        f"of the seeds drawn from Student's t; {method}{exception})."
+        f"of the seeds by Student's t; {method}{exception})."
     )
 
 

@@ -21,6 +21,11 @@ def plain(value: Any) -> Any:
     return "" if value is None else value
 
 
+def interval_fields(interval: object) -> dict[str, Any]:
+    """Ends, coverage, resamples and scope of an interval, as a record holds them; empty where there is none."""
+    return {name: plain(getattr(interval, name, None)) for name in _INTERVAL}
+
+
 def measured_fields(measured: Measured | None) -> dict[str, Any]:
     """Mean, spread, interval, seeds and images of a kappa, as a record holds them."""
     if measured is None:
@@ -28,7 +33,7 @@ def measured_fields(measured: Measured | None) -> dict[str, Any]:
     return {
         "mean": plain(measured.mean),
         "sd": plain(measured.sd),
-        **{name: plain(getattr(measured.interval, name, None)) for name in _INTERVAL},
+        **interval_fields(measured.interval),
         "seeds": " ".join(map(str, measured.seeds)),
         "n": measured.n,
     }

@@ -23,6 +23,7 @@ from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.kappa import GRADES
 from benchmark.statistics.decoded import Arm
 from benchmark.statistics.intervals import INTERVALS, ArmInterval
+from benchmark.statistics.metric_intervals import METRIC_INTERVALS, MetricInterval
 
 _TEXT = dict.fromkeys(("stage", "arm", "flags", "data", "parent", "grade", "key", "data_hash", "parameter_hash"), str)
 _MAY_LACK = {name: [""] for name in ("kappa", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")}
@@ -78,6 +79,8 @@ class Results:
     curves: pd.DataFrame
     intervals: Mapping[tuple[str, str, str, str], ArmInterval]
     """By stage, arm, head and split."""
+    metrics: Mapping[tuple[str, str, str, str, str], MetricInterval]
+    """By stage, arm, head, split and metric."""
 
     @cached_property
     def data(self) -> str:
@@ -174,7 +177,12 @@ def load_results(root: Path = Path()) -> Results:
     names = ("runs", "kappas", "confusion", "grades", "curves")
     tables = {name: _read(root / EVALUATION / f"{name}.csv") for name in names}
     rows = read_rows(root / INTERVALS, ArmInterval, "fundusbench statistics")
-    return Results(**tables, intervals={(row.stage, row.arm, row.head, row.split): row for row in rows})
+    metrics = read_rows(root / METRIC_INTERVALS, MetricInterval, "fundusbench statistics")
+    return Results(
+        **tables,
+        intervals={(row.stage, row.arm, row.head, row.split): row for row in rows},
+        metrics={(row.stage, row.arm, row.head, row.split, row.metric): row for row in metrics},
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -9,6 +9,10 @@ GRADES = 5
 
 _COST = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)).astype(np.float64) ** 2
 """Of a prediction j for a label i: (i - j)^2."""
+PARTS = 1 + 2 * GRADES
+"""Sums over a confusion matrix that kappa is computed from."""
+_SUMS = np.column_stack([_COST.ravel(), np.repeat(np.eye(GRADES), GRADES, 0), np.tile(np.eye(GRADES), (GRADES, 1))])
+"""From a matrix's 25 cells to its disagreement, its labels by grade, and its predictions by grade."""
 
 
 def confusion_matrix(grade: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -33,12 +37,31 @@ def weighted_kappa(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -
     Returns:
         Shape (...): at most 1; 0 is chance agreement; NaN where :func:`why_undefined` has a reason.
     """
-    labels, predictions = confusion.sum(-1), confusion.sum(-2)
-    observed = (confusion * _COST).sum((-2, -1)) * labels.sum(-1)
+    return kappa_of_parts(kappa_parts(confusion))
+
+
+def kappa_parts(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The sums that kappa is computed from, additive over images as the matrix itself and less than half as many.
+
+    Args:
+        confusion: counts, shape (..., 5, 5), labels in rows.
+
+    Returns:
+        Shape (..., 11).
+    """
+    cells = confusion.reshape(*confusion.shape[:-2], GRADES**2).astype(np.float64)
+    return cells @ _SUMS
+
+
+def kappa_of_parts(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Kappa of what :func:`kappa_parts` gives, shape (..., 11): as :func:`weighted_kappa`, shape (...)."""
+    labels, predictions = parts[..., 1 : GRADES + 1], parts[..., GRADES + 1 :]
+    observed = parts[..., 0] * labels.sum(-1)
     chance = ((labels @ _COST) * predictions).sum(-1)
     ratio = np.full(np.shape(chance), np.nan)
     np.divide(observed, chance, out=ratio, where=chance > 0)
-    return 1.0 - ratio
+    kappas: npt.NDArray[np.float64] = 1.0 - ratio
+    return kappas
 
 
 def quadratic_weighted_kappa(confusion: npt.NDArray[np.int64]) -> float:

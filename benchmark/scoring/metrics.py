@@ -1,23 +1,25 @@
 """Every other measure of a grading that the field reports, beside quadratic weighted kappa.
 
-scikit-learn, dlordinal and torchmetrics compute them; here is what they are computed of, and NaN where the images
-cannot show a measure, for instance the recall of a grade that no label has. Kappa itself is :mod:`.kappa`'s,
-whose one formula also serves the bootstrap. The libraries are imported when something is measured, for they take
-seconds (dlordinal and torchmetrics import torch).
+Two kinds, each computed for many resamples at once, so that one formula serves the value and its bootstrap. What is
+made of decoded grades is a function of the 5 x 5 confusion matrix (:func:`of_confusion` takes a stack of them). What is
+made of outputs is a function of the images' weights (:func:`of_outputs` takes a row of weights per resample). NaN
+stands where the images cannot show a measure, for instance the recall of a grade that no label has. scikit-learn,
+dlordinal and torchmetrics are the references of tests/scoring/test_metrics.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.common.arrays import Floats, Grades
+from benchmark.common.arrays import Floats, Grades, Ints
 from benchmark.common.terms import Head
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.kappa import GRADES, confusion_matrix, quadratic_weighted_kappa
+from benchmark.scoring.kappa import GRADES, confusion_matrix, weighted_kappa
 
 Truths = npt.NDArray[np.bool_]
 Family = Literal["agreement", "grades", "outputs"]
@@ -26,6 +28,8 @@ REFERABLE = 2
 """Referable diabetic retinopathy: this grade or a higher one."""
 BINS = 15
 """Confidence bins of the calibration error."""
+_DISTANCE = np.abs(np.subtract.outer(np.arange(GRADES), np.arange(GRADES))).astype(np.float64)
+"""Between label and prediction, in grades."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,42 +88,134 @@ def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str
     names = [name for name, metric in METRICS.items() if metric.head in (None, head)]
     if not len(predictions):
         return dict.fromkeys(names, Measure(float("nan"), 0))
-    grade, output = predictions.grade, getattr(predictions, head).astype(np.float64)
-    values = _of_grades(grade, predicted)
-    values["referable_auc"] = auc(grade >= REFERABLE, output if head == "score" else output[:, REFERABLE:].sum(1))
-    if head == "prob":
-        values |= {
-            "auc_grades": auc_of_grades(grade, output),
-            "rps": ranked_probability_score(grade, output),
-            "ece": expected_calibration_error(grade, output),
-        }
+    grade = predictions.grade
+    values = {name: float(value) for name, value in of_confusion(confusion_matrix(grade, predicted)).items()}
+    once = np.ones((1, len(grade)))
+    values |= {name: float(value[0]) for name, value in of_outputs(head, predictions)(once).items()}
     return {name: Measure(values[name], _images(name, grade)) for name in names}
 
 
-def _of_grades(grade: Grades, predicted: Grades) -> dict[str, float]:
-    """Metrics of decoded grades; see the functions below for what they are, and scikit-learn for the rest."""
-    from dlordinal.metrics import accuracy_off1
-    from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, recall_score
+def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
+    """Metrics of decoded grades, by name, of every confusion matrix in a stack.
 
-    found = recall_score(grade, predicted, labels=range(GRADES), average=None, zero_division=np.nan)
-    sides = recall_score(
-        grade >= REFERABLE, predicted >= REFERABLE, labels=[False, True], average=None, zero_division=np.nan
-    )
-    accuracy = float(accuracy_score(grade, predicted))
+    Args:
+        confusion: counts, shape (..., 5, 5), labels in rows.
+
+    Returns:
+        Arrays of shape (...). Linear kappa has weights abs(i - j). Macro F1 is over the grades that occur among labels
+        or predictions. AMAE is the mean absolute error of each grade's images, averaged over the grades that occur
+        (Baccianella 2009); dlordinal's is another where a grade between two others is absent.
+    """
+    counts = np.asarray(confusion, np.float64)
+    images, labels, predictions = counts.sum((-2, -1)), counts.sum(-1), counts.sum(-2)
+    right, far = np.diagonal(counts, axis1=-2, axis2=-1), counts * _DISTANCE
+    recall = _ratio(right, labels)
+    chance = ((labels @ _DISTANCE) * predictions).sum(-1)
     return {
-        "kappa": quadratic_weighted_kappa(confusion_matrix(grade, predicted)),
-        "kappa_linear": linear_kappa(grade, predicted),
-        "accuracy": accuracy,
-        # Over the grades that occur among labels or predictions.
-        "f1_macro": float(f1_score(grade, predicted, average="macro", zero_division=np.nan)),
-        "mae": float(mean_absolute_error(grade, predicted)),
-        "amae": average_mean_absolute_error(grade, predicted),
-        # dlordinal counts the right ones, too.
-        "off_by_one": float(accuracy_off1(grade, predicted, labels=range(GRADES))) - accuracy,
-        **{f"recall_{each}": float(recall) for each, recall in enumerate(found)},
-        "referable_sensitivity": float(sides[1]),
-        "referable_specificity": float(sides[0]),
+        "kappa": weighted_kappa(counts),
+        "kappa_linear": 1 - _ratio(far.sum((-2, -1)) * images, chance),
+        "accuracy": _ratio(right.sum(-1), images),
+        "f1_macro": _mean_of_known(_ratio(2 * right, labels + predictions)),
+        "mae": _ratio(far.sum((-2, -1)), images),
+        "amae": _mean_of_known(_ratio(far.sum(-1), labels)),
+        "off_by_one": _ratio((counts * (_DISTANCE == 1)).sum((-2, -1)), images),
+        **{f"recall_{grade}": recall[..., grade] for grade in range(GRADES)},
+        "referable_sensitivity": _ratio(
+            counts[..., REFERABLE:, REFERABLE:].sum((-2, -1)), labels[..., REFERABLE:].sum(-1)
+        ),
+        "referable_specificity": _ratio(
+            counts[..., :REFERABLE, :REFERABLE].sum((-2, -1)), labels[..., :REFERABLE].sum(-1)
+        ),
     }
+
+
+def of_outputs(head: Head, predictions: Predictions) -> Callable[[Floats], dict[str, Floats]]:
+    """Metrics of a head's outputs, by name, as functions of the images' weights.
+
+    Args:
+        head: the head.
+        predictions: labels and outputs, with a finite number of that head for every image.
+
+    Returns:
+        A function from weights, shape (resamples, n), to arrays of shape (resamples,).
+    """
+    grade, output = predictions.grade, getattr(predictions, head).astype(np.float64)
+    if head == "score":
+        referable = auc(grade >= REFERABLE, output)
+        return lambda weights: {"referable_auc": referable(weights)}
+    referable = auc(grade >= REFERABLE, output[:, REFERABLE:].sum(1))
+    each = [auc(grade == one, output[:, one]) for one in range(GRADES)]
+    rps, gaps = ranked_probability_scores(grade, output), calibration_gaps(grade, output)
+    return lambda weights: {
+        "referable_auc": referable(weights),
+        # Of each grade against the rest, averaged over the grades; NaN where one is absent.
+        "auc_grades": np.mean([one(weights) for one in each], axis=0),
+        "rps": weights @ rps / weights.sum(1),
+        "ece": np.abs(weights @ gaps).sum(1) / weights.sum(1),
+    }
+
+
+def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
+    """Area under the ROC curve: the chance that a positive has the higher value, ties counted half.
+
+    Args:
+        positive: shape (n,).
+        values: higher means more likely positive, shape (n,).
+
+    Returns:
+        A function from weights, shape (resamples, n), to areas 0-1, shape (resamples,); NaN where one side is empty.
+    """
+    order = np.argsort(values, kind="stable")
+    ascending, sick = values[order], positive[order]
+    starts = np.flatnonzero(np.append(True, ascending[1:] > ascending[:-1]))
+    # Of each positive, the distinct value that it has.
+    level = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))[sick]
+    positives = order[sick]
+
+    def area(weights: Floats) -> Floats:
+        healthy = weights[:, order]
+        healthy[:, sick] = 0
+        tied = healthy if len(starts) == len(order) else np.add.reduceat(healthy, starts, axis=1)
+        below = tied.cumsum(1)
+        won = np.einsum("bi,bi->b", weights[:, positives], (below - tied / 2)[:, level])
+        return _ratio(won, weights[:, positives].sum(1) * below[:, -1])
+
+    return area
+
+
+def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:
+    """Squared distance between cumulative probabilities and the label's step, summed over grades (Epstein 1969).
+
+    Args:
+        grade: labels 0-4, shape (n,).
+        prob: shape (n, 5), rows summing to 1.
+
+    Returns:
+        Of each image, shape (n,): 0 (sure and right) to 4.
+    """
+    step = np.arange(GRADES) >= grade[:, None]
+    scores: Floats = ((prob.cumsum(1) - step)[:, :-1] ** 2).sum(1)
+    return scores
+
+
+def calibration_gaps(grade: Grades, prob: Floats) -> Floats:
+    """What each image adds to its bin's gap between confidence and accuracy of the most probable grade (Guo 2017).
+
+    The expected calibration error is the sum of the bins' absolute gaps over the number of images. Bins have equal
+    width and hold their lower end, and a confidence of 1 is a bin of its own, as torchmetrics has it.
+
+    Args:
+        grade: labels 0-4, shape (n,).
+        prob: shape (n, 5), rows summing to 1.
+
+    Returns:
+        Shape (n, bins): confidence less 1 where right, in the image's bin.
+    """
+    confidence, best = prob.max(1).clip(0, 1), prob.argmax(1)
+    edges = np.linspace(0, 1, BINS + 1, dtype=np.float32).astype(np.float64)
+    gaps = np.zeros((len(grade), BINS + 1))
+    gaps[np.arange(len(grade)), np.searchsorted(edges, confidence, side="right") - 1] = confidence - (best == grade)
+    return gaps
 
 
 def _images(name: str, grade: Grades) -> int:
@@ -130,82 +226,14 @@ def _images(name: str, grade: Grades) -> int:
     return int(sides[name].sum()) if name in sides else len(grade)
 
 
-def linear_kappa(grade: Grades, predicted: Grades) -> float:
-    """Kappa with weights abs(i - j), at most 1; NaN where labels and predictions are all one grade."""
-    from sklearn.metrics import cohen_kappa_score
-
-    if len(np.union1d(grade, predicted)) < 2:
-        return float("nan")
-    return float(cohen_kappa_score(grade, predicted, labels=range(GRADES), weights="linear"))
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Part over whole; NaN where the whole is 0."""
+    ratio = np.full(np.shape(whole), np.nan)
+    np.divide(part, whole, out=ratio, where=np.asarray(whole) > 0)
+    return ratio
 
 
-def average_mean_absolute_error(grade: Grades, predicted: Grades) -> float:
-    """Mean absolute error of each grade's images, averaged over the grades that occur (Baccianella 2009), 0-4.
-
-    As scikit-learn's error with balanced weights. dlordinal's ``amae`` is another where a grade between two others is
-    absent: it counts distances in places among the grades that occur.
-    """
-    from sklearn.metrics import mean_absolute_error
-    from sklearn.utils.class_weight import compute_sample_weight
-
-    return float(mean_absolute_error(grade, predicted, sample_weight=compute_sample_weight("balanced", grade)))
-
-
-def auc(positive: Truths, values: Floats) -> float:
-    """Area under the ROC curve: the chance that a positive has the higher value, ties counted half.
-
-    Args:
-        positive: shape (n,).
-        values: higher means more likely positive, shape (n,).
-
-    Returns:
-        0-1; NaN where one side is empty.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(positive, values)) if len(np.unique(positive)) == 2 else float("nan")
-
-
-def auc_of_grades(grade: Grades, prob: Floats) -> float:
-    """Area under the ROC curve of each grade against the rest, averaged over the grades; NaN where one is absent.
-
-    Args:
-        grade: labels 0-4, shape (n,).
-        prob: shape (n, 5).
-    """
-    return float(np.mean([auc(grade == each, prob[:, each]) for each in range(GRADES)]))
-
-
-def ranked_probability_score(grade: Grades, prob: Floats) -> float:
-    """Squared distance between cumulative probabilities and the label's step, summed over grades (Epstein 1969).
-
-    Args:
-        grade: labels 0-4, shape (n,).
-        prob: shape (n, 5), rows summing to 1.
-
-    Returns:
-        Mean over the images: 0 (sure and right) to 4.
-    """
-    from dlordinal.metrics import ranked_probability_score as score
-
-    return float(score(grade, prob))
-
-
-def expected_calibration_error(grade: Grades, prob: Floats) -> float:
-    """Distance between confidence and accuracy of the most probable grade, over equal-width bins (Guo 2017).
-
-    torchmetrics' bins hold their lower end, and a confidence of exactly 1 is a bin of its own.
-
-    Args:
-        grade: labels 0-4, shape (n,).
-        prob: shape (n, 5), rows summing to 1.
-
-    Returns:
-        0-1, bins weighted by their images.
-    """
-    import torch
-    from torchmetrics.functional.classification import multiclass_calibration_error
-
-    # A probability that rounding takes out of [0, 1] would be read as a logit, and all the others with it.
-    outputs, labels = torch.tensor(prob.clip(0, 1)), torch.tensor(grade)
-    return float(multiclass_calibration_error(outputs, labels, GRADES, BINS, "l1"))
+def _mean_of_known(values: Floats) -> Floats:
+    """Mean over the last axis of what is not NaN."""
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0).sum(-1), known.sum(-1))

@@ -1,23 +1,25 @@
-"""Intervals by a bootstrap over patients, whose two eyes move together.
+"""Quadratic weighted kappa on resampled patients, whose two eyes move together.
 
 Kappa needs only counts, so patients who add the same counts to the confusion matrices are interchangeable: at EyePACS
 size 21,335 patients show about a hundred distinct patterns. A resample of patients is then one multinomial draw over
 the patterns, with exactly the distribution of drawing patients one by one, and all replicates are a matrix product.
 
-Two choices rest on simulated coverage (tests/statistics/test_bootstrap.py repeats the check):
+**Few patients who tell something.** A sample without an error, or in which two arms never differ, resamples to itself:
+an interval of no width, whatever the number of patients. Two imaginary patients are therefore added before resampling,
+one whom an arm grades right and one whom it grades like those with errors; of two arms compared, one whom the first
+grades right and the second with errors, and one the other way round. That is the adjusted interval for proportions
+(Agresti and Coull 1998, The American Statistician 52:119; for paired ones Bonett and Price 2012, Journal of Educational
+and Behavioral Statistics 37:479), a score kind: where arms never differ, three more patients who do are thought
+possible on either side, as by the rule of three. Where m patients differ, the variance grows by about 2 / m.
 
-* The ends are percentiles at levels widened for few clusters (the expanded percentile interval of Hesterberg 2015, The
-  American Statistician 69:371). The basic interval misses too often on the side of 1; BCa gains nothing over it.
-* The runs of an arm differ by their seed, too. Drawing S runs with replacement understates the variance of their mean
-  by (S - 1) / S, a third at three runs, and its tails more. The resampled mean therefore gets an error drawn from
-  Student's t with S - 1 degrees of freedom, scaled by the runs' standard error: with runs alone that is the t interval,
-  with one run the patient bootstrap, and between them it errs on the wide side.
+Coverage is simulated in tests/statistics/test_bootstrap.py; the spread between runs is :mod:`.confidence`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +27,15 @@ import numpy.typing as npt
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, clusters
-from benchmark.scoring.kappa import GRADES, weighted_kappa
+from benchmark.scoring.kappa import GRADES, kappa_of_parts, kappa_parts, weighted_kappa
+from benchmark.statistics.confidence import COLLAPSED, LEVEL, ONE_LABEL, ONE_RUN, Confidence, Interval, spread_of
 
-LEVEL = 0.95
 REPLICATES = 10_000
 _CELLS = GRADES**2
 _BLOCK = 4_000_000
 """Draws held in memory at once."""
+_FRACTION = 64
+"""An imaginary patient has whole 64ths of images, so that sums over patients are exact in whatever order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +55,15 @@ class Graded:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A statistic and its confidence interval.
-
-    Attributes:
-        value: the statistic itself; NaN where it is undefined.
-        low, high: the interval's ends; NaN with fewer than two patients, or where the statistic itself is undefined.
-        level: nominal coverage, 0-1.
-        replicates: resamples drawn.
-        clusters: patients (an image of an unknown patient counts as a patient).
-        undefined: replicates left out because kappa is undefined on them.
-        error: standard error of the statistic, over patients and, with several runs, over runs.
-    """
-
-    value: float
-    low: float
-    high: float
-    level: float
-    replicates: int
-    clusters: int
-    undefined: int
-    error: float
-
-
-@dataclass(frozen=True, slots=True)
 class Patterns:
     """Distinct contributions of patients to the confusion matrices, the most frequent first.
 
     Attributes:
-        counts: images by label and prediction, shape (patterns, runs, 25).
+        counts: images by label and prediction, shape (patterns, runs, 25): whole numbers, but for imaginary patients.
         patients: how many patients show each pattern, shape (patterns,).
     """
 
-    counts: Ints
+    counts: Floats
     patients: Ints
 
     @property
@@ -92,7 +72,12 @@ class Patterns:
         return int(self.patients.sum())
 
     @property
-    def total(self) -> Ints:
+    def kappa_parts(self) -> Floats:
+        """What a patient adds to the sums that kappa is computed from, shape (patterns, runs, 11)."""
+        return kappa_parts(self.counts.reshape(*self.counts.shape[:2], GRADES, GRADES))
+
+    @property
+    def total(self) -> Floats:
         """Confusion matrices of all patients together, shape (runs, 5, 5)."""
         return np.tensordot(self.patients, self.counts, 1).reshape(self.counts.shape[1], GRADES, GRADES)
 
@@ -132,33 +117,147 @@ def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Pat
     counts = np.bincount(cells.ravel(), minlength=size * runs * _CELLS).reshape(size, runs * _CELLS)
     distinct, patients = np.unique(counts.astype(np.int32), axis=0, return_counts=True)
     order = np.argsort(-patients, kind="stable")
-    return Patterns(distinct[order].astype(np.int64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
+    return Patterns(distinct[order].astype(np.float64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
 
 
-def weighted_sums(draw: Callable[[int], Ints], counts: Ints, replicates: int) -> Floats:
-    """Sum pattern counts weighted by random draws, in blocks of bounded memory.
+def resample(patterns: Patterns, values: Floats, replicates: int, seed: int) -> Floats:
+    """Sums of the patterns' values over as many patients, drawn with replacement.
+
+    Args:
+        patterns: of patients.
+        values: what a patient of each pattern adds, shape (patterns, ...).
+        replicates: resamples.
+        seed: of the draws; equal numbers of patients are drawn alike.
+
+    Returns:
+        Shape (replicates, ...).
+    """
+    n = patterns.size
+    if n == 0:
+        return np.zeros((replicates, *values.shape[1:]))
+    if n * replicates <= _BLOCK:
+        return weighted_sums(_drawn(n, replicates, seed), values.repeat(patterns.patients, axis=0))
+    rng, share = np.random.default_rng(seed), patterns.patients / n
+    return in_blocks(lambda size: rng.multinomial(n, share, size), values, replicates)
+
+
+def exchange(patterns: Patterns, values: Floats, replicates: int, seed: int) -> Floats:
+    """Sums of the patterns' values over patients of whom each is taken with probability one half; as :func:`resample`.
+
+    Of m patients with one pattern, a binomial number is taken.
+    """
+    n = patterns.size
+    if n * replicates <= _BLOCK:
+        return weighted_sums(_tossed(n, replicates, seed), values.repeat(patterns.patients, axis=0))
+    moves = values.reshape(len(values), -1).any(1)
+    rng, patients = np.random.default_rng(seed), patterns.patients[moves]
+    return in_blocks(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), values[moves], replicates)
+
+
+def in_blocks(draw: Callable[[int], Ints], values: Floats, replicates: int) -> Floats:
+    """Sums of values by random weights, in blocks of bounded memory.
 
     Args:
         draw: given a number of replicates, their weights, shape (replicates, patterns).
-        counts: shape (patterns, runs, 25).
+        values: shape (patterns, ...).
         replicates: how many sums.
 
     Returns:
-        Exact whole numbers, shape (replicates, runs, 5, 5).
+        Shape (replicates, ...).
     """
-    flat = counts.reshape(len(counts), counts.shape[1] * _CELLS).astype(np.float64)
-    block = max(1, _BLOCK // max(len(counts), 1))
-    sums = [draw(min(block, replicates - start)) @ flat for start in range(0, replicates, block)]
-    return np.concatenate(sums).reshape(replicates, counts.shape[1], GRADES, GRADES)
+    block = max(1, _BLOCK // max(len(values), 1))
+    sums = [weighted_sums(draw(min(block, replicates - start)), values) for start in range(0, replicates, block)]
+    return np.concatenate(sums)
 
 
-def resample(patterns: Patterns, replicates: int, rng: np.random.Generator) -> Floats:
-    """Confusion matrices of as many patients, drawn with replacement: shape (replicates, runs, 5, 5)."""
-    n = patterns.size
-    if n == 0:
-        return np.zeros((replicates, patterns.counts.shape[1], GRADES, GRADES))
-    share = patterns.patients / n
-    return weighted_sums(lambda size: rng.multinomial(n, share, size), patterns.counts, replicates)
+def weighted_sums(weights: Ints | npt.NDArray[np.float32], values: Floats) -> Floats:
+    """Sums of values, shape (patterns, ...), by each row of whole weights, shape (replicates, patterns).
+
+    Where all values are multiples of a 64th, the sums are exact, and the same on every machine.
+    """
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    most = len(flat) * np.abs(flat).max(initial=0)
+    # Single precision is twice as fast, and holds so many whole 64ths.
+    kind = np.float32 if weights.dtype == np.float32 and most < 2**24 / _FRACTION else np.float64
+    sums: Floats = (weights.astype(kind, copy=False) @ flat.astype(kind)).astype(np.float64)
+    return sums.reshape(len(weights), *values.shape[1:])
+
+
+def weights_in_blocks(patients: int, images: int, replicates: int, seed: int) -> Iterator[Floats]:
+    """How often each patient is drawn, by replicate: shapes (some replicates, patients), of bounded memory.
+
+    Args:
+        patients: how many there are.
+        images: how many there are, which are held for as many replicates at once.
+        replicates: resamples.
+        seed: of the draws.
+    """
+    rng, block = np.random.default_rng(seed), max(1, _BLOCK // max(images, 1))
+    for start in range(0, replicates, block):
+        yield _counted(rng, patients, min(block, replicates - start)).astype(np.float64)
+
+
+@lru_cache(maxsize=4)
+def _drawn(patients: int, replicates: int, seed: int) -> npt.NDArray[np.float32]:
+    """How often each patient is drawn in each replicate: kept, for all arms on a split have equally many patients."""
+    return _counted(np.random.default_rng(seed), patients, replicates).astype(np.float32)
+
+
+def _counted(rng: np.random.Generator, patients: int, replicates: int) -> Ints:
+    """Draw as many patients with replacement, and count each: shape (replicates, patients)."""
+    cells = rng.integers(0, patients, (replicates, patients)) + np.arange(replicates)[:, None] * patients
+    return np.bincount(cells.ravel(), minlength=cells.size).reshape(replicates, patients)
+
+
+@lru_cache(maxsize=4)
+def _tossed(patients: int, replicates: int, seed: int) -> npt.NDArray[np.float32]:
+    """A fair coin for each patient in each replicate."""
+    return np.random.default_rng(seed).integers(0, 2, (replicates, patients), dtype=np.uint8).astype(np.float32)
+
+
+def with_imagined(patterns: Patterns, first: npt.NDArray[np.bool_]) -> Patterns:
+    """Add the two imaginary patients of the module's notes.
+
+    Args:
+        patterns: of real patients.
+        first: the runs that grade the first of them right and the second with errors, shape (runs,); the other runs do
+            so the other way round.
+    """
+    wrong = np.rint(_with_errors(patterns) * _FRACTION) / _FRACTION
+    right = wrong.sum(1)[:, None] * np.eye(GRADES)
+    pair = [np.where(runs[:, None, None], right, wrong) for runs in (first, ~first)]
+    imagined = np.stack(pair).reshape(2, len(first), _CELLS)
+    return Patterns(np.concatenate([patterns.counts, imagined]), np.append(patterns.patients, [1, 1]))
+
+
+def _with_errors(patterns: Patterns) -> Floats:
+    """What a patient with an error adds to a run's confusion matrix, on average over runs and patients: shape (5, 5).
+
+    Where no run errs, what a patient adds who is graded by chance.
+    """
+    errs = patterns.counts[:, :, ~np.eye(GRADES, dtype=np.bool_).ravel()].any(2)
+    weight = patterns.patients[:, None] * errs
+    if weight.any():
+        summed: Floats = np.tensordot(weight, patterns.counts, 2).reshape(GRADES, GRADES) / weight.sum()
+        return summed
+    labels = patterns.total[0].sum(1)
+    by_chance: Floats = np.outer(labels, labels) / max(labels.sum() * patterns.size, 1)
+    return by_chance
+
+
+def silence(patterns: Patterns, fewest_runs: int) -> str:
+    """Why nothing may be concluded of training anew; empty where something may.
+
+    Args:
+        patterns: all patients.
+        fewest_runs: of the side that has fewest.
+    """
+    total = patterns.total
+    if (total.sum(2) > 0).sum(1).min() < 2:
+        return ONE_LABEL
+    if (total.sum(1) > 0).sum(1).min() < 2:
+        return COLLAPSED
+    return ONE_RUN if fewest_runs < 2 else ""
 
 
 def kappa_interval(arm: Graded, *, level: float = LEVEL, replicates: int = REPLICATES, seed: int = 0) -> Interval:
@@ -170,59 +269,26 @@ def kappa_interval(arm: Graded, *, level: float = LEVEL, replicates: int = REPLI
         replicates: resamples.
         seed: equal seeds give equal intervals.
     """
-    patterns, rng = collapse(arm.patient, arm.grade, arm.predicted), np.random.default_rng(seed)
-    over_patients = weighted_kappa(resample(patterns, replicates, rng)).mean(1)
+    patterns = collapse(arm.patient, arm.grade, arm.predicted)
     kappas = weighted_kappa(patterns.total)
-    values, error = add_runs(over_patients, [kappas], rng)
-    # The few runs' t can reach beyond what a kappa can be; to cut there takes no true value out of the interval.
-    return interval_of(float(kappas.mean()), np.clip(values, -1, 1), error, patterns.size, level)
+    over_patients = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), replicates, seed).mean(1)
+    return Confidence(
+        value=float(kappas.mean()),
+        over_patients=over_patients,
+        runs=spread_of(kappas),
+        patients=patterns.size,
+        no_evidence=silence(patterns, len(kappas)),
+    ).interval(level, (-1, 1))
 
 
-def add_runs(over_patients: Floats, groups: Sequence[Floats], rng: np.random.Generator) -> tuple[Floats, float]:
-    """Add to resampled statistics the error that the choice of runs leaves in them (see the module's notes).
-
-    Args:
-        over_patients: the statistic on resampled patients, shape (replicates,); NaN where undefined.
-        groups: arrays of one value per run, shape (runs,), each drawn apart from the others and entering the statistic
-            by its mean. A single run adds nothing: its seed-to-seed spread is unknown.
-        rng: source of the draws.
-
-    Returns:
-        The replicates, shape (replicates,), and their standard error over patients and runs, NaN where undefined.
-    """
-    defined = over_patients[~np.isnan(over_patients)]
-    variance = float(defined.var(ddof=1)) if len(defined) > 1 else float("nan")
-    for runs in groups:
-        if len(runs) > 1:
-            error = float(runs.std(ddof=1)) / len(runs) ** 0.5
-            over_patients = over_patients + error * rng.standard_t(len(runs) - 1, len(over_patients))
-            variance += error**2
-    return over_patients, variance**0.5
-
-
-def interval_of(value: float, replicates: Floats, error: float, patients: int, level: float) -> Interval:
-    """Interval of a statistic from its replicates.
+def resampled_kappa(patterns: Patterns, first: npt.NDArray[np.bool_], replicates: int, seed: int) -> Floats:
+    """Kappa of each run on resampled patients, two imaginary ones among them: shape (replicates, runs).
 
     Args:
-        value: the statistic itself.
-        replicates: its values on resamples, shape (replicates,); NaN where undefined.
-        error: its standard error.
-        patients: clusters resampled.
-        level: nominal coverage, between 0 and 1.
+        patterns: of real patients.
+        first: as in :func:`with_imagined`.
+        replicates: resamples.
+        seed: of the draws.
     """
-    defined = replicates[~np.isnan(replicates)]
-    low = high = float("nan")
-    if patients > 1 and len(defined) and not np.isnan(value):
-        low, high = np.quantile(defined, _levels(level, patients)).tolist()
-    else:
-        error = float("nan")
-    undefined = len(replicates) - len(defined)
-    return Interval(value, low, high, level, len(replicates), patients, undefined, error)
-
-
-def _levels(level: float, patients: int) -> Floats:
-    """Percentile levels, widened so that the normal limit has the width of a t interval over that many patients."""
-    from scipy.special import ndtr, stdtrit
-
-    tail = np.sqrt(patients / (patients - 1)) * stdtrit(patients - 1, (1 - level) / 2)
-    return np.array([ndtr(tail), ndtr(-tail)])
+    patterns = with_imagined(patterns, first)
+    return kappa_of_parts(resample(patterns, patterns.kappa_parts, replicates, seed))

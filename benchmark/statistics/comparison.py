@@ -9,25 +9,23 @@ interval and its p-value contain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
-from benchmark.scoring.kappa import weighted_kappa
+from benchmark.scoring.kappa import kappa_of_parts, weighted_kappa
 from benchmark.statistics.bootstrap import (
-    LEVEL,
     REPLICATES,
     Graded,
-    Interval,
     Patterns,
-    add_runs,
     collapse,
-    interval_of,
-    resample,
-    weighted_sums,
+    exchange,
+    resampled_kappa,
+    silence,
 )
+from benchmark.statistics.confidence import COLLAPSED, LEVEL, Confidence, Interval, run_differences, spread_of
 
 POWER = 0.8
 _ROUNDING = 1e-12
@@ -40,30 +38,36 @@ class Comparison:
 
     Attributes:
         a, b: quadratic weighted kappa of each arm, its mean over the runs; NaN where undefined.
-        difference: a minus b with its interval, over patients and, with several runs, over runs.
+        difference: a minus b with its interval, over patients and, with several runs on each side, over runs.
+        confidence: all of what the interval is two ends of.
         p: two-sided p-value of no difference between the runs at hand on new patients: by permutation, or by the share
             of resampled patients with the other sign where the arms have unequal numbers of runs. NaN where a kappa is
             undefined.
-        p_retrained: the same for runs trained anew; it agrees with the interval. NaN where neither arm has two runs.
+        p_retrained: the same for runs trained anew; it agrees with the interval. NaN where an arm has a single run.
         resolvable: the smallest true difference that this many patients and runs would tell from 0, two-sided at the
-            interval's level, four times in five.
+            interval's level, four times in five. NaN where a head collapsed.
         images: images compared.
     """
 
     a: float
     b: float
     difference: Interval
+    confidence: Confidence = field(compare=False, repr=False)
     p: float
     p_retrained: float
     resolvable: float
     images: int
 
+    def p_at_least(self, x: float) -> float:
+        """One-sided p-value of the true difference being ``x`` or more; NaN where nothing may be concluded."""
+        return float("nan") if self.difference.no_evidence else self.confidence.p_at_least(x)
+
 
 def compare(a: Graded, b: Graded, *, level: float = LEVEL, replicates: int = REPLICATES, seed: int = 0) -> Comparison:
     """Compare two arms on the same images, in whichever order each lists them.
 
-    With as many runs in ``a`` as in ``b``, run i of one is paired with run i of the other (any pairing that was not
-    chosen by its result is valid; equal seeds are the natural one). Otherwise the arms' runs vary apart.
+    Runs are paired as :func:`benchmark.statistics.confidence.run_differences` says. With a single run on a side the
+    interval is over patients alone, and no evidence of what training anew would give.
 
     Args:
         a: runs of the first arm, decoded.
@@ -78,24 +82,28 @@ def compare(a: Graded, b: Graded, *, level: float = LEVEL, replicates: int = REP
     b = _in_order_of(a, b)
     runs, paired = len(a.predicted), len(a.predicted) == len(b.predicted)
     patterns = collapse(a.patient, a.grade, np.concatenate([a.predicted, b.predicted]))
-    rng = np.random.default_rng(seed)
 
     kappas = weighted_kappa(patterns.total)
     kappa_a, kappa_b = kappas[:runs], kappas[runs:]
-    value = float(kappa_a.mean() - kappa_b.mean())
-
-    resampled = weighted_kappa(resample(patterns, replicates, rng))
+    resampled = resampled_kappa(patterns, np.arange(len(kappas)) < runs, replicates, seed)
     over_patients = resampled[:, :runs].mean(1) - resampled[:, runs:].mean(1)
-    spread = [kappa_a - kappa_b] if paired else [kappa_a, kappa_b]
-    values, error = add_runs(over_patients, spread, rng)
-    interval = interval_of(value, values, error, patterns.size, level)
+    confidence = Confidence(
+        value=float(kappa_a.mean() - kappa_b.mean()),
+        over_patients=over_patients,
+        runs=spread_of(run_differences(kappa_a, kappa_b)),
+        patients=patterns.size,
+        no_evidence=silence(patterns, min(runs, len(kappa_b))),
+    )
+    interval = confidence.interval(level, (-2, 2))
+    these = _permutation_p(patterns, runs, replicates, seed) if paired else confidence.of_these_runs().p_differs()
 
     return Comparison(
         a=float(kappa_a.mean()),
         b=float(kappa_b.mean()),
         difference=interval,
-        p=_permutation_p(patterns, runs, replicates, rng) if paired else _sign_p(value, over_patients),
-        p_retrained=_sign_p(value, values) if len(kappas) > 2 else float("nan"),
+        confidence=confidence,
+        p=these,
+        p_retrained=confidence.p_differs() if confidence.runs.freedom else float("nan"),
         resolvable=_resolvable(interval),
         images=len(a.grade),
     )
@@ -140,36 +148,27 @@ def _in_order_of(a: Graded, b: Graded) -> Graded:
     return b
 
 
-def _permutation_p(patterns: Patterns, runs: int, replicates: int, rng: np.random.Generator) -> float:
+def _permutation_p(patterns: Patterns, runs: int, replicates: int, seed: int) -> float:
     """Exchange the arms' predictions patient by patient; how often is the difference as large as the real one?
 
-    Of m patients with one joint pattern, a binomial number is exchanged. The real assignment counts as one of the
-    permutations, so p is never 0 and never too small.
+    The real assignment counts as one of the permutations, so p is never 0 and never too small.
     """
-    change = patterns.counts[:, runs:] - patterns.counts[:, :runs]
-    differs = change.any(axis=(1, 2))
-    change, patients = change[differs], patterns.patients[differs]
-    moved = weighted_sums(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), change, replicates)
-    total = patterns.total
-    permuted = (weighted_kappa(total[:runs] + moved) - weighted_kappa(total[runs:] - moved)).mean(1)
-    real = float((weighted_kappa(total[:runs]) - weighted_kappa(total[runs:])).mean())
+    parts = patterns.kappa_parts
+    change = parts[:, runs:] - parts[:, :runs]
+    moved = exchange(patterns, change, replicates, seed)
+    total = np.tensordot(patterns.patients, parts, 1)
+    permuted = (kappa_of_parts(total[:runs] + moved) - kappa_of_parts(total[runs:] - moved)).mean(1)
+    real = float((kappa_of_parts(total[:runs]) - kappa_of_parts(total[runs:])).mean())
     if np.isnan(real):
         return real
     smaller = np.abs(permuted) < abs(real) - _ROUNDING
     return (1 + int((~smaller).sum())) / (replicates + 1)
 
 
-def _sign_p(value: float, values: Floats) -> float:
-    """Two-sided p of 0 from a statistic's replicates: twice the smaller share on one side of 0, and never 0."""
-    if np.isnan(value):
-        return value
-    values = values[~np.isnan(values)]
-    fewer = min(int((values <= _ROUNDING).sum()), int((values >= -_ROUNDING).sum()))
-    return min(1.0, 2 * (1 + fewer) / (1 + len(values)))
-
-
 def _resolvable(interval: Interval) -> float:
     """Half the interval's width finds a true difference of that size half the time; the rest is for the power."""
     from scipy.special import ndtri
 
+    if interval.no_evidence == COLLAPSED:
+        return float("nan")
     return (interval.high - interval.low) / 2 + float(ndtri(POWER)) * interval.error

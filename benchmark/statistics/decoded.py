@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -13,7 +13,7 @@ from benchmark.common.resources import core_count
 from benchmark.common.terms import Head, Split
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.runs.declared import find_runs
-from benchmark.runs.predictions import read_predictions
+from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.spec import RUNS, DataSummary, RunResult
 from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.settings.params import Params
@@ -27,7 +27,7 @@ Arm = tuple[str, str]
 
 
 ALONE = "patients alone"
-"""What an interval is taken over where a single seed ran."""
+"""What an interval is taken over where an arm ran with a single seed."""
 
 
 T = TypeVar("T")
@@ -43,10 +43,12 @@ class Decoded:
     Attributes:
         runs: the runs of each arm, in the order of their seeds.
         grades: the same runs' grades, by arm, head and split.
+        outputs: what they were decoded from, by arm and split.
     """
 
     runs: Mapping[Arm, Sequence[RunResult]]
     grades: Mapping[tuple[Arm, Head, Split], Graded]
+    outputs: Mapping[tuple[Arm, Split], Sequence[Predictions]] = field(default_factory=dict)
 
     @property
     def data(self) -> DataSummary:
@@ -60,7 +62,7 @@ class Decoded:
 
     def over(self, *arms: Arm) -> str:
         """What an interval of these arms is taken over."""
-        return "seeds and patients" if any(len(self.runs[arm]) > 1 for arm in arms) else ALONE
+        return "seeds and patients" if all(len(self.runs[arm]) > 1 for arm in arms) else ALONE
 
 
 def read_decoded(params: Params) -> Decoded:
@@ -71,13 +73,15 @@ def read_decoded(params: Params) -> Decoded:
     """
     runs = runs_by_arm(params)
     grades: dict[tuple[Arm, Head, Split], Graded] = {}
+    outputs: dict[tuple[Arm, Split], Sequence[Predictions]] = {}
     for arm, results in runs.items():
         for split in EVALUATED:
             predictions = [read_predictions(result.folder() / f"{split}.csv") for result in results]
+            outputs[arm, split] = predictions
             for head in cast("list[Head]", results[0].heads):
                 rule = DEFAULT[head]
                 grades[arm, head, split] = graded(predictions, [decode(rule, one) for one in predictions])
-    return Decoded(runs, grades)
+    return Decoded(runs, grades, outputs)
 
 
 def runs_by_arm(params: Params) -> dict[Arm, list[RunResult]]:

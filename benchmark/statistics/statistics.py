@@ -1,4 +1,4 @@
-"""The step ``statistics``: intervals, paired tests, decoders, other data sets and verdicts."""
+"""The step ``statistics``: intervals, paired tests, metrics, decoders, other data sets and verdicts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ def run(params: Params) -> None:
     Raises:
         InputError: there is no finished run or no evaluation, or the claims break a rule.
     """
-    from benchmark.statistics import decoder_effect, intervals, transfer, verdicts
+    from benchmark.statistics import decoder_effect, intervals, metric_intervals, transfer, verdicts
 
     intervals.run(params)
+    metric_intervals.run(params)
     decoder_effect.run(params)
     transfer.run(params)
     verdicts.run(params)

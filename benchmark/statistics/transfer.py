@@ -20,17 +20,15 @@ from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import weighted_kappa
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import (
-    LEVEL,
     REPLICATES,
     Graded,
-    Interval,
-    add_runs,
     collapse,
     graded,
-    interval_of,
     kappa_interval,
-    resample,
+    resampled_kappa,
+    silence,
 )
+from benchmark.statistics.confidence import Confidence, Interval, spread_of
 from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
 
 GENERALISATION = STATISTICS / "transfer.csv"
@@ -115,12 +113,19 @@ def change(own: Graded, other: Graded, *, replicates: int = REPLICATES, seed: in
         replicates: resamples.
         seed: equal seeds give equal intervals.
     """
-    rng = np.random.default_rng(seed)
     there, here = (collapse(arm.patient, arm.grade, arm.predicted) for arm in (other, own))
-    over_patients = [weighted_kappa(resample(patterns, replicates, rng)).mean(1) for patterns in (there, here)]
     kappas = weighted_kappa(there.total) - weighted_kappa(here.total)
-    values, error = add_runs(over_patients[0] - over_patients[1], [kappas], rng)
-    return interval_of(float(kappas.mean()), values, error, min(there.size, here.size), LEVEL)
+    every = np.ones(len(kappas), np.bool_)
+    lost = resampled_kappa(there, every, replicates, seed).mean(1)
+    # Draws of their own: equal seeds draw equally many patients alike, and these are other people.
+    kept = resampled_kappa(here, every, replicates, seed + 1).mean(1)
+    return Confidence(
+        value=float(kappas.mean()),
+        over_patients=lost - kept,
+        runs=spread_of(kappas),
+        patients=min(there.size, here.size),
+        no_evidence=silence(there, len(kappas)) or silence(here, len(kappas)),
+    ).interval(bounds=(-2, 2))
 
 
 def _rows(other: OtherSet, decoded: Decoded) -> list[TransferRow]:

@@ -70,6 +70,12 @@ class VerdictRow:
     """Of an ordering or a saving: what the interval must lie above."""
     magnitude: Magnitude = ""
     """How the measured value stands to the printed one; empty where they cannot be compared."""
+    p_short: float = math.nan
+    """Of an ordering: one-sided p-value of a difference as large as the margin; small where it is not reproduced."""
+    p_short_half: float = math.nan
+    """With half the tolerance."""
+    p_short_double: float = math.nan
+    """With twice the tolerance."""
     images: int = 0
     patients: str = ""
     seeds: str = ""
@@ -115,6 +121,12 @@ class VerdictRow:
         )
         return replace(self, verdict=verdict, verdict_half=half, verdict_double=double, finding=self.said(verdict))
 
+    def tested(self, test: Callable[[float], float]) -> VerdictRow:
+        """The same with the p-values that ``test`` gives at a multiple of the declared tolerance."""
+        if self.favours == "b":  # What the choice of the weights favours is no evidence, of a part or of the whole.
+            return self
+        return replace(self, p_short=test(1.0), p_short_half=test(0.5), p_short_double=test(2.0))
+
 
 def together(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
     """Per split that has several parts of one claim, the row for all of them.
@@ -148,11 +160,11 @@ def together(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
             because=first.because,
         )
         verdicts = {
-            1.0: [row.verdict for row in rows],
-            0.5: [row.verdict_half for row in rows],
-            2.0: [row.verdict_double for row in rows],
+            1.0: judge_all([row.verdict for row in rows], [row.p_short for row in rows]),
+            0.5: judge_all([row.verdict_half for row in rows], [row.p_short_half for row in rows]),
+            2.0: judge_all([row.verdict_double for row in rows], [row.p_short_double for row in rows]),
         }
-        yield whole.judged(lambda factor, verdicts=verdicts: judge_all(verdicts[factor]))  # type: ignore[misc]
+        yield whole.judged(verdicts.__getitem__)
 
 
 def _distinct(values: Iterator[str]) -> str:

@@ -23,15 +23,18 @@ open, or show it.
 
 Here a larger tolerance allows more.
 
-**Several parts claimed together** are reproduced if all are, not reproduced if any is not, not run if none is, else
-inconclusive. To claim all needs no adjustment for their number; that any one of k true parts is found wanting happens
-up to k times as often as for one.
+**Several parts claimed together** are reproduced if all are, not reproduced if some part is after Holm's adjustment
+for the number of parts, not run if none is, else inconclusive. To claim all needs no adjustment; but that one of k true
+parts is found wanting happens up to k times as often as for one, and would speak against the claim as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
+
+from benchmark.statistics.comparison import holm
+from benchmark.statistics.confidence import LEVEL
 
 Verdict = Literal[
     "reproduced",
@@ -88,9 +91,15 @@ def judge_magnitude(ends: Ends, tolerance: float, printed: float) -> Magnitude:
     return "as printed" if inside else "unresolved"
 
 
-def judge_all(verdicts: Iterable[Verdict]) -> Verdict:
-    """Judge several parts that are claimed together."""
+def judge_all(verdicts: Iterable[Verdict], p_short: Sequence[float]) -> Verdict:
+    """Judge several parts that are claimed together.
+
+    Args:
+        verdicts: of each part.
+        p_short: of each part, the one-sided p-value of its difference being the margin or more, which is small where
+            the part is not reproduced; NaN where it was not judged.
+    """
     found = set(verdicts)
-    if len(found) == 1:
+    if len(found) == 1 and "not reproduced" not in found:
         return found.pop()
-    return "not reproduced" if "not reproduced" in found else "inconclusive"
+    return "not reproduced" if (holm(p_short) < (1 - LEVEL) / 2).any() else "inconclusive"

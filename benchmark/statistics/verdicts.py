@@ -29,7 +29,8 @@ from benchmark.evaluation.architecture import NETWORKS, Architecture, read_netwo
 from benchmark.runs.predictions import patients_in_words
 from benchmark.runs.spec import DataSummary
 from benchmark.settings.params import Params
-from benchmark.statistics.bootstrap import LEVEL, REPLICATES, Interval, kappa_interval
+from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
+from benchmark.statistics.confidence import LEVEL, Interval
 from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
 from benchmark.statistics.intervals import compared
 from benchmark.statistics.learning_cost import Curve, learning_curve, read_curves, share_saved
@@ -167,7 +168,9 @@ def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> Verdic
     printed = float(pair.effect) if row.scope == PAPER and row.published and not pair.doubt else None
     row = _measured(row, sides, case, found.difference, printed)
     row = replace(row, margin=margin(claim.tolerance, printed))
-    return row.judged(lambda factor: judge_ordering((row.low, row.high), factor * claim.tolerance, printed))
+    row = row.tested(lambda factor: found.p_at_least(margin(factor * claim.tolerance, printed)))
+    ends = found.difference.evidence
+    return row.judged(lambda factor: judge_ordering(ends, factor * claim.tolerance, printed))
 
 
 def _moved(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
@@ -209,7 +212,7 @@ def _number(claim: Number, cell: Printed, paper: Setting, case: Case) -> Verdict
         return _measured(row, sides, case, found, None).judged(lambda _: other)
     printed = float(cell.value)
     row = _measured(row, sides, case, found, printed)
-    return row.judged(lambda factor: judge_number((row.low, row.high), factor * claim.tolerance, printed))
+    return row.judged(lambda factor: judge_number(found.evidence, factor * claim.tolerance, printed))
 
 
 def _saving(claim: Saving, paper: Setting, case: Case) -> VerdictRow:
@@ -309,7 +312,7 @@ def _measured(
     row: VerdictRow, sides: Sequence[_Side], case: Case, found: Interval, printed: float | None
 ) -> VerdictRow:
     """The row with what was measured, and how it stands to the printed value where that is comparable."""
-    known = printed is not None and not math.isnan(found.low)
+    known = printed is not None and not math.isnan(found.evidence[0])
     return replace(
         _of_runs(row, sides, case),
         measured=found.value,
@@ -317,7 +320,7 @@ def _measured(
         high=found.high,
         level=found.level,
         over=case.decoded.over(*(side.arm for side in sides)),
-        magnitude=judge_magnitude((found.low, found.high), row.tolerance, cast("float", printed)) if known else "",
+        magnitude=judge_magnitude(found.evidence, row.tolerance, cast("float", printed)) if known else "",
     )
 
 

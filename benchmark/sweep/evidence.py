@@ -14,8 +14,9 @@ from benchmark.runs.declared import read_result
 from benchmark.runs.predictions import patients_in_words, read_predictions
 from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.settings.sweep import Value
-from benchmark.statistics.bootstrap import REPLICATES, Graded, Interval, graded, kappa_interval
+from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare
+from benchmark.statistics.confidence import Interval
 from benchmark.sweep.context import run_folder
 from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, SURPLUS, WINNERS, remark_of, state_of
 from benchmark.sweep.retrain import Retrained, best

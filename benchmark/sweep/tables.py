@@ -10,8 +10,8 @@ from benchmark.report.captions import HEADS, PHANTOM
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.scoring.decoders.registry import DECODERS, DEFAULT
 from benchmark.settings.sweep import Value
-from benchmark.statistics.bootstrap import Interval
 from benchmark.statistics.comparison import Comparison
+from benchmark.statistics.confidence import Interval
 from benchmark.sweep.evidence import JUDGED, Evidence, Point
 from benchmark.sweep.trials import in_words
 

@@ -29,6 +29,7 @@ from benchmark.sources.registry import SourceParams
 from benchmark.statistics import decoder_effect
 from benchmark.statistics.decoded import ALONE
 from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval
+from benchmark.statistics.metric_intervals import METRIC_INTERVALS, MetricInterval
 from benchmark.statistics.published.claims import CLAIMS
 from benchmark.statistics.published.makers import MAKERS
 from benchmark.statistics.published.tables import PUBLISHED
@@ -239,6 +240,7 @@ def settle(params) -> None:
     with patch.object(decoder_effect, "REPLICATES", 40):
         decoder_effect.run(params)
     write_rows(INTERVALS, ArmInterval, make_intervals(params))
+    write_rows(METRIC_INTERVALS, MetricInterval, make_metric_intervals(params))
     write_rows(COMPARISONS, ArmComparison, make_comparisons(params))
 
 
@@ -301,6 +303,31 @@ def make_intervals(params) -> list[ArmInterval]:
             synthetic=params.data.synthetic,
         )
         for names, group in kappas.groupby(columns, sort=False)
+    ]
+
+
+def make_metric_intervals(params) -> list[MetricInterval]:
+    """As :func:`make_intervals`, of every metric."""
+    values = pd.read_csv(evaluate.METRICS_FILE)
+    columns = ["stage", "arm", "split", "head", "decoder", "metric"]
+    return [
+        MetricInterval(
+            **dict(zip(columns, map(str, names), strict=True)),
+            mean=group["value"].mean(skipna=False),
+            low=group["value"].mean(skipna=False) - 0.04,
+            high=group["value"].mean(skipna=False) + 0.03,
+            error=0.02,
+            level=0.95,
+            over="seeds and patients" if len(group) > 1 else ALONE,
+            images=int(group["n"].iloc[0]),
+            patients="-",
+            seeds=" ".join(map(str, group["seed"])),
+            replicates=10_000,
+            undefined=0,
+            data=params.data.name,
+            synthetic=params.data.synthetic,
+        )
+        for names, group in values.groupby(columns, sort=False)
     ]
 
 

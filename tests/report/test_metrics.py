@@ -37,6 +37,8 @@ def test_every_metric_of_every_arm_and_head_is_shown_as_mean_and_sd(read):
             place = {"arm": "mid", "split": split, "head": "prob", "metric": name}
             values = lines.loc[(lines[list(place)] == pd.Series(place)).all(axis=1), "value"]
             assert text == f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
+    assert {cell.interval.count(",") for row in table.rows for cell in row.cells if cell.value is not None} == {1}
+    assert "[ ] is its 95 % interval" in table.caption
     groups = {tuple(row.label for row in rows) for _, rows in table.groups()}
     assert groups == {("basenet/mse_mid: scores", "basenet_mt/mid: scores", "basenet_mt/mid: prob.")}
 

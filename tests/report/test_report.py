@@ -67,7 +67,7 @@ def test_the_caption_says_what_the_interval_is(patchy):
     for name in ("ablation", "comparison", "confound"):
         assert (
             "[ ] is its 95 % interval over patients and seeds (hierarchical bootstrap: patients resampled, the error "
-            "of the seeds drawn from Student's t; 10,000 replicates; images of unknown patients count one each)."
+            "of the seeds by Student's t; 10,000 replicates; images of unknown patients count one each)."
         ) in patchy[2][name].caption
 
 

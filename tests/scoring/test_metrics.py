@@ -7,19 +7,24 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from dlordinal.metrics import accuracy_off1, ranked_probability_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics as sklearn_metrics
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from benchmark.common.terms import Head
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.kappa import confusion_matrix
 from benchmark.scoring.metrics import (
     BINS,
     METRICS,
     auc,
-    average_mean_absolute_error,
-    expected_calibration_error,
     measure,
+    of_confusion,
+    of_outputs,
 )
 
 NAN = float("nan")
@@ -152,18 +157,62 @@ def test_known_values() -> None:
 
 
 def test_grades_that_do_not_occur_keep_their_distance() -> None:
-    assert average_mean_absolute_error(np.array([0, 0, 4]), np.array([0, 4, 4])) == pytest.approx((2 + 0) / 2)
+    found = of_confusion(confusion_matrix(np.array([0, 0, 4]), np.array([0, 4, 4])))
+    assert found["amae"] == pytest.approx((2 + 0) / 2)
+
+
+def calibration(grade: list[int], prob: np.ndarray) -> float:
+    labels = np.array(grade)
+    given = Predictions(*(np.arange(len(labels)).astype(str),) * 3, labels, None, prob.astype(np.float32))
+    return float(of_outputs("prob", given)(np.ones((1, len(labels))))["ece"][0])
 
 
 def test_auc_counts_ties_half_and_calibration_is_0_for_honest_confidence() -> None:
-    assert auc(np.array([True, False]), np.array([1.0, 1.0])) == 0.5
-    prob = np.tile([0.75, 0.25, 0, 0, 0], (4, 1))
-    assert expected_calibration_error(np.array([0, 0, 0, 1]), prob) == pytest.approx(0)
+    assert auc(np.array([True, False]), np.array([1.0, 1.0]))(np.ones((1, 2))) == [0.5]
+    assert calibration([0, 0, 0, 1], np.tile([0.75, 0.25, 0, 0, 0], (4, 1))) == pytest.approx(0)
 
 
-def test_a_probability_just_above_1_is_no_logit() -> None:
+def test_a_probability_just_above_1_is_one() -> None:
     prob = np.array([[1 + 1e-7, 0, 0, 0, 0], [0, 0.9, 0.1, 0, 0]])
-    assert expected_calibration_error(np.array([0, 1]), prob) == pytest.approx(0.05, abs=1e-6)
+    assert calibration([0, 1], prob) == pytest.approx(0.05, abs=1e-6)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=40), st.integers(0, 99))
+def test_measures_are_those_of_the_libraries(pairs: list[tuple[int, int]], seed: int) -> None:
+    grade, predicted = np.array(pairs, np.int64).T
+    ours, names = of_confusion(confusion_matrix(grade, predicted)), {"labels": range(5)}
+    expected = {
+        "accuracy": sklearn_metrics.accuracy_score(grade, predicted),
+        "f1_macro": sklearn_metrics.f1_score(grade, predicted, average="macro", zero_division=np.nan),
+        "mae": sklearn_metrics.mean_absolute_error(grade, predicted),
+        "off_by_one": accuracy_off1(grade, predicted, **names) - sklearn_metrics.accuracy_score(grade, predicted),
+    }
+    if len(np.union1d(grade, predicted)) > 1:
+        expected["kappa_linear"] = sklearn_metrics.cohen_kappa_score(grade, predicted, weights="linear", **names)
+    for name, value in expected.items():
+        assert ours[name] == pytest.approx(value, abs=1e-12), name
+    given = outputs(grade, np.random.default_rng(seed))
+    prob = given.prob.astype(np.float64)
+    found = values("prob", given, predicted)
+    assert found["rps"] == pytest.approx(ranked_probability_score(grade, prob))
+    labels = torch.tensor(grade)
+    reference = multiclass_calibration_error(torch.tensor(prob), labels, 5, BINS, "l1")
+    assert found["ece"] == pytest.approx(float(reference), abs=1e-6)
+
+
+def test_weights_are_repetitions() -> None:
+    rng = np.random.default_rng(0)
+    given = outputs(rng.integers(0, 5, 60), rng)
+    weights = rng.integers(0, 3, (4, 60)).astype(np.float64)
+    for head in HEADS:
+        together = of_outputs(head, given)(weights)
+        for row, times in enumerate(weights.astype(int)):
+            fields = (given.image_id, given.patient, given.eye, given.grade, given.score, given.prob)
+            repeated = Predictions(*(np.repeat(field, times, axis=0) for field in fields))
+            alone = values(head, repeated, repeated.grade)
+            for name, value in together.items():
+                assert value[row] == pytest.approx(alone[name], abs=1e-9), name
 
 
 def test_nothing_is_imported_before_something_is_measured() -> None:

@@ -10,13 +10,12 @@ import pytest
 from benchmark.common.csv_rows import read_rows, to_csv, write_rows
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import patients_in_words
-from benchmark.settings.loading import load_params
 from benchmark.statistics import intervals
 from benchmark.statistics.bootstrap import kappa_interval
 from benchmark.statistics.comparison import compare, holm
 from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval
-from tests.conftest import ROOT
 from tests.made.runs import make_all, make_params, make_run
+from tests.settings.test_params import composed
 
 ARMS = {
     "basenet": {"mse_small": {"objective": "mse", "size": "small"}, "ce_small": {"objective": "ce", "size": "small"}},
@@ -130,8 +129,8 @@ def test_without_a_run_it_stops():
         intervals.run(make_params(arms=ARMS))
 
 
-def test_every_declared_pair_is_of_arms_of_the_default_experiment():
-    arms = load_params(ROOT / "params.yaml").arms
+def test_every_declared_pair_is_of_arms_of_the_whole_experiment():
+    arms = composed("scale=paper")["arms"]
     for _, a, b in PAIRS:
         for stage, _, name in (a.partition("/"), b.partition("/")):
             assert name in arms[stage]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -93,17 +94,22 @@ def test_without_an_interval_nothing_is_concluded():
 
 
 @pytest.mark.parametrize(
-    ("parts", "whole"),
+    ("parts", "p_short", "whole"),
     [
-        (["reproduced", "reproduced"], "reproduced"),
-        (["reproduced", "inconclusive"], "inconclusive"),
-        (["reproduced", "not run"], "inconclusive"),
-        (["reproduced", "not reproduced", "not run"], "not reproduced"),
-        (["not run", "not run"], "not run"),
+        (["reproduced", "reproduced"], [0.99, 0.98], "reproduced"),
+        (["reproduced", "inconclusive"], [0.99, 0.3], "inconclusive"),
+        (["reproduced", "not run"], [0.99, math.nan], "inconclusive"),
+        (["not run", "not run"], [math.nan, math.nan], "not run"),
+        (["reproduced", "not reproduced", "not run"], [0.99, 0.012, math.nan], "not reproduced"),
+        (["reproduced", "not reproduced", "not run"], [0.99, 0.013, math.nan], "inconclusive"),
+        (["not reproduced"] * 3, [0.02, 0.02, 0.02], "inconclusive"),
+        (["not reproduced"] * 3, [0.02, 0.02, 0.005], "not reproduced"),
     ],
 )
-def test_a_claim_of_several_parts_holds_only_if_all_do(parts, whole):
-    assert judge_all(parts) == whole
+def test_a_claim_of_several_parts_holds_if_all_do_and_fails_if_one_does_for_all_that_were_looked_at(
+    parts, p_short, whole
+):
+    assert judge_all(parts, p_short) == whole
 
 
 def verdict(patients: int, rng: np.random.Generator, a: tuple[float, ...], b: tuple[float, ...], replicates: int = 300):

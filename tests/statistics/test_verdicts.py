@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtri
 
 from benchmark.common.csv_rows import read_rows, to_csv
 from benchmark.common.errors import InputError
@@ -19,8 +20,9 @@ from benchmark.evaluation import evaluate
 from benchmark.evaluation.architecture import Architecture
 from benchmark.settings.data import Sizes
 from benchmark.statistics import verdicts
-from benchmark.statistics.bootstrap import Graded, Interval
+from benchmark.statistics.bootstrap import Graded
 from benchmark.statistics.comparison import Comparison
+from benchmark.statistics.confidence import Confidence, Interval, Spread
 from benchmark.statistics.decoded import Decoded
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
@@ -140,7 +142,10 @@ def in_the_papers_setting(images=None, **changes) -> Case:
 def fix_difference(monkeypatch, low: float, high: float) -> None:
     """Whatever is compared differs by this."""
     found = Interval((low + high) / 2, low, high, 0.95, 200, 30, 0, 0.01)
-    monkeypatch.setattr(verdicts, "compared", lambda *_: Comparison(0.8, 0.7, found, 0.5, 0.5, 0.1, 60))
+    middle, many = (low + high) / 2, 10**6
+    drawn = middle + (high - low) / 2 / 1.96 * ndtri(np.arange(0.5, 1000) / 1000)
+    confidence = Confidence(middle, drawn, Spread(), many)
+    monkeypatch.setattr(verdicts, "compared", lambda *_: Comparison(0.8, 0.7, found, confidence, 0.5, 0.5, 0.1, 60))
 
 
 MT_224 = ("better", "224x224: Multi-Task scores > MSE scores")

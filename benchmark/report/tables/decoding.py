@@ -20,7 +20,7 @@ from benchmark.report.table import Cell, Number, Row, Table
 from benchmark.scoring.decoders.registry import DECODERS
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import DRAWS, YARDSTICKS
-from benchmark.statistics.bootstrap import LEVEL
+from benchmark.statistics.confidence import LEVEL
 from benchmark.statistics.decoded import Arm
 from benchmark.statistics.decoder_effect import TUNED_ON, DecodedRow, SpreadRow
 from benchmark.statistics.published.claims import Claims, Pair

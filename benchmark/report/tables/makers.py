@@ -28,7 +28,7 @@ def make(inputs: Inputs) -> Table | None:
     makers, params, results = inputs.makers, inputs.params, inputs.results
     if makers is None:
         return None
-    measured, notes = by_place(inputs.metrics), Notes()
+    measured, notes = by_place(inputs.metrics, results), Notes()
     rows = [Row("published", one.method, tuple(_printed(makers, one))) for one in makers.results]
     arms = [arm for arm, head in outputs(params) if head == makers.head]
     for arm in arms:
@@ -68,7 +68,8 @@ def _own(makers: Makers, arm: tuple[str, str], name: str, measured: Measured, ma
         metric_cell(measured, arm, makers.split, makers.head, name, marks),
         _values(makers, arm, name, measured),
     )
-    return replace(cell, interval=_in_words(binomial_error(name, cell.value, values.n if values else None)))
+    error = _in_words(binomial_error(name, cell.value, values.n if values else None))
+    return replace(cell, interval=" ".join(filter(None, (cell.interval, error))))
 
 
 def binomial_error(metric: str, share: float | None, n: int | None) -> float | None:

@@ -12,7 +12,7 @@ from benchmark.common.terms import Head, Split
 from benchmark.common.units import with_sd
 from benchmark.evaluation.evaluate import EVALUATED, MetricRow
 from benchmark.report.captions import HEADS, caption
-from benchmark.report.csv_fields import data_fields, plain
+from benchmark.report.csv_fields import data_fields, interval_fields, plain
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
@@ -21,6 +21,7 @@ from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
 from benchmark.settings.params import Params
 from benchmark.statistics.decoded import Arm
+from benchmark.statistics.metric_intervals import OUTPUT_REPLICATES, MetricInterval
 from models.losses.registry import LOSSES
 
 FAMILIES: dict[Family, str] = {
@@ -38,6 +39,8 @@ class Values:
     seeds: tuple[int, ...]
     values: tuple[float, ...]
     n: int
+    interval: MetricInterval | None = None
+    """Of the mean, over seeds and patients."""
 
     @property
     def mean(self) -> float | None:
@@ -57,7 +60,7 @@ Measured = Mapping[tuple[Arm, Split, Head, str], Values]
 def make(inputs: Inputs) -> Table:
     """Mean and spread over seeds of each metric, a line per arm and head."""
     params, results = inputs.params, inputs.results
-    measured, notes = by_place(inputs.metrics), Notes()
+    measured, notes = by_place(inputs.metrics, results), Notes()
     rows: list[Row] = []
     titles: dict[str, tuple[str, ...]] = {}
     for split in EVALUATED:
@@ -90,21 +93,27 @@ def _meaning() -> str:
         f"share graded exactly one too high or too low. Referable DR is grade {REFERABLE} or higher; its AUC is of the "
         "score or of the probability of those grades; AUC of grades: that of each grade against the rest, averaged. "
         "RPS: ranked probability score, 0 to 4; ECE: expected "
-        f"calibration error over {BINS} bins. {lower}: the lower the better; the others: the higher. A number in "
-        "brackets counts the images that a column speaks of, where those are not all. Undefined: a run lacks the "
+        f"calibration error over {BINS} bins; intervals of areas, RPS and ECE: {OUTPUT_REPLICATES:,} replicates. "
+        f"{lower}: the lower the better; the others: the higher. A number in "
+        "parentheses counts the images that a column speaks of, where those are not all. Undefined: a run lacks the "
         "value, for the images cannot show it (no image of that grade or side)."
     )
 
 
-def by_place(lines: Sequence[MetricRow]) -> Measured:
-    """Values over seeds of what was decoded by the default rules."""
+def by_place(lines: Sequence[MetricRow], results: Results) -> Measured:
+    """Values over seeds of what was decoded by the default rules, and the intervals of their means."""
     places: dict[tuple[Arm, Split, Head, str], list[MetricRow]] = {}
     for line in lines:
         if line.decoder == DEFAULT[line.head]:
             places.setdefault(((line.stage, line.arm), line.split, line.head, line.metric), []).append(line)
     return {
-        place: Values(tuple(one.seed for one in found), tuple(one.value for one in found), found[0].n)
-        for place, found in places.items()
+        (arm, split, head, metric): Values(
+            seeds=tuple(one.seed for one in found),
+            values=tuple(one.value for one in found),
+            n=found[0].n,
+            interval=results.metrics.get((*arm, head, split, metric)),
+        )
+        for (arm, split, head, metric), found in places.items()
     }
 
 
@@ -138,7 +147,9 @@ def metric_cell(measured: Measured, arm: Arm, split: Split, head: Head, name: st
     values = measured.get((arm, split, head, name))
     if values is None or values.mean is None:
         return Number("undefined" if values else "not run", None, notes)
-    return Number(with_sd(values.mean, values.sd), values.mean, notes)
+    ends = values.interval
+    interval = "" if ends is None or isnan(ends.low) else f"[{ends.low:.3f}, {ends.high:.3f}]"
+    return Number(with_sd(values.mean, values.sd), values.mean, notes, interval)
 
 
 def _record(arm: Arm, split: Split, head: Head, name: str, measured: Measured, results: Results) -> dict[str, Any]:
@@ -156,6 +167,7 @@ def _record(arm: Arm, split: Split, head: Head, name: str, measured: Measured, r
         "better": METRICS[name].better,
         "mean": plain(mean),
         "sd": plain(sd),
+        **interval_fields(values.interval if values else None),
         "seeds": " ".join(map(str, values.seeds)) if values else "",
         "n": values.n if values else "",
         "status": ("undefined" if mean is None else "measured") if values else "not run",

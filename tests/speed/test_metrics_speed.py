@@ -1,0 +1,62 @@
+"""How much faster the intervals of all metrics of a run are than resampling patients in a loop."""
+
+from __future__ import annotations
+
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders.registry import decode
+from benchmark.scoring.metrics import METRICS, measure
+from benchmark.statistics.bootstrap import REPLICATES, graded
+from benchmark.statistics.metric_intervals import metric_confidence
+from tests.made.grades import simulate
+
+PATIENTS = 21_335
+"""Of EyePACS' test split: 42,670 images."""
+TIMED = 5
+"""Replicates of the loop that are timed, and scaled up."""
+
+
+def made_run() -> Predictions:
+    made, rng = simulate(PATIENTS, np.random.default_rng(0)), np.random.default_rng(1)
+    seen = made.predicted[0] + 0.5 * rng.standard_normal(len(made.grade))
+    prob = np.exp(-((np.arange(5) - seen[:, None]) ** 2))
+    eye = np.tile(["left", "right"], PATIENTS)
+    prob = (prob / prob.sum(1, keepdims=True)).astype(np.float32)
+    return Predictions(made.image_id, made.patient, eye, made.grade, seen.astype(np.float32), prob)
+
+
+def loop_seconds(run: Predictions) -> float:
+    """One replicate of the plain way: draw patients, gather both their images, measure."""
+    rng, predicted, seconds = np.random.default_rng(0), decode("argmax", run), []
+    for _ in range(TIMED):
+        start = perf_counter()
+        rows = (2 * rng.integers(0, PATIENTS, PATIENTS)[:, None] + [0, 1]).ravel()
+        drawn = Predictions(*(getattr(run, name)[rows] for name in Predictions.__dataclass_fields__))
+        measure("prob", drawn, predicted[rows])
+        seconds.append(perf_counter() - start)
+    return median(seconds)
+
+
+@pytest.mark.speed
+def test_intervals_of_all_metrics_of_a_run_against_a_loop(benchmark: BenchmarkFixture) -> None:
+    run = made_run()
+    arm, loop = graded([run], [decode("argmax", run)]), REPLICATES * loop_seconds(run)
+
+    def intervals() -> dict[str, object]:
+        return {name: one.interval() for name, one in metric_confidence(arm, "prob", [run]).items()}
+
+    assert intervals().keys() == METRICS.keys()
+    benchmark.pedantic(intervals, rounds=2)
+    benchmark.extra_info |= {
+        "images": len(run),
+        "patients": PATIENTS,
+        "metrics": len(METRICS),
+        "loop_s": round(loop, 1),
+        "ratio": round(loop / benchmark.stats.stats.median, 1) if benchmark.stats else None,
+    }

@@ -1,0 +1,173 @@
+"""From replicates and runs to ends and p-values: exact where the answer is known, steady, and never firmer for less."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtri
+from scipy.stats import t, ttest_1samp
+
+from benchmark.statistics.confidence import ONE_RUN, Confidence, Spread, run_differences, spread_of
+from benchmark.statistics.verdict_rules import judge_all, judge_ordering
+
+PATIENTS = 10**6
+"""So many that the ends are widened for few patients by nothing."""
+NORMAL = 0.02 * np.random.default_rng(0).standard_normal(2000)
+
+runs = st.lists(st.floats(-1, 1), min_size=2, max_size=6).map(np.array)
+
+
+def of_runs(values: np.ndarray) -> Confidence:
+    """A statistic that only the runs move."""
+    return Confidence(values.mean(), np.full(1000, values.mean()), spread_of(values), PATIENTS)
+
+
+def with_patients(spread: Spread, replicates: np.ndarray = NORMAL, patients: int = PATIENTS) -> Confidence:
+    return Confidence(0.0, replicates, spread, patients)
+
+
+def test_runs_alone_give_the_t_interval_and_its_p() -> None:
+    values = np.array([0.80, 0.82, 0.85])
+    found = of_runs(values).interval()
+    assert (found.low, found.high) == pytest.approx(t.interval(0.95, 2, values.mean(), values.std(ddof=1) / 3**0.5))
+    assert found.error == pytest.approx(values.std(ddof=1) / 3**0.5)
+    differences = np.array([0.01, 0.03, 0.035])
+    # One replicate in a thousand is granted to chance, so that p is never 0.
+    assert of_runs(differences).p_differs() == pytest.approx(ttest_1samp(differences, 0).pvalue, abs=2e-3)
+
+
+def test_patients_alone_give_percentiles() -> None:
+    found = with_patients(Spread()).interval()
+    assert (found.low, found.high) == pytest.approx(np.quantile(NORMAL, [0.025, 0.975]), abs=1e-5)
+
+
+def test_the_integrated_error_is_what_drawing_it_comes_to() -> None:
+    spread = Spread(0.015, 2)
+    drawn = np.random.default_rng(1).choice(NORMAL, 10**6) + 0.015 * np.random.default_rng(2).standard_t(2, 10**6)
+    found = with_patients(spread).interval()
+    assert (found.low, found.high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=5e-4)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 4])
+def test_ends_hold_still_from_one_bootstrap_seed_to_the_next(freedom: int) -> None:
+    """Ten thousand replicates, patients and runs alike in weight."""
+    draws = [0.02 * np.random.default_rng(seed).standard_normal(10_000) for seed in range(12)]
+    found = [with_patients(Spread(0.015, freedom), one).interval() for one in draws]
+    assert np.ptp([one.low for one in found]) < 0.002
+    assert np.std([(one.low, one.high) for one in found], axis=0).max() < 0.001
+
+
+@given(st.floats(1e-3, 0.1), st.floats(1.0, 3.0), st.integers(1, 6), st.integers(1, 6))
+def test_less_known_of_the_runs_never_narrows_an_interval(error: float, factor: float, one: int, other: int) -> None:
+    fewer, more = sorted((one, other))
+    wide = with_patients(Spread(error * factor, fewer)).interval()
+    narrow = with_patients(Spread(error, more)).interval()
+    assert wide.low <= narrow.low + 1e-6
+    assert narrow.high <= wide.high + 1e-6
+
+
+@given(runs, runs)
+def test_differences_of_runs_have_the_mean_of_the_samples(a: np.ndarray, b: np.ndarray) -> None:
+    made = run_differences(a, b)
+    assert len(made) == min(len(a), len(b))
+    assert made.mean() == pytest.approx(a.mean() - b.mean(), abs=1e-12)
+    np.testing.assert_allclose(run_differences(b, a), -made, atol=1e-12)
+    if len(a) == len(b):
+        np.testing.assert_allclose(made, a - b, atol=1e-12)
+
+
+def test_differences_of_runs_have_the_variance_of_the_difference_of_means() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((20_000, 2)), 3 * rng.standard_normal((20_000, 5))
+    errors = [spread_of(run_differences(*pair)).error ** 2 for pair in zip(a, b, strict=True)]
+    assert np.mean(errors) == pytest.approx(1 / 2 + 9 / 5, rel=0.05)
+
+
+def test_a_single_run_leaves_the_spread_unknown() -> None:
+    assert spread_of(run_differences(np.array([0.1, 0.5, 0.9]), np.array([0.4]))) == Spread()
+    judged = Confidence(0.0, NORMAL, Spread(), 50, ONE_RUN).interval()
+    assert judged.low < judged.high
+    assert np.isnan(judged.evidence).all()
+
+
+@given(st.floats(-0.1, 0.1), st.sampled_from([Spread(), Spread(0.02, 1), Spread(0.01, 4)]), st.integers(30, 500))
+def test_p_values_agree_with_the_interval(x: float, spread: Spread, patients: int) -> None:
+    made = with_patients(spread, NORMAL, patients)
+    found = made.interval()
+    for p, inside in ((made.p_at_least(x), x < found.high), (made.p_at_most(x), x > found.low)):
+        # Of 2000 replicates, the one that is granted to chance leaves this much open.
+        if abs(p - 0.025) > 3e-3:
+            assert (p > 0.025) == inside
+
+
+def test_where_nothing_is_defined_there_is_neither_interval_nor_p() -> None:
+    for made in (
+        Confidence(np.nan, NORMAL, Spread(), 50),
+        Confidence(0.0, NORMAL, Spread(), 1),
+        Confidence(0.0, np.full(9, np.nan), Spread(), 50),
+    ):
+        found = made.interval()
+        assert np.isnan([found.low, found.high, found.error, made.p_differs(), made.p_at_least(0.0)]).all()
+
+
+def test_ends_are_cut_to_what_the_statistic_can_be() -> None:
+    found = of_runs(np.array([-1.0, 1.0])).interval(bounds=(-1, 1))
+    assert (found.low, found.high) == (-1, 1)
+
+
+REPLICATES = ndtri(np.arange(0.5, 200) / 200)
+
+
+def trial(rng: np.random.Generator, a: int, b: int, effect: float, patients: float, seeds: float) -> Confidence:
+    """Difference of arms of ``a`` and ``b`` runs, with errors over patients and over seeds of these sizes."""
+    kappas = [effect + seeds * rng.standard_normal(a), seeds * rng.standard_normal(b)]
+    spread = spread_of(run_differences(*kappas))
+    error = patients * rng.standard_normal()
+    value = kappas[0].mean() - kappas[1].mean() + error
+    return Confidence(value, value + patients * REPLICATES, spread, PATIENTS, "" if min(a, b) > 1 else ONE_RUN)
+
+
+@pytest.mark.parametrize("runs", [(2, 2), (3, 2), (5, 2), (3, 3), (5, 3), (5, 5)])
+@pytest.mark.parametrize("patients", [0.0001, 0.02])
+def test_where_arms_are_alike_p_is_small_as_often_as_it_says(runs: tuple[int, int], patients: float) -> None:
+    rng, trials = np.random.default_rng(3), 600
+    small = np.mean([trial(rng, *runs, 0.0, patients, 0.01).p_differs() < 0.05 for _ in range(trials)])
+    error = 3 * (0.05 * 0.95 / trials) ** 0.5
+    # Between patients alone and runs alone it errs on the wide side.
+    assert (0.05 - error if patients < 0.001 else 0) < small < 0.05 + error
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.01, 0.03])
+def test_the_fewer_runs_the_less_often_a_verdict_is_decided(effect: float) -> None:
+    """Of one sample a chance removal may bring two runs together; over samples, fewer runs decide less."""
+    decided = {}
+    for runs in [(5, 5), (5, 3), (3, 3), (3, 2), (2, 2), (3, 1), (1, 1)]:
+        rng, trials = np.random.default_rng(4), 300
+        found = [trial(rng, *runs, effect, 0.004, 0.006).interval().evidence for _ in range(trials)]
+        decided[runs] = np.mean([judge_ordering(ends, 0.005, None) != "inconclusive" for ends in found])
+    shares = list(decided.values())
+    noise = 3 * (0.25 / 300) ** 0.5
+    assert all(fewer <= more + noise for more, fewer in pairwise(shares))
+    assert decided[3, 1] == decided[1, 1] == 0
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_ten_parts_that_are_true_are_rarely_found_wanting_together(runs: int) -> None:
+    """Each true difference is just the margin. Without Holm's adjustment one in five such claims would fail."""
+    rng, trials, margin = np.random.default_rng(5), 300, 0.005
+    failed = unadjusted = 0
+    for _ in range(trials):
+        # Runs without spread of their own stand for as many of them as one likes.
+        seeds = 0.01 if runs > 1 else 0.0
+        parts = [trial(rng, 3, 3, margin, 0.01, seeds) for _ in range(10)]
+        verdicts = [judge_ordering(part.interval().evidence, margin, None) for part in parts]
+        failed += judge_all(verdicts, [part.p_at_least(margin) for part in parts]) == "not reproduced"
+        unadjusted += "not reproduced" in verdicts
+    noise = 3 * (0.025 * 0.975 / trials) ** 0.5
+    assert failed / trials < 0.025 + noise
+    if runs == 1:
+        assert unadjusted / trials > 0.15
