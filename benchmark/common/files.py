@@ -70,8 +70,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        msg = f"{path} must be JSON as it was written, but is damaged ({error}): remove it, and make it again"
+        raise InputError(msg) from error
 
 
 def sha256_file(path: Path) -> str:

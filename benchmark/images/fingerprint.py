@@ -47,7 +47,7 @@ class Fingerprint:
         width: pixels as stored, 0 where the header cannot be read.
         height: as width.
         reason: why it cannot be read; empty where it can, and the rest means nothing where it cannot.
-        level: of 0-255; 99 of 100 pixels of its disc's square, or of all, are no brighter than this in their brightest channel.
+        level: of 0-255; 99 of 100 pixels of its disc's square, or of all, are no brighter in their brightest channel.
         disc: whether a round disc stands out from a background.
         warm: share of its lit pixels that are redder than blue by a tenth and more.
         sketch: its vessels.

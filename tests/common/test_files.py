@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.cli.main import main
 from benchmark.common.errors import InputError
-from benchmark.common.files import atomic, write_json
+from benchmark.common.files import atomic, read_json, write_json
 
 
 class SafetensorError(Exception):
@@ -69,3 +69,10 @@ def test_a_folder_that_nobody_may_write_to_is_told_by_every_command(command, tmp
     assert code == (0 if command == ["track"] else 2), told
     assert command == ["track"] or "Read-only file system" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x00\xff" * 40])
+def test_json_that_was_damaged_is_named(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"run\.json must be JSON as it was written, but is damaged"):
+        read_json(tmp_path / "run.json")

@@ -221,7 +221,7 @@ def test_jobs_are_taken_as_workers_get_free():
 
 @pytest.mark.parametrize("shape", [(3, 5000, 3), (5000, 3, 3)])
 def test_a_narrow_photograph_is_tiny_and_not_black(shape):
-    name = save("narrow.png", encoded(np.full(shape, (180, 90, 40), np.uint8), ".png"))
+    name = save("narrow.png", encoded(np.full(shape, (180, 90, 40), np.uint8), "PNG"))
     look = seen([name]).looks[-1]
     assert look.level > 100
     assert look.warm > 0.9

@@ -186,9 +186,10 @@ def test_the_size_is_read_from_the_header_of_a_file_that_is_cut_off(tmp_path):
 
 def test_a_photograph_of_too_many_pixels_is_named_with_its_size_and_the_mend():
     header = struct.pack(">IIBBBBB", 16_000, 12_000, 8, 0, 0, 0, 0)
-    chunk = struct.pack(">I", len(header)) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    parts = [(b"IHDR", header), (b"IDAT", b"")]
+    chunks = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in parts]
     with pytest.raises(UnreadableImage, match=r"16000 x 12000 pixels, and no more than 180 million.*save it smaller"):
-        read_rgb(b"\x89PNG\r\n\x1a\n" + chunk)
+        read_rgb(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
 def test_pillow_warns_of_nothing_in_a_process_of_its_own(tmp_path, capfd):

@@ -351,7 +351,7 @@ def test_mlflow_keeps_quiet(project: Path, params: Params) -> None:
     write_run(project, spec_of(params, "m2cnn", "mid", 0))
     shutil.copy(ROOT / "params.yaml", project)
     (project / "mlflow.db").unlink()
-    command = [sys.executable, "-m", "benchmark.cli.main", "track"]
+    command = [sys.executable, "-m", "benchmark.cli", "track"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     environment |= {"PYTHONPATH": str(ROOT), "HOME": str(project / "home")}
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
@@ -654,6 +654,16 @@ def test_a_store_that_was_copied_without_its_artifacts_says_where_they_are(
     assert f"copy them from {filled.root}/mlartifacts" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["history.csv", "run.json"])
+@pytest.mark.parametrize("content", [b"\x00\xff" * 40, b"epoch,images\n1,x\n", b"{}"])
+def test_a_damaged_run_is_named(project: Path, params: Params, name: str, content: bytes) -> None:
+    fill(project, params)
+    (project / "runs/m2cnn/mid/0" / name).write_bytes(content)
+    if content != b"{}" or name == "run.json":
+        with pytest.raises(InputError, match=r"runs/m2cnn/mid/0.* (again|version)"):
+            sync(project, params)
+
+
 def contents_of(root: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
@@ -816,7 +826,7 @@ def test_a_follower_warns_once_and_goes_on(
 def test_a_follower_outlives_a_killed_trainer_only_to_mark_its_run(project: Path, params: Params) -> None:
     folder = live(project, spec_of(params, "basenet_mt", "small", 0), 1)
     shutil.copy(ROOT / "params.yaml", project)
-    follower = [sys.executable, "-m", "benchmark.cli.main", "track", "--follow", str(folder.relative_to(project))]
+    follower = [sys.executable, "-m", "benchmark.cli", "track", "--follow", str(folder.relative_to(project))]
     code = f"import subprocess; p = subprocess.Popen({follower}); print(p.pid, flush=True); input()"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     trainer = subprocess.Popen(
