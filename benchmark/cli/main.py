@@ -13,6 +13,7 @@ from importlib import import_module
 
 from benchmark.cli.times import timed
 from benchmark.common.errors import InputError
+from benchmark.common.files import mend_of
 
 COMMANDS = {
     "fetch": "locate, download or generate the photographs, pass them through the gates and write the manifest",
@@ -52,9 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"fundusbench: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        # What is said where it happens is said better; this is for the rest of what disks and systems refuse.
+        print(f"fundusbench: {in_words(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("fundusbench: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def in_words(error: OSError) -> str:
+    """One sentence on what the system refused, and the mend."""
+    what = error.filename or "what the command works on"
+    return f"{what} must be within reach, but is not ({error.strerror or error}): {mend_of(error.errno)}"
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:

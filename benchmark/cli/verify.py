@@ -178,7 +178,7 @@ def _no_tables(revision: str, reason: str) -> str:
 
 def _read_files(folder: Path, pattern: str, mend: str) -> dict[str, str]:
     # Bytes as they are: reading as text would hide other line ends.
-    files = {path.name: path.read_bytes().decode() for path in sorted(folder.glob(pattern))}
+    files = {path.name: path.read_bytes().decode(errors="backslashreplace") for path in sorted(folder.glob(pattern))}
     if not files:
         msg = f"tables are compared with those in {folder}/, but it holds none: {mend}"
         raise InputError(msg)

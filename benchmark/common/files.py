@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +20,42 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; it takes the name of ``path`` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a temporary path beside ``path``; it takes the name of ``path`` when the block ends well.
+
+    Raises:
+        InputError: the file cannot be written, by its folder, its disk or who may do so.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except Exception as error:
+        code = _system_code(error)
+        if code is None or getattr(error, "filename", None) not in (None, str(partial), *map(str, path.parents)):
+            raise
+        msg = f"{path} must be written, but cannot be ({os.strerror(code)}): {mend_of(code)}"
+        raise InputError(msg) from error
+
+
+def mend_of(code: int | None) -> str:
+    """What to do about an error of the system, by its code."""
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on its disk"
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "allow it, or work in a folder that you may write to"
+    return "correct the path"
+
+
+def _system_code(error: Exception) -> int | None:
+    """The system's code of an error; libraries in Rust, such as safetensors, hold it in their text alone."""
+    if isinstance(error, OSError):
+        return error.errno
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return int(told[1]) if told else None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -40,8 +70,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        msg = f"{path} must be JSON as it was written, but is damaged ({error}): remove it, and make it again"
+        raise InputError(msg) from error
 
 
 def sha256_file(path: Path) -> str:

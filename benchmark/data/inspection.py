@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,8 +34,8 @@ from benchmark.sources.registry import Photograph
 
 STORE = Path("scratch/gates.sqlite")
 
-_BATCH = 256
-"""Fingerprints that are committed together."""
+_BATCH, _SECONDS = 256, 5.0
+"""Fingerprints that are written together, and how long any of them waits for that."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS prints
   (sha256, recipe, width, height, reason, level, disc, warm, sketch, PRIMARY KEY (sha256, recipe));
@@ -48,32 +49,35 @@ _known: frozenset[bytes] = frozenset()
 
 
 class Store:
-    """What was seen of files, by their hash; safe to kill at any time."""
+    """What was seen of files, by their hash; safe to kill at any time, and to share between processes."""
 
     def __init__(self, path: Path = STORE) -> None:
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._base = sqlite3.connect(path, timeout=60)
-        try:
+        with self._in_words():
+            self._base = sqlite3.connect(path, timeout=60)
             self._base.executescript(_TABLES)
-        except sqlite3.DatabaseError as error:
-            msg = f"{path} must be the store of an earlier check, but cannot be read ({error}): remove it"
-            raise InputError(msg) from error
-        self._waiting = 0
+        self._waiting: dict[str, list[tuple[object, ...]]] = {"prints": [], "pixels": []}
+        self._kept = time.monotonic()
 
     def close(self) -> None:
         """Keep what was put."""
-        self._base.commit()
-        self._base.close()
+        try:
+            self._keep()
+        finally:
+            self._base.close()
 
     def known(self) -> frozenset[bytes]:
         """Hashes of the files with a fingerprint of this recipe."""
-        rows = self._base.execute("SELECT sha256 FROM prints WHERE recipe = ?", (RECIPE,))
-        return frozenset(bytes.fromhex(sha256) for (sha256,) in rows)
+        with self._in_words():
+            rows = self._base.execute("SELECT sha256 FROM prints WHERE recipe = ?", (RECIPE,))
+            return frozenset(bytes.fromhex(sha256) for (sha256,) in rows)
 
     def get(self, sha256: str) -> Fingerprint:
         """The fingerprint of a file that is known."""
         query = "SELECT width, height, reason, level, disc, warm, sketch FROM prints WHERE sha256 = ? AND recipe = ?"
-        row = self._base.execute(query, (sha256, RECIPE)).fetchone()
+        with self._in_words():
+            row = self._base.execute(query, (sha256, RECIPE)).fetchone()
         width, height, reason, level, disc, warm, sketch = row
         drawn = np.frombuffer(sketch, np.int8).reshape(SIDE, SIDE)
         return Fingerprint(width, height, reason, level, bool(disc), warm, drawn)
@@ -81,22 +85,49 @@ class Store:
     def put(self, sha256: str, seen: Fingerprint) -> None:
         """Keep a file's fingerprint."""
         values = (sha256, RECIPE, seen.width, seen.height, seen.reason, seen.level, seen.disc, seen.warm)
-        self._base.execute("INSERT OR REPLACE INTO prints VALUES (?,?,?,?,?,?,?,?,?)", (*values, seen.sketch.tobytes()))
-        self._commit_some()
+        self._put("prints", (*values, seen.sketch.tobytes()))
 
     def digests(self) -> dict[str, str]:
         """Hashes of decoded pixels, by the file's."""
-        return dict(self._base.execute("SELECT sha256, digest FROM pixels"))
+        with self._in_words():
+            return dict(self._base.execute("SELECT sha256, digest FROM pixels"))
 
     def put_digest(self, sha256: str, digest: str) -> None:
         """Keep the hash of a file's decoded pixels."""
-        self._base.execute("INSERT OR REPLACE INTO pixels VALUES (?, ?)", (sha256, digest))
-        self._commit_some()
+        self._put("pixels", (sha256, digest))
 
-    def _commit_some(self) -> None:
-        self._waiting += 1
-        if self._waiting % _BATCH == 0:
-            self._base.commit()
+    def _put(self, table: str, row: tuple[object, ...]) -> None:
+        self._waiting[table].append(row)
+        if len(self._waiting[table]) >= _BATCH or time.monotonic() - self._kept > _SECONDS:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Write what waits in one short transaction: another check in this folder has to wait for it."""
+        with self._in_words(), self._base:
+            for table, rows in self._waiting.items():
+                if rows:
+                    marks = ",".join("?" * len(rows[0]))
+                    self._base.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+                    rows.clear()
+        self._kept = time.monotonic()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Turn what SQLite raises into a sentence; only a damaged store is to be removed."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            faults = {
+                "SQLITE_BUSY": "another check in this folder writes to it without end: wait for that one",
+                "SQLITE_FULL": "its disk is full: make room on it",
+                "SQLITE_READONLY": "nobody may write to it: allow it, or work in a folder that you may write to",
+                "SQLITE_CANTOPEN": "it cannot be opened: allow it, or work in a folder that you may write to",
+                "SQLITE_IOERR": "its disk does not take or give it: make room on it, or work on another",
+            }
+            told = getattr(error, "sqlite_errorname", "")
+            why = next((mend for fault, mend in faults.items() if told.startswith(fault)), f"{error}: remove it")
+            msg = f"{self._path} must keep what checks have seen of files, but {why}"
+            raise InputError(msg) from error
 
 
 def describe(

@@ -48,7 +48,7 @@ class Fingerprint:
         width: pixels as stored, 0 where the header cannot be read.
         height: as width.
         reason: why it cannot be read; empty where it can, and the rest means nothing where it cannot.
-        level: of 0-255; 99 of 100 pixels of its square are no brighter than this in their brightest channel.
+        level: of 0-255; 99 of 100 pixels of its disc's square, or of all, are no brighter in their brightest channel.
         disc: whether a round disc stands out from a background.
         warm: share of its lit pixels that are redder than blue by a tenth and more.
         sketch: its vessels.
@@ -72,8 +72,10 @@ def fingerprint(data: bytes) -> Fingerprint:
         return Fingerprint(width, height, str(error), 0.0, False, 0.0, np.zeros((SIDE, SIDE), np.int8))
     disc = seek_disc(rgb)
     square = crop_disc(rgb, disc or _whole(rgb), _SQUARE)
-    level = float(np.percentile(square.max(axis=2), 99))
-    return Fingerprint(width, height, "", level, disc is not None, _warm(square), sketch(square))
+    # Where no disc stands out, the square is filled up with black, which is nothing that the photograph shows.
+    shown = square if disc else rgb
+    level = float(np.percentile(shown.max(axis=2), 99))
+    return Fingerprint(width, height, "", level, disc is not None, _warm(shown), sketch(square))
 
 
 def sketch(square: npt.NDArray[np.uint8]) -> Sketch:

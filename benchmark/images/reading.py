@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,14 @@ EXTENSIONS = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
 LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
 """Those whose versions decide what pixels come of a file."""
 
+MAX_PIXELS = 180_000_000
+"""More would take a process a gigabyte; the largest photographs of one eye have a quarter of it."""
+
 _FORMATS = ("JPEG", "PNG", "TIFF")
+
+Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit calls large photographs an attack.
+# What Pillow warns of is no fault of a photograph that it decodes, and its warnings name no file.
+warnings.filterwarnings("ignore", module=rf"PIL\.|{re.escape(__name__)}")
 
 
 class UnreadableImage(ValueError):  # noqa: N818 - it is what the file is
@@ -44,6 +53,11 @@ def read_rgb(source: Path | bytes, min_side: int | None = None) -> npt.NDArray[n
         raise UnreadableImage(msg)
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                most = f"{MAX_PIXELS // 10**6} million"
+                msg = f"it has {width} x {height} pixels, and no more than {most} are decoded: save it smaller"
+                raise UnreadableImage(msg)
             if min_side is not None:
                 image.draft(None, (min_side, min_side))
             ImageOps.exif_transpose(image, in_place=True)

@@ -64,10 +64,13 @@ def attempt(root: Path, work: Callable[[MlflowClient], None]) -> str:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    from benchmark.tracking.relocation import relocate
+
     try:
         with _alone(root):
             with _patience(_CONNECT_S):
                 client = _connect(uri)
+            relocate(root)
             with _patience(_REQUEST_S):
                 work(client)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
@@ -77,11 +80,22 @@ def attempt(root: Path, work: Callable[[MlflowClient], None]) -> str:
 
 def _told(uri: str, error: Exception) -> str:
     """One sentence on a failure, without the password that an address may hold."""
-    reason = " ".join(str(error).split())
+    reason = no_address(uri) or " ".join(str(error).split())
     if len(reason) > 250:
         # MLflow says first what it was about to do and last, deep inside, what went wrong.
         reason = f"{reason[:100]} ... {reason[-150:]}"
     return masked(f"MLflow at {uri} is not up to date, `fundusbench track` replays what it lacks later: {reason}")
+
+
+def no_address(uri: str) -> str:
+    """What is wrong with an address that MLflow would not know what to do with; nothing for others."""
+    scheme, colon, _ = uri.partition(":")
+    if not colon or scheme.partition("+")[0] in (*_DATABASES, "http", "https", "file", "databricks", "uc"):
+        return ""
+    return (
+        f"MLFLOW_TRACKING_URI must begin with http://, https://, file: or one of {', '.join(_DATABASES)}, but is "
+        f"{uri!r}: write http:// before a server's address"
+    )
 
 
 def masked(text: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 
 from benchmark.common.errors import InputError
-from benchmark.tracking.connection import ARTIFACTS, quieten, tracking_uri
+from benchmark.tracking.connection import ARTIFACTS, masked, no_address, quieten, tracking_uri
+from benchmark.tracking.relocation import relocate
 
 HOST = "127.0.0.1"
 
@@ -22,8 +24,11 @@ def ui(port: int = 5000) -> None:
     if uri.startswith(("http://", "https://")):
         msg = f"the UI shows a local store, but MLFLOW_TRACKING_URI names a server: open {uri} in a browser"
         raise InputError(msg)
+    if wrong := no_address(uri):
+        raise InputError(masked(wrong))
     _check_free(port)
     quieten()
+    relocate(Path())
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--artifacts-destination", str(ARTIFACTS.absolute())]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]

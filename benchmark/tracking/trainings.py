@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, sha256_json
 from benchmark.runs.declared import read_result
 from benchmark.runs.history import HISTORY, numbers, read_history
@@ -60,11 +62,15 @@ class Training:
 
 def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
     """Finished trainings of each declared arm that has any, by seed, in declared order."""
-    evaluated = _read_evaluated(root / EVALUATION)
+    with _undamaged(root / EVALUATION):
+        evaluated = _read_evaluated(root / EVALUATION)
     for stage, arms in params.arms.items():
         for arm in arms:
             folders = [root / RUNS / stage / arm / str(seed) for seed in params.seeds]
-            trainings = [_read_finished(root, folder, evaluated) for folder in folders if _is_whole(folder)]
+            trainings = []
+            for folder in filter(_is_whole, folders):
+                with _undamaged(folder):
+                    trainings.append(_read_finished(root, folder, evaluated))
             if trainings:
                 yield trainings
 
@@ -104,6 +110,19 @@ def read_live(folder: Path) -> Training | None:
     except FileNotFoundError:
         return None
     return Training(RunSpec.model_validate(said), folder, history, started, ended)
+
+
+@contextmanager
+def _undamaged(folder: Path) -> Iterator[None]:
+    """Turn what reading a damaged table raises into a sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ValueError, KeyError, csv.Error) as error:
+        why = " ".join(str(error).split())[:200]
+        msg = f"{folder} must be as the pipeline wrote it, but is damaged ({why}): make it again with `dvc repro`"
+        raise InputError(msg) from error
 
 
 def _is_whole(folder: Path) -> bool:

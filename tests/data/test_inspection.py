@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -128,8 +129,49 @@ def test_another_recipe_makes_all_fingerprints_again(monkeypatch):
 def test_a_store_that_is_none_is_one_sentence():
     STORE.parent.mkdir()
     STORE.write_bytes(b"something else " * 100)
-    with pytest.raises(InputError, match=r"scratch/gates\.sqlite must be the store .*: remove it"):
+    with pytest.raises(InputError, match=r"scratch/gates\.sqlite must keep .*not a database: remove it"):
         seen([])
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("SQLITE_FULL", "make room"), ("SQLITE_BUSY", "wait for that one"), ("SQLITE_READONLY", "allow")],
+)
+def test_a_healthy_store_that_cannot_be_written_is_not_to_be_removed(monkeypatch, fault, words):
+    error = sqlite3.OperationalError("it failed")
+    error.sqlite_errorname = fault
+
+    class Refusing(sqlite3.Connection):
+        def executemany(self, *_):
+            raise error
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: connect(*given, **options, factory=Refusing))
+    with pytest.raises(InputError, match=rf"scratch/gates\.sqlite must keep .*{words}") as caught:
+        seen([])
+    assert "remove" not in str(caught.value)
+
+
+def test_a_full_disk_under_the_store_is_told(monkeypatch):
+    store = describing.Store()
+    store._base.execute("PRAGMA max_page_count = 6")
+    for number in range(100):
+        store.put(f"{number:064x}", describing.fingerprint(b"nothing"))
+    with pytest.raises(InputError, match="its disk is full: make room on it"):
+        store.close()
+
+
+def test_two_checks_in_one_folder_do_not_wait_for_one_another():
+    first, second = describing.Store(), describing.Store()
+    print_of = describing.fingerprint(b"nothing")
+    began = time.monotonic()
+    for number in range(300):
+        first.put(f"{number:064x}", print_of)
+        second.put(f"{number + 200:064x}", print_of)
+    second.close()
+    first.close()
+    assert time.monotonic() - began < 5
+    assert len(describing.Store().known()) == 500
 
 
 def test_a_killed_check_goes_on_where_it_was(monkeypatch):
@@ -175,3 +217,12 @@ def test_jobs_are_taken_as_workers_get_free():
     ahead = [taken - done for done, _ in enumerate(outcomes(describing._look, jobs(), 2), 1)]
     assert len(ahead) == 200
     assert max(ahead) <= 8
+
+
+@pytest.mark.parametrize("shape", [(3, 5000, 3), (5000, 3, 3)])
+def test_a_narrow_photograph_is_tiny_and_not_black(shape):
+    name = save("narrow.png", encoded(np.full(shape, (180, 90, 40), np.uint8), "PNG"))
+    look = seen([name]).looks[-1]
+    assert look.level > 100
+    assert look.warm > 0.9
+    assert (look.width, look.height) == (shape[1], shape[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from benchmark.common.processes import outcomes
 from benchmark.images.reading import UnreadableImage, read_rgb, read_size
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
@@ -179,3 +182,23 @@ def test_the_size_is_read_from_the_header_of_a_file_that_is_cut_off(tmp_path):
     path.write_bytes(b"text")
     assert read_size(path) == (0, 0)
     assert read_size(tmp_path / "none.jpg") == (0, 0)
+
+
+def test_a_photograph_of_too_many_pixels_is_named_with_its_size_and_the_mend():
+    header = struct.pack(">IIBBBBB", 16_000, 12_000, 8, 0, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", b"")]
+    chunks = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in parts]
+    with pytest.raises(UnreadableImage, match=r"16000 x 12000 pixels, and no more than 180 million.*save it smaller"):
+        read_rgb(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+def test_pillow_warns_of_nothing_in_a_process_of_its_own(tmp_path, capfd):
+    image = Image.fromarray(np.full((9_500, 9_500), 90, np.uint8))
+    image.save(tmp_path / "large.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
+    ((_, shape),) = outcomes(_shape_of, [tmp_path / "large.jpg"], 1)
+    assert shape[0] < 9_500
+    assert capfd.readouterr().err == ""
+
+
+def _shape_of(path):
+    return read_rgb(path, min_side=256).shape
