@@ -1,8 +1,9 @@
-"""Fixtures: a copy of the project with parameters so small that the whole pipeline runs in seconds."""
+"""How the tests share the machine, and a copy of the project so small that the whole pipeline runs in seconds."""
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,39 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmark.common.resources import core_count
 from tests.made.paths import ROOT
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if WORKER:
+    # Read when torch loads: each worker has a core to itself.
+    os.environ["OMP_NUM_THREADS"] = "1"
+PEAK = "peak memory in MB"
+peaks: dict[str, int] = {}
 BIN = Path(sys.executable).parent
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Of ``-n logical``."""
+    return core_count()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a worker tell how much memory it took."""
+    if WORKER:
+        kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        session.config.workeroutput[PEAK] = kib // (1024 if sys.platform != "darwin" else 1024**2)  # type: ignore[attr-defined]
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """Take down what a worker tells."""
+    peaks[node.gateway.id] = getattr(node, "workeroutput", {}).get(PEAK, 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show how much memory the workers took."""
+    if peaks:
+        terminalreporter.write_line(f"{PEAK}: {', '.join(f'{name} {peak}' for name, peak in sorted(peaks.items()))}")
 
 
 def tiny_params() -> dict[str, Any]:
