@@ -1,8 +1,8 @@
-"""The harness: one module per pipeline step (see dvc.yaml for the order)."""
+"""The harness: packages in the order of the data's path (see dvc.yaml), each importing from those before it alone."""
 
 import os
 
-# Read by OpenMP when torch is loaded. Threads that spin for long while they wait make a training several times slower
-# as soon as anything else runs on the machine; threads that never spin halve its speed on a quiet one. So they spin for
-# the few microseconds that lie between two operations of a network.
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+from benchmark.common.numbers import pin
+
+# Libraries choose their instructions when they are loaded, so this comes before any of them.
+pin(os.environ)

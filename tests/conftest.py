@@ -54,7 +54,7 @@ def tiny_params() -> dict[str, Any]:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["data"] |= {"patients": {"train": 16, "val": 10, "test": 10}, "pixels": 160}
     raw["sizes"] = {"small": 32, "mid": 48, "large": 64}
-    raw["train"] |= {"epochs": 2, "batch": 8, "threads": 1}
+    raw["train"] |= {"epochs": 2, "batch": 8, "workers": 1}
     raw["seeds"] = [0, 1]
     raw["arms"] = {
         "basenet": {"mse_small": {"objective": "mse", "size": "small"}},

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
 
 from benchmark.common.errors import InputError
 from benchmark.common.resources import core_count
@@ -141,7 +140,7 @@ def _steps(training: loop.Training, images: int, steps: int) -> list[float]:
     times: list[float] = []
     while len(times) < steps and sum(times) <= SECONDS:
         start = time.perf_counter()
-        loop.train_epoch(training, len(times), tqdm(disable=True))
+        loop.train_epoch(training, len(times))
         training.progress.step = 0
         times.append(time.perf_counter() - start)
     return times

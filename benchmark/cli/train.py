@@ -1,22 +1,24 @@
-"""``fundusbench train``: train an arm."""
+"""``fundusbench train``: the stage that trains."""
 
 from __future__ import annotations
 
 import argparse
+import os
 
+from benchmark.common.numbers import set_free
 from benchmark.settings.loading import load_params
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("stage", help="a key of `arms` in params.yaml: basenet, basenet_mt, m2cnn")
-    parser.add_argument("arm", help="a key below it, for instance mse_small")
+    parser.add_argument("method", nargs="*", help="keys of `arms` in params.yaml, for instance m2cnn (default: all)")
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Train as :func:`benchmark.training.train.run` does."""
     params = load_params()
-    params.arm(chosen.stage, chosen.arm)
+    if params.train.numbers == "fast":
+        set_free(os.environ)  # Before any library is loaded that would choose.
     from benchmark.training import train
 
-    train.run(params, chosen.stage, chosen.arm)
+    train.run(params, chosen.method)

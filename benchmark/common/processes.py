@@ -62,17 +62,21 @@ def tune_process() -> None:
             mallopt(option, 1 << 30)
 
 
-def _start_worker(setup: Callable[[], None] | None) -> None:
+def follow_parent() -> None:
     """Let a worker leave interrupts to its parent, and not outlive a parent that was killed."""
-    tune_process()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
+    assert parent is not None
 
     def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
+        parent.join()
+        os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+def _start_worker(setup: Callable[[], None] | None) -> None:
+    tune_process()
+    follow_parent()
     if setup is not None:
         setup()

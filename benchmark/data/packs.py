@@ -11,7 +11,6 @@ each is decoded once, where all of a pack's fit into :data:`SHARE` of the memory
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -20,27 +19,23 @@ from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
 from benchmark.common.resources import core_count, free_memory
+from benchmark.images.encoding import Encoding
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.images.variants.registry import VARIANTS
-
-Encoding = Literal["raw", "jpeg"]
 
 FORMAT = "2"
 """Version of the layout that this module reads and writes."""
 BATCH = 16
 """Rows per record batch: what the writer holds in memory."""
-QUALITY = 95
-"""JPEG quality."""
 SHARE = 0.5
 """Of the free memory, that the decoded images of a pack may take."""
 
@@ -188,15 +183,6 @@ def write_pack(path: Path, spec: PackSpec, rows: Iterable[PackRow]) -> None:
             columns = [[getattr(row, field.name) for row in batch] for field in fields]
             arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
-
-
-def encode(rgb: npt.NDArray[np.uint8], encoding: Encoding) -> bytes:
-    """The bytes that a pack stores for an image of shape (size, size, 3)."""
-    if encoding == "raw":
-        return rgb.tobytes()
-    stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, "JPEG", quality=QUALITY, subsampling=0)
-    return stream.getvalue()
 
 
 def _columns(image: pa.DataType) -> tuple[tuple[str, pa.DataType], ...]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import math
 import shutil
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -21,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -32,10 +30,10 @@ from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
-from benchmark.data.packs import Encoding, Pack, PackRow, PackSpec, encode, open_pack, write_pack
-from benchmark.images.disc import crop_disc, find_disc, resize
-from benchmark.images.reading import UnreadableImage, read_rgb
-from benchmark.images.variants.registry import load_variant
+from benchmark.data.packs import Pack, PackRow, PackSpec, open_pack, write_pack
+from benchmark.images.encoding import Encoding, encode
+from benchmark.images.reading import UnreadableImage
+from benchmark.images.square import recipe_of, square_images
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params
@@ -45,8 +43,6 @@ SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
 KEPT = Path("scratch/kept")
 """Links to the packs of the last run, below the folders of those: DVC removes the packs themselves before the next."""
-RECIPE = "square around the retinal disc, 2"
-"""What is done to a photograph. Change its number with anything that changes the images: all are then made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +90,6 @@ def run(params: Params, folder: Path = DATA) -> None:
     print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
 
 
-def prepare_image(data: bytes, sizes: dict[str, int], variant: str = "plain") -> dict[str, npt.NDArray[np.uint8]]:
-    """Squares around the retinal disc, shape (size, size, 3) each, from the bytes of a photograph's file.
-
-    The photograph is decoded at the smallest scale that still gives the largest square its pixels.
-
-    Raises:
-        UnreadableImage: the bytes are no readable image.
-    """
-    largest = max(sizes.values())
-    rgb = read_rgb(data, min_side=largest)
-    disc = find_disc(rgb)
-    if 2 * disc.radius < largest:  # A small disc in a wide frame: the scale was chosen for the frame.
-        rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * disc.radius)))
-        disc = find_disc(rgb)
-    square = load_variant(variant)(crop_disc(rgb, disc, largest))
-    return {role: square if size == largest else resize(square, size) for role, size in sizes.items()}
-
-
 class Shelf:
     """The images that are finished: in packs of an earlier run, or one by one in the scratch folder."""
 
@@ -146,8 +124,8 @@ class Shelf:
 def _specs(params: Params) -> dict[str, PackSpec]:
     """The pack of each role. Small images come from the largest ones, whose size thus belongs to the recipe."""
     sizes = {"small": params.sizes.small, "mid": params.sizes.mid, "large": params.sizes.large}
-    recipe = f"{RECIPE}; from {max(sizes.values())} px"
     how = params.prepare
+    recipe = f"{recipe_of(how.variant)}; from {max(sizes.values())} px"
     return {role: PackSpec(size, how.encoding, recipe, how.variant) for role, size in sizes.items()}
 
 
@@ -193,7 +171,7 @@ def _work(job: Job) -> str:
         data = job.path.read_bytes()
         if hashlib.sha256(data).hexdigest() != job.sha256:
             return "it has changed since the manifest was written, so run `fundusbench fetch` first"
-        images = prepare_image(data, job.sizes, job.variant)
+        images = square_images(data, job.sizes, job.variant)
     except (UnreadableImage, OSError) as error:
         return getattr(error, "strerror", None) or str(error)
     stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}

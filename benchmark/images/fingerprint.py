@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.code import code_sha256
 from benchmark.images.disc import Disc, crop_disc, seek_disc
-from benchmark.images.reading import UnreadableImage, read_rgb, read_size
+from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb, read_size
 
-RECIPE = "vessels of the disc, 1"
-"""What a fingerprint is. Change its number with anything that changes fingerprints: all are then made again."""
+RECIPE = code_sha256("benchmark/images/fingerprint.py", libraries=LIBRARIES)
+"""Identity of what a fingerprint is; with another, all are made again."""
 SIDE = 32
 """Pixels along a fingerprint's sketch."""
 

@@ -11,6 +11,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 EXTENSIONS = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
 """File name extensions of photographs, in order of preference; their case does not matter."""
+LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
+"""Those whose versions decide what pixels come of a file."""
 
 _FORMATS = ("JPEG", "PNG", "TIFF")
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_json, write_json
+from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import Row
+from benchmark.runs.environment import settled
 from benchmark.runs.epochs import epochs_of
-from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, RunResult, RunSpec, _code_sha256
+from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, RunResult, RunSpec
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 from models.settings import Cells
 
 log = logging.getLogger(__name__)
+
+CODE = ("benchmark/training", "benchmark/scoring", "models")
+"""The folders that determine a run, with all that they import."""
+LIBRARIES = ("torch", "timm", "numpy")
+"""Those whose versions determine it, too."""
 
 
 def data_sha256(manifest: list[Row]) -> str:
@@ -23,50 +32,68 @@ def data_sha256(manifest: list[Row]) -> str:
     return sha256_json([[r.image_id, r.patient, r.eye, r.grade, r.split, r.sha256] for r in manifest])
 
 
-def describe(params: Params, stage: str, name: str, manifest: list[Row], counts: dict[str, int]) -> list[RunSpec]:
+def declare(params: Params, manifest: list[Row]) -> list[RunSpec]:
+    """Every run that is declared, in declared order; what a run starts from is known by its own specification."""
+    known: dict[tuple[str, str], list[RunSpec]] = {}
+
+    def specs(stage: str, name: str) -> list[RunSpec]:
+        if (stage, name) not in known:
+            parent = params.arm(stage, name).parent
+            parents = [spec.key for spec in specs(*parent.split("/"))] if parent else None
+            known[stage, name] = describe(params, stage, name, manifest, parents)
+        return known[stage, name]
+
+    return [spec for stage, arms in params.arms.items() for name in arms for spec in specs(stage, name)]
+
+
+def describe(
+    params: Params, stage: str, name: str, manifest: list[Row], parents: Sequence[str] | None = None
+) -> list[RunSpec]:
     """The runs of an arm, one per seed.
 
     Args:
         params: all parameters.
-        stage: DVC stage.
+        stage: the method.
         name: the arm.
         manifest: the data set.
-        counts: images per split in the packs.
+        parents: keys of the runs that they start from, seed by seed; by default those of the finished ones.
 
     Raises:
         InputError: there is no such arm, or its parent has not been trained.
     """
     arm = params.arm(stage, name)
-    data = DataSummary(
-        name=params.data.name,
-        source=params.data.source,
-        synthetic=params.data.synthetic,
-        manifest_sha256=data_sha256(manifest),
-        **counts,
+    counts = Counter(row.split for row in manifest)
+    if arm.parent and parents is None:
+        parents = [read_result(RUNS / arm.parent / str(seed)).key for seed in params.seeds]
+    spec = RunSpec(
+        stage=stage,
+        arm=name,
+        seed=0,
+        objective=Objective(
+            name=arm.objective, parameters={**LOSSES[arm.objective].defaults, **params.objectives[arm.objective]}
+        ),
+        heads=list(LOSSES[arm.objective].heads),
+        size=arm.size,
+        pixels=params.sizes.of(arm.size),
+        level=arm.level,
+        parent=arm.parent,
+        parent_key="",
+        data=DataSummary(
+            name=params.data.name,
+            source=params.data.source,
+            synthetic=params.data.synthetic,
+            manifest_sha256=data_sha256(manifest),
+            **{split: counts[split] for split in SPLITS},
+        ),
+        # Without cells a network does not depend on how they are made.
+        model=params.model if arm.level > 1 else params.model.model_copy(update={"cells": Cells()}),
+        train=settled(params.train).model_copy(update={"epochs": epochs_of(params, stage, name)}),
+        code_sha256=code_sha256(*CODE, libraries=LIBRARIES),
     )
-    defaults = LOSSES[arm.objective].defaults
-    train = params.train.model_copy(update={"epochs": epochs_of(params, stage, name)})
-    specs = []
-    for seed in params.seeds:
-        spec = RunSpec(
-            stage=stage,
-            arm=name,
-            seed=seed,
-            objective=Objective(name=arm.objective, parameters={**defaults, **params.objectives[arm.objective]}),
-            heads=list(LOSSES[arm.objective].heads),
-            size=arm.size,
-            pixels=params.sizes.of(arm.size),
-            level=arm.level,
-            parent=arm.parent,
-            parent_key=read_result(RUNS / arm.parent / str(seed)).key if arm.parent else "",
-            data=data,
-            # Without cells a network does not depend on how they are made.
-            model=params.model if arm.level > 1 else params.model.model_copy(update={"cells": Cells()}),
-            train=train,
-            code_sha256=_code_sha256(arm.objective),
-        )
-        specs.append(spec.model_copy(update={"key": sha256_json(spec.model_dump(mode="json"))}))
-    return specs
+    return [
+        spec.model_copy(update={"seed": seed, "parent_key": parent}).keyed()
+        for seed, parent in zip(params.seeds, parents or [""] * len(params.seeds), strict=True)
+    ]
 
 
 def read_result(folder: Path) -> RunResult:

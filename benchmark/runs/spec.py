@@ -1,15 +1,15 @@
 """A run: what determines it (spec), what came of it (result), what it took (record), and where each is kept.
 
 ``runs/<stage>/<arm>/<seed>/`` holds only what an identical retraining reproduces bit by bit; times, host and commit are
-in ``records/<stage>/<arm>/<seed>.json``. A run in progress lives in ``scratch/`` under the same names.
+in ``records/<stage>/<arm>/<seed>.json``. A run in progress, and what earlier trainings made, lies in ``scratch/``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from benchmark.common.files import PROJECT, sha256_file, sha256_json
+from benchmark.common.files import sha256_json
 from benchmark.common.terms import Size
 from benchmark.settings.params import Section
 from benchmark.settings.training import Train
@@ -17,17 +17,10 @@ from models.settings import Model
 
 RUNS, RECORDS, SCRATCH = Path("runs"), Path("records"), Path("scratch")
 
-_CODE = (
-    "benchmark/training/train.py",
-    "benchmark/training/batches.py",
-    "benchmark/training/augment.py",
-    "benchmark/training/randomness.py",
-    "models/network.py",
-    "models/multicell.py",
-)
-"""The files whose text determines a run, beside its loss."""
 _NOT_CHOSEN = {"seed", "parent_key", "data", "code_sha256", "key"}
 """What a run's specification holds beside its parameters."""
+_NOT_DETERMINING = {"workers", "checkpoint_minutes"}
+"""What of ``train`` changes when and where a run is trained, and not what comes of it."""
 _SHOWN = 16
 """Digits of a hash that tables show."""
 
@@ -59,7 +52,7 @@ class DataSummary(Section):
 
 
 class RunSpec(Section):
-    """All that determines a run; two runs with one ``key`` are bit-identical on one machine."""
+    """All that determines a run: with portable numbers, two runs with one ``key`` are bit-identical anywhere."""
 
     stage: str
     arm: str
@@ -75,7 +68,9 @@ class RunSpec(Section):
     data: DataSummary
     model: Model
     train: Train
+    """With device and precision settled."""
     code_sha256: str
+    """Of the code, and of the versions of the libraries, that decide what comes of the rest."""
     key: str = ""
 
     def folder(self, root: Path = RUNS) -> Path:
@@ -86,6 +81,21 @@ class RunSpec(Section):
     def title(self) -> str:
         """How messages call the run."""
         return f"{self.stage}/{self.arm} seed {self.seed}"
+
+    @property
+    def name(self) -> str:
+        """``stage/arm/seed``."""
+        return f"{self.stage}/{self.arm}/{self.seed}"
+
+    @property
+    def parent_name(self) -> str:
+        """``stage/arm/seed`` of the run that it starts from, or empty."""
+        return f"{self.parent}/{self.seed}" if self.parent else ""
+
+    def keyed(self) -> Self:
+        """The same with its key: a hash of all that determines the run."""
+        spec = self.model_dump(mode="json", exclude={"key": True, "train": _NOT_DETERMINING})
+        return self.model_copy(update={"key": sha256_json(spec)})
 
     @property
     def parameters_resolved(self) -> dict[str, Any]:
@@ -136,7 +146,3 @@ class Record(Section):
     git_dirty: bool
     resumed: int
     """How often the run was continued after it had been stopped."""
-
-
-def _code_sha256(objective: str) -> str:
-    return sha256_json([sha256_file(PROJECT / path) for path in (*_CODE, f"models/losses/{objective}.py")])

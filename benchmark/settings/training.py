@@ -60,14 +60,16 @@ class Train(Section):
     keep: Literal["last", "best"] = "last"
     """Which weights are evaluated: those of the last epoch, or of the epoch with the best val kappa of the run's
     main head (scores where there are scores, else prob.; the earlier of equals). Test is never looked at."""
+    numbers: Literal["portable", "fast"] = "portable"
+    """portable: the same bits on every x86-64 processor with AVX2; fast: whatever this machine is quickest with."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to train."""
+    """Where to train; auto takes a graphics card where there is one."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    """Number format; auto takes bf16-mixed where the device multiplies it natively."""
+    """Number format; auto is 32-true, or with fast numbers bf16-mixed where the device multiplies it natively."""
     compile: bool = False
     """Let torch compile the network first: minutes at the start for faster steps after it; made for GPUs."""
-    threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """CPU threads; 0 takes every core. Results are bit-identical for the same number only."""
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Runs trained side by side; 0 takes one per graphics card, or per core as far as memory carries them."""
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
     """Save the state of a running training this often, beside the end of each epoch; 0 after each update."""
     augment: Augment = Augment()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.files import sha256_json
-from benchmark.common.terms import SPLITS
+from benchmark.common.progress import progress_bar
 from benchmark.data.manifest import Row, read_manifest
 from benchmark.runs.declared import describe
 from benchmark.runs.spec import RunSpec
@@ -16,8 +16,9 @@ from benchmark.settings.sweep import Sweep, Value
 from benchmark.sweep.optuna_keys import ABOUT
 from benchmark.sweep.space import arm_of, enqueued, published, settled, variant
 from benchmark.sweep.study import SWEEP, open_study
-from benchmark.training import device, loop, train
+from benchmark.training import device, train
 from benchmark.training.batches import SplitData, load_split
+from benchmark.training.loop import Curve, Watch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -46,18 +47,26 @@ class Bench:
     fabric: Fabric = field(repr=False)
 
     def specs(self, values: Mapping[str, Value], seeds: list[int]) -> list[RunSpec]:
-        """The runs of the arm with some values, one per seed; a split that is not opened counts no images.
+        """The runs of the arm with some values, one per seed.
 
         Raises:
             InputError: the arm starts from one that has not been trained on these seeds.
         """
-        counts: dict[str, int] = {split: len(self.splits.get(split, ())) for split in SPLITS}
         varied = variant(self.params, values, seeds)
-        return describe(varied, *arm_of(varied), self.manifest, counts)
+        return describe(varied, *arm_of(varied), self.manifest)
 
-    def complete(self, spec: RunSpec, folder: Path, label: str, on_epoch: loop.OnEpoch | None = None) -> None:
+    def complete(
+        self, spec: RunSpec, folder: Path, label: str, on_epoch: Callable[[Curve], None] | None = None
+    ) -> None:
         """Train a run in its folder, or what is left of it."""
-        train.complete(spec, self.splits, self.fabric, folder, label, on_epoch=on_epoch)
+        total = spec.train.epochs * spec.data.train
+        with progress_bar(total=total, desc=f"{spec.title} ({label})", unit="img") as bar:
+
+            def images(done: int) -> None:
+                bar.update(done - bar.n)
+
+            watch = Watch(images, on_epoch) if on_epoch else Watch(images)
+            train.complete(spec, self.splits, self.fabric, folder, watch)
 
 
 def open_bench(params: Params) -> Bench:

@@ -8,13 +8,13 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from lightning_fabric import Fabric
 
 from benchmark.common.errors import InputError
-from benchmark.common.resources import core_count
+from benchmark.runs.environment import settled
 from benchmark.runs.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -43,22 +43,19 @@ def resident_peak() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def open_fabric(settings: Train) -> Fabric:
-    """Device, precision and determinism as the parameters ask."""
-    torch.set_num_threads(settings.threads or core_count())
+def open_fabric(settings: Train, card: int = 0) -> Fabric:
+    """Device, number format and determinism as the parameters ask; on a processor, one thread.
+
+    Args:
+        settings: of the training.
+        card: which of several graphics cards to use.
+    """
+    settings = settled(settings)
+    torch.set_num_threads(1)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Memory that is not written before it is read would be a fault of ours; to fill it costs a tenth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    device = Fabric(accelerator=settings.device, devices=1).device
-    return Fabric(accelerator=settings.device, devices=1, precision=precision_of(settings, device))
-
-
-def precision_of(settings: Train, device: torch.device) -> Literal["32-true", "bf16-mixed"]:
-    """Number format; ``auto`` takes bfloat16 where the device multiplies it natively."""
-    if settings.precision != "auto":
-        return settings.precision
-    native = {
-        "cpu": torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported(),
-        "cuda": torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False),
-    }
-    return "bf16-mixed" if native.get(device.type) else "32-true"
+    devices = [card] if settings.device == "cuda" else 1
+    return Fabric(accelerator=settings.device, devices=devices, precision=settings.precision)  # type: ignore[arg-type]

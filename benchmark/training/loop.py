@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,37 +28,49 @@ from timm.scheduler.scheduler import Scheduler
 from torch import Tensor
 
 from benchmark.common.errors import InputError
-from benchmark.common.files import read_json, write_text
-from benchmark.common.progress import progress_bar
+from benchmark.common.files import write_text
 from benchmark.common.resources import core_count
 from benchmark.runs.declared import write_spec
 from benchmark.runs.environment import environment, now
 from benchmark.runs.predictions import Predictions, write_predictions
-from benchmark.runs.spec import RUNS, Record, RunResult, RunSpec
+from benchmark.runs.shelf import CHECKPOINT, RECORD, WEIGHTS, find_parent, key_of
+from benchmark.runs.spec import Record, RunResult, RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
-from benchmark.training.device import precision_of, resident_peak
+from benchmark.training.device import resident_peak
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
 from models.cost import network_cost
 from models.losses.registry import LOSSES, load_loss
 from models.network import Network, build_network, carry_over
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
-
-OnEpoch = Callable[[Sequence[Mapping[str, float | None]]], None]
-"""Given one row of :data:`HISTORY`, less the counts, per finished epoch."""
-
-
 HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
+"""Columns of ``history.csv``."""
+
+Curve = Sequence[Mapping[str, float | None]]
+"""One row of :data:`HISTORY`, less the counts, per finished epoch."""
 
 
-RECORD = "record.json"
+def _ignore(_: Any) -> None:
+    """Nobody looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told how a training goes; what they raise ends it, and its checkpoint stays.
+
+    Attributes:
+        images: given the training images that the run has seen, earlier processes included, after each update.
+        epoch: given the learning curve so far after each epoch that this process trains.
+        live_after_s: a run expected to take longer than this is followed in MLflow while it trains.
+    """
+
+    images: Callable[[int], None] = _ignore
+    epoch: Callable[[Curve], None] = _ignore
+    live_after_s: float = math.inf
 
 
 @dataclass(slots=True)
@@ -74,12 +87,18 @@ class Training:
     progress: Progress
     clock: _Clock
     reader: Reader
+    watch: Watch
     images: int = 0
     """Training images seen by this process."""
 
     @property
     def checkpoint(self) -> Path:
-        return self.scratch / "checkpoint.safetensors"
+        return self.scratch / CHECKPOINT
+
+    @property
+    def best(self) -> Path:
+        """Weights of the best epoch so far, where they are the ones to be kept."""
+        return self.scratch / "best.safetensors"
 
     def update(self, number: int) -> None:
         """Change the weights by the gradients at hand; ``number`` is that of the update in the whole run."""
@@ -98,14 +117,8 @@ class Training:
 
 
 def train(
-    spec: RunSpec,
-    splits: Mapping[str, SplitData],
-    fabric: Fabric,
-    scratch: Path,
-    label: str,
-    live_after_s: float,
-    on_epoch: OnEpoch | None = None,
-) -> None:
+    spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
+) -> RunResult:
     """Train one run in ``scratch`` to its predictions; ``run.json`` gains its result last of all.
 
     Args:
@@ -113,36 +126,32 @@ def train(
         splits: train, val and, where it is to be predicted, test at the run's size.
         fabric: device and precision.
         scratch: folder of the run in progress; a checkpoint of the same run found there is continued.
-        label: which run of how many, for the progress bar.
-        live_after_s: a run expected to take longer than this is followed in MLflow while it trains.
-        on_epoch: is called with the learning curve so far after each epoch that this process trains; what it raises
-            ends the run, whose checkpoint stays.
+        watch: who is told how it goes.
     """
     started = now()
-    training = start(spec, splits, fabric, scratch)
+    training = start(spec, splits, fabric, scratch, watch)
     progress = training.progress
-    with _bar(training, label) as bar:
-        for epoch in range(progress.epoch, spec.train.epochs):
-            train_loss = train_epoch(training, epoch, bar)
-            measured = _validate(training, epoch)
-            lr = training.optimizer.param_groups[0]["lr"]
-            progress.history.append({"lr": lr, "train_loss": train_loss, **measured})
-            _keep_best(training)
-            progress.epoch, progress.step, progress.loss_sum = epoch + 1, 0, 0.0
-            _write_history(training)
-            training.save()
-            bar.set_postfix_str(", ".join(f"{k} {v:.3f}" for k, v in measured.items() if v is not None), refresh=False)
-            if training.clock.total() / progress.epoch * spec.train.epochs > live_after_s:
-                _follow_live(scratch)
-            if on_epoch:
-                on_epoch(progress.history)
+    for epoch in range(progress.epoch, spec.train.epochs):
+        train_loss = train_epoch(training, epoch)
+        measured = _validate(training, epoch)
+        lr = training.optimizer.param_groups[0]["lr"]
+        progress.history.append({"lr": lr, "train_loss": train_loss, **measured})
+        _keep_best(training)
+        progress.epoch, progress.step, progress.loss_sum = epoch + 1, 0, 0.0
+        _write_history(training)
+        training.save()
+        if training.clock.total() / progress.epoch * spec.train.epochs > watch.live_after_s:
+            _follow_live(scratch)
+        watch.epoch(progress.history)
     result = _finish(training)
     write_text(scratch / RECORD, _record(training, started).model_dump_json(indent=2) + "\n")
     write_spec(result, scratch)
-    training.checkpoint.unlink(missing_ok=True)
+    for path in (training.checkpoint, training.best):
+        path.unlink(missing_ok=True)
+    return result
 
 
-def train_epoch(training: Training, epoch: int, bar: tqdm[Any]) -> float:
+def train_epoch(training: Training, epoch: int) -> float:
     """Train what is left of an epoch; the mean loss over its images."""
     spec, fabric, progress, data = training.spec, training.fabric, training.progress, training.splits["train"]
     model, settings = training.model.train(), spec.train
@@ -169,9 +178,9 @@ def train_epoch(training: Training, epoch: int, bar: tqdm[Any]) -> float:
         fabric.backward(loss * (len(positions) / len(parts[progress.step])))
         loss_sum += loss.detach() * len(positions)
         training.images += len(positions)
-        bar.update(len(positions))
         if number % settings.accumulate == 0:
             training.update(update)
+            training.watch.images(epoch * len(data) + sum(map(len, parts[: progress.step])))
             if training.clock.due(settings.checkpoint_minutes) and progress.step < len(parts):
                 progress.loss_sum = _finite(loss_sum, spec, epoch)
                 training.save()
@@ -179,7 +188,9 @@ def train_epoch(training: Training, epoch: int, bar: tqdm[Any]) -> float:
     return _finite(loss_sum, spec, epoch) / len(data)
 
 
-def start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path) -> Training:
+def start(
+    spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
+) -> Training:
     """Network, optimiser and schedule at their start, or where a killed process left them."""
     settings = spec.train
     if key_of(scratch) != spec.key:
@@ -188,7 +199,7 @@ def start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratc
     torch.manual_seed(derive(spec.seed, "init"))
     network = build_network(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
     if spec.parent:
-        carry_over(network, load_file(RUNS / spec.parent / str(spec.seed) / "model.safetensors"))
+        carry_over(network, load_file(find_parent(spec) / WEIGHTS))
     network = network.to(memory_format=torch.channels_last)
     if settings.compile:
         network.compile()
@@ -208,12 +219,12 @@ def start(spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratc
     )
     model, optimizer = fabric.setup(network, bare)
     progress = Progress()
-    if (scratch / "checkpoint.safetensors").exists():
-        progress = load_checkpoint(scratch / "checkpoint.safetensors", model, optimizer)
+    if (scratch / CHECKPOINT).exists():
+        progress = load_checkpoint(scratch / CHECKPOINT, model, optimizer)
         progress.resumed += 1
     clock = _Clock(progress.seconds)
     reader = Reader(splits["train"], fabric.device)
-    return Training(spec, splits, fabric, scratch, model, optimizer, schedule, progress, clock, reader)
+    return Training(spec, splits, fabric, scratch, model, optimizer, schedule, progress, clock, reader, watch)
 
 
 def _validate(training: Training, epoch: int) -> dict[str, float | None]:
@@ -243,16 +254,15 @@ def _keep_best(training: Training) -> None:
     assert kappa is not None
     if training.progress.best_kappa is None or kappa > training.progress.best_kappa:
         training.progress.best_kappa, training.progress.best_epoch = kappa, len(training.progress.history)
-        save_tensors(training.scratch / "best.safetensors", training.model.state_dict())
+        save_tensors(training.best, training.model.state_dict())
 
 
 def _finish(training: Training) -> RunResult:
     """Write weights and predictions of the kept epoch; what ``run.json`` will say."""
     spec, model, scratch = training.spec, training.model, training.scratch
-    best = scratch / "best.safetensors"
     if spec.train.keep == "best":
-        model.load_state_dict(load_file(best))
-    save_tensors(scratch / "model.safetensors", model.state_dict())
+        model.load_state_dict(load_file(training.best))
+    save_tensors(scratch / WEIGHTS, model.state_dict())
     flags = []
     for split, data in training.splits.items():
         if split == "train":
@@ -261,9 +271,6 @@ def _finish(training: Training) -> RunResult:
         write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
-    best.unlink(missing_ok=True)
-    for flag in flags:
-        print(f"warning: {spec.title} {flag}: that head gives one grade to every val image", file=sys.stderr)
     epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs
     cost = network_cost(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
     return RunResult(
@@ -313,22 +320,10 @@ def _record(training: Training, started: str) -> Record:
         wait_share=training.reader.waited / clock.training if clock.training else 0.0,
         peak_memory_bytes=torch.cuda.max_memory_allocated() if cuda else resident_peak(),
         device=torch.cuda.get_device_name(device) if cuda else f"{device.type} ({core_count()} cores)",
-        precision=precision_of(training.spec.train, device),
+        precision=training.spec.train.precision,
         threads=torch.get_num_threads(),
         resumed=training.progress.resumed,
         **environment(),
-    )
-
-
-def _bar(training: Training, label: str) -> tqdm[Any]:
-    """Progress over the images of all epochs, with images/s and the time left."""
-    images, progress = len(training.splits["train"]), training.progress
-    parts = [len(part) for part in cut(np.arange(images), training.spec.train.batch)]
-    return progress_bar(
-        total=images * training.spec.train.epochs,
-        initial=images * progress.epoch + sum(parts[: progress.step]),
-        desc=f"{training.spec.title} ({label})",
-        unit="img",
     )
 
 
@@ -336,17 +331,11 @@ def _follow_live(scratch: Path) -> None:
     """Start the process that shows this run in MLflow while it trains; once per process and run."""
     if scratch not in _followed:
         _followed.add(scratch)
-        command = [sys.executable, "-m", "benchmark.cli.main", "track", "--follow", str(scratch)]
+        command = [sys.executable, "-m", "benchmark.cli", "track", "--follow", str(scratch)]
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
 _followed: set[Path] = set()
-
-
-def key_of(scratch: Path) -> str | None:
-    """Key of the run whose progress a scratch folder holds."""
-    path = scratch / "run.json"
-    return str(read_json(path)["key"]) if path.exists() else None
 
 
 class _Clock:

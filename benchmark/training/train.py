@@ -1,49 +1,66 @@
-"""One training step of the pipeline: every seed of one arm, from packs to predictions.
+"""The stage that trains: the runs of some methods side by side, as many at once as the machine carries.
 
-Read it from :func:`run` down. A run that is killed continues from its last checkpoint and ends bit-identical to one
-that was not: order, augmentation and dropout are drawn from (seed, epoch, step), never from a generator's past.
+A run is a job of its own, which needs at most the run that it starts from. Those whose key is unchanged lie finished on
+the shelf (:mod:`benchmark.runs.shelf`) and are not trained again.
 """
 
 from __future__ import annotations
 
-import math
-import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightning_fabric import Fabric
-
-from benchmark.common.files import read_json
+from benchmark.common.board import Board
+from benchmark.common.errors import InputError
+from benchmark.common.jobs import Job, Report, refusal, run_jobs
+from benchmark.common.resources import core_count, free_memory
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import read_manifest
-from benchmark.runs.declared import describe
-from benchmark.runs.spec import RECORDS, RUNS, SCRATCH, RunSpec
-from benchmark.training.batches import SplitData, load_split
-from benchmark.training.device import memory_named, open_fabric
-from benchmark.training.loop import RECORD, OnEpoch, key_of, train
+from benchmark.runs.declared import declare, read_result
+from benchmark.runs.shelf import find_parent, is_finished, place, publish
+from benchmark.runs.spec import RunSpec
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from benchmark.settings.params import Params
+    from benchmark.training.batches import SplitData
+    from benchmark.training.loop import Curve, Watch
+
+WORKER_BYTES = 1_000_000_000
+"""Memory that a process takes beside what it shares with the others, at the default scale."""
+_REPORT_S = 0.5
+"""Between two words of a process on how far it is."""
 
 
-def run(params: Params, stage: str, name: str) -> None:
-    """Train every seed of an arm and publish the runs to ``runs/`` and their records to ``records/``.
+def run(params: Params, methods: Sequence[str] = ()) -> None:
+    """Train every declared run of some methods, and publish them to ``runs/`` and their records to ``records/``.
 
-    A seed that a killed process had finished is not trained again.
+    Args:
+        params: all parameters.
+        methods: keys of ``arms``; none stands for all.
 
     Raises:
-        InputError: the arm, its parent or its packs are missing, or a loss is not finite (the run is named).
+        InputError: a method is not declared, a parent or the packs are missing, or a run failed; the others are
+            finished and kept.
     """
-    arm = params.arm(stage, name)
-    manifest = read_manifest()
-    splits: dict[str, SplitData] = {split: load_split(split, arm.size, manifest) for split in SPLITS}
-    specs = describe(params, stage, name, manifest, {split: len(data) for split, data in splits.items()})
-    fabric = open_fabric(params.train)
-    for number, spec in enumerate(specs, 1):
-        label, live_after_s = f"{number}/{len(specs)}", params.tracking.live_after_s / len(specs)
-        complete(spec, splits, fabric, spec.folder(SCRATCH), label, live_after_s)
-    _publish(specs)
+    if unknown := set(methods) - set(params.arms):
+        msg = f"a method must be a key of `arms`, one of {', '.join(params.arms)}, but got {', '.join(sorted(unknown))}"
+        raise InputError(msg)
+    specs = [spec for spec in declare(params, read_manifest()) if not methods or spec.stage in methods]
+    todo = [spec for spec in specs if not is_finished(place(spec), spec.key)]
+    names = {spec.name for spec in todo}
+    for spec in todo:
+        if spec.parent and spec.parent_name not in names:
+            find_parent(spec)
+    failures = _train(todo, params) if todo else {}
+    for method in methods or params.arms:
+        publish(method, (spec for spec in specs if spec.stage == method))
+    print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
+    if failures:
+        msg = f"every run must end well, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
+        raise InputError(msg)
 
 
 def complete(
@@ -51,31 +68,82 @@ def complete(
     splits: Mapping[str, SplitData],
     fabric: Fabric,
     scratch: Path,
-    label: str,
-    live_after_s: float = math.inf,
-    on_epoch: OnEpoch | None = None,
+    watch: Watch | None = None,
 ) -> None:
-    """Bring a run to its end, as :func:`train` does, unless its folder holds it finished.
+    """Bring a run to its end, as :func:`benchmark.training.loop.train` does, unless its folder holds it finished.
 
     Raises:
         InputError: a loss is not finite, or a batch does not fit into memory (the run is named).
     """
-    if not _finished(spec, scratch):
+    from benchmark.training.device import memory_named
+    from benchmark.training.loop import Watch, train
+
+    if not is_finished(scratch, spec.key):
         with memory_named(spec):
-            train(spec, splits, fabric, scratch, label, live_after_s, on_epoch)
+            train(spec, splits, fabric, scratch, watch or Watch())
 
 
-def _finished(spec: RunSpec, scratch: Path) -> bool:
-    return key_of(scratch) == spec.key and "epoch_kept" in read_json(scratch / "run.json")
+def _train(specs: Sequence[RunSpec], params: Params) -> dict[str, str]:
+    """Train runs side by side; why those failed that did, by their names."""
+    jobs = [_job(spec, params.tracking.live_after_s) for spec in specs]
+    with Board(jobs, "images") as board:
+        return run_jobs(jobs, min(_slots(params), len(jobs)), ("benchmark.training.loop",), board)
 
 
-def _publish(specs: list[RunSpec]) -> None:
-    """Copy finished runs out of scratch: what is reproducible to ``runs/``, the rest to ``records/``."""
-    for spec in specs:
-        scratch, folder = spec.folder(SCRATCH), spec.folder(RUNS)
-        record = spec.folder(RECORDS).with_suffix(".json")
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(scratch, folder, ignore=shutil.ignore_patterns(RECORD))
-        record.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(scratch / RECORD, record)
-    shutil.rmtree(specs[0].folder(SCRATCH).parent)
+def _job(spec: RunSpec, live_after_s: float) -> Job:
+    from models.cost import network_cost
+    from models.losses.registry import LOSSES
+
+    cost = network_cost(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    images = spec.train.epochs * spec.data.train
+    return Job(
+        name=spec.name,
+        work=_work,
+        arguments=(spec, live_after_s),
+        after=(spec.parent_name,) if spec.parent else (),
+        cost=cost.macs * images,
+        units=images,
+    )
+
+
+def _work(spec: RunSpec, live_after_s: float, slot: int, report: Report) -> str:
+    """Train one run in this process."""
+    from benchmark.training.batches import load_split
+    from benchmark.training.device import open_fabric
+    from benchmark.training.loop import Watch
+
+    manifest, said = read_manifest(), 0.0
+    splits: dict[str, SplitData] = {split: load_split(split, spec.size, manifest) for split in SPLITS}
+    latest = ""
+
+    def images(done: int) -> None:
+        nonlocal said
+        if time.perf_counter() - said >= _REPORT_S:
+            said = time.perf_counter()
+            report(done, latest)
+
+    def epoch(curve: Curve) -> None:
+        nonlocal latest
+        latest = _kappas(curve)
+
+    complete(spec, splits, open_fabric(spec.train, slot), place(spec), Watch(images, epoch, live_after_s))
+    return ", ".join([latest, *read_result(place(spec)).flags])
+
+
+def _kappas(curve: Curve) -> str:
+    """The last epoch's kappas on val, in words."""
+    heads = {"score": "scores", "prob": "prob."}
+    found = ((name, curve[-1][f"val_kappa_{head}"]) for head, name in heads.items())
+    return "val kappa " + ", ".join(f"{name} {kappa:.3f}" for name, kappa in found if kappa is not None)
+
+
+def _slots(params: Params) -> int:
+    """How many runs are trained at once."""
+    if params.train.workers:
+        return params.train.workers
+    if params.train.device in ("auto", "cuda"):
+        import torch
+
+        if torch.cuda.is_available():
+            return torch.cuda.device_count()
+    return max(1, min(core_count(), free_memory() // WORKER_BYTES))

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmark.common.errors import InputError
-from benchmark.data.packs import Pack, PackRow, PackSpec, encode, open_pack, write_pack
+from benchmark.data.packs import Pack, PackRow, PackSpec, open_pack, write_pack
+from benchmark.images.encoding import encode
 from tests.made.photographs import disc_photograph
 
 COUNT, SIZE = 37, 12

@@ -20,9 +20,10 @@ from benchmark.common.errors import InputError
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import read_manifest
 from benchmark.data.packs import open_pack
-from benchmark.data.prepare import KEPT, SCRATCH, SKIPPED, prepare_image
+from benchmark.data.prepare import KEPT, SCRATCH, SKIPPED
 from benchmark.images.disc import crop_disc, find_disc, resize
 from benchmark.images.reading import read_rgb
+from benchmark.images.square import square_images
 from benchmark.images.variants.registry import VARIANTS
 from benchmark.training.batches import load_split
 from tests.conftest import ROOT
@@ -78,7 +79,7 @@ def test_packs_hold_each_photograph_at_three_sizes_in_manifest_order():
             assert pack.image_ids == [row.image_id for row in expected]
             assert pack.sha256 == [row.sha256 for row in expected]
             for image, row in zip(pack.gather(np.arange(len(pack))), expected, strict=True):
-                assert np.array_equal(image, prepare_image(Path(row.path).read_bytes(), SIZES)[role])
+                assert np.array_equal(image, square_images(Path(row.path).read_bytes(), SIZES)[role])
     assert SKIPPED.read_text() == "image_id,path,reason\n"
     assert not SCRATCH.exists()
 
@@ -87,7 +88,7 @@ def test_the_disc_fills_the_square_and_small_sizes_come_from_the_largest():
     rgb = disc_photograph(300, 200, (140, 110, 70), level=200)
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "PNG")
-    made = prepare_image(stream.getvalue(), SIZES)
+    made = square_images(stream.getvalue(), SIZES)
     assert np.array_equal(made["large"], crop_disc(rgb, find_disc(rgb), SIZES["large"]))
     assert np.array_equal(made["small"], resize(made["large"], SIZES["small"]))
     y, x = np.mgrid[: SIZES["large"], : SIZES["large"]] + 0.5
@@ -101,7 +102,7 @@ def test_a_small_disc_in_a_wide_frame_is_decoded_with_enough_pixels():
     rgb[230:370:4, 330:470] //= 2  # Fine stripes, lost where too few pixels are decoded.
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "JPEG", quality=98, subsampling=0)
-    made = prepare_image(stream.getvalue(), {"large": 140})["large"].astype(int)
+    made = square_images(stream.getvalue(), {"large": 140})["large"].astype(int)
     whole = read_rgb(stream.getvalue())
     expected = crop_disc(whole, find_disc(whole), 140).astype(int)
     assert np.abs(made - expected).mean() < 2
@@ -206,7 +207,7 @@ def test_another_variant_prepares_all_again_and_shares_no_pack(capsys):
         seen[variant] = stored()
         for name, image in stored("small").items():
             row = next(row for row in read_manifest() if row.image_id == name)
-            assert image == prepare_image(Path(row.path).read_bytes(), SIZES, variant)["small"].tobytes()
+            assert image == square_images(Path(row.path).read_bytes(), SIZES, variant)["small"].tobytes()
     assert all(len({seen[variant][name] for variant in VARIANTS}) == len(VARIANTS) for name in seen["plain"])
 
 

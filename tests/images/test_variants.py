@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from benchmark.data.prepare import prepare_image
 from benchmark.images.disc import Disc, crop_disc, find_disc, resize
+from benchmark.images.square import square_images
 from benchmark.images.variants import registry
 from benchmark.images.variants.registry import VARIANTS, load_variant
 from tests.made.hard_photographs import lay
@@ -88,7 +88,7 @@ class TestEveryVariant:
         stream = io.BytesIO()
         photograph = lay(1, 300, 220, Disc(150, 110, 100))
         Image.fromarray(photograph).save(stream, "PNG")
-        made = prepare_image(stream.getvalue(), {"small": 40, "large": 128}, name)
+        made = square_images(stream.getvalue(), {"small": 40, "large": 128}, name)
         assert np.array_equal(made["large"], load_variant(name)(crop_disc(photograph, find_disc(photograph), 128)))
         assert np.array_equal(made["small"], resize(made["large"], 40))
 

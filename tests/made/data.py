@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.data.manifest import Row, write_manifest
-from benchmark.data.packs import Encoding, PackRow, PackSpec, encode, write_pack
+from benchmark.data.packs import PackRow, PackSpec, write_pack
+from benchmark.images.encoding import Encoding, encode
 
 
 def bars(grade: int, side: int, generator: np.random.Generator) -> np.ndarray:

@@ -10,9 +10,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmark.common.processes import tune_process
-from benchmark.data.packs import encode
-from benchmark.data.prepare import prepare_image
+from benchmark.images.encoding import encode
 from benchmark.images.reading import read_rgb
+from benchmark.images.square import square_images
 from benchmark.images.variants.registry import VARIANTS
 from tests.conftest import ROOT
 
@@ -38,7 +38,7 @@ def test_preparing_against_bare_decoding(benchmark: BenchmarkFixture, scaled, va
 
     def prepare() -> None:
         for data in photographs:
-            for image in prepare_image(data, SIZES, variant).values():
+            for image in square_images(data, SIZES, variant).values():
                 encode(image, "raw")
 
     threads = cv2.getNumThreads()

@@ -11,7 +11,8 @@ import torch
 
 from benchmark.common.resources import core_count
 from benchmark.data import packs
-from benchmark.data.packs import PackRow, PackSpec, encode, open_pack, write_pack
+from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
+from benchmark.images.encoding import encode
 from benchmark.images.reading import read_rgb
 from benchmark.sources.phantom.render import photograph
 from benchmark.training.batches import Reader, SplitData, cut

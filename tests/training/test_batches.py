@@ -15,7 +15,8 @@ import torch
 from benchmark.common.errors import InputError
 from benchmark.common.resources import free_memory
 from benchmark.data import packs
-from benchmark.data.packs import PackRow, PackSpec, encode, open_pack, write_pack
+from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
+from benchmark.images.encoding import encode
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order
 
 COUNT, SIZE = 60, 24

@@ -1,0 +1,39 @@
+"""The same bits on every x86-64 processor with AVX2: what each library is told before it is loaded.
+
+A float sum depends on its order, and the order on how many numbers an instruction takes. So every library is held to
+AVX2, wherever it could choose more, and to a single thread where it would split sums by threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+
+PINS = {
+    # PyTorch's own kernels, and oneDNN's convolutions.
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    # MKL's small matrix products: of its fixed branches, COMPATIBLE is the only one for processors of every maker.
+    "MKL_CBWR": "COMPATIBLE",
+    # NumPy's and SciPy's matrix products, and NumPy's vectorised functions.
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    # OpenCV's filters.
+    "OPENCV_CPU_DISABLE": "AVX512-SKX",
+    "OPENCV_IPP": "avx2",
+}
+"""Environment variable -> its value."""
+OPEN = "FUNDUSBENCH_NUMBERS"
+"""Set to ``fast``, it leaves the libraries their choice; ``train.numbers: fast`` sets it for trainings."""
+
+
+def pin(environment: MutableMapping[str, str]) -> None:
+    """Hold the libraries that this process and its children load to :data:`PINS`, unless they are set free."""
+    if environment.get(OPEN) != "fast":
+        environment.update(PINS)
+
+
+def set_free(environment: MutableMapping[str, str]) -> None:
+    """Leave the libraries that are loaded from now on their choice: faster, and bits of this machine alone."""
+    environment[OPEN] = "fast"
+    for name in PINS:
+        environment.pop(name, None)

@@ -1,0 +1,37 @@
+"""A photograph's file as squares around its retinal disc: all that decides the pixels that networks see."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.common.code import code_sha256
+from benchmark.images.disc import crop_disc, find_disc, resize
+from benchmark.images.reading import LIBRARIES, read_rgb
+from benchmark.images.variants.registry import load_variant
+
+
+def square_images(data: bytes, sizes: dict[str, int], variant: str = "plain") -> dict[str, npt.NDArray[np.uint8]]:
+    """Squares around the retinal disc, shape (size, size, 3) each, from the bytes of a photograph's file.
+
+    The photograph is decoded at the smallest scale that still gives the largest square its pixels.
+
+    Raises:
+        UnreadableImage: the bytes are no readable image.
+    """
+    largest = max(sizes.values())
+    rgb = read_rgb(data, min_side=largest)
+    disc = find_disc(rgb)
+    if 2 * disc.radius < largest:  # A small disc in a wide frame: the scale was chosen for the frame.
+        rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * disc.radius)))
+        disc = find_disc(rgb)
+    square = load_variant(variant)(crop_disc(rgb, disc, largest))
+    return {role: square if size == largest else resize(square, size) for role, size in sizes.items()}
+
+
+def recipe_of(variant: str) -> str:
+    """Identity of what is done to a photograph: of the code that does it, and of the libraries that this uses."""
+    code = ("benchmark/images/square.py", f"benchmark/images/variants/{variant}.py", "benchmark/images/encoding.py")
+    return f"square around the retinal disc, {variant}, {code_sha256(*code, libraries=LIBRARIES)[:16]}"

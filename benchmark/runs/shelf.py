@@ -1,0 +1,112 @@
+"""Where runs lie by their keys, in progress and finished, so that no run is trained twice; and their way to ``runs/``.
+
+DVC removes a stage's outputs before it runs again, and a change of one arm leaves the others as they are. So every
+training happens in ``scratch/runs/<stage>/<arm>/<seed>/<key>/``, stays there, and is published from there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_json
+from benchmark.runs.spec import RECORDS, RUNS, SCRATCH, RunSpec
+
+SHELF = SCRATCH / "runs"
+WEIGHTS, RECORD, CHECKPOINT = "model.safetensors", "record.json", "checkpoint.safetensors"
+PUBLISHED = ("run.json", "history.csv", "val.csv", "test.csv", WEIGHTS)
+"""The files of a finished run in ``runs/``."""
+VERSIONS = 2
+"""Of a run that stay on the shelf: the declared one and the one before it."""
+
+
+def place(spec: RunSpec) -> Path:
+    """The folder of a run on the shelf."""
+    return spec.folder(SHELF) / spec.key[:16]
+
+
+def key_of(folder: Path) -> str | None:
+    """Key of the run whose progress a folder holds."""
+    path = folder / "run.json"
+    return str(read_json(path)["key"]) if path.exists() else None
+
+
+def is_finished(folder: Path, key: str) -> bool:
+    """Whether a folder holds that run, trained and predicted to its end."""
+    return key_of(folder) == key and "epoch_kept" in read_json(folder / "run.json")
+
+
+def find_parent(spec: RunSpec) -> Path:
+    """The folder of the finished run that a run starts from.
+
+    Raises:
+        InputError: it has not been trained, or has been trained anew in another way since.
+    """
+    published = RUNS / spec.parent_name
+    for folder in (SHELF / spec.parent_name / spec.parent_key[:16], published):
+        if is_finished(folder, spec.parent_key):
+            return folder
+    stage = spec.parent.partition("/")[0]
+    msg = (
+        f"{spec.title} starts from {spec.parent_name}, which must be trained as declared, but is not: "
+        f"run `fundusbench train {stage}` first"
+    )
+    raise InputError(msg)
+
+
+def publish(method: str, specs: Iterable[RunSpec]) -> None:
+    """Bring a method's finished runs to ``runs/`` and their records to ``records/``; all others leave both.
+
+    Args:
+        method: a key of ``arms``.
+        specs: all that is declared of it; those that are not finished are passed over.
+    """
+    finished = {spec.folder(RUNS): spec for spec in specs if is_finished(place(spec), spec.key)}
+    for folder in (RUNS / method).glob("*/*"):
+        if folder not in finished:
+            shutil.rmtree(folder)
+            _record_of(folder).unlink(missing_ok=True)
+    for spec in finished.values():
+        _publish(spec)
+        _thin_out(place(spec))
+    for root in (RUNS / method, RECORDS / method):
+        root.mkdir(parents=True, exist_ok=True)
+        for arm in root.iterdir():
+            if not any(arm.iterdir()):
+                arm.rmdir()
+
+
+def _record_of(folder: Path) -> Path:
+    """The record of a run in ``runs/``."""
+    return (RECORDS / folder.relative_to(RUNS)).with_suffix(".json")
+
+
+def _publish(spec: RunSpec) -> None:
+    source, target = place(spec), spec.folder(RUNS)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name in PUBLISHED:
+        # Weights are large and never written in place, so a second name for the same file does.
+        (_link if name == WEIGHTS else shutil.copyfile)(source / name, partial / name)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.replace(target)
+    _record_of(target).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source / RECORD, _record_of(target))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # Another file system, or one that has no links.
+        shutil.copyfile(source, target)
+
+
+def _thin_out(declared: Path) -> None:
+    """Keep the latest versions of a run, and the declared one."""
+    others = sorted(declared.parent.glob("*/"), key=lambda folder: (folder != declared, -folder.stat().st_mtime))
+    for folder in others[VERSIONS:]:
+        shutil.rmtree(folder)
