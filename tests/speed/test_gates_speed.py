@@ -65,9 +65,7 @@ def test_the_search_against_comparing_all_pairs(
     if benchmark.stats:
         seconds = benchmark.stats.stats.median
         benchmark.extra_info |= {"all_pairs_s": round(bare, 1), "ratio": round(bare / seconds, 2)}
-        print(
-            f"\nsearch among {len(made)}: {seconds:.1f} s per turn, {bare / seconds:.1f} times as fast as all pairs"
-        )
+        print(f"\nsearch among {len(made)}: {seconds:.1f} s per turn, {bare / seconds:.1f} times as fast as all pairs")
 
 
 def test_memory_grows_with_the_photographs_and_not_with_their_pairs() -> None:

@@ -189,23 +189,3 @@ def test_mlflow_shows_each_trial_s_true_state_and_a_second_look_writes_nothing(t
     sync_sweeps(tmp_path, params)
     last = [run for run in tracked(tmp_path) if run.info.run_name == f"trial {trial.number}"]
     assert [run.info.status for run in last] == ["FAILED"]
-
-
-def test_dvc_leaves_the_sweep_out_until_it_is_asked_for(make_project):
-    project = make_project()
-    raw = project.params()
-    raw["arms"] = {stage: {} for stage in raw["arms"]} | {
-        "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}}
-    }
-    raw["train"]["epochs"] = 1
-    raw["sweep"] |= SWEEP | {"trials": 2, "seeds": [10], "retrain_seeds": [20]}
-    project.write_params(raw)
-    assert "sweep" not in project.run("dvc", "stage", "list").stdout
-    raw["sweep"]["pipeline"] = ["weight"]
-    project.write_params(raw)
-    assert "sweep@weight" in project.repro("sweep@weight")
-    assert (project.root / "reports/sweep/weight/sweep.md").exists()
-    assert project.repro("sweep@weight") == []
-    raw["sweep"]["pipeline"] = []
-    project.write_params(raw)
-    assert "sweep@weight" not in project.run("dvc", "stage", "list").stdout
