@@ -103,7 +103,7 @@ def test_interrupted_by_hand_the_command_ends_at_once_and_goes_on_later(project)
     write_params(project, trials=2, seeds=[10], prune_below=0, epochs=30)
     for stopped, stop in enumerate((signal.SIGINT, signal.SIGTERM), 1):
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmark.cli.main", "sweep"],
+            [sys.executable, "-m", "benchmark.cli", "sweep"],
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,
