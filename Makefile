@@ -14,6 +14,7 @@ help: ## list the targets
 
 repro: .venv/.stamp ## rebuild every table end to end (dvc repro)
 	dvc repro
+	@fundusbench summary
 
 test: .venv/.stamp ## run the whole test suite
 	python -m pytest

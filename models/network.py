@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +15,10 @@ from benchmark.common.errors import InputError
 from models.heads.registry import load_head
 from models.multicell import SMALLEST_MAP, MultiCell
 from models.settings import Model
+from models.timm_names import nearest, networks
+
+_HUB_S = 5.0
+"""Seconds that timm's hub may take to answer."""
 
 
 class Network(nn.Module):
@@ -105,8 +109,7 @@ def probe_trunk(model: Model, pixels: int) -> TrunkShape:
         InputError: timm has no such trunk, or the trunk no map of that stride or no module to cut after.
     """
     if not timm.is_model(model.trunk):
-        near = ", ".join(timm.list_models(f"*{model.trunk.split('_')[0]}*")[:5]) or "resnet50"
-        msg = f"model.trunk must be a timm model, but got {model.trunk!r}: try {near} or see timm.list_models()"
+        msg = f"model.trunk must be a timm model, but got {model.trunk!r}{nearest(model.trunk, networks())}: correct it"
         raise InputError(msg)
     with torch.device("meta"), torch.no_grad():
         trunk = timm.create_model(model.trunk, features_only=True).eval()
@@ -124,7 +127,10 @@ def probe_trunk(model: Model, pixels: int) -> TrunkShape:
 def _trunk(model: Model, index: int) -> nn.Module:
     """A timm feature extractor that ends with one feature map."""
     try:
-        trunk = timm.create_model(model.trunk, features_only=True, pretrained=model.pretrained, out_indices=(index,))
+        with _hub_asked_once() if model.pretrained else nullcontext():
+            trunk = timm.create_model(
+                model.trunk, features_only=True, pretrained=model.pretrained, out_indices=(index,)
+            )
     except (OSError, RuntimeError) as error:
         msg = (
             f"timm could not fetch weights for the trunk {model.trunk!r} ({str(error).splitlines()[0]}): "
@@ -132,6 +138,22 @@ def _trunk(model: Model, index: int) -> nn.Module:
         )
         raise InputError(msg) from error
     return _cut(trunk, model)
+
+
+@contextmanager
+def _hub_asked_once() -> Iterator[None]:
+    """Where timm's hub does not answer, look at its cache alone: its client would ask again for most of a minute."""
+    from huggingface_hub import constants, get_session
+
+    before = constants.HF_HUB_OFFLINE
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_HUB_S)
+    except Exception:  # Each transport raises its own; any answer at all will do.
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _cut(trunk: nn.Module, model: Model) -> nn.Module:

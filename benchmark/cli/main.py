@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from benchmark.cli.times import timed
 from benchmark.common.errors import InputError
 
 COMMANDS = {
@@ -24,6 +25,8 @@ COMMANDS = {
     "statistics": "intervals, paired tests and verdicts",
     "architecture": "feature maps and cost of the networks",
     "report": "the paper's tables, and figures, into reports/",
+    "summary": "how long the stages took, and whether the tables are those kept for these parameters",
+    "keep": "copy the tables and figures, and what made them, to a folder of results",
     "verify": "recompute every table from the predictions, or compare with other tables",
     "score": "kappa, with intervals, of anyone's predictions",
     "sweep": "search over the loss weighting with Optuna, or go on with a search",
@@ -43,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     chosen = _parser(next((word for word in given if not word.startswith("-")), "")).parse_args(given)
     try:
-        return chosen.run(chosen) or 0
+        with timed(given):
+            return chosen.run(chosen) or 0
     except InputError as error:
         print(f"fundusbench: {error}", file=sys.stderr)
         return 2

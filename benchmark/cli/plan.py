@@ -6,16 +6,24 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_json
+from benchmark.common.jobs import Job, makespan
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import SPLITS, Size, Split
 from benchmark.common.units import duration, memory, quantity
 from benchmark.data.manifest import MANIFEST, read_manifest
+from benchmark.runs.declared import read_result
+from benchmark.runs.environment import hardware
 from benchmark.runs.epochs import epochs_of
+from benchmark.runs.spec import RECORDS, RUNS, Record
+from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
+from benchmark.training.train import count_workers
 from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:
@@ -33,6 +41,8 @@ ROLES: tuple[Size, ...] = ("small", "mid", "large")
 
 Key = tuple[int, Size, tuple[str, ...]]
 """What decides the cost of a step: level, size and heads."""
+Range = tuple[float, float]
+"""Low and high end of what may be expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,8 @@ class Training:
     """Of a forward pass."""
     macs: int | None
     """Of all runs, forward and backward."""
-    seconds: float | None
-    """Of all runs, on the device measured."""
+    seconds: Range | None
+    """Of one run, on the device measured."""
     memory: int | None
     """Bytes that a step takes there."""
 
@@ -77,6 +87,10 @@ class Plan:
     images_from: str
     device: str
     """What was measured; empty where nothing was."""
+    workers: int
+    """Runs at a time."""
+    wall: Range | None
+    """Seconds that all runs take, so many at a time; None where nothing was measured."""
     fewer: bool
     """Whether a step was measured on fewer images than a batch."""
 
@@ -100,9 +114,13 @@ def run(chosen: argparse.Namespace) -> None:
     """Print the plan of params.yaml.
 
     Raises:
-        InputError: a parameter breaks a rule, or a training step does not fit into memory.
+        InputError: a parameter breaks a rule, this machine has no such device, or a training step does not fit into
+            memory.
     """
-    print(render(plan(load_params(), measure=not chosen.no_measure)))
+    params = load_params()
+    if not chosen.no_measure:
+        check_device(params.train)
+    print(render(plan(params, measure=not chosen.no_measure)))
 
 
 def plan(params: Params, *, measure: bool) -> Plan:
@@ -114,13 +132,18 @@ def plan(params: Params, *, measure: bool) -> Plan:
     images, images_from = count_images(params)
     counted = [training(params, stage, name, images) for stage, arms in params.arms.items() for name in arms]
     steps, device = _measure(params, counted) if measure else ({}, "")
+    earlier = _recorded(params, counted) if measure else {}
+    timed = tuple(_timed(one, steps.get(one.key), earlier.get(one.key), images) for one in counted)
+    workers = count_workers(params) if measure else 1
     return Plan(
-        trainings=tuple(_timed(one, steps.get(one.key), images) for one in counted),
+        trainings=timed,
         packs=pack_bytes(params, images),
         encoding=params.prepare.encoding,
         images=images,
         images_from=images_from,
         device=device,
+        workers=workers,
+        wall=_wall(params, timed, workers),
         fewer=any(step.images < params.train.batch for step in steps.values()),
     )
 
@@ -184,14 +207,57 @@ def _measure(params: Params, trainings: Sequence[Training]) -> tuple[dict[Key, S
     return {key: watch.measure(arm) for key, arm in bar}, watch.device
 
 
-def _timed(one: Training, step: Step | None, images: Mapping[Split, int] | None) -> Training:
-    """A training with what its measured step says of it."""
+def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]:
+    """Seconds per image of earlier runs of each kind on this processor and these cards, by their records."""
+    here, kinds, found = hardware(), {one.key: one for one in trainings}, dict[Key, list[float]]()
+    for path in sorted(RECORDS.glob("*/*/*.json")):
+        try:
+            record = Record.model_validate(read_json(path))
+            run = read_result(RUNS / path.relative_to(RECORDS).with_suffix(""))
+        except (InputError, ValueError):
+            continue  # Of another version, or of a run that is no longer there.
+        one = kinds.get((run.level, run.size, tuple(run.heads)))
+        alike = one and (one.pixels, one.parameters, params.train.batch) == (
+            run.pixels,
+            run.parameters,
+            run.train.batch,
+        )
+        if one and alike and (record.cpu, record.gpu) == (here["cpu"], here["gpu"]):
+            found.setdefault(one.key, []).append(record.seconds / passes(run.train.epochs, run.data.model_dump()))
+    return {key: (min(seconds), max(seconds)) for key, seconds in found.items()}
+
+
+def passes(epochs: int, images: Mapping[Any, int]) -> float:
+    """Training steps' worth of images that a run sees: val after each epoch and test at the end, forward only."""
+    return epochs * (images["train"] + images["val"] / STEP) + images["test"] / STEP
+
+
+def _timed(one: Training, step: Step | None, earlier: Range | None, images: Mapping[Split, int] | None) -> Training:
+    """A training with what earlier runs, or else measured steps, say of one of its runs."""
     if step is None:
         return one
-    evaluated = 0 if images is None else (one.epochs + 1) * images["val"] + images["test"]
-    passes = None if one.images is None else one.images + evaluated / STEP
-    seconds = None if passes is None else passes * step.seconds_per_image * one.runs
-    return replace(one, seconds=seconds, memory=step.memory)
+    if images is None:
+        return replace(one, memory=step.memory)
+    seen = passes(one.epochs, images)
+    low, high = earlier or (step.low + step.start / seen, step.high + step.start / seen)
+    return replace(one, seconds=(low * seen, high * seen), memory=step.memory)
+
+
+def _wall(params: Params, trainings: Sequence[Training], workers: int) -> Range | None:
+    """How long all runs take side by side: the queue's own order, played through."""
+    if not trainings or any(one.seconds is None for one in trainings):
+        return None
+    ends = []
+    for end in (0, 1):
+        jobs = [
+            Job(f"{one.stage}/{one.arm}/{seed}", str, (), (f"{parent}/{seed}",) if parent else (), one.seconds[end])
+            for one in trainings
+            if one.seconds
+            for parent in (params.arm(one.stage, one.arm).parent,)
+            for seed in params.seeds
+        ]
+        ends.append(makespan(jobs, workers))
+    return ends[0], ends[1]
 
 
 def pack_bytes(params: Params, images: Mapping[Split, int] | None) -> dict[Size, int] | None:
@@ -211,7 +277,7 @@ HEADER = (
     "parameters",
     "MACs/image",
     "MACs, all",
-    "time, all",
+    "time, one run",
     "memory",
     "model files",
 )
@@ -239,22 +305,21 @@ def _cells(one: Training) -> tuple[str, ...]:
         quantity(one.parameters),
         quantity(one.macs_per_image),
         _known(one.macs, quantity),
-        _known(one.seconds, duration),
+        _span(one.seconds),
         _known(one.memory, memory),
         memory(WEIGHT * one.parameters * one.runs),
     )
 
 
 def _totals(plan: Plan) -> tuple[str, ...]:
-    """Sums over stages, which run one after another; the largest memory of any."""
-    macs, seconds, peaks = (
-        [getattr(one, name) for one in plan.trainings if getattr(one, name) is not None]
-        for name in ("macs", "seconds", "memory")
+    """Sums over all runs; their time side by side; the memory of as many of the largest as run at once."""
+    macs, peaks = (
+        [getattr(one, name) for one in plan.trainings if getattr(one, name) is not None] for name in ("macs", "memory")
     )
     whole = (
         quantity(sum(macs)) if macs else "-",
-        duration(sum(seconds)) if seconds else "-",
-        memory(max(peaks)) if peaks else "-",
+        _span(plan.wall),
+        memory(max(peaks) * plan.workers) if peaks else "-",
     )
     return ("in all", "", "", str(sum(one.runs for one in plan.trainings)), "", "", "", *whole, memory(plan.models))
 
@@ -263,13 +328,19 @@ def _known(value: float | None, show: Callable[[float], str]) -> str:
     return "-" if value is None else show(value)
 
 
+def _span(seconds: Range | None) -> str:
+    """A range of times; one of them where both read the same."""
+    return "-" if seconds is None else " to ".join(dict.fromkeys(map(duration, seconds)))
+
+
 def _notes(plan: Plan) -> list[str]:
     """What the table's numbers are, and the disk that it does not show."""
     counts = ", ".join(f"{split} {count:,}" for split, count in (plan.images or {}).items())
     fewer = ", some on part of a batch, and memory in proportion" if plan.fewer else ""
     timed = (
-        f"time: of all runs on {plan.device}, from a few warm steps per level, size and heads{fewer}; val and test at "
-        "a third of a step per image; the start of processes and the reading of packs are not counted"
+        f"time: of one run on {plan.device}, by the records of earlier runs there where there are some, else of a few "
+        f"steps per level, size and heads{fewer}; val and test at a third of a step per image; in all, {plan.workers} "
+        "run(s) at a time, without the start of stages"
     )
     return [
         f"images: seen by one run, epochs x train; {f'{counts}, ' if counts else ''}{plan.images_from}",

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
@@ -21,9 +20,9 @@ import numpy.typing as npt
 import torch
 
 from benchmark.common.errors import InputError
-from benchmark.common.resources import core_count
 from benchmark.data.manifest import Row
 from benchmark.data.packs import Pack
+from benchmark.runs.environment import cpu
 from benchmark.runs.spec import DataSummary, Objective, RunSpec
 from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
@@ -48,7 +47,12 @@ FIXED = 16
 class Step:
     """What training takes at one level, input size and set of heads."""
 
-    seconds_per_image: float
+    low: float
+    """Seconds per image of the fastest step."""
+    high: float
+    """And of the slowest."""
+    start: float
+    """Seconds until the first step is done, beyond what a step takes: the network is built, kernels are chosen."""
     memory: int
     """Bytes at the parameters' batch: at its peak on the device, or, on a CPU, by which the process grew."""
     images: int
@@ -68,7 +72,7 @@ class Stopwatch:
     def device(self) -> str:
         """What the steps run on."""
         device = self._fabric.device
-        return torch.cuda.get_device_name(device) if self._cuda else f"{device.type} ({core_count()} cores)"
+        return torch.cuda.get_device_name(device) if self._cuda else f"one thread of {cpu()}"
 
     def measure(self, arm: Arm) -> Step:
         """Time steps of an arm and take their peak memory.
@@ -96,11 +100,15 @@ class Stopwatch:
         spec, batch = _spec(self._params, arm), self._params.train.batch
         before = self._reset_peak()
         with TemporaryDirectory() as scratch:
+            began = time.perf_counter()
             training = loop.start(spec, {"train": _noise(FEWEST, spec.pixels)}, self._fabric, Path(scratch))
+            _steps(training, FEWEST, 1)
+            start = time.perf_counter() - began
             images, times = _grow(training, batches)
         peak = self._peak() - before
         fixed = min(peak, FIXED * sum(parameter.numel() for parameter in training.model.parameters()))
-        return Step(median(times) / images, fixed + (peak - fixed) * batch // images, images)
+        start = max(0.0, start - FEWEST * min(times) / images)
+        return Step(min(times) / images, max(times) / images, start, fixed + (peak - fixed) * batch // images, images)
 
     def _reset_peak(self) -> int:
         """Start a new peak where the system can; what it then is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 
 
@@ -22,5 +23,6 @@ def run(_: argparse.Namespace) -> None:
     # A scheduler's polite stop is one by hand: the trial is marked at once and does not count as having died.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     params = load_params()
+    check_device(params.train)
     sweep.run(params)
     sync_sweeps(Path(), params)

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from benchmark.common.numbers import set_free
+from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 
 
@@ -19,6 +20,7 @@ def run(chosen: argparse.Namespace) -> None:
     params = load_params()
     if params.train.numbers == "fast":
         set_free(os.environ)  # Before any library is loaded that would choose.
+    check_device(params.train)
     from benchmark.training import train
 
     train.run(params, chosen.method)

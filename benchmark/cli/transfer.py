@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 
 
@@ -15,4 +16,7 @@ def run(_: argparse.Namespace) -> None:
     """Run the stage, as :func:`benchmark.evaluation.transfer.run` does."""
     from benchmark.evaluation import transfer
 
-    transfer.run(load_params())
+    params = load_params()
+    if params.transfer:
+        check_device(params.train)
+    transfer.run(params)

@@ -67,7 +67,9 @@ def read_yaml(path: Path, what: str) -> Any:
         msg = f"{what} read from {path}, which does not exist here: run from the project's root"
         raise InputError(msg)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        # libyaml reads the same ten times as fast, where the package was built with it.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), loader)
     except yaml.YAMLError as error:
         msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
         raise InputError(msg) from error

@@ -13,6 +13,8 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
+from itertools import count
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
@@ -166,6 +168,32 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
         return chains[job.name]
 
     return sorted(by_name.values(), key=chain, reverse=True)
+
+
+def makespan(jobs: Sequence[Job], slots: int) -> float:
+    """How long jobs take, in the unit of their costs, if each takes its cost and a free slot takes the next job."""
+    queue, clock = _Queue(in_order(jobs), _Unseen()), 0.0
+    running: list[tuple[float, int, Job]] = []
+    ticket = count()
+    while True:
+        while len(running) < slots and (job := queue.take()):
+            heappush(running, (clock + job.cost, next(ticket), job))
+        if not running:
+            return clock
+        clock, _, job = heappop(running)
+        queue.end(job, ("ended", ""), 0.0)
+
+
+class _Unseen:
+    """A display of nothing."""
+
+    def started(self, job: Job, slot: int) -> None: ...
+
+    def advanced(self, job: Job, done: int, note: str) -> None: ...
+
+    def ended(self, job: Job, seconds: float, note: str) -> None: ...
+
+    def failed(self, job: Job, why: str) -> None: ...
 
 
 def _receive(connection: Connection, process: BaseProcess) -> tuple[str, Any]:

@@ -1,6 +1,8 @@
-"""Numbers for readers: three digits and a unit."""
+"""Numbers for readers: three digits and a unit, or a measure between 0 and 1 with its uncertainty."""
 
 from __future__ import annotations
+
+import math
 
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -27,3 +29,23 @@ def duration(seconds: float) -> str:
         if seconds >= factor:
             return f"{seconds / factor:.1f} {unit}"
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def measure(value: float, sign: str = "") -> str:
+    """A measure of the order of 1 to three digits after the point, without the sign of a negative zero.
+
+    Args:
+        value: kappa, for instance, or a difference of kappas.
+        sign: ``+`` where a positive number shows its sign, too.
+    """
+    return f"{round(value, 3) + 0.0:{sign}.3f}"
+
+
+def with_sd(value: float, sd: float | None) -> str:
+    """A mean and, where there is one, ± its standard deviation: ``0.812 ± 0.013``."""
+    return measure(value) if sd is None or math.isnan(sd) else f"{measure(value)} ± {measure(sd)}"
+
+
+def ends(low: float, high: float, sign: str = "") -> str:
+    """An interval by its ends, ``[0.790, 0.831]``; nothing where it is not defined."""
+    return "" if math.isnan(low) else f"[{measure(low, sign)}, {measure(high, sign)}]"

@@ -45,6 +45,9 @@ KEPT = Path("scratch/kept")
 """Links to the packs of the last run, below the folders of those: DVC removes the packs themselves before the next."""
 
 
+CHANGED, GONE = STALE = "it has changed since the manifest was written", "it is gone since the manifest was written"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One photograph to prepare, and the file that takes the result: an encoded image per role."""
@@ -65,7 +68,8 @@ def run(params: Params, folder: Path = DATA) -> None:
         folder: of the data set.
 
     Raises:
-        InputError: photographs cannot be read and ``prepare.on_bad_image`` says stop; all of them are named.
+        InputError: photographs have changed or gone since the manifest was written; all of them are named. One that the
+            gate ``readable`` let pass unread is left out, and listed.
     """
     rows, packs = read_manifest(folder / MANIFEST.name), folder / PACKS.name
     for leftover in packs.rglob(".*.partial"):
@@ -76,9 +80,8 @@ def run(params: Params, folder: Path = DATA) -> None:
     jobs = [shelf.job(Path(row.path), row.sha256) for row in missing.values()]
     reasons = _prepare(jobs, params.prepare.workers, len({row.sha256 for row in rows}))
     bad = [row for row in rows if row.sha256 in reasons]
-    if bad and params.prepare.on_bad_image == "stop":
-        names = "; ".join(f"{row.image_id} ({row.path}: {reasons[row.sha256]})" for row in bad)
-        msg = f"every photograph must be readable, but {names}: mend them, or set prepare.on_bad_image to skip"
+    if stale := [f"{row.image_id} ({row.path}: {reasons[row.sha256]})" for row in bad if reasons[row.sha256] in STALE]:
+        msg = f"photographs must be as the manifest lists them, but {'; '.join(stale)}: run `fundusbench fetch` first"
         raise InputError(msg)
     good = [row for row in rows if row.sha256 not in reasons]
     for role in specs:
@@ -169,11 +172,15 @@ def _work(job: Job) -> str:
     """Prepare one photograph; returns why it cannot be read, or nothing."""
     try:
         data = job.path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != job.sha256:
-            return "it has changed since the manifest was written, so run `fundusbench fetch` first"
+    except OSError as error:
+        # Without a hash it was missing when the manifest was written.
+        return GONE if job.sha256 else error.strerror or str(error)
+    if hashlib.sha256(data).hexdigest() != job.sha256:
+        return CHANGED
+    try:
         images = square_images(data, job.sizes, job.variant)
-    except (UnreadableImage, OSError) as error:
-        return getattr(error, "strerror", None) or str(error)
+    except UnreadableImage as error:
+        return str(error)
     stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}
     with atomic(job.target) as partial:
         save_file(stored, partial)

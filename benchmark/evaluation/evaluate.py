@@ -22,6 +22,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
 from benchmark.common.terms import Head, Split
 from benchmark.runs.declared import find_runs
+from benchmark.runs.history import HISTORY, read_history
 from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.spec import RUNS, RunResult
 from benchmark.scoring.decoders.registry import DEFAULT, decode
@@ -233,15 +234,13 @@ def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Pr
 
 
 def _read_history(result: RunResult) -> pd.DataFrame:
-    path = result.folder() / "history.csv"
-    if not path.exists():
-        msg = f"a run must hold its learning curve, but {path} does not exist: train it again"
-        raise InputError(msg)
     # As text, so that numbers stay as training wrote them.
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for place, column in enumerate(("stage", "arm", "seed")):
-        frame.insert(place, column, getattr(result, column))
-    return frame
+    epochs = read_history(result.folder())
+    if not epochs:
+        msg = f"a run must hold its learning curve, but {result.folder() / HISTORY} has none: train it again"
+        raise InputError(msg)
+    run = {column: getattr(result, column) for column in ("stage", "arm", "seed")}
+    return pd.DataFrame([run | epoch for epoch in epochs])
 
 
 def _pairs_frame(results: list[RunResult]) -> pd.DataFrame:

@@ -13,11 +13,8 @@ from typing import cast
 from benchmark.common.terms import Head, Size
 from benchmark.report.results import Results
 from benchmark.settings.params import Params
+from benchmark.statistics.decoded import Arm
 from models.losses.registry import LOSSES
-
-Arm = tuple[str, str]
-"""Stage and name."""
-
 
 FRACTIONS = (0.9, 0.95)
 """Of the highest val kappa at a size: what an arm must reach."""
@@ -47,7 +44,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CurvePoint:
     """A place on an arm's learning curve."""
 
     epoch: int
@@ -100,17 +97,16 @@ def chain(results: Results, arm: Arm) -> tuple[Spent, ...] | None:
     return tuple(links)
 
 
-def curve(results: Results, links: tuple[Spent, ...]) -> list[Point]:
+def curve(results: Results, links: tuple[Spent, ...]) -> list[CurvePoint]:
     """Learning curve of the last arm of a chain, one point per epoch, by what the whole chain had taken by then."""
     last = links[-1]
     images_before = sum(link.images for link in links[:-1])
     macs_before = sum(link.macs for link in links[:-1])
-    table = results.curves[(results.curves["stage"] == last.arm[0]) & (results.curves["arm"] == last.arm[1])]
-    kappas = table.groupby("epoch")[f"val_kappa_{last.head}"]
+    kappas = results.curves_of(*last.arm).groupby("epoch")[f"val_kappa_{last.head}"]
     means, sds = kappas.mean(), kappas.std()
     images = {int(epoch): int(epoch) * (last.images // last.epochs) for epoch in means.index}
     return [
-        Point(
+        CurvePoint(
             epoch=epoch,
             images=images_before + seen,
             macs=macs_before + seen * last.macs_per_image,
@@ -134,6 +130,6 @@ def targets(results: Results) -> dict[Size, dict[float, float]]:
     return {size: {fraction: fraction * kappa for fraction in FRACTIONS} for size, kappa in best.items()}
 
 
-def first_reaching(points: list[Point], kappa: float) -> Point | None:
+def first_reaching(points: list[CurvePoint], kappa: float) -> CurvePoint | None:
     """The first point of a learning curve with at least that kappa."""
     return next((point for point in points if point.kappa >= kappa), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from benchmark.common.csv_rows import DIGITS
 from benchmark.report.results import Measured, Results
 
 _INTERVAL = ("low", "high", "level", "replicates", "over")
@@ -12,9 +13,11 @@ _INTERVAL = ("low", "high", "level", "replicates", "over")
 
 
 def plain(value: Any) -> Any:
-    """A value as a csv holds it: a float with six digits, nothing for None and NaN, all else as it is."""
+    """A value as a csv holds it: a float with six digits, nothing for None and NaN, a truth value in lower case."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6f}"
+        return "" if math.isnan(value) else f"{round(value, DIGITS) + 0.0:.{DIGITS}f}"
     return "" if value is None else value
 
 
@@ -35,5 +38,5 @@ def data_fields(results: Results, measured: object) -> dict[str, Any]:
     """The data set of a record; empty where nothing was measured on it."""
     return {
         "data": results.data if measured else "",
-        "synthetic": str(results.synthetic).lower() if measured else "",
+        "synthetic": plain(results.synthetic) if measured else "",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 
 from benchmark.report.table import Cell, Table, Text, words
 
@@ -106,3 +107,7 @@ _ESCAPES = str.maketrans(
 
 def _escape(text: str) -> str:
     return text.translate(_ESCAPES)
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
+"""Ending of a file -> what renders it."""

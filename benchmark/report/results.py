@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from benchmark.common.csv_rows import read_rows
@@ -16,6 +20,7 @@ from benchmark.common.terms import Head, Split
 from benchmark.evaluation.evaluate import EVALUATION
 from benchmark.runs.declared import runs_hash
 from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.kappa import GRADES
 from benchmark.statistics.decoded import Arm
 from benchmark.statistics.intervals import INTERVALS, ArmInterval
 
@@ -59,9 +64,12 @@ class Measured:
         return None if len(self.kappas) < 2 or self.undefined else stdev(self.kappas)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Results:
-    """The tables of ``evaluation/`` (:mod:`.evaluate` says what each holds), and the kappas' intervals."""
+    """The tables of ``evaluation/`` (:mod:`.evaluate` says what each holds), and the kappas' intervals.
+
+    What is asked of them time and again, by arm, is looked up once and kept.
+    """
 
     runs: pd.DataFrame
     kappas: pd.DataFrame
@@ -71,19 +79,19 @@ class Results:
     intervals: Mapping[tuple[str, str, str, str], ArmInterval]
     """By stage, arm, head and split."""
 
-    @property
+    @cached_property
     def data(self) -> str:
         """Name of the data set."""
         return str(self.runs["data"].iloc[0])
 
-    @property
+    @cached_property
     def synthetic(self) -> bool:
         """Whether the photographs are generated."""
         return bool(self.runs["synthetic"].iloc[0])
 
-    def arms(self) -> list[tuple[str, str]]:
+    def arms(self) -> list[Arm]:
         """Stage and name of each arm that ran, in declared order."""
-        return list(self.runs[["stage", "arm"]].drop_duplicates().itertuples(index=False, name=None))
+        return list(self._runs)
 
     def images(self, split: Split) -> int:
         """Images of a split."""
@@ -101,24 +109,7 @@ class Results:
 
     def measured(self, stage: str, arm: str, head: Head, split: Split) -> Measured | None:
         """What an arm's head got on a split by its default rule; None where no seed ran."""
-        table = self.kappas
-        rows = table[
-            (table["stage"] == stage)
-            & (table["arm"] == arm)
-            & (table["head"] == head)
-            & (table["decoder"] == DEFAULT[head])
-            & (table["split"] == split)
-        ]
-        if rows.empty:
-            return None
-        return Measured(
-            seeds=tuple(rows["seed"].tolist()),
-            kappas=tuple(float(kappa) for kappa in rows["kappa"]),
-            n=int(rows["n"].iloc[0]),
-            runs=runs_hash(self.runs_of(stage, arm)["key"]),
-            arm=(stage, arm),
-            interval=self.intervals.get((stage, arm, head, split)),
-        )
+        return self._measured.get((stage, arm, head, split))
 
     def flags(self, stage: str, arm: str, head: Head) -> list[tuple[int, str]]:
         """Seed and flag of each run of an arm that a reader of this head must know of."""
@@ -129,7 +120,43 @@ class Results:
 
     def runs_of(self, stage: str, arm: str) -> pd.DataFrame:
         """Runs of one arm, one row per seed."""
-        return self.runs[(self.runs["stage"] == stage) & (self.runs["arm"] == arm)]
+        found = self._runs.get((stage, arm))
+        return self.runs.iloc[:0] if found is None else found
+
+    def curves_of(self, stage: str, arm: str) -> pd.DataFrame:
+        """Learning curves of one arm, one row per seed and epoch."""
+        return self.curves[(self.curves["stage"] == stage) & (self.curves["arm"] == arm)]
+
+    def confusion_of(self, stage: str, arm: str) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
+        """Images of one arm by head and split: counts summed over seeds, shape (5, 5), labels in rows."""
+        columns = ["head", "split", "label", "predicted", "count"]
+        found = self.confusion[(self.confusion["stage"] == stage) & (self.confusion["arm"] == arm)]
+        counts: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
+        for head, split, label, predicted, count in found[columns].itertuples(index=False, name=None):
+            counts.setdefault((head, split), np.zeros((GRADES, GRADES), np.int64))[label, predicted] += count
+        return counts
+
+    @cached_property
+    def _runs(self) -> Mapping[Arm, pd.DataFrame]:
+        return {(str(stage), str(arm)): rows for (stage, arm), rows in self.runs.groupby(["stage", "arm"], sort=False)}
+
+    @cached_property
+    def _measured(self) -> Mapping[tuple[str, str, str, str], Measured]:
+        """By stage, arm, head and split."""
+        default = self.kappas[self.kappas["decoder"] == self.kappas["head"].map(DEFAULT)]
+        groups = default.groupby(["stage", "arm", "head", "split"], sort=False)
+        named = cast("Iterable[tuple[tuple[str, str, str, str], pd.DataFrame]]", groups)
+        return {
+            (stage, arm, head, split): Measured(
+                seeds=tuple(rows["seed"].tolist()),
+                kappas=tuple(rows["kappa"].tolist()),
+                n=int(rows["n"].iloc[0]),
+                runs=runs_hash(self.runs_of(stage, arm)["key"]),
+                arm=(stage, arm),
+                interval=self.intervals.get((stage, arm, head, split)),
+            )
+            for (stage, arm, head, split), rows in named
+        }
 
     def _total(self, split: Split) -> pd.Series[int]:
         return self.grades[(self.grades["split"] == split) & (self.grades["grade"] == "all")].iloc[0]

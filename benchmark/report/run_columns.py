@@ -16,19 +16,20 @@ from benchmark.report.table import Table
 from benchmark.runs.declared import runs_hash
 from benchmark.statistics.decoded import Arm
 
-COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
+RUN_COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
 """Seeds, and hashes of the runs' keys (:attr:`.RunSpec.key`), of the data set and of the parameters."""
 
 
-def with_origin(table: Table, results: Results) -> Table:
-    """The table with :data:`COLUMNS` in each record, where its records name arms; they keep those that they have.
+def with_run_columns(table: Table, results: Results) -> Table:
+    """The table with :data:`RUN_COLUMNS` in each record, where its records name arms; they keep those that they have.
 
     A record names its arms as :func:`arms_of` says; the facts of several arms are separated by bars.
     """
     if not any(_names_arms(record) for record in table.records):
         return table
+    facts = {arm: columns_of_runs(results.runs_of(*arm)) for arm in results.arms()}
     # What a record has already stays in its place.
-    return replace(table, records=tuple({**record, **_origin(record, results), **record} for record in table.records))
+    return replace(table, records=tuple({**record, **_columns_of(record, facts), **record} for record in table.records))
 
 
 def arms_of(record: Mapping[str, Any]) -> tuple[Arm, ...]:
@@ -47,14 +48,14 @@ def _names_arms(record: Mapping[str, Any]) -> bool:
     return {"stage", "arm"} <= record.keys() or {"a", "b"} <= record.keys()
 
 
-def _origin(record: Mapping[str, Any], results: Results) -> dict[str, Any]:
-    runs = [found for found in map(lambda arm: results.runs_of(*arm), arms_of(record)) if len(found)]
-    facts = [origin(found) for found in runs]
-    return {column: " | ".join(dict.fromkeys(fact[column] for fact in facts)) for column in COLUMNS}
+def _columns_of(record: Mapping[str, Any], facts: Mapping[Arm, Mapping[str, str]]) -> dict[str, str]:
+    """What is known of the arms of a record that ran."""
+    found = [facts[arm] for arm in arms_of(record) if arm in facts]
+    return {column: " | ".join(dict.fromkeys(fact[column] for fact in found)) for column in RUN_COLUMNS}
 
 
-def origin(runs: pd.DataFrame) -> dict[str, str]:
-    """The :data:`COLUMNS` of one arm's runs.
+def columns_of_runs(runs: pd.DataFrame) -> dict[str, str]:
+    """The :data:`RUN_COLUMNS` of one arm's runs.
 
     Seeds share their parameters, unless some are left from before a change: then there are several hashes.
     """

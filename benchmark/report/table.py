@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.common.terms import Head, Split
+from benchmark.common.units import ends, with_sd
 from benchmark.report.results import Measured
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.statistics.decoded import Arm
@@ -161,22 +161,12 @@ def kappa_number(measured: Measured | None, notes: tuple[int, ...] = ()) -> Numb
     """Mean, spread and interval of kappas, or why there are none."""
     if measured is None or measured.undefined:
         return Number(status(measured), None, notes)
-    return Number(spread(measured), measured.mean, notes, interval(measured), measured.arm)
-
-
-def spread(measured: Measured) -> str:
-    """Mean and, from two seeds on, ± and sample standard deviation, to three digits."""
-    mean = f"{round(measured.mean, 3) + 0.0:.3f}"
-    return mean if measured.sd is None else f"{mean} ± {measured.sd:.3f}"
+    return Number(with_sd(measured.mean, measured.sd), measured.mean, notes, interval(measured), measured.arm)
 
 
 def interval(measured: Measured) -> str:
-    """The ends of the mean's interval in brackets, to three digits; nothing where there is none."""
-    found = measured.interval
-    if found is None or math.isnan(found.low):
-        return ""
-    low, high = (f"{round(end, 3) + 0.0:.3f}" for end in (found.low, found.high))
-    return f"[{low}, {high}]"
+    """The mean's interval; nothing where there is none."""
+    return ends(measured.interval.low, measured.interval.high) if measured.interval else ""
 
 
 def words(cell: Cell) -> tuple[str, ...]:
@@ -190,4 +180,4 @@ def words(cell: Cell) -> tuple[str, ...]:
     published = f"(paper {cell.published})" if cell.published and cell.beside else ""
     if cell.measured is None or cell.value is None:
         return cell.status, *filter(None, (published,))
-    return spread(cell.measured), *filter(None, (interval(cell.measured), published))
+    return with_sd(cell.measured.mean, cell.measured.sd), *filter(None, (interval(cell.measured), published))

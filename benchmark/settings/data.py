@@ -39,8 +39,6 @@ class Sizes(Section):
 class Prepare(Section):
     """From photographs to packs."""
 
-    on_bad_image: Literal["stop", "skip"] = "stop"
-    """What to do with a photograph that cannot be read: stop, or skip it and go on; each is listed by name."""
     variant: str = "plain"
     """What is done to the colours: a file of benchmark/variants (plain, graham, clahe)."""
     encoding: Literal["raw", "jpeg"] = "raw"
@@ -77,7 +75,7 @@ class Gates(Section):
     eyes: Policy = "warn"
     """An eye lacks its fellow: harmless, but a sign of lost rows."""
     readable: Policy = "stop"
-    """A file is missing or damaged: likely an incomplete download."""
+    """A file is missing or damaged: likely an incomplete download. Under warn, `prepare` leaves it out."""
     black: Policy = "warn"
     """There is nothing to see: published sets hold such, with a grade."""
     tiny: Policy = "warn"

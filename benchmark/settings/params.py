@@ -15,6 +15,7 @@ from benchmark.settings.training import Train
 from benchmark.sources.registry import SourceParams
 from models.losses.registry import LOSSES
 from models.settings import Model
+from models.timm_names import nearest, networks, optimizers
 
 
 class Arm(Section):
@@ -89,6 +90,8 @@ class Params(Section):
         if len(set(self.seeds)) != len(self.seeds):
             msg = f"seeds must differ from one another, but got {self.seeds}"
             raise ValueError(msg)
+        _check_timm("model.trunk", self.model.trunk.partition(".")[0], networks())
+        _check_timm("train.opt", self.train.opt.lower().removeprefix("lookahead_"), optimizers())
         for name, given in self.objectives.items():
             _check_loss(name, given)
         for stage, arms in self.arms.items():
@@ -129,6 +132,13 @@ class Params(Section):
                 stage, _, other = path.partition("/")
                 found = self.arms.get(stage, {}).get(other)
                 ahead += [found.parent, found.of] if found else []
+
+
+def _check_timm(key: str, name: str, known: frozenset[str]) -> None:
+    """Trunk and optimiser are checked here, and not where runs are read, which another timm may have made."""
+    if name not in known:
+        msg = f"{key} must be a name that timm knows, but got {name!r}{nearest(name, known)}"
+        raise ValueError(msg)
 
 
 def _check_loss(name: str, given: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from benchmark.common.errors import InputError
+from benchmark.common.eyes import patient_and_eye
 from benchmark.common.section import Section
 from benchmark.common.terms import Counts, Eye, Split
 from benchmark.images.reading import EXTENSIONS
@@ -52,8 +52,6 @@ EYE_NAMES: dict[str, Eye] = {
 NO_GRADE = -1
 """Stands for a label that is no whole number."""
 
-_PATIENT_EYE = re.compile(r"(?P<patient>.+)_(?P<eye>left|right)")
-
 
 class Columns(Section):
     """Names of the table's columns. An empty one says that the table has none; image and level it must have."""
@@ -65,7 +63,7 @@ class Columns(Section):
     split: str = "split"
     """train, val (validation, Public) or test (Private); empty in a row: the row is dealt."""
     patient: str = "patient"
-    """Whom the eye belongs to; without such a column, names like 17_left tell it, and other names leave it unknown."""
+    """Whom the eye belongs to; without such a column, names like 17_left or 17-OD tell it; else it is unknown."""
     eye: str = "eye"
     """left (l, OS) or right (r, OD); without such a column, names like 17_left tell it."""
 
@@ -154,9 +152,9 @@ def _entries(table: pd.DataFrame, images: Path) -> list[Entry]:
     eyes = _values(table, "eye", ids, EYE_NAMES, "left, right or empty")
     listing = cache(_listing)
     paths = [_find(images, name, listing) for name in names]
-    told = [_PATIENT_EYE.fullmatch(Path(image_id).name) for image_id in ids]
-    patients = table.get("patient", [match["patient"] if match else "" for match in told])
-    eyes = eyes or [EYE_NAMES[match["eye"]] if match else "unknown" for match in told]
+    told = [patient_and_eye(image_id) for image_id in ids]
+    patients = table.get("patient", [patient for patient, _ in told])
+    eyes = eyes or [eye for _, eye in told]
     rows = zip(ids, paths, levels, splits or [None] * len(ids), patients, eyes, strict=True)
     return [Entry(i, path, grade, split, p, eye, written) for i, path, (grade, written), split, p, eye in rows]
 

@@ -69,12 +69,7 @@ def read_decoded(params: Params) -> Decoded:
     Raises:
         InputError: there is no finished run, or an arm's runs differ in their images or labels.
     """
-    runs: dict[Arm, list[RunResult]] = {}
-    for result in find_runs(params):
-        runs.setdefault((result.stage, result.arm), []).append(result)
-    if not runs:
-        msg = f"statistics need a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
-        raise InputError(msg)
+    runs = runs_by_arm(params)
     grades: dict[tuple[Arm, Head, Split], Graded] = {}
     for arm, results in runs.items():
         for split in EVALUATED:
@@ -83,6 +78,21 @@ def read_decoded(params: Params) -> Decoded:
                 rule = DEFAULT[head]
                 grades[arm, head, split] = graded(predictions, [decode(rule, one) for one in predictions])
     return Decoded(runs, grades)
+
+
+def runs_by_arm(params: Params) -> dict[Arm, list[RunResult]]:
+    """The finished runs of each declared arm that has any, in the order of their seeds.
+
+    Raises:
+        InputError: there is no finished run.
+    """
+    runs: dict[Arm, list[RunResult]] = {}
+    for result in find_runs(params):
+        runs.setdefault((result.stage, result.arm), []).append(result)
+    if not runs:
+        msg = f"statistics need a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
+        raise InputError(msg)
+    return runs
 
 
 def on_every_core(work: Callable[[T], R], items: Iterable[T]) -> list[R]:

@@ -13,19 +13,17 @@ import numpy as np
 
 from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.errors import InputError
 from benchmark.common.terms import Split
 from benchmark.evaluation.evaluate import EVALUATED
-from benchmark.runs.declared import find_runs
 from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
-from benchmark.runs.spec import RUNS, DataSummary, RunResult
+from benchmark.runs.spec import DataSummary, RunResult
 from benchmark.scoring.decoders.registry import DECODERS, Cuts, applicable, decode, fit_on
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import FROM, YARDSTICKS, yardsticks
 from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import compare
-from benchmark.statistics.decoded import STATISTICS, Arm, on_every_core
+from benchmark.statistics.decoded import STATISTICS, Arm, on_every_core, runs_by_arm
 
 DECODING, SPREAD, CUTS = (STATISTICS / f"{name}.csv" for name in ("decoding", "spread", "cuts"))
 
@@ -144,16 +142,10 @@ def run(params: Params) -> None:
     Raises:
         InputError: there is no finished run, or an arm's runs differ in their images or labels.
     """
-    arms: dict[Arm, list[RunResult]] = {}
-    for result in find_runs(params):
-        arms.setdefault((result.stage, result.arm), []).append(result)
-    if not arms:
-        msg = f"decoders are compared on finished runs, but {RUNS}/ holds none: run `dvc repro` first"
-        raise InputError(msg)
     ruled: list[Ruled] = []
     cuts: list[CutsRow] = []
     outputs: list[Outputs] = []
-    for results in arms.values():
+    for results in runs_by_arm(params).values():
         outputs = [_read(result) for result in results]
         for rule in _rules(outputs[0]):
             decoded = [decode_run(rule, each) for each in outputs]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.common.files import atomic
 from benchmark.report.captions import HEADS, PHANTOM
+from benchmark.report.figures.style import DPI, GREY, WARNING, bare, legend, save
 from benchmark.sweep.evidence import Evidence, Point
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from benchmark.settings.sweep import Rule
 
-DPI = 110
 KAPPA, HISTORY, SLICE, IMPORTANCES = "kappa.png", "history.png", "slice.png", "importances.png"
 
 
@@ -41,7 +40,7 @@ def draw_all(evidence: Evidence, study: Study, folder: Path) -> dict[str, str]:
 
     figure = Figure(dpi=DPI)
     captions = {KAPPA: _kappa(figure, evidence)}
-    _save(figure, folder / KAPPA)
+    save(figure, folder / KAPPA)
     names = list(evidence.params.sweep.space)
     optuna_plots: dict[str, tuple[str, Callable[[], Any]]] = {
         HISTORY: ("Optuna: value by trial.", lambda: plots.plot_optimization_history(study, target_name="val kappa")),
@@ -58,20 +57,16 @@ def draw_all(evidence: Evidence, study: Study, folder: Path) -> dict[str, str]:
         for name, (caption, plot) in optuna_plots.items():
             axes = np.ravel(plot())[0]
             _mark(axes.figure, evidence)
-            _save(axes.figure, folder / name, bbox_inches="tight")
+            save(axes.figure, folder / name, bbox_inches="tight")
             pyplot.close(axes.figure)
             captions[name] = caption
     return captions
 
 
-def _save(figure: Figure, path: Path, **options: Any) -> None:
-    with atomic(path) as partial:
-        figure.savefig(partial, format="png", dpi=DPI, metadata={"Software": None}, **options)
-
-
-def _mark(figure: Figure, evidence: Evidence) -> None:
+def _mark(figure: Figure, evidence: Evidence, place: float = 1.0, va: str = "bottom") -> None:
+    """Say what the data are in the figure itself, at a height of it."""
     if evidence.params.data.synthetic:
-        figure.text(0.5, 1.0, PHANTOM, ha="center", va="bottom", fontsize=9, color="#a03000")
+        figure.text(0.5, place, PHANTOM, ha="center", va=va, fontsize=9, color=WARNING)
 
 
 def _kappa(figure: Figure, evidence: Evidence) -> str:
@@ -88,12 +83,11 @@ def _kappa(figure: Figure, evidence: Evidence) -> str:
         axes.set_xlabel(f"{name} (published: {evidence.published[name]:g})" if name in space else name)
         if index == 0:
             axes.set_ylabel("quadratic weighted kappa on val")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
+    legend(axes, 1)
     n, seeds = evidence.images["val"], evidence.params.sweep.seeds
     title = f"{evidence.params.sweep.arm} on {evidence.params.data.name}: val, n = {n}, {len(seeds)} seeds per trial"
     figure.text(0.5, 0.97, title, ha="center", va="top", fontsize=11)
-    if evidence.params.data.synthetic:
-        figure.text(0.5, 0.91, PHANTOM, ha="center", va="top", fontsize=9, color="#a03000")
+    _mark(figure, evidence, 0.91, "top")
     return (
         "Val kappa by swept value. Filled: mean over the search's seeds; bars: 95 % interval over seeds and patients, "
         "cut off by the axes; hollow: the other output of the same runs; crosses: pruned trials; squares: the best "
@@ -114,13 +108,13 @@ def _panel(axes: Axes, name: str, rule: Rule, evidence: Evidence) -> None:
     pruned = [_place(p, name) for p in evidence.points if p.state == "pruned"]
     if pruned:
         floor = np.full(len(pruned), 0.02)
-        axes.plot(pruned, floor, "x", color="#a03000", transform=axes.get_xaxis_transform(), label="pruned")
+        axes.plot(pruned, floor, "x", color=WARNING, transform=axes.get_xaxis_transform(), label="pruned")
     for is_best, colour, label in ((True, "#0b7a3b", "best, new seeds"), (False, "#c46a00", "published, new seeds")):
         if is_best or evidence.differences:
             values_anew = evidence.best.values if is_best else evidence.published
             _bars(axes, [values_anew[name]], [evidence.intervals[is_best, "val"]], False, label, fmt="s", color=colour)
     if rule.low is not None and rule.high is not None:
-        axes.axvline(float(evidence.published[name]), color="#888888", lw=0.7, ls=":")
+        axes.axvline(float(evidence.published[name]), color=GREY, lw=0.7, ls=":")
         if rule.zero:
             axes.set_xscale("symlog", linthresh=rule.low, linscale=0.5)
             axes.set_xlim(-rule.low / 3, 1.5 * rule.high)
@@ -128,8 +122,7 @@ def _panel(axes: Axes, name: str, rule: Rule, evidence: Evidence) -> None:
             axes.set_xscale("log")
     lowest = min(interval.value for point in complete for interval in point.intervals.values())
     axes.set_ylim(max(-1.0, lowest - 0.25), 1.0)
-    axes.grid(color="#eeeeee", lw=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    bare(axes, grid="both")
 
 
 def _place(point: Point, name: str) -> Any:

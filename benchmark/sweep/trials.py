@@ -8,7 +8,6 @@ where most is saved.
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import platform
@@ -26,6 +25,7 @@ from optuna.trial import TrialState
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Head
+from benchmark.runs.history import numbers, read_history
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.spec import RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT, decode
@@ -139,7 +139,7 @@ def _seed(bench: Bench, spec: RunSpec, folder: Path, label: str, curve: _Curve) 
     try:
         bench.complete(spec, folder, label, curve.follow)
         # What another process, or an earlier trial of this point, trained was not followed above.
-        curve.follow(read_history(folder))
+        curve.follow([numbers(epoch) for epoch in read_history(folder)])
         curve.next_seed()
     except TrialPruned:
         _remove_weights(folder)
@@ -169,7 +169,7 @@ class _Curve:
             TrialPruned: the pruner stops the trial.
         """
         for epoch, row in list(enumerate(history))[len(self._now) :]:
-            self._now.append(row[self._column] or 0.0)
+            self._now.append(row.get(self._column) or 0.0)
             value = fmean([*(seed[epoch] for seed in self._before), self._now[epoch]])
             step = len(self._before) * self._epochs + epoch
             self._best = max(self._best, value)
@@ -204,12 +204,6 @@ def kappa_of(folder: Path, head: Head) -> float:
     predictions = read_predictions(folder / "val.csv")
     kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, decode(DEFAULT[head], predictions)))
     return 0.0 if math.isnan(kappa) else kappa
-
-
-def read_history(folder: Path) -> list[dict[str, float | None]]:
-    """``history.csv`` of a run: one mapping from its columns per epoch."""
-    with (folder / "history.csv").open(encoding="utf-8", newline="") as stream:
-        return [{name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(stream)]
 
 
 def in_words(value: Value) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,4 +105,10 @@ def _requirements(entry: Entry) -> Iterable[str]:
     recorded = record[1].packages if record else {}
     for name in _PACKAGES:
         # A build tag (2.1.0+cpu) names no release that a registry has.
-        yield f"{name}=={recorded.get(name, version(name)).partition('+')[0]}"
+        yield f"{name}=={(recorded.get(name) or _installed(name)).partition('+')[0]}"
+
+
+@cache
+def _installed(name: str) -> str:
+    """Version of a package here, looked up once, for that reads its files."""
+    return version(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,13 +10,14 @@ from pathlib import Path
 
 from benchmark.common.files import read_json, sha256_file, sha256_json
 from benchmark.runs.declared import read_result
+from benchmark.runs.history import HISTORY, numbers, read_history
 from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params
 
 EVALUATION = Path("evaluation")
 FIGURES = Path("reports/figures")
-OUTCOME = ("history.csv", "val.csv", "test.csv")
+OUTCOME = (HISTORY, "val.csv", "test.csv")
 """A run's files that tell two results of one key apart."""
 
 Identity = tuple[str, str, int]
@@ -100,7 +100,7 @@ def read_live(folder: Path) -> Training | None:
             return None
         history = _read_history(folder)
         started = _modified(folder / "run.json")
-        ended = _modified(folder / "history.csv") if history else started
+        ended = _modified(folder / HISTORY) if history else started
     except FileNotFoundError:
         return None
     return Training(RunSpec.model_validate(said), folder, history, started, ended)
@@ -148,8 +148,7 @@ def _modified(path: Path) -> int:
 
 
 def _read_history(folder: Path) -> tuple[Mapping[str, float], ...]:
-    rows = _read_rows(folder / "history.csv")
-    return tuple({k: float(v) for k, v in row.items() if v and math.isfinite(float(v))} for row in rows)
+    return tuple(map(numbers, read_history(folder)))
 
 
 def _read_evaluated(folder: Path) -> _Evaluated:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 PACKS = Path("data/packs")
 READERS = 2
-"""Threads that gather batches, and batches that are ready or under way while one is in use: when the JPEGs of one are
-nearly decoded, those of the next take the cores that fall idle."""
+"""Threads that gather batches ahead, one each, and batches that are ready or under way while one is in use: when the
+JPEGs of one are nearly decoded, those of the next take the cores that fall idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +101,35 @@ def cut(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]
 
 
 class Reader:
-    """Reads batches ahead of their use, brings them to the device, and counts the seconds that this kept it waiting."""
+    """Reads batches, brings them to the device, and counts the seconds that this kept it waiting.
 
-    def __init__(self, data: SplitData, device: torch.device, readers: int = READERS) -> None:
+    For a device of its own, batches are read ahead of their use. On a processor, reading ahead would take the core from
+    the training that it is meant to feed.
+    """
+
+    def __init__(self, data: SplitData, device: torch.device, readers: int | None = None) -> None:
         """Read from a split.
 
         Args:
             data: the split.
             device: where batches are used.
-            readers: threads that gather batches, one each; JPEGs of a batch are decoded on every core.
+            readers: threads that gather batches ahead, one each; by default none for a processor, else
+                :data:`READERS`.
         """
         self._data = data
         self._device = device
-        self._readers = readers
+        self._readers = readers if readers is not None else 0 if device.type == "cpu" else READERS
         self.waited = 0.0
 
     def batches(self, parts: Iterable[npt.NDArray[np.int64]]) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
         """Yield (positions, bytes of shape (k, s, s, 3) on the device) for each part, in turn."""
+        if not self._readers:
+            for part in parts:
+                start = time.perf_counter()
+                images = self._read(part)
+                self.waited += time.perf_counter() - start
+                yield part, images
+            return
         with ThreadPoolExecutor(self._readers) as pool:
             pending: deque[tuple[npt.NDArray[np.int64], Future[Tensor]]] = deque()
             for part in parts:

@@ -54,6 +54,11 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
     skeleton = _put_tensors(meta["optimizer"], tensors)
     model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model/")})
     optimizer.load_state_dict({"state": dict(skeleton["state"]), "param_groups": skeleton["groups"]})
+    for parameter, state in optimizer.state.items():
+        # A file holds numbers in their plain order; kernels that walk moments beside weights take them in memory's.
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(value)
     return Progress(**meta["progress"])
 
 

@@ -57,5 +57,17 @@ def open_fabric(settings: Train, card: int = 0) -> Fabric:
     # Memory that is not written before it is read would be a fault of ours; to fill it costs a tenth of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    if settings.device == "cpu":
+        # Fabric sets it for processes that fork, and torch's optimisers then load the driver's library at every step.
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     devices = [card] if settings.device == "cuda" else 1
     return Fabric(accelerator=settings.device, devices=devices, precision=settings.precision)  # type: ignore[arg-type]
+
+
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed the generators of the processor and of a device; ``torch.manual_seed`` looks for all kinds each time."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)

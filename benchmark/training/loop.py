@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2, get_optimizer_class
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from torch import Tensor
@@ -40,7 +41,7 @@ from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
-from benchmark.training.device import resident_peak
+from benchmark.training.device import resident_peak, seed_generators
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
 from models.cost import network_cost
@@ -88,6 +89,8 @@ class Training:
     clock: _Clock
     reader: Reader
     watch: Watch
+    val: Predictions | None = None
+    """On val, by the weights as they are; None before the first epoch of this process."""
     images: int = 0
     """Training images seen by this process."""
 
@@ -167,7 +170,7 @@ def train_epoch(training: Training, epoch: int) -> float:
     passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.accumulate)]
     for number, (positions, pixels) in enumerate(training.reader.batches(passes), 1):
         update = epoch * len(parts) + progress.step
-        torch.manual_seed(derive(spec.seed, "dropout", update, number % settings.accumulate))
+        seed_generators(derive(spec.seed, "dropout", update, number % settings.accumulate), fabric.device)
         uniform = torch.from_numpy(draws(stream, data.keys[positions], DRAWS)).to(fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
         images = augment(pixels, uniform, settings.augment, normalisation, data.background)
@@ -204,7 +207,9 @@ def start(
     if settings.compile:
         network.compile()
     updates = len(cut(np.arange(len(splits["train"])), settings.batch))
-    bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay)
+    # One kernel for all of an update, where the optimiser has it: many small tensors are mostly overhead.
+    fused = {"fused": True} if "fused" in signature(get_optimizer_class(settings.opt)).parameters else {}
+    bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay, **fused)
     schedule, _ = create_scheduler_v2(
         bare,
         sched=settings.sched,
@@ -232,7 +237,7 @@ def _validate(training: Training, epoch: int) -> dict[str, float | None]:
     data, spec = training.splits["val"], training.spec
     outputs = outputs_of(training.model, data, training.fabric)
     loss = load_loss(spec.objective.name)(outputs, torch.from_numpy(data.grade), **spec.objective.parameters).mean()
-    predictions = predictions_of(data, answers_of(training.model, outputs))
+    training.val = predictions = predictions_of(data, answers_of(training.model, outputs))
     row: dict[str, float | None] = {"val_loss": _finite(loss, spec, epoch)}
     for head in ("score", "prob"):
         row[f"val_kappa_{head}"] = _kappa(predictions, head) if head in outputs else None
@@ -262,12 +267,14 @@ def _finish(training: Training) -> RunResult:
     spec, model, scratch = training.spec, training.model, training.scratch
     if spec.train.keep == "best":
         model.load_state_dict(load_file(training.best))
+        training.val = None
     save_tensors(scratch / WEIGHTS, model.state_dict())
     flags = []
     for split, data in training.splits.items():
         if split == "train":
             continue
-        predictions = predictions_of(data, answers_of(model, outputs_of(model, data, training.fabric)))
+        known = training.val if split == "val" else None
+        predictions = known or predictions_of(data, answers_of(model, outputs_of(model, data, training.fabric)))
         write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]

@@ -87,7 +87,7 @@ def _train(specs: Sequence[RunSpec], params: Params) -> dict[str, str]:
     """Train runs side by side; why those failed that did, by their names."""
     jobs = [_job(spec, params.tracking.live_after_s) for spec in specs]
     with Board(jobs, "images") as board:
-        return run_jobs(jobs, min(_slots(params), len(jobs)), ("benchmark.training.loop",), board)
+        return run_jobs(jobs, min(count_workers(params), len(jobs)), ("benchmark.training.loop",), board)
 
 
 def _job(spec: RunSpec, live_after_s: float) -> Job:
@@ -137,7 +137,7 @@ def _kappas(curve: Curve) -> str:
     return "val kappa " + ", ".join(f"{name} {kappa:.3f}" for name, kappa in found if kappa is not None)
 
 
-def _slots(params: Params) -> int:
+def count_workers(params: Params) -> int:
     """How many runs are trained at once."""
     if params.train.workers:
         return params.train.workers

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +13,16 @@ import yaml
 from benchmark.cli import step_timing
 from benchmark.cli.plan import count_images, plan, render
 from benchmark.common.errors import InputError
+from benchmark.common.files import write_text
 from benchmark.data.manifest import Row, write_manifest
+from benchmark.runs.declared import write_spec
+from benchmark.runs.environment import cpu
 from benchmark.settings.loading import parse_params
+from benchmark.training import train
 from models.cost import network_cost
 from tests.conftest import ROOT, tiny_params
+from tests.made.data import make_data
+from tests.made.runs import make_params, make_record, make_result, record_path
 
 BOTH = {"score": "regression", "prob": "softmax"}
 
@@ -58,7 +66,7 @@ def test_every_declared_arm_has_a_row_with_its_counts():
     assert ours.images == params.train.epochs * train
     # Three times a forward pass: the backward pass takes two more.
     assert ours.macs == 3 * cost.macs * ours.images * len(params.seeds)
-    assert rows["controls/same_images"].images == 3 * ours.images
+    assert ours.images < rows["controls/same_macs"].images < 3 * ours.images
 
 
 def test_the_papers_network_is_counted_without_being_trained():
@@ -139,18 +147,66 @@ def test_steps_are_measured_once_per_level_size_and_heads(here, monkeypatch):
     monkeypatch.setattr(step_timing.Stopwatch, "measure", noted)
     made = plan(parse_params(raw), measure=True)
     assert len(measured) == 3
-    assert all(one.seconds > 0 and one.memory >= 0 for one in made.trainings)
+    assert all(0 < one.seconds[0] <= one.seconds[1] and one.memory >= 0 for one in made.trainings)
     first, again = made.trainings[0], made.trainings[1]
     assert first.seconds == again.seconds
     assert f"on {made.device}" in render(made)
     assert list(here.iterdir()) == []
 
 
-def test_time_counts_validation_and_prediction_at_a_third(monkeypatch):
-    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(1.0, 5, 8))
+def test_time_is_that_of_start_and_steps_with_val_and_test_at_a_third(monkeypatch):
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(1.0, 2.0, 7.0, 5, 8))
     one = plan(parse_params(tiny_params()), measure=True).trainings[0]
-    train, val, test, epochs, runs = 32, 20, 20, 2, 2
-    assert one.seconds == pytest.approx(runs * (epochs * train + ((epochs + 1) * val + test) / 3))
+    train, val, test, epochs = 32, 20, 20, 2
+    steps = epochs * (train + val / 3) + test / 3
+    assert one.seconds == pytest.approx((7 + steps, 7 + 2 * steps))
+
+
+def test_the_whole_takes_what_its_queue_takes_side_by_side(monkeypatch):
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(0.0, 0.0, 10.0, 5, 8))
+    for workers, seconds in ((1, 60), (2, 30), (6, 20)):
+        raw = tiny_params()
+        raw["train"] |= {"workers": workers}
+        # Two seeds of a lone arm, and of a parent with its child.
+        assert plan(parse_params(raw), measure=True).wall == pytest.approx((seconds, seconds))
+
+
+def test_records_of_earlier_runs_on_this_processor_come_before_measured_steps(monkeypatch):
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(1.0, 2.0, 7.0, 5, 8))
+    params = parse_params(tiny_params())
+    counted = plan(params, measure=False).trainings[0]
+    for seed, seconds in ((0, 30.0), (1, 45.0)):
+        made = make_result(make_params(), "basenet", "mse_small", seed)
+        made = made.model_copy(
+            update={
+                "pixels": counted.pixels,
+                "parameters": counted.parameters,
+                "train": params.train,
+                "heads": ["score"],
+            }
+        )
+        made = made.model_copy(update={"data": made.data.model_copy(update={"train": 32, "val": 20, "test": 20})})
+        write_spec(made, made.folder())
+        record = make_record(0, seconds).model_copy(update={"cpu": cpu(), "gpu": ""})
+        write_text(record_path(made), record.model_dump_json())
+    found = plan(params, measure=True).trainings
+    assert found[0].seconds == pytest.approx((30.0, 45.0))
+    assert found[1].seconds != pytest.approx((30.0, 45.0))
+
+
+@pytest.mark.slow
+def test_a_plan_is_within_half_again_of_what_its_runs_took(monkeypatch):
+    """Records of a tiny rebuild against the plan that was made before it, by the process's own time."""
+    raw = tiny_params()
+    raw["arms"] = {"basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}}}
+    raw["train"] |= {"epochs": 20}
+    params = parse_params(raw)
+    make_data(Path(), {"small": 32}, {"train": 32, "val": 20, "test": 20})
+    expected = plan(params, measure=True).wall
+    train.run(params)
+    took = sum(json.loads(path.read_text())["seconds"] for path in Path("records").rglob("*.json"))
+    low, high = expected
+    assert low / 1.5 <= took <= high * 1.5
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.common.units import duration, memory, quantity
+from benchmark.common.units import duration, ends, measure, memory, quantity, with_sd
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,17 @@ def test_a_quantity_reads_back_to_three_digits(value):
     number, _, prefix = quantity(value).partition(" ")
     factor = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}[prefix]
     assert float(number) * factor == pytest.approx(value, rel=0.006)
+
+
+def test_a_measure_has_three_digits_and_is_never_a_negative_zero():
+    assert [measure(x) for x in (0.8125, -0.0001, -0.25)] == ["0.812", "0.000", "-0.250"]
+    assert [measure(x, "+") for x in (0.25, -0.0001)] == ["+0.250", "+0.000"]
+
+
+def test_a_mean_stands_with_its_sd_and_its_interval_where_there_are_any():
+    assert [with_sd(0.5, sd) for sd in (0.0123, None, math.nan)] == ["0.500 ± 0.012", "0.500", "0.500"]
+    assert [ends(-0.1, 0.2, "+"), ends(-0.0001, 0.25), ends(math.nan, math.nan)] == [
+        "[-0.100, +0.200]",
+        "[0.000, 0.250]",
+        "",
+    ]

@@ -16,9 +16,9 @@ from benchmark.common.files import write_text
 from benchmark.data.findings import judge, write_findings
 from benchmark.data.gates.registry import Pair
 from benchmark.evaluation import architecture, evaluate
-from benchmark.report import report
+from benchmark.report.inputs import Inputs
 from benchmark.report.render import to_csv
-from benchmark.report.results import load_results
+from benchmark.report.tables.registry import make_tables
 from benchmark.runs.declared import write_spec
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult
@@ -209,7 +209,12 @@ def make_all(params: Params, skip=(), flags=None) -> None:
 def tables(params):
     """Every table of the runs that lie here, by name."""
     settle(params)
-    return {table.name: table for table in report.make_tables(params, load_results())}
+    return named_tables(Inputs(params))
+
+
+def named_tables(inputs):
+    """Every table of a finished project, by name."""
+    return {table.name: table for table in make_tables(inputs)}
 
 
 def settle(params) -> None:

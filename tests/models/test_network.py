@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import pytest
 import timm
 import torch
@@ -115,3 +118,18 @@ def test_inception_resnet_v2_is_cut_after_its_block8_stack_where_the_paper_attac
 def test_a_cut_that_the_trunk_lacks_is_one_sentence():
     with pytest.raises(InputError, match=r"model\.cut must name a module of the trunk test_byobnet \(.*'block8'"):
         probe_trunk(SMALL.model_copy(update={"cut": "block8"}), 64)
+
+
+def test_weights_that_cannot_be_fetched_are_told_in_seconds(monkeypatch, tmp_path, capfd):
+    from huggingface_hub import constants
+
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    began = time.perf_counter()
+    with pytest.raises(InputError, match=r"could not fetch weights.*'test_resnet'.*model\.pretrained: false"):
+        build_network(Model(trunk="test_resnet", stride=8, pretrained=True), 1, HEADS, 40)
+    assert time.perf_counter() - began < 5
+    assert not constants.HF_HUB_OFFLINE
+    assert "Retrying" not in capfd.readouterr().err

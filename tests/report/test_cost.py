@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from benchmark.report.costs import chain, curve, first_reaching, spent, targets
-from benchmark.report.results import load_results
+from benchmark.report.tables import cost, cost_time
 from benchmark.runs.spec import RECORDS
-from tests.made.runs import ARMS, ROOT, make_all, make_params, records, settle, tables
+from tests.made.runs import ARMS, ROOT, named_tables, records
 
 LARGE = {
     "basenet_mt": ARMS["basenet_mt"],
@@ -20,68 +20,59 @@ LARGE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def results(arms=LARGE, seeds=(0, 1), skip=()):
-    params = make_params(seeds=seeds, arms=arms)
-    make_all(params, skip=skip)
-    settle(params)
-    return load_results()
+@pytest.fixture
+def large(read):
+    return read(arms=LARGE)
 
 
 def line(table, arm: str) -> dict[str, str]:
     return next(r for r in records(table) if f"{r['stage']}/{r['arm']}" == arm)
 
 
-def test_a_chain_starts_with_what_was_trained_first():
-    links = chain(results(), ("m2cnn", "large"))
+def test_a_chain_starts_with_what_was_trained_first(large):
+    links = chain(large.results, ("m2cnn", "large"))
     assert [link.arm for link in links] == [("basenet_mt", "small"), ("m2cnn", "mid"), ("m2cnn", "large")]
     assert [link.level for link in links] == [1, 2, 3]
 
 
-def test_a_chain_with_a_gap_is_none():
-    made = results(seeds=[0], skip={("m2cnn", "mid", 0)})
+def test_a_chain_with_a_gap_is_none(read):
+    made = read(arms=LARGE, seeds=[0], skip={("m2cnn", "mid", 0), ("controls", "same_images", 0)}).results
     assert chain(made, ("m2cnn", "large")) is None
     assert spent(made, ("m2cnn", "mid")) is None
 
 
-def test_a_curve_goes_on_from_what_the_chain_has_spent():
-    made = results()
+def test_a_curve_goes_on_from_what_the_chain_has_spent(large):
+    made = large.results
     points = curve(made, chain(made, ("m2cnn", "large")))
     assert [point.images for point in points] == [560, 640, 720]
     before = 3 * 80 * (40**2 + 80**2)
     assert [point.macs for point in points] == [before + epochs * 80 * 128**2 for epochs in (1, 2, 3)]
-    history = [pd.read_csv(f"runs/m2cnn/large/{seed}/history.csv")["val_kappa_score"] for seed in (0, 1)]
-    assert [point.kappa for point in points] == pytest.approx(list((history[0] + history[1]) / 2))
+    history = [pd.read_csv(f"runs/m2cnn/large/{seed}/history.csv")["val_kappa_score"] for seed in (0, 1, 2)]
+    assert [point.kappa for point in points] == pytest.approx(list(sum(history) / 3))
 
 
-def test_the_main_head_of_a_classifier_is_prob():
-    made = results({"basenet": {"ce_small": ARMS["basenet"]["ce_small"]}}, seeds=[0])
+def test_the_main_head_of_a_classifier_is_prob(read):
+    made = read(arms={"basenet": {"ce_small": ARMS["basenet"]["ce_small"]}}, seeds=[0]).results
     own = spent(made, ("basenet", "ce_small"))
     assert own.head == "prob"
     assert all(point.kappa > 0 for point in curve(made, (own,)))
 
 
-def test_targets_are_shares_of_the_best_kappa_at_a_size():
-    made = results()
+def test_targets_are_shares_of_the_best_kappa_at_a_size(large):
+    made = large.results
     highest = max(point.kappa for point in curve(made, chain(made, ("controls", "same_images"))))
     assert targets(made)["large"] == {0.9: pytest.approx(0.9 * highest), 0.95: pytest.approx(0.95 * highest)}
 
 
-def test_the_first_epoch_that_reaches_a_kappa_counts():
-    made = results()
+def test_the_first_epoch_that_reaches_a_kappa_counts(large):
+    made = large.results
     points = curve(made, chain(made, ("controls", "same_images")))
     assert first_reaching(points, points[4].kappa) == points[4]
     assert first_reaching(points, 1.0) is None
 
 
-def test_the_table_has_own_and_chained_costs_and_those_to_a_kappa():
-    params = make_params(arms=LARGE)
-    make_all(params)
-    table = tables(params)["cost"]
+def test_the_table_has_own_and_chained_costs_and_those_to_a_kappa(large):
+    table = cost.make(large)
     ours, longer = line(table, "m2cnn/large"), line(table, "controls/same_images")
     assert (ours["images"], ours["images_chain"]) == ("240", "720")
     assert ours["macs_chain"] == str(240 * (40**2 + 80**2 + 128**2))
@@ -92,10 +83,8 @@ def test_the_table_has_own_and_chained_costs_and_those_to_a_kappa():
     assert shown["m2cnn/large"][-2:] == ["not reached", "not reached"]
 
 
-def test_the_claimed_acceleration_is_a_row_of_ratios():
-    params = make_params(arms={stage: ARMS[stage] for stage in ("basenet_mt", "m2cnn")})
-    make_all(params)
-    table = tables(params)["cost"]
+def test_the_claimed_acceleration_is_a_row_of_ratios(read):
+    table = cost.make(read(arms={stage: ARMS[stage] for stage in ("basenet_mt", "m2cnn")}))
     ours, base = line(table, "m2cnn/large"), line(table, "basenet_mt/large")
     ratio = next(r for r in records(table) if r["row"] == "m2cnn/large / basenet_mt/large")
     for name in ("parameters", "images_chain", "macs_chain"):
@@ -106,10 +95,8 @@ def test_the_claimed_acceleration_is_a_row_of_ratios():
     assert shown.cells[-1].text == "only m2cnn/large"
 
 
-def test_the_papers_networks_are_counted():
-    params = make_params(seeds=[0], arms=LARGE)
-    make_all(params)
-    counted = [r for r in records(tables(params)["cost"]) if r["status"] == "counted"]
+def test_the_papers_networks_are_counted(large):
+    counted = [r for r in records(cost.make(large)) if r["status"] == "counted"]
     assert [(r["pixels"], r["level"]) for r in counted] == [
         ("224", "1"),
         ("448", "1"),
@@ -120,10 +107,8 @@ def test_the_papers_networks_are_counted():
     assert all(int(r["parameters"]) and int(r["macs_per_image"]) and not r["images"] for r in counted)
 
 
-def test_timings_are_means_over_seeds_and_stand_apart():
-    params = make_params(seeds=(0, 1, 2), arms=LARGE)
-    make_all(params)
-    made = tables(params)
+def test_timings_are_means_over_seeds_and_stand_apart(large):
+    made = {"cost": cost.make(large), "cost_time": cost_time.make(large)}
     ours = line(made["cost_time"], "m2cnn/large")
     # A made-up run takes its epochs times pixels, and its seed.
     assert float(ours["seconds"]) == 3 * 128 + 1
@@ -134,35 +119,30 @@ def test_timings_are_means_over_seeds_and_stand_apart():
     assert "made" not in str(records(made["cost_time"])), "the host is nobody's business"
 
 
-def test_without_records_only_the_timings_are_missing():
-    params = make_params(seeds=[0], arms=LARGE)
-    make_all(params)
-    before = tables(params)
+def test_without_records_only_the_timings_are_missing(change):
+    inputs = change(arms=LARGE)
+    before = named_tables(inputs)
     shutil.rmtree(RECORDS)
-    after = tables(params)
+    after = named_tables(inputs)
     assert {name for name in before if before[name] != after[name]} == {"cost_time"}
     assert all(cell.text == "not recorded" for row in after["cost_time"].rows for cell in row.cells)
 
 
-def test_an_arm_that_did_not_run_has_no_costs():
-    params = make_params(seeds=[0], arms=LARGE)
-    make_all(params, skip={("controls", "same_images", 0)})
-    made = tables(params)
-    for name in ("cost", "cost_time"):
-        row = next(row for row in made[name].rows if row.label == "controls/same_images")
+def test_an_arm_that_did_not_run_has_no_costs(read):
+    inputs = read(arms=LARGE, seeds=[0], skip={("m2cnn", "mid", 0), ("controls", "same_images", 0)})
+    for table in (cost, cost_time):
+        row = next(row for row in table.make(inputs).rows if row.label == "controls/same_images")
         assert {cell.text for cell in row.cells} == {"not run"}
 
 
-def test_making_the_tables_needs_no_torch():
-    params = make_params(seeds=[0], arms={"basenet_mt": ARMS["basenet_mt"]})
-    make_all(params)
-    settle(params)
+def test_making_the_tables_needs_no_torch(large):
     code = """
 import sys
-from benchmark.report.report import make_tables
-from benchmark.report.results import load_results
-from tests.made.runs import ARMS, make_params
-make_tables(make_params(seeds=[0], arms={"basenet_mt": ARMS["basenet_mt"]}), load_results())
+from benchmark.report.inputs import Inputs
+from benchmark.report.tables.registry import make_tables
+from tests.made.runs import make_params
+from tests.report.test_cost import LARGE
+make_tables(Inputs(make_params(arms=LARGE)))
 sys.exit("torch" in sys.modules)
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

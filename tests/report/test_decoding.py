@@ -10,21 +10,14 @@ import pytest
 
 from benchmark.report.render import to_markdown
 from benchmark.report.table import Number
+from benchmark.report.tables import decoding
 from benchmark.runs.predictions import read_predictions, write_predictions
-from tests.made.runs import ARMS, make_all, make_params, make_run, records, tables
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+from tests.made.runs import ARMS, make_params, make_run, records, tables
 
 
 @pytest.fixture
-def table():
-    params = make_params(arms={stage: ARMS[stage] for stage in ("basenet", "basenet_mt")})
-    make_all(params)
-    return tables(params)["decoding"]
+def table(read):
+    return decoding.make(read(arms={stage: ARMS[stage] for stage in ("basenet", "basenet_mt")}))
 
 
 def cell(table, label: str, group: str, place: int) -> Number:
@@ -46,10 +39,9 @@ def test_it_shows_the_papers_arms_at_the_largest_input_and_the_csv_all(table):
     assert sum(line["kind"] == "measured" for line in lines) == 3 * sum(line["kind"] == "spread" for line in lines)
 
 
-def test_where_no_large_arm_ran_it_shows_the_next_size():
-    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
-    make_all(params)
-    assert tables(params)["decoding"].groups()[0][0] == "basenet_mt/mid"
+def test_where_no_large_arm_ran_it_shows_the_next_size(read):
+    inputs = read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    assert decoding.make(inputs).groups()[0][0] == "basenet_mt/mid"
 
 
 def test_cells_tuned_on_their_own_split_are_marked_and_no_others(table):
@@ -98,10 +90,8 @@ def test_a_cell_has_mean_sd_and_interval(table):
     )
 
 
-def test_one_seed_has_no_sd_but_the_random_draws_have():
-    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
-    make_all(params)
-    table = tables(params)["decoding"]
+def test_one_seed_has_no_sd_but_the_random_draws_have(read):
+    table = decoding.make(read(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}}))
     spreads = [row.label for row in table.rows if any("±" in cell.text for cell in row.cells)]
     assert spreads == ["random grades, as frequent as on val"]
 

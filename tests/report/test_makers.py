@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 from medmnist.evaluator import getACC, getAUC
 
+from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
-from benchmark.evaluation.evaluate import MetricRow
-from benchmark.report.render import to_markdown
-from benchmark.report.tables.makers import makers_table
+from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
+from benchmark.report.inputs import Inputs
+from benchmark.report.render import FORMATS, to_markdown
+from benchmark.report.tables import makers
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.metrics import measure
 from benchmark.statistics.published.makers import MAKERS, read_makers
 from tests.conftest import ROOT
-from tests.made.runs import make_all, make_params, settle
-from tests.report.test_report import GOLDEN, RENDER
+from tests.made.runs import ARMS
+from tests.report.test_report import GOLDEN
 
 
 def test_accuracy_and_auc_are_those_of_the_medmnist_evaluator():
@@ -41,25 +43,22 @@ def test_a_set_whose_makers_published_nothing_has_no_table():
     assert read_makers("phantom", ROOT / MAKERS) is None
 
 
-def test_published_results_stand_before_ours(tmp_path, monkeypatch):
-    from benchmark.report.results import load_results
-
-    makers = read_makers("retinamnist", ROOT / MAKERS)
-    monkeypatch.chdir(tmp_path)
-    params = make_params()
-    make_all(params)
-    settle(params)
+def test_published_results_stand_before_ours(change):
+    published = read_makers("retinamnist", ROOT / MAKERS)
+    inputs = change(arms=ARMS)
     lines = [
         MetricRow("basenet", "ce_small", seed, "test", "prob", "argmax", name, 0.5 + 0.1 * seed, 100)
-        for seed in params.seeds
-        for name in makers.metrics
+        for seed in inputs.params.seeds
+        for name in published.metrics
     ]
-    table = makers_table(makers, lines, params, load_results())
+    write_rows(METRICS_FILE, MetricRow, lines)
+    data = inputs.params.data.model_copy(update={"source": "retinamnist"})
+    table = makers.make(Inputs(inputs.params.model_copy(update={"data": data})))
     text = to_markdown(table)
     assert "| ResNet-18 (28 px) | 0.717 | 0.524 |" in text
     assert "| basenet/ce_small (40 px) | 0.600 ± 0.100 | 0.600 ± 0.100 |" in text
     assert "mse_small" not in text
-    for ending, render in RENDER.items():
+    for ending, render in FORMATS.items():
         path = GOLDEN / f"makers.{ending}"
         if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
             path.write_text(render(table), encoding="utf-8", newline="\n")

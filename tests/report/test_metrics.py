@@ -5,20 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pandas as pd
-import pytest
 
 from benchmark.evaluation.evaluate import METRICS_FILE
+from benchmark.report.tables import metrics
 from benchmark.runs.predictions import read_predictions, write_predictions
 from benchmark.scoring.metrics import METRICS
-from tests.made.runs import ARMS, make_all, make_params, make_run, records, tables
+from tests.made.runs import ARMS, make_params, make_run, records, tables
 
 TWO = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def group_of(table, split: str, word: str) -> str:
@@ -30,10 +24,8 @@ def cells_of(table, group: str, label: str) -> dict[str, str]:
     return dict(zip(table.columns_of(group)[1:], (cell.text for cell in row.cells), strict=True))
 
 
-def test_every_metric_of_every_arm_and_head_is_shown_as_mean_and_sd():
-    params = make_params(arms=TWO)
-    make_all(params)
-    table = tables(params)["metrics"]
+def test_every_metric_of_every_arm_and_head_is_shown_as_mean_and_sd(read):
+    table = metrics.make(read(arms=TWO))
     lines = pd.read_csv(METRICS_FILE)
     for split in ("val", "test"):
         shown = {}
@@ -49,20 +41,16 @@ def test_every_metric_of_every_arm_and_head_is_shown_as_mean_and_sd():
     assert groups == {("basenet/mse_mid: scores", "basenet_mt/mid: scores", "basenet_mt/mid: prob.")}
 
 
-def test_columns_say_how_many_images_they_speak_of():
-    params = make_params(seeds=[0], arms=TWO)
-    make_all(params)
-    table = tables(params)["metrics"]
+def test_columns_say_how_many_images_they_speak_of(read):
+    table = metrics.make(read(arms=TWO))
     group = group_of(table, "val", "grade's images")
     counts = [int(title.partition("(")[2].rstrip(")")) for title in table.columns_of(group)[1:]]
     assert (len(counts), sum(counts)) == (5, 60)
     assert "(n = 60)" in group
 
 
-def test_scores_have_no_measure_of_probabilities():
-    params = make_params(seeds=[0], arms=TWO)
-    make_all(params)
-    table = tables(params)["metrics"]
+def test_scores_have_no_measure_of_probabilities(read):
+    table = metrics.make(read(arms=TWO))
     shown = cells_of(table, group_of(table, "test", "referable"), "basenet_mt/mid: scores")
     assert (shown["RPS"], shown["ECE"]) == ("-", "-")
     assert shown["AUC"] != "-"

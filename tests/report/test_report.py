@@ -15,41 +15,40 @@ from benchmark.common.errors import InputError
 from benchmark.evaluation import evaluate
 from benchmark.report import report
 from benchmark.report.captions import PHANTOM
-from benchmark.report.render import to_csv, to_markdown, to_tex
+from benchmark.report.inputs import Inputs
+from benchmark.report.render import FORMATS, to_csv, to_markdown, to_tex
 from benchmark.report.results import Measured, load_results
-from benchmark.report.table import interval, spread
+from benchmark.report.table import interval
+from benchmark.report.tables import ablation
 from benchmark.runs.declared import runs_hash
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
 from tests.made.paths import ROOT
-from tests.made.runs import ARMS, make_all, make_intervals, make_params, make_result, make_run, records, settle, tables
+from tests.made.runs import ARMS, make_params, make_result, make_run, named_tables, records, tables
 
 GOLDEN = ROOT / "tests/golden"
-RENDER = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
 
 
+ONE = {"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 ABSENT = {("basenet", "ce_large", seed) for seed in (0, 1, 2)} | {("m2cnn", "large", 2)}
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+PATCHY = {"skip": ABSENT, "flags": {("basenet", "ce_mid", 1): ["collapsed:prob"]}, "others": ("idrid", "again")}
+"""A project where an arm never ran, a seed is missing and a run collapsed."""
 
 
 @pytest.fixture(scope="module")
-def patchy(tmp_path_factory):
-    """Where an arm never ran, a seed is missing and a run collapsed: the folder, its parameters and its tables."""
-    with chdir(tmp_path_factory.mktemp("patchy")):
-        params = make_params(others=("idrid", "again"))
-        make_all(params, skip=ABSENT, flags={("basenet", "ce_mid", 1): ["collapsed:prob"]})
-        return Path.cwd(), params, tables(params)
+def patchy(finished):
+    """That project: its folder, its parameters and its tables."""
+    folder, params = finished(**PATCHY)
+    with chdir(folder):
+        return folder, params, named_tables(Inputs(params))
 
 
 def test_tables_render_as_stored(patchy):
     """Compare with tests/golden; FUNDUSBENCH_GOLDEN=write pytest tests/report/test_report.py renews the files."""
     for name, table in patchy[2].items():
-        for ending, render in RENDER.items():
+        for ending, render in FORMATS.items():
             path, text = GOLDEN / f"{name}.{ending}", render(table)
             if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
                 path.write_text(text, encoding="utf-8", newline="\n")
@@ -72,20 +71,17 @@ def test_the_caption_says_what_the_interval_is(patchy):
         ) in patchy[2][name].caption
 
 
-def test_an_interval_never_reads_minus_zero_and_one_that_is_not_defined_is_not_shown():
-    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
-    make_all(params)
-    settle(params)
-    row = replace(make_intervals(params)[0], low=-0.0001, high=0.25)
-    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), row)) == "[0.000, 0.250]"
+def test_an_interval_never_reads_minus_zero_and_one_that_is_not_defined_is_not_shown(read):
+    row = next(iter(read(seeds=[0], arms=ONE).results.intervals.values()))
+    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), replace(row, low=-0.0001, high=0.25))) == (
+        "[0.000, 0.250]"
+    )
     assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), replace(row, low=math.nan))) == ""
     assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"))) == ""
 
 
-def test_one_seed_prints_no_sd_but_an_interval_over_patients():
-    params = make_params(seeds=[0])
-    make_all(params)
-    for name, table in tables(params).items():
+def test_one_seed_prints_no_sd_but_an_interval_over_patients(read):
+    for name, table in named_tables(read(seeds=[0], arms=ARMS)).items():
         if name not in ("ablation", "comparison", "confound", "metrics"):
             continue
         cells = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
@@ -108,10 +104,8 @@ def test_an_arm_that_did_not_run_says_so(patchy):
     assert "m2cnn/large: seed 2 not run." in text
 
 
-def test_an_arm_that_is_not_declared_says_so_where_the_paper_has_a_number():
-    params = make_params(seeds=[0], arms={"basenet": ARMS["basenet"]})
-    make_all(params)
-    made = tables(params)
+def test_an_arm_that_is_not_declared_says_so_where_the_paper_has_a_number(read):
+    made = named_tables(read(seeds=[0], arms={"basenet": ARMS["basenet"]}))
     second = made["comparison"]
     assert "not run (paper 0.844)" in to_markdown(made["ablation"])
     assert re.search(r"\| M2CNN \| 0\.844 \| not run \| 0\.841 \| not run \|", to_markdown(second))
@@ -122,10 +116,9 @@ def test_a_collapsed_run_is_named(patchy):
     assert "basenet/ce_mid seed 1, prob: collapsed (one grade for all of val)." in patchy[2]["ablation"].notes
 
 
-def test_seeds_of_one_arm_with_one_flag_share_a_note():
-    params = make_params(seeds=(0, 1, 2), arms={"basenet": {"ce_mid": ARMS["basenet"]["ce_mid"]}})
-    make_all(params, flags={("basenet", "ce_mid", seed): ["collapsed:prob"] for seed in (0, 2)})
-    notes = tables(params)["ablation"].notes
+def test_seeds_of_one_arm_with_one_flag_share_a_note(read):
+    flags = {("basenet", "ce_mid", seed): ["collapsed:prob"] for seed in (0, 2)}
+    notes = ablation.make(read(arms={"basenet": {"ce_mid": ARMS["basenet"]["ce_mid"]}}, flags=flags)).notes
     assert "basenet/ce_mid seeds 0, 2, prob: collapsed (one grade for all of val)." in notes
 
 
@@ -146,18 +139,12 @@ def test_long_lists_of_findings_are_whole_in_the_csv_alone(patchy):
 def test_a_phantom_is_named_in_each_caption(patchy, ending):
     for name, table in patchy[2].items():
         # The spatial table is about networks alone.
-        assert (PHANTOM in RENDER[ending](table)) == (name != "spatial")
+        assert (PHANTOM in FORMATS[ending](table)) == (name != "spatial")
 
 
-def test_real_data_are_not_called_a_phantom():
-    params = make_params(
-        seeds=[0],
-        arms={"m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2}}},
-        name="IDRiD",
-        synthetic=False,
-    )
-    make_all(params)
-    report_here(params)
+def test_real_data_are_not_called_a_phantom(change):
+    arms = {"m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2}}}
+    report.run(change(seeds=[0], arms=arms, name="IDRiD", synthetic=False).params)
     for path in [report.REPORTS / "index.html", *(report.REPORTS / "tables").iterdir()]:
         assert "phantom" not in path.read_text(encoding="utf-8").lower(), path.name
     assert "Data: IDRiD; val 60 images of 30 patients" in (report.REPORTS / "tables/ablation.md").read_text(
@@ -220,19 +207,13 @@ def test_a_line_about_two_arms_leads_to_both(patchy):
         assert line["data_hash"] == alone[arms[0]]["data_hash"]
 
 
-def test_an_undefined_kappa_is_not_a_number():
-    params = make_params(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
-    make_run(params, "basenet", "mse_mid", 0)
-    settle(params)
+def test_an_undefined_kappa_is_not_a_number(change):
+    inputs = change(seeds=[0], arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}})
     path = evaluate.EVALUATION / "kappas.csv"
     path.write_text(re.sub(r"[\d.]+$", "", path.read_text(), flags=re.MULTILINE))
-    first = report.make_tables(params, load_results())[0]
+    first = ablation.make(inputs)
     assert "undefined (paper 0.790)" in to_markdown(first)
     assert "nan" not in to_csv(first)
-
-
-def test_a_mean_just_below_zero_is_not_a_negative_zero():
-    assert spread(Measured((0,), (-0.0001,), 10, "", ("stage", "arm"))) == "0.000"
 
 
 def test_tex_is_balanced_and_each_row_is_full(patchy):
@@ -259,12 +240,6 @@ def test_a_table_whose_groups_have_columns_of_their_own_is_a_latex_table_per_gro
         assert {len(row.cells) for row in rows} == {len(table.columns_of(group)) - 1}
 
 
-def report_here(params) -> None:
-    """Evaluate and report."""
-    settle(params)
-    report.run(params)
-
-
 class Links(HTMLParser):
     def __init__(self):
         super().__init__()
@@ -276,11 +251,10 @@ class Links(HTMLParser):
         self.places |= {value for key, value in attrs if key == "id"}
 
 
-def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
-    folder, params, _ = patchy
-    monkeypatch.chdir(folder)
-    report_here(params)
-    provenance.write(folder, params, SyncReport())
+def test_the_report_is_whole_and_stands_alone(change):
+    params = change(**PATCHY).params
+    report.run(params)
+    provenance.write(Path(), params, SyncReport())
     page = (report.REPORTS / "index.html").read_text(encoding="utf-8")
     assert "://" not in page
     links = Links()
@@ -314,22 +288,20 @@ def test_the_report_is_whole_and_stands_alone(patchy, monkeypatch):
     assert sum(link.startswith("figures/confusion_") for link in files) == sum(map(len, ARMS.values())) - 1
 
 
-def test_the_same_evaluation_gives_the_same_bytes():
-    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
-    make_all(params)
-    report_here(params)
+def test_the_same_evaluation_gives_the_same_bytes(change):
+    params = change(seeds=[0], arms=ONE).params
+    report.run(params)
     first = {path: path.read_bytes() for path in report.REPORTS.rglob("*.*")}
     report.run(params)
     assert {path: path.read_bytes() for path in report.REPORTS.rglob("*.*")} == first
 
 
-def test_without_another_set_there_is_no_table_across_sets_and_an_old_one_is_removed():
-    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
-    make_all(params)
+def test_without_another_set_there_is_no_table_across_sets_and_an_old_one_is_removed(change):
+    params = change(seeds=[0], arms=ONE).params
     stale = report.REPORTS / "tables/transfer.md"
     stale.parent.mkdir(parents=True)
     stale.touch()
-    report_here(params)
+    report.run(params)
     assert not stale.exists()
     assert "Across data sets" not in (report.REPORTS / "index.html").read_text(encoding="utf-8")
 
@@ -340,14 +312,13 @@ def test_photographs_that_were_trained_on_are_named(patchy):
     assert notes[0].startswith("12 of the 480 test photographs of phantom-1 are")
 
 
-def test_figures_of_arms_that_are_gone_are_removed():
-    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
-    make_all(params)
+def test_figures_of_arms_that_are_gone_are_removed(change):
+    params = change(seeds=[0], arms=ONE).params
     folder = report.REPORTS / "figures"
     folder.mkdir(parents=True)
     for stale in ("confusion_basenet_old.png", "cost.png"):
         (folder / stale).touch()
-    report_here(params)
+    report.run(params)
     # Without an arm at the large size there is no figure of what that costs.
     assert {path.name for path in folder.iterdir()} == {
         "ablation.png",
@@ -360,10 +331,8 @@ def test_figures_of_arms_that_are_gone_are_removed():
     ("missing", "step"),
     [("evaluation", "evaluate"), ("architecture", "architecture"), ("statistics", "statistics"), ("data", "fetch")],
 )
-def test_a_report_without_a_step_before_it_stops_and_names_it(missing, step):
-    params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
-    make_all(params)
-    settle(params)
+def test_a_report_without_a_step_before_it_stops_and_names_it(change, missing, step):
+    params = change(seeds=[0], arms=ONE).params
     shutil.rmtree(missing)
     with pytest.raises(InputError, match=f"run `fundusbench {step}`"):
         report.run(params)

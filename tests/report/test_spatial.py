@@ -2,17 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.evaluation.architecture import read_networks
-from benchmark.report.tables.spatial import spatial
-from benchmark.statistics.published.tables import PUBLISHED, load_published
-from tests.made.runs import ROOT, make_networks, records
+from benchmark.report.tables import spatial
+from tests.made.runs import ARMS, records
 
 
 @pytest.fixture
-def table(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    make_networks()
-    return spatial(load_published(ROOT / PUBLISHED)["spatial"], read_networks())
+def table(read):
+    return spatial.make(read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}))
 
 
 def paper(table):

@@ -22,6 +22,8 @@ HEADS = {"score": "regression", "prob": "softmax"}
 def raw():
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["train"]["epochs"] = 4
+    same = {"objective": "ce_mse", "size": "large", "match": "images", "of": "m2cnn/large"}
+    raw["arms"]["controls"]["same_images"] = same
     return raw
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from benchmark.cli.main import main
 from benchmark.common.errors import InputError
+from benchmark.settings.composition import compose
 from benchmark.settings.loading import load_params, parse_params
+from models.timm_names import networks, optimizers
 from tests.made.paths import ROOT
 
 
@@ -43,7 +47,12 @@ def test_the_committed_parameters_are_valid(raw):
         ("train.epochs", 0, ["train.epochs", "greater than or equal to 1", "got 0", "-S train.epochs="]),
         ("train.epochs", "many", ["train.epochs", "valid integer", "'many'"]),
         ("train.device", "tpu", ["train.device", "'auto', 'cpu', 'cuda' or 'mps'", "'tpu'"]),
-        ("prepare.on_bad_image", "ignore", ["prepare.on_bad_image", "'stop' or 'skip'"]),
+        ("prepare.on_bad_image", "skip", ["prepare.on_bad_image", "not a parameter"]),
+        ("train.opt", "adamww", ["train.opt", "timm knows", "'adamww'", "did you mean adamw"]),
+        ("train.opt", "bnbadam", ["train.opt", "timm knows"]),
+        ("train.sched", "cosin", ["train.sched", "'cosine', 'poly', 'step' or 'constant'", "'cosin'"]),
+        ("train.precision", "bf16", ["train.precision", "'auto', '32-true' or 'bf16-mixed'", "'bf16'"]),
+        ("model.trunk", "resnett50", ["model.trunk", "timm knows", "'resnett50'", "resnet50"]),
         ("prepare.variant", "green", ["prepare.variant", "one of plain, graham, clahe", "'green'"]),
         ("sizes.mid", 500, ["sizes", "grow from small to mid to large"]),
         ("seeds", [], ["seeds", "at least 1 item"]),
@@ -75,6 +84,38 @@ def test_every_fault_is_named_at_once(raw):
         parse_params(changed(changed(raw, "train.epochs", 0), "train.batch", 0))
     assert "train.epochs" in str(caught.value)
     assert "train.batch" in str(caught.value)
+
+
+def test_every_name_of_timm_is_known_without_loading_it():
+    import timm
+    import timm.optim
+
+    assert networks() == set(timm.list_models())
+    named = timm.optim.list_optimizers()
+    assert optimizers() == {name for name in named if not name.startswith(("bnb", "fused"))}
+
+
+@pytest.mark.parametrize(("key", "value"), [("train.opt", "lookahead_radam"), ("model.trunk", "resnet50.a1_in1k")])
+def test_what_timm_makes_of_a_name_is_accepted(raw, key, value):
+    parse_params(changed(raw, key, value))
+
+
+def test_parameters_are_read_in_half_a_second_and_without_heavy_imports():
+    code = "import sys; from benchmark.settings.loading import load_params; load_params(); "
+    code += "print(*{'torch', 'timm', 'mlflow', 'sklearn'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "\n"
+
+
+@pytest.mark.parametrize("command", [["train", "basenet", "mse_small"], ["plan"], ["sweep"]])
+def test_a_device_that_is_not_here_is_refused_before_any_work(command, tmp_path, monkeypatch, capsys, raw):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed(raw, "train.device", "cuda")))
+    assert main(command) == 2
+    assert "train.device must be one that this machine has, but cuda takes" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
 def test_a_missing_parameter_is_named(raw):
@@ -112,11 +153,7 @@ def test_yaml_that_cannot_be_read_is_one_sentence(tmp_path):
 
 def composed(*overrides):
     """What `dvc exp run -S ...` writes to params.yaml."""
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    with initialize_config_dir(str(ROOT / "experiments/conf"), version_base=None):
-        return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+    return compose(ROOT, overrides)
 
 
 def test_the_committed_parameters_are_the_composed_default(raw):

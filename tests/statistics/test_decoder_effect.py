@@ -159,7 +159,7 @@ def test_a_val_of_one_grade_leaves_tuned_rules_out():
 
 
 def test_without_a_run_the_step_says_so():
-    with pytest.raises(InputError, match="finished runs"):
+    with pytest.raises(InputError, match="statistics need a finished run"):
         decoder_effect.run(make_params(arms=TWO))
 
 

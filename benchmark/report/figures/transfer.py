@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.report.figures.style import GREY, Plot, bare, colour, set_title
+from benchmark.report.inputs import Inputs
+from benchmark.report.results import Results
+from benchmark.statistics.decoded import Arm
 from benchmark.statistics.transfer import TransferRow
 
 if TYPE_CHECKING:
@@ -14,17 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_transfer(figure: Figure, rows: Sequence[TransferRow], colours: Sequence[str]) -> str:
-    """A panel per other set: its kappa (filled) and the own test split's (hollow), a line per arm's main output.
+def plots(inputs: Inputs) -> dict[str, Plot]:
+    """A figure of all other sets; none where none is declared."""
+    rows = inputs.transfers
+    return {"transfer.png": partial(_plot, rows=rows, results=inputs.results)} if rows else {}
 
-    Args:
-        figure: empty.
-        rows: of ``statistics/transfer.csv``, at least one; of each arm and set, the first is of its main output.
-        colours: the first is the other set's, the second the own one's.
 
-    Returns:
-        The caption.
-    """
+def _plot(figure: Figure, rows: Sequence[TransferRow], results: Results) -> str:
+    """A panel per other set: its kappa (filled) and the own test split's (hollow), a line per arm's main output."""
     sets = list(_main_outputs(rows).values())
     lines = len(sets[0])
     height = 0.24 * lines + 1.5
@@ -32,10 +34,11 @@ def draw_transfer(figure: Figure, rows: Sequence[TransferRow], colours: Sequence
     figure.subplots_adjust(1.9 / figure.get_figwidth(), 0.6 / height, 0.98, 1 - 0.8 / height, wspace=0.08)
     grid = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, group in zip(grid, sets, strict=True):
-        _panel(axes, group, colours)
-    first = rows[0]
+        _panel(axes, group)
     grid[0].set_yticks(range(lines), [f"{row.stage}/{row.arm}" for row in sets[0]], fontsize=8)
     grid[0].set_ylim(lines - 0.5, -0.5)
+    set_title(figure, f"Trained on {results.data} (hollow: its own test split), tested on", results)
+    first = rows[0]
     return (
         f"Test kappa of the arms trained on {first.own_data}, main output, mean over seeds: on other sets (filled) and "
         f"on its own test split (hollow, {first.own_images} images); bars: {first.level:.0%} intervals over patients "
@@ -44,23 +47,22 @@ def draw_transfer(figure: Figure, rows: Sequence[TransferRow], colours: Sequence
 
 
 def _main_outputs(rows: Sequence[TransferRow]) -> dict[str, list[TransferRow]]:
-    """One row per arm, by set."""
-    found: dict[str, dict[tuple[str, str], TransferRow]] = {}
+    """One row per arm, by set; of each arm and set, the first is of its main output."""
+    found: dict[str, dict[Arm, TransferRow]] = {}
     for row in rows:
         found.setdefault(row.name, {}).setdefault((row.stage, row.arm), row)
     return {name: list(arms.values()) for name, arms in found.items()}
 
 
-def _panel(axes: Axes, rows: Sequence[TransferRow], colours: Sequence[str]) -> None:
+def _panel(axes: Axes, rows: Sequence[TransferRow]) -> None:
     places = np.arange(len(rows))
     own = np.array([(row.own_kappa, row.own_low, row.own_high) for row in rows])
     other = np.array([(row.kappa, row.low, row.high) for row in rows])
-    for values, shift, colour, face in ((own, 0.15, colours[1], "none"), (other, -0.15, colours[0], colours[0])):
-        axes.hlines(places + shift, values[:, 1], values[:, 2], color=colour, lw=1)
-        axes.plot(values[:, 0], places + shift, "o", color=colour, mfc=face, ms=4)
-    axes.axvline(0, color="#888888", lw=0.7, ls=":")
+    for values, shift, shade, face in ((own, 0.15, colour(1), "none"), (other, -0.15, colour(0), colour(0))):
+        axes.hlines(places + shift, values[:, 1], values[:, 2], color=shade, lw=1)
+        axes.plot(values[:, 0], places + shift, "o", color=shade, mfc=face, ms=4)
+    axes.axvline(0, color=GREY, lw=0.7, ls=":")
     first = rows[0]
     axes.set_title(f"{first.data}{', synthetic' * first.synthetic}, n = {first.images}", fontsize=9)
     axes.set_xlabel("test kappa")
-    axes.grid(axis="x", color="#eeeeee", lw=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    bare(axes, grid="x")

@@ -23,12 +23,13 @@ def tables(params: Params) -> None:
     """
     from benchmark.evaluation import evaluate
     from benchmark.report import report
-    from benchmark.report.results import load_results
+    from benchmark.report.inputs import Inputs
+    from benchmark.report.tables.registry import make_tables
     from benchmark.statistics import statistics
 
     evaluate.run(params)
     statistics.run(params)
-    report.write_tables(report.make_tables(params, load_results()))
+    report.write_tables(make_tables(Inputs(params)))
 
 
 @contextmanager

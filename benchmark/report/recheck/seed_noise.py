@@ -22,8 +22,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from benchmark.report import run_columns
 from benchmark.report.recheck.table_diff import WHOLE, Key, Line, key_columns, named
+from benchmark.report.run_columns import RUN_COLUMNS
 from benchmark.statistics.comparison import holm
 
 LEVEL = 0.05
@@ -124,7 +124,7 @@ def _cells(lines: Sequence[Line], columns: Key) -> list[str]:
     if _MEAN in names:
         return [_MEAN]
     spreads = {_spread_of(name) for name in names}
-    return [name for name in names if name not in {*columns, *run_columns.COLUMNS, *spreads}]
+    return [name for name in names if name not in {*columns, *RUN_COLUMNS, *spreads}]
 
 
 def _spread_of(column: str) -> str:

@@ -59,15 +59,22 @@ def first_difference(table: str, stored: str, recomputed: str) -> Difference | N
     if stored == recomputed:
         return None
     sides = read_lines(stored), read_lines(recomputed)
-    if all(sides):
-        columns = key_columns(*sides)
-        nothing: dict[str, str] = {}
-        for old, new in zip_longest(*sides, fillvalue=nothing):
-            row = named(tuple((new or old).get(name, "") for name in columns))
-            for column in dict.fromkeys((*old, *new)):
-                if old.get(column) != new.get(column):
-                    return Difference(table, row, column, old.get(column, ""), new.get(column, ""))
-    return first_line(table, stored, recomputed)
+    return (differing_cell(table, *sides) if all(sides) else None) or first_line(table, stored, recomputed)
+
+
+def differing_cell(table: str, stored: Sequence[Line], recomputed: Sequence[Line]) -> Difference | None:
+    """The first cell in which two versions of a table's lines differ; None where all are equal."""
+    if not (stored and recomputed):
+        sides = ("absent", "present") if recomputed else ("present", "absent")
+        return Difference(table, WHOLE, "", *sides) if stored or recomputed else None
+    columns = key_columns(stored, recomputed)
+    nothing: dict[str, str] = {}
+    for old, new in zip_longest(stored, recomputed, fillvalue=nothing):
+        row = named(tuple((new or old).get(name, "") for name in columns))
+        for column in dict.fromkeys((*old, *new)):
+            if old.get(column) != new.get(column):
+                return Difference(table, row, column, old.get(column, ""), new.get(column, ""))
+    return None
 
 
 def first_line(table: str, stored: str, recomputed: str) -> Difference | None:

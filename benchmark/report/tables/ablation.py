@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.common.terms import Size, Split
+from benchmark.common.terms import Split
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import caption, inferred_sentence, other_data_sentence
 from benchmark.report.csv_fields import data_fields, measured_fields
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Kappa, Paper, Row, Table
 from benchmark.settings.params import Params
-from benchmark.statistics.published.tables import Printed, PrintedTable, find_arm
+from benchmark.statistics.published.tables import Printed, find_arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,9 @@ class _Builder:
         return Paper(printed, self.notes.number(printed.note))
 
 
-def ablation(printed: PrintedTable, params: Params, results: Results) -> Table:
+def make(inputs: Inputs) -> Table:
     """The effect of each module: kappa by input size (rows) and objective and head (columns), val and then test."""
+    printed, params, results = inputs.printed["ablation"], inputs.params, inputs.results
     build = _Builder(params, results)
     rows = []
     for split in EVALUATED:
@@ -67,12 +69,6 @@ def ablation(printed: PrintedTable, params: Params, results: Results) -> Table:
         notes=tuple(build.notes.texts),
         records=_records("ablation", rows, results),
     )
-
-
-def paper_pixels(printed: PrintedTable) -> dict[Size, int]:
-    """The paper's pixels of each size, from its ablation."""
-    cells = [cell for cell in printed.cells if cell.measured_by and cell.pixels]
-    return {cell.measured_by.size: cell.pixels for cell in cells if cell.measured_by and cell.pixels}
 
 
 def _size(printed: Printed, params: Params) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from benchmark.report.captions import caption, inferred_sentence, other_data_sentence
-from benchmark.report.results import Results
+from benchmark.report.inputs import Inputs
 from benchmark.report.table import Row, Table, Text
 from benchmark.report.tables.ablation import _Builder, _records
-from benchmark.settings.params import Params
-from benchmark.statistics.published.tables import PrintedTable
 
 
-def comparison(printed: PrintedTable, params: Params, results: Results) -> Table:
+def make(inputs: Inputs) -> Table:
     """The paper's comparison with other systems, row by row, and what each number was computed from."""
+    printed, params, results = inputs.printed["comparison"], inputs.params, inputs.results
     build = _Builder(params, results)
     rows = []
     for name in printed.rows:

@@ -10,13 +10,15 @@ from benchmark.common.terms import Head, Size, Split
 from benchmark.common.units import quantity
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS, caption, size_title
-from benchmark.report.costs import Arm, Spent, chain
+from benchmark.report.costs import Spent, chain
 from benchmark.report.csv_fields import data_fields, measured_fields
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table, Text, kappa_number, status
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params
+from benchmark.statistics.decoded import Arm
 
 OBJECTIVE = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""
@@ -52,18 +54,13 @@ MATCHED = (
 """Neither change, but trained for as long as M2CNN; the table has them at the large size."""
 
 
-def confound(paper_pixels: dict[Size, int], params: Params, results: Results) -> Table:
+def make(inputs: Inputs) -> Table:
     """Kappa and cost of M2CNN and of what it is made of, at the two sizes where it has cells.
-
-    Args:
-        paper_pixels: the paper's pixels of each size.
-        params: declares the arms.
-        results: the evaluation.
 
     Raises:
         InputError: several declared arms fit one row.
     """
-    notes = Notes()
+    params, results, notes = inputs.params, inputs.results, Notes()
     lines = [
         _Line(way, size, find_way(way, size, params), params, results)
         for size in SIZES
@@ -86,7 +83,7 @@ def confound(paper_pixels: dict[Size, int], params: Params, results: Results) ->
             "to say.",
         ),
         columns=("arm", "staged", "extra cells", "images", "MACs", *(f"{s}, {HEADS[h]}" for s, h in OUTPUTS)),
-        rows=tuple(line.row(paper_pixels[line.size], notes) for line in lines),
+        rows=tuple(line.row(inputs.paper_pixels[line.size], notes) for line in lines),
         notes=tuple(notes.texts),
         records=tuple(line.record(split, head) for line in lines for split, head in OUTPUTS),
     )

@@ -10,13 +10,15 @@ from benchmark.common.terms import Size
 from benchmark.common.units import quantity
 from benchmark.evaluation.architecture import Architecture
 from benchmark.report.captions import data_sentence, size_title
-from benchmark.report.costs import FRACTIONS, Arm, arms_at, chain, curve, first_reaching, targets
+from benchmark.report.costs import FRACTIONS, arms_at, chain, curve, first_reaching, targets
 from benchmark.report.csv_fields import data_fields, plain
+from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.confound import M2CNN, WAYS, find_way
 from benchmark.settings.params import Params
+from benchmark.statistics.decoded import Arm
 
 COLUMNS = {
     "parameters": "parameters",
@@ -68,19 +70,10 @@ class _Line:
         return {"table": "cost", "row": self.label, **facts}
 
 
-def cost(
-    paper_pixels: Mapping[Size, int], params: Params, results: Results, architectures: list[Architecture]
-) -> Table:
-    """Parameters, images and multiply-adds per arm, and how much of them it took to reach a given val kappa.
-
-    Args:
-        paper_pixels: the paper's pixels of each size.
-        params: declares the arms.
-        results: the evaluation.
-        architectures: for the paper's networks, which are counted but not trained.
-    """
-    lines = [*_arms(paper_pixels, params, results)]
-    lines += [*_ratio(params, lines), *_paper(set(paper_pixels.values()), architectures)]
+def make(inputs: Inputs) -> Table:
+    """Parameters, images and multiply-adds per arm, and how much of them it took to reach a given val kappa."""
+    lines = [*_arms(inputs.paper_pixels, inputs.params, inputs.results)]
+    lines += [*_ratio(inputs.params, lines), *_paper(set(inputs.paper_pixels.values()), inputs.networks)]
     return Table(
         name="cost",
         title="What it costs",
@@ -88,7 +81,7 @@ def cost(
             (
                 "Parameters, and multiply-adds (MACs) of one image's forward pass in convolutions and matrix products; "
                 "a training step takes about three times as many, and validation is not counted.",
-                data_sentence(results),
+                data_sentence(inputs.results),
                 "Images: those that one run sees, epochs by training images; chain: with the arms that it starts from.",
                 f"To {' and '.join(f'{fraction:.0%}' for fraction in FRACTIONS)}: until val kappa (main head: scores "
                 "where there are scores, else prob.; mean over seeds; measured after each epoch) first reaches that "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -12,11 +12,12 @@ from benchmark.common.files import read_json
 from benchmark.common.terms import Size
 from benchmark.common.units import duration, memory, quantity
 from benchmark.report.captions import data_sentence, size_title
-from benchmark.report.costs import Arm, arms_at, chain
+from benchmark.report.costs import arms_at, chain
+from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.runs.spec import RECORDS, Record
-from benchmark.settings.params import Params
+from benchmark.statistics.decoded import Arm
 
 NAME = "cost_time"
 
@@ -57,7 +58,7 @@ def timing(results: Results, arm: Arm, folder: Path = RECORDS) -> Timing | None:
     )
 
 
-COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
+MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("time", duration),
     "seconds_chain": ("time, chain", duration),
     "images_per_second": ("images/s", quantity),
@@ -67,17 +68,12 @@ COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
 """Title and look of each measure, by its name."""
 
 
-def cost_time(paper_pixels: Mapping[Size, int], params: Params, results: Results) -> Table:
-    """Wall time, speed and memory of each arm, mean over seeds.
-
-    Args:
-        paper_pixels: the paper's pixels of each size.
-        params: declares the arms.
-        results: the evaluation.
-    """
+def make(inputs: Inputs) -> Table:
+    """Wall time, speed and memory of each arm, mean over seeds."""
+    params, results = inputs.params, inputs.results
     lines = [
         _line(size_title(size, params, pixels), arm, size, results)
-        for size, pixels in paper_pixels.items()
+        for size, pixels in inputs.paper_pixels.items()
         for arm in arms_at(params, size)
     ]
     return Table(
@@ -93,7 +89,7 @@ def cost_time(paper_pixels: Mapping[Size, int], params: Params, results: Results
                 "from rebuild to rebuild, and no other table depends on them.",
             )
         ),
-        columns=("arm", *(title for title, _ in COLUMNS.values()), "device"),
+        columns=("arm", *(title for title, _ in MEASURES.values()), "device"),
         rows=tuple(row for row, _ in lines),
         notes=(),
         records=tuple(record for _, record in lines),
@@ -104,10 +100,10 @@ def _line(group: str, arm: Arm, size: Size, results: Results) -> tuple[Row, dict
     """A row and its record."""
     own = timing(results, arm)
     links = [timing(results, link.arm) for link in chain(results, arm) or ()]
-    measures = {name: getattr(own, name, None) for name in COLUMNS}
+    measures = {name: getattr(own, name, None) for name in MEASURES}
     measures["seconds_chain"] = sum(link.seconds for link in links if link) if links and all(links) else None
     lacking = "not recorded" if links else "not run"
-    numbers = [_number(measures[name], show, lacking) for name, (_, show) in COLUMNS.items()]
+    numbers = [_number(measures[name], show, lacking) for name, (_, show) in MEASURES.items()]
     where = ", ".join((*own.devices, *own.precisions, _threads(own.threads))) if own else lacking
     record = {"table": NAME, "stage": arm[0], "arm": arm[1], "size": size}
     record |= {name: "" if value is None else f"{value:.6g}" for name, value in measures.items()}

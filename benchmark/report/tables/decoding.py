@@ -9,9 +9,11 @@ from statistics import median
 from typing import Any
 
 from benchmark.common.terms import Head
+from benchmark.common.units import ends, measure, with_sd
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS, caption
-from benchmark.report.costs import Arm
+from benchmark.report.csv_fields import plain
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table
@@ -19,6 +21,7 @@ from benchmark.scoring.decoders.registry import DECODERS
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import DRAWS, YARDSTICKS
 from benchmark.statistics.bootstrap import LEVEL
+from benchmark.statistics.decoded import Arm
 from benchmark.statistics.decoder_effect import TUNED_ON, DecodedRow, SpreadRow
 from benchmark.statistics.published.claims import Claims, Pair
 from benchmark.statistics.published.tables import PrintedTable, find_arm
@@ -79,35 +82,20 @@ class _Builder:
         row = self.spreads.get((arm, head, split))
         if row is None:
             return Number("undefined")
-        return Number(f"{row.difference:+.3f}{_interval(row, '+')}", row.difference)
+        return Number(f"{measure(row.difference, '+')} {ends(row.low, row.high, '+')}".rstrip(), row.difference)
 
 
-def decoding_table(
-    decoded: Sequence[DecodedRow],
-    spreads: Sequence[SpreadRow],
-    printed: PrintedTable,
-    claims: Claims,
-    params: Params,
-    results: Results,
-) -> Table:
-    """Kappa under every rule; the csv has every arm, and what is read those of the paper at the largest input that ran.
-
-    Args:
-        decoded: every arm and yardstick under every rule.
-        spreads: how far apart the rules of an arm lie.
-        printed: the paper's ablation.
-        claims: the paper's claims, for its effects.
-        params: declares the arms.
-        results: the evaluation.
-    """
+def make(inputs: Inputs) -> Table:
+    """Kappa under every rule: in the csv of all arms, in what is read of the paper's at the largest input that ran."""
+    params, results, decoded, spreads = inputs.params, inputs.results, inputs.decoded, inputs.spreads
     build = _Builder(
         {((row.stage, row.arm), row.rule, row.split): row for row in decoded},
         {((row.stage, row.arm), row.head, row.split): row for row in spreads},
         params,
         results,
     )
-    pairs = _effects(claims)
-    shown = [row for arm in _shown(printed, params, results) for row in build.arm(arm)]
+    pairs = _effects(inputs.claims)
+    shown = [row for arm in _shown(inputs.printed["ablation"], params, results) for row in build.arm(arm)]
     return Table(
         name="decoding",
         title="Head by decoder",
@@ -171,15 +159,7 @@ def _compared(spreads: Sequence[SpreadRow], pairs: Sequence[Pair]) -> str:
 
 
 def _words(row: DecodedRow) -> str:
-    spread = "" if isnan(row.sd) else f" ± {row.sd:.3f}"
-    return f"{round(row.kappa, 3) + 0.0:.3f}{spread}{_interval(row)}"
-
-
-def _interval(row: DecodedRow | SpreadRow, sign: str = "") -> str:
-    if isnan(row.low):
-        return ""
-    low, high = (f"{round(end, 3) + 0.0:{sign}.3f}" for end in (row.low, row.high))
-    return f" [{low}, {high}]"
+    return f"{with_sd(row.kappa, row.sd)} {ends(row.low, row.high)}".rstrip()
 
 
 def _yardstick(row: DecodedRow) -> Cell:
@@ -191,11 +171,11 @@ def _yardstick(row: DecodedRow) -> Cell:
 
 
 def _measured(row: DecodedRow) -> dict[str, Any]:
-    return _record("measured" if row.head else "yardstick", row.split, row.rule, f"{row.kappa:.6f}", row)
+    return _record("measured" if row.head else "yardstick", row.split, row.rule, row.kappa, row)
 
 
 def _difference(row: SpreadRow) -> dict[str, Any]:
-    return _record("spread", row.split, f"{row.highest} - {row.lowest}", f"{row.difference:.6f}", row)
+    return _record("spread", row.split, f"{row.highest} - {row.lowest}", row.difference, row)
 
 
 def _published(pair: Pair) -> dict[str, Any]:
@@ -203,10 +183,10 @@ def _published(pair: Pair) -> dict[str, Any]:
     return _record("published", _split(pair), pair.title, str(pair.effect)) | {"head": pair.better.measured_by.head}
 
 
-def _record(kind: str, split: str, rule: str, value: str, row: DecodedRow | SpreadRow | None = None) -> dict[str, Any]:
+def _record(
+    kind: str, split: str, rule: str, value: float | str, row: DecodedRow | SpreadRow | None = None
+) -> dict[str, Any]:
     """A line of the csv; its value is a kappa, or of kinds spread and published a difference of kappas."""
-    facts = {name: getattr(row, name, "") for name in _FACTS}
-    shown = {name: f"{fact:.6f}" if isinstance(fact, float) else fact for name, fact in facts.items()}
-    numbers = {"value": value} | shown
+    facts = {"value": value} | {name: getattr(row, name, "") for name in _FACTS}
     record = {"table": "decoding", "kind": kind, "split": split, "rule": rule}
-    return record | {name: "" if text == "nan" else text for name, text in numbers.items()}
+    return record | {name: plain(fact) for name, fact in facts.items()}

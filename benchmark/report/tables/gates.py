@@ -7,12 +7,17 @@ from dataclasses import asdict
 from benchmark.data.findings import SEPARATOR, GateRow, by_gate
 from benchmark.data.gates.registry import GATES
 from benchmark.report.captions import PHANTOM
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes
 from benchmark.report.table import Number, Row, Table, Text
 
-COLUMNS = ("check", "asks that", "looked at", "findings", "policy", "dropped")
 SHOWN = 3
 """Findings of a check that are quoted below the table; the csv holds all."""
+
+
+def make(inputs: Inputs) -> Table:
+    """The findings in the data that the runs were trained on."""
+    return gate_table(inputs.findings, inputs.results.data, inputs.results.synthetic)
 
 
 def gate_table(rows: list[GateRow], data: str, synthetic: bool) -> Table:
@@ -29,7 +34,7 @@ def gate_table(rows: list[GateRow], data: str, synthetic: bool) -> Table:
             "between splits those of train (of val, where it leaked into test). Nearly the same: the correlation of "
             f"what tells eyes apart. The csv lists every finding with its files. Data: {data}{nature}."
         ),
-        columns=COLUMNS,
+        columns=("check", "asks that", "looked at", "findings", "policy", "dropped"),
         rows=lines,
         notes=tuple(notes.texts),
         records=tuple({"table": "gates"} | asdict(row) for row in rows),

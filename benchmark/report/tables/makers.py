@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from benchmark.evaluation.evaluate import MetricRow
 from benchmark.report.captions import data_sentence, seeds_sentence
+from benchmark.report.csv_fields import plain
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table
@@ -17,16 +17,12 @@ from benchmark.settings.params import Params
 from benchmark.statistics.published.makers import Makers, Result
 
 
-def makers_table(makers: Makers, lines: Sequence[MetricRow], params: Params, results: Results) -> Table:
-    """The makers' baselines, then every arm of ours with the head that is measured their way.
-
-    Args:
-        makers: what they published.
-        lines: what the evaluation measured.
-        params: declares the arms.
-        results: the evaluation.
-    """
-    measured, notes = by_place(lines), Notes()
+def make(inputs: Inputs) -> Table | None:
+    """The makers' baselines, then every arm of ours with the head that is measured their way; None without such."""
+    makers, params, results = inputs.makers, inputs.params, inputs.results
+    if makers is None:
+        return None
+    measured, notes = by_place(inputs.metrics), Notes()
     rows = [Row("published", one.method, tuple(Number(v, float(v)) for v in one.values)) for one in makers.results]
     arms = [arm for arm, head in outputs(params) if head == makers.head]
     for arm in arms:
@@ -68,8 +64,8 @@ def _ours(makers: Makers, arm: tuple[str, str], name: str, measured: Measured, r
         "stage": arm[0],
         "arm": arm[1],
         "decoder": DEFAULT[makers.head],
-        "mean": "" if mean is None else f"{mean:.6f}",
-        "sd": "" if sd is None else f"{sd:.6f}",
+        "mean": plain(mean),
+        "sd": plain(sd),
         "seeds": " ".join(map(str, values.seeds)) if values else "",
         "n": values.n if values else "",
         "data": results.data,

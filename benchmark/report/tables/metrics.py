@@ -9,16 +9,18 @@ from statistics import fmean, stdev
 from typing import Any, cast
 
 from benchmark.common.terms import Head, Split
+from benchmark.common.units import with_sd
 from benchmark.evaluation.evaluate import EVALUATED, MetricRow
 from benchmark.report.captions import HEADS, caption
-from benchmark.report.costs import Arm
-from benchmark.report.csv_fields import data_fields
+from benchmark.report.csv_fields import data_fields, plain
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
 from benchmark.settings.params import Params
+from benchmark.statistics.decoded import Arm
 from models.losses.registry import LOSSES
 
 FAMILIES: dict[Family, str] = {
@@ -52,15 +54,10 @@ Measured = Mapping[tuple[Arm, Split, Head, str], Values]
 """By arm, split, head and metric."""
 
 
-def metrics_table(lines: Sequence[MetricRow], params: Params, results: Results) -> Table:
-    """Mean and spread over seeds of each metric, a line per arm and head.
-
-    Args:
-        lines: what the evaluation measured.
-        params: declares the arms.
-        results: the evaluation.
-    """
-    measured, notes = by_place(lines), Notes()
+def make(inputs: Inputs) -> Table:
+    """Mean and spread over seeds of each metric, a line per arm and head."""
+    params, results = inputs.params, inputs.results
+    measured, notes = by_place(inputs.metrics), Notes()
     rows: list[Row] = []
     titles: dict[str, tuple[str, ...]] = {}
     for split in EVALUATED:
@@ -141,8 +138,7 @@ def metric_cell(measured: Measured, arm: Arm, split: Split, head: Head, name: st
     values = measured.get((arm, split, head, name))
     if values is None or values.mean is None:
         return Number("undefined" if values else "not run", None, notes)
-    spread = "" if values.sd is None else f" ± {values.sd:.3f}"
-    return Number(f"{round(values.mean, 3) + 0.0:.3f}{spread}", values.mean, notes)
+    return Number(with_sd(values.mean, values.sd), values.mean, notes)
 
 
 def _record(arm: Arm, split: Split, head: Head, name: str, measured: Measured, results: Results) -> dict[str, Any]:
@@ -158,8 +154,8 @@ def _record(arm: Arm, split: Split, head: Head, name: str, measured: Measured, r
         "decoder": DEFAULT[head],
         "metric": name,
         "better": METRICS[name].better,
-        "mean": "" if mean is None else f"{mean:.6f}",
-        "sd": "" if sd is None else f"{sd:.6f}",
+        "mean": plain(mean),
+        "sd": plain(sd),
         "seeds": " ".join(map(str, values.seeds)) if values else "",
         "n": values.n if values else "",
         "status": ("undefined" if mean is None else "measured") if values else "not run",

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark.evaluation.architecture import Architecture
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes
 from benchmark.report.table import Cell, Number, Paper, Row, Table, Text
 from benchmark.statistics.published.tables import Printed, PrintedTable
 
 
-def spatial(printed: PrintedTable, architectures: list[Architecture]) -> Table:
+def make(inputs: Inputs) -> Table:
     """The feature map before and after the Multi-Cell part, by input size: printed and measured.
 
-    Args:
-        printed: its columns are input sizes, its rows the two places.
-        architectures: what was measured; of several levels at one size the deepest is shown.
+    Of several levels at one size the deepest is shown.
     """
-    notes = Notes()
+    printed, architectures, notes = inputs.printed["spatial"], inputs.networks, Notes()
     deepest = {(network.of, network.pixels): network for network in sorted(architectures, key=lambda n: n.level)}
     shown = [network for network in architectures if network in deepest.values()]
     found = [(network, _printed(printed, network)) for network in shown]

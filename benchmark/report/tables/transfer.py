@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
-from benchmark.common.csv_rows import DIGITS
 from benchmark.common.terms import Head
+from benchmark.common.units import ends, measure
 from benchmark.report.captions import HEADS, PHANTOM, decoding_sentence
+from benchmark.report.csv_fields import plain
+from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.settings.params import Params
 from benchmark.statistics.transfer import TransferRow
 
-COLUMNS = ("arm", "input", "output", "own test", "this set", "difference", "seeds")
 
-
-def transfer(rows: Sequence[TransferRow], params: Params, results: Results) -> Table:
-    """Kappa by arm and output, a group of lines per other set.
-
-    Args:
-        rows: of ``statistics/transfer.csv``, at least one.
-        params: declares the seeds.
-        results: the evaluation, for what must be known of the runs.
-    """
+def make(inputs: Inputs) -> Table | None:
+    """Kappa by arm and output, a group of lines per other set; None without such a set."""
+    rows, params, results = inputs.transfers, inputs.params, inputs.results
+    if not rows:
+        return None
     notes, first = Notes(), rows[0]
     return Table(
         name="transfer",
@@ -40,10 +36,10 @@ def transfer(rows: Sequence[TransferRow], params: Params, results: Results) -> T
             f"each run with itself. {decoding_sentence()} Sets differ in more than their patients: cameras, graders, "
             "and the shares of the grades, on which kappa depends by itself."
         ),
-        columns=COLUMNS,
+        columns=("arm", "input", "output", "own test", "this set", "difference", "seeds"),
         rows=tuple(_row(row, params, results, notes) for row in rows),
         notes=tuple(notes.texts),
-        records=tuple({"table": "transfer"} | _record(row) for row in rows),
+        records=tuple({"table": "transfer"} | {key: plain(v) for key, v in asdict(row).items()} for row in rows),
     )
 
 
@@ -58,19 +54,18 @@ def _row(row: TransferRow, params: Params, results: Results, notes: Notes) -> Ro
     cells = (
         Text(f"{row.pixels} px"),
         Text(HEADS[head]),
-        _interval(row.own_kappa, row.own_low, row.own_high, ".3f", own),
-        _interval(row.kappa, row.low, row.high, ".3f", notes.number(_overlap(row))),
-        _interval(row.difference, row.difference_low, row.difference_high, "+.3f"),
+        _interval(row.own_kappa, row.own_low, row.own_high, notes=own),
+        _interval(row.kappa, row.low, row.high, notes=notes.number(_overlap(row))),
+        _interval(row.difference, row.difference_low, row.difference_high, "+"),
         Text(str(len(row.seeds.split()))),
     )
     return Row(set_title(row), f"{row.stage}/{row.arm}", cells)
 
 
-def _interval(value: float, low: float, high: float, look: str, notes: tuple[int, ...] = ()) -> Number:
+def _interval(value: float, low: float, high: float, sign: str = "", notes: tuple[int, ...] = ()) -> Number:
     if math.isnan(value):
         return Number("undefined", None, notes)
-    shown, *ends = (f"{round(number, 3) + 0.0:{look}}" for number in (value, low, high))
-    return Number(shown if math.isnan(low) else f"{shown} [{', '.join(ends)}]", value, notes)
+    return Number(f"{measure(value, sign)} {ends(low, high, sign)}".rstrip(), value, notes)
 
 
 def _overlap(row: TransferRow) -> str:
@@ -90,16 +85,3 @@ def _nature(synthetic: bool) -> str:
 def _count(images: int, patients: str) -> str:
     known = f"of {patients} patients" if patients.isdigit() else f"(patients {patients})"
     return f"{images} images {known}"
-
-
-def _record(row: TransferRow) -> dict[str, Any]:
-    """The row as the csv holds it: an undefined number is empty, a truth value in lower case."""
-    return {key: _plain(value) for key, value in asdict(row).items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.{DIGITS}f}"
-    return value

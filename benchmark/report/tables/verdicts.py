@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from benchmark.report.captions import data_sentence
 from benchmark.report.csv_fields import plain
-from benchmark.report.results import Results
+from benchmark.report.inputs import Inputs
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Row, Table, Text
 from benchmark.statistics.verdict_row import PAPER, VerdictRow
@@ -27,8 +27,9 @@ COLUMNS = (
 )
 
 
-def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
+def make(inputs: Inputs) -> Table:
     """One line per judgement, grouped by claim, in the order of the claims file."""
+    rows = inputs.verdicts
     scopes = "; ".join(dict.fromkeys(row.scope for row in rows))
     return Table(
         name="verdicts",
@@ -39,7 +40,7 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
             "lies above the margin, not reproduced where it lies below, else inconclusive; on other data than the "
             "paper's that reads: holds here, does not hold here. The interval covers seeds and patients together. "
             "Measured is a difference of quadratic weighted kappas, or the share of multiply-adds saved. "
-            f"{data_sentence(results)} Scope: {scopes}."
+            f"{data_sentence(inputs.results)} Scope: {scopes}."
         ),
         columns=COLUMNS,
         rows=tuple(Row(_group(row), row.part, _cells(row), arms_of(asdict(row))) for row in rows),

@@ -109,7 +109,7 @@ def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
         InputError: the file is missing, is no YAML, or breaks a rule; the sentence names the table and the fault.
     """
     raw = read_yaml(path, "published numbers are")
-    tables = _validate(dict[str, Any], raw, str(path))
+    tables = _validate(_TABLES, raw, str(path))
     return {name: _table(name, table, f"{path}: {name}") for name, table in tables.items()}
 
 
@@ -143,8 +143,12 @@ class _Section(BaseModel):
     notes: dict[str, dict[str, str]] = {}
 
 
+# Made once: to make one costs more than all that it validates.
+_TABLES, _SECTION, _PRINTED = TypeAdapter(dict[str, Any]), TypeAdapter(_Section), TypeAdapter(Printed)
+
+
 def _table(name: str, raw: Any, origin: str) -> PrintedTable:
-    section = _validate(_Section, raw, origin)
+    section = _validate(_SECTION, raw, origin)
     declared = {(row, column) for row in section.rows for column in section.columns}
     valued = {(row, column) for row, cells in section.values.items() for column in cells}
     noted = {(row, column) for row, cells in section.notes.items() for column in cells}
@@ -160,7 +164,7 @@ def _cell(table: str, row: str, column: str, section: _Section, origin: str) -> 
     inherited = _merge(section.model_extra or {}, section.rows[row], section.columns[column])
     own = {"table": table, "row": row, "column": column, "value": section.values[row][column]}
     origin = f"{origin}: {row}, {column}"
-    cell = _validate(Printed, inherited | own | {"note": section.notes.get(row, {}).get(column, "")}, origin)
+    cell = _validate(_PRINTED, inherited | own | {"note": section.notes.get(row, {}).get(column, "")}, origin)
     if cell.quantity == "kappa" and cell.value != "-" and not _is_kappa(cell.value):
         msg = f"{origin}: a kappa must be a number from -1 to 1 or '-', but got {cell.value!r}: correct it"
         raise InputError(msg)
@@ -176,9 +180,9 @@ def _merge(*layers: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _validate(kind: type[T], raw: Any, origin: str) -> T:
+def _validate(kind: TypeAdapter[T], raw: Any, origin: str) -> T:
     try:
-        return TypeAdapter(kind).validate_python(raw)
+        return kind.validate_python(raw)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in fault["loc"])

@@ -1,0 +1,51 @@
+"""The ablation, drawn: kappa by input size, ours and published."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark.report.figures.style import Plot, bare, legend, look, set_title
+from benchmark.report.inputs import Inputs
+from benchmark.report.results import Results
+from benchmark.report.table import Kappa, Table
+from benchmark.report.tables import ablation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plots(inputs: Inputs) -> dict[str, Plot]:
+    """The figure of the ablation table."""
+    return {"ablation.png": partial(_plot, table=ablation.make(inputs), results=inputs.results)}
+
+
+def _plot(figure: Figure, table: Table, results: Results) -> str:
+    """Kappa by input size on the table's first split: a line per column, and hollow beside it what is published."""
+    figure.set_size_inches(7.6, 4.4)
+    figure.subplots_adjust(left=0.08, right=0.79, bottom=0.12, top=0.86)
+    axes = figure.add_subplot()
+    rows = table.groups()[0][1]
+    columns = table.columns[1:]
+    for index, column in enumerate(columns):
+        cells = [cell for row in rows for cell in row.cells[index : index + 1] if isinstance(cell, Kappa)]
+        _line(axes, index, 0.1 * (index - (len(columns) - 1) / 2), column, cells)
+    axes.set(xticks=range(len(rows)), xlabel="input size", ylabel="quadratic weighted kappa on val")
+    axes.set_xticklabels([row.label for row in rows])
+    bare(axes, grid="y")
+    legend(axes, 1)
+    set_title(figure, f"{table.title}: on {results.data} (filled), published on EyePACS (hollow)", results)
+    return "Ablation on val: ours (filled; bars: one sample standard deviation over seeds) and published (hollow)."
+
+
+def _line(axes: Axes, index: int, shift: float, column: str, cells: list[Kappa]) -> None:
+    """A column of the table, beside the others of its sizes by ``shift``."""
+    places = np.arange(len(cells)) + shift
+    means = [cell.measured.mean if cell.measured else np.nan for cell in cells]
+    sds = [np.nan if cell.measured is None or cell.measured.sd is None else cell.measured.sd for cell in cells]
+    style = look(index) | {"markersize": 5}
+    axes.errorbar(places, means, sds, **style, lw=1.2, capsize=2.5, label=column)
+    axes.plot(places + 0.04, [float(cell.published or "nan") for cell in cells], **style, mfc="none", ls="")

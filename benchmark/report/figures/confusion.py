@@ -1,0 +1,79 @@
+"""Confusion matrices: a figure per arm."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.report.captions import HEADS
+from benchmark.report.figures.style import DARK, Plot, set_title
+from benchmark.report.inputs import Inputs
+from benchmark.report.results import Results
+from benchmark.scoring.kappa import GRADES
+from benchmark.statistics.decoded import Arm
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STEP = GRADES + 1.9
+"""From one matrix to the next, in cells: the room for titles and labels between them."""
+
+
+def plots(inputs: Inputs) -> dict[str, Plot]:
+    """A figure per arm that ran."""
+    return {
+        f"confusion_{'_'.join(arm)}.png": partial(_plot, results=inputs.results, arm=arm)
+        for arm in inputs.results.arms()
+    }
+
+
+def _plot(figure: Figure, results: Results, arm: Arm) -> str:
+    """Counts summed over seeds, coloured by their share of the label's row; a row per head, val beside test."""
+    counts = results.confusion_of(*arm)
+    heads = [head for head in HEADS if (head, "val") in counts]
+    height = 3.2 * len(heads) + 0.6
+    figure.set_size_inches(6.6, height)
+    # All matrices share one pair of axes: axes and their ticks cost more than all that is drawn in them.
+    axes = figure.add_axes((0, 0, 1, 1 - 0.6 / height))
+    axes.axis("off")
+    for row, head in enumerate(heads):
+        for column, split in enumerate(EVALUATED):
+            matrix = counts[head, split]
+            title = f"{HEADS[head]}, {split}: n = {results.images(split)} × {_seeds(results, arm)}"
+            _draw(axes, matrix, title, STEP * column, STEP * row)
+    axes.set(xlim=(-1.6, STEP + GRADES), ylim=(STEP * len(heads) - 0.6, -1.1))
+    set_title(figure, f"{'/'.join(arm)} on {results.data} (colour: share of the row)", results)
+    return (
+        f"{'/'.join(arm)}: images by label and predicted grade, summed over seeds; colour: share of the label's images."
+    )
+
+
+def _seeds(results: Results, arm: Arm) -> str:
+    count = len(results.runs_of(*arm))
+    return f"{count} seed{'s'[: count > 1]}"
+
+
+def _draw(axes: Axes, counts: npt.NDArray[np.int64], title: str, x: float, y: float) -> None:
+    """One matrix, whose first cell is centred at (x, y)."""
+    from matplotlib.patches import Rectangle
+
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    left, right, top, bottom = x - 0.5, x + GRADES - 0.5, y - 0.5, y + GRADES - 0.5
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, extent=(left, right, bottom, top), aspect="equal")
+    axes.add_patch(Rectangle((left, top), GRADES, GRADES, fill=False, ec=DARK, lw=0.8))
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
+    for label, predicted in np.ndindex(counts.shape):
+        shade = "white" if share[label, predicted] > 0.55 else DARK
+        axes.text(x + predicted, y + label, str(counts[label, predicted]), color=shade, **centred)
+    for grade in range(GRADES):
+        axes.text(left - 0.3, y + grade, str(grade), **centred)
+        axes.text(x + grade, bottom + 0.3, str(grade), **centred)
+    middle = (GRADES - 1) / 2
+    axes.text(x + middle, top - 0.25, title, ha="center", va="center", fontsize=9)
+    axes.text(x + middle, bottom + 0.75, "predicted grade", **centred)
+    axes.text(left - 0.75, y + middle, "label", rotation=90, **centred)

@@ -1,0 +1,106 @@
+"""Results that are kept in the repository, and whether this machine's rebuild gives the same cells."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_json, read_yaml, write_json
+from benchmark.report.recheck.table_diff import Difference, Line, differing_cell, read_lines
+from benchmark.runs.environment import environment
+from benchmark.settings.loading import PARAMS
+
+RESULTS = Path("experiments/results")
+MADE_BY = "made_by.json"
+TIMES = "cost_time.csv"
+"""The table that differs from one execution to the next."""
+_OF_CODE = "runs"
+"""The column that names runs by keys, in which the code's own identity is hashed: comments aside, any change of it."""
+_NO_RESULT = ("tracking", "sweep")
+"""Parameters that no table depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A rebuild held against a kept one.
+
+    Attributes:
+        folder: of the kept one.
+        tables: csv files compared.
+        cells: in them.
+        first: where the two first differ; None where every cell is the same.
+        made_on: the processor that made the kept one.
+        here: this one.
+    """
+
+    folder: Path
+    tables: int
+    cells: int
+    first: Difference | None
+    made_on: str
+    here: str
+
+    def __str__(self) -> str:
+        processors = f"those were made on {self.made_on}, these on {self.here}"
+        if self.first is None:
+            return f"identical to {self.folder}: all {self.cells:,} cells of {self.tables} tables; {processors}"
+        return f"DIFFERENT from {self.folder}: {self.first}; {processors}"
+
+
+def keep(folder: Path, reports: Path = Path("reports")) -> None:
+    """Copy a rebuild's tables and figures, and what made them, to a folder of results.
+
+    Raises:
+        InputError: there are no tables.
+    """
+    tables = sorted((reports / "tables").glob("*.csv"))
+    if not tables:
+        msg = f"results must be there before they are kept, but {reports}/tables holds none: run `dvc repro` first"
+        raise InputError(msg)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (
+        *tables,
+        *(table.with_suffix(".md") for table in tables),
+        *(reports / "figures").glob("*.png"),
+        PARAMS,
+    ):
+        shutil.copyfile(path, folder / path.name)
+    made = environment()
+    write_json(folder / MADE_BY, {name: made[name] for name in ("cpu", "gpu", "git_commit", "git_dirty", "packages")})
+
+
+def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Comparison | None:
+    """Hold the tables that lie here against the kept ones of the same parameters; None where none are kept."""
+    ours = _chosen(PARAMS)
+    folder = next(
+        (path.parent for path in sorted(results.glob(f"*/{MADE_BY}")) if _chosen(path.parent / PARAMS) == ours), None
+    )
+    if folder is None:
+        return None
+    first, cells, tables = None, 0, 0
+    for path in sorted(folder.glob("*.csv")):
+        if path.name == TIMES:
+            continue
+        kept, made = _lines(path), _lines(reports / "tables" / path.name)
+        tables, cells = tables + 1, cells + sum(map(len, kept))
+        first = first or differing_cell(path.name, kept, made)
+    return Comparison(folder, tables, cells, first, str(read_json(folder / MADE_BY)["cpu"]), str(environment()["cpu"]))
+
+
+def _chosen(params: Path) -> dict[str, object]:
+    """The parameters that decide tables."""
+    raw = read_yaml(params, "the parameters are")
+    raw["train"] = {name: value for name, value in raw["train"].items() if name != "workers"}
+    return {name: value for name, value in raw.items() if name not in _NO_RESULT}
+
+
+def _lines(path: Path) -> list[Line]:
+    """The lines of a table without what names the code; none where it is absent."""
+    if not path.exists():
+        return []
+    return [
+        {name: value for name, value in line.items() if name != _OF_CODE}
+        for line in read_lines(path.read_text("utf-8"))
+    ]

@@ -1,0 +1,65 @@
+"""What people see of jobs: plain lines in a log, an estimate by work done, nothing that a log cannot hold."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmark.common import board
+from benchmark.common.board import Board, Tally
+from benchmark.common.jobs import Job
+
+JOBS = [Job("a/x/0", str, (), cost=1.0, units=100), Job("a/y/0", str, (), cost=3.0, units=100)]
+
+
+def test_a_log_has_a_line_with_the_time_of_day_per_finished_run(capsys):
+    with Board(JOBS, "images") as shown:
+        for job in JOBS:
+            shown.started(job, 0)
+            shown.advanced(job, 50, "")
+            shown.ended(job, 12.0, "val kappa scores 0.800")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d a/x/0: val kappa scores 0\.800, 12 s; "
+        r"1 of 2 runs done, [\d,]+ images/s over all, about .+ left",
+        lines[0],
+    )
+    assert lines[1].endswith("images/s over all")
+    assert "\r" not in "".join(lines)
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_long_wait_is_broken_by_a_line_on_what_is_under_way(capsys, monkeypatch):
+    monkeypatch.setattr(board, "_EVERY_S", 0.0)
+    with Board(JOBS, "images") as shown:
+        shown.advanced(JOBS[0], 25, "")
+    assert "under way: a/x/0 25%" in capsys.readouterr().err
+
+
+def test_a_failure_is_a_line_of_its_own(capsys):
+    with Board(JOBS, "images") as shown:
+        shown.failed(JOBS[0], "the loss must stay finite {braces and all}")
+    assert "a/x/0 FAILED: the loss must stay finite {braces and all}; 1 of 2 runs done" in capsys.readouterr().err
+
+
+def test_time_left_goes_by_work_and_not_by_runs(monkeypatch):
+    tally = Tally(JOBS)
+    monkeypatch.setattr(Tally, "seconds", 10.0)
+    tally.advance("a/x/0", 0)
+    assert tally.left() is None
+    tally.advance("a/x/0", 100)
+    tally.ended.add("a/x/0")
+    # One unit of work took 10 s, so the three that are left take 30.
+    assert tally.left() == pytest.approx(30.0)
+
+
+def test_what_an_earlier_process_did_counts_as_done_and_not_as_speed(monkeypatch):
+    tally = Tally(JOBS)
+    monkeypatch.setattr(Tally, "seconds", 10.0)
+    tally.advance("a/y/0", 50)
+    tally.advance("a/y/0", 60)
+    assert tally.rate == pytest.approx(1.0)
+    # 10 of 100 units of y took 10 s: 40 are left of it, and x is a third as much work as all of y.
+    assert tally.left() == pytest.approx(10 * (0.4 * 3 + 1) / (0.1 * 3))

@@ -1,0 +1,116 @@
+"""Jobs side by side: in an order that ends early, each in a process of its own, and no failure takes others along."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.common.jobs import Job, in_order, run_jobs
+
+
+class Noted:
+    """A display that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+        self.slots: dict[str, int] = {}
+        self.notes: dict[str, str] = {}
+
+    def started(self, job, slot):
+        self.events.append(("started", job.name))
+        self.slots[job.name] = slot
+
+    def advanced(self, job, done, note):
+        self.events.append((f"advanced {done}", job.name))
+
+    def ended(self, job, seconds, note):
+        self.events.append(("ended", job.name))
+        self.notes[job.name] = note
+
+    def failed(self, job, why):
+        self.events.append(("failed", job.name))
+
+
+def work(kind: str, folder: str, slot: int, report) -> str:
+    report(1, "half")
+    Path(folder, f"{kind}-{os.getpid()}").touch()
+    if kind == "refused":
+        raise InputError("the rule is broken")
+    if kind == "fault":
+        raise KeyError("x")
+    if kind == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "slow":
+        time.sleep(0.3)
+    return f"{kind} done"
+
+
+def job(name: str, folder: Path, kind: str = "quick", after: tuple[str, ...] = (), cost: float = 1.0) -> Job:
+    return Job(name, work, (kind, str(folder)), after, cost, units=2)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_children_begin_after_their_parents_have_ended(tmp_path, slots):
+    seen = Noted()
+    jobs = [job("c", tmp_path, after=("b",)), job("b", tmp_path, after=("a",)), job("a", tmp_path), job("d", tmp_path)]
+    assert run_jobs(jobs, slots, (), seen) == {}
+    order = seen.events
+    assert order.index(("ended", "a")) < order.index(("started", "b"))
+    assert order.index(("ended", "b")) < order.index(("started", "c"))
+    assert seen.notes == dict.fromkeys("abcd", "quick done")
+
+
+def test_a_parent_that_is_no_job_counts_as_done(tmp_path):
+    assert run_jobs([job("b", tmp_path, after=("trained before",))], 1, (), Noted()) == {}
+
+
+@pytest.mark.parametrize(("kind", "why"), [("refused", "the rule is broken"), ("fault", "KeyError: 'x'")])
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_failure_takes_along_what_needs_it_and_nothing_else(tmp_path, slots, kind, why):
+    jobs = [job("bad", tmp_path, kind), job("child", tmp_path, after=("bad",)), job("good", tmp_path)]
+    jobs.append(job("grandchild", tmp_path, after=("child",)))
+    seen = Noted()
+    failures = run_jobs(jobs, slots, (), seen)
+    assert failures == {
+        "bad": why,
+        "child": "not begun, for it needs bad",
+        "grandchild": "not begun, for it needs child",
+    }
+    assert ("ended", "good") in seen.events
+
+
+def test_a_process_that_is_killed_is_named_and_the_others_go_on(tmp_path):
+    seen = Noted()
+    failures = run_jobs([job("dead", tmp_path, "killed"), job("good", tmp_path, "slow")], 2, (), seen)
+    assert list(failures) == ["dead"]
+    assert "signal SIGKILL" in failures["dead"]
+    assert ("ended", "good") in seen.events
+
+
+def test_each_job_has_a_process_and_a_slot_of_its_own(tmp_path):
+    seen = Noted()
+    run_jobs([job(str(i), tmp_path, "slow") for i in range(4)], 2, (), seen)
+    pids = {path.name.split("-")[1] for path in tmp_path.iterdir()}
+    assert len(pids) == 4
+    assert str(os.getpid()) not in pids
+    assert set(seen.slots.values()) == {0, 1}
+
+
+def test_one_at_a_time_needs_no_other_process(tmp_path):
+    run_jobs([job("a", tmp_path), job("b", tmp_path)], 1, (), Noted())
+    assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {str(os.getpid())}
+
+
+def test_the_longest_chain_begins_first():
+    made = [
+        Job("short", work, (), cost=5.0),
+        Job("root", work, (), cost=1.0),
+        Job("leaf", work, (), after=("root",), cost=9.0),
+        Job("long", work, (), cost=8.0),
+    ]
+    assert [one.name for one in in_order(made)] == ["root", "leaf", "long", "short"]

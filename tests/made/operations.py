@@ -1,0 +1,94 @@
+"""One training step, operation by operation, as hashes: what must be the same on every processor.
+
+Run as a script, it prints a line per operation; libraries are told which instructions to use before they are loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+
+
+def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
+    """Name and hash of every layer's output and gradient, of the weights' gradients and of the updated weights."""
+    import torch
+
+    from benchmark.settings.training import Augment
+    from benchmark.training.augment import DRAWS, Normalisation, augment
+    from models.losses.registry import LOSSES, load_loss
+    from models.network import build_network
+    from models.settings import Cells, Model
+
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(0)
+    found: list[tuple[str, str]] = []
+
+    def note(name: str, tensor: torch.Tensor) -> None:
+        found.append((name, hashed(tensor.detach().contiguous().numpy())))
+
+    def look(name: str) -> Callable[..., None]:
+        def hook(_module: object, _inputs: object, output: object) -> None:
+            if isinstance(output, torch.Tensor):
+                note(name, output)
+                if output.requires_grad:
+                    output.register_hook(lambda gradient: note(f"gradient at {name}", gradient))
+
+        return hook
+
+    heads = LOSSES["ce_mse"].heads
+    model = Model(trunk="test_resnet", stride=8, cells=Cells(width=0.125, normal=1))
+    network = build_network(model, level, heads, pixels).to(memory_format=torch.channels_last)
+    for name, module in network.named_modules():
+        if not list(module.children()):
+            module.register_forward_hook(look(f"{name} ({type(module).__name__})"))
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (16, pixels, pixels, 3), dtype=torch.uint8, generator=generator)
+    draws = torch.rand(16, DRAWS, generator=generator)
+    shown = augment(images, draws, Augment(rotate=0.0, scale=0.0), Normalisation(network.mean, network.std))
+    note("augmented images", shown)
+    loss = load_loss("ce_mse")(network(shown), torch.arange(16) % 5, weight=1.0).mean()
+    note("loss", loss)
+    loss.backward()
+    for name, parameter in network.named_parameters():
+        note(f"gradient of {name}", parameter.grad)
+    note("norm", torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0))
+    torch.optim.AdamW(network.parameters(), lr=0.005, fused=True).step()
+    for name, parameter in network.named_parameters():
+        note(f"updated {name}", parameter)
+    yield from found
+
+
+def elsewhere() -> Iterator[tuple[str, str]]:
+    """Name and hash of what is computed beside networks: by NumPy, SciPy and OpenCV."""
+    import cv2
+    import numpy as np
+    from scipy import stats
+
+    generator = np.random.default_rng(0)
+    matrix = generator.standard_normal((300, 200))
+    yield "numpy product", hashed(matrix @ matrix.T)
+    yield "numpy exp and log", hashed(np.exp(matrix), np.log(np.abs(matrix)))
+    yield "numpy sum", hashed(matrix.sum(), matrix.mean(0))
+    yield "scipy t", hashed(stats.t.cdf(matrix[0], 2))
+    image = generator.integers(0, 256, (301, 407, 3), dtype=np.uint8)
+    yield "opencv resize", hashed(cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA))
+    yield "opencv blur", hashed(cv2.GaussianBlur(image.astype(np.float32), (0, 0), 4.5))
+
+
+def hashed(*arrays: object) -> str:
+    import numpy as np
+
+    return hashlib.sha256(b"".join(np.asarray(array).tobytes() for array in arrays)).hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    import benchmark  # noqa: F401 - it tells the libraries, and so comes first
+
+    for pixels, level in ((40, 1), (80, 2), (128, 3)):
+        for name, value in operations(pixels, level):
+            print(f"{pixels} px, level {level}, {name}: {value}")
+    for name, value in elsewhere():
+        print(f"{name}: {value}")
+    sys.stdout.flush()

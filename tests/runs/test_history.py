@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from benchmark.runs.history import numbers, read_history
+
+
+def test_an_epoch_is_text_as_training_wrote_it_and_numbers_where_there_are_any(tmp_path):
+    (tmp_path / "history.csv").write_text(
+        "epoch,train_loss,val_kappa_score,val_kappa_prob\n1,0.50,nan,\n2,0.25,0.10,\n"
+    )
+    first, second = read_history(tmp_path)
+    assert first == {"epoch": "1", "train_loss": "0.50", "val_kappa_score": "nan", "val_kappa_prob": ""}
+    assert numbers(first) == {"epoch": 1.0, "train_loss": 0.5}
+    assert numbers(second) == {"epoch": 2.0, "train_loss": 0.25, "val_kappa_score": 0.1}
+
+
+def test_a_run_that_finished_no_epoch_has_none(tmp_path):
+    assert read_history(tmp_path) == []

@@ -1,0 +1,95 @@
+"""Finished runs are kept by their keys, published from there, and never trained twice."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.runs.declared import write_spec
+from benchmark.runs.shelf import PUBLISHED, RECORD, find_parent, is_finished, place, publish
+from benchmark.runs.spec import RECORDS, RUNS, RunResult
+from tests.made.runs import make_params, make_result
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(seed: int, key: str, stage: str = "basenet", arm: str = "mse_small") -> RunResult:
+    return make_result(make_params(), stage, arm, seed).model_copy(update={"key": key})
+
+
+def finish(result: RunResult) -> RunResult:
+    folder = place(result)
+    folder.mkdir(parents=True)
+    for name in (*PUBLISHED, RECORD):
+        (folder / name).write_text(f"{name} of {result.key}")
+    write_spec(result, folder)
+    return result
+
+
+def published() -> list[str]:
+    return sorted(str(path.relative_to(RUNS)) for path in RUNS.glob("*/*/*"))
+
+
+def test_a_finished_run_and_its_record_are_published_and_stay_on_the_shelf():
+    made = finish(run(0, "a" * 64))
+    publish("basenet", [made])
+    folder = made.folder()
+    assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
+    assert (folder / "val.csv").read_text() == f"val.csv of {made.key}"
+    assert RECORDS.joinpath("basenet/mse_small/0.json").read_text() == f"{RECORD} of {made.key}"
+    shutil.rmtree(RUNS)
+    publish("basenet", [made])
+    assert published() == ["basenet/mse_small/0"]
+
+
+def test_what_is_written_into_a_published_table_leaves_the_shelf_as_it_is():
+    made = finish(run(0, "a" * 64))
+    publish("basenet", [made])
+    (made.folder() / "val.csv").write_text("changed by hand")
+    assert (place(made) / "val.csv").read_text() == f"val.csv of {made.key}"
+
+
+def test_an_unfinished_run_is_passed_over_and_what_is_no_more_declared_goes():
+    first, second = finish(run(0, "a" * 64)), finish(run(1, "b" * 64))
+    publish("basenet", [first, second])
+    unfinished = run(2, "c" * 64)
+    publish("basenet", [first, unfinished])
+    assert published() == ["basenet/mse_small/0"]
+    assert not RECORDS.joinpath("basenet/mse_small/1.json").exists()
+    publish("basenet", [])
+    assert published() == []
+    assert RUNS.joinpath("basenet").is_dir()
+
+
+def test_other_methods_are_left_alone():
+    one, other = finish(run(0, "a" * 64)), finish(run(0, "b" * 64, "basenet_mt", "small"))
+    publish("basenet", [one])
+    publish("basenet_mt", [other])
+    publish("basenet", [])
+    assert published() == ["basenet_mt/small/0"]
+
+
+def test_going_back_finds_the_version_before_and_older_ones_go():
+    versions = [finish(run(0, letter * 64)) for letter in "abc"]
+    publish("basenet", [versions[2]])
+    publish("basenet", [versions[1]])
+    assert len(list(place(versions[0]).parent.iterdir())) == 2
+    assert is_finished(place(versions[1]), versions[1].key)
+
+
+def test_a_parent_is_found_on_the_shelf_or_where_it_was_published_by_its_key_alone():
+    parent = finish(run(0, "a" * 64, "basenet_mt", "small"))
+    child = run(0, "c" * 64, "m2cnn", "mid").model_copy(update={"parent": "basenet_mt/small", "parent_key": parent.key})
+    assert find_parent(child) == place(parent)
+    publish("basenet_mt", [parent])
+    shutil.rmtree(Path("scratch"))
+    assert find_parent(child) == parent.folder()
+    retrained = child.model_copy(update={"parent_key": "d" * 64})
+    with pytest.raises(InputError, match="m2cnn/mid seed 0 starts from basenet_mt/small/0, which must"):
+        find_parent(retrained)
