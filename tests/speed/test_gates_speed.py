@@ -68,6 +68,7 @@ def test_the_search_against_comparing_all_pairs(
         print(f"\nsearch among {len(made)}: {seconds:.1f} s per turn, {bare / seconds:.1f} times as fast as all pairs")
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_photographs_and_not_with_their_pairs() -> None:
     made = many_sketches(16_000)
     tracemalloc.start()
