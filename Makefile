@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled once at the install, so that a stage of seconds does not spend them on parsing its libraries.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help repro test speed lint ui lock clean
+.PHONY: help repro test quick speed lint ui lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -19,8 +19,11 @@ repro: .venv/.stamp ## rebuild every table end to end (dvc repro)
 test: .venv/.stamp ## run the whole test suite
 	python -m pytest
 
+quick: .venv/.stamp ## run the tests that take a moment each, before a commit
+	python -m pytest -m "not slow and not speed"
+
 speed: .venv/.stamp ## measure speed as ratios to bare limits, on a quiet machine
-	python -m pytest tests/speed -m speed --benchmark-enable -s
+	python -m pytest tests/speed -n 0 -m speed --benchmark-enable -s
 
 lint: .venv/.stamp ## check style and types (ruff, mypy)
 	ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 import timm
 import torch
@@ -100,6 +101,7 @@ class TrunkShape:
     """Of the map, for one input size."""
 
 
+@cache
 def probe_trunk(model: Model, pixels: int) -> TrunkShape:
     """Run the trunk without weights or arithmetic (meta device) to learn its shape.
 

@@ -21,19 +21,21 @@ from tests.made.eyes import eye, sketches
 PHOTOGRAPHS = 88_702
 """Of EyePACS."""
 COPIES = 200
+TRIED = 4_000
+"""Photographs where nothing is measured."""
 TIMED = 512
 """Photographs that are compared with all others the plain way, to be scaled up."""
 ROUNDS = 5
 
 
-def many_sketches() -> np.ndarray:
+def many_sketches(photographs: int) -> np.ndarray:
     """Sketches with the mean and the spectrum of drawn eyes, the last ones noisy copies of the first."""
     drawn = sketches([eye(seed) for seed in range(60)]).astype(np.float32)
     common = drawn.mean(axis=0)
     spectrum = np.abs(np.fft.rfft2(drawn - common, axes=(1, 2))).mean(axis=0)
     rng = np.random.default_rng(0)
-    made = np.empty((PHOTOGRAPHS, SIDE, SIDE), np.int8)
-    for start in range(0, PHOTOGRAPHS, 4096):
+    made = np.empty((photographs, SIDE, SIDE), np.int8)
+    for start in range(0, photographs, 4096):
         block = made[start : start + 4096]
         phase = np.exp(1j * np.angle(np.fft.rfft2(rng.standard_normal(block.shape), axes=(1, 2))))
         block[:] = np.clip(common + np.fft.irfft2(phase * spectrum, axes=(1, 2)), -127, 127)
@@ -48,26 +50,27 @@ def all_pairs_seconds(hashes: np.ndarray) -> float:
         distance = np.bitwise_count(hashes[row : row + 16, :1] ^ hashes[:, 0])
         distance += np.bitwise_count(hashes[row : row + 16, 1:] ^ hashes[:, 1])
         np.flatnonzero(distance <= duplicates.RADIUS)
-    return (time.perf_counter() - start) * PHOTOGRAPHS / TIMED / 2
+    return (time.perf_counter() - start) * len(hashes) / TIMED / 2
 
 
 @pytest.mark.speed
-def test_the_search_against_comparing_all_pairs(benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_against_comparing_all_pairs(
+    benchmark: BenchmarkFixture, scaled, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(duplicates, "TURNS", {"": duplicates.TURNS[""]})
-    made = many_sketches()
+    made = many_sketches(scaled(PHOTOGRAPHS, TRIED))
     bare = all_pairs_seconds(duplicates.hash_sketches(made))
     found = benchmark.pedantic(duplicates.find_alike, args=(made,), rounds=1)
-    assert [(pair.first, pair.second) for pair in found] == [(i, PHOTOGRAPHS - COPIES + i) for i in range(COPIES)]
+    assert [(pair.first, pair.second) for pair in found] == [(i, len(made) - COPIES + i) for i in range(COPIES)]
     if benchmark.stats:
         seconds = benchmark.stats.stats.median
         benchmark.extra_info |= {"all_pairs_s": round(bare, 1), "ratio": round(bare / seconds, 2)}
-        print(
-            f"\nsearch among {PHOTOGRAPHS}: {seconds:.1f} s per turn, {bare / seconds:.1f} times as fast as all pairs"
-        )
+        print(f"\nsearch among {len(made)}: {seconds:.1f} s per turn, {bare / seconds:.1f} times as fast as all pairs")
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_photographs_and_not_with_their_pairs() -> None:
-    made = many_sketches()[:16_000]
+    made = many_sketches(16_000)
     tracemalloc.start()
     duplicates.find_alike(made)
     _, peak = tracemalloc.get_traced_memory()
@@ -76,11 +79,11 @@ def test_memory_grows_with_the_photographs_and_not_with_their_pairs() -> None:
 
 
 @pytest.mark.speed
-def test_a_fingerprint_against_bare_decoding(benchmark: BenchmarkFixture) -> None:
+def test_a_fingerprint_against_bare_decoding(benchmark: BenchmarkFixture, scaled) -> None:
     files = sorted((ROOT / "../shared/data/idrid_originals").glob("*.jpg"))
     if not files:
         pytest.skip("the originals are not at ../shared/data/idrid_originals")
-    photographs = [file.read_bytes() for file in files]
+    photographs = [file.read_bytes() for file in files[: scaled(None, 1)]]
     decoding: list[float] = []
 
     def decode() -> None:

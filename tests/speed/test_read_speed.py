@@ -22,7 +22,7 @@ COUNT, BATCH, ROUNDS = 256, 32, 5
 
 def bare(pack, encoding):
     """Seconds of the bare limit for all images of a pack."""
-    stored = [bytes(pack.stored(i)) for i in range(COUNT)]
+    stored = [bytes(pack.stored(i)) for i in range(len(pack))]
     whole = np.empty((pack.size, pack.size, 3), np.uint8)
     start = time.perf_counter()
     for data in stored:
@@ -36,18 +36,19 @@ def bare(pack, encoding):
 @pytest.mark.speed
 @pytest.mark.parametrize("encoding", ["raw", "jpeg", "jpeg, kept"])
 @pytest.mark.parametrize("size", [40, 80, 128, 224, 448, 720])
-def test_reading_batches_against_the_bare_limit(benchmark, tmp_path, monkeypatch, size, encoding):
+def test_reading_batches_against_the_bare_limit(benchmark, tmp_path, monkeypatch, scaled, size, encoding):
     """Kept images are read once before; those not kept are decoded in every round."""
+    count = scaled(COUNT, BATCH)
     stored_as, kept = encoding.split(", ")[0], encoding.endswith("kept")
     if not kept:
         monkeypatch.setattr(packs, "free_memory", lambda: 0)
     eyes = [photograph(0, patient, "left", patient % 5, 800)[:size, 40 : 40 + size] for patient in range(1, 5)]
     made = [encode(np.resize(eye, (size, size, 3)), stored_as) for eye in eyes]
-    rows = (PackRow(str(i), "", made[i % len(made)]) for i in range(COUNT))
+    rows = (PackRow(str(i), "", made[i % len(made)]) for i in range(count))
     write_pack(tmp_path / "pack", PackSpec(size, stored_as, "made"), rows)
     pack = open_pack(tmp_path / "pack")
-    data = SplitData(pack, [], np.zeros(COUNT, np.int64), np.zeros(COUNT, np.uint64))
-    parts = cut(np.random.default_rng(0).permutation(COUNT), BATCH)
+    data = SplitData(pack, [], np.zeros(count, np.int64), np.zeros(count, np.uint64))
+    parts = cut(np.random.default_rng(0).permutation(count), BATCH)
     limits: list[float] = []
 
     def read():
@@ -59,7 +60,7 @@ def test_reading_batches_against_the_bare_limit(benchmark, tmp_path, monkeypatch
         seconds = benchmark.stats.stats.data
         ratio = median(limit / whole for limit, whole in zip(limits[-ROUNDS:], seconds, strict=True))
         benchmark.extra_info |= {
-            "images_per_s": round(COUNT / median(seconds)),
+            "images_per_s": round(count / median(seconds)),
             "times_the_bare_limit": round(ratio, 2),
         }
         print(f"\n{encoding} at {size} px: {benchmark.extra_info} ({core_count()} cores)")

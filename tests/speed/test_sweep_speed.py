@@ -17,12 +17,13 @@ from tests.made.data import make_data
 
 @pytest.mark.speed
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_a_trial_costs_little_beside_its_training(benchmark: BenchmarkFixture, tmp_path, monkeypatch) -> None:
+def test_a_trial_costs_little_beside_its_training(benchmark: BenchmarkFixture, scaled, tmp_path, monkeypatch) -> None:
     """Runs as long as those of the default profile, on its SQLite file."""
     params = load_params(ROOT / "params.yaml")
-    settings = params.sweep.model_copy(update={"trials": 2, "seeds": params.sweep.seeds[:2]})
+    smaller = {"trials": 2, "seeds": params.sweep.seeds[:2], "epochs": scaled(params.sweep.epochs, 1)}
+    settings = params.sweep.model_copy(update=smaller)
     params = params.model_copy(update={"sweep": settings})
-    make_data(tmp_path, {"mid": params.sizes.mid}, {"train": 480, "val": 240, "test": 8})
+    make_data(tmp_path, {"mid": params.sizes.mid}, {"train": scaled(480, 32), "val": scaled(240, 16), "test": 8})
     monkeypatch.chdir(tmp_path)
     training, complete = [], train.train
 

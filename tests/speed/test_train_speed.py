@@ -52,7 +52,8 @@ def bare_step(training, spec):
 @pytest.mark.speed
 @pytest.mark.parametrize("encoding", ["raw", "jpeg"])
 @pytest.mark.parametrize(("scale", "path", "settings"), CASES)
-def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale, path, settings, encoding):
+def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scaled, scale, path, settings, encoding):
+    count = scaled(COUNT, 32)
     stage, arm = path.split("/")
     raw = composed(scale)
     raw["model"]["pretrained"] = False
@@ -61,7 +62,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
     params = parse_params(raw)
     size = params.arm(stage, arm).size
     sizes = {size: params.sizes.of(size)}
-    make_data(tmp_path, sizes, {"train": COUNT, "val": 8, "test": 8}, encoding=encoding)
+    make_data(tmp_path, sizes, {"train": count, "val": 8, "test": 8}, encoding=encoding)
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
     splits = {split: load_split(split, size, manifest) for split in SPLITS}
@@ -84,7 +85,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
 
     def paired():
         start = finished()
-        for _ in range(COUNT // spec.train.batch):
+        for _ in range(count // spec.train.batch):
             step()
         middle = finished()
         epoch()

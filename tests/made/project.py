@@ -1,0 +1,74 @@
+"""A copy of the project with parameters so small that the whole pipeline runs in seconds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import tiny_params
+from tests.made.paths import ROOT
+
+BIN = Path(sys.executable).parent
+
+
+class Project:
+    """A copy of the project's tracked files, under its own git and DVC, with parameters of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+        self.environment |= {"PYTHONPATH": str(root), "GIT_CONFIG_GLOBAL": os.devnull}
+
+    @classmethod
+    def make(cls, root: Path) -> Project:
+        """A fresh clone with tiny parameters."""
+        listing = ("git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard")
+        for name in subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split():
+            if (ROOT / name).is_file() and not name.startswith(("tests/", "dvc.lock")):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, root / name)
+        made = cls(root)
+        raw = tiny_params()
+        # Saved after each update, so that a training can be killed anywhere.
+        raw["train"]["checkpoint_minutes"] = 0.0
+        made.write_params(raw)
+        made.run("git", "init", "-q", "-b", "main")
+        made.commit()
+        return made
+
+    def copy(self, root: Path) -> Project:
+        """The same project, with all that it made, in another folder."""
+        shutil.copytree(self.root, root, dirs_exist_ok=True)
+        return Project(root)
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project; its output is kept."""
+        done = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True)
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def commit(self) -> None:
+        """Commit the whole tree."""
+        who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+        self.run("git", "add", "-A")
+        self.run("git", *who, "commit", "-q", "--allow-empty", "-m", "state")
+
+    def write_params(self, raw: dict[str, Any]) -> None:
+        """Replace params.yaml."""
+        (self.root / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+
+    def params(self) -> dict[str, Any]:
+        """The project's parameters."""
+        return yaml.safe_load((self.root / "params.yaml").read_text())
+
+    def repro(self, *arguments: str) -> list[str]:
+        """``dvc repro``; the names of the stages that it ran."""
+        output = self.run("dvc", "repro", *arguments).stdout
+        return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]

@@ -1,0 +1,39 @@
+"""One small finished pipeline, which all tests share."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import WORKER
+from tests.made.project import Project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose whole pipeline ran: once on this machine, for all workers, who leave it as it is."""
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if WORKER else own) / "finished"
+    done = root.with_suffix(".done")
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            Project.make(root).repro()
+            done.touch()
+    return Project(root)
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy of its own of the finished project."""
+    return finished.copy(tmp_path)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Project:
+    """A project in which nothing ran yet."""
+    return Project.make(tmp_path)

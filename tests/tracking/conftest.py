@@ -1,0 +1,58 @@
+"""An empty store, and one that was filled once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmark.settings.loading import load_params
+from benchmark.settings.params import Params
+from benchmark.tracking.replay import sync
+from tests.made.paths import ROOT
+from tests.made.tracking import (
+    Filled,
+    MlflowClient,
+    content,
+    fill,
+    rows_of,
+)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow needs seconds to lay out its tables: once is enough."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project with an empty store."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """Two arms with two seeds each."""
+    given = load_params(ROOT / "params.yaml")
+    arms = {
+        "basenet_mt": {"small": given.arms["basenet_mt"]["small"]},
+        "m2cnn": {"mid": given.arms["m2cnn"]["mid"]},
+    }
+    return given.model_copy(update={"arms": arms, "seeds": [0, 1]})
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory, empty_database: Path, params: Params) -> Filled:
+    root = tmp_path_factory.mktemp("filled")
+    shutil.copy(empty_database, root / "mlflow.db")
+    fill(root, params)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        report = sync(root, params)
+        return Filled(root, report, content(root), rows_of(root))

@@ -1,0 +1,86 @@
+"""The store behind MLflow's own server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.settings.params import Params
+from benchmark.tracking.replay import sync
+from benchmark.tracking.server import ui
+from tests.made.paths import ROOT
+from tests.made.tracking import (
+    Filled,
+    content,
+    fill,
+    free_port,
+)
+
+
+def test_a_taken_port_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match=r"must be free.*--port"):
+            ui(taken.getsockname()[1])
+
+
+def test_a_servers_own_ui_is_pointed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
+    with pytest.raises(InputError, match="in a browser"):
+        ui()
+
+
+@pytest.mark.slow
+def test_a_server_holds_the_same_as_the_database(
+    project: Path, params: Params, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(project, params)
+    with served(project) as uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        report = sync(project, params)
+        assert (report.warning, report.created) == ("", 5)
+        assert content(project) == filled.held
+        again = sync(project, params)
+        assert (again.runs, again.created, again.changed) == (report.runs, 0, 0)
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """The UI over the store of a folder, as a server on loopback."""
+    port = free_port()
+    command = [sys.executable, "-c", f"from benchmark.tracking.server import ui; ui({port})"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    log = (root / "server.log").open("w")
+    server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log, start_new_session=True)
+    uri = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while not answers(f"{uri}/health"):
+            assert time.monotonic() < deadline, (root / "server.log").read_text()
+            time.sleep(0.3)
+        yield uri
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+        log.close()
+
+
+def answers(uri: str) -> bool:
+    try:
+        with urllib.request.urlopen(uri, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
