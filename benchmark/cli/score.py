@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.score_files import ROLES, Answers, Labels, parse_names, read_answers, read_file, read_labels
+from benchmark.cli.score_columns import ROLES, parse_names, read_file
+from benchmark.cli.score_files import Answers, Labels, read_answers, read_labels
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json
 from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
@@ -76,7 +77,7 @@ def run(chosen: argparse.Namespace) -> None:
     """
     files = [file for file in (chosen.predictions, chosen.compare) if file]
     truth, *contents = [read_file(file) for file in (chosen.labels, *files)]
-    names = parse_names(chosen.columns, [truth, *contents])
+    names = parse_names(chosen.columns, truth, contents)
     labels = read_labels(truth, names)
     answered = [read_answers(content, labels, names) for content in contents]
     answers = [answer.splits for answer in answered]

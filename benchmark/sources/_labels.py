@@ -52,12 +52,14 @@ class Tree:
         return any(path.name.lower() == name.lower() for path in self.files)
 
     def table(self, name: str) -> Path:
-        """The file of that name.
+        """The file of that name, or the same packed.
 
         Raises:
             InputError: there is none, or there are several.
         """
-        found = [path for path in self.files if path.name.lower() == name.lower()]
+        wanted = name.lower()
+        plain = [path for path in self.files if path.name.lower() == wanted]
+        found = plain or [path for path in self.files if path.name.lower() in (f"{wanted}.zip", f"{wanted}.gz")]
         if len(found) != 1:
             what = f"there are {len(found)} ({', '.join(map(str, found[:3]))})" if found else "there is none"
             msg = f"a copy must have one file {name} below {self.root}, but {what}: correct data.root or the copy"
