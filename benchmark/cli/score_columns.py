@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr
 
 import numpy as np
 import numpy.typing as npt
@@ -133,5 +134,5 @@ def refuse(bad: Flags, written: Sequence[str], images: Sequence[str], path: Path
     """Raise on the first bad value, if there is one."""
     if bad.any():
         first, more = int(bad.argmax()), f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
-        msg = f"{rule}, but {path} has {written[first]!r} for image {images[first]!r}{more}: correct it"
+        msg = f"{rule}, but {path} has {repr(written[first])} for image {repr(images[first])}{more}: correct it"
         raise InputError(msg)

@@ -56,7 +56,7 @@ def table_outputs(table: Table, images: Sequence[str], truth: Ints, names: Names
         names: what was asked for.
     """
     asked = _asked(table, names)
-    readings = asked or _readings(table, names)
+    readings = asked or _distinct(table, _readings(table, names))
     equal = [reading for reading in readings if _equals(table, reading, truth)]
     if not asked:
         readings = [reading for reading in readings if reading not in equal]
@@ -136,10 +136,18 @@ def _readings(table: Table, names: Names) -> list[_Reading]:
     return truths
 
 
+def _distinct(table: Table, readings: Sequence[_Reading]) -> list[_Reading]:
+    """The first of the readings of the same values."""
+    first: dict[tuple[Sequence[str], ...], _Reading] = {}
+    for reading in readings:
+        first.setdefault(tuple(tuple(table.columns[column]) for column in reading.columns), reading)
+    return list(first.values())
+
+
 def _is_unknown(table: Table, column: str, names: Names) -> bool:
     """Whether a column of numbers has no word of the vocabulary for its name."""
-    known = {name for role in column_names.NAMES for name in column_names.find(table.columns, role)}
-    return column not in known | set(names.values()) and bool(np.isfinite(numbers(table.columns[column])).all())
+    is_known = column_names.is_known(column) or column in names.values()
+    return not is_known and bool(np.isfinite(numbers(table.columns[column])).all())
 
 
 def _predicted(table: Table, column: str) -> _Reading:

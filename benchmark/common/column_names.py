@@ -106,6 +106,11 @@ def find(columns: Iterable[str], role: Role) -> list[str]:
     return next(filter(None, groups), [])
 
 
+def is_known(column: str) -> bool:
+    """Whether a column's name is a word for any role."""
+    return any(_plain(column) == _plain(name) for groups in NAMES.values() for group in groups for name in group)
+
+
 def by_grade(columns: Iterable[str]) -> list[tuple[str, ...]]:
     """Sets of five columns whose names hold the grades 0-4 (in digits or words) after one beginning, in that order."""
     found: dict[str, list[tuple[int, str]]] = {}
