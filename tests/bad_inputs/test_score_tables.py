@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 import warnings
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.bad_inputs.dialects import DIALECTS, NO_TABLES
 from tests.bad_inputs.running import (
     GRADES,
     IMAGES,
@@ -20,13 +20,11 @@ from tests.bad_inputs.running import (
     PREDICTED,
     TRUTH,
     csv,
-    gzipped,
     is_one_sentence,
     outcome,
     probabilities,
     put,
     saved,
-    zipped,
 )
 from tests.made.sets import sheet_bytes
 
@@ -111,27 +109,6 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
         renamed([f"test\\{image}" for image in IMAGES], "level", TRUTH),
     ),
     "any order": (csv({"image": IMAGES[::-1], "prediction": PREDICTED[::-1]}), LABELS),
-    # Dialects.
-    "semicolons": (csv({"image": IMAGES, "prediction": PREDICTED}, ";"), csv({"image": IMAGES, "level": TRUTH}, ";")),
-    "tabs": (csv({"image": IMAGES, "prediction": PREDICTED}, "\t"), LABELS),
-    "sep= of Excel": (f"sep=;\n{csv({'image': IMAGES, 'prediction': PREDICTED}, ';')}", LABELS),
-    "a semicolon in a header of commas": (csv({"image": IMAGES, "a;b": IMAGES, "prediction": PREDICTED}), LABELS),
-    "CR": (csv({"image": IMAGES, "prediction": PREDICTED}, end="\r"), LABELS),
-    "CRLF": (csv({"image": IMAGES, "prediction": PREDICTED}, end="\r\n"), LABELS),
-    "BOM": (codecs.BOM_UTF8 + GRADES.encode(), LABELS),
-    "BOM and quotes": (codecs.BOM_UTF8 + GRADES.replace("image,prediction", '"image","prediction"').encode(), LABELS),
-    "UTF-16 little": (codecs.BOM_UTF16_LE + GRADES.encode("utf-16-le"), LABELS),
-    "UTF-16 big": (codecs.BOM_UTF16_BE + GRADES.encode("utf-16-be"), LABELS),
-    "blanks in the header": (GRADES.replace("image,prediction", " image , prediction "), LABELS),
-    "blanks around values": (GRADES.replace(",", " , "), LABELS),
-    "blank rows": ("\n" + GRADES.replace("\n3_left", "\n\n,\n  ,\n3_left") + ",\n,\n\n", LABELS),
-    "trailing commas": (GRADES.replace("\n", ",,\n"), LABELS),
-    "trailing commas in the rows alone": (GRADES.replace("\n", ",\n").replace("prediction,", "prediction"), LABELS),
-    "an index": (csv({"": range(12), "image": IMAGES, "prediction": PREDICTED}), LABELS),
-    "a shuffled index": (csv({"": range(12, 0, -1), "image": IMAGES, "prediction": PREDICTED}), LABELS),
-    "capitals": (GRADES.replace("image,prediction", "IMAGE,Prediction"), LABELS),
-    "no line end at the end": (GRADES.rstrip(), LABELS.rstrip()),
-    "quoted blanks": (GRADES.replace("1_left,", '" 1_left ", '), LABELS),
     # Columns of known sets.
     "APTOS": (GRADES, csv({"id_code": IMAGES, "diagnosis": TRUTH})),
     "IDRiD": (
@@ -143,10 +120,6 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
     "DDR with commas": (GRADES, "".join(f"{image}.jpg,{grade}\n" for image, grade in zip(IMAGES, TRUTH, strict=True))),
     "a manifest": (GRADES, csv({"image_id": IMAGES, "path": [f"x/{image}.jpg" for image in IMAGES], "grade": TRUTH})),
     "two words for one grade": (GRADES, csv({"image": IMAGES, "level": TRUTH, "label": TRUTH})),
-    # Packed, and named otherwise than they are.
-    "gz": (gzipped(GRADES), LABELS),
-    "zip": (GRADES, zipped({"labels.csv": LABELS})),
-    "zip of macOS": (GRADES, zipped({"t/": "", "t/l.csv": LABELS, "__MACOSX/t/._l.csv": "\0\5", "t/.DS_Store": "x"})),
     "workbook": (workbook(["image", "prediction"], PREDICTED), workbook(["image", "level"], TRUTH)),
     # Arrays.
     "array": (saved(PERCENT / 100), LABELS),
@@ -156,6 +129,7 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
     "array in the order of Fortran": (saved(np.asfortranarray(PERCENT / 100)), LABELS),
 }
 """Predictions and labels that all say PREDICTED and TRUTH."""
+READ |= {name: (write(GRADES), write(LABELS)) for name, write in DIALECTS.items()}
 
 
 @pytest.mark.parametrize("case", READ)
@@ -298,57 +272,8 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
         table(level=TRUTH, Usage=["Public"] * 6 + ["Private"] * 6),
         "lacks 1 of the 6 images of test",
     ),
-    # Files.
     "no predictions": (None, LABELS, "there is no predictions: correct its name"),
     "no labels": (GRADES, None, "there is no labels: correct its name"),
-    "an empty file": ("", LABELS, "predictions is empty"),
-    "blanks alone": (" \n\n  \n", LABELS, "a header and a row per image, but predictions has none"),
-    "a header alone": ("image,prediction\n", LABELS, "a header and a row per image, but predictions has none"),
-    "commas alone": (",,,\n,,,\n", LABELS, "has none: fill it"),
-    "a row cut off": (GRADES[:-4], LABELS, "a value per column, but line 13 of predictions has 1 and the header 2"),
-    "a row too long": (GRADES + "7_left,1,2\n", LABELS, "line 14 of predictions has 3 and the header 2"),
-    "an open quote": (GRADES.replace("1_left", '"1_left', 1), LABELS, "not plainly separated by commas"),
-    "two separators": ("image,prediction;x\n1_left;0,1\n", LABELS, "not plainly separated by commas or semicolons"),
-    "bars": (GRADES.replace(",", "|"), LABELS, "separated by bars: separate values by commas"),
-    "blanks": (GRADES.replace(",", "  "), LABELS, "separated by blanks: separate values by commas"),
-    "Latin-1": ("image,prediction\nœil,1\n".encode("cp1252"), LABELS, "in neither UTF-8 nor UTF-16.*save it again"),
-    "UTF-16 without its mark": (GRADES.encode("utf-16-le"), LABELS, "in UTF-16 without its mark"),
-    "UTF-16 cut in a letter": (
-        codecs.BOM_UTF16_LE + GRADES.encode("utf-16-le")[:-1],
-        LABELS,
-        "neither UTF-8 nor UTF-16",
-    ),
-    "noise": (bytes(range(256)) * 4, LABELS, "must be a table"),
-    "JSON": ('{"1_left": 0}', LABELS, "but is JSON: save its rows as csv"),
-    "JSON of a list": ("[0, 1]", LABELS, "but is JSON"),
-    "a web page": ("<!doctype html><html></html>", LABELS, "but is a web page or XML"),
-    "a pointer of Git LFS": ("version https://git-lfs.github.com/spec/v1\noid x\n", LABELS, "a pointer of Git LFS"),
-    "MATLAB": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(100), LABELS, "a file of MATLAB"),
-    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(100), LABELS, "an HDF5 file"),
-    "Parquet": (b"PAR1" + bytes(100) + b"PAR1", LABELS, "a Parquet file"),
-    "pickle": (b"\x80\x04\x95" + bytes(100), LABELS, "a pickle of Python"),
-    "PyTorch": (zipped({"archive/data.pkl": "x", "archive/version": "3"}), LABELS, "a file of PyTorch"),
-    "npz": (zipped({"a.npy": "x"}), LABELS, r"an archive of arrays of NumPy \(.npz\): save one array"),
-    "old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), LABELS, r"an old workbook \(.xls\)"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), LABELS, "is a picture"),
-    "a PDF": (b"%PDF-1.4\n", LABELS, "is a PDF"),
-    "bzip2": (b"BZh91AY&SY", LABELS, "is packed by bzip2"),
-    "xz": (b"\xfd7zXZ\x00", LABELS, "is packed by xz"),
-    "7-Zip": (b"7z\xbc\xaf\x27\x1c", LABELS, "is packed by 7-Zip"),
-    "zip cut off": (zipped({"a.csv": GRADES})[:-30], LABELS, "a whole archive, but is cut, damaged or locked"),
-    "zip damaged": (zipped({"a.csv": GRADES})[:40] + b"???" + zipped({"a.csv": GRADES})[43:], LABELS, "cut, damaged"),
-    "zip with nothing": (zipped({}), LABELS, "alone in its archive, but predictions holds none"),
-    "zip of macOS' leftovers": (zipped({"__MACOSX/._a.csv": "x"}), LABELS, "holds none"),
-    "zip of two tables": (zipped({"a.csv": GRADES, "b.csv": GRADES}), LABELS, "holds a.csv, b.csv: unpack the one"),
-    "zip of an empty table": (zipped({"a.csv": ""}), LABELS, "a header and a row per image, but predictions has none"),
-    "gz cut off": (gzipped(GRADES)[:-12], LABELS, "a whole archive, but is cut"),
-    "gz damaged": (
-        gzipped(GRADES)[:12] + b"\xff\xff\xff" + gzipped(GRADES)[15:],
-        LABELS,
-        "a whole archive, but is cut",
-    ),
-    "gz of JSON": (gzipped("{}"), LABELS, "but is JSON"),
-    "workbook damaged": (b"PK\x03\x04xl/worksheets/sheet1.xml", LABELS, "must be an Excel file"),
     "workbook with #N/A": (workbook(["image", "prediction"], ["#N/A"] * 12), LABELS, "has '#N/A' for image"),
     # Arrays.
     "array as labels": (GRADES, saved(PERCENT), "labels must be a table.* but labels is an array"),
@@ -370,6 +295,8 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
     "array's header that lies": (saved(PERCENT).replace(b"(12, 5), ", b"(12, 5" + b"0" * 3), LABELS, "whole npy file"),
 }
 """Predictions and labels (None: no file), and what the sentence says."""
+REFUSED |= {f"predictions: {name}": (content, LABELS, words) for name, (content, words) in NO_TABLES.items()}
+REFUSED |= {f"labels: {name}": (GRADES, content, words) for name, (content, words) in NO_TABLES.items()}
 
 
 @pytest.mark.parametrize("case", REFUSED)
