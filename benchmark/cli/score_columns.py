@@ -89,7 +89,7 @@ def required(table: Table, role: Role, names: Names) -> str:
         return column
     msg = (
         f"{table.path} needs a column for the {role}, called {', '.join(column_names.NAMES[role][0][:5])} or the like, "
-        f"but has {', '.join(table.columns)}: name it with --columns {role}=NAME"
+        f"but has {table.listed()}: name it with --columns {role}=NAME"
     )
     raise InputError(msg)
 

@@ -96,7 +96,7 @@ def _no_reading(table: Table, readings: Sequence[_Reading], equal: Sequence[_Rea
     return (
         "predictions need a column `prediction` of grades, one `score`, or five columns whose names hold the grades "
         f"({PROBS[0]} to {PROBS[-1]}, class_0 to class_4, No_DR to Proliferate_DR), but {table.path} has "
-        f"{', '.join(table.columns)}: name them with --columns ROLE=NAME"
+        f"{table.listed()}: name them with --columns ROLE=NAME"
     )
 
 

@@ -28,6 +28,8 @@ from benchmark.common.excel import read_sheet
 NUMPY = b"\x93NUMPY"
 """What an array's file (.npy) begins with."""
 
+_LISTED = 12
+"""Columns that a sentence names."""
 _MAX_BYTES = 256 * 1024**2
 """Of a table, unpacked: a thousand times EyePACS' labels."""
 _KINDS = {
@@ -78,6 +80,11 @@ class Table:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
+
+    def listed(self) -> str:
+        """Names of the first columns, for a sentence."""
+        more = f" and {len(self.columns) - _LISTED} more" if len(self.columns) > _LISTED else ""
+        return ", ".join(list(self.columns)[:_LISTED]) + more
 
 
 def read_table(path: Path) -> Table:

@@ -90,8 +90,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
     known = {name.casefold(): values for name, values in table.columns.items()}
     missing = [name for name in columns if name.casefold() not in known]
     if missing:
-        has = ", ".join(table.columns)
-        msg = f"{path} must have a column {missing[0]!r}, but has {has}: get the original table"
+        msg = f"{path} must have a column {missing[0]!r}, but has {table.listed()}: get the original table"
         raise InputError(msg)
     return list(zip(*(known[name.casefold()] for name in columns), strict=True))
 

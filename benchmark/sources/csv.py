@@ -111,7 +111,7 @@ def _select(table: Table, columns: Columns) -> dict[str, Sequence[str]]:
         elif field in ("image", "level") or name not in ("", default):
             msg = (
                 f"data.columns.{field} must name a column of {table.path}, but got {name!r}: "
-                f"choose one of {', '.join(table.columns)}"
+                f"choose one of {table.listed()}"
             )
             raise InputError(msg)
     return found
