@@ -16,10 +16,10 @@ from benchmark.cli.score_outputs import Outputs, array_outputs, table_outputs
 from benchmark.common.arrays import Ints
 from benchmark.common.column_names import SPLIT_NAMES
 from benchmark.common.errors import InputError
+from benchmark.common.eyes import patient_and_eye
 from benchmark.common.tables import Table
 from benchmark.images.names import image_id
 from benchmark.runs.predictions import Predictions
-from benchmark.sources.csv import patient_and_eye
 
 Texts = npt.NDArray[np.str_]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from benchmark.common.eyes import likely_pairs
 from benchmark.common.section import Section
 from benchmark.common.terms import Eye, Split
 
@@ -59,6 +61,7 @@ def deal(entries: list[Entry], shares: Shares) -> list[Entry]:
     and test in full but no val, val is dealt from train. Every split that is dealt holds its share of each grade (a
     patient's highest). What a patient gets does not depend on the order of the rows.
     """
+    _warn_of_pairs(entries)
     if {entry.split for entry in entries} == {"train", "test"}:
         train = [entry for entry in entries if entry.split == "train"]
         dealt = _draw(train, shares.model_copy(update={"test": 0.0}))
@@ -67,6 +70,18 @@ def deal(entries: list[Entry], shares: Shares) -> list[Entry]:
     told: dict[Cluster, Split] = {cluster: split for split, cluster in given}
     told |= _draw([entry for entry in entries if entry.cluster not in told], shares)
     return [entry if entry.split else replace(entry, split=told[entry.cluster]) for entry in entries]
+
+
+def _warn_of_pairs(entries: list[Entry]) -> None:
+    """Say where ids look like the eyes of patients that nobody names."""
+    pairs = likely_pairs(entry.image_id for entry in entries if not entry.patient)
+    if pairs:
+        print(
+            f"warning: {2 * len(pairs)} images look like pairs of one patient's eyes ({' and '.join(pairs[0])}), but "
+            "their patients are unknown, so a pair may fall into two splits: give the table a column `patient`, or "
+            "name the files like 17_left and 17_right",
+            file=sys.stderr,
+        )
 
 
 def _draw(entries: list[Entry], shares: Shares) -> dict[Cluster, Split]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,9 +12,10 @@ from pydantic import Field
 from benchmark.common import column_names
 from benchmark.common.column_names import EYE_NAMES, SPLIT_NAMES, Role
 from benchmark.common.errors import InputError
+from benchmark.common.eyes import patient_and_eye
 from benchmark.common.section import Section
 from benchmark.common.tables import Table, read_table, whole
-from benchmark.common.terms import Counts, Eye, Split
+from benchmark.common.terms import Counts, Split
 from benchmark.images import names
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._splits import Entry, Shares, deal
@@ -31,8 +31,6 @@ ABOUT = About(
 NO_GRADE = -1
 """Stands for a label that is no whole number."""
 
-_PATIENT_EYE = re.compile(r"(?P<patient>.+)_(?P<eye>left|right)")
-
 
 class Columns(Section):
     """Names of the table's columns. An empty one says that the table has none; image and level it must have.
@@ -47,7 +45,7 @@ class Columns(Section):
     split: str = "split"
     """train, val (validation, Public) or test (Private); empty in a row: the row is dealt."""
     patient: str = "patient"
-    """Whom the eye belongs to; without such a column, names like 17_left tell it, and other names leave it unknown."""
+    """Whom the eye belongs to; without such a column, names like 17_left or 17-OD tell it; else it is unknown."""
     eye: str = "eye"
     """left (l, OS) or right (r, OD); without such a column, names like 17_left tell it."""
 
@@ -90,12 +88,6 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """The counts that the parameters give."""
     assert isinstance(params, Params)
     return params.expected
-
-
-def patient_and_eye(image_id: str) -> tuple[str, Eye]:
-    """What a name like 17_left tells; else "" and unknown."""
-    match = _PATIENT_EYE.fullmatch(Path(image_id).name)
-    return (match["patient"], EYE_NAMES[match["eye"]]) if match else ("", "unknown")
 
 
 def _select(table: Table, columns: Columns) -> dict[str, Sequence[str]]:

@@ -63,6 +63,11 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
     "label beside predicted_label": (table(label=TRUTH, predicted_label=PREDICTED), LABELS),
     "truth beside a score": (table(level=TRUTH, output=SCORES), LABELS),
     "preds, targets, images": (csv({"preds": SCORES, "targets": TRUTH, "images": IMAGES}), LABELS),
+    "a score of which some are whole": (table(pred=[*PREDICTED[:6], *SCORES[6:]]), LABELS),
+    "sides as ophthalmologists write them": (
+        renamed([image.replace("_left", "-OS").replace("_right", "-OD") for image in IMAGES]),
+        renamed([image.replace("_left", "-OS").replace("_right", "-OD") for image in IMAGES], "level", TRUTH),
+    ),
     "a submission": (table(level=PREDICTED), LABELS),
     "truth and a submission's word": (table(level=TRUTH, diagnosis=PREDICTED), LABELS),
     "predictions called as the truth is, twice the same": (table(level=PREDICTED, diagnosis=PREDICTED), LABELS),

@@ -1,0 +1,63 @@
+"""What the names of photographs tell of patients: two eyes of one patient must not fall into two splits."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from benchmark.common.terms import Eye
+
+_EYES: dict[str, Eye] = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
+_SIDE, _WORD, _BETWEEN = r"(?P<eye>left|right|os|od|l|r)", r"(?P<eye>left|right|os|od)", r"[\s_.-]+"
+_NAMES = [
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"(?P<patient>.*[^\s_.-]){_BETWEEN}{_SIDE}",
+        rf"{_SIDE}{_BETWEEN}(?P<patient>[^\s_.-].*)",
+        rf"(?P<patient>.*\d){_WORD}",
+    )
+]
+"""17_left, left_17 and 17left; a single letter is a side only where something parts it from the rest."""
+_ENDING = re.compile(r"(?P<rest>.*[^\s_.-])[\s_.-]+(?P<end>[a-z]{1,8}|\d)|(?P<before>.*\d)(?P<letter>[a-z])", re.I)
+_WITHIN = re.compile(rf"(?<![a-z0-9]){_WORD}(?![a-z0-9])", re.IGNORECASE)
+
+
+def patient_and_eye(image_id: str) -> tuple[str, Eye]:
+    """Patient and eye that a name like 17_left, 17-OD or R.17 tells, in any case; else "" and unknown.
+
+    Args:
+        image_id: without the extension of its file; folders before the name tell nothing.
+    """
+    name = PurePosixPath(image_id).name
+    match = next(filter(None, (form.fullmatch(name) for form in _NAMES)), None)
+    return (match["patient"], _EYES[match["eye"].lower()]) if match else ("", "unknown")
+
+
+def likely_pairs(image_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Ids of unknown patients that look like the two eyes of one: alike but for one and the same pair of endings.
+
+    None where fewer than half of the ids are of such pairs: names that number photographs pair by chance.
+    """
+    ids = list(image_ids)
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for image_id in ids:
+        if parts := _parts(image_id):
+            groups.setdefault(parts[0], []).append((parts[1], image_id))
+    pairs = [sorted(group) for group in groups.values() if len(group) == 2 and group[0][0] != group[1][0]]
+    endings = Counter((first[0], second[0]) for first, second in pairs)
+    common = endings.most_common(1)[0][0] if endings else None
+    found = [(first[1], second[1]) for first, second in pairs if (first[0], second[0]) == common]
+    return found if len(found) > 1 and 4 * len(found) >= len(ids) else []
+
+
+def _parts(image_id: str) -> tuple[str, str] | None:
+    """What two eyes' ids would share, and what would tell them apart."""
+    path = PurePosixPath(image_id)
+    folder, name = path.parent.as_posix(), path.name
+    if side := _WITHIN.search(name):
+        return f"{folder}/{name[: side.start()]}*{name[side.end() :]}", side["eye"].lower()
+    if match := _ENDING.fullmatch(name):
+        return f"{folder}/{match['rest'] or match['before']}", (match["end"] or match["letter"]).lower()
+    return None

@@ -1,0 +1,93 @@
+"""Names of photographs tell patients and eyes as people write them; what is likely a pair and not told is said."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.common.eyes import likely_pairs, patient_and_eye
+from benchmark.sources._splits import Entry, Shares, deal
+
+
+@pytest.mark.parametrize(
+    ("name", "patient", "eye"),
+    [
+        ("17_left", "17", "left"),
+        ("17_LEFT", "17", "left"),
+        ("17_Right", "17", "right"),
+        ("17_L", "17", "left"),
+        ("17_r", "17", "right"),
+        ("17_OS", "17", "left"),
+        ("17_od", "17", "right"),
+        ("17-left", "17", "left"),
+        ("17.right", "17", "right"),
+        ("17 OD", "17", "right"),
+        ("17__left", "17", "left"),
+        ("left_17", "17", "left"),
+        ("OD-17", "17", "right"),
+        ("R_17", "17", "right"),
+        ("17left", "17", "left"),
+        ("17OS", "17", "left"),
+        ("test/17_left", "17", "left"),
+        ("IMG_0017_left", "IMG_0017", "left"),
+        ("upright", "", "unknown"),
+        ("17", "", "unknown"),
+        ("left", "", "unknown"),
+        ("_left", "", "unknown"),
+        ("000c1434d8d7", "", "unknown"),
+        ("17l", "", "unknown"),
+        ("IDRiD_001", "", "unknown"),
+        ("20051019_38557_0100_PP", "", "unknown"),
+    ],
+)
+def test_a_name_tells_patient_and_eye(name, patient, eye):
+    assert patient_and_eye(name) == (patient, eye)
+
+
+@given(
+    st.sets(st.integers(0, 10**6), min_size=10, max_size=60),
+    st.sampled_from(["left right", "LEFT RIGHT", "Left Right", "L R", "l r", "OS OD", "os od"]),
+    st.sampled_from(["_", "-", ".", " ", "__"]),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_no_patients_eyes_fall_into_two_splits(numbers, sides, between, first, seed):
+    names = [
+        (number, f"{side}{between}{number}" if first else f"{number}{between}{side}")
+        for number in numbers
+        for side in sides.split()
+    ]
+    entries = [Entry(name, None, number % 5, None, *patient_and_eye(name)) for number, name in names]
+    split = {entry.image_id: entry.split for entry in deal(entries, Shares(seed=seed))}
+    of = {}
+    for number, name in names:
+        of.setdefault(number, set()).add(split[name])
+    assert all(len(splits) == 1 for splits in of.values())
+
+
+@pytest.mark.parametrize("ends", ["_a _b", "a b", "_1 _2", "_left_2 _right_2", "_temp _nasal"])
+def test_ids_that_look_paired_and_are_not_recognised_are_counted(ends, capsys):
+    ids = [f"{number}{end}" for number in range(10, 30) for end in ends.split()]
+    assert len(likely_pairs(ids)) == 20
+    deal([Entry(image_id, None, 0, None, *patient_and_eye(image_id)) for image_id in ids], Shares())
+    told = capsys.readouterr().err
+    assert "40 images look like pairs of one patient's eyes" in told
+    assert "column `patient`" in told
+    deal([Entry(image_id, None, 0, None, image_id, "unknown") for image_id in ids], Shares())
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [f"IDRiD_{number:03}" for number in range(1, 104)],
+        [f"IMG_{number}" for number in range(1, 104)],
+        [f"{number * 7919 % 2**20:012x}" for number in range(500)],
+        [f"{number}" for number in range(100)],
+        [f"2005{number}_43808_0{number % 7}00_PP" for number in range(50)],
+        ["17_a", "17_b", "scan", "other", "third"],
+    ],
+)
+def test_other_names_are_no_pairs(ids):
+    assert likely_pairs(ids) == []
