@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,12 +127,12 @@ def _answers(labels: Labels, at: Ints, outputs: Outputs, row: Ints) -> Answers:
 def _places(images: Sequence[str], labels: Labels, path: Path) -> Ints:
     """Place of each image among the labels; one of two names may lack the extension, and the first folders."""
     by_stem: dict[str, list[int]] = defaultdict(list)
-    parts = [PurePosixPath(image_id(str(name))).parts for name in labels.image_id]
+    parts = [image_id(str(name)).split("/") for name in labels.image_id]
     for place, folders in enumerate(parts):
         by_stem[folders[-1]].append(place)
     found = []
     for image in images:
-        own = PurePosixPath(image_id(image)).parts
+        own = image_id(image).split("/")
         alike = [place for place in by_stem.get(own[-1], []) if _ends_alike(own, parts[place])]
         found.append([place for place in alike if parts[place] == own] or alike)
     strangers = [image for image, places in zip(images, found, strict=True) if not places]

@@ -14,10 +14,13 @@ def posix(name: str) -> str:
 
 def image_id(name: str) -> str:
     """The name without an extension that photographs have, and with ``/`` between its folders."""
-    path = PurePosixPath(posix(name))
-    return (path.with_suffix("") if path.suffix.lower() in EXTENSIONS else path).as_posix()
+    path = posix(name)
+    if "/" in path:
+        path = PurePosixPath(path).as_posix()
+    start, _, extension = path.rpartition(".")
+    return start if start and f".{extension.lower()}" in EXTENSIONS else path
 
 
 def stem(name: str) -> str:
     """The image id without its folders."""
-    return PurePosixPath(image_id(name)).name
+    return image_id(name).rpartition("/")[2]
