@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class _Reading:
     roles: tuple[str, ...]
 
     def __str__(self) -> str:
-        asked = " ".join(f"{role}={name}" for role, name in zip(self.roles, self.columns, strict=True))
+        asked = " ".join(quote(f"{role}={name}") for role, name in zip(self.roles, self.columns, strict=True))
         return f"{self.kind} (--columns {asked})"
 
 
@@ -65,8 +66,8 @@ def table_outputs(table: Table, images: Sequence[str], truth: Ints, names: Names
     parts = [_read(table, reading, images) for reading in readings]
     used = {column for reading in readings for column in reading.columns}
     notes = [note for part in parts for note in part.notes]
-    notes += [f"column {reading.columns[0]!r} equals the labels in every image" for reading in equal if asked]
-    others = dict.fromkeys([*_truths(table, names), *(reading.columns[0] for reading in equal)])
+    notes += [f"column {', '.join(reading.columns)} equals the labels in every image" for reading in equal if asked]
+    others = dict.fromkeys([*_truths(table, names), *(one.columns[0] for one in equal if len(one.columns) == 1)])
     notes += [
         f"column {column!r} is left as the truth, which {_told(table.columns[column], truth)}"
         for column in others
@@ -129,7 +130,8 @@ def _readings(table: Table, names: Names) -> list[_Reading]:
     found += [_Reading("probabilities", five, PROBS) for five in column_names.by_grade(filled)]
     if found:
         return found
-    truths = [_predicted(table, column) for column in _truths(table, names) if column in filled]
+    submitted = [column for column in _truths(table, names) if column_names.may_be_predicted(column)]
+    truths = [_predicted(table, column) for column in submitted if column in filled]
     unknown = [_predicted(table, column) for column in filled if _is_unknown(table, column, names)]
     if truths and unknown:
         raise InputError(_no_reading(table, truths + unknown, ()))
@@ -159,13 +161,16 @@ def _predicted(table: Table, column: str) -> _Reading:
 
 
 def _truths(table: Table, names: Names) -> list[str]:
-    """Columns called as the truth is; a bare word may as well stand for a prediction, as in Kaggle's submissions."""
+    """Columns called as the truth is."""
     named = [names["grade"]] if names.get("grade") in table.columns else []
     return list(dict.fromkeys([*named, *column_names.find(table.columns, "grade")]))
 
 
 def _equals(table: Table, reading: _Reading, truth: Ints) -> bool:
-    return len(reading.columns) == 1 and bool((numbers(table.columns[reading.columns[0]]) == truth).all())
+    """Whether a column is the truth, or five are, with a 1 for each image's grade and 0 else."""
+    values = np.column_stack([numbers(table.columns[column]) for column in reading.columns])
+    copy = truth[:, None] if len(reading.columns) == 1 else np.eye(GRADES)[truth]
+    return bool((values == copy).all())
 
 
 def _told(values: Sequence[str], truth: Ints) -> str:

@@ -15,6 +15,8 @@ Role = Literal["image", "grade", "split", "patient", "eye", "prediction", "score
 
 _PREDICTED = ("pred", "preds", "predicted", "prediction", "predictions")
 _GRADE = ("level", "grade", "diagnosis", "label", "class", "severity")
+_TRUTH = ("target", "targets", "truth", "ground_truth", "gt", "y_true", "true", "actual")
+"""Of a grade that no prediction is called by."""
 NAMES: Mapping[Role, tuple[tuple[str, ...], ...]] = {
     "image": (
         ("image", "images", "id_code", "Image name", "image_id", "img", "img_id", "img_name", "Fundus_images"),
@@ -25,7 +27,7 @@ NAMES: Mapping[Role, tuple[tuple[str, ...], ...]] = {
             *_GRADE,
             *("Retinopathy grade", "adjudicated_dr_grade", "DR_grade", "DR_Level", "DR_Levels", "DR_ICDR", "icdr"),
             *("final_icdr", "DR_grade_International_Clinical_DR_Severity_Scale", "labels", "grades", "levels"),
-            *("target", "targets", "truth", "ground_truth", "gt", "y_true", "true", "actual"),
+            *_TRUTH,
         ),
     ),
     "split": (("split", "usage", "subset", "partition", "set"),),
@@ -109,6 +111,11 @@ def find(columns: Iterable[str], role: Role) -> list[str]:
 def is_known(column: str) -> bool:
     """Whether a column's name is a word for any role."""
     return any(_plain(column) == _plain(name) for groups in NAMES.values() for group in groups for name in group)
+
+
+def may_be_predicted(column: str) -> bool:
+    """Whether a word for a grade may as well stand for a predicted one, as in what contests are sent."""
+    return _plain(column) not in {_plain(name) for name in _TRUTH}
 
 
 def by_grade(columns: Iterable[str]) -> list[tuple[str, ...]]:

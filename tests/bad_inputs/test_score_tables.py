@@ -158,6 +158,17 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
     "the truth alone": (LABELS, LABELS, "equals the labels in every image.*--columns prediction=level"),
     "a copy of the truth called pred": (table(pred=TRUTH), LABELS, "equals the labels.*--columns prediction=pred"),
     "a copy of the truth called score": (table(score=TRUTH), LABELS, "equals the labels.*--columns score=score"),
+    "the truth with a 1 per grade": (
+        probabilities("01234", np.eye(5, dtype=int)[list(TRUTH)]),
+        LABELS,
+        "equals the labels.*--columns prob_0=0 prob_1=1",
+    ),
+    "another truth alone": (table(y_true=PREDICTED), LABELS, "predictions need a column"),
+    "a name to be quoted": (
+        csv({"image": IMAGES, "Predicted label": PREDICTED, "y_pred": PREDICTED[::-1]}),
+        LABELS,
+        "--columns 'prediction=Predicted label'",
+    ),
     "prediction and score": (TWO, LABELS, "is in 2: choose from grades .*prediction=prediction.*score=score"),
     "prediction and probabilities": (
         csv({"image": IMAGES, "prediction": PREDICTED, **dict(zip("01234", PERCENT.T / 100, strict=True))}),
@@ -317,3 +328,67 @@ def test_the_rest_is_refused_in_one_sentence(case, capsys):
     assert is_one_sentence(err)
     assert len(err) < 700
     assert re.search(words, err), err
+
+
+BOTH = csv(
+    {"image": IMAGES, "level": TRUTH, "pred": PREDICTED, "score": SCORES, **dict(zip("abcde", PERCENT.T, strict=True))}
+)
+FIVE = [f"prob_{grade}={name}" for grade, name in enumerate("abcde")]
+CHOSEN = {
+    "grades": (["prediction=pred"], {"given": KAPPA}),
+    "a score": (["score=score"], {"nearest": KAPPA}),
+    "both": (["prediction=pred", "score=score"], {"given": KAPPA, "nearest": KAPPA}),
+    "probabilities": (FIVE, {"argmax": KAPPA}),
+    "the truth": (["prediction=level"], {"given": 1.0}),
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_a_column_that_is_asked_for_is_taken(case, capsys):
+    asked, expected = CHOSEN[case]
+    put("predictions", BOTH)
+    put("labels", LABELS)
+    code, out, _ = outcome(capsys, "score", "predictions", "--labels", "labels", "--json", "o", "--columns", *asked)
+    assert code == 0
+    found = {row["decoder"]: row["kappa"]["value"] for row in json.loads(Path("o").read_text())["scores"]}
+    assert {decoder: found[decoder] for decoder in expected} == pytest.approx(expected)
+    assert ("level equals the labels in every image" in out) == (case == "the truth")
+
+
+def test_the_other_file_is_read_by_its_own_columns_and_never_as_the_truth(capsys):
+    put("predictions", BOTH)
+    put("other", table(level=TRUTH, y_pred=PREDICTED))
+    put("labels", LABELS)
+    given = ("score", "predictions", "--labels", "labels", "--compare", "other", "--columns", "prediction=pred")
+    code, out, _ = outcome(capsys, *given)
+    assert code == 0
+    assert out.count(f"{KAPPA:.4f}") == 2
+    assert "+0.0000" in out
+    assert "other: grades are read from column 'y_pred'" in out
+    put("other", LABELS)
+    code, _, err = outcome(capsys, *given)
+    assert (code, is_one_sentence(err)) == (2, True)
+    assert "equals the labels in every image" in err
+
+
+WRONG = {
+    "an unknown role": ("grades=level", "with each role of image, grade"),
+    "a role twice": ("prediction=pred", "once, but got prediction=pred"),
+    "a column of neither": ("score=nothing", "a column that the file has"),
+    "a column of the labels for predictions": ("score=truth", "a column that the file has"),
+    "a column of predictions for the labels": ("grade=pred", "a column that the file has"),
+    "no column": ("score=", "a column that the file has"),
+    "no role": ("pred", "with each role of image, grade"),
+    "one of five": ("prob_0=a", "the five probabilities must all be named"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_choice_of_columns_is_one_sentence(case, capsys):
+    asked, words = WRONG[case]
+    put("predictions", BOTH)
+    put("labels", LABELS.replace("level", "truth"))
+    columns = ("--columns", "prediction=pred", asked)
+    code, _, err = outcome(capsys, "score", "predictions", "--labels", "labels", *columns)
+    assert (code, is_one_sentence(err)) == (2, True), err
+    assert words in err
