@@ -108,7 +108,7 @@ def _set(raw: dict[str, Any], given: str) -> None:
         raise InputError(msg)
     try:
         section[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         msg = f"--param takes a value in YAML, but got {given!r}: put text in quotes"
         raise InputError(msg) from error
 

@@ -130,6 +130,7 @@ ARGUMENTS = {
     "no value": (("--param", "root"), "--param takes key=value"),
     "no key": (("--param", "=3"), "--param takes key=value"),
     "no YAML": (("--param", "name={"), "--param takes a value in YAML"),
+    "a date that is none": (("--param", "name=2020-99-99"), "--param takes a value in YAML"),
     "a section of a value": (("--param", "name.x=3"), "--param takes key=value"),
     "a list as a name": (("--param", "name=[1]"), "should be a valid string"),
 }

@@ -88,9 +88,7 @@ def test_a_match_to_another_arm_does_not_stand_for_a_match_to_m2cnn():
 
 def test_two_arms_for_one_row_are_refused():
     twice = ARMS["controls"] | {"again": ARMS["controls"]["staged_large"]}
-    with pytest.raises(
-        InputError, match=re.escape("'smaller sizes first' at size large, but staged_large and again do")
-    ):
+    with pytest.raises(InputError, match=re.escape("'smaller sizes first' at size large, but staged_large and again do")):
         confound(MULTI_TASK | {"controls": twice}, seeds=[0])
 
 
