@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -176,7 +177,9 @@ def _find(images: Path, name: str, listing: Callable[[Path], dict[str, list[str]
 def _listing(folder: Path) -> dict[str, list[str]]:
     """Names of a folder's photographs by their stem, the preferred extension first."""
     stems: dict[str, list[str]] = {}
-    files = [file for file in folder.glob("*") if file.suffix.lower() in EXTENSIONS]
+    files: list[Path] = []
+    with suppress(OSError):  # No folder has so long a name.
+        files = [file for file in folder.glob("*") if file.suffix.lower() in EXTENSIONS]
     for file in sorted(files, key=lambda file: (EXTENSIONS.index(file.suffix.lower()), file.name)):
         stems.setdefault(file.stem, []).append(file.name)
     return stems

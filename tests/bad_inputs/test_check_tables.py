@@ -45,6 +45,7 @@ def test_every_form_of_a_table_holds_the_same_grades(dialect, capsys):
 
 
 READ = {
+    "names too long for any file": csv({"image": [f"{'x' * 300}/{image}" for image in IMAGES], "level": TRUTH}),
     "APTOS": csv({"id_code": IMAGES, "diagnosis": TRUTH}),
     "IDRiD": csv({"Image name": IMAGES, "Retinopathy grade": TRUTH, "Risk of macular edema ": [0] * 12}),
     "Messidor-2": csv({"image_id": IMAGES, "adjudicated_dr_grade": TRUTH, "adjudicated_gradable": [1] * 12}),
