@@ -361,6 +361,14 @@ def test_a_copy_of_another_shape_is_one_sentence(harm, words):
     assert "\n" not in str(caught.value)
 
 
+def test_a_table_may_be_packed_as_kaggle_gives_it():
+    expected = names(read("aptos2019", root=str(made("aptos2019"))))
+    Path("packed").mkdir()
+    Path("copy/train.csv").rename("packed/train.csv")
+    Path("copy/train.csv.zip").write_bytes(zipped(Path("packed")))
+    assert names(read("aptos2019", root="copy")) == expected
+
+
 def test_single_faults_are_passed_on_for_the_manifest_to_refuse():
     made("aptos2019")
     rewrite("train.csv", "000000000001,1", "000000000001,5")
