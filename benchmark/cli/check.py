@@ -48,7 +48,7 @@ def run(chosen: argparse.Namespace) -> int:
         InputError: an argument, a parameter or the table is wrong.
     """
     from benchmark.data import findings
-    from benchmark.data.fetch import PHOTOGRAPHS, locate
+    from benchmark.data.fetch import PHOTOGRAPHS, locate, refuse_absent
     from benchmark.data.gates.registry import Described
     from benchmark.data.inspection import describe
     from benchmark.settings.data import Gates
@@ -62,6 +62,8 @@ def run(chosen: argparse.Namespace) -> int:
         params = load_params()
         data, gates, workers, folder = params.data, params.gates, params.prepare.workers, PHOTOGRAPHS
     found, expected = locate(data, folder), load_source(data.source).expected(data)
+    if not chosen.labels_only:
+        refuse_absent(found, Path(data.root))
     described = Described(tuple(found), expected=expected) if chosen.labels_only else describe(found, expected, workers)
     judgement = findings.judge(described, gates)
     print(findings.summary(judgement.rows, SHOWN))
@@ -106,7 +108,7 @@ def _set(raw: dict[str, Any], given: str) -> None:
         raise InputError(msg)
     try:
         section[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         msg = f"--param takes a value in YAML, but got {given!r}: put text in quotes"
         raise InputError(msg) from error
 

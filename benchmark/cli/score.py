@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.score_files import COLUMNS, Answers, Labels, parse_names, read_answers, read_labels
+from benchmark.cli.score_columns import ROLES, parse_names, read_file
+from benchmark.cli.score_files import Answers, Labels, read_answers, read_labels
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json
 from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
@@ -53,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "predictions",
         type=Path,
-        help="csv: image and grades, a score, or five probabilities; or npy (n, 5) with rows in the labels' order",
+        help="table of images and grades, a score, or five probabilities; or npy (n, 5) in the labels' order",
     )
     parser.add_argument(
-        "--labels", type=Path, required=True, help="csv: image, level; Usage or split, and patient, where known"
+        "--labels", type=Path, required=True, help="table of image and level; Usage or split, and patient, where known"
     )
     parser.add_argument("--compare", type=Path, metavar="OTHER", help="predictions to test against, image by image")
     parser.add_argument(
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="ROLE=NAME",
-        help=f"what a file calls a column; roles: {', '.join(COLUMNS)}",
+        help=f"what a file calls a column; roles: {', '.join(ROLES)}",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same as JSON")
 
@@ -76,13 +77,16 @@ def run(chosen: argparse.Namespace) -> None:
         InputError: a file is missing or breaks a rule.
     """
     files = [file for file in (chosen.predictions, chosen.compare) if file]
-    names = parse_names(chosen.columns, [chosen.labels, *files])
-    labels = read_labels(chosen.labels, names)
-    answers = [read_answers(file, labels, names) for file in files]
+    truth, *contents = [read_file(file) for file in (chosen.labels, *files)]
+    names = parse_names(chosen.columns, truth, contents)
+    labels = read_labels(truth, names)
+    answered = [read_answers(content, labels, names) for content in contents]
+    answers = [answer.splits for answer in answered]
     arms = [decoded(answer) for answer in answers]
     scores = [row for file, arm in zip(files, arms, strict=True) for row in scored(str(file), arm)]
     pairs = compared(*arms) if len(arms) > 1 else []
-    notes = [labels.patients_from, *_notes(labels, files, answers, scores)]
+    read = [note for answer in answered for note in answer.notes]
+    notes = [labels.patients_from, *read, *_notes(labels, files, answers, scores)]
     print(render(scores, pairs, notes))
     if chosen.json:
         write_json(chosen.json, plain(scores, pairs, notes))

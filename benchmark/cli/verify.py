@@ -44,7 +44,7 @@ def run(chosen: argparse.Namespace) -> int:
     Raises:
         InputError: there are no tables or no runs here, or no tables there.
     """
-    if chosen.against:
+    if chosen.against is not None:
         return _compare(Path(), chosen.against)
     return _verify(Path(), load_params())
 
@@ -146,13 +146,15 @@ def _other_data(*sides: dict[str, list[dict[str, str]]]) -> list[str]:
 
 
 def _read_other(root: Path, where: str) -> dict[str, str]:
-    if Path(where).is_dir():
+    if where and Path(where).is_dir():
         return _read_files(Path(where) / TABLES, "*.csv", "run `dvc repro` there first")
     return _read_commit(root, where)
 
 
 def _read_commit(root: Path, revision: str) -> dict[str, str]:
     """The csv tables that DVC holds for a commit: its dvc.lock names them, and the cache or a remote has them."""
+    if not revision:
+        raise InputError(_no_tables(revision, "an empty name"))
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError
@@ -177,8 +179,12 @@ def _no_tables(revision: str, reason: str) -> str:
 
 
 def _read_files(folder: Path, pattern: str, mend: str) -> dict[str, str]:
-    # Bytes as they are: reading as text would hide other line ends.
-    files = {path.name: path.read_bytes().decode(errors="backslashreplace") for path in sorted(folder.glob(pattern))}
+    try:
+        # Bytes as they are: reading as text would hide other line ends.
+        files = {path.name: path.read_bytes().decode() for path in sorted(folder.glob(pattern))}
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"tables must be readable text in UTF-8, but one in {folder}/ is not ({error}): {mend}"
+        raise InputError(msg) from error
     if not files:
         msg = f"tables are compared with those in {folder}/, but it holds none: {mend}"
         raise InputError(msg)

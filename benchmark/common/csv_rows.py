@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -44,7 +45,7 @@ def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
         made_by: the command that writes the file, for the message.
 
     Raises:
-        InputError: there is no such file, or it has other columns than the fields of ``kind``.
+        InputError: there is no such file, or it has other columns or values than the fields of ``kind``.
     """
     if not path.exists():
         msg = f"{path} must be made first, but does not exist yet: run `{made_by}` or `dvc repro`"
@@ -54,7 +55,13 @@ def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
     plain = {name: hint if hint in (int, float, bool) else str for name, hint in hints.items()}
     types = {field.name: plain[field.name] for field in fields(kind)}  # type: ignore[arg-type]
     gaps = {name: [""] for name, type_ in types.items() if type_ is float}
-    frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=gaps)
+    try:
+        with warnings.catch_warnings(category=pd.errors.ParserWarning, action="error"):
+            frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=gaps, index_col=False)
+    except (OSError, ValueError, OverflowError, pd.errors.ParserWarning) as error:
+        why = " ".join(str(error).split())
+        msg = f"{path} must be as it was written, but is damaged ({why}): make it again with `{made_by}`"
+        raise InputError(msg) from error
     if list(frame) != list(types):
         msg = f"{path} must have the columns {', '.join(types)}, but has others: make it again with `{made_by}`"
         raise InputError(msg)

@@ -97,17 +97,31 @@ def read_yaml(path: Path, what: str) -> Any:
     """Read a YAML file; ``what`` begins the sentence that says that it is missing.
 
     Raises:
-        InputError: the file is missing, or is no YAML.
+        InputError: the file is missing, cannot be read, is no YAML in UTF-8, or gives a key twice.
     """
     import yaml
+
+    # libyaml reads the same ten times as fast, where the package was built with it.
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        """Refuses a key that recurs, of which YAML would silently take the last."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+                if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                    message = f"the key {key.value!r} recurs: remove one"
+                    raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
+                seen.add(str(key.value))
+            mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+            return mapping
 
     if not path.exists():
         msg = f"{what} read from {path}, which does not exist here: run from the project's root"
         raise InputError(msg)
     try:
-        # libyaml reads the same ten times as fast, where the package was built with it.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return yaml.load(path.read_text(encoding="utf-8"), loader)
-    except yaml.YAMLError as error:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader)
+    except (yaml.YAMLError, ValueError, OSError) as error:  # A ValueError is raised by 2020-99-99, which is no date.
         msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
         raise InputError(msg) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
@@ -13,6 +13,9 @@ from benchmark.common.terms import SPLITS, Split
 from benchmark.data import findings as gating
 from benchmark.data.gates.registry import Look
 from benchmark.data.manifest import DATA, MANIFEST, Row, write_manifest
+from benchmark.images.names import stem
+from benchmark.images.reading import EXTENSIONS
+from benchmark.sources._labels import Tree
 from benchmark.sources.registry import Photograph, SourceParams, load_source
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS)
 
     findings, manifest = folder / gating.FINDINGS.name, folder / MANIFEST.name
     found = [one for one in locate(params.data, folder / PHOTOGRAPHS.name) if one.split in splits]
+    refuse_absent(found, Path(params.data.root))
     expected = load_source(params.data.source).expected(params.data) or {}
     described = describe(
         found, {split: expected[split] for split in splits if split in expected}, params.prepare.workers
@@ -84,6 +88,39 @@ def locate(data: SourceParams, folder: Path) -> list[Photograph]:
             bar.update(done - bar.n)
 
         return list(load_source(data.source).photographs(data, folder, progress))
+
+
+def refuse_absent(photographs: Sequence[Photograph], root: Path) -> None:
+    """Raise once where no photograph at all lies where its table says, naming the folder in which most do."""
+    if not photographs or any(_is_there(photograph.path) for photograph in photographs):
+        return
+    files = Tree(root).photographs()
+    lying = [(path, photograph) for photograph in photographs for path in files.get(stem(photograph.image_id), [])]
+    folders = Counter(_above(path, photograph.image_id) for path, photograph in lying)
+    if folders:
+        ((folder, count),) = folders.most_common(1)
+        mend = f"{count} lie in {folder}: set data.images (or data.root) to it, from data.root"
+    else:
+        mend = f"no photograph of such a name lies below {root} (as {' '.join(EXTENSIONS)}): correct data.root"
+    msg = (
+        f"photographs must lie where their table says, but of {len(photographs)} none does, for instance "
+        f"{photographs[0].path}: {mend}"
+    )
+    raise InputError(msg)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # No file has so long a name.
+        return False
+
+
+def _above(path: Path, image_id: str) -> Path:
+    """The folder from which an image's id leads to its file; where the id names other folders, that of the file."""
+    folders = PurePosixPath(image_id).parts[:-1]
+    matches = path.parent.parts[-len(folders) :] == folders if folders else False
+    return path.parents[len(folders)] if matches else path.parent
 
 
 def summary(rows: Iterable[Row]) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
+from benchmark.common.terms import SPLITS
 
 DATA = Path("data")
 """Folder of the data set that is trained on; another set has a folder of its own, with the same names in it."""
@@ -57,11 +59,14 @@ def read_manifest(path: Path = MANIFEST) -> list[Row]:
     """Read the rows in the file's order.
 
     Raises:
-        InputError: there is no manifest yet.
+        InputError: there is no manifest yet, or it is damaged.
     """
-    if not path.exists():
-        msg = f"the manifest {path} does not exist yet: run `fundusbench fetch` or `dvc repro` first"
-        raise InputError(msg)
-    text = {column: str for column in COLUMNS if column not in ("grade", "width", "height")}
-    frame = pd.read_csv(path, dtype=text, keep_default_na=False)
-    return [Row(*values) for values in frame[list(COLUMNS)].itertuples(index=False)]
+    rows = read_rows(path, Row, "fundusbench fetch")
+    for row in rows:
+        if row.grade not in range(5) or row.split not in SPLITS:
+            msg = (
+                f"{path} must hold grades 0-4 of train, val and test, but {row.image_id!r} has the grade {row.grade} "
+                f"and the split {row.split!r}: make it again with `fundusbench fetch`"
+            )
+            raise InputError(msg)
+    return rows

@@ -17,6 +17,9 @@ from models.losses.registry import LOSSES
 from models.settings import Model
 from models.timm_names import nearest, networks, optimizers
 
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+"""Of a stage or an arm: it names a folder."""
+
 
 class Arm(Section):
     """One row of the experiment: what is trained, at which size, starting from what."""
@@ -55,9 +58,9 @@ class Params(Section):
     objectives: dict[str, dict[str, Any]]
     """Parameters of each loss, by its name."""
     train: Train
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
     """One training per arm and seed."""
-    arms: dict[str, dict[str, Arm]]
+    arms: dict[_Name, dict[_Name, Arm]]
     """DVC stage -> arm -> what it is."""
     tracking: Tracking = Tracking()
     transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = Field({})

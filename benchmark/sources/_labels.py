@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Any
-
-import pandas as pd
+from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.tables import read_table, whole
 from benchmark.common.terms import SPLITS, Counts, Eye, Split
+from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._splits import Entry, Shares, deal
 from benchmark.sources.registry import Photograph, Progress
-
-_NUMBER = re.compile(r"-?\d+(\.0*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +52,14 @@ class Tree:
         return any(path.name.lower() == name.lower() for path in self.files)
 
     def table(self, name: str) -> Path:
-        """The file of that name.
+        """The file of that name, or the same packed.
 
         Raises:
             InputError: there is none, or there are several.
         """
-        found = [path for path in self.files if path.name.lower() == name.lower()]
+        wanted = name.lower()
+        plain = [path for path in self.files if path.name.lower() == wanted]
+        found = plain or [path for path in self.files if path.name.lower() in (f"{wanted}.zip", f"{wanted}.gz")]
         if len(found) != 1:
             what = f"there are {len(found)} ({', '.join(map(str, found[:3]))})" if found else "there is none"
             msg = f"a copy must have one file {name} below {self.root}, but {what}: correct data.root or the copy"
@@ -78,40 +76,23 @@ class Tree:
         return found
 
 
-def read_table(path: Path, columns: Sequence[str], **options: Any) -> list[tuple[str, ...]]:
-    """Columns of a table as text, without blanks around it and without empty rows.
+def read_columns(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Columns of a data set's own table as text, row by row.
 
     Args:
-        path: a file of comma-separated values in UTF-8.
-        columns: names of the columns, in the order that they are wanted in.
-        options: more of pandas' ``read_csv``.
+        path: any table.
+        columns: their names, but for the case of letters, in the order that they are wanted in.
 
     Raises:
         InputError: it cannot be read, or lacks a column.
     """
-    try:
-        table = pd.read_csv(path, **{"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig", **options})
-    except (OSError, ValueError) as error:
-        msg = f"{path} must be a table, but cannot be read as one ({' '.join(str(error).split())}): get it again"
-        raise InputError(msg) from error
-    return select_columns(path, [str(name).strip() for name in table], table.itertuples(index=False), columns)
-
-
-def select_columns(
-    path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], columns: Sequence[str]
-) -> list[tuple[str, ...]]:
-    """The wanted columns of a table's rows, without blanks around their text and without empty rows.
-
-    Raises:
-        InputError: a column is missing.
-    """
-    missing = [name for name in columns if name not in header]
+    table = read_table(path)
+    known = {name.casefold(): values for name, values in table.columns.items()}
+    missing = [name for name in columns if name.casefold() not in known]
     if missing:
-        msg = f"{path} must have a column {missing[0]!r}, but has {', '.join(header)}: get the original table"
+        msg = f"{path} must have a column {missing[0]!r}, but has {table.listed()}: get the original table"
         raise InputError(msg)
-    places = [header.index(name) for name in columns]
-    picked = [tuple(str(row[place]).strip() for place in places) for row in rows]
-    return [row for row in picked if any(row)]
+    return list(zip(*(known[name.casefold()] for name in columns), strict=True))
 
 
 def find_entries(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], prefix: str = "") -> list[Entry]:
@@ -129,8 +110,11 @@ def find_entries(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], p
         InputError: a label is no number, or an image has several files.
     """
     labels = list(labels)
-    wrong = [f"{label.image} has {label.grade!r}" for label in labels if not _NUMBER.fullmatch(label.grade)]
-    _refuse("each grade must be 0, 1, 2, 3 or 4", wrong)
+    grades = [whole(label.grade) for label in labels]
+    told = zip(labels, grades, strict=True)
+    _refuse(
+        "each grade must be 0, 1, 2, 3 or 4", [f"{one.image} has {one.grade!r}" for one, grade in told if grade is None]
+    )
     found = [(label, stem(label.image)) for label in labels]
     several = [f"{name} has {len(files[name])}" for _, name in found if len(files.get(name, ())) > 1]
     _refuse("each image must have one file below data.root", several)
@@ -138,12 +122,13 @@ def find_entries(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], p
         Entry(
             image_id=f"{prefix}{name}",
             path=files[name][0] if name in files else Path(label.image),
-            grade=int(float(label.grade)),
+            grade=grade,
             split=label.split,
             patient=label.patient,
             eye=label.eye,
         )
-        for label, name in found
+        for (label, name), grade in zip(found, grades, strict=True)
+        if grade is not None
     ]
 
 
@@ -175,12 +160,6 @@ def dealt(known: Mapping[Split | None, Counts], shares: Shares) -> dict[Split, C
     ]
     found = Counter((entry.split, entry.grade) for entry in deal(entries, shares))
     return {split: tuple(found[split, grade] for grade in range(5)) for split in SPLITS}  # type: ignore[misc]
-
-
-def stem(name: str) -> str:
-    """A file's name without folders, and without an extension that photographs have."""
-    path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in EXTENSIONS else path.name
 
 
 def _refuse(rule: str, faults: list[str]) -> None:

@@ -16,7 +16,7 @@ from benchmark.common.terms import Counts, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._kaggle import competition_archive
-from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_table
+from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_columns
 from benchmark.sources._splits import Shares, deal
 from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
@@ -47,7 +47,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     """
     assert isinstance(params, Params)
     tree = Tree(find_copy(params, ABOUT, folder, _fetch))
-    rows = read_table(tree.table("train.csv"), ("id_code", "diagnosis"))
+    rows = read_columns(tree.table("train.csv"), ("id_code", "diagnosis"))
     entries = find_entries([Label(image, grade) for image, grade in rows], tree.photographs("train"))
     yield from photographs_of(deal(entries, params.split), progress)
 

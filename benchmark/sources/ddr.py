@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.tables import whole
 from benchmark.common.terms import Counts, Split
 from benchmark.sources._copy import RealParams, find_copy, not_fetched
-from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_table
+from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_columns
 from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 ABOUT = About(
@@ -29,7 +30,7 @@ ABOUT = About(
     restricted=True,
 )
 FOLDERS: Mapping[str, Split] = {"train": "train", "valid": "val", "test": "test"}
-UNGRADABLE = "5"
+UNGRADABLE = 5
 EXPECTED: Mapping[Split, Counts] = {
     "train": (3133, 315, 2238, 118, 456),
     "val": (1253, 126, 895, 47, 182),
@@ -51,8 +52,8 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     root = _grading(find_copy(params, ABOUT, folder, not_fetched(ABOUT, ask)))
     entries, ungradable = [], 0
     for name, split in FOLDERS.items():
-        rows = read_table(root / f"{name}.txt", ("image", "grade"), sep=r"\s+", names=["image", "grade"])
-        labels = [Label(image, grade, split) for image, grade in rows if grade != UNGRADABLE]
+        rows = read_columns(root / f"{name}.txt", ("image", "grade"))
+        labels = [Label(image, grade, split) for image, grade in rows if whole(grade) != UNGRADABLE]
         ungradable += len(rows) - len(labels)
         entries += find_entries(labels, Tree(root / name).photographs(), prefix=f"{name}/")
     leave_out(ABOUT.title, ungradable)

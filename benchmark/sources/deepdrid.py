@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.tables import whole
 from benchmark.common.terms import Counts, Eye, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
 from benchmark.sources._download import Remote, download
-from benchmark.sources._excel import read_sheet
-from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_table, select_columns
+from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_columns
 from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 ABOUT = About(
@@ -38,7 +38,7 @@ ARCHIVE = Remote(
 )
 TABLES: Mapping[str, Split] = {"regular-fundus-training.csv": "train", "regular-fundus-validation.csv": "val"}
 EVALUATION = "Challenge1_labels.xlsx"
-UNGRADABLE = "5"
+UNGRADABLE = 5
 EYES: Mapping[str, Eye] = {"l": "left", "r": "right"}
 EXPECTED: Mapping[Split, Counts] = {"train": (540, 140, 234, 214, 72), "val": (174, 46, 92, 68, 20)}
 
@@ -56,12 +56,11 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     tree = Tree(find_copy(params, ABOUT, folder, _fetch))
     rows: list[tuple[str, str, Split]] = []
     for name, split in TABLES.items():
-        table = read_table(tree.table(name), ("image_id", "left_eye_DR_Level", "right_eye_DR_Level"))
+        table = read_columns(tree.table(name), ("image_id", "left_eye_DR_Level", "right_eye_DR_Level"))
         rows += [(image, left or right, split) for image, left, right in table]
-    path = tree.table(EVALUATION)
-    header, *lines = read_sheet(path)
-    rows += [(image, grade, "test") for image, grade in select_columns(path, header, lines, ("image_id", "DR_Levels"))]
-    labels = [_label(image, grade, split) for image, grade, split in rows if grade != UNGRADABLE]
+    evaluation = read_columns(tree.table(EVALUATION), ("image_id", "DR_Levels"))
+    rows += [(image, grade, "test") for image, grade in evaluation]
+    labels = [_label(image, grade, split) for image, grade, split in rows if whole(grade) != UNGRADABLE]
     leave_out(ABOUT.title, len(rows) - len(labels))
     yield from photographs_of(find_entries(labels, tree.photographs("images")), progress)
 

@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
+from benchmark.common.column_names import SPLIT_NAMES
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Counts, Eye, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._download import Remote, download
 from benchmark.sources._kaggle import competition_files
-from benchmark.sources._labels import Label, Tree, find_entries, photographs_of, read_table
-from benchmark.sources.csv import SPLIT_NAMES
+from benchmark.sources._labels import Label, Tree, find_entries, photographs_of, read_columns
 from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
 COMPETITION = "diabetic-retinopathy-detection"
@@ -63,8 +63,8 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
         InputError: the copy is incomplete, or cannot be downloaded.
     """
     tree = Tree(find_copy(params, ABOUT, folder, _fetch))
-    train = read_table(tree.table("trainLabels.csv"), ("image", "level"))
-    solution = read_table(tree.table("retinopathy_solution.csv"), ("image", "level", "Usage"))
+    train = read_columns(tree.table("trainLabels.csv"), ("image", "level"))
+    solution = read_columns(tree.table("retinopathy_solution.csv"), ("image", "level", "Usage"))
     labels = [_label(image, level, "train") for image, level in train]
     labels += [_label(image, level, usage) for image, level, usage in solution]
     yield from photographs_of(find_entries(labels, tree.photographs()), progress)

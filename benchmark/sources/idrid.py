@@ -20,7 +20,7 @@ from benchmark.sources import csv
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
 from benchmark.sources._download import Remote, download
-from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_table
+from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_columns
 from benchmark.sources._splits import Entry, Shares, deal
 from benchmark.sources.csv import Columns
 from benchmark.sources.registry import About, Photograph, Progress, SourceParams
@@ -78,7 +78,7 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
 
 
 def _official(tree: Tree, split: Split) -> list[Entry]:
-    rows = read_table(tree.table(TABLES[split]), ("Image name", "Retinopathy grade"))
+    rows = read_columns(tree.table(TABLES[split]), ("Image name", "Retinopathy grade"))
     labels = [Label(image, grade, split) for image, grade in rows]
     return find_entries(labels, tree.photographs(split), prefix=f"{split}/")
 

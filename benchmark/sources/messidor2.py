@@ -16,9 +16,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.tables import whole
 from benchmark.common.terms import Counts, Eye, Split
+from benchmark.images.names import stem
 from benchmark.sources._copy import RealParams, find_copy, not_fetched
-from benchmark.sources._labels import Label, Tree, dealt, find_entries, leave_out, photographs_of, read_table, stem
+from benchmark.sources._labels import Label, Tree, dealt, find_entries, leave_out, photographs_of, read_columns
 from benchmark.sources._splits import Shares, deal
 from benchmark.sources.registry import About, Photograph, Progress, SourceParams
 
@@ -55,9 +57,9 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     )
     tree = Tree(find_copy(params, ABOUT, folder, not_fetched(ABOUT, ask)))
     wanted = ("image_id", "adjudicated_dr_grade", "adjudicated_gradable")
-    rows = read_table(tree.table("messidor_data.csv"), wanted)
+    rows = read_columns(tree.table("messidor_data.csv"), wanted)
     eyes = _eyes(tree.table(params.pairs)) if params.pairs else {}
-    labels = [_label(image, grade, eyes) for image, grade, gradable in rows if gradable not in ("0", "0.0")]
+    labels = [_label(image, grade, eyes) for image, grade, gradable in rows if whole(gradable) != 0]
     leave_out(ABOUT.title, len(rows) - len(labels))
     yield from photographs_of(deal(find_entries(labels, tree.photographs()), params.split), progress)
 
@@ -70,7 +72,7 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
 
 def _eyes(path: Path) -> dict[str, tuple[str, Eye]]:
     """Patient, named after the left eye's file, and eye of each photograph, by its stem."""
-    pairs = [(stem(left), stem(right)) for left, right in read_table(path, ("left", "right"), sep=";")]
+    pairs = [(stem(left), stem(right)) for left, right in read_columns(path, ("left", "right"))]
     found: dict[str, tuple[str, Eye]] = {}
     for left, right in pairs:
         found |= {left: (left, "left"), right: (left, "right")}

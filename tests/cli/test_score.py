@@ -93,7 +93,8 @@ def test_a_score_is_decoded_by_every_rule_and_tuned_cuts_are_used_on_test_alone(
 
 
 def test_probabilities_score_the_same_from_every_form(folder: Path) -> None:
-    found = [rows(run(folder, file)) for file in ("prob.csv", "five.csv", "prob.npy")]
+    named = ["--columns", *(f"prob_{grade}={name}" for grade, name in enumerate("vwxyz"))]
+    found = [rows(run(folder, *given)) for given in (["prob.csv"], ["five.csv", *named], ["prob.npy"])]
     assert list(found[0]) == [
         ("val", "argmax"),
         ("val", "expected"),
@@ -111,7 +112,7 @@ def test_a_run_of_this_project_is_scored_by_both_heads(folder: Path) -> None:
     grade = labels["level"].to_numpy(np.int64)[test]
     prob = np.load(folder / "prob.npy")[test]
     names = labels["image"].to_numpy(str)[test]
-    predictions = Predictions(names, names, names, (grade + 1) % 5, grade.astype(np.float32), prob)
+    predictions = Predictions(names, names, names, (grade + 1) % 5, grade.astype(np.float32) + 0.25, prob)
     write_predictions(predictions, folder / "run.csv")
     result = run(folder, "run.csv")
     assert [row["decoder"] for row in result["scores"]] == ["argmax", "expected", "nearest", "fixed"]
@@ -159,11 +160,12 @@ def test_two_files_are_compared_under_each_shared_rule(folder: Path, capsys: pyt
 def test_a_network_that_collapsed_has_no_kappa_but_a_reason(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit(folder, "labels.csv", lambda table: table.assign(level="0"))
     edit(folder, "grades.csv", lambda table: table.assign(prediction="0"))
-    row = rows(run(folder, "grades.csv"))["test", "given"]
+    asked = ("--columns", "prediction=prediction")
+    row = rows(run(folder, "grades.csv", *asked))["test", "given"]
     assert row["kappa"]["value"] is None
     assert row["why_undefined"] == "every label and every prediction is grade 0"
     assert "every prediction is grade 0" in capsys.readouterr().out
-    assert run(folder, "score.csv", "--compare", str(folder / "grades.csv"))["comparisons"][0]["p"] is None
+    assert run(folder, "score.csv", "--compare", str(folder / "grades.csv"), *asked)["comparisons"][0]["p"] is None
 
 
 BAD = {
@@ -175,7 +177,7 @@ BAD = {
     ),
     "label that is empty": ("labels.csv", put("level", ""), "grades.csv", "0, 1, 2, 3 or 4.* has '' for"),
     "label that recurs": ("labels.csv", put("image", "0_right"), "grades.csv", "an image may occur once.*'0_right'"),
-    "split of no known name": ("labels.csv", put("Usage", "dev"), "grades.csv", "a split must be one of public"),
+    "split of no known name": ("labels.csv", put("Usage", "dev"), "grades.csv", "a split must be one of train"),
     "no grade column": (
         "labels.csv",
         lambda t: t.drop(columns=["level"]),
@@ -184,7 +186,8 @@ BAD = {
     ),
     "score that is not finite": ("score.csv", put("score", "nan"), "score.csv", "finite number everywhere.*'nan'"),
     "score that is text": ("score.csv", put("score", "high"), "score.csv", "finite number everywhere.*'high'"),
-    "output called a grade": ("grades.csv", put("prediction", "1.4"), "grades.csv", "belongs in a column `score`"),
+    "grade that is none": ("grades.csv", put("prediction", "5"), "grades.csv", "belongs in a column `score`"),
+    "columns that name no grade": ("five.csv", lambda t: t, "five.csv", "five columns whose names hold the grades"),
     "prediction that recurs": ("grades.csv", put("image", "1_left"), "grades.csv", "may occur once.*'1_left'"),
     "image without prediction": (
         "grades.csv",
@@ -193,10 +196,16 @@ BAD = {
         "lacks 1 of the 40 images of val.*'0_left'",
     ),
     "image without label": ("grades.csv", put("image", "x"), "grades.csv", "needs a label, but 1 of .*'x'"),
-    "no output column": ("grades.csv", lambda t: t[["image"]], "grades.csv", "predictions need a column `score`"),
-    "no row": ("grades.csv", lambda t: t.iloc[:0], "grades.csv", "at least one image"),
-    "four probabilities": ("prob.csv", lambda t: t.drop(columns=["prob_4"]), "prob.csv", "five columns.* has 4"),
-    "logits": ("prob.csv", put("prob_0", "3.2"), "prob.csv", "add up to 1.* for image '0_left': apply a softmax"),
+    "no output column": ("grades.csv", lambda t: t[["image"]], "grades.csv", "predictions need a column `prediction`"),
+    "no row": ("grades.csv", lambda t: t.iloc[:0], "grades.csv", "a row per image"),
+    "four probabilities": (
+        "prob.csv",
+        lambda t: t.drop(columns=["prob_4"]),
+        "prob.csv",
+        "five columns.* prob_3: name them",
+    ),
+    "negative logits": ("prob.csv", put("prob_0", "-3.2"), "prob.csv", "which logits become by a softmax"),
+    "logits": ("prob.csv", put("prob_0", "3.2"), "prob.csv", "add up to 1.* for image '0_left'.* as the network gives"),
 }
 
 
@@ -213,7 +222,7 @@ def test_bad_input_is_refused_in_one_sentence(folder: Path, case: str) -> None:
 @pytest.mark.parametrize("array", [np.ones((119, 5)), np.ones(120), np.full((120, 5), np.nan), np.array(["a"] * 120)])
 def test_an_array_of_another_shape_or_without_probabilities_is_refused(folder: Path, array: np.ndarray) -> None:
     np.save(folder / "bad.npy", array)
-    with pytest.raises(InputError, match=r"shape \(120, 5\)|add up to 1"):
+    with pytest.raises(InputError, match=r"shape \(120, 5\)|finite|numbers"):
         run(folder, "bad.npy")
 
 
@@ -222,7 +231,7 @@ def test_unreadable_files_are_refused(folder: Path, file: str) -> None:
     (folder / "empty.csv").touch()
     for name in ("broken.csv", "broken.npy"):
         (folder / name).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=f"{file} must be a readable"):
+    with pytest.raises(InputError, match=f"(readable file|must be a table).*{file}|{file} must be a table"):
         run(folder, file)
 
 

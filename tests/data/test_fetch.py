@@ -72,6 +72,7 @@ def test_the_summary_counts_images_patients_and_grades(capsys):
 def test_a_file_that_is_not_there_is_one_sentence(monkeypatch):
     write_folder(Path("photos"), patients=1)
     lost = Photograph("gone", Path("photos/gone.jpg"), 0, "train")
-    monkeypatch.setattr("benchmark.sources.csv.photographs", lambda *_: iter([lost]))
+    there = Photograph("0_left", Path("photos/0_left.jpeg"), 0, "train")
+    monkeypatch.setattr("benchmark.sources.csv.photographs", lambda *_: iter([lost, there]))
     with pytest.raises(InputError, match=r"gone \(train, grade 0\) cannot be read: photos/gone.jpg: No such file"):
         fetch.run(folder_params("photos").model_copy(update={"gates": Gates()}))

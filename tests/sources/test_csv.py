@@ -174,7 +174,7 @@ def test_what_gates_judge_is_passed_on_as_the_table_says(tmp_path):
         ("x", 5, "5"),
         ("x", -1, "nothing"),
         ("gone", -1, "mild"),
-        ("lost", -1, "2.0"),
+        ("lost", 2, "2"),
     ]
     assert [each.path for each in found] == [tmp_path / name for name in ("x.jpg", "x.jpg", "gone", "lost.png")]
 
@@ -194,11 +194,12 @@ def test_counts_are_those_that_are_given(tmp_path):
         ("image,level,split\nx,0,dev\n", {}, "each split must be train, val, test or empty, but x has 'dev'"),
         ("image,level,eye\nx,0,up\n", {}, "each eye must be left, right or empty, but x has 'up'"),
         ("image,level,split\n" + "".join(f"y{i},0,d\n" for i in range(9)), {}, "y4 has 'd' and 4 more: correct"),
-        ("image,grade\nx,0\n", {}, r"data.columns.level must name a column of .*, but got 'level': .* image, grade"),
+        ("image,dr\nx,0\n", {}, r"data.columns.level must name a column of .*, but got 'level': .* image, dr"),
+        ("image,grade,label\nx,0,1\n", {}, r"data.columns.level must name one column .* grade or label: set it"),
         ("image,level\nx,0\n", {"columns": {"split": "Usage"}}, "data.columns.split must name a column .* 'Usage'"),
-        ("image,level\n", {}, "must have a row per image, but .*labels.csv has none"),
-        ("", {}, "must be a csv file in UTF-8"),
-        ("image,level\n\xff,0\n", {}, "must be a csv file in UTF-8"),
+        ("image,level\n", {}, "must have a header and a row per image, but .*labels.csv has none"),
+        ("", {}, "labels.csv is empty"),
+        ("image,level\n\xff,0\n", {}, "must be a table .* in neither UTF-8 nor UTF-16"),
         (None, {}, "there is no .*labels.csv"),
     ],
 )

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmark.common.column_names import SPLIT_NAMES
 from benchmark.common.errors import InputError
+from benchmark.common.excel import read_sheet
 from benchmark.sources import deepdrid, eyepacs, idrid
 from benchmark.sources._download import Remote
-from benchmark.sources._excel import read_sheet
-from benchmark.sources._labels import dealt, read_table
+from benchmark.sources._labels import dealt, read_columns
 from benchmark.sources._splits import Entry, Shares, deal
-from benchmark.sources.csv import SPLIT_NAMES
 from benchmark.sources.registry import Photograph, load_source
 from tests.conftest import ROOT
 from tests.made.loopback import Loopback, serve
@@ -208,8 +208,8 @@ def test_the_official_counts_are_those_of_the_label_files():
     folder = DATA / "eyepacs_labels"
     if not folder.exists():
         pytest.skip("the label files of EyePACS are not at ../shared/data/eyepacs_labels")
-    rows = [(grade, "train") for _, grade in read_table(folder / "trainLabels.csv", ("image", "level"))]
-    solution = read_table(folder / "retinopathy_solution.csv", ("image", "level", "Usage"))
+    rows = [(grade, "train") for _, grade in read_columns(folder / "trainLabels.csv", ("image", "level"))]
+    solution = read_columns(folder / "retinopathy_solution.csv", ("image", "level", "Usage"))
     rows += [(grade, SPLIT_NAMES[usage.lower()]) for _, grade, usage in solution]
     counts = Counter(rows)
     expected = eyepacs.expected(real_params("eyepacs"))
@@ -347,7 +347,10 @@ def rewrite(name: str, old: str, new: str) -> None:
         (lambda: rewrite("train.csv", ",4", ",mild"), "must be 0, 1, 2, 3 or 4, but 000000000004 has 'mild', 0+9 has"),
         (lambda: write_photograph(Path("copy/train_2/000000000003.jpg")), "one file below data.root, but 0+3 has 2"),
         (lambda: shutil.copy("copy/train.csv", "copy/train_images"), "one file train.csv below copy, but there are 2"),
-        (lambda: Path("copy/train.csv").write_bytes(b"\xff\xfe"), "must be a table, but cannot be read as one"),
+        (
+            lambda: Path("copy/train.csv").write_bytes(b"\xff\xfe"),
+            "must have a header and a row per image, but copy/train.csv has none",
+        ),
     ],
 )
 def test_a_copy_of_another_shape_is_one_sentence(harm, words):
@@ -356,6 +359,14 @@ def test_a_copy_of_another_shape_is_one_sentence(harm, words):
     with pytest.raises(InputError, match=words) as caught:
         read("aptos2019", root="copy")
     assert "\n" not in str(caught.value)
+
+
+def test_a_table_may_be_packed_as_kaggle_gives_it():
+    expected = names(read("aptos2019", root=str(made("aptos2019"))))
+    Path("packed").mkdir()
+    Path("copy/train.csv").rename("packed/train.csv")
+    Path("copy/train.csv.zip").write_bytes(zipped(Path("packed")))
+    assert names(read("aptos2019", root="copy")) == expected
 
 
 def test_single_faults_are_passed_on_for_the_manifest_to_refuse():

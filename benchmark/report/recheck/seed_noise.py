@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from benchmark.common.errors import InputError
 from benchmark.report.recheck.table_diff import WHOLE, Key, Line, key_columns, named
 from benchmark.report.run_columns import RUN_COLUMNS
 from benchmark.statistics.comparison import holm
@@ -150,7 +151,13 @@ def _compare_cell(table: str, row: str, column: str, ours: Line, theirs: Line) -
 def _sample(line: Line, column: str) -> Sample | None:
     """A measured cell with its spread; None where there is none."""
     mean, sd, seeds = line[column], line.get(_spread_of(column), ""), line.get("seeds", "").split()
-    return Sample(float(mean), float(sd), len(seeds)) if sd and len(seeds) > 1 else None
+    try:
+        return Sample(float(mean), float(sd), len(seeds)) if sd and len(seeds) > 1 else None
+    except ValueError as error:
+        msg = (
+            f"{column} and its sd must be numbers, but a table has {mean!r} and {sd!r}: make it again with `dvc repro`"
+        )
+        raise InputError(msg) from error
 
 
 def _judge(cells: Sequence[Compared]) -> list[Compared]:

@@ -1,0 +1,138 @@
+"""Tables and arrays that ``fundusbench score`` is given, and the columns that a role has in them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from reprlib import repr
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.common import column_names
+from benchmark.common.arrays import Floats, Ints
+from benchmark.common.column_names import Role
+from benchmark.common.errors import InputError
+from benchmark.common.tables import NUMPY, Table, numbers, read_bytes, read_table, whole
+from benchmark.runs.predictions import PROBS
+from benchmark.scoring.kappa import GRADES
+
+Flags = npt.NDArray[np.bool_]
+
+ROLES = ("image", "grade", "patient", "split", "prediction", "score", *PROBS)
+"""What ``--columns`` may name."""
+
+Names = Mapping[str, str]
+"""Role -> column name, as asked for on the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Contents of an npy file: numbers of any shape."""
+
+    path: Path
+    values: Floats
+
+
+def read_file(path: Path) -> Table | Array:
+    """Read a table, or an array (.npy); what a file is follows from its content.
+
+    Raises:
+        InputError: it is missing, damaged or of another kind.
+    """
+    data = read_bytes(path)
+    if not data.startswith(NUMPY):
+        return read_table(path)
+    try:
+        values = np.load(io.BytesIO(data), allow_pickle=False)
+        fault = "" if values.dtype.kind in "fiu" else f"values of the type {values.dtype}"
+    # What numpy raises on a damaged header is open-ended: errors of its parser, of memory, of overflow.
+    except Exception as error:
+        fault = f"a fault ({' '.join(str(error).split())})"
+    if fault:
+        msg = f"{path} must be a whole npy file of numbers, but has {fault}: save the array again with numpy.save"
+        raise InputError(msg)
+    return Array(path, values.astype(np.float64))
+
+
+def parse_names(given: Sequence[str], labels: Table | Array, predictions: Iterable[Table | Array]) -> Names:
+    """Read ``role=name`` pairs.
+
+    Raises:
+        InputError: a pair is malformed, its role unknown or given twice, or its column in none of the tables that the
+            role is sought in.
+    """
+    truth, outputs = _columns_of([labels]), _columns_of(predictions)
+    known = dict.fromkeys(ROLES, outputs) | dict.fromkeys(("grade", "patient", "split"), truth)
+    known["image"] = truth + outputs
+    names: dict[str, str] = {}
+    for role, _, name in (pair.partition("=") for pair in given):
+        if role not in known or role in names:
+            rule = f"each role of {', '.join(ROLES)} once"
+            raise InputError(f"--columns takes ROLE=NAME with {rule}, but got {role}={name}: correct it")
+        if name not in known[role]:
+            rule = f"a column that the file has ({', '.join(dict.fromkeys(known[role]))})"
+            raise InputError(f"--columns takes ROLE=NAME with {rule}, but got {role}={name}: correct it")
+        names[role] = name
+    return names
+
+
+def _columns_of(files: Iterable[Table | Array]) -> list[str]:
+    return [column for file in files if isinstance(file, Table) for column in file.columns]
+
+
+def required(table: Table, role: Role, names: Names) -> str:
+    """Name of a column that must be there."""
+    if column := column_of(table, role, names):
+        return column
+    msg = (
+        f"{table.path} needs a column for the {role}, called {', '.join(column_names.NAMES[role][0][:5])} or the like, "
+        f"but has {table.listed()}: name it with --columns {role}=NAME"
+    )
+    raise InputError(msg)
+
+
+def column_of(table: Table, role: Role, names: Names) -> str | None:
+    """The column that was asked for, else the one that the vocabulary finds; None where there is none.
+
+    Raises:
+        InputError: several columns, of different content, may be meant.
+    """
+    asked = [names[role]] if names.get(role) in table.columns else []
+    found = asked or column_names.find(table.columns, role)
+    if len({tuple(table.columns[name]) for name in found}) > 1:
+        flags = ", ".join(f"--columns {role}={name}" for name in found)
+        msg = f"{table.path} must have one column for the {role}, but {len(found)} may be meant: choose with {flags}"
+        raise InputError(msg)
+    return found[0] if found else None
+
+
+def grades_in(table: Table, column: str, images: Sequence[str]) -> Ints:
+    """Grades 0-4, shape (n,); ``images`` are named where one is none."""
+    written = table.columns[column]
+    found = [whole(value) for value in written]
+    rule = "a grade must be 0, 1, 2, 3 or 4 (an output to be decoded belongs in a column `score`)"
+    refuse(np.array([grade not in range(GRADES) for grade in found]), written, images, table.path, rule)
+    return np.array(found, np.int64)
+
+
+def finite(table: Table, columns: Sequence[str], images: Sequence[str]) -> Floats:
+    """Finite numbers, shape (n, columns)."""
+    found = []
+    for name in columns:
+        written = table.columns[name]
+        found.append(numbers(written))
+        comma = " (decimals after a point, not a comma)" if any("," in value for value in written) else ""
+        rule = f"column {name!r} must hold a finite number everywhere{comma}"
+        refuse(~np.isfinite(found[-1]), written, images, table.path, rule)
+    return np.column_stack(found)
+
+
+def refuse(bad: Flags, written: Sequence[str], images: Sequence[str], path: Path, rule: str) -> None:
+    """Raise on the first bad value, if there is one."""
+    if bad.any():
+        first, more = int(bad.argmax()), f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
+        msg = f"{rule}, but {path} has {repr(written[first])} for image {repr(images[first])}{more}: correct it"
+        raise InputError(msg)

@@ -1,0 +1,269 @@
+"""Which columns of somebody's table are predictions, and of which kind: one reading, or a sentence that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shlex import quote
+
+import numpy as np
+
+from benchmark.cli.score_columns import Array, Names, finite, grades_in
+from benchmark.common import column_names
+from benchmark.common.arrays import Floats, Ints
+from benchmark.common.errors import InputError
+from benchmark.common.tables import Table, numbers
+from benchmark.runs.predictions import COLUMNS as OWN
+from benchmark.runs.predictions import PROBS
+from benchmark.scoring.kappa import GRADES
+
+TOLERANCE = 0.01
+"""How far from 1 five probabilities may add up to, where they are not rounded more coarsely."""
+MOST_DECIMALS = 6
+"""Values with more are not taken as rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """A file's outputs, in its own order; those that it has are not None."""
+
+    score: Floats | None = None
+    prob: Floats | None = None
+    grades: Ints | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One way to read predictions out of a table: its kind, its columns, and the roles that ask for them."""
+
+    kind: str
+    columns: tuple[str, ...]
+    roles: tuple[str, ...]
+
+    def __str__(self) -> str:
+        asked = " ".join(quote(f"{role}={name}") for role, name in zip(self.roles, self.columns, strict=True))
+        return f"{self.kind} (--columns {asked})"
+
+
+def table_outputs(table: Table, images: Sequence[str], truth: Ints, names: Names) -> Outputs:
+    """What the user asked for; else the one reading that the columns allow; of a run of this project both heads.
+
+    Args:
+        table: predictions.
+        images: their names, for messages.
+        truth: their labels, which no column is taken for that equals them everywhere, unless it is asked for.
+        names: what was asked for.
+    """
+    asked = _asked(table, names)
+    readings = asked or _distinct(table, _readings(table, names))
+    equal = [reading for reading in readings if _equals(table, reading, truth)]
+    if not asked:
+        readings = [reading for reading in readings if reading not in equal]
+        if not readings or (len(readings) > 1 and not _are_heads_of_a_run(table, readings)):
+            raise InputError(_no_reading(table, readings, equal))
+    parts = [_read(table, reading, images) for reading in readings]
+    used = {column for reading in readings for column in reading.columns}
+    notes = [note for part in parts for note in part.notes]
+    notes += [f"column {', '.join(reading.columns)} equals the labels in every image" for reading in equal if asked]
+    others = dict.fromkeys([*_truths(table, names), *(one.columns[0] for one in equal if len(one.columns) == 1)])
+    notes += [
+        f"column {column!r} is left as the truth, which {_told(table.columns[column], truth)}"
+        for column in others
+        if column not in used
+    ]
+    merged = Outputs(notes=tuple(notes))
+    for part in parts:
+        heads = {head: values for head in ("score", "prob", "grades") if (values := getattr(part, head)) is not None}
+        merged = replace(merged, **heads)
+    return merged
+
+
+def _are_heads_of_a_run(table: Table, readings: Sequence[_Reading]) -> bool:
+    """Whether these are the outputs of this project's networks with two heads."""
+    return set(OWN) <= set(table.columns) and {reading.columns for reading in readings} == {("score",), PROBS}
+
+
+def _no_reading(table: Table, readings: Sequence[_Reading], equal: Sequence[_Reading]) -> str:
+    listed = "; ".join(map(str, readings or equal))
+    if readings:
+        return f"predictions must be readable in one way, but {table.path} is in {len(readings)}: choose from {listed}"
+    if equal:
+        return (
+            "a column that equals the labels in every image is not taken for predictions unasked, but "
+            f"{table.path} has no other: if it is no copy of the truth, ask for it: {listed}"
+        )
+    return (
+        "predictions need a column `prediction` of grades, one `score`, or five columns whose names hold the grades "
+        f"({PROBS[0]} to {PROBS[-1]}, class_0 to class_4, No_DR to Proliferate_DR), but {table.path} has "
+        f"{table.listed()}: name them with --columns ROLE=NAME"
+    )
+
+
+def _asked(table: Table, names: Names) -> list[_Reading]:
+    """The readings whose columns the user named, as far as this table has them."""
+    here = {role: name for role, name in names.items() if name in table.columns}
+    asked = [_Reading(_HEADS[role][0], (here[role],), (role,)) for role in ("prediction", "score") if role in here]
+    if probs := {PROBS.index(role): name for role, name in here.items() if role in PROBS}:
+        sets = [five for five in column_names.by_grade(table.columns) if all(five[g] == n for g, n in probs.items())]
+        five = tuple(probs[grade] for grade in sorted(probs)) if len(probs) == GRADES else (sets or [()])[0]
+        if not five:
+            msg = (
+                f"the five probabilities must all be named where names do not hold the grades, but of {table.path} "
+                f"only {', '.join(probs.values())} is: add --columns for {', '.join(PROBS)}"
+            )
+            raise InputError(msg)
+        asked.append(_Reading("probabilities", five, PROBS))
+    return asked
+
+
+def _readings(table: Table, names: Names) -> list[_Reading]:
+    """Every reading that the names of filled columns suggest; words for the truth count where there is none else.
+
+    Raises:
+        InputError: a word for the truth stands beside numbers of unknown meaning, either of which may be predictions.
+    """
+    filled = [column for column, values in table.columns.items() if any(values)]
+    found = [_predicted(table, column) for column in column_names.find(filled, "prediction")]
+    found += [_Reading("a score", (column,), ("score",)) for column in column_names.find(filled, "score")]
+    found += [_Reading("probabilities", five, PROBS) for five in column_names.by_grade(filled)]
+    if found:
+        return found
+    submitted = [column for column in _truths(table, names) if column_names.may_be_predicted(column)]
+    truths = [_predicted(table, column) for column in submitted if column in filled]
+    unknown = [_predicted(table, column) for column in filled if _is_unknown(table, column, names)]
+    if truths and unknown:
+        raise InputError(_no_reading(table, truths + unknown, ()))
+    return truths
+
+
+def _distinct(table: Table, readings: Sequence[_Reading]) -> list[_Reading]:
+    """The first of the readings of the same values."""
+    first: dict[tuple[Sequence[str], ...], _Reading] = {}
+    for reading in readings:
+        first.setdefault(tuple(tuple(table.columns[column]) for column in reading.columns), reading)
+    return list(first.values())
+
+
+def _is_unknown(table: Table, column: str, names: Names) -> bool:
+    """Whether a column of numbers has no word of the vocabulary for its name."""
+    is_known = column_names.is_known(column) or column in names.values()
+    return not is_known and bool(np.isfinite(numbers(table.columns[column])).all())
+
+
+def _predicted(table: Table, column: str) -> _Reading:
+    """Grades, or a score where any number has a fraction."""
+    values = numbers(table.columns[column])
+    if np.isfinite(values).all() and (values % 1 != 0).any():
+        return _Reading("a score", (column,), ("score",))
+    return _Reading("grades", (column,), ("prediction",))
+
+
+def _truths(table: Table, names: Names) -> list[str]:
+    """Columns called as the truth is."""
+    named = [names["grade"]] if names.get("grade") in table.columns else []
+    return list(dict.fromkeys([*named, *column_names.find(table.columns, "grade")]))
+
+
+def _equals(table: Table, reading: _Reading, truth: Ints) -> bool:
+    """Whether a column is the truth, or five are, with a 1 for each image's grade and 0 else."""
+    values = np.column_stack([numbers(table.columns[column]) for column in reading.columns])
+    copy = truth[:, None] if len(reading.columns) == 1 else np.eye(GRADES)[truth]
+    return bool((values == copy).all())
+
+
+def _told(values: Sequence[str], truth: Ints) -> str:
+    other = int((numbers(values) != truth).sum())
+    return f"differs from the labels in {other} of {len(truth)} images" if other else "equals the labels"
+
+
+def _read(table: Table, reading: _Reading, images: Sequence[str]) -> Outputs:
+    return _HEADS[reading.roles[0]][1](table, reading, images)
+
+
+def _read_grades(table: Table, reading: _Reading, images: Sequence[str]) -> Outputs:
+    (column,) = reading.columns
+    return Outputs(grades=grades_in(table, column, images), notes=(f"grades are read from column {column!r}",))
+
+
+def _read_score(table: Table, reading: _Reading, images: Sequence[str]) -> Outputs:
+    (column,) = reading.columns
+    score = finite(table, reading.columns, images)[:, 0]
+    return Outputs(score=score, notes=(f"a score is read from column {column!r}",))
+
+
+def _read_prob(table: Table, reading: _Reading, images: Sequence[str]) -> Outputs:
+    prob, notes = _probabilities(finite(table, reading.columns, images), images, table.path)
+    first = f"probabilities of the grades 0 to 4 are read from the columns {', '.join(reading.columns)}"
+    return Outputs(prob=prob, notes=(first, *notes))
+
+
+_Read = Callable[[Table, _Reading, Sequence[str]], Outputs]
+_HEADS: Mapping[str, tuple[str, _Read]] = {
+    "prediction": ("grades", _read_grades),
+    "score": ("a score", _read_score),
+    PROBS[0]: ("probabilities", _read_prob),
+}
+"""First role of a reading -> its kind, and what reads it."""
+
+
+def array_outputs(array: Array, n: int) -> Outputs:
+    """Probabilities in the labels' order."""
+    if array.values.shape != (n, GRADES):
+        msg = (
+            f"an npy file must hold numbers of shape ({n}, {GRADES}), a row per label and a column per grade, but "
+            f"{array.path} has {array.values.shape}: mend it"
+        )
+        raise InputError(msg)
+    rows = [f"row {place}" for place in range(n)]
+    if not np.isfinite(array.values).all():
+        first = rows[int((~np.isfinite(array.values)).any(1).argmax())]
+        msg = f"an npy file must hold finite numbers, but {array.path} does not in {first}: predict that image"
+        raise InputError(msg)
+    prob, notes = _probabilities(array.values, rows, array.path)
+    return Outputs(prob=prob, notes=("probabilities are read in the order of the labels and of the grades", *notes))
+
+
+def _probabilities(values: Floats, images: Sequence[str], path: Path) -> tuple[Floats, list[str]]:
+    """Make rows of probabilities or percentages, rounded or not, add up to 1, and say what was done.
+
+    Raises:
+        InputError: they are neither.
+    """
+    total = values.sum(1)
+    decimals = _decimals(values)
+    off = {scale: np.abs(total - scale) <= _slack(decimals, scale) for scale in (1, 100)}
+    scale = 100 if off[100].all() else 1
+    bad = ~((values >= 0).all(1) & off[scale])
+    if bad.any():
+        first = int(bad.argmax())
+        logits = "which logits become by a softmax" if (values < 0).any() else "as the network gives them"
+        msg = (
+            f"the five probabilities of an image must be 0 or more and add up to 1 (or 100), but {path} has "
+            f"{values[first].tolist()} for image {images[first]!r} ({int(bad.sum())} such rows): write probabilities, "
+            f"{logits}, or the most probable grade in a column `prediction`"
+        )
+        raise InputError(msg)
+    notes = ["percentages are read as probabilities"] if scale == 100 else []
+    if (np.abs(total - scale) > 1e-6 * scale).any():
+        rounded = "" if decimals is None else f", rounded to {decimals} decimals,"
+        notes.append(f"as the values{rounded} do not all add up to {scale}, each row is divided by its sum")
+    ties = int(((values == values.max(1, keepdims=True)).sum(1) > 1).sum())
+    if ties:
+        notes.append(f"in {ties} images two grades are equally probable, and the lower counts")
+    scaled: Floats = values / total[:, None]
+    return scaled, notes
+
+
+def _decimals(values: Floats) -> int | None:
+    """To how many decimals all values are rounded, as single precision tells; None if beyond :data:`MOST_DECIMALS`."""
+    found = (places for places in range(MOST_DECIMALS + 1) if np.allclose(values, values.round(places), 1e-7, 1e-7))
+    return next(found, None)
+
+
+def _slack(decimals: int | None, scale: int) -> float:
+    """How far from ``scale`` the sum of five values may be that were rounded to so many decimals each."""
+    # Whole numbers can be percentages, but no rounded probabilities.
+    rounding = 0.0 if decimals is None or (decimals == 0 and scale == 1) else GRADES / 2 * 10.0**-decimals
+    return max(rounding, TOLERANCE * scale) + 1e-9

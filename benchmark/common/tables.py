@@ -1,0 +1,284 @@
+"""The one reader of tables that other people's programs write: what one command reads, all read.
+
+Values are separated by commas, semicolons or tabs, in UTF-8 or UTF-16 with or without a byte order mark, with any line
+ends; or they are a workbook's one sheet (.xlsx). Each may be packed as .gz or .zip, with what macOS leaves there. What
+a file is follows from its content, never from its name. Blanks around values, blank rows, blank columns and an index
+column without a name go. A list without a header, as DDR has, is read where its first line can be nothing else.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from benchmark.common.arrays import Floats
+from benchmark.common.errors import InputError
+from benchmark.common.excel import read_sheet
+
+NUMPY = b"\x93NUMPY"
+"""What an array's file (.npy) begins with."""
+
+_LISTED = 12
+"""Columns that a sentence names."""
+_MAX_BYTES = 256 * 1024**2
+"""Of a table, unpacked: a thousand times EyePACS' labels."""
+_KINDS = {
+    NUMPY: "an array of NumPy (.npy)",
+    b"MATLAB 5.0": "a file of MATLAB (.mat)",
+    b"\x89HDF": "an HDF5 file (.h5, or .mat of MATLAB 7.3)",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "a Feather file",
+    b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
+    b"\x80": "a pickle of Python",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"%PDF": "a PDF",
+    b"BZh": "packed by bzip2",
+    b"\xfd7zXZ": "packed by xz",
+    b"7z\xbc\xaf": "packed by 7-Zip",
+    b"Rar!": "packed by RAR",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+    b"SQLite format 3": "a database of SQLite",
+    b"version https://git-lfs": "a pointer of Git LFS, whose file was not pulled",
+    b"{": "JSON",
+    b"[": "JSON",
+    b"<": "a web page or XML",
+}
+"""First bytes of what is often taken for a table -> its name."""
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_BINARY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_LIST = re.compile(r"\S+\.(?:jpe?g|png|tiff?)([,;\t ]) *\d+\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"([+-]?[0-9]{1,9})(?:\.0*)?")
+
+Row = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of text without blanks around it, all of one length of at least 1, by their names in the file's order."""
+
+    path: Path
+    columns: Mapping[str, Sequence[str]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def listed(self) -> str:
+        """Names of the first columns, for a sentence."""
+        more = f" and {len(self.columns) - _LISTED} more" if len(self.columns) > _LISTED else ""
+        return ", ".join(list(self.columns)[:_LISTED]) + more
+
+
+def read_table(path: Path) -> Table:
+    """Read any table.
+
+    Raises:
+        InputError: there is no such file, it is no table, or it leaves open what is meant; the sentence says which.
+    """
+    header, *rows = _filled_rows(path)
+    (_, names), width = header, len(header[1])
+    columns: dict[str, list[str]] = {}
+    for line, row in rows:
+        if any(row[width:]) or any(names[len(row) :]):
+            msg = (
+                f"each row of a table must have a value per column, but line {line} of {path} has {len(row)} and the "
+                f"header {len([name for name in names if name])}: mend the line (a value with a separator in it wants "
+                "quotes)"
+            )
+            raise InputError(msg)
+    for place, name in enumerate(names):
+        values = [row[place] if place < len(row) else "" for _, row in rows]
+        if not name and (not any(values) or (place == 0 and all(whole(value) is not None for value in values))):
+            continue
+        if not name or name in columns:
+            fault = f"{name!r} twice" if name else f"none for column {place + 1}, which holds {values[0]!r}"
+            msg = f"the first line of a table must give each column a name of its own, but {path} has {fault}: name it"
+            raise InputError(msg)
+        columns[name] = values
+    if not rows or not columns:
+        msg = f"a table must have a header and a row per image, but {path} has none: fill it"
+        raise InputError(msg)
+    return Table(path, columns)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file that the user named.
+
+    Raises:
+        InputError: it is missing, empty, unreadable or too large for a table.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(_too_large(path))
+        data = path.read_bytes()
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        what = f"there is no {path}" if missing else f"{path} cannot be opened ({error.strerror or error})"
+        msg = f"a table must be a readable file, but {what}: correct its name"
+        raise InputError(msg) from error
+    if not data:
+        msg = f"a table must be a readable file, but {path} is empty: get it again"
+        raise InputError(msg)
+    return data
+
+
+def read_text(path: Path) -> str:
+    """A file's text, unpacked, with the line ends that it has.
+
+    Raises:
+        InputError: as for :func:`read_table`.
+    """
+    data = _unpacked(read_bytes(path), path)
+    start = data.lstrip()
+    for first, kind in _KINDS.items():
+        if start.startswith(first):
+            raise InputError(_no_table(path, kind))
+    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
+    try:
+        text = data.decode(encoding).replace("\ufeff", "")
+    except UnicodeDecodeError as error:
+        fault = f"in neither UTF-8 nor UTF-16 (byte {error.start + 1} is wrong)"
+        raise InputError(_no_table(path, fault, "save it again as UTF-8")) from error
+    if _BINARY.search(text):
+        raise InputError(_no_table(path, "binary, or in UTF-16 without its mark", "save it again as UTF-8"))
+    return text
+
+
+def numbers(values: Iterable[str]) -> Floats:
+    """Numbers as written in decimal, with a point; NaN for all other text. Shape (n,)."""
+    return np.array([float(value) if _NUMBER.fullmatch(value) else np.nan for value in values], np.float64)
+
+
+def whole(value: str) -> int | None:
+    """The whole number of at most nine digits that a text is, also where it is written as ``2.0``; else None."""
+    match = _WHOLE.fullmatch(value)
+    return int(match[1]) if match else None
+
+
+def _filled_rows(path: Path) -> list[tuple[int, Row]]:
+    """Line number and values of every row that is not blank, the header first."""
+    is_workbook = _is_workbook(read_bytes(path))
+    rows = list(enumerate(read_sheet(path), start=1)) if is_workbook else _split(read_text(path), path)
+    filled = [(line, [value.strip() for value in row]) for line, row in rows]
+    filled = [(line, row) for line, row in filled if any(row)]
+    if not filled:
+        msg = f"a table must have a header and a row per image, but {path} has none: fill it"
+        raise InputError(msg)
+    return filled
+
+
+def _split(text: str, path: Path) -> list[tuple[int, Row]]:
+    """Rows by the one separator with which they are as long as the header."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    header: list[tuple[int, Row]] = []
+    if told := re.fullmatch(r'"?sep=(.)"?', first.strip()):
+        separators, text = [told[1]], text[text.index(first) + len(first) :]
+    elif listed := _LIST.fullmatch(first):
+        separators, header = [listed[1]], [(0, ["image", "grade"])]
+    else:
+        separators = [separator for separator in _SEPARATORS if separator in first] or [","]
+    parsed, faults = {}, ""
+    for separator in separators:
+        try:
+            parsed[separator] = _parsed(text, separator)
+        except csv.Error as error:
+            faults += f" ({error})"
+    fitting = [rows for rows in parsed.values() if len(separators) == 1 or len(_widths(rows)) == 1]
+    if len(fitting) == 1:
+        _refuse_other_separators(fitting[0], path)
+        return header + fitting[0]
+    kinds = " or ".join(_SEPARATORS.get(separator, separator) for separator in separators)
+    fault = f"not plainly separated by {kinds}{faults}"
+    raise InputError(_no_table(path, fault, "separate values by commas, and put text that has some in quotes"))
+
+
+def _parsed(text: str, separator: str) -> list[tuple[int, Row]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
+    return [(reader.line_num, row) for row in reader]
+
+
+def _widths(rows: Iterable[tuple[int, Row]]) -> set[int]:
+    return {len(row) for _, row in rows if any(value.strip() for value in row)}
+
+
+def _refuse_other_separators(rows: Sequence[tuple[int, Row]], path: Path) -> None:
+    """Raise where all is one column, which another sign divides into equally many."""
+    values = [row[0].strip() for _, row in rows if any(row)]
+    for sign, name in (("|", "bars"), (None, "blanks")):
+        parts = {len(value.split(sign)) for value in values}
+        if _widths(rows) == {1} and len(values) > 1 and len(parts) == 1 and parts != {1}:
+            raise InputError(_no_table(path, f"separated by {name}", "separate values by commas"))
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """What a packed file holds; others as they are."""
+    try:
+        if data.startswith(b"\x1f\x8b"):
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+                inside = stream.read(_MAX_BYTES + 1)
+        elif data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            inside = _unzipped(data, path)
+        else:
+            return data
+    # What zipfile raises on encryption is a RuntimeError, on a method that it does not know NotImplementedError.
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        why = " ".join(str(error).split())
+        msg = f"{path} must be a whole archive, but is cut, damaged or locked ({why}): get it again"
+        raise InputError(msg) from error
+    if len(inside) > _MAX_BYTES:
+        raise InputError(_too_large(path))
+    return inside
+
+
+def _unzipped(data: bytes, path: Path) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        if names and all(name.endswith(".npy") for name in names):
+            raise InputError(_no_table(path, "an archive of arrays of NumPy (.npz)", "save one array with numpy.save"))
+        if any(name.endswith("data.pkl") for name in names):
+            raise InputError(_no_table(path, "a file of PyTorch (.pt)"))
+        tables = [name for name in names if _is_member(name)]
+        if len(tables) != 1:
+            inside = ", ".join(tables[:3]) + (" and more" if len(tables) > 3 else "")
+            msg = f"a zipped table must be alone in its archive, but {path} holds {inside or 'none'}: unpack the one"
+            raise InputError(msg)
+        with archive.open(tables[0]) as stream:
+            return stream.read(_MAX_BYTES + 1)
+
+
+def _is_member(name: str) -> bool:
+    """Whether it is no folder, nothing hidden and none of macOS' leftovers."""
+    parts = PurePosixPath(name).parts
+    return not name.endswith("/") and "__MACOSX" not in parts and not parts[-1].startswith(".")
+
+
+def _is_workbook(data: bytes) -> bool:
+    return data.startswith(b"PK\x03\x04") and b"xl/worksheets/" in data
+
+
+def _no_table(path: Path, what: str, mend: str = "save its rows as csv") -> str:
+    return f"{path} must be a table (csv, semicolons, tabs or .xlsx; .gz and .zip of one), but is {what}: {mend}"
+
+
+def _too_large(path: Path) -> str:
+    return f"{path} must be a table of at most {_MAX_BYTES >> 20} MB, but has more: take the table of labels alone"

@@ -1,0 +1,177 @@
+"""params.yaml, and what lies in the project's folders, as hands and accidents leave them: one sentence, exit code 2."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.bad_inputs.running import is_one_sentence, outcome, put
+from tests.conftest import tiny_params
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+RAW = tiny_params()
+
+
+def changed(**values: Any) -> str:
+    """The parameters with values at places like ``train__epochs``."""
+    raw = deepcopy(RAW)
+    for key, value in values.items():
+        section: Any = raw
+        *path, last = key.split("__")
+        for part in path:
+            section = section[part]
+        section[last] = value
+    return yaml.safe_dump(raw)
+
+
+ARM = {"objective": "mse", "size": "small"}
+M2CNN = {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"}
+GOOD = changed()
+FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
+    "no file": (None, "params.yaml, which does not exist here: run from the project's root"),
+    "empty": ("", "must hold a mapping of parameters, but holds NoneType"),
+    "a list": ("[1, 2]", "must hold a mapping of parameters, but holds list"),
+    "text": ("hello", "must hold a mapping of parameters, but holds str"),
+    "a tab": ("data:\n\tsource: csv\n", "must be valid YAML: .*cannot start any token"),
+    "an open bracket": ("seeds: [1, 2\n", "must be valid YAML"),
+    "Latin-1": ("data: œ".encode("cp1252"), "must be valid YAML: 'utf-8' codec can't decode"),
+    "UTF-16": ("data: 1".encode("utf-16"), "must be valid YAML: 'utf-8' codec can't decode"),
+    "NUL": (b"data: \0", "must be valid YAML: unacceptable character"),
+    "an object of Python": (
+        "data: !!python/object:os.system x",
+        "could not determine a constructor",
+    ),
+    "no mapping called one": ("data: !!map x", "must be valid YAML: expected a mapping node"),
+    "a date that is none": ("data: 2020-99-99", "must be valid YAML: month must be in 1..12"),
+    "a key twice": (f"{GOOD}seeds: [7]\n", "must be valid YAML: the key 'seeds' recurs: remove one"),
+    "a key twice below": (GOOD.replace("  batch: 8\n", "  batch: 8\n  batch: 16\n"), "the key 'batch' recurs"),
+    "a mistyped section": (
+        changed(trane={}),
+        "`trane` is not a parameter .did you mean `train`.*remove or",
+    ),
+    "a mistyped key": (changed(train__epoch=3), "`train.epoch` is not a parameter"),
+    "a number as a key": (f"{GOOD}3: 4\n", "`3` Keys should be strings"),
+    "no data": (changed(data=None), "`data` should be a valid dictionary"),
+    "data of no source": (changed(data={}), "`data.source` must be given"),
+    "an unknown source": (changed(data__source="eyepac"), "data.source must be one of .*'eyepac'"),
+    "a number as a source": (changed(data={"source": 3}), "`data.source` should be a valid string"),
+    "no patients": (
+        changed(data__patients={"train": 0, "val": 1, "test": 1}),
+        "`data.patients.train` should be",
+    ),
+    "one pixel": (changed(data__pixels=1), "`data.pixels` should be greater than or equal to 160"),
+    "no epochs": (changed(train__epochs=0), "`train.epochs` should be greater than or equal to 1"),
+    "half an epoch": (changed(train__epochs=1.5), "`train.epochs` should be a valid integer"),
+    "epochs in words": (changed(train__epochs="two"), "`train.epochs` should be a valid integer"),
+    "epochs that are no number": (changed(train__epochs=float("nan")), "`train.epochs` should be a finite number"),
+    "an infinite rate": (changed(train__lr=float("inf")), "`train.lr` should be less than or equal to"),
+    "a rate in words": (changed(train__lr="small"), "`train.lr` should be a valid number"),
+    "a batch of none": (changed(train__batch=0), "`train.batch` should be greater"),
+    "a huge batch": (changed(train__batch=10**9), "`train.batch` should be less than or equal to"),
+    "no seeds": (changed(seeds=[]), "`seeds` List should have at least 1 item"),
+    "a seed twice": (changed(seeds=[1, 1]), "seeds must differ from one another"),
+    "a seed below 0": (changed(seeds=[-1]), "`seeds.0` should be greater than or equal to 0"),
+    "a seed that no generator takes": (changed(seeds=[10**30]), "`seeds.0` should be less than 4294967296"),
+    "one seed without brackets": (changed(seeds=3), "`seeds` should be a valid list"),
+    "sizes that shrink": (changed(sizes={"small": 64, "mid": 48, "large": 32}), "sizes must grow from small to mid"),
+    "a size of text": (changed(sizes__small="big"), "`sizes.small` should be a valid integer"),
+    "a size too large": (changed(sizes__large=10**6), "`sizes.large` should be less than or equal to 2048"),
+    "no arms": (changed(arms=None), "`arms` should be a valid dictionary"),
+    "an arm of a number": (changed(arms__basenet={3: ARM}), "should be a valid string"),
+    "an arm above its folder": (changed(arms__basenet={"..": ARM}), "String should match pattern"),
+    "an arm of two folders": (changed(arms__basenet={"a/b": ARM}), "String should match pattern"),
+    "an arm of an unknown loss": (changed(arms__basenet={"a": ARM | {"objective": "mae"}}), "must be one of .*'mae'"),
+    "an arm of an unknown size": (
+        changed(arms__basenet={"a": ARM | {"size": "tiny"}}),
+        "should be 'small', 'mid'",
+    ),
+    "an arm of a fourth level": (changed(arms__m2cnn={"a": M2CNN | {"level": 4}}), "should be less than or equal to 3"),
+    "an arm from nowhere": (changed(arms__m2cnn={"a": M2CNN | {"from": "nowhere"}}), "`from` must name another arm"),
+    "an arm from itself": (changed(arms__m2cnn={"a": M2CNN | {"from": "m2cnn/a"}}), "arm"),
+    "a gate that cannot warn": (changed(gates__ids="warn"), "`gates.ids` should be 'stop' or 'drop'"),
+    "an unknown gate": (changed(gates__colour="stop"), "`gates.colour` is not a parameter"),
+    "no gates": (changed(gates=None), "`gates` should be a valid dictionary"),
+    "an unknown variant": (changed(prepare__variant="sepia"), "must be one of .*'sepia'"),
+    "workers below 0": (changed(prepare__workers=-1), "`prepare.workers` should be greater than or equal to 0"),
+    "transfer as a list": (changed(transfer=[1]), "`transfer` should be a valid dictionary"),
+    "transfer of a number": (changed(transfer={"x": 3}), "`transfer.x` should be a valid dictionary"),
+    "transfer above its folder": (
+        changed(transfer={"../x": {"source": "csv", "name": "x", "root": "x"}}),
+        "String should match pattern",
+    ),
+    "transfer of an unknown key": (
+        changed(transfer={"x": {"source": "csv", "name": "x", "root": "x", "tabel": "y"}}),
+        "`transfer.x.tabel` is not a parameter",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_the_parameters_is_one_sentence(fault, capsys):
+    content, words = FAULTS[fault]
+    if content is not None:
+        put("params.yaml", content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        code, out, err = outcome(capsys, "plan")
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err)
+    assert re.search(words, err), err
+
+
+@pytest.mark.parametrize("command", ["fetch", "check", "prepare", "evaluate", "statistics", "report", "verify", "plan"])
+@pytest.mark.parametrize("fault", ["no file", "Latin-1", "a key twice", "a mistyped key"])
+def test_every_command_reads_them_alike(command, fault, capsys):
+    content, words = FAULTS[fault]
+    if content is not None:
+        put("params.yaml", content)
+    code, _, err = outcome(capsys, command)
+    assert (code, is_one_sentence(err)) == (2, True), err
+    assert re.search(words, err), err
+
+
+def test_a_folder_in_place_of_the_parameters_is_one_sentence(capsys):
+    put("params.yaml/x", "")
+    code, _, err = outcome(capsys, "plan")
+    assert (code, is_one_sentence(err)) == (2, True)
+    assert "Is a directory" in err
+
+
+HEAD = "image_id,path,patient,eye,grade,split,sha256,width,height,source\n"
+LINE = "a,a.png,,unknown,0,train,ff,3,3,own\n"
+MANIFESTS: Mapping[str, tuple[str | bytes, str]] = {
+    "empty": ("", "is damaged .No columns"),
+    "another table": ("image,level\na,0\n", "must have the columns image_id, path"),
+    "cut off in a line": (f"{HEAD}{LINE}"[:-12], "is damaged"),
+    "cut off in a number": (f"{HEAD}{LINE}".replace(",0,", ",,"), "is damaged"),
+    "a fifth grade": (f"{HEAD}{LINE}".replace(",0,", ",5,"), "'a' has the grade 5 and the split 'train'"),
+    "an unknown split": (f"{HEAD}{LINE}".replace("train", "dev"), "'a' has the grade 0 and the split 'dev'"),
+    "a field too many": (f"{HEAD}{LINE[:-1]},x\n", "is damaged"),
+    "an open quote": (f'{HEAD}{LINE}"a', "is damaged"),
+    "a number without end": (f"{HEAD}{LINE}".replace(",0,", f",{'9' * 30},"), "is damaged"),
+    "noise": (b"\xff\xfe\0\1", "is damaged"),
+}
+
+
+@pytest.mark.parametrize("fault", MANIFESTS)
+def test_a_damaged_manifest_is_one_sentence(fault, capsys):
+    content, words = MANIFESTS[fault]
+    put("params.yaml", GOOD)
+    put("data/manifest.csv", content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        code, _, err = outcome(capsys, "prepare")
+    assert (code, is_one_sentence(err)) == (2, True), err
+    assert re.search(words, err), err
+    assert "fundusbench fetch" in err

@@ -1,0 +1,134 @@
+"""The inputs that a workplace keeps of what people report, with what is right: the number, or a refusal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.bad_inputs.running import is_one_sentence, outcome
+from tests.made.paths import SHARED
+
+FAULTS = SHARED / "faults"
+pytestmark = pytest.mark.skipif(not FAULTS.exists(), reason=f"inputs that people report are not at {FAULTS}")
+
+TRUTH_BESIDE = {
+    "c_diagnosis_pred.csv": ("given", 0.7696),
+    "d_diagnosis_0to4.csv": ("argmax", 0.7696),
+    "f_grade_ypred.csv": ("given", 0.7696),
+    "b_targets_preds.csv": ("nearest", 0.7651),
+}
+ODD_READ = {
+    "p_probs.csv": 0.1138,
+    "p_class_columns.csv": 0.1138,
+    "p_class_reversed.csv": 0.1138,
+    "p_six_columns.csv": 0.1138,
+    "p_percent.csv": 0.1138,
+    "p_rounded2.csv": 0.1138,
+    "p_grade_float.csv": 0.8957,
+}
+ODD_REFUSED = {
+    "p_comma_decimal.csv": "decimals after a point",
+    "p_empty.csv": "is empty",
+    "p_fewer.csv": "lacks 3 of the 30 images",
+    "p_four_columns.csv": "five columns whose names hold the grades",
+    "p_grade_5.csv": "has '5' for image",
+    "p_grade_minus1.csv": "has '-1' for image",
+    "p_grade_nan.csv": "has '' for image",
+    "p_header.csv": "a row per image",
+    "p_logits.csv": "logits become by a softmax",
+    "p_more.csv": "2 of",
+    "p_noheader.csv": "column for the image",
+    "p_score_inf.csv": "'inf'",
+    "p_score_nan.csv": "has '' for image",
+    "p_sigmoid.csv": "add up to 1",
+    "p_text_array.csv": "must be 0, 1, 2, 3 or 4",
+    "p_text_list.csv": "must be 0, 1, 2, 3 or 4",
+    "p_twice.csv": "'1_left' twice",
+}
+ARRAYS = {
+    "cut.npy": "whole npy file",
+    "empty.npy": "is empty",
+    "labels.xlsx": "Excel file",
+    "logits.npy": "logits become by a softmax",
+    "m.mat": "MATLAB",
+    "nan.npy": "finite numbers",
+    "object.npy": "Object arrays",
+    "p.json": "JSON",
+    "probs.npz": ".npz",
+}
+PACKED = {
+    "cut.csv.gz": "cut, damaged",
+    "cut.csv.zip": "cut, damaged",
+    "empty.csv.zip": "holds none",
+    "mac.csv.zip": "",
+    "renamed.csv.gz": "",
+    "renamed.csv.zip": "",
+    "trainLabels.csv.zip": "",
+}
+
+
+def kappas(folder: str, predictions: str, labels: str, capsys, tmp_path: Path) -> dict[str, float]:
+    given = ("score", str(FAULTS / folder / predictions), "--labels", str(FAULTS / folder / labels))
+    code, _, err = outcome(capsys, *given, "--json", str(tmp_path / "out.json"))
+    assert (code, err) == (0, "")
+    return {row["decoder"]: row["kappa"]["value"] for row in json.loads((tmp_path / "out.json").read_text())["scores"]}
+
+
+def refusal(folder: str, predictions: str, capsys) -> str:
+    files = FAULTS / folder
+    code, out, err = outcome(capsys, "score", str(files / predictions), "--labels", str(files / "labels.csv"))
+    assert (code, out, is_one_sentence(err)) == (2, "", True)
+    return err
+
+
+@pytest.mark.parametrize("name", TRUTH_BESIDE)
+def test_predictions_beside_the_truth(name, capsys, tmp_path):
+    decoder, kappa = TRUTH_BESIDE[name]
+    assert kappas("score_truth_beside", name, "labels.csv", capsys, tmp_path)[decoder] == pytest.approx(kappa, abs=5e-5)
+
+
+@pytest.mark.parametrize("name", ["in_order.csv", "alphabetical.csv", "counted_down.csv"])
+def test_probabilities_in_any_order(name, capsys, tmp_path):
+    assert kappas("class_order", name, "labels.csv", capsys, tmp_path)["argmax"] == pytest.approx(0.8809, abs=5e-5)
+
+
+def test_a_prediction_with_its_confidence(capsys, tmp_path):
+    assert "prediction=prediction" in refusal("class_order", "prediction_and_score.csv", capsys)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FAULTS.glob("csv_dialects/*.csv")))
+def test_one_table_in_every_dialect(name, capsys, tmp_path):
+    if name in ("pred.csv", "grades_as_floats.csv"):
+        pytest.skip("no labels of pred.csv's images")
+    assert kappas("csv_dialects", "pred.csv", name, capsys, tmp_path)["given"] == pytest.approx(0.9393939, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ODD_READ)
+def test_odd_predictions_that_can_be_read(name, capsys, tmp_path):
+    found = kappas("odd_predictions", name, "labels.csv", capsys, tmp_path)
+    assert next(iter(found.values())) == pytest.approx(ODD_READ[name], abs=5e-5)
+
+
+@pytest.mark.parametrize("name", ODD_REFUSED)
+def test_odd_predictions_that_cannot(name, capsys):
+    assert ODD_REFUSED[name] in refusal("odd_predictions", name, capsys)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_and_other_files(name, capsys):
+    assert ARRAYS[name] in refusal("arrays", name, capsys)
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_packed_labels(name, capsys):
+    where = str(FAULTS / "compressed" / name)
+    code, _, err = outcome(capsys, "check", "--source", "csv", "--root", ".", "--table", where, "--labels-only")
+    assert (code, is_one_sentence(err)) == ((2, True) if PACKED[name] else (0, False))
+    assert PACKED[name] in err
+
+
+def test_grades_as_floats(capsys):
+    where = str(FAULTS / "csv_dialects/grades_as_floats.csv")
+    assert outcome(capsys, "check", "--source", "csv", "--root", ".", "--table", where, "--labels-only")[0] == 0

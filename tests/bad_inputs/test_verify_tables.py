@@ -1,0 +1,58 @@
+"""``verify --against`` and tables that were damaged, or a place that holds none."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.bad_inputs.running import is_one_sentence, outcome, put
+from tests.made.paths import ROOT
+
+TABLE = "reports/tables/comparison.csv"
+GOOD = (ROOT / "tests/golden/comparison.csv").read_text()
+DAMAGED = {
+    "noise": (b"\xff\xfe\0", "must be readable text in UTF-8"),
+    "cut off in a letter": (GOOD.encode() + "é".encode()[:1], "must be readable text in UTF-8"),
+    "a number that is none": (GOOD.replace("0.", "x."), "must be numbers, but a table has 'x."),
+}
+PLACES = {
+    "no table here": ({}, "other", "it holds none: run `dvc repro` first"),
+    "no table there": ({TABLE: GOOD, "other/x": ""}, "other", "it holds none: run `dvc repro` there first"),
+    "no such place": ({TABLE: GOOD}, "nowhere", "takes a folder with reports/tables/, or a revision"),
+    "a file": ({TABLE: GOOD, "file": ""}, "file", "takes a folder with reports/tables/, or a revision"),
+    "no name": ({TABLE: GOOD}, "", "an empty name"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("sides", [(TABLE, f"other/{TABLE}"), (f"other/{TABLE}", TABLE)])
+@pytest.mark.parametrize("fault", DAMAGED)
+def test_a_damaged_table_on_either_side_is_one_sentence(fault, sides, capsys):
+    content, words = DAMAGED[fault]
+    put(sides[0], content)
+    put(sides[1], GOOD)
+    code, _, err = outcome(capsys, "verify", "--against", "other")
+    assert (code, is_one_sentence(err)) == (2, True), err
+    assert words in err
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_a_place_without_tables_is_one_sentence(case, capsys):
+    files, where, words = PLACES[case]
+    for name, content in files.items():
+        put(name, content)
+    code, _, err = outcome(capsys, "verify", "--against", where)
+    assert (code, is_one_sentence(err)) == (2, True), err
+    assert re.search(words, err), err
+
+
+def test_a_folder_in_place_of_a_table_is_one_sentence(capsys):
+    put(f"{TABLE}/x", "")
+    code, _, err = outcome(capsys, "verify", "--against", ".")
+    assert (code, is_one_sentence(err)) == (2, True)
+    assert "Is a directory" in err
