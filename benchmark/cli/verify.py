@@ -2,7 +2,7 @@
 
 Alone, it recomputes every table from ``runs/`` in a temporary folder and compares it with ``reports/tables/`` byte for
 byte. With ``--against``, it compares the csv tables cell by cell with those of another clone or of a commit whose
-tables DVC holds (:mod:`benchmark.report.recheck.table_diff` says when two numbers differ). Nothing of the project is
+tables DVC holds (:mod:`benchmark.report.recheck.seed_noise` says when two numbers differ). Nothing of the project is
 written.
 """
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against",
         metavar="WHERE",
         help="another clone's folder, else a git revision or DVC experiment whose tables DVC holds: say for each cell "
-        "whether it is identical, within seed noise, or different",
+        "whether it is identical, different, or too near to be told apart by these seeds",
     )
 
 
@@ -39,7 +39,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Verify, or compare.
 
     Returns:
-        0; 1 where a cell differs.
+        0; 1 where a cell differs, or is on one side alone.
 
     Raises:
         InputError: there are no tables or no runs here, or no tables there.
@@ -92,7 +92,7 @@ def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Diff
 
 
 def _compare(root: Path, where: str) -> int:
-    from benchmark.report.recheck.seed_noise import compare_tables
+    from benchmark.report.recheck.seed_noise import FAULTS, compare_tables
     from benchmark.report.recheck.table_diff import read_lines
     from benchmark.report.tables.cost_time import NAME as TIMINGS
 
@@ -107,33 +107,34 @@ def _compare(root: Path, where: str) -> int:
         print(line)
     for line in _other_data(here, there):
         print(line)
-    return int(any(cell.status == "different" for cell in compared))
+    return int(any(cell.status in FAULTS for cell in compared))
 
 
 def in_words(cells: Sequence[Compared], where: str) -> list[str]:
     """What a comparison found: each cell that is not identical, the rule, and how many there are of each kind."""
-    from benchmark.report.recheck.seed_noise import LEVEL, Status
+    from benchmark.report.recheck.seed_noise import LEVEL, Status, test_of
 
     counts = Counter(cell.status for cell in cells)
-    tests = {cell.samples: cell.p for cell in cells if cell.samples}
+    tests = {test_of(cell): cell.gap.p for cell in cells if cell.gap}
     low = sum(p < LEVEL for p in tests.values())
-    lines = [_cell_in_words(cell) for status in get_args(Status)[1:] for cell in cells if cell.status == status]
+    lines = [_cell_in_words(cell) for status in get_args(Status)[:0:-1] for cell in cells if cell.status == status]
     lines.append(f"{len(cells):,} cells of {len({cell.table for cell in cells})} tables against {where}:")
     lines += [f"  {counts[status]:6,} {status}" for status in get_args(Status) if counts[status]]
-    rule = f"Within seed noise: the p of Welch's t-test over seeds, adjusted by Holm's rule, is {LEVEL} or more"
-    chance = f"where chance alone gives {LEVEL * len(tests):.1f}"
-    made = f"of {len(tests)} distinct tests {low} are below it unadjusted, {chance}"
+    tested = (
+        f"Different: the p of Welch's t-test over seeds, or of the intervals over seeds, adjusted by the rule of "
+        f"Benjamini and Hochberg, is below {LEVEL}; of {len(tests)} distinct tests {low} are below it unadjusted, "
+        f"where chance alone gives {LEVEL * len(tests):.1f}."
+    )
+    open_ones = "Cannot tell: a difference below the named one would not have been found; it is no sign of agreement."
     unknown = "Noise unknown: a side has a single seed, or no spread over seeds is kept. Timings are not compared."
-    return [*lines, f"{rule}; {made}. {unknown}"]
+    return [*lines, f"{tested} {open_ones} {unknown}"]
 
 
 def _cell_in_words(cell: Compared) -> str:
-    ours, theirs = cell.ours, cell.theirs
-    if cell.samples:
-        ours, theirs = (f"{one.mean:.3f} ± {one.sd:.3f} (n = {one.seeds})" for one in cell.samples)
-    values = f": {ours or '-'} here, {theirs or '-'} there" if ours or theirs else ""
-    tested = f", p = {cell.p:.2g}, adjusted {cell.p_holm:.2g}" if cell.samples else ""
-    return f"{cell.status}: {cell.table}, row {cell.row}, column {cell.column}{values}{tested}"
+    below = f", below {cell.below:.3f}" if cell.status == "cannot tell" else ""
+    values = f": {cell.ours or '-'} here, {cell.theirs or '-'} there" if cell.ours or cell.theirs else ""
+    tested = f", p = {cell.gap.p:.2g}, adjusted {cell.p_adjusted:.2g}" if cell.gap else ""
+    return f"{cell.status}{below}: {cell.table}, row {cell.row}, column {cell.column}{values}{tested}"
 
 
 def _other_data(*sides: dict[str, list[dict[str, str]]]) -> list[str]:

@@ -21,6 +21,7 @@ from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
 from benchmark.common.terms import Head, Split
+from benchmark.evaluation.belonging import refuse_strangers
 from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
 from benchmark.runs.predictions import Predictions, read_predictions
@@ -86,12 +87,14 @@ def run(params: Params) -> None:
     """Evaluate every declared run that exists; a missing one is named in a warning.
 
     Raises:
-        InputError: there is no run at all, a run lacks a file or a number, or two runs saw other images or labels.
+        InputError: there is no run at all, a run lacks a file or a number, two runs saw other images or labels, or runs
+            do not belong together.
     """
     results = list(find_runs(params))
     if not results:
         msg = f"evaluation needs a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
         raise InputError(msg)
+    refuse_strangers(params, results)
     reference: dict[Split, Predictions] = {}
     outcomes: list[Outcome] = []
     for result in results:

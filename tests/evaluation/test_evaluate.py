@@ -164,6 +164,58 @@ def test_a_run_that_was_copied_to_another_seed_stops():
         evaluate.run(params)
 
 
+def retrained(run):
+    return run | {"key": "another"}
+
+
+def longer(run):
+    return run | {"train": run["train"] | {"epochs": 7}}
+
+
+def faster(run):
+    return run | {"train": run["train"] | {"lr": 0.5}}
+
+
+def weighted(run):
+    return run | {"objective": run["objective"] | {"parameters": {"weight": 0.3}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "said"),
+    [
+        ("basenet_mt/small/1", retrained, [
+            "m2cnn/mid seed 1 does not start from the basenet_mt/small seed 1 that lies here, which was trained since",
+            "controls/staged_mid seed 1 does not start from the basenet_mt/small seed 1 that lies here",
+        ]),
+        ("m2cnn/large/0", retrained, []),
+        ("basenet/ce_mid/2", longer, ["basenet/ce_mid seed 2 was trained for 7 epochs where 3 are declared"]),
+        ("controls/same_images/0", longer, ["same_images seed 0 was trained for 7 epochs where 9 are declared"]),
+        ("controls/same_macs/0", longer, ["same_macs seed 0 was trained for 7 epochs where 4 are declared"]),
+        ("basenet/ce_mid/0", faster, ["ce_mid seed 0 was trained with train.lr 0.5 where 0.003 is declared"]),
+        ("m2cnn/mid/0", weighted, ["mid seed 0 was trained with objectives.ce_mse.weight 0.3 where 1.0 is declared"]),
+    ],
+)  # fmt: skip
+def test_runs_that_do_not_belong_together_are_refused_and_named(path, change, said):
+    params = make_params()
+    make_all(params)
+    folder = evaluate.RUNS / path
+    write_json(folder / "run.json", change(read_json(folder / "run.json")))
+    if not said:
+        evaluate.run(params)
+        return
+    with pytest.raises(InputError, match="runs must belong together, but ") as refused:
+        evaluate.run(params)
+    assert all(part in str(refused.value) for part in said)
+    assert str(refused.value).count(" seed ") == sum(part.count(" seed ") for part in said)
+
+
+def test_a_run_whose_parent_is_not_here_is_evaluated():
+    params = make_params()
+    make_all(params, skip={("basenet_mt", "small", 0)})
+    evaluate.run(params)
+    assert set(read("runs")["seed"]) == {0, 1, 2}
+
+
 def test_a_gap_in_the_predictions_stops():
     params = make_params(arms=TWO)
     make_all(params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,13 +13,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
+from benchmark.common.errors import InputError
+from benchmark.report import run_columns
+from benchmark.report.recheck import keys
+from benchmark.report.recheck.keys import keys_of
 from benchmark.report.recheck.seed_noise import Sample, compare_tables, welch
-from benchmark.report.recheck.table_diff import Difference, first_difference, first_line, key_columns, read_lines
+from benchmark.report.recheck.table_diff import Difference, first_difference, first_line, read_lines
 from tests.report.test_report import GOLDEN
 
 MEANS = st.floats(-1, 1).map(lambda value: round(value, 6))
 SDS = st.floats(0, 0.5).map(lambda value: round(value, 6))
 SAMPLES = st.builds(Sample, MEANS, SDS, st.integers(2, 10))
+GOLDENS = {
+    path.stem: read_lines(path.read_text(encoding="utf-8"))
+    for path in GOLDEN.glob("*.csv")
+    if not path.stem.startswith(("statistics_", "sweep_"))
+}
+
+
+@pytest.fixture(autouse=True)
+def _a_table_of_the_tests_own(monkeypatch):
+    monkeypatch.setattr(keys, "KEYS", {**keys.KEYS, "t": ("arm",), "u": ("arm",)})
 
 
 def line(arm="a", mean="0.5", sd="0.01", seeds="0 1 2", **others) -> dict[str, str]:
@@ -29,21 +44,44 @@ def statuses(ours, theirs) -> dict[str, str]:
     return {cell.row: cell.status for cell in compare_tables({"t": ours}, {"t": theirs})}
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("ablation", ("row", "column", "split")),
-        ("comparison", ("row", "column")),
-        ("confound", ("size", "row", "split", "head")),
-        ("cost", ("row",)),
-        ("cost_time", ("stage", "arm")),
-        ("spatial", ("sizes_of", "pixels")),
-        ("verdicts", ("claim", "part")),
-    ],
-)
-def test_lines_are_told_apart_by_what_a_reader_would_name(name, expected):
-    lines = read_lines((GOLDEN / f"{name}.csv").read_text(encoding="utf-8"))
-    assert key_columns(lines) == key_columns(lines, lines[::-1]) == expected
+@pytest.mark.parametrize("name", GOLDENS)
+def test_each_table_declares_keys_that_tell_its_lines_apart(name):
+    """And none of them is a number that was measured: then every line would be on one side alone."""
+    lines = GOLDENS[name]
+    assert len({tuple(one[key] for key in keys_of(name)) for one in lines}) == len(lines)
+    assert not any(re.fullmatch(r"[+-]?\d+\.\d+", one[key]) for one in lines for key in keys_of(name))
+    assert not set(keys_of(name)) & {"mean", "sd", "value", "measured", *run_columns.COLUMNS}
+
+
+def test_a_table_without_keys_is_refused():
+    with pytest.raises(InputError, match="each table must declare what tells its lines apart, but other does not"):
+        compare_tables({"other": [line()]}, {"other": [line()]})
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_a_table_is_identical_to_itself_in_any_order(name):
+    lines = GOLDENS[name]
+    assert {cell.status for cell in compare_tables({name: lines}, {name: lines[::-1]})} == {"identical"}
+
+
+def moved(lines, by, columns=("mean", "value")):
+    """Every measured number shifted."""
+    return [
+        {name: f"{float(text) + by:.6f}" if name in columns and text and one.get("seeds") else text
+         for name, text in one.items()}
+        for one in lines
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("by", "share"), [(0.3, 0.8), (-0.2, 0.7)])
+def test_numbers_that_all_moved_are_called_different(by, share):
+    """Of what was measured with three seeds; what is left is said to be open, below a difference larger than this."""
+    there = {name: moved(lines, by) for name, lines in GOLDENS.items()}
+    cells = [cell for cell in compare_tables(GOLDENS, there) if cell.column in ("mean", "value") and cell.gap]
+    assert len(cells) > 300
+    assert {cell.table for cell in cells} >= {"ablation", "confound", "decoding", "metrics"}
+    assert sum(cell.status == "different" for cell in cells) > share * len(cells)
+    assert all(cell.below > abs(by) - 1e-9 for cell in cells if cell.status == "cannot tell")
 
 
 @given(st.lists(st.lists(MEANS, min_size=2, max_size=6), min_size=2, max_size=2))
@@ -51,32 +89,35 @@ def test_welch_agrees_with_scipy_on_the_seeds_themselves(sides):
     samples = [Sample(float(np.mean(side)), float(np.std(side, ddof=1)), len(side)) for side in sides]
     if all(sample.sd > 1e-4 for sample in samples):
         expected = ttest_ind(*sides, equal_var=False).pvalue
-        assert welch(*samples) == pytest.approx(expected, abs=1e-6)
+        assert welch(*samples).p == pytest.approx(expected, abs=1e-6)
 
 
 @given(SAMPLES, SAMPLES)
 def test_welch_is_symmetric_and_a_probability(one, other):
-    p = welch(one, other)
+    p = welch(one, other).p
     assert 0 <= p <= 1
-    assert welch(other, one) == pytest.approx(p)
-    assert welch(one, one) == 1
+    assert welch(other, one).p == pytest.approx(p)
+    assert welch(one, one).p == 1
+
+
+@given(SAMPLES, SAMPLES, st.floats(0.001, 0.5))
+def test_the_resolvable_difference_has_the_p_that_is_asked(one, other, p):
+    gap = welch(one, other)
+    if gap.error > 1e-6:
+        assert gap._replace(difference=gap.resolvable(p)).p == pytest.approx(p, rel=1e-6)
 
 
 def test_without_any_spread_every_difference_counts():
-    assert welch(Sample(0.5, 0, 3), Sample(0.5, 0, 3)) == 1
-    assert welch(Sample(0.5, 0, 3), Sample(0.500001, 0, 3)) == 0
+    assert welch(Sample(0.5, 0, 3), Sample(0.5, 0, 3)).p == 1
+    assert welch(Sample(0.5, 0, 3), Sample(0.500001, 0, 3)).p == 0
 
 
-@given(st.lists(SAMPLES, min_size=1, max_size=5, unique=True))
-def test_a_table_is_identical_to_itself(samples):
-    lines = [line(str(i), str(s.mean), str(s.sd), " ".join(map(str, range(s.seeds)))) for i, s in enumerate(samples)]
-    assert set(statuses(lines, lines).values()) == {"identical"}
-
-
-def test_a_small_difference_is_noise_and_a_large_one_is_not():
+def test_a_small_difference_cannot_be_told_and_a_large_one_is_one():
     ours = [line("near", "0.50", "0.02"), line("far", "0.50", "0.02"), line("same")]
     theirs = [line("near", "0.52", "0.03"), line("far", "0.90", "0.02"), line("same")]
-    assert statuses(ours, theirs) == {"near": "within seed noise", "far": "different", "same": "identical"}
+    cells = compare_tables({"t": ours}, {"t": theirs})
+    assert {cell.row: cell.status for cell in cells} == {"near": "cannot tell", "far": "different", "same": "identical"}
+    assert 0.02 < cells[0].below < 0.1
 
 
 def test_a_single_seed_leaves_the_noise_unknown():
@@ -88,7 +129,8 @@ def test_a_single_seed_leaves_the_noise_unknown():
 def test_cells_on_one_side_alone_are_named():
     ours = [line("both"), line("gone"), line("measured"), line("empty", "", "", "")]
     theirs = [line("both"), line("new"), line("measured", "", "", ""), line("empty", "", "", "")]
-    assert statuses(ours, theirs) == {
+    found = statuses(ours, theirs)
+    assert {row: found[row] for row in ("both", "gone", "measured", "new")} == {
         "both": "identical",
         "gone": "here only",
         "measured": "here only",
@@ -98,28 +140,36 @@ def test_cells_on_one_side_alone_are_named():
         ("t", "here only"),
         ("u", "there only"),
     ]
+    assert compare_tables({"t": []}, {"t": []}) == []
+
+
+def test_a_line_that_is_there_twice_on_one_side_is_on_one_side_alone():
+    assert statuses([line(), line()], [line()])["a | 2"] == "here only"
 
 
 def test_p_values_are_adjusted_for_all_distinct_tests():
     """One cell that would pass for different alone does not among many; a run that shows up twice counts once."""
     cells = {str(i): line(str(i), f"{0.5 + i / 1000}", "0.02") for i in range(20)}
-    moved = {**cells, **{name: line(name, f"{float(c['mean']) + 0.01:.3f}", "0.02") for name, c in cells.items()}}
-    moved["0"] = line("0", "0.56", "0.02")
-    alone = compare_tables({"t": [cells["0"]]}, {"t": [moved["0"]]})[0]
+    there = {**cells, **{name: line(name, f"{float(c['mean']) + 0.01:.3f}", "0.02") for name, c in cells.items()}}
+    there["0"] = line("0", "0.56", "0.02")
+    (alone,) = (c for c in compare_tables({"t": [cells["0"]]}, {"t": [there["0"]]}) if c.column == "mean")
     assert alone.status == "different"
-    assert alone.p == alone.p_holm < 0.05
-    twice = compare_tables({"t": [cells["0"]], "u": [cells["0"]]}, {"t": [moved["0"]], "u": [moved["0"]]})
-    assert [cell.p_holm for cell in twice] == [alone.p] * 2
-    among = compare_tables({"t": list(cells.values())}, {"t": list(moved.values())})[0]
-    assert among.status == "within seed noise"
-    assert among.p_holm == pytest.approx(20 * alone.p)
+    assert alone.gap.p == alone.p_adjusted < 0.05
+    twice = compare_tables({"t": [cells["0"]], "u": [cells["0"]]}, {"t": [there["0"]], "u": [there["0"]]})
+    assert [cell.p_adjusted for cell in twice if cell.gap] == [alone.gap.p] * 2
+    among = next(c for c in compare_tables({"t": list(cells.values())}, {"t": list(there.values())}) if c.row == "0")
+    assert among.status == "cannot tell"
+    assert among.p_adjusted == pytest.approx(20 * alone.gap.p)
+    assert among.below > 0.06
 
 
 def test_where_nothing_but_seeds_differs_a_rebuild_is_rarely_called_different():
+    """Also where cells hang together, as metrics of one run do."""
     rng, false, n = np.random.default_rng(0), 0, 200
 
     def draw() -> list[dict[str, str]]:
-        kappas = 0.7 + 0.05 * rng.standard_normal((30, 3))
+        runs = 0.7 + 0.05 * rng.standard_normal((10, 3)).repeat(3, axis=0)
+        kappas = runs + 0.02 * rng.standard_normal((30, 3))
         return [line(str(i), f"{k.mean():.6f}", f"{k.std(ddof=1):.6f}") for i, k in enumerate(kappas)]
 
     for _ in range(n):
@@ -130,29 +180,42 @@ def test_where_nothing_but_seeds_differs_a_rebuild_is_rarely_called_different():
 
 def test_counts_differ_and_what_runs_gave_without_a_spread_is_left_open():
     def row(**fields):
-        return {"row": "x", "macs": "10", "images_to_90": "5", "best": "0.5", "best_sd": "0.1", "seeds": "0 1"} | fields
+        return {"arm": "x", "macs": "10", "images_to_90": "5", "best": "0.5", "best_sd": "0.1", "seeds": "0 1"} | fields
 
     def found(ours, theirs):
-        sides = ({"t": [one, {**one, "row": "y"}]} for one in (ours, theirs))
-        return {cell.column: cell.status for cell in compare_tables(*sides)}
+        return {cell.column: cell.status for cell in compare_tables({"t": [ours]}, {"t": [theirs]})}
 
     assert found(row(), row(images_to_90="6", best="0.52")) == {
         "macs": "identical",
         "images_to_90": "noise unknown",
-        "best": "within seed noise",
+        "best": "cannot tell",
     }
-    # Of a line without runs every number is certain.
+    assert found(row(), row(images_to_90=""))["images_to_90"] == "noise unknown"
+    # A count has no noise, whether runs stand beside it or not.
+    assert found(row(), row(macs="11"))["macs"] == "different"
     assert found(row(seeds=""), row(seeds="", macs="11"))["macs"] == "different"
+    assert found(row(), row(macs=""))["macs"] == "here only"
     assert found(row(), {name: text for name, text in row().items() if name != "macs"})["macs"] == "here only"
 
 
-def test_the_only_line_of_a_table_is_its_first_row():
-    assert statuses([line()], [line(mean="0.9")]) == {"1": "different"}
+def between(value, low, high, over="seeds and patients", seeds="0 1 2"):
+    return {"arm": "x", "difference": value, "low": low, "high": high, "over": over, "seeds": seeds}
 
 
-def test_lines_that_nothing_tells_apart_are_paired_in_order():
-    double = [{"x": "1", "seeds": ""}, {"x": "1", "seeds": ""}]
-    assert compare_tables({"t": double}, {"t": double[:1]})[-1].status == "here only"
+@pytest.mark.parametrize(
+    ("there", "status"),
+    [
+        (between("0.30", "0.25", "0.35"), "different"),
+        (between("0.12", "0.07", "0.17"), "cannot tell"),
+        (between("0.30", "0.25", "0.35", over="patients"), "noise unknown"),
+        (between("0.30", "0.25", "0.35", seeds="0"), "noise unknown"),
+        (between("0.30", "", ""), "noise unknown"),
+    ],
+)
+def test_a_number_with_an_interval_over_seeds_is_judged_by_the_ends_that_face_each_other(there, status):
+    ours = between("0.10", "-0.90", "0.15")
+    cell = next(c for c in compare_tables({"t": [ours]}, {"t": [there]}) if c.column == "difference")
+    assert cell.status == status
 
 
 def as_text(lines) -> str:

@@ -1,16 +1,23 @@
-"""Two versions of the report's csv tables, cell by cell: the same, as far apart as seeds are, or different.
+"""Two versions of the report's csv tables, cell by cell: the same, too near to be told apart, or different.
 
-A number with its standard deviation over seeds beside it (``mean`` with ``sd``, else ``x`` with ``x_sd``) is a
-*measured* cell, and a line with a ``mean`` is that one cell. Two measured cells that are not identical are held apart
-by Welch's t-test, from mean, standard deviation and number of seeds of each side: the seeds of trainings on two
-machines are other draws, even where they bear the same numbers, so they are not paired, and their spreads may differ.
-The p-values are adjusted by Holm's rule for all *distinct* tests, since a run shows up in several tables: where nothing
-but seeds differs, even one cell is called different in no more than 5 of 100 comparisons. A cell is
+Lines are paired by the keys that each table declares (:mod:`.keys`). A number with its standard deviation over seeds
+beside it (``mean`` or ``value`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*.
+Two measured cells that are not identical are held apart by Welch's t-test, from mean, standard deviation and number of
+seeds of each side: the seeds of trainings on two machines are other draws, even where they bear the same numbers, so
+they are not paired, and their spreads may differ. Where there is an interval alone, the halves that face each other
+stand for the two errors (MOVER, Zou and Donner 2008); they hold the patients' share too, which both sides have in
+common, so that such a test is on the safe side.
+
+The p-values are adjusted by the rule of Benjamini and Hochberg for all *distinct* tests, since a run shows up in
+several tables: where nothing but seeds differs, even one cell is called different in no more than 5 of 100 comparisons,
+and where much differs, no more than 5 of 100 cells called different are not. (Holm's rule, which is against a single
+false cell in any case, finds next to nothing among hundreds of cells of three seeds.) A cell is
 
 * identical: the same text on both sides;
-* within seed noise: measured, and the adjusted p is 0.05 or more;
-* different: measured with a smaller one, or in a line without seeds (a count, a published number);
-* noise unknown: measured with a single seed on a side, or made from runs without a spread beside it;
+* different: measured, and the adjusted p is below 0.05; or with other text where no seed has a part (a count, a name,
+  a published number);
+* cannot tell: measured, with a larger p; differences *below* the one that is named would not have been found;
+* noise unknown: made from runs, but with a single seed on a side, or without any spread beside it;
 * here only, there only: the other side has no such line, column or value.
 """
 
@@ -23,16 +30,22 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from benchmark.common.errors import InputError
-from benchmark.report.recheck.table_diff import WHOLE, Key, Line, key_columns, named
+from benchmark.report.recheck.keys import NOISY, Key, keys_of
+from benchmark.report.recheck.table_diff import WHOLE, Line, named
 from benchmark.report.run_columns import RUN_COLUMNS
-from benchmark.statistics.comparison import holm
 
 LEVEL = 0.05
-"""Of the test, for all cells together."""
+"""Of the tests, for all cells together."""
 
-Status = Literal["identical", "within seed noise", "different", "noise unknown", "here only", "there only"]
+Status = Literal["identical", "different", "here only", "there only", "cannot tell", "noise unknown"]
+FAULTS: frozenset[Status] = frozenset({"different", "here only", "there only"})
+"""What makes two versions disagree."""
 
-_MEAN = "mean"
+_SPREADS = {"mean": "sd", "value": "sd"}
+"""Columns whose spread is not called after them."""
+_WITH_INTERVAL = ("value", "measured", "difference", "kappa")
+_NORMAL = 1.959964
+"""Quantile of the standard normal at 0.975: what half of a 95 % interval is of its standard error."""
 
 
 class Sample(NamedTuple):
@@ -43,17 +56,40 @@ class Sample(NamedTuple):
     seeds: int
 
 
+class Gap(NamedTuple):
+    """How far two measured cells lie apart, with the standard error of that and the error's degrees of freedom."""
+
+    difference: float
+    error: float
+    freedom: float
+
+    @property
+    def p(self) -> float:
+        """Two-sided; where nothing varies, 1 for no difference and 0 for any."""
+        from scipy.special import stdtr
+
+        if self.error == 0:
+            return float(self.difference == 0)
+        return float(2 * stdtr(self.freedom, -abs(self.difference) / self.error))
+
+    def resolvable(self, p: float) -> float:
+        """The difference that would have just this p."""
+        from scipy.special import stdtrit
+
+        return float(-stdtrit(self.freedom, p / 2) * self.error) if self.error else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """A cell on both sides.
 
     Attributes:
         table, row, column: where it stands; the row by the fields that tell it from others.
-        ours, theirs: as the csv holds it; empty on a side that has no such cell.
+        ours, theirs: as the csv holds it, with its spread; empty on a side that has no such cell.
         status: what the comparison says.
-        p: of the test; NaN where none was made.
-        p_holm: adjusted for all distinct tests.
-        samples: what was tested, of both sides.
+        gap: what was tested; None where nothing was.
+        p_adjusted: of the test, among all distinct ones; NaN where none was made.
+        below: the smallest difference that would have been called one; NaN where no test was made.
     """
 
     table: str
@@ -62,9 +98,9 @@ class Compared:
     ours: str
     theirs: str
     status: Status
-    p: float = math.nan
-    p_holm: float = math.nan
-    samples: tuple[Sample, Sample] | None = None
+    gap: Gap | None = None
+    p_adjusted: float = math.nan
+    below: float = math.nan
 
 
 def compare_tables(ours: Mapping[str, Sequence[Line]], theirs: Mapping[str, Sequence[Line]]) -> list[Compared]:
@@ -73,86 +109,105 @@ def compare_tables(ours: Mapping[str, Sequence[Line]], theirs: Mapping[str, Sequ
     Args:
         ours: the lines of each table here, by its name.
         theirs: those there.
+
+    Raises:
+        InputError: a table that both sides have declares no keys.
     """
     found: list[Compared] = []
     for table in dict.fromkeys((*ours, *theirs)):
-        if table in ours and table in theirs and ours[table] and theirs[table]:
+        if ours.get(table) and theirs.get(table):
             found += _compare_table(table, ours[table], theirs[table])
-        else:
+        elif ours.get(table) or theirs.get(table):
             found.append(Compared(table, WHOLE, WHOLE, "", "", "here only" if ours.get(table) else "there only"))
     return _judge(found)
 
 
-def welch(ours: Sample, theirs: Sample) -> float:
-    """Two-sided p of Welch's t-test (Welch 1947): 1 where means agree and 0 where they do not but nothing varies."""
-    from scipy.stats import ttest_ind_from_stats
-
-    if ours.sd == theirs.sd == 0:
-        return float(ours.mean == theirs.mean)
-    return float(ttest_ind_from_stats(*ours, *theirs, equal_var=False).pvalue)
+def welch(ours: Sample, theirs: Sample) -> Gap:
+    """What Welch's t-test (Welch 1947) makes of two measured cells."""
+    shares = [sample.sd**2 / sample.seeds for sample in (ours, theirs)]
+    total = sum(shares)
+    spent = sum(share**2 / (sample.seeds - 1) for share, sample in zip(shares, (ours, theirs), strict=True))
+    return Gap(ours.mean - theirs.mean, math.sqrt(total), total**2 / spent if spent else math.inf)
 
 
 def _compare_table(table: str, ours: Sequence[Line], theirs: Sequence[Line]) -> Iterator[Compared]:
-    columns = key_columns(ours, theirs)
-    left, right = _by_key(ours, columns), _by_key(theirs, columns)
-    cells = _cells([*ours, *theirs], columns)
-    for column in cells:
-        if column not in ours[0] or column not in theirs[0]:
+    keys = keys_of(table)
+    left, right = _by_key(ours, keys), _by_key(theirs, keys)
+    columns = dict.fromkeys((*ours[0], *theirs[0]))
+    both = [name for name in columns if name in ours[0] and name in theirs[0]]
+    for column in columns:
+        if column not in both:
             yield Compared(table, WHOLE, column, "", "", "here only" if column in ours[0] else "there only")
+    spreads = {_spread_of(name) for name in both}
+    cells = [name for name in both if name not in {"table", *keys, *RUN_COLUMNS, *spreads}]
     for key in dict.fromkeys((*left, *right)):
         if key not in left or key not in right:
             yield Compared(table, named(key), WHOLE, "", "", "here only" if key in left else "there only")
             continue
         for column in cells:
-            if column in ours[0] and column in theirs[0] and (left[key][column] or right[key][column]):
+            if left[key][column] or right[key][column]:
                 yield _compare_cell(table, named(key), column, left[key], right[key])
 
 
-def _by_key(lines: Sequence[Line], columns: Key) -> dict[Key, Line]:
-    """Lines by what tells them apart; of lines that nothing tells apart, each has its number too."""
-    keys = [tuple(line[column] for column in columns) for line in lines]
+def _by_key(lines: Sequence[Line], keys: Key) -> dict[Key, Line]:
+    """Lines by their keys; where a line is there twice, the second has its number too."""
     seen: Counter[Key] = Counter()
     found: dict[Key, Line] = {}
-    for key, line in zip(keys, lines, strict=True):
+    for line in lines:
+        key = tuple(line.get(name, "") for name in keys)
         seen[key] += 1
         found[key if seen[key] == 1 else (*key, str(seen[key]))] = line
     return found
 
 
-def _cells(lines: Sequence[Line], columns: Key) -> list[str]:
-    """The columns that hold results."""
-    names = dict.fromkeys(name for line in lines for name in line)
-    if _MEAN in names:
-        return [_MEAN]
-    spreads = {_spread_of(name) for name in names}
-    return [name for name in names if name not in {*columns, *RUN_COLUMNS, *spreads}]
-
-
 def _spread_of(column: str) -> str:
-    return "sd" if column == _MEAN else f"{column}_sd"
+    return _SPREADS.get(column, f"{column}_sd")
 
 
 def _compare_cell(table: str, row: str, column: str, ours: Line, theirs: Line) -> Compared:
-    texts = ours[column], theirs[column]
-    cell = Compared(table, row, column, *texts, "identical")
     spread = _spread_of(column)
-    if texts[0] == texts[1] and ours.get(spread) == theirs.get(spread):
-        return cell
-    if "" in texts:
-        return replace(cell, status="here only" if texts[0] else "there only")
+    if all(ours.get(name, "") == theirs.get(name, "") for name in (column, spread)):
+        return Compared(table, row, column, ours[column], theirs[column], "identical")
+    cell = Compared(table, row, column, _in_words(ours, column), _in_words(theirs, column), "different")
+    from_runs = bool(ours.get("seeds") or theirs.get("seeds"))
+    if from_runs and (gap := _gap(ours, theirs, column)):
+        # What its p says is known when all are.
+        return replace(cell, gap=gap)
+    noisy = column in NOISY or column in _WITH_INTERVAL or spread in ours
+    if from_runs and noisy and (column in NOISY or (ours[column] and theirs[column])):
+        return replace(cell, status="noise unknown")
+    if not ours[column] or not theirs[column]:
+        return replace(cell, status="here only" if ours[column] else "there only")
+    return cell
+
+
+def _in_words(line: Line, column: str) -> str:
+    """A cell with what is known of its noise."""
+    sd, seeds = line.get(_spread_of(column), ""), len(line.get("seeds", "").split())
+    return f"{line[column]} ± {sd} (n = {seeds})" if sd and seeds > 1 else line[column]
+
+
+def _gap(ours: Line, theirs: Line, column: str) -> Gap | None:
+    """What is tested of two cells; None where a side has no spread over seeds."""
     left, right = _sample(ours, column), _sample(theirs, column)
     if left and right:
-        # What the p says is known when all are.
-        return replace(cell, p=welch(left, right), samples=(left, right))
-    from_runs = ours.get("seeds") or theirs.get("seeds")
-    return replace(cell, status="noise unknown" if from_runs else "different")
+        return welch(left, right)
+    if left or right or column not in _WITH_INTERVAL:
+        return None
+    ends = _ends(ours, column), _ends(theirs, column)
+    if ends[0] is None or ends[1] is None:
+        return None
+    values = float(ours[column]), float(theirs[column])
+    side = int(values[1] > values[0])
+    halves = ends[0][side] - values[0], ends[1][1 - side] - values[1]
+    return Gap(values[0] - values[1], math.hypot(*halves) / _NORMAL, math.inf)
 
 
 def _sample(line: Line, column: str) -> Sample | None:
     """A measured cell with its spread; None where there is none."""
     mean, sd, seeds = line[column], line.get(_spread_of(column), ""), line.get("seeds", "").split()
     try:
-        return Sample(float(mean), float(sd), len(seeds)) if sd and len(seeds) > 1 else None
+        return Sample(float(mean), float(sd), len(seeds)) if mean and sd and len(seeds) > 1 else None
     except ValueError as error:
         msg = (
             f"{column} and its sd must be numbers, but a table has {mean!r} and {sd!r}: make it again with `dvc repro`"
@@ -160,12 +215,32 @@ def _sample(line: Line, column: str) -> Sample | None:
         raise InputError(msg) from error
 
 
+def _ends(line: Line, column: str) -> tuple[float, float] | None:
+    """A cell's interval; None where it has none over seeds."""
+    low, high = (line.get(f"{column}_{end}", line.get(end, "")) for end in ("low", "high"))
+    over_seeds = "seeds" in line.get("over", "") and len(line["seeds"].split()) > 1
+    return (float(low), float(high)) if line[column] and low and high and over_seeds else None
+
+
 def _judge(cells: Sequence[Compared]) -> list[Compared]:
     """Adjust the p-values of the distinct tests together and say what they mean."""
-    tests = {cell.samples: cell.p for cell in cells if cell.samples}
-    adjusted = dict(zip(tests, holm(list(tests.values())).tolist(), strict=True))
-    return [_judged(cell, adjusted[cell.samples]) if cell.samples else cell for cell in cells]
+    from scipy.stats import false_discovery_control
+
+    tests = {test_of(cell): cell.gap.p for cell in cells if cell.gap}
+    if not tests:
+        return list(cells)
+    adjusted = dict(zip(tests, false_discovery_control(list(tests.values())).tolist(), strict=True))
+    found = sum(p < LEVEL for p in adjusted.values())
+    # One cell more is called different where its p is below this.
+    asked = min(LEVEL * (found + 1) / len(tests), LEVEL)
+    return [_judged(cell, cell.gap, adjusted[test_of(cell)], asked) if cell.gap else cell for cell in cells]
 
 
-def _judged(cell: Compared, p: float) -> Compared:
-    return replace(cell, p_holm=p, status="different" if p < LEVEL else "within seed noise")
+def test_of(cell: Compared) -> tuple[str, str, Gap | None]:
+    """What two cells share where they show the same numbers of the same runs."""
+    return cell.ours, cell.theirs, cell.gap
+
+
+def _judged(cell: Compared, gap: Gap, p: float, asked: float) -> Compared:
+    status: Status = "different" if p < LEVEL else "cannot tell"
+    return replace(cell, p_adjusted=p, below=gap.resolvable(asked), status=status)

@@ -1,4 +1,4 @@
-"""The cells of a csv table as text: how its lines are told apart, and where two versions of it first differ."""
+"""The cells of a csv table as text, and where two versions of it first differ."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from benchmark.report.recheck.keys import Key, keys_of
+
 Line = Mapping[str, str]
 """Text by column."""
-Key = tuple[str, ...]
 
 WHOLE = "(all)"
 """In place of the row or column where all of it is on one side alone."""
@@ -36,26 +37,14 @@ def read_lines(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text), restval=""))
 
 
-def key_columns(*sides: Sequence[Line]) -> Key:
-    """The columns that tell a table's lines apart: from the left, each that parts lines which those before it do not.
+def first_difference(table: str, stored: str, recomputed: str) -> Difference | None:
+    """The first cell in which two texts of a csv table differ, by line and column; None where they are equal.
 
     Args:
-        sides: versions of one table; only columns that all of them have count.
+        table: name of its file.
+        stored: the one text.
+        recomputed: the other.
     """
-    chosen: Key = ()
-    for column in (name for name in sides[0][0] if all(name in side[0] for side in sides)):
-        if _count_keys((*chosen, column), sides) > _count_keys(chosen, sides):
-            chosen = (*chosen, column)
-    return chosen
-
-
-def _count_keys(columns: Key, sides: Sequence[Sequence[Line]]) -> int:
-    """How many lines of each side these columns tell apart, summed."""
-    return sum(len({tuple(line[column] for column in columns) for line in side}) for side in sides)
-
-
-def first_difference(table: str, stored: str, recomputed: str) -> Difference | None:
-    """The first cell in which two texts of a csv table differ, by line and column; None where they are equal."""
     if stored == recomputed:
         return None
     sides = read_lines(stored), read_lines(recomputed)
@@ -67,7 +56,7 @@ def differing_cell(table: str, stored: Sequence[Line], recomputed: Sequence[Line
     if not (stored and recomputed):
         sides = ("absent", "present") if recomputed else ("present", "absent")
         return Difference(table, WHOLE, "", *sides) if stored or recomputed else None
-    columns = key_columns(stored, recomputed)
+    columns = keys_of(table.removesuffix(".csv"))
     nothing: dict[str, str] = {}
     for old, new in zip_longest(stored, recomputed, fillvalue=nothing):
         row = named(tuple((new or old).get(name, "") for name in columns))
@@ -87,5 +76,5 @@ def first_line(table: str, stored: str, recomputed: str) -> Difference | None:
 
 
 def named(key: Key) -> str:
-    """A row by what tells it from others; the only one is row 1."""
-    return " | ".join(filter(None, key)) or "1"
+    """A row by what tells it from others."""
+    return " | ".join(filter(None, key))

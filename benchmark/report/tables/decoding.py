@@ -31,7 +31,7 @@ EFFECTS = "the paper's effects, as printed"
 TUNED_HERE = "Cuts tuned on this very split: how well they can fit, not how well they grade."
 
 _FACTS: tuple[str, ...] = ("sd", "low", "high", "level", "over", "seeds", "images", "patients", "tuned_on")
-_FACTS += ("stage", "arm", "head", "data", "synthetic")
+_FACTS += ("stage", "arm", "head", "between", "data", "synthetic")
 """What the csv says of a number, as the statistics call it."""
 
 
@@ -175,7 +175,8 @@ def _measured(row: DecodedRow) -> dict[str, Any]:
 
 
 def _difference(row: SpreadRow) -> dict[str, Any]:
-    return _record("spread", row.split, f"{row.highest} - {row.lowest}", row.difference, row)
+    record = _record("spread", row.split, "highest - lowest", row.difference, row)
+    return record | {"between": f"{row.highest} - {row.lowest}"}
 
 
 def _published(pair: Pair) -> dict[str, Any]:

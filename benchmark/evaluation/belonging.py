@@ -1,0 +1,88 @@
+"""Do the runs that lie here belong together: each trained as declared, from the parent that lies beside it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmark.common.errors import InputError
+from benchmark.runs.epochs import epochs_of
+from benchmark.runs.spec import RunResult
+from benchmark.settings.params import Params
+from models.losses.registry import LOSSES
+from models.settings import Cells
+
+_EXECUTION = {"device", "precision", "compile", "workers", "threads", "checkpoint_minutes"}
+"""Parameters of training that say how it is executed and not what is trained; captions name those that matter."""
+
+Runs = Mapping[tuple[str, int], RunResult]
+"""By ``stage/arm`` and seed."""
+
+
+def refuse_strangers(params: Params, results: Sequence[RunResult]) -> None:
+    """Stop where runs do not belong together.
+
+    Args:
+        params: what is declared.
+        results: the runs, each found under the name, seed, loss, size and parent that are declared for it.
+
+    Raises:
+        InputError: naming each run that is a stranger to the others, and why.
+    """
+    runs = {(f"{result.stage}/{result.arm}", result.seed): result for result in results}
+    faults = [f"{result.title} {fault}" for result in results for fault in _faults(params, result, runs)]
+    if faults:
+        msg = f"runs must belong together, but {'; '.join(faults)}: train them again with `dvc repro`"
+        raise InputError(msg)
+
+
+def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
+    parent = runs.get((result.parent, result.seed))
+    if parent and parent.key != result.parent_key:
+        yield f"does not start from the {parent.title} that lies here, which was trained since"
+    epochs = _epochs(params, result, runs)
+    if epochs and epochs != result.train.epochs:
+        yield f"was trained for {_counted(result.train.epochs)} where {epochs} are declared"
+    if changed := _changed(params, result):
+        yield f"was trained with {', '.join(changed)}"
+
+
+def _epochs(params: Params, result: RunResult, runs: Runs) -> int | None:
+    """Epochs that are declared for a run; None where a run that they hang on is not here.
+
+    Multiply-adds are those that the runs were counted at, so that no network is built.
+    """
+    arm = params.arm(result.stage, result.arm)
+    if arm.match != "macs":
+        return epochs_of(params, result.stage, result.arm)
+    spent, path = 0, arm.of
+    while path:
+        link = runs.get((path, result.seed))
+        if link is None:
+            return None
+        spent += link.train.epochs * link.macs_per_image
+        path = link.parent
+    return max(1, round(spent / result.macs_per_image))
+
+
+def _changed(params: Params, result: RunResult) -> list[str]:
+    """Parameters with another value than the declared one, in words."""
+    loss = result.objective.name
+    # Without cells a network does not depend on how they are made.
+    model = params.model if result.level > 1 else params.model.model_copy(update={"cells": Cells()})
+    declared: dict[str, dict[str, Any]] = {
+        "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
+        "model": model.model_dump(mode="json"),
+        f"objectives.{loss}": {**LOSSES[loss].defaults, **params.objectives[loss]},
+    }
+    trained = (result.train.model_dump(mode="json"), result.model.model_dump(mode="json"), result.objective.parameters)
+    return [
+        f"{section}.{name} {found.get(name)} where {value} is declared"
+        for (section, fields), found in zip(declared.items(), trained, strict=True)
+        for name, value in fields.items()
+        if found.get(name) != value
+    ]
+
+
+def _counted(epochs: int) -> str:
+    return f"{epochs} epoch" + "s" * (epochs != 1)
