@@ -3,7 +3,7 @@
 Each file is read, hashed and decoded at a small scale by parallel processes; what was seen is kept in
 ``scratch/gates.sqlite`` under the file's hash, so that a check that was killed or repeated decodes no file twice.
 Memory holds about five kilobytes per photograph, whatever their size. In full, photographs are decoded only where two
-are so much alike that their pixels may be the same.
+are so much alike, or show so little, that their pixels may be the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmark.common.resources import core_count
 from benchmark.common.terms import Counts, Split
 from benchmark.data.duplicates import Sketches, find_alike
 from benchmark.data.gates.registry import Described, Look, Pair
-from benchmark.images.fingerprint import RECIPE, SIDE, Fingerprint, fingerprint
+from benchmark.images.fingerprint import ANGLES, RECIPE, RINGS, Fingerprint, fingerprint
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.sources.registry import Photograph
 
@@ -79,7 +79,7 @@ class Store:
         with self._in_words():
             row = self._base.execute(query, (sha256, RECIPE)).fetchone()
         width, height, reason, level, disc, warm, sketch = row
-        drawn = np.frombuffer(sketch, np.int8).reshape(SIDE, SIDE)
+        drawn = np.frombuffer(sketch, np.int8).reshape(RINGS, ANGLES)
         return Fingerprint(width, height, reason, level, bool(disc), warm, drawn)
 
     def put(self, sha256: str, seen: Fingerprint) -> None:
@@ -154,6 +154,7 @@ def describe(
         alike = find_alike(sketches[unique])
         pairs = [replace(pair, first=int(unique[pair.first]), second=int(unique[pair.second])) for pair in alike]
         doubtful = [place for pair in pairs for place in _maybe_identical(pair, looks)]
+        doubtful += _flat(unique[~sketches[unique].any(axis=(1, 2))].tolist(), looks)
         files = {looks[place].sha256: photographs[place].path for place in doubtful}
         digests = _digest(files, store, workers or core_count())
     looks = [_with_pixels(look, digests) for look in looks]
@@ -164,7 +165,7 @@ def _look_at(paths: Sequence[Path], store: Store, workers: int) -> tuple[list[Lo
     """A look and a sketch per file, in their order."""
     known = store.known()
     looks: list[Look | None] = [None] * len(paths)
-    sketches = np.zeros((len(paths), SIDE, SIDE), np.int8)
+    sketches = np.zeros((len(paths), RINGS, ANGLES), np.int8)
     jobs = enumerate(paths)
     for (place, _), (sha256, fresh) in _progress(_look, jobs, len(paths), workers, "look", partial(_remember, known)):
         if fresh and sha256:
@@ -185,7 +186,7 @@ def _look(job: tuple[int, Path]) -> tuple[str, Fingerprint | None]:
     try:
         data = job[1].read_bytes()
     except OSError as error:
-        nothing = np.zeros((SIDE, SIDE), np.int8)
+        nothing = np.zeros((RINGS, ANGLES), np.int8)
         return "", Fingerprint(0, 0, f"{job[1]}: {error.strerror or error}", 0.0, False, 0.0, nothing)
     digest = hashlib.sha256(data)
     return digest.hexdigest(), None if digest.digest() in _known else fingerprint(data)
@@ -196,6 +197,16 @@ def _maybe_identical(pair: Pair, looks: Sequence[Look]) -> tuple[int, ...]:
     first, second = looks[pair.first], looks[pair.second]
     same_size = sorted((first.width, first.height)) == sorted((second.width, second.height))
     return (pair.first, pair.second) if same_size and not pair.turn else ()
+
+
+def _flat(places: Iterable[int], looks: Sequence[Look]) -> list[int]:
+    """Of photographs whose sketch shows nothing, and so is like no other's, those that share their size with one."""
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for place in places:
+        if not looks[place].reason:
+            short, long = sorted((looks[place].width, looks[place].height))
+            sizes.setdefault((short, long), []).append(place)
+    return [place for same in sizes.values() if len(same) > 1 for place in same]
 
 
 def _digest(files: Mapping[str, Path], store: Store, workers: int) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 All fundus photographs look alike: a bright disc on black that darkens towards its rim. A hash of the plain picture
 mostly tells this, so strangers come out as duplicates. What tells eyes apart are vessels and the optic disc, so the
-fingerprint is the disc's square without its slow shading and its rim.
+fingerprint is the disc without its slow shading and its rim. It is drawn in rings around the disc's centre: a picture
+that is turned by any angle has the same rings, shifted.
 """
 
 from __future__ import annotations
@@ -20,24 +21,28 @@ from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb, read_
 
 RECIPE = code_sha256("benchmark/images/fingerprint.py", libraries=LIBRARIES)
 """Identity of what a fingerprint is; with another, all are made again."""
-SIDE = 32
-"""Pixels along a fingerprint's sketch."""
+RINGS, ANGLES = 16, 64
+"""Shape of a fingerprint's sketch: distances from the disc's centre, and directions clockwise from the right."""
 
 _DECODED = 256
 _SQUARE = 96
-_SHADING = 4.5
+_SHADING = 3.5
 """Standard deviation, in pixels of the square, of the blur that is taken for shading."""
 _RIM, _TAPER = 0.95, 0.8
 """Shares of the disc's radius: what lies beyond the first is not looked at, and what lies within the second fully."""
 _UNLIT = 12
 """Levels of 0-255 up to which a pixel shows no retina."""
-_SPREAD = 32
-"""Of a sketch's values: their standard deviation as stored, so that few of them reach the ends of eight bits."""
+_INNER, _OUTER = 0.12, 0.9
+"""Shares of the disc's radius between which the rings lie."""
+_FINER = (2, 4)
+"""Samples per ring and per direction of a sketch."""
+_SPREAD = 64
+"""Value as stored of the standard deviation, at which values are cut: an optic disc shall not outweigh all vessels."""
 _FLAT = 0.5
 """Levels of 0-255: a sketch whose values spread less shows nothing but noise."""
 
 Sketch = npt.NDArray[np.int8]
-"""Vessels, shape (SIDE, SIDE), of mean about 0; all 0 where there is nothing to see."""
+"""Vessels, shape (RINGS, ANGLES), of mean about 0; all 0 where there is nothing to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def fingerprint(data: bytes) -> Fingerprint:
     try:
         rgb = read_rgb(data, min_side=_DECODED)
     except UnreadableImage as error:
-        return Fingerprint(width, height, str(error), 0.0, False, 0.0, np.zeros((SIDE, SIDE), np.int8))
+        return Fingerprint(width, height, str(error), 0.0, False, 0.0, np.zeros((RINGS, ANGLES), np.int8))
     disc = seek_disc(rgb)
     square = crop_disc(rgb, disc or _whole(rgb), _SQUARE)
     # Where no disc stands out, the square is filled up with black, which is nothing that the photograph shows.
@@ -86,12 +91,27 @@ def sketch(square: npt.NDArray[np.uint8]) -> Sketch:
     mask = inside * seen
     weight = cv2.GaussianBlur(mask, (0, 0), _SHADING)
     shading = cv2.GaussianBlur(green * mask, (0, 0), _SHADING) / np.maximum(weight, 1e-3)
-    small = cv2.resize((green - shading) * mask * taper, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    vessels = cv2.GaussianBlur((green - shading) * mask * taper, (0, 0), 1.0)
+    across, down, weights = _rings()
+    rings = cv2.remap(vessels, across, down, cv2.INTER_LINEAR) * weights
+    small = cv2.resize(rings, (ANGLES, RINGS), interpolation=cv2.INTER_AREA)
     small = small - small.mean()
     spread = float(small.std())
     if spread < _FLAT:
-        return np.zeros((SIDE, SIDE), np.int8)
-    return np.asarray(np.clip(np.rint(small * (_SPREAD / spread)), -127, 127), np.int8)
+        return np.zeros((RINGS, ANGLES), np.int8)
+    cut = np.clip(small / spread, -1, 1)
+    return np.asarray(np.clip(np.rint((cut - cut.mean()) * _SPREAD), -127, 127), np.int8)
+
+
+@cache
+def _rings() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Where the square is sampled, in pixels, and a ring's weight: it grows with the ring's length."""
+    finer, denser = _FINER
+    radius = np.linspace(_INNER, _OUTER, RINGS * finer)[:, None]
+    # The middle of each direction's samples lies in that direction.
+    angle = (np.arange(ANGLES * denser) - (denser - 1) / 2) * (2 * np.pi / (ANGLES * denser))
+    across, down = ((_SQUARE / 2) * (1 + radius * turn) - 0.5 for turn in (np.cos(angle)[None], np.sin(angle)[None]))
+    return across.astype(np.float32), down.astype(np.float32), np.sqrt(radius / _OUTER).astype(np.float32)
 
 
 @cache

@@ -1,9 +1,10 @@
-"""Photographs of a table that has no splits, dealt by patient."""
+"""Photographs of a table that has no splits, dealt by patient; a file that recurs stays in one split."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from benchmark.common.eyes import likely_pairs
 from benchmark.common.section import Section
 from benchmark.common.terms import Eye, Split
+from benchmark.sources._equal_files import equal_files
 
 
 class Shares(Section):
@@ -55,20 +57,22 @@ class Entry:
 
 
 def deal(entries: list[Entry], shares: Shares) -> list[Entry]:
-    """Give a split to every entry that has none, so that no patient is dealt to two.
+    """Give a split to every entry that has none, so that no patient and no recurring file is dealt to two.
 
     A patient with a split in one row keeps it in all; the others are dealt by the shares. Where the table has train
     and test in full but no val, val is dealt from train. Every split that is dealt holds its share of each grade (a
-    patient's highest). What a patient gets does not depend on the order of the rows.
+    patient's highest). What a patient gets does not depend on the order of the rows. Patients who share a file, byte
+    for byte, are dealt to one split, and others with the same grades take their places.
     """
     _warn_of_pairs(entries)
     if {entry.split for entry in entries} == {"train", "test"}:
         train = [entry for entry in entries if entry.split == "train"]
-        dealt = _draw(train, shares.model_copy(update={"test": 0.0}))
+        dealt = _together(train, _draw(train, shares.model_copy(update={"test": 0.0})), {})
         return [replace(entry, split=dealt[entry.cluster]) if entry.split == "train" else entry for entry in entries]
     given = sorted((entry.split, entry.cluster) for entry in entries if entry.split)
     told: dict[Cluster, Split] = {cluster: split for split, cluster in given}
-    told |= _draw([entry for entry in entries if entry.cluster not in told], shares)
+    drawn = _draw([entry for entry in entries if entry.cluster not in told], shares)
+    told |= _together(entries, drawn, told)
     return [entry if entry.split else replace(entry, split=told[entry.cluster]) for entry in entries]
 
 
@@ -82,6 +86,46 @@ def _warn_of_pairs(entries: list[Entry]) -> None:
             "name the files like 17_left and 17_right",
             file=sys.stderr,
         )
+
+
+def _together(
+    entries: list[Entry], drawn: Mapping[Cluster, Split], told: Mapping[Cluster, Split]
+) -> dict[Cluster, Split]:
+    """What was drawn, exchanged so that clusters that share a file are in one split: that of one told, else the first.
+
+    A cluster's place is taken by one with the same grades, so that each split keeps its counts as far as there is one.
+    """
+    dealt = dict(drawn)
+    owners: dict[Path, set[Cluster]] = {}
+    grades: dict[Cluster, list[int]] = {}
+    for entry in entries:
+        owners.setdefault(entry.path, set()).add(entry.cluster)
+        grades.setdefault(entry.cluster, []).append(entry.grade)
+    groups = [set().union(*(owners[path] for path in same)) for same in equal_files(owners)]
+    groups = _joined(groups)
+    tied = set().union(*groups)
+    free: dict[tuple[Split, tuple[int, ...]], list[Cluster]] = {}
+    for cluster in sorted(set(dealt) - tied, reverse=True):
+        free.setdefault((dealt[cluster], tuple(sorted(grades[cluster]))), []).append(cluster)
+    for group in groups:
+        target = min((told[cluster] for cluster in group if cluster in told), default=dealt.get(min(group)))
+        assert target is not None
+        for cluster in sorted(group & set(dealt)):
+            if dealt[cluster] != target:
+                others = free.get((target, tuple(sorted(grades[cluster]))))
+                if others:
+                    dealt[others.pop()] = dealt[cluster]
+                dealt[cluster] = target
+    return dealt
+
+
+def _joined(groups: Iterable[set[Cluster]]) -> list[set[Cluster]]:
+    """Groups with a member in common are one, in the order of their first members."""
+    joined: list[set[Cluster]] = []
+    for group in groups:
+        apart = [other for other in joined if not other & group]
+        joined = [*apart, group.union(*(other for other in joined if other & group))]
+    return sorted((group for group in joined if len(group) > 1), key=min)
 
 
 def _draw(entries: list[Entry], shares: Shares) -> dict[Cluster, Split]:

@@ -66,6 +66,18 @@ def test_the_same_pixels_are_known_in_another_file_and_another_format():
     assert found.pairs == ()
 
 
+def test_the_same_pixels_are_known_where_there_is_nothing_to_see():
+    """A flat photograph is like no other, and yet its pixels can recur in other bytes."""
+    flat = np.full((260, 300, 3), 90, np.uint8)
+    other = flat.copy()
+    other[0, 0] ^= 1
+    found = seen([save("a.png", encoded(flat, "PNG")), save("b.tif", encoded(flat, "TIFF")),
+                  save("c.png", encoded(other, "PNG"))])  # fmt: skip
+    looks = [look.pixels for look in found.looks]
+    assert looks[6] == looks[7] != looks[8]
+    assert found.pairs == ()
+
+
 def test_one_changed_pixel_is_a_near_duplicate_and_not_the_same():
     pixels = read_rgb(Path("photos/2.jpeg")).copy()
     pixels[130, 150] ^= 1

@@ -1,0 +1,109 @@
+"""How many copies of real photographs the search finds, by what was done to them: the table that the README prints.
+
+FUNDUSBENCH_GOLDEN=write renews tests/golden/duplicates_recall.md.
+"""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmark.data.duplicates import KINSHIP, LIKENESS, compare, magnitudes
+from benchmark.images.fingerprint import fingerprint
+from benchmark.images.reading import read_rgb
+from tests.made.eyes import encoded
+from tests.made.paths import ROOT, SHARED
+
+PHOTOGRAPHS = 100
+TABLE = ROOT / "tests/golden/duplicates_recall.md"
+TOLERANCE = 0.02
+"""Two photographs of 100, by which other builds of the libraries may differ."""
+
+
+def turned(rgb: np.ndarray, degrees: float) -> np.ndarray:
+    """The whole picture, in a larger frame."""
+    height, width = rgb.shape[:2]
+    side = int(np.hypot(height, width)) + 2
+    matrix = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, 1)
+    matrix[:, 2] += (side - width) / 2, (side - height) / 2
+    return cv2.warpAffine(rgb, matrix, (side, side))
+
+
+def cropped(rgb: np.ndarray, share: float) -> np.ndarray:
+    height, width = (int(side * share / 2) for side in rgb.shape[:2])
+    return rgb[height : rgb.shape[0] - height, width : rgb.shape[1] - width]
+
+
+def scaled(rgb: np.ndarray, height: int, stretch: float = 1.0) -> np.ndarray:
+    width = round(height * stretch * rgb.shape[1] / rgb.shape[0])
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def equalised(rgb: np.ndarray) -> np.ndarray:
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(2.0, (8, 8)).apply(lab[..., 0])
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
+
+
+def noisy(rgb: np.ndarray) -> np.ndarray:
+    noise = np.random.RandomState(0).normal(0, 12, rgb.shape)
+    return np.clip(rgb + noise, 0, 255).astype(np.uint8)
+
+
+CHANGES = {
+    "JPEG quality 30": lambda rgb: read_rgb(encoded(rgb, quality=30)),
+    "scaled to 96 px height": lambda rgb: scaled(rgb, 96),
+    "scaled to 64 px height": lambda rgb: scaled(rgb, 64),
+    "gamma 0.6": lambda rgb: np.rint(255 * (rgb / 255) ** 0.6).astype(np.uint8),
+    "noise, sd 12 of 255": noisy,
+    "CLAHE, limit 2, 8 x 8": equalised,
+    "mirrored": lambda rgb: rgb[:, ::-1],
+    "turned by 5 degrees": lambda rgb: turned(rgb, 5),
+    "turned by 45 degrees": lambda rgb: turned(rgb, 45),
+    "mirrored, turned by 100 degrees": lambda rgb: turned(np.ascontiguousarray(rgb[:, ::-1]), 100),
+    "cropped by 10 % of each side": lambda rgb: cropped(rgb, 0.10),
+    "cropped by 15 % of each side": lambda rgb: cropped(rgb, 0.15),
+    "cropped by 25 % of each side": lambda rgb: cropped(rgb, 0.25),
+    "stretched by 5 % in width": lambda rgb: scaled(rgb, rgb.shape[0], 1.05),
+    "stretched by 15 % in width": lambda rgb: scaled(rgb, rgb.shape[0], 1.15),
+}
+
+
+def in_markdown(recall: dict[str, float]) -> str:
+    lines = [f"| what was done to the copy | found of {PHOTOGRAPHS} |", "| :-- | --: |"]
+    return "\n".join([*lines, *(f"| {change} | {share:.0%} |" for change, share in recall.items())]) + "\n"
+
+
+def told() -> dict[str, float]:
+    rows = [line.strip("| ").split(" | ") for line in TABLE.read_text(encoding="utf-8").splitlines()[2:]]
+    return {change.strip(): float(share.rstrip(" %")) / 100 for change, share in rows}
+
+
+def test_the_readme_prints_the_table():
+    assert TABLE.read_text(encoding="utf-8") in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(told()) == set(CHANGES)
+
+
+@pytest.mark.slow
+def test_copies_are_found_as_often_as_the_table_says():
+    files = sorted((SHARED / "data/idrid/images").glob("*/*.jpg"))
+    if not files:
+        pytest.skip("IDRiD is not in the shared folder")
+    chosen = np.random.RandomState(1).permutation(len(files))[:PHOTOGRAPHS]
+    photographs = [read_rgb(files[place], min_side=256) for place in chosen]
+
+    def sketched(images):
+        return np.stack([fingerprint(encoded(np.ascontiguousarray(rgb), "PNG")).sketch for rgb in images])
+
+    own = sketched(photographs)
+    recall = {}
+    for name, change in CHANGES.items():
+        copies = sketched(map(change, photographs))
+        kin = (magnitudes(own) * magnitudes(copies)).sum(axis=1) >= KINSHIP
+        recall[name] = float((kin & (compare(own, copies)[0] >= LIKENESS)).mean())
+    if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
+        TABLE.write_text(in_markdown(recall), encoding="utf-8")
+    assert recall == pytest.approx(told(), abs=TOLERANCE)
