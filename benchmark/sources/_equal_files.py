@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from benchmark.common.files import sha256_file
@@ -15,8 +16,9 @@ def equal_files(paths: Iterable[Path]) -> list[list[Path]]:
     """
     sizes: dict[int, list[Path]] = {}
     for path in dict.fromkeys(paths):
-        if path.is_file():
-            sizes.setdefault(path.stat().st_size, []).append(path)
+        with suppress(OSError):  # A name may be too long for any file.
+            if path.is_file():
+                sizes.setdefault(path.stat().st_size, []).append(path)
     found: dict[str, list[Path]] = {}
     for twins in sizes.values():
         for path in twins if len(twins) > 1 else ():

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmark.settings.loading import load_params
 from benchmark.sweep.context import open_bench, study_of
 from benchmark.sweep.trials import search
-from benchmark.training import train
+from benchmark.training import loop
 from tests.conftest import ROOT
 from tests.made.data import make_data
 
@@ -25,14 +25,14 @@ def test_a_trial_costs_little_beside_its_training(benchmark: BenchmarkFixture, s
     params = params.model_copy(update={"sweep": settings})
     make_data(tmp_path, {"mid": params.sizes.mid}, {"train": scaled(480, 32), "val": scaled(240, 16), "test": 8})
     monkeypatch.chdir(tmp_path)
-    training, complete = [], train.train
+    training, complete = [], loop.train
 
     def timed(*arguments):
         start = time.perf_counter()
         complete(*arguments)
         training.append(time.perf_counter() - start)
 
-    monkeypatch.setattr(train, "train", timed)
+    monkeypatch.setattr(loop, "train", timed)
     # What a process does once: imports, packs, device, tables of the storage.
     bench = open_bench(params)
     study = study_of(bench)
