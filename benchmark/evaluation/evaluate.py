@@ -133,6 +133,7 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
         | {"parameters": result.parameters, "macs_per_image": result.macs_per_image, "epochs": result.train.epochs}
         | {"objective": result.objective.name, "flags": " ".join(result.flags)}
         | {"data": result.data.name, "synthetic": result.data.synthetic, "train": result.data.train}
+        | {name: getattr(result.train, name) for name in ("device", "precision", "numbers")}
         | {"data_hash": result.data.hash, "parameter_hash": result.parameter_hash}
         for result in results
     )

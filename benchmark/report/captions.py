@@ -58,6 +58,16 @@ def interval_sentence(results: Results) -> str:
     )
 
 
+def numbers_sentence(results: Results) -> str:
+    """The number format that networks were trained in, where, and whose bits these are."""
+    columns = ["precision", "device", "numbers"]
+    kinds = [tuple(kind) for kind in results.runs[columns].drop_duplicates().itertuples(index=False)]
+    told = " or ".join(f"{precision} on {device}" for precision, device, _ in kinds)
+    portable = {kind[1:] for kind in kinds} == {("cpu", "portable")}
+    whose = "every x86-64 processor with AVX2 gives the same bits" if portable else "the bits are this machine's"
+    return f"Trained in {told}; {whose}."
+
+
 def decoding_sentence() -> str:
     """The rules from outputs to grades."""
     score, prob = (DECODERS[DEFAULT[head]].title for head in ("score", "prob"))
@@ -87,4 +97,4 @@ def inferred_sentence(printed: PrintedTable) -> str:
 def caption(first: str, params: Params, results: Results, *last: str) -> str:
     """Caption of a table of kappas: what is shown, what holds for all such tables, and what else must be said."""
     spread = (seeds_sentence(params), interval_sentence(results))
-    return " ".join((first, data_sentence(results), *spread, decoding_sentence(), *last))
+    return " ".join((first, data_sentence(results), *spread, decoding_sentence(), numbers_sentence(results), *last))

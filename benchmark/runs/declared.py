@@ -87,7 +87,7 @@ def describe(
         ),
         # Without cells a network does not depend on how they are made.
         model=params.model if arm.level > 1 else params.model.model_copy(update={"cells": Cells()}),
-        train=settled(params.train).model_copy(update={"epochs": epochs_of(params, stage, name)}),
+        train=settled(params.train).model_copy(update={"epochs": epochs_of(params, stage, name), "workers": 0}),
         code_sha256=code_sha256(*CODE, libraries=LIBRARIES),
     )
     return [

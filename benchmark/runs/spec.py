@@ -100,7 +100,9 @@ class RunSpec(Section):
     @property
     def parameters_resolved(self) -> dict[str, Any]:
         """All that was chosen for the run, defaults included: the same for every seed of an arm, whatever the data."""
-        return self.model_dump(mode="json", include=set(RunSpec.model_fields) - _NOT_CHOSEN)
+        return self.model_dump(
+            mode="json", include={*RunSpec.model_fields} - _NOT_CHOSEN, exclude={"train": _NOT_DETERMINING}
+        )
 
     @property
     def parameter_hash(self) -> str:

@@ -138,7 +138,7 @@ def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> R
             **IMAGES,
         ),
         model=params.model,
-        train=params.train.model_copy(update={"epochs": EPOCHS[arm.match]}),
+        train=params.train.model_copy(update={"epochs": EPOCHS[arm.match], "device": "cpu", "precision": "32-true"}),
         code_sha256="0" * 64,
         key=f"{stage}/{name}/{seed}",
         epoch_kept=3,
