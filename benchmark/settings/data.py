@@ -40,7 +40,7 @@ class Prepare(Section):
     """From photographs to packs."""
 
     variant: str = "plain"
-    """What is done to the colours: a file of benchmark/variants (plain, graham, clahe)."""
+    """What is done to the colours: a file of benchmark/images/variants (plain, graham, clahe)."""
     encoding: Literal["raw", "jpeg"] = "raw"
     """How packs hold images: raw bytes (fastest), or jpeg at quality 95. Made from the originals of IDRiD (n = 6) that
     is about 8, 10 and 11 times smaller at 224, 448 and 720 px, and 2.5, 5 and 6 times at 40, 80 and 128 px."""
@@ -57,7 +57,7 @@ class Prepare(Section):
 
 
 class Gates(Section):
-    """What to do with what each check of the data finds (benchmark/gates).
+    """What to do with what each check of the data finds (benchmark/data/gates).
 
     Stop before anything is trained; warn and go on; or drop the photographs concerned, of a leak between splits those
     of train (of val, where it leaks into test). What the manifest cannot hold cannot be warned of alone, and a count
