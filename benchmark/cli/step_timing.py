@@ -29,7 +29,7 @@ from benchmark.training.batches import Reader, SplitData
 from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:
-    from benchmark.settings.params import Arm, Params
+    from benchmark.settings.params import ArmSettings, Params
 
 GROWTH = 4
 """On a CPU the images of a step grow from :data:`FEWEST` by this factor, until a step would take too long."""
@@ -74,7 +74,7 @@ class Stopwatch:
         device = self._fabric.device
         return torch.cuda.get_device_name(device) if self._cuda else f"one thread of {cpu()}"
 
-    def measure(self, arm: Arm) -> Step:
+    def measure(self, arm: ArmSettings) -> Step:
         """Time steps of an arm and take their peak memory.
 
         Raises:
@@ -96,7 +96,7 @@ class Stopwatch:
         powers = takewhile(lambda images: images < batch, (FEWEST * GROWTH**power for power in count()))
         return (batch,) if self._cuda else (*powers, batch)
 
-    def _measure(self, arm: Arm, batches: tuple[int, ...]) -> Step:
+    def _measure(self, arm: ArmSettings, batches: tuple[int, ...]) -> Step:
         spec, batch = _spec(self._params, arm), self._params.train.batch
         before = self._reset_peak()
         with TemporaryDirectory() as scratch:
@@ -154,7 +154,7 @@ def _steps(training: loop.Training, images: int, steps: int) -> list[float]:
     return times
 
 
-def _spec(params: Params, arm: Arm) -> RunSpec:
+def _spec(params: Params, arm: ArmSettings) -> RunSpec:
     """The run of an arm on noise; nothing is fetched and nothing kept."""
     entry = LOSSES[arm.objective]
     return RunSpec(
@@ -194,7 +194,7 @@ def _noise(images: int, pixels: int) -> SplitData:
 
 
 @contextmanager
-def _in_memory(params: Params, arm: Arm, device: str) -> Iterator[None]:
+def _in_memory(params: Params, arm: ArmSettings, device: str) -> Iterator[None]:
     """Turn running out of memory into a sentence that says what to lower."""
     try:
         yield

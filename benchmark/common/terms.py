@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from benchmark.common.section import Section as Section
 
@@ -24,3 +24,20 @@ Head = Literal["score", "prob"]
 
 Size = Literal["small", "mid", "large"]
 """Role of an input size: the paper's 224, 448 and 720 px, whatever their pixels in this profile."""
+
+
+class Arm(NamedTuple):
+    """What is trained and compared, once per seed: a line of ``arms`` in params.yaml."""
+
+    stage: str
+    """The method, and the pipeline's stage that trains it."""
+    name: str
+
+    @classmethod
+    def parse(cls, path: str) -> Arm:
+        """Read ``stage/name``; without a slash, the name is empty."""
+        stage, _, name = path.partition("/")
+        return cls(stage, name)
+
+    def __str__(self) -> str:
+        return f"{self.stage}/{self.name}"

@@ -10,10 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import cast
 
-from benchmark.common.terms import Head, Size
+from benchmark.common.terms import Arm, Head, Size
 from benchmark.report.results import Results
 from benchmark.settings.params import Params
-from benchmark.statistics.decoded import Arm
 from models.losses.registry import LOSSES
 
 FRACTIONS = (0.9, 0.95)
@@ -60,7 +59,7 @@ class CurvePoint:
 
 def arms_at(params: Params, size: Size) -> list[Arm]:
     """Every declared arm at a size, in declared order."""
-    return [(stage, name) for stage, arms in params.arms.items() for name, arm in arms.items() if arm.size == size]
+    return [Arm(stage, name) for stage, arms in params.arms.items() for name, arm in arms.items() if arm.size == size]
 
 
 def spent(results: Results, arm: Arm) -> Spent | None:
@@ -69,10 +68,9 @@ def spent(results: Results, arm: Arm) -> Spent | None:
     if rows.empty:
         return None
     run = rows.iloc[0]
-    stage, _, name = str(run["parent"]).partition("/")
     return Spent(
         arm=arm,
-        parent=(stage, name) if name else None,
+        parent=Arm.parse(run["parent"]) if run["parent"] else None,
         size=cast("Size", run["size"]),
         pixels=int(run["pixels"]),
         level=int(run["level"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.common.terms import Head
+from benchmark.common.terms import Arm, Head
 from benchmark.report.captions import FLAGS
 from benchmark.report.results import Results
 from benchmark.settings.params import Params
@@ -21,7 +21,7 @@ class Notes:
         return tuple(self.texts.index(text) + 1 for text in given)
 
 
-def run_texts(params: Params, results: Results, arm: tuple[str, str], head: Head) -> list[str]:
+def run_texts(params: Params, results: Results, arm: Arm, head: Head) -> list[str]:
     """What a reader of an arm's head must know: flagged runs, and seeds that did not run where others did."""
     name = "/".join(arm)
     flagged: dict[str, list[int]] = {}

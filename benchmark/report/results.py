@@ -16,12 +16,11 @@ import pandas as pd
 
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.evaluate import EVALUATION
 from benchmark.runs.declared import runs_hash
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.kappa import GRADES
-from benchmark.statistics.decoded import Arm
 from benchmark.statistics.intervals import INTERVALS, ArmInterval
 from benchmark.statistics.metric_intervals import METRIC_INTERVALS, MetricInterval
 
@@ -123,7 +122,7 @@ class Results:
 
     def runs_of(self, stage: str, arm: str) -> pd.DataFrame:
         """Runs of one arm, one row per seed."""
-        found = self._runs.get((stage, arm))
+        found = self._runs.get(Arm(stage, arm))
         return self.runs.iloc[:0] if found is None else found
 
     def curves_of(self, stage: str, arm: str) -> pd.DataFrame:
@@ -141,7 +140,9 @@ class Results:
 
     @cached_property
     def _runs(self) -> Mapping[Arm, pd.DataFrame]:
-        return {(str(stage), str(arm)): rows for (stage, arm), rows in self.runs.groupby(["stage", "arm"], sort=False)}
+        return {
+            Arm(str(stage), str(arm)): rows for (stage, arm), rows in self.runs.groupby(["stage", "arm"], sort=False)
+        }
 
     @cached_property
     def _measured(self) -> Mapping[tuple[str, str, str, str], Measured]:
@@ -155,7 +156,7 @@ class Results:
                 kappas=tuple(rows["kappa"].tolist()),
                 n=int(rows["n"].iloc[0]),
                 runs=runs_hash(self.runs_of(stage, arm)["key"]),
-                arm=(stage, arm),
+                arm=Arm(stage, arm),
                 interval=self.intervals.get((stage, arm, head, split)),
             )
             for (stage, arm, head, split), rows in named

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.common.terms import Arm
 from benchmark.report.results import Results
 from benchmark.report.table import Table
 from benchmark.runs.declared import runs_hash
-from benchmark.statistics.decoded import Arm
 
 RUN_COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
 """Seeds, and hashes of the runs' keys (:attr:`.RunSpec.key`), of the data set and of the parameters."""
@@ -38,10 +38,10 @@ def arms_of(record: Mapping[str, Any]) -> tuple[Arm, ...]:
     Behind the path in ``a`` or ``b`` there may be a head.
     """
     if record.get("arm"):
-        return ((record["stage"], record["arm"]),)
+        return (Arm(record["stage"], record["arm"]),)
     named = [record[side].partition(" ")[0] for side in ("a", "b") if side in record]
-    paths = (path.partition("/") for path in (*named, *record.get("chain", "").split()))
-    return tuple((stage, name) for stage, _, name in paths if name)
+    arms = map(Arm.parse, (*named, *record.get("chain", "").split()))
+    return tuple(arm for arm in arms if arm.name)
 
 
 def _names_arms(record: Mapping[str, Any]) -> bool:

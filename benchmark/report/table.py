@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.common.units import ends, with_sd
 from benchmark.report.results import Measured
 from benchmark.scoring.decoders.registry import DEFAULT
-from benchmark.statistics.decoded import Arm
 from benchmark.statistics.published.tables import Printed
 
 

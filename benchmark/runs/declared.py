@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_json, write_json
-from benchmark.common.terms import SPLITS
+from benchmark.common.terms import SPLITS, Arm
 from benchmark.data.manifest import Row
 from benchmark.runs.environment import settled
 from benchmark.runs.epochs import epochs_of
@@ -34,16 +34,16 @@ def data_sha256(manifest: list[Row]) -> str:
 
 def declare(params: Params, manifest: list[Row]) -> list[RunSpec]:
     """Every run that is declared, in declared order; what a run starts from is known by its own specification."""
-    known: dict[tuple[str, str], list[RunSpec]] = {}
+    known: dict[Arm, list[RunSpec]] = {}
 
-    def specs(stage: str, name: str) -> list[RunSpec]:
-        if (stage, name) not in known:
-            parent = params.arm(stage, name).parent
-            parents = [spec.key for spec in specs(*parent.split("/"))] if parent else None
-            known[stage, name] = describe(params, stage, name, manifest, parents)
-        return known[stage, name]
+    def specs(arm: Arm) -> list[RunSpec]:
+        if arm not in known:
+            parent = params.arm(*arm).parent
+            parents = [spec.key for spec in specs(Arm.parse(parent))] if parent else None
+            known[arm] = describe(params, *arm, manifest, parents)
+        return known[arm]
 
-    return [spec for stage, arms in params.arms.items() for name in arms for spec in specs(stage, name)]
+    return [spec for stage, arms in params.arms.items() for name in arms for spec in specs(Arm(stage, name))]
 
 
 def describe(

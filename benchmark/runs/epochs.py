@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark.common.terms import Arm
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 
@@ -22,13 +23,12 @@ def epochs_of(params: Params, stage: str, name: str) -> int:
     return max(1, round(spent / _macs(params, stage, name)))
 
 
-def _chain(params: Params, path: str) -> list[tuple[str, str]]:
+def _chain(params: Params, path: str) -> list[Arm]:
     """An arm and all that it descends from."""
     chain = []
     while path:
-        stage, _, name = path.partition("/")
-        chain.append((stage, name))
-        path = params.arm(stage, name).parent
+        chain.append(Arm.parse(path))
+        path = params.arm(*chain[-1]).parent
     return chain
 
 

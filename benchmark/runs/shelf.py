@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
+from benchmark.common.terms import Arm
 from benchmark.runs.spec import RECORDS, RUNS, SCRATCH, RunSpec
 
 SHELF = SCRATCH / "runs"
@@ -49,10 +50,9 @@ def find_parent(spec: RunSpec) -> Path:
     for folder in (SHELF / spec.parent_name / spec.parent_key[:16], published):
         if is_finished(folder, spec.parent_key):
             return folder
-    stage = spec.parent.partition("/")[0]
     msg = (
         f"{spec.title} starts from {spec.parent_name}, which must be trained as declared, but is not: "
-        f"run `fundusbench train {stage}` first"
+        f"run `fundusbench train {Arm.parse(spec.parent).stage}` first"
     )
     raise InputError(msg)
 

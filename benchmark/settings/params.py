@@ -8,7 +8,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from benchmark.common.errors import InputError
 from benchmark.common.section import Section as Section
-from benchmark.common.terms import Size
+from benchmark.common.terms import Arm, Size
 from benchmark.settings.data import Gates, Prepare, Sizes
 from benchmark.settings.sweep import Sweep
 from benchmark.settings.training import Train
@@ -21,7 +21,7 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 """Of a stage or an arm: it names a folder."""
 
 
-class Arm(Section):
+class ArmSettings(Section):
     """One row of the experiment: what is trained, at which size, starting from what."""
 
     objective: str
@@ -60,7 +60,7 @@ class Params(Section):
     train: Train
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
     """One training per arm and seed."""
-    arms: dict[_Name, dict[_Name, Arm]]
+    arms: dict[_Name, dict[_Name, ArmSettings]]
     """DVC stage -> arm -> what it is."""
     tracking: Tracking = Tracking()
     transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = Field({})
@@ -69,7 +69,7 @@ class Params(Section):
     sweep: Sweep = Sweep()
     """The search over the loss weighting (``fundusbench sweep``); no other step reads it."""
 
-    def arm(self, stage: str, name: str) -> Arm:
+    def arm(self, stage: str, name: str) -> ArmSettings:
         """Look up an arm.
 
         Raises:
@@ -102,7 +102,7 @@ class Params(Section):
                 self._check_arm(f"{stage}/{name}", arm)
         return self
 
-    def _check_arm(self, name: str, arm: Arm) -> None:
+    def _check_arm(self, name: str, arm: ArmSettings) -> None:
         if arm.objective not in self.objectives:
             msg = f"arms: `objective` must be one of {', '.join(self.objectives)}, but {name} has {arm.objective!r}"
             raise ValueError(msg)
@@ -113,8 +113,8 @@ class Params(Section):
             )
             raise ValueError(msg)
         for key, path in (("from", arm.parent), ("of", arm.of)):
-            stage, _, other = path.partition("/")
-            if path and other not in self.arms.get(stage, {}):
+            other = Arm.parse(path)
+            if path and other.name not in self.arms.get(other.stage, {}):
                 msg = f"arms: `{key}` must name another arm as stage/arm, but {name} has {path!r}"
                 raise ValueError(msg)
         if bool(arm.match) != bool(arm.of):
@@ -122,7 +122,7 @@ class Params(Section):
             raise ValueError(msg)
         self._check_chain(name, arm)
 
-    def _check_chain(self, name: str, arm: Arm) -> None:
+    def _check_chain(self, name: str, arm: ArmSettings) -> None:
         """No arm may start from, or be matched to, itself by any way."""
         ahead, seen = [arm.parent, arm.of], {""}
         while ahead:
@@ -132,8 +132,8 @@ class Params(Section):
                 raise ValueError(msg)
             if path not in seen:
                 seen.add(path)
-                stage, _, other = path.partition("/")
-                found = self.arms.get(stage, {}).get(other)
+                other = Arm.parse(path)
+                found = self.arms.get(other.stage, {}).get(other.name)
                 ahead += [found.parent, found.of] if found else []
 
 

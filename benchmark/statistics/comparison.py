@@ -16,15 +16,7 @@ import numpy as np
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.scoring.kappa import kappa_of_parts, weighted_kappa
-from benchmark.statistics.bootstrap import (
-    REPLICATES,
-    Graded,
-    Patterns,
-    collapse,
-    exchange,
-    resampled_kappa,
-    silence,
-)
+from benchmark.statistics.bootstrap import REPLICATES, Graded, Patterns, collapse, exchange, resampled_kappa, silence
 from benchmark.statistics.confidence import COLLAPSED, LEVEL, Confidence, Interval, run_differences, spread_of
 
 POWER = 0.8

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from benchmark.common.errors import InputError
 from benchmark.common.resources import core_count
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.runs.declared import find_runs
 from benchmark.runs.predictions import Predictions, read_predictions
@@ -20,10 +20,6 @@ from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import Graded, graded
 
 STATISTICS = Path("statistics")
-
-
-Arm = tuple[str, str]
-"""Stage and name."""
 
 
 ALONE = "patients alone"
@@ -92,7 +88,7 @@ def runs_by_arm(params: Params) -> dict[Arm, list[RunResult]]:
     """
     runs: dict[Arm, list[RunResult]] = {}
     for result in find_runs(params):
-        runs.setdefault((result.stage, result.arm), []).append(result)
+        runs.setdefault(Arm(result.stage, result.arm), []).append(result)
     if not runs:
         msg = f"statistics need a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
         raise InputError(msg)

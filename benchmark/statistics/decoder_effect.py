@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Split
+from benchmark.common.terms import Arm, Split
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
 from benchmark.runs.spec import DataSummary, RunResult
@@ -23,7 +23,7 @@ from benchmark.settings.params import Params
 from benchmark.statistics.baselines import FROM, YARDSTICKS, yardsticks
 from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import compare
-from benchmark.statistics.decoded import STATISTICS, Arm, on_every_core, runs_by_arm
+from benchmark.statistics.decoded import STATISTICS, on_every_core, runs_by_arm
 
 DECODING, SPREAD, CUTS = (STATISTICS / f"{name}.csv" for name in ("decoding", "spread", "cuts"))
 
@@ -193,14 +193,14 @@ def _ruled(
     seeds = [result.seed for result in results]
     for split in EVALUATED:
         joined = graded([each[split] for each in outputs], [each[split] for each in grades])
-        yield Ruled((first.stage, first.arm), DECODERS[rule].head, rule, tuned_on, split, seeds, joined, first.data)
+        yield Ruled(Arm(first.stage, first.arm), DECODERS[rule].head, rule, tuned_on, split, seeds, joined, first.data)
 
 
 def _yardsticks(outputs: Outputs, data: DataSummary) -> Iterator[Ruled]:
     for split in EVALUATED:
         for name, grades in yardsticks(outputs, split).items():
             made_for, seeds = "" if name == "fellow" else FROM, range(YARDSTICKS[name].draws)
-            yield Ruled(("", ""), "", name, made_for, split, seeds, grades, data)
+            yield Ruled(Arm("", ""), "", name, made_for, split, seeds, grades, data)
 
 
 def _decoded_row(ruled: Ruled) -> DecodedRow:

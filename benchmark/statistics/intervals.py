@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.runs.predictions import patients_in_words
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
-from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
 
 INTERVALS, COMPARISONS = STATISTICS / "intervals.csv", STATISTICS / "comparisons.csv"
 
@@ -140,11 +140,11 @@ def comparisons(decoded: Decoded) -> list[ArmComparison]:
     Both kinds of p-value are adjusted for all rows together.
     """
     asked = [
-        (about, _arm(a), _arm(b), head, split)
+        (about, Arm.parse(a), Arm.parse(b), head, split)
         for about, a, b in PAIRS
         for head in DEFAULT
         for split in EVALUATED
-        if all((_arm(side), head, split) in decoded.grades for side in (a, b))
+        if all((Arm.parse(side), head, split) in decoded.grades for side in (a, b))
     ]
     rows = on_every_core(lambda each: _comparison(decoded, *each), asked)
     adjusted = zip(holm([row.p for row in rows]), holm([row.p_retrained for row in rows]), strict=True)
@@ -188,8 +188,3 @@ def _comparison(decoded: Decoded, about: str, a: Arm, b: Arm, head: Head, split:
 def compared(decoded: Decoded, a: tuple[Arm, Head], b: tuple[Arm, Head], split: Split) -> Comparison:
     """Compare two arms, each read through a head, on one split."""
     return compare(decoded.grades[*a, split], decoded.grades[*b, split], replicates=REPLICATES)
-
-
-def _arm(path: str) -> Arm:
-    stage, _, name = path.partition("/")
-    return stage, name

@@ -16,7 +16,7 @@ import pandas as pd
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Head
+from benchmark.common.terms import Arm, Head
 from benchmark.evaluation.evaluate import EVALUATION
 from benchmark.runs.spec import RunResult
 
@@ -95,7 +95,7 @@ def read_curves() -> pd.DataFrame:
 
 
 def learning_curve(
-    run: RunResult, head: Head, runs: Mapping[tuple[str, str], Sequence[RunResult]], curves: pd.DataFrame
+    run: RunResult, head: Head, runs: Mapping[Arm, Sequence[RunResult]], curves: pd.DataFrame
 ) -> Curve | None:
     """A run's learning curve by what it and all that it descends from have spent.
 
@@ -114,8 +114,7 @@ def learning_curve(
     own = _epochs(run, curves)
     before, parent = 0.0, run.parent
     while parent:
-        stage, _, name = parent.partition("/")
-        ancestor = next((one for one in runs.get((stage, name), ()) if one.seed == run.seed), None)
+        ancestor = next((one for one in runs.get(Arm.parse(parent), ()) if one.seed == run.seed), None)
         if ancestor is None:
             return None
         before += float(_epochs(ancestor, curves)["images"].max()) * ancestor.macs_per_image

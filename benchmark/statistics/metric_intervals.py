@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.runs.predictions import Predictions, clusters, patients_in_words
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.kappa import GRADES
@@ -24,7 +24,7 @@ from benchmark.scoring.metrics import METRICS, of_confusion, of_outputs
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, Graded, collapse, resample, weights_in_blocks, with_imagined
 from benchmark.statistics.confidence import Confidence, spread_of
-from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
 
 METRIC_INTERVALS = STATISTICS / "metrics.csv"
 OUTPUT_REPLICATES = 1000

@@ -12,7 +12,7 @@ import numpy as np
 from benchmark.common.csv_rows import read_rows, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
-from benchmark.common.terms import Head
+from benchmark.common.terms import Arm, Head
 from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
 from benchmark.runs.spec import RunResult
 from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
@@ -29,7 +29,7 @@ from benchmark.statistics.bootstrap import (
     silence,
 )
 from benchmark.statistics.confidence import Confidence, Interval, spread_of
-from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
 
 GENERALISATION = STATISTICS / "transfer.csv"
 

@@ -24,14 +24,14 @@ from typing import Literal, NamedTuple, cast
 import pandas as pd
 
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
 from benchmark.runs.predictions import patients_in_words
 from benchmark.runs.spec import DataSummary
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
 from benchmark.statistics.confidence import LEVEL, Interval
-from benchmark.statistics.decoded import STATISTICS, Arm, Decoded, on_every_core, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
 from benchmark.statistics.intervals import compared
 from benchmark.statistics.learning_cost import Curve, learning_curve, read_curves, share_saved
 from benchmark.statistics.published.claims import (

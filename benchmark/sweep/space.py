@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Arm
 from benchmark.settings.sweep import Rule, Value
 from models.losses.registry import LOSSES
 
@@ -184,7 +185,6 @@ def _is_whole(key: str, value: Value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and not key.startswith("objectives.")
 
 
-def arm_of(params: Params) -> tuple[str, str]:
-    """Stage and name of the sweep's arm."""
-    stage, _, name = params.sweep.arm.partition("/")
-    return stage, name
+def arm_of(params: Params) -> Arm:
+    """The sweep's arm."""
+    return Arm.parse(params.sweep.arm)

@@ -18,14 +18,7 @@ from benchmark.common.terms import Head
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.kappa import confusion_matrix
-from benchmark.scoring.metrics import (
-    BINS,
-    METRICS,
-    auc,
-    measure,
-    of_confusion,
-    of_outputs,
-)
+from benchmark.scoring.metrics import BINS, METRICS, auc, measure, of_confusion, of_outputs
 
 NAN = float("nan")
 HEADS: tuple[Head, ...] = tuple(DEFAULT)

@@ -10,17 +10,7 @@ from mlflow import MlflowClient
 
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
-from tests.made.tracking import (
-    Filled,
-    client_of,
-    content,
-    fill,
-    rows_of,
-    runs_of,
-    spec_of,
-    write_evaluation,
-    write_run,
-)
+from tests.made.tracking import Filled, client_of, content, fill, rows_of, runs_of, spec_of, write_evaluation, write_run
 
 
 def test_a_second_sync_writes_nothing(project: Path, params: Params) -> None:

@@ -15,12 +15,7 @@ from benchmark.runs.predictions import PROBS
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import tracking_uri
 from benchmark.tracking.replay import sync
-from tests.made.tracking import (
-    client_of,
-    runs_of,
-    spec_of,
-    write_run,
-)
+from tests.made.tracking import client_of, runs_of, spec_of, write_run
 
 
 def test_the_model_has_a_signature_and_predicts(

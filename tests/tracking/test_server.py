@@ -20,12 +20,7 @@ from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
 from benchmark.tracking.server import ui
 from tests.made.paths import ROOT
-from tests.made.tracking import (
-    Filled,
-    content,
-    fill,
-    free_port,
-)
+from tests.made.tracking import Filled, content, fill, free_port
 
 
 def test_a_taken_port_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,17 +14,7 @@ import pytest
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import SyncReport, sync
 from tests.made.paths import ROOT
-from tests.made.tracking import (
-    KAPPAS,
-    Filled,
-    client_of,
-    fill,
-    named,
-    runs_of,
-    spec_of,
-    write_evaluation,
-    write_run,
-)
+from tests.made.tracking import KAPPAS, Filled, client_of, fill, named, runs_of, spec_of, write_evaluation, write_run
 
 
 def test_an_empty_store_is_filled_with_every_run(filled: Filled) -> None:

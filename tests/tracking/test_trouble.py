@@ -14,10 +14,7 @@ import pytest
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import tracking_uri
 from benchmark.tracking.replay import sync
-from tests.made.tracking import (
-    fill,
-    free_port,
-)
+from tests.made.tracking import fill, free_port
 
 
 def test_an_unreachable_server_costs_one_warning_and_seconds(

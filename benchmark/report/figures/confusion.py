@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.terms import Arm
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS
 from benchmark.report.figures.style import DARK, Plot, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.scoring.kappa import GRADES
-from benchmark.statistics.decoded import Arm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

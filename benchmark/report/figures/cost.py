@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.common.arrays import Floats
-from benchmark.common.terms import Size
+from benchmark.common.terms import Arm, Size
 from benchmark.common.units import quantity
 from benchmark.report.costs import CurvePoint, Spent, chain, curve, targets
 from benchmark.report.figures.style import GREY, Plot, bare, legend, look, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.statistics.decoded import Arm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.common.terms import Arm
 from benchmark.report.figures.style import GREY, Plot, bare, colour, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.statistics.decoded import Arm
 from benchmark.statistics.transfer import TransferRow
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _main_outputs(rows: Sequence[TransferRow]) -> dict[str, list[TransferRow]]:
     """One row per arm, by set; of each arm and set, the first is of its main output."""
     found: dict[str, dict[Arm, TransferRow]] = {}
     for row in rows:
-        found.setdefault(row.name, {}).setdefault((row.stage, row.arm), row)
+        found.setdefault(row.name, {}).setdefault(Arm(row.stage, row.arm), row)
     return {name: list(arms.values()) for name, arms in found.items()}
 
 

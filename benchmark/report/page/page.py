@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.common.terms import Arm
 from benchmark.report.captions import PHANTOM
 from benchmark.report.render import FORMATS, notes_of
 from benchmark.report.results import Results
 from benchmark.report.run_columns import columns_of_runs
 from benchmark.report.table import Cell, Kappa, Number, Row, Table, words
-from benchmark.statistics.decoded import Arm
 
 HERE = Path(__file__).parent
 CONFUSION = "confusion_"

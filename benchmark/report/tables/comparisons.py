@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import cast
 
-from benchmark.common.terms import Head
+from benchmark.common.terms import Arm, Head
 from benchmark.report.captions import HEADS, caption
 from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
@@ -16,7 +16,6 @@ from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Number, Row, Table, Text
 from benchmark.settings.params import Params
-from benchmark.statistics.decoded import Arm
 from benchmark.statistics.intervals import ArmComparison
 from benchmark.statistics.verdicts import fair_split
 from models.losses.registry import LOSSES

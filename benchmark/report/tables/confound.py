@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Head, Size, Split
+from benchmark.common.terms import Arm, Head, Size, Split
 from benchmark.common.units import quantity
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS, caption, size_title
@@ -20,7 +20,6 @@ from benchmark.report.table import Cell, Number, Row, Table, Text, kappa_number,
 from benchmark.report.tables.comparisons import difference_number, p_sentence, p_text
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params
-from benchmark.statistics.decoded import Arm
 from benchmark.statistics.intervals import ArmComparison
 
 OBJECTIVE = "ce_mse"
@@ -146,7 +145,7 @@ def find_way(way: Way, size: Size, params: Params) -> Arm | None:
             "move all but one of them to a stage of their own"
         )
         raise InputError(msg)
-    return (way.stage, names[0]) if names else None
+    return Arm(way.stage, names[0]) if names else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +210,7 @@ class _Line:
         if self.arm is None:
             return "-"
         own = self.params.arm(*self.arm)
-        carried = own.parent and self.params.arm(*own.parent.split("/")).level == own.level
+        carried = own.parent and self.params.arm(*Arm.parse(own.parent)).level == own.level
         return "carried" if carried else "new"
 
     def _costs(self) -> tuple[Number, Number]:

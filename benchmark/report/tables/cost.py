@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.common.terms import Size
+from benchmark.common.terms import Arm, Size
 from benchmark.common.units import quantity
 from benchmark.evaluation.architecture import Architecture
 from benchmark.report.captions import data_sentence, size_title
@@ -18,7 +18,6 @@ from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.confound import M2CNN, WAYS, find_way
 from benchmark.settings.params import Params
-from benchmark.statistics.decoded import Arm
 
 COLUMNS = {
     "parameters": "parameters",

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from benchmark.common.files import read_json
-from benchmark.common.terms import Size
+from benchmark.common.terms import Arm, Size
 from benchmark.common.units import duration, memory, quantity
 from benchmark.report.captions import data_sentence, size_title
 from benchmark.report.costs import arms_at, chain
@@ -17,7 +17,6 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.runs.spec import RECORDS, Record
-from benchmark.statistics.decoded import Arm
 
 NAME = "cost_time"
 

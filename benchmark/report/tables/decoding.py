@@ -8,7 +8,7 @@ from math import isnan
 from statistics import median
 from typing import Any
 
-from benchmark.common.terms import Head
+from benchmark.common.terms import Arm, Head
 from benchmark.common.units import ends, measure, with_sd
 from benchmark.evaluation.evaluate import EVALUATED
 from benchmark.report.captions import HEADS, caption
@@ -21,7 +21,6 @@ from benchmark.scoring.decoders.registry import DECODERS
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import DRAWS, YARDSTICKS
 from benchmark.statistics.confidence import LEVEL
-from benchmark.statistics.decoded import Arm
 from benchmark.statistics.decoder_effect import TUNED_ON, DecodedRow, SpreadRow
 from benchmark.statistics.published.claims import Claims, Pair
 from benchmark.statistics.published.tables import PrintedTable, find_arm
@@ -62,7 +61,7 @@ class _Builder:
     def yardsticks(self) -> Iterator[Row]:
         """What needs no network."""
         for name, yardstick in YARDSTICKS.items():
-            found = [self.decoded[("", ""), name, split] for split in EVALUATED]
+            found = [self.decoded[Arm("", ""), name, split] for split in EVALUATED]
             yield Row(YARDSTICK, yardstick.title, tuple(map(_yardstick, found)))
 
     def effects(self, pairs: Sequence[Pair]) -> Iterator[Row]:
@@ -89,8 +88,8 @@ def make(inputs: Inputs) -> Table:
     """Kappa under every rule: in the csv of all arms, in what is read of the paper's at the largest input that ran."""
     params, results, decoded, spreads = inputs.params, inputs.results, inputs.decoded, inputs.spreads
     build = _Builder(
-        {((row.stage, row.arm), row.rule, row.split): row for row in decoded},
-        {((row.stage, row.arm), row.head, row.split): row for row in spreads},
+        {(Arm(row.stage, row.arm), row.rule, row.split): row for row in decoded},
+        {(Arm(row.stage, row.arm), row.head, row.split): row for row in spreads},
         params,
         results,
     )

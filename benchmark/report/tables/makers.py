@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import sqrt
 from typing import Any
 
+from benchmark.common.terms import Arm
 from benchmark.report.captions import data_sentence, seeds_sentence
 from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
@@ -62,7 +63,7 @@ def _printed(makers: Makers, result: Result) -> Iterator[Number]:
         yield Number(value, float(value), interval=_in_words(binomial_error(name, float(value), makers.n)))
 
 
-def _own(makers: Makers, arm: tuple[str, str], name: str, measured: Measured, marks: tuple[int, ...]) -> Number:
+def _own(makers: Makers, arm: Arm, name: str, measured: Measured, marks: tuple[int, ...]) -> Number:
     """Ours of one metric."""
     cell, values = (
         metric_cell(measured, arm, makers.split, makers.head, name, marks),
@@ -83,11 +84,11 @@ def _in_words(error: float | None) -> str:
     return "" if error is None else f"(images ± {error:.3f})"
 
 
-def _values(makers: Makers, arm: tuple[str, str], name: str, measured: Measured) -> Values | None:
+def _values(makers: Makers, arm: Arm, name: str, measured: Measured) -> Values | None:
     return measured.get((arm, makers.split, makers.head, name))
 
 
-def _pixels(params: Params, arm: tuple[str, str]) -> int:
+def _pixels(params: Params, arm: Arm) -> int:
     return params.sizes.of(params.arm(*arm).size)
 
 
@@ -102,7 +103,7 @@ def _published(makers: Makers, result: Result, place: int) -> dict[str, Any]:
     }
 
 
-def _ours(makers: Makers, arm: tuple[str, str], name: str, measured: Measured, results: Results) -> dict[str, Any]:
+def _ours(makers: Makers, arm: Arm, name: str, measured: Measured, results: Results) -> dict[str, Any]:
     values = _values(makers, arm, name, measured)
     mean, sd = (values.mean, values.sd) if values else (None, None)
     return _record(makers, name) | {

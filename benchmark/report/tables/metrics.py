@@ -8,7 +8,7 @@ from math import isnan
 from statistics import fmean, stdev
 from typing import Any, cast
 
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.common.units import with_sd
 from benchmark.evaluation.evaluate import EVALUATED, MetricRow
 from benchmark.report.captions import HEADS, caption
@@ -20,7 +20,6 @@ from benchmark.report.table import Number, Row, Table
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
 from benchmark.settings.params import Params
-from benchmark.statistics.decoded import Arm
 from benchmark.statistics.metric_intervals import OUTPUT_REPLICATES, MetricInterval
 from models.losses.registry import LOSSES
 
@@ -105,7 +104,7 @@ def by_place(lines: Sequence[MetricRow], results: Results) -> Measured:
     places: dict[tuple[Arm, Split, Head, str], list[MetricRow]] = {}
     for line in lines:
         if line.decoder == DEFAULT[line.head]:
-            places.setdefault(((line.stage, line.arm), line.split, line.head, line.metric), []).append(line)
+            places.setdefault((Arm(line.stage, line.arm), line.split, line.head, line.metric), []).append(line)
     return {
         (arm, split, head, metric): Values(
             seeds=tuple(one.seed for one in found),
@@ -122,7 +121,7 @@ def outputs(params: Params) -> Iterator[tuple[Arm, Head]]:
     for stage, arms in params.arms.items():
         for name, arm in arms.items():
             for head in LOSSES[arm.objective].heads:
-                yield (stage, name), cast("Head", head)
+                yield Arm(stage, name), cast("Head", head)
 
 
 def _places(params: Params) -> Iterator[tuple[Arm, Split, Head, str]]:

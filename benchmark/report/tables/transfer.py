@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict
 from typing import cast
 
-from benchmark.common.terms import Head
+from benchmark.common.terms import Arm, Head
 from benchmark.common.units import ends, measure
 from benchmark.report.captions import HEADS, PHANTOM, decoding_sentence
 from benchmark.report.csv_fields import plain
@@ -50,7 +50,7 @@ def set_title(row: TransferRow) -> str:
 
 def _row(row: TransferRow, params: Params, results: Results, notes: Notes) -> Row:
     head = cast("Head", row.head)
-    own = notes.number(*run_texts(params, results, (row.stage, row.arm), head))
+    own = notes.number(*run_texts(params, results, Arm(row.stage, row.arm), head))
     cells = (
         Text(f"{row.pixels} px"),
         Text(HEADS[head]),

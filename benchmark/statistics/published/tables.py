@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
-from benchmark.common.terms import Head, Size
+from benchmark.common.terms import Arm, Head, Size
 from benchmark.settings.params import Params
 
 PUBLISHED = Path("experiments/published/m2cnn.yaml")
@@ -113,7 +113,7 @@ def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
     return {name: _table(name, table, f"{path}: {name}") for name, table in tables.items()}
 
 
-def find_arm(selector: Selector | None, params: Params) -> tuple[str, str] | None:
+def find_arm(selector: Selector | None, params: Params) -> Arm | None:
     """Stage and name of the declared arm that a selector means; None where none is declared.
 
     Raises:
@@ -129,7 +129,7 @@ def find_arm(selector: Selector | None, params: Params) -> tuple[str, str] | Non
             f"{' and '.join(names)} do: move all but one of them to a stage of their own"
         )
         raise InputError(msg)
-    return (selector.stage, names[0]) if names else None
+    return Arm(selector.stage, names[0]) if names else None
 
 
 class _Section(BaseModel):
