@@ -14,6 +14,7 @@ from benchmark.settings.loading import PARAMS
 
 RESULTS = Path("experiments/results")
 MADE_BY = "made_by.json"
+FIGURE = "ablation.png"
 TIMES = "cost_time.csv"
 """The table that differs from one execution to the next."""
 _OF_CODE = "runs"
@@ -50,7 +51,7 @@ class Comparison:
 
 
 def keep(folder: Path, reports: Path = Path("reports")) -> None:
-    """Copy a rebuild's tables and figures, and what made them, to a folder of results.
+    """Copy a rebuild's tables and the figure of its ablation, and what made them, to a folder of results.
 
     Raises:
         InputError: there are no tables.
@@ -59,15 +60,11 @@ def keep(folder: Path, reports: Path = Path("reports")) -> None:
     if not tables:
         msg = f"results must be there before they are kept, but {reports}/tables holds none: run `dvc repro` first"
         raise InputError(msg)
+    made = environment()  # Before anything is written, which would make the code that ran another.
     folder.mkdir(parents=True, exist_ok=True)
-    for path in (
-        *tables,
-        *(table.with_suffix(".md") for table in tables),
-        *(reports / "figures").glob("*.png"),
-        PARAMS,
-    ):
+    texts = (table.with_suffix(".md") for table in tables)
+    for path in (*tables, *texts, reports / "figures" / FIGURE, PARAMS):
         shutil.copyfile(path, folder / path.name)
-    made = environment()
     write_json(folder / MADE_BY, {name: made[name] for name in ("cpu", "gpu", "git_commit", "git_dirty", "packages")})
 
 
