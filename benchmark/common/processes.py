@@ -9,10 +9,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import cv2
+
+from benchmark.common.errors import InputError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -32,12 +35,15 @@ def outcomes(
         setup: called once in each worker, before any work.
 
     Raises:
-        BrokenProcessPool: a worker was killed.
+        InputError: a worker was killed.
     """
     # Workers are forked from a server that has the imports and no thread: as quick as a fork, as safe as a spawn.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([work.__module__])
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(setup,)) as pool:
+    with (
+        _deaths_named(),
+        ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(setup,)) as pool,
+    ):
         waiting: dict[Future[R], J] = {}
         for job in jobs:
             waiting[pool.submit(work, job)] = job
@@ -45,6 +51,15 @@ def outcomes(
                 yield from _ended(waiting)
         while waiting:
             yield from _ended(waiting)
+
+
+@contextmanager
+def _deaths_named() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        msg = "every worker must live, but one was killed, mostly for want of memory: lower prepare.workers"
+        raise InputError(msg) from error
 
 
 def _ended(waiting: dict[Future[R], J]) -> Iterator[tuple[J, R]]:

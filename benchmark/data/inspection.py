@@ -12,7 +12,6 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -259,10 +258,6 @@ def _progress(
 ) -> Iterator[tuple[J, R]]:
     """:func:`outcomes` under a progress bar."""
     with progress_bar(total=total, unit=" photographs", desc=what) as bar:
-        try:
-            for outcome in outcomes(work, jobs, max(min(workers, total), 1), setup):
-                bar.update()
-                yield outcome
-        except BrokenProcessPool as error:
-            msg = "every worker must live, but one was killed, mostly for want of memory: lower prepare.workers"
-            raise InputError(msg) from error
+        for outcome in outcomes(work, jobs, max(min(workers, total), 1), setup):
+            bar.update()
+            yield outcome

@@ -12,7 +12,6 @@ import csv
 import hashlib
 import io
 import shutil
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -157,14 +156,10 @@ def _prepare(jobs: list[Job], workers: int, total: int) -> dict[str, str]:
     """Do the jobs; returns why photographs could not be read, by their hash."""
     reasons: dict[str, str] = {}
     with progress_bar(total=total, initial=total - len(jobs), unit=" images", desc="prepare") as bar:
-        try:
-            for job, reason in outcomes(_work, jobs, max(min(workers or core_count(), len(jobs)), 1)):
-                if reason:
-                    reasons[job.sha256] = reason
-                bar.update()
-        except BrokenProcessPool as error:
-            msg = "every worker must live, but one was killed, mostly for want of memory: lower prepare.workers"
-            raise InputError(msg) from error
+        for job, reason in outcomes(_work, jobs, max(min(workers or core_count(), len(jobs)), 1)):
+            if reason:
+                reasons[job.sha256] = reason
+            bar.update()
     return reasons
 
 

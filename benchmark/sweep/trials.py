@@ -8,7 +8,6 @@ where most is saved.
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import sys
@@ -28,8 +27,7 @@ from benchmark.common.terms import Head
 from benchmark.runs.history import numbers, read_history
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.spec import RunSpec
-from benchmark.scoring.decoders.registry import DEFAULT, decode
-from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.scoring.decoders.registry import default_kappa
 from benchmark.settings.sweep import Sweep, Value
 from benchmark.sweep.context import Bench, run_folder, run_name
 from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, SURPLUS, WORKER
@@ -201,9 +199,7 @@ class _Curve:
 
 def kappa_of(folder: Path, head: Head) -> float:
     """Val kappa of a finished run by the head's default decoder; 0 where it is undefined."""
-    predictions = read_predictions(folder / "val.csv")
-    kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, decode(DEFAULT[head], predictions)))
-    return 0.0 if math.isnan(kappa) else kappa
+    return default_kappa(head, read_predictions(folder / "val.csv"))
 
 
 def in_words(value: Value) -> str:

@@ -36,8 +36,7 @@ from benchmark.runs.environment import environment, now
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.shelf import CHECKPOINT, RECORD, WEIGHTS, find_parent, key_of
 from benchmark.runs.spec import Record, RunResult, RunSpec
-from benchmark.scoring.decoders.registry import DEFAULT, decode
-from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
 from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
@@ -239,16 +238,9 @@ def _validate(training: Training, epoch: int) -> dict[str, float | None]:
     loss = load_loss(spec.objective.name)(outputs, torch.from_numpy(data.grade), **spec.objective.parameters).mean()
     training.val = predictions = predictions_of(data, answers_of(training.model, outputs))
     row: dict[str, float | None] = {"val_loss": _finite(loss, spec, epoch)}
-    for head in ("score", "prob"):
-        row[f"val_kappa_{head}"] = _kappa(predictions, head) if head in outputs else None
+    for head in DEFAULT:
+        row[f"val_kappa_{head}"] = default_kappa(head, predictions) if head in outputs else None
     return row
-
-
-def _kappa(predictions: Predictions, head: str) -> float:
-    """Kappa by the head's default decoder; 0 where it is undefined (one grade everywhere)."""
-    grades = decode(DEFAULT[head], predictions)  # type: ignore[index]
-    kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
-    return 0.0 if np.isnan(kappa) else kappa
 
 
 def _keep_best(training: Training) -> None:

@@ -18,6 +18,7 @@ from benchmark.common.arrays import Grades
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Head, Split
 from benchmark.runs.predictions import Predictions
+from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 
 Cuts = tuple[float, float, float, float]
 """Ascending places between grades 0 | 1 | 2 | 3 | 4; a value on a cut belongs to the upper grade."""
@@ -87,6 +88,12 @@ def decode(name: str, predictions: Predictions, cuts: Cuts | None = None) -> Gra
         raise InputError(msg)
     grades = _module(name).decode(predictions, cuts)
     return grades
+
+
+def default_kappa(head: Head, predictions: Predictions) -> float:
+    """Quadratic weighted kappa of a head by its default rule; 0 where it is undefined (one grade everywhere)."""
+    kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, decode(DEFAULT[head], predictions)))
+    return 0.0 if np.isnan(kappa) else kappa
 
 
 def fit_on(split: Split, name: str, predictions: Predictions) -> Fitted:
