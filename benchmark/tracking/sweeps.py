@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.common.files import sha256_json
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.spec import DataSummary
-from benchmark.scoring.decoders.registry import DEFAULT, decode
-from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.scoring.decoders.registry import DEFAULT, default_kappa
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import artifact_root, attempt
 from benchmark.tracking.entries import NOTE, Entry, Point, Status, finished_entry, synthetic_note
@@ -195,12 +194,10 @@ def _kappas(folder: Path) -> dict[str, float]:
         if not (folder / name).exists():
             return {}
         predictions = read_predictions(folder / name)
-        for head, decoder in DEFAULT.items():
+        for head in DEFAULT:
             if getattr(predictions, head) is not None:
-                grades = decode(decoder, predictions)
-                kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
-                kappas[f"{Path(name).stem}_kappa_{head}"] = float(kappa)
-    return {name: kappa for name, kappa in kappas.items() if kappa == kappa}
+                kappas[f"{Path(name).stem}_kappa_{head}"] = default_kappa(head, predictions)
+    return kappas
 
 
 def _tags(study: Study, kind: str, key: str) -> dict[str, str]:
