@@ -21,7 +21,7 @@ import torch
 
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import Row
-from benchmark.data.packs import Pack
+from benchmark.data.packs import Pack, pack_specs
 from benchmark.runs.environment import cpu
 from benchmark.runs.spec import DataSummary, Objective, RunSpec
 from benchmark.training import device, loop
@@ -169,6 +169,7 @@ def _spec(params: Params, arm: ArmSettings) -> RunSpec:
         parent="",
         parent_key="",
         data=DataSummary(name="noise", source="noise", synthetic=True, manifest_sha256="", train=0, val=0, test=0),
+        prepared=pack_specs(params.sizes, params.prepare)[arm.size],
         model=params.model.model_copy(update={"pretrained": False}),
         # Noise has nothing to learn: so low a rate keeps its loss finite.
         train=params.train.model_copy(update={"epochs": STEPS, "lr": 1e-9}),

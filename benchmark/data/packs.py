@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,17 @@ import pyarrow as pa
 from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
 from benchmark.common.resources import core_count, free_memory
+from benchmark.common.terms import Size
 from benchmark.images.encoding import Encoding
 from benchmark.images.reading import UnreadableImage, read_rgb
+from benchmark.images.recipe import recipe_of
 from benchmark.images.variants.registry import VARIANTS
 
+if TYPE_CHECKING:
+    from benchmark.settings.data import Prepare, Sizes
+
+PACKS = Path("data/packs")
+"""Holds a folder per role, with a pack per split."""
 FORMAT = "2"
 """Version of the layout that this module reads and writes."""
 BATCH = 16
@@ -51,6 +58,13 @@ class PackSpec:
     """Names the way from photograph to square."""
     variant: str = "plain"
     """What was done to the colours: a key of :data:`benchmark.images.variants.registry.VARIANTS`."""
+
+
+def pack_specs(sizes: Sizes, how: Prepare) -> dict[str, PackSpec]:
+    """How the pack of each role is made. Small images come from the largest, whose size thus belongs to the recipe."""
+    pixels = {role: sizes.of(role) for role in get_args(Size)}
+    recipe = f"{recipe_of(how.variant)}; from {max(pixels.values())} px"
+    return {role: PackSpec(side, how.encoding, recipe, how.variant) for role, side in pixels.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,14 @@ from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
-from benchmark.data.packs import Pack, PackRow, PackSpec, open_pack, write_pack
+from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_specs, write_pack
 from benchmark.images.encoding import Encoding, encode
 from benchmark.images.reading import UnreadableImage
-from benchmark.images.square import recipe_of, square_images
+from benchmark.images.square import square_images
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params
 
-PACKS = DATA / "packs"
 SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
 KEPT = Path("scratch/kept")
@@ -73,7 +72,7 @@ def run(params: Params, folder: Path = DATA) -> None:
     rows, packs = read_manifest(folder / MANIFEST.name), folder / PACKS.name
     for leftover in packs.rglob(".*.partial"):
         leftover.unlink()
-    specs = _specs(params)
+    specs = pack_specs(params.sizes, params.prepare)
     shelf = Shelf(specs, packs)
     missing = {row.sha256: row for row in rows if row.sha256 not in shelf}
     jobs = [shelf.job(Path(row.path), row.sha256) for row in missing.values()]
@@ -121,14 +120,6 @@ class Shelf:
 
     def _file(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / f"{sha256}.safetensors"
-
-
-def _specs(params: Params) -> dict[str, PackSpec]:
-    """The pack of each role. Small images come from the largest ones, whose size thus belongs to the recipe."""
-    sizes = {"small": params.sizes.small, "mid": params.sizes.mid, "large": params.sizes.large}
-    how = params.prepare
-    recipe = f"{recipe_of(how.variant)}; from {max(sizes.values())} px"
-    return {role: PackSpec(size, how.encoding, recipe, how.variant) for role, size in sizes.items()}
 
 
 def _packed(folder: Path, spec: PackSpec) -> dict[str, tuple[Pack, int]]:

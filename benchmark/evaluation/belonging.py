@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from benchmark.common.errors import InputError
@@ -73,9 +74,15 @@ def _changed(params: Params, result: RunResult) -> list[str]:
     declared: dict[str, dict[str, Any]] = {
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
         "model": model.model_dump(mode="json"),
+        "prepare": {"variant": params.prepare.variant, "encoding": params.prepare.encoding},
         f"objectives.{loss}": {**LOSSES[loss].defaults, **params.objectives[loss]},
     }
-    trained = (result.train.model_dump(mode="json"), result.model.model_dump(mode="json"), result.objective.parameters)
+    trained = (
+        result.train.model_dump(mode="json"),
+        result.model.model_dump(mode="json"),
+        asdict(result.prepared),
+        result.objective.parameters,
+    )
     return [
         f"{section}.{name} {found.get(name)} where {value} is declared"
         for (section, fields), found in zip(declared.items(), trained, strict=True)

@@ -22,6 +22,7 @@ from benchmark.common.progress import progress_bar
 from benchmark.common.terms import Size, Split
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
+from benchmark.data.packs import PACKS
 from benchmark.runs.declared import data_sha256, find_runs
 from benchmark.runs.predictions import patients_in_words, write_predictions
 from benchmark.runs.spec import RUNS, RunResult
@@ -86,7 +87,7 @@ def _fetch(params: Params, name: str) -> list[Row]:
 
 
 def _load(name: str, size: Size, rows: list[Row]) -> SplitData:
-    return load_split("test", size, rows, PHOTOGRAPHS / name / prepare.PACKS.name)
+    return load_split("test", size, rows, PHOTOGRAPHS / name / PACKS.name)
 
 
 def _describe(params: Params, name: str, rows: list[Row], seen: set[str]) -> OtherSet:

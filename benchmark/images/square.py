@@ -7,9 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.common.code import code_sha256
 from benchmark.images.disc import crop_disc, find_disc, resize
-from benchmark.images.reading import LIBRARIES, read_rgb
+from benchmark.images.reading import read_rgb
 from benchmark.images.variants.registry import load_variant
 
 
@@ -29,9 +28,3 @@ def square_images(data: bytes, sizes: dict[str, int], variant: str = "plain") ->
         disc = find_disc(rgb)
     square = load_variant(variant)(crop_disc(rgb, disc, largest))
     return {role: square if size == largest else resize(square, size) for role, size in sizes.items()}
-
-
-def recipe_of(variant: str) -> str:
-    """Identity of what is done to a photograph: of the code that does it, and of the libraries that this uses."""
-    code = ("benchmark/images/square.py", f"benchmark/images/variants/{variant}.py", "benchmark/images/encoding.py")
-    return f"square around the retinal disc, {variant}, {code_sha256(*code, libraries=LIBRARIES)[:16]}"

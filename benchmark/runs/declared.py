@@ -10,8 +10,9 @@ from pathlib import Path
 from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_json, write_json
-from benchmark.common.terms import SPLITS, Arm
+from benchmark.common.terms import SPLITS, Arm, Size
 from benchmark.data.manifest import Row
+from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
 from benchmark.runs.environment import settled
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, RunResult, RunSpec
@@ -85,6 +86,7 @@ def describe(
             manifest_sha256=data_sha256(manifest),
             **{split: counts[split] for split in SPLITS},
         ),
+        prepared=prepared(params, arm.size),
         # Without cells a network does not depend on how they are made.
         model=params.model if arm.level > 1 else params.model.model_copy(update={"cells": Cells()}),
         train=settled(params.train).model_copy(update={"epochs": epochs_of(params, stage, name), "workers": 0}),
@@ -94,6 +96,12 @@ def describe(
         spec.model_copy(update={"seed": seed, "parent_key": parent}).keyed()
         for seed, parent in zip(params.seeds, parents or [""] * len(params.seeds), strict=True)
     ]
+
+
+def prepared(params: Params, size: Size) -> PackSpec:
+    """How the images at a size were made: as the packs that lie here say, else as they are declared."""
+    path = PACKS / size / "train.arrow"
+    return open_pack(path).spec if path.exists() else pack_specs(params.sizes, params.prepare)[size]
 
 
 def read_result(folder: Path) -> RunResult:

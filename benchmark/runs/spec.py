@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from benchmark.common.files import sha256_json
 from benchmark.common.terms import Size
+from benchmark.data.packs import PackSpec
 from benchmark.settings.params import Section
 from benchmark.settings.training import Train
 from models.settings import Model
@@ -66,6 +67,8 @@ class RunSpec(Section):
     """``stage/arm``, or empty."""
     parent_key: str
     data: DataSummary
+    prepared: PackSpec
+    """How its images were made from the photographs."""
     model: Model
     train: Train
     """With device and precision settled."""
@@ -101,7 +104,9 @@ class RunSpec(Section):
     def parameters_resolved(self) -> dict[str, Any]:
         """All that was chosen for the run, defaults included: the same for every seed of an arm, whatever the data."""
         return self.model_dump(
-            mode="json", include={*RunSpec.model_fields} - _NOT_CHOSEN, exclude={"train": _NOT_DETERMINING}
+            mode="json",
+            include={*RunSpec.model_fields} - _NOT_CHOSEN,
+            exclude={"train": _NOT_DETERMINING, "prepared": {"recipe"}},
         )
 
     @property

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import Row
-from benchmark.data.packs import Pack, open_pack
+from benchmark.data.packs import PACKS, Pack, open_pack
 from benchmark.images.variants.registry import VARIANTS
 from benchmark.training.randomness import derive, hash_ids
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-PACKS = Path("data/packs")
 READERS = 2
 """Threads that gather batches ahead, one each, and batches that are ready or under way while one is in use: when the
 JPEGs of one are nearly decoded, those of the next take the cores that fall idle."""

@@ -158,9 +158,9 @@ def test_other_versions_of_libraries_are_another_identity(monkeypatch):
 
 
 def test_new_pixels_under_an_old_recipe_are_never_used(copy):
-    from benchmark.images import square
+    from benchmark.images import recipe
 
-    before = square.recipe_of("plain")
+    before = recipe.recipe_of("plain")
     changed(copy / "benchmark/images/disc.py", "return ", "return 255 - ")
-    assert square.recipe_of("plain") != before
-    assert square.recipe_of("graham") != square.recipe_of("clahe")
+    assert recipe.recipe_of("plain") != before
+    assert recipe.recipe_of("graham") != recipe.recipe_of("clahe")

@@ -16,6 +16,7 @@ from benchmark.common.csv_rows import write_rows
 from benchmark.common.files import write_text
 from benchmark.data.findings import judge, write_findings
 from benchmark.data.gates.registry import Pair
+from benchmark.data.packs import PackSpec
 from benchmark.evaluation import architecture, evaluate
 from benchmark.report.inputs import Inputs
 from benchmark.report.render import to_csv
@@ -137,6 +138,7 @@ def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> R
             train=80,
             **IMAGES,
         ),
+        prepared=PackSpec(params.sizes.of(arm.size), params.prepare.encoding, "made", params.prepare.variant),
         model=params.model,
         train=params.train.model_copy(update={"epochs": EPOCHS[arm.match], "device": "cpu", "precision": "32-true"}),
         code_sha256="0" * 64,

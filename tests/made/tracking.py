@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.common.files import read_json, sha256_json, write_json, write_text
+from benchmark.data.packs import PackSpec
 from benchmark.runs.declared import write_spec
 from benchmark.runs.spec import DataSummary, Objective, Record, RunResult, RunSpec
 from benchmark.settings.params import Params
@@ -50,6 +51,7 @@ def spec_of(params: Params, stage: str, arm: str, seed: int, **changes: Any) -> 
         data=DataSummary(
             name="phantom", source="phantom", synthetic=True, manifest_sha256="ab" * 32, train=600, val=300, test=600
         ),
+        prepared=PackSpec(params.sizes.of(declared.size), "raw", "made"),
         model=params.model,
         train=params.train,
         code_sha256="c0de",

@@ -1,4 +1,4 @@
-"""Training images/s of the loop against the bare step (forward, backward, update) on a ready batch; its waiting for data."""
+"""Images/s of the loop against the bare step (forward, backward, update) on a ready batch; its waiting for data."""
 
 from __future__ import annotations
 

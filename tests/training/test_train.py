@@ -112,6 +112,20 @@ train.run(load_params(), ["basenet_mt"])
     assert Path("runs/basenet_mt/small/0/test.csv").exists()
 
 
+def test_other_pixels_of_the_same_photographs_train_anew(project, capsys):
+    few = {"epochs": 1}
+    train.run(params(**few), ["basenet"])
+    plain = outputs(project)
+    make_data(project, SIZES, {"train": 96, "val": 48, "test": 32}, encoding="jpeg")
+    train.run(params(**few), ["basenet"])
+    assert capsys.readouterr().out.count("2 of them trained now") == 2
+    assert outputs(project)["runs/basenet/mse_small/0/val.csv"] != plain["runs/basenet/mse_small/0/val.csv"]
+    make_data(project, SIZES, {"train": 96, "val": 48, "test": 32})
+    train.run(params(**few), ["basenet"])
+    assert "0 of them trained now" in capsys.readouterr().out
+    assert outputs(project) == plain
+
+
 def test_a_child_starts_from_its_parent_of_the_same_seed(project):
     train.run(params(epochs=1, lr=1e-9), ["basenet_mt", "m2cnn"])
     for seed in ("0", "1"):
