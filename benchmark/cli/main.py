@@ -29,6 +29,7 @@ COMMANDS = {
     "summary": "how long the stages took, and whether the tables are those kept for these parameters",
     "keep": "copy the tables and figures, and what made them, to a folder of results",
     "cite": "renew the tables of Markdown files that are made of csv files, and find figures that no table shows",
+    "predict": "grade photographs with finished runs",
     "verify": "recompute every table from the predictions, or compare with other tables",
     "score": "kappa, with intervals, of anyone's predictions",
     "sweep": "search over the loss weighting with Optuna, or go on with a search",

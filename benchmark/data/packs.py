@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PACKS = Path("data/packs")
 """Holds a folder per role, with a pack per split."""
-FORMAT = "2"
+FORMAT = "3"
 """Version of the layout that this module reads and writes."""
 BATCH = 16
 """Rows per record batch: what the writer holds in memory."""
@@ -58,13 +58,18 @@ class PackSpec:
     """Names the way from photograph to square."""
     variant: str = "plain"
     """What was done to the colours: a key of :data:`benchmark.images.variants.registry.VARIANTS`."""
+    shrunk_from: int = 0
+    """Pixels per side of the largest size, from whose images these were shrunk; 0 where they are of that size."""
 
 
 def pack_specs(sizes: Sizes, how: Prepare) -> dict[str, PackSpec]:
-    """How the pack of each role is made. Small images come from the largest, whose size thus belongs to the recipe."""
+    """How the pack of each role is made; the smaller images come from the largest."""
     pixels = {role: sizes.of(role) for role in get_args(Size)}
-    recipe = f"{recipe_of(how.variant)}; from {max(pixels.values())} px"
-    return {role: PackSpec(side, how.encoding, recipe, how.variant) for role, side in pixels.items()}
+    largest, recipe = max(pixels.values()), recipe_of(how.variant)
+    return {
+        role: PackSpec(side, how.encoding, recipe, how.variant, 0 if side == largest else largest)
+        for role, side in pixels.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +213,8 @@ def _spec(metadata: dict[bytes, bytes] | None) -> PackSpec:
     if told["format"] != FORMAT or told["encoding"] not in get_args(Encoding) or told["variant"] not in VARIANTS:
         msg = f"unknown format {told['format']}, encoding {told['encoding']} or variant {told['variant']}"
         raise ValueError(msg)
-    return PackSpec(int(told["size"]), cast("Encoding", told["encoding"]), told["recipe"], told["variant"])
+    encoding = cast("Encoding", told["encoding"])
+    return PackSpec(int(told["size"]), encoding, told["recipe"], told["variant"], int(told["shrunk_from"]))
 
 
 def _batches(rows: Iterable[PackRow]) -> Iterator[list[PackRow]]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -31,7 +32,7 @@ from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
 from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_specs, write_pack
 from benchmark.images.encoding import Encoding, encode
-from benchmark.images.reading import UnreadableImage
+from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.images.square import square_images
 
 if TYPE_CHECKING:
@@ -89,6 +90,17 @@ def run(params: Params, folder: Path = DATA) -> None:
     _keep(packs)
     shutil.rmtree(SCRATCH, ignore_errors=True)
     print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
+
+
+def prepared_as(spec: PackSpec, data: bytes) -> npt.NDArray[np.uint8]:
+    """One photograph, from the bytes of its file, as a pack of that kind gives it back: shape (size, size, 3).
+
+    Raises:
+        UnreadableImage: the bytes are no readable image.
+    """
+    sizes = {"largest": spec.shrunk_from or spec.size, "own": spec.size}
+    image = square_images(data, sizes, spec.variant)["own"]
+    return image if spec.encoding == "raw" else read_rgb(encode(image, spec.encoding))
 
 
 class Shelf:

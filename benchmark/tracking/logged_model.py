@@ -10,11 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
-from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, Schema
 
 from benchmark.runs.predictions import PROBS
 from benchmark.tracking.entries import Entry
@@ -29,6 +28,8 @@ _PACKAGES = (
     "timm",
     "lightning-fabric",
     "safetensors",
+    "opencv-python-headless",
+    "pillow",
     "numpy",
     "pandas",
     "pyarrow",
@@ -93,10 +94,10 @@ def _begun(client: MlflowClient, run: Run) -> LoggedModel | None:
 
 def _signature(entry: Entry) -> ModelSignature:
     assert entry.training is not None
-    spec = entry.training.spec
-    images = TensorSpec(np.dtype(np.uint8), (-1, spec.pixels, spec.pixels, 3))
-    columns = [column for head in spec.heads for column in _COLUMNS[head]]
-    return ModelSignature(Schema([images]), Schema([ColSpec("float", column) for column in columns]))
+    photograph = [ColSpec("binary", "photograph", required=False), ColSpec("string", "path", required=False)]
+    answer = [ColSpec("string", "remark"), ColSpec("double", "grade")]
+    answer += [ColSpec("double", column) for head in entry.training.spec.heads for column in _COLUMNS[head]]
+    return ModelSignature(Schema(photograph), Schema(answer))
 
 
 def _requirements(entry: Entry) -> Iterable[str]:

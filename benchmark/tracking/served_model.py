@@ -5,45 +5,47 @@ It runs where this project is installed. Read by ``mlflow.pyfunc.load_model`` al
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
-
-BATCH = 64
 
 
 class FundusModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Grades photographs that were prepared as for training."""
+    """Grades photographs as ``fundusbench predict`` does: finds the disc, prepares as for training, predicts."""
 
     def load_context(self, context: Any) -> None:
-        """Rebuild the network from the run's folder."""
-        from benchmark.training.predict import load_model
+        """Read the run; its network is built for the first photograph."""
+        from benchmark.evaluation.photographs import Grader
 
-        self._network = load_model(Path(context.artifacts["run"]).parent)
+        self._grader = Grader([Path(context.artifacts["run"]).parent])
 
-    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> pd.DataFrame:
-        """Score and grade probabilities of RGB images.
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
+        """Grade, score and probabilities of photographs.
 
         Args:
             context: unused.
-            model_input: bytes, shape (n, s, s, 3), s being the run's pixels.
+            model_input: a row per photograph, with its file's bytes as ``photograph`` (in JSON: base64), or with its
+                ``path`` on this machine.
             params: unused.
 
         Returns:
-            One row per image with the columns ``score`` and ``prob_0`` to ``prob_4``, as far as the run has the head.
+            One row per photograph: ``remark`` (why it was not graded; else empty), ``grade``, and ``score`` and
+            ``prob_0`` to ``prob_4`` as far as the run has the head; missing where it was not graded.
         """
-        from benchmark.training.predict import predict_images
+        return self._grader.table([_read(row) for row in model_input.to_dict("records")])
 
-        parts = [model_input[start : start + BATCH] for start in range(0, len(model_input), BATCH)]
-        outputs = [predict_images(self._network, part) for part in parts]
-        columns: dict[str, np.ndarray] = {}
-        for head in outputs[0]:
-            values = np.concatenate([output[head] for output in outputs])
-            columns |= {head: values} if values.ndim == 1 else {f"{head}_{i}": values[:, i] for i in range(5)}
-        return pd.DataFrame(columns)
+
+def _read(row: dict[Hashable, Any]) -> bytes:
+    data, path = row.get("photograph"), row.get("path")
+    if isinstance(data, bytes):
+        return data
+    if isinstance(path, str) and path:
+        return Path(path).read_bytes() if Path(path).is_file() else b""
+    msg = "each row must have a photograph (the bytes of its file, base64 in JSON) or a path, but one has neither"
+    raise ValueError(msg)
 
 
 mlflow.models.set_model(FundusModel())

@@ -1,21 +1,34 @@
-"""The logged model predicts as the network does."""
+"""The logged model grades photographs as the network does."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 import types
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow import pyfunc
 
+from benchmark.data.prepare import prepared_as
 from benchmark.runs.predictions import PROBS
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import tracking_uri
 from benchmark.tracking.replay import sync
-from tests.made.tracking import client_of, runs_of, spec_of, write_run
+from tests.made.eyes import encoded, eye
+from tests.made.paths import ROOT
+from tests.made.tracking import client_of, free_port, runs_of, spec_of, write_run
 
 
 def test_the_model_has_a_signature_and_predicts(
@@ -33,17 +46,21 @@ def test_the_model_has_a_signature_and_predicts(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(project))
     logged = client_of(project).get_logged_model(output.model_id)
     model = pyfunc.load_model(f"models:/{output.model_id}")
-    side = params.sizes.mid
     assert json.loads(model.metadata.signature.to_dict()["inputs"]) == [
-        {"type": "tensor", "tensor-spec": {"dtype": "uint8", "shape": [-1, side, side, 3]}}
+        {"type": "binary", "name": "photograph", "required": False},
+        {"type": "string", "name": "path", "required": False},
     ]
-    images = np.arange(130, dtype=np.uint8)[:, None, None, None] * np.ones((1, side, side, 3), np.uint8)
-    table = model.predict(images)
-    assert list(table.columns) == ["score", "prob_0", "prob_1", "prob_2", "prob_3", "prob_4"]
-    assert table["score"].tolist() == list(range(130))
-    assert table["prob_4"].tolist() == [0.2] * 130
-    with pytest.raises(Exception, match="shape"):
-        model.predict(images[:, :10])
+    (project / "eye.jpg").write_bytes(encoded(eye(1)))
+    given = pd.DataFrame({"photograph": [encoded(eye(0)), None, b"no photograph"], "path": [None, "eye.jpg", None]})
+    monkeypatch.chdir(project)
+    table = model.predict(given)
+    assert list(table.columns) == ["remark", "grade", "score", "prob_0", "prob_1", "prob_2", "prob_3", "prob_4"]
+    assert table["remark"].tolist() == ["", "", "cannot be read: the file is no JPEG, PNG or TIFF"]
+    assert table["grade"].tolist()[:2] == [4.0, 4.0]
+    assert table["score"].tolist()[0] != table["score"].tolist()[1]
+    assert table.loc[2].isna().sum() == 7
+    with pytest.raises(Exception, match="each row must have a photograph"):
+        model.predict(pd.DataFrame({"photograph": [None], "path": [None]}))
     assert (logged.status, logged.source_run_id) == ("READY", runs_of(project)[0].info.run_id)
     requirements = (Path(logged.artifact_location.removeprefix("file://")) / "requirements.txt").read_text()
     assert "torch==2.1.0\n" in requirements
@@ -52,6 +69,7 @@ def test_the_model_has_a_signature_and_predicts(
 
 def brightness(network: bytes, images: np.ndarray) -> dict[str, np.ndarray]:
     assert network == b"weights"
+    assert images.shape[1:] == (images.shape[1], images.shape[1], 3)
     return {"score": images.mean((1, 2, 3)), "prob": np.full((len(images), 5), 0.2)}
 
 
@@ -70,10 +88,52 @@ def test_the_model_predicts_as_the_network_does(project: Path, params: Params, m
     save_file(network.state_dict(), folder / "model.safetensors")
     sync(project, params)
 
-    images = np.random.default_rng(0).integers(0, 256, (3, spec.pixels, spec.pixels, 3), np.uint8)
-    expected = predict_images(load_model(folder), images)
+    photographs = [encoded(eye(seed)) for seed in range(3)]
+    pixels = np.stack([prepared_as(spec.prepared, data) for data in photographs])
+    expected = predict_images(load_model(folder), pixels)
     (output,) = runs_of(project)[0].outputs.model_outputs
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(project))
-    table = pyfunc.load_model(f"models:/{output.model_id}").predict(images)
-    np.testing.assert_allclose(table["score"], expected["score"], rtol=1e-5)
-    np.testing.assert_allclose(table[list(PROBS)], expected["prob"], rtol=1e-5)
+    with served(f"models:/{output.model_id}") as address:
+        rows = [[b64encode(data).decode()] for data in photographs]
+        answer = asked(address, {"columns": ["photograph"], "data": rows})
+        (project / "eye.jpg").write_bytes(photographs[1])
+        by_path = asked(address, {"columns": ["path"], "data": [[str(project / "eye.jpg")]]})
+    assert [row["score"] for row in answer] == pytest.approx(expected["score"].tolist(), rel=1e-5)
+    assert [[row[name] for name in PROBS] for row in answer] == [
+        pytest.approx(row, rel=1e-5) for row in expected["prob"].tolist()
+    ]
+    assert by_path == [pytest.approx(answer[1])]
+
+
+def asked(address: str, table: dict[str, Any]) -> list[dict[str, Any]]:
+    """The answer of a served model."""
+    body = json.dumps({"dataframe_split": table}).encode()
+    request = urllib.request.Request(f"{address}/invocations", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        predictions: list[dict[str, Any]] = json.load(answer)["predictions"]
+        return predictions
+
+
+@contextmanager
+def served(model: str) -> Iterator[str]:
+    """A model behind MLflow's own scoring server, on loopback."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model, "--env-manager", "local"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    server = subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{address}/ping", timeout=5).close()
+                break
+            except OSError:
+                assert server.poll() is None, server.communicate()[0].decode()
+                time.sleep(0.1)
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()

@@ -1,0 +1,151 @@
+"""``fundusbench predict``: grade photographs with finished runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.common.errors import InputError
+from benchmark.runs.predictions import PROBS
+from benchmark.settings.loading import load_params
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.photographs import Graded
+    from benchmark.runs.spec import RunResult
+
+ENDINGS = {".csv": "csv", ".json": "json"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("image", nargs="+", help="photographs (JPEG, PNG, TIFF), folders of them, or globs in quotes")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--run", dest="one", default="", metavar="STAGE/ARM/SEED", help="grade with one run")
+    which.add_argument(
+        "--arm", default="", metavar="STAGE/ARM", help="grade with every run of an arm; by default of the best on val"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write all columns there: .csv or .json")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Grade, and print or write what came of it.
+
+    Returns:
+        1 where a photograph was not graded, for it cannot be read or shows no fundus; else 0.
+
+    Raises:
+        InputError: there is no such photograph or run.
+    """
+    from benchmark.evaluation.photographs import BATCH, Grader, runs_of
+
+    if chosen.out and chosen.out.suffix.lower() not in ENDINGS:
+        msg = f"--out takes a file that ends in {' or '.join(ENDINGS)}, but got {str(chosen.out)!r}: rename it"
+        raise InputError(msg)
+    paths = photographs(chosen.image)
+    runs = runs_of(load_params(), chosen.arm, chosen.one)
+    grader = Grader([result.folder() for result in runs])
+    answers: list[Graded] = []
+    for start in range(0, len(paths), BATCH):
+        answers += grader.grade([path.read_bytes() for path in paths[start : start + BATCH]])
+    about = graded_by(runs)
+    rows = [row(path, answer) for path, answer in zip(paths, answers, strict=True)]
+    if chosen.out:
+        _write(chosen.out, about, rows)
+    if chosen.json:
+        print(_json(about, rows))
+    else:
+        print(f"by {about['graded_by']}, {about['input']}; {about['limits']}")
+        print(table(rows))
+    return int(any(answer.remark for answer in answers))
+
+
+def photographs(given: Sequence[str]) -> list[Path]:
+    """The files that are named, in folders in the order of their names.
+
+    Raises:
+        InputError: a name stands for no photograph.
+    """
+    from benchmark.images.reading import EXTENSIONS
+
+    found: list[Path] = []
+    for name in given:
+        path = Path(name)
+        if path.is_dir():
+            files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in EXTENSIONS]
+        elif path.exists():
+            files = [path]
+        else:
+            anchor = Path(path.anchor)
+            files = sorted(file for file in anchor.glob(str(path.relative_to(anchor))) if file.is_file())
+        if not files:
+            msg = f"an image must be a photograph, a folder that holds some, or a glob, but {name!r} finds none"
+            raise InputError(msg)
+        found += files
+    return list(dict.fromkeys(found))
+
+
+def graded_by(runs: Sequence[RunResult]) -> dict[str, Any]:
+    """Which runs grade, what they look at, and what a reader must know of them."""
+    first = runs[0]
+    seeds = ", ".join(str(result.seed) for result in runs)
+    eyes = "drawn eyes, so nothing is claimed of real ones" if first.data.synthetic else f"{first.data.train} images"
+    return {
+        "graded_by": f"{first.stage}/{first.arm}, seed{'s' if len(runs) > 1 else ''} {seeds}",
+        "input": f"{first.pixels} px, {first.prepared.variant}",
+        "limits": f"trained on {eyes} ({first.data.name}); no medical device",
+        "keys": [result.key for result in runs],
+    }
+
+
+def row(path: Path, answer: Graded) -> dict[str, Any]:
+    """One photograph's line, a column per number."""
+    told = asdict(answer)
+    for name in ("prob", "prob_sd"):
+        values = told.pop(name) or [None] * len(PROBS)
+        told |= {column.replace("prob", name): value for column, value in zip(PROBS, values, strict=True)}
+    return {"image": str(path), **told}
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Lines for a reader: grade, score and probabilities with their spread over seeds."""
+    lines = [["image", "grade", "score", *(f"P({grade})" for grade in range(len(PROBS)))]]
+    for told in rows:
+        if told["remark"]:
+            lines.append([told["image"], "-", told["remark"]])
+            continue
+        cells = [_spread(told["score"], told["score_sd"], 2)]
+        cells += [_spread(told[name], told[name.replace("prob", "prob_sd")], 2) for name in PROBS]
+        lines.append([told["image"], str(told["grade"]), *cells])
+    shown = [line for line in lines if len(line) > 3] or lines
+    widths = [max(len(line[i]) for line in shown) for i in range(len(shown[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip() for line in lines
+    )
+
+
+def _spread(value: float | None, sd: float | None, digits: int) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}" if sd is None else f"{value:.{digits}f} ± {sd:.{digits}f}"
+
+
+def _json(about: dict[str, Any], rows: Iterable[dict[str, Any]]) -> str:
+    return json.dumps({**about, "photographs": list(rows)}, indent=2)
+
+
+def _write(path: Path, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    import pandas as pd
+
+    from benchmark.common.files import write_text
+
+    if ENDINGS[path.suffix.lower()] == "json":
+        write_text(path, _json(about, rows) + "\n")
+        return
+    frame = pd.DataFrame(rows).assign(graded_by=about["graded_by"])
+    frame["grade"] = frame["grade"].astype("Int64")
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))

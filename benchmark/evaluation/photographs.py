@@ -1,0 +1,189 @@
+"""Anyone's photographs, graded by finished runs: prepared as their data were, and predicted by each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from benchmark.common.arrays import Floats
+from benchmark.common.errors import InputError
+from benchmark.common.terms import Arm, Head
+from benchmark.data.gates.black import DARK
+from benchmark.data.gates.fundus import what_is_missing
+from benchmark.data.prepare import prepared_as
+from benchmark.images.fingerprint import fingerprint
+from benchmark.runs.declared import find_runs, read_result
+from benchmark.runs.predictions import PROBS, Predictions, read_predictions
+from benchmark.runs.spec import RUNS, RunResult
+from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
+from benchmark.settings.params import Params
+
+if TYPE_CHECKING:
+    from models.network import Network
+
+BATCH = 32
+"""Photographs that are held in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """What runs make of one photograph.
+
+    Attributes:
+        remark: why it was not graded, and then the rest is None; else empty.
+        grade: 0-4, from the mean output of the main head by its default rule.
+        score: mean output of the regression head over runs; None without that head.
+        score_sd: sample standard deviation over runs; None with fewer than two.
+        prob: mean probability of each grade, likewise.
+        prob_sd: likewise.
+        runs: how many.
+    """
+
+    remark: str = ""
+    grade: int | None = None
+    score: float | None = None
+    score_sd: float | None = None
+    prob: tuple[float, ...] | None = None
+    prob_sd: tuple[float, ...] | None = None
+    runs: int = 0
+
+
+class Grader:
+    """Runs of one arm, ready to grade."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """Read the runs; networks are built when the first photograph is graded.
+
+        Args:
+            folders: of finished runs that differ in their seeds alone; at least one.
+
+        Raises:
+            InputError: a folder holds no finished run.
+        """
+        self._folders = folders
+        self.result = read_result(folders[0])
+
+    @cached_property
+    def networks(self) -> list[Network]:
+        """One per run, in evaluation mode."""
+        from benchmark.training.predict import load_model
+
+        return [load_model(folder) for folder in self._folders]
+
+    @property
+    def head(self) -> Head:
+        """The one that grades."""
+        return cast("Head", self.result.heads[0])
+
+    def grade(self, photographs: Sequence[bytes]) -> list[Graded]:
+        """Grade photographs, given as the bytes of their files: one answer each, in order."""
+        remarks = [remark(data) for data in photographs]
+        good = [data for data, fault in zip(photographs, remarks, strict=True) if not fault]
+        answers: list[Graded] = []
+        for start in range(0, len(good), BATCH):
+            answers += self._graded(good[start : start + BATCH])
+        found = iter(answers)
+        return [Graded(fault) if fault else next(found) for fault in remarks]
+
+    def table(self, photographs: Sequence[bytes]) -> pd.DataFrame:
+        """The same as a table: ``remark``, ``grade``, and ``score`` and ``prob_0`` .. ``prob_4`` of the run's heads."""
+        answers = self.grade(photographs)
+        columns: dict[str, list[Any]] = {"remark": [answer.remark for answer in answers]}
+        columns["grade"] = [math.nan if answer.grade is None else float(answer.grade) for answer in answers]
+        if "score" in self.result.heads:
+            columns["score"] = [math.nan if answer.score is None else answer.score for answer in answers]
+        if "prob" in self.result.heads:
+            nothing = (math.nan,) * len(PROBS)
+            rows = [answer.prob or nothing for answer in answers]
+            columns |= {name: [row[i] for row in rows] for i, name in enumerate(PROBS)}
+        return pd.DataFrame(columns)
+
+    def _graded(self, photographs: Sequence[bytes]) -> list[Graded]:
+        from benchmark.training.predict import predict_images
+
+        pixels = np.stack([prepared_as(self.result.prepared, data) for data in photographs])
+        outputs = [predict_images(network, pixels) for network in self.networks]
+        stacked = {head: np.stack([out[head] for out in outputs]).astype(np.float64) for head in outputs[0]}
+        return summarised(stacked, self.head)
+
+
+def remark(data: bytes) -> str:
+    """Why the bytes of a file are no photograph to be graded; empty where they may be one."""
+    look = fingerprint(data)
+    if look.reason:
+        return f"cannot be read: {look.reason}"
+    if look.level < DARK:
+        return "is black"
+    missing = what_is_missing(look)
+    return f"looks like no fundus: {missing}" if missing else ""
+
+
+def summarised(outputs: Mapping[str, Floats], head: Head) -> list[Graded]:
+    """Means and standard deviations over runs, and the grade that the means give.
+
+    Args:
+        outputs: per head, score of shape (runs, n) or probabilities of shape (runs, n, 5).
+        head: the one that grades.
+    """
+    runs = len(outputs[head])
+    means = {name: values.mean(0) for name, values in outputs.items()}
+    sds = {name: values.std(0, ddof=1) for name, values in outputs.items()} if runs > 1 else {}
+    count = len(means[head])
+    nobody = np.full(count, "", np.str_)
+    predictions = Predictions(nobody, nobody, nobody, np.zeros(count, np.int64), None, None)
+    predictions = replace(predictions, **{head: means[head].astype(np.float32)})
+    grades = decode(DEFAULT[head], predictions)
+
+    def score(of: Mapping[str, Floats], place: int) -> float | None:
+        return float(of["score"][place]) if "score" in of else None
+
+    def prob(of: Mapping[str, Floats], place: int) -> tuple[float, ...] | None:
+        return tuple(of["prob"][place].tolist()) if "prob" in of else None
+
+    return [
+        Graded("", int(grades[i]), score(means, i), score(sds, i), prob(means, i), prob(sds, i), runs)
+        for i in range(count)
+    ]
+
+
+def runs_of(params: Params, arm: str = "", run: str = "") -> list[RunResult]:
+    """The finished runs that are asked for: one run, all of an arm, or all of the arm that is best on val.
+
+    Args:
+        params: declare the arms.
+        arm: ``stage/arm``, or empty.
+        run: ``stage/arm/seed``, or empty; goes before the arm.
+
+    Raises:
+        InputError: there is no such run, or none at all.
+    """
+    if run:
+        return [read_result(RUNS / run)]
+    found: dict[Arm, list[RunResult]] = {}
+    for result in find_runs(params):
+        found.setdefault(Arm(result.stage, result.arm), []).append(result)
+    if not found:
+        msg = f"photographs are graded by finished runs, but {RUNS}/ holds none of the declared arms: run `dvc repro`"
+        raise InputError(msg)
+    if arm:
+        if (chosen := found.get(Arm.parse(arm))) is None:
+            msg = f"--arm takes an arm that has finished runs, one of {', '.join(map(str, found))}, but got {arm!r}"
+            raise InputError(msg)
+        return chosen
+    return max(found.values(), key=_mean_val_kappa)
+
+
+def _mean_val_kappa(results: Sequence[RunResult]) -> float:
+    """Of the main head by its default rule."""
+    kappas = [
+        default_kappa(cast("Head", result.heads[0]), read_predictions(result.folder() / "val.csv"))
+        for result in results
+    ]
+    return float(np.mean(kappas))

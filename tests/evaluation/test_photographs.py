@@ -1,0 +1,124 @@
+"""Photographs graded by finished runs: exactly as the runs' own splits were, whatever is between them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.cli.main import main
+from benchmark.data import fetch, prepare
+from benchmark.data.manifest import read_manifest
+from benchmark.evaluation.photographs import summarised
+from benchmark.runs.predictions import PROBS, read_predictions
+from benchmark.settings.loading import parse_params
+from benchmark.training import train
+from tests.conftest import tiny_params
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A phantom with two runs of one arm, trained for an epoch, and one of another."""
+    folder = tmp_path_factory.mktemp("finished")
+    raw = tiny_params()
+    raw["prepare"]["encoding"] = "jpeg"
+    raw["arms"] = {stage: dict(list(raw["arms"][stage].items())[:1]) for stage in ("basenet", "basenet_mt")}
+    raw["train"]["epochs"] = 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Path("params.yaml").write_text(json.dumps(raw))
+        params = parse_params(raw)
+        fetch.run(params)
+        prepare.run(params)
+        train.run(params)
+    return folder
+
+
+@pytest.fixture
+def project(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    return finished
+
+
+def graded(capsys, *arguments):
+    code = main(["predict", *arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_photograph_of_a_split_is_graded_exactly_as_the_split_was(project, capsys):
+    test = [row for row in read_manifest() if row.split == "test"]
+    code, told = graded(capsys, *(row.path for row in test), "--run", "basenet_mt/small/1")
+    own = read_predictions(project / "runs/basenet_mt/small/1/test.csv")
+    assert code == 0
+    assert [row.image_id for row in test] == own.image_id.tolist()
+    answers = told["photographs"]
+    # Both are float32; a batch of another length may round the last bit otherwise.
+    np.testing.assert_allclose([answer["score"] for answer in answers], own.score, rtol=1e-5)
+    np.testing.assert_allclose([[answer[name] for name in PROBS] for answer in answers], own.prob, rtol=1e-5)
+    assert all(answer["score_sd"] is None and answer["runs"] == 1 for answer in answers)
+    assert "drawn eyes" in told["limits"]
+
+
+def test_an_arm_gives_mean_and_spread_over_its_seeds(project, capsys):
+    row = next(row for row in read_manifest() if row.split == "test")
+    _, told = graded(capsys, row.path, "--arm", "basenet_mt/small")
+    own = [read_predictions(project / f"runs/basenet_mt/small/{seed}/test.csv") for seed in (0, 1)]
+    scores = [predictions.score[list(predictions.image_id).index(row.image_id)] for predictions in own]
+    (answer,) = told["photographs"]
+    assert answer["score"] == pytest.approx(np.mean(scores), rel=1e-5)
+    assert answer["score_sd"] == pytest.approx(np.std(scores, ddof=1), rel=1e-3)
+    assert (answer["runs"], told["graded_by"]) == (2, "basenet_mt/small, seeds 0, 1")
+    assert answer["grade"] == int(np.clip(np.round(np.mean(scores)), 0, 4))
+
+
+def test_what_is_no_fundus_is_said_to_be_none_and_the_rest_is_graded(project, capsys, tmp_path):
+    photograph = next(row.path for row in read_manifest())
+    grey = np.random.default_rng(0).integers(90, 160, (64, 64, 1), np.uint8).repeat(3, 2)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
+    (tmp_path / "c.jpg").write_text("not a photograph")
+    code, told = graded(capsys, str(tmp_path), photograph)
+    remarks = [answer["remark"] for answer in told["photographs"]]
+    assert code == 1
+    assert remarks[0].startswith("looks like no fundus: no round disc")
+    assert remarks[1:] == ["is black", "cannot be read: the file is no JPEG, PNG or TIFF", ""]
+    assert [answer["grade"] is None for answer in told["photographs"]] == [True, True, True, False]
+    assert main(["predict", str(tmp_path / "*.png"), photograph]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 3
+    assert "looks like no fundus" in lines[2]
+
+
+def test_a_table_of_all_columns_is_written(project, capsys, tmp_path):
+    photograph = next(row.path for row in read_manifest())
+    assert main(["predict", photograph, "--arm", "basenet_mt/small", "--out", str(tmp_path / "x.csv")]) == 0
+    (line,) = csv.DictReader((tmp_path / "x.csv").open())
+    assert (line["image"], line["runs"], line["graded_by"]) == (photograph, "2", "basenet_mt/small, seeds 0, 1")
+    assert sum(float(line[name]) for name in PROBS) == pytest.approx(1)
+    assert main(["predict", photograph, "--out", str(tmp_path / "x.json")]) == 0
+    assert json.loads((tmp_path / "x.json").read_text())["photographs"][0]["image"] == photograph
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing.jpg"], "'nothing.jpg' finds none"),
+        (["data", "--arm", "m2cnn/mid"], "--arm takes an arm that has finished runs, one of basenet/"),
+        (["data", "--run", "basenet/mse_small/9"], "must hold a finished run"),
+        (["data", "--out", "x.txt"], "ends in .csv or .json"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(project, capsys, arguments, sentence):
+    assert main(["predict", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_probabilities_alone_are_graded_by_the_likeliest():
+    prob = np.array([[[0.1, 0.6, 0.1, 0.1, 0.1]], [[0.5, 0.2, 0.1, 0.1, 0.1]]])
+    (answer,) = summarised({"prob": prob}, "prob")
+    assert (answer.grade, answer.score, answer.runs) == (1, None, 2)
+    assert answer.prob == pytest.approx((0.3, 0.4, 0.1, 0.1, 0.1))
