@@ -12,6 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Serve the UI until it is stopped."""
+    from benchmark.settings.loading import load_params
     from benchmark.tracking.server import ui
 
-    ui(chosen.port)
+    params = load_params()
+    ui(chosen.port, f"{params.tracking.experiment}/{params.data.name}")

@@ -172,6 +172,17 @@ def _note(spec: RunSpec) -> str:
     return f"{synthetic_note(spec.data)}\n\n{text}" if spec.data.synthetic else text
 
 
+def experiment_note(data: DataSummary) -> str:
+    """Description of an experiment in Markdown: what lies in it, and where to look first."""
+    told = (
+        f"Trainings on {data.name} ({data.train} / {data.val} / {data.test} photographs to train, val and test). A run "
+        "of kind `group` holds the mean, sd and n over the seeds of one arm, those of kind `seed` are nested in it; "
+        "`val_kappa_*` and `test_kappa_*` are quadratic weighted kappas. Intervals, tests and verdicts are in the "
+        "report, not here."
+    )
+    return f"{synthetic_note(data)}\n\n{told}" if data.synthetic else told
+
+
 def synthetic_note(data: DataSummary) -> str:
     """What a reader must know of generated photographs."""
     return f"**{data.name.capitalize()} results: the photographs are generated; nothing here speaks of real eyes.**"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,10 +13,25 @@ from benchmark.tracking.connection import ARTIFACTS, masked, no_address, quieten
 from benchmark.tracking.relocation import relocate
 
 HOST = "127.0.0.1"
+_OPEN = """
+import sys, time, urllib.request, webbrowser
+for _ in range(240):
+    try:
+        urllib.request.urlopen(sys.argv[1], timeout=5).close()
+        break
+    except OSError:
+        time.sleep(0.25)
+webbrowser.open(sys.argv[2])
+"""
+"""Waits for the server and opens the page."""
 
 
-def ui(port: int = 5000) -> None:
-    """Replace this process by an MLflow server on loopback that shows the store.
+def ui(port: int = 5000, experiment: str = "") -> None:
+    """Replace this process by an MLflow server on loopback that shows the store, and open it in a browser.
+
+    Args:
+        port: on loopback.
+        experiment: whose runs are shown first, where it exists.
 
     Raises:
         InputError: the port is taken, or the store is a server, which has a UI of its own.
@@ -32,8 +48,24 @@ def ui(port: int = 5000) -> None:
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--artifacts-destination", str(ARTIFACTS.absolute())]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
-    print(f"MLflow shows the runs at http://{HOST}:{port} (stop with Ctrl+C)", flush=True)
+    address = f"http://{HOST}:{port}/{_page(uri, experiment)}"
+    print(f"MLflow shows the runs at {address} (stop with Ctrl+C)", flush=True)
+    if _has_display():
+        subprocess.Popen([sys.executable, "-c", _OPEN, f"http://{HOST}:{port}/health", address], start_new_session=True)
     os.execv(sys.executable, command)
+
+
+def _has_display() -> bool:
+    """Whether a browser has where to draw; without, a text browser would take the terminal."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _page(uri: str, experiment: str) -> str:
+    """The page of an experiment's runs: without it the UI greets with an overview that knows no training."""
+    from mlflow import MlflowClient
+
+    found = MlflowClient(uri).get_experiment_by_name(experiment) if experiment else None
+    return f"#/experiments/{found.experiment_id}/runs?workflowType=machine_learning" if found else ""
 
 
 def _check_free(port: int) -> None:

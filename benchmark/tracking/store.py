@@ -22,7 +22,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID as PARENT
 from benchmark.common.files import sha256_file
 from benchmark.data.manifest import MANIFEST
 from benchmark.runs.spec import DataSummary
-from benchmark.tracking.entries import NOTE, Entry, synthetic_note
+from benchmark.tracking.entries import NOTE, Entry, experiment_note
 from benchmark.tracking.logged_model import log_model, model_of
 from benchmark.tracking.trainings import Training
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _PAGE = 1000
+_KIND, _TRAININGS = "mlflow.experimentKind", "custom_model_development"
+"""Without this tag, MLflow's UI takes an experiment for one of language models and opens it on a page of traces."""
 
 
 class Store:
@@ -201,10 +203,12 @@ def _experiment(client: MlflowClient, name: str, data: DataSummary, artifacts: s
     """Id of the experiment, made or taken out of the bin where needed."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        tags = {NOTE: synthetic_note(data)} if data.synthetic else {}
+        tags = {NOTE: experiment_note(data), _KIND: _TRAININGS}
         return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
+    if _KIND not in found.tags:
+        client.set_experiment_tag(found.experiment_id, _KIND, _TRAININGS)
     return str(found.experiment_id)
 
 

@@ -20,7 +20,7 @@ from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
 from benchmark.tracking.server import ui
 from tests.made.paths import ROOT
-from tests.made.tracking import Filled, content, fill, free_port
+from tests.made.tracking import Filled, client_of, content, fill, free_port
 
 
 def test_a_taken_port_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +36,25 @@ def test_a_servers_own_ui_is_pointed_to(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
     with pytest.raises(InputError, match="in a browser"):
         ui()
+
+
+def test_the_address_is_that_of_the_experiments_runs(
+    project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(project, params)
+    sync(project, params)
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setattr(os, "execv", lambda *_: None)
+    port = free_port()
+    experiment = client_of(project).get_experiment_by_name("fundusbench/phantom")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "600 / 300 / 600 photographs" in experiment.tags["mlflow.note.content"]
+    ui(port, experiment.name)
+    runs = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    assert f"MLflow shows the runs at {runs} (" in capsys.readouterr().out
+    ui(port, "not yet there")
+    assert f"MLflow shows the runs at http://127.0.0.1:{port}/ (" in capsys.readouterr().out
 
 
 @pytest.mark.slow
