@@ -34,7 +34,7 @@ ui: .venv/.stamp ## open the runs in the MLflow UI on loopback, port 5000
 	fundusbench ui
 
 lock: .venv/.stamp ## pin the newest versions that pyproject.toml allows
-	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --extra lite0 --group dev --universal --generate-hashes --no-header --upgrade -o requirements.lock
 
 clean: ## remove the environment and everything that the pipeline made, its cache included
 	rm -rf .venv .uv data runs records scratch sweep sweep.db evaluation transfer statistics architecture reports/tables reports/figures reports/sweep reports/index.html reports/provenance.json mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks

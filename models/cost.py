@@ -30,8 +30,7 @@ def network_cost(model: Model, level: int, heads: Mapping[str, str], pixels: int
 @cache
 def _count(model: Model, level: int, heads: tuple[tuple[str, str], ...], pixels: int) -> Cost:
     with torch.device("meta"), torch.no_grad():
-        bare = model.model_copy(update={"pretrained": False})
-        network = build_network(bare, level, dict(heads), pixels).eval()
+        network = build_network(model.bare, level, dict(heads), pixels).eval()
         with FlopCounterMode(display=False) as counter:
             network(torch.zeros(1, 3, pixels, pixels))
     return Cost(sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2)

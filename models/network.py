@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from models.heads.registry import load_head
 from models.multicell import SMALLEST_MAP, MultiCell
 from models.settings import Model
 from models.timm_names import nearest, networks
+from models.weights.tensors import timm_tensors
 
 _HUB_S = 5.0
 """Seconds that timm's hub may take to answer."""
@@ -126,6 +128,8 @@ def probe_trunk(model: Model, pixels: int) -> TrunkShape:
 
 def _trunk(model: Model, index: int) -> nn.Module:
     """A timm feature extractor that ends with one feature map."""
+    if model.weights:
+        return _cut(_weighted(model, index), model)
     try:
         with _hub_asked_once() if model.pretrained else nullcontext():
             trunk = timm.create_model(
@@ -138,6 +142,30 @@ def _trunk(model: Model, index: int) -> nn.Module:
         )
         raise InputError(msg) from error
     return _cut(trunk, model)
+
+
+def _weighted(model: Model, index: int) -> nn.Module:
+    """A timm feature extractor with the weights of a file.
+
+    Raises:
+        InputError: the file does not hold the trunk's weights.
+    """
+    tensors = timm_tensors(model.weights, model.trunk)
+    # What comes after the trunk is left over, which timm would warn of.
+    builder = logging.getLogger("timm.models._builder")
+    before = builder.level
+    builder.setLevel(logging.ERROR)
+    try:
+        # timm itself knows where each tensor of a network lies in its feature extractor.
+        return timm.create_model(
+            model.trunk,
+            features_only=True,
+            out_indices=(index,),
+            pretrained=True,
+            pretrained_cfg_overlay={"state_dict": tensors},
+        )
+    finally:
+        builder.setLevel(before)
 
 
 @contextmanager
@@ -157,7 +185,12 @@ def _hub_asked_once() -> Iterator[None]:
 
 
 def _cut(trunk: nn.Module, model: Model) -> nn.Module:
-    """Drop what follows ``model.cut`` from a timm feature extractor, whose modules run in their order."""
+    """Drop what follows ``model.cut``, or the one map that is asked for, from a timm feature extractor.
+
+    Its modules run in their order. Those of EfficientNet and its kin run blocks beyond the last map, too.
+    """
+    if ends := getattr(trunk, "_stage_out_idx", None):
+        del trunk.blocks[max(ends) :]  # type: ignore[operator, union-attr]
     if not model.cut:
         return trunk
     names = [name for name, _ in trunk.named_children()]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from benchmark.common.section import Section as Section
+
+
+PACKAGE = "package:"
+"""What ``model.weights`` begins with where it names an installed package."""
 
 
 class Cells(Section):
@@ -25,6 +29,11 @@ class Model(Section):
     """Any timm model that gives feature maps (``timm.list_models()``)."""
     pretrained: bool = False
     """Start from timm's weights for that name (needs the network once)."""
+    weights: str = ""
+    """Start from the weights in a file instead: its path (safetensors, or a torch state dict), or ``package:`` and the
+    name of an installed package that ships one. Empty: from the seed's own start."""
+    weights_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """What that file must hash to; empty: whatever it does. DVC does not watch the file, so a profile should say it."""
     stride: Annotated[int, Field(ge=2, le=64)] = 32
     """Input pixels per feature-map pixel where the trunk is cut; must be one that the trunk has."""
     cut: str = ""
@@ -36,3 +45,18 @@ class Model(Section):
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     """Divides RGB after the subtraction."""
     cells: Cells = Cells()
+
+    @property
+    def bare(self) -> Self:
+        """The same network with no weights to start from: what is counted, timed, or given a finished run's own."""
+        return self.model_copy(update={"pretrained": False, "weights": "", "weights_sha256": ""})
+
+    @model_validator(mode="after")
+    def _starts_once(self) -> Self:
+        if self.pretrained and self.weights:
+            msg = f"must start from one set of weights, but has both `pretrained: true` and `weights: {self.weights}`"
+            raise ValueError(msg)
+        if self.weights_sha256 and not self.weights:
+            msg = "must have `weights` where it has `weights_sha256`"
+            raise ValueError(msg)
+        return self

@@ -170,7 +170,7 @@ def _spec(params: Params, arm: ArmSettings) -> RunSpec:
         parent_key="",
         data=DataSummary(name="noise", source="noise", synthetic=True, manifest_sha256="", train=0, val=0, test=0),
         prepared=pack_specs(params.sizes, params.prepare)[arm.size],
-        model=params.model.model_copy(update={"pretrained": False}),
+        model=params.model.bare,
         # Noise has nothing to learn: so low a rate keeps its loss finite.
         train=params.train.model_copy(update={"epochs": STEPS, "lr": 1e-9}),
         code_sha256="",

@@ -83,7 +83,7 @@ def measure(of: Literal["paper", "params"], model: Model, pixels: int, level: in
     from models.network import build_network, probe_trunk
 
     heads = LOSSES["ce_mse"].heads
-    bare = model.model_copy(update={"pretrained": False})
+    bare = model.bare
     before = probe_trunk(bare, pixels).side
     named = (of, model.trunk, model.stride, model.cut, pixels, level, before)
     try:

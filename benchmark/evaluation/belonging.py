@@ -11,7 +11,7 @@ from benchmark.runs.epochs import epochs_of
 from benchmark.runs.spec import RunResult
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
-from models.settings import Cells
+from models.settings import Cells, Model
 
 _EXECUTION = {"device", "precision", "compile", "workers", "threads", "checkpoint_minutes"}
 """Parameters of training that say how it is executed and not what is trained; captions name those that matter."""
@@ -73,7 +73,7 @@ def _changed(params: Params, result: RunResult) -> list[str]:
     model = params.model if result.level > 1 else params.model.model_copy(update={"cells": Cells()})
     declared: dict[str, dict[str, Any]] = {
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
-        "model": model.model_dump(mode="json"),
+        "model": _network(model, result.model),
         "prepare": {"variant": params.prepare.variant, "encoding": params.prepare.encoding},
         f"objectives.{loss}": {**LOSSES[loss].defaults, **params.objectives[loss]},
     }
@@ -89,6 +89,14 @@ def _changed(params: Params, result: RunResult) -> list[str]:
         for name, value in fields.items()
         if found.get(name) != value
     ]
+
+
+def _network(declared: Model, trained: Model) -> dict[str, Any]:
+    """The declared network as a run's is compared with it: its weights lie anywhere, and are known by their hash."""
+    fields = declared.model_dump(mode="json", exclude={"weights"})
+    if declared.weights and not declared.weights_sha256:
+        fields["weights_sha256"] = trained.weights_sha256 or f"that of {declared.weights}"
+    return fields
 
 
 def _counted(epochs: int) -> str:

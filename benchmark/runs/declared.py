@@ -19,6 +19,7 @@ from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, RunResult,
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 from models.settings import Cells
+from models.weights.source import identified
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +61,11 @@ def describe(
         parents: keys of the runs that they start from, seed by seed; by default those of the finished ones.
 
     Raises:
-        InputError: there is no such arm, or its parent has not been trained.
+        InputError: there is no such arm, its parent has not been trained, or its weights are not there.
     """
     arm = params.arm(stage, name)
     counts = Counter(row.split for row in manifest)
+    model = identified(params.model)
     if arm.parent and parents is None:
         parents = [read_result(RUNS / arm.parent / str(seed)).key for seed in params.seeds]
     spec = RunSpec(
@@ -88,7 +90,7 @@ def describe(
         ),
         prepared=prepared(params, arm.size),
         # Without cells a network does not depend on how they are made.
-        model=params.model if arm.level > 1 else params.model.model_copy(update={"cells": Cells()}),
+        model=model if arm.level > 1 else model.model_copy(update={"cells": Cells()}),
         train=settled(params.train).model_copy(update={"epochs": epochs_of(params, stage, name), "workers": 0}),
         code_sha256=code_sha256(*CODE, libraries=LIBRARIES),
     )

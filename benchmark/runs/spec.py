@@ -97,7 +97,7 @@ class RunSpec(Section):
 
     def keyed(self) -> Self:
         """The same with its key: a hash of all that determines the run."""
-        spec = self.model_dump(mode="json", exclude={"key": True, "train": _NOT_DETERMINING})
+        spec = self.model_dump(mode="json", exclude={"key": True, "train": _NOT_DETERMINING, "model": self._unhashed})
         return self.model_copy(update={"key": sha256_json(spec)})
 
     @property
@@ -106,8 +106,13 @@ class RunSpec(Section):
         return self.model_dump(
             mode="json",
             include={*RunSpec.model_fields} - _NOT_CHOSEN,
-            exclude={"train": _NOT_DETERMINING, "prepared": {"recipe"}},
+            exclude={"train": _NOT_DETERMINING, "model": self._unhashed, "prepared": {"recipe"}},
         )
+
+    @property
+    def _unhashed(self) -> set[str]:
+        """What of ``model`` says where its weights lie; which they are, their own hash says."""
+        return {"weights"} if self.model.weights_sha256 else {"weights", "weights_sha256"}
 
     @property
     def parameter_hash(self) -> str:

@@ -55,8 +55,7 @@ def answers_of(model: Network, raw: Mapping[str, Tensor]) -> dict[str, npt.NDArr
 def load_model(folder: Path) -> Network:
     """The network of a finished run with the weights that were evaluated, in evaluation mode."""
     spec = read_result(folder)
-    model = spec.model.model_copy(update={"pretrained": False})
-    network = build_network(model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    network = build_network(spec.model.bare, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
     network.load_state_dict(load_file(folder / "model.safetensors"))
     return network.eval()
 
