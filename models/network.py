@@ -157,7 +157,7 @@ def _weighted(model: Model, index: int) -> nn.Module:
     builder.setLevel(logging.ERROR)
     try:
         # timm itself knows where each tensor of a network lies in its feature extractor.
-        return timm.create_model(
+        trunk: nn.Module = timm.create_model(
             model.trunk,
             features_only=True,
             out_indices=(index,),
@@ -166,6 +166,7 @@ def _weighted(model: Model, index: int) -> nn.Module:
         )
     finally:
         builder.setLevel(before)
+    return trunk
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from benchmark.common.section import Section as Section
-
 
 PACKAGE = "package:"
 """What ``model.weights`` begins with where it names an installed package."""
@@ -50,6 +50,14 @@ class Model(Section):
     def bare(self) -> Self:
         """The same network with no weights to start from: what is counted, timed, or given a finished run's own."""
         return self.model_copy(update={"pretrained": False, "weights": "", "weights_sha256": ""})
+
+    @property
+    def start(self) -> str:
+        """The weights that the trunk starts from, in words; nothing where the seed alone decides."""
+        if self.pretrained:
+            return "timm's own"
+        name = self.weights if self.weights.startswith(PACKAGE) else PurePath(self.weights).name
+        return f"{name} (sha256 {self.weights_sha256[:16]})" if self.weights else ""
 
     @model_validator(mode="after")
     def _starts_once(self) -> Self:

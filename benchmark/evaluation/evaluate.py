@@ -134,6 +134,7 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
         | {"objective": result.objective.name, "flags": " ".join(result.flags)}
         | {"data": result.data.name, "synthetic": result.data.synthetic, "train": result.data.train}
         | {name: getattr(result.train, name) for name in ("device", "precision", "numbers")}
+        | {"trunk": result.model.trunk, "weights": result.model.start}
         | {"data_hash": result.data.hash, "parameter_hash": result.parameter_hash}
         for result in results
     )

@@ -68,6 +68,13 @@ def numbers_sentence(results: Results) -> str:
     return f"Trained in {told}; {whose}."
 
 
+def start_sentence(results: Results) -> str:
+    """What trunks started from, where that was more than their seeds; else nothing."""
+    kinds = results.runs[["trunk", "weights"]].drop_duplicates().itertuples(index=False)
+    told = [f"{trunk} from the weights {weights}" for trunk, weights in kinds if weights]
+    return f"Trunks started from training on other images: {', '.join(told)}." if told else ""
+
+
 def decoding_sentence() -> str:
     """The rules from outputs to grades."""
     score, prob = (DECODERS[DEFAULT[head]].title for head in ("score", "prob"))
@@ -97,4 +104,5 @@ def inferred_sentence(printed: PrintedTable) -> str:
 def caption(first: str, params: Params, results: Results, *last: str) -> str:
     """Caption of a table of kappas: what is shown, what holds for all such tables, and what else must be said."""
     spread = (seeds_sentence(params), interval_sentence(results))
-    return " ".join((first, data_sentence(results), *spread, decoding_sentence(), numbers_sentence(results), *last))
+    trained = filter(None, (numbers_sentence(results), start_sentence(results)))
+    return " ".join((first, data_sentence(results), *spread, decoding_sentence(), *trained, *last))

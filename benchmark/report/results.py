@@ -24,7 +24,9 @@ from benchmark.scoring.kappa import GRADES
 from benchmark.statistics.intervals import INTERVALS, ArmInterval
 from benchmark.statistics.metric_intervals import METRIC_INTERVALS, MetricInterval
 
-_TEXT = dict.fromkeys(("stage", "arm", "flags", "data", "parent", "grade", "key", "data_hash", "parameter_hash"), str)
+_TEXT = dict.fromkeys(
+    ("stage", "arm", "flags", "data", "parent", "grade", "key", "weights", "data_hash", "parameter_hash"), str
+)
 _MAY_LACK = {name: [""] for name in ("kappa", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")}
 
 

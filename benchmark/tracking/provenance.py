@@ -107,6 +107,7 @@ def _seed(source: Source) -> dict[str, Any]:
         "code_sha256": result.code_sha256,
         "data_hash": result.data.hash,
         "parameter_hash": result.parameter_hash,
+        "weights": result.model.start,
         "mlflow_run_id": source.mlflow_run_id,
         "record": source.record.model_dump(mode="json") if source.record else None,
     }

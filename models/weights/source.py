@@ -63,7 +63,9 @@ def _packaged(name: str) -> Path:
     found = [Path(str(file.locate())) for file in files if file.suffix in EXTENSIONS]
     if len(found) != 1 or not found[0].is_file():
         listed = ", ".join(map(str, found)) or f"no file that ends in {', '.join(EXTENSIONS)}"
-        msg = f"model.weights must name a package that ships one file of weights, but {name} has {listed}: give its path"
+        msg = (
+            f"model.weights must name a package that ships one file of weights, but {name} has {listed}: give its path"
+        )
         raise InputError(msg)
     return found[0]
 

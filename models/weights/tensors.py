@@ -75,7 +75,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     from timm.models import load_state_dict
 
     try:
-        found = load_state_dict(str(path))
+        found: dict[str, Tensor] = load_state_dict(str(path))
         assert all(isinstance(value, torch.Tensor) for value in found.values())
     except Exception as error:  # Damaged files break each reader in ways of its own.
         told = str(error).strip().splitlines() or [type(error).__name__]

