@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +55,21 @@ def test_a_warning_ends_with_zero_and_a_stop_with_one(capsys):
     make(grade=5)
     assert main(["check", "--source", "csv", "--root", "own"]) == 1
     assert "stops the pipeline: labels" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_two_checks_in_one_folder_at_once_both_end_as_one_alone_does():
+    names = [f"{patient}_{side}" for patient in range(60) for side in ("left", "right")]
+    write_eyes(Path("own"), names)
+    write_table(Path("own"), [{"image": name, "level": 1} for name in names])
+    command = [sys.executable, "-m", "benchmark.cli", "check", "--source", "csv", "--root", "own", "--out"]
+    settings = {"env": os.environ | {"PYTHONPATH": str(ROOT)}, "stderr": subprocess.PIPE, "text": True}
+    checks = [subprocess.Popen([*command, out], **settings) for out in ("first", "second")]
+    said = [check.communicate()[1] for check in checks]
+    assert [check.returncode for check in checks] == [0, 0], said
+    assert not any("locked" in err or "Traceback" in err for err in said)
+    assert main([*command[3:], "alone"]) == 0
+    assert len({Path(f"{out}/gates.csv").read_bytes() for out in ("first", "second", "alone")}) == 1
 
 
 def spoil(name: str, data: bytes) -> None:
