@@ -91,6 +91,45 @@ def test_nothing_and_one_have_no_pairs():
     assert find_alike(sketches([eye(0)])) == []
 
 
+def found_among(known: np.ndarray) -> list[tuple[int, int]]:
+    return [(int(i), int(j)) for some in near_pairs(known) for i, j in zip(*some, strict=True)]
+
+
+def test_kinship_and_likeness_count_from_their_bounds_on(monkeypatch):
+    bound = np.float32(KINSHIP)
+    assert found_among(np.array([[1, 0], [bound, 0]], np.float32)) == [(0, 1)]
+    assert found_among(np.array([[1, 0], [np.nextafter(bound, np.float32(0)), 0]], np.float32)) == []
+    noise = np.random.default_rng(0).normal(0, 40, (2, RINGS, ANGLES))
+    two = np.stack([noise[0], noise[0] + 0.4 * noise[1]]).clip(-127, 127).astype(np.int8)
+    (pair,) = find_alike(two)
+    assert LIKENESS < pair.likeness < 1
+    monkeypatch.setattr("benchmark.data.duplicates.LIKENESS", pair.likeness)
+    assert find_alike(two) == [pair]
+    monkeypatch.setattr("benchmark.data.duplicates.LIKENESS", np.nextafter(np.float32(pair.likeness), np.float32(1)))
+    assert find_alike(two) == []
+
+
+def test_of_a_turn_and_a_mirror_that_fit_alike_the_turn_is_told():
+    one = np.zeros((1, RINGS, ANGLES), np.int8)
+    one[:, :, 0] = 100
+    likeness, degrees, mirrored = compare(one, one)
+    assert (likeness.tolist(), degrees.tolist(), mirrored.tolist()) == ([1], [0], [False])
+
+
+def test_what_is_0_everywhere_correlates_with_nothing():
+    none = np.zeros((1, RINGS, ANGLES), np.int8)
+    assert compare(none, none)[0].tolist() == [0]
+    assert not magnitudes(none).any()
+
+
+def test_magnitudes_are_of_norm_1_and_know_neither_turn_nor_mirror():
+    known = magnitudes(noisy_copies(0, 5))
+    assert np.linalg.norm(known, axis=1) == pytest.approx(1, abs=1e-5)
+    sketch = noisy_copies(1, 1)
+    turned = np.roll(sketch[:, :, ::-1], 7, axis=2)
+    np.testing.assert_allclose(magnitudes(turned), magnitudes(sketch), atol=1e-5)
+
+
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -112,7 +151,7 @@ def test_the_search_finds_exactly_what_comparing_all_pairs_finds(seed: int, coun
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmark.data.duplicates._ROWS", rows)
         patch.setattr("benchmark.data.duplicates._COLUMNS", columns)
-        found = [(int(i), int(j)) for some in near_pairs(known) for i, j in zip(*some, strict=True)]
+        found = found_among(known)
     near_the_bound = {pair for pair in {*expected, *found} if abs(kinship[pair] - KINSHIP) < 1e-5}
     assert sorted(set(found) - near_the_bound) == sorted(set(expected) - near_the_bound)
     assert len(found) == len(set(found))

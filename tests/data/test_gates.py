@@ -10,7 +10,10 @@ import pytest
 import yaml
 
 from benchmark.data.gates import registry
+from benchmark.data.gates.black import DARK
+from benchmark.data.gates.fundus import WARM
 from benchmark.data.gates.registry import GATES, Described, Found, Pair, load_gate
+from benchmark.data.gates.tiny import MIN_SIDE
 from benchmark.settings.data import Gates
 from tests.conftest import ROOT
 from tests.made.eyes import described, look
@@ -185,6 +188,30 @@ def test_one_photograph_with_two_rows_is_no_duplicate():
 
 def test_photographs_that_cannot_be_read_are_not_the_same():
     assert find("identical", seen(0, 20, reason="empty")).findings == ()
+
+
+AT_BOUNDS = {
+    "black": [({"level": DARK}, False), ({"level": DARK - 0.01}, True)],
+    "tiny": [
+        ({"width": MIN_SIDE, "height": 900}, False),
+        ({"width": 900, "height": MIN_SIDE}, False),
+        ({"width": MIN_SIDE - 1, "height": 900}, True),
+        ({"width": 900, "height": MIN_SIDE - 1}, True),
+    ],
+    "fundus": [
+        ({"level": DARK, "disc": False, "warm": WARM}, False),
+        ({"level": DARK, "disc": False, "warm": WARM - 0.01}, True),
+        ({"level": DARK - 0.01, "disc": False, "warm": 0.0}, False),
+    ],
+}
+"""What lies on a gate's bound passes it."""
+
+
+@pytest.mark.parametrize(
+    ("name", "look", "bad"), [(name, *case) for name, cases in AT_BOUNDS.items() for case in cases]
+)
+def test_what_lies_on_a_bound_passes(name, look, bad):
+    assert bool(find(name, seen(7, **look)).findings) == bad
 
 
 def test_one_sign_of_a_fundus_is_enough_and_a_black_one_is_not_named_twice():

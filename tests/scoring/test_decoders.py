@@ -163,9 +163,14 @@ def test_tuned_cuts_are_the_best_of_all_or_between_the_grades_where_none_beat_ch
 
 @given(hnp.arrays(np.float64, 12, elements=st.sampled_from([1.0, np.nextafter(1, 2), np.nextafter(1, 0)])))
 def test_neighbouring_numbers_are_kept_apart(values: np.ndarray) -> None:
-    grade = np.where(values >= 1, 3, 1)
-    if len(set(grade.tolist())) == 2:
-        assert kappa(values, best_cuts(values, grade), grade) == 1
+    for grade in (np.where(values >= 1, 3, 1), np.where(values > 1, 3, 1)):
+        if len(set(grade.tolist())) == 2:
+            assert kappa(values, best_cuts(values, grade), grade) == 1
+
+
+def test_tuned_cuts_lie_half_way_between_values_and_half_a_grade_outside_them() -> None:
+    assert best_cuts(np.array([3.2, 4.0]), np.array([3, 4])) == pytest.approx((2.7, 2.7, 2.7, 3.6))
+    assert best_cuts(np.array([0.0, 0.8]), np.array([0, 1])) == pytest.approx((0.4, 1.3, 1.3, 1.3))
 
 
 def test_tuning_undoes_a_shift_of_the_score_and_holds_on_test() -> None:

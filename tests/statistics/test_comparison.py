@@ -76,6 +76,18 @@ def test_neither_a_repetition_nor_the_order_of_the_images_changes_the_result() -
     assert compare(a, reordered(b, np.random.default_rng(1).permutation(120)), replicates=200) == expected
 
 
+def test_p_comes_of_its_seed_alone() -> None:
+    a, b = two_arms(30, np.random.default_rng(0), (0.2,), (0.4,))
+
+    def p(seed: int) -> float:
+        # Draws are kept from one comparison to the next; here they are not to be.
+        bootstrap._tossed.cache_clear()
+        return compare(a, b, replicates=500, seed=seed).p
+
+    assert p(0) == p(0)
+    assert len({p(seed) for seed in range(5)}) > 1
+
+
 def test_exchanging_the_arms_turns_the_sign_and_keeps_p() -> None:
     a, b = two_arms(150, np.random.default_rng(2), (0.2,), (0.35,))
     ab, ba = compare(a, b), compare(b, a)

@@ -114,6 +114,11 @@ def test_where_nothing_is_defined_there_is_neither_interval_nor_p() -> None:
         assert np.isnan([found.low, found.high, found.error, made.p_differs(), made.p_at_least(0.0)]).all()
 
 
+def test_where_every_replicate_is_0_p_is_1_and_no_more() -> None:
+    found = Confidence(0.0, np.zeros(100), Spread(), 50)
+    assert found.p_at_least(0.0) == found.p_at_most(0.0) == found.p_differs() == 1
+
+
 def test_ends_are_cut_to_what_the_statistic_can_be() -> None:
     found = of_runs(np.array([-1.0, 1.0])).interval(bounds=(-1, 1))
     assert (found.low, found.high) == (-1, 1)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.statistics.comparison import compare
+from benchmark.statistics.confidence import LEVEL
 from benchmark.statistics.verdict_rules import judge_all, judge_magnitude, judge_number, judge_ordering, margin
 from tests.made.grades import simulate
 
@@ -71,6 +72,33 @@ def test_a_wider_interval_never_makes_a_verdict_firmer(interval, down, up, toler
     wider = (interval[0] - down, interval[1] + up)
     for judge in (lambda at: judge_ordering(at, tolerance, effect), lambda at: judge_number(at, tolerance, value)):
         assert judge(wider) in (judge(interval), "inconclusive")
+
+
+def test_an_interval_that_touches_the_margin_leaves_an_ordering_open():
+    """ "All of it lies above", or below: an end on the margin itself is neither."""
+    assert judge_ordering((0.25, 0.5), 0.25, None) == "inconclusive"
+    assert judge_ordering((0.0, 0.25), 0.25, None) == "inconclusive"
+    assert judge_ordering((0.125, 0.5), 0.25, 0.25) == "inconclusive"
+    assert judge_ordering((0.25, 0.25), 0.25, None) == "inconclusive"
+
+
+def test_a_printed_difference_of_0_is_in_no_direction():
+    assert margin(0.005, 0.0) == 0.005
+    assert margin(0.005, math.ulp(0.0)) < 0.005
+
+
+def test_the_ends_of_the_band_belong_to_it():
+    low, high = 0.25, 0.75
+    assert judge_magnitude((low, high), 0.25, 0.5) == "as printed"
+    assert judge_number((low, high), 0.25, 0.5) == "reproduced"
+    # One point of the interval in the band is enough for it not to lie outside.
+    assert judge_magnitude((0.0, low), 0.25, 0.5) == "unresolved"
+    assert judge_magnitude((high, 1.0), 0.25, 0.5) == "unresolved"
+
+
+def test_a_part_whose_p_is_the_level_itself_is_not_found_wanting():
+    assert judge_all(["not reproduced"], [(1 - LEVEL) / 2]) == "inconclusive"
+    assert judge_all(["not reproduced"], [math.nextafter((1 - LEVEL) / 2, 0)]) == "not reproduced"
 
 
 def test_a_number_is_judged_by_its_band():

@@ -201,6 +201,15 @@ def test_keep_best_evaluates_the_epoch_that_was_best_on_val(project):
         assert kappa == pytest.approx(history.val_kappa_score.max(), abs=1e-9)
 
 
+def test_of_epochs_that_are_equally_good_the_first_is_kept(project, monkeypatch):
+    kappas = iter([0.5, 0.7, 0.7, 0.6, 0.7, 0.1])
+    monkeypatch.setattr(loop, "default_kappa", lambda head, predictions: next(kappas))
+    monkeypatch.setattr(loop, "_collapsed", lambda predictions, head: False)
+    raw = params(keep="best").model_copy(update={"seeds": [0]})
+    train.run(raw, ["basenet"])
+    assert read_result(project / "runs/basenet/mse_small/0").epoch_kept == 2
+
+
 def test_other_test_labels_change_no_weight_and_no_choice(project):
     train.run(params(keep="best"), ["basenet"])
     before = outputs(project)
