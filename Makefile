@@ -6,8 +6,10 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled once at the install, so that a stage of seconds does not spend them on parsing its libraries.
 export PYTHONDONTWRITEBYTECODE :=
+# Mutants per module; 0 takes all.
+SAMPLE ?= 40
 
-.PHONY: help repro test quick speed lint ui lock clean
+.PHONY: help repro test quick speed mutants lint ui lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -25,6 +27,9 @@ quick: .venv/.stamp ## run the tests that take a moment each, before a commit
 speed: .venv/.stamp ## measure speed as ratios to bare limits, on a quiet machine
 	python -m pytest tests/speed -n 0 -m speed --benchmark-enable -s
 
+mutants: .venv/.stamp ## do the tests bite? give them mutants of the core, SAMPLE of each module (takes long; not part of CI)
+	OMP_NUM_THREADS=1 python -m tests.mutants --sample $(SAMPLE)
+
 lint: .venv/.stamp ## check style and types (ruff, mypy)
 	ruff check .
 	ruff format --check .
@@ -37,7 +42,7 @@ lock: .venv/.stamp ## pin the newest versions that pyproject.toml allows
 	uv pip compile pyproject.toml --extra lite0 --group dev --universal --generate-hashes --no-header --upgrade -o requirements.lock
 
 clean: ## remove the environment and everything that the pipeline made, its cache included
-	rm -rf .venv .uv data runs records scratch sweep sweep.db evaluation transfer statistics architecture reports/tables reports/figures reports/sweep reports/index.html reports/provenance.json mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks
+	rm -rf .venv .uv data runs records scratch sweep sweep.db evaluation transfer statistics architecture reports/tables reports/figures reports/sweep reports/index.html reports/provenance.json mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks mutants
 
 .venv/.stamp: requirements.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
 	@test -n "$(PYTHON)" || { echo "fundusbench needs Python >= 3.11, and none is on the PATH: install it or call make PYTHON=/path/to/python3"; exit 2; }
