@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from benchmark.common.column_names import EYE_NAMES
 from benchmark.common.terms import Eye
 
-_EYES: dict[str, Eye] = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
-_SIDE, _WORD, _BETWEEN = r"(?P<eye>left|right|os|od|l|r)", r"(?P<eye>left|right|os|od)", r"[\s_.-]+"
+_SIDES = sorted((name for name, eye in EYE_NAMES.items() if eye != "unknown"), key=len, reverse=True)
+_SIDE, _WORD = (rf"(?P<eye>{'|'.join(names)})" for names in (_SIDES, [name for name in _SIDES if len(name) > 1]))
+_BETWEEN = r"[\s_.-]+"
 _NAMES = [
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -32,7 +34,7 @@ def patient_and_eye(image_id: str) -> tuple[str, Eye]:
     """
     name = PurePosixPath(image_id).name
     match = next(filter(None, (form.fullmatch(name) for form in _NAMES)), None)
-    return (match["patient"], _EYES[match["eye"].lower()]) if match else ("", "unknown")
+    return (match["patient"], EYE_NAMES[match["eye"].lower()]) if match else ("", "unknown")
 
 
 def likely_pairs(image_ids: Iterable[str]) -> list[tuple[str, str]]:
