@@ -31,9 +31,10 @@ from pathlib import Path
 from typing import ClassVar, get_args
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
 from benchmark.common.errors import InputError
+from benchmark.common.section import validated
 from benchmark.statistics.verdict_row import SMALLER
 from benchmark.statistics.verdict_rules import Verdict
 
@@ -99,12 +100,13 @@ def unsupported(text: str) -> list[str]:
 
 
 def _block(text: str) -> Block:
+    origin = f"a cited block that begins {text.strip()[:40]!r}"
     try:
-        return TypeAdapter(Block).validate_python(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is no YAML"
-        msg = f"a cited block must say csv and columns, but one that begins {text.strip()[:40]!r} does not: {fault}"
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        msg = f"{origin} must be valid YAML: {' '.join(str(error).split())}"
         raise InputError(msg) from error
+    return validated(TypeAdapter(Block), raw, origin)
 
 
 def _table(block: Block, folder: Path) -> str:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
 from benchmark.common.section import Section as Section
+from benchmark.common.section import in_words
 from benchmark.settings.params import Params
 from benchmark.sources.registry import load_source
 
@@ -44,7 +45,7 @@ def parse_params(raw: Any, origin: str = "params.yaml") -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        raise InputError(_sentences(error, origin, (), raw)) from error
+        raise InputError(_in_words(error, origin)) from error
 
 
 def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
@@ -63,31 +64,17 @@ def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
     try:
         return load_source(raw["source"]).Params.model_validate(raw)
     except ValidationError as error:
-        raise InputError(_sentences(error, origin, path, raw)) from error
+        raise InputError(_in_words(error, origin, path)) from error
 
 
-def _sentences(error: ValidationError, origin: str, prefix: tuple[str, ...], raw: Any) -> str:
-    return "; ".join(_sentence(fault, origin, prefix, raw) for fault in error.errors(include_url=False))
+def _in_words(error: ValidationError, origin: str, prefix: tuple[str, ...] = ()) -> str:
+    mend = "correct it there or with -S {}=...".format
+    return in_words(error, origin, prefix, near=lambda loc: "" if prefix else _near(loc), mend=mend)
 
 
-def _sentence(fault: Any, origin: str, prefix: tuple[str, ...], raw: Any) -> str:
-    key = ".".join([*prefix, *(str(part) for part in fault["loc"])])
-    where = f"{origin}: `{key}`" if key else f"{origin}:"
-    rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if fault["type"] == "extra_forbidden":
-        return f"{where} is not a parameter{_near(fault['loc'], prefix)}: remove or rename it"
-    if fault["type"] == "missing":
-        return f"{where} must be given, but is missing: add it"
-    if fault["type"] == "value_error":
-        return f"{where} {rule}: correct it"
-    return f"{where} {rule}, but got {fault['input']!r}: correct it there or with -S {key}=..."
-
-
-def _near(loc: tuple[Any, ...], prefix: tuple[str, ...]) -> str:
+def _near(loc: tuple[Any, ...]) -> str:
     """Name the known key that an unknown one resembles most."""
     section: Any = Params
-    if prefix:
-        return ""
     for part in loc[:-1]:
         field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
         section = field.annotation if field else None

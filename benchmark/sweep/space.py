@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from benchmark.common.errors import InputError
+from benchmark.common.section import in_words
 from benchmark.common.terms import Arm
 from benchmark.settings.sweep import Rule, Value
 from models.losses.registry import LOSSES
@@ -73,9 +74,7 @@ def _check_value(params: Params, key: str, value: Value) -> None:
     try:
         variant(params, {key: value}, params.sweep.seeds)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        msg = f"sweep.space.{key} must hold values of that parameter, but holds {value!r}: {reason}"
-        raise InputError(msg) from error
+        raise InputError(in_words(error, f"sweep.space.{key} may hold no {value!r}")) from error
 
 
 def _extremes(rule: Rule) -> list[Value]:

@@ -81,10 +81,10 @@ def test_what_is_renewed_stays_as_it_is_and_the_rest_is_untouched():
             'csv: a.csv\ncolumns: {a: "{pixels}"}\nacross: "{column}"\ncell: "{mean}"',
             "one line of a.csv, but some have",
         ),
-        ("csv: a.csv", "must say csv and columns"),
+        ("csv: a.csv", "`columns` must be given, but is missing: add it"),
         ('csv: a.csv\ncolumns: {a: "{mean}"}\nacross: "{split}"', "`across` needs `cell`"),
         ('csv: a.csv\ncolumns: {a: "{mean}"}\nrows: 3', "Unexpected keyword"),
-        ("csv: [", "it is no YAML"),
+        ("csv: [", "must be valid YAML"),
     ],
 )
 def test_a_wrong_block_is_one_sentence(spec, words):

@@ -75,7 +75,7 @@ TEXT = (ROOT / CLAIMS).read_text(encoding="utf-8")
         (
             "tolerance: 0.005",
             "tolerance: 0",
-            "`orderings.0.tolerance`: should be greater than 0, but got 0: correct it",
+            "`orderings.0.tolerance` should be greater than 0, but got 0: correct it",
         ),
         ("    tolerance: 0.005\n", "", "`orderings.0.tolerance` must be given, but is missing: add it"),
         ("mark: stated", "mark: guessed", "'stated', 'computed' or 'inferred', but got 'guessed'"),

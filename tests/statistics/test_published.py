@@ -97,7 +97,7 @@ def test_records_are_frozen():
         ('MSE scores: "0.720"', 'MSE score: "0.720"', "must agree, but '224x224', 'MSE score'"),
         ('      CE prob.: "0.725"\n', "", "must agree, but '224x224', 'CE prob.'"),
         ("mark: inferred", "mark: guessed", "'stated', 'computed' or 'inferred', but got 'guessed'"),
-        ("{pixels: 224, ", "{pixel: 224, ", "`pixel`: Unexpected"),
+        ("{pixels: 224, ", "{pixel: 224, ", "`pixel` Unexpected"),
         ("size: small", "size: tiny", "'small', 'mid' or 'large', but got 'tiny'"),
         ("ablation:\n", "ablation: [\n", "must be valid YAML"),
     ],

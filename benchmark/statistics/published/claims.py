@@ -13,10 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo
 
-from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
+from benchmark.common.section import validated
 from benchmark.common.terms import Split
 from benchmark.statistics.published.tables import Fact, Mark, Printed, PrintedTable, load_published
 
@@ -199,22 +199,7 @@ def load_claims(path: Path = CLAIMS, published: dict[str, PrintedTable] | None =
     """
     raw = read_yaml(path, "claims are")
     tables = load_published() if published is None else published
-    try:
-        return TypeAdapter(Claims).validate_python(raw, context=tables)
-    except ValidationError as error:
-        raise InputError(_sentence(error, path)) from error
-
-
-def _sentence(error: ValidationError, path: Path) -> str:
-    """The first fault, in one sentence."""
-    fault = error.errors(include_url=False)[0]
-    where = f"{path}: `{'.'.join(str(part) for part in fault['loc'])}`"
-    rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if fault["type"] == "missing":
-        return f"{where} must be given, but is missing: add it"
-    if isinstance(fault["input"], dict):
-        return f"{where}: {rule}: correct it"
-    return f"{where}: {rule}, but got {fault['input']!r}: correct it"
+    return validated(TypeAdapter(Claims), raw, str(path), context=tables)
 
 
 def _title(first: Printed, word: str, second: Printed) -> str:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
+from benchmark.common.section import validated
 from benchmark.common.terms import Head, Split
 from benchmark.scoring.metrics import METRICS
 
@@ -56,12 +57,7 @@ def read_makers(source: str, path: Path = MAKERS) -> Makers | None:
     raw = read_yaml(path, "the makers' results are").get(source)
     if raw is None:
         return None
-    try:
-        makers = TypeAdapter(Makers).validate_python(raw)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        msg = f"{path}: {source}.{'.'.join(map(str, fault['loc']))} {fault['msg']}: correct it"
-        raise InputError(msg) from error
+    makers = validated(TypeAdapter(Makers), raw, str(path), (source,))
     if wrong := [name for name in makers.metrics if name not in METRICS]:
         msg = f"{path}: a metric must be one of {', '.join(METRICS)}, but {source} has {wrong[0]!r}: correct it"
         raise InputError(msg)

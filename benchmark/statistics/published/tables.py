@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
+from benchmark.common.section import validated
 from benchmark.common.terms import Arm, Head, Size
 from benchmark.settings.params import Params
 
 PUBLISHED = Path("experiments/published/m2cnn.yaml")
-
-T = TypeVar("T")
 Mark = Literal["stated", "computed", "inferred"]
 
 _STRICT = ConfigDict(extra="forbid")
@@ -109,7 +108,7 @@ def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
         InputError: the file is missing, is no YAML, or breaks a rule; the sentence names the table and the fault.
     """
     raw = read_yaml(path, "published numbers are")
-    tables = _validate(_TABLES, raw, str(path))
+    tables = validated(_TABLES, raw, str(path))
     return {name: _table(name, table, f"{path}: {name}") for name, table in tables.items()}
 
 
@@ -148,7 +147,7 @@ _TABLES, _SECTION, _PRINTED = TypeAdapter(dict[str, Any]), TypeAdapter(_Section)
 
 
 def _table(name: str, raw: Any, origin: str) -> PrintedTable:
-    section = _validate(_SECTION, raw, origin)
+    section = validated(_SECTION, raw, origin)
     declared = {(row, column) for row in section.rows for column in section.columns}
     valued = {(row, column) for row, cells in section.values.items() for column in cells}
     noted = {(row, column) for row, cells in section.notes.items() for column in cells}
@@ -164,7 +163,7 @@ def _cell(table: str, row: str, column: str, section: _Section, origin: str) -> 
     inherited = _merge(section.model_extra or {}, section.rows[row], section.columns[column])
     own = {"table": table, "row": row, "column": column, "value": section.values[row][column]}
     origin = f"{origin}: {row}, {column}"
-    cell = _validate(_PRINTED, inherited | own | {"note": section.notes.get(row, {}).get(column, "")}, origin)
+    cell = validated(_PRINTED, inherited | own | {"note": section.notes.get(row, {}).get(column, "")}, origin)
     if cell.quantity == "kappa" and cell.value != "-" and not _is_kappa(cell.value):
         msg = f"{origin}: a kappa must be a number from -1 to 1 or '-', but got {cell.value!r}: correct it"
         raise InputError(msg)
@@ -178,16 +177,6 @@ def _merge(*layers: dict[str, Any]) -> dict[str, Any]:
         selector = merged.get("measured_by", {}) | layer.get("measured_by", {})
         merged |= layer | ({"measured_by": selector} if selector else {})
     return merged
-
-
-def _validate(kind: TypeAdapter[T], raw: Any, origin: str) -> T:
-    try:
-        return kind.validate_python(raw)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        msg = f"{origin}: `{key}`: {fault['msg'].removeprefix('Input ')}, but got {fault['input']!r}: correct it"
-        raise InputError(msg) from error
 
 
 def _is_kappa(text: str) -> bool:
