@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -17,6 +18,9 @@ DIGITS = 6
 """Of a float in a file, after the point."""
 
 R = TypeVar("R")
+
+Plain = type[str] | type[int] | type[bool] | type[float]
+"""What a column may hold."""
 
 
 def to_csv(kind: type[R], rows: Iterable[R]) -> str:
@@ -47,17 +51,39 @@ def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
     Raises:
         InputError: there is no such file, or it has other columns or values than the fields of ``kind``.
     """
+    hints = get_type_hints(kind)
+    # What is neither a number nor a truth value is text, be it of a closed set.
+    plain: dict[str, Plain] = {name: hint if hint in (int, float, bool) else str for name, hint in hints.items()}
+    types = {field.name: plain[field.name] for field in fields(kind)}  # type: ignore[arg-type]
+    frame = read_frame(path, types, made_by)
+    return [kind(**dict(zip(types, record, strict=True))) for record in frame.itertuples(index=False, name=None)]
+
+
+def read_frame(path: Path, types: Mapping[str, Plain], made_by: str) -> pd.DataFrame:
+    """Read a table of these columns and no others; an empty float is NaN, and any other empty number a fault.
+
+    Args:
+        path: the file.
+        types: what each column holds, in the file's order.
+        made_by: the command that writes the file, for the message.
+
+    Raises:
+        InputError: there is no such file, or it has other columns or values.
+    """
     if not path.exists():
         msg = f"{path} must be made first, but does not exist yet: run `{made_by}` or `dvc repro`"
         raise InputError(msg)
-    hints = get_type_hints(kind)
-    # What is neither a number nor a truth value is text, be it of a closed set.
-    plain = {name: hint if hint in (int, float, bool) else str for name, hint in hints.items()}
-    types = {field.name: plain[field.name] for field in fields(kind)}  # type: ignore[arg-type]
     gaps = {name: [""] for name, type_ in types.items() if type_ is float}
     try:
+        text = path.read_text(encoding="utf-8")
+        if text and not text.endswith("\n"):
+            raise ValueError("it ends within a line")
         with warnings.catch_warnings(category=pd.errors.ParserWarning, action="error"):
-            frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=gaps, index_col=False)
+            frame = pd.read_csv(
+                StringIO(text), dtype=dict(types), keep_default_na=False, na_values=gaps, index_col=False
+            )
+        if short := [name for name, type_ in types.items() if type_ is str and name in frame and frame[name].hasnans]:
+            raise ValueError(f"a line ends before {short[0]}")
     except (OSError, ValueError, OverflowError, pd.errors.ParserWarning) as error:
         why = " ".join(str(error).split())
         msg = f"{path} must be as it was written, but is damaged ({why}): make it again with `{made_by}`"
@@ -65,7 +91,7 @@ def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
     if list(frame) != list(types):
         msg = f"{path} must have the columns {', '.join(types)}, but has others: make it again with `{made_by}`"
         raise InputError(msg)
-    return [kind(**dict(zip(types, record, strict=True))) for record in frame.itertuples(index=False, name=None)]
+    return frame
 
 
 def _plain(value: Any) -> Any:

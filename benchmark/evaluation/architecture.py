@@ -7,14 +7,12 @@ Nothing is trained, so neither data nor arms matter.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
+from benchmark.common.csv_rows import read_rows, write_rows
 from benchmark.common.errors import InputError
-from benchmark.common.files import write_text
 from benchmark.common.terms import Size
 from benchmark.settings.params import Params
 from models.settings import Model
@@ -56,8 +54,7 @@ def run(params: Params) -> None:
     Raises:
         InputError: the trunk of params.yaml is unknown, or cannot be cut as it says.
     """
-    frame = pd.DataFrame([asdict(network) for network in networks(params)])
-    write_text(NETWORKS, frame.to_csv(index=False, lineterminator="\n"))
+    write_rows(NETWORKS, Architecture, networks(params))
 
 
 def networks(params: Params) -> Iterator[Architecture]:
@@ -106,10 +103,6 @@ def read_networks(path: Path = NETWORKS) -> list[Architecture]:
     """Read what :func:`run` wrote.
 
     Raises:
-        InputError: it was not run yet.
+        InputError: it was not run yet, or the file is not as it was written.
     """
-    if not path.exists():
-        msg = f"networks are read from {path}, which does not exist yet: run `fundusbench architecture` or `dvc repro`"
-        raise InputError(msg)
-    frame = pd.read_csv(path, keep_default_na=False)
-    return [Architecture(*record) for record in frame.itertuples(index=False, name=None)]
+    return read_rows(path, Architecture, "fundusbench architecture")

@@ -9,7 +9,6 @@ import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, cast
 
@@ -17,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.common.csv_rows import write_rows
+from benchmark.common.csv_rows import read_frame, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
 from benchmark.common.terms import Head, Split
 from benchmark.evaluation.belonging import refuse_strangers
+from benchmark.evaluation.tables import CURVE, EVALUATED, EVALUATION, refuse_gaps
 from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
 from benchmark.runs.predictions import Predictions, read_predictions
@@ -31,9 +31,7 @@ from benchmark.scoring.kappa import GRADES, confusion_matrix
 from benchmark.scoring.metrics import Measure, measure
 from benchmark.settings.params import Params
 
-EVALUATION = Path("evaluation")
 METRICS_FILE = EVALUATION / "metrics.csv"
-EVALUATED: tuple[Split, ...] = ("val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +238,13 @@ def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Pr
 
 def _read_history(result: RunResult) -> pd.DataFrame:
     # As text, so that numbers stay as training wrote them.
-    epochs = read_history(result.folder())
-    if not epochs:
-        msg = f"a run must hold its learning curve, but {result.folder() / HISTORY} has none: train it again"
+    path = result.folder() / HISTORY
+    if not path.exists():
+        msg = f"a run must hold its learning curve, but {path} does not exist: train it again"
         raise InputError(msg)
+    found = read_frame(path, CURVE, "dvc repro")
+    refuse_gaps(path, zip(found["epoch"]), zip(range(1, result.train.epochs + 1)), "dvc repro")
+    epochs = read_history(result.folder())
     run = {column: getattr(result, column) for column in ("stage", "arm", "seed")}
     return pd.DataFrame([run | epoch for epoch in epochs])
 

@@ -9,8 +9,8 @@ from benchmark.common.csv_rows import read_rows
 from benchmark.common.terms import Size
 from benchmark.data.findings import FINDINGS, GateRow
 from benchmark.evaluation.architecture import Architecture, read_networks
-from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
-from benchmark.report.results import Results, load_results
+from benchmark.evaluation.evaluate import MetricRow
+from benchmark.report.results import Results, load_results, read_metrics
 from benchmark.settings.params import Params
 from benchmark.statistics.decoder_effect import DECODING, SPREAD, DecodedRow, SpreadRow
 from benchmark.statistics.intervals import COMPARISONS, ArmComparison
@@ -42,7 +42,7 @@ class Inputs:
     @cached_property
     def metrics(self) -> list[MetricRow]:
         """Every metric of every run."""
-        return read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate")
+        return read_metrics(self.results)
 
     @cached_property
     def decoded(self) -> list[DecodedRow]:

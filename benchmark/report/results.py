@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from benchmark.common.csv_rows import read_rows
-from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Head, Split
-from benchmark.evaluation.evaluate import EVALUATION
+from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
+from benchmark.evaluation.tables import read_tables, refuse_gaps
 from benchmark.runs.declared import runs_hash
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.kappa import GRADES
+from benchmark.scoring.metrics import METRICS
 from benchmark.statistics.intervals import INTERVALS, ArmInterval
 from benchmark.statistics.metric_intervals import METRIC_INTERVALS, MetricInterval
 
-_TEXT = dict.fromkeys(
-    ("stage", "arm", "flags", "data", "parent", "grade", "key", "weights", "data_hash", "parameter_hash"), str
-)
-_MAY_LACK = {name: [""] for name in ("kappa", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")}
+_BY_STATISTICS = "fundusbench statistics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Results:
-    """The tables of ``evaluation/`` (:mod:`.evaluate` says what each holds), and the kappas' intervals.
+    """The tables of ``evaluation/`` (:mod:`benchmark.evaluation.evaluate` makes them), and the kappas' intervals.
 
     What is asked of them time and again, by arm, is looked up once and kept.
     """
@@ -175,21 +173,38 @@ def load_results(root: Path = Path()) -> Results:
         root: the project's folder.
 
     Raises:
-        InputError: there is no evaluation yet, or there are no statistics.
+        InputError: there is no evaluation yet, or there are no statistics, or a table is not as it was written.
     """
-    names = ("runs", "kappas", "confusion", "grades", "curves")
-    tables = {name: _read(root / EVALUATION / f"{name}.csv") for name in names}
-    rows = read_rows(root / INTERVALS, ArmInterval, "fundusbench statistics")
-    metrics = read_rows(root / METRIC_INTERVALS, MetricInterval, "fundusbench statistics")
-    return Results(
-        **tables,
-        intervals={(row.stage, row.arm, row.head, row.split): row for row in rows},
-        metrics={(row.stage, row.arm, row.head, row.split, row.metric): row for row in metrics},
-    )
+    tables = read_tables(root)
+    outcomes = set(_outcomes(tables["kappas"], ["stage", "arm", "head", "split"]))
+    rows = read_rows(root / INTERVALS, ArmInterval, _BY_STATISTICS)
+    named = [(row.stage, row.arm, row.head, row.split) for row in rows]
+    refuse_gaps(root / INTERVALS, named, outcomes, _BY_STATISTICS)
+    measured = read_rows(root / METRIC_INTERVALS, MetricInterval, _BY_STATISTICS)
+    metrics = [(row.stage, row.arm, row.head, row.split, row.metric) for row in measured]
+    refuse_gaps(root / METRIC_INTERVALS, metrics, _with_metrics(outcomes), _BY_STATISTICS)
+    intervals = dict(zip(named, rows, strict=True))
+    return Results(**tables, intervals=intervals, metrics=dict(zip(metrics, measured, strict=True)))
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if not path.exists():
-        msg = f"the report is made from {path}, which does not exist yet: run `fundusbench evaluate` or `dvc repro`"
-        raise InputError(msg)
-    return pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=_MAY_LACK)
+def read_metrics(results: Results) -> list[MetricRow]:
+    """Every metric of every run.
+
+    Raises:
+        InputError: there is no evaluation yet, or the table is not as it was written.
+    """
+    rows = read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate")
+    found = ((row.stage, row.arm, row.head, row.split, row.seed, row.metric) for row in rows)
+    due = _outcomes(results.kappas, ["stage", "arm", "head", "split", "seed"])
+    refuse_gaps(METRICS_FILE, found, _with_metrics(due), "fundusbench evaluate")
+    return rows
+
+
+def _outcomes(kappas: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+    return kappas[columns].itertuples(index=False, name=None)
+
+
+def _with_metrics(outcomes: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Each outcome, whose third part is a head, with each metric that the head has."""
+    for outcome in outcomes:
+        yield from ((*outcome, name) for name, metric in METRICS.items() if metric.head in (None, outcome[2]))

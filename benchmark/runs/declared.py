@@ -15,7 +15,7 @@ from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
 from benchmark.runs.environment import settled
 from benchmark.runs.epochs import epochs_of
-from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, RunResult, RunSpec
+from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, Record, RunResult, RunSpec
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 from models.settings import Cells
@@ -120,6 +120,19 @@ def read_result(folder: Path) -> RunResult:
         return RunResult.model_validate(read_json(path))
     except ValueError as error:
         msg = f"{path} must describe a finished run of this version, but does not: train it again with `dvc repro`"
+        raise InputError(msg) from error
+
+
+def read_record(path: Path) -> Record:
+    """Read what a run took.
+
+    Raises:
+        InputError: the file is not as it was written.
+    """
+    try:
+        return Record.model_validate(read_json(path))
+    except ValueError as error:
+        msg = f"{path} must record what a run took, but does not: remove it, or train the run again with `dvc repro`"
         raise InputError(msg) from error
 
 

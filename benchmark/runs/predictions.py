@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.common.arrays import Ints
-from benchmark.common.errors import InputError
+from benchmark.common.csv_rows import Plain, read_frame
 from benchmark.common.files import write_text
 
 PROBS = tuple(f"prob_{grade}" for grade in range(5))
 COLUMNS = ("image_id", "patient", "eye", "grade", "score", *PROBS)
+_TYPES: dict[str, Plain] = {**dict.fromkeys(COLUMNS, float), "image_id": str, "patient": str, "eye": str, "grade": int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +64,12 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read a predictions file.
+    """Read a run's predictions.
 
     Raises:
-        InputError: a column is missing.
+        InputError: there is no such file, or it is not as it was written.
     """
-    text = {"image_id": str, "patient": str, "eye": str}
-    frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={c: [""] for c in ("score", *PROBS)})
-    missing = [column for column in COLUMNS if column not in frame]
-    if missing:
-        msg = f"a predictions file needs the columns {', '.join(COLUMNS)}, but {path} lacks {', '.join(missing)}"
-        raise InputError(msg)
+    frame = read_frame(path, _TYPES, "dvc repro")
     score = frame["score"].to_numpy(np.float32)
     prob = frame[list(PROBS)].to_numpy(np.float32)
     return Predictions(

@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 from benchmark.common.errors import InputError
 from benchmark.common.resources import core_count
 from benchmark.common.terms import Arm, Head, Split
-from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.evaluation.tables import EVALUATED
 from benchmark.runs.declared import find_runs
 from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.spec import RUNS, DataSummary, RunResult

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Arm, Head, Split
-from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.evaluation.tables import EVALUATED
 from benchmark.runs.predictions import patients_in_words
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params

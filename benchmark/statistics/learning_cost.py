@@ -17,7 +17,7 @@ import pandas as pd
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Head
-from benchmark.evaluation.evaluate import EVALUATION
+from benchmark.evaluation.tables import EVALUATION, read_table
 from benchmark.runs.spec import RunResult
 
 CURVES = EVALUATION / "curves.csv"
@@ -86,12 +86,9 @@ def read_curves() -> pd.DataFrame:
     """Learning curves of all runs, as the evaluation wrote them.
 
     Raises:
-        InputError: there is no evaluation yet.
+        InputError: there is no evaluation yet, or the table is not as it was written.
     """
-    if not CURVES.exists():
-        msg = f"costs are read from {CURVES}, which does not exist yet: run `fundusbench evaluate` or `dvc repro`"
-        raise InputError(msg)
-    return pd.read_csv(CURVES, dtype={"stage": str, "arm": str})
+    return read_table("curves")
 
 
 def learning_curve(

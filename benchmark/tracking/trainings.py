@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, sha256_json
-from benchmark.runs.declared import read_result
+from benchmark.runs.declared import read_record, read_result
 from benchmark.runs.history import HISTORY, numbers, read_history
 from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT
@@ -84,7 +84,7 @@ def read_beside(folder: Path, reached: Mapping[str, float]) -> Training | None:
     """
     if not (_is_whole(folder) and (folder / "record.json").exists()):
         return None
-    record = Record.model_validate(read_json(folder / "record.json"))
+    record = read_record(folder / "record.json")
     started, ended = _span(record)
     return Training(
         spec=read_result(folder),
@@ -133,7 +133,7 @@ def _is_whole(folder: Path) -> bool:
 def _read_finished(root: Path, folder: Path, evaluated: _Evaluated) -> Training:
     result = read_result(folder)
     path = result.folder(root / RECORDS).with_suffix(".json")
-    record = Record.model_validate(read_json(path)) if path.exists() else None
+    record = read_record(path) if path.exists() else None
     key, reached = evaluated.get((result.stage, result.arm, result.seed), ("", {}))
     # A run that was trained anew has neither metrics nor figure before it is evaluated anew.
     current = key in ("", result.key)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.terms import Arm
-from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import HEADS
 from benchmark.report.figures.style import DARK, Plot, set_title
 from benchmark.report.inputs import Inputs

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.common.terms import Split
-from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import caption, inferred_sentence, other_data_sentence
 from benchmark.report.csv_fields import data_fields, measured_fields
 from benchmark.report.inputs import Inputs

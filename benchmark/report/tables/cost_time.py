@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmark.common.files import read_json
 from benchmark.common.terms import Arm, Size
 from benchmark.common.units import duration, memory, quantity
 from benchmark.report.captions import data_sentence, size_title
@@ -16,7 +15,8 @@ from benchmark.report.costs import arms_at, chain
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
-from benchmark.runs.spec import RECORDS, Record
+from benchmark.runs.declared import read_record
+from benchmark.runs.spec import RECORDS
 
 NAME = "cost_time"
 
@@ -41,7 +41,7 @@ def timing(results: Results, arm: Arm, folder: Path = RECORDS) -> Timing | None:
     """Read the records of an arm's runs; None where there is none."""
     seeds = [int(seed) for seed in results.runs_of(*arm)["seed"]]
     paths = {seed: folder / arm[0] / arm[1] / f"{seed}.json" for seed in seeds}
-    found = {seed: Record.model_validate(read_json(path)) for seed, path in paths.items() if path.exists()}
+    found = {seed: read_record(path) for seed, path in paths.items() if path.exists()}
     if not found:
         return None
     records = list(found.values())

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.common.terms import Arm, Head
 from benchmark.common.units import ends, measure, with_sd
-from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import HEADS, caption
 from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from benchmark.common.terms import Arm, Head, Split
 from benchmark.common.units import with_sd
-from benchmark.evaluation.evaluate import EVALUATED, MetricRow
+from benchmark.evaluation.evaluate import MetricRow
+from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import HEADS, caption
 from benchmark.report.csv_fields import data_fields, interval_fields, plain
 from benchmark.report.inputs import Inputs

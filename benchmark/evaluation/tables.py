@@ -1,0 +1,122 @@
+"""The tables of ``evaluation/`` as later steps read them: as they were written, and whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.common.csv_rows import Plain, read_frame
+from benchmark.common.errors import InputError
+from benchmark.common.terms import Split
+from benchmark.scoring.kappa import GRADES
+from models.losses.registry import LOSSES
+
+EVALUATION = Path("evaluation")
+EVALUATED: tuple[Split, ...] = ("val", "test")
+
+_RUN: Mapping[str, Plain] = {"stage": str, "arm": str, "seed": int}
+_OUTCOME: Mapping[str, Plain] = {**_RUN, "split": str, "head": str, "decoder": str}
+CURVE: Mapping[str, Plain] = {
+    **{"epoch": int, "images": int, "lr": float, "train_loss": float, "val_loss": float},
+    **{"val_kappa_score": float, "val_kappa_prob": float},
+}
+"""Columns of a run's ``history.csv``."""
+COLUMNS: Mapping[str, Mapping[str, Plain]] = {
+    "runs": {
+        **_RUN,
+        **{"size": str, "pixels": int, "level": int, "parent": str, "epoch_kept": int, "key": str, "parameters": int},
+        **{"macs_per_image": int, "epochs": int, "objective": str, "flags": str, "data": str, "synthetic": bool},
+        **{"train": int, "device": str, "precision": str, "numbers": str, "trunk": str, "weights": str},
+        **{"data_hash": str, "parameter_hash": str},
+    },
+    "kappas": {**_OUTCOME, "n": int, "kappa": float},
+    "confusion": {**_OUTCOME, "label": int, "predicted": int, "count": int},
+    "grades": {"split": str, "grade": str, "images": int, "patients": int, "unknown": int},
+    "curves": {**_RUN, **CURVE},
+}
+"""Table -> its columns and what they hold; a float that is not defined is empty in the file, and NaN when read."""
+
+_MADE_BY = "fundusbench evaluate"
+
+
+def read_table(name: str, root: Path = Path()) -> pd.DataFrame:
+    """Read one table.
+
+    Args:
+        name: a key of :data:`COLUMNS`.
+        root: the project's folder.
+
+    Raises:
+        InputError: it does not exist yet, or is not as it was written.
+    """
+    return read_frame(_path(name, root), COLUMNS[name], _MADE_BY)
+
+
+def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
+    """Read all of :data:`COLUMNS`, by name.
+
+    Raises:
+        InputError: one does not exist yet or is not as it was written, or they do not hold the same runs in full.
+    """
+    tables = {name: read_table(name, root) for name in COLUMNS}
+    runs = list(_lines(tables["runs"], [*_RUN, "objective", "epochs"]))
+    if not runs:
+        raise InputError(_unlike(_path("runs", root), "holds no run"))
+    if unknown := {objective for *_, objective, _ in runs} - {*LOSSES}:
+        raise InputError(_unlike(_path("runs", root), f"has the objective {min(unknown)!r}"))
+    outcomes = [
+        (*run, split, head)
+        for *run, objective, _ in runs
+        for split, head in product(EVALUATED, LOSSES[objective].heads)
+    ]
+    grades = range(GRADES)
+    expected: dict[str, tuple[list[str], Iterable[tuple[Any, ...]]]] = {
+        "kappas": ([*_RUN, "split", "head"], outcomes),
+        "confusion": (
+            [*_RUN, "split", "head", "label", "predicted"],
+            [(*outcome, *cell) for outcome in outcomes for cell in product(grades, grades)],
+        ),
+        "grades": (["split", "grade"], product(EVALUATED, [*map(str, grades), "all"])),
+        "curves": ([*_RUN, "epoch"], [(*run, epoch) for *run, _, last in runs for epoch in range(1, last + 1)]),
+    }
+    for name, (columns, lines) in expected.items():
+        refuse_gaps(_path(name, root), _lines(tables[name], columns), lines, _MADE_BY)
+    return tables
+
+
+def refuse_gaps(
+    path: Path, found: Iterable[tuple[Any, ...]], expected: Iterable[tuple[Any, ...]], made_by: str
+) -> None:
+    """Refuse a table that lacks lines, as one that was cut does, or has more than it should.
+
+    Args:
+        path: the table.
+        found: what names each of its lines.
+        expected: what should; the order is free.
+        made_by: the command that writes the table.
+
+    Raises:
+        InputError: they differ.
+    """
+    there, due = Counter(found), Counter(expected)
+    for fault, lines in (("lacks", due - there), ("has too many", there - due)):
+        if lines:
+            first = ", ".join(map(str, next(iter(lines))))
+            raise InputError(_unlike(path, f"{fault} {lines.total()} lines, first that of {first}", made_by))
+
+
+def _lines(table: pd.DataFrame, columns: list[str]) -> Iterable[tuple[Any, ...]]:
+    return table[columns].itertuples(index=False, name=None)
+
+
+def _path(name: str, root: Path) -> Path:
+    return root / EVALUATION / f"{name}.csv"
+
+
+def _unlike(path: Path, fault: str, made_by: str = _MADE_BY) -> str:
+    return f"{path} must be as it was written, but {fault}: make it again with `{made_by}`"

@@ -1,0 +1,129 @@
+"""What one step wrote and another reads, damaged in between: one sentence that names the file and how to mend it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark.evaluation import transfer
+from benchmark.settings.params import Params
+from tests.bad_inputs.running import is_one_sentence, outcome
+from tests.made.paths import ROOT
+from tests.made.runs import ARMS, make_all, make_params, settle
+
+SMALL = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
+RUN = "runs/basenet_mt/mid/1"
+
+
+def not_a_number(text: str) -> bytes:
+    """The text with a letter in the last line's first number."""
+    *lines, last = text.splitlines(keepends=True)
+    fields = last.split(",")
+    place = next(i for i, field in enumerate(fields) if re.fullmatch(r"-?\d+(\.\d+)?", field))
+    return "".join([*lines, ",".join([*fields[:place], f"{fields[place]}x", *fields[place + 1 :]])]).encode()
+
+
+DAMAGES: dict[str, Callable[[str], bytes]] = {
+    "emptied": lambda _: b"",
+    "its columns alone": lambda text: text.splitlines(keepends=True)[0].encode(),
+    "cut between lines": lambda text: "".join(text.splitlines(keepends=True)[:-1]).encode(),
+    "cut within a line": lambda text: text[:-3].encode(),
+    "cut to half": lambda text: text[: len(text) // 2].encode(),
+    "another column": lambda text: text.replace(",", ",x", 1).encode(),
+    "a column less": lambda text: "".join(line.partition(",")[2] for line in text.splitlines(keepends=True)).encode(),
+    "not a number": not_a_number,
+    "noise": lambda _: b"\xff\xfe\0\1",
+}
+ALL = [*DAMAGES]
+SOME = ["emptied", "cut within a line", "not a number"]
+"""The rest is caught in the same place for every table."""
+SOME_IN_PART = [*SOME, "cut between lines"]
+"""Of tables whose lines are known from others."""
+EVALUATE, STATISTICS = "fundusbench evaluate", "fundusbench statistics"
+TABLES = {
+    "evaluation/kappas.csv": ("report", EVALUATE, ALL),
+    **{f"evaluation/{name}.csv": ("report", EVALUATE, SOME_IN_PART) for name in ("confusion", "grades", "curves")},
+    "evaluation/metrics.csv": ("report", EVALUATE, SOME_IN_PART),
+    "evaluation/runs.csv": ("report", EVALUATE, SOME),
+    "statistics/intervals.csv": ("report", STATISTICS, ALL),
+    "statistics/metrics.csv": ("report", STATISTICS, SOME_IN_PART),
+    **{f"statistics/{name}.csv": ("report", STATISTICS, SOME) for name in ("comparisons", "decoding")},
+    "statistics/verdicts.csv": ("report", STATISTICS, ["emptied", "cut within a line", "another column"]),
+    "data/gates.csv": ("report", "fundusbench fetch", SOME),
+    "architecture/networks.csv": ("report", "fundusbench architecture", SOME),
+    f"{RUN}/val.csv": ("evaluate", "dvc repro", [name for name in ALL if "lines" not in name and "alone" not in name]),
+    f"{RUN}/history.csv": ("evaluate", "dvc repro", ALL),
+}
+CASES = [(file, damage) for file, (_, _, damages) in TABLES.items() for damage in damages]
+OTHERS = [
+    ("evaluation/runs.csv", "cut between lines", "report", "evaluation/kappas.csv .* too many 4 lines, .*`fundusbench"),
+    ("evaluation/runs.csv", "its columns alone", "report", "holds no run: make it again with `fundusbench evaluate"),
+    (f"{RUN}/val.csv", "cut between lines", "evaluate", "basenet_mt/mid seed 1 has other images.*train it again"),
+    (f"{RUN}/val.csv", "its columns alone", "evaluate", f"{RUN}/val.csv has gaps: train it again"),
+    ("evaluation/curves.csv", "not a number", "statistics", "evaluation/curves.csv.*fundusbench evaluate"),
+    (f"{RUN}/test.csv", "cut within a line", "statistics", f"{RUN}/test.csv.*dvc repro"),
+    (f"{RUN}/test.csv", "not a number", "verify", f"{RUN}/test.csv.*dvc repro"),
+    (f"{RUN}/history.csv", "cut between lines", "verify", f"{RUN}/history.csv.*dvc repro"),
+    (f"{RUN}/run.json", "cut within a line", "evaluate", f"{RUN}/run.json.*dvc repro"),
+    (f"{RUN}/run.json", "emptied", "statistics", f"{RUN}/run.json.*dvc repro"),
+    (f"{RUN}/run.json", "noise", "verify", f"{RUN}/run.json.*dvc repro"),
+    ("records/basenet_mt/mid/1.json", "cut to half", "report", "records/basenet_mt/mid/1.json.*dvc repro"),
+    ("records/basenet_mt/mid/1.json", "noise", "report", "records/basenet_mt/mid/1.json.*dvc repro"),
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A project of two runs each of two arms, up to its report."""
+    root = tmp_path_factory.mktemp("made")
+    with chdir(root):
+        params: Params = make_params(seeds=[0, 1], arms=SMALL)
+        raw = params.model_dump(mode="json", by_alias=True)
+        # The made data set stands for no source that could be asked for its parameters.
+        raw["data"] = yaml.safe_load((ROOT / "params.yaml").read_text())["data"]
+        Path("params.yaml").write_text(yaml.safe_dump(raw))
+        make_all(params)
+        settle(params)
+        transfer.run(params)
+        Path("reports/tables").mkdir(parents=True)
+        Path("reports/tables/any.csv").write_text("a\n1\n")
+    return root
+
+
+@pytest.fixture
+def project(made, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(made, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr("benchmark.statistics.intervals.REPLICATES", 20)
+    monkeypatch.setattr("benchmark.statistics.decoder_effect.REPLICATES", 20)
+    monkeypatch.setattr("benchmark.statistics.verdicts.REPLICATES", 20)
+    return tmp_path / "here"
+
+
+def damaged(project: Path, file: str, damage: str) -> None:
+    path = project / file
+    path.write_bytes(DAMAGES[damage](path.read_text()))
+
+
+@pytest.mark.parametrize(("file", "damage"), CASES)
+def test_a_damaged_table_is_one_sentence_that_names_it_and_the_step_that_made_it(project, capsys, file, damage):
+    command, mend, _ = TABLES[file]
+    damaged(project, file, damage)
+    code, _, err = outcome(capsys, command)
+    assert (code, is_one_sentence(err)) == (2, True), err
+    assert file in err
+    assert mend in err
+
+
+@pytest.mark.parametrize(("file", "damage", "command", "words"), OTHERS)
+def test_every_step_that_reads_it_says_so(project, capsys, file, damage, command, words):
+    damaged(project, file, damage)
+    code, _, err = outcome(capsys, command)
+    assert (code, is_one_sentence(err)) == (2, True), err
+    assert re.search(words, err), err
