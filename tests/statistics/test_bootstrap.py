@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +66,38 @@ def test_drawing_patterns_is_drawing_patients(block: int, monkeypatch: pytest.Mo
     drawn = cells[rng.integers(0, 80, (4000, 80))].reshape(4000, 160)
     one_by_one = weighted_kappa(np.array([np.bincount(row, minlength=25).reshape(5, 5) for row in drawn]))
     assert ks_2samp(ours, one_by_one).pvalue > 0.01
+
+
+def test_blocks_hold_no_more_than_they_may_and_add_up_to_the_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_BLOCK", 6)
+    asked: list[int] = []
+
+    def draw(size: int) -> np.ndarray:
+        asked.append(size)
+        return np.arange(2 * size).reshape(size, 2)
+
+    sums = bootstrap.in_blocks(draw, np.array([[1.0, 0.0], [0.5, 2.0]]), 7)
+    assert (asked, sums.shape) == ([3, 3, 1], (7, 2))
+    assert sums[:3].tolist() == [[0.5, 2], [3.5, 6], [6.5, 10]]
+    for images, sizes in ((1, [6, 1]), (2, [3, 3, 1]), (4, [1] * 7), (99, [1] * 7)):
+        blocks = list(bootstrap.weights_in_blocks(5, images, 7, seed=0))
+        assert [block.shape for block in blocks] == [(size, 5) for size in sizes]
+        assert all((block.sum(1) == 5).all() for block in blocks)
+
+
+def test_draws_are_of_their_seed_alone() -> None:
+    made = simulate(30, np.random.default_rng(0))
+    patterns = collapse(made.patient, made.grade, made.predicted)
+    values = patterns.counts[:, 0, :3]
+
+    def sums(of: Callable[..., np.ndarray], seed: int) -> list[list[float]]:
+        # Draws are kept for the next call; here they are not to be.
+        bootstrap._drawn.cache_clear()
+        bootstrap._tossed.cache_clear()
+        return of(patterns, values, 50, seed).tolist()
+
+    for of in (resample, bootstrap.exchange):
+        assert sums(of, 0) == sums(of, 0) != sums(of, 1)
 
 
 def test_equal_seeds_give_equal_intervals_whatever_the_order_of_the_images() -> None:
