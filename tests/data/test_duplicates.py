@@ -116,6 +116,18 @@ def test_of_a_turn_and_a_mirror_that_fit_alike_the_turn_is_told():
     assert (likeness.tolist(), degrees.tolist(), mirrored.tolist()) == ([1], [0], [False])
 
 
+@pytest.mark.parametrize("steps", [0, 1, 20, 40, 63])
+def test_a_turn_is_told_in_degrees_counter_clockwise_from_0_to_360(steps):
+    one = noisy_copies(0, 1)
+    turned = np.roll(one, steps, axis=2)
+    # A mirror sends the direction at an angle a, clockwise from the right, to 180 degrees - a.
+    mirrored = np.roll(one[:, :, (ANGLES // 2 - np.arange(ANGLES)) % ANGLES], steps, axis=2)
+    for other, flip in ((turned, False), (mirrored, True)):
+        likeness, degrees, flipped = compare(one, other)
+        assert (likeness.item(), flipped.item()) == (1, flip)
+        assert degrees.item() == pytest.approx(-steps * 360 / ANGLES % 360)
+
+
 def test_what_is_0_everywhere_correlates_with_nothing():
     none = np.zeros((1, RINGS, ANGLES), np.int8)
     assert compare(none, none)[0].tolist() == [0]
@@ -124,6 +136,10 @@ def test_what_is_0_everywhere_correlates_with_nothing():
 
 def test_magnitudes_are_of_norm_1_and_know_neither_turn_nor_mirror():
     known = magnitudes(noisy_copies(0, 5))
+    by_ring = known.reshape(5, RINGS, -1)
+    # What all frequencies of a ring have in common, and all rings at a frequency, is taken off.
+    assert by_ring.mean(1) == pytest.approx(0, abs=1e-6)
+    assert by_ring.mean(2) == pytest.approx(0, abs=1e-6)
     assert np.linalg.norm(known, axis=1) == pytest.approx(1, abs=1e-5)
     sketch = noisy_copies(1, 1)
     turned = np.roll(sketch[:, :, ::-1], 7, axis=2)

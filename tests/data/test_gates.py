@@ -160,19 +160,23 @@ def test_a_finding_drops_only_what_it_names(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "data"),
+    ("name", "data", "why"),
     [
-        ("counts", replace(CLEAN, expected=None)),
-        ("patients", described([("a", 0, "train"), ("b", 0, "test")])),
-        ("eyes", described([("1", 0, "train"), ("2", 0, "test")])),
+        ("counts", replace(CLEAN, expected=None), "the data set declares no counts"),
+        ("patients", described([("a", 0, "train"), ("b", 0, "test")]), "no patient is known"),
+        ("eyes", described([("1", 0, "train"), ("2", 0, "test")]), "no patient's eyes are known"),
     ],
 )
-def test_what_cannot_be_looked_at_says_why(name, data):
+def test_what_cannot_be_looked_at_says_why(name, data, why):
     if name == "patients":
         data = replace(data, photographs=tuple(replace(p, patient="") for p in data.photographs))
     found = find(name, data)
-    assert (found.looked_at, found.findings) == (0, ())
-    assert found.why_not
+    assert found == Found(0, (), why)
+
+
+def test_a_leak_alone_is_called_a_leak_alone():
+    (finding,) = find("identical", same_pixels(0, 20)).findings
+    assert finding.message.endswith(", in two splits")
 
 
 def test_copies_in_one_split_under_one_grade_are_no_defect():

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import psutil
 import pytest
@@ -22,20 +21,38 @@ from tests.pipeline.test_pipeline import TABLES, contents
 pytestmark = pytest.mark.slow
 
 KILLS = 22
+IN_A_ROW = 3
+"""Kills in one stage, after which it may end."""
 LONGEST = 1.2
 """Seconds after a stage's start within which it is killed at random, be it amid its imports."""
-PATIENCE = 5.0
-"""Seconds to wait for a write to kill it in; what is small is written faster than one can look."""
-WRITTEN = ("data/packs", "scratch/runs", "runs", "records", "evaluation", "statistics", "reports")
+LATEST_WRITE = 4
+"""Writes of a process of which one, at random, is the one that it is killed in."""
+STOPS_IN_A_WRITE = """
+import os
+import time
+
+replace, left = os.replace, [int(os.environ.get("STOP_IN_WRITE", 0))]
+
+def stopping(source, target, **more):
+    if str(source).endswith(".partial"):
+        left[0] -= 1
+        if left[0] == 0:
+            open("in_a_write", "w").close()
+            time.sleep(600)
+    replace(source, target, **more)
+
+os.replace = stopping
+"""
+"""Run by every Python that starts: it stops where a file is written and does not yet bear its name."""
 
 
 @contextmanager
-def started(project) -> Iterator[tuple[subprocess.Popen, queue.Queue]]:
+def started(project, **environment: str) -> Iterator[tuple[subprocess.Popen, queue.Queue]]:
     """``dvc repro`` in a process group of its own, and the names of its stages as they begin; "" when it has ended."""
     process = subprocess.Popen(
         ["dvc", "repro"],
         cwd=project.root,
-        env=project.environment | {"PYTHONUNBUFFERED": "1"},
+        env=project.environment | environment | {"PYTHONUNBUFFERED": "1"},
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -60,53 +77,42 @@ def started(project) -> Iterator[tuple[subprocess.Popen, queue.Queue]]:
         listener.join()
 
 
-def half_written(root: Path) -> set[str]:
-    """Files that are being written, or that a killed process left so."""
-    found = set()
-    for top in WRITTEN:
-        for folder, _, names in os.walk(root / top):
-            found |= {f"{folder}/{name}" for name in names if name.endswith(".partial")}
-    return found
-
-
 def training_processes(process: subprocess.Popen) -> int:
     """How many runs are trained at this moment, each in a process that the server of imports forked."""
     found = 0
     for child in psutil.Process(process.pid).children(recursive=True):
-        try:
+        with suppress(psutil.Error):
             found += "forkserver" in " ".join(child.cmdline())
-        except psutil.Error:
-            continue
     return max(found - 1, 0)
 
 
-def wait_for_a_write(root: Path, before: set[str]) -> None:
-    """Until some file is half written that was not before."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and half_written(root) <= before:
-        time.sleep(0.0005)
-
-
 def test_a_pipeline_killed_twenty_times_ends_with_the_same_bits(finished, clone):
-    rng, stages, in_writes, trained = random.Random(0), [], 0, []
+    rng, stages, in_writes, trained = random.Random(0), [], 0, [0]
     raw = clone.params()
     raw["train"]["workers"] = 2
     clone.write_params(raw)
+    (clone.root / "sitecustomize.py").write_text(STOPS_IN_A_WRITE)
+    mark = clone.root / "in_a_write"
     for number in range(KILLS):
-        with started(clone) as (process, begun):
-            # Three times in the stage that it begins with, then in the one after it.
-            for _ in range(1 + (number % 4 == 3)):
-                stages.append(begun.get(timeout=300))
-            assert stages[-1], f"it ended before it could be killed: {stages}"
-            before = half_written(clone.root)
+        write, seconds = rng.randint(1, LATEST_WRITE), rng.uniform(0, LONGEST)
+        with started(clone, **{"STOP_IN_WRITE": str(write)} if number % 2 else {}) as (process, begun):
+            stage = begun.get(timeout=300)
+            if not number % 2 and stages[-IN_A_ROW:] == [stage] * IN_A_ROW:
+                stage = begun.get(timeout=300)
+            assert stage, f"it ended before it could be killed: {stages}"
             if number % 2:
-                wait_for_a_write(clone.root, before)
+                # Where it makes fewer writes, it is killed as the next stage begins.
+                while not mark.exists() and begun.empty():
+                    time.sleep(0.01)
             else:
-                time.sleep(rng.uniform(0, LONGEST))
-            trained.append(training_processes(process))
-        in_writes += bool(half_written(clone.root) - before)
+                time.sleep(seconds)
+            if begun.empty():
+                trained.append(training_processes(process))
+        stages.append(stage)
+        in_writes += mark.exists()
+        mark.unlink(missing_ok=True)
     assert len(set(stages)) >= 5, stages
-    assert in_writes >= 3
+    assert in_writes >= 5
     assert max(trained) == 2
     clone.repro()
     assert sum(json.loads(path.read_text())["resumed"] for path in (clone.root / "records").rglob("*.json")) >= 2

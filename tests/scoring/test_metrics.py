@@ -162,6 +162,7 @@ def calibration(grade: list[int], prob: np.ndarray) -> float:
 
 def test_auc_counts_ties_half_and_calibration_is_0_for_honest_confidence() -> None:
     assert auc(np.array([True, False]), np.array([1.0, 1.0]))(np.ones((1, 2))) == [0.5]
+    assert auc(np.array([False, True, False]), np.array([0.0, 1.0, 1.0]))(np.ones((1, 3))) == [0.75]
     assert calibration([0, 0, 0, 1], np.tile([0.75, 0.25, 0, 0, 0], (4, 1))) == pytest.approx(0)
 
 

@@ -85,6 +85,13 @@ def test_blocks_hold_no_more_than_they_may_and_add_up_to_the_replicates(monkeypa
         assert all((block.sum(1) == 5).all() for block in blocks)
 
 
+def test_sums_are_exact_whatever_the_precision_of_the_weights() -> None:
+    large = np.array([[2.0**24], [1.0]])
+    assert bootstrap.weighted_sums(np.ones((1, 2), np.float32), large).item() == 2**24 + 1
+    tenths = np.array([[0.1], [0.2], [0.3]])
+    assert bootstrap.weighted_sums(np.ones((1, 3)), tenths).item() == pytest.approx(0.6, abs=1e-15)
+
+
 def test_draws_are_of_their_seed_alone() -> None:
     made = simulate(30, np.random.default_rng(0))
     patterns = collapse(made.patient, made.grade, made.predicted)

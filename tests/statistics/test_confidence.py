@@ -114,6 +114,13 @@ def test_where_nothing_is_defined_there_is_neither_interval_nor_p() -> None:
         assert np.isnan([found.low, found.high, found.error, made.p_differs(), made.p_at_least(0.0)]).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_single_replicate_has_ends_and_no_error() -> None:
+    found = Confidence(0.5, np.array([0.5, np.nan]), Spread(), 50).interval()
+    assert (found.low, found.high, found.undefined) == (0.5, 0.5, 1)
+    assert np.isnan(found.error)
+
+
 def test_where_every_replicate_is_0_p_is_1_and_no_more() -> None:
     found = Confidence(0.0, np.zeros(100), Spread(), 50)
     assert found.p_at_least(0.0) == found.p_at_most(0.0) == found.p_differs() == 1

@@ -15,6 +15,7 @@ from benchmark.runs.predictions import read_predictions, write_predictions
 from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
 from benchmark.scoring.decoders.registry import decode
 from benchmark.statistics.bootstrap import Graded, kappa_interval
+from benchmark.statistics.confidence import COLLAPSED, ONE_RUN
 from benchmark.statistics.transfer import GENERALISATION, change, read_transfers, run
 from tests.made.grades import simulate
 from tests.made.runs import ARMS, make_params, make_predictions, make_result, make_run
@@ -50,6 +51,14 @@ def test_with_one_run_the_variances_of_the_two_sets_add_up(own, other):
     single = [Graded(arm.image_id, arm.patient, arm.grade, arm.predicted[:1]) for arm in (own, other)]
     apart = [kappa_interval(arm, replicates=20_000).error for arm in single]
     assert change(*single, replicates=20_000).error == pytest.approx(np.hypot(*apart), rel=0.03)
+
+
+def test_what_is_no_evidence_on_either_set_is_none_of_the_change(own, other):
+    assert change(own, other).no_evidence == ""
+    single = [Graded(arm.image_id, arm.patient, arm.grade, arm.predicted[:1]) for arm in (own, other)]
+    assert change(*single).no_evidence == ONE_RUN
+    collapsed = [Graded(arm.image_id, arm.patient, arm.grade, 0 * arm.predicted) for arm in (own, other)]
+    assert change(own, collapsed[1]).no_evidence == change(collapsed[0], other).no_evidence == COLLAPSED
 
 
 def test_runs_that_lose_alike_leave_no_error_of_their_own(own):

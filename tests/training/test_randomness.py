@@ -22,6 +22,21 @@ def test_an_images_draws_do_not_depend_on_its_neighbours(seed, ids, batch):
             assert np.array_equal(row, whole[image_id])
 
 
+def splitmix(x: int) -> int:
+    """The mixing of SplitMix64 (Steele, Lea and Flood 2014), in whole numbers."""
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+    return x ^ (x >> 31)
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**64 - 1))
+def test_draws_are_those_of_splitmix64(stream, key):
+    start = splitmix(key ^ stream)
+    numbers = [splitmix((start + i * 0x9E3779B97F4A7C15) % 2**64) for i in (1, 2, 3)]
+    expected = [(number >> 40) / 2**24 for number in numbers]
+    assert draws(stream, np.array([key], np.uint64), 3).tolist() == [expected]
+
+
 def test_draws_are_uniform_and_uncorrelated():
     sample = draws(derive(0, "augmentation", 0), hash_ids([str(i) for i in range(20_000)]), 4)
     assert sample.min() >= 0

@@ -63,6 +63,9 @@ def test_it_learns_and_writes_what_later_steps_read(project):
         assert history.val_kappa_prob.isna().all()
         predictions = read_predictions(folder / "val.csv")
         assert predictions.prob is None
+        rows = [row for row in read_manifest() if row.split == "val"]
+        assert predictions.patient.tolist() == [row.patient for row in rows]
+        assert predictions.eye.tolist() == [row.eye for row in rows]
         grades = np.clip(np.round(predictions.score), 0, 4).astype(int)
         kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
         assert kappa > 0.6
@@ -71,6 +74,15 @@ def test_it_learns_and_writes_what_later_steps_read(project):
         assert record["images_per_second"] > 0
         assert 0 <= record["wait_share"] < 1
     assert not list((project / "scratch").rglob("checkpoint.safetensors"))
+
+
+def test_as_many_runs_at_once_as_cores_and_memory_hold_and_one_at_least(monkeypatch):
+    monkeypatch.setattr(train, "core_count", lambda: 4)
+    for free, workers in ((0.5, 1), (1, 1), (2.9, 2), (99, 4)):
+        monkeypatch.setattr(train, "free_memory", lambda free=free: int(free * train.WORKER_BYTES))
+        found = train.count_workers(params(workers=0, device="cpu"))
+        assert (found, type(found)) == (workers, int)
+    assert train.count_workers(params(workers=7)) == 7
 
 
 def test_the_same_parameters_give_the_same_bits_and_another_seed_others(project):
