@@ -42,7 +42,7 @@ lock: .venv/.stamp ## pin the newest versions that pyproject.toml allows
 	uv pip compile pyproject.toml --extra lite0 --group dev --universal --generate-hashes --no-header --upgrade -o requirements.lock
 
 clean: ## remove the environment and everything that the pipeline made, its cache included
-	rm -rf .venv .uv data runs records scratch sweep sweep.db evaluation transfer statistics architecture reports/tables reports/figures reports/sweep reports/index.html reports/provenance.json mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks mutants
+	rm -rf .venv .uv data runs records scratch sweep sweep.db evaluation transfer statistics architecture saliency reports/tables reports/figures reports/photographs reports/sweep reports/index.html reports/provenance.json mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks mutants
 
 .venv/.stamp: requirements.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
 	@test -n "$(PYTHON)" || { echo "fundusbench needs Python >= 3.11, and none is on the PATH: install it or call make PYTHON=/path/to/python3"; exit 2; }

@@ -25,6 +25,7 @@ COMMANDS = {
     "transfer": "predict the test splits of other data sets with every run",
     "statistics": "intervals, paired tests and verdicts",
     "architecture": "feature maps and cost of the networks",
+    "saliency": "where an output is swayed, for a few test photographs per grade",
     "report": "the paper's tables, and figures, into reports/",
     "summary": "how long the stages took, and whether the tables are those kept for these parameters",
     "keep": "copy the tables and figures, and what made them, to a folder of results",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any, cast
 
@@ -19,8 +19,9 @@ import pandas as pd
 from benchmark.common.csv_rows import read_frame, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.belonging import refuse_strangers
+from benchmark.evaluation.outputs import CalibrationRow, ScoreRow, WorstRow, calibration_rows, score_rows, worst_rows
 from benchmark.evaluation.tables import CURVE, EVALUATED, EVALUATION, refuse_gaps
 from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
@@ -32,6 +33,7 @@ from benchmark.scoring.metrics import Measure, measure
 from benchmark.settings.params import Params
 
 METRICS_FILE = EVALUATION / "metrics.csv"
+CALIBRATION, SCORES, WORST_ERRORS = (EVALUATION / f"{name}.csv" for name in ("calibration", "scores", "worst_errors"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,17 @@ def run(params: Params) -> None:
     refuse_strangers(params, results)
     reference: dict[Split, Predictions] = {}
     outcomes: list[Outcome] = []
+    read: dict[tuple[Arm, Split], list[tuple[RunResult, Predictions]]] = {}
     for result in results:
         _check_data(result, results[0])
         for split in EVALUATED:
             predictions = _read_split(result, split)
-            _check_images(result, split, predictions, reference.setdefault(split, predictions), results[0])
+            first = reference.setdefault(split, predictions)
+            _check_images(result, split, predictions, first, results[0])
             outcomes += evaluate(result, split, predictions)
+            # Names and labels, which take most of the memory, are those of the first run.
+            slim = replace(first, score=predictions.score, prob=predictions.prob)
+            read.setdefault((Arm(result.stage, result.arm), split), []).append((result, slim))
     _write("runs", runs_frame(results))
     _write("kappas", kappas_frame(outcomes))
     write_rows(METRICS_FILE, MetricRow, metric_rows(outcomes))
@@ -108,6 +115,9 @@ def run(params: Params) -> None:
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
     _write("curves", pd.concat([_read_history(result) for result in results]))
     _write("predictions_vs_label", _pairs_frame(results))
+    write_rows(CALIBRATION, CalibrationRow, calibration_rows(read))
+    write_rows(SCORES, ScoreRow, score_rows(read))
+    write_rows(WORST_ERRORS, WorstRow, worst_rows(read))
     # A file per arm, so that `dvc metrics show` prints a line per arm; arms that are gone leave none behind.
     shutil.rmtree(EVALUATION / "metrics", ignore_errors=True)
     for arm, row in metrics(outcomes).items():

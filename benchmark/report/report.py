@@ -32,7 +32,7 @@ def run(params: Params) -> None:
     inputs = Inputs(params)
     tables = make_tables(inputs)
     write_tables(tables)
-    captions = draw_all(inputs, REPORTS / "figures")
+    captions = draw_all(inputs, REPORTS / "figures", REPORTS / "photographs")
     write_text(REPORTS / "index.html", to_page(tables, captions, inputs.results))
 
 

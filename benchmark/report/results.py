@@ -95,6 +95,11 @@ class Results:
         """Stage and name of each arm that ran, in declared order."""
         return list(self._runs)
 
+    @cached_property
+    def level(self) -> str:
+        """Nominal coverage of the kappas' intervals, in words."""
+        return " or ".join(dict.fromkeys(f"{row.level * 100:g} %" for row in self.intervals.values()))
+
     def images(self, split: Split) -> int:
         """Images of a split."""
         return int(self._total(split)["images"])

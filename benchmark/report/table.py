@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -12,6 +13,9 @@ from benchmark.common.units import ends, with_sd
 from benchmark.report.results import Measured
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.statistics.published.tables import Printed
+
+Ends = tuple[float, float] | None
+"""Lower and upper end of an interval; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Number:
     notes: tuple[int, ...] = ()
     interval: str = ""
     """Shown with it."""
+    ends: Ends = None
+    """Of the interval, where one is shown."""
     arm: Arm | None = None
     """Whose runs it is measured from, where they are not those of the whole row."""
 
@@ -91,6 +97,11 @@ class Kappa:
     def value(self) -> float | None:
         """Mean over seeds; None where there is none."""
         return self.measured.mean if self.measured and not self.measured.undefined else None
+
+    @property
+    def ends(self) -> Ends:
+        """Of the mean's interval; None where there is none."""
+        return ends_of(self.measured.interval) if self.measured and self.value is not None else None
 
 
 Cell = Text | Number | Paper | Kappa
@@ -162,7 +173,14 @@ def kappa_number(measured: Measured | None, notes: tuple[int, ...] = ()) -> Numb
     """Mean, spread and interval of kappas, or why there are none."""
     if measured is None or measured.undefined:
         return Number(status(measured), None, notes)
-    return Number(with_sd(measured.mean, measured.sd), measured.mean, notes, interval(measured), measured.arm)
+    shown = with_sd(measured.mean, measured.sd)
+    return Number(shown, measured.mean, notes, interval(measured), ends_of(measured.interval), measured.arm)
+
+
+def ends_of(found: object) -> Ends:
+    """The ends of anything that has ``low`` and ``high``; None where there is nothing, or where they are NaN."""
+    low, high = getattr(found, "low", math.nan), getattr(found, "high", math.nan)
+    return None if math.isnan(low) or math.isnan(high) else (low, high)
 
 
 def interval(measured: Measured) -> str:

@@ -17,6 +17,7 @@ from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
 from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
+from benchmark.statistics.ranks import RANKS, RankRow, rank_rows
 
 INTERVALS, COMPARISONS = STATISTICS / "intervals.csv", STATISTICS / "comparisons.csv"
 
@@ -94,7 +95,7 @@ class ArmComparison:
 
 
 def run(params: Params) -> None:
-    """Write ``statistics/intervals.csv`` and ``statistics/comparisons.csv``.
+    """Write ``statistics/intervals.csv``, ``statistics/comparisons.csv`` and ``statistics/ranks.csv``.
 
     Raises:
         InputError: there is no finished run, or two runs differ in their images or labels.
@@ -102,6 +103,7 @@ def run(params: Params) -> None:
     decoded = read_decoded(params)
     write_rows(INTERVALS, ArmInterval, intervals(decoded))
     write_rows(COMPARISONS, ArmComparison, comparisons(decoded))
+    write_rows(RANKS, RankRow, rank_rows(decoded))
 
 
 def intervals(decoded: Decoded) -> list[ArmInterval]:

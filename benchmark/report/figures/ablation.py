@@ -1,4 +1,4 @@
-"""The ablation, drawn: kappa by input size, ours and published."""
+"""The ablation, drawn: kappa by input size and method, ours and published."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """The figure of the ablation table."""
-    return {"ablation.png": partial(_plot, table=ablation.make(inputs), results=inputs.results)}
+    return {"ablation": partial(_plot, table=ablation.make(inputs), results=inputs.results)}
 
 
 def _plot(figure: Figure, table: Table, results: Results) -> str:
@@ -37,15 +37,20 @@ def _plot(figure: Figure, table: Table, results: Results) -> str:
     axes.set_xticklabels([row.label for row in rows])
     bare(axes, grid="y")
     legend(axes, 1)
-    set_title(figure, f"{table.title}: on {results.data} (filled), published on EyePACS (hollow)", results)
-    return "Ablation on val: ours (filled; bars: one sample standard deviation over seeds) and published (hollow)."
+    set_title(figure, f"Kappa by input size: on {results.data} (filled), published on EyePACS (hollow)", results)
+    return (
+        f"Kappa by input size and method on val: on {results.data} (filled; n = {results.images('val')} images, mean "
+        f"over seeds, bars: {results.level} intervals over patients and, with several seeds, over seeds) and as the "
+        "paper printed it for EyePACS (hollow). A higher line is no test that two methods differ."
+    )
 
 
 def _line(axes: Axes, index: int, shift: float, column: str, cells: list[Kappa]) -> None:
     """A column of the table, beside the others of its sizes by ``shift``."""
     places = np.arange(len(cells)) + shift
-    means = [cell.measured.mean if cell.measured else np.nan for cell in cells]
-    sds = [np.nan if cell.measured is None or cell.measured.sd is None else cell.measured.sd for cell in cells]
+    means = np.array([cell.measured.mean if cell.measured else np.nan for cell in cells])
+    ends = np.array([cell.ends or (np.nan, np.nan) for cell in cells])
     style = look(index) | {"markersize": 5}
-    axes.errorbar(places, means, sds, **style, lw=1.2, capsize=2.5, label=column)
-    axes.plot(places + 0.04, [float(cell.published or "nan") for cell in cells], **style, mfc="none", ls="")
+    axes.errorbar(places, means, np.abs(ends.T - means), **style, lw=1.2, capsize=2.5, label=column)
+    published = [float(cell.published or "nan") for cell in cells]
+    axes.plot(places + 0.04, published, **style | {"linestyle": ""}, mfc="none")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.arrays import Floats
 from benchmark.common.terms import Arm
 from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import HEADS
@@ -20,15 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STEP = GRADES + 1.9
+STEP = GRADES + 2
 """From one matrix to the next, in cells: the room for titles and labels between them."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure per arm that ran."""
     return {
-        f"confusion_{'_'.join(arm)}.png": partial(_plot, results=inputs.results, arm=arm)
-        for arm in inputs.results.arms()
+        f"confusion_{'_'.join(arm)}": partial(_plot, results=inputs.results, arm=arm) for arm in inputs.results.arms()
     }
 
 
@@ -41,11 +41,15 @@ def _plot(figure: Figure, results: Results, arm: Arm) -> str:
     # All matrices share one pair of axes: axes and their ticks cost more than all that is drawn in them.
     axes = figure.add_axes((0, 0, 1, 1 - 0.6 / height))
     axes.axis("off")
+    shares = np.full((STEP * len(heads) - 2, STEP * len(EVALUATED) - 2), np.nan)
     for row, head in enumerate(heads):
         for column, split in enumerate(EVALUATED):
-            matrix = counts[head, split]
+            matrix, x, y = counts[head, split], STEP * column, STEP * row
+            share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+            shares[y : y + GRADES, x : x + GRADES] = share
             title = f"{HEADS[head]}, {split}: n = {results.images(split)} × {_seeds(results, arm)}"
-            _draw(axes, matrix, title, STEP * column, STEP * row)
+            _draw(axes, matrix, share, title, x, y)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     axes.set(xlim=(-1.6, STEP + GRADES), ylim=(STEP * len(heads) - 0.6, -1.1))
     set_title(figure, f"{'/'.join(arm)} on {results.data} (colour: share of the row)", results)
     return (
@@ -58,16 +62,14 @@ def _seeds(results: Results, arm: Arm) -> str:
     return f"{count} seed{'s'[: count > 1]}"
 
 
-def _draw(axes: Axes, counts: npt.NDArray[np.int64], title: str, x: float, y: float) -> None:
-    """One matrix, whose first cell is centred at (x, y)."""
+def _draw(axes: Axes, counts: npt.NDArray[np.int64], share: Floats, title: str, x: float, y: float) -> None:
+    """What stands in and around one matrix, whose first cell is centred at (x, y)."""
     from matplotlib.patches import Rectangle
 
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    left, right, top, bottom = x - 0.5, x + GRADES - 0.5, y - 0.5, y + GRADES - 0.5
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, extent=(left, right, bottom, top), aspect="equal")
+    left, top, bottom = x - 0.5, y - 0.5, y + GRADES - 0.5
     axes.add_patch(Rectangle((left, top), GRADES, GRADES, fill=False, ec=DARK, lw=0.8))
     centred: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
-    for label, predicted in np.ndindex(counts.shape):
+    for label, predicted in zip(*counts.nonzero(), strict=True):
         shade = "white" if share[label, predicted] > 0.55 else DARK
         axes.text(x + predicted, y + label, str(counts[label, predicted]), color=shade, **centred)
     for grade in range(GRADES):

@@ -1,65 +1,87 @@
-"""Learning curves: per arm, val kappa above and training loss below."""
+"""Learning curves: val kappa over the images seen and over the multiply-adds spent, a line per arm."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-from benchmark.report.captions import HEADS
-from benchmark.report.figures.style import Plot, bare, colour, set_title
+import numpy as np
+
+from benchmark.common.terms import Size
+from benchmark.common.units import quantity
+from benchmark.report.costs import CurvePoint, Spent, chain, curve, targets
+from benchmark.report.figures.style import GREY, Plot, bare, legend, look, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PER_LINE = 6
-"""Arms side by side."""
+COSTS = {"images": "training images seen", "macs": "multiply-adds of forward passes"}
+"""What a curve is drawn over: an attribute of a point, and how its axis is called."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """One figure of every arm that ran."""
-    return {"learning_curves.png": partial(_plot, results=inputs.results)}
+    """A figure of every size that has an arm whose whole chain ran; none without such."""
+    found = [links for arm in inputs.results.arms() if (links := chain(inputs.results, arm))]
+    sizes: dict[Size, list[tuple[Spent, ...]]] = {}
+    for links in found:
+        sizes.setdefault(links[-1].size, []).append(links)
+    return {"learning_curves": partial(_plot, sizes=sizes, results=inputs.results)} if sizes else {}
 
 
-def _plot(figure: Figure, results: Results) -> str:
-    arms = results.arms()
-    lines = -(-len(arms) // PER_LINE)
-    height = 3.5 * lines + 0.7
-    figure.set_size_inches(11, height)
-    grid = figure.add_gridspec(lines, 1, left=0.05, right=0.99, top=1 - 1 / height, bottom=0.45 / height, hspace=0.32)
-    for index, arm in enumerate(arms):
-        place = grid[index // PER_LINE, 0].subgridspec(2, PER_LINE, hspace=0.12, wspace=0.3)
-        upper, lower = (figure.add_subplot(place[half, index % PER_LINE]) for half in range(2))
-        _panel(upper, lower, results.curves_of(*arm))
-        upper.set_title("/".join(arm), fontsize=9)
-        if index % PER_LINE == 0:
-            upper.set_ylabel("val kappa")
-            lower.set_ylabel("training loss")
-    for index, title in enumerate(HEADS.values()):
-        left, top = 0.02 + 0.08 * index, 1 - 0.15 / height
-        figure.text(left, top, f"— {title}", color=colour(index), va="top", fontsize=10)
-    set_title(figure, f"Learning curves on {results.data}: thin, one seed; thick, mean over seeds", results)
-    return "Learning curves: val kappa (above) and training loss (below) by epoch; thin: one seed, thick: their mean."
+def _plot(figure: Figure, sizes: dict[Size, list[tuple[Spent, ...]]], results: Results) -> str:
+    """A row per size, a panel per cost."""
+    height = 2.6 * len(sizes) + 0.9
+    figure.set_size_inches(10.4, height)
+    figure.subplots_adjust(0.06, 0.5 / height, 0.8, 1 - 0.7 / height, wspace=0.1, hspace=0.32)
+    grid = figure.subplots(len(sizes), len(COSTS), squeeze=False)
+    wanted = targets(results)
+    for (size, chains), line in zip(sizes.items(), grid, strict=True):
+        for (cost, title), axes in zip(COSTS.items(), line, strict=True):
+            for index, links in enumerate(chains):
+                _draw(axes, [curve(results, links[:end]) for end in range(1, len(links) + 1)], cost, index, links)
+            _scale(axes, f"{title}, chain included")
+            for fraction, kappa in wanted.get(size, {}).items():
+                axes.axhline(kappa, color=GREY, lw=0.7, ls=":")
+                axes.text(
+                    1.003, kappa, f"{fraction:.0%}", transform=axes.get_yaxis_transform(), va="center", fontsize=6
+                )
+        line[0].set_ylabel(f"val kappa, {chains[0][-1].pixels} px")
+        line[1].set_ylim(line[0].get_ylim())
+        line[1].tick_params(labelleft=False)
+        legend(line[1], 1.04, f"{size} size")
+    set_title(figure, f"Learning curves on {results.data}", results)
+    return (
+        f"Val kappa (main output, n = {results.images('val')} images of {results.data}) after each epoch, by training "
+        "images seen and by multiply-adds of their forward passes; mean over seeds, shaded: one sample standard "
+        "deviation to either side. Thin: the arms that an arm starts from, at their own sizes. Dotted across: the "
+        "kappas of the cost table."
+    )
 
 
-def _panel(upper: Axes, lower: Axes, curves: pd.DataFrame) -> None:
-    for index, head in enumerate(HEADS):
-        _by_seed(upper, curves, f"val_kappa_{head}", colour(index))
-    _by_seed(lower, curves, "train_loss", "#444444")
-    upper.set(ylim=(min(-0.1, upper.dataLim.y0), 1), xticklabels=[])
-    lower.set(ylim=(0, None), xlabel="epoch")
-    lower.locator_params(axis="x", integer=True, nbins=4)
-    for axes in (upper, lower):
-        axes.tick_params(labelsize=7, length=2)
-        bare(axes)
+def _draw(axes: Axes, curves: list[list[CurvePoint]], cost: str, index: int, links: tuple[Spent, ...]) -> None:
+    """Consecutive learning curves: the last thick and with its spread, those before it thin, dots between."""
+    style: dict[str, Any] = look(index)
+    places = [[getattr(point, cost) for point in points] for points in curves]
+    kappas = [np.array([point.kappa for point in points]) for points in curves]
+    for x, y in zip(places[:-1], kappas[:-1], strict=True):
+        axes.plot(x, y, color=style["color"], lw=0.8)
+    for (x, y), (next_x, next_y) in pairwise(zip(places, kappas, strict=True)):
+        axes.plot((x[-1], next_x[0]), (y[-1], next_y[0]), color=style["color"], lw=0.8, ls=":")
+    sds = np.nan_to_num([point.sd for point in curves[-1]])
+    axes.fill_between(places[-1], kappas[-1] - sds, kappas[-1] + sds, color=style["color"], alpha=0.13, lw=0)
+    axes.plot(places[-1], kappas[-1], **style, lw=1.5, markersize=4, label="/".join(links[-1].arm))
 
 
-def _by_seed(axes: Axes, curves: pd.DataFrame, column: str, shade: str) -> None:
-    table = curves.pivot(index="epoch", columns="seed", values=column).dropna(how="all")
-    if table.empty:
-        return
-    axes.plot(table.index, table.to_numpy(), color=shade, lw=0.6, alpha=0.6)
-    axes.plot(table.index, table.mean(axis=1), color=shade, lw=1.6)
+def _scale(axes: Axes, title: str) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.set_xlabel(title)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: quantity(value))
+    bare(axes, grid="both")

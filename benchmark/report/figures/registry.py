@@ -1,47 +1,81 @@
 """The report's figures, one file each.
 
-A figure is a module with ``plots(inputs) -> {file name: plot}``: what to draw for this data set, which may be nothing
-or, as for the confusion matrices, a file per arm. A plot draws onto an empty figure and returns its caption. Adding a
-figure is adding its file and its name in :data:`FIGURES`.
+A figure is a module with ``plots(inputs) -> {name: plot}``: what to draw for this data set, which may be nothing or, as
+for the confusion matrices, a figure per arm. A plot draws onto an empty figure and returns its caption. Adding a figure
+is adding its file and its name in :data:`FIGURES` or, where it shows photographs, in :data:`PHOTOGRAPHS`: these are
+written apart, for a data set's terms decide who may copy them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
-from benchmark.report.figures.style import DPI, Plot, save, styled
+from benchmark.common.resources import core_count
+from benchmark.report.figures.style import Plot, save, styled
 from benchmark.report.inputs import Inputs
 
-FIGURES = ("ablation", "cost", "transfer", "learning_curves", "confusion")
+FIGURES = (
+    "published",
+    "ablation",
+    "comparisons",
+    "ranks",
+    "learning_curves",
+    "transfer",
+    "scores",
+    "calibration",
+    "confusion",
+)
 """Names of the figures' files, in reading order."""
+PHOTOGRAPHS = ("worst_errors", "saliency")
+"""Those that show photographs."""
 
 
-def draw_all(inputs: Inputs, folder: Path) -> dict[str, str]:
+def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
     """Draw every figure; figures of arms that are gone are removed.
 
     Args:
         inputs: what they show.
-        folder: where the files go.
+        folder: where the files go, each as SVG and PNG.
+        photographs: where those with photographs go, as PNG.
 
     Returns:
-        Caption by file name, in reading order.
+        Caption by name, in reading order.
     """
     plots: dict[str, Plot] = {}
-    for name in FIGURES:
-        plots |= import_module(f"{__package__}.{name}").plots(inputs)
+    paths: dict[str, list[Path]] = {}
+    for names, where, endings in ((FIGURES, folder, (".svg", ".png")), (PHOTOGRAPHS, photographs, (".png",))):
+        for module in names:
+            for name, plot in import_module(f"{__package__}.{module}").plots(inputs).items():
+                plots[name], paths[name] = plot, [where / f"{name}{ending}" for ending in endings]
     with styled():
-        captions = {name: _draw(plot, folder / name) for name, plot in plots.items()}
-    for old in folder.glob("*.png"):
-        if old.name not in captions:
-            old.unlink()
-    return captions
+        captions = _draw_each(list(plots.values()), list(paths.values()))
+    wanted = {path for listed in paths.values() for path in listed}
+    for where in (folder, photographs):
+        where.mkdir(parents=True, exist_ok=True)
+        for old in where.iterdir():
+            if old not in wanted:
+                old.unlink()
+    return dict(zip(plots, captions, strict=True))
 
 
-def _draw(plot: Plot, path: Path) -> str:
+def _draw_each(plots: Sequence[Plot], paths: Sequence[Sequence[Path]]) -> list[str]:
+    """Draw side by side; a fork has all imports, styles and tables at once, so that two cores take half the time."""
+    workers = min(core_count(), len(plots))
+    if workers < 2 or "fork" not in get_all_start_methods():
+        return list(map(_draw, plots, paths))
+    with ProcessPoolExecutor(workers, get_context("fork")) as pool:
+        return list(pool.map(_draw, plots, paths))
+
+
+def _draw(plot: Plot, paths: Sequence[Path]) -> str:
     from matplotlib.figure import Figure
 
-    figure = Figure(dpi=DPI)
+    figure = Figure()
     caption = plot(figure)
-    save(figure, path)
+    for path in paths:
+        save(figure, path)
     return caption

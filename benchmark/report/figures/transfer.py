@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure of all other sets; none where none is declared."""
     rows = inputs.transfers
-    return {"transfer.png": partial(_plot, rows=rows, results=inputs.results)} if rows else {}
+    return {"transfer": partial(_plot, rows=rows, results=inputs.results)} if rows else {}
 
 
 def _plot(figure: Figure, rows: Sequence[TransferRow], results: Results) -> str:

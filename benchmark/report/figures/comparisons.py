@@ -1,0 +1,68 @@
+"""Paired differences as a forest: each pair of arms that is compared, by output, on val and on test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.report.captions import HEADS
+from benchmark.report.figures.style import DARK, GREY, Plot, bare, colour, set_title
+from benchmark.report.inputs import Inputs
+from benchmark.report.results import Results
+from benchmark.statistics.intervals import ArmComparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LOOKS = {"score": ("o", colour(0), colour(0), -0.14), "prob": ("s", colour(1), "none", 0.14)}
+"""Marker, colour, filling and shift of each output."""
+
+
+def plots(inputs: Inputs) -> dict[str, Plot]:
+    """A figure of all pairs; none where none was run."""
+    return {"comparisons": partial(_plot, rows=inputs.compared, results=inputs.results)} if inputs.compared else {}
+
+
+def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> str:
+    """A line per pair, a panel per split, a mark per output."""
+    pairs = list(dict.fromkeys((row.about, row.a, row.b) for row in rows))
+    height = 0.27 * len(pairs) + 1.35
+    figure.set_size_inches(9.2, height)
+    figure.subplots_adjust(0.33, 0.5 / height, 0.985, 1 - 0.85 / height, wspace=0.06)
+    left, right = figure.subplots(1, len(EVALUATED), sharex=True, sharey=True)
+    for axes, split in zip((left, right), EVALUATED, strict=True):
+        for place, pair in enumerate(pairs):
+            _marks(axes, place, [row for row in rows if (row.about, row.a, row.b, row.split) == (*pair, split)])
+        axes.axvline(0, color=DARK, lw=0.8)
+        axes.set_title(f"{split}, n = {results.images(split)}")
+        axes.set_xlabel("difference of kappas, first - second")
+        bare(axes, grid="x")
+        axes.tick_params(axis="y", length=0)
+        for place in range(1, len(pairs)):
+            if pairs[place][0] != pairs[place - 1][0]:
+                axes.axhline(place - 0.5, color="#dddddd", lw=0.7)
+    left.set_yticks(range(len(pairs)), [f"{a} - {b}" for _, a, b in pairs])
+    left.set_ylim(len(pairs) - 0.5, -0.5)
+    for head, (marker, shade, face, _) in LOOKS.items():
+        right.plot([], [], marker, color=shade, mfc=face, ms=4.5, label=HEADS[head])  # type: ignore[index]
+    right.legend(loc="best", fontsize=8, frameon=True, edgecolor=GREY, framealpha=0.9)
+    set_title(figure, f"Whether two arms differ, on {results.data}", results)
+    first = rows[0]
+    return (
+        f"Paired differences of mean kappa on {results.data}, first arm minus second, on the same images; bars: "
+        f"{first.level:.0%} intervals over {first.over}. An interval that holds 0 tells nothing apart; intervals are "
+        "not adjusted for their number, the p-values of the table are."
+    )
+
+
+def _marks(axes: Axes, place: int, rows: Sequence[ArmComparison]) -> None:
+    for row in rows:
+        marker, shade, face, shift = LOOKS[row.head]
+        if not np.isnan(row.low):
+            axes.hlines(place + shift, row.low, row.high, color=shade, lw=1.2)
+        axes.plot(row.difference, place + shift, marker, color=shade, mfc="white" if face == "none" else face, ms=4.5)

@@ -1,0 +1,71 @@
+"""Published against measured: every cell of the ablation that has both numbers, beside the diagonal."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark.report.figures.style import GREY, Plot, bare, legend, look, set_title
+from benchmark.report.inputs import Inputs
+from benchmark.report.results import Results
+from benchmark.report.table import Kappa, Table
+from benchmark.report.tables import ablation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plots(inputs: Inputs) -> dict[str, Plot]:
+    """The figure of the cells that have both; none where there is none."""
+    table = ablation.make(inputs)
+    series = {name: found for index, name in enumerate(table.columns[1:]) if (found := _cells(table, index))}
+    return {"published": partial(_plot, series=series, results=inputs.results)} if series else {}
+
+
+def _cells(table: Table, index: int) -> list[Kappa]:
+    cells = [row.cells[index] for row in table.rows]
+    return [cell for cell in cells if isinstance(cell, Kappa) and cell.published and cell.value is not None]
+
+
+def _plot(figure: Figure, series: dict[str, list[Kappa]], results: Results) -> str:
+    """Measured kappa by published kappa, a look per column, larger marks for larger inputs."""
+    figure.set_size_inches(6.6, 4.8)
+    figure.subplots_adjust(left=0.1, right=0.74, bottom=0.11, top=0.87)
+    axes = figure.add_subplot()
+    for index, (name, cells) in enumerate(series.items()):
+        published = np.array([float(cell.published) for cell in cells])
+        measured = np.array([cell.value for cell in cells], np.float64)
+        ends = np.array([cell.ends or (np.nan, np.nan) for cell in cells])
+        style = look(index) | {"linestyle": "", "mec": "white", "mew": 0.4}
+        axes.errorbar(published, measured, np.abs(ends.T - measured), ls="", color=style["color"], lw=1, capsize=2)
+        for cell, x, y in zip(cells, published, measured, strict=True):
+            axes.plot(x, y, **style, markersize=_mark(cell))
+        axes.plot([], [], **style, markersize=6, label=name)
+    low, high = (end(axes.get_xlim()[side], axes.get_ylim()[side]) for side, end in enumerate((min, max)))
+    left, right = axes.get_xlim()
+    axes.plot([low, high], [low, high], color=GREY, lw=0.9, ls="--", zorder=0)
+    axes.annotate("as published", (left, left), (6, 6), textcoords="offset points", fontsize=8)
+    axes.set(xlim=(left, right), ylim=(low, high))
+    axes.set(xlabel="published kappa (EyePACS, val)", ylabel=f"measured kappa ({results.data}, val)")
+    bare(axes, grid="both")
+    legend(axes, 1)
+    set_title(figure, f"Published against measured on {results.data}", results)
+    return (
+        f"Each cell of the ablation that the paper prints, against ours on {results.data} (val, n = "
+        f"{results.images('val')} images; bars: {results.level} intervals over patients and, with several seeds, over "
+        "seeds). Dashed: what is measured equals what is published. The larger a mark, the larger the input: "
+        f"{', '.join(f'{pixels} px' for pixels in _pixels(series))} in the paper. "
+        "Other data than the paper's give other kappas; only their order can be compared."
+    )
+
+
+def _pixels(series: dict[str, list[Kappa]]) -> list[int]:
+    """The paper's input sizes that are drawn."""
+    return sorted({cell.printed.pixels or 0 for cells in series.values() for cell in cells})
+
+
+def _mark(cell: Kappa) -> float:
+    """Size of a mark by the paper's input size."""
+    return 3.5 + (cell.printed.pixels or 0) / 150

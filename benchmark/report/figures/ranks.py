@@ -1,0 +1,81 @@
+"""Rank probabilities: how sure it is which arm of a size is best, second, and so on, on test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark.common.terms import Size
+from benchmark.report.figures.style import DARK, Plot, set_title, shade
+from benchmark.report.inputs import Inputs
+from benchmark.report.results import Results
+from benchmark.statistics.ranks import RankRow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 0.045
+"""Probabilities from here on are written out."""
+
+
+def plots(inputs: Inputs) -> dict[str, Plot]:
+    """A figure of all sizes that have several arms; none without such."""
+    rows = [row for row in inputs.ranks if row.split == "test"]
+    return {"ranks": partial(_plot, rows=rows, results=inputs.results)} if rows else {}
+
+
+def _plot(figure: Figure, rows: Sequence[RankRow], results: Results) -> str:
+    """A block per size: a line per arm, likeliest best first, a column per rank."""
+    from matplotlib.patches import Rectangle
+
+    sizes: dict[Size, list[list[RankRow]]] = {}
+    for row in rows:
+        block = sizes.setdefault(row.size, [])
+        if row.rank == 1:
+            block.append([])
+        block[-1].append(row)
+    lines = sum(len(block) + 1.4 for block in sizes.values())
+    ranks = max(row.arms for row in rows)
+    width, height = 0.55 * ranks + 2.75, 0.27 * lines + 0.95
+    figure.set_size_inches(max(width, 5.6), height)
+    axes = figure.add_axes((0, 0.01, 1, 1 - 0.75 / height))
+    axes.axis("off")
+    top = 0.0
+    for size, block in sizes.items():
+        ordered = sorted(block, key=lambda found: sum(row.rank * row.probability for row in found))
+        axes.text(-0.1, top + 0.5, f"{size} size", ha="right", va="center", fontsize=9, weight="bold")
+        for rank in range(len(block)):
+            axes.text(rank + 0.5, top + 0.5, f"{rank + 1}", ha="center", va="center", fontsize=8)
+        for line, found in enumerate(ordered, 1):
+            axes.text(-0.1, top + line + 0.5, f"{found[0].stage}/{found[0].arm}", ha="right", va="center", fontsize=8)
+            for place, row in enumerate(found):
+                axes.add_patch(Rectangle((place, top + line), 1, 1, fc=shade(row.probability), ec="white", lw=1.2))
+                if row.probability >= SHOWN:
+                    ink = "white" if row.probability > 0.55 else DARK
+                    axes.text(
+                        place + 0.5,
+                        top + line + 0.5,
+                        _words(row.probability),
+                        ha="center",
+                        va="center",
+                        fontsize=7.5,
+                        color=ink,
+                    )
+        top += len(block) + 1.4
+    axes.set(xlim=(-2.6 / 0.55, max(width, 5.6) / 0.55 - 2.6 / 0.55), ylim=(top, 0))
+    set_title(figure, f"How probable each rank is, on {results.data}", results)
+    first = rows[0]
+    return (
+        f"Probability of each rank (1: highest kappa) among the arms of an input size, main output, on the test split "
+        f"of {results.data} (n = {first.images} images): shares of {first.replicates:,} resamples of patients, shared "
+        f"by all arms, with the error of the seeds by Student's t. Below {np.ceil(100 * SHOWN):.0f} % unwritten. "
+        "It is no test: whether two arms differ is told by their paired difference."
+    )
+
+
+def _words(probability: float) -> str:
+    """In per cent; what is not certain does not read so."""
+    return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"
