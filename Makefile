@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Mutants per module; 0 takes all.
 SAMPLE ?= 40
 
-.PHONY: help repro test quick speed mutants lint ui lock clean
+.PHONY: help repro test quick speed mutants lint ui browser picture lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -37,6 +37,13 @@ lint: .venv/.stamp ## check style and types (ruff, mypy)
 
 ui: .venv/.stamp ## open the runs in the MLflow UI on loopback, port 5000
 	fundusbench ui
+
+browser: ## install Debian's Chromium, in which the page is tested (as root, or with sudo)
+	$(if $(filter-out 0,$(shell id -u)),sudo )apt-get update --quiet --quiet
+	$(if $(filter-out 0,$(shell id -u)),sudo )apt-get install --yes --quiet --quiet --no-install-recommends chromium
+
+picture: ## take the README's picture of reports/index.html (with Chromium: make browser)
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1400,1000 --screenshot=$(CURDIR)/docs/page.png file://$(CURDIR)/reports/index.html
 
 lock: .venv/.stamp ## pin the newest versions that pyproject.toml allows
 	uv pip compile pyproject.toml --extra lite0 --group dev --universal --generate-hashes --no-header --upgrade -o requirements.lock

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.terms import Arm, Head, Split
-from benchmark.runs.predictions import Predictions
+from benchmark.runs.predictions import PROBS, Predictions
 from benchmark.runs.spec import RunResult
 from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
 from benchmark.scoring.kappa import GRADES
@@ -121,16 +121,18 @@ def worst_rows(read: Read) -> Iterator[WorstRow]:
     far = np.abs(outputs - first.grade).mean(0)
     for place in np.argsort(-far, kind="stable")[:WORST]:
         values = outputs[:, place]
+        means = _mean_probabilities([one for _, one in runs], int(place))
         yield WorstRow(
-            *arm,
-            head,
-            str(first.image_id[place]),
-            int(first.grade[place]),
-            float(values.mean()),
-            float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
-            " ".join(map(str, decoded[:, place])),
-            *_mean_probabilities([one for _, one in runs], int(place)),
-            " ".join(str(result.seed) for result, _ in runs),
+            stage=arm.stage,
+            arm=arm.name,
+            head=head,
+            image_id=str(first.image_id[place]),
+            grade=int(first.grade[place]),
+            output=float(values.mean()),
+            sd=float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
+            predicted=" ".join(map(str, decoded[:, place])),
+            **dict(zip(PROBS, means, strict=True)),
+            seeds=" ".join(str(result.seed) for result, _ in runs),
         )
 
 

@@ -8,7 +8,6 @@ is limited: Adebayo et al. 2018, "Sanity checks for saliency maps". No photograp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.csv_rows import read_rows, write_rows
-from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
-from benchmark.common.terms import Head, Size
+from benchmark.common.terms import Head
 from benchmark.data.manifest import Row, read_manifest
 from benchmark.evaluation.evaluate import WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WorstRow
+from benchmark.evaluation.salient import COPIES, IMAGES, MAPS, SalientRow
 from benchmark.runs.declared import read_result
 from benchmark.runs.spec import RUNS
 from benchmark.scoring.kappa import GRADES
@@ -33,68 +32,51 @@ if TYPE_CHECKING:
 
     from models.network import Network
 
-SALIENCY = Path("saliency")
-IMAGES, MAPS = SALIENCY / "images.csv", SALIENCY / "maps.npy"
 PER_GRADE = 4
 SMOOTHED = 25
 """A map is averaged over squares of this fraction of the image's side."""
-COPIES, NOISE = 12, 0.1
-"""Noisy copies of an image, and the noise's standard deviation in shares of the range of its values."""
-
-
-@dataclass(frozen=True, slots=True)
-class SalientRow:
-    """An image whose map is the same row of ``maps.npy``, shape (images, pixels, pixels), values 0 to 1."""
-
-    stage: str
-    arm: str
-    seed: int
-    size: Size
-    head: Head
-    image_id: str
-    grade: int
-    output: float
-    """Score or, of probabilities, the expected grade."""
+NOISE = 0.1
+"""Its standard deviation, in shares of the range of an image's values."""
 
 
 def run(params: Params) -> None:
-    """Write ``saliency/``: which images, and their maps.
+    """Write ``saliency/``: which images, and their maps; none without test photographs or without the run's weights.
 
     Raises:
         InputError: there is no evaluation, or no run or photograph that it speaks of.
     """
+    worst = read_rows(WORST_ERRORS, WorstRow, "fundusbench evaluate")
+    known = worst and (_run_of(worst[0]) / "model.safetensors").exists()
+    rows, maps = _look(params, worst[0]) if known else ([], np.zeros((0, 0, 0), np.float32))
+    with atomic(MAPS) as partial, partial.open("wb") as stream:
+        np.save(stream, maps.astype(np.float16))
+    write_rows(IMAGES, SalientRow, rows)
+
+
+def _run_of(best: WorstRow) -> Path:
+    """Folder of the first seed of the arm."""
+    return RUNS / best.stage / best.arm / best.seeds.split()[0]
+
+
+def _look(params: Params, best: WorstRow) -> tuple[list[SalientRow], npt.NDArray[np.float32]]:
+    """Images and maps of the first run of the arm that an error is told of."""
     from benchmark.training.batches import load_split
     from benchmark.training.device import open_fabric
     from benchmark.training.predict import load_model, predict_images
 
-    worst = read_rows(WORST_ERRORS, WorstRow, "fundusbench evaluate")
-    if not worst:
-        msg = f"saliency needs a test photograph, but {WORST_ERRORS} names none: evaluate a set that has a test split"
-        raise InputError(msg)
-    head, result = worst[0].head, read_result(RUNS / worst[0].stage / worst[0].arm / worst[0].seeds.split()[0])
+    result = read_result(_run_of(best))
     data = load_split(SPLIT, result.size, read_manifest())
     places = chosen(data.rows)
-    model, pixels = load_model(result.folder()), data.pack.gather(np.array(places))
-    model = model.to(open_fabric(params.train).device)
-    maps = saliency_maps(model, pixels, head)
-    answer = predict_images(model, pixels)[head].astype(np.float64)
-    outputs = answer if head == "score" else answer @ np.arange(GRADES)
+    pixels = data.pack.gather(np.array(places))
+    model = load_model(result.folder()).to(open_fabric(params.train).device)
+    answer = predict_images(model, pixels)[best.head].astype(np.float64)
+    outputs = answer if best.head == "score" else answer @ np.arange(GRADES)
+    whose = (result.stage, result.arm, result.seed, result.size, best.head)
+    shown = [data.rows[place] for place in places]
     rows = [
-        SalientRow(
-            result.stage,
-            result.arm,
-            result.seed,
-            result.size,
-            head,
-            data.rows[place].image_id,
-            data.rows[place].grade,
-            float(output),
-        )
-        for place, output in zip(places, outputs, strict=True)
+        SalientRow(*whose, row.image_id, row.grade, float(output)) for row, output in zip(shown, outputs, strict=True)
     ]
-    with atomic(MAPS) as partial, partial.open("wb") as stream:
-        np.save(stream, maps.astype(np.float16))
-    write_rows(IMAGES, SalientRow, rows)
+    return rows, saliency_maps(model, pixels, best.head)
 
 
 def chosen(rows: Sequence[Row], per_grade: int = PER_GRADE) -> list[int]:

@@ -15,11 +15,10 @@ from benchmark.common.files import read_json
 from benchmark.common.terms import Arm, Size
 from benchmark.data.findings import FINDINGS, GateRow
 from benchmark.data.manifest import DATA
-from benchmark.evaluation import saliency
 from benchmark.evaluation.architecture import Architecture, read_networks
 from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS, MetricRow
 from benchmark.evaluation.outputs import SPLIT, CalibrationRow, ScoreRow, WorstRow
-from benchmark.evaluation.saliency import SalientRow
+from benchmark.evaluation.salient import IMAGES, MAPS, SalientRow
 from benchmark.report.results import Results, load_results, read_metrics
 from benchmark.runs.declared import read_result
 from benchmark.runs.spec import RECORDS, RUNS, Record
@@ -100,9 +99,9 @@ class Inputs:
     @cached_property
     def saliency(self) -> tuple[list[SalientRow], npt.NDArray[np.float16]]:
         """Images and their maps; none where that step has not run."""
-        if not saliency.IMAGES.exists():
+        if not IMAGES.exists():
             return [], np.zeros((0, 0, 0), np.float16)
-        return read_rows(saliency.IMAGES, SalientRow, "fundusbench saliency"), np.load(saliency.MAPS)
+        return read_rows(IMAGES, SalientRow, "fundusbench saliency"), np.load(MAPS)
 
     def photographs(self, image_ids: Sequence[str], size: Size = "large") -> npt.NDArray[np.uint8]:
         """Prepared test photographs, shape (n, s, s, 3); none where they do not lie here."""

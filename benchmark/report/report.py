@@ -1,7 +1,8 @@
 """The report: the paper's tables with our numbers in them, the figures, and a page that holds both.
 
 Everything is made from ``data/gates.csv``, ``evaluation/``, ``statistics/``, ``architecture/``, ``records/`` (timings
-alone) and the published numbers; nothing is trained, decoded or measured here.
+and commits), what the runs say of their parameters, and the published numbers; nothing is trained, decoded or measured
+here. Photographs and maps of ``saliency/`` are shown where they lie here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ TABLES = REPORTS / "tables"
 
 
 def run(params: Params) -> None:
-    """Write ``reports/``: ``tables/`` (each as md, csv and tex), ``figures/`` and ``index.html``.
+    """Write ``reports/``: ``tables/`` (each as md, csv and tex), ``figures/``, ``photographs/`` and ``index.html``.
 
     Raises:
         InputError: a step before this one has not run, or the published numbers break a rule.
@@ -33,7 +34,7 @@ def run(params: Params) -> None:
     tables = make_tables(inputs)
     write_tables(tables)
     captions = draw_all(inputs, REPORTS / "figures", REPORTS / "photographs")
-    write_text(REPORTS / "index.html", to_page(tables, captions, inputs.results))
+    write_text(REPORTS / "index.html", to_page(tables, captions, inputs))
 
 
 def write_tables(tables: Sequence[Table]) -> None:

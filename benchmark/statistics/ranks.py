@@ -51,13 +51,13 @@ class RankRow:
 
 
 def rank_rows(decoded: Decoded, replicates: int = REPLICATES) -> Iterator[RankRow]:
-    """A row per size, split, arm and rank; a size with one arm has none."""
+    """A row per size, split, arm and rank; a size with one arm has none, nor a split without images."""
     sizes: dict[Size, list[Arm]] = {}
     for arm, runs in decoded.runs.items():
         sizes.setdefault(runs[0].size, []).append(arm)
     for size, arms in sizes.items():
         for split in EVALUATED:
-            if len(arms) > 1:
+            if len(arms) > 1 and len(decoded.outputs[arms[0], split][0]):
                 yield from _rows(decoded, size, split, arms, replicates)
 
 

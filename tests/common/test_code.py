@@ -21,6 +21,7 @@ STAGES = {
     "transfer": "benchmark/evaluation/transfer.py",
     "statistics": "benchmark/statistics/statistics.py",
     "architecture": "benchmark/evaluation/architecture.py",
+    "saliency": "benchmark/evaluation/saliency.py",
     "report": "benchmark/report/report.py",
     "sweep": "benchmark/sweep/sweep.py",
 }

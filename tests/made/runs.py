@@ -28,12 +28,13 @@ from benchmark.settings.data import Gates
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
 from benchmark.statistics import decoder_effect
-from benchmark.statistics.decoded import ALONE
+from benchmark.statistics.decoded import ALONE, read_decoded
 from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval
 from benchmark.statistics.metric_intervals import METRIC_INTERVALS, MetricInterval
 from benchmark.statistics.published.claims import CLAIMS
 from benchmark.statistics.published.makers import MAKERS
 from benchmark.statistics.published.tables import PUBLISHED
+from benchmark.statistics.ranks import RANKS, RankRow, rank_rows
 from benchmark.statistics.transfer import GENERALISATION, TransferRow
 from benchmark.statistics.verdicts import VERDICTS
 from models.losses.registry import LOSSES
@@ -244,6 +245,7 @@ def settle(params) -> None:
     write_rows(INTERVALS, ArmInterval, make_intervals(params))
     write_rows(METRIC_INTERVALS, MetricInterval, make_metric_intervals(params))
     write_rows(COMPARISONS, ArmComparison, make_comparisons(params))
+    write_rows(RANKS, RankRow, rank_rows(read_decoded(params), replicates=100))
 
 
 def make_comparisons(params) -> list[ArmComparison]:

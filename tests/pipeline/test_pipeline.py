@@ -36,6 +36,8 @@ def test_every_stage_leaves_what_the_next_one_reads(finished):
     for table in TABLES:
         text = (finished.root / f"reports/tables/{table}.md").read_text()
         assert "phantom results: no claim about real eyes" in text
+    pictures = {path.name for path in (finished.root / "reports/photographs").iterdir()}
+    assert pictures == {"worst_errors.png", "saliency.png"}
     assert not list((finished.root / "scratch").rglob("checkpoint.safetensors"))
 
 

@@ -11,7 +11,7 @@ from benchmark.report.figures import registry as figures
 from benchmark.report.tables import registry as tables
 from tests.made.runs import ARMS
 
-KINDS = {tables: (tables.TABLES, "make"), figures: (figures.FIGURES, "plots")}
+KINDS = {tables: (tables.TABLES, "make"), figures: ((*figures.FIGURES, *figures.PHOTOGRAPHS), "plots")}
 BESIDE = {"__init__", "registry", "style"}
 
 

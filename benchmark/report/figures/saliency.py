@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.evaluation.saliency import COPIES, SalientRow
+from benchmark.evaluation.salient import COPIES, SalientRow
 from benchmark.report.captions import HEADS
 from benchmark.report.figures.style import Photographs, Plot, photographs, set_title
 from benchmark.report.inputs import Inputs
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """The figure; none where maps or photographs do not lie here."""
     rows, maps = inputs.saliency
-    images = inputs.photographs([row.image_id for row in rows], rows[0].size) if rows else []
+    images = inputs.photographs([row.image_id for row in rows], rows[0].size if rows else "large")
     if not len(images):
         return {}
     return {"saliency": partial(_plot, rows=rows, images=images, maps=maps, results=inputs.results)}

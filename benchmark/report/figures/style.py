@@ -31,7 +31,7 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 """Of lines by their place, so that they can be told apart without colour."""
 GREY, DARK, WARNING = "#888888", "#222222", "#a03000"
 DPI = 150
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fundusbench",
     "path.simplify": True,

@@ -1,7 +1,8 @@
 """The report as one page: no script, style or font from elsewhere; figures lie beside it.
 
-What stands where, and how it looks, is told by the files beside this one: ``page.html.j2`` and the tables in
-``tables.html.j2`` (Jinja2, which escapes every text), ``page.css`` and ``page.js``.
+What stands where, and how it looks, is told by the files beside this one: ``page.html.j2``, with the parts in the other
+templates (Jinja2, which escapes every text), ``page.css`` and ``page.js``. Without its script the page is whole, too:
+what folds is unfolded by the browser, and a number leads to its runs further down.
 """
 
 from __future__ import annotations
@@ -9,17 +10,42 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from benchmark.common.terms import Arm
-from benchmark.report.captions import PHANTOM
+import yaml
+from markupsafe import Markup
+
+from benchmark.common.terms import SPLITS, Arm
+from benchmark.report.captions import PHANTOM, numbers_sentence
+from benchmark.report.inputs import Inputs
+from benchmark.report.page.board import make_board
+from benchmark.report.page.forest import by_column, by_row
+from benchmark.report.page.strips import Scale, strip
 from benchmark.report.render import FORMATS, notes_of
 from benchmark.report.results import Results
 from benchmark.report.run_columns import columns_of_runs
 from benchmark.report.table import Cell, Kappa, Number, Row, Table, words
 
 HERE = Path(__file__).parent
+FIRST = ("verdicts", "ablation", "comparison")
+"""Tables whose sections stand open, in this order, before all others."""
+SECTIONS = {
+    "published": "ablation",
+    "ablation": "ablation",
+    "comparisons": "comparisons",
+    "ranks": "comparisons",
+    "learning_curves": "cost",
+    "transfer": "transfer",
+    "scores": "metrics",
+    "calibration": "metrics",
+    "worst_errors": "photographs",
+    "saliency": "photographs",
+}
+"""By a figure's name the section that it belongs to; those of no section there have one of their own."""
 CONFUSION = "confusion_"
-"""How the names of those figures begin that have a section of their own."""
+"""How the names of those figures begin of which there is one per arm."""
+FILTERED = 8
+"""Rows from which on a table has a field that filters them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +58,7 @@ class ShownCell:
         notes: numbers of the notes that concern it.
         sort: what a quantity is sorted by, empty where there is none; None for words.
         arm: stage/arm whose runs it leads to; empty where it leads to none.
+        strip: its interval, drawn; empty where it has none.
     """
 
     text: str
@@ -39,6 +66,7 @@ class ShownCell:
     notes: tuple[int, ...]
     sort: str | None
     arm: str
+    strip: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,68 +79,192 @@ class ShownRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """Columns, and the groups of rows under them: title and rows of each."""
+
+    columns: tuple[str, ...]
+    groups: list[tuple[str, list[ShownRow]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRun:
+    """A run as the page shows it; what is not recorded of it is empty."""
+
+    seed: int
+    key: str
+    epoch_kept: int
+    flags: str
+    commit: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownRuns:
-    """The runs of an arm as the page shows them: hashes of all of them together, and the key of each by its seed."""
+    """The runs of an arm as the page shows them: what they share, each by its seed, and all that was chosen."""
 
     arm: str
-    seeds: str
-    hashes: tuple[str, ...]
-    keys: Mapping[str, str]
+    facts: Mapping[str, str]
+    runs: tuple[ShownRun, ...]
+    parameters: str
 
 
-def to_page(tables: Sequence[Table], captions: Mapping[str, str], results: Results) -> str:
+def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs) -> str:
     """The whole page.
 
     Args:
         tables: in reading order.
-        captions: caption by name of each figure; the files lie in ``figures/`` beside the page.
-        results: the evaluation, for the sections on the data and on the runs.
+        captions: caption by name of each figure; the files lie in ``figures/`` and ``photographs/`` beside the page.
+        inputs: the evaluation, the verdicts and what is known of the runs.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    results = inputs.results
     ran = set(results.arms())
-    templates.filters["shown"] = lambda row: _row(row, ran)
+    named = {table.name: table for table in tables}
     return templates.get_template("page.html.j2").render(
         data=results.data,
         warning=f"{PHANTOM.capitalize()}." if results.synthetic else "",
-        tables=tables,
+        facts=facts(inputs),
+        board=make_board(inputs.verdicts, ran),
+        forests={
+            name: make(named[name], ran)
+            for name, make in (("ablation", by_column), ("comparison", by_row))
+            if name in named
+        },
+        first=[named[name] for name in FIRST if name in named],
+        rest=[table for table in tables if table.name not in FIRST],
+        blocks={table.name: blocks(table, ran) for table in tables},
         formats=tuple(FORMATS),
-        wide={name: text for name, text in captions.items() if not name.startswith(CONFUSION)},
+        filtered=FILTERED,
+        figures=_by_section(captions, named),
         matrices={name: text for name, text in captions.items() if name.startswith(CONFUSION)},
         grades=_grades(results),
-        sizes="; ".join(f"{split}: {results.size_of(split)}" for split in ("val", "test")),
-        runs=[_runs(arm, results) for arm in results.arms()],
+        runs=[_runs(arm, inputs) for arm in results.arms()],
     )
 
 
-def _row(row: Row, ran: Collection[Arm]) -> ShownRow:
-    arms = tuple("/".join(arm) for arm in row.arms if arm in ran)
-    return ShownRow(row.label, arms, tuple(_cell(cell, ran) for cell in row.cells))
+def facts(inputs: Inputs) -> list[tuple[str, str]]:
+    """What ran on which data, in a few words each."""
+    results, params = inputs.results, inputs.params
+    runs = results.runs
+    seeds = sorted({int(seed) for seed in runs["seed"]})
+    pixels = [f"{params.sizes.of(size)} (paper: {paper})" for size, paper in inputs.paper_pixels.items()]
+    commits = sorted({_commit(record.git_commit, record.git_dirty) for record in inputs.records.values()})
+    return [
+        ("Data", results.data),
+        ("Train", f"{int(runs['train'].iloc[0])} images"),
+        ("Val", results.size_of("val")),
+        ("Test", results.size_of("test")),
+        ("Networks", f"{len(runs)} runs of {len(results.arms())} arms, seeds {', '.join(map(str, seeds))}"),
+        ("Trunk", f"{params.model.trunk}, input sizes in px: {', '.join(pixels)}"),
+        ("Numbers", numbers_sentence(results)),
+        ("Commit", ", ".join(commits) or "not recorded"),
+    ]
 
 
-def _cell(cell: Cell, ran: Collection[Arm]) -> ShownCell:
+def blocks(table: Table, ran: Collection[Arm]) -> list[Block]:
+    """Groups of a table that share their columns, together; intervals are drawn on a scale per column."""
+    scales, found = _scales(table), list[Block]()
+    for group, rows in table.groups():
+        columns = table.columns_of(group)
+        if not found or found[-1].columns != columns:
+            found.append(Block(columns, []))
+        found[-1].groups.append((group, [_row(row, columns, scales, ran) for row in rows]))
+    return found
+
+
+def _scales(table: Table) -> dict[tuple[str, ...], Scale]:
+    """A scale per column of intervals, by the titles of its group and its own; kappas of a printed table share one."""
+    values: dict[tuple[str, ...], list[float | None]] = {}
+    for row in table.rows:
+        titles = table.columns_of(row.group)
+        for title, cell in zip(titles[1:], row.cells, strict=True):
+            if isinstance(cell, Kappa | Number) and cell.ends and cell.value is not None:
+                printed = _printed(cell)
+                values.setdefault(_column(titles, title, cell), []).extend((cell.value, *cell.ends, printed))
+    return {column: scale for column, found in values.items() if (scale := Scale.of(found))}
+
+
+def _column(titles: tuple[str, ...], title: str, cell: Kappa | Number) -> tuple[str, ...]:
+    return ("kappa",) if isinstance(cell, Kappa) else (*titles, title)
+
+
+def _printed(cell: Kappa | Number) -> float | None:
+    return float(cell.published) if isinstance(cell, Kappa) and cell.beside and cell.published else None
+
+
+def _row(row: Row, titles: tuple[str, ...], scales: Mapping[tuple[str, ...], Scale], ran: Collection[Arm]) -> ShownRow:
+    arms = tuple(str(arm) for arm in row.arms if arm in ran)
+    cells = (_cell(cell, titles, title, scales, ran) for title, cell in zip(titles[1:], row.cells, strict=True))
+    return ShownRow(row.label, arms, tuple(cells))
+
+
+def _cell(
+    cell: Cell, titles: tuple[str, ...], title: str, scales: Mapping[tuple[str, ...], Scale], ran: Collection[Arm]
+) -> ShownCell:
     own, *below = words(cell)
     if not isinstance(cell, Kappa | Number):
-        return ShownCell(own, tuple(below), notes_of(cell), None, "")
+        return ShownCell(own, tuple(below), notes_of(cell), None, "", Markup(""))
     sort = "" if cell.value is None else f"{cell.value:.9g}"
-    arm = "/".join(cell.arm) if cell.arm and cell.arm in ran and sort else ""
-    return ShownCell(own, tuple(below), notes_of(cell), sort, arm)
+    arm = str(cell.arm) if cell.arm and cell.arm in ran and sort else ""
+    scale = scales.get(_column(titles, title, cell)) if cell.ends else None
+    drawn = strip(scale, cell.value, cell.ends, _printed(cell)) if scale else Markup("")
+    return ShownCell(own, tuple(below), notes_of(cell), sort, arm, drawn)
+
+
+def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict[str, dict[str, str]]:
+    """Captions of figures by name, by section; what belongs to a table that is not there goes to ``figures``."""
+    found: dict[str, dict[str, str]] = {}
+    for name, text in captions.items():
+        section = SECTIONS.get(name, "figures")
+        if not name.startswith(CONFUSION):
+            found.setdefault(section if section in {*named, "photographs"} else "figures", {})[name] = text
+    return found
 
 
 def _grades(results: Results) -> dict[str, dict[str, int]]:
     """Images per split and title of a grade."""
-    counts: dict[str, dict[str, int]] = {"val": {}, "test": {}}
+    counts: dict[str, dict[str, int]] = {split: {} for split in SPLITS[1:]}
     for split, grade, images in results.grades[["split", "grade", "images"]].itertuples(index=False, name=None):
         counts[split][grade if grade == "all" else f"grade {grade}"] = images
     return counts
 
 
-def _runs(arm: Arm, results: Results) -> ShownRuns:
-    runs = results.runs_of(*arm)
-    facts = columns_of_runs(runs)
-    hashes = tuple(facts[name] for name in ("runs", "parameter_hash", "data_hash"))
-    keys = {str(seed): key[:16] for seed, key in zip(runs["seed"], runs["key"], strict=True)}
-    return ShownRuns("/".join(arm), facts["seeds"], hashes, keys)
+def _runs(arm: Arm, inputs: Inputs) -> ShownRuns:
+    rows = inputs.results.runs_of(*arm)
+    first, hashes = rows.iloc[0], columns_of_runs(rows)
+    told: dict[str, Any] = {
+        "objective": first["objective"],
+        "input": f"{first['size']}, {first['pixels']} px, level {first['level']}",
+        "starts from": first["parent"] or "nothing: trained from its seed's own start",
+        "epochs": first["epochs"],
+        "weights": f"{first['parameters']:,}",
+        "runs": hashes["runs"],
+        "parameters": hashes["parameter_hash"],
+        "data": hashes["data_hash"],
+    }
+    return ShownRuns(
+        str(arm),
+        {name: str(value) for name, value in told.items()},
+        tuple(_run(arm, row, inputs) for row in rows.to_dict("records")),
+        yaml.safe_dump(inputs.parameters(arm), sort_keys=False, allow_unicode=True) if inputs.parameters(arm) else "",
+    )
+
+
+def _run(arm: Arm, row: Mapping[Any, Any], inputs: Inputs) -> ShownRun:
+    record = inputs.records.get((*arm, int(row["seed"])))
+    return ShownRun(
+        seed=int(row["seed"]),
+        key=str(row["key"])[:16],
+        epoch_kept=int(row["epoch_kept"]),
+        flags=str(row["flags"]),
+        commit=_commit(record.git_commit, record.git_dirty) if record else "",
+        device=f"{record.device}, {record.precision}" if record else "",
+    )
+
+
+def _commit(commit: str, dirty: bool) -> str:
+    return commit[:12] + " with changes" * dirty

@@ -14,7 +14,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
-from benchmark.report.table import Cell, Number, Row, Table, Text
+from benchmark.report.table import Cell, Number, Row, Table, Text, ends_of
 from benchmark.settings.params import Params
 from benchmark.statistics.intervals import ArmComparison
 from benchmark.statistics.verdicts import fair_split
@@ -72,7 +72,7 @@ def difference_number(row: ArmComparison, notes: tuple[int, ...] = ()) -> Number
     if math.isnan(row.difference):
         return Number("undefined", None, notes)
     interval = "" if math.isnan(row.low) else f"[{row.low:+.3f}, {row.high:+.3f}]"
-    return Number(f"{row.difference:+.3f}", row.difference, notes, interval)
+    return Number(f"{row.difference:+.3f}", row.difference, notes, interval, ends_of(row))
 
 
 def p_text(p: float) -> str:

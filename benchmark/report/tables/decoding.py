@@ -16,7 +16,7 @@ from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
-from benchmark.report.table import Cell, Number, Row, Table
+from benchmark.report.table import Cell, Number, Row, Table, ends_of
 from benchmark.scoring.decoders.registry import DECODERS
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import DRAWS, YARDSTICKS
@@ -75,13 +75,16 @@ class _Builder:
         row = self.decoded[arm, rule, split]
         texts = [TUNED_HERE if row.tuned_on == split else "", *run_texts(self.params, self.results, arm, head)]
         notes = self.notes.number(*texts)
-        return Number("undefined", None, notes) if isnan(row.kappa) else Number(_words(row), row.kappa, notes)
+        if isnan(row.kappa):
+            return Number("undefined", None, notes)
+        return Number(_words(row), row.kappa, notes, ends=ends_of(row))
 
     def _spread(self, arm: Arm, head: Head, split: str) -> Cell:
         row = self.spreads.get((arm, head, split))
         if row is None:
             return Number("undefined")
-        return Number(f"{measure(row.difference, '+')} {ends(row.low, row.high, '+')}".rstrip(), row.difference)
+        shown = f"{measure(row.difference, '+')} {ends(row.low, row.high, '+')}".rstrip()
+        return Number(shown, row.difference, ends=ends_of(row))
 
 
 def make(inputs: Inputs) -> Table:
@@ -166,7 +169,7 @@ def _yardstick(row: DecodedRow) -> Cell:
         return Number("not applicable: no image has a known fellow")
     if isnan(row.kappa):
         return Number("undefined")
-    return Number(f"{_words(row)}, n = {row.images}", row.kappa)
+    return Number(f"{_words(row)}, n = {row.images}", row.kappa, ends=ends_of(row))
 
 
 def _measured(row: DecodedRow) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from benchmark.report.csv_fields import data_fields, interval_fields, plain
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
-from benchmark.report.table import Number, Row, Table
+from benchmark.report.table import Number, Row, Table, ends_of
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
 from benchmark.settings.params import Params
@@ -149,7 +149,7 @@ def metric_cell(measured: Measured, arm: Arm, split: Split, head: Head, name: st
         return Number("undefined" if values else "not run", None, notes)
     ends = values.interval
     interval = "" if ends is None or isnan(ends.low) else f"[{ends.low:.3f}, {ends.high:.3f}]"
-    return Number(with_sd(values.mean, values.sd), values.mean, notes, interval)
+    return Number(with_sd(values.mean, values.sd), values.mean, notes, interval, ends_of(ends), arm)
 
 
 def _record(arm: Arm, split: Split, head: Head, name: str, measured: Measured, results: Results) -> dict[str, Any]:

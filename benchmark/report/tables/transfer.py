@@ -65,7 +65,8 @@ def _row(row: TransferRow, params: Params, results: Results, notes: Notes) -> Ro
 def _interval(value: float, low: float, high: float, sign: str = "", notes: tuple[int, ...] = ()) -> Number:
     if math.isnan(value):
         return Number("undefined", None, notes)
-    return Number(f"{measure(value, sign)} {ends(low, high, sign)}".rstrip(), value, notes)
+    shown = f"{measure(value, sign)} {ends(low, high, sign)}".rstrip()
+    return Number(shown, value, notes, ends=None if math.isnan(low) else (low, high))
 
 
 def _overlap(row: TransferRow) -> str:

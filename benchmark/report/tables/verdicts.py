@@ -11,7 +11,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes
 from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
-from benchmark.report.table import Cell, Number, Row, Table, Text
+from benchmark.report.table import Cell, Number, Row, Table, Text, ends_of
 from benchmark.statistics.verdict_row import SMALLER, VerdictRow
 
 COLUMNS = (
@@ -78,7 +78,8 @@ def _measured(row: VerdictRow) -> Cell:
         return Text(row.recomputed or "-")
     sign = "" if row.kind == "number" else "+"
     value, low, high = (f"{end:{sign}.3f}" for end in (row.measured, row.low, row.high))
-    return Number(value, row.measured, interval="" if math.isnan(row.low) else f"[{low}, {high}]")
+    interval = "" if math.isnan(row.low) else f"[{low}, {high}]"
+    return Number(value, row.measured, interval=interval, ends=ends_of(row))
 
 
 def _finding(row: VerdictRow) -> str:

@@ -1,0 +1,166 @@
+"""The page's first answer: each claim of the paper, published and measured with its interval drawn, and the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+
+from markupsafe import Markup
+
+from benchmark.common.terms import Arm
+from benchmark.common.units import ends, measure
+from benchmark.report.notes import Notes
+from benchmark.report.page.strips import Scale, strip
+from benchmark.report.run_columns import arms_of
+from benchmark.report.table import ends_of
+from benchmark.statistics.verdict_row import ALL, VerdictRow
+from benchmark.statistics.verdict_rules import Verdict
+
+LOOKS: dict[Verdict, str] = {
+    "reproduced": "yes",
+    "consistent": "yes",
+    "not reproduced": "no",
+    "inconsistent": "no",
+    "inconclusive": "open",
+}
+"""Look of a verdict: its colour and its sign, beside which its word stands; what is not judged has one of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judgement as the board shows it."""
+
+    part: str
+    published: str
+    measured: str
+    interval: str
+    strip: Markup
+    finding: str
+    look: str
+    facts: tuple[str, ...]
+    """Split, images, seeds, what the interval is over, and the margin."""
+    notes: tuple[int, ...]
+    arms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim with its judgements.
+
+    Attributes:
+        reading: what it says, as it is judged.
+        quote, where: the paper's own words, and where they stand.
+        whole: the judgement of all parts on a split, where there are several.
+        parts: each part.
+        axis: ticks of the scale that its strips share; none where nothing is drawn.
+    """
+
+    reading: str
+    quote: str
+    where: str
+    whole: tuple[Judged, ...]
+    parts: tuple[Judged, ...]
+    axis: list[tuple[float, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Claims, what holds for most of their parts, and notes numbered from 1.
+
+    Attributes:
+        claims: about kappas and costs, in the order of the claims file.
+        checks: of the paper's own numbers.
+        tally: look, word and number of each verdict on single parts, the most frequent first.
+        common: facts that hold for a part that does not show others.
+    """
+
+    claims: tuple[Claim, ...]
+    checks: tuple[Claim, ...]
+    tally: tuple[tuple[str, str, int], ...]
+    common: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def make_board(rows: Sequence[VerdictRow], ran: Collection[Arm]) -> Board:
+    """The board of all judgements.
+
+    Args:
+        rows: in the order of the claims file.
+        ran: the arms that have runs to lead to.
+    """
+    notes = Notes()
+    found = _claims([row for row in rows if row.kind != "consistency"], ran, notes)
+    checks = _claims([row for row in rows if row.kind == "consistency"], ran, notes)
+    parts = [part for claim in found for part in claim.parts]
+    counts = Counter((part.look, part.finding) for part in parts)
+    common = Counter(part.facts for part in parts).most_common(1)
+    return Board(
+        claims=tuple(found),
+        checks=tuple(checks),
+        tally=tuple((look, finding, count) for (look, finding), count in counts.most_common()),
+        common=common[0][0] if common else (),
+        notes=tuple(notes.texts),
+    )
+
+
+def _claims(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> list[Claim]:
+    groups: dict[str, list[VerdictRow]] = {}
+    for row in rows:
+        groups.setdefault(row.claim, []).append(row)
+    return [_claim(group, ran, notes) for group in groups.values()]
+
+
+def _claim(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> Claim:
+    drawn = [row for row in rows if not math.isnan(row.measured)]
+    values = [value for row in drawn for value in (row.measured, row.low, row.high, row.margin, _printed(row))]
+    scale = Scale.of([*values, *([0.0] if any(row.kind != "number" for row in drawn) else [])])
+    first = rows[0]
+    judged = [(row, _judged(row, scale, ran, notes)) for row in rows]
+    return Claim(
+        reading=first.reading[:1].upper() + first.reading[1:],
+        quote=first.quote,
+        where=first.where,
+        whole=tuple(shown for row, shown in judged if row.part == ALL),
+        parts=tuple(shown for row, shown in judged if row.part != ALL),
+        axis=scale.ticks if scale else [],
+    )
+
+
+def _judged(row: VerdictRow, scale: Scale | None, ran: Collection[Arm], notes: Notes) -> Judged:
+    sign, known = "" if row.kind == "number" else "+", not math.isnan(row.measured)
+    margin = None if math.isnan(row.margin) else row.margin
+    return Judged(
+        part=row.part,
+        published=row.published or "-",
+        measured=measure(row.measured, sign) if known else row.recomputed or "-",
+        interval=ends(row.low, row.high, sign) if known else "",
+        strip=strip(scale, row.measured, ends_of(row), _printed(row), margin) if known and scale else Markup(""),
+        finding=row.finding,
+        look=LOOKS.get(row.verdict, "other"),
+        facts=_facts(row),
+        notes=notes.number(*row.notes) if row.part != ALL else (),
+        arms=tuple(str(arm) for arm in arms_of(asdict(row)) if arm in ran),
+    )
+
+
+def _printed(row: VerdictRow) -> float | None:
+    """What the paper prints, where it can be drawn beside what was measured."""
+    try:
+        return float(row.published)
+    except ValueError:
+        return None
+
+
+def _facts(row: VerdictRow) -> tuple[str, ...]:
+    seeds = " and ".join(dict.fromkeys(str(len(side.split())) for side in row.seeds.split("|") if side.strip()))
+    facts = (
+        row.split,
+        f"n = {row.images}" if row.images else "",
+        f"{seeds} seeds" if seeds else "",
+        f"interval over {row.over}" if row.over else "",
+        f"margin {row.margin:g}" if not math.isnan(row.margin) else "",
+        f"tolerance {row.tolerance:g}" if math.isnan(row.margin) and not math.isnan(row.tolerance) else "",
+    )
+    return tuple(filter(None, facts))

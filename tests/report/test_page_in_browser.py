@@ -1,0 +1,247 @@
+"""The page as its reader has it: in a real, headless Chromium, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import chdir
+
+import pytest
+
+from benchmark.report import report
+from tests.made.runs import ARMS
+
+FEW = {
+    "basenet": {"mse_large": ARMS["basenet"]["mse_large"]},
+    "basenet_mt": {size: ARMS["basenet_mt"][size] for size in ("small", "large")},
+    "m2cnn": ARMS["m2cnn"],
+}
+CELL = "#ablation a.from[data-arms='basenet/mse_large']"
+
+
+@pytest.fixture(scope="module")
+def address(finished, tmp_path_factory):
+    """Where the page of a finished project lies."""
+    made, params = finished(arms=FEW)
+    folder = tmp_path_factory.mktemp("page") / "project"
+    shutil.copytree(made, folder)
+    with chdir(folder):
+        report.run(params)
+    return (folder / report.REPORTS / "index.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One browser for all tests."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("there is no chromium here: `make browser` installs Debian's")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open the page; what it complains of, or asks for elsewhere, fails the test."""
+    faults, contexts = [], []
+
+    def enter(**wanted):
+        context = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}} | wanted)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("requestfailed", lambda asked: faults.append(asked.url))
+        page.on("request", lambda a: None if a.url.startswith(("file:", "data:")) else faults.append(a.url))
+        page.goto(address)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def column(page, table, place):
+    """What the rows that are shown are sorted by."""
+    return page.locator(f"{table} tbody tr:not(.group) > :nth-child({place}):visible").evaluate_all(
+        "cells => cells.map(cell => cell.dataset.sort ?? cell.textContent.trim())"
+    )
+
+
+def colour(page, what="body", of="backgroundColor"):
+    return page.evaluate(f"getComputedStyle(document.querySelector('{what}')).{of}")
+
+
+def test_the_page_opens_with_what_ran_the_warning_and_the_verdicts_and_asks_for_nothing_elsewhere(visit):
+    page = visit()
+    assert page.locator("header .warning").inner_text().endswith("Phantom results: no claim about real eyes.")
+    assert "60 images of 30 patients" in page.locator("header .facts").inner_text()
+    assert page.locator("main > *").first.get_attribute("id") == "board"
+    tops = [page.locator(f"#{name}").bounding_box()["y"] for name in ("board", "ablation", "comparison", "metrics")]
+    assert tops == sorted(tops)
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    page.wait_for_function("[...document.images].every(image => { image.loading = 'eager'; return image.complete; })")
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+
+
+def test_a_verdict_is_a_sign_and_a_word_beside_its_colour_and_its_interval_is_drawn(visit):
+    page = visit()
+    rows = page.locator("#board tbody tr:not(.group)")
+    assert rows.count() > 5
+    looks = {}
+    for verdict in page.locator("#board .verdict").all():
+        sign, word = verdict.text_content().split(" ", 1)
+        looks.setdefault(verdict.get_attribute("class").split()[-1], set()).add(sign)
+        assert word
+    assert all(len(signs) == 1 for signs in looks.values())
+    assert len({next(iter(signs)) for signs in looks.values()}) == len(looks)
+    drawn = rows.filter(has=page.locator("small", has_text="[+")).first
+    assert drawn.locator("svg path.interval").count() == drawn.locator("svg path.dot").count() == 1
+
+
+def test_a_table_sorts_by_number_both_ways_and_what_has_none_stays_last(visit):
+    page = visit()
+    page.click("#comparison table.sorted th:nth-child(3) button")
+    ascending = column(page, "#comparison table.sorted", 3)
+    numbers = [float(value) for value in ascending if value not in ("", "-")]
+    assert len(numbers) == 3
+    assert numbers == sorted(numbers)
+    assert page.locator("#comparison table.sorted th:nth-child(3)").get_attribute("aria-sort") == "ascending"
+    page.focus("#comparison table.sorted th:nth-child(3) button")
+    page.keyboard.press("Enter")
+    descending = column(page, "#comparison table.sorted", 3)
+    assert [float(value) for value in descending if value not in ("", "-")] == numbers[::-1]
+    assert page.locator("#comparison table.sorted [aria-sort]").count() == 1
+
+
+def test_a_section_unfolds_by_its_title_by_the_index_and_by_the_button(visit):
+    page = visit()
+    first, second = "#metrics", "#cost"
+    assert not page.locator(f"{first} table").first.is_visible()
+    page.focus(f"{first} > summary")
+    page.keyboard.press("Enter")
+    assert page.locator(f"{first} table").first.is_visible()
+    page.click(f"nav a[href='{second}']")
+    assert page.locator(f"{second} table").first.is_visible()
+    page.click("#unfold")
+    assert page.locator("details.section:not([open])").count() == 0
+    page.click("#unfold")
+    assert page.locator("details.section[open]").count() == 0
+
+
+def test_rows_are_filtered_by_every_word_and_counted(visit):
+    page = visit()
+    page.click("#verdicts > summary")
+    field, rows = page.locator("#verdicts input"), page.locator("#verdicts tbody tr:not(.group):visible")
+    total = rows.count()
+    field.fill("MULTI-TASK scores")
+    shown = rows.count()
+    assert 0 < shown < total
+    assert all("Multi-Task" in row.inner_text() and "scores" in row.inner_text() for row in rows.all())
+    assert page.locator("#verdicts output").inner_text() == f"{shown} of {total} rows"
+    field.fill("no such row")
+    assert rows.count() == 0
+    assert not page.locator("#verdicts .group:visible").count()
+    field.fill("")
+    assert rows.count() == total
+
+
+@pytest.mark.parametrize("open_by", ["click", "Enter"])
+def test_a_number_opens_its_provenance_in_place(visit, open_by):
+    page = visit()
+    cell = page.locator(CELL).first
+    if open_by == "click":
+        cell.click()
+    else:
+        cell.focus()
+        page.keyboard.press("Enter")
+    told = page.locator("#ablation tr.provenance")
+    assert cell.evaluate("cell => cell.closest('tr').nextElementSibling.className") == "provenance"
+    assert cell.get_attribute("aria-expanded") == "true"
+    text = told.inner_text()
+    assert "basenet/mse_large" in text
+    assert [row.locator("th").inner_text() for row in told.locator("tbody tr").all()] == ["0", "1", "2"]
+    assert text.count("basenet/mse_larg\t") == 3  # The keys of made runs, cut.
+    assert text.count("unknown") == 3  # Their commits.
+    told.locator("summary").click()
+    assert "objective:" in told.locator("pre").inner_text()
+    page.keyboard.press("Escape")
+    assert told.count() == 0
+    assert cell.evaluate("cell => document.activeElement === cell")
+    assert cell.get_attribute("aria-expanded") == "false"
+
+
+def test_sorting_and_filtering_close_what_is_open(visit):
+    page = visit()
+    page.locator("#comparison table.sorted a.from").first.click()
+    page.click("#comparison table.sorted th:nth-child(2) button")
+    assert page.locator("#comparison tr.provenance").count() == 0
+
+
+def test_dark_as_the_browser_asks_and_as_the_button_says(visit):
+    light, dark = visit(color_scheme="light"), visit(color_scheme="dark")
+    white, black = colour(light), colour(dark)
+    assert white == "rgb(255, 255, 255)"
+    assert black != white
+    light.click("#theme")
+    assert colour(light) == black
+    assert light.locator("#theme").get_attribute("aria-pressed") == "true"
+    assert "invert" in colour(light, "img.plot", "filter")
+    dark.click("#theme")
+    assert colour(dark) == white
+    assert colour(dark, "img.plot", "filter") == "none"
+
+
+def test_the_index_follows_the_scroll(visit):
+    page = visit()
+    for name in ("comparison", "ablation"):
+        page.evaluate(f"document.getElementById('{name}').scrollIntoView()")
+        page.wait_for_function(f"document.querySelector('nav [aria-current]')?.hash === '#{name}'")
+
+
+def test_a_link_to_a_run_unfolds_it(visit, address):
+    page = visit()
+    page.goto(f"{address}#runs/m2cnn/mid")
+    assert page.locator("[id='runs/m2cnn/mid']").is_visible()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+def test_axe_finds_no_serious_fault(visit, scheme, width):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit(color_scheme=scheme, viewport={"width": width, "height": 900})
+    page.click("#unfold")
+    page.locator(CELL).first.click()
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (fault["id"], fault["nodes"][0]["html"]) for fault in found if fault["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_on_a_phone_nothing_but_tables_reaches_beyond_the_screen(visit):
+    page = visit(viewport={"width": 390, "height": 844})
+    page.click("#unfold")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("#board tbody tr:not(.group)").first.bounding_box()["width"] <= 390
+
+
+def test_on_paper_there_are_no_tools_and_what_is_folded_is_left_out(visit):
+    page = visit(color_scheme="dark")
+    page.click("#gates > summary")
+    page.emulate_media(media="print")
+    assert not any(page.locator(place).first.is_visible() for place in ("nav", ".tools", "#cost"))
+    assert all(page.locator(place).first.is_visible() for place in ("#board", "#gates table", "header .warning"))
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_without_a_script_the_page_is_whole(visit):
+    page = visit(java_script_enabled=False)
+    assert not page.locator(".filter, .tools").first.is_visible()
+    page.locator(CELL).first.click()
+    assert page.locator("[id='runs/basenet/mse_large']").is_visible()

@@ -1,0 +1,76 @@
+"""Figures that show photographs: with what a reader must know, and apart from all that may be published."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.common.csv_rows import write_rows
+from benchmark.data.packs import PackRow, PackSpec, write_pack
+from benchmark.evaluation.salient import IMAGES, MAPS, SalientRow
+from benchmark.report import report
+from benchmark.report.figures import registry, saliency, worst_errors
+from tests.made.runs import ARMS
+from tests.made.runs import IMAGES as COUNTS
+
+ONE = {"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
+SIDE = 24
+FOLDER = report.REPORTS / "photographs"
+
+
+@pytest.fixture
+def inputs(change):
+    """A finished project whose photographs lie beside it, with maps of three of them."""
+    read, draw = change(seeds=[0, 1], arms=ONE), np.random.default_rng(0)
+    for size in ("mid", "large"):
+        pictures = (draw.integers(0, 256, (SIDE, SIDE, 3), np.uint8).tobytes() for _ in range(COUNTS["test"]))
+        rows = [PackRow(f"test{place:03d}", "", image) for place, image in enumerate(pictures)]
+        write_pack(report.Path("data/packs") / size / "test.arrow", PackSpec(SIDE, "raw", "made"), rows)
+    rows = [SalientRow("basenet_mt", "mid", 0, "mid", "score", f"test{place:03d}", 2, 1.5) for place in range(3)]
+    write_rows(IMAGES, SalientRow, rows)
+    np.save(MAPS, draw.random((3, SIDE, SIDE)).astype(np.float16))
+    return read
+
+
+def test_captions_say_what_is_shown_of_which_data_and_what_may_not_be_read_into_it(inputs):
+    captions = registry.draw_all(inputs, report.REPORTS / "figures", FOLDER)
+    worst, swayed = captions["worst_errors"], captions["saliency"]
+    assert "20 test photographs of phantom (n = 100) that basenet_mt/mid" in worst
+    assert "mean over 2 seeds ± standard deviation" in worst
+    assert "3 of 100 test photographs of phantom" in swayed
+    assert "Caution" in swayed
+    assert "Adebayo et al. 2018" in swayed
+    assert {path.name for path in FOLDER.iterdir()} == {"worst_errors.png", "saliency.png"}
+    assert not {"worst_errors", "saliency"} & {path.stem for path in (report.REPORTS / "figures").iterdir()}
+
+
+def test_a_picture_lies_above_the_words_on_it(inputs):
+    first = inputs.worst_errors[0]
+    shown = inputs.photographs([first.image_id])[0]
+    registry.draw_all(inputs, report.REPORTS / "figures", FOLDER)
+    drawn = np.asarray(Image.open(FOLDER / "worst_errors.png").convert("RGB"), np.float64)
+    # The first picture begins 0.08 inches from the left and 0.6 from the top, and is 1.5 wide.
+    left, top, side = (round(150 * inches) for inches in (0.08, 0.6, 1.5))
+    patch = drawn[top + 2 : top + side - 2, left + 2 : left + side - 2].mean((0, 1))
+    assert patch == pytest.approx(shown.mean((0, 1)), abs=6)
+
+
+def test_the_page_shows_them_beside_it_and_holds_none(inputs):
+    report.run(inputs.params)
+    page = (report.REPORTS / "index.html").read_text(encoding="utf-8")
+    assert 'src="photographs/worst_errors.png"' in page
+    assert "base64" not in page
+    assert base64.b64encode((FOLDER / "saliency.png").read_bytes()[:30]).decode() not in page
+
+
+def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(inputs):
+    report.run(inputs.params)
+    for path in report.Path("data/packs").rglob("*.arrow"):
+        path.unlink()
+    assert worst_errors.plots(inputs) == saliency.plots(inputs) == {}
+    report.run(inputs.params)
+    assert list(FOLDER.iterdir()) == []
+    assert "photographs/" not in (report.REPORTS / "index.html").read_text(encoding="utf-8")

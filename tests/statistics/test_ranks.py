@@ -1,0 +1,77 @@
+"""How probable each rank is: sure where arms lie far apart, even where they are alike, and as simulated in between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.statistics.bootstrap import Graded
+from benchmark.statistics.decoded import read_decoded
+from benchmark.statistics.ranks import rank_probabilities, rank_rows
+from tests.made.runs import ARMS, make_all, make_params
+
+N = 80
+
+
+def arm(wrong: list[float], seed: int = 0) -> Graded:
+    """Runs that grade a share of the images one too low or too high."""
+    draw = np.random.default_rng(seed)
+    grade = np.arange(N) % 5
+    step = np.where(grade == 4, -1, 1)
+    predicted = np.stack([grade + step * (draw.random(N) < share) for share in wrong])
+    return Graded(np.arange(N).astype(str), (np.arange(N) // 2).astype(str), grade, predicted)
+
+
+def test_an_arm_that_errs_less_is_first_and_probabilities_are_those_of_ranks():
+    arms = [arm([0.6, 0.62]), arm([0.05, 0.06], 1), arm([0.3, 0.33], 2)]
+    found = rank_probabilities(arms, [[0, 1]] * 3, 2000)
+    assert found.shape == (3, 3)
+    assert np.diag(found[:, [2, 0, 1]]).min() > 0.8
+    np.testing.assert_allclose(found.sum(0), 1)
+    np.testing.assert_allclose(found.sum(1), 1)
+
+
+def test_equal_arms_are_ranked_by_lot():
+    found = rank_probabilities([arm([0.3, 0.3])] * 2, [[0, 1]] * 2, 4000)
+    np.testing.assert_allclose(found, 0.5, atol=0.05)
+
+
+def test_an_undefined_kappa_is_last():
+    collapsed = Graded(*(getattr(arm([0.1]), name) for name in ("image_id", "patient", "grade")), np.zeros((1, N), int))
+    one = Graded(collapsed.image_id, collapsed.patient, np.zeros(N, int), np.zeros((1, N), int))
+    assert rank_probabilities([one, one], [[0], [0]], 50).sum() == pytest.approx(2)
+    assert rank_probabilities([collapsed, arm([0.1])], [[0], [0]], 200)[1, 0] == 1
+
+
+def test_shared_seeds_move_arms_together_and_other_seeds_do_not():
+    """Of two arms whose seeds differ far more than the arms do, shared seeds tell which is better."""
+    spread = [0.1, 0.3, 0.5, 0.7]
+    first, second = arm(spread), arm([share - 0.04 for share in spread])
+    shared = rank_probabilities([first, second], [[0, 1, 2, 3]] * 2, 4000)
+    apart = rank_probabilities([first, second], [[0, 1, 2, 3], [4, 5, 6, 7]], 4000)
+    assert shared[1, 0] > 0.95
+    assert apart[1, 0] < 0.75
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(range(3)))
+def test_the_order_of_arms_does_not_matter(order):
+    arms = [arm([0.2, 0.3], 1), arm([0.25, 0.35], 2), arm([0.3, 0.3], 3)]
+    found = rank_probabilities(arms, [[0, 1]] * 3, 3000)
+    moved = rank_probabilities([arms[place] for place in order], [[0, 1]] * 3, 3000)
+    np.testing.assert_allclose(moved, found[list(order)], atol=0.04)
+
+
+def test_arms_of_one_size_are_ranked_on_each_split(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arms = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"], "ce_small": ARMS["basenet"]["ce_small"]}}
+    params = make_params(seeds=[0, 1], arms=arms | {"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    make_all(params)
+    rows = list(rank_rows(read_decoded(params), replicates=100))
+    # A single arm of the small size has no rank.
+    assert {(row.size, row.split, row.arm, row.head) for row in rows} == {
+        ("mid", split, name, "score") for split in ("val", "test") for name in ("mse_mid", "mid")
+    }
+    assert all((row.arms, row.over, row.seeds) == (2, "seeds and patients", "0 1") for row in rows)
