@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from benchmark.report.captions import PHANTOM
 from benchmark.report.figures import registry as figures
 from benchmark.report.tables import registry as tables
 from tests.made.runs import ARMS
@@ -27,3 +29,26 @@ def test_a_table_bears_the_name_of_its_file(read):
     assert [table.name for table in made] == [
         name for name in tables.TABLES if name not in ("comparisons", "makers", "transfer")
     ]
+
+
+def test_every_figure_names_its_data_and_its_images_and_a_phantom_in_the_picture_itself(read, tmp_path):
+    inputs = read(others=("idrid", "again"))
+    captions = figures.draw_all(inputs, tmp_path / "figures", tmp_path / "photographs")
+    assert set(captions) >= {name for name in figures.FIGURES if name != "confusion"}
+    for name, caption in captions.items():
+        picture = (tmp_path / f"figures/{name}.svg").read_text(encoding="utf-8")
+        assert PHANTOM in picture, name
+        assert inputs.results.data in caption, name
+        assert "n = " in caption, name
+        assert re.search("interval|deviation|seeds", caption), name
+        assert (tmp_path / f"figures/{name}.png").stat().st_size > 0
+
+
+def test_figures_drawn_side_by_side_are_those_drawn_one_by_one(read, tmp_path, monkeypatch):
+    inputs = read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    drawn = []
+    for cores in (1, 3):
+        monkeypatch.setattr(figures, "core_count", lambda cores=cores: cores)
+        captions = figures.draw_all(inputs, tmp_path / str(cores), tmp_path / "photographs")
+        drawn.append((captions, {path.name: path.read_bytes() for path in (tmp_path / str(cores)).iterdir()}))
+    assert drawn[0] == drawn[1]

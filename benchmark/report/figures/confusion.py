@@ -52,8 +52,10 @@ def _plot(figure: Figure, results: Results, arm: Arm) -> str:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
     axes.set(xlim=(-1.6, STEP + GRADES), ylim=(STEP * len(heads) - 0.6, -1.1))
     set_title(figure, f"{'/'.join(arm)} on {results.data} (colour: share of the row)", results)
+    sizes = ", ".join(f"{split} n = {results.images(split)}" for split in EVALUATED)
     return (
-        f"{'/'.join(arm)}: images by label and predicted grade, summed over seeds; colour: share of the label's images."
+        f"{arm} on {results.data} ({sizes}): images by label and predicted grade, summed over {_seeds(results, arm)}; "
+        "colour: share of the label's images."
     )
 
 

@@ -67,6 +67,8 @@ def _draw_each(plots: Sequence[Plot], paths: Sequence[Sequence[Path]]) -> list[s
     workers = min(core_count(), len(plots))
     if workers < 2 or "fork" not in get_all_start_methods():
         return list(map(_draw, plots, paths))
+    for backend in ("agg", "svg"):  # Once for all workers.
+        import_module(f"matplotlib.backends.backend_{backend}")
     with ProcessPoolExecutor(workers, get_context("fork")) as pool:
         return list(pool.map(_draw, plots, paths))
 

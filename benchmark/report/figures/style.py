@@ -111,7 +111,8 @@ def save(figure: Figure, path: Path, **options: Any) -> None:
         options: as for :meth:`matplotlib.figure.Figure.savefig`.
     """
     kinds: dict[str, dict[str, Any]] = {
-        ".png": {"dpi": DPI, "metadata": {"Software": None}},
+        # Half the time of the highest compression, for a few bytes in a hundred.
+        ".png": {"dpi": DPI, "metadata": {"Software": None}, "pil_kwargs": {"compress_level": 4}},
         ".svg": {"metadata": {"Date": None, "Creator": None}, "transparent": True},
     }
     with atomic(path) as partial:

@@ -41,7 +41,7 @@ def _plot(figure: Figure, rows: Sequence[TransferRow], results: Results) -> str:
     first = rows[0]
     return (
         f"Test kappa of the arms trained on {first.own_data}, main output, mean over seeds: on other sets (filled) and "
-        f"on its own test split (hollow, {first.own_images} images); bars: {first.level:.0%} intervals over patients "
+        f"on its own test split (hollow, n = {first.own_images}); bars: {first.level:.0%} intervals over patients "
         "and, with several seeds, over seeds."
     )
 
