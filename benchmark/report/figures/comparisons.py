@@ -55,8 +55,9 @@ def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> st
     first = rows[0]
     return (
         f"Paired differences of mean kappa on {results.data}, first arm minus second, on the same images (val n = "
-        f"{results.images('val')}, test n = {results.images('test')}); bars: {first.level:.0%} intervals over {first.over}. An interval that holds 0 tells nothing apart; intervals are "
-        "not adjusted for their number, the p-values of the table are."
+        f"{results.images('val')}, test n = {results.images('test')}); bars: {first.level:.0%} intervals over "
+        f"{first.over}. An interval that holds 0 tells nothing apart; intervals are not adjusted for their number, the "
+        "p-values of the table are."
     )
 
 
