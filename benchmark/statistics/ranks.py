@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.terms import Arm, Head, Size, Split
-from benchmark.evaluation.evaluate import EVALUATED
+from benchmark.evaluation.tables import EVALUATED
 from benchmark.runs.predictions import patients_in_words
 from benchmark.scoring.kappa import kappa_of_parts
 from benchmark.statistics.bootstrap import REPLICATES, Graded, collapse, resample
