@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.network import build_network
+from models.network import Network, build_network
 from models.settings import Model
+from models.systems.network import build_system_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,24 @@ def network_cost(model: Model, level: int, heads: Mapping[str, str], pixels: int
     return _count(model, level, tuple(heads.items()), pixels)
 
 
+def system_cost(model: Model, blocks: int, width: float, heads: Mapping[str, str], pixels: int) -> Cost:
+    """The same of a system's network; arguments as of :func:`models.systems.network.build_system_network`."""
+    return _count_system(model, blocks, width, tuple(heads.items()), pixels)
+
+
 @cache
 def _count(model: Model, level: int, heads: tuple[tuple[str, str], ...], pixels: int) -> Cost:
+    return _counted(lambda: build_network(model.bare, level, dict(heads), pixels), pixels)
+
+
+@cache
+def _count_system(model: Model, blocks: int, width: float, heads: tuple[tuple[str, str], ...], pixels: int) -> Cost:
+    return _counted(lambda: build_system_network(model, blocks, width, dict(heads)), pixels)
+
+
+def _counted(build: Callable[[], Network], pixels: int) -> Cost:
     with torch.device("meta"), torch.no_grad():
-        network = build_network(model.bare, level, dict(heads), pixels).eval()
+        network = build().eval()
         with FlopCounterMode(display=False) as counter:
             network(torch.zeros(1, 3, pixels, pixels))
     return Cost(sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2)

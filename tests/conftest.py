@@ -57,4 +57,14 @@ def tiny_params() -> dict[str, Any]:
         "m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"}},
         "controls": {},
     }
+    raw["systems"] = {
+        "min_pooling": {
+            "seeds": 1,
+            "share": 0.3,
+            "passes": 2,
+            "nets": {"net_1": {"size": "small", "disc": 24, "blocks": 2, "width": 0.125}},
+            "train": {"epochs": 1},
+            "blend": {"trees": 5},
+        }
+    }
     return raw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,19 @@ from benchmark.common.progress import progress_bar
 from benchmark.common.terms import SPLITS, Size, Split
 from benchmark.common.units import duration, memory, quantity
 from benchmark.data.manifest import MANIFEST, read_manifest
+from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.runs.declared import read_result
 from benchmark.runs.environment import hardware
 from benchmark.runs.epochs import epochs_of
-from benchmark.runs.spec import RECORDS, RUNS, Record
+from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
 from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
 from benchmark.training.train import count_workers
 from models.losses.registry import LOSSES
+from models.settings import Model
+from models.systems.registry import SYSTEMS, load_system
 
 if TYPE_CHECKING:
     from benchmark.cli.step_timing import Step
@@ -39,8 +42,8 @@ CHECKPOINT = 12
 """Bytes per parameter in a checkpoint: the weight and two moments of it."""
 ROLES: tuple[Size, ...] = ("small", "mid", "large")
 
-Key = tuple[int, Size, tuple[str, ...]]
-"""What decides the cost of a step: level, size and heads."""
+Key = tuple[int, Size, tuple[str, ...], str]
+"""What decides the cost of a step: level, size and heads, or the network of a system."""
 Range = tuple[float, float]
 """Low and high end of what may be expected."""
 
@@ -68,11 +71,15 @@ class Training:
     """Of one run, on the device measured."""
     memory: int | None
     """Bytes that a step takes there."""
+    net: str = ""
+    """The network of a system, as ``system/net``; empty for one that every arm shares."""
+    after: tuple[str, ...] = ()
+    """Arms of the same seed that it needs."""
 
     @property
     def key(self) -> Key:
         """What its step costs depend on."""
-        return self.level, self.size, self.heads
+        return self.level, self.size, self.heads, self.net
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +138,12 @@ def plan(params: Params, *, measure: bool) -> Plan:
     """
     images, images_from = count_images(params)
     counted = [training(params, stage, name, images) for stage, arms in params.arms.items() for name in arms]
+    counted += [one for name in params.systems for one in system_trainings(params, name, images)]
     steps, device = _measure(params, counted) if measure else ({}, "")
     earlier = _recorded(params, counted) if measure else {}
-    timed = tuple(_timed(one, steps.get(one.key), earlier.get(one.key), images) for one in counted)
+    own = [_timed(one, steps.get(one.key), earlier.get(one.key), images) for one in counted]
+    ladders = [ladder(params, name, images, own) for name in params.systems if params.seeds_of(name)]
+    timed = (*own, *ladders)
     workers = count_workers(params) if measure else 1
     return Plan(
         trainings=timed,
@@ -194,7 +204,77 @@ def training(params: Params, stage: str, name: str, images: Mapping[Split, int] 
         macs=None if seen is None else STEP * cost.macs * seen * len(params.seeds),
         seconds=None,
         memory=None,
+        after=(arm.parent,) if arm.parent else (),
     )
+
+
+def system_trainings(params: Params, name: str, images: Mapping[Split, int] | None) -> Iterator[Training]:
+    """Count the networks of a system, each trained on the patients that its blend is not fitted on."""
+    from models.cost import system_cost
+
+    settings, share = params.systems[name], params.systems[name].share
+    epochs, heads = params.train_of(name).epochs, LOSSES[SYSTEMS[name].objective].heads
+    runs = len(params.seeds_of(name))
+    for net, own in settings.nets.items() if runs else ():
+        pixels = load_system(name).sides(net, own.blocks)[0]
+        cost = system_cost(Model(trunk=f"{name}/{net}"), own.blocks, own.width, heads, pixels)
+        seen = round(epochs * images["train"] * (1 - share)) if images else None
+        yield Training(
+            stage=name,
+            arm=net,
+            size=own.size,
+            pixels=pixels,
+            level=1,
+            heads=tuple(heads),
+            runs=runs,
+            epochs=epochs,
+            images=seen,
+            parameters=cost.parameters,
+            macs_per_image=cost.macs,
+            macs=None if seen is None else STEP * cost.macs * seen * runs,
+            seconds=None,
+            memory=None,
+            net=f"{name}/{net}",
+        )
+
+
+def ladder(params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[Training]) -> Training:
+    """Count the passes that a system's blends take: every network, over all but the images that it is trained on."""
+    settings, nets = params.systems[name], [one for one in trainings if one.stage == name]
+    # The images as they are make one more pass, for the ladder's first step.
+    seen = None if images is None else round((settings.passes + 1) * passed(settings.share, images))
+    known = seen is not None and all(one.seconds for one in nets)
+    ends = [sum(_per_image(one, end, images) for one in nets) / STEP for end in (0, 1)] if known else []
+    macs = sum(one.macs_per_image for one in nets)
+    return replace(
+        nets[0],
+        arm="blends",
+        net=name,
+        epochs=0,
+        images=seen,
+        parameters=0,
+        macs_per_image=macs,
+        macs=None if seen is None else macs * seen * nets[0].runs,
+        seconds=(seen * ends[0], seen * ends[1]) if seen is not None and ends else None,
+        after=tuple(f"{one.stage}/{one.arm}" for one in nets),
+    )
+
+
+def passed(share: float, images: Mapping[Any, int]) -> float:
+    """Images that a system's networks are asked about when they are trained."""
+    return share * images["train"] + images["val"] + images["test"]
+
+
+def _per_image(one: Training, end: int, images: Mapping[Split, int] | None) -> float:
+    """Seconds that a training step takes per image."""
+    assert one.seconds
+    assert images
+    return one.seconds[end] / passes(one.epochs, _seen(one, images))
+
+
+def _seen(one: Training, images: Mapping[Split, int]) -> dict[Split, int]:
+    """Images per split of a training, of train those that it is shown."""
+    return {**images, "train": images["train"] if not one.images else one.images // max(one.epochs, 1)}
 
 
 def _measure(params: Params, trainings: Sequence[Training]) -> tuple[dict[Key, Step], str]:
@@ -202,9 +282,24 @@ def _measure(params: Params, trainings: Sequence[Training]) -> tuple[dict[Key, S
     from benchmark.cli.step_timing import Stopwatch
 
     watch = Stopwatch(params)
-    kinds = {one.key: params.arm(one.stage, one.arm) for one in trainings}
+    kinds = {one.key: _spec(params, one) for one in trainings}
     bar = progress_bar(kinds.items(), desc="measure", unit=" kinds", leave=False)
-    return {key: watch.measure(arm) for key, arm in bar}, watch.device
+    return {key: watch.measure(spec) for key, spec in bar}, watch.device
+
+
+def _spec(params: Params, one: Training) -> RunSpec:
+    """A run of a training on noise."""
+    from benchmark.cli.step_timing import NOISE, arm_spec
+    from benchmark.runs.systems import describe_system
+
+    if not one.net:
+        return arm_spec(params, params.arm(one.stage, one.arm))
+    specs = describe_system(params, one.stage, [], NOISE, _as_declared, "")
+    return next(spec for spec in specs if spec.arm == one.arm)
+
+
+def _as_declared(params: Params, size: Size) -> PackSpec:
+    return pack_specs(params.sizes, params.prepare)[size]
 
 
 def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]:
@@ -216,14 +311,15 @@ def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]
             run = read_result(RUNS / path.relative_to(RECORDS).with_suffix(""))
         except (InputError, ValueError):
             continue  # Of another version, or of a run that is no longer there.
-        one = kinds.get((run.level, run.size, tuple(run.heads)))
+        one = kinds.get((run.level, run.size, tuple(run.heads), run.system.name if run.system else ""))
         alike = one and (one.pixels, one.parameters, params.train.batch) == (
             run.pixels,
             run.parameters,
             run.train.batch,
         )
         if one and alike and (record.cpu, record.gpu) == (here["cpu"], here["gpu"]):
-            found.setdefault(one.key, []).append(record.seconds / passes(run.train.epochs, run.data.model_dump()))
+            shown = run.data.model_dump() | ({"train": run.roles.fit} if run.roles else {})
+            found.setdefault(one.key, []).append(record.seconds / passes(run.train.epochs, shown))
     return {key: (min(seconds), max(seconds)) for key, seconds in found.items()}
 
 
@@ -238,7 +334,7 @@ def _timed(one: Training, step: Step | None, earlier: Range | None, images: Mapp
         return one
     if images is None:
         return replace(one, memory=step.memory)
-    seen = passes(one.epochs, images)
+    seen = passes(one.epochs, _seen(one, images))
     low, high = earlier or (step.low + step.start / seen, step.high + step.start / seen)
     return replace(one, seconds=(low * seen, high * seen), memory=step.memory)
 
@@ -250,11 +346,10 @@ def _wall(params: Params, trainings: Sequence[Training], workers: int) -> Range 
     ends = []
     for end in (0, 1):
         jobs = [
-            Job(f"{one.stage}/{one.arm}/{seed}", str, (), (f"{parent}/{seed}",) if parent else (), one.seconds[end])
+            Job(f"{one.stage}/{one.arm}/{seed}", str, (), tuple(f"{arm}/{seed}" for arm in one.after), one.seconds[end])
             for one in trainings
             if one.seconds
-            for parent in (params.arm(one.stage, one.arm).parent,)
-            for seed in params.seeds
+            for seed in params.seeds_of(one.stage)
         ]
         ends.append(makespan(jobs, workers))
     return ends[0], ends[1]
@@ -336,6 +431,7 @@ def _span(seconds: Range | None) -> str:
 def _notes(plan: Plan) -> list[str]:
     """What the table's numbers are, and the disk that it does not show."""
     counts = ", ".join(f"{split} {count:,}" for split, count in (plan.images or {}).items())
+    blends = any(one.arm == "blends" for one in plan.trainings)
     fewer = ", some on part of a batch, and memory in proportion" if plan.fewer else ""
     timed = (
         f"time: of one run on {plan.device}, by the records of earlier runs there where there are some, else of a few "
@@ -347,6 +443,7 @@ def _notes(plan: Plan) -> list[str]:
         f"MACs: multiply-adds, per image of a forward pass; of all runs {STEP} x as many, forward and backward",
         timed if plan.device else "time and memory: not measured",
         *_disk_notes(plan),
+        *(["blends: passes of a system's networks, forward only; what is fitted to them is not counted"] * blends),
         "stages that are up to date do not run again: `dvc status` lists those that will",
     ]
 

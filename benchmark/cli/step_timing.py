@@ -63,7 +63,6 @@ class Stopwatch:
     """Measures training steps on the device that the parameters choose."""
 
     def __init__(self, params: Params) -> None:
-        self._params = params
         self._fabric = device.open_fabric(params.train)
         self._cuda = self._fabric.device.type == "cuda"
         self._warm = False
@@ -74,30 +73,32 @@ class Stopwatch:
         device = self._fabric.device
         return torch.cuda.get_device_name(device) if self._cuda else f"one thread of {cpu()}"
 
-    def measure(self, arm: ArmSettings) -> Step:
-        """Time steps of an arm and take their peak memory.
+    def measure(self, spec: RunSpec) -> Step:
+        """Time steps of a run on noise and take their peak memory.
 
         Raises:
             InputError: they do not fit into memory.
         """
-        with _in_memory(self._params, arm, self.device):
+        # Noise has nothing to learn: so low a rate keeps its loss finite.
+        train = spec.train.model_copy(update={"epochs": STEPS, "lr": 1e-9})
+        spec = spec.model_copy(update={"train": train})
+        with _in_memory(spec, self.device):
             if not self._warm:
                 # What a process loads for its first step belongs to no step.
-                self._measure(arm, (FEWEST,))
+                self._measure(spec, (FEWEST,))
                 self._warm = True
-            step = self._measure(arm, self._batches())
+            step = self._measure(spec, self._batches(train.batch))
             if not self._cuda and step.memory > _physical():
                 raise MemoryError
             return step
 
-    def _batches(self) -> tuple[int, ...]:
+    def _batches(self, batch: int) -> tuple[int, ...]:
         """Images per step, growing; an accelerator takes whole batches, for it is fast and soon out of memory."""
-        batch = self._params.train.batch
         powers = takewhile(lambda images: images < batch, (FEWEST * GROWTH**power for power in count()))
         return (batch,) if self._cuda else (*powers, batch)
 
-    def _measure(self, arm: ArmSettings, batches: tuple[int, ...]) -> Step:
-        spec, batch = _spec(self._params, arm), self._params.train.batch
+    def _measure(self, spec: RunSpec, batches: tuple[int, ...]) -> Step:
+        batch = spec.train.batch
         before = self._reset_peak()
         with TemporaryDirectory() as scratch:
             began = time.perf_counter()
@@ -154,7 +155,11 @@ def _steps(training: loop.Training, images: int, steps: int) -> list[float]:
     return times
 
 
-def _spec(params: Params, arm: ArmSettings) -> RunSpec:
+NOISE = DataSummary(name="noise", source="noise", synthetic=True, manifest_sha256="", train=0, val=0, test=0)
+"""The data set of a run that is only timed."""
+
+
+def arm_spec(params: Params, arm: ArmSettings) -> RunSpec:
     """The run of an arm on noise; nothing is fetched and nothing kept."""
     entry = LOSSES[arm.objective]
     return RunSpec(
@@ -168,11 +173,10 @@ def _spec(params: Params, arm: ArmSettings) -> RunSpec:
         level=arm.level,
         parent="",
         parent_key="",
-        data=DataSummary(name="noise", source="noise", synthetic=True, manifest_sha256="", train=0, val=0, test=0),
+        data=NOISE,
         prepared=pack_specs(params.sizes, params.prepare)[arm.size],
         model=params.model.bare,
-        # Noise has nothing to learn: so low a rate keeps its loss finite.
-        train=params.train.model_copy(update={"epochs": STEPS, "lr": 1e-9}),
+        train=params.train,
         code_sha256="",
     )
 
@@ -195,7 +199,7 @@ def _noise(images: int, pixels: int) -> SplitData:
 
 
 @contextmanager
-def _in_memory(params: Params, arm: ArmSettings, device: str) -> Iterator[None]:
+def _in_memory(spec: RunSpec, device: str) -> Iterator[None]:
     """Turn running out of memory into a sentence that says what to lower."""
     try:
         yield
@@ -204,8 +208,8 @@ def _in_memory(params: Params, arm: ArmSettings, device: str) -> Iterator[None]:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in told:
             raise
         msg = (
-            f"a training step must fit into the memory of {device}, but one of {params.train.batch} images of "
-            f"{params.sizes.of(arm.size)} px at level {arm.level} does not: lower `train.batch` (now "
-            f"{params.train.batch}) or `sizes.{arm.size}` (now {params.sizes.of(arm.size)})"
+            f"a training step must fit into the memory of {device}, but one of {spec.train.batch} images of "
+            f"{spec.pixels} px at level {spec.level} does not: lower `train.batch` (now {spec.train.batch}) or "
+            f"`sizes.{spec.size}` (now {spec.pixels})"
         )
         raise InputError(msg) from error

@@ -10,6 +10,7 @@ from benchmark.common.errors import InputError
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.spec import RunResult
 from benchmark.settings.params import Params
+from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Cells, Model
 
@@ -38,6 +39,9 @@ def refuse_strangers(params: Params, results: Sequence[RunResult]) -> None:
 
 
 def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
+    if result.roles:
+        yield from _system_faults(params, result, runs)
+        return
     parent = runs.get((result.parent, result.seed))
     if parent and parent.key != result.parent_key:
         yield f"does not start from the {parent.title} that lies here, which was trained since"
@@ -46,6 +50,33 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
         yield f"was trained for {_counted(result.train.epochs)} where {epochs} are declared"
     if changed := _changed(params, result):
         yield f"was trained with {', '.join(changed)}"
+
+
+def _system_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
+    """The same of a system's network or blend."""
+    settings = params.systems[result.stage]
+    assert result.roles
+    if result.roles.share != settings.share:
+        yield f"keeps {result.roles.share} of the patients for blends where {settings.share} is declared"
+    declared_images = (params.prepare.variant, params.prepare.encoding)
+    if (result.prepared.variant, result.prepared.encoding) != declared_images:
+        yield f"was made of {result.prepared.variant} {result.prepared.encoding} images where others are declared"
+    if result.blend:
+        for member, key in zip(result.blend.members, result.blend.member_keys, strict=True):
+            found = runs.get((member, result.seed))
+            if found is None or found.key != key:
+                yield f"does not blend the {member} seed {result.seed} that lies here, which was trained since"
+        declared = {key: settings.blend.get(key, value) for key, value in BLENDS[result.blend.name].defaults.items()}
+        if result.blend.parameters != declared or result.blend.passes not in (0, settings.passes):
+            yield "was blended with other parameters or passes than are declared"
+    elif result.system:
+        declared_net = settings.nets[result.arm]
+        found_net = {name: getattr(result.system, name) for name in ("disc", "blocks", "width")} | {"size": result.size}
+        train = params.train_of(result.stage).model_dump(mode="json", exclude=_EXECUTION)
+        trained = result.train.model_dump(mode="json", exclude=_EXECUTION)
+        same = (result.system.momentum, result.system.warp) == (settings.momentum, settings.warp)
+        if declared_net.model_dump() != found_net or train != trained or not same:
+            yield "was trained with other parameters than are declared"
 
 
 def _epochs(params: Params, result: RunResult, runs: Runs) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any, cast
@@ -27,9 +27,9 @@ from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
 from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.spec import RUNS, RunResult
-from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import GRADES, confusion_matrix
 from benchmark.scoring.metrics import Measure, measure
+from benchmark.scoring.rules import grades_of, rule_of
 from benchmark.settings.params import Params
 
 METRICS_FILE = EVALUATION / "metrics.csv"
@@ -113,7 +113,7 @@ def run(params: Params) -> None:
     write_rows(METRICS_FILE, MetricRow, metric_rows(outcomes))
     _write("confusion", confusion_frame(outcomes))
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
-    _write("curves", pd.concat([_read_history(result) for result in results]))
+    _write("curves", pd.concat([_read_history(result) for result in results if not result.blend]))
     _write("predictions_vs_label", _pairs_frame(results))
     write_rows(CALIBRATION, CalibrationRow, calibration_rows(read))
     write_rows(SCORES, ScoreRow, score_rows(read))
@@ -125,12 +125,12 @@ def run(params: Params) -> None:
 
 
 def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Iterator[Outcome]:
-    """Decode each head of a run by its default rule and compare with the labels."""
+    """Decode each head of a run by its rule and compare with the labels."""
     for head in cast("list[Head]", result.heads):
-        predicted = decode(DEFAULT[head], predictions)
+        predicted = grades_of(result, head, predictions)
         confusion = confusion_matrix(predictions.grade, predicted)
         measures = measure(head, predictions, predicted)
-        yield Outcome(result.stage, result.arm, result.seed, split, head, DEFAULT[head], confusion, measures)
+        yield Outcome(result.stage, result.arm, result.seed, split, head, rule_of(result, head), confusion, measures)
 
 
 def runs_frame(results: list[RunResult]) -> pd.DataFrame:
@@ -143,9 +143,33 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
         | {"data": result.data.name, "synthetic": result.data.synthetic, "train": result.data.train}
         | {name: getattr(result.train, name) for name in ("device", "precision", "numbers")}
         | {"trunk": result.model.trunk, "weights": result.model.start}
-        | {"data_hash": result.data.hash, "parameter_hash": result.parameter_hash}
+        | {"data_hash": result.data_hash, "parameter_hash": result.parameter_hash}
+        | {"system": result.stage if result.roles else ""}
+        | sees(result, results)
         for result in results
     )
+
+
+def sees(result: RunResult, results: Sequence[RunResult]) -> dict[str, Any]:
+    """What a run's answer to an eye is made of: whose eyes, how many nets and passes, and pixels.
+
+    Args:
+        result: the run.
+        results: all runs, those that it blends among them.
+    """
+    blend = result.blend
+    if blend is None:
+        return {"eyes": "one", "nets": 1, "passes": 1, "px": str(result.pixels), "blend_rows": "", "blend_images": 0}
+    keys = set(blend.member_keys)
+    pixels = [str(member.pixels) for member in results if member.key in keys]
+    return {
+        "eyes": {"one": "one", "both": "both", "shuffled": "own and a stranger's"}[blend.eyes],
+        "nets": len(blend.members),
+        "passes": max(blend.passes, 1),
+        "px": " ".join(dict.fromkeys(pixels)),
+        "blend_rows": "held_out",
+        "blend_images": blend.roles.blend,
+    }
 
 
 def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
@@ -264,7 +288,7 @@ def _pairs_frame(results: list[RunResult]) -> pd.DataFrame:
     last = next(result for result in results if (result.stage, result.arm) == (results[-1].stage, results[-1].arm))
     predictions = _read_split(last, "test")
     head = cast("Head", last.heads[0])
-    return pd.DataFrame({"label": predictions.grade, "predicted": decode(DEFAULT[head], predictions)})
+    return pd.DataFrame({"label": predictions.grade, "predicted": grades_of(last, head, predictions)})
 
 
 def _write(name: str, frame: pd.DataFrame) -> None:

@@ -107,8 +107,10 @@ class Grader:
 
     def _graded(self, photographs: Sequence[bytes]) -> list[Graded]:
         from benchmark.training.predict import predict_images
+        from benchmark.training.shown import seen_by
 
         pixels = np.stack([prepared_as(self.result.prepared, data) for data in photographs])
+        pixels = seen_by(self.result, pixels)
         outputs = [predict_images(network, pixels) for network in self.networks]
         stacked = {head: np.stack([out[head] for out in outputs]).astype(np.float64) for head in outputs[0]}
         return summarised(stacked, self.head)
@@ -165,9 +167,11 @@ def runs_of(params: Params, arm: str = "", run: str = "") -> list[RunResult]:
         InputError: there is no such run, or none at all.
     """
     if run:
-        return [read_result(RUNS / run)]
+        return [_not_blended(read_result(RUNS / run))]
     found: dict[Arm, list[RunResult]] = {}
     for result in find_runs(params):
+        if result.blend:
+            continue  # It answers both eyes of a patient, not a photograph.
         found.setdefault(Arm(result.stage, result.arm), []).append(result)
     if not found:
         msg = f"photographs are graded by finished runs, but {RUNS}/ holds none of the declared arms: run `dvc repro`"
@@ -178,6 +182,16 @@ def runs_of(params: Params, arm: str = "", run: str = "") -> list[RunResult]:
             raise InputError(msg)
         return chosen
     return max(found.values(), key=_mean_val_kappa)
+
+
+def _not_blended(result: RunResult) -> RunResult:
+    if result.blend:
+        msg = (
+            f"a photograph is graded by a network, but {result.title} blends what networks say of both eyes: name one "
+            f"of {', '.join(result.blend.members)}"
+        )
+        raise InputError(msg)
+    return result
 
 
 def _mean_val_kappa(results: Sequence[RunResult]) -> float:

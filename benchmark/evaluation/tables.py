@@ -14,6 +14,7 @@ from benchmark.common.csv_rows import Plain, read_frame
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Split
 from benchmark.scoring.kappa import GRADES
+from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 
 EVALUATION = Path("evaluation")
@@ -32,7 +33,8 @@ COLUMNS: Mapping[str, Mapping[str, Plain]] = {
         **{"size": str, "pixels": int, "level": int, "parent": str, "epoch_kept": int, "key": str, "parameters": int},
         **{"macs_per_image": int, "epochs": int, "objective": str, "flags": str, "data": str, "synthetic": bool},
         **{"train": int, "device": str, "precision": str, "numbers": str, "trunk": str, "weights": str},
-        **{"data_hash": str, "parameter_hash": str},
+        **{"data_hash": str, "parameter_hash": str, "system": str, "eyes": str, "nets": int, "passes": int, "px": str},
+        **{"blend_rows": str, "blend_images": int},
     },
     "kappas": {**_OUTCOME, "n": int, "kappa": float},
     "confusion": {**_OUTCOME, "label": int, "predicted": int, "count": int},
@@ -67,12 +69,10 @@ def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
     runs = list(_lines(tables["runs"], [*_RUN, "objective", "epochs"]))
     if not runs:
         raise InputError(_unlike(_path("runs", root), "holds no run"))
-    if unknown := {objective for *_, objective, _ in runs} - {*LOSSES}:
+    if unknown := {objective for *_, objective, _ in runs} - {*LOSSES, *BLENDS}:
         raise InputError(_unlike(_path("runs", root), f"has the objective {min(unknown)!r}"))
     outcomes = [
-        (*run, split, head)
-        for *run, objective, _ in runs
-        for split, head in product(EVALUATED, LOSSES[objective].heads)
+        (*run, split, head) for *run, objective, _ in runs for split, head in product(EVALUATED, _heads(objective))
     ]
     grades = range(GRADES)
     expected: dict[str, tuple[list[str], Iterable[tuple[Any, ...]]]] = {
@@ -82,11 +82,20 @@ def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
             [(*outcome, *cell) for outcome in outcomes for cell in product(grades, grades)],
         ),
         "grades": (["split", "grade"], product(EVALUATED, [*map(str, grades), "all"])),
-        "curves": ([*_RUN, "epoch"], [(*run, epoch) for *run, _, last in runs for epoch in range(1, last + 1)]),
+        "curves": (
+            [*_RUN, "epoch"],
+            # A blend is fitted at once.
+            [(*run, i) for *run, objective, last in runs if objective in LOSSES for i in range(1, last + 1)],
+        ),
     }
     for name, (columns, lines) in expected.items():
         refuse_gaps(_path(name, root), _lines(tables[name], columns), lines, _MADE_BY)
     return tables
+
+
+def _heads(objective: str) -> list[str]:
+    """Outputs of what minimises a loss, or of a blend."""
+    return [*LOSSES[objective].heads] if objective in LOSSES else [BLENDS[objective].head]
 
 
 def refuse_gaps(

@@ -112,10 +112,17 @@ def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult
         origin = _origin(result, data)
         if mark_of(path).exists() and read_json(mark_of(path)) == origin:
             continue
+        from benchmark.training.blend import predict_blend
         from benchmark.training.predict import predict_split
 
         mark_of(path).unlink(missing_ok=True)
-        write_predictions(predict_split(result.folder(), data, params.train), path)
+        packs = PHOTOGRAPHS / name / PACKS.name
+        predictions = (
+            predict_blend(result, rows, params.train, packs)
+            if result.blend
+            else predict_split(result.folder(), data, params.train)
+        )
+        write_predictions(predictions, path)
         write_json(mark_of(path), origin)
 
 

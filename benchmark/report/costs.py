@@ -121,7 +121,7 @@ def targets(results: Results) -> dict[Size, dict[float, float]]:
     The highest is that of any arm at that size after any epoch (main head, mean over seeds).
     """
     best: dict[Size, float] = {}
-    for arm in results.arms():
+    for arm in results.methods():
         own = spent(results, arm)
         assert own is not None
         best[own.size] = max(best.get(own.size, -1.0), *(point.kappa for point in curve(results, (own,))))

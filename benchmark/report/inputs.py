@@ -29,6 +29,7 @@ from benchmark.statistics.published.claims import Claims, load_claims
 from benchmark.statistics.published.makers import Makers, read_makers
 from benchmark.statistics.published.tables import PrintedTable, load_published
 from benchmark.statistics.ranks import RANKS, RankRow
+from benchmark.statistics.rivals import PLACES, RIVALS, PlaceRow, RivalRow
 from benchmark.statistics.transfer import TransferRow, read_transfers
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdicts import VERDICTS
@@ -128,6 +129,16 @@ class Inputs:
         return read_result(folder).parameters_resolved if (folder / "run.json").exists() else {}
 
     @cached_property
+    def rivals(self) -> list[RivalRow]:
+        """The paired comparisons of other systems' parts."""
+        return read_rows(RIVALS, RivalRow, _BY_STATISTICS)
+
+    @cached_property
+    def places(self) -> list[PlaceRow]:
+        """How often the paper's method has each rank."""
+        return read_rows(PLACES, PlaceRow, _BY_STATISTICS)
+
+    @cached_property
     def transfers(self) -> list[TransferRow]:
         """Kappas on other data sets; none where none is declared."""
         return read_transfers()
@@ -161,4 +172,5 @@ class Inputs:
     def paper_pixels(self) -> dict[Size, int]:
         """The paper's pixels of each size, from its ablation."""
         cells = [cell for cell in self.printed["ablation"].cells if cell.measured_by and cell.pixels]
-        return {cell.measured_by.size: cell.pixels for cell in cells if cell.measured_by and cell.pixels}
+        sizes = {cell.measured_by.size: cell.pixels for cell in cells if cell.measured_by}
+        return {size: pixels for size, pixels in sizes.items() if size and pixels}

@@ -29,7 +29,7 @@ def run_texts(params: Params, results: Results, arm: Arm, head: Head) -> list[st
         flagged.setdefault(flag, []).append(seed)
     texts = [f"{name} {_seeds(seeds)}, {head}: {FLAGS.get(flag, flag)}." for flag, seeds in flagged.items()]
     measured = results.measured(*arm, head, "val")
-    absent = [seed for seed in params.seeds if measured and seed not in measured.seeds]
+    absent = [seed for seed in params.seeds_of(arm.stage) if measured and seed not in measured.seeds]
     return texts + ([f"{name}: {_seeds(absent)} not run."] if absent else [])
 
 

@@ -19,7 +19,6 @@ from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
 from benchmark.evaluation.tables import read_tables, refuse_gaps
 from benchmark.runs.declared import runs_hash
-from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.kappa import GRADES
 from benchmark.scoring.metrics import METRICS
 from benchmark.statistics.intervals import INTERVALS, ArmInterval
@@ -92,13 +91,17 @@ class Results:
         return bool(self.runs["synthetic"].iloc[0])
 
     def arms(self) -> list[Arm]:
-        """Stage and name of each arm that ran, in declared order."""
+        """Stage and name of each arm that ran, in declared order, those of other systems last."""
         return list(self._runs)
 
     @cached_property
     def level(self) -> str:
         """Nominal coverage of the kappas' intervals, in words."""
         return " or ".join(dict.fromkeys(f"{row.level * 100:g} %" for row in self.intervals.values()))
+
+    def methods(self) -> list[Arm]:
+        """The arms that ran but for those of other systems."""
+        return [arm for arm, runs in self._runs.items() if not runs["system"].iloc[0]]
 
     def images(self, split: Split) -> int:
         """Images of a split."""
@@ -115,7 +118,7 @@ class Results:
         return f"{images} images of {patients} patients ({unknown} images without a patient count as their own)"
 
     def measured(self, stage: str, arm: str, head: Head, split: Split) -> Measured | None:
-        """What an arm's head got on a split by its default rule; None where no seed ran."""
+        """What an arm's head got on a split by its rule; None where no seed ran."""
         return self._measured.get((stage, arm, head, split))
 
     def flags(self, stage: str, arm: str, head: Head) -> list[tuple[int, str]]:
@@ -152,8 +155,7 @@ class Results:
     @cached_property
     def _measured(self) -> Mapping[tuple[str, str, str, str], Measured]:
         """By stage, arm, head and split."""
-        default = self.kappas[self.kappas["decoder"] == self.kappas["head"].map(DEFAULT)]
-        groups = default.groupby(["stage", "arm", "head", "split"], sort=False)
+        groups = self.kappas.groupby(["stage", "arm", "head", "split"], sort=False)
         named = cast("Iterable[tuple[tuple[str, str, str, str], pd.DataFrame]]", groups)
         return {
             (stage, arm, head, split): Measured(

@@ -85,6 +85,8 @@ class Kappa:
     @property
     def decoder(self) -> str:
         """The rule from output to grade; empty without a head."""
+        if self.measured and self.measured.interval:
+            return self.measured.interval.decoder
         return DEFAULT[self.head] if self.head else ""
 
     @property

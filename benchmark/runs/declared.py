@@ -16,6 +16,7 @@ from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
 from benchmark.runs.environment import settled
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, Record, RunResult, RunSpec
+from benchmark.runs.systems import describe_system
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 from models.settings import Cells
@@ -23,9 +24,9 @@ from models.weights.source import identified
 
 log = logging.getLogger(__name__)
 
-CODE = ("benchmark/training", "benchmark/scoring", "models")
+CODE = ("benchmark/training", "benchmark/scoring", "benchmark/images/variants", "models")
 """The folders that determine a run, with all that they import."""
-LIBRARIES = ("torch", "timm", "numpy")
+LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless", "scikit-learn")
 """Those whose versions determine it, too."""
 
 
@@ -45,7 +46,27 @@ def declare(params: Params, manifest: list[Row]) -> list[RunSpec]:
             known[arm] = describe(params, *arm, manifest, parents)
         return known[arm]
 
-    return [spec for stage, arms in params.arms.items() for name in arms for spec in specs(Arm(stage, name))]
+    declared = [spec for stage, arms in params.arms.items() for name in arms for spec in specs(Arm(stage, name))]
+    for system in params.systems:
+        declared += describe_system(params, system, manifest, summary(params, manifest), prepared, code())
+    return declared
+
+
+def summary(params: Params, manifest: list[Row]) -> DataSummary:
+    """The data set of every run."""
+    counts = Counter(row.split for row in manifest)
+    return DataSummary(
+        name=params.data.name,
+        source=params.data.source,
+        synthetic=params.data.synthetic,
+        manifest_sha256=data_sha256(manifest),
+        **{split: counts[split] for split in SPLITS},
+    )
+
+
+def code() -> str:
+    """Identity of the code and the libraries that determine every run."""
+    return code_sha256(*CODE, libraries=LIBRARIES)
 
 
 def describe(
@@ -64,7 +85,6 @@ def describe(
         InputError: there is no such arm, its parent has not been trained, or its weights are not there.
     """
     arm = params.arm(stage, name)
-    counts = Counter(row.split for row in manifest)
     model = identified(params.model)
     if arm.parent and parents is None:
         parents = [read_result(RUNS / arm.parent / str(seed)).key for seed in params.seeds]
@@ -81,18 +101,12 @@ def describe(
         level=arm.level,
         parent=arm.parent,
         parent_key="",
-        data=DataSummary(
-            name=params.data.name,
-            source=params.data.source,
-            synthetic=params.data.synthetic,
-            manifest_sha256=data_sha256(manifest),
-            **{split: counts[split] for split in SPLITS},
-        ),
+        data=summary(params, manifest),
         prepared=prepared(params, arm.size),
         # Without cells a network does not depend on how they are made.
         model=model if arm.level > 1 else model.model_copy(update={"cells": Cells()}),
         train=settled(params.train).model_copy(update={"epochs": epochs_of(params, stage, name), "workers": 0}),
-        code_sha256=code_sha256(*CODE, libraries=LIBRARIES),
+        code_sha256=code(),
     )
     return [
         spec.model_copy(update={"seed": seed, "parent_key": parent}).keyed()
@@ -152,20 +166,27 @@ def find_runs(params: Params) -> Iterator[RunResult]:
     Raises:
         InputError: a run is not what params.yaml declares under its name.
     """
-    for stage, arms in params.arms.items():
-        for name, arm in arms.items():
-            present = [seed for seed in params.seeds if (RUNS / stage / name / str(seed)).exists()]
-            if absent := [str(seed) for seed in params.seeds if seed not in present]:
-                log.warning("%s/%s is not run for seed %s: its cells say so", stage, name, ", ".join(absent))
-            for seed in present:
-                folder = RUNS / stage / name / str(seed)
-                run = read_result(folder)
-                declared = (stage, name, seed, arm.objective, params.sizes.of(arm.size), arm.level, arm.parent)
-                found = (run.stage, run.arm, run.seed, run.objective.name, run.pixels, run.level, run.parent)
-                if found != declared:
-                    msg = (
-                        f"a run must be what params.yaml declares, {declared}, "
-                        f"but {folder} holds {found}: train it again with `dvc repro`"
-                    )
-                    raise InputError(msg)
-                yield run
+    for (stage, name), seeds in params.declared():
+        present = [seed for seed in seeds if (RUNS / stage / name / str(seed)).exists()]
+        if absent := [str(seed) for seed in seeds if seed not in present]:
+            log.warning("%s/%s is not run for seed %s: its cells say so", stage, name, ", ".join(absent))
+        for seed in present:
+            run = read_result(RUNS / stage / name / str(seed))
+            _check_name(params, Arm(stage, name), seed, run)
+            yield run
+
+
+def _check_name(params: Params, place: Arm, seed: int, run: RunResult) -> None:
+    """Refuse a run that is another than the one declared under its name."""
+    declared: tuple[object, ...] = (*place, seed)
+    found: tuple[object, ...] = (run.stage, run.arm, run.seed)
+    if place.stage in params.arms:
+        arm = params.arm(*place)
+        declared += (arm.objective, params.sizes.of(arm.size), arm.level, arm.parent)
+        found += (run.objective.name, run.pixels, run.level, run.parent)
+    if found != declared:
+        msg = (
+            f"a run must be what params.yaml declares, {declared}, "
+            f"but {RUNS / str(place) / str(seed)} holds {found}: train it again with `dvc repro`"
+        )
+        raise InputError(msg)

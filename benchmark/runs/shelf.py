@@ -16,10 +16,17 @@ from benchmark.common.files import read_json
 from benchmark.common.terms import Arm
 from benchmark.runs.spec import RECORDS, RUNS, SCRATCH, RunSpec
 
-SHELF = SCRATCH / "runs"
+SHELF, PASSES = SCRATCH / "runs", SCRATCH / "passes"
+"""Runs by their keys; and what passes of finished networks gave, below the first digits of theirs."""
 WEIGHTS, RECORD, CHECKPOINT = "model.safetensors", "record.json", "checkpoint.safetensors"
-PUBLISHED = ("run.json", "history.csv", "val.csv", "test.csv", WEIGHTS)
-"""The files of a finished run in ``runs/``."""
+
+
+def files_of(spec: RunSpec) -> tuple[str, ...]:
+    """The files of a finished run in ``runs/``; a blend has no epochs, but answers to those it was not fitted on."""
+    own = "blend.csv" if spec.blend else "history.csv"
+    return "run.json", own, "val.csv", "test.csv", WEIGHTS
+
+
 VERSIONS = 2
 """Of a run that stay on the shelf: the declared one and the one before it."""
 
@@ -46,15 +53,19 @@ def find_parent(spec: RunSpec) -> Path:
     Raises:
         InputError: it has not been trained, or has been trained anew in another way since.
     """
-    published = RUNS / spec.parent_name
-    for folder in (SHELF / spec.parent_name / spec.parent_key[:16], published):
-        if is_finished(folder, spec.parent_key):
-            return folder
+    if folder := find_run(spec.parent_name, spec.parent_key):
+        return folder
     msg = (
         f"{spec.title} starts from {spec.parent_name}, which must be trained as declared, but is not: "
         f"run `fundusbench train {Arm.parse(spec.parent).stage}` first"
     )
     raise InputError(msg)
+
+
+def find_run(name: str, key: str) -> Path | None:
+    """The folder of a finished run, known by ``stage/arm/seed`` and its key, where there is one."""
+    places = (SHELF / name / key[:16], RUNS / name)
+    return next((folder for folder in places if is_finished(folder, key)), None)
 
 
 def publish(method: str, specs: Iterable[RunSpec]) -> None:
@@ -79,6 +90,14 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
                 arm.rmdir()
 
 
+def forget_passes() -> None:
+    """Remove what passes gave of runs that are no longer on the shelf."""
+    left = {folder.name for folder in SHELF.glob("*/*/*/*")}
+    for folder in PASSES.glob("*/"):
+        if folder.name not in left:
+            shutil.rmtree(folder)
+
+
 def _record_of(folder: Path) -> Path:
     """The record of a run in ``runs/``."""
     return (RECORDS / folder.relative_to(RUNS)).with_suffix(".json")
@@ -89,7 +108,7 @@ def _publish(spec: RunSpec) -> None:
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for name in PUBLISHED:
+    for name in files_of(spec):
         # Weights are large and never written in place, so a second name for the same file does.
         (_link if name == WEIGHTS else shutil.copyfile)(source / name, partial / name)
     shutil.rmtree(target, ignore_errors=True)

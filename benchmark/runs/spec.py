@@ -7,7 +7,7 @@ in ``records/<stage>/<arm>/<seed>.json``. A run in progress, and what earlier tr
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from benchmark.common.files import sha256_json
 from benchmark.common.terms import Size
@@ -15,6 +15,7 @@ from benchmark.data.packs import PackSpec
 from benchmark.settings.params import Section
 from benchmark.settings.training import Train
 from models.settings import Model
+from models.systems.settings import Warp
 
 RUNS, RECORDS, SCRATCH = Path("runs"), Path("records"), Path("scratch")
 
@@ -52,6 +53,62 @@ class DataSummary(Section):
         return self.manifest_sha256[:_SHOWN]
 
 
+class Roles(Section):
+    """How the train patients of a system are divided."""
+
+    share: float
+    """Of the patients, kept back from its networks."""
+    fit: int
+    """Images that its networks are trained on."""
+    blend: int
+    """Images that its blend and cuts are fitted on."""
+    sha256: str
+    """Of every image's role."""
+
+
+class NetSpec(Section):
+    """What a network of a system is, beside what every run is."""
+
+    name: str
+    """``system/net``, in models/systems."""
+    disc: int
+    blocks: int
+    width: float
+    variant: str
+    """What is done to the colours of a plain pack."""
+    momentum: float
+    warp: Warp
+    roles: Roles
+
+
+class BlendSpec(Section):
+    """What makes one answer per eye of several runs' outputs."""
+
+    name: str
+    """A file of models/blends."""
+    parameters: dict[str, float]
+    members: list[str]
+    """``stage/arm`` of the runs that it reads, each of its own seed."""
+    member_keys: list[str]
+    passes: int
+    """That outputs are averaged over; 0: the image as it is."""
+    warp: Warp
+    """Of the passes."""
+    eyes: Literal["one", "both", "shuffled"]
+    statistics: bool
+    missing: Literal["copy", "drop"]
+    roles: Roles
+
+
+class Cut(Section):
+    """A decoder with the cuts that were tuned for a run on its ``blend`` patients."""
+
+    head: str
+    rule: str
+    """A key of :data:`benchmark.scoring.decoders.registry.DECODERS`."""
+    cuts: tuple[float, float, float, float]
+
+
 class RunSpec(Section):
     """All that determines a run: with portable numbers, two runs with one ``key`` are bit-identical anywhere."""
 
@@ -72,6 +129,10 @@ class RunSpec(Section):
     model: Model
     train: Train
     """With device and precision settled."""
+    system: NetSpec | None = None
+    """Of a network of a system; None for one that every arm shares."""
+    blend: BlendSpec | None = None
+    """Of a blend; None where a network is trained."""
     code_sha256: str
     """Of the code, and of the versions of the libraries, that decide what comes of the rest."""
     key: str = ""
@@ -98,16 +159,38 @@ class RunSpec(Section):
     def keyed(self) -> Self:
         """The same with its key: a hash of all that determines the run."""
         spec = self.model_dump(mode="json", exclude={"key": True, "train": _NOT_DETERMINING, "model": self._unhashed})
-        return self.model_copy(update={"key": sha256_json(spec)})
+        return self.model_copy(update={"key": sha256_json(_without_none(spec))})
 
     @property
     def parameters_resolved(self) -> dict[str, Any]:
         """All that was chosen for the run, defaults included: the same for every seed of an arm, whatever the data."""
-        return self.model_dump(
+        chosen = self.model_dump(
             mode="json",
             include={*RunSpec.model_fields} - _NOT_CHOSEN,
             exclude={"train": _NOT_DETERMINING, "model": self._unhashed, "prepared": {"recipe"}},
         )
+        if self.blend:
+            del chosen["blend"]["member_keys"]
+        return _without_none(chosen)
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """``stage/arm/seed`` of the runs that this one needs."""
+        needed = self.blend.members if self.blend else filter(None, (self.parent,))
+        return tuple(f"{arm}/{self.seed}" for arm in needed)
+
+    @property
+    def roles(self) -> Roles | None:
+        """How train is divided for it; None where it takes all of it."""
+        part = self.system or self.blend
+        return part.roles if part else None
+
+    @property
+    def data_hash(self) -> str:
+        """How tables name the data that it was made from: files, labels and, where it has some, roles."""
+        if self.roles is None:
+            return self.data.hash
+        return sha256_json([self.data.manifest_sha256, self.roles.sha256])[:_SHOWN]
 
     @property
     def _unhashed(self) -> set[str]:
@@ -120,6 +203,11 @@ class RunSpec(Section):
         return sha256_json(self.parameters_resolved)[:_SHOWN]
 
 
+def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    """What a run has not is no part of what it is: one that was made before others had it keeps its hash."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 class RunResult(RunSpec):
     """``run.json`` of a finished run."""
 
@@ -130,6 +218,8 @@ class RunResult(RunSpec):
     """Multiply-adds of one image's forward pass."""
     flags: list[str]
     """What a reader must know, for instance ``collapsed:score``: that head gives one grade to all of val."""
+    cut: Cut | None = None
+    """How its grades are made, where that was tuned for it; None: by its head's default rule."""
 
 
 class Record(Section):

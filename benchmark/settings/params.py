@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from benchmark.common.errors import InputError
 from benchmark.common.section import Section as Section
@@ -13,8 +14,11 @@ from benchmark.settings.data import Gates, Prepare, Sizes
 from benchmark.settings.sweep import Sweep
 from benchmark.settings.training import Train
 from benchmark.sources.registry import SourceParams
+from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Model
+from models.systems.registry import SYSTEMS
+from models.systems.settings import SystemSettings
 from models.timm_names import nearest, networks, optimizers
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -62,6 +66,8 @@ class Params(Section):
     """One training per arm and seed."""
     arms: dict[_Name, dict[_Name, ArmSettings]]
     """DVC stage -> arm -> what it is."""
+    systems: dict[str, SystemSettings] = Field({})
+    """Systems of others, by their files in models/systems; each is a stage of its own, like a method of ``arms``."""
     tracking: Tracking = Tracking()
     transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = Field({})
     """Other data sets, each under a name of its own and declared as ``data`` is: every finished run is evaluated on
@@ -82,6 +88,22 @@ class Params(Section):
             raise InputError(msg)
         return arms[name]
 
+    def train_of(self, system: str) -> Train:
+        """How the networks of a system are trained."""
+        return Train.model_validate({**self.train.model_dump(), **self.systems[system].train})
+
+    def seeds_of(self, stage: str) -> list[int]:
+        """Seeds that a method or system is run with."""
+        return self.seeds if stage in self.arms else self.seeds[: self.systems[stage].seeds]
+
+    def declared(self) -> Iterator[tuple[Arm, list[int]]]:
+        """Every arm with its seeds, in declared order; then those of each system, its networks before its blends."""
+        for stage, arms in self.arms.items():
+            yield from ((Arm(stage, name), self.seeds) for name in arms)
+        for system, settings in self.systems.items():
+            seeds = self.seeds_of(system)
+            yield from ((Arm(system, name), seeds) for name in (*settings.nets, *SYSTEMS[system].rows) if seeds)
+
     @model_validator(mode="after")
     def _coheres(self) -> Params:
         if self.train.accumulate > self.train.batch // 2:
@@ -100,7 +122,33 @@ class Params(Section):
         for stage, arms in self.arms.items():
             for name, arm in arms.items():
                 self._check_arm(f"{stage}/{name}", arm)
+        for system in self.systems:
+            self._check_system(system)
         return self
+
+    def _check_system(self, name: str) -> None:
+        if name not in SYSTEMS:
+            msg = f"systems: a system must be one of {', '.join(SYSTEMS)}, but got {name!r}"
+            raise ValueError(msg)
+        if name in self.arms:
+            msg = f"systems: a system must not share its name with a method of `arms`, but {name!r} does"
+            raise ValueError(msg)
+        entry, settings = SYSTEMS[name], self.systems[name]
+        if unknown := [net for net in settings.nets if net not in entry.nets]:
+            msg = f"systems.{name}.nets: a network must be one of {', '.join(entry.nets)}, but got {unknown[0]!r}"
+            raise ValueError(msg)
+        known = {key for row in entry.rows.values() for key in BLENDS[row.blend].defaults}
+        if unknown := [key for key in settings.blend if key not in known]:
+            msg = f"systems.{name}.blend: unknown key {unknown[0]!r}; it knows {', '.join(sorted(known)) or 'none'}"
+            raise ValueError(msg)
+        try:
+            train = self.train_of(name)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            where = ".".join(map(str, fault["loc"]))
+            msg = f"systems.{name}.train.{where}: {fault['msg'].removeprefix('Input ')}, but got {fault['input']!r}"
+            raise ValueError(msg) from error
+        _check_timm(f"systems.{name}.train.opt", train.opt.lower().removeprefix("lookahead_"), optimizers())
 
     def _check_arm(self, name: str, arm: ArmSettings) -> None:
         if arm.objective not in self.objectives:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from benchmark.common.dealing import by_grade, evenly
 from benchmark.common.eyes import likely_pairs
 from benchmark.common.section import Section
 from benchmark.common.terms import Eye, Split
@@ -134,17 +134,8 @@ def _draw(entries: list[Entry], shares: Shares) -> dict[Cluster, Split]:
     for entry in entries:
         highest[entry.cluster] = max(entry.grade, highest.get(entry.cluster, 0))
 
-    def place(cluster: Cluster) -> tuple[int, bytes]:
-        return highest[cluster], hashlib.sha256(repr((shares.seed, *cluster)).encode()).digest()
-
-    order = sorted(highest, key=place)
-    test = _evenly(order, round(len(order) * shares.test))
+    order = by_grade(highest, shares.seed)
+    test = evenly(order, round(len(order) * shares.test))
     rest = [cluster for cluster in order if cluster not in test]
-    val = _evenly(rest, min(round(len(order) * shares.val), len(rest)))
+    val = evenly(rest, min(round(len(order) * shares.val), len(rest)))
     return {cluster: "test" if cluster in test else "val" if cluster in val else "train" for cluster in order}
-
-
-def _evenly(order: list[Cluster], count: int) -> set[Cluster]:
-    """So many of them, at equal distances."""
-    n = len(order)
-    return {c for i, c in enumerate(order) if ((i + 1) * count + n // 2) // n > (i * count + n // 2) // n}

@@ -15,7 +15,7 @@ from benchmark.evaluation.tables import EVALUATED
 from benchmark.runs.declared import find_runs
 from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.spec import RUNS, DataSummary, RunResult
-from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.scoring.rules import grades_of
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import Graded, graded
 
@@ -62,7 +62,7 @@ class Decoded:
 
 
 def read_decoded(params: Params) -> Decoded:
-    """Read the predictions of every finished run and decode them by the default rules.
+    """Read the predictions of every finished run and decode them, each by its rule.
 
     Raises:
         InputError: there is no finished run, or an arm's runs differ in their images or labels.
@@ -75,8 +75,8 @@ def read_decoded(params: Params) -> Decoded:
             predictions = [read_predictions(result.folder() / f"{split}.csv") for result in results]
             outputs[arm, split] = predictions
             for head in cast("list[Head]", results[0].heads):
-                rule = DEFAULT[head]
-                grades[arm, head, split] = graded(predictions, [decode(rule, one) for one in predictions])
+                found = [grades_of(run, head, one) for run, one in zip(results, predictions, strict=True)]
+                grades[arm, head, split] = graded(predictions, found)
     return Decoded(runs, grades, outputs)
 
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Arm, Split
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.tables import EVALUATED
 from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
 from benchmark.runs.spec import DataSummary, RunResult
 from benchmark.scoring.decoders.registry import DECODERS, Cuts, applicable, decode, fit_on
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.scoring.rules import BLEND, grades_of
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import FROM, YARDSTICKS, yardsticks
 from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval
@@ -46,7 +48,7 @@ class DecodedRow:
     rule: str
     """A key of :data:`.DECODERS` or of :data:`.YARDSTICKS`."""
     tuned_on: str
-    """The split whose labels the rule was made for; empty where it was made beforehand."""
+    """The split, or role of train, whose labels the rule was made for; empty where it was made beforehand."""
     kappa: float
     """Mean over seeds; NaN where it is not defined."""
     sd: float
@@ -150,7 +152,11 @@ def run(params: Params) -> None:
         for rule in _rules(outputs[0]):
             decoded = [decode_run(rule, each) for each in outputs]
             ruled += _ruled(rule, results, outputs, [grades for grades, _ in decoded])
-            cuts += _cuts_rows(rule, results, [found for _, found in decoded], len(outputs[0][TUNED_ON]))
+            cuts += _cuts_rows(rule, results, [found for _, found in decoded], TUNED_ON, len(outputs[0][TUNED_ON]))
+        if results[0].cut and results[0].roles:
+            ruled += _own(results, outputs)
+            own = [result.cut.cuts if result.cut else None for result in results]
+            cuts += _cuts_rows(results[0].cut.rule, results, own, BLEND, results[0].roles.blend)
     # All runs were evaluated on the same images: any of them knows the labels.
     ruled += _yardsticks(outputs[0], ruled[0].data)
     rows = on_every_core(_decoded_row, ruled)
@@ -194,6 +200,17 @@ def _ruled(
     for split in EVALUATED:
         joined = graded([each[split] for each in outputs], [each[split] for each in grades])
         yield Ruled(Arm(first.stage, first.arm), DECODERS[rule].head, rule, tuned_on, split, seeds, joined, first.data)
+
+
+def _own(results: Sequence[RunResult], outputs: Sequence[Outputs]) -> Iterator[Ruled]:
+    """One arm under the rule whose cuts each of its runs has of its own, on each split."""
+    first, seeds = results[0], [result.seed for result in results]
+    assert first.cut
+    head, rule = cast("Head", first.cut.head), first.cut.rule
+    for split in EVALUATED:
+        grades = [grades_of(run, head, each[split]) for run, each in zip(results, outputs, strict=True)]
+        joined = graded([each[split] for each in outputs], grades)
+        yield Ruled(Arm(first.stage, first.arm), head, rule, BLEND, split, seeds, joined, first.data)
 
 
 def _yardsticks(outputs: Outputs, data: DataSummary) -> Iterator[Ruled]:
@@ -262,9 +279,11 @@ def _spread_row(extremes: tuple[Ruled, Ruled]) -> SpreadRow:
     )
 
 
-def _cuts_rows(rule: str, results: Sequence[RunResult], cuts: Sequence[Cuts | None], images: int) -> Iterator[CutsRow]:
+def _cuts_rows(
+    rule: str, results: Sequence[RunResult], cuts: Sequence[Cuts | None], tuned_on: str, images: int
+) -> Iterator[CutsRow]:
     """What was tuned for each run of an arm, if the rule is a tuned one."""
     head = DECODERS[rule].head
     for result, found in zip(results, cuts, strict=True):
         if found:
-            yield CutsRow(result.stage, result.arm, result.seed, head, rule, TUNED_ON, images, *found)
+            yield CutsRow(result.stage, result.arm, result.seed, head, rule, tuned_on, images, *found)

@@ -13,6 +13,7 @@ from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.tables import EVALUATED
 from benchmark.runs.predictions import patients_in_words
 from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.rules import rule_of
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
@@ -119,7 +120,7 @@ def _interval(decoded: Decoded, arm: Arm, head: Head, split: Split) -> ArmInterv
         arm=arm[1],
         split=split,
         head=head,
-        decoder=DEFAULT[head],
+        decoder=rule_of(decoded.runs[arm][0], head),
         kappa=found.value,
         low=found.low,
         high=found.high,

@@ -18,9 +18,9 @@ from benchmark.common.arrays import Floats
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Arm, Head, Split
 from benchmark.runs.predictions import Predictions, clusters, patients_in_words
-from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.kappa import GRADES
 from benchmark.scoring.metrics import METRICS, of_confusion, of_outputs
+from benchmark.scoring.rules import rule_of
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, Graded, collapse, resample, weights_in_blocks, with_imagined
 from benchmark.statistics.confidence import Confidence, spread_of
@@ -97,7 +97,7 @@ def _rows(decoded: Decoded, arm: Arm, head: Head, split: Split) -> Iterator[Metr
             arm=arm[1],
             split=split,
             head=head,
-            decoder=DEFAULT[head],
+            decoder=rule_of(decoded.runs[arm][0], head),
             metric=name,
             mean=interval.value,
             low=interval.low if wide else float("nan"),

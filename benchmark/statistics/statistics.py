@@ -11,10 +11,11 @@ def run(params: Params) -> None:
     Raises:
         InputError: there is no finished run or no evaluation, or the claims break a rule.
     """
-    from benchmark.statistics import decoder_effect, intervals, metric_intervals, transfer, verdicts
+    from benchmark.statistics import decoder_effect, intervals, metric_intervals, rivals, transfer, verdicts
 
     intervals.run(params)
     metric_intervals.run(params)
     decoder_effect.run(params)
+    rivals.run(params)
     transfer.run(params)
     verdicts.run(params)

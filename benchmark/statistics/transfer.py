@@ -16,8 +16,8 @@ from benchmark.common.terms import Arm, Head
 from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
 from benchmark.runs.spec import RunResult
 from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
-from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import weighted_kappa
+from benchmark.scoring.rules import grades_of, rule_of
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import (
     REPLICATES,
@@ -137,7 +137,8 @@ def _rows(other: OtherSet, decoded: Decoded) -> list[TransferRow]:
 
 def _row(other: OtherSet, decoded: Decoded, arm: Arm, head: Head, predictions: list[Predictions]) -> TransferRow:
     own = decoded.grades[arm, head, "test"]
-    there = graded(predictions, [decode(DEFAULT[head], one) for one in predictions])
+    runs = decoded.runs[arm]
+    there = graded(predictions, [grades_of(run, head, one) for run, one in zip(runs, predictions, strict=True)])
     found, before = (kappa_interval(one, replicates=REPLICATES) for one in (there, own))
     lost = change(own, there)
     return TransferRow(
@@ -153,9 +154,9 @@ def _row(other: OtherSet, decoded: Decoded, arm: Arm, head: Head, predictions: l
         own_patients=patients_in_words(own.patient),
         stage=arm[0],
         arm=arm[1],
-        pixels=decoded.runs[arm][0].pixels,
+        pixels=runs[0].pixels,
         head=head,
-        decoder=DEFAULT[head],
+        decoder=rule_of(runs[0], head),
         kappa=found.value,
         low=found.low,
         high=found.high,

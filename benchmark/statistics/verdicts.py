@@ -43,6 +43,7 @@ from benchmark.statistics.published.claims import (
     Pair,
     Saving,
     Setting,
+    Step,
     load_claims,
 )
 from benchmark.statistics.published.consistency import check
@@ -103,6 +104,7 @@ def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
         rows += [*parts, *(whole.after(parts) for whole in together(parts))]
     for number in claims.numbers:
         rows += [_number(number, cell, claims.paper, case) for cell in number.cells]
+    rows += [_step(step, claims.paper, case) for step in claims.steps]
     rows += [_saving(saving, claims.paper, case) for saving in claims.savings]
     rows += [_consistency(claim, case) for claim in claims.consistency]
     return rows
@@ -115,9 +117,11 @@ def scope_of(cells: Sequence[Printed], paper: Setting, case: Case) -> Scope:
         return "phantom: no claim about real eyes"
     if _left_out(data, paper) is None:
         return "other data: evidence on the ordering only"
-    sizes = [case.params.sizes.of(cell.measured_by.size) for cell in cells if cell.measured_by]
+    roles = [cell.measured_by.size for cell in cells if cell.measured_by]
+    sizes = [case.params.sizes.of(role) if role else None for role in roles]
     trunk = case.params.model.trunk.partition(".")[0]
-    if trunk != paper.trunk or sizes != [cell.pixels for cell in cells]:
+    # A system of others is never its source's to the last number, so it has no size of the paper's.
+    if trunk != paper.trunk or None in sizes or sizes != [cell.pixels for cell in cells]:
         return _OTHER_SIZE
     return PAPER
 
@@ -171,6 +175,44 @@ def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> Verdic
     row = row.tested(lambda factor: found.p_at_least(margin(factor * claim.tolerance, printed)))
     ends = found.difference.evidence
     return row.judged(lambda factor: judge_ordering(ends, factor * claim.tolerance, printed))
+
+
+def _step(claim: Step, paper: Setting, case: Case) -> VerdictRow:
+    """A claim on arms of whose kappas no source prints both: it is an ordering without a published difference."""
+    selectors = (claim.better, claim.worse)
+    found = [find_arm(one, case.params) for one in selectors]
+    row = VerdictRow(
+        claim=claim.id,
+        kind="ordering",
+        part=claim.title,
+        split=claim.split,
+        split_mark="",
+        scope=_scope_of_step(paper, case),
+        tolerance=claim.tolerance,
+        data=case.decoded.data.name,
+        note=claim.caveat,
+        quote=claim.quote,
+        where=claim.where,
+        reading=claim.reading,
+        because=claim.because,
+    )
+    missing = [str(one) for one, arm in zip(selectors, found, strict=True) if arm not in case.decoded.runs]
+    if missing:
+        return row.noted(f"No finished run of {' and '.join(missing)}.")
+    sides = [_Side(arm, one.head) for one, arm in zip(selectors, found, strict=True) if arm]
+    row = _moved(row, sides, case)
+    compared_ = compared(case.decoded, sides[0], sides[1], _split(row))
+    row = replace(_measured(row, sides, case, compared_.difference, None), margin=margin(claim.tolerance, None))
+    row = row.tested(lambda factor: compared_.p_at_least(margin(factor * claim.tolerance, None)))
+    ends = compared_.difference.evidence
+    return row.judged(lambda factor: judge_ordering(ends, factor * claim.tolerance, None))
+
+
+def _scope_of_step(paper: Setting, case: Case) -> Scope:
+    data = case.decoded.data
+    if data.synthetic:
+        return "phantom: no claim about real eyes"
+    return _OTHER_SIZE if _left_out(data, paper) is not None else "other data: evidence on the ordering only"
 
 
 def _moved(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
@@ -304,7 +346,7 @@ def _sides(cells: Sequence[Printed], case: Case) -> list[_Side]:
 def _absent(cells: Sequence[Printed], case: Case) -> str:
     """Which of the cells' arms have no run, in words."""
     selectors = dict.fromkeys(cell.measured_by for cell in cells if cell.measured_by and not _sides([cell], case))
-    missing = " and ".join(f"{one.stage} with {one.objective} at size {one.size}" for one in selectors)
+    missing = " and ".join(map(str, selectors))
     return f"No finished run of {missing}."
 
 

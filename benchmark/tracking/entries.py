@@ -169,6 +169,9 @@ def _note(spec: RunSpec) -> str:
     """Description of a run in Markdown."""
     origin = f", from {spec.parent}" if spec.parent else ""
     text = f"{spec.objective.name} at {spec.pixels} px ({spec.size}), level {spec.level}{origin}"
+    if spec.blend:
+        blend = spec.blend
+        text = f"{blend.name} of {', '.join(blend.members)}; eyes: {blend.eyes}; passes: {blend.passes}"
     return f"{synthetic_note(spec.data)}\n\n{text}" if spec.data.synthetic else text
 
 
@@ -214,7 +217,7 @@ def _flatten(value: Any, prefix: str = "") -> dict[str, str]:
     if isinstance(value, dict):
         start = f"{prefix}." if prefix else ""
         return {name: text for key, inner in value.items() for name, text in _flatten(inner, f"{start}{key}").items()}
-    return {prefix: ", ".join(map(str, value)) if isinstance(value, list) else str(value)}
+    return {prefix: ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)}
 
 
 def _given(texts: Mapping[str, str]) -> dict[str, str]:

@@ -71,14 +71,13 @@ def read_sources(root: Path, params: Params, ids: Mapping[tuple[str, str, int], 
         params: declares arms and seeds.
         ids: MLflow's run id by stage, arm and seed.
     """
-    for stage, arms in params.arms.items():
-        for arm in arms:
-            for seed in params.seeds:
-                folder = root / RUNS / stage / arm / str(seed)
-                if (folder / "run.json").exists():
-                    path = root / RECORDS / stage / arm / f"{seed}.json"
-                    record = Record.model_validate(read_json(path)) if path.exists() else None
-                    yield Source(read_result(folder), record, ids.get((stage, arm, seed), ""))
+    for (stage, arm), seeds in params.declared():
+        for seed in seeds:
+            folder = root / RUNS / stage / arm / str(seed)
+            if (folder / "run.json").exists():
+                path = root / RECORDS / stage / arm / f"{seed}.json"
+                record = Record.model_validate(read_json(path)) if path.exists() else None
+                yield Source(read_result(folder), record, ids.get((stage, arm, seed), ""))
 
 
 def describe(sources: Sequence[Source]) -> dict[str, Any]:

@@ -159,7 +159,8 @@ class Store:
         with tempfile.TemporaryDirectory() as folder:
             _stage(entry.training, Path(folder))
             self._client.log_artifacts(run.info.run_id, folder)
-        return log_model(self._client, run, entry, entry.training.folder)
+        # A blend answers no image alone: it takes its networks' passes over both eyes of a patient.
+        return None if entry.training.spec.blend else log_model(self._client, run, entry, entry.training.folder)
 
     def _set_status(self, run: Run, entry: Entry) -> None:
         if entry.ended is not None and (run.info.status, run.info.end_time) != (entry.status, entry.ended):

@@ -20,7 +20,7 @@ from benchmark.settings.params import Params
 EVALUATION = Path("evaluation")
 FIGURES = Path("reports/figures")
 OUTCOME = (HISTORY, "val.csv", "test.csv")
-"""A run's files that tell two results of one key apart."""
+"""A run's files that tell two results of one key apart; a blend has no history."""
 
 Identity = tuple[str, str, int]
 """Stage, arm, seed."""
@@ -64,15 +64,14 @@ def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
     """Finished trainings of each declared arm that has any, by seed, in declared order."""
     with _undamaged(root / EVALUATION):
         evaluated = _read_evaluated(root / EVALUATION)
-    for stage, arms in params.arms.items():
-        for arm in arms:
-            folders = [root / RUNS / stage / arm / str(seed) for seed in params.seeds]
-            trainings = []
-            for folder in filter(_is_whole, folders):
-                with _undamaged(folder):
-                    trainings.append(_read_finished(root, folder, evaluated))
-            if trainings:
-                yield trainings
+    for arm, seeds in params.declared():
+        folders = [root / RUNS / arm.stage / arm.name / str(seed) for seed in seeds]
+        trainings = []
+        for folder in filter(_is_whole, folders):
+            with _undamaged(folder):
+                trainings.append(_read_finished(root, folder, evaluated))
+        if trainings:
+            yield trainings
 
 
 def read_beside(folder: Path, reached: Mapping[str, float]) -> Training | None:
@@ -92,7 +91,7 @@ def read_beside(folder: Path, reached: Mapping[str, float]) -> Training | None:
         history=_read_history(folder),
         started=started,
         ended=ended,
-        outcome=sha256_json([sha256_file(folder / name) for name in OUTCOME]),
+        outcome=sha256_json([sha256_file(folder / name) for name in _outcome(folder)]),
         reached=reached,
         record=(folder / "record.json", record),
     )
@@ -127,7 +126,13 @@ def _undamaged(folder: Path) -> Iterator[None]:
 
 def _is_whole(folder: Path) -> bool:
     """Whether training has put a run's last file in place."""
-    return all((folder / name).exists() for name in ("run.json", "model.safetensors", *OUTCOME))
+    return all((folder / name).exists() for name in ("run.json", "model.safetensors", *_outcome(folder)))
+
+
+def _outcome(folder: Path) -> list[str]:
+    """A run's files of :data:`OUTCOME`."""
+    blend = (folder / "blend.csv").exists()
+    return [name for name in OUTCOME if not (blend and name == HISTORY)]
 
 
 def _read_finished(root: Path, folder: Path, evaluated: _Evaluated) -> Training:
@@ -145,7 +150,7 @@ def _read_finished(root: Path, folder: Path, evaluated: _Evaluated) -> Training:
         history=_read_history(folder),
         started=started,
         ended=ended,
-        outcome=sha256_json([sha256_file(folder / name) for name in OUTCOME]),
+        outcome=sha256_json([sha256_file(folder / name) for name in _outcome(folder)]),
         reached=reached if current else {},
         record=(path, record) if record else None,
         figure=figure if current and figure.exists() else None,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +33,13 @@ class SplitData:
     """One split at one size: pixels by position, and what is known of each image.
 
     Attributes:
-        pack: the images; ``pack.gather(positions)`` gives bytes (k, s, s, 3).
+        pack: the images; those of this split are all of them, or those at ``places``.
         rows: manifest rows in the pack's order.
         grade: labels 0-4, int64, shape (n,).
         keys: a number per image id, for :func:`benchmark.training.randomness.draws`, shape (n,).
         background: level 0-255 of the images where they show no retina.
+        places: where in the pack each row lies, shape (n,); None where the rows are all of the pack.
+        show: what is done to images before they are used, bytes (k, s, s, 3) to (k, t, t, 3); None for nothing.
     """
 
     pack: Pack
@@ -45,9 +47,23 @@ class SplitData:
     grade: npt.NDArray[np.int64]
     keys: npt.NDArray[np.uint64]
     background: int = 0
+    places: npt.NDArray[np.int64] | None = None
+    show: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def pixels(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Images at positions of this split as they are used: bytes, shape (k, s, s, 3)."""
+        images = self.pack.gather(positions if self.places is None else self.places[positions])
+        return images if self.show is None else self.show(images)
+
+    def only(self, image_ids: Container[str]) -> SplitData:
+        """The rows of some images, in the same order."""
+        kept = np.array([i for i, row in enumerate(self.rows) if row.image_id in image_ids], np.int64)
+        places = kept if self.places is None else self.places[kept]
+        rows = [self.rows[i] for i in kept]
+        return replace(self, rows=rows, grade=self.grade[kept], keys=self.keys[kept], places=places)
 
 
 def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS) -> SplitData:
@@ -141,7 +157,7 @@ class Reader:
     def _read(self, part: npt.NDArray[np.int64]) -> Tensor:
         import torch
 
-        images = torch.from_numpy(self._data.pack.gather(part))
+        images = torch.from_numpy(self._data.pixels(part))
         # Only from page-locked memory does a copy run beside the device's work.
         return images.pin_memory() if self._device.type == "cuda" else images
 

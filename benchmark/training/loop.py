@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
@@ -41,11 +42,14 @@ from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
 from benchmark.training.device import resident_peak, seed_generators
+from benchmark.training.networks import cost_of, network_of
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
-from models.cost import network_cost
-from models.losses.registry import LOSSES, load_loss
-from models.network import Network, build_network, carry_over
+from benchmark.training.warp import DRAWS as WARP_DRAWS
+from benchmark.training.warp import warp
+from models.fractional import count_numbers, give
+from models.losses.registry import load_loss
+from models.network import Network, carry_over
 
 HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
 """Columns of ``history.csv``."""
@@ -161,7 +165,6 @@ def train_epoch(training: Training, epoch: int) -> float:
     normalisation = Normalisation(model.mean, model.std)
     parts = cut(epoch_order(data.grade, spec.seed, epoch, settings.resample), settings.batch)
     weights = grade_weights(data.grade, settings.class_weights)
-    stream = derive(spec.seed, "augmentation", epoch)
     loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=fabric.device)
 
     training.clock.start()
@@ -170,9 +173,8 @@ def train_epoch(training: Training, epoch: int) -> float:
     for number, (positions, pixels) in enumerate(training.reader.batches(passes), 1):
         update = epoch * len(parts) + progress.step
         seed_generators(derive(spec.seed, "dropout", update, number % settings.accumulate), fabric.device)
-        uniform = torch.from_numpy(draws(stream, data.keys[positions], DRAWS)).to(fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
-        images = augment(pixels, uniform, settings.augment, normalisation, data.background)
+        images = _changed(training, pixels, positions, normalisation, epoch)
         loss = loss_of(model(images), grade, **spec.objective.parameters)
         if settings.class_weights:
             loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
@@ -190,6 +192,21 @@ def train_epoch(training: Training, epoch: int) -> float:
     return _finite(loss_sum, spec, epoch) / len(data)
 
 
+def _changed(
+    training: Training, pixels: Tensor, positions: npt.NDArray[np.int64], normalisation: Normalisation, epoch: int
+) -> Tensor:
+    """A batch with its random changes, normalised; a network that draws numbers of its own is given them, too."""
+    spec, data, device = training.spec, training.splits["train"], training.fabric.device
+    keys, stream = data.keys[positions], derive(spec.seed, "augmentation", epoch)
+    if spec.system is None:
+        uniform = torch.from_numpy(draws(stream, keys, DRAWS)).to(device)
+        return augment(pixels, uniform, spec.train.augment, normalisation, data.background)
+    uniform = torch.from_numpy(draws(stream, keys, WARP_DRAWS)).to(device)
+    count = count_numbers(training.model)
+    give(training.model, torch.from_numpy(draws(derive(spec.seed, "network", epoch), keys, count)).to(device))
+    return warp(pixels, uniform, spec.system.warp, normalisation, data.background)
+
+
 def start(
     spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
 ) -> Training:
@@ -199,7 +216,7 @@ def start(
         shutil.rmtree(scratch, ignore_errors=True)
         write_spec(spec, scratch)
     torch.manual_seed(derive(spec.seed, "init"))
-    network = build_network(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    network = network_of(spec)
     if spec.parent:
         carry_over(network, load_file(find_parent(spec) / WEIGHTS))
     network = network.to(memory_format=torch.channels_last)
@@ -208,7 +225,10 @@ def start(
     updates = len(cut(np.arange(len(splits["train"])), settings.batch))
     # One kernel for all of an update, where the optimiser has it: many small tensors are mostly overhead.
     fused = {"fused": True} if "fused" in signature(get_optimizer_class(settings.opt)).parameters else {}
-    bare = create_optimizer_v2(network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay, **fused)
+    inertia = {"momentum": spec.system.momentum} if spec.system else {}
+    bare = create_optimizer_v2(
+        network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay, **inertia, **fused
+    )
     schedule, _ = create_scheduler_v2(
         bare,
         sched=settings.sched,
@@ -271,7 +291,7 @@ def _finish(training: Training) -> RunResult:
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
     epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs
-    cost = network_cost(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    cost = cost_of(spec)
     return RunResult(
         **spec.model_dump(), epoch_kept=epoch, parameters=cost.parameters, macs_per_image=cost.macs, flags=flags
     )

@@ -18,8 +18,10 @@ from benchmark.runs.predictions import Predictions
 from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import Reader, SplitData, cut
 from benchmark.training.device import open_fabric
-from models.losses.registry import LOSSES
-from models.network import Network, build_network
+from benchmark.training.networks import network_of
+from benchmark.training.shown import as_seen
+from models.fractional import give
+from models.network import Network
 
 if TYPE_CHECKING:
     from benchmark.settings.training import Train
@@ -43,6 +45,7 @@ def predict_images(model: Network, pixels: npt.NDArray[np.uint8]) -> dict[str, n
 @torch.inference_mode()
 def raw_outputs(model: Network, pixels: Tensor) -> dict[str, Tensor]:
     """Raw outputs of a batch, bytes (n, s, s, 3) on the model's device, as float32 on the CPU."""
+    give(model, None)
     outputs = model.eval()(normalise(pixels, Normalisation(model.mean, model.std)))
     return {head: value.float().cpu() for head, value in outputs.items()}
 
@@ -55,7 +58,7 @@ def answers_of(model: Network, raw: Mapping[str, Tensor]) -> dict[str, npt.NDArr
 def load_model(folder: Path) -> Network:
     """The network of a finished run with the weights that were evaluated, in evaluation mode."""
     spec = read_result(folder)
-    network = build_network(spec.model.bare, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    network = network_of(spec.model_copy(update={"model": spec.model.bare}))
     network.load_state_dict(load_file(folder / "model.safetensors"))
     return network.eval()
 
@@ -68,7 +71,9 @@ def predict_split(folder: Path, data: SplitData, settings: Train) -> Predictions
         data: the split, at the run's size.
         settings: where, and in which number format.
     """
-    fabric = open_fabric(settings)
+    fabric, run = open_fabric(settings), read_result(folder)
+    if run.system:
+        data = as_seen(data, run.system, run.pixels)
     model = cast("Network", fabric.setup_module(load_model(folder).to(memory_format=torch.channels_last)))
     return predictions_of(data, answers_of(model, outputs_of(model, data, fabric)))
 

@@ -15,10 +15,9 @@ from benchmark.common.board import Board
 from benchmark.common.errors import InputError
 from benchmark.common.jobs import Job, Report, refusal, run_jobs
 from benchmark.common.resources import core_count, free_memory
-from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import read_manifest
 from benchmark.runs.declared import declare, read_result
-from benchmark.runs.shelf import find_parent, is_finished, place, publish
+from benchmark.runs.shelf import find_parent, forget_passes, is_finished, place, publish
 from benchmark.runs.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -45,8 +44,12 @@ def run(params: Params, methods: Sequence[str] = ()) -> None:
         InputError: a method is not declared, a parent or the packs are missing, or a run failed; the others are
             finished and kept.
     """
-    if unknown := set(methods) - set(params.arms):
-        msg = f"a method must be a key of `arms`, one of {', '.join(params.arms)}, but got {', '.join(sorted(unknown))}"
+    known = [*params.arms, *params.systems]
+    if unknown := set(methods) - set(known):
+        msg = (
+            f"a method must be a key of `arms` or `systems`, one of {', '.join(known)}, but got "
+            f"{', '.join(sorted(unknown))}"
+        )
         raise InputError(msg)
     specs = [spec for spec in declare(params, read_manifest()) if not methods or spec.stage in methods]
     todo = [spec for spec in specs if not is_finished(place(spec), spec.key)]
@@ -55,7 +58,8 @@ def run(params: Params, methods: Sequence[str] = ()) -> None:
         if spec.parent and spec.parent_name not in names:
             find_parent(spec)
     failures = _train(todo, params) if todo else {}
-    for method in methods or params.arms:
+    forget_passes()
+    for method in methods or known:
         publish(method, (spec for spec in specs if spec.stage == method))
     print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
     if failures:
@@ -85,36 +89,59 @@ def complete(
 
 def _train(specs: Sequence[RunSpec], params: Params) -> dict[str, str]:
     """Train runs side by side; why those failed that did, by their names."""
-    jobs = [_job(spec, params.tracking.live_after_s) for spec in specs]
+    jobs = [_job(spec, params.tracking.live_after_s) for spec in specs if not spec.blend]
+    ladders: dict[tuple[str, int], list[RunSpec]] = {}
+    for spec in specs:
+        if spec.blend:
+            ladders.setdefault((spec.stage, spec.seed), []).append(spec)
+    jobs += [_ladder(rows) for rows in ladders.values()]
+    preload = ("benchmark.training.loop", *(("sklearn.ensemble",) if ladders else ()))
     with Board(jobs, "images") as board:
-        return run_jobs(jobs, min(count_workers(params), len(jobs)), ("benchmark.training.loop",), board)
+        return run_jobs(jobs, min(count_workers(params), len(jobs)), preload, board)
 
 
 def _job(spec: RunSpec, live_after_s: float) -> Job:
-    from models.cost import network_cost
-    from models.losses.registry import LOSSES
+    from benchmark.training.networks import cost_of
 
-    cost = network_cost(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
-    images = spec.train.epochs * spec.data.train
+    images = spec.train.epochs * (spec.roles.fit if spec.roles else spec.data.train)
     return Job(
         name=spec.name,
         work=_work,
         arguments=(spec, live_after_s),
-        after=(spec.parent_name,) if spec.parent else (),
-        cost=cost.macs * images,
+        after=spec.after,
+        cost=cost_of(spec).macs * images,
         units=images,
     )
 
 
+def _ladder(rows: Sequence[RunSpec]) -> Job:
+    """The blends of a system and seed: one job, for they share what their networks say in their passes."""
+    first = rows[0]
+    return Job(
+        name=f"{first.stage}/blends/{first.seed}",
+        work=_work_ladder,
+        arguments=(rows,),
+        after=tuple(dict.fromkeys(name for spec in rows for name in spec.after)),
+        units=len(rows),
+    )
+
+
+def _work_ladder(rows: Sequence[RunSpec], slot: int, report: Report) -> str:
+    """Make the blends of a system and seed in this process."""
+    from benchmark.training.blend import complete as complete_blends
+    from benchmark.training.device import open_fabric
+
+    return complete_blends(rows, read_manifest(), open_fabric(rows[0].train, slot), report)
+
+
 def _work(spec: RunSpec, live_after_s: float, slot: int, report: Report) -> str:
     """Train one run in this process."""
-    from benchmark.training.batches import load_split
     from benchmark.training.device import open_fabric
     from benchmark.training.loop import Watch
+    from benchmark.training.shown import splits_of
 
-    manifest, said = read_manifest(), 0.0
-    splits: dict[str, SplitData] = {split: load_split(split, spec.size, manifest) for split in SPLITS}
-    latest = ""
+    said, latest = 0.0, ""
+    splits = splits_of(spec, read_manifest())
 
     def images(done: int) -> None:
         nonlocal said

@@ -58,7 +58,10 @@ def test_every_declared_arm_has_a_row_with_its_counts():
     params = parse_params(default_params())
     made = plan(params, measure=False)
     rows = {f"{one.stage}/{one.arm}": one for one in made.trainings}
-    assert list(rows) == [f"{stage}/{arm}" for stage, arms in params.arms.items() for arm in arms]
+    systems = [f"{name}/{arm}" for name, system in params.systems.items() for arm in (*system.nets, "blends")]
+    own = [f"{stage}/{arm}" for stage, arms in params.arms.items() for arm in arms]
+    assert sorted(rows) == sorted([*own, *systems])
+    assert list(rows)[: len(own)] == own
     ours, train = rows["m2cnn/large"], 2 * params.data.patients.train
     cost = network_cost(params.model, 3, BOTH, params.sizes.large)
     assert (ours.pixels, ours.level, ours.runs) == (params.sizes.large, 3, len(params.seeds))
@@ -67,6 +70,34 @@ def test_every_declared_arm_has_a_row_with_its_counts():
     # Three times a forward pass: the backward pass takes two more.
     assert ours.macs == 3 * cost.macs * ours.images * len(params.seeds)
     assert ours.images < rows["controls/same_macs"].images < 3 * ours.images
+
+
+def test_a_systems_networks_and_their_passes_are_counted():
+    raw = default_params()
+    raw["systems"] = {"min_pooling": raw["systems"]["min_pooling"] | {"share": 0.25, "passes": 3, "seeds": 2}}
+    params = parse_params(raw)
+    made = plan(params, measure=False)
+    one, two, blends = (row for row in made.trainings if row.stage == "min_pooling")
+    train, held = 2 * params.data.patients.train, 2 * (params.data.patients.val + params.data.patients.test)
+    assert (one.runs, one.images) == (2, params.train_of("min_pooling").epochs * train * 3 // 4)
+    assert one.macs == 3 * one.macs_per_image * one.images * 2
+    # One pass of the images as they are, and three of changed ones; forward alone.
+    assert blends.images == 4 * (train // 4 + held)
+    assert blends.macs == (one.macs_per_image + two.macs_per_image) * blends.images * 2
+    assert blends.after == ("min_pooling/net_1", "min_pooling/net_3")
+    assert "forward only" in render(made)
+    raw["systems"]["min_pooling"]["seeds"] = 0
+    assert not [row for row in plan(parse_params(raw), measure=False).trainings if row.stage == "min_pooling"]
+
+
+@pytest.mark.slow
+def test_a_system_is_timed_and_taken_into_the_whole():
+    raw = tiny_params()
+    raw["arms"] = {"basenet": {"mse_small": {"objective": "mse", "size": "small"}}}
+    made = plan(parse_params(raw), measure=True)
+    assert [row.arm for row in made.trainings] == ["mse_small", "net_1", "blends"]
+    assert all(row.seconds and row.seconds[0] > 0 for row in made.trainings)
+    assert made.wall[0] > max(row.seconds[0] for row in made.trainings)
 
 
 def test_the_papers_network_is_counted_without_being_trained():
@@ -124,7 +155,7 @@ def test_disk_is_that_of_packs_and_models():
     made = plan(parse_params(raw), measure=False)
     images = 2 * (16 + 10 + 10)
     assert made.packs == {size: images * pixels**2 * 3 for size, pixels in raw["sizes"].items()}
-    assert made.models == sum(4 * one.parameters * 2 for one in made.trainings)
+    assert made.models == sum(4 * one.parameters * one.runs for one in made.trainings)
     raw["prepare"] |= {"encoding": "jpeg"}
     smaller = plan(parse_params(raw), measure=False)
     assert sum(smaller.packs.values()) < sum(made.packs.values()) / 5
@@ -136,6 +167,7 @@ def test_steps_are_measured_once_per_level_size_and_heads(here, monkeypatch):
     raw = tiny_params()
     # A rate at which noise would diverge.
     raw["train"] |= {"lr": 10.0}
+    raw["systems"] = {}
     raw["arms"]["basenet"]["again"] = raw["arms"]["basenet"]["mse_small"]
     measured = []
     original = step_timing.Stopwatch.measure
@@ -165,7 +197,7 @@ def test_time_is_that_of_start_and_steps_with_val_and_test_at_a_third(monkeypatc
 def test_the_whole_takes_what_its_queue_takes_side_by_side(monkeypatch):
     monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(0.0, 0.0, 10.0, 5, 8))
     for workers, seconds in ((1, 60), (2, 30), (6, 20)):
-        raw = tiny_params()
+        raw = tiny_params() | {"systems": {}}
         raw["train"] |= {"workers": workers}
         # Two seeds of a lone arm, and of a parent with its child.
         assert plan(parse_params(raw), measure=True).wall == pytest.approx((seconds, seconds))
@@ -197,7 +229,7 @@ def test_records_of_earlier_runs_on_this_processor_come_before_measured_steps(mo
 @pytest.mark.slow
 def test_a_plan_is_within_half_again_of_what_its_runs_took(monkeypatch):
     """Records of a tiny rebuild against the plan that was made before it, by the process's own time."""
-    raw = tiny_params()
+    raw = tiny_params() | {"systems": {}}
     raw["arms"] = {"basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}}}
     raw["train"] |= {"epochs": 20}
     params = parse_params(raw)

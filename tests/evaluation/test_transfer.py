@@ -34,6 +34,7 @@ def declared(others: dict[str, Any] | None = None, **changes: Any) -> Params:
     raw = tiny_params() | {"data": OWN, "transfer": {"other": OTHER} if others is None else others}
     raw["train"] |= {"epochs": 1} | changes
     raw["prepare"] |= {"workers": 1}
+    raw["systems"] = {}
     raw["arms"] = {
         "basenet": {"mse_small": {"objective": "mse", "size": "small"}},
         "basenet_mt": {},

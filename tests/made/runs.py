@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,7 @@ import pandas as pd
 
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.files import write_text
+from benchmark.common.terms import Arm
 from benchmark.data.findings import judge, write_findings
 from benchmark.data.gates.registry import Pair
 from benchmark.data.packs import PackSpec
@@ -35,11 +37,15 @@ from benchmark.statistics.published.claims import CLAIMS
 from benchmark.statistics.published.makers import MAKERS
 from benchmark.statistics.published.tables import PUBLISHED
 from benchmark.statistics.ranks import RANKS, RankRow, rank_rows
+from benchmark.statistics.rivals import PLACES, RIVALS, PlaceRow, RivalRow
 from benchmark.statistics.transfer import GENERALISATION, TransferRow
 from benchmark.statistics.verdicts import VERDICTS
+from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
+from models.systems.registry import SYSTEMS as LAID_OUT
 from tests.made.eyes import described, look
 from tests.made.paths import ROOT
+from tests.made.systems import SYSTEMS
 
 IMAGES = {"val": 60, "test": 100}
 
@@ -84,7 +90,9 @@ params,test_byobnet,8,,128,3,16,0,0,0
 """What the step ``architecture`` writes, with rounded costs and, in the last line, a map that is too small."""
 
 
-def make_params(seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True, others=()) -> Params:
+def make_params(
+    seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True, others=(), systems: Sequence[str] = ()
+) -> Params:
     return Params.model_validate(
         {
             "data": SourceParams(source="phantom", name=name, root="-", synthetic=synthetic),
@@ -94,6 +102,7 @@ def make_params(seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True, othe
             "train": {"epochs": 3, "batch": 32, "lr": 0.003},
             "seeds": list(seeds),
             "arms": arms,
+            "systems": {system: SYSTEMS[system] | {"seeds": 2} for system in systems},
             "transfer": {other: SourceParams(source="csv", name=other, root="-") for other in others},
         }
     )
@@ -197,6 +206,65 @@ def make_record(seed: int, seconds: float) -> Record:
     )
 
 
+def make_system_run(params: Params, arm: Arm, seed: int) -> None:
+    """Write a run of a system and its record; what blends more sees the grade more clearly."""
+    settings, entry = params.systems[arm.stage], LAID_OUT[arm.stage]
+    like = make_result(params, "basenet", "ce_large", seed).model_dump()
+    roles = {"share": settings.share, "fit": 56, "blend": 24, "sha256": "1" * 64}
+    shared = {"stage": arm.stage, "arm": arm.name, "heads": ["prob"], "key": f"{arm}/{seed}"}
+    shared["train"] = params.train_of(arm.stage).model_copy(update={"device": "cpu", "precision": "32-true"})
+    if arm.name in settings.nets:
+        net = settings.nets[arm.name]
+        part = {
+            "system": {
+                **net.model_dump(exclude={"size"}),
+                "name": str(arm),
+                "variant": entry.variant,
+                "momentum": settings.momentum,
+                "warp": settings.warp,
+                "roles": roles,
+            },
+            "objective": {"name": entry.objective, "parameters": {}},
+            "size": net.size,
+            "pixels": net.disc,
+        }
+        steps = 0
+    else:
+        row = entry.rows[arm.name]
+        members = [f"{arm.stage}/{net}" for net in list(settings.nets)[: 1 if row.nets == "first" else None]]
+        defaults = BLENDS[row.blend].defaults
+        part = {
+            "blend": {
+                "name": row.blend,
+                "parameters": {key: settings.blend.get(key, value) for key, value in defaults.items()},
+                "members": members,
+                "member_keys": [f"{member}/{seed}" for member in members],
+                "passes": settings.passes if row.passes else 0,
+                "warp": settings.warp,
+                "eyes": row.eyes,
+                "statistics": row.statistics,
+                "missing": entry.missing,
+                "roles": roles,
+            },
+            "objective": {"name": row.blend, "parameters": {}},
+            "cut": {"head": "prob", "rule": BLENDS[row.blend].rule, "cuts": (0.6, 1.4, 2.4, 3.3)},
+        }
+        steps = row.passes + (row.eyes == "both") + (row.nets == "all")
+    result = RunResult.model_validate({**like, **shared, **part})
+    folder = result.folder(RUNS)
+    for number, split in enumerate((*IMAGES, *(["blend"] if result.blend else []))):
+        made = make_predictions("val" if split == "blend" else split, 10 * seed + number + 7, 0.9 - 0.1 * steps)
+        write_predictions(replace(made, score=None), folder / f"{split}.csv")
+    if not result.blend:
+        write_text(
+            folder / "history.csv",
+            "epoch,images,lr,train_loss,val_loss,val_kappa_score,val_kappa_prob\n"
+            + "".join(f"{i},{56 * i},0.003,1.000,1.000,,0.500\n" for i in range(1, result.train.epochs + 1)),
+        )
+    write_spec(result, folder)
+    write_text(record_path(result), make_record(seed, 10.0).model_dump_json())
+
+
 def make_networks() -> None:
     """What the step ``architecture`` would write."""
     write_text(architecture.NETWORKS, NETWORKS)
@@ -209,6 +277,10 @@ def make_all(params: Params, skip=(), flags=None) -> None:
             for seed in params.seeds:
                 if (stage, name, seed) not in skip:
                     make_run(params, stage, name, seed, (flags or {}).get((stage, name, seed), ()))
+    for arm, seeds in params.declared():
+        if arm.stage in params.systems:
+            for seed in seeds:
+                make_system_run(params, arm, seed)
 
 
 def tables(params):
@@ -246,6 +318,8 @@ def settle(params) -> None:
     write_rows(METRIC_INTERVALS, MetricInterval, make_metric_intervals(params))
     write_rows(COMPARISONS, ArmComparison, make_comparisons(params))
     write_rows(RANKS, RankRow, rank_rows(read_decoded(params), replicates=100))
+    write_rows(RIVALS, RivalRow, make_rivals(params))
+    write_rows(PLACES, PlaceRow, make_places(params))
 
 
 def make_comparisons(params) -> list[ArmComparison]:
@@ -282,6 +356,66 @@ def make_comparisons(params) -> list[ArmComparison]:
         for about, a, b in PAIRS
         for (arm, split, head), first in found.items()
         if arm == a and (second := found.get((b, split, head)))
+    ]
+
+
+def make_rivals(params) -> list[RivalRow]:
+    """Two comparisons of each system's rows, likewise made up; none without systems."""
+    return [
+        RivalRow(
+            about=f"{name}: whole against its first step",
+            a=f"{name}/ensemble prob",
+            b=f"{name}/{row} prob",
+            split="test",
+            kappa_a=0.8,
+            kappa_b=0.8 - step,
+            difference=step,
+            low=step - 0.05,
+            high=step + 0.05,
+            level=0.95,
+            over="seeds and patients",
+            p=0.04,
+            p_holm=0.08,
+            p_retrained=0.03,
+            p_retrained_holm=0.06,
+            resolvable=0.07,
+            images=IMAGES["test"],
+            patients="50",
+            seeds="0 1",
+            replicates=10_000,
+            undefined=0,
+            data=params.data.name,
+            synthetic=params.data.synthetic,
+        )
+        for name in params.systems
+        for row, step in (("one_pass", 0.06), ("own_eye", 0.02))
+    ]
+
+
+def make_places(params) -> list[PlaceRow]:
+    """Two ranks of M2CNN, likewise made up; none without systems."""
+    return [
+        PlaceRow(
+            among="whole systems, of which Min-pooling read both eyes",
+            entrants=2,
+            split=split,
+            stage="m2cnn",
+            arm="large",
+            head="score",
+            title="M2CNN",
+            kappa=0.7,
+            rank=rank,
+            share=share,
+            images=IMAGES[split],
+            patients="50",
+            seeds="0 1 2 | 0 1",
+            replicates=10_000,
+            data=params.data.name,
+            synthetic=params.data.synthetic,
+        )
+        for split in IMAGES
+        for rank, share in ((1, 0.25), (2, 0.75))
+        if params.systems
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.runs.declared import write_spec
-from benchmark.runs.shelf import PUBLISHED, RECORD, find_parent, is_finished, place, publish
+from benchmark.runs.shelf import RECORD, files_of, find_parent, is_finished, place, publish
 from benchmark.runs.spec import RECORDS, RUNS, RunResult
 from tests.made.runs import make_params, make_result
 
@@ -26,7 +26,7 @@ def run(seed: int, key: str, stage: str = "basenet", arm: str = "mse_small") -> 
 def finish(result: RunResult) -> RunResult:
     folder = place(result)
     folder.mkdir(parents=True)
-    for name in (*PUBLISHED, RECORD):
+    for name in (*files_of(result), RECORD):
         (folder / name).write_text(f"{name} of {result.key}")
     write_spec(result, folder)
     return result
@@ -40,7 +40,7 @@ def test_a_finished_run_and_its_record_are_published_and_stay_on_the_shelf():
     made = finish(run(0, "a" * 64))
     publish("basenet", [made])
     folder = made.folder()
-    assert {path.name for path in folder.iterdir()} == set(PUBLISHED)
+    assert {path.name for path in folder.iterdir()} == set(files_of(made))
     assert (folder / "val.csv").read_text() == f"val.csv of {made.key}"
     assert RECORDS.joinpath("basenet/mse_small/0.json").read_text() == f"{RECORD} of {made.key}"
     shutil.rmtree(RUNS)

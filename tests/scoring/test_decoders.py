@@ -125,7 +125,7 @@ def test_unknown_rules_and_cuts_out_of_place_are_refused() -> None:
 @pytest.mark.parametrize("split", ["test", "train"])
 def test_nothing_can_be_tuned_on_test_or_train(name: str, split) -> None:
     predictions = outputs(np.arange(5, dtype=np.float32), np.arange(5))
-    with pytest.raises(InputError, match=f"tuned on val alone, but got '{split}'"):
+    with pytest.raises(InputError, match=f"tuned on val or on blend patients alone, but got '{split}'"):
         fit_on(split, name, predictions)
     with pytest.raises(InputError, match="needs cuts"):
         decode(name, predictions)

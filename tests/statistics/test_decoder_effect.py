@@ -100,10 +100,10 @@ def test_the_step_refuses_to_tune_on_another_split_than_val(monkeypatch, split):
     make_all(params)
     outputs = run_of("basenet", "mse_small", 0)
     monkeypatch.setattr(decoder_effect, "TUNED_ON", split)
-    with pytest.raises(InputError, match=f"tuned on val alone, but got '{split}'"):
+    with pytest.raises(InputError, match=f"tuned on val or on blend patients alone, but got '{split}'"):
         decode_run("tuned", outputs | {"train": outputs["val"]})
     if split == "test":
-        with pytest.raises(InputError, match="tuned on val alone"):
+        with pytest.raises(InputError, match="tuned on val or on blend patients alone"):
             decoder_effect.run(params)
     assert not DECODING.exists()
 

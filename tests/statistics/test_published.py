@@ -81,7 +81,7 @@ def test_two_arms_for_one_number_are_refused():
     arms = ARMS | {"basenet": ARMS["basenet"] | {"again": {"objective": "mse", "size": "large"}}}
     params: Params = make_params(arms=arms)
     with pytest.raises(InputError, match="mse_large and again do: move all but one"):
-        find_arm(Selector("basenet", "mse", "large", "score"), params)
+        find_arm(Selector("basenet", "score", "mse", "large"), params)
 
 
 def test_records_are_frozen():

@@ -23,6 +23,11 @@ def profiles(folder: str) -> list[str]:
     return sorted(path.stem for path in (CONF / folder).glob("*.yaml"))
 
 
+def of_systems(cells) -> bool:
+    """Whether a claim speaks of another system, which is a scaled one at every scale."""
+    return any(cell.measured_by.arm for cell in cells)
+
+
 def scopes(data: str, scale: str, **images: int) -> set[str]:
     """What the profile's arms can say of any claim, had it the paper's numbers of images but for those given."""
     params = parse_params(composed(f"data={data}", f"scale={scale}"))
@@ -30,6 +35,7 @@ def scopes(data: str, scale: str, **images: int) -> set[str]:
     run = run.model_copy(update={"data": run.data.model_copy(update=LOADED.paper.images | images)})
     case = Case(params, Decoded({("m2cnn", "large"): [run]}, {}), PRINTED, pd.DataFrame(), [])
     cells = [(pair.better, pair.worse) for claim in LOADED.orderings for pair in claim.pairs]
+    cells = [each for each in cells if not of_systems(each)]
     cells += [(cell,) for number in LOADED.numbers for cell in number.cells]
     return {scope_of(each, LOADED.paper, case) for each in cells}
 

@@ -20,7 +20,7 @@ from benchmark.common.errors import InputError
 from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.runs.declared import describe, read_result
 from benchmark.runs.predictions import read_predictions
-from benchmark.runs.shelf import PUBLISHED, RECORD
+from benchmark.runs.shelf import RECORD, files_of
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop, predict, train
@@ -339,4 +339,7 @@ def test_stopped_at_any_write_of_its_end_it_ends_bit_identical(project, monkeypa
     assert getattr(loop, stopped_at) is write
     train.run(made, ["basenet"])
     assert outputs(project) == whole
-    assert {path.name for path in Path("scratch/runs/basenet/mse_small/0").glob("*/*")} == {*PUBLISHED, RECORD}
+    assert {path.name for path in Path("scratch/runs/basenet/mse_small/0").glob("*/*")} == {
+        *files_of(read_result(Path("runs/basenet/mse_small/0"))),
+        RECORD,
+    }

@@ -25,7 +25,7 @@ COSTS = {"images": "training images seen", "macs": "multiply-adds of forward pas
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure of every size that has an arm whose whole chain ran; none without such."""
-    found = [links for arm in inputs.results.arms() if (links := chain(inputs.results, arm))]
+    found = [links for arm in inputs.results.methods() if (links := chain(inputs.results, arm))]
     sizes: dict[Size, list[tuple[Spent, ...]]] = {}
     for links in found:
         sizes.setdefault(links[-1].size, []).append(links)

@@ -34,7 +34,8 @@ class _Builder:
             return Kappa(printed, split, None, None, None, self.notes.number(*texts), beside)
         head = printed.measured_by.head
         measured = self.results.measured(*arm, head, split)
-        pixels = self.params.sizes.of(printed.measured_by.size)
+        size = printed.measured_by.size
+        pixels = self.params.sizes.of(size) if size else None
         texts += run_texts(self.params, self.results, arm, head)
         return Kappa(printed, split, arm, pixels, measured, self.notes.number(*texts), beside)
 
@@ -74,6 +75,7 @@ def make(inputs: Inputs) -> Table:
 def _size(printed: Printed, params: Params) -> str:
     """An input size as ours and the paper's."""
     assert printed.measured_by is not None
+    assert printed.measured_by.size is not None
     return f"{params.sizes.of(printed.measured_by.size)} px (paper: {printed.pixels})"
 
 

@@ -15,6 +15,7 @@ from benchmark.report.table import Table
 TABLES = (
     "ablation",
     "comparison",
+    "rivals",
     "confound",
     "comparisons",
     "decoding",

@@ -2,8 +2,8 @@
 
 A decoder is a module with ``decode(predictions) -> grades`` (int64, shape (n,), values 0-4). One that cuts at given
 places takes them as ``decode(predictions, cuts)``. One whose cuts are tuned also has ``fit(predictions) -> cuts``,
-which only :func:`fit_on` calls, with the validation split. Adding a decoder is adding its file and its line in
-:data:`DECODERS`.
+which only :func:`fit_on` calls, with the validation split or with train patients that no network was fitted on. Adding
+a decoder is adding its file and its line in :data:`DECODERS`.
 """
 
 from __future__ import annotations
@@ -96,19 +96,23 @@ def default_kappa(head: Head, predictions: Predictions) -> float:
     return 0.0 if np.isnan(kappa) else kappa
 
 
-def fit_on(split: Split, name: str, predictions: Predictions) -> Fitted:
+def fit_on(split: Split | Literal["blend"], name: str, predictions: Predictions) -> Fitted:
     """Tune a rule's cuts for the highest quadratic weighted kappa.
 
     Args:
-        split: the split that ``predictions`` are of: only "val" is accepted, so that nothing is tuned on test.
+        split: what ``predictions`` are of: only "val" and the role "blend" of train are accepted, so that nothing is
+            tuned on test.
         name: a decoder with tuned cuts.
         predictions: outputs and labels.
 
     Raises:
         InputError: the split is not val, the rule has nothing to tune, or the labels hold fewer than two grades.
     """
-    if split != "val":
-        msg = f"cuts may be tuned on val alone, but got {split!r}: fit on val, then decode {split!r} with the result"
+    if split not in ("val", "blend"):
+        msg = (
+            f"cuts may be tuned on val or on blend patients alone, but got {split!r}: fit there, then decode "
+            f"{split!r} with the result"
+        )
         raise InputError(msg)
     entry = _entry(name, predictions)
     if entry.cuts != "tuned":
@@ -116,7 +120,9 @@ def fit_on(split: Split, name: str, predictions: Predictions) -> Fitted:
         msg = f"only {known} can be tuned, but got {name!r}: use decode for it"
         raise InputError(msg)
     if len(np.unique(predictions.grade)) < 2:
-        msg = f"tuning cuts needs two grades or more among the labels of val, but {name!r} got fewer: decode untuned"
+        msg = (
+            f"tuning cuts needs two grades or more among the labels of {split}, but {name!r} got fewer: decode untuned"
+        )
         raise InputError(msg)
     return Fitted(name, _module(name).fit(predictions))
 

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from benchmark.common.files import read_yaml
 from benchmark.common.section import validated
 from benchmark.common.terms import Split
-from benchmark.statistics.published.tables import Fact, Mark, Printed, PrintedTable, load_published
+from benchmark.statistics.published.tables import Fact, Mark, Printed, PrintedTable, Selector, load_published
 
 CLAIMS = Path("experiments/published/claims.yaml")
 
@@ -118,6 +118,20 @@ class Ordering(Judged):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Judged):
+    """A claim that one arm has a higher kappa than another, where no source prints both."""
+
+    split: Literal["val", "test"]
+    better: Selector
+    worse: Selector
+
+    @property
+    def title(self) -> str:
+        """What is claimed to be higher than what."""
+        return f"{self.better} > {self.worse}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Number(Judged):
     """A claim of kappas as such."""
 
@@ -178,10 +192,13 @@ class Claims:
     numbers: tuple[Number, ...]
     savings: tuple[Saving, ...]
     consistency: tuple[Consistency, ...]
+    steps: tuple[Step, ...] = ()
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def __post_init__(self) -> None:
-        ids = Counter(claim.id for claim in (*self.orderings, *self.numbers, *self.savings, *self.consistency))
+        ids = Counter(
+            claim.id for claim in (*self.orderings, *self.numbers, *self.steps, *self.savings, *self.consistency)
+        )
         if twice := [name for name, times in ids.items() if times > 1]:
             msg = f"each claim needs an id of its own, but {', '.join(twice)} recurs"
             raise ValueError(msg)

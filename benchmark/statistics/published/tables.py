@@ -52,13 +52,25 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which declared arm, read through which head, measures what a number reports."""
+    """Which declared arm, read through which head, measures what a number reports.
+
+    An arm of the paper's methods is told by what it minimises and its size; a row of a system, by its name.
+    """
 
     stage: str
-    objective: str
-    size: Size
     head: Head
+    objective: str = ""
+    size: Size | None = None
+    arm: str = ""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    def __post_init__(self) -> None:
+        if bool(self.arm) == bool(self.objective and self.size):
+            msg = "must name an arm, or else its objective and size"
+            raise ValueError(msg)
+
+    def __str__(self) -> str:
+        return f"{self.stage}/{self.arm}" if self.arm else f"{self.stage} with {self.objective} at size {self.size}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,9 @@ def find_arm(selector: Selector | None, params: Params) -> Arm | None:
     """
     if selector is None:
         return None
+    if selector.arm:
+        named = Arm(selector.stage, selector.arm)
+        return named if any(arm == named for arm, _ in params.declared()) else None
     arms = params.arms.get(selector.stage, {})
     names = [name for name, arm in arms.items() if (arm.objective, arm.size) == (selector.objective, selector.size)]
     if len(names) > 1:

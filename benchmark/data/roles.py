@@ -1,0 +1,40 @@
+"""Roles inside train: patients whose images networks are fitted on, and patients kept back for blends and cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from benchmark.common.dealing import by_grade, evenly
+from benchmark.common.files import sha256_json
+from benchmark.data.manifest import Row
+
+Role = Literal["fit", "blend"]
+
+
+def roles(rows: Iterable[Row], share: float) -> dict[str, Role]:
+    """The role of every train image.
+
+    A patient has one role in all images; an image of an unknown patient counts as a patient of its own. Patients are
+    dealt by their worse eye's grade, so that both roles hold their share of each.
+
+    Args:
+        rows: of the manifest; those of other splits have no role.
+        share: of the patients, for ``blend``; at least one patient has either role where there are two.
+    """
+    train = [row for row in rows if row.split == "train"]
+    worst: dict[tuple[str, str], int] = {}
+    for row in train:
+        worst[_cluster(row)] = max(row.grade, worst.get(_cluster(row), 0))
+    count = min(max(round(share * len(worst)), 1), len(worst) - 1)
+    kept = evenly(by_grade(worst, "roles"), max(count, 0))
+    return {row.image_id: "blend" if _cluster(row) in kept else "fit" for row in train}
+
+
+def roles_sha256(dealt: dict[str, Role]) -> str:
+    """Identity of a deal."""
+    return sha256_json(sorted(dealt.items()))
+
+
+def _cluster(row: Row) -> tuple[str, str]:
+    return (row.patient, "") if row.patient else ("", row.image_id)

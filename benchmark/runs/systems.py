@@ -1,0 +1,139 @@
+"""The runs of a system of others that params.yaml declares: its networks, and the blends of its ladder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from benchmark.common.terms import Arm, Size
+from benchmark.data.manifest import Row as Photograph
+from benchmark.data.packs import PackSpec
+from benchmark.data.roles import roles, roles_sha256
+from benchmark.runs.environment import settled
+from benchmark.runs.spec import BlendSpec, DataSummary, NetSpec, Objective, Roles, RunSpec
+from benchmark.settings.params import Params
+from models.blends.registry import BLENDS
+from models.losses.registry import LOSSES
+from models.settings import Model
+from models.systems.registry import SYSTEMS, Row, load_system
+from models.systems.settings import Net, SystemSettings, Warp
+
+ONE_PASS = 0
+"""Passes of a row whose nets see the image as it is, once."""
+
+
+def describe_system(
+    params: Params,
+    name: str,
+    manifest: Sequence[Photograph],
+    data: DataSummary,
+    prepared: Callable[[Params, Size], PackSpec],
+    code_sha256: str,
+) -> list[RunSpec]:
+    """The runs of a system, seed by seed of each of its networks and then of each row of its ladder.
+
+    Args:
+        params: all parameters.
+        name: of the system.
+        manifest: the data set.
+        data: its summary.
+        prepared: gives how the images at a size were made.
+        code_sha256: of what determines them.
+    """
+    settings = params.systems[name]
+    dealt = _dealt(manifest, settings.share)
+    seeds = params.seeds_of(name)
+    nets = {
+        net: _network(params, name, net, data, code_sha256, dealt, prepared(params, own.size))
+        for net, own in settings.nets.items()
+    }
+    trained = {net: [_seeded(spec, seed) for seed in seeds] for net, spec in nets.items()}
+    specs = [spec for runs in trained.values() for spec in runs]
+    for arm, row in SYSTEMS[name].rows.items():
+        for place, seed in enumerate(seeds):
+            members = [trained[net][place] for net in row_nets(row, settings)]
+            specs.append(_seeded(_blended(arm, row, members, settings), seed))
+    return specs
+
+
+def row_nets(row: Row, settings: SystemSettings) -> list[str]:
+    """Names of the networks that a row of the ladder reads."""
+    nets = list(settings.nets)
+    return nets[:1] if row.nets == "first" else nets
+
+
+def _dealt(manifest: Sequence[Photograph], share: float) -> Roles:
+    dealt = roles(manifest, share)
+    counts = Counter(dealt.values())
+    return Roles(share=share, fit=counts["fit"], blend=counts["blend"], sha256=roles_sha256(dealt))
+
+
+def _network(
+    params: Params, system: str, name: str, data: DataSummary, code_sha256: str, dealt: Roles, prepared: PackSpec
+) -> RunSpec:
+    settings, entry = params.systems[system], SYSTEMS[system]
+    net: Net = settings.nets[name]
+    level = entry.centre / 255
+    train = settled(params.train_of(system)).model_copy(update={"workers": 0})
+    return RunSpec(
+        stage=system,
+        arm=name,
+        seed=0,
+        objective=Objective(
+            name=entry.objective,
+            parameters={**LOSSES[entry.objective].defaults, **params.objectives.get(entry.objective, {})},
+        ),
+        heads=list(LOSSES[entry.objective].heads),
+        size=net.size,
+        pixels=load_system(system).sides(name, net.blocks)[0],
+        level=1,
+        parent="",
+        parent_key="",
+        data=data,
+        prepared=prepared,
+        model=Model(trunk=f"{system}/{name}", mean=(level,) * 3, std=(level,) * 3),
+        train=train,
+        system=NetSpec(
+            name=f"{system}/{name}",
+            disc=net.disc,
+            blocks=net.blocks,
+            width=net.width,
+            variant=entry.variant,
+            momentum=settings.momentum,
+            warp=settings.warp,
+            roles=dealt,
+        ),
+        code_sha256=code_sha256,
+    )
+
+
+def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSettings) -> RunSpec:
+    """A row of the ladder; of its training it holds that of its first network."""
+    first, entry = members[0], SYSTEMS[members[0].stage]
+    assert first.system
+    rest: dict[str, float] = dict.fromkeys(entry.still, 0.0)
+    blend = BlendSpec(
+        name=row.blend,
+        parameters={key: settings.blend.get(key, value) for key, value in BLENDS[row.blend].defaults.items()},
+        members=[str(Arm(spec.stage, spec.arm)) for spec in members],
+        member_keys=[spec.key for spec in members],
+        passes=settings.passes if row.passes else ONE_PASS,
+        warp=settings.warp.model_copy(update=rest) if row.passes else Warp(flip=False),
+        eyes=row.eyes,
+        statistics=row.statistics,
+        missing=entry.missing,
+        roles=first.system.roles,
+    )
+    changed = {
+        "arm": name,
+        "objective": Objective(name=row.blend, parameters=blend.parameters),
+        "heads": [BLENDS[row.blend].head],
+        "model": Model(trunk=first.stage),
+        "system": None,
+        "blend": blend,
+    }
+    return first.model_copy(update=changed)
+
+
+def _seeded(spec: RunSpec, seed: int) -> RunSpec:
+    return spec.model_copy(update={"seed": seed}).keyed()

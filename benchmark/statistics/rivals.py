@@ -1,0 +1,246 @@
+"""Other systems step by step: what each part of one adds, how M2CNN stands to it, and how sure a rank is.
+
+All arms are compared on the same images and patients, each decoded by its own rule. The p-values are adjusted for all
+tests here together, apart from those of the paper's own arms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from benchmark.common.arrays import Floats
+from benchmark.common.csv_rows import write_rows
+from benchmark.common.terms import Arm, Head, Split
+from benchmark.evaluation.tables import EVALUATED
+from benchmark.runs.predictions import patients_in_words
+from benchmark.scoring.kappa import weighted_kappa
+from benchmark.settings.params import Params
+from benchmark.statistics.bootstrap import REPLICATES, Graded, collapse
+from benchmark.statistics.comparison import holm
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
+from benchmark.statistics.intervals import compared
+from benchmark.statistics.published.tables import PrintedTable, find_arm, load_published
+from benchmark.statistics.ranks import rank_probabilities
+from models.blends.registry import BLENDS
+from models.systems.registry import SYSTEMS
+
+RIVALS, PLACES = STATISTICS / "rivals.csv", STATISTICS / "places.csv"
+
+Side = tuple[Arm, Head]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalRow:
+    """Two arms on the same images, each read through a head; numbers as in :class:`.comparison.Comparison`."""
+
+    about: str
+    a: str
+    """``stage/arm head``."""
+    b: str
+    split: Split
+    kappa_a: float
+    kappa_b: float
+    difference: float
+    low: float
+    high: float
+    level: float
+    over: str
+    p: float
+    p_holm: float
+    """Adjusted for all rows of the table."""
+    p_retrained: float
+    p_retrained_holm: float
+    resolvable: float
+    images: int
+    patients: str
+    seeds: str
+    replicates: int
+    undefined: int
+    data: str
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRow:
+    """How often an arm has a rank among others on resampled patients, with the runs' errors."""
+
+    among: str
+    """Which arms are ranked."""
+    entrants: int
+    split: Split
+    stage: str
+    arm: str
+    head: str
+    title: str
+    kappa: float
+    rank: int
+    """1 is the highest kappa; of equals each has the better rank."""
+    share: float
+    """Of the resamples."""
+    images: int
+    patients: str
+    seeds: str
+    replicates: int
+    data: str
+    synthetic: bool
+
+
+def run(params: Params) -> None:
+    """Write ``statistics/rivals.csv`` and ``statistics/places.csv``.
+
+    Raises:
+        InputError: there is no finished run, or two runs differ in their images or labels.
+    """
+    decoded = read_decoded(params)
+    printed = load_published()["comparison"]
+    write_rows(RIVALS, RivalRow, rivals(params, decoded, printed))
+    write_rows(PLACES, PlaceRow, places(params, decoded, printed))
+
+
+def rivals(params: Params, decoded: Decoded, printed: PrintedTable) -> list[RivalRow]:
+    """One row per comparison and split, of arms that ran."""
+    asked = [
+        (about, a, b, split)
+        for about, a, b in _pairs(params, printed)
+        for split in EVALUATED
+        if all((*side, split) in decoded.grades for side in (a, b))
+    ]
+    rows = on_every_core(lambda each: _row(decoded, *each), asked)
+    adjusted = zip(holm([row.p for row in rows]), holm([row.p_retrained for row in rows]), strict=True)
+    return [
+        replace(row, p_holm=float(p), p_retrained_holm=float(retrained))
+        for row, (p, retrained) in zip(rows, adjusted, strict=True)
+    ]
+
+
+def ladder(system: str) -> list[Side]:
+    """The rows of a system's ladder, each more than the one before it, the whole system last."""
+    return [side for side, control in _sides(system) if not control]
+
+
+def controls(system: str) -> list[Side]:
+    """The rows that are held against the whole system, and are no part of it."""
+    return [side for side, control in _sides(system) if control]
+
+
+def _sides(system: str) -> list[tuple[Side, bool]]:
+    rows = SYSTEMS[system].rows
+    return [((Arm(system, name), BLENDS[row.blend].head), row.control) for name, row in rows.items()]
+
+
+def paper_side(params: Params, printed: PrintedTable) -> Side | None:
+    """The paper's method as its comparison lists it, last."""
+    selector = printed.cell(printed.rows[-1], printed.columns[-1]).measured_by
+    arm = find_arm(selector, params)
+    return (arm, selector.head) if arm and selector else None
+
+
+def _pairs(params: Params, printed: PrintedTable) -> Iterator[tuple[str, Side, Side]]:
+    ours, method = paper_side(params, printed), printed.rows[-1]
+    for system in params.systems:
+        title, rows, steps = SYSTEMS[system].title, SYSTEMS[system].rows, ladder(system)
+        for before, after in pairwise(steps):
+            yield f"{title}: {rows[after[0].name].title}", after, before
+        for control in controls(system):
+            yield f"{title}, whole, against: {rows[control[0].name].title}", steps[-1], control
+        if ours:
+            yield f"{method} against {title}, whole", ours, steps[-1]
+            yield f"{method} against {title}, {rows[steps[0][0].name].title}", ours, steps[0]
+
+
+def _row(decoded: Decoded, about: str, a: Side, b: Side, split: Split) -> RivalRow:
+    found = compared(decoded, a, b, split)
+    return RivalRow(
+        about=about,
+        a=f"{a[0]} {a[1]}",
+        b=f"{b[0]} {b[1]}",
+        split=split,
+        kappa_a=found.a,
+        kappa_b=found.b,
+        difference=found.difference.value,
+        low=found.difference.low,
+        high=found.difference.high,
+        level=found.difference.level,
+        over=decoded.over(a[0], b[0]),
+        p=found.p,
+        p_holm=float("nan"),
+        p_retrained=found.p_retrained,
+        p_retrained_holm=float("nan"),
+        resolvable=found.resolvable,
+        images=found.images,
+        patients=patients_in_words(decoded.grades[*a, split].patient),
+        seeds=decoded.seeds(a[0], b[0]),
+        replicates=found.difference.replicates,
+        undefined=found.difference.undefined,
+        data=decoded.data.name,
+        synthetic=decoded.data.synthetic,
+    )
+
+
+def places(params: Params, decoded: Decoded, printed: PrintedTable) -> list[PlaceRow]:
+    """How often the paper's method has each rank: among all rows that ran, and among those of one eye in one pass."""
+    ours = paper_side(params, printed)
+    found: list[PlaceRow] = []
+    for among, sides in _fields(params, decoded, printed).items():
+        if ours is None or ours not in sides.values() or len(sides) < 2:
+            continue
+        place, title = list(sides.values()).index(ours), printed.rows[-1]
+        for split in EVALUATED:
+            grades = [decoded.grades[*side, split] for side in sides.values()]
+            arms = [arm for arm, _ in sides.values()]
+            seeds = [[run.seed for run in decoded.runs[arm]] for arm in arms]
+            share = rank_probabilities(grades, seeds, REPLICATES)[place]
+            found += [
+                PlaceRow(
+                    among=among,
+                    entrants=len(sides),
+                    split=split,
+                    stage=ours[0].stage,
+                    arm=ours[0].name,
+                    head=ours[1],
+                    title=title,
+                    kappa=float(_kappas(grades)[place]),
+                    rank=rank,
+                    share=float(value),
+                    images=len(grades[place].grade),
+                    patients=patients_in_words(grades[place].patient),
+                    seeds=decoded.seeds(*arms),
+                    replicates=REPLICATES,
+                    data=decoded.data.name,
+                    synthetic=decoded.data.synthetic,
+                )
+                for rank, value in enumerate(share, 1)
+            ]
+    return found
+
+
+def _fields(params: Params, decoded: Decoded, printed: PrintedTable) -> dict[str, dict[str, Side]]:
+    """The arms that are ranked together, by their titles; systems whole, and then by their first step."""
+    whole: dict[str, Side] = {}
+    single: dict[str, Side] = {}
+    for row in printed.rows:
+        selector = printed.cell(row, printed.columns[-1]).measured_by
+        arm = find_arm(selector, params)
+        if arm is None or selector is None or arm not in decoded.runs:
+            continue
+        whole[row] = (arm, selector.head)
+        single[row] = ladder(arm.stage)[0] if arm.stage in params.systems else whole[row]
+    single = {row: side for row, side in single.items() if side[0] in decoded.runs}
+    both = [row for row in whole if whole[row] != single.get(row)]
+    alike = "one eye, one network, one pass"
+    if not both:
+        return {alike: single}
+    return {f"whole systems, of which {', '.join(both)} read both eyes": whole, alike: single}
+
+
+def _kappas(arms: Sequence[Graded]) -> Floats:
+    """Mean kappa of each arm."""
+    return np.array([_run_kappas(arm).mean() for arm in arms])
+
+
+def _run_kappas(arm: Graded) -> Floats:
+    return weighted_kappa(collapse(arm.patient, arm.grade, arm.predicted).total)

@@ -1,0 +1,298 @@
+"""The rows of a system's ladder: from the outputs of its networks, eye by eye, to one answer per eye.
+
+A blend learns from the train patients that no network of its system was fitted on, and so do the cuts between its
+grades: from answers to patients that the blend itself was not fitted on. Val and test are only answered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric import Fabric
+from safetensors.numpy import load_file, save_file
+
+from benchmark.common.arrays import Ints
+from benchmark.common.dealing import by_grade
+from benchmark.common.errors import InputError
+from benchmark.common.fellows import MISSING, fellows, pair, strangers
+from benchmark.common.files import atomic, sha256_json, write_text
+from benchmark.common.resources import core_count
+from benchmark.common.terms import Head, Split
+from benchmark.data.manifest import Row
+from benchmark.data.packs import PACKS
+from benchmark.runs.declared import read_result, write_spec
+from benchmark.runs.environment import environment, now
+from benchmark.runs.predictions import Predictions, clusters, write_predictions
+from benchmark.runs.shelf import PASSES, RECORD, WEIGHTS, find_run, place
+from benchmark.runs.spec import BlendSpec, Cut, Record, RunResult, RunSpec
+from benchmark.scoring.decoders.registry import decode, fit_on
+from benchmark.settings.training import Train
+from benchmark.training.batches import SplitData
+from benchmark.training.device import open_fabric, resident_peak
+from benchmark.training.passes import Outputs, passes_of
+from benchmark.training.predict import EVALUATION_BATCH, load_model, predictions_of
+from benchmark.training.randomness import derive
+from benchmark.training.shown import as_seen, load_role
+from models.blends.registry import BLENDS, Columns, State, load_blend
+from models.network import Network
+from models.systems.registry import load_system
+
+FITTED: Literal["blend"] = "blend"
+"""Role that is fitted on."""
+ANSWERED: tuple[Split, ...] = ("val", "test")
+"""Splits that are only answered."""
+FOLDS = 5
+"""Parts of the patients that a blend is fitted without, one after the other, to tune its cuts."""
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """The eyes of a split or role, as a blend may know them: there are no labels here.
+
+    Attributes:
+        data: their images and rows, as the first network's pack holds them.
+        outputs: of each network.
+        statistics: of the photographs; None where none are read.
+    """
+
+    data: SplitData
+    outputs: Sequence[Outputs]
+    statistics: npt.NDArray[np.float32] | None
+
+    @cached_property
+    def fellow(self) -> Ints:
+        """Row of each eye's fellow."""
+        return fellows([row.patient for row in self.data.rows], [row.eye for row in self.data.rows])
+
+
+def complete(
+    specs: Sequence[RunSpec],
+    manifest: list[Row],
+    fabric: Fabric,
+    report: Callable[[int, str], None],
+    folder: Path = PACKS,
+) -> str:
+    """Bring the rows of one system and seed to their ends; what passes gave is shared by all and kept.
+
+    Args:
+        specs: the rows; the runs that they read are finished.
+        manifest: the data set.
+        fabric: device and precision.
+        report: told how many rows are done.
+        folder: of the packs.
+
+    Returns:
+        What they reached on val, in words.
+    """
+    for number, spec in enumerate(specs, 1):
+        began, started = time.perf_counter(), now()
+        result = _blend(spec, manifest, fabric, folder)
+        write_text(place(spec) / RECORD, _record(spec, fabric, began, started).model_dump_json(indent=2) + "\n")
+        write_spec(result, place(spec))
+        report(number, "")
+    return f"{len(specs)} rows of the ladder"
+
+
+def _blend(spec: RunSpec, manifest: list[Row], fabric: Fabric, folder: Path) -> RunResult:
+    blend = _of(spec)
+    eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (FITTED, *ANSWERED)}
+    state, apart = learn(spec, eyes[FITTED])
+    head = BLENDS[blend.name].head
+    cut = tuned(spec, apart)
+    write_predictions(apart, place(spec) / f"{FITTED}.csv")
+    flags = []
+    for split in ANSWERED:
+        predictions = answers(spec, state, eyes[split])
+        write_predictions(predictions, place(spec) / f"{split}.csv")
+        if split == "val" and len(np.unique(decode(cut.rule, predictions, cut.cuts))) == 1:
+            flags = [f"collapsed:{head}"]
+    with atomic(place(spec) / WEIGHTS) as partial:
+        save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, partial)
+    members = [read_result(folder) for folder in _members(spec)]
+    return RunResult(
+        **spec.model_dump(),
+        epoch_kept=spec.train.epochs,
+        parameters=sum(member.parameters for member in members),
+        macs_per_image=max(blend.passes, 1) * sum(member.macs_per_image for member in members),
+        flags=flags,
+        cut=cut,
+    )
+
+
+def learn(spec: RunSpec, eyes: Eyes) -> tuple[State, Predictions]:
+    """Fit a blend, and its answers to the same eyes by blends that were fitted without their patients."""
+    blend, module = _of(spec), load_blend(_of(spec).name)
+    x, grade = columns(spec, eyes), eyes.data.grade
+    kept = _fitted(blend, eyes)
+    seed, parameters = derive(spec.seed, "blend"), cast("dict[str, Any]", blend.parameters)
+    state = module.fit(x[kept], grade[kept], seed, **parameters)
+    if not BLENDS[blend.name].learns:
+        return state, _answered(blend, eyes.data, module.answer(state, x))
+    found: npt.NDArray[np.float32] | None = None
+    fold = folds(eyes.data)
+    for number in np.unique(fold):
+        rows, others = fold == number, (fold != number) & kept
+        apart = module.answer(module.fit(x[others], grade[others], seed, **parameters), x[rows])
+        found = np.zeros((len(x), *apart.shape[1:]), np.float32) if found is None else found
+        found[rows] = apart
+    assert found is not None
+    return state, _answered(blend, eyes.data, found)
+
+
+def answers(spec: RunSpec, state: State, eyes: Eyes) -> Predictions:
+    """What a fitted blend answers of some eyes."""
+    blend = _of(spec)
+    return _answered(blend, eyes.data, load_blend(blend.name).answer(state, columns(spec, eyes)))
+
+
+def predict_blend(spec: RunSpec, manifest: list[Row], settings: Train, folder: Path) -> Predictions:
+    """Answers of a finished blend to the test split of any data set.
+
+    Args:
+        spec: of the blend, whose networks are there.
+        manifest: the data set.
+        settings: where, and in which number format.
+        folder: of its packs.
+    """
+    eyes = read_eyes(spec, "test", manifest, open_fabric(settings), folder)
+    return answers(spec, load_file(spec.folder() / WEIGHTS), eyes)
+
+
+def tuned(spec: RunSpec, apart: Predictions) -> Cut:
+    """The rule from answers to grades, with the cuts that are best for eyes that the blend was not fitted on."""
+    entry = BLENDS[_of(spec).name]
+    return Cut(head=entry.head, rule=entry.rule, cuts=fit_on(FITTED, entry.rule, apart).cuts)
+
+
+def columns(spec: RunSpec, eyes: Eyes) -> Columns:
+    """What a blend reads of each eye, shape (n, d)."""
+    blend = _of(spec)
+    own = load_system(spec.stage).columns(eyes.outputs, eyes.statistics)
+    if blend.eyes == "one":
+        return own
+    fellow = eyes.fellow
+    if blend.eyes == "shuffled":
+        fellow = strangers(fellow, derive(spec.seed, "strangers"))
+    return pair(own, fellow)
+
+
+def folds(data: SplitData) -> Ints:
+    """A number per image that all images of a patient share, dealt evenly over the patients' worse grades."""
+    cluster = clusters(np.array([row.patient for row in data.rows]))
+    worst = {int(each): int(data.grade[cluster == each].max()) for each in np.unique(cluster)}
+    number = {name: place % FOLDS for place, name in enumerate(by_grade(worst, "folds"))}
+    return np.array([number[int(each)] for each in cluster], np.int64)
+
+
+def _fitted(blend: BlendSpec, eyes: Eyes) -> npt.NDArray[np.bool_]:
+    """The eyes that a blend is fitted on."""
+    if blend.missing == "drop" and blend.eyes != "one":
+        return np.asarray(eyes.fellow != MISSING)
+    return np.ones(len(eyes.data), np.bool_)
+
+
+def _answered(blend: BlendSpec, data: SplitData, answer: npt.NDArray[np.float32]) -> Predictions:
+    head: Head = BLENDS[blend.name].head
+    return predictions_of(data, {head: answer})
+
+
+def read_eyes(spec: RunSpec, role: str, manifest: list[Row], fabric: Fabric, folder: Path = PACKS) -> Eyes:
+    """The eyes of a role, with what each network of a blend says of them."""
+    blend = _of(spec)
+    outputs = [_outputs(member, blend, role, manifest, fabric, folder) for member in _members(spec)]
+    data = load_role(role, spec.size, manifest, blend.roles.share, folder)
+    statistics = _statistics(spec, role, manifest, folder) if blend.statistics else None
+    return Eyes(data, outputs, statistics)
+
+
+def _members(spec: RunSpec) -> list[Path]:
+    """The folder of each run that a blend reads.
+
+    Raises:
+        InputError: one of them is not trained as declared.
+    """
+    found = []
+    for name, key in zip(spec.after, _of(spec).member_keys, strict=True):
+        folder = find_run(name, key)
+        if folder is None:
+            msg = (
+                f"{spec.title} blends {name}, which must be trained as declared, but is not: run `fundusbench train "
+                f"{spec.stage}`"
+            )
+            raise InputError(msg)
+        found.append(folder)
+    return found
+
+
+def _outputs(member: Path, blend: BlendSpec, role: str, manifest: list[Row], fabric: Fabric, folder: Path) -> Outputs:
+    """What a network says of the eyes of a role: as kept, else found now."""
+    run = read_result(member)
+    assert run.system
+    net = run.system
+
+    data = as_seen(load_role(role, run.size, manifest, blend.roles.share, folder), net, run.pixels)
+
+    def find() -> Outputs:
+        model = fabric.setup_module(load_model(member).to(memory_format=torch.channels_last))
+        return passes_of(cast("Network", model), data, fabric, run.seed, blend.passes, blend.warp)
+
+    return _kept(run, data, [blend.passes, blend.warp.model_dump(mode="json")], find)
+
+
+def _kept(run: RunSpec, data: SplitData, what: object, find: Callable[[], Outputs]) -> Outputs:
+    """What was found before for a run on these images; else it is found now and kept."""
+    images = [[row.image_id, row.sha256] for row in data.rows]
+    path = PASSES / run.key[:16] / f"{sha256_json([what, images])[:16]}.safetensors"
+    if not path.exists():
+        with atomic(path) as partial:
+            save_file(find(), partial)
+    return load_file(path)
+
+
+def _statistics(spec: RunSpec, role: str, manifest: list[Row], folder: Path) -> npt.NDArray[np.float32]:
+    """The system's statistics of the photographs of a role, of the largest squares there are."""
+    blend = _of(spec)
+    run = read_result(_members(spec)[0])
+    assert run.system
+    net, system = run.system, load_system(spec.stage)
+
+    plain = load_role(role, "large", manifest, blend.roles.share, folder)
+
+    def find() -> Outputs:
+        side = plain.pack.size
+        shown = as_seen(plain, net.model_copy(update={"disc": side}), side)
+        sizes = np.array([(row.width, row.height) for row in plain.rows], np.int64)
+        parts = np.array_split(np.arange(len(plain)), -(-len(plain) // EVALUATION_BATCH))
+        found = [system.statistics(plain.pixels(i), shown.pixels(i), sizes[i]) for i in parts]
+        return {"statistics": np.concatenate(found)}
+
+    return _kept(run, plain, "statistics", find)["statistics"]
+
+
+def _of(spec: RunSpec) -> BlendSpec:
+    assert spec.blend
+    return spec.blend
+
+
+def _record(spec: RunSpec, fabric: Fabric, began: float, started: str) -> Record:
+    return Record(
+        started=started,
+        ended=now(),
+        seconds=time.perf_counter() - began,
+        images_per_second=0.0,
+        wait_share=0.0,
+        peak_memory_bytes=resident_peak(),
+        device=f"{fabric.device.type} ({core_count()} cores)",
+        precision=spec.train.precision,
+        threads=1,
+        resumed=0,
+        **environment(),
+    )

@@ -1,0 +1,98 @@
+"""What a run is shown: its splits, the part of train that is its own, and images as a system's networks see them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.common.errors import InputError
+from benchmark.common.terms import SPLITS, Size
+from benchmark.data.manifest import Row
+from benchmark.data.packs import PACKS
+from benchmark.data.roles import Role, roles
+from benchmark.images.variants.registry import VARIANTS, load_variant
+from benchmark.runs.spec import NetSpec, RunSpec
+from benchmark.training.batches import SplitData, load_split
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def splits_of(spec: RunSpec, manifest: list[Row], folder: Path = PACKS) -> dict[str, SplitData]:
+    """Train, val and test as a run is shown them: of train, the patients that its networks are fitted on."""
+    splits: dict[str, SplitData] = {split: load_split(split, spec.size, manifest, folder) for split in SPLITS}
+    if spec.system is None:
+        return splits
+    splits["train"] = role_of(splits["train"], "fit", manifest, spec.system.roles.share)
+    return {split: as_seen(data, spec.system, spec.pixels) for split, data in splits.items()}
+
+
+def role_of(train: SplitData, role: Role, manifest: list[Row], share: float) -> SplitData:
+    """The images of train that have a role."""
+    return train.only({name for name, given in roles(manifest, share).items() if given == role})
+
+
+def load_role(role: str, size: Size, manifest: list[Row], share: float, folder: Path = PACKS) -> SplitData:
+    """A split, or the part of train that has a role, as it is packed."""
+    if role in SPLITS:
+        return load_split(role, size, manifest, folder)
+    return role_of(load_split("train", size, manifest, folder), role, manifest, share)  # type: ignore[arg-type]
+
+
+def as_seen(data: SplitData, net: NetSpec, pixels: int) -> SplitData:
+    """A split as a system's network sees it: in its colours, the disc as large as it has it, background around.
+
+    Raises:
+        InputError: the pack shows other colours, from which the network's cannot be made.
+    """
+    packed = data.pack.spec.variant
+    if packed not in ("plain", net.variant):
+        msg = (
+            f"{net.name} sees photographs as {net.variant}, which is made of plain packs, but these show {packed}: set "
+            "`prepare.variant: plain`"
+        )
+        raise InputError(msg)
+    variant = net.variant if packed != net.variant else "plain"
+    background = VARIANTS[net.variant].background
+    return replace(
+        data,
+        background=background,
+        show=partial(_show, variant=variant, disc=net.disc, side=pixels, background=background),
+    )
+
+
+def seen_by(run: RunSpec, images: Bytes) -> Bytes:
+    """Prepared squares, shape (n, s, s, 3), as a run's network sees them."""
+    if run.system is None:
+        return images
+    net = run.system
+    variant = net.variant if run.prepared.variant != net.variant else "plain"
+    return _show(images, variant, net.disc, run.pixels, VARIANTS[net.variant].background)
+
+
+def _show(images: Bytes, variant: str, disc: int, side: int, background: int) -> Bytes:
+    """The disc resized, recoloured, and laid in the middle of a square; what does not fit is cut off."""
+    recolour = load_variant(variant)
+    shown = np.full((len(images), side, side, 3), background, np.uint8)
+    inside, outside = _middle(disc, side), _middle(side, disc)
+    for image, target in zip(images, shown, strict=True):
+        target[outside, outside] = recolour(_resized(image, disc))[inside, inside]
+    return shown
+
+
+def _middle(of: int, within: int) -> slice:
+    """The middle of one side that another has room for."""
+    start = max(0, (of - within) // 2)
+    return slice(start, start + min(of, within))
+
+
+def _resized(image: Bytes, side: int) -> Bytes:
+    if len(image) == side:
+        return image
+    smaller = side < len(image)
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (side, side), interpolation=method), np.uint8)

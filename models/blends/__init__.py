@@ -1,0 +1,1 @@
+"""From what networks say of eyes to one answer per eye, one file each."""

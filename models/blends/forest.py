@@ -1,0 +1,41 @@
+"""Random forest over all columns (scikit-learn), grown again from the rows that are kept of it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.common.arrays import Ints
+from models.blends.registry import Columns, State
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
+
+GRADES = 5
+
+
+def fit(x: Columns, grade: Ints, seed: int, trees: float) -> State:
+    """The rows, their labels, and what else the forest is grown from."""
+    rows = np.ascontiguousarray(x, np.float32)
+    return {"rows": rows, "grade": grade.astype(np.int64), "seed": np.array([seed]), "trees": np.array([int(trees)])}
+
+
+def answer(state: State, x: Columns) -> npt.NDArray[np.float32]:
+    """Probabilities (n, 5): the mean over trees; 0 for a grade that no row has."""
+    rows, grade = state["rows"], state["grade"]
+    forest = _grown(rows.tobytes(), grade.tobytes(), rows.shape[1], int(state["seed"][0]), int(state["trees"][0]))
+    prob = np.zeros((len(x), GRADES), np.float32)
+    prob[:, forest.classes_] = forest.predict_proba(np.ascontiguousarray(x, np.float32))
+    return prob
+
+
+@lru_cache(maxsize=2)
+def _grown(rows: bytes, grade: bytes, columns: int, seed: int, trees: int) -> RandomForestClassifier:
+    from sklearn.ensemble import RandomForestClassifier
+
+    # A square root of the columns per split is what the sources' version took by itself.
+    forest = RandomForestClassifier(trees, max_features="sqrt", random_state=seed % 2**32, n_jobs=1)
+    return forest.fit(np.frombuffer(rows, np.float32).reshape(-1, columns), np.frombuffer(grade, np.int64))

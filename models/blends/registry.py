@@ -1,0 +1,63 @@
+"""From what networks say of eyes to one answer per eye, one file each.
+
+A blend is a module with ``fit(x, grade, seed, **parameters) -> State``, which learns from columns ``x`` (n, d) and
+labels (n,), and ``answer(state, x)``, which gives ``score`` (n,) or ``prob`` (n, 5). A state is plain arrays, written
+as safetensors: no pickle is ever read, and equal states are equal files, which an archive of an estimator, dated
+inside, is not. Of a forest it is the rows that it was grown on, and it is grown again from them. Adding one is adding
+its file and its line in :data:`BLENDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.common.arrays import Ints
+from benchmark.common.terms import Head
+
+State = dict[str, npt.NDArray[Any]]
+"""What a blend has learnt, array by array."""
+Columns = npt.NDArray[np.float32]
+"""What it reads of each eye, shape (n, d)."""
+
+
+class Blend(Protocol):
+    """The interface of a module in this package."""
+
+    @staticmethod
+    def fit(x: Columns, grade: Ints, seed: int, **parameters: float) -> State: ...
+
+    @staticmethod
+    def answer(state: State, x: Columns) -> npt.NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Registry line of a blend."""
+
+    title: str
+    head: Head
+    """What it answers."""
+    rule: str
+    """The decoder whose cuts are tuned for it, on the patients that it is fitted on."""
+    learns: bool = True
+    """Whether it is fitted at all: then its cuts are tuned on answers to patients that it was not fitted on."""
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    """Its parameters and the sources' values."""
+
+
+BLENDS: dict[str, Entry] = {
+    "expected": Entry("the probabilities as they are", "prob", "expected_tuned", learns=False),
+    "forest": Entry("random forest", "prob", "expected_tuned", defaults={"trees": 1000}),
+}
+"""Name of the file in models/blends -> its registry line."""
+
+
+def load_blend(name: str) -> Blend:
+    """Import a blend by the name of its file."""
+    return cast("Blend", import_module(f"models.blends.{name}"))

@@ -1,0 +1,89 @@
+"""Fractional max pooling (Graham 2014, arXiv 1412.6071): overlapping windows at pseudo-random places.
+
+Where the windows lie is drawn outside: :func:`give` hands every image its own numbers, so that what a network says of
+an image depends on those and the image alone, and neither on a generator's past nor on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import fractional_max_pool2d
+
+MIDDLE = 0.5
+"""The number of every axis where none are given: what an evaluation in one pass takes."""
+
+
+class FractionalMaxPool(nn.Module):
+    """Maps (n, c, s, s) to (n, c, side, side), the maximum over ``kernel`` x ``kernel`` windows.
+
+    Along an axis, window i starts at floor((i + u) * a) - floor(u * a) with a = (s - kernel) / (side - 1), the last one
+    at s - kernel; u, one per image and axis and shared by all channels, is uniform in [0, 1).
+
+    Args:
+        kernel: side of the windows.
+        side: of the result.
+    """
+
+    def __init__(self, kernel: int, side: int) -> None:
+        super().__init__()
+        self.kernel, self.side = kernel, side
+        self.given: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.given is None:
+            assert not self.training, "numbers must be given for each batch of a training"
+            u = torch.full((len(x), 2), MIDDLE, device=x.device)
+        else:
+            u = self.given
+        if x.device.type == "cpu":
+            # torch takes the width's number first, and one for each channel.
+            samples = u.flip(1)[:, None].expand(-1, x.shape[1], -1).to(x.dtype).contiguous()
+            return fractional_max_pool2d(x, self.kernel, output_size=self.side, _random_samples=samples)
+        return self.by_copies(x, u)
+
+    def by_copies(self, x: Tensor, u: Tensor) -> Tensor:
+        """The same, made of copies of rows: torch's own kernel has no deterministic gradient on graphics cards."""
+        # Rows lie together in channels-last memory, so that to copy them is to copy blocks.
+        rows = self._pooled(x.permute(0, 2, 3, 1), u[:, 0])
+        columns = self._pooled(rows.transpose(1, 2), u[:, 1])
+        return columns.permute(0, 3, 2, 1).contiguous(memory_format=torch.channels_last)
+
+    def _pooled(self, x: Tensor, u: Tensor) -> Tensor:
+        """Maximum over windows of the second axis: (n, s, t, c) to (n, side, t, c)."""
+        n, s = x.shape[:2]
+        flat = x.reshape(n * s, *x.shape[2:])
+        first = self.starts(s, u) + torch.arange(n, device=x.device)[:, None] * s
+        pooled = flat.index_select(0, first.flatten())
+        for offset in range(1, self.kernel):
+            pooled = torch.maximum(pooled, flat.index_select(0, (first + offset).flatten()))
+        return pooled.reshape(n, self.side, *x.shape[2:])
+
+    def starts(self, size: int, u: Tensor) -> Tensor:
+        """Where the windows of each image start along an axis of ``size``: shape (n, side), from u of shape (n,)."""
+        u = u.float()[:, None]
+        step = (size - self.kernel) / max(self.side - 1, 1)
+        place = torch.arange(self.side, device=u.device)
+        starts = ((place + u) * step).floor() - (u * step).floor()
+        starts[:, -1] = size - self.kernel
+        return starts.long()
+
+    def extra_repr(self) -> str:
+        return f"kernel={self.kernel}, side={self.side}"
+
+
+def count_numbers(network: nn.Module) -> int:
+    """How many uniform numbers an image takes in a pass through a network: two per fractional pooling."""
+    return 2 * sum(isinstance(module, FractionalMaxPool) for module in network.modules())
+
+
+def give(network: nn.Module, uniform: Tensor | None) -> None:
+    """Hand out each image's numbers for the next pass; None puts every window in its middle place.
+
+    Args:
+        network: changed in place.
+        uniform: in [0, 1), shape (n, :func:`count_numbers`).
+    """
+    pools = [module for module in network.modules() if isinstance(module, FractionalMaxPool)]
+    for index, pool in enumerate(pools):
+        pool.given = None if uniform is None else uniform[:, 2 * index : 2 * index + 2]

@@ -1,0 +1,146 @@
+"""Min-pooling (B. Graham, first of the Kaggle contest of 2015), after his report and parameters, not his code.
+
+Photographs shown as their deviation from the local mean colour; valid convolutions with leaky rectifiers of slope 1/3
+between fractional max poolings (nets 1 and 2) or max poolings (net 3), without padding or norms; probabilities averaged
+over passes with fresh pooling windows; a random forest over those of both eyes, summed over the nets, and statistics of
+the photographs; the mean grade under its probabilities, cut at four places.
+
+Not taken over: weights rescaled by the mean activation before training. Our reading: where dropout acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from models.fractional import FractionalMaxPool
+from models.systems.registry import Body, Outputs, Statistics
+
+SLOPE = 0.333
+STEP = 32
+"""Channels that each layer has more than the one before it, at full width."""
+DROPOUT: dict[str, tuple[float, ...]] = {
+    "net_1": (0.125, 0.11, 0.2, 0.18),
+    "net_2": (0.09, 0.08, 0.15, 0.14),
+    "net_3": (),
+}
+"""Shares dropped before the last convolutions."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A convolution with its rectifier, and the pooling behind it."""
+
+    kernel: int
+    pool: int = 0
+    """Side of the pooling's windows; 0 for none."""
+    shrink: float = 1.0
+    """How many times smaller the pooling makes a map."""
+    fractional: bool = False
+
+    def takes(self, left: int) -> int:
+        """Side of the input that leaves a map of side ``left``."""
+        pooled = int(self.shrink * left + 0.5) if self.fractional else 2 * left + 1 if self.pool else left
+        return pooled + self.kernel - 1
+
+
+_END = [_Layer(2), _Layer(1)]
+
+
+def _fractional(blocks: int, shrink: float, *last: tuple[int, float]) -> list[_Layer]:
+    """Nets 1 and 2: blocks that shrink alike, some that end the stack, and two convolutions to a single pixel."""
+    stack = [_Layer(5 if i == 0 else 3, 3, shrink, True) for i in range(blocks)]
+    return [*stack, *(_Layer(3, pool, shrink, True) for pool, shrink in last), *_END]
+
+
+def _layers(net: str, blocks: int) -> list[tuple[int, _Layer]]:
+    """Channels at full width, and the layer, of each convolution of a net."""
+    if net == "net_3":
+        stack = [layer for _ in range(blocks) for layer in (_Layer(3), _Layer(3, 3, 2.0))]
+        counts = [*(i // 2 + 1 for i in range(2 * blocks)), blocks + 2, blocks + 2, blocks + 3]
+        return [(STEP * count, layer) for count, layer in zip(counts, [*stack, _Layer(2), *_END], strict=True)]
+    layers = _fractional(blocks, 1.8, (2, 1.5)) if net == "net_1" else _fractional(blocks, 1.5, (3, 1.6), (2, 1.5))
+    return [(STEP * count, layer) for count, layer in enumerate(layers, 1)]
+
+
+def sides(net: str, blocks: int) -> list[int]:
+    """Sides of the input and of the map that each layer leaves, down to a single pixel.
+
+    Worked out from there, as the source does: a pooling takes the nearest whole side to so many times what it leaves.
+    """
+    found = [1]
+    for _, layer in reversed(_layers(net, blocks)):
+        found.insert(0, layer.takes(found[0]))
+    return found
+
+
+def build(net: str, blocks: int, width: float) -> Body:
+    """A net up to its classifier.
+
+    Args:
+        net: ``net_1``, ``net_2`` or ``net_3``.
+        blocks: poolings, of which the source has 8, 10 and 7.
+        width: channels as a multiple of the source's.
+    """
+    layers = [(max(1, round(width * count)), layer) for count, layer in _layers(net, blocks)]
+    left = sides(net, blocks)
+    return Body(nn.Sequential(*_modules(layers, left[1:], DROPOUT[net])), layers[-1][0], left[0])
+
+
+def _modules(
+    layers: Sequence[tuple[int, _Layer]], left: Sequence[int], dropped: Sequence[float]
+) -> Iterator[nn.Module]:
+    before, shares = 3, [0.0] * (len(layers) - len(dropped)) + list(dropped)
+    for (after, layer), side, share in zip(layers, left, shares[-len(layers) :], strict=True):
+        if share:
+            yield nn.Dropout(share)
+        yield _convolution(before, after, layer)
+        yield nn.LeakyReLU(SLOPE)
+        if layer.fractional:
+            yield FractionalMaxPool(layer.pool, side)
+        elif layer.pool:
+            yield nn.MaxPool2d(layer.pool, stride=2)
+        before = after
+
+
+def _convolution(before: int, after: int, layer: _Layer) -> nn.Conv2d:
+    """With the source's start: uniform, by what comes in and what goes on behind the pooling."""
+    convolution = nn.Conv2d(before, after, layer.kernel)
+    bound = (6 / (before * layer.kernel**2 + after * (layer.kernel / layer.shrink) ** 2)) ** 0.5
+    nn.init.uniform_(convolution.weight, -bound, bound)
+    assert convolution.bias is not None
+    nn.init.zeros_(convolution.bias)
+    return convolution
+
+
+def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
+    """What the forest reads of an eye: probabilities summed over the nets, and statistics where there are any."""
+    summed = np.sum([each["prob"] for each in outputs], axis=0)
+    return np.hstack([summed] if statistics is None else [summed, statistics]).astype(np.float32)
+
+
+def statistics(
+    plain: npt.NDArray[np.uint8], shown: npt.NDArray[np.uint8], sizes: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Seven numbers of each photograph.
+
+    Args:
+        plain: the square around the disc, shape (n, s, s, 3).
+        shown: the same, as the nets see it.
+        sizes: width and height of the photographs, shape (n, 2).
+
+    Returns:
+        Standard deviations of what is shown and of its Laplacian; means of red, green and blue of the plain square; and
+        width and height; all but the first of the middle half. Shape (n, 7).
+    """
+    quarter = plain.shape[1] // 4
+    middle = (slice(None), slice(quarter, -quarter), slice(quarter, -quarter))
+    edges = np.stack([cv2.Laplacian(image.astype(np.float32), cv2.CV_32F) for image in shown])
+    spread = [part.reshape(len(part), -1).astype(np.float64).std(1) for part in (shown, edges[middle])]
+    colours = plain[middle].astype(np.float64).mean(axis=(1, 2))
+    return np.column_stack([*spread, colours, sizes / 2]).astype(np.float32)

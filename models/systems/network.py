@@ -1,0 +1,36 @@
+"""A network of a system as every network here is: with normalisation, heads and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from models.network import Network
+from models.settings import Model
+from models.systems.registry import load_system
+
+
+class _Trunk(nn.Module):
+    """A body that gives its map as timm's extractors do: last of a list."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return [self.body(images)]
+
+
+def build_system_network(model: Model, blocks: int, width: float, heads: Mapping[str, str]) -> Network:
+    """Build a system's network, with the weights of its seed's start (torch's global generator).
+
+    Args:
+        model: its trunk is ``system/net``, of models/systems; its normalisation is that network's.
+        blocks: as the system counts them.
+        width: channels as a multiple of the source's.
+        heads: output (``score``, ``prob``) -> file of models/heads.
+    """
+    system, _, net = model.trunk.partition("/")
+    body = load_system(system).build(net, blocks, width)
+    return Network(_Trunk(body.module), body.channels, model, 1, heads)

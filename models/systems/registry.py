@@ -1,0 +1,123 @@
+"""Whole systems of others, one file each: how they are laid out, readable without importing torch.
+
+A system is a module with ``sides(net, blocks)``, the sides of a net's input and maps, ``build(net, blocks, width) ->
+Body``, ``columns(outputs, statistics)``, which gives what its
+blends read of an eye, shape (n, d), and, where it reads the photographs themselves,
+``statistics(plain, shown, sizes)``. Adding one is adding its file and its line in :data:`SYSTEMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+Outputs = Mapping[str, npt.NDArray[np.float32]]
+"""What a net says of each image, by name: ``score`` (n,), ``prob`` (n, 5), and the spread of each over passes."""
+Statistics = npt.NDArray[np.float32]
+"""Numbers of each photograph, shape (n, k)."""
+
+
+class Body(NamedTuple):
+    """A net without its heads."""
+
+    module: nn.Module
+    """Images (n, 3, pixels, pixels) to a map (n, channels, m, m)."""
+    channels: int
+    pixels: int
+    """The side of input that it takes."""
+
+
+class System(Protocol):
+    """The interface of a module in this package."""
+
+    @staticmethod
+    def sides(net: str, blocks: int) -> list[int]: ...
+
+    @staticmethod
+    def build(net: str, blocks: int, width: float) -> Body: ...
+
+    @staticmethod
+    def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]: ...
+
+    @staticmethod
+    def statistics(
+        plain: npt.NDArray[np.uint8], shown: npt.NDArray[np.uint8], sizes: npt.NDArray[np.int64]
+    ) -> Statistics: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step of a system's ladder, or a control."""
+
+    title: str
+    """How tables call it."""
+    blend: str
+    """A file of models/blends."""
+    nets: Literal["first", "all"] = "all"
+    passes: bool = True
+    """Whether the nets' outputs are means over passes; else of the image as it is."""
+    eyes: Literal["one", "both", "shuffled"] = "both"
+    """Whose columns are read: the eye's own, those of its fellow, too, or of a stranger's in the fellow's place."""
+    statistics: bool = False
+    """Whether the statistics of the photographs are among the columns."""
+    control: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Registry line of a system."""
+
+    title: str
+    """As the paper's comparison calls it."""
+    objective: str
+    """What its nets minimise: a file of models/losses."""
+    variant: str
+    """What its nets are shown: a key of benchmark.images.variants."""
+    centre: float
+    """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0."""
+    nets: tuple[str, ...]
+    """In the order of importance."""
+    still: tuple[str, ...]
+    """Random changes that belong to training alone and not to passes."""
+    rows: Mapping[str, Row]
+    """In the ladder's order, the whole system last of those that are no controls."""
+    missing: Literal["copy", "drop"]
+    """What stands for a fellow that is missing: the eye itself; or nothing, so that no blend is fitted on such eyes."""
+
+
+SYSTEMS: dict[str, Entry] = {
+    "min_pooling": Entry(
+        title="Min-pooling",
+        objective="ce",
+        variant="graham",
+        centre=128,
+        nets=("net_1", "net_2", "net_3"),
+        still=("stretch", "skew"),
+        rows={
+            "one_pass": Row("one net, one pass, one eye", "expected", "first", passes=False, eyes="one"),
+            "passes": Row("+ passes", "expected", "first", eyes="one"),
+            "fellow": Row("+ fellow eye and image statistics, by a forest", "forest", "first", statistics=True),
+            "ensemble": Row("+ ensemble", "forest", statistics=True),
+            "own_eye": Row("own eye alone", "forest", eyes="one", statistics=True, control=True),
+            "shuffled": Row("a stranger's eye as fellow", "forest", eyes="shuffled", statistics=True, control=True),
+            "no_statistics": Row("no image statistics", "forest", control=True),
+        },
+        missing="copy",
+    ),
+}
+"""Name in ``systems`` (and of the file in models/systems) -> its registry line."""
+
+
+def load_system(name: str) -> System:
+    """Import a system by the name of its file."""
+    return cast("System", import_module(f"models.systems.{name}"))

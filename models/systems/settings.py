@@ -1,0 +1,58 @@
+"""How large a system of others is run, and how its networks are trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from benchmark.common.section import Section
+from benchmark.common.terms import Size
+
+
+class Warp(Section):
+    """Random changes of a training image, and of a pass; each depends on the seed, the epoch or pass, and the image."""
+
+    flip: bool = True
+    """Mirror left-right and up-down, each with probability one half."""
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """Rotate by an angle drawn from plus or minus this many degrees."""
+    stretch: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Lengthen one axis by a share drawn from plus or minus this, and shorten the other by it."""
+    skew: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Lean the columns by an angle drawn from plus or minus this, in radians."""
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Move along each axis by a share of the side drawn from plus or minus this."""
+
+
+class Net(Section):
+    """One network of a system: which pack it reads, how the disc lies in its input, and its size."""
+
+    size: Size
+    """Role of the pack that it is shown."""
+    disc: Annotated[int, Field(ge=8, le=4096)]
+    """Pixels that the disc takes in its input, whose side its blocks determine; the rest is background, or cut off."""
+    blocks: Annotated[int, Field(ge=1, le=20)]
+    """Poolings that shrink its maps, as the source counts them."""
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0
+    """Channels as a multiple of the source's."""
+
+
+class SystemSettings(Section):
+    """A system of others, at some scale."""
+
+    seeds: Annotated[int, Field(ge=0)]
+    """How many of `seeds` it is run with, the first ones; 0 leaves it out."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the train patients that its networks never see: its blend and cuts are fitted on these."""
+    passes: Annotated[int, Field(ge=1, le=1000)]
+    """Changed passes per image that its outputs are averaged over."""
+    nets: Annotated[dict[str, Net], Field(min_length=1)]
+    """Networks that are trained, by their names in models/systems, the first one alone in the ladder's first steps."""
+    train: dict[str, Any] = Field({})
+    """What differs from `train`, but for `augment`, in whose place `warp` stands."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Of optimisers that have one."""
+    warp: Warp = Warp()
+    blend: dict[str, float] = Field({})
+    """Parameters of its blend."""

@@ -1,0 +1,39 @@
+"""Systems of others so small that they are trained in a second or two, on the bars of :mod:`tests.made.data`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark.settings.loading import parse_params
+from benchmark.settings.params import Params
+from tests.conftest import tiny_params
+from tests.made.data import make_data
+
+SIZES = {"small": 24, "mid": 40, "large": 64}
+SYSTEMS: dict[str, dict[str, Any]] = {
+    "min_pooling": {
+        "seeds": 1,
+        "share": 0.3,
+        "passes": 2,
+        "nets": {
+            "net_1": {"size": "small", "disc": 24, "blocks": 2, "width": 0.25},
+            "net_3": {"size": "mid", "disc": 24, "blocks": 2, "width": 0.125},
+        },
+        "train": {"epochs": 2, "batch": 16, "lr": 0.004},
+        "blend": {"trees": 10},
+    },
+}
+"""Settings of each system, by its name."""
+
+
+def system_params(name: str, **changes: Any) -> Params:
+    """Parameters with one system, some of whose settings are others."""
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["systems"] = {name: SYSTEMS[name] | changes}
+    return parse_params(raw)
+
+
+def make_eyes(root: Any) -> None:
+    """Packs and a manifest of patients with two eyes each."""
+    make_data(root, SIZES, {"train": 96, "val": 32, "test": 32})

@@ -1,0 +1,69 @@
+"""Fractional max pooling: torch's own numbers, each image's windows by its own draw, and a gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import fractional_max_pool2d
+
+from models.fractional import FractionalMaxPool, count_numbers, give
+
+
+def drawn(pool: FractionalMaxPool, n: int, seed: int = 0) -> torch.Tensor:
+    uniform = torch.rand(n, 2, generator=torch.Generator().manual_seed(seed))
+    give(pool, uniform)
+    return uniform
+
+
+@settings(max_examples=30, deadline=None)
+@given(kernel=st.integers(2, 3), side=st.integers(2, 9), more=st.integers(0, 9), seed=st.integers(0, 99))
+def test_it_gives_what_torch_gives_with_a_sample_that_all_channels_share(kernel, side, more, seed):
+    size = side + kernel - 1 + more
+    x = torch.rand(3, 4, size, size, generator=torch.Generator().manual_seed(seed))
+    pool = FractionalMaxPool(kernel, side)
+    uniform = drawn(pool, 3, seed)
+    samples = uniform.flip(1)[:, None].expand(3, 4, 2).contiguous()
+    theirs = fractional_max_pool2d(x, kernel, output_size=side, _random_samples=samples)
+    assert torch.equal(pool(x), theirs)
+    assert torch.equal(pool.by_copies(x, uniform), theirs)
+
+
+def test_both_ways_have_one_gradient():
+    x = torch.rand(2, 3, 11, 11, generator=torch.Generator().manual_seed(1))
+    pool, gradients = FractionalMaxPool(3, 6), []
+    uniform = drawn(pool, 2)
+    for way in (pool, lambda maps: pool.by_copies(maps, uniform)):
+        leaf = x.clone().requires_grad_()
+        way(leaf).square().sum().backward()
+        gradients.append(leaf.grad)
+    assert torch.allclose(*gradients)
+
+
+def test_an_image_is_pooled_by_its_own_numbers_whatever_else_is_in_the_batch():
+    x = torch.rand(5, 3, 13, 13, generator=torch.Generator().manual_seed(2))
+    pool = FractionalMaxPool(2, 7)
+    uniform = drawn(pool, 5)
+    together = pool(x)
+    give(pool, uniform[3:4])
+    assert torch.equal(pool(x[3:4]), together[3:4])
+    assert not torch.equal(uniform[0], uniform[1])
+
+
+def test_without_numbers_an_evaluation_repeats_itself_and_a_training_is_refused():
+    pool = FractionalMaxPool(3, 5)
+    x = torch.rand(2, 3, 9, 9)
+    assert torch.equal(pool.eval()(x), pool(x))
+    with pytest.raises(AssertionError):
+        pool.train()(x)
+
+
+def test_numbers_are_dealt_to_the_poolings_in_turn():
+    network = torch.nn.Sequential(FractionalMaxPool(3, 5), torch.nn.ReLU(), FractionalMaxPool(2, 3))
+    assert count_numbers(network) == 4
+    uniform = torch.rand(2, 4)
+    give(network, uniform)
+    assert torch.equal(network[2].given, uniform[:, 2:])
+    give(network, None)
+    assert network[0].given is None

@@ -1,0 +1,114 @@
+"""What every system of others has to keep to, and every blend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load, save
+
+from benchmark.images.variants.registry import VARIANTS
+from benchmark.scoring.decoders.registry import DECODERS
+from models.blends.registry import BLENDS, load_blend
+from models.fractional import count_numbers, give
+from models.losses.registry import LOSSES
+from models.settings import Model
+from models.systems.network import build_system_network
+from models.systems.registry import SYSTEMS, load_system
+from models.systems.settings import Warp
+from tests.made.systems import SYSTEMS as SMALL
+
+NETS = [(system, net) for system in SYSTEMS for net in SMALL[system]["nets"]]
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_is_laid_out_of_what_there_is(name):
+    entry = SYSTEMS[name]
+    assert entry.variant in VARIANTS
+    assert entry.objective in LOSSES
+    assert {row.blend for row in entry.rows.values()} <= set(BLENDS)
+    assert not set(entry.nets) & set(entry.rows)
+    ladder = [row for row in entry.rows.values() if not row.control]
+    assert (ladder[0].nets, ladder[0].passes, ladder[0].eyes) == ("first", False, "one")
+    assert {row.eyes for row in entry.rows.values() if row.control} >= {"one", "shuffled"}
+    assert set(entry.still) <= set(Warp.model_fields)
+
+
+@pytest.mark.parametrize(("system", "net"), NETS)
+def test_a_network_answers_every_image_of_the_side_that_it_takes(system, net):
+    settings, heads = SMALL[system]["nets"][net], LOSSES[SYSTEMS[system].objective].heads
+    torch.manual_seed(0)
+    network = build_system_network(Model(trunk=f"{system}/{net}"), settings["blocks"], settings["width"], heads).to(
+        memory_format=torch.channels_last
+    )
+    side = load_system(system).sides(net, settings["blocks"])[0]
+    x = torch.rand(3, 3, side, side)
+    give(network, torch.rand(3, count_numbers(network)))
+    said = network.answers(network.train()(x))
+    assert {name: tuple(value.shape) for name, value in said.items()} == {
+        name: {"score": (3,), "prob": (3, 5)}[name] for name in heads
+    }
+    sum(value.sum() for value in network(x).values()).backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+    give(network, None)
+    assert all(torch.equal(a, b) for a, b in zip(network.eval()(x).values(), network(x).values(), strict=True))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_columns_are_numbers_of_each_eye_alone(name):
+    prob = np.random.default_rng(0).dirichlet(np.ones(5), (2, 6)).astype(np.float32)
+    outputs = [{"prob": each, "score": each @ np.arange(5, dtype=np.float32)} for each in prob]
+    all_of_them = load_system(name).columns(outputs, None)
+    some = load_system(name).columns([{key: value[2:4] for key, value in each.items()} for each in outputs], None)
+    assert all_of_them.dtype == np.float32
+    assert np.array_equal(all_of_them[2:4], some)
+
+
+def columns(n=60, seed=0):
+    """Columns that tell the grade through noise: five probabilities of either eye."""
+    rng = np.random.default_rng(seed)
+    grade = np.arange(n) % 5
+    prob = np.exp(-((np.arange(5) - grade[:, None] - rng.normal(0, 0.5, (n, 1))) ** 2))
+    prob /= prob.sum(1, keepdims=True)
+    return np.hstack([prob, prob]).astype(np.float32), grade.astype(np.int64)
+
+
+def parameters(name):
+    return {key: min(value, 20) for key, value in BLENDS[name].defaults.items()}
+
+
+@pytest.mark.parametrize("name", BLENDS)
+def test_a_blend_answers_alike_from_what_is_kept_of_it(name):
+    x, grade = columns()
+    blend, entry = load_blend(name), BLENDS[name]
+    state = blend.fit(x, grade, 7, **parameters(name))
+    answer = blend.answer(state, x)
+    again = blend.fit(x, grade, 7, **parameters(name))
+    assert save(state) == save(again)
+    assert np.array_equal(blend.answer(load(save(state)), x), answer)
+    assert answer.dtype == np.float32
+    assert answer.shape == {"prob": (60, 5), "score": (60,)}[entry.head]
+    assert (DECODERS[entry.rule].head, DECODERS[entry.rule].cuts) == (entry.head, "tuned")
+    if entry.head == "prob":
+        assert np.allclose(answer.sum(1), 1, atol=1e-6)
+    expected = answer @ np.arange(5) if entry.head == "prob" else answer
+    assert np.corrcoef(expected, grade)[0, 1] > 0.7
+
+
+@pytest.mark.parametrize("name", BLENDS)
+def test_a_blend_answers_an_eye_whatever_other_eyes_there_are(name):
+    x, grade = columns()
+    blend = load_blend(name)
+    state = blend.fit(x, grade, 7, **parameters(name))
+    assert np.allclose(blend.answer(state, x[10:13]), blend.answer(state, x)[10:13], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in BLENDS.items() if entry.learns])
+def test_a_blend_does_without_a_grade_that_nobody_has(name):
+    x, grade = columns()
+    there = grade != 3
+    blend = load_blend(name)
+    answer = blend.answer(blend.fit(x[there], grade[there], 0, **parameters(name)), x)
+    assert np.isfinite(answer).all()
+    if BLENDS[name].head == "prob":
+        assert (answer[:, 3] == 0).all()

@@ -1,0 +1,252 @@
+"""A system from its networks to the rows of its ladder: what each is made from, and what it cannot know."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.common.errors import InputError
+from benchmark.common.fellows import MISSING
+from benchmark.data.manifest import read_manifest, write_manifest
+from benchmark.data.roles import roles
+from benchmark.evaluation.belonging import refuse_strangers
+from benchmark.runs.declared import declare, find_runs, read_result
+from benchmark.runs.predictions import read_predictions
+from benchmark.scoring.decoders.registry import decode
+from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
+from benchmark.training import blend as blending
+from benchmark.training import train
+from benchmark.training.device import open_fabric
+from models.systems.registry import SYSTEMS
+from tests.made.systems import make_eyes, system_params
+
+NAMES = tuple(SYSTEMS)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Folder of a project in which each system was run."""
+    made = {}
+
+    def find(name):
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name)
+            make_eyes(folder)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(folder)
+                train.run(system_params(name), [name])
+            made[name] = folder
+        return made[name]
+
+    return find
+
+
+@pytest.fixture
+def project(trained, tmp_path, monkeypatch):
+    """A copy of such a folder, to work in."""
+
+    def enter(name):
+        shutil.copytree(trained(name), tmp_path, dirs_exist_ok=True)
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    return enter
+
+
+def contents(root="runs"):
+    return {str(p): p.read_bytes() for p in sorted(Path(root).rglob("*")) if p.is_file()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_is_an_ordinary_run_of_its_own(project, name):
+    project(name)
+    params = system_params(name)
+    runs = {run.arm: run for run in find_runs(params) if run.stage == name}
+    assert list(runs) == [*params.systems[name].nets, *SYSTEMS[name].rows]
+    refuse_strangers(params, list(runs.values()))
+    for arm, row in SYSTEMS[name].rows.items():
+        folder, run = Path("runs", name, arm, "0"), runs[arm]
+        assert {path.name for path in folder.iterdir()} == {
+            "run.json",
+            "blend.csv",
+            "val.csv",
+            "test.csv",
+            "model.safetensors",
+        }
+        assert run.blend.members == [f"{name}/{net}" for net in params.systems[name].nets][: len(run.blend.members)]
+        assert run.cut.rule.endswith("tuned")
+        assert (run.blend.passes == 0) == (not row.passes)
+        for split, count in (("val", 32), ("test", 32)):
+            assert len(read_predictions(folder / f"{split}.csv")) == count
+        assert Path("records", name, arm, "0.json").exists()
+    assert sum(run.macs_per_image for run in runs.values() if not run.blend) * params.systems[name].passes == max(
+        run.macs_per_image for run in runs.values()
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_again_nothing_is_trained_and_from_nothing_the_same_bits_come(project, name, capsys):
+    project(name)
+    before = contents()
+    train.run(system_params(name), [name])
+    assert "0 of them trained now" in capsys.readouterr().out
+    shutil.rmtree("runs")
+    shutil.rmtree("scratch")
+    train.run(system_params(name), [name])
+    assert contents() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_that_died_half_way_are_made_from_what_was_kept(project, name, monkeypatch):
+    project(name)
+    before = contents()
+    rows = list(SYSTEMS[name].rows)
+    for arm in rows[2:]:
+        shutil.rmtree(Path("scratch/runs", name, arm))
+    monkeypatch.setattr(blending, "passes_of", None)  # No network is asked again.
+    train.run(system_params(name), [name])
+    assert contents() == before
+
+
+def relabelled(change):
+    """Change the labels of some images of the manifest."""
+    rows = read_manifest()
+    write_manifest([replace(row, grade=(row.grade + 2) % 5) if change(row) else row for row in rows])
+
+
+def learnt(name, arm):
+    """What a row learns from the labels at hand, its networks as they are: its state, its cuts, its answers to test."""
+    params = system_params(name)
+    spec = read_result(Path("runs", name, arm, "0"))
+    manifest, fabric = read_manifest(), open_fabric(params.train)
+    eyes = {role: blending.read_eyes(spec, role, manifest, fabric) for role in ("blend", "test")}
+    state, apart = blending.learn(spec, eyes["blend"])
+    return state, blending.tuned(spec, apart), blending.answers(spec, state, eyes["test"]), eyes
+
+
+ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].rows]
+
+
+@pytest.mark.parametrize(("name", "arm"), ROWS)
+def test_no_label_but_those_of_blend_patients_reaches_a_blend(project, name, arm):
+    project(name)
+    share = system_params(name).systems[name].share
+    dealt = roles(read_manifest(), share)
+    state, cut, answers, eyes = learnt(name, arm)
+    assert {row.image_id for row in eyes["blend"].data.rows} == {i for i, role in dealt.items() if role == "blend"}
+    relabelled(lambda row: dealt.get(row.image_id) != "blend")
+    # The deal itself goes by labels, so it is held to what it was.
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr("benchmark.training.shown.roles", lambda manifest, share: dealt)
+        other, other_cut, other_answers, _ = learnt(name, arm)
+    assert all(np.array_equal(state[key], other[key]) for key in state)
+    assert other_cut == cut
+    for output in ("score", "prob"):
+        ours, theirs = getattr(answers, output), getattr(other_answers, output)
+        assert (ours is None and theirs is None) or np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_label_of_a_fellow_cannot_be_reached(project, name):
+    """An eye's answer does not move with its fellow's label, or with its own."""
+    project(name)
+    arm = list(SYSTEMS[name].rows)[-1]
+    spec = read_result(Path("runs", name, arm, "0"))
+    eyes = blending.read_eyes(spec, "test", read_manifest(), open_fabric(system_params(name).train))
+    before = blending.columns(spec, eyes)
+    relabelled(lambda row: row.split == "test")
+    after = blending.columns(
+        spec, blending.read_eyes(spec, "test", read_manifest(), open_fabric(system_params(name).train))
+    )
+    assert np.array_equal(before, after)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_networks_see_fit_patients_alone(project, name, monkeypatch):
+    project(name)
+    params = system_params(name)
+    dealt = roles(read_manifest(), params.systems[name].share)
+    fit = sum(role == "fit" for role in dealt.values())
+    for net in params.systems[name].nets:
+        folder = Path("runs", name, net, "0")
+        lines = (folder / "history.csv").read_text().splitlines()
+        assert int(lines[-1].split(",")[1]) == fit * read_result(folder).train.epochs
+        assert read_result(folder).roles.fit == fit
+    weights = {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in params.systems[name].nets}
+    relabelled(lambda row: dealt.get(row.image_id) != "fit")
+    monkeypatch.setattr("benchmark.training.shown.roles", lambda manifest, share: dealt)
+    train.run(params, [name])
+    assert {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in weights} == weights
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cuts_are_the_best_for_answers_to_patients_apart(project, name):
+    project(name)
+    for arm in SYSTEMS[name].rows:
+        folder = Path("runs", name, arm, "0")
+        run, apart = read_result(folder), read_predictions(folder / "blend.csv")
+
+        def kappa(cuts, run=run, apart=apart):
+            return quadratic_weighted_kappa(confusion_matrix(apart.grade, decode(run.cut.rule, apart, cuts)))
+
+        assert kappa(run.cut.cuts) >= kappa((0.5, 1.5, 2.5, 3.5))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stranger_s_eye_stands_where_the_fellow_s_would(project, name):
+    project(name)
+    fabric, manifest = open_fabric(system_params(name).train), read_manifest()
+    shuffled = read_result(Path("runs", name, "shuffled", "0"))
+    eyes = blending.read_eyes(shuffled, "val", manifest, fabric)
+    whole = shuffled.model_copy(update={"blend": shuffled.blend.model_copy(update={"eyes": "both"})})
+    strange, own = blending.columns(shuffled, eyes), blending.columns(whole, eyes)
+    width = own.shape[1] // 2
+    assert np.array_equal(strange[:, :width], own[:, :width])
+    assert (eyes.fellow != MISSING).all()
+    assert (strange[:, width:] != own[:, width:]).any(1).mean() > 0.8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_patients_kept_back_are_other_runs(project, name):
+    project(name)
+    manifest = read_manifest()
+    specs, others = (declare(system_params(name, share=share), manifest) for share in (0.3, 0.4))
+    pairs = [(a, b) for a, b in zip(specs, others, strict=True) if a.stage == name]
+    assert all(a.key != b.key and a.data_hash != b.data_hash != a.data.hash for a, b in pairs)
+    train.run(system_params(name), [name])
+    with pytest.raises(InputError, match=r"keeps 0.3 of the patients for blends where 0.4 is declared"):
+        refuse_strangers(system_params(name, share=0.4), list(find_runs(system_params(name))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_finished_row_answers_another_set_as_it_answered_its_own(project, name):
+    project(name)
+    params, manifest = system_params(name), read_manifest()
+    for arm in SYSTEMS[name].rows:
+        folder = Path("runs", name, arm, "0")
+        found = blending.predict_blend(read_result(folder), manifest, params.train, Path("data/packs"))
+        own = read_predictions(folder / "test.csv")
+        output = read_result(folder).heads[0]
+        assert np.array_equal(getattr(found, output), getattr(own, output))
+
+
+def test_what_is_blended_must_have_been_trained(project):
+    project("min_pooling")
+    spec = read_result(Path("runs/min_pooling/ensemble/0"))
+    shutil.rmtree("runs/min_pooling/net_3")
+    shutil.rmtree("scratch/runs/min_pooling/net_3")
+    with pytest.raises(InputError, match=r"ensemble seed 0 blends min_pooling/net_3/0, which must be trained"):
+        blending.read_eyes(spec, "val", read_manifest(), open_fabric(system_params("min_pooling").train))
+
+
+def test_no_row_is_kept_by_pickle(trained):
+    for path in (trained("min_pooling") / "runs").rglob("*"):
+        assert path.suffix in ("", ".csv", ".json", ".safetensors")
+    run = json.loads((trained("min_pooling") / "runs/min_pooling/fellow/0/run.json").read_text())
+    assert run["blend"]["name"] == "forest"

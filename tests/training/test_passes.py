@@ -1,0 +1,152 @@
+"""Passes of a finished network: what an image gets depends on the seed, the image and the pass's number alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.data.manifest import read_manifest
+from benchmark.settings.training import Train
+from benchmark.training.augment import Normalisation, normalise
+from benchmark.training.batches import load_split
+from benchmark.training.device import open_fabric
+from benchmark.training.passes import passes_of
+from benchmark.training.predict import answers_of, outputs_of
+from benchmark.training.warp import DRAWS, warp
+from models.settings import Model
+from models.systems.network import build_system_network
+from models.systems.settings import Warp
+from tests.made.systems import make_eyes
+
+CHANGES = Warp(flip=True, rotate=30.0, shift=0.1)
+
+
+@pytest.fixture(scope="module")
+def eyes(tmp_path_factory):
+    root = tmp_path_factory.mktemp("eyes")
+    make_eyes(root)
+    return load_split("val", "small", read_manifest(root / "data/manifest.csv"), root / "data/packs")
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(3)
+    made = build_system_network(Model(trunk="min_pooling/net_1"), 2, 0.25, {"prob": "softmax"})
+    return made.to(memory_format=torch.channels_last)
+
+
+@pytest.fixture(scope="module")
+def fabric():
+    return open_fabric(Train(epochs=1, batch=8, lr=0.1, device="cpu", precision="32-true"))
+
+
+def same(a, b, rows=slice(None)):
+    return all(np.allclose(a[name][rows], b[name], atol=1e-6) for name in b)
+
+
+def test_neither_batches_nor_other_images_change_what_an_image_gets(eyes, network, fabric):
+    found = passes_of(network, eyes, fabric, 0, 3, CHANGES)
+    assert {name: value.shape for name, value in found.items()} == {"prob": (32, 5), "prob_sd": (32, 5)}
+    assert same(found, passes_of(network, eyes, fabric, 0, 3, CHANGES, batch=5))
+    few = eyes.only({eyes.rows[3].image_id, eyes.rows[20].image_id})
+    assert same(found, passes_of(network, few, fabric, 0, 3, CHANGES), [3, 20])
+
+
+def test_a_restart_gives_the_same_bits_and_another_seed_others(eyes, network, fabric):
+    first, again, other = (passes_of(network, eyes, fabric, seed, 2, CHANGES) for seed in (0, 0, 1))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.allclose(first["prob"], other["prob"])
+
+
+def test_more_passes_go_on_where_fewer_ended(eyes, network, fabric):
+    """The mean of two passes is known from the first alone and from both."""
+    one, two = (passes_of(network, eyes, fabric, 0, count, CHANGES)["prob"] for count in (1, 2))
+    spread = passes_of(network, eyes, fabric, 0, 2, CHANGES)["prob_sd"]
+    second = 2 * two - one
+    assert np.allclose(np.abs(one - second) / 2**0.5, spread, atol=1e-6)
+    assert spread.max() > 1e-4
+
+
+def test_the_network_draws_anew_in_every_pass_and_for_every_image(eyes, network, fabric):
+    """Nothing is changed but where fractional poolings lie."""
+    found = passes_of(network, eyes, fabric, 0, 4, Warp(flip=False))
+    assert found["prob_sd"].max() > 0
+    middle = passes_of(network, eyes, fabric, 0, 0, Warp(flip=False))
+    assert "prob_sd" not in middle
+    assert not np.allclose(found["prob"], middle["prob"])
+
+
+def test_no_pass_at_all_is_what_the_run_itself_predicts(eyes, network, fabric):
+    ordinary = answers_of(network, outputs_of(network, eyes, fabric))
+    assert np.array_equal(passes_of(network, eyes, fabric, 0, 0, CHANGES)["prob"], ordinary["prob"])
+
+
+def test_a_named_layer_s_output_is_kept_flat(eyes, network, fabric):
+    found = passes_of(network, eyes, fabric, 0, 2, CHANGES, layer="trunk.body")
+    assert found["features"].shape == found["features_sd"].shape == (32, 40)
+    as_it_is = passes_of(network, eyes, fabric, 0, 0, CHANGES, layer="trunk.body")
+    with torch.no_grad():
+        prob = network.heads["prob"](torch.from_numpy(as_it_is["features"])).softmax(1)
+    assert np.allclose(prob, as_it_is["prob"], atol=1e-6)
+    assert not network.trunk.body._forward_hooks
+
+
+PLAIN = Normalisation(torch.zeros(3), torch.ones(3))
+
+
+def images(n=3, side=8, seed=0):
+    return torch.randint(0, 256, (n, side, side, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def test_what_changes_nothing_gives_the_image_as_it_is():
+    draws = torch.full((3, DRAWS), 0.9)
+    assert torch.equal(warp(images(), draws, Warp(), PLAIN, 0), normalise(images(), PLAIN))
+
+
+def test_mirrors_are_exact_and_chosen_image_by_image():
+    draws = torch.full((3, DRAWS), 0.9)
+    draws[1, 0], draws[2, 1] = 0.1, 0.1
+    found = warp(images(), draws, Warp(), PLAIN, 0)
+    as_is = normalise(images(), PLAIN)
+    assert torch.equal(found[0], as_is[0])
+    assert torch.equal(found[1], as_is[1].flip(2))
+    assert torch.equal(found[2], as_is[2].flip(1))
+
+
+def test_half_a_turn_is_both_mirrors():
+    draws = torch.full((3, DRAWS), 0.5)
+    draws[:, 2] = 1.0
+    found = warp(images(), draws, Warp(flip=False, rotate=180.0), PLAIN, 0)
+    assert torch.allclose(found, normalise(images(), PLAIN).flip(2, 3), atol=1e-4)
+
+
+def test_what_moves_in_is_background():
+    draws = torch.full((1, DRAWS), 0.5)
+    draws[:, 5] = 1.0
+    found = warp(images(1), draws, Warp(flip=False, shift=0.5), PLAIN, 128)
+    assert torch.allclose(found[..., 4:], torch.tensor(128 / 255))
+    assert torch.allclose(found[..., :4], normalise(images(1), PLAIN)[..., 4:], atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(stretch=st.floats(0, 0.5), skew=st.floats(0, 0.5), seed=st.integers(0, 9))
+def test_no_change_leaves_the_range_of_the_image_and_its_background(stretch, skew, seed):
+    draws = torch.rand(3, DRAWS, generator=torch.Generator().manual_seed(seed))
+    found = warp(images(), draws, Warp(rotate=180.0, stretch=stretch, skew=skew, shift=0.2), PLAIN, 128)
+    assert found.shape == (3, 3, 8, 8)
+    assert found.min() >= -1e-5
+    assert found.max() <= 1 + 1e-5
+
+
+def test_a_stretch_lengthens_one_axis_as_it_shortens_the_other():
+    """A bar of a quarter of the side, stretched by a half along it, covers half as much again."""
+    bar = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    bar[:, 24:40, 24:40] = 255
+    draws = torch.full((1, DRAWS), 0.5)
+    draws[:, 3] = 1.0
+    found = warp(bar, draws, Warp(flip=False, stretch=0.5), PLAIN, 0)[0, 0] > 0.5
+    assert found.any(0).sum() == pytest.approx(24, abs=1)
+    assert found.any(1).sum() == pytest.approx(8, abs=1)
