@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from benchmark.common.terms import Arm
 from benchmark.report.page.strips import Scale, strip
-from benchmark.report.table import Kappa, Paper, Row, Table, words
+from benchmark.report.table import Kappa, Number, Paper, Row, Table, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,18 @@ def by_column(table: Table, ran: Collection[Arm]) -> Forest | None:
     lines = (
         (row.label, tuple(Line(title, (mark,)) for title, mark in zip(table.columns[1:], marks, strict=True) if mark))
         for row in rows
-        for marks in [[_mark(cell, None, scale, ran) if isinstance(cell, Kappa) else None for cell in row.cells]]
+        for marks in [
+            [_mark(cell, cell.published, scale, ran) if isinstance(cell, Kappa) else None for cell in row.cells]
+        ]
     )
     return Forest((group,), tuple(lines), scale.ticks)
 
 
 def by_row(table: Table, ran: Collection[Arm]) -> Forest | None:
-    """A line per row; a published number and the kappa to its right are a mark. None where nothing is to be drawn."""
+    """A line per row, in the table's groups; a published number and the kappa to its right are a mark.
+
+    None where nothing is to be drawn.
+    """
     scale = _scale(table.rows)
     if scale is None:
         return None
@@ -71,28 +76,31 @@ def by_row(table: Table, ran: Collection[Arm]) -> Forest | None:
         if isinstance(cell, Paper) and isinstance(table.rows[0].cells[place + 1], Kappa)
     ]
     titles = tuple(table.columns[1 + first].partition(",")[0] for first, _ in pairs)
-    lines = []
-    for row in table.rows:
-        marks = []
-        for first, second in pairs:
-            paper, ours = row.cells[first], row.cells[second]
-            assert isinstance(ours, Kappa)
-            mark = _mark(ours, paper.printed.value if isinstance(paper, Paper) else "", scale, ran)
-            marks.append(mark or Mark(Markup(""), "", "", "", ""))
-        lines.append(Line(row.label, tuple(marks)))
-    return Forest(titles, (("", tuple(lines)),), scale.ticks)
+    groups = (
+        (group, tuple(Line(row.label, tuple(_beside(row, *pair, scale, ran) for pair in pairs)) for row in rows))
+        for group, rows in table.groups()
+    )
+    return Forest(titles, tuple(groups), scale.ticks)
+
+
+def _beside(row: Row, first: int, second: int, scale: Scale, ran: Collection[Arm]) -> Mark:
+    """The mark of a published number and our kappa, by the places of their cells."""
+    paper, ours = row.cells[first], row.cells[second]
+    published = paper.printed.value if isinstance(paper, Paper) else ""
+    mark = _mark(ours, published, scale, ran) if isinstance(ours, Kappa | Number) else None
+    return mark or Mark(Markup(""), "", "", "", "")
 
 
 def _scale(rows: Sequence[Row]) -> Scale | None:
     cells = [cell for row in rows for cell in row.cells]
-    kappas = [cell for cell in cells if isinstance(cell, Kappa)]
-    ours = [value for cell in kappas for value in (cell.value, *(cell.ends or ()), _number(cell.published))]
-    return Scale.of([*ours, *(_number(cell.printed.value) for cell in cells if isinstance(cell, Paper))])
+    published = [_number(cell.published) for cell in cells if isinstance(cell, Kappa)]
+    published += [_number(cell.printed.value) for cell in cells if isinstance(cell, Paper)]
+    ours = [cell for cell in cells if isinstance(cell, Kappa | Number)]
+    return Scale.of([*published, *(value for cell in ours for value in (cell.value, *(cell.ends or ())))])
 
 
-def _mark(cell: Kappa, published: str | None, scale: Scale, ran: Collection[Arm]) -> Mark | None:
-    """Of a cell; None where the paper prints nothing and nothing was measured."""
-    shown = cell.published if published is None else published
+def _mark(cell: Kappa | Number, shown: str, scale: Scale, ran: Collection[Arm]) -> Mark | None:
+    """Of a cell and the published number beside it; None where the paper prints nothing and nothing was measured."""
     if _number(shown) is None and cell.value is None:
         return None
     own, *below = words(cell)
