@@ -15,9 +15,10 @@ import torch
 from benchmark.common.errors import InputError
 from benchmark.common.resources import free_memory
 from benchmark.data import packs
+from benchmark.data.manifest import Row
 from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
-from benchmark.training.batches import Reader, SplitData, cut, epoch_order
+from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights, load_split
 
 COUNT, SIZE = 60, 24
 CPU = torch.device("cpu")
@@ -103,6 +104,31 @@ def test_a_damaged_image_surfaces_where_batches_are_used(tmp_path):
     data = split(tmp_path / "pack", "jpeg", damaged=33)
     with pytest.raises(InputError, match=r"pack is damaged at i33 \(.*run `fundusbench prepare` again"):
         read(data)
+
+
+@pytest.mark.parametrize(("power", "rare"), [(0.0, 0.1), (0.5, 0.25), (1.0, 0.5)])
+def test_resampling_evens_out_the_grades_by_the_power_of_their_count(power, rare):
+    grade = np.repeat([0, 3], [9000, 1000])
+    drawn = epoch_order(grade, 0, 0, power)
+    assert drawn.shape == (10_000,)
+    assert (grade[drawn] == 3).mean() == pytest.approx(rare, abs=0.015)
+    assert (len(np.unique(drawn)) == 10_000) == (power == 0)
+
+
+def test_weights_of_the_loss_are_counts_to_a_negative_power_and_1_on_average():
+    grade = np.array([0, 3, 0, 0])
+    assert grade_weights(grade, 1.0) == pytest.approx([2 / 3, 2, 2 / 3, 2 / 3])
+    assert grade_weights(grade, 0.5) == pytest.approx(np.array([1, 3**0.5, 1, 1]) * 4 / (3 + 3**0.5))
+    assert grade_weights(grade, 0.0).tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("ids", "words"), [(["known", "other"], "holds 'other', which the"), ([], "holds no image")])
+def test_a_pack_that_is_not_of_the_manifest_is_one_sentence(tmp_path, ids, words):
+    stored = [PackRow(name, "hash", encode(image, "raw")) for name, image in zip(ids, images(2), strict=False)]
+    write_pack(tmp_path / "small/val.arrow", PackSpec(SIZE, "raw", "made"), stored)
+    manifest = [Row("known", "k.png", "", "unknown", 0, "val", "ff", 9, 9, "made")]
+    with pytest.raises(InputError, match=f"val at small {words}.*run `dvc repro prepare`"):
+        load_split("val", "small", manifest, tmp_path)
 
 
 class Slow:
