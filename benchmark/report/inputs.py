@@ -11,16 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.csv_rows import read_rows
-from benchmark.common.files import read_json
+from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Size
 from benchmark.data.findings import FINDINGS, GateRow
 from benchmark.data.manifest import DATA
 from benchmark.evaluation.architecture import Architecture, read_networks
-from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS, MetricRow
+from benchmark.evaluation.evaluate import MetricRow
 from benchmark.evaluation.outputs import SPLIT, CalibrationRow, ScoreRow, WorstRow
-from benchmark.evaluation.salient import IMAGES, MAPS, SalientRow
+from benchmark.evaluation.salient import SalientRow
+from benchmark.report.output_tables import (
+    Maps,
+    read_calibration,
+    read_ranks,
+    read_saliency,
+    read_scores,
+    read_worst_errors,
+)
 from benchmark.report.results import Results, load_results, read_metrics
-from benchmark.runs.declared import read_result
+from benchmark.runs.declared import read_record, read_result
 from benchmark.runs.spec import RECORDS, RUNS, Record
 from benchmark.settings.params import Params
 from benchmark.statistics.decoder_effect import DECODING, SPREAD, DecodedRow, SpreadRow
@@ -28,13 +36,13 @@ from benchmark.statistics.intervals import COMPARISONS, ArmComparison
 from benchmark.statistics.published.claims import Claims, load_claims
 from benchmark.statistics.published.makers import Makers, read_makers
 from benchmark.statistics.published.tables import PrintedTable, load_published
-from benchmark.statistics.ranks import RANKS, RankRow
+from benchmark.statistics.ranks import RankRow
 from benchmark.statistics.rivals import PLACES, RIVALS, PlaceRow, RivalRow
 from benchmark.statistics.transfer import TransferRow, read_transfers
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdicts import VERDICTS
 
-_BY_EVALUATE, _BY_STATISTICS = "fundusbench evaluate", "fundusbench statistics"
+_BY_STATISTICS = "fundusbench statistics"
 
 
 @dataclass(frozen=True)
@@ -80,32 +88,30 @@ class Inputs:
     @cached_property
     def ranks(self) -> list[RankRow]:
         """How probable each rank is of each arm."""
-        return read_rows(RANKS, RankRow, _BY_STATISTICS)
+        return read_ranks(self.results)
 
     @cached_property
     def calibration(self) -> list[CalibrationRow]:
         """How sure each run is, and how often right."""
-        return read_rows(CALIBRATION, CalibrationRow, _BY_EVALUATE)
+        return read_calibration(self.results)
 
     @cached_property
     def scores(self) -> list[ScoreRow]:
         """How many images of each label have which score."""
-        return read_rows(SCORES, ScoreRow, _BY_EVALUATE)
+        return read_scores(self.results)
 
     @cached_property
     def worst_errors(self) -> list[WorstRow]:
         """Test images that are graded farthest from their labels."""
-        return read_rows(WORST_ERRORS, WorstRow, _BY_EVALUATE)
+        return read_worst_errors(self.results)
 
     @cached_property
-    def saliency(self) -> tuple[list[SalientRow], npt.NDArray[np.float16]]:
+    def saliency(self) -> tuple[list[SalientRow], Maps]:
         """Images and their maps; none where that step has not run."""
-        if not IMAGES.exists():
-            return [], np.zeros((0, 0, 0), np.float16)
-        return read_rows(IMAGES, SalientRow, "fundusbench saliency"), np.load(MAPS)
+        return read_saliency()
 
     def photographs(self, image_ids: Sequence[str], size: Size = "large") -> npt.NDArray[np.uint8]:
-        """Prepared test photographs, shape (n, s, s, 3); none where they do not lie here."""
+        """Prepared test photographs, shape (n, s, s, 3); none where the pack does not lie here."""
         path = DATA / "packs" / size / f"{SPLIT}.arrow"
         if not path.exists():
             return np.zeros((0, 0, 0, 3), np.uint8)
@@ -113,6 +119,9 @@ class Inputs:
 
         pack = open_pack(path)
         places = {image_id: place for place, image_id in enumerate(pack.image_ids)}
+        if unknown := [image_id for image_id in image_ids if image_id not in places]:
+            msg = f"{path} must hold {unknown[0]!r}, but does not: run `dvc repro`, which prepares and evaluates anew"
+            raise InputError(msg)
         return pack.gather(np.array([places[image_id] for image_id in image_ids], np.int64))
 
     @cached_property
@@ -120,7 +129,7 @@ class Inputs:
         """What each run took and which commit made it, by stage, arm and seed, where that is kept."""
         runs = self.results.runs[["stage", "arm", "seed"]].itertuples(index=False, name=None)
         paths = {(stage, arm, int(seed)): RECORDS / stage / arm / f"{seed}.json" for stage, arm, seed in runs}
-        return {run: Record.model_validate(read_json(path)) for run, path in paths.items() if path.exists()}
+        return {run: read_record(path) for run, path in paths.items() if path.exists()}
 
     def parameters(self, arm: Arm) -> dict[str, Any]:
         """All that was chosen for an arm's runs, the same for every seed; nothing where the runs do not lie here."""

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmark.common.csv_rows import write_rows
+from benchmark.common.errors import InputError
 from benchmark.data.packs import PackRow, PackSpec, write_pack
 from benchmark.evaluation.salient import IMAGES, MAPS, SalientRow
 from benchmark.report import report
@@ -74,3 +75,18 @@ def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(input
     report.run(inputs.params)
     assert list(FOLDER.iterdir()) == []
     assert "photographs/" not in (report.REPORTS / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda: MAPS.write_bytes(MAPS.read_bytes()[:200]), r"saliency/maps.npy .* damaged .*fundusbench saliency"),
+        (lambda: MAPS.write_bytes(b"no array"), r"saliency/maps.npy .* damaged .*fundusbench saliency"),
+        (lambda: np.save(MAPS, np.zeros((2, 4, 4))), r"a map of each of 3 images, but holds \(2, 4, 4\)"),
+        (lambda: IMAGES.write_text(IMAGES.read_text().replace("test001", "other")), r"test.arrow must hold 'other'"),
+    ],
+)
+def test_damaged_maps_and_unknown_photographs_are_named_in_a_sentence(inputs, damage, words):
+    damage()
+    with pytest.raises(InputError, match=words):
+        saliency.plots(inputs)
