@@ -105,6 +105,8 @@ def run(params: Params) -> None:
             first = reference.setdefault(split, predictions)
             _check_images(result, split, predictions, first, results[0])
             outcomes += evaluate(result, split, predictions)
+            if result.roles:
+                continue
             # Names and labels, which take most of the memory, are those of the first run.
             slim = replace(first, score=predictions.score, prob=predictions.prob)
             read.setdefault((Arm(result.stage, result.arm), split), []).append((result, slim))

@@ -54,6 +54,8 @@ def rank_rows(decoded: Decoded, replicates: int = REPLICATES) -> Iterator[RankRo
     """A row per size, split, arm and rank; a size with one arm has none, nor a split without images."""
     sizes: dict[Size, list[Arm]] = {}
     for arm, runs in decoded.runs.items():
+        if runs[0].roles:
+            continue  # Other systems, some of which read both eyes, are ranked apart.
         sizes.setdefault(runs[0].size, []).append(arm)
     for size, arms in sizes.items():
         for split in EVALUATED:
