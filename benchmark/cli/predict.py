@@ -14,9 +14,16 @@ from benchmark.runs.predictions import PROBS
 from benchmark.settings.loading import load_params
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from benchmark.evaluation.photographs import Graded
     from benchmark.runs.spec import RunResult
 
+CAUTION = (
+    "Saliency (SmoothGrad, Captum) shows what an output is sensitive to, not what was learnt of the disease;\n"
+    "a network with random weights can give much the same map (Adebayo et al. 2018)."
+)
 ENDINGS = {".csv": "csv", ".json": "json"}
 
 
@@ -29,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arm", default="", metavar="STAGE/ARM", help="grade with every run of an arm; by default of the best on val"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--overlay", type=Path, metavar="FILE", help="draw what sways the grade of the one photograph given: .png"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write all columns there: .csv or .json")
 
 
@@ -46,7 +56,13 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.out and chosen.out.suffix.lower() not in ENDINGS:
         msg = f"--out takes a file that ends in {' or '.join(ENDINGS)}, but got {str(chosen.out)!r}: rename it"
         raise InputError(msg)
+    if chosen.overlay and chosen.overlay.suffix.lower() != ".png":
+        msg = f"--overlay takes a file that ends in .png, but got {str(chosen.overlay)!r}: rename it"
+        raise InputError(msg)
     paths = photographs(chosen.image)
+    if chosen.overlay and len(paths) != 1:
+        msg = f"--overlay draws one photograph, but {len(paths)} are given: name one"
+        raise InputError(msg)
     runs = runs_of(load_params(), chosen.arm, chosen.one)
     grader = Grader([result.folder() for result in runs])
     answers: list[Graded] = []
@@ -56,6 +72,8 @@ def run(chosen: argparse.Namespace) -> int:
     rows = [row(path, answer) for path, answer in zip(paths, answers, strict=True)]
     if chosen.out:
         _write(chosen.out, about, rows)
+    if chosen.overlay and not answers[0].remark:
+        _draw(chosen.overlay, grader.explain(paths[0].read_bytes()), about, answers[0])
     if chosen.json:
         print(_json(about, rows))
     else:
@@ -132,6 +150,27 @@ def _spread(value: float | None, sd: float | None, digits: int) -> str:
     if value is None:
         return "-"
     return f"{value:.{digits}f}" if sd is None else f"{value:.{digits}f} ± {sd:.{digits}f}"
+
+
+def _draw(
+    path: Path, seen: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]], about: dict[str, Any], answer: Graded
+) -> None:
+    """The square that the networks see, and the same under what sways them."""
+    from matplotlib.figure import Figure
+
+    from benchmark.report.figures.style import save, styled
+
+    with styled():
+        figure = Figure(figsize=(7.2, 4.2))
+        for axes, shown in zip(figure.subplots(1, 2), ("as the networks see it", "what sways the grade"), strict=True):
+            axes.imshow(seen[0])
+            axes.set_title(shown, fontsize=9)
+            axes.axis("off")
+        axes.imshow(seen[1], cmap="inferno", alpha=0.55, vmin=0, vmax=1)
+        figure.suptitle(f"grade {answer.grade} by {about['graded_by']}", fontsize=11)
+        figure.subplots_adjust(0.03, 0.13, 0.97, 0.86, wspace=0.05)
+        figure.text(0.5, 0.02, f"{about['limits']}.\n{CAUTION}", ha="center", fontsize=6)
+        save(figure, path)
 
 
 def _json(about: dict[str, Any], rows: Iterable[dict[str, Any]]) -> str:

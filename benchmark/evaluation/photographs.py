@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from benchmark.common.arrays import Floats
@@ -105,15 +106,32 @@ class Grader:
             columns |= {name: [row[i] for row in rows] for i, name in enumerate(PROBS)}
         return pd.DataFrame(columns)
 
+    def explain(self, photograph: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        """What the networks look at in a photograph that can be graded, and how much each place sways them.
+
+        Returns:
+            The square, bytes of shape (s, s, 3), and the mean over networks of
+            :func:`benchmark.evaluation.saliency.saliency_maps`, shape (s, s), values 0 to 1.
+        """
+        from benchmark.evaluation.saliency import saliency_maps
+
+        pixels = self._pixels([photograph])
+        maps = [saliency_maps(network, pixels, self.head)[0] for network in self.networks]
+        return pixels[0], np.mean(maps, axis=0, dtype=np.float32)
+
     def _graded(self, photographs: Sequence[bytes]) -> list[Graded]:
         from benchmark.training.predict import predict_images
-        from benchmark.training.shown import seen_by
 
-        pixels = np.stack([prepared_as(self.result.prepared, data) for data in photographs])
-        pixels = seen_by(self.result, pixels)
+        pixels = self._pixels(photographs)
         outputs = [predict_images(network, pixels) for network in self.networks]
         stacked = {head: np.stack([out[head] for out in outputs]).astype(np.float64) for head in outputs[0]}
         return summarised(stacked, self.head)
+
+    def _pixels(self, photographs: Sequence[bytes]) -> npt.NDArray[np.uint8]:
+        """What the networks look at: bytes, shape (n, s, s, 3)."""
+        from benchmark.training.shown import seen_by
+
+        return seen_by(self.result, np.stack([prepared_as(self.result.prepared, data) for data in photographs]))
 
 
 def remark(data: bytes) -> str:

@@ -103,12 +103,25 @@ def test_a_table_of_all_columns_is_written(project, capsys, tmp_path):
     assert json.loads((tmp_path / "x.json").read_text())["photographs"][0]["image"] == photograph
 
 
+@pytest.mark.slow
+def test_what_sways_the_grade_is_drawn(project, capsys, tmp_path):
+    photograph = next(row.path for row in read_manifest())
+    assert main(["predict", photograph, "--run", "basenet_mt/small/1", "--overlay", str(tmp_path / "x.png")]) == 0
+    drawn = np.asarray(Image.open(tmp_path / "x.png").convert("RGB")).astype(int)
+    half = drawn.shape[1] // 2
+    # The right half is the left one, coloured.
+    assert np.abs(drawn[150:450, :half] - drawn[150:450, -half:]).mean() > 5
+    assert main(["predict", photograph, photograph.replace("left", "right"), "--overlay", "x.png"]) == 2
+    assert "--overlay draws one photograph, but 2 are given" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["nothing.jpg"], "'nothing.jpg' finds none"),
         (["data", "--arm", "m2cnn/mid"], "--arm takes an arm that has finished runs, one of basenet/"),
         (["data", "--run", "basenet/mse_small/9"], "must hold a finished run"),
+        (["data", "--overlay", "x.jpg"], "ends in .png"),
         (["data", "--out", "x.txt"], "ends in .csv or .json"),
     ],
 )
