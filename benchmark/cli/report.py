@@ -31,6 +31,9 @@ def run(_: argparse.Namespace) -> None:
     )
     try:
         report.run(params)
+    except BaseException:
+        tracking.kill()  # The next one goes on where it was.
+        raise
     finally:
         tracking.wait()
     provenance.write(Path(), params, sync(Path(), params))
