@@ -106,7 +106,7 @@ def read_saliency() -> tuple[list[SalientRow], Maps]:
 def _ranked(results: Results) -> Iterator[tuple[str, str, str, str, int]]:
     """Size, split, arm and rank of each line of the ranks."""
     sizes: dict[str, list[Arm]] = {}
-    for arm in results.arms():
+    for arm in results.methods():
         sizes.setdefault(str(results.runs_of(*arm)["size"].iloc[0]), []).append(arm)
     for size, arms in sizes.items():
         for split in EVALUATED:
@@ -115,7 +115,7 @@ def _ranked(results: Results) -> Iterator[tuple[str, str, str, str, int]]:
 
 
 def _with_head(results: Results, head: Head) -> list[Arm]:
-    return [arm for arm in results.arms() if head in LOSSES[results.runs_of(*arm)["objective"].iloc[0]].heads]
+    return [arm for arm in results.methods() if head in LOSSES[results.runs_of(*arm)["objective"].iloc[0]].heads]
 
 
 def _counted(images: Counter[tuple[str, str, int]] | Counter[tuple[str, str]]) -> list[tuple[str | int, ...]]:
