@@ -12,15 +12,16 @@ Key = tuple[str, ...]
 KEYS: Mapping[str, Key] = MappingProxyType(
     {
         "ablation": ("row", "column", "split"),
-        "comparison": ("row", "column"),
+        "comparison": ("row", "step", "column"),
         "comparisons": ("about", "a", "b", "split", "head"),
         "confound": ("size", "row", "split", "head"),
         "cost": ("row",),
         "cost_time": ("stage", "arm"),
-        "decoding": ("kind", "stage", "arm", "head", "rule", "split"),
+        "decoding": ("kind", "stage", "arm", "head", "rule", "tuned_on", "split"),
         "gates": ("gate", "finding"),
         "makers": ("metric", "split", "method"),
         "metrics": ("stage", "arm", "split", "head", "metric"),
+        "rivals": ("kind", "about", "a", "b", "split", "among", "rank"),
         "spatial": ("sizes_of", "trunk", "pixels", "level"),
         "transfer": ("name", "stage", "arm", "head"),
         "verdicts": ("claim", "part", "split"),
@@ -29,7 +30,19 @@ KEYS: Mapping[str, Key] = MappingProxyType(
 """Per table, the columns of which no two lines agree in all. What is measured can be none of them."""
 
 NOISY: frozenset[str] = frozenset(
-    {"low", "high", "own_kappa", "own_low", "own_high", "difference_low", "difference_high", "undefined", "between"}
+    {
+        "low",
+        "high",
+        "kappa",
+        "share",
+        "own_kappa",
+        "own_low",
+        "own_high",
+        "difference_low",
+        "difference_high",
+        "undefined",
+        "between",
+    }
     | {"kappa_a", "kappa_b", "p", "p_holm", "p_retrained", "p_retrained_holm", "resolvable", "binomial_error"}
     | {f"{what}_{share}" for what in ("images_to", "macs_to", "kappa") for share in (90, 95)}
     | {"verdict", "verdict_half", "verdict_double", "finding", "magnitude", "note", "favours"}
