@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Mutants per module; 0 takes all.
 SAMPLE ?= 40
 
-.PHONY: help repro test quick speed mutants lint ui browser picture lock clean
+.PHONY: help repro test quick speed mutants lint ui browser picture docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -45,11 +45,14 @@ browser: ## install Debian's Chromium, in which the page is tested (as root, or 
 picture: ## take the README's picture of reports/index.html (with Chromium: make browser)
 	chromium --headless --no-sandbox --hide-scrollbars --window-size=1400,1000 --screenshot=$(CURDIR)/docs/page.png file://$(CURDIR)/reports/index.html
 
+docs: .venv/.stamp ## build the manual as a static site, docs/_build/index.html
+	sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build
+
 lock: .venv/.stamp ## pin the newest versions that pyproject.toml allows
-	uv pip compile pyproject.toml --extra lite0 --group dev --universal --generate-hashes --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --extra lite0 --group dev --group docs --universal --generate-hashes --no-header --upgrade -o requirements.lock
 
 clean: ## remove the environment and everything that the pipeline made, its cache included
-	rm -rf .venv .uv data runs records scratch sweep sweep.db evaluation transfer statistics architecture saliency reports/tables reports/figures reports/photographs reports/sweep reports/index.html reports/provenance.json mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks mutants
+	rm -rf .venv .uv docs/_build data runs records scratch sweep sweep.db evaluation transfer statistics architecture saliency reports/tables reports/figures reports/photographs reports/sweep reports/index.html reports/provenance.json mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks mutants
 
 .venv/.stamp: requirements.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
 	@test -n "$(PYTHON)" || { echo "fundusbench needs Python >= 3.11, and none is on the PATH: install it or call make PYTHON=/path/to/python3"; exit 2; }

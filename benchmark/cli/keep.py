@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.cli.times import StageTime, stage_times
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -12,7 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Copy as :func:`benchmark.report.recheck.kept.keep` does."""
-    from benchmark.report.recheck.kept import keep
+    """Copy as :func:`benchmark.report.recheck.kept.keep` does, and say how long each stage took."""
+    from benchmark.common.csv_rows import write_rows
+    from benchmark.report.recheck.kept import STAGES, keep
 
     keep(chosen.folder)
+    write_rows(chosen.folder / STAGES, StageTime, stage_times())

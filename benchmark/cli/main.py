@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 
 from benchmark.cli.times import timed
@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error, no traceback), 130 when it was stopped by hand.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    chosen = _parser(next((word for word in given if not word.startswith("-")), "")).parse_args(given)
+    first = next((word for word in given if not word.startswith("-")), "")
+    chosen = parser_of([first]).parse_args(given)
     try:
         with timed(given):
             return chosen.run(chosen) or 0
@@ -70,13 +71,13 @@ def in_words(error: OSError) -> str:
     return f"{what} must be within reach, but is not ({error.strerror or error}): {mend_of(error.errno)}"
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    """The parser of all sub-commands, with the arguments of the chosen one."""
+def parser_of(chosen: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """The parser of all sub-commands, with the arguments of the chosen ones, whose files are imported."""
     parser = argparse.ArgumentParser(prog="fundusbench", description=__doc__.partition(":")[0])
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
-        if name == chosen:
+        if name in chosen:
             module = import_module(f"benchmark.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmark.cli.times import read_times
-from benchmark.common.units import duration
+from benchmark.cli.times import stage_times
 
 
 def add_arguments(_: argparse.ArgumentParser) -> None:
@@ -16,9 +15,8 @@ def run(_: argparse.Namespace) -> None:
     """Print the times of the stages, and the comparison with the kept results of the same parameters."""
     from benchmark.report.recheck.kept import compare_kept
 
-    times = read_times()
-    width = max(map(len, times), default=0)
-    for command, told in sorted(times.items(), key=lambda item: str(item[1]["ended"])):
-        print(f"{command.ljust(width)}  {duration(float(told['seconds'])):>8}  ended {told['ended']}")
-    print(f"{'all stages'.ljust(width)}  {duration(sum(float(told['seconds']) for told in times.values())):>8}")
+    times = stage_times()
+    width = max(len(told.stage) for told in times)
+    for told in times:
+        print(f"{told.stage.ljust(width)}  {told.time:>8}{f'  ended {told.ended}' if told.ended else ''}")
     print(compare_kept() or "no results are kept for these parameters, so there is nothing to compare the tables with")

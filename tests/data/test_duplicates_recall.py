@@ -1,4 +1,4 @@
-"""How many copies of real photographs the search finds, by what was done to them: the table that the README prints.
+"""How many copies of real photographs the search finds, by what was done to them: the table that the manual prints.
 
 FUNDUSBENCH_GOLDEN=write renews tests/golden/duplicates_recall.md.
 """
@@ -82,8 +82,8 @@ def told() -> dict[str, float]:
     return {change.strip(): float(share.rstrip(" %")) / 100 for change, share in rows}
 
 
-def test_the_readme_prints_the_table():
-    assert TABLE.read_text(encoding="utf-8") in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_manual_prints_the_table():
+    assert TABLE.read_text(encoding="utf-8") in (ROOT / "docs/data.md").read_text(encoding="utf-8")
     assert set(told()) == set(CHANGES)
 
 

@@ -11,6 +11,7 @@ from benchmark.cli.main import main
 from benchmark.common.errors import InputError
 from benchmark.report.cited import renewed, unsupported
 from tests.made.paths import ROOT
+from tests.made.texts import TEXTS
 
 CSV = """\
 pixels,column,split,mean,sd,finding
@@ -124,21 +125,14 @@ def test_the_command_renews_a_file_and_names_what_its_prose_alone_says(capsys):
     assert main(["cite", "none.md"]) == 2
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "experiments/results").glob("*/README.md")), ids=lambda p: p.parent.name
-)
-def test_what_is_written_of_the_results_is_what_their_tables_say(path):
-    check(path)
-
-
-def test_what_the_readme_says_is_what_the_tables_say():
-    if not (ROOT / "experiments/results/phantom/ablation.csv").exists():
-        pytest.skip("experiments/results/phantom holds no table yet: README.md's is renewed by `fundusbench cite`")
-    check(ROOT / "README.md")
-
-
-def check(path: Path) -> None:
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_the_texts_say_is_what_the_tables_say(path):
     text = path.read_text(encoding="utf-8")
     assert renewed(text, path.parent) == text, f"run `fundusbench cite {path.relative_to(ROOT)}`"
     assert unsupported(text) == []
-    assert "<!-- cite" in text
+
+
+def test_the_results_show_tables():
+    assert all(
+        "<!-- cite" in path.read_text(encoding="utf-8") for path in TEXTS if path.parent.parent.name == "results"
+    )

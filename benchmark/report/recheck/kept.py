@@ -15,8 +15,10 @@ from benchmark.settings.loading import PARAMS
 RESULTS = Path("experiments/results")
 MADE_BY = "made_by.json"
 FIGURE = "ablation.png"
-TIMES = "cost_time.csv"
-"""The table that differs from one execution to the next."""
+STAGES = "stages.csv"
+"""How long each stage took, beside the tables."""
+TIMES = ("cost_time.csv", STAGES)
+"""What differs from one execution to the next."""
 _OF_CODE = "runs"
 """The column that names runs by keys, in which the code's own identity is hashed: comments aside, any change of it."""
 _NO_RESULT = ("tracking", "sweep")
@@ -78,7 +80,7 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Co
         return None
     first, cells, tables = None, 0, 0
     for path in sorted(folder.glob("*.csv")):
-        if path.name == TIMES:
+        if path.name in TIMES:
             continue
         kept, made = _lines(path), _lines(reports / "tables" / path.name)
         tables, cells = tables + 1, cells + sum(map(len, kept))

@@ -1,0 +1,85 @@
+"""Every command that the README and the manual show is one that its program takes.
+
+Each is read by its program's own parser; what ``-S`` sets is composed from the profiles and validated, as DVC and the
+stages do. ``tests/pipeline/test_shown_commands.py`` runs those of ``fundusbench``.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from argparse import ArgumentParser, Namespace
+from itertools import pairwise
+
+import pytest
+import yaml
+
+from benchmark.cli.main import COMMANDS, parser_of
+from benchmark.settings.composition import compose
+from benchmark.settings.loading import parse_params
+from tests.made.paths import ROOT
+from tests.made.texts import shown_commands
+
+NOT_PARSED = {
+    "curl": "asks the server that tests/tracking/test_model.py starts and asks the same",
+    "export": "the shell's own",
+    "source": "the shell's own",
+    "optuna-dashboard": "has its parser within its main function; that it is installed is all that is looked at",
+}
+SHOWN = [shlex.split(command) for command in shown_commands()]
+
+
+def of(program: str) -> list[list[str]]:
+    found = [words for words in SHOWN if words[0] == program]
+    assert found, f"no text shows {program}"
+    return found
+
+
+def taken(parser: ArgumentParser, words: list[str]) -> Namespace:
+    try:
+        return parser.parse_args(words)
+    except SystemExit:
+        pytest.fail(f"{' '.join(words)} is not taken")
+
+
+def test_no_program_goes_unlooked_at():
+    assert {words[0] for words in SHOWN} == {"fundusbench", "make", "dvc", "mlflow", *NOT_PARSED}
+    assert shutil.which("optuna-dashboard")
+
+
+@pytest.mark.parametrize("words", of("fundusbench"), ids=" ".join)
+def test_fundusbench_takes_it(words):
+    assert words[1] in COMMANDS
+    taken(parser_of([words[1]]), words[1:])
+
+
+@pytest.mark.parametrize("words", of("make"), ids=" ".join)
+def test_make_knows_the_target(words):
+    done = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_dvc_takes_its_commands_and_knows_the_stages():
+    from dvc.cli.parser import get_main_parser
+
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    known = {*stages, *(f"train@{method}" for method in stages["train"]["foreach"]), "sweep@weight"}
+    for words in of("dvc"):
+        assert {*(taken(get_main_parser(), words[1:]).targets or ())} <= known, words
+
+
+@pytest.mark.parametrize("words", [words for words in of("dvc") if "-S" in words], ids=" ".join)
+def test_what_is_set_composes_to_parameters(words):
+    overrides = [word for flag, word in pairwise(words) if flag == "-S"]
+    params = parse_params(compose(ROOT, overrides))
+    assert params.seeds
+
+
+@pytest.mark.slow
+def test_mlflow_takes_its_command():
+    from mlflow.models.cli import commands
+
+    for words in of("mlflow"):
+        assert words[1] == "models"
+        assert commands.commands[words[2]].make_context(words[2], words[3:]).params["model_uri"]

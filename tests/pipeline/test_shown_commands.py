@@ -1,0 +1,106 @@
+"""The manual's commands, run as shown in a project whose pipeline is finished; each is run here or named with its test."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.cli.main import main
+from tests.made.paths import ROOT
+from tests.made.photographs import write_folder, write_table
+from tests.made.texts import shown_commands
+
+pytestmark = pytest.mark.slow
+
+IDS = [f"{patient}_{eye}" for patient in range(30) for eye in ("left", "right")]
+
+
+def labelled() -> None:
+    write_table(Path(), [{"image": name, "level": place // 2 % 5} for place, name in enumerate(IDS)])
+
+
+def predicted() -> None:
+    """Two files of scores."""
+    labelled()
+    for name, off in (("predictions.csv", 0.2), ("other.csv", 0.7)):
+        write_table(Path(), [{"image": i, "score": place // 2 % 5 + off} for place, i in enumerate(IDS)], name)
+
+
+def ambiguous() -> None:
+    """A file with two columns that may be meant."""
+    labelled()
+    rows = [{"image": name, "score": 0.5, "pred": place // 2 % 5} for place, name in enumerate(IDS)]
+    write_table(Path(), rows, "predictions.csv")
+
+
+def photographed() -> None:
+    """A folder of photographs with a table of Kaggle's columns."""
+    ids = write_folder(Path("DIR"), patients=6)
+    usage = ("Public", "Private", "train")
+    write_table(Path("DIR"), [{"image": i, "level": n // 2 % 5, "Usage": usage[n // 4]} for n, i in enumerate(ids)])
+
+
+def as_it_is() -> None:
+    """The finished project."""
+
+
+RUN: dict[str, Callable[[], None]] = {
+    "fundusbench check": as_it_is,
+    "fundusbench check --source csv --root DIR --table DIR/labels.csv --out found": photographed,
+    "fundusbench check --source csv --root DIR --param columns.split=Usage --labels-only": photographed,
+    "fundusbench train": as_it_is,
+    "fundusbench train m2cnn": as_it_is,
+    "fundusbench predict data/photographs": as_it_is,
+    "fundusbench predict data/photographs --arm m2cnn/mid --out grades.csv": as_it_is,
+    "fundusbench predict data/photographs --run basenet_mt/small/0 --json": as_it_is,
+    "fundusbench predict 'data/photographs/*/1_left.jpeg' --overlay seen.png": as_it_is,
+    "fundusbench score predictions.csv --labels labels.csv --compare other.csv": predicted,
+    "fundusbench score predictions.csv --labels labels.csv --columns prediction=pred": ambiguous,
+    "fundusbench score runs/m2cnn/mid/0/val.csv --labels data/manifest.csv --compare runs/basenet_mt/small/0/val.csv": (
+        as_it_is
+    ),
+    "fundusbench keep experiments/results/phantom": as_it_is,
+}
+"""Command -> what must lie there."""
+ELSEWHERE = {
+    "fundusbench plan": "tests/cli/test_plan.py",
+    "fundusbench verify": "tests/pipeline/test_pipeline.py",
+    "fundusbench verify --against ../other-clone": "tests/cli/test_verify.py",
+    "fundusbench cite experiments/results/phantom/README.md README.md docs/start.md": "tests/report/test_cited.py",
+    "fundusbench sweep": "tests/sweep/test_sweep.py",
+    "fundusbench track": "tests/pipeline/test_pipeline.py",
+    "fundusbench ui --port 5050": "tests/tracking/test_server.py",
+}
+"""Command -> the test that runs it."""
+
+
+def test_every_command_is_run_here_or_there():
+    shown = [command for command in shown_commands() if command.startswith("fundusbench ")]
+    assert set(shown) == {*RUN, *ELSEWHERE}
+    assert all((ROOT / path).exists() for path in ELSEWHERE.values())
+
+
+@pytest.fixture(scope="module")
+def workshop(finished, tmp_path_factory):
+    return finished.copy(tmp_path_factory.mktemp("workshop"))
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_it_runs_as_shown(workshop, command, monkeypatch, capsys):
+    monkeypatch.chdir(workshop.root)
+    RUN[command]()
+    assert main(shlex.split(command)[1:]) == 0
+    said = capsys.readouterr().out
+    assert said or "keep" in command
+
+
+def test_what_the_stages_took_is_kept(workshop, monkeypatch):
+    monkeypatch.chdir(workshop.root)
+    assert main(["keep", "kept"]) == 0
+    stages = [line.split(",")[0] for line in Path("kept/stages.csv").read_text().splitlines()]
+    assert stages[0] == "stage"
+    assert stages[-1] == "all stages"
+    assert {"fetch", "train m2cnn", "report"} <= set(stages)
