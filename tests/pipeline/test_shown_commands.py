@@ -1,4 +1,4 @@
-"""The manual's commands, run as shown in a project whose pipeline is finished; each is run here or named with its test."""
+"""The manual's commands, run as shown in a finished project; each is run here or named with its test."""
 
 from __future__ import annotations
 
