@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from models.systems.registry import SYSTEMS
 from tests.made.photographs import write_folder, write_photograph
 
 pytestmark = pytest.mark.slow
@@ -33,6 +34,10 @@ def test_every_stage_leaves_what_the_next_one_reads(finished):
         names = {path.name for path in (finished.root / "runs" / run).iterdir()}
         assert names == {"run.json", "history.csv", "val.csv", "test.csv", "model.safetensors"}
         assert (finished.root / "records" / f"{run}.json").exists()
+    for row in SYSTEMS["min_pooling"].rows:
+        names = {path.name for path in (finished.root / "runs/min_pooling" / row / "0").iterdir()}
+        assert names == {"run.json", "blend.csv", "val.csv", "test.csv", "model.safetensors"}
+    assert "Min-pooling, part by part" in (finished.root / "reports/tables/comparison.md").read_text()
     for table in TABLES:
         text = (finished.root / f"reports/tables/{table}.md").read_text()
         assert "phantom results: no claim about real eyes" in text
@@ -49,7 +54,8 @@ def test_runs_behind_the_tables_are_found_and_the_tables_verified_without_a_stag
         return [seed["mlflow_run_id"] for arm in arms for seed in arm["seeds"].values()]
 
     first = ids()
-    assert len(set(first)) == 6
+    # Six trainings of methods; of a system, a network and the rows of its ladder.
+    assert len(set(first)) == 6 + 1 + len(SYSTEMS["min_pooling"].rows)
     assert all(first)
     path.unlink()
     assert project.repro() == []
@@ -62,7 +68,7 @@ def test_runs_behind_the_tables_are_found_and_the_tables_verified_without_a_stag
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        (("objectives", "ce_mse", "weight"), 0.5, {"basenet": 0, "basenet_mt": 2, "m2cnn": 2, "controls": 0}),
+        (("objectives", "ce_mse", "weight"), 0.5, {"basenet": 0, "basenet_mt": 2, "m2cnn": 2, "controls": 0, "min_pooling": 0}),
         (("model", "cells", "normal"), 2, {"basenet": 0, "basenet_mt": 0, "m2cnn": 2, "controls": 0}),
     ],
 )
