@@ -28,9 +28,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let a worker tell how much memory it took."""
-    if WORKER:
+    if hasattr(session.config, "workeroutput"):
         kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        session.config.workeroutput[PEAK] = kib // (1024 if sys.platform != "darwin" else 1024**2)  # type: ignore[attr-defined]
+        session.config.workeroutput[PEAK] = kib // (1024 if sys.platform != "darwin" else 1024**2)
 
 
 def pytest_testnodedown(node: Any) -> None:

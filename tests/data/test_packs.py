@@ -161,9 +161,16 @@ def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, damage: str):
     elif damage == "truncated":
         path.write_bytes(path.read_bytes()[:-100])
     else:
-        metadata = {"format": "2", "size": "12", "encoding": "raw", "recipe": "", "variant": "plain"}
-        metadata = {"newer": metadata | {"format": "3"}, "variant": metadata | {"variant": "green"}}.get(damage)
+        metadata = {
+            "format": "3",
+            "size": "12",
+            "encoding": "raw",
+            "recipe": "",
+            "variant": "plain",
+            "shrunk_from": "0",
+        }
+        metadata = {"newer": metadata | {"format": "4"}, "variant": metadata | {"variant": "green"}}.get(damage)
         with pa.ipc.new_file(str(path), pa.schema([("image", pa.string())], metadata)):
             pass
-    with pytest.raises(InputError, match="must be a pack of format 2"):
+    with pytest.raises(InputError, match="must be a pack of format 3"):
         open_pack(path)

@@ -68,7 +68,11 @@ def test_runs_behind_the_tables_are_found_and_the_tables_verified_without_a_stag
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        (("objectives", "ce_mse", "weight"), 0.5, {"basenet": 0, "basenet_mt": 2, "m2cnn": 2, "controls": 0, "min_pooling": 0}),
+        (
+            ("objectives", "ce_mse", "weight"),
+            0.5,
+            {"basenet": 0, "basenet_mt": 2, "m2cnn": 2, "controls": 0, "min_pooling": 0},
+        ),
         (("model", "cells", "normal"), 2, {"basenet": 0, "basenet_mt": 0, "m2cnn": 2, "controls": 0}),
     ],
 )

@@ -25,6 +25,7 @@ STEPS = 30
 def test_all_cores_train_at_once(benchmark, tmp_path, monkeypatch, size):
     raw = composed("scale=tiny")
     images = 960 if benchmark.enabled else 32
+    raw["systems"] = {}
     raw["arms"] = {"basenet_mt": {size: {"objective": "ce_mse", "size": size}}}
     raw["seeds"] = list(range(2 * core_count()))
     raw["train"] |= {"epochs": 2, "device": "cpu"}
