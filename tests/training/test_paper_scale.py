@@ -5,6 +5,9 @@ Which maps it has at the paper's own sizes is asked of the meta device, in ``tes
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -28,6 +31,12 @@ def step(network: nn.Module, pixels: int) -> None:
 
 
 def test_one_step_of_each_level_reaches_every_tensor_and_hands_its_weights_on():
+    # In a process of its own, with which its gigabytes go.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_step_each_level).result()
+
+
+def _step_each_level() -> None:
     model = parse_params(composed("scale=paper")).model.model_copy(update={"pretrained": False})
     parent: dict[str, Tensor] = {}
     for level, pixels in ((1, 96), (2, 160), (3, 272)):
