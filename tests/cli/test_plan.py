@@ -100,6 +100,7 @@ def test_a_system_is_timed_and_taken_into_the_whole():
     assert made.wall[0] > max(row.seconds[0] for row in made.trainings)
 
 
+@pytest.mark.slow
 def test_the_papers_network_is_counted_without_being_trained():
     raw = default_params()
     raw["model"] |= {"trunk": "inception_resnet_v2", "cut": "block8", "stride": 32, "cells": {"width": 1.0}}
@@ -163,6 +164,7 @@ def test_disk_is_that_of_packs_and_models():
     assert "an estimate" not in render(made)
 
 
+@pytest.mark.slow
 def test_steps_are_measured_once_per_level_size_and_heads(here, monkeypatch):
     raw = tiny_params()
     # A rate at which noise would diverge.
@@ -253,6 +255,7 @@ def test_out_of_memory_is_one_sentence_that_says_what_to_lower(monkeypatch, erro
         plan(parse_params(tiny_params()), measure=True)
 
 
+@pytest.mark.slow
 def test_a_step_that_would_outgrow_the_machine_is_out_of_memory_too(monkeypatch):
     monkeypatch.setattr(step_timing, "_physical", lambda: -1)
     with pytest.raises(InputError, match="must fit into the memory"):

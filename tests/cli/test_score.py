@@ -248,6 +248,7 @@ def test_files_without_a_common_split_cannot_be_compared(folder: Path) -> None:
         run(folder, "score.csv", "--compare", str(folder / "grades.csv"))
 
 
+@pytest.mark.slow
 @needs_eyepacs
 def test_the_fellow_eyes_label_scores_what_the_facts_say(tmp_path: Path) -> None:
     labels = pd.read_csv(EYEPACS)
@@ -264,6 +265,7 @@ def test_the_fellow_eyes_label_scores_what_the_facts_say(tmp_path: Path) -> None
     assert found["val", "given"]["kappa"]["value"] == pytest.approx(0.8575, abs=0.00005)
 
 
+@pytest.mark.slow
 @needs_eyepacs
 def test_intervals_at_the_size_of_eyepacs_have_the_width_of_the_facts(tmp_path: Path) -> None:
     labels = pd.read_csv(EYEPACS)

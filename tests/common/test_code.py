@@ -105,6 +105,7 @@ def changed(path: Path, old: str, new: str) -> None:
     forget()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [

@@ -221,6 +221,7 @@ def test_a_fingerprint_says_what_there_is_to_see():
     assert fingerprint(b"no image").reason == "the file is no JPEG, PNG or TIFF"
 
 
+@pytest.mark.slow
 def test_what_idrid_holds_is_found_and_nothing_else():
     """Six pairs of identical files, and one eye taken twice; all other 132,863 pairs are of different eyes."""
     files = sorted(IDRID.glob("*/*.jpg"))

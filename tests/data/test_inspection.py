@@ -186,6 +186,7 @@ def test_two_checks_in_one_folder_do_not_wait_for_one_another():
     assert len(describing.Store().known()) == 500
 
 
+@pytest.mark.slow
 def test_a_killed_check_goes_on_where_it_was(monkeypatch):
     """Killed hard while it runs, it keeps what was committed, and ends like one that was never killed."""
     monkeypatch.setattr(describing, "_BATCH", 1)

@@ -336,6 +336,7 @@ def wait_until(holds, seconds: float = 60.0) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was_and_leaves_no_process(capsys):
     count = 40
     for i in range(count):
@@ -357,6 +358,7 @@ def test_a_killed_run_goes_on_where_it_was_and_leaves_no_process(capsys):
     assert packs() == resumed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak memory from /proc")
 def test_memory_does_not_grow_with_the_number_of_images():
     def peak_mb(count: int) -> float:

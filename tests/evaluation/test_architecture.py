@@ -27,6 +27,7 @@ def of(networks, whose):
     return {(n.pixels, n.level): n for n in networks if n.of == whose}
 
 
+@pytest.mark.slow
 def test_inception_resnet_v2_gives_the_printed_sides_and_not_the_printed_256(networks):
     sides = {key: (n.before, n.after) for key, n in of(networks, "paper").items()}
     assert sides == {

@@ -19,6 +19,8 @@ from benchmark.settings.loading import parse_params
 from benchmark.training import train
 from tests.conftest import tiny_params
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
@@ -103,7 +105,6 @@ def test_a_table_of_all_columns_is_written(project, capsys, tmp_path):
     assert json.loads((tmp_path / "x.json").read_text())["photographs"][0]["image"] == photograph
 
 
-@pytest.mark.slow
 def test_what_sways_the_grade_is_drawn(project, capsys, tmp_path):
     photograph = next(row.path for row in read_manifest())
     assert main(["predict", photograph, "--run", "basenet_mt/small/1", "--overlay", str(tmp_path / "x.png")]) == 0

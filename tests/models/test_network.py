@@ -104,6 +104,7 @@ def test_the_same_seed_starts_the_same_network():
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+@pytest.mark.slow
 def test_inception_resnet_v2_is_cut_after_its_block8_stack_where_the_paper_attaches_its_cells(irv2):
     model = Model(trunk="inception_resnet_v2", stride=32, cut="block8")
     assert [probe_trunk(model, pixels).side for pixels in (224, 256, 299, 448, 720)] == [5, 6, 8, 12, 21]

@@ -56,6 +56,7 @@ def test_the_binomial_error_is_how_a_share_scatters_over_draws_of_images():
     assert binomial_error("accuracy", 0.524, 400) == pytest.approx(drawn.std(), rel=0.03)
 
 
+@pytest.mark.slow
 def test_published_results_stand_before_ours(change):
     published = read_makers("retinamnist", ROOT / MAKERS)
     inputs = change(arms=ARMS)

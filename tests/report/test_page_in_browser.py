@@ -10,6 +10,8 @@ import pytest
 from benchmark.report import report
 from tests.made.runs import ARMS
 
+pytestmark = pytest.mark.slow
+
 FEW = {
     "basenet": {"mse_large": ARMS["basenet"]["mse_large"]},
     "basenet_mt": {size: ARMS["basenet_mt"][size] for size in ("small", "large")},

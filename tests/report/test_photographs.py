@@ -67,6 +67,7 @@ def test_the_page_shows_them_beside_it_and_holds_none(inputs):
     assert base64.b64encode((FOLDER / "saliency.png").read_bytes()[:30]).decode() not in page
 
 
+@pytest.mark.slow
 def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(inputs):
     report.run(inputs.params)
     for path in report.Path("data/packs").rglob("*.arrow"):

@@ -31,6 +31,7 @@ def test_a_table_bears_the_name_of_its_file(read):
     ]
 
 
+@pytest.mark.slow
 def test_every_figure_names_its_data_and_its_images_and_a_phantom_in_the_picture_itself(read, tmp_path):
     inputs = read(others=("idrid", "again"))
     captions = figures.draw_all(inputs, tmp_path / "figures", tmp_path / "photographs")
@@ -44,6 +45,7 @@ def test_every_figure_names_its_data_and_its_images_and_a_phantom_in_the_picture
         assert (tmp_path / f"figures/{name}.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_figures_drawn_side_by_side_are_those_drawn_one_by_one(read, tmp_path, monkeypatch):
     inputs = read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
     drawn = []

@@ -261,6 +261,7 @@ class Links(HTMLParser):
         self.places |= {value for key, value in attrs if key == "id"}
 
 
+@pytest.mark.slow
 def test_the_report_is_whole_and_stands_alone(change):
     params = change(**PATCHY).params
     report.run(params)
@@ -303,6 +304,7 @@ def test_the_report_is_whole_and_stands_alone(change):
     assert len(shown) == len(list(params.declared())) - 1
 
 
+@pytest.mark.slow
 def test_the_same_evaluation_gives_the_same_bytes(change):
     params = change(seeds=[0], arms=ONE).params
     report.run(params)

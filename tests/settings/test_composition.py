@@ -15,6 +15,8 @@ from benchmark.common.errors import InputError
 from benchmark.settings.composition import compose, edits, flags, guard
 from tests.made.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 DEFAULT = compose(ROOT)
 
 

@@ -103,6 +103,7 @@ def test_the_real_client_lists_and_downloads(kaggle_server, tmp_path):
     assert path.read_bytes() == b"PK" * 1000
 
 
+@pytest.mark.slow
 def test_the_real_client_goes_on_after_a_cut(kaggle_server, tmp_path):
     data = bytes(range(256)) * 20_000
     kaggle_server.files["/bucket/archive.zip"] = data

@@ -204,6 +204,7 @@ def test_a_copy_may_have_its_photographs_in_any_folder():
     assert names(read("eyepacs", root="copy")) == expected
 
 
+@pytest.mark.slow
 def test_the_official_counts_are_those_of_the_label_files():
     folder = DATA / "eyepacs_labels"
     if not folder.exists():

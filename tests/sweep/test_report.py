@@ -43,6 +43,7 @@ def swept(tmp_path_factory):
     return root, params, study, evidence
 
 
+@pytest.mark.slow
 def test_the_report_renders_as_stored(swept):
     """Compare with tests/golden; FUNDUSBENCH_GOLDEN=write pytest tests/sweep/test_report.py renews the files."""
     folder = swept[0] / "reports/sweep/weight"

@@ -87,6 +87,7 @@ def test_searching_needs_no_test_split_at_all(trainer):
         sweep.run(sweep_params())
 
 
+@pytest.mark.slow
 def test_one_worker_asks_the_same_points_in_every_repetition(trainer):
     first = weights(searched(trials=5))
     Path("sweep.db").unlink()
@@ -261,6 +262,7 @@ def test_a_drawn_trial_beyond_the_goal_steps_aside_and_an_owed_one_does_not():
     assert not is_surplus(made(3, lineage="zero"), done, 3)
 
 
+@pytest.mark.slow
 def test_a_surplus_trial_counts_nowhere(trainer, monkeypatch):
     monkeypatch.setattr(trials, "is_surplus", lambda trial, *_: trial.number == 3)
     study = searched(prune_below=0, trials=5)

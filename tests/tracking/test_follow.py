@@ -129,6 +129,7 @@ def test_a_run_that_nobody_followed_to_its_end_is_finished_by_sync(
         assert [run.info.status for run in runs_of(project) + runs_of(project, "group")] == ["FINISHED"] * 2
 
 
+@pytest.mark.slow
 def test_training_again_what_is_tracked_shows_no_second_run(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:

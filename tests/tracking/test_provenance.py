@@ -29,6 +29,7 @@ def params(tmp_path, monkeypatch):
     return params
 
 
+@pytest.mark.slow
 def test_a_line_of_a_table_leads_to_each_run(params, tmp_path):
     settle(params)
     report.run(params)
@@ -67,6 +68,7 @@ def test_seeds_share_their_parameters_and_other_parameters_have_another_hash(par
     )
 
 
+@pytest.mark.slow
 def test_neither_run_ids_nor_times_reach_the_tables_or_the_page(params, tmp_path):
     settle(params)
     report.run(params)

@@ -57,6 +57,7 @@ def test_a_bad_address_costs_one_warning_without_its_password(
     assert "\n" not in report.warning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [

@@ -190,6 +190,7 @@ print(most)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells private from shared memory")
 def test_threads_share_the_mapped_file_and_hold_no_copy_of_it(tmp_path):
     """Private memory grows by the batches under way, by no pack per thread."""
