@@ -17,6 +17,8 @@ from tests.bad_inputs.running import is_one_sentence, outcome
 from tests.made.paths import ROOT
 from tests.made.runs import ARMS, make_all, make_params, settle
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 RUN = "runs/basenet_mt/mid/1"
 

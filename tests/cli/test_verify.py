@@ -23,6 +23,8 @@ from benchmark.tracking.replay import SyncReport
 from tests.made.paths import ROOT
 from tests.made.runs import ARMS, make_all, make_findings, make_networks, make_params
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 FILES = 11 * 3
 
@@ -197,7 +199,6 @@ def test_a_folder_without_tables_is_refused(project, tmp_path, capfd):
     assert "but it holds none: run `dvc repro` there first" in capfd.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_commit_is_compared_by_what_dvc_holds_for_it(project, capfd, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

@@ -29,6 +29,8 @@ from benchmark.training.batches import load_split
 from tests.conftest import ROOT
 from tests.made.photographs import SIZES, disc_photograph, folder_params, write_folder, write_photograph, write_table
 
+pytestmark = pytest.mark.slow
+
 SPLITS = ("train", "val", "test")
 
 
@@ -336,7 +338,6 @@ def wait_until(holds, seconds: float = 60.0) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was_and_leaves_no_process(capsys):
     count = 40
     for i in range(count):
@@ -358,7 +359,6 @@ def test_a_killed_run_goes_on_where_it_was_and_leaves_no_process(capsys):
     assert packs() == resumed
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak memory from /proc")
 def test_memory_does_not_grow_with_the_number_of_images():
     def peak_mb(count: int) -> float:

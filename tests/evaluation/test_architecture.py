@@ -12,6 +12,8 @@ from benchmark.evaluation import architecture
 from benchmark.settings.loading import parse_params
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def params():
@@ -27,7 +29,6 @@ def of(networks, whose):
     return {(n.pixels, n.level): n for n in networks if n.of == whose}
 
 
-@pytest.mark.slow
 def test_inception_resnet_v2_gives_the_printed_sides_and_not_the_printed_256(networks):
     sides = {key: (n.before, n.after) for key, n in of(networks, "paper").items()}
     assert sides == {

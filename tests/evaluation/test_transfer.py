@@ -24,6 +24,8 @@ from benchmark.training import predict, train
 from tests.conftest import tiny_params
 from tests.made.photographs import write_folder, write_photograph, write_table
 
+pytestmark = pytest.mark.slow
+
 OWN = {"source": "csv", "name": "own", "root": "own"}
 OTHER = {"source": "csv", "name": "Other", "root": "other"}
 ARMS = (("basenet", "mse_small"), ("m2cnn", "mid"))

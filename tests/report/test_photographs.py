@@ -17,6 +17,8 @@ from benchmark.report.figures import registry, saliency, worst_errors
 from tests.made.runs import ARMS
 from tests.made.runs import IMAGES as COUNTS
 
+pytestmark = pytest.mark.slow
+
 ONE = {"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 SIDE = 24
 FOLDER = report.REPORTS / "photographs"
@@ -67,7 +69,6 @@ def test_the_page_shows_them_beside_it_and_holds_none(inputs):
     assert base64.b64encode((FOLDER / "saliency.png").read_bytes()[:30]).decode() not in page
 
 
-@pytest.mark.slow
 def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(inputs):
     report.run(inputs.params)
     for path in report.Path("data/packs").rglob("*.arrow"):

@@ -12,6 +12,8 @@ from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
 from tests.made.tracking import Filled, client_of, content, fill, rows_of, runs_of, spec_of, write_evaluation, write_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_second_sync_writes_nothing(project: Path, params: Params) -> None:
     fill(project, params)

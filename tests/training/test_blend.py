@@ -25,6 +25,8 @@ from benchmark.training.device import open_fabric
 from models.systems.registry import SYSTEMS
 from tests.made.systems import make_eyes, system_params
 
+pytestmark = pytest.mark.slow
+
 NAMES = tuple(SYSTEMS)
 
 

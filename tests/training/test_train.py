@@ -28,6 +28,8 @@ from benchmark.training.batches import load_split
 from tests.conftest import ROOT, tiny_params
 from tests.made.data import make_data
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"small": 24, "mid": 40, "large": 64}
 
 
@@ -95,7 +97,6 @@ def test_the_same_parameters_give_the_same_bits_and_another_seed_others(project)
     assert first["runs/basenet_mt/small/0/val.csv"] != first["runs/basenet_mt/small/1/val.csv"]
 
 
-@pytest.mark.slow
 def test_a_compiled_network_learns_the_same(project):
     predictions = {}
     for compiled in (False, True):
@@ -106,7 +107,6 @@ def test_a_compiled_network_learns_the_same(project):
     assert np.allclose(predictions[True].prob, predictions[False].prob, atol=0.05)
 
 
-@pytest.mark.slow
 def test_the_training_core_needs_neither_tracker_nor_pipeline(project):
     absent = ["mlflow", "dvc", "optuna", "sklearn", "seaborn", "matplotlib", "medmnist", "kaggle", "pooch"]
     script = f"""
@@ -159,7 +159,6 @@ def test_a_parent_that_was_not_trained_is_one_sentence(project):
         train.run(params(), ["m2cnn"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [1, 4, 6, 9, 30])
 def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, stop_after):
     train.run(params(checkpoint_minutes=0.0), ["basenet_mt"])
@@ -224,7 +223,6 @@ def test_of_epochs_that_are_equally_good_the_first_is_kept(project, monkeypatch)
     assert read_result(project / "runs/basenet/mse_small/0").epoch_kept == 2
 
 
-@pytest.mark.slow
 def test_other_test_labels_change_no_weight_and_no_choice(project):
     train.run(params(keep="best"), ["basenet"])
     before = outputs(project)
