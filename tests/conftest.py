@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
 
 from benchmark.common.resources import core_count
 from tests.made.paths import ROOT
@@ -17,6 +18,9 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER:
     # Read when torch loads: each worker has a core to itself.
     os.environ["OMP_NUM_THREADS"] = "1"
+# How long an example takes is no property of the code on a machine that has other work.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 PEAK = "peak memory in MB"
 peaks: dict[str, int] = {}
 
