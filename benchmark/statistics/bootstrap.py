@@ -27,7 +27,14 @@ import numpy.typing as npt
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, clusters
-from benchmark.scoring.kappa import GRADES, kappa_of_parts, kappa_parts, weighted_kappa
+from benchmark.scoring.kappa import (
+    GRADES,
+    confusion_matrix,
+    kappa_of_parts,
+    kappa_parts,
+    quadratic_weighted_kappa,
+    weighted_kappa,
+)
 from benchmark.statistics.confidence import COLLAPSED, LEVEL, ONE_LABEL, ONE_RUN, Confidence, Interval, spread_of
 
 REPLICATES = 10_000
@@ -52,6 +59,11 @@ class Graded:
     patient: npt.NDArray[np.str_]
     grade: Ints
     predicted: Ints
+
+    @property
+    def kappas(self) -> list[float]:
+        """Quadratic weighted kappa of each run; NaN where it is not defined."""
+        return [quadratic_weighted_kappa(confusion_matrix(self.grade, predicted)) for predicted in self.predicted]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,14 @@ from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.tables import EVALUATED
-from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
+from benchmark.runs.predictions import Predictions, patients_in_words
 from benchmark.runs.spec import DataSummary, RunResult
 from benchmark.scoring.decoders.registry import DECODERS, Cuts, applicable, decode, fit_on
-from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.scoring.rules import BLEND, grades_of
-from benchmark.settings.params import Params
 from benchmark.statistics.baselines import FROM, YARDSTICKS, yardsticks
 from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import compare
-from benchmark.statistics.decoded import STATISTICS, on_every_core, runs_by_arm
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core
 
 DECODING, SPREAD, CUTS = (STATISTICS / f"{name}.csv" for name in ("decoding", "spread", "cuts"))
 
@@ -127,32 +125,23 @@ class Ruled:
     grades: Graded
     data: DataSummary
 
-    def kappas(self) -> list[float]:
-        """One per run; NaN where it is not defined."""
-        labels = self.grades.grade
-        return [quadratic_weighted_kappa(confusion_matrix(labels, predicted)) for predicted in self.grades.predicted]
-
     @property
     def over(self) -> str:
         """What an interval of it is over."""
         return "seeds and patients" if len(self.grades.predicted) > 1 else "patients alone"
 
 
-def run(params: Params) -> None:
-    """Write ``statistics/decoding.csv``, ``statistics/spread.csv`` and ``statistics/cuts.csv``.
-
-    Raises:
-        InputError: there is no finished run, or an arm's runs differ in their images or labels.
-    """
+def run(decoded: Decoded) -> None:
+    """Write ``statistics/decoding.csv``, ``statistics/spread.csv`` and ``statistics/cuts.csv``."""
     ruled: list[Ruled] = []
     cuts: list[CutsRow] = []
     outputs: list[Outputs] = []
-    for results in runs_by_arm(params).values():
-        outputs = [_read(result) for result in results]
+    for arm, results in decoded.runs.items():
+        outputs = [{split: decoded.outputs[arm, split][run] for split in EVALUATED} for run in range(len(results))]
         for rule in _rules(outputs[0]):
-            decoded = [decode_run(rule, each) for each in outputs]
-            ruled += _ruled(rule, results, outputs, [grades for grades, _ in decoded])
-            cuts += _cuts_rows(rule, results, [found for _, found in decoded], TUNED_ON, len(outputs[0][TUNED_ON]))
+            by_rule = [decode_run(rule, each) for each in outputs]
+            ruled += _ruled(rule, results, outputs, [grades for grades, _ in by_rule])
+            cuts += _cuts_rows(rule, results, [found for _, found in by_rule], TUNED_ON, len(outputs[0][TUNED_ON]))
         if results[0].cut and results[0].roles:
             ruled += _own(results, outputs)
             own = [result.cut.cuts if result.cut else None for result in results]
@@ -179,10 +168,6 @@ def decode_run(rule: str, outputs: Outputs) -> tuple[dict[Split, Grades], Cuts |
         return {split: decode(rule, predictions) for split, predictions in outputs.items()}, None
     fitted = fit_on(TUNED_ON, rule, outputs[TUNED_ON])
     return {split: fitted.decode(predictions) for split, predictions in outputs.items()}, fitted.cuts
-
-
-def _read(result: RunResult) -> Outputs:
-    return {split: read_predictions(result.folder() / f"{split}.csv") for split in EVALUATED}
 
 
 def _rules(outputs: Outputs) -> list[str]:
@@ -221,7 +206,7 @@ def _yardsticks(outputs: Outputs, data: DataSummary) -> Iterator[Ruled]:
 
 
 def _decoded_row(ruled: Ruled) -> DecodedRow:
-    found, kappas = kappa_interval(ruled.grades, replicates=REPLICATES), ruled.kappas()
+    found, kappas = kappa_interval(ruled.grades, replicates=REPLICATES), ruled.grades.kappas
     return DecodedRow(
         stage=ruled.arm[0],
         arm=ruled.arm[1],

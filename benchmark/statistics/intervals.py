@@ -6,7 +6,9 @@ nothing is tuned. Equal predictions give equal tables.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Arm, Head, Split
@@ -14,10 +16,9 @@ from benchmark.evaluation.tables import EVALUATED
 from benchmark.runs.predictions import patients_in_words
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.rules import rule_of
-from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
-from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core
 from benchmark.statistics.ranks import RANKS, RankRow, rank_rows
 
 INTERVALS, COMPARISONS = STATISTICS / "intervals.csv", STATISTICS / "comparisons.csv"
@@ -34,6 +35,10 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("M2CNN for as many multiply-adds", "m2cnn/large", "controls/same_macs"),
 )
 """What is compared (first minus second), and the two arms as stage/arm; pairs that are not run are left out."""
+
+
+Side = tuple[Arm, Head]
+"""An arm, read through a head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +100,22 @@ class ArmComparison:
     synthetic: bool
 
 
-def run(params: Params) -> None:
-    """Write ``statistics/intervals.csv``, ``statistics/comparisons.csv`` and ``statistics/ranks.csv``.
+class Tested(Protocol):
+    """A row of a table of comparisons: a dataclass with ``p_holm`` and ``p_retrained_holm`` beside these."""
 
-    Raises:
-        InputError: there is no finished run, or two runs differ in their images or labels.
-    """
-    decoded = read_decoded(params)
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def p(self) -> float: ...
+    @property
+    def p_retrained(self) -> float: ...
+
+
+R = TypeVar("R", bound=Tested)
+
+
+def run(decoded: Decoded) -> None:
+    """Write ``statistics/intervals.csv``, ``statistics/comparisons.csv`` and ``statistics/ranks.csv``."""
     write_rows(INTERVALS, ArmInterval, intervals(decoded))
     write_rows(COMPARISONS, ArmComparison, comparisons(decoded))
     write_rows(RANKS, RankRow, rank_rows(decoded))
@@ -149,45 +163,49 @@ def comparisons(decoded: Decoded) -> list[ArmComparison]:
         for split in EVALUATED
         if all((Arm.parse(side), head, split) in decoded.grades for side in (a, b))
     ]
-    rows = on_every_core(lambda each: _comparison(decoded, *each), asked)
-    adjusted = zip(holm([row.p for row in rows]), holm([row.p_retrained for row in rows]), strict=True)
-    return [
-        replace(row, p_holm=float(p), p_retrained_holm=float(retrained))
-        for row, (p, retrained) in zip(rows, adjusted, strict=True)
-    ]
+    return adjusted(on_every_core(lambda each: _comparison(decoded, *each), asked))
 
 
 def _comparison(decoded: Decoded, about: str, a: Arm, b: Arm, head: Head, split: Split) -> ArmComparison:
-    found = compared(decoded, (a, head), (b, head), split)
-    return ArmComparison(
-        about=about,
-        a="/".join(a),
-        b="/".join(b),
-        split=split,
-        head=head,
-        decoder=DEFAULT[head],
-        kappa_a=found.a,
-        kappa_b=found.b,
-        difference=found.difference.value,
-        low=found.difference.low,
-        high=found.difference.high,
-        level=found.difference.level,
-        over=decoded.over(a, b),
-        p=found.p,
-        p_holm=float("nan"),
-        p_retrained=found.p_retrained,
-        p_retrained_holm=float("nan"),
-        resolvable=found.resolvable,
-        images=found.images,
-        patients=patients_in_words(decoded.grades[a, head, split].patient),
-        seeds=decoded.seeds(a, b),
-        replicates=found.difference.replicates,
-        undefined=found.difference.undefined,
-        data=decoded.data.name,
-        synthetic=decoded.data.synthetic,
-    )
+    numbers = compared_numbers(decoded, (a, head), (b, head), split)
+    return ArmComparison(about=about, a=str(a), b=str(b), split=split, head=head, decoder=DEFAULT[head], **numbers)
 
 
-def compared(decoded: Decoded, a: tuple[Arm, Head], b: tuple[Arm, Head], split: Split) -> Comparison:
+def compared_numbers(decoded: Decoded, a: Side, b: Side, split: Split) -> dict[str, Any]:
+    """What a row of a table of comparisons says of two sides on a split, by column; p-values are not yet adjusted."""
+    found = compared(decoded, a, b, split)
+    return {
+        "kappa_a": found.a,
+        "kappa_b": found.b,
+        "difference": found.difference.value,
+        "low": found.difference.low,
+        "high": found.difference.high,
+        "level": found.difference.level,
+        "over": decoded.over(a[0], b[0]),
+        "p": found.p,
+        "p_holm": float("nan"),
+        "p_retrained": found.p_retrained,
+        "p_retrained_holm": float("nan"),
+        "resolvable": found.resolvable,
+        "images": found.images,
+        "patients": patients_in_words(decoded.grades[*a, split].patient),
+        "seeds": decoded.seeds(a[0], b[0]),
+        "replicates": found.difference.replicates,
+        "undefined": found.difference.undefined,
+        "data": decoded.data.name,
+        "synthetic": decoded.data.synthetic,
+    }
+
+
+def adjusted(rows: Sequence[R]) -> list[R]:
+    """Rows of a table of comparisons with both kinds of p-value adjusted for all of them together."""
+    both = zip(holm([row.p for row in rows]), holm([row.p_retrained for row in rows]), strict=True)
+    return [
+        replace(row, p_holm=float(p), p_retrained_holm=float(retrained))
+        for row, (p, retrained) in zip(rows, both, strict=True)
+    ]
+
+
+def compared(decoded: Decoded, a: Side, b: Side, split: Split) -> Comparison:
     """Compare two arms, each read through a head, on one split."""
     return compare(decoded.grades[*a, split], decoded.grades[*b, split], replicates=REPLICATES)

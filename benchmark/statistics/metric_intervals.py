@@ -21,10 +21,9 @@ from benchmark.runs.predictions import Predictions, clusters, patients_in_words
 from benchmark.scoring.kappa import GRADES
 from benchmark.scoring.metrics import METRICS, of_confusion, of_outputs
 from benchmark.scoring.rules import rule_of
-from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, Graded, collapse, resample, weights_in_blocks, with_imagined
 from benchmark.statistics.confidence import Confidence, spread_of
-from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core
 
 METRIC_INTERVALS = STATISTICS / "metrics.csv"
 OUTPUT_REPLICATES = 1000
@@ -70,13 +69,8 @@ class MetricInterval:
     synthetic: bool
 
 
-def run(params: Params) -> None:
-    """Write ``statistics/metrics.csv``.
-
-    Raises:
-        InputError: there is no finished run, or two runs differ in their images or labels.
-    """
-    decoded = read_decoded(params)
+def run(decoded: Decoded) -> None:
+    """Write ``statistics/metrics.csv``."""
     write_rows(METRIC_INTERVALS, MetricInterval, metric_intervals(decoded))
 
 

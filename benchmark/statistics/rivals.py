@@ -6,31 +6,26 @@ tests here together, apart from those of the paper's own arms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from benchmark.common.arrays import Floats
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Arm, Head, Split
+from benchmark.common.terms import Arm, Split
 from benchmark.evaluation.tables import EVALUATED
 from benchmark.runs.predictions import patients_in_words
-from benchmark.scoring.kappa import weighted_kappa
 from benchmark.settings.params import Params
-from benchmark.statistics.bootstrap import REPLICATES, Graded, collapse
-from benchmark.statistics.comparison import holm
-from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
-from benchmark.statistics.intervals import compared
+from benchmark.statistics.bootstrap import REPLICATES
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core
+from benchmark.statistics.intervals import Side, adjusted, compared_numbers
 from benchmark.statistics.published.tables import PrintedTable, find_arm, load_published
 from benchmark.statistics.ranks import rank_probabilities
 from models.blends.registry import BLENDS
 from models.systems.registry import SYSTEMS
 
 RIVALS, PLACES = STATISTICS / "rivals.csv", STATISTICS / "places.csv"
-
-Side = tuple[Arm, Head]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +84,8 @@ class PlaceRow:
     synthetic: bool
 
 
-def run(params: Params) -> None:
-    """Write ``statistics/rivals.csv`` and ``statistics/places.csv``.
-
-    Raises:
-        InputError: there is no finished run, or two runs differ in their images or labels.
-    """
-    decoded = read_decoded(params)
+def run(params: Params, decoded: Decoded) -> None:
+    """Write ``statistics/rivals.csv`` and ``statistics/places.csv``."""
     printed = load_published()["comparison"]
     write_rows(RIVALS, RivalRow, rivals(params, decoded, printed))
     write_rows(PLACES, PlaceRow, places(params, decoded, printed))
@@ -109,12 +99,7 @@ def rivals(params: Params, decoded: Decoded, printed: PrintedTable) -> list[Riva
         for split in EVALUATED
         if all((*side, split) in decoded.grades for side in (a, b))
     ]
-    rows = on_every_core(lambda each: _row(decoded, *each), asked)
-    adjusted = zip(holm([row.p for row in rows]), holm([row.p_retrained for row in rows]), strict=True)
-    return [
-        replace(row, p_holm=float(p), p_retrained_holm=float(retrained))
-        for row, (p, retrained) in zip(rows, adjusted, strict=True)
-    ]
+    return adjusted(on_every_core(lambda each: _row(decoded, *each), asked))
 
 
 def ladder(system: str) -> list[Side]:
@@ -153,32 +138,8 @@ def _pairs(params: Params, printed: PrintedTable) -> Iterator[tuple[str, Side, S
 
 
 def _row(decoded: Decoded, about: str, a: Side, b: Side, split: Split) -> RivalRow:
-    found = compared(decoded, a, b, split)
-    return RivalRow(
-        about=about,
-        a=f"{a[0]} {a[1]}",
-        b=f"{b[0]} {b[1]}",
-        split=split,
-        kappa_a=found.a,
-        kappa_b=found.b,
-        difference=found.difference.value,
-        low=found.difference.low,
-        high=found.difference.high,
-        level=found.difference.level,
-        over=decoded.over(a[0], b[0]),
-        p=found.p,
-        p_holm=float("nan"),
-        p_retrained=found.p_retrained,
-        p_retrained_holm=float("nan"),
-        resolvable=found.resolvable,
-        images=found.images,
-        patients=patients_in_words(decoded.grades[*a, split].patient),
-        seeds=decoded.seeds(a[0], b[0]),
-        replicates=found.difference.replicates,
-        undefined=found.difference.undefined,
-        data=decoded.data.name,
-        synthetic=decoded.data.synthetic,
-    )
+    numbers = compared_numbers(decoded, a, b, split)
+    return RivalRow(about=about, a=f"{a[0]} {a[1]}", b=f"{b[0]} {b[1]}", split=split, **numbers)
 
 
 def places(params: Params, decoded: Decoded, printed: PrintedTable) -> list[PlaceRow]:
@@ -203,7 +164,7 @@ def places(params: Params, decoded: Decoded, printed: PrintedTable) -> list[Plac
                     arm=ours[0].name,
                     head=ours[1],
                     title=title,
-                    kappa=float(_kappas(grades)[place]),
+                    kappa=float(np.mean(grades[place].kappas)),
                     rank=rank,
                     share=float(value),
                     images=len(grades[place].grade),
@@ -235,12 +196,3 @@ def _fields(params: Params, decoded: Decoded, printed: PrintedTable) -> dict[str
     if not both:
         return {alike: single}
     return {f"whole systems, of which {', '.join(both)} read both eyes": whole, alike: single}
-
-
-def _kappas(arms: Sequence[Graded]) -> Floats:
-    """Mean kappa of each arm."""
-    return np.array([_run_kappas(arm).mean() for arm in arms])
-
-
-def _run_kappas(arm: Graded) -> Floats:
-    return weighted_kappa(collapse(arm.patient, arm.grade, arm.predicted).total)

@@ -12,10 +12,12 @@ def run(params: Params) -> None:
         InputError: there is no finished run or no evaluation, or the claims break a rule.
     """
     from benchmark.statistics import decoder_effect, intervals, metric_intervals, rivals, transfer, verdicts
+    from benchmark.statistics.decoded import read_decoded
 
-    intervals.run(params)
-    metric_intervals.run(params)
-    decoder_effect.run(params)
-    rivals.run(params)
-    transfer.run(params)
-    verdicts.run(params)
+    decoded = read_decoded(params)
+    intervals.run(decoded)
+    metric_intervals.run(decoded)
+    decoder_effect.run(decoded)
+    rivals.run(params, decoded)
+    transfer.run(params, decoded)
+    verdicts.run(params, decoded)

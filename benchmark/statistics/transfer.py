@@ -29,7 +29,7 @@ from benchmark.statistics.bootstrap import (
     silence,
 )
 from benchmark.statistics.confidence import Confidence, Interval, spread_of
-from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core
 
 GENERALISATION = STATISTICS / "transfer.csv"
 
@@ -76,20 +76,18 @@ class TransferRow:
     """Replicates of the other set without a kappa, left out."""
 
 
-def run(params: Params) -> None:
+def run(params: Params, decoded: Decoded) -> None:
     """Write ``statistics/transfer.csv``, without a row where no other set is declared.
 
     Raises:
         InputError: predictions on a declared set are missing, or stem from another training.
     """
     rows: list[TransferRow] = []
-    if params.transfer:
-        decoded = read_decoded(params)
-        sets = {one.name: one for one in read_rows(SETS, OtherSet, "fundusbench transfer")}
-        for name in params.transfer:
-            if name not in sets:
-                _refuse(f"of transfer.{name} are missing")
-            rows += _rows(sets[name], decoded)
+    sets = {one.name: one for one in read_rows(SETS, OtherSet, "fundusbench transfer")} if params.transfer else {}
+    for name in params.transfer:
+        if name not in sets:
+            _refuse(f"of transfer.{name} are missing")
+        rows += _rows(sets[name], decoded)
     write_rows(GENERALISATION, TransferRow, rows)
 
 

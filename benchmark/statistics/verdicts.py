@@ -31,7 +31,7 @@ from benchmark.runs.spec import DataSummary
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
 from benchmark.statistics.confidence import LEVEL, Interval
-from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core, read_decoded
+from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core
 from benchmark.statistics.intervals import compared
 from benchmark.statistics.learning_cost import Curve, learning_curve, read_curves, share_saved
 from benchmark.statistics.published.claims import (
@@ -85,14 +85,14 @@ class _Side(NamedTuple):
         return f"{'/'.join(self.arm)} {self.head}"
 
 
-def run(params: Params) -> None:
+def run(params: Params, decoded: Decoded) -> None:
     """Write ``statistics/verdicts.csv``.
 
     Raises:
-        InputError: there is no finished run, no evaluation or no measured network, or the claims break a rule.
+        InputError: there is no evaluation or no measured network, or the claims break a rule.
     """
     printed = load_published()
-    case = Case(params, read_decoded(params), printed, read_curves(), read_networks())
+    case = Case(params, decoded, printed, read_curves(), read_networks())
     write_rows(VERDICTS, VerdictRow, verdicts(load_claims(published=printed), case))
 
 
@@ -167,45 +167,32 @@ def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> Verdic
     if not sides:
         return row.noted(_absent(cells, case))
     row = _moved(row, sides, case)
-    found = compared(case.decoded, sides[0], sides[1], _split(row))
     # Only in the paper's setting, and if it can be trusted, has the printed difference a bearing on ours.
     printed = float(pair.effect) if row.scope == PAPER and row.published and not pair.doubt else None
-    row = _measured(row, sides, case, found.difference, printed)
-    row = replace(row, margin=margin(claim.tolerance, printed))
-    row = row.tested(lambda factor: found.p_at_least(margin(factor * claim.tolerance, printed)))
-    ends = found.difference.evidence
-    return row.judged(lambda factor: judge_ordering(ends, factor * claim.tolerance, printed))
+    return _weighed(row, sides, claim.tolerance, printed, case)
 
 
 def _step(claim: Step, paper: Setting, case: Case) -> VerdictRow:
     """A claim on arms of whose kappas no source prints both: it is an ordering without a published difference."""
     selectors = (claim.better, claim.worse)
     found = [find_arm(one, case.params) for one in selectors]
-    row = VerdictRow(
-        claim=claim.id,
-        kind="ordering",
-        part=claim.title,
-        split=claim.split,
-        split_mark="",
-        scope=_scope_of_step(paper, case),
-        tolerance=claim.tolerance,
-        data=case.decoded.data.name,
-        note=claim.caveat,
-        quote=claim.quote,
-        where=claim.where,
-        reading=claim.reading,
-        because=claim.because,
-    )
+    row = _opened(claim, "ordering", claim.title, claim.split, _scope_of_step(paper, case), case)
     missing = [str(one) for one, arm in zip(selectors, found, strict=True) if arm not in case.decoded.runs]
     if missing:
         return row.noted(f"No finished run of {' and '.join(missing)}.")
     sides = [_Side(arm, one.head) for one, arm in zip(selectors, found, strict=True) if arm]
-    row = _moved(row, sides, case)
-    compared_ = compared(case.decoded, sides[0], sides[1], _split(row))
-    row = replace(_measured(row, sides, case, compared_.difference, None), margin=margin(claim.tolerance, None))
-    row = row.tested(lambda factor: compared_.p_at_least(margin(factor * claim.tolerance, None)))
-    ends = compared_.difference.evidence
-    return row.judged(lambda factor: judge_ordering(ends, factor * claim.tolerance, None))
+    return _weighed(_moved(row, sides, case), sides, claim.tolerance, None, case)
+
+
+def _weighed(
+    row: VerdictRow, sides: Sequence[_Side], tolerance: float, printed: float | None, case: Case
+) -> VerdictRow:
+    """The row with the difference between its sides, and what that says of their order."""
+    found = compared(case.decoded, sides[0], sides[1], _split(row))
+    row = replace(_measured(row, sides, case, found.difference, printed), margin=margin(tolerance, printed))
+    row = row.tested(lambda factor: found.p_at_least(margin(factor * tolerance, printed)))
+    ends = found.difference.evidence
+    return row.judged(lambda factor: judge_ordering(ends, factor * tolerance, printed))
 
 
 def _scope_of_step(paper: Setting, case: Case) -> Scope:
@@ -313,12 +300,18 @@ def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper
     scope = scope_of(cells, paper, case)
     lack = (_left_out(case.decoded.data, paper) or {}) if scope == PAPER else {}
     listed = ", ".join(f"{count} of {paper.images[name]:,} {name}" for name, count in lack.items() if count)
-    row = VerdictRow(
+    row = replace(_opened(claim, kind, part, split.value, scope, case), split_mark=split.mark)
+    return row.noted(f"Left out of the official split: {listed} images." if listed else "")
+
+
+def _opened(claim: Judged | Step, kind: Kind, part: str, split: str, scope: Scope, case: Case) -> VerdictRow:
+    """What a row of a claim says of it before its numbers are known."""
+    return VerdictRow(
         claim=claim.id,
         kind=kind,
         part=part,
-        split=split.value,
-        split_mark=split.mark,
+        split=split,
+        split_mark="",
         scope=scope,
         tolerance=claim.tolerance,
         data=case.decoded.data.name,
@@ -328,7 +321,6 @@ def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper
         reading=claim.reading,
         because=claim.because,
     )
-    return row.noted(f"Left out of the official split: {listed} images." if listed else "")
 
 
 def _sides(cells: Sequence[Printed], case: Case) -> list[_Side]:

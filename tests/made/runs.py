@@ -313,7 +313,7 @@ def settle(params) -> None:
     make_findings()
     evaluate.run(params)
     with patch.object(decoder_effect, "REPLICATES", 40):
-        decoder_effect.run(params)
+        decoder_effect.run(read_decoded(params))
     write_rows(INTERVALS, ArmInterval, make_intervals(params))
     write_rows(METRIC_INTERVALS, MetricInterval, make_metric_intervals(params))
     write_rows(COMPARISONS, ArmComparison, make_comparisons(params))

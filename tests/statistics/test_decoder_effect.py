@@ -15,10 +15,11 @@ from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, read_predictions, write_predictions
 from benchmark.runs.spec import RUNS
 from benchmark.scoring.decoders.registry import DECODERS, decode, fit_on
-from benchmark.statistics import decoder_effect, intervals
+from benchmark.statistics import decoder_effect
 from benchmark.statistics.baselines import YARDSTICKS, fellow_grades, yardsticks
 from benchmark.statistics.bootstrap import kappa_interval
 from benchmark.statistics.comparison import compare
+from benchmark.statistics.decoded import read_decoded
 from benchmark.statistics.decoder_effect import CUTS, DECODING, SPREAD, CutsRow, DecodedRow, SpreadRow, decode_run
 from tests.made.runs import make_all, make_params, make_predictions, make_run
 
@@ -38,7 +39,7 @@ def here(tmp_path, monkeypatch):
 
 
 def decoded(params) -> tuple[list[DecodedRow], list[SpreadRow], list[CutsRow]]:
-    decoder_effect.run(params)
+    decoder_effect.run(read_decoded(params))
     return read_rows(DECODING, DecodedRow, "-"), read_rows(SPREAD, SpreadRow, "-"), read_rows(CUTS, CutsRow, "-")
 
 
@@ -88,7 +89,7 @@ def test_default_rules_have_the_intervals_of_the_other_tables():
     params = make_params(arms=TWO)
     make_all(params)
     rows, _, _ = decoded(params)
-    grades = intervals.read_decoded(params).grades
+    grades = read_decoded(params).grades
     row = next(row for row in rows if (row.stage, row.rule, row.split) == ("basenet_mt", "argmax", "test"))
     expected = kappa_interval(grades[("basenet_mt", "small"), "prob", "test"], replicates=200)
     assert (row.kappa, row.low, row.high) == pytest.approx((expected.value, expected.low, expected.high), abs=1e-6)
@@ -104,7 +105,7 @@ def test_the_step_refuses_to_tune_on_another_split_than_val(monkeypatch, split):
         decode_run("tuned", outputs | {"train": outputs["val"]})
     if split == "test":
         with pytest.raises(InputError, match="tuned on val or on blend patients alone"):
-            decoder_effect.run(params)
+            decoder_effect.run(read_decoded(params))
     assert not DECODING.exists()
 
 
@@ -160,7 +161,7 @@ def test_a_val_of_one_grade_leaves_tuned_rules_out():
 
 def test_without_a_run_the_step_says_so():
     with pytest.raises(InputError, match="statistics need a finished run"):
-        decoder_effect.run(make_params(arms=TWO))
+        decoder_effect.run(read_decoded(make_params(arms=TWO)))
 
 
 # Yardsticks

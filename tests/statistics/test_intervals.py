@@ -13,6 +13,7 @@ from benchmark.runs.predictions import patients_in_words
 from benchmark.statistics import intervals
 from benchmark.statistics.bootstrap import kappa_interval
 from benchmark.statistics.comparison import compare, holm
+from benchmark.statistics.decoded import read_decoded
 from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval
 from tests.made.runs import make_all, make_params, make_run
 from tests.settings.test_params import composed
@@ -32,7 +33,7 @@ def here(tmp_path, monkeypatch):
 
 
 def tables(params) -> tuple[list[ArmInterval], list[ArmComparison]]:
-    intervals.run(params)
+    intervals.run(read_decoded(params))
     return read_rows(INTERVALS, ArmInterval, "-"), read_rows(COMPARISONS, ArmComparison, "-")
 
 
@@ -45,7 +46,7 @@ def test_each_arm_split_and_head_has_its_interval():
         ("basenet", "ce_small", "prob"),
     }
     assert len(rows) == len({(row.stage, row.arm, row.head, row.split) for row in rows}) == 2 * (2 + 3 * 2)
-    decoded = intervals.read_decoded(params)
+    decoded = read_decoded(params)
     for row in rows:
         expected = kappa_interval(decoded.grades[(row.stage, row.arm), row.head, row.split], replicates=200)
         assert (row.kappa, row.low, row.high) == pytest.approx((expected.value, expected.low, expected.high), abs=1e-6)
@@ -68,7 +69,7 @@ def test_declared_pairs_that_ran_are_compared_on_the_heads_that_both_have():
             for split in ("val", "test")
         ),
     ]
-    grades = intervals.read_decoded(params).grades
+    grades = read_decoded(params).grades
     expected = compare(
         grades[("m2cnn", "mid"), "score", "test"],
         grades[("basenet_mt", "mid"), "score", "test"],
@@ -83,7 +84,7 @@ def test_declared_pairs_that_ran_are_compared_on_the_heads_that_both_have():
 def test_p_values_are_adjusted_for_the_whole_table():
     params = make_params(arms=ARMS)
     make_all(params)
-    rows = intervals.comparisons(intervals.read_decoded(params))
+    rows = intervals.comparisons(read_decoded(params))
     assert [row.p_holm for row in rows] == holm([row.p for row in rows]).tolist()
     assert [row.p_retrained_holm for row in rows] == holm([row.p_retrained for row in rows]).tolist()
 
@@ -117,16 +118,16 @@ def test_unknown_patients_are_said_to_be_unknown():
 def test_equal_predictions_give_equal_files():
     params = make_params(arms=ARMS)
     make_all(params)
-    intervals.run(params)
+    intervals.run(read_decoded(params))
     before = [path.read_bytes() for path in (INTERVALS, COMPARISONS)]
-    intervals.run(params)
+    intervals.run(read_decoded(params))
     assert [path.read_bytes() for path in (INTERVALS, COMPARISONS)] == before
     assert b"\r" not in before[0] + before[1]
 
 
 def test_without_a_run_it_stops():
     with pytest.raises(InputError, match="need a finished run"):
-        intervals.run(make_params(arms=ARMS))
+        intervals.run(read_decoded(make_params(arms=ARMS)))
 
 
 def test_every_declared_pair_is_of_arms_of_the_whole_experiment():

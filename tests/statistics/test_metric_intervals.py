@@ -11,6 +11,7 @@ from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.metrics import METRICS, measure
 from benchmark.statistics import metric_intervals
 from benchmark.statistics.bootstrap import graded, kappa_interval
+from benchmark.statistics.decoded import read_decoded
 from benchmark.statistics.metric_intervals import BOUNDS, METRIC_INTERVALS, MetricInterval, metric_confidence
 from tests.made.runs import make_all, make_params, make_predictions
 
@@ -70,7 +71,7 @@ def test_every_metric_of_every_arm_has_a_row(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(metric_intervals, "OUTPUT_REPLICATES", 50)
     params = make_params(arms={"basenet_mt": {"mid": {"objective": "ce_mse", "size": "mid"}}})
     make_all(params)
-    metric_intervals.run(params)
+    metric_intervals.run(read_decoded(params))
     rows = read_rows(METRIC_INTERVALS, MetricInterval, "-")
     places = {(row.split, row.head, row.metric) for row in rows}
     assert (

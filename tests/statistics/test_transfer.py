@@ -16,6 +16,7 @@ from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
 from benchmark.scoring.decoders.registry import decode
 from benchmark.statistics.bootstrap import Graded, kappa_interval
 from benchmark.statistics.confidence import COLLAPSED, ONE_RUN
+from benchmark.statistics.decoded import Decoded, read_decoded
 from benchmark.statistics.transfer import GENERALISATION, change, read_transfers, run
 from tests.made.grades import simulate
 from tests.made.runs import ARMS, make_params, make_predictions, make_result, make_run
@@ -94,7 +95,7 @@ def transferred(tmp_path, monkeypatch):
 
 
 def test_a_row_holds_the_kappas_on_both_sets(transferred):
-    run(transferred)
+    run(transferred, read_decoded(transferred))
     rows = read_transfers()
     assert [row.head for row in rows] == ["score", "prob"]
     for row in rows:
@@ -124,9 +125,9 @@ def test_a_row_holds_the_kappas_on_both_sets(transferred):
 
 
 def test_the_same_predictions_give_the_same_bytes(transferred):
-    run(transferred)
+    run(transferred, read_decoded(transferred))
     first = GENERALISATION.read_bytes()
-    run(transferred)
+    run(transferred, read_decoded(transferred))
     assert GENERALISATION.read_bytes() == first
 
 
@@ -145,10 +146,10 @@ def test_predictions_that_are_missing_or_of_another_training_are_refused(transfe
         "set": "transfer.other are missing",
     }
     with pytest.raises(InputError, match=f"{words[fault]}.*dvc repro"):
-        run(transferred)
+        run(transferred, read_decoded(transferred))
 
 
 def test_with_nothing_declared_there_is_no_row(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run(make_params())
+    run(make_params(), Decoded({}, {}))
     assert read_transfers() == []

@@ -23,7 +23,7 @@ from benchmark.statistics import verdicts
 from benchmark.statistics.bootstrap import Graded
 from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import Confidence, Interval, Spread
-from benchmark.statistics.decoded import Decoded
+from benchmark.statistics.decoded import Decoded, read_decoded
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
 from benchmark.statistics.verdict_row import VerdictRow
@@ -431,7 +431,7 @@ def project():
 
 
 def test_every_claim_of_the_paper_is_judged(project):
-    verdicts.run(project)
+    verdicts.run(project, read_decoded(project))
     before = VERDICTS.read_bytes()
     rows = read_rows(VERDICTS, VerdictRow, "-")
     claims = load_claims()
@@ -439,7 +439,7 @@ def test_every_claim_of_the_paper_is_judged(project):
     assert list(dict.fromkeys(row.claim for row in rows)) == [claim.id for claim in expected]
     assert "not run" not in Counter(row.verdict for row in rows)
     assert all(row.images and row.patients and row.seeds and row.data for row in rows if row.kind != "consistency")
-    verdicts.run(project)
+    verdicts.run(project, read_decoded(project))
     assert VERDICTS.read_bytes() == before
     assert b"\r" not in before
 
@@ -447,7 +447,7 @@ def test_every_claim_of_the_paper_is_judged(project):
 def test_without_an_evaluation_it_says_what_to_run(project):
     Path("evaluation/curves.csv").unlink()
     with pytest.raises(InputError, match="run `fundusbench evaluate`"):
-        verdicts.run(project)
+        verdicts.run(project, read_decoded(project))
 
 
 def test_no_network_library_is_loaded():

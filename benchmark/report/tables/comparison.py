@@ -16,7 +16,8 @@ from benchmark.report.results import Results
 from benchmark.report.table import Cell, Kappa, Row, Table, Text, kappa_number, status
 from benchmark.report.tables.ablation import _Builder, _records
 from benchmark.settings.params import Params
-from benchmark.statistics.rivals import PlaceRow, Side, controls, ladder
+from benchmark.statistics.intervals import Side
+from benchmark.statistics.rivals import PlaceRow, controls, ladder
 from models.systems.registry import SYSTEMS
 
 SEEN = {

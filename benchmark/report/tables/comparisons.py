@@ -17,6 +17,7 @@ from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Number, Row, Table, Text, ends_of
 from benchmark.settings.params import Params
 from benchmark.statistics.intervals import ArmComparison
+from benchmark.statistics.rivals import RivalRow
 from benchmark.statistics.verdicts import fair_split
 from models.losses.registry import LOSSES
 
@@ -67,7 +68,7 @@ def p_sentence(rows: Sequence[ArmComparison]) -> str:
     )
 
 
-def difference_number(row: ArmComparison, notes: tuple[int, ...] = ()) -> Number:
+def difference_number(row: ArmComparison | RivalRow, notes: tuple[int, ...] = ()) -> Number:
     """A difference with its sign and its interval."""
     if math.isnan(row.difference):
         return Number("undefined", None, notes)

@@ -13,7 +13,7 @@ from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Number, Row, Table, Text
-from benchmark.report.tables.comparisons import p_text
+from benchmark.report.tables.comparisons import difference_number, p_text
 from benchmark.statistics.rivals import PlaceRow, RivalRow
 
 COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", "p, trained anew", "resolvable")
@@ -49,11 +49,9 @@ def make(inputs: Inputs) -> Table | None:
 
 
 def _row(row: RivalRow) -> Row:
-    interval = "" if isnan(row.low) else f"[{row.low:+.3f}, {row.high:+.3f}]"
-    difference = Number(f"{row.difference:+.3f}", row.difference, interval=interval)
     seeds = " | ".join(str(len(side.split())) for side in row.seeds.split("|"))
     cells: tuple[Cell, ...] = (
-        Text("undefined") if isnan(row.difference) else difference,
+        difference_number(row),
         Text(row.over),
         Number(str(row.images), row.images),
         Text(seeds),
