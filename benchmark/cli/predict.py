@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.common.errors import InputError
+from benchmark.common.progress import progress_bar
 from benchmark.runs.predictions import PROBS
 from benchmark.settings.loading import load_params
 
@@ -24,7 +24,7 @@ CAUTION = (
     "Saliency (SmoothGrad, Captum) shows what an output is sensitive to, not what was learnt of the disease;\n"
     "a network with random weights can give much the same map (Adebayo et al. 2018)."
 )
-ENDINGS = {".csv": "csv", ".json": "json"}
+ENDINGS = (".csv", ".json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     Raises:
         InputError: there is no such photograph or run.
     """
-    from benchmark.evaluation.photographs import BATCH, Grader, runs_of
+    from benchmark.evaluation.photographs import Grader, runs_of
 
     if chosen.out and chosen.out.suffix.lower() not in ENDINGS:
         msg = f"--out takes a file that ends in {' or '.join(ENDINGS)}, but got {str(chosen.out)!r}: rename it"
@@ -65,11 +65,10 @@ def run(chosen: argparse.Namespace) -> int:
         raise InputError(msg)
     runs = runs_of(load_params(), chosen.arm, chosen.one)
     grader = Grader([result.folder() for result in runs])
-    answers: list[Graded] = []
-    for start in range(0, len(paths), BATCH):
-        answers += grader.grade([path.read_bytes() for path in paths[start : start + BATCH]])
+    read = (path.read_bytes() for path in paths)
+    answers = list(progress_bar(grader.grade(read), total=len(paths), unit=" photographs", leave=False))
     about = graded_by(runs)
-    rows = [row(path, answer) for path, answer in zip(paths, answers, strict=True)]
+    rows = [{"image": str(path), **answer.columns()} for path, answer in zip(paths, answers, strict=True)]
     if chosen.out:
         _write(chosen.out, about, rows)
     if chosen.overlay and not answers[0].remark:
@@ -118,15 +117,6 @@ def graded_by(runs: Sequence[RunResult]) -> dict[str, Any]:
         "limits": f"trained on {eyes} ({first.data.name}); no medical device",
         "keys": [result.key for result in runs],
     }
-
-
-def row(path: Path, answer: Graded) -> dict[str, Any]:
-    """One photograph's line, a column per number."""
-    told = asdict(answer)
-    for name in ("prob", "prob_sd"):
-        values = told.pop(name) or [None] * len(PROBS)
-        told |= {column.replace("prob", name): value for column, value in zip(PROBS, values, strict=True)}
-    return {"image": str(path), **told}
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -182,7 +172,7 @@ def _write(path: Path, about: dict[str, Any], rows: Sequence[dict[str, Any]]) ->
 
     from benchmark.common.files import write_text
 
-    if ENDINGS[path.suffix.lower()] == "json":
+    if path.suffix.lower() == ".json":
         write_text(path, _json(about, rows) + "\n")
         return
     frame = pd.DataFrame(rows).assign(graded_by=about["graded_by"])

@@ -9,6 +9,15 @@ from typing import TypeVar
 T = TypeVar("T", bound=Hashable)
 
 
+Cluster = tuple[str, str]
+"""What must not be torn apart: a patient, or an image of an unknown one."""
+
+
+def cluster_of(patient: str, image_id: str) -> Cluster:
+    """The patient, or the image alone where that is unknown."""
+    return (patient, "") if patient else ("", image_id)
+
+
 def by_grade(grades: Mapping[T, int], seed: object) -> list[T]:
     """Names ordered by their grade and, within a grade, by a hash: other seeds give other orders.
 

@@ -13,6 +13,8 @@ Eye = Literal["left", "right", "unknown"]
 
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+EVALUATED: tuple[Split, ...] = ("val", "test")
+"""Those that are answered and measured, and never learnt from."""
 
 
 Counts = tuple[int, int, int, int, int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from benchmark.common.dealing import by_grade, evenly
+from benchmark.common.dealing import Cluster, by_grade, cluster_of, evenly
 from benchmark.common.files import sha256_json
 from benchmark.data.manifest import Row
 
@@ -23,18 +23,16 @@ def roles(rows: Iterable[Row], share: float) -> dict[str, Role]:
         share: of the patients, for ``blend``; at least one patient has either role where there are two.
     """
     train = [row for row in rows if row.split == "train"]
-    worst: dict[tuple[str, str], int] = {}
+    cluster = {row.image_id: cluster_of(row.patient, row.image_id) for row in train}
+    worst: dict[Cluster, int] = {}
     for row in train:
-        worst[_cluster(row)] = max(row.grade, worst.get(_cluster(row), 0))
+        name = cluster[row.image_id]
+        worst[name] = max(row.grade, worst.get(name, 0))
     count = min(max(round(share * len(worst)), 1), len(worst) - 1)
     kept = evenly(by_grade(worst, "roles"), max(count, 0))
-    return {row.image_id: "blend" if _cluster(row) in kept else "fit" for row in train}
+    return {image_id: "blend" if name in kept else "fit" for image_id, name in cluster.items()}
 
 
 def roles_sha256(dealt: dict[str, Role]) -> str:
     """Identity of a deal."""
     return sha256_json(sorted(dealt.items()))
-
-
-def _cluster(row: Row) -> tuple[str, str]:
-    return (row.patient, "") if row.patient else ("", row.image_id)

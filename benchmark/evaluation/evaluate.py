@@ -19,10 +19,18 @@ import pandas as pd
 from benchmark.common.csv_rows import read_frame, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
-from benchmark.common.terms import Arm, Head, Split
+from benchmark.common.terms import EVALUATED, Arm, Head, Split
 from benchmark.evaluation.belonging import refuse_strangers
-from benchmark.evaluation.outputs import CalibrationRow, ScoreRow, WorstRow, calibration_rows, score_rows, worst_rows
-from benchmark.evaluation.tables import CURVE, EVALUATED, EVALUATION, refuse_gaps
+from benchmark.evaluation.outputs import (
+    CalibrationRow,
+    ScoreRow,
+    WorstRow,
+    calibration_rows,
+    main_head,
+    score_rows,
+    worst_rows,
+)
+from benchmark.evaluation.tables import CURVE, EVALUATION, refuse_gaps
 from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
 from benchmark.runs.predictions import Predictions, read_predictions
@@ -289,7 +297,7 @@ def _pairs_frame(results: list[RunResult]) -> pd.DataFrame:
     """Label and predicted grade of each test image by the arm declared last, its first seed and its main head."""
     last = next(result for result in results if (result.stage, result.arm) == (results[-1].stage, results[-1].arm))
     predictions = _read_split(last, "test")
-    head = cast("Head", last.heads[0])
+    head = main_head(last)
     return pd.DataFrame({"label": predictions.grade, "predicted": grades_of(last, head, predictions)})
 
 

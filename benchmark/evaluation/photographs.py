@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,20 +15,23 @@ import pandas as pd
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Arm, Head
+from benchmark.common.terms import Arm, Head, Split
 from benchmark.data.gates.black import DARK
 from benchmark.data.gates.fundus import what_is_missing
 from benchmark.data.prepare import prepared_as
+from benchmark.evaluation.outputs import best_arm, main_head
 from benchmark.images.fingerprint import fingerprint
-from benchmark.runs.declared import find_runs, read_result
-from benchmark.runs.predictions import PROBS, Predictions, read_predictions
+from benchmark.runs.declared import by_arm, find_runs, read_result
+from benchmark.runs.predictions import OUTPUTS, Predictions, read_predictions
 from benchmark.runs.spec import RUNS, RunResult
-from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
+from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params
 
 if TYPE_CHECKING:
     from models.network import Network
 
+VAL: Split = "val"
 BATCH = 32
 """Photographs that are held in memory at once."""
 
@@ -54,6 +57,14 @@ class Graded:
     prob: tuple[float, ...] | None = None
     prob_sd: tuple[float, ...] | None = None
     runs: int = 0
+
+    def columns(self) -> dict[str, Any]:
+        """The same with a column per number: ``prob_0`` .. ``prob_4`` and ``prob_sd_0`` .. ``prob_sd_4``."""
+        told = asdict(self)
+        for name in ("prob", "prob_sd"):
+            values = told.pop(name) or [None] * GRADES
+            told |= {f"{name}_{grade}": value for grade, value in enumerate(values)}
+        return told
 
 
 class Grader:
@@ -81,30 +92,22 @@ class Grader:
     @property
     def head(self) -> Head:
         """The one that grades."""
-        return cast("Head", self.result.heads[0])
+        return main_head(self.result)
 
-    def grade(self, photographs: Sequence[bytes]) -> list[Graded]:
-        """Grade photographs, given as the bytes of their files: one answer each, in order."""
-        remarks = [remark(data) for data in photographs]
-        good = [data for data, fault in zip(photographs, remarks, strict=True) if not fault]
-        answers: list[Graded] = []
-        for start in range(0, len(good), BATCH):
-            answers += self._graded(good[start : start + BATCH])
-        found = iter(answers)
-        return [Graded(fault) if fault else next(found) for fault in remarks]
+    def grade(self, photographs: Iterable[bytes]) -> Iterator[Graded]:
+        """Grade photographs, given as the bytes of their files, a few at a time: one answer each, in order."""
+        coming = iter(photographs)
+        while batch := list(islice(coming, BATCH)):
+            remarks = [remark(data) for data in batch]
+            good = [data for data, fault in zip(batch, remarks, strict=True) if not fault]
+            answers = iter(self._graded(good) if good else ())
+            yield from (Graded(fault) if fault else next(answers) for fault in remarks)
 
-    def table(self, photographs: Sequence[bytes]) -> pd.DataFrame:
+    def table(self, photographs: Iterable[bytes]) -> pd.DataFrame:
         """The same as a table: ``remark``, ``grade``, and ``score`` and ``prob_0`` .. ``prob_4`` of the run's heads."""
-        answers = self.grade(photographs)
-        columns: dict[str, list[Any]] = {"remark": [answer.remark for answer in answers]}
-        columns["grade"] = [math.nan if answer.grade is None else float(answer.grade) for answer in answers]
-        if "score" in self.result.heads:
-            columns["score"] = [math.nan if answer.score is None else answer.score for answer in answers]
-        if "prob" in self.result.heads:
-            nothing = (math.nan,) * len(PROBS)
-            rows = [answer.prob or nothing for answer in answers]
-            columns |= {name: [row[i] for row in rows] for i, name in enumerate(PROBS)}
-        return pd.DataFrame(columns)
+        outputs = [name for head in self.result.heads for name in OUTPUTS[cast("Head", head)]]
+        table = pd.DataFrame([answer.columns() for answer in self.grade(photographs)])
+        return table[["remark", "grade", *outputs]].astype(dict.fromkeys(("grade", *outputs), np.float64))
 
     def explain(self, photograph: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         """What the networks look at in a photograph that can be graded, and how much each place sways them.
@@ -186,11 +189,8 @@ def runs_of(params: Params, arm: str = "", run: str = "") -> list[RunResult]:
     """
     if run:
         return [_not_blended(read_result(RUNS / run))]
-    found: dict[Arm, list[RunResult]] = {}
-    for result in find_runs(params):
-        if result.blend:
-            continue  # It answers both eyes of a patient, not a photograph.
-        found.setdefault(Arm(result.stage, result.arm), []).append(result)
+    # A blend answers both eyes of a patient, not a photograph.
+    found = by_arm(result for result in find_runs(params) if not result.blend)
     if not found:
         msg = f"photographs are graded by finished runs, but {RUNS}/ holds none of the declared arms: run `dvc repro`"
         raise InputError(msg)
@@ -199,7 +199,11 @@ def runs_of(params: Params, arm: str = "", run: str = "") -> list[RunResult]:
             msg = f"--arm takes an arm that has finished runs, one of {', '.join(map(str, found))}, but got {arm!r}"
             raise InputError(msg)
         return chosen
-    return max(found.values(), key=_mean_val_kappa)
+    read = {
+        (arm, VAL): [(result, read_predictions(result.folder() / f"{VAL}.csv")) for result in results]
+        for arm, results in found.items()
+    }
+    return found[best_arm(read)]
 
 
 def _not_blended(result: RunResult) -> RunResult:
@@ -210,12 +214,3 @@ def _not_blended(result: RunResult) -> RunResult:
         )
         raise InputError(msg)
     return result
-
-
-def _mean_val_kappa(results: Sequence[RunResult]) -> float:
-    """Of the main head by its default rule."""
-    kappas = [
-        default_kappa(cast("Head", result.heads[0]), read_predictions(result.folder() / "val.csv"))
-        for result in results
-    ]
-    return float(np.mean(kappas))

@@ -12,13 +12,12 @@ import pandas as pd
 
 from benchmark.common.csv_rows import Plain, read_frame
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Split
+from benchmark.common.terms import EVALUATED
 from benchmark.scoring.kappa import GRADES
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 
 EVALUATION = Path("evaluation")
-EVALUATED: tuple[Split, ...] = ("val", "test")
 
 _RUN: Mapping[str, Plain] = {"stage": str, "arm": str, "seed": int}
 _OUTCOME: Mapping[str, Plain] = {**_RUN, "split": str, "head": str, "decoder": str}

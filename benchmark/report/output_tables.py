@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Arm, Head
+from benchmark.common.terms import EVALUATED, Arm, Head
 from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WORST, CalibrationRow, ScoreRow, WorstRow
 from benchmark.evaluation.salient import IMAGES, MAPS, SalientRow
-from benchmark.evaluation.tables import EVALUATED, refuse_gaps
+from benchmark.evaluation.tables import refuse_gaps
 from benchmark.report.results import Results
 from benchmark.statistics.ranks import RANKS, RankRow
 from models.losses.registry import LOSSES

@@ -176,6 +176,14 @@ def find_runs(params: Params) -> Iterator[RunResult]:
             yield run
 
 
+def by_arm(results: Iterable[RunResult]) -> dict[Arm, list[RunResult]]:
+    """Runs of each arm, both in the order given."""
+    found: dict[Arm, list[RunResult]] = {}
+    for result in results:
+        found.setdefault(Arm(result.stage, result.arm), []).append(result)
+    return found
+
+
 def _check_name(params: Params, place: Arm, seed: int, run: RunResult) -> None:
     """Refuse a run that is another than the one declared under its name."""
     declared: tuple[object, ...] = (*place, seed)

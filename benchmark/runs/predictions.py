@@ -17,8 +17,11 @@ import pandas as pd
 from benchmark.common.arrays import Ints
 from benchmark.common.csv_rows import Plain, read_frame
 from benchmark.common.files import write_text
+from benchmark.common.terms import Head
 
 PROBS = tuple(f"prob_{grade}" for grade in range(5))
+OUTPUTS: dict[Head, tuple[str, ...]] = {"score": ("score",), "prob": PROBS}
+"""Columns of each head."""
 COLUMNS = ("image_id", "patient", "eye", "grade", "score", *PROBS)
 _TYPES: dict[str, Plain] = {**dict.fromkeys(COLUMNS, float), "image_id": str, "patient": str, "eye": str, "grade": int}
 

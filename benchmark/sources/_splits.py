@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from benchmark.common.dealing import by_grade, evenly
+from benchmark.common.dealing import Cluster, by_grade, cluster_of, evenly
 from benchmark.common.eyes import likely_pairs
 from benchmark.common.section import Section
 from benchmark.common.terms import Eye, Split
@@ -35,9 +35,6 @@ class Shares(Section):
         return self
 
 
-Cluster = tuple[str, str]
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One row of the table; its split is None where it is still to be dealt."""
@@ -53,7 +50,7 @@ class Entry:
     @property
     def cluster(self) -> Cluster:
         """What must stay in one split: the patient, or the image alone where that is unknown."""
-        return (self.patient, "") if self.patient else ("", self.image_id)
+        return cluster_of(self.patient, self.image_id)
 
 
 def deal(entries: list[Entry], shares: Shares) -> list[Entry]:

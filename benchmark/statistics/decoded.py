@@ -10,9 +10,8 @@ from typing import TypeVar, cast
 
 from benchmark.common.errors import InputError
 from benchmark.common.resources import core_count
-from benchmark.common.terms import Arm, Head, Split
-from benchmark.evaluation.tables import EVALUATED
-from benchmark.runs.declared import find_runs
+from benchmark.common.terms import EVALUATED, Arm, Head, Split
+from benchmark.runs.declared import by_arm, find_runs
 from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.spec import RUNS, DataSummary, RunResult
 from benchmark.scoring.rules import grades_of
@@ -86,9 +85,7 @@ def runs_by_arm(params: Params) -> dict[Arm, list[RunResult]]:
     Raises:
         InputError: there is no finished run.
     """
-    runs: dict[Arm, list[RunResult]] = {}
-    for result in find_runs(params):
-        runs.setdefault(Arm(result.stage, result.arm), []).append(result)
+    runs = by_arm(find_runs(params))
     if not runs:
         msg = f"statistics need a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
         raise InputError(msg)

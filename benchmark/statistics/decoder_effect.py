@@ -14,8 +14,7 @@ import numpy as np
 
 from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Arm, Head, Split
-from benchmark.evaluation.tables import EVALUATED
+from benchmark.common.terms import EVALUATED, Arm, Head, Split
 from benchmark.runs.predictions import Predictions, patients_in_words
 from benchmark.runs.spec import DataSummary, RunResult
 from benchmark.scoring.decoders.registry import DECODERS, Cuts, applicable, decode, fit_on

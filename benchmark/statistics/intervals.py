@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Arm, Head, Split
-from benchmark.evaluation.tables import EVALUATED
+from benchmark.common.terms import EVALUATED, Arm, Head, Split
 from benchmark.runs.predictions import patients_in_words
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.rules import rule_of

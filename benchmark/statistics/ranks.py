@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 
 from benchmark.common.arrays import Floats, Ints
-from benchmark.common.terms import Arm, Head, Size, Split
-from benchmark.evaluation.tables import EVALUATED
+from benchmark.common.terms import EVALUATED, Arm, Head, Size, Split
+from benchmark.evaluation.outputs import main_head
 from benchmark.runs.predictions import patients_in_words
 from benchmark.scoring.kappa import kappa_of_parts
 from benchmark.statistics.bootstrap import REPLICATES, Graded, collapse, resample
@@ -64,7 +64,7 @@ def rank_rows(decoded: Decoded, replicates: int = REPLICATES) -> Iterator[RankRo
 
 
 def _rows(decoded: Decoded, size: Size, split: Split, arms: Sequence[Arm], replicates: int) -> Iterator[RankRow]:
-    heads: dict[Arm, Head] = {arm: decoded.runs[arm][0].heads[0] for arm in arms}  # type: ignore[misc]
+    heads = {arm: main_head(decoded.runs[arm][0]) for arm in arms}
     graded = [decoded.grades[arm, heads[arm], split] for arm in arms]
     seeds = [[run.seed for run in decoded.runs[arm]] for arm in arms]
     probabilities = rank_probabilities(graded, seeds, replicates)

@@ -13,8 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.terms import Arm, Split
-from benchmark.evaluation.tables import EVALUATED
+from benchmark.common.terms import EVALUATED, Arm, Split
 from benchmark.runs.predictions import patients_in_words
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import REPLICATES

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import EVALUATED, Head, Split
 from benchmark.runs.declared import read_result
 from benchmark.runs.predictions import patients_in_words, read_predictions
 from benchmark.scoring.decoders.registry import DEFAULT, decode
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from benchmark.settings.params import Params
-
-JUDGED: tuple[Split, Split] = ("val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ def gather(study: Study, params: Params, retrained: tuple[Retrained, Retrained])
     anew = {
         (is_best, split): _decoded(one.folders, split, head)
         for is_best, one in zip((True, False), retrained, strict=True)
-        for split in JUDGED
+        for split in EVALUATED
     }
     searched = _decoded(_folders(study.study_name, winner), "val", head)
     differs = dict(retrained[0].values) != dict(retrained[1].values)
@@ -108,10 +106,10 @@ def gather(study: Study, params: Params, retrained: tuple[Retrained, Retrained])
         best=next(point for point in points if point.number == winner.number),
         published=retrained[1].values,
         intervals={key: kappa_interval(one, replicates=REPLICATES) for key, one in anew.items()},
-        differences={s: compare(anew[True, s], anew[False, s], replicates=REPLICATES) for s in JUDGED if differs},
+        differences={s: compare(anew[True, s], anew[False, s], replicates=REPLICATES) for s in EVALUATED if differs},
         selection=compare(searched, anew[True, "val"], replicates=REPLICATES),
-        images={split: len(anew[True, split].grade) for split in JUDGED},
-        patients={split: patients_in_words(anew[True, split].patient) for split in JUDGED},
+        images={split: len(anew[True, split].grade) for split in EVALUATED},
+        patients={split: patients_in_words(anew[True, split].patient) for split in EVALUATED},
         test_read=len(study.user_attrs[WINNERS]),
     )
 

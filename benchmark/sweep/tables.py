@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.common.terms import Split
+from benchmark.common.terms import EVALUATED, Split
 from benchmark.report.captions import HEADS, PHANTOM
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.scoring.decoders.registry import DECODERS, DEFAULT
 from benchmark.settings.sweep import Value
 from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import Interval
-from benchmark.sweep.evidence import JUDGED, Evidence, Point
+from benchmark.sweep.evidence import Evidence, Point
 from benchmark.sweep.trials import in_words
 
 ALPHA = 0.05
@@ -152,7 +152,7 @@ def _lines(evidence: Evidence) -> list[_Line]:
     """Group, split, label, interval, and the comparison that a difference comes from."""
     found: list[_Line] = []
     best, published = shown(evidence.best.values), shown(evidence.published)
-    for split in JUDGED:
+    for split in EVALUATED:
         found.append((split, split, f"best: {best}", evidence.intervals[True, split], None))
         if split in evidence.differences:
             difference = evidence.differences[split]
@@ -200,7 +200,7 @@ def _line_record(
 def _measured(evidence: Evidence) -> str:
     data, sweep = evidence.params.data, evidence.params.sweep
     nature = f" ({PHANTOM})" if data.synthetic else ""
-    sizes = ", ".join(f"{s} n = {evidence.images[s]} images, patients: {evidence.patients[s]}" for s in JUDGED)
+    sizes = ", ".join(f"{s} n = {evidence.images[s]} images, patients: {evidence.patients[s]}" for s in EVALUATED)
     return f"Data: {data.name}{nature}; {sizes}. Arm {sweep.arm}; quadratic weighted kappa."
 
 

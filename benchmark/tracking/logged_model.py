@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, Schema
 
-from benchmark.runs.predictions import PROBS
+from benchmark.common.terms import Head
+from benchmark.runs.predictions import OUTPUTS
 from benchmark.tracking.entries import Entry
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ _PACKAGES = (
     "pyarrow",
     "pydantic",
 )
-_COLUMNS = {"score": ("score",), "prob": PROBS}
 
 
 def model_of(run: Run) -> str | None:
@@ -96,7 +96,9 @@ def _signature(entry: Entry) -> ModelSignature:
     assert entry.training is not None
     photograph = [ColSpec("binary", "photograph", required=False), ColSpec("string", "path", required=False)]
     answer = [ColSpec("string", "remark"), ColSpec("double", "grade")]
-    answer += [ColSpec("double", column) for head in entry.training.spec.heads for column in _COLUMNS[head]]
+    answer += [
+        ColSpec("double", column) for head in entry.training.spec.heads for column in OUTPUTS[cast("Head", head)]
+    ]
     return ModelSignature(Schema(photograph), Schema(answer))
 
 

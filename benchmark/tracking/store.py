@@ -20,6 +20,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID as PARENT
 
 from benchmark.common.files import sha256_file
+from benchmark.common.terms import EVALUATED
 from benchmark.data.manifest import MANIFEST
 from benchmark.runs.spec import DataSummary
 from benchmark.tracking.entries import NOTE, Entry, experiment_note
@@ -262,7 +263,7 @@ def _dataset(data: DataSummary) -> DatasetInput:
 
 def _stage(training: Training, folder: Path) -> None:
     """Link the files to upload into a folder, under the names that they get."""
-    files = {f"predictions/{split}.csv": training.folder / f"{split}.csv" for split in ("val", "test")}
+    files = {f"predictions/{split}.csv": training.folder / f"{split}.csv" for split in EVALUATED}
     if training.record is not None:
         files["record.json"] = training.record[0]
     (folder / "predictions").mkdir()

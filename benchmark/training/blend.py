@@ -24,19 +24,18 @@ from benchmark.common.dealing import by_grade
 from benchmark.common.errors import InputError
 from benchmark.common.fellows import MISSING, fellows, pair, strangers
 from benchmark.common.files import atomic, sha256_json, write_text
-from benchmark.common.resources import core_count
-from benchmark.common.terms import Head, Split
+from benchmark.common.terms import EVALUATED, Head
 from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS
 from benchmark.runs.declared import read_result, write_spec
-from benchmark.runs.environment import environment, now
+from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, write_predictions
 from benchmark.runs.shelf import PASSES, RECORD, WEIGHTS, find_run, place
-from benchmark.runs.spec import BlendSpec, Cut, Record, RunResult, RunSpec
+from benchmark.runs.spec import BlendSpec, Cut, RunResult, RunSpec
 from benchmark.scoring.decoders.registry import decode, fit_on
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData
-from benchmark.training.device import open_fabric, resident_peak
+from benchmark.training.device import open_fabric, record_of
 from benchmark.training.passes import Outputs, passes_of
 from benchmark.training.predict import EVALUATION_BATCH, load_model, predictions_of
 from benchmark.training.randomness import derive
@@ -47,8 +46,6 @@ from models.systems.registry import load_system
 
 FITTED: Literal["blend"] = "blend"
 """Role that is fitted on."""
-ANSWERED: tuple[Split, ...] = ("val", "test")
-"""Splits that are only answered."""
 FOLDS = 5
 """Parts of the patients that a blend is fitted without, one after the other, to tune its cuts."""
 
@@ -95,7 +92,8 @@ def complete(
     for number, spec in enumerate(specs, 1):
         began, started = time.perf_counter(), now()
         result = _blend(spec, manifest, fabric, folder)
-        write_text(place(spec) / RECORD, _record(spec, fabric, began, started).model_dump_json(indent=2) + "\n")
+        record = record_of(spec, fabric, started, time.perf_counter() - began)
+        write_text(place(spec) / RECORD, record.model_dump_json(indent=2) + "\n")
         write_spec(result, place(spec))
         report(number, "")
     return f"{len(specs)} rows of the ladder"
@@ -103,13 +101,13 @@ def complete(
 
 def _blend(spec: RunSpec, manifest: list[Row], fabric: Fabric, folder: Path) -> RunResult:
     blend = _of(spec)
-    eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (FITTED, *ANSWERED)}
+    eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (FITTED, *EVALUATED)}
     state, apart = learn(spec, eyes[FITTED])
     head = BLENDS[blend.name].head
     cut = tuned(spec, apart)
     write_predictions(apart, place(spec) / f"{FITTED}.csv")
     flags = []
-    for split in ANSWERED:
+    for split in EVALUATED:
         predictions = answers(spec, state, eyes[split])
         write_predictions(predictions, place(spec) / f"{split}.csv")
         if split == "val" and len(np.unique(decode(cut.rule, predictions, cut.cuts))) == 1:
@@ -280,19 +278,3 @@ def _statistics(spec: RunSpec, role: str, manifest: list[Row], folder: Path) -> 
 def _of(spec: RunSpec) -> BlendSpec:
     assert spec.blend
     return spec.blend
-
-
-def _record(spec: RunSpec, fabric: Fabric, began: float, started: str) -> Record:
-    return Record(
-        started=started,
-        ended=now(),
-        seconds=time.perf_counter() - began,
-        images_per_second=0.0,
-        wait_share=0.0,
-        peak_memory_bytes=resident_peak(),
-        device=f"{fabric.device.type} ({core_count()} cores)",
-        precision=spec.train.precision,
-        threads=1,
-        resumed=0,
-        **environment(),
-    )

@@ -31,9 +31,8 @@ from torch import Tensor
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
-from benchmark.common.resources import core_count
 from benchmark.runs.declared import write_spec
-from benchmark.runs.environment import environment, now
+from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.shelf import CHECKPOINT, RECORD, WEIGHTS, find_parent, key_of
 from benchmark.runs.spec import Record, RunResult, RunSpec
@@ -41,7 +40,7 @@ from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
 from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
-from benchmark.training.device import resident_peak, seed_generators
+from benchmark.training.device import record_of, seed_generators
 from benchmark.training.networks import cost_of, network_of
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
@@ -329,20 +328,15 @@ def _write_history(training: Training) -> None:
 
 
 def _record(training: Training, started: str) -> Record:
-    clock, device = training.clock, training.fabric.device
-    cuda = device.type == "cuda"
-    return Record(
-        started=started,
-        ended=now(),
-        seconds=clock.total(),
+    clock = training.clock
+    return record_of(
+        training.spec,
+        training.fabric,
+        started,
+        clock.total(),
         images_per_second=training.images / clock.training if clock.training else 0.0,
         wait_share=training.reader.waited / clock.training if clock.training else 0.0,
-        peak_memory_bytes=torch.cuda.max_memory_allocated() if cuda else resident_peak(),
-        device=torch.cuda.get_device_name(device) if cuda else f"{device.type} ({core_count()} cores)",
-        precision=training.spec.train.precision,
-        threads=torch.get_num_threads(),
         resumed=training.progress.resumed,
-        **environment(),
     )
 
 

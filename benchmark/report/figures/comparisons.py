@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.evaluation.tables import EVALUATED
+from benchmark.common.terms import EVALUATED
 from benchmark.report.captions import HEADS
 from benchmark.report.figures.style import DARK, GREY, Plot, bare, colour, set_title
 from benchmark.report.inputs import Inputs

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats
-from benchmark.common.terms import Arm
-from benchmark.evaluation.tables import EVALUATED
+from benchmark.common.terms import EVALUATED, Arm
 from benchmark.report.captions import HEADS
 from benchmark.report.figures.style import DARK, Plot, set_title
 from benchmark.report.inputs import Inputs

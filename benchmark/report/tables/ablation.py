@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.common.terms import Split
-from benchmark.evaluation.tables import EVALUATED
+from benchmark.common.terms import EVALUATED, Split
 from benchmark.report.captions import caption, inferred_sentence, other_data_sentence
 from benchmark.report.csv_fields import data_fields, measured_fields
 from benchmark.report.inputs import Inputs

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.common.terms import Arm
+from benchmark.common.terms import EVALUATED, Arm
 from benchmark.common.units import quantity
-from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import caption, inferred_sentence, other_data_sentence
 from benchmark.report.csv_fields import data_fields, measured_fields
 from benchmark.report.inputs import Inputs

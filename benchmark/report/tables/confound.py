@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Arm, Head, Size, Split
+from benchmark.common.terms import EVALUATED, Arm, Head, Size, Split
 from benchmark.common.units import quantity
-from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import HEADS, caption, size_title
 from benchmark.report.costs import Spent, chain
 from benchmark.report.csv_fields import data_fields, measured_fields

@@ -8,9 +8,8 @@ from math import isnan
 from statistics import median
 from typing import Any
 
-from benchmark.common.terms import Arm, Head
+from benchmark.common.terms import EVALUATED, Arm, Head
 from benchmark.common.units import ends, measure, with_sd
-from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import HEADS, caption
 from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs

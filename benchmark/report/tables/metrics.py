@@ -8,10 +8,9 @@ from math import isnan
 from statistics import fmean, stdev
 from typing import Any, cast
 
-from benchmark.common.terms import Arm, Head, Split
+from benchmark.common.terms import EVALUATED, Arm, Head, Split
 from benchmark.common.units import with_sd
 from benchmark.evaluation.evaluate import MetricRow
-from benchmark.evaluation.tables import EVALUATED
 from benchmark.report.captions import HEADS, caption
 from benchmark.report.csv_fields import data_fields, interval_fields, plain
 from benchmark.report.inputs import Inputs
