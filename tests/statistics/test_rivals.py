@@ -15,7 +15,10 @@ from tests.made.paths import ROOT
 from tests.made.runs import ARMS, make_all, make_params
 
 PRINTED = load_published(ROOT / PUBLISHED)["comparison"]
-DECLARED = {"basenet": {"mse_large": ARMS["basenet"]["mse_large"]}, "basenet_mt": ARMS["basenet_mt"]}
+DECLARED = {
+    "basenet": {name: ARMS["basenet"][name] for name in ("mse_large", "ce_large")},
+    "basenet_mt": ARMS["basenet_mt"],
+}
 DECLARED["m2cnn"] = ARMS["m2cnn"]
 OURS = "m2cnn/large score"
 
@@ -86,6 +89,6 @@ def test_without_systems_nothing_is_compared_and_files_are_empty(tmp_path, monke
     Path("experiments/published").symlink_to(ROOT / "experiments/published")
     params = make_params(seeds=[0], arms={"basenet_mt": ARMS["basenet_mt"]})
     make_all(params)
-    rivals.run(params)
+    rivals.run(params, read_decoded(params))
     assert read_rows(rivals.RIVALS, rivals.RivalRow, "-") == []
     assert read_rows(rivals.PLACES, rivals.PlaceRow, "-") == []
