@@ -49,7 +49,7 @@ docs: .venv/.stamp ## build the manual as a static site, docs/_build/index.html
 	sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build
 
 lock: .venv/.stamp ## pin the newest versions that pyproject.toml allows
-	uv pip compile pyproject.toml --extra lite0 --group dev --group docs --universal --generate-hashes --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --all-extras --group dev --group docs --universal --generate-hashes --no-header --upgrade -o requirements.lock
 
 clean: ## remove the environment and everything that the pipeline made, its cache included
 	rm -rf .venv .uv docs/_build data runs records scratch sweep sweep.db evaluation transfer statistics architecture saliency reports/tables reports/figures reports/photographs reports/sweep reports/index.html reports/provenance.json mlflow.db mlartifacts mlruns .dvc/cache .dvc/tmp .benchmarks mutants

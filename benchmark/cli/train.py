@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from benchmark.cli.engine import add_engine
 from benchmark.common.numbers import set_free
 from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
@@ -13,6 +14,7 @@ from benchmark.settings.loading import load_params
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("method", nargs="*", help="keys of `arms` in params.yaml, for instance m2cnn (default: all)")
+    add_engine(parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -20,7 +22,8 @@ def run(chosen: argparse.Namespace) -> None:
     params = load_params()
     if params.train.numbers == "fast":
         set_free(os.environ)  # Before any library is loaded that would choose.
-    check_device(params.train)
+    if chosen.engine == "local":
+        check_device(params.train)
     from benchmark.training import train
 
-    train.run(params, chosen.method)
+    train.run(params, chosen.method, chosen.engine)

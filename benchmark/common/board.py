@@ -79,6 +79,7 @@ class Board:
     def __init__(self, jobs: Sequence[Job], unit: str) -> None:
         self._tally, self._unit = Tally(jobs), unit
         self._said = time.perf_counter()
+        self._begun: set[str] = set()
         self._live: Progress | None = None
         self._lines: dict[str, TaskID] = {}
         if sys.stderr.isatty():
@@ -93,9 +94,12 @@ class Board:
         if self._live:
             self._live.stop()
 
-    def started(self, job: Job, slot: int) -> None:
-        """A job has begun."""
-        if self._live:
+    def started(self, job: Job, place: str) -> None:
+        """A job has begun, or begins again where what did it died."""
+        if job.name in self._begun:
+            self._say(f"{job.name}: begun again on {place}")
+        self._begun.add(job.name)
+        if self._live and job.name not in self._lines:
             self._lines[job.name] = self._live.add_task(job.name, total=job.units, note="")
 
     def advanced(self, job: Job, done: int, note: str) -> None:

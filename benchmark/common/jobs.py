@@ -1,31 +1,29 @@
-"""Jobs side by side: one process each, forked from a server that holds the imports, so many at once as there are slots.
+"""Jobs that need one another, in an order that ends early, wherever an engine does them.
 
 A job may need others to have ended well. Of those that may start, the one with the most work behind it starts first.
-What a job dies of is its own: all that do not need it go on.
+What a job dies of is its own: all that do not need it go on. Engines are this machine
+(:mod:`benchmark.common.local_engine`) and a cluster of Ray (:mod:`benchmark.common.ray_engine`).
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Protocol
 
 from benchmark.common.errors import InputError
-from benchmark.common.processes import follow_parent, tune_process
 
 Report = Callable[..., None]
 """Called by a job with (units done, what to show beside them)."""
-Told = tuple[str, str]
-"""How a job ended, ``ended`` or ``failed``, and what there is to say of it."""
+Told = tuple[str, Any]
+"""News of a job: ``started`` (where), ``advanced`` (units done, what to show), ``ended`` or ``failed`` (in words)."""
+Tell = Callable[["Job", Told], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +34,13 @@ class Job:
         name: what people call it; unique.
         work: a function of a module, called with ``arguments``, the slot's number from 0, and a :data:`Report`; what it
             returns is shown.
-        arguments: what can be sent to a process.
+        arguments: what can be sent to another process.
         after: names of jobs that must have ended well; those that are not among the jobs count as done.
         cost: how much work it is, in any unit.
         units: what it counts up to while it runs.
+        cards: graphics cards that it takes.
+        reads: files of the project's folder that it needs; those that are absent it does without.
+        writes: files and folders there that hold what came of it.
     """
 
     name: str
@@ -48,12 +49,15 @@ class Job:
     after: tuple[str, ...] = ()
     cost: float = 1.0
     units: int = 0
+    cards: int = 0
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
 
 
 class Display(Protocol):
     """Shows how jobs go."""
 
-    def started(self, job: Job, slot: int) -> None: ...
+    def started(self, job: Job, place: str) -> None: ...
 
     def advanced(self, job: Job, done: int, note: str) -> None: ...
 
@@ -62,33 +66,38 @@ class Display(Protocol):
     def failed(self, job: Job, why: str) -> None: ...
 
 
-@dataclass(slots=True)
-class _Running:
-    job: Job
-    slot: int
-    process: BaseProcess
-    began: float = field(default_factory=time.perf_counter)
+class Engine(AbstractContextManager[Any], Protocol):
+    """Where jobs are done; open it before use. It may be used again."""
+
+    def has_room(self) -> bool:
+        """Whether another job may begin now."""
+        ...
+
+    def begin(self, job: Job) -> None:
+        """Take a job."""
+        ...
+
+    def listen(self, tell: Tell) -> None:
+        """Wait for news of the jobs that were begun, and tell them."""
+        ...
 
 
-def run_jobs(jobs: Sequence[Job], slots: int, preload: Sequence[str], display: Display) -> dict[str, str]:
+def run_jobs(jobs: Sequence[Job], engine: Engine, display: Display) -> dict[str, str]:
     """Do all jobs; returns what those that did not end well failed of, by their names.
 
     Args:
         jobs: what is to be done.
-        slots: processes at a time, at least 1; a single one is this process itself.
-        preload: modules that are imported once, before any process starts.
+        engine: where.
         display: is told how it goes.
     """
     queue = _Queue(in_order(jobs), display)
-    if slots == 1:
-        while job := queue.take():
-            display.started(job, 0)
-            began = time.perf_counter()
-            told = _outcome(job, 0, partial(display.advanced, job))
-            queue.end(job, told, time.perf_counter() - began)
-    else:
-        _side_by_side(queue, slots, preload)
-    return queue.failures
+    with engine:
+        while True:
+            while engine.has_room() and (job := queue.take()):
+                engine.begin(job)
+            if not queue.under_way:
+                return queue.failures
+            engine.listen(queue.note)
 
 
 class _Queue:
@@ -96,6 +105,8 @@ class _Queue:
 
     def __init__(self, jobs: list[Job], display: Display) -> None:
         self.display, self.failures = display, dict[str, str]()
+        self.under_way: dict[str, float] = {}
+        """Jobs that were taken, by name, and when they began."""
         self._waiting, self._open = jobs, {job.name for job in jobs}
 
     def take(self) -> Job | None:
@@ -103,12 +114,25 @@ class _Queue:
         job = next((job for job in self._waiting if not self._open & set(job.after)), None)
         if job is not None:
             self._waiting.remove(job)
+            self.under_way[job.name] = time.perf_counter()
         return job
+
+    def note(self, job: Job, told: Told) -> None:
+        """Take note of news."""
+        kind, what = told
+        if kind == "started":
+            self.under_way[job.name] = time.perf_counter()
+            self.display.started(job, what)
+        elif kind == "advanced":
+            self.display.advanced(job, *what)
+        else:
+            self.end(job, told, time.perf_counter() - self.under_way[job.name])
 
     def end(self, job: Job, told: Told, seconds: float) -> None:
         """Take note of how a job ended; those that need one that failed have failed, too."""
         kind, words = told
         self._open.discard(job.name)
+        self.under_way.pop(job.name, None)
         if kind == "ended":
             self.display.ended(job, seconds, words)
             return
@@ -117,40 +141,6 @@ class _Queue:
         for orphan in [other for other in self._waiting if job.name in other.after]:
             self._waiting.remove(orphan)
             self.end(orphan, ("failed", f"not begun, for it needs {job.name}"), 0.0)
-
-
-def _side_by_side(queue: _Queue, slots: int, preload: Sequence[str]) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    running: dict[Connection, _Running] = {}
-    free = list(range(slots))
-    try:
-        while True:
-            while free and (job := queue.take()):
-                ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(job, free[0], theirs))
-                process.start()
-                theirs.close()
-                running[ours] = _Running(job, free.pop(0), process)
-                queue.display.started(job, running[ours].slot)
-            if not running:
-                return
-            for connection in wait(list(running)):
-                assert isinstance(connection, Connection)
-                one = running[connection]
-                told = _receive(connection, one.process)
-                if told[0] == "advanced":
-                    queue.display.advanced(one.job, *told[1])
-                    continue
-                del running[connection]
-                one.process.join()
-                free = sorted([*free, one.slot])
-                queue.end(one.job, told, time.perf_counter() - one.began)
-    finally:
-        for left in running.values():
-            left.process.terminate()
-        for left in running.values():
-            left.process.join()
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:
@@ -187,7 +177,7 @@ def makespan(jobs: Sequence[Job], slots: int) -> float:
 class _Unseen:
     """A display of nothing."""
 
-    def started(self, job: Job, slot: int) -> None: ...
+    def started(self, job: Job, place: str) -> None: ...
 
     def advanced(self, job: Job, done: int, note: str) -> None: ...
 
@@ -196,30 +186,8 @@ class _Unseen:
     def failed(self, job: Job, why: str) -> None: ...
 
 
-def _receive(connection: Connection, process: BaseProcess) -> tuple[str, Any]:
-    try:
-        return connection.recv()  # type: ignore[no-any-return]
-    except EOFError:
-        process.join()
-        return "failed", killed(process.exitcode)
-
-
-def killed(exitcode: int | None) -> str:
-    """The sentence on a process that ended without a word."""
-    how = f"by signal {signal.Signals(-exitcode).name}" if exitcode and exitcode < 0 else f"with code {exitcode}"
-    return f"its process was ended {how}, mostly for want of memory: run again with fewer at once"
-
-
-def _work(job: Job, slot: int, connection: Connection) -> None:
-    """A process: does its job and tells how it goes."""
-    tune_process()
-    follow_parent()
-    connection.send(_outcome(job, slot, lambda done, note="": connection.send(("advanced", (done, note)))))
-    connection.close()
-
-
-def _outcome(job: Job, slot: int, report: Report) -> Told:
-    """Do a job; what came of it."""
+def outcome(job: Job, slot: int, report: Report) -> Told:
+    """Do a job in this process; what came of it."""
     try:
         return "ended", job.work(*job.arguments, slot, report)
     except InputError as error:

@@ -175,6 +175,11 @@ class Pack:
             raise InputError(msg) from error
 
 
+def pack_path(split: str, size: str, folder: Path = PACKS) -> Path:
+    """The pack of a split at a size role."""
+    return folder / size / f"{split}.arrow"
+
+
 def open_pack(path: Path) -> Pack:
     """Open a pack for reading.
 

@@ -64,8 +64,17 @@ def find_parent(spec: RunSpec) -> Path:
 
 def find_run(name: str, key: str) -> Path | None:
     """The folder of a finished run, known by ``stage/arm/seed`` and its key, where there is one."""
-    places = (SHELF / name / key[:16], RUNS / name)
-    return next((folder for folder in places if is_finished(folder, key)), None)
+    return next((folder for folder in _places(name, key) if is_finished(folder, key)), None)
+
+
+def files_needed(name: str, key: str) -> tuple[Path, Path]:
+    """What others read of a run: where it lies, or will lie when it has ended."""
+    folder = find_run(name, key) or _places(name, key)[0]
+    return folder / "run.json", folder / WEIGHTS
+
+
+def _places(name: str, key: str) -> tuple[Path, Path]:
+    return SHELF / name / key[:16], RUNS / name
 
 
 def publish(method: str, specs: Iterable[RunSpec]) -> None:

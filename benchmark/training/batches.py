@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import Row
-from benchmark.data.packs import PACKS, Pack, open_pack
+from benchmark.data.packs import PACKS, Pack, open_pack, pack_path
 from benchmark.images.variants.registry import VARIANTS
 from benchmark.training.randomness import derive, hash_ids
 
@@ -72,7 +72,7 @@ def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS)
     Raises:
         InputError: the pack holds an image that the manifest lacks, or none at all.
     """
-    pack = open_pack(folder / size / f"{split}.arrow")
+    pack = open_pack(pack_path(split, size, folder))
     by_id = {row.image_id: row for row in manifest if row.split == split}
     unknown = [image_id for image_id in pack.image_ids if image_id not in by_id]
     if unknown or not pack.image_ids:

@@ -6,18 +6,22 @@ the shelf (:mod:`benchmark.runs.shelf`) and are not trained again.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from benchmark.common.board import Board
+from benchmark.common.engines import Name, choose_engine
 from benchmark.common.errors import InputError
 from benchmark.common.jobs import Job, Report, refusal, run_jobs
 from benchmark.common.resources import core_count, free_memory
-from benchmark.data.manifest import read_manifest
+from benchmark.common.terms import SPLITS, Size
+from benchmark.data.manifest import MANIFEST, read_manifest
+from benchmark.data.packs import pack_path
 from benchmark.runs.declared import declare, read_result
-from benchmark.runs.shelf import find_parent, forget_passes, is_finished, place, publish
+from benchmark.runs.shelf import files_needed, find_parent, forget_passes, is_finished, place, publish
 from benchmark.runs.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -33,12 +37,13 @@ _REPORT_S = 0.5
 """Between two words of a process on how far it is."""
 
 
-def run(params: Params, methods: Sequence[str] = ()) -> None:
+def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> None:
     """Train every declared run of some methods, and publish them to ``runs/`` and their records to ``records/``.
 
     Args:
         params: all parameters.
         methods: keys of ``arms``; none stands for all.
+        engine: where they are trained.
 
     Raises:
         InputError: a method is not declared, a parent or the packs are missing, or a run failed; the others are
@@ -57,7 +62,7 @@ def run(params: Params, methods: Sequence[str] = ()) -> None:
     for spec in todo:
         if spec.parent and spec.parent_name not in names:
             find_parent(spec)
-    failures = _train(todo, params) if todo else {}
+    failures = _train(todo, params, engine) if todo else {}
     forget_passes()
     for method in methods or known:
         publish(method, (spec for spec in specs if spec.stage == method))
@@ -87,20 +92,29 @@ def complete(
             train(spec, splits, fabric, scratch, watch or Watch())
 
 
-def _train(specs: Sequence[RunSpec], params: Params) -> dict[str, str]:
+def _train(specs: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, str]:
     """Train runs side by side; why those failed that did, by their names."""
-    jobs = [_job(spec, params.tracking.live_after_s) for spec in specs if not spec.blend]
+    # MLflow's store is this machine's: what a cluster trains is shown there when it has ended.
+    live_after_s = params.tracking.live_after_s if engine == "local" else math.inf
+    jobs = [job_of(spec, live_after_s) for spec in specs if not spec.blend]
     ladders: dict[tuple[str, int], list[RunSpec]] = {}
     for spec in specs:
         if spec.blend:
             ladders.setdefault((spec.stage, spec.seed), []).append(spec)
     jobs += [_ladder(rows) for rows in ladders.values()]
     preload = ("benchmark.training.loop", *(("sklearn.ensemble",) if ladders else ()))
+    workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
     with Board(jobs, "images") as board:
-        return run_jobs(jobs, min(count_workers(params), len(jobs)), preload, board)
+        return run_jobs(jobs, choose_engine(engine, workers, preload), board)
 
 
-def _job(spec: RunSpec, live_after_s: float) -> Job:
+def job_of(spec: RunSpec, live_after_s: float = math.inf) -> Job:
+    """What brings a run to its end on the shelf.
+
+    Args:
+        spec: the run.
+        live_after_s: as in :class:`benchmark.training.loop.Watch`.
+    """
     from benchmark.training.networks import cost_of
 
     images = spec.train.epochs * (spec.roles.fit if spec.roles else spec.data.train)
@@ -111,6 +125,13 @@ def _job(spec: RunSpec, live_after_s: float) -> Job:
         after=spec.after,
         cost=cost_of(spec).macs * images,
         units=images,
+        cards=int(spec.train.device == "cuda"),
+        reads=(
+            MANIFEST,
+            *(pack_path(split, spec.size) for split in SPLITS),
+            *(files_needed(spec.parent_name, spec.parent_key) if spec.parent else ()),
+        ),
+        writes=(place(spec),),
     )
 
 
@@ -123,6 +144,19 @@ def _ladder(rows: Sequence[RunSpec]) -> Job:
         arguments=(rows,),
         after=tuple(dict.fromkeys(name for spec in rows for name in spec.after)),
         units=len(rows),
+        cards=int(first.train.device == "cuda"),
+        reads=(
+            MANIFEST,
+            *(pack_path(split, size) for split in SPLITS for size in get_args(Size)),
+            *(
+                file
+                for spec in rows
+                if spec.blend
+                for name, key in zip(spec.after, spec.blend.member_keys, strict=True)
+                for file in files_needed(name, key)
+            ),
+        ),
+        writes=tuple(map(place, rows)),
     )
 
 

@@ -16,7 +16,7 @@ JOBS = [Job("a/x/0", str, (), cost=1.0, units=100), Job("a/y/0", str, (), cost=3
 def test_a_log_has_a_line_with_the_time_of_day_per_finished_run(capsys):
     with Board(JOBS, "images") as shown:
         for job in JOBS:
-            shown.started(job, 0)
+            shown.started(job, "slot 0")
             shown.advanced(job, 50, "")
             shown.ended(job, 12.0, "val kappa scores 0.800")
     lines = capsys.readouterr().err.splitlines()
@@ -63,3 +63,11 @@ def test_what_an_earlier_process_did_counts_as_done_and_not_as_speed(monkeypatch
     assert tally.rate == pytest.approx(1.0)
     # 10 of 100 units of y took 10 s: 40 are left of it, and x is a third as much work as all of y.
     assert tally.left() == pytest.approx(10 * (0.4 * 3 + 1) / (0.1 * 3))
+
+
+def test_a_job_that_is_begun_again_elsewhere_is_a_line(capsys):
+    with Board(JOBS, "images") as shown:
+        shown.started(JOBS[0], "one (a)")
+        shown.started(JOBS[0], "other (b)")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("a/x/0: begun again on other (b)")

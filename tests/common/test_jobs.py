@@ -11,6 +11,7 @@ import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.common.jobs import Job, in_order, run_jobs
+from benchmark.common.local_engine import LocalEngine
 
 
 class Noted:
@@ -18,12 +19,12 @@ class Noted:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
-        self.slots: dict[str, int] = {}
+        self.places: dict[str, str] = {}
         self.notes: dict[str, str] = {}
 
-    def started(self, job, slot):
+    def started(self, job, place):
         self.events.append(("started", job.name))
-        self.slots[job.name] = slot
+        self.places[job.name] = place
 
     def advanced(self, job, done, note):
         self.events.append((f"advanced {done}", job.name))
@@ -58,7 +59,7 @@ def job(name: str, folder: Path, kind: str = "quick", after: tuple[str, ...] = (
 def test_children_begin_after_their_parents_have_ended(tmp_path, slots):
     seen = Noted()
     jobs = [job("c", tmp_path, after=("b",)), job("b", tmp_path, after=("a",)), job("a", tmp_path), job("d", tmp_path)]
-    assert run_jobs(jobs, slots, (), seen) == {}
+    assert run_jobs(jobs, LocalEngine(slots), seen) == {}
     order = seen.events
     assert order.index(("ended", "a")) < order.index(("started", "b"))
     assert order.index(("ended", "b")) < order.index(("started", "c"))
@@ -66,7 +67,7 @@ def test_children_begin_after_their_parents_have_ended(tmp_path, slots):
 
 
 def test_a_parent_that_is_no_job_counts_as_done(tmp_path):
-    assert run_jobs([job("b", tmp_path, after=("trained before",))], 1, (), Noted()) == {}
+    assert run_jobs([job("b", tmp_path, after=("trained before",))], LocalEngine(1), Noted()) == {}
 
 
 @pytest.mark.parametrize(("kind", "why"), [("refused", "the rule is broken"), ("fault", "KeyError: 'x'")])
@@ -75,7 +76,7 @@ def test_a_failure_takes_along_what_needs_it_and_nothing_else(tmp_path, slots, k
     jobs = [job("bad", tmp_path, kind), job("child", tmp_path, after=("bad",)), job("good", tmp_path)]
     jobs.append(job("grandchild", tmp_path, after=("child",)))
     seen = Noted()
-    failures = run_jobs(jobs, slots, (), seen)
+    failures = run_jobs(jobs, LocalEngine(slots), seen)
     assert failures == {
         "bad": why,
         "child": "not begun, for it needs bad",
@@ -86,7 +87,7 @@ def test_a_failure_takes_along_what_needs_it_and_nothing_else(tmp_path, slots, k
 
 def test_a_process_that_is_killed_is_named_and_the_others_go_on(tmp_path):
     seen = Noted()
-    failures = run_jobs([job("dead", tmp_path, "killed"), job("good", tmp_path, "slow")], 2, (), seen)
+    failures = run_jobs([job("dead", tmp_path, "killed"), job("good", tmp_path, "slow")], LocalEngine(2), seen)
     assert list(failures) == ["dead"]
     assert "signal SIGKILL" in failures["dead"]
     assert ("ended", "good") in seen.events
@@ -94,15 +95,15 @@ def test_a_process_that_is_killed_is_named_and_the_others_go_on(tmp_path):
 
 def test_each_job_has_a_process_and_a_slot_of_its_own(tmp_path):
     seen = Noted()
-    run_jobs([job(str(i), tmp_path, "slow") for i in range(4)], 2, (), seen)
+    run_jobs([job(str(i), tmp_path, "slow") for i in range(4)], LocalEngine(2), seen)
     pids = {path.name.split("-")[1] for path in tmp_path.iterdir()}
     assert len(pids) == 4
     assert str(os.getpid()) not in pids
-    assert set(seen.slots.values()) == {0, 1}
+    assert set(seen.places.values()) == {"slot 0", "slot 1"}
 
 
 def test_one_at_a_time_needs_no_other_process(tmp_path):
-    run_jobs([job("a", tmp_path), job("b", tmp_path)], 1, (), Noted())
+    run_jobs([job("a", tmp_path), job("b", tmp_path)], LocalEngine(1), Noted())
     assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {str(os.getpid())}
 
 

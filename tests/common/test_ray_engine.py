@@ -1,0 +1,163 @@
+"""Jobs on a real cluster of Ray: three nodes on loopback, of which one is lost in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from benchmark.common.errors import InputError
+from benchmark.common.jobs import Job, run_jobs
+from benchmark.common.ray_engine import RayEngine, connect
+from benchmark.settings.loading import load_params
+from benchmark.training import train
+from tests.common.test_jobs import Noted
+from tests.conftest import tiny_params
+from tests.made.data import make_data
+from tests.made.project import BIN
+from tests.made.ray_cluster import listens, ray_cluster
+
+SIZES = {"small": 24, "mid": 40, "large": 64}
+
+
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: it is the extra `cluster`")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with ray_cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def address(cluster, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    return cluster.address
+
+
+def make_project(root: Path) -> Path:
+    make_data(root, SIZES, {"train": 64, "val": 32, "test": 32})
+    raw = tiny_params()
+    raw["sizes"], raw["systems"] = SIZES, {}
+    # Saved after each update, so that a run can be lost anywhere.
+    raw["train"] |= {"epochs": 12, "batch": 16, "checkpoint_minutes": 0.0}
+    (root / "params.yaml").write_text(yaml.safe_dump(raw))
+    return root
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def task_of(node) -> str:
+    """The job that a node does, by the name that Ray gives its process; nothing where it does none."""
+    (raylet,) = node.all_processes["raylet"]
+    names = [child.cmdline()[0] for child in psutil.Process(raylet.process.pid).children()]
+    return next((name.removeprefix("ray::") for name in names if "/" in name), "")
+
+
+def busy_node(cluster, root: Path):
+    """A node, other than the first, in the middle of a run."""
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        for node in cluster.worker_nodes:
+            run = task_of(node)
+            if run and list((root / "scratch/runs" / run).glob("*/checkpoint.safetensors")):
+                return node, run
+        time.sleep(0.005)
+    raise AssertionError("no node came to a run")
+
+
+@needs_ray
+@pytest.mark.slow
+def test_runs_spread_over_nodes_outlive_one_and_end_with_the_bits_of_this_machine(cluster, address, tmp_path):
+    root = make_project(tmp_path / "shared")
+    command = [BIN / "fundusbench", "train"]
+    with (tmp_path / "log").open("w") as log:
+        driver = subprocess.Popen(command, cwd=root, stderr=log, env=os.environ | {"RAY_ADDRESS": address})
+        node, run = busy_node(cluster, root)
+        heard = listens(cluster)
+        cluster.remove_node(node, allow_graceful=False)
+        ended = driver.wait(timeout=300)
+    said = (tmp_path / "log").read_text()
+    assert ended == 0, said
+    assert "3 node(s), 3 cores" in said
+    assert re.search(r"dashboard: http://127\.0\.0\.1:\d+\n", said)
+    assert f"{run}: begun again on 127.0.0.1" in said
+    assert len(set(re.findall(r", on (127\.0\.0\.1 \(\w+\))", said))) >= 2
+    assert json.loads((root / f"records/{run}.json").read_text())["resumed"] == 1
+    assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
+
+    here = make_project(tmp_path / "here")
+    os.chdir(here)
+    train.run(load_params())
+    assert contents(root / "runs") == contents(here / "runs")
+    assert len(list((root / "runs").glob("*/*/*"))) == 6
+    assert not list((root / "scratch").glob(".shared-*"))
+
+
+def copied(source: str, target: str, slot: int, report) -> str:
+    Path(target).parent.mkdir(exist_ok=True)
+    Path(target).write_text(Path(source).read_text().upper())
+    return str(Path.cwd())
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_node_that_does_not_see_the_folder_gets_and_gives_files_by_the_object_store(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("in").write_text("some text")
+    first = Job("first", copied, ("in", "made/first"), reads=(Path("in"), Path("absent")), writes=(Path("made"),))
+    last = Job(
+        "last", copied, ("made/first", "out/last"), ("first",), reads=(Path("made/first"),), writes=(Path("out"),)
+    )
+    bad = Job("bad", copied, ("in", "made/other"))
+    seen = Noted()
+    failures = run_jobs([last, first, bad], RayEngine(tmp_path / "nowhere"), seen)
+    assert list(failures) == ["bad"]
+    assert "FileNotFoundError" in failures["bad"]
+    assert Path("out/last").read_text() == "SOME TEXT"
+    assert str(tmp_path) not in seen.notes["first"]
+
+
+def test_a_training_needs_no_file_that_its_job_does_not_name(tmp_path, monkeypatch):
+    """What a node without the project's folder would have."""
+    root = make_project(tmp_path / "whole")
+    monkeypatch.chdir(root)
+    params = load_params()
+    params = params.model_copy(update={"seeds": [0], "train": params.train.model_copy(update={"epochs": 1})})
+    train.run(params)
+    spec = next(spec for spec in train.declare(params, train.read_manifest()) if spec.stage == "m2cnn")
+    job, bare = train.job_of(spec), tmp_path / "bare"
+    for path in job.reads:
+        (bare / path).parent.mkdir(parents=True, exist_ok=True)
+        (bare / path).symlink_to(root / path)
+    monkeypatch.chdir(bare)
+    job.work(*job.arguments, 0, lambda *_: None)
+    (made,) = job.writes
+    ours, theirs = contents(bare / made), contents(root / made)
+    assert ours.pop("record.json") != theirs.pop("record.json")
+    assert ours == theirs
+
+
+@needs_ray
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("", r"RAY_ADDRESS must say where the cluster is, as host:port, but is ''.*ray start --head"),
+        ("http://here", r"as host:port, but is 'http://here'"),
+        ("127.0.0.1:1", r"the cluster at 127\.0\.0\.1:1 must answer, but does not \(.*refused\): start it, or correct"),
+    ],
+)
+def test_a_cluster_that_cannot_be_reached_is_one_sentence(monkeypatch, address, sentence):
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(InputError, match=sentence):
+        connect()
