@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+from benchmark.cli.engine import add_engine
 from benchmark.settings.loading import load_params
 
 
-def add_arguments(_: argparse.ArgumentParser) -> None:
-    """The command has no arguments: it does what params.yaml says."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_engine(parser)
 
 
-def run(_: argparse.Namespace) -> None:
+def run(chosen: argparse.Namespace) -> None:
     """Run the stage, as :func:`benchmark.data.prepare.run` does."""
     from benchmark.data import prepare
 
-    prepare.run(load_params())
+    prepare.run(load_params(), engine=chosen.engine)

@@ -24,6 +24,8 @@ Report = Callable[..., None]
 Told = tuple[str, Any]
 """News of a job: ``started`` (where), ``advanced`` (units done, what to show), ``ended`` or ``failed`` (in words)."""
 Tell = Callable[["Job", Told], None]
+_REPORT_S = 0.5
+"""Between two reports of a job that are worth reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,19 @@ class _Unseen:
     def ended(self, job: Job, seconds: float, note: str) -> None: ...
 
     def failed(self, job: Job, why: str) -> None: ...
+
+
+def seldom(report: Report) -> Report:
+    """The same, for jobs that have more to report than anybody can read: what follows too soon is left out."""
+    said = 0.0
+
+    def pass_on(*what: Any) -> None:
+        nonlocal said
+        if time.perf_counter() - said >= _REPORT_S:
+            said = time.perf_counter()
+            report(*what)
+
+    return pass_on
 
 
 def outcome(job: Job, slot: int, report: Report) -> Told:

@@ -23,9 +23,9 @@ import numpy.typing as npt
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from benchmark.common.engines import Name, each_outcome
 from benchmark.common.errors import InputError
 from benchmark.common.files import atomic, sha256_json, write_text
-from benchmark.common.processes import outcomes
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.common.terms import SPLITS
@@ -59,12 +59,13 @@ class Job:
     target: Path
 
 
-def run(params: Params, folder: Path = DATA) -> None:
+def run(params: Params, folder: Path = DATA, engine: Name = "local") -> None:
     """Write ``packs/<role>/<split>.arrow`` with the manifest's rows in its order, and ``packs/skipped.csv``.
 
     Args:
         params: all parameters.
         folder: of the data set.
+        engine: where photographs are prepared; all of a cluster must see them, and the project's folder.
 
     Raises:
         InputError: photographs have changed or gone since the manifest was written; all of them are named. One that the
@@ -77,7 +78,7 @@ def run(params: Params, folder: Path = DATA) -> None:
     shelf = Shelf(specs, packs)
     missing = {row.sha256: row for row in rows if row.sha256 not in shelf}
     jobs = [shelf.job(Path(row.path), row.sha256) for row in missing.values()]
-    reasons = _prepare(jobs, params.prepare.workers, len({row.sha256 for row in rows}))
+    reasons = _prepare(jobs, engine, params.prepare.workers, len({row.sha256 for row in rows}))
     bad = [row for row in rows if row.sha256 in reasons]
     if stale := [f"{row.image_id} ({row.path}: {reasons[row.sha256]})" for row in bad if reasons[row.sha256] in STALE]:
         msg = f"photographs must be as the manifest lists them, but {'; '.join(stale)}: run `fundusbench fetch` first"
@@ -155,11 +156,13 @@ def _path(folder: Path, split: str) -> Path:
     return folder / f"{split}.arrow"
 
 
-def _prepare(jobs: list[Job], workers: int, total: int) -> dict[str, str]:
+def _prepare(jobs: list[Job], engine: Name, workers: int, total: int) -> dict[str, str]:
     """Do the jobs; returns why photographs could not be read, by their hash."""
     reasons: dict[str, str] = {}
+    if not jobs:
+        return reasons
     with progress_bar(total=total, initial=total - len(jobs), unit=" images", desc="prepare") as bar:
-        for job, reason in outcomes(_work, jobs, max(min(workers or core_count(), len(jobs)), 1)):
+        for job, reason in each_outcome(engine, _work, jobs, min(workers or core_count(), len(jobs))):
             if reason:
                 reasons[job.sha256] = reason
             bar.update()

@@ -11,24 +11,30 @@ import shutil
 import sys
 from dataclasses import asdict
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from benchmark.common.board import Board
 from benchmark.common.csv_rows import write_rows
+from benchmark.common.engines import Name, choose_engine
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, write_json
-from benchmark.common.progress import progress_bar
+from benchmark.common.jobs import Job, Report, refusal, run_jobs
 from benchmark.common.terms import Size, Split
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
-from benchmark.data.packs import PACKS
+from benchmark.data.packs import PACKS, pack_path
 from benchmark.runs.declared import data_sha256, find_runs
+from benchmark.runs.environment import settled
 from benchmark.runs.predictions import patients_in_words, write_predictions
+from benchmark.runs.shelf import WEIGHTS, files_needed
 from benchmark.runs.spec import RUNS, RunResult
 from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, mark_of, predictions_path
 from benchmark.settings.params import Params
+from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData, load_split
+from benchmark.training.train import count_workers
 
 PHOTOGRAPHS = DATA / "transfer"
 """Where each set has its folder, made as ``data/`` is."""
@@ -36,8 +42,12 @@ SPLITS: tuple[Split, ...] = ("test",)
 """What is read of them."""
 
 
-def run(params: Params) -> None:
+def run(params: Params, engine: Name = "local") -> None:
     """Write the predictions of every finished run on every other set, and ``transfer/sets.csv``.
+
+    Args:
+        params: all parameters.
+        engine: where they are made.
 
     Raises:
         InputError: no run is finished, or a set cannot be fetched or prepared, or has no test photographs.
@@ -50,9 +60,9 @@ def run(params: Params) -> None:
     seen = {row.sha256 for row in read_manifest() if row.split != "test"} if params.transfer else set()
     sets = []
     for name in params.transfer:
-        rows = _fetch(params, name)
+        rows = _fetch(params, name, engine)
         sets.append(_describe(params, name, rows, seen))
-        _predict(params, name, rows, results)
+        _predict(params, name, rows, results, engine)
     shutil.rmtree(TRANSFER, ignore_errors=True)
     for name in params.transfer:
         shutil.copytree(WORK / name, TRANSFER / name)
@@ -71,11 +81,11 @@ def _forget(params: Params, results: list[RunResult]) -> None:
             path.unlink()
 
 
-def _fetch(params: Params, name: str) -> list[Row]:
+def _fetch(params: Params, name: str, engine: Name) -> list[Row]:
     """Fetch and prepare the test split of a set as the set that is trained on; the rows of what could be prepared."""
     other, folder = params.model_copy(update={"data": params.transfer[name]}), PHOTOGRAPHS / name
     fetch.run(other, folder, SPLITS)
-    prepare.run(other, folder)
+    prepare.run(other, folder, engine)
     rows = read_manifest(folder / MANIFEST.name)
     if not rows:
         msg = (
@@ -104,33 +114,77 @@ def _describe(params: Params, name: str, rows: list[Row], seen: set[str]) -> Oth
     )
 
 
-def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult]) -> None:
-    """Predict with each run whose predictions are not there yet."""
+def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult], engine: Name) -> None:
+    """Predict with each run whose predictions are not there yet, those of an arm one after another."""
     load = cache(lambda size: _load(name, size, rows))
-    for result in progress_bar(results, unit=" runs", desc=f"transfer to {name}"):
-        data, path = load(result.size), predictions_path(name, result, WORK)
-        origin = _origin(result, data)
-        if mark_of(path).exists() and read_json(mark_of(path)) == origin:
-            continue
-        from benchmark.training.blend import predict_blend
-        from benchmark.training.predict import predict_split
+    groups: dict[str, list[RunResult]] = {}
+    for result in results:
+        mark = mark_of(predictions_path(name, result, WORK))
+        if not (mark.exists() and read_json(mark) == _origin(result, load(result.size))):
+            mark.unlink(missing_ok=True)
+            # The blends of a system share what their networks say.
+            arm = "blends" if result.blend else result.arm
+            groups.setdefault(f"{result.stage}/{arm} on {name}", []).append(result)
+    if not groups:
+        return
+    jobs = [_job(title, name, rows, some, params.train) for title, some in groups.items()]
+    workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
+    with Board(jobs, "images") as board:
+        failures = run_jobs(jobs, choose_engine(engine, workers, ("benchmark.training.predict",)), board)
+    if failures:
+        msg = f"every run must predict {name}, but {len(failures)} of {len(jobs)} arms did not: {refusal(failures)}"
+        raise InputError(msg)
 
-        mark_of(path).unlink(missing_ok=True)
-        packs = PHOTOGRAPHS / name / PACKS.name
+
+def _job(title: str, name: str, rows: list[Row], results: list[RunResult], settings: Train) -> Job:
+    made = [predictions_path(name, result, WORK) for result in results]
+    packs = PHOTOGRAPHS / name / PACKS.name
+    return Job(
+        name=title,
+        work=_work,
+        arguments=(name, rows, results, settings),
+        cost=len(rows) * sum(result.macs_per_image for result in results),
+        units=len(rows) * len(results),
+        cards=int(settled(settings).device == "cuda"),
+        reads=(
+            *(pack_path("test", size, packs) for size in get_args(Size)),
+            *(result.folder() / file for result in results for file in ("run.json", WEIGHTS)),
+            *(
+                file
+                for result in results
+                if result.blend
+                for run, key in zip(result.after, result.blend.member_keys, strict=True)
+                for file in files_needed(run, key)
+            ),
+        ),
+        writes=(*made, *map(mark_of, made)),
+    )
+
+
+def _work(name: str, rows: list[Row], results: list[RunResult], settings: Train, slot: int, report: Report) -> str:
+    """Predict a set with some runs."""
+    from benchmark.training.blend import predict_blend
+    from benchmark.training.predict import predict_split
+
+    load = cache(lambda size: _load(name, size, rows))
+    for number, result in enumerate(results, 1):
+        data, path = load(result.size), predictions_path(name, result, WORK)
         predictions = (
-            predict_blend(result, rows, params.train, packs)
+            predict_blend(result, rows, settings, PHOTOGRAPHS / name / PACKS.name)
             if result.blend
-            else predict_split(result.folder(), data, params.train)
+            else predict_split(result.folder(), data, settings, slot)
         )
         write_predictions(predictions, path)
-        write_json(mark_of(path), origin)
+        write_json(mark_of(path), _origin(result, data))
+        report(number * len(rows))
+    return f"{len(results)} run(s) predicted"
 
 
 def _origin(result: RunResult, data: SplitData) -> dict[str, Any]:
     """All that decides the predictions of a run on a split."""
     return {
         "run": result.key,
-        "weights": sha256_file(result.folder() / "model.safetensors"),
+        "weights": sha256_file(result.folder() / WEIGHTS),
         "images": data_sha256(data.rows),
         "prepared": asdict(data.pack.spec),
     }

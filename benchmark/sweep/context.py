@@ -1,17 +1,22 @@
-"""What the trials of a sweep share: one process, the packs once opened, the device, and the study they belong to."""
+"""What the trials of one process share: the packs once opened, the device, and the study they belong to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.files import sha256_json
+from benchmark.common.jobs import Report
 from benchmark.common.progress import progress_bar
-from benchmark.data.manifest import Row, read_manifest
+from benchmark.common.terms import Split
+from benchmark.data.manifest import MANIFEST, Row, read_manifest
+from benchmark.data.packs import pack_path
 from benchmark.runs.declared import describe
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.shelf import files_needed
+from benchmark.runs.spec import RUNS, RunSpec
 from benchmark.settings.sweep import Sweep, Value
 from benchmark.sweep.optuna_keys import ABOUT
 from benchmark.sweep.space import arm_of, enqueued, published, settled, variant
@@ -30,6 +35,10 @@ _DETERMINES = {"space", "head", "epochs", "sampler_seed", "startup", "prune_belo
 """Settings that, with the runs of the published values, tell one study from another."""
 
 
+def _show(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What all trials share.
@@ -39,12 +48,16 @@ class Bench:
         manifest: the data set.
         splits: at the arm's size; train and val alone while trials are asked.
         fabric: device and precision.
+        say: is told in a line what becomes of each trial.
+        report: is told how many images a run has seen; where there is none, a bar shows it.
     """
 
     params: Params
     manifest: list[Row]
     splits: Mapping[str, SplitData]
     fabric: Fabric = field(repr=False)
+    say: Callable[[str], None] = _show
+    report: Report | None = None
 
     def specs(self, values: Mapping[str, Value], seeds: list[int]) -> list[RunSpec]:
         """The runs of the arm with some values, one per seed.
@@ -60,20 +73,41 @@ class Bench:
     ) -> None:
         """Train a run in its folder, or what is left of it."""
         total = spec.train.epochs * spec.data.train
-        with progress_bar(total=total, desc=f"{spec.title} ({label})", unit="img") as bar:
+        name = f"{spec.title} ({label})"
+        with progress_bar(total=total, desc=name, unit="img", disable=self.report is not None) as bar:
 
             def images(done: int) -> None:
                 bar.update(done - bar.n)
 
-            watch = Watch(images, on_epoch) if on_epoch else Watch(images)
+            seen = self.report or images
+            watch = Watch(seen, on_epoch) if on_epoch else Watch(seen)
             train.complete(spec, self.splits, self.fabric, folder, watch)
 
 
-def open_bench(params: Params) -> Bench:
-    """Open the packs of train and val at the arm's size; test stays closed."""
+SEARCHED: tuple[Split, ...] = ("train", "val")
+"""What a search opens."""
+
+
+def open_bench(params: Params, opened: Sequence[Split] = SEARCHED, card: int = 0) -> Bench:
+    """Open packs at the arm's size; unless it is asked for, test stays closed.
+
+    Args:
+        params: all parameters.
+        opened: splits.
+        card: which of several graphics cards to use.
+    """
     manifest, size = read_manifest(), params.arm(*arm_of(params)).size
-    splits = {split: load_split(split, size, manifest) for split in ("train", "val")}
-    return Bench(params, manifest, splits, device.open_fabric(params.train))
+    splits: dict[str, SplitData] = {split: load_split(split, size, manifest) for split in opened}
+    return Bench(params, manifest, splits, device.open_fabric(params.train, card))
+
+
+def needed(bench: Bench, specs: Sequence[RunSpec], opened: Sequence[Split]) -> tuple[Path, ...]:
+    """Files that some runs of a bench's arm are made from."""
+    parents = [spec for spec in specs if spec.parent]
+    packs = [pack_path(split, specs[0].size) for split in opened]
+    published = [RUNS / spec.parent_name / "run.json" for spec in parents]
+    weights = [file for spec in parents for file in files_needed(spec.parent_name, spec.parent_key)]
+    return (MANIFEST, *packs, *published, *weights)
 
 
 def run_folder(study: str, name: str) -> Path:

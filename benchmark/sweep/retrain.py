@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
+from benchmark.common.board import Board
+from benchmark.common.errors import InputError
+from benchmark.common.jobs import Engine, Job, Report, refusal, run_jobs, seldom
 from benchmark.common.terms import SPLITS
+from benchmark.runs.spec import RunSpec
 from benchmark.settings.sweep import Value
-from benchmark.sweep.context import Bench, run_name
+from benchmark.sweep.context import Bench, needed, open_bench, run_name
 from benchmark.sweep.optuna_keys import WINNERS
-from benchmark.sweep.space import arm_of, published, read_values
+from benchmark.sweep.space import published, read_values
 from benchmark.sweep.study import SWEEP, locked
-from benchmark.training.batches import load_split
 
 if TYPE_CHECKING:
     from optuna import Study
+
+    from benchmark.settings.params import Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +45,60 @@ class Retrained:
     folders: Sequence[Path]
 
 
-def retrain(study: Study, bench: Bench) -> tuple[Retrained, Retrained]:
+def retrain(study: Study, bench: Bench, engine: Engine) -> tuple[Retrained, Retrained]:
     """Train the best trial's values and the published ones on the new seeds, with predictions on test.
 
     Args:
         study: searched to its end.
         bench: of the trials; test is opened beside its splits.
+        engine: where the runs are trained.
+
+    Raises:
+        InputError: a run failed; the others are kept.
     """
     winner = best(study.get_trials(deepcopy=False))
     winners = study.user_attrs.get(WINNERS, [])
     if winner.number not in winners:
         study.set_user_attr(WINNERS, [*winners, winner.number])
-    size = bench.params.arm(*arm_of(bench.params)).size
-    whole = replace(bench, splits={split: load_split(split, size, bench.manifest) for split in SPLITS})
+    chosen = {"best": read_values(winner.params, bench.params.sweep.space), "published": published(bench.params)}
+    jobs: dict[Path, Job] = {}
     found = []
-    for title, values in (
-        ("best", read_values(winner.params, bench.params.sweep.space)),
-        ("published", published(bench.params)),
-    ):
-        specs = whole.specs(values, bench.params.sweep.retrain_seeds)
+    for title, values in chosen.items():
+        specs = bench.specs(values, bench.params.sweep.retrain_seeds)
         folders = [SWEEP / study.study_name / "retrained" / run_name(spec) for spec in specs]
-        for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), 1):
-            with locked(folder):
-                whole.complete(spec, folder, f"{title}, {number}/{len(specs)}")
+        for spec, folder in zip(specs, folders, strict=True):
+            # The best values may be the published ones.
+            jobs.setdefault(folder, _job(title, spec, folder, bench))
         found.append(Retrained(values, folders))
+    with Board(list(jobs.values()), "images") as board:
+        failures = run_jobs(list(jobs.values()), engine, board)
+    if failures:
+        msg = f"every run must end well, but {len(failures)} of {len(jobs)} did not: {refusal(failures)}"
+        raise InputError(msg)
     print(f"retrained trial {winner.number} and the published values", file=sys.stderr)
     return found[0], found[1]
+
+
+def _job(title: str, spec: RunSpec, folder: Path, bench: Bench) -> Job:
+    units = spec.train.epochs * spec.data.train
+    return Job(
+        name=f"{title} values, seed {spec.seed}",
+        work=_work,
+        arguments=(bench.params, spec, folder),
+        cost=units,
+        units=units,
+        cards=int(spec.train.device == "cuda"),
+        reads=needed(bench, [spec], SPLITS),
+        writes=(folder,),
+    )
+
+
+def _work(params: Params, spec: RunSpec, folder: Path, slot: int, report: Report) -> str:
+    """Train one run."""
+    bench = replace(open_bench(params, SPLITS, slot), report=seldom(report))
+    with locked(folder):
+        bench.complete(spec, folder, "retrained")
+    return "trained"
 
 
 def best(trials: Sequence[FrozenTrial]) -> FrozenTrial:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -61,7 +60,7 @@ def search(study: Study, bench: Bench) -> None:
             _optimize(study, ask)
         elif tally.running:
             if not waits:
-                print(f"waiting for {tally.running} trial(s) of other workers", file=sys.stderr)
+                bench.say(f"waiting for {tally.running} trial(s) of other workers")
             waits = True
             time.sleep(_POLL_S)
         else:
@@ -86,14 +85,14 @@ def objective(bench: Bench) -> Callable[[Trial], float]:
             _begin(trial, bench.params.sweep.trials)
             return _run(trial, bench)
         except (TrialPruned, UpdateFinishedTrialError, _Surplus) as end:
-            print(f"trial {trial.number} {end}", file=sys.stderr)
+            bench.say(f"trial {trial.number} {end}")
             raise
         except KeyboardInterrupt:
             trial.set_user_attr(STOPPED, True)
             raise
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            print(f"trial {trial.number} died: {reason}", file=sys.stderr)
+            bench.say(f"trial {trial.number} died: {reason}")
             trial.set_user_attr(ERROR, reason)
             raise
 
@@ -128,7 +127,7 @@ def _run(trial: Trial, bench: Bench) -> float:
     trial.set_user_attr(KAPPAS, kappas)
     trial.set_user_attr(PRUNER, curve.decision)
     shown = ", ".join(f"{key} {in_words(value)}" for key, value in values.items())
-    print(f"trial {trial.number} is complete: val kappa {fmean(kappas):.3f} at {shown}", file=sys.stderr)
+    bench.say(f"trial {trial.number} is complete: val kappa {fmean(kappas):.3f} at {shown}")
     return fmean(kappas)
 
 

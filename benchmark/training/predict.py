@@ -63,15 +63,16 @@ def load_model(folder: Path) -> Network:
     return network.eval()
 
 
-def predict_split(folder: Path, data: SplitData, settings: Train) -> Predictions:
+def predict_split(folder: Path, data: SplitData, settings: Train, card: int = 0) -> Predictions:
     """Predictions of a finished run on a split, as training makes those on its own.
 
     Args:
         folder: of the run.
         data: the split, at the run's size.
         settings: where, and in which number format.
+        card: which of several graphics cards to use.
     """
-    fabric, run = open_fabric(settings), read_result(folder)
+    fabric, run = open_fabric(settings, card), read_result(folder)
     if run.system:
         data = as_seen(data, run.system, run.pixels)
     model = cast("Network", fabric.setup_module(load_model(folder).to(memory_format=torch.channels_last)))

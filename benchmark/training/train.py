@@ -7,7 +7,6 @@ the shelf (:mod:`benchmark.runs.shelf`) and are not trained again.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, get_args
 from benchmark.common.board import Board
 from benchmark.common.engines import Name, choose_engine
 from benchmark.common.errors import InputError
-from benchmark.common.jobs import Job, Report, refusal, run_jobs
+from benchmark.common.jobs import Job, Report, refusal, run_jobs, seldom
 from benchmark.common.resources import core_count, free_memory
 from benchmark.common.terms import SPLITS, Size
 from benchmark.data.manifest import MANIFEST, read_manifest
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 WORKER_BYTES = 1_000_000_000
 """Memory that a process takes beside what it shares with the others, at the default scale."""
-_REPORT_S = 0.5
-"""Between two words of a process on how far it is."""
 
 
 def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> None:
@@ -174,14 +171,11 @@ def _work(spec: RunSpec, live_after_s: float, slot: int, report: Report) -> str:
     from benchmark.training.loop import Watch
     from benchmark.training.shown import splits_of
 
-    said, latest = 0.0, ""
+    often, latest = seldom(report), ""
     splits = splits_of(spec, read_manifest())
 
     def images(done: int) -> None:
-        nonlocal said
-        if time.perf_counter() - said >= _REPORT_S:
-            said = time.perf_counter()
-            report(done, latest)
+        often(done, latest)
 
     def epoch(curve: Curve) -> None:
         nonlocal latest

@@ -17,11 +17,13 @@ import yaml
 from benchmark.common.errors import InputError
 from benchmark.common.jobs import Job, run_jobs
 from benchmark.common.ray_engine import RayEngine, connect
+from benchmark.data import fetch, prepare
 from benchmark.settings.loading import load_params
 from benchmark.training import train
 from tests.common.test_jobs import Noted
 from tests.conftest import tiny_params
 from tests.made.data import make_data
+from tests.made.photographs import folder_params, write_folder
 from tests.made.project import BIN
 from tests.made.ray_cluster import listens, ray_cluster
 
@@ -60,8 +62,10 @@ def contents(root: Path) -> dict[str, bytes]:
 def task_of(node) -> str:
     """The job that a node does, by the name that Ray gives its process; nothing where it does none."""
     (raylet,) = node.all_processes["raylet"]
-    names = [child.cmdline()[0] for child in psutil.Process(raylet.process.pid).children()]
-    return next((name.removeprefix("ray::") for name in names if "/" in name), "")
+    titles = [" ".join(child.cmdline()) for child in psutil.Process(raylet.process.pid).children()]
+    return next(
+        (title.removeprefix("ray::").strip() for title in titles if title.startswith("ray::") and "/" in title), ""
+    )
 
 
 def busy_node(cluster, root: Path):
@@ -126,6 +130,22 @@ def test_a_node_that_does_not_see_the_folder_gets_and_gives_files_by_the_object_
     assert "FileNotFoundError" in failures["bad"]
     assert Path("out/last").read_text() == "SOME TEXT"
     assert str(tmp_path) not in seen.notes["first"]
+
+
+@needs_ray
+@pytest.mark.slow
+def test_photographs_are_prepared_by_all_nodes_to_the_packs_of_this_machine(address, tmp_path, monkeypatch):
+    made = {}
+    for engine in ("local", "ray"):
+        (tmp_path / engine).mkdir()
+        monkeypatch.chdir(tmp_path / engine)
+        write_folder(Path("photos"), patients=40)
+        params = folder_params("photos")
+        fetch.run(params)
+        prepare.run(params, engine=engine)
+        made[engine] = contents(Path("data/packs"))
+    assert len(made["ray"]) == 10
+    assert made["ray"] == made["local"]
 
 
 def test_a_training_needs_no_file_that_its_job_does_not_name(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmark.common.local_engine import LocalEngine
 from benchmark.report.render import to_csv, to_tex
 from benchmark.statistics.bootstrap import Interval
 from benchmark.sweep import sweep, tables
@@ -39,7 +40,7 @@ def swept(tmp_path_factory):
         sweep.run(params)
         bench = open_bench(params)
         study = study_of(bench)
-        evidence = gather(study, params, retrain(study, bench))
+        evidence = gather(study, params, retrain(study, bench, LocalEngine(1)))
     return root, params, study, evidence
 
 
@@ -187,5 +188,5 @@ def test_the_search_ends_before_test_is_opened(tmp_path, monkeypatch):
     search(study, bench)
     assert set(seen) == {(False, False)}
     seen.clear()
-    retrain(study, bench)
+    retrain(study, bench, LocalEngine(1))
     assert set(seen) == {(True, True)}
