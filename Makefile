@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Mutants per module; 0 takes all.
 SAMPLE ?= 40
 
-.PHONY: help repro test quick speed mutants lint ui browser picture docs lock clean
+.PHONY: help repro test quick speed mutants lint ui browser database picture docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -41,6 +41,10 @@ ui: .venv/.stamp ## open the runs in the MLflow UI on loopback, port 5000
 browser: ## install Debian's Chromium, in which the page is tested (as root, or with sudo)
 	$(if $(filter-out 0,$(shell id -u)),sudo )apt-get update --quiet --quiet
 	$(if $(filter-out 0,$(shell id -u)),sudo )apt-get install --yes --quiet --quiet --no-install-recommends chromium
+
+database: ## install Debian's PostgreSQL, on which sweeps are tried (as root, or with sudo)
+	$(if $(filter-out 0,$(shell id -u)),sudo )apt-get update --quiet --quiet
+	$(if $(filter-out 0,$(shell id -u)),sudo )apt-get install --yes --quiet --quiet --no-install-recommends postgresql
 
 picture: ## take the README's picture of reports/index.html (with Chromium: make browser)
 	chromium --headless --no-sandbox --hide-scrollbars --window-size=1400,1000 --screenshot=$(CURDIR)/docs/page.png file://$(CURDIR)/reports/index.html

@@ -80,11 +80,12 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
     """
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-    patience = {"connect_args": {"timeout": _LOCK_S}} if url.startswith("sqlite") else {}
+    # A server may have closed a connection that lay idle for the hours of a run.
+    options = {"connect_args": {"timeout": _LOCK_S}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     grace = 3 * heartbeat_s if heartbeat_s else None
 
     def connect() -> RDBStorage:
-        return RDBStorage(url, engine_kwargs=patience, heartbeat_interval=heartbeat_s, grace_period=grace)
+        return RDBStorage(url, engine_kwargs=options, heartbeat_interval=heartbeat_s, grace_period=grace)
 
     try:
         try:
@@ -92,7 +93,13 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
         except IntegrityError:
             # Another machine, or a dashboard, laid out the tables at the same moment.
             return connect()
-    except (SQLAlchemyError, ImportError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
+    except ImportError as error:
+        msg = (
+            f"sweep.storage needs a database driver that is not installed ({error}): install it, for postgresql:// by "
+            "the extra `.[postgresql]`"
+        )
+        raise InputError(msg) from error
+    except (SQLAlchemyError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
         shown = re.sub(r"//[^/@\s]*@", "//***@", f"{url!r}: {' '.join(str(error).split())[:200]}")
         msg = f"sweep.storage must be a database that can be reached, but it is {shown}; correct it or start its server"
         raise InputError(msg) from error

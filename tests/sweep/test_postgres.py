@@ -1,0 +1,98 @@
+"""A sweep on a real PostgreSQL: three worker processes, one of them killed, and MLflow on the same server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections import Counter
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from benchmark.common.errors import InputError
+from benchmark.settings.loading import load_params
+from benchmark.sweep import sweep
+from benchmark.sweep.optuna_keys import LINEAGE, RUNS_OF, SURPLUS, WORKER
+from benchmark.sweep.space import read_values
+from benchmark.sweep.study import lineages, open_storage
+from tests.made.data import make_data
+from tests.made.postgres import find_server, postgres
+from tests.made.project import BIN
+from tests.made.sweep import SIZES, WEIGHT
+from tests.sweep.test_workers import wait_for, write_params
+
+pytestmark = [pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")]
+
+psycopg = pytest.importorskip("psycopg", reason="no driver is installed: it is the extra `postgresql`")
+needs_server = pytest.mark.skipif(
+    find_server() is None, reason="no PostgreSQL is installed: apt-get install postgresql"
+)
+
+
+@needs_server
+@pytest.mark.slow
+def test_three_workers_share_a_study_and_the_trial_of_one_that_is_killed_comes_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_data(tmp_path, SIZES, {"train": 64, "val": 32, "test": 32})
+    with postgres("optuna", "mlflow") as server:
+        few = {"trials": 6, "seeds": [10], "retrain_seeds": [20], "prune_below": 0, "epochs": 16}
+        write_params(tmp_path, storage=f"{server}/optuna", **few)
+        storage = optuna.storages.RDBStorage(f"{server}/optuna")
+
+        def trials():
+            names = optuna.get_all_study_names(storage)
+            return optuna.load_study(study_name=names[0], storage=storage).trials if names else []
+
+        def running(*, begun: bool = False):
+            states = [t for t in trials() if t.state == TrialState.RUNNING and WORKER in t.user_attrs]
+            return [trial for trial in states if trial.intermediate_values or not begun]
+
+        with (tmp_path / "log").open("w") as log:
+            command = subprocess.Popen(
+                [BIN / "fundusbench", "sweep", "--workers", "3"],
+                env=os.environ | {"MLFLOW_TRACKING_URI": f"{server}/mlflow"},
+                stderr=log,
+            )
+            wait_for(lambda: len(running()) == 3 and running(begun=True))
+            lost = running(begun=True)[0]
+            os.kill(int(lost.user_attrs[WORKER].rpartition(":")[2]), signal.SIGKILL)
+            ended = command.wait(timeout=240)
+        said = (tmp_path / "log").read_text()
+        assert ended == 0, said
+        assert "signal SIGKILL" in said
+
+        asked = [trial for trial in trials() if SURPLUS not in trial.user_attrs]
+        complete = [trial for trial in asked if trial.state == TrialState.COMPLETE]
+        weights = [read_values(trial.params, [WEIGHT])[WEIGHT] for trial in complete]
+        assert len(complete) == len(set(weights)) == 6
+        assert Counter(trial.state for trial in asked) == {TrialState.COMPLETE: 6, TrialState.FAIL: 1}
+        assert len({trial.user_attrs[WORKER] for trial in asked}) == 3
+        (again,) = (t for t in complete if t.user_attrs.get(LINEAGE) == lost.user_attrs.get(LINEAGE, str(lost.number)))
+        assert again.user_attrs[WORKER] != lost.user_attrs[WORKER]
+        assert again.user_attrs[RUNS_OF] == lost.user_attrs[RUNS_OF]
+        assert len(lineages(asked)) == 6
+
+        with psycopg.connect(f"{server}/mlflow") as store:
+            named = Counter(name for (name,) in store.execute("SELECT name FROM runs WHERE lifecycle_stage = 'active'"))
+        assert {name: count for name, count in named.items() if name.startswith("trial")} == {
+            f"trial {trial.number}": 1 for trial in trials()
+        }
+    assert (tmp_path / "reports/sweep/weight/sweep.md").exists()
+
+
+def test_a_cluster_does_not_search_on_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path)
+    with pytest.raises(
+        InputError, match=r"must be a database server where a cluster searches, but is 'sqlite:///sweep"
+    ):
+        sweep.run(load_params(), workers=2, engine="ray")
+
+
+def test_a_server_that_is_not_there_and_a_driver_that_is_not_installed_are_sentences():
+    with pytest.raises(InputError, match=r"a database that can be reached, but it is .*//\*\*\*@127.0.0.1.*refused"):
+        open_storage("postgresql://me:secret@127.0.0.1:1/optuna")
+    with pytest.raises(InputError, match=r"driver that is not installed .*`\.\[postgresql\]`"):
+        open_storage("mysql://me:secret@127.0.0.1:1/optuna")
