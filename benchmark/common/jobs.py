@@ -164,7 +164,7 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
 
 def makespan(jobs: Sequence[Job], slots: int) -> float:
     """How long jobs take, in the unit of their costs, if each takes its cost and a free slot takes the next job."""
-    queue, clock = _Queue(in_order(jobs), _Unseen()), 0.0
+    queue, clock = _Queue(in_order(jobs), Unseen()), 0.0
     running: list[tuple[float, int, Job]] = []
     ticket = count()
     while True:
@@ -176,7 +176,7 @@ def makespan(jobs: Sequence[Job], slots: int) -> float:
         queue.end(job, ("ended", ""), 0.0)
 
 
-class _Unseen:
+class Unseen:
     """A display of nothing."""
 
     def started(self, job: Job, place: str) -> None: ...

@@ -158,7 +158,7 @@ class RunSpec(Section):
 
     def keyed(self) -> Self:
         """The same with its key: a hash of all that determines the run."""
-        spec = self.model_dump(mode="json", exclude={"key": True, "train": _NOT_DETERMINING, "model": self._unhashed})
+        spec = self.model_dump(mode="json", exclude={"key": True, "train": self._undecided, "model": self._unhashed})
         return self.model_copy(update={"key": sha256_json(_without_none(spec))})
 
     @property
@@ -167,7 +167,7 @@ class RunSpec(Section):
         chosen = self.model_dump(
             mode="json",
             include={*RunSpec.model_fields} - _NOT_CHOSEN,
-            exclude={"train": _NOT_DETERMINING, "model": self._unhashed, "prepared": {"recipe"}},
+            exclude={"train": self._undecided, "model": self._unhashed, "prepared": {"recipe"}},
         )
         if self.blend:
             del chosen["blend"]["member_keys"]
@@ -196,6 +196,12 @@ class RunSpec(Section):
     def _unhashed(self) -> set[str]:
         """What of ``model`` says where its weights lie; which they are, their own hash says."""
         return {"weights"} if self.model.weights_sha256 else {"weights", "weights_sha256"}
+
+    @property
+    def _undecided(self) -> set[str]:
+        """What of ``train`` decides nothing: of a process alone, that it is alone."""
+        alone = {"processes", "sync_batch_norm"} if self.train.processes == 1 else set()
+        return _NOT_DETERMINING | alone
 
     @property
     def parameter_hash(self) -> str:

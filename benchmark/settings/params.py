@@ -106,10 +106,18 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _coheres(self) -> Params:
-        if self.train.accumulate > self.train.batch // 2:
+        parts = self.train.accumulate * self.train.processes
+        if parts > self.train.batch // 2:
+            among = f" for {self.train.processes} processes" if self.train.processes > 1 else ""
             msg = (
                 f"train.accumulate must leave two images or more per pass, but splits {self.train.batch} into "
-                f"{self.train.accumulate}: lower it, or raise train.batch"
+                f"{self.train.accumulate}{among}: lower it, or raise train.batch"
+            )
+            raise ValueError(msg)
+        if self.train.sync_batch_norm and (self.train.processes == 1 or self.train.device == "cpu"):
+            msg = (
+                "train.sync_batch_norm belongs to several processes with a graphics card each, but there are "
+                f"{self.train.processes} on {self.train.device}: set it to false"
             )
             raise ValueError(msg)
         if len(set(self.seeds)) != len(self.seeds):
@@ -158,6 +166,12 @@ class Params(Section):
             msg = (
                 f"train.class_weights apply to losses that are means over images, but {name} minimises "
                 f"{arm.objective}: set it to 0, or use train.resample"
+            )
+            raise ValueError(msg)
+        if self.train.processes > 1 and not LOSSES[arm.objective].per_image:
+            msg = (
+                f"train.processes above 1 take losses that are means over images, but {name} minimises "
+                f"{arm.objective}, which no process can tell from its part of a batch: set it to 1"
             )
             raise ValueError(msg)
         for key, path in (("from", arm.parent), ("of", arm.of)):

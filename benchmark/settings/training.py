@@ -70,6 +70,11 @@ class Train(Section):
     """Let torch compile the network first: minutes at the start for faster steps after it; made for GPUs."""
     workers: Annotated[int, Field(ge=0, le=1024)] = 0
     """Runs trained side by side; 0 takes one per graphics card, or per core as far as memory carries them."""
+    processes: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Processes that train each run together, one per graphics card or core, each on its part of every batch: another
+    order of sums, so a run of its own. ``fundusbench train`` starts them; on several machines, ``torchrun`` does."""
+    sync_batch_norm: bool = False
+    """Let batch norms see the whole batch rather than each process's part of it; takes graphics cards."""
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
     """Save the state of a running training this often, beside the end of each epoch; 0 after each update."""
     augment: Augment = Augment()

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 
 from benchmark.common.errors import InputError
 from benchmark.common.resources import core_count
 from benchmark.runs.environment import environment, now, settled
 from benchmark.runs.spec import Record, RunSpec
+from benchmark.training.together import world
 
 if TYPE_CHECKING:
     from benchmark.settings.training import Train
@@ -84,6 +86,8 @@ def record_of(
 def open_fabric(settings: Train, card: int = 0) -> Fabric:
     """Device, number format and determinism as the parameters ask; on a processor, one thread.
 
+    Where a launcher started several processes, they share what is trained and predicted.
+
     Args:
         settings: of the training.
         card: which of several graphics cards to use.
@@ -98,8 +102,21 @@ def open_fabric(settings: Train, card: int = 0) -> Fabric:
     if settings.device == "cpu":
         # Fabric sets it for processes that fork, and torch's optimisers then load the driver's library at every step.
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
-    devices = [card] if settings.device == "cuda" else 1
-    return Fabric(accelerator=settings.device, devices=devices, precision=settings.precision)  # type: ignore[arg-type]
+    if world() == 1:
+        devices = [card] if settings.device == "cuda" else 1
+        return Fabric(accelerator=settings.device, devices=devices, precision=settings.precision)  # type: ignore[arg-type]
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    # A process judges part of a split, so processes make unequally many passes without gradients: no word may be
+    # exchanged in these.
+    fabric = Fabric(
+        accelerator=settings.device,
+        devices=here,
+        num_nodes=world() // here,
+        strategy=DDPStrategy(forward_sync_buffers=False),
+        precision=settings.precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return fabric
 
 
 def seed_generators(seed: int, device: torch.device) -> None:

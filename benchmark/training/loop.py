@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
+from timm.layers import convert_sync_batchnorm
 from timm.optim import create_optimizer_v2, get_optimizer_class
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
@@ -37,6 +38,7 @@ from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.shelf import CHECKPOINT, RECORD, WEIGHTS, find_parent, key_of
 from benchmark.runs.spec import Record, RunResult, RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
+from benchmark.training import together
 from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
@@ -117,7 +119,8 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint."""
         self.progress.seconds = self.clock.total()
-        save_checkpoint(self.checkpoint, self.model, self.optimizer, self.progress)
+        if self.fabric.is_global_zero:
+            save_checkpoint(self.checkpoint, self.model, self.optimizer, self.progress)
         self.clock.saved()
 
 
@@ -138,21 +141,26 @@ def train(
     progress = training.progress
     for epoch in range(progress.epoch, spec.train.epochs):
         train_loss = train_epoch(training, epoch)
+        together.same_buffers(training.model)
         measured = _validate(training, epoch)
         lr = training.optimizer.param_groups[0]["lr"]
         progress.history.append({"lr": lr, "train_loss": train_loss, **measured})
         _keep_best(training)
         progress.epoch, progress.step, progress.loss_sum = epoch + 1, 0, 0.0
-        _write_history(training)
+        if fabric.is_global_zero:
+            _write_history(training)
         training.save()
-        if training.clock.total() / progress.epoch * spec.train.epochs > watch.live_after_s:
+        long = training.clock.total() / progress.epoch * spec.train.epochs > watch.live_after_s
+        if long and fabric.is_global_zero:
             _follow_live(scratch)
         watch.epoch(progress.history)
     result = _finish(training)
-    write_text(scratch / RECORD, _record(training, started).model_dump_json(indent=2) + "\n")
-    write_spec(result, scratch)
-    for path in (training.checkpoint, training.best):
-        path.unlink(missing_ok=True)
+    if fabric.is_global_zero:
+        write_text(scratch / RECORD, _record(training, started).model_dump_json(indent=2) + "\n")
+        write_spec(result, scratch)
+        for path in (training.checkpoint, training.best):
+            path.unlink(missing_ok=True)
+    fabric.barrier()
     return result
 
 
@@ -164,31 +172,36 @@ def train_epoch(training: Training, epoch: int) -> float:
     normalisation = Normalisation(model.mean, model.std)
     parts = cut(epoch_order(data.grade, spec.seed, epoch, settings.resample), settings.batch)
     weights = grade_weights(data.grade, settings.class_weights)
-    loss_sum = torch.tensor(progress.loss_sum, dtype=torch.float64, device=fabric.device)
+    # Of this process's images; what was saved is of all, and the first process's to count.
+    before = progress.loss_sum if fabric.is_global_zero else 0.0
+    loss_sum = torch.tensor(before, dtype=torch.float64, device=fabric.device)
 
     training.clock.start()
     # Passes whose gradients add up to one update.
     passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.accumulate)]
-    for number, (positions, pixels) in enumerate(training.reader.batches(passes), 1):
+    place = (together.rank(),) if together.world() > 1 else ()
+    for number, (positions, pixels) in enumerate(training.reader.batches(map(together.share, passes)), 1):
         update = epoch * len(parts) + progress.step
-        seed_generators(derive(spec.seed, "dropout", update, number % settings.accumulate), fabric.device)
+        seed_generators(derive(spec.seed, "dropout", update, number % settings.accumulate, *place), fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
         images = _changed(training, pixels, positions, normalisation, epoch)
         loss = loss_of(model(images), grade, **spec.objective.parameters)
         if settings.class_weights:
             loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
         loss = loss.mean()
-        fabric.backward(loss * (len(positions) / len(parts[progress.step])))
+        # Gradients are the mean over processes, and shall be that over the batch.
+        fabric.backward(loss * (len(positions) / len(parts[progress.step]) * together.world()))
         loss_sum += loss.detach() * len(positions)
-        training.images += len(positions)
+        training.images += len(passes[number - 1])
         if number % settings.accumulate == 0:
             training.update(update)
             training.watch.images(epoch * len(data) + sum(map(len, parts[: progress.step])))
-            if training.clock.due(settings.checkpoint_minutes) and progress.step < len(parts):
-                progress.loss_sum = _finite(loss_sum, spec, epoch)
+            due = together.agreed(fabric, training.clock.due(settings.checkpoint_minutes))
+            if due and progress.step < len(parts):
+                progress.loss_sum = _finite(together.total(fabric, loss_sum), spec, epoch)
                 training.save()
     training.clock.stop()
-    return _finite(loss_sum, spec, epoch) / len(data)
+    return _finite(together.total(fabric, loss_sum), spec, epoch) / len(data)
 
 
 def _changed(
@@ -211,13 +224,16 @@ def start(
 ) -> Training:
     """Network, optimiser and schedule at their start, or where a killed process left them."""
     settings = spec.train
-    if key_of(scratch) != spec.key:
+    if fabric.is_global_zero and key_of(scratch) != spec.key:
         shutil.rmtree(scratch, ignore_errors=True)
         write_spec(spec, scratch)
+    fabric.barrier()
     torch.manual_seed(derive(spec.seed, "init"))
     network = network_of(spec)
     if spec.parent:
         carry_over(network, load_file(find_parent(spec) / WEIGHTS))
+    if settings.sync_batch_norm:
+        network = convert_sync_batchnorm(network)
     network = network.to(memory_format=torch.channels_last)
     if settings.compile:
         network.compile()
@@ -270,23 +286,28 @@ def _keep_best(training: Training) -> None:
     assert kappa is not None
     if training.progress.best_kappa is None or kappa > training.progress.best_kappa:
         training.progress.best_kappa, training.progress.best_epoch = kappa, len(training.progress.history)
-        save_tensors(training.best, training.model.state_dict())
+        if training.fabric.is_global_zero:
+            save_tensors(training.best, training.model.state_dict())
 
 
 def _finish(training: Training) -> RunResult:
     """Write weights and predictions of the kept epoch; what ``run.json`` will say."""
     spec, model, scratch = training.spec, training.model, training.scratch
+    training.fabric.barrier()
     if spec.train.keep == "best":
         model.load_state_dict(load_file(training.best))
         training.val = None
-    save_tensors(scratch / WEIGHTS, model.state_dict())
+    first = training.fabric.is_global_zero
+    if first:
+        save_tensors(scratch / WEIGHTS, model.state_dict())
     flags = []
     for split, data in training.splits.items():
         if split == "train":
             continue
         known = training.val if split == "val" else None
         predictions = known or predictions_of(data, answers_of(model, outputs_of(model, data, training.fabric)))
-        write_predictions(predictions, scratch / f"{split}.csv")
+        if first:
+            write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
     epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs

@@ -20,6 +20,7 @@ from benchmark.training.batches import Reader, SplitData, cut
 from benchmark.training.device import open_fabric
 from benchmark.training.networks import network_of
 from benchmark.training.shown import as_seen
+from benchmark.training.together import gathered, rank, world
 from models.fractional import give
 from models.network import Network
 
@@ -31,9 +32,9 @@ EVALUATION_BATCH = 128
 
 
 def outputs_of(model: Network, data: SplitData, fabric: Fabric) -> dict[str, Tensor]:
-    """Raw outputs for a whole split in pack order, on the CPU, as losses take them."""
-    parts = cut(np.arange(len(data)), EVALUATION_BATCH)
-    outputs = [raw_outputs(model, pixels) for _, pixels in Reader(data, fabric.device).batches(parts)]
+    """Raw outputs for a whole split in pack order, on the CPU, as losses take them; processes share the work."""
+    parts = cut(np.arange(len(data)), EVALUATION_BATCH)[rank() :: world()]
+    outputs = gathered([raw_outputs(model, pixels) for _, pixels in Reader(data, fabric.device).batches(parts)])
     return {head: torch.cat([output[head] for output in outputs]) for head in outputs[0]}
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from benchmark.common.board import Board
 from benchmark.common.engines import Name, choose_engine
 from benchmark.common.errors import InputError
-from benchmark.common.jobs import Job, Report, refusal, run_jobs, seldom
+from benchmark.common.jobs import Display, Job, Report, Unseen, refusal, run_jobs, seldom
+from benchmark.common.local_engine import LocalEngine
 from benchmark.common.resources import core_count, free_memory
 from benchmark.common.terms import SPLITS, Size
 from benchmark.data.manifest import MANIFEST, read_manifest
@@ -22,6 +24,8 @@ from benchmark.data.packs import pack_path
 from benchmark.runs.declared import declare, read_result
 from benchmark.runs.shelf import files_needed, find_parent, forget_passes, is_finished, place, publish
 from benchmark.runs.spec import RunSpec
+from benchmark.training.together import clear, is_first_to_fail, launch, losses_named, rank, world
+from models.settings import PACKAGE
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -59,13 +63,44 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     for spec in todo:
         if spec.parent and spec.parent_name not in names:
             find_parent(spec)
+    if params.train.processes > 1 and todo:
+        _check_together(params, todo, engine)
+        if world() == 1:
+            launch(params.train.processes, ["train", *methods])
+            return
+        if not rank():
+            clear()
     failures = _train(todo, params, engine) if todo else {}
+    if rank():
+        return
     forget_passes()
     for method in methods or known:
         publish(method, (spec for spec in specs if spec.stage == method))
     print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
     if failures:
         msg = f"every run must end well, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
+        raise InputError(msg)
+
+
+def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> None:
+    """Refuse what several processes per run cannot do."""
+    if systems := sorted({spec.stage for spec in todo if spec.system or spec.blend}):
+        msg = (
+            f"a run of `systems` is made in one process, but train.processes is {params.train.processes}: set it to 1 "
+            f"for {', '.join(systems)}"
+        )
+        raise InputError(msg)
+    if engine != "local":
+        msg = (
+            f"a cluster's jobs train a run in one process each, but train.processes is {params.train.processes}: set "
+            "it to 1, or take `--engine local` or torchrun"
+        )
+        raise InputError(msg)
+    if world() not in (1, params.train.processes):
+        msg = (
+            f"torchrun must start as many processes as train.processes says, but {world()} were started and it says "
+            f"{params.train.processes}: correct one"
+        )
         raise InputError(msg)
 
 
@@ -79,13 +114,20 @@ def complete(
     """Bring a run to its end, as :func:`benchmark.training.loop.train` does, unless its folder holds it finished.
 
     Raises:
-        InputError: a loss is not finite, or a batch does not fit into memory (the run is named).
+        InputError: a loss is not finite, or a batch does not fit into memory (the run is named), or the run takes more
+            processes than there are.
     """
     from benchmark.training.device import memory_named
     from benchmark.training.loop import Watch, train
 
+    if spec.train.processes != world():
+        msg = (
+            f"{spec.title} is declared to be trained by {spec.train.processes} processes, but here is {world()}: only "
+            "`fundusbench train` and torchrun start several, so set train.processes to 1 for all else"
+        )
+        raise InputError(msg)
     if not is_finished(scratch, spec.key):
-        with memory_named(spec):
+        with losses_named(), memory_named(spec):
             train(spec, splits, fabric, scratch, watch or Watch())
 
 
@@ -94,6 +136,11 @@ def _train(specs: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, 
     # MLflow's store is this machine's: what a cluster trains is shown there when it has ended.
     live_after_s = params.tracking.live_after_s if engine == "local" else math.inf
     jobs = [job_of(spec, live_after_s) for spec in specs if not spec.blend]
+    if world() > 1:
+        if rank():
+            return run_jobs(jobs, LocalEngine(1), _AllOrNone(Unseen()))
+        with Board(jobs, "images") as board:
+            return run_jobs(jobs, LocalEngine(1), _AllOrNone(board))
     ladders: dict[tuple[str, int], list[RunSpec]] = {}
     for spec in specs:
         if spec.blend:
@@ -103,6 +150,28 @@ def _train(specs: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, 
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
     with Board(jobs, "images") as board:
         return run_jobs(jobs, choose_engine(engine, workers, preload), board)
+
+
+@dataclass(frozen=True, slots=True)
+class _AllOrNone:
+    """Shows jobs that several processes do together: what one fails of ends all, for the others would wait for it."""
+
+    display: Display
+
+    def started(self, job: Job, place: str) -> None:
+        self.display.started(job, place)
+
+    def advanced(self, job: Job, done: int, note: str) -> None:
+        self.display.advanced(job, done, note)
+
+    def ended(self, job: Job, seconds: float, note: str) -> None:
+        self.display.ended(job, seconds, note)
+
+    def failed(self, job: Job, why: str) -> None:
+        if not is_first_to_fail():
+            raise SystemExit(2)
+        msg = f"every run must end well, but one did not: {job.name}: {why}"
+        raise InputError(msg)
 
 
 def job_of(spec: RunSpec, live_after_s: float = math.inf) -> Job:
@@ -127,6 +196,7 @@ def job_of(spec: RunSpec, live_after_s: float = math.inf) -> Job:
             MANIFEST,
             *(pack_path(split, spec.size) for split in SPLITS),
             *(files_needed(spec.parent_name, spec.parent_key) if spec.parent else ()),
+            *_weights(spec),
         ),
         writes=(place(spec),),
     )
@@ -163,6 +233,12 @@ def _work_ladder(rows: Sequence[RunSpec], slot: int, report: Report) -> str:
     from benchmark.training.device import open_fabric
 
     return complete_blends(rows, read_manifest(), open_fabric(rows[0].train, slot), report)
+
+
+def _weights(spec: RunSpec) -> list[Path]:
+    """The file that a trunk starts from, where it lies in the project's folder."""
+    name = spec.model.weights
+    return [Path(name)] if name and not name.startswith(PACKAGE) and not Path(name).is_absolute() else []
 
 
 def _work(spec: RunSpec, live_after_s: float, slot: int, report: Report) -> str:

@@ -1,0 +1,142 @@
+"""One run trained by two processes: the run of one, however a process ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import yaml
+
+from benchmark.common.errors import InputError
+from benchmark.runs.declared import declare, read_result
+from benchmark.runs.predictions import read_predictions
+from benchmark.settings.loading import load_params, parse_params
+from benchmark.training import train
+from tests.conftest import tiny_params
+from tests.made.data import make_data
+from tests.made.project import BIN
+from tests.training.test_train import SIZES
+
+COUNTS = {"train": 61, "val": 131, "test": 33}
+"""None of them divides by 2; val has more than one part."""
+
+
+def raw_params(**changes):
+    """A trunk without batch norm, so that no image sees the others, and plain SGD, which does not magnify rounding."""
+    raw = tiny_params()
+    raw["sizes"], raw["seeds"] = SIZES, [0]
+    raw["model"] |= {"trunk": "test_convnext"}
+    raw["train"] |= {"epochs": 5, "batch": 15, "opt": "sgd", "lr": 0.05, "accumulate": 2, "checkpoint_minutes": 0.0}
+    raw["train"] |= changes
+    raw["systems"], raw["arms"] = {}, {"basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}}}
+    return raw
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    make_data(tmp_path, SIZES, COUNTS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def start(log: Path, **changes) -> subprocess.Popen[bytes]:
+    Path("params.yaml").write_text(yaml.safe_dump(raw_params(**changes)))
+    with log.open("w") as stream:
+        return subprocess.Popen([BIN / "fundusbench", "train"], stderr=stream, stdout=stream)
+
+
+def lose_one(command: subprocess.Popen[bytes]) -> None:
+    """Kill the second process once some updates have been saved."""
+    deadline = time.monotonic() + 240
+    while not list(Path("scratch/runs").rglob("checkpoint.safetensors")):
+        assert command.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    children = psutil.Process(command.pid).children(recursive=True)
+    (second,) = [child for child in children if child.environ().get("RANK") == "1"]
+    second.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_run_of_one_and_go_on_where_one_of_them_was_killed(project):
+    command = start(project / "first", processes=2)
+    lose_one(command)
+    assert command.wait(timeout=240) == 2
+    said = (project / "first").read_text()
+    assert re.fullmatch(
+        r"fundusbench: each of the 2 processes must live, but number 1 was ended by signal SIGKILL: run the same "
+        r"command again, it goes on from the last checkpoint\n",
+        said,
+    )
+    assert start(project / "second", processes=2).wait(timeout=240) == 0, (project / "second").read_text()
+    folder = project / "runs/basenet_mt/small/0"
+    shared, spec = (
+        {split: read_predictions(folder / f"{split}.csv") for split in ("val", "test")},
+        read_result(folder),
+    )
+    history = (folder / "history.csv").read_text().splitlines()
+    assert '"resumed": 1' in (project / "records/basenet_mt/small/0.json").read_text()
+
+    train.run(parse_params(raw_params()))
+    assert read_result(folder).key != spec.key
+    for split, ours in shared.items():
+        alone = read_predictions(folder / f"{split}.csv")
+        assert list(alone.image_id) == list(ours.image_id)
+        assert len(alone) == COUNTS[split]
+        assert np.allclose(alone.score, ours.score, atol=1e-4)
+        assert np.allclose(alone.prob, ours.prob, atol=1e-4)
+    for one, other in zip(history[1:], (folder / "history.csv").read_text().splitlines()[1:], strict=True):
+        assert np.allclose(*([float(cell) for cell in line.split(",")] for line in (one, other)), atol=1e-4)
+
+
+def test_a_process_alone_is_no_parameter(project):
+    def spec(**changes):
+        return declare(parse_params(raw_params(**changes)), train.read_manifest())[0]
+
+    assert "processes" not in spec().parameters_resolved["train"]
+    assert len({spec().key, spec(processes=2).key, spec(processes=3).key}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"processes": 5}, "splits 15 into 2 for 5 processes"),
+        ({"sync_batch_norm": True}, r"sync_batch_norm belongs to several processes with a graphics card each"),
+        ({"processes": 2, "sync_batch_norm": True, "device": "cpu"}, r"but there are 2 on cpu"),
+    ],
+)
+def test_what_several_processes_cannot_do_is_refused(changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        parse_params(raw_params(**changes))
+
+
+def test_a_loss_over_a_whole_batch_takes_one_process():
+    raw = raw_params(processes=2, accumulate=1)
+    raw["objectives"]["soft_kappa"] = {}
+    raw["arms"]["basenet_mt"]["small"]["objective"] = "soft_kappa"
+    with pytest.raises(InputError, match=r"means over images, but basenet_mt/small minimises soft_kappa"):
+        parse_params(raw)
+
+
+def test_what_starts_no_processes_does_not_train_their_run_alone(project):
+    made = parse_params(raw_params(processes=2))
+    spec = declare(made, train.read_manifest())[0]
+    with pytest.raises(InputError, match=r"declared to be trained by 2 processes, but here is 1: .* to 1 for all else"):
+        train.complete(spec, {}, None, Path("alone"))
+
+
+def test_another_number_of_processes_than_declared_is_one_sentence(project, monkeypatch):
+    Path("params.yaml").write_text(yaml.safe_dump(raw_params(processes=2)))
+    with pytest.raises(InputError, match=r"cluster's jobs train a run in one process each"):
+        train.run(load_params(), engine="ray")
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "3", "RANK": "0"}.items():
+        monkeypatch.setitem(os.environ, name, value)
+    with pytest.raises(InputError, match=r"3 were started and it says 2: correct one"):
+        train.run(load_params())
