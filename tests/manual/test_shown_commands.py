@@ -22,6 +22,11 @@ from tests.made.paths import ROOT
 from tests.made.texts import shown_commands
 
 NOT_PARSED = {
+    **dict.fromkeys(
+        ("initdb", "postgres", "createdb", "su"),
+        "PostgreSQL's own: tests/made/postgres.py starts such a server, as such a user",
+    ),
+    "uv": "the installer's own",
     "curl": "asks the server that tests/tracking/test_model.py starts and asks the same",
     "export": "the shell's own",
     "source": "the shell's own",
@@ -44,7 +49,7 @@ def taken(parser: ArgumentParser, words: list[str]) -> Namespace:
 
 
 def test_no_program_goes_unlooked_at():
-    assert {words[0] for words in SHOWN} == {"fundusbench", "make", "dvc", "mlflow", *NOT_PARSED}
+    assert {words[0] for words in SHOWN} == {"fundusbench", "make", "dvc", "mlflow", "ray", "torchrun", *NOT_PARSED}
     assert shutil.which("optuna-dashboard")
 
 
@@ -66,7 +71,7 @@ def test_dvc_takes_its_commands_and_knows_the_stages():
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     known = {*stages, *(f"train@{method}" for method in stages["train"]["foreach"]), "sweep@weight"}
     for words in of("dvc"):
-        assert {*(taken(get_main_parser(), words[1:]).targets or ())} <= known, words
+        assert {*(getattr(taken(get_main_parser(), words[1:]), "targets", None) or ())} <= known, words
 
 
 @pytest.mark.parametrize("words", [words for words in of("dvc") if "-S" in words], ids=" ".join)
@@ -74,6 +79,18 @@ def test_what_is_set_composes_to_parameters(words):
     overrides = [word for flag, word in pairwise(words) if flag == "-S"]
     params = parse_params(compose(ROOT, overrides))
     assert params.seeds
+
+
+@pytest.mark.slow
+def test_ray_and_torch_take_their_commands():
+    pytest.importorskip("ray", reason="Ray is not installed: it is the extra `cluster`")
+    from ray.scripts.scripts import cli
+    from torch.distributed.run import get_args_parser
+
+    for words in of("ray"):
+        assert cli.commands[words[1]].make_context(words[1], words[2:])
+    for words in of("torchrun"):
+        assert taken(get_args_parser(), words[1:]).training_script == "benchmark.cli"
 
 
 @pytest.mark.slow

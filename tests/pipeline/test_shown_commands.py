@@ -71,6 +71,7 @@ ELSEWHERE = {
     "fundusbench verify --against ../other-clone": "tests/cli/test_verify.py",
     "fundusbench cite experiments/results/phantom/README.md README.md docs/start.md": "tests/report/test_cited.py",
     "fundusbench sweep": "tests/sweep/test_sweep.py",
+    "fundusbench sweep --workers 4": "tests/sweep/test_postgres.py",
     "fundusbench track": "tests/pipeline/test_pipeline.py",
     "fundusbench ui --port 5050": "tests/tracking/test_server.py",
 }

@@ -1,0 +1,126 @@
+"""What the manual says of cost at EyePACS' size: multiply-adds counted here, over a rate that others published."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from unittest.mock import patch
+
+import pytest
+
+from benchmark.cli import plan as planning
+from benchmark.cli.step_timing import Step
+from benchmark.settings.loading import parse_params
+from benchmark.settings.params import Params
+from models.cost import network_cost
+from models.losses.registry import LOSSES
+from tests.made.paths import ROOT
+from tests.settings.test_params import composed
+
+FOLDER = ROOT / "experiments/results/scaling"
+EYEPACS = {"train": 35_126, "val": 10_906, "test": 42_670}
+CARDS = (1, 8, 64)
+UNBOUNDED = 10_000
+"""Cards, more than there are runs."""
+
+PUBLISHED = (358.54, 299)
+"""Images/s, and their pixels, at which Inception-ResNet-v2 trains on one RTX 3090: mixed precision, channels last, 192
+images a batch (timm, results/benchmark-train-amp-nhwc-pt112-cu113-rtx3090.csv)."""
+INTERCONNECT = {"ethernet": 12.5e9, "nvlink": 300e9}
+"""Bytes per second, one way, of 100 Gb/s Ethernet and of an A100's NVLink (its data sheet: 600 GB/s both ways)."""
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return parse_params(composed("data=eyepacs", "scale=paper"))
+
+
+def rate_of(params: Params) -> float:
+    """Multiply-adds per second of such a card in training, by those that are counted here at its size."""
+    images_per_s, pixels = PUBLISHED
+    return planning.STEP * images_per_s * network_cost(params.model, 1, LOSSES["ce_mse"].heads, pixels).macs
+
+
+def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.Plan:
+    """The plan of a machine with some cards of the published rate."""
+
+    def steps(params: Params, trainings: Sequence[planning.Training]) -> tuple[dict[planning.Key, Step], str]:
+        seconds = {one.key: planning.STEP * one.macs_per_image / rate_of(params) for one in trainings}
+        batch = params.train.batch
+        return {key: Step(low=each, high=each, start=0.0, memory=0, images=batch) for key, each in seconds.items()}, "-"
+
+    with (
+        patch.object(planning, "_measure", steps),
+        patch.object(planning, "_recorded", lambda *_: {}),
+        patch.object(planning, "count_images", lambda _: (dict(images), "as published")),
+        patch.object(planning, "count_workers", lambda _: cards),
+    ):
+        return planning.plan(params, measure=True)
+
+
+def cost_rows(params: Params) -> list[dict[str, object]]:
+    """What the paper's profile takes on EyePACS and on a hundred times as many images, with and without the rivals."""
+    rows: list[dict[str, object]] = []
+    alone = params.model_copy(update={"systems": {}})
+    for data, factor in (("EyePACS", 1), ("100 x EyePACS", 100)):
+        images = {split: count * factor for split, count in EYEPACS.items()}
+        for what, chosen in (("the paper's arms and controls", alone), ("with Min-pooling", params)):
+            plans = {cards: planned(chosen, images, cards) for cards in (*CARDS, UNBOUNDED)}
+            hours = {cards: made.wall[0] / 3600 for cards, made in plans.items() if made.wall}
+            one = plans[1]
+            rows.append(
+                {
+                    "data": data,
+                    "what": what,
+                    "runs": sum(each.runs for each in one.trainings),
+                    "macs": sum(each.macs for each in one.trainings if each.macs),
+                    **{f"hours_{cards}": round(hours[cards], 1) for cards in CARDS},
+                    "hours_longest_chain": round(hours[UNBOUNDED], 1),
+                    "packs_gb": round(sum(one.packs.values()) / 1e9, 1) if one.packs else 0,
+                    "models_gb": round(one.models / 1e9, 1),
+                }
+            )
+    return rows
+
+
+def size_rows(params: Params) -> list[dict[str, object]]:
+    """What a card asks for at each size, and what an update over eight cards has to send."""
+    rows: list[dict[str, object]] = []
+    for size, level in (("small", 1), ("mid", 2), ("large", 3)):
+        pixels = params.sizes.of(size)
+        cost = network_cost(params.model, level, LOSSES["ce_mse"].heads, pixels)
+        images_per_s = rate_of(params) / (planning.STEP * cost.macs)
+        packed = pixels**2 * 3 / planning.JPEG
+        # A ring sends each gradient almost twice.
+        sent = 2 * 7 / 8 * 4 * cost.parameters
+        step = params.train.batch / images_per_s
+        rows.append(
+            {
+                "pixels": pixels,
+                "macs": cost.macs,
+                "parameters": cost.parameters,
+                "images_per_s": round(images_per_s, 1),
+                "read_mb_per_s": round(images_per_s * packed / 1e6, 1),
+                "step_ms": round(1e3 * step, 1),
+                "step_of_8_ms": round(1e3 * step / 8, 1),
+                **{f"reduce_{name}_ms": round(1e3 * sent / speed, 1) for name, speed in INTERCONNECT.items()},
+            }
+        )
+    return rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "make"), [("costs", cost_rows), ("sizes", size_rows)])
+def test_the_arithmetic_is_that_of_the_manual(params, name, make):
+    """FUNDUSBENCH_GOLDEN=write renews the tables."""
+    rows = make(params)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path = FOLDER / f"{name}.csv"
+    if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
+        path.write_text(text.getvalue())
+    assert path.read_text() == text.getvalue()
