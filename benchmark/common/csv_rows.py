@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DIGITS = 6
 """Of a float in a file, after the point."""
@@ -30,6 +31,8 @@ def to_csv(kind: type[R], rows: Iterable[R]) -> str:
         kind: a dataclass whose fields are str (or literals), int, bool or float.
         rows: instances of it.
     """
+    import pandas as pd
+
     columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     frame = pd.DataFrame([[_plain(getattr(row, column)) for column in columns] for row in rows], columns=columns)
     return frame.to_csv(index=False, float_format=f"%.{DIGITS}f", lineterminator="\n")
@@ -70,6 +73,8 @@ def read_frame(path: Path, types: Mapping[str, Plain], made_by: str) -> pd.DataF
     Raises:
         InputError: there is no such file, or it has other columns or values.
     """
+    import pandas as pd
+
     if not path.exists():
         msg = f"{path} must be made first, but does not exist yet: run `{made_by}` or `dvc repro`"
         raise InputError(msg)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
@@ -40,6 +38,8 @@ def write_manifest(rows: list[Row], path: Path = MANIFEST) -> None:
     Raises:
         InputError: two rows share an image id, or a grade is not 0-4.
     """
+    import pandas as pd
+
     seen: set[str] = set()
     for row in rows:
         if row.image_id in seen:

@@ -8,17 +8,14 @@ here. Photographs and maps of ``saliency/`` are shown where they lie here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmark.common.files import write_text
 from benchmark.report.inputs import Inputs
+from benchmark.report.places import REPORTS, TABLES
 from benchmark.report.render import FORMATS
 from benchmark.report.table import Table
 from benchmark.report.tables.registry import make_tables
 from benchmark.settings.params import Params
-
-REPORTS = Path("reports")
-TABLES = REPORTS / "tables"
 
 
 def run(params: Params) -> None:

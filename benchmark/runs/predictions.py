@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from benchmark.common.arrays import Ints
 from benchmark.common.csv_rows import Plain, read_frame
@@ -50,6 +49,8 @@ class Predictions:
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write one split's predictions as csv, atomically."""
+    import pandas as pd
+
     n = len(predictions)
     frame = pd.DataFrame(
         {

@@ -146,7 +146,8 @@ def _train(specs: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, 
         if spec.blend:
             ladders.setdefault((spec.stage, spec.seed), []).append(spec)
     jobs += [_ladder(rows) for rows in ladders.values()]
-    preload = ("benchmark.training.loop", *(("sklearn.ensemble",) if ladders else ()))
+    # What every process needs and would import for itself.
+    preload = ("benchmark.training.loop", "pandas", *(("sklearn.ensemble",) if ladders else ()))
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
     with Board(jobs, "images") as board:
         return run_jobs(jobs, choose_engine(engine, workers, preload), board)

@@ -1,0 +1,8 @@
+"""Where the report lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REPORTS = Path("reports")
+TABLES = REPORTS / "tables"
