@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.cli.shown import add_json, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT
 
@@ -36,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--labels-only", action="store_true", help="check the table alone, and open no photograph")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write gates.csv (every finding) and gates.md there")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -66,9 +69,12 @@ def run(chosen: argparse.Namespace) -> int:
         refuse_absent(found, Path(data.root))
     described = Described(tuple(found), expected=expected) if chosen.labels_only else describe(found, expected, workers)
     judgement = findings.judge(described, gates)
-    print(findings.summary(judgement.rows, SHOWN))
-    stopping = dict.fromkeys(row.gate for row in judgement.rows if row.policy == "stop" and row.finding)
-    print(f"stops the pipeline: {', '.join(stopping) or 'nothing'}")
+    stopping = list(dict.fromkeys(row.gate for row in judgement.rows if row.policy == "stop" and row.finding))
+    if chosen.json:
+        show_json({"findings": judgement.rows, "stopping": stopping})
+    else:
+        print(findings.summary(judgement.rows, SHOWN))
+        print(f"stops the pipeline: {', '.join(stopping) or 'nothing'}")
     if chosen.out:
         _write(chosen.out, judgement.rows, data)
     return 1 if judgement.stops else 0
@@ -129,4 +135,4 @@ def _write(folder: Path, rows: tuple[GateRow, ...], data: SourceParams) -> None:
 
     write_findings(rows, folder / "gates.csv")
     write_text(folder / "gates.md", to_markdown(gate_table(list(rows), data.name, data.synthetic)))
-    print(f"written: {folder}/gates.csv, {folder}/gates.md")
+    print(f"written: {folder}/gates.csv, {folder}/gates.md", file=sys.stderr)

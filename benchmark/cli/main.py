@@ -11,6 +11,7 @@ import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
 
+from benchmark.cli.examples import EXIT_CODES, epilog
 from benchmark.cli.times import timed
 from benchmark.common.errors import InputError
 from benchmark.common.files import mend_of
@@ -36,6 +37,8 @@ COMMANDS = {
     "sweep": "search over the loss weighting with Optuna, or go on with a search",
     "track": "bring MLflow up to what runs/ holds (safe to repeat)",
     "ui": "open the runs in the MLflow UI on loopback",
+    "doctor": "what this machine and folder have, and what to do about what they lack",
+    "completion": "print the script by which a shell completes this command",
 }
 """Name of a sub-command (and of its file) -> what it does."""
 
@@ -73,10 +76,19 @@ def in_words(error: OSError) -> str:
 
 def parser_of(chosen: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
     """The parser of all sub-commands, with the arguments of the chosen ones, whose files are imported."""
-    parser = argparse.ArgumentParser(prog="fundusbench", description=__doc__.partition(":")[0])
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="fundusbench", description=__doc__.partition(":")[0], epilog=EXIT_CODES, formatter_class=as_written
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, purpose in COMMANDS.items():
-        command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        command = commands.add_parser(
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            epilog=epilog(name),
+            formatter_class=as_written,
+        )
         if name in chosen:
             module = import_module(f"benchmark.cli.{name}")
             module.add_arguments(command)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from benchmark.cli.shown import Table, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
 from benchmark.common.jobs import Job, makespan
@@ -115,6 +116,7 @@ class Plan:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--no-measure", action="store_true", help="count only: no training step is run, so no times")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -127,7 +129,11 @@ def run(chosen: argparse.Namespace) -> None:
     params = load_params()
     if not chosen.no_measure:
         check_device(params.train)
-    print(render(plan(params, measure=not chosen.no_measure)))
+    made = plan(params, measure=not chosen.no_measure)
+    if chosen.json:
+        show_json(made)
+    else:
+        show(*parts(made))
 
 
 def plan(params: Params, *, measure: bool) -> Plan:
@@ -378,16 +384,9 @@ HEADER = (
 )
 
 
-def render(plan: Plan) -> str:
-    """The plan as a table, its totals and what it leaves out."""
-    lines = [HEADER, *map(_cells, plan.trainings), _totals(plan)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = [
-        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs))
-        for pairs in (zip(line, widths, strict=True) for line in lines)
-    ]
-    rule = "-" * len(table[0])
-    return "\n".join([table[0], rule, *table[1:-1], rule, table[-1], "", *_notes(plan)])
+def parts(plan: Plan) -> tuple[Table, str]:
+    """The plan as a table with its totals, and what that leaves out."""
+    return Table(HEADER, [_cells(one) for one in plan.trainings], total=_totals(plan)), "\n".join(_notes(plan))
 
 
 def _cells(one: Training) -> tuple[str, ...]:

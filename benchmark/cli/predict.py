@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.cli.shown import Table, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.runs.predictions import PROBS
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--arm", default="", metavar="STAGE/ARM", help="grade with every run of an arm; by default of the best on val"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_json(parser)
     parser.add_argument(
         "--overlay", type=Path, metavar="FILE", help="draw what sways the grade of the one photograph given: .png"
     )
@@ -74,10 +74,9 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.overlay and not answers[0].remark:
         _draw(chosen.overlay, grader.explain(paths[0].read_bytes()), about, answers[0])
     if chosen.json:
-        print(_json(about, rows))
+        show_json(_values(about, rows))
     else:
-        print(f"by {about['graded_by']}, {about['input']}; {about['limits']}")
-        print(table(rows))
+        show(f"by {about['graded_by']}, {about['input']}; {about['limits']}", table(rows), *remarks(rows))
     return int(any(answer.remark for answer in answers))
 
 
@@ -119,21 +118,21 @@ def graded_by(runs: Sequence[RunResult]) -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Lines for a reader: grade, score and probabilities with their spread over seeds."""
-    lines = [["image", "grade", "score", *(f"P({grade})" for grade in range(len(PROBS)))]]
-    for told in rows:
-        if told["remark"]:
-            lines.append([told["image"], "-", told["remark"]])
-            continue
-        cells = [_spread(told["score"], told["score_sd"], 2)]
-        cells += [_spread(told[name], told[name.replace("prob", "prob_sd")], 2) for name in PROBS]
-        lines.append([told["image"], str(told["grade"]), *cells])
-    shown = [line for line in lines if len(line) > 3] or lines
-    widths = [max(len(line[i]) for line in shown) for i in range(len(shown[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip() for line in lines
-    )
+def table(rows: Sequence[dict[str, Any]]) -> Table:
+    """For a reader: grade, score and probabilities with their spread over seeds, of what was graded."""
+    header = ("image", "grade", "score", *(f"P({grade})" for grade in range(len(PROBS))))
+    return Table(header, [_cells(told) for told in rows if not told["remark"]], texts=len(header))
+
+
+def _cells(told: dict[str, Any]) -> list[str]:
+    spreads = [_spread(told[name], told[name.replace("prob", "prob_sd")], 2) for name in PROBS]
+    return [told["image"], str(told["grade"]), _spread(told["score"], told["score_sd"], 2), *spreads]
+
+
+def remarks(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Why what was not graded was not, as one text; none where all was."""
+    told = [f"{row['image']}: {row['remark']}" for row in rows if row["remark"]]
+    return ["\n".join(told)] if told else []
 
 
 def _spread(value: float | None, sd: float | None, digits: int) -> str:
@@ -163,17 +162,17 @@ def _draw(
         save(figure, path)
 
 
-def _json(about: dict[str, Any], rows: Iterable[dict[str, Any]]) -> str:
-    return json.dumps({**about, "photographs": list(rows)}, indent=2)
+def _values(about: dict[str, Any], rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {**about, "photographs": list(rows)}
 
 
 def _write(path: Path, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
     import pandas as pd
 
-    from benchmark.common.files import write_text
+    from benchmark.common.files import write_json, write_text
 
     if path.suffix.lower() == ".json":
-        write_text(path, _json(about, rows) + "\n")
+        write_json(path, _values(about, rows))
         return
     frame = pd.DataFrame(rows).assign(graded_by=about["graded_by"])
     frame["grade"] = frame["grade"].astype("Int64")

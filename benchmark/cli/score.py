@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmark.cli.score_columns import ROLES, parse_names, read_file
 from benchmark.cli.score_files import Answers, Labels, read_answers, read_labels
+from benchmark.cli.shown import Part, Table, add_json, show, show_json
 from benchmark.common.errors import InputError
-from benchmark.common.files import write_json
 from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
 from benchmark.scoring.kappa import confusion_matrix, why_undefined
 from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ROLE=NAME",
         help=f"what a file calls a column; roles: {', '.join(ROLES)}",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same as JSON")
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -87,9 +87,10 @@ def run(chosen: argparse.Namespace) -> None:
     pairs = compared(*arms) if len(arms) > 1 else []
     read = [note for answer in answered for note in answer.notes]
     notes = [labels.patients_from, *read, *_notes(labels, files, answers, scores)]
-    print(render(scores, pairs, notes))
     if chosen.json:
-        write_json(chosen.json, plain(scores, pairs, notes))
+        show_json(values(scores, pairs, notes))
+    else:
+        show(*parts(scores, pairs, notes))
 
 
 def decoded(answers: Mapping[str, Answers]) -> Arms:
@@ -172,17 +173,17 @@ def _title(decoder: str) -> str:
     return DECODERS[decoder].title if decoder in DECODERS else "grades as given"
 
 
-def render(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> str:
-    """Tables and notes as text."""
+def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> list[Part]:
+    """A table per file, one of the differences, and the notes."""
     percent = f"{LEVEL:.0%} interval"
-    blocks = []
+    tables = []
     for file in dict.fromkeys(row.file for row in scores):
         rows = [
             (row.split, _title(row.decoder), f"{row.images:,}", f"{row.kappa.clusters:,}", *_interval(row.kappa))
             for row in scores
             if row.file == file
         ]
-        blocks.append(f"{file}\n" + _table(("split", "decoder", "images", "patients", "kappa", percent), rows))
+        tables.append(Table(("split", "decoder", "images", "patients", "kappa", percent), rows, 2, title=file))
     if pairs:
         lines = [
             (
@@ -197,8 +198,8 @@ def render(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str])
             for pair in pairs
         ]
         header = ("split", "decoder", "difference", percent, "p", "p (Holm)", "resolvable")
-        blocks.append("difference, the first minus the second\n" + _table(header, lines))
-    return "\n\n".join([*blocks, "\n".join(notes)])
+        tables.append(Table(header, lines, 2, title="difference, the first minus the second"))
+    return [*tables, "\n".join(notes)]
 
 
 def _interval(interval: Interval, sign: str = "") -> tuple[str, str]:
@@ -214,21 +215,8 @@ def _p(value: float) -> str:
     return "-" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width: the first two to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in (header, *rows)
-    )
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def plain(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> dict[str, Any]:
-    """The same as plain values for JSON; what is undefined is null."""
+def values(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> dict[str, Any]:
+    """The same as plain values."""
     return {
         "scores": [
             {
@@ -236,7 +224,7 @@ def plain(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
                 "split": row.split,
                 "decoder": row.decoder,
                 "images": row.images,
-                "kappa": _plain_interval(row.kappa),
+                "kappa": _interval_values(row.kappa),
                 "why_undefined": row.why_undefined,
             }
             for row in scores
@@ -246,10 +234,10 @@ def plain(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
                 "split": pair.split,
                 "decoders": [pair.decoder, pair.other_decoder],
                 "images": pair.result.images,
-                "difference": _plain_interval(pair.result.difference),
-                "p": _plain(pair.result.p),
-                "p_holm": _plain(pair.p_holm),
-                "resolvable": _plain(pair.result.resolvable),
+                "difference": _interval_values(pair.result.difference),
+                "p": pair.result.p,
+                "p_holm": pair.p_holm,
+                "resolvable": pair.result.resolvable,
             }
             for pair in pairs
         ],
@@ -257,17 +245,13 @@ def plain(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
     }
 
 
-def _plain_interval(interval: Interval) -> dict[str, Any]:
+def _interval_values(interval: Interval) -> dict[str, Any]:
     return {
-        "value": _plain(interval.value),
-        "low": _plain(interval.low),
-        "high": _plain(interval.high),
+        "value": interval.value,
+        "low": interval.low,
+        "high": interval.high,
         "level": interval.level,
         "patients": interval.clusters,
         "replicates": interval.replicates,
         "undefined_replicates": interval.undefined,
     }
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value

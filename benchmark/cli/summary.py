@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import argparse
 
+from benchmark.cli.shown import Table, add_json, show, show_json
 from benchmark.cli.times import stage_times
 
-
-def add_arguments(_: argparse.ArgumentParser) -> None:
-    """The command has no arguments: it tells of the rebuild that lies here."""
+NONE_KEPT = "no results are kept for these parameters, so there is nothing to compare the tables with"
 
 
-def run(_: argparse.Namespace) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments: it tells of the rebuild that lies here."""
+    add_json(parser)
+
+
+def run(chosen: argparse.Namespace) -> None:
     """Print the times of the stages, and the comparison with the kept results of the same parameters."""
     from benchmark.report.recheck.kept import compare_kept
 
-    times = stage_times()
-    width = max(len(told.stage) for told in times)
-    for told in times:
-        print(f"{told.stage.ljust(width)}  {told.time:>8}{f'  ended {told.ended}' if told.ended else ''}")
-    print(compare_kept() or "no results are kept for these parameters, so there is nothing to compare the tables with")
+    *times, whole = stage_times()
+    compared = compare_kept()
+    told = str(compared or NONE_KEPT)
+    if chosen.json:
+        identical = compared.first is None if compared else None
+        show_json({"stages": [*times, whole], "identical": identical, "comparison": told})
+        return
+    rows = [(one.stage, one.time, one.ended) for one in times]
+    show(Table(("stage", "took", "ended"), rows, total=(whole.stage, whole.time, "")), told)

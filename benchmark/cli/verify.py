@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, get_args
 
+from benchmark.cli.shown import add_json, show_json
 from benchmark.common.errors import InputError
-from benchmark.report.report import TABLES
+from benchmark.report.places import TABLES
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another clone's folder, else a git revision or DVC experiment whose tables DVC holds: say for each cell "
         "whether it is identical, different, or too near to be told apart by these seeds",
     )
+    add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -45,11 +47,11 @@ def run(chosen: argparse.Namespace) -> int:
         InputError: there are no tables or no runs here, or no tables there.
     """
     if chosen.against is not None:
-        return _compare(Path(), chosen.against)
-    return _verify(Path(), load_params())
+        return _compare(Path(), chosen.against, as_json=chosen.json)
+    return _verify(Path(), load_params(), as_json=chosen.json)
 
 
-def _verify(root: Path, params: Params) -> int:
+def _verify(root: Path, params: Params, *, as_json: bool) -> int:
     from benchmark.report.recheck import rebuild
     from benchmark.tracking import provenance
 
@@ -60,9 +62,12 @@ def _verify(root: Path, params: Params) -> int:
     found = differences(stored, made)
     tables = [name for name in made if name.endswith(".csv")]
     cells = sum(_count_cells(made[name]) for name in tables)
-    print(f"recomputed {len(tables)} tables of {cells:,} cells ({len(made)} files) from the predictions in runs/")
     if stale := provenance.stale(root, params):
         print(stale, file=sys.stderr)
+    if as_json:
+        show_json({"tables": len(tables), "cells": cells, "files": len(made), "differences": found})
+        return int(bool(found))
+    print(f"recomputed {len(tables)} tables of {cells:,} cells ({len(made)} files) from the predictions in runs/")
     if not found:
         print(f"all are byte for byte what {TABLES}/ holds")
         return 0
@@ -91,7 +96,7 @@ def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Diff
     return [difference for difference in found if difference]
 
 
-def _compare(root: Path, where: str) -> int:
+def _compare(root: Path, where: str, *, as_json: bool) -> int:
     from benchmark.report.recheck.seed_noise import FAULTS, compare_tables
     from benchmark.report.recheck.table_diff import read_lines
     from benchmark.report.tables.cost_time import NAME as TIMINGS
@@ -103,10 +108,10 @@ def _compare(root: Path, where: str) -> int:
         # No two executions take the same time.
         side.pop(TIMINGS, None)
     compared = compare_tables(here, there)
-    for line in in_words(compared, where):
-        print(line)
-    for line in _other_data(here, there):
-        print(line)
+    if as_json:
+        show_json({"against": where, "cells": compared, "notes": _other_data(here, there)})
+    else:
+        print("\n".join([*in_words(compared, where), *_other_data(here, there)]))
     return int(any(cell.status in FAULTS for cell in compared))
 
 

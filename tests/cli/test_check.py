@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -55,6 +56,10 @@ def test_a_warning_ends_with_zero_and_a_stop_with_one(capsys):
     make(grade=5)
     assert main(["check", "--source", "csv", "--root", "own"]) == 1
     assert "stops the pipeline: labels" in capsys.readouterr().out
+    assert main(["check", "--source", "csv", "--root", "own", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["stopping"] == ["labels"]
+    assert {row["gate"] for row in told["findings"] if row["finding"] and row["policy"] == "stop"} == {"labels"}
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import torch
 import yaml
 
 from benchmark.cli import step_timing
-from benchmark.cli.plan import count_images, plan, render
+from benchmark.cli.plan import Plan, count_images, parts, plan
+from benchmark.cli.shown import plain
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 from benchmark.data.manifest import Row, write_manifest
@@ -31,6 +33,10 @@ BOTH = {"score": "regression", "prob": "softmax"}
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def render(made: Plan) -> str:
+    return plain(*parts(made))
 
 
 def default_params():
@@ -231,6 +237,7 @@ def test_records_of_earlier_runs_on_this_processor_come_before_measured_steps(mo
 @pytest.mark.slow
 def test_a_plan_is_within_half_again_of_what_its_runs_took(monkeypatch):
     """Records of a tiny rebuild against the plan that was made before it, by the process's own time."""
+    monkeypatch.setattr(time, "perf_counter", time.process_time)
     raw = tiny_params() | {"systems": {}}
     raw["arms"] = {"basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}}}
     raw["train"] |= {"epochs": 20}

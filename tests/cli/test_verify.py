@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -100,6 +101,20 @@ def test_the_first_cell_that_differs_is_named_with_both_values(project, capfd):
         "1 files differ from reports/tables/, first ablation.csv, row 448x448 | MSE scores | val, column mean: "
         f"stored '0.999999', recomputed '{old}'"
     ) in capfd.readouterr().out
+
+
+def test_what_is_found_is_told_as_json(project, capfd):
+    assert main(["verify", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["tables"], told["files"], told["differences"]) == (FILES // 3, FILES, [])
+    assert main(["verify", "--against", str(project), "--json"]) == 0
+    cells = json.loads(capfd.readouterr().out)["cells"]
+    assert {cell["status"] for cell in cells} == {"identical"}
+    where = {"row": "448x448", "column": "MSE scores", "split": "val"}
+    old = change(project / "reports/tables/ablation.csv", "mean", "0.999999", **where)
+    assert main(["verify", "--json"]) == 1
+    (found,) = json.loads(capfd.readouterr().out)["differences"]
+    assert (found["table"], found["stored"], found["recomputed"]) == ("ablation.csv", "0.999999", old)
 
 
 def test_a_changed_prediction_is_found(project, capfd):

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 from argparse import ArgumentParser, Namespace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import pytest
 import yaml
@@ -56,7 +56,7 @@ def test_no_program_goes_unlooked_at():
 @pytest.mark.parametrize("words", of("fundusbench"), ids=" ".join)
 def test_fundusbench_takes_it(words):
     assert words[1] in COMMANDS
-    taken(parser_of([words[1]]), words[1:])
+    taken(parser_of([words[1]]), list(takewhile(">".__ne__, words[1:])))
 
 
 @pytest.mark.parametrize("words", of("make"), ids=" ".join)

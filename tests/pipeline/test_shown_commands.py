@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,7 @@ def as_it_is() -> None:
 
 
 RUN: dict[str, Callable[[], None]] = {
+    "fundusbench plan --no-measure --json": as_it_is,
     "fundusbench check": as_it_is,
     "fundusbench check --source csv --root DIR --table DIR/labels.csv --out found": photographed,
     "fundusbench check --source csv --root DIR --param columns.split=Usage --labels-only": photographed,
@@ -67,7 +69,16 @@ RUN: dict[str, Callable[[], None]] = {
 """Command -> what must lie there."""
 ELSEWHERE = {
     "fundusbench plan": "tests/cli/test_plan.py",
+    "fundusbench doctor": "tests/cli/test_doctor.py",
+    **dict.fromkeys(
+        (
+            "fundusbench completion bash '>' '~/.local/share/bash-completion/completions/fundusbench'",
+            "fundusbench completion zsh '>' '~/.zfunc/_fundusbench'",
+        ),
+        "tests/cli/test_help.py",
+    ),
     "fundusbench verify": "tests/pipeline/test_pipeline.py",
+    "fundusbench verify --json": "tests/cli/test_verify.py",
     "fundusbench verify --against ../other-clone": "tests/cli/test_verify.py",
     "fundusbench cite experiments/results/phantom/README.md README.md docs/start.md": "tests/report/test_cited.py",
     "fundusbench sweep": "tests/sweep/test_sweep.py",
@@ -96,6 +107,15 @@ def test_it_runs_as_shown(workshop, command, monkeypatch, capsys):
     assert main(shlex.split(command)[1:]) == 0
     said = capsys.readouterr().out
     assert said or "keep" in command
+
+
+def test_the_summary_is_told_as_json(workshop, monkeypatch, capsys):
+    monkeypatch.chdir(workshop.root)
+    assert main(["summary", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["stage"] for one in told["stages"]][-1] == "all stages"
+    assert told["identical"] is None
+    assert told["comparison"].startswith("no results are kept")
 
 
 def test_what_the_stages_took_is_kept(workshop, monkeypatch):

@@ -1,0 +1,108 @@
+"""What commands print: text and tables, drawn on a terminal, plain in a pipe; or JSON alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells as they are read.
+
+    Attributes:
+        header: a name per column.
+        rows: of as many cells.
+        texts: how many columns, from the left, hold text; the others hold numbers.
+        total: a last row, of sums; none where it is empty.
+        title: above it.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: int = 1
+    total: Sequence[str] = ()
+    title: str = ""
+
+
+Part = str | Table
+
+
+def plain(*parts: Part) -> str:
+    """Texts and tables as plain lines, an empty one between two of them."""
+    return "\n\n".join(part if isinstance(part, str) else _plain(part) for part in parts)
+
+
+def show(*parts: Part) -> None:
+    """Print texts and tables."""
+    if not sys.stdout.isatty():
+        print(plain(*parts))
+        return
+    from rich.console import Console
+
+    console = Console()
+    for part in parts:
+        if isinstance(part, str):
+            console.print(part, markup=False, highlight=False, soft_wrap=True)
+        else:
+            console.print(_drawn(part))
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument that asks for JSON."""
+    parser.add_argument("--json", action="store_true", help="print JSON alone, in place of tables")
+
+
+def show_json(value: Any) -> None:
+    """Print dataclasses, mappings, sequences and plain values as JSON; what is undefined, a NaN, is null."""
+    print(json.dumps(_values(value), indent=2, allow_nan=False))
+
+
+def _values(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _values(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _values(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_values(one) for one in value]
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def _plain(table: Table) -> str:
+    """Columns of equal width: texts to the left, numbers to the right; a rule sets a total apart."""
+    rows = [table.header, *table.rows, *([table.total] if table.total else [])]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place < table.texts else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    if table.total:
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        lines = [lines[0], rule, *lines[1:-1], rule, lines[-1]]
+    return "\n".join([*([table.title] if table.title else []), *lines])
+
+
+def _drawn(table: Table) -> Any:
+    from rich import box
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    title = table.title or None
+    drawn = Drawn(box=box.SIMPLE_HEAD, title=title, title_justify="left", show_footer=bool(table.total), pad_edge=False)
+    for place, name in enumerate(table.header):
+        footer = Text(table.total[place]) if table.total else ""
+        drawn.add_column(Text(name), footer, justify="left" if place < table.texts else "right", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*map(Text, row))
+    return drawn
