@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ Status = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
 NOTE = "mlflow.note.content"
 _SIZES = ("parameters", "macs_per_image")
 _COSTS = ("seconds", "images_per_second", "wait_share", "peak_memory_bytes")
+_DIGITS = 6
+"""Of a mean and an sd, after the point, so that the table of runs shows numbers and not their tails."""
 _RESULTS = set(RunResult.model_fields) - set(RunSpec.model_fields)
 
 
@@ -45,7 +48,7 @@ class Entry:
         points: the learning curve, by epoch; each epoch ends with its ``epoch``.
         costs: what the training took: metrics with one value.
         finals: what it reached: metrics with one value, which may change when the evaluation does.
-        step: epoch that ``costs`` and ``finals`` belong to.
+        step: epoch whose weights were kept.
         started, ended: milliseconds since 1970; ``ended`` is None while it runs.
         training: a finished training, whose files and model are uploaded; else None.
         figure: a picture to attach, or None.
@@ -74,8 +77,8 @@ def finished_entry(training: Training) -> Entry:
     spec = training.spec
     assert isinstance(spec, RunResult)
     record = training.record[1] if training.record else None
-    costs = {f"cost/{name}": float(getattr(spec, name)) for name in _SIZES}
-    costs |= {f"cost/{name}": float(getattr(record, name)) for name in _COSTS} if record else {}
+    costs = {f"resources/{name}": float(getattr(spec, name)) for name in _SIZES}
+    costs |= {f"resources/{name}": float(getattr(record, name)) for name in _COSTS} if record else {}
     tags = {"epoch_kept": str(spec.epoch_kept), "flags": ", ".join(spec.flags)} | _record_tags(record)
     return replace(
         live_entry(training, "FINISHED"),
@@ -108,11 +111,14 @@ def live_entry(training: Training, status: Status) -> Entry:
 
 def group_key(spec: RunSpec) -> str:
     """What the seeds of an arm have in common; seeds that were trained with other parameters are another group."""
-    return sha256_json(spec.model_dump(mode="json", exclude=_RESULTS | {"seed", "key", "parent_key"}))
+    own = _RESULTS | {"seed", "key", "parent_key"}
+    return sha256_json(spec.model_dump(mode="json", exclude={**dict.fromkeys(own, True), "blend": {"member_keys"}}))
 
 
 def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
-    """Entry of a group: mean, sd (from two seeds on) and n of its members' final metrics.
+    """Entry of a group: how many seeds it has, and mean and sd (from two on) of their final metrics.
+
+    Where some seeds lack a metric, it says of how many the mean is.
 
     Args:
         members: entries of an arm's trainings of one :func:`group_key`.
@@ -120,9 +126,12 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
     """
     key = group_key(spec)
     names = sorted({name for member in members for name in member.finals})
-    finals: dict[str, float] = {}
+    finals: dict[str, float] = {"seeds": float(len(members))}
     for name in names:
-        finals |= _summary(name, [member.finals[name] for member in members if name in member.finals])
+        values = [member.finals[name] for member in members if name in member.finals]
+        finals |= _summary(name, values)
+        if len(values) < len(members):
+            finals[f"{name}_n"] = float(len(values))
     ends = [member.ended for member in members if member.ended is not None]
     return Entry(
         kind="group",
@@ -130,7 +139,7 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
         key=key,
         status=members[0].status,
         data=spec.data,
-        tags=_tags(spec, "group", key),
+        tags=_tags(spec, "group", key) | _verdict_tags(members),
         started=min(member.started for member in members),
         ended=max(ends) if ends else None,
         finals=finals,
@@ -139,8 +148,8 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
 
 
 def _summary(name: str, values: list[float]) -> dict[str, float]:
-    summary = {f"{name}_mean": fmean(values), f"{name}_n": float(len(values))}
-    return summary | {f"{name}_sd": stdev(values)} if len(values) > 1 else summary
+    summary = {f"{name}_mean": round(fmean(values), _DIGITS)}
+    return summary | {f"{name}_sd": round(stdev(values), _DIGITS)} if len(values) > 1 else summary
 
 
 def _seed_tags(spec: RunSpec) -> dict[str, str]:
@@ -151,8 +160,10 @@ def _tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
     tags = {
         "kind": kind,
         "key": key,
-        "stage": spec.stage,
+        "method": spec.stage,
         "arm": f"{spec.stage}/{spec.arm}",
+        "objective": spec.objective.name,
+        "data": spec.data.name,
         "size": spec.size,
         "pixels": str(spec.pixels),
         "level": str(spec.level),
@@ -163,6 +174,17 @@ def _tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
         NOTE: _note(spec),
     }
     return _given(tags)
+
+
+def _verdict_tags(members: Sequence[Entry]) -> dict[str, str]:
+    """What was found of the paper's claims for an arm: how often each finding, and of which claims."""
+    judged = next((member.training.verdicts for member in members if member.training), ())
+    counts = Counter(finding for _, finding in judged)
+    told = {
+        "verdict": ", ".join(f"{finding} {count}" for finding, count in sorted(counts.items())),
+        "verdicts": "; ".join(f"{claim}: {finding}" for claim, finding in judged),
+    }
+    return _given(told)
 
 
 def _note(spec: RunSpec) -> str:
@@ -179,9 +201,9 @@ def experiment_note(data: DataSummary) -> str:
     """Description of an experiment in Markdown: what lies in it, and where to look first."""
     told = (
         f"Trainings on {data.name} ({data.train} / {data.val} / {data.test} photographs to train, val and test). A run "
-        "of kind `group` holds the mean, sd and n over the seeds of one arm, those of kind `seed` are nested in it; "
-        "`val_kappa_*` and `test_kappa_*` are quadratic weighted kappas. Intervals, tests and verdicts are in the "
-        "report, not here."
+        "of kind `group` holds the mean and sd over the seeds of one arm, those of kind `seed` are nested in it; "
+        "`val_kappa_*` and `test_kappa_*` are quadratic weighted kappas. The menu of views has a table of either. "
+        "Intervals and tests are in the report, not here."
     )
     return f"{synthetic_note(data)}\n\n{told}" if data.synthetic else told
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmark.common.errors import InputError
 from benchmark.tracking.connection import ARTIFACTS, masked, no_address, quieten, tracking_uri
 from benchmark.tracking.relocation import relocate
+from benchmark.tracking.views import ARMS, PARAMETER
 
 HOST = "127.0.0.1"
 _OPEN = """
@@ -65,7 +66,9 @@ def _page(uri: str, experiment: str) -> str:
     from mlflow import MlflowClient
 
     found = MlflowClient(uri).get_experiment_by_name(experiment) if experiment else None
-    return f"#/experiments/{found.experiment_id}/runs?workflowType=machine_learning" if found else ""
+    if found is None:
+        return ""
+    return f"#/experiments/{found.experiment_id}/runs?workflowType=machine_learning&{PARAMETER}={ARMS}"
 
 
 def _check_free(port: int) -> None:

@@ -23,6 +23,7 @@ from benchmark.common.files import sha256_file
 from benchmark.common.terms import EVALUATED
 from benchmark.data.manifest import MANIFEST
 from benchmark.runs.spec import DataSummary
+from benchmark.tracking import views
 from benchmark.tracking.entries import NOTE, Entry, experiment_note
 from benchmark.tracking.logged_model import log_model, model_of
 from benchmark.tracking.trainings import Training
@@ -120,7 +121,7 @@ class Store:
             self._set_status(run, entry)
             links["outcome"] = entry.outcome
         links["figure"] = self._show(run, entry.figure)
-        self._log(run, links, _changed(run, entry.finals, entry.step, model, entry.data))
+        self._log(run, links, _changed(run, entry.finals, model, entry.data))
         return str(run.info.run_id)
 
     def _create(self, entry: Entry, links: Mapping[str, str]) -> Run:
@@ -138,7 +139,7 @@ class Store:
         done = run.data.metrics.get("epoch", -math.inf)
         metrics = [Metric(point.name, point.value, point.ms, point.step) for point in entry.points if point.step > done]
         params = {name: text for name, text in entry.params.items() if name not in run.data.params}
-        self._log(run, tags, metrics + _changed(run, entry.costs, entry.step), params)
+        self._log(run, tags, metrics + _changed(run, entry.costs), params)
 
     def _log(
         self, run: Run, tags: Mapping[str, str], metrics: Sequence[Metric], params: Mapping[str, str] | None = None
@@ -205,12 +206,14 @@ def _experiment(client: MlflowClient, name: str, data: DataSummary, artifacts: s
     """Id of the experiment, made or taken out of the bin where needed."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        tags = {NOTE: experiment_note(data), _KIND: _TRAININGS}
+        tags = {NOTE: experiment_note(data), _KIND: _TRAININGS, **views.missing({})}
         return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     if _KIND not in found.tags:
         client.set_experiment_tag(found.experiment_id, _KIND, _TRAININGS)
+    for tag, text in views.missing(found.tags).items():
+        client.set_experiment_tag(found.experiment_id, tag, text)
     return str(found.experiment_id)
 
 
@@ -234,16 +237,18 @@ def _is(run: Run, entry: Entry) -> bool:
 def _changed(
     run: Run,
     values: Mapping[str, float],
-    step: int,
     model: str | None = None,
     data: DataSummary | None = None,
 ) -> list[Metric]:
-    """Metrics whose stored value is another, or absent."""
+    """Metrics whose stored value is another, or absent.
+
+    They belong to the whole run: at step 0, for the UI then draws bars, and not points over epochs.
+    """
     now = int(time.time() * 1000)
     name, digest = (data.name, data.hash) if data and model else (None, None)
     stored = run.data.metrics
     return [
-        Metric(key, value, now, step, model_id=model, dataset_name=name, dataset_digest=digest)
+        Metric(key, value, now, 0, model_id=model, dataset_name=name, dataset_digest=digest)
         for key, value in values.items()
         if key not in stored or not math.isclose(stored[key], value, rel_tol=1e-12)
     ]

@@ -8,17 +8,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, sha256_json
+from benchmark.common.terms import EVALUATED, Head
 from benchmark.runs.declared import read_record, read_result
 from benchmark.runs.history import HISTORY, numbers, read_history
-from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
+from benchmark.runs.spec import RECORDS, RUNS, Record, RunResult, RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.rules import rule_of
 from benchmark.settings.params import Params
 
 EVALUATION = Path("evaluation")
 FIGURES = Path("reports/figures")
+VERDICTS = Path("statistics/verdicts.csv")
+HEADLINE = ("accuracy", "mae", "referable_auc")
+"""Metrics beside kappa that MLflow shows; the report's table has all of them."""
 OUTCOME = (HISTORY, "val.csv", "test.csv")
 """A run's files that tell two results of one key apart; a blend has no history."""
 
@@ -42,6 +48,7 @@ class Training:
         reached: final metrics by name, such as ``val_kappa_score`` and ``val/accuracy_score``.
         record: its file in ``records/`` and what that says, or None.
         figure: the arm's confusion matrices, or None.
+        verdicts: of the paper's claims for the arm, each claim's part and what was found.
     """
 
     spec: RunSpec
@@ -53,6 +60,7 @@ class Training:
     reached: Mapping[str, float] = field(default_factory=dict)
     record: tuple[Path, Record] | None = None
     figure: Path | None = None
+    verdicts: tuple[tuple[str, str], ...] = ()
 
     @property
     def identity(self) -> Identity:
@@ -64,12 +72,14 @@ def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
     """Finished trainings of each declared arm that has any, by seed, in declared order."""
     with _undamaged(root / EVALUATION):
         evaluated = _read_evaluated(root / EVALUATION)
+    with _undamaged(root / VERDICTS):
+        judged = _read_verdicts(root / VERDICTS)
     for arm, seeds in params.declared():
         folders = [root / RUNS / arm.stage / arm.name / str(seed) for seed in seeds]
         trainings = []
         for folder in filter(_is_whole, folders):
             with _undamaged(folder):
-                trainings.append(_read_finished(root, folder, evaluated))
+                trainings.append(_read_finished(root, folder, evaluated, judged.get(str(arm), ())))
         if trainings:
             yield trainings
 
@@ -135,7 +145,7 @@ def _outcome(folder: Path) -> list[str]:
     return [name for name in OUTCOME if not (blend and name == HISTORY)]
 
 
-def _read_finished(root: Path, folder: Path, evaluated: _Evaluated) -> Training:
+def _read_finished(root: Path, folder: Path, evaluated: _Evaluated, verdicts: tuple[tuple[str, str], ...]) -> Training:
     result = read_result(folder)
     path = result.folder(root / RECORDS).with_suffix(".json")
     record = read_record(path) if path.exists() else None
@@ -151,9 +161,10 @@ def _read_finished(root: Path, folder: Path, evaluated: _Evaluated) -> Training:
         started=started,
         ended=ended,
         outcome=sha256_json([sha256_file(folder / name) for name in _outcome(folder)]),
-        reached=reached if current else {},
+        reached=reached | _main_kappas(result, reached) if current else {},
         record=(path, record) if record else None,
         figure=figure if current and figure.exists() else None,
+        verdicts=verdicts if current else (),
     )
 
 
@@ -181,19 +192,43 @@ def _read_evaluated(folder: Path) -> _Evaluated:
     Kappas stand for themselves; the UI folds what has a slash in its name into a section of each split.
     """
     keys = {_identity(row): row["key"] for row in _read_rows(folder / "runs.csv")}
-    named = [(row, f"{row['split']}_kappa_{row['head']}", row["kappa"]) for row in _read_rows(folder / "kappas.csv")]
+    named = [(row, _kappa(row["split"], row["head"]), row["kappa"]) for row in _read_rows(folder / "kappas.csv")]
     named += [
         (row, f"{row['split']}/{row['metric']}_{row['head']}", row["value"])
         for row in _read_rows(folder / "metrics.csv")
-        if row["metric"] != "kappa"
+        if row["metric"] in HEADLINE
     ]
     evaluated: dict[Identity, tuple[str, dict[str, float]]] = {}
     for row, name, value in named:
-        decoder = "" if row["decoder"] in DEFAULT.values() else f"_{row['decoder']}"
         _, reached = evaluated.setdefault(_identity(row), (keys.get(_identity(row), ""), {}))
         if value:
-            reached[name + decoder] = float(value)
+            reached[name + _ending(row["decoder"])] = float(value)
     return evaluated
+
+
+def _main_kappas(run: RunResult, reached: Mapping[str, float]) -> dict[str, float]:
+    """Kappa of a run's main output by its own rule on each split, so that all runs share a metric."""
+    head = cast("Head", run.heads[0])
+    names = {f"{split}_kappa": _kappa(split, head) + _ending(rule_of(run, head)) for split in EVALUATED}
+    return {main: reached[name] for main, name in names.items() if name in reached}
+
+
+def _kappa(split: str, head: str) -> str:
+    return f"{split}_kappa_{head}"
+
+
+def _ending(decoder: str) -> str:
+    return "" if decoder in DEFAULT.values() else f"_{decoder}"
+
+
+def _read_verdicts(path: Path) -> dict[str, tuple[tuple[str, str], ...]]:
+    """For each arm that a claim of the paper is about: the claim's parts, by split, and what was found of each."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for row in _read_rows(path):
+        arm = row["a"].partition(" ")[0]
+        if arm and row["kind"] in ("ordering", "saving") and row["part"] != "all":
+            found[arm] = (*found.get(arm, ()), (f"{row['part']} ({row['split']})", row["finding"]))
+    return found
 
 
 def _identity(row: Mapping[str, str]) -> Identity:

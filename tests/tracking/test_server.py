@@ -52,7 +52,7 @@ def test_the_address_is_that_of_the_experiments_runs(
     assert "600 / 300 / 600 photographs" in experiment.tags["mlflow.note.content"]
     ui(port, experiment.name)
     runs = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
-    assert f"MLflow shows the runs at {runs} (" in capsys.readouterr().out
+    assert f"MLflow shows the runs at {runs}&viewStateShareKey=arms (" in capsys.readouterr().out
     ui(port, "not yet there")
     assert f"MLflow shows the runs at http://127.0.0.1:{port}/ (" in capsys.readouterr().out
 

@@ -1,0 +1,128 @@
+"""What a user of MLflow's UI sees first: views of the runs, verdicts, and all of it in a real browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from benchmark.runs.spec import BlendSpec, Roles
+from benchmark.settings.params import Params
+from benchmark.tracking import views
+from benchmark.tracking.entries import group_key
+from benchmark.tracking.replay import sync
+from models.systems.settings import Warp
+from tests.made.tracking import client_of, fill, runs_of, spec_of
+from tests.tracking.test_server import served
+
+JUDGED = """kind,part,split,finding,a
+ordering,448x448: M2CNN scores > Multi-Task scores,val,holds here,m2cnn/mid score
+ordering,448x448: M2CNN prob. > Multi-Task prob.,val,inconclusive,m2cnn/mid prob
+ordering,all,val,inconclusive,m2cnn/mid score
+number,"M2CNN, val set",val,not comparable: other data,m2cnn/mid score
+"""
+
+
+def judge(project: Path) -> None:
+    (project / "statistics").mkdir()
+    (project / "statistics/verdicts.csv").write_text(JUDGED)
+
+
+def test_an_arm_bears_the_verdicts_on_claims_about_it(project: Path, params: Params) -> None:
+    fill(project, params)
+    judge(project)
+    sync(project, params)
+    tags = {run.info.run_name: run.data.tags for run in runs_of(project, "group")}
+    assert tags["m2cnn/mid"]["verdict"] == "holds here 1, inconclusive 1"
+    assert "448x448: M2CNN prob. > Multi-Task prob. (val): inconclusive" in tags["m2cnn/mid"]["verdicts"]
+    assert "verdict" not in tags["basenet_mt/small"]
+    found = client_of(project).search_runs(
+        [runs_of(project)[0].info.experiment_id], "tags.verdict LIKE '%holds here%' AND tags.method = 'm2cnn'"
+    )
+    assert [run.info.run_name for run in found] == ["m2cnn/mid"]
+
+
+def test_each_view_names_metrics_and_tags_that_its_runs_have(project: Path, params: Params) -> None:
+    fill(project, params)
+    judge(project)
+    sync(project, params)
+    for view in views.VIEWS.values():
+        runs = runs_of(project, view.kind)
+        assert set(view.metrics) <= {name for run in runs for name in run.data.metrics}
+        assert set(view.tags) - {"flags"} <= {name for run in runs for name in run.data.tags}
+        assert view.order in view.metrics
+
+
+def test_the_seeds_of_a_blend_share_a_group_though_each_reads_runs_of_its_own(params: Params) -> None:
+    def key(seed: int, passes: int) -> str:
+        blend = BlendSpec(
+            name="forest",
+            parameters={"trees": 10},
+            members=["min_pooling/net_1"],
+            member_keys=[f"key of seed {seed}"],
+            passes=passes,
+            warp=Warp(),
+            eyes="both",
+            statistics=True,
+            missing="copy",
+            roles=Roles(share=0.2, fit=8, blend=2, sha256="ab"),
+        )
+        return group_key(spec_of(params, "m2cnn", "mid", seed, blend=blend))
+
+    assert key(0, 4) == key(1, 4) != key(1, 8)
+
+
+def test_views_are_renewed_unless_a_user_changed_them(project: Path, params: Params) -> None:
+    fill(project, params)
+    sync(project, params)
+    client, (experiment,) = client_of(project), {run.info.experiment_id for run in runs_of(project)}
+    tags = client.get_experiment(experiment).tags
+    assert views.missing(tags) == {}
+    for key, view in views.VIEWS.items():
+        envelope = json.loads(tags[f"{views.TAG}{key}"])
+        assert (envelope["name"], json.loads(envelope["state"])["orderByAsc"]) == (view.name, False)
+    old = {"name": "Arms", "createdAt": 1, "updatedAt": 1, "state": "{}"}
+    assert list(views.missing(tags | {f"{views.TAG}arms": json.dumps(old)})) == [f"{views.TAG}arms"]
+    changed = json.dumps(old | {"updatedAt": 2})
+    assert views.missing(tags | {f"{views.TAG}arms": changed}) == {}
+
+
+def headers(page: Page) -> list[str]:
+    """Names of the table's columns from left to right, groups of columns left out."""
+    boxes = "all => all.map(one => [one.getBoundingClientRect().x, one.innerText.trim()])"
+    found = sorted(page.locator("[role=columnheader]").evaluate_all(boxes))
+    return [name for name in dict.fromkeys(name for _, name in found) if name not in ("", "Metrics", "Tags")]
+
+
+@pytest.mark.slow
+def test_the_ui_opens_with_the_arms_their_kappas_and_verdicts(project: Path, params: Params) -> None:
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("there is no chromium here: `make browser` installs Debian's")
+    from playwright.sync_api import sync_playwright
+
+    fill(project, params)
+    judge(project)
+    sync(project, params)
+    (experiment,) = {run.info.experiment_id for run in runs_of(project)}
+    page_of = f"#/experiments/{experiment}/runs?workflowType=machine_learning&{views.PARAMETER}="
+    with served(project) as uri, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        for key, names in (
+            ("arms", ["m2cnn/mid", "basenet_mt/small"]),
+            ("runs", ["m2cnn/mid/0", "basenet_mt/small/1"]),
+        ):
+            page = browser.new_context(viewport={"width": 2200, "height": 900}).new_page()
+            page.set_default_timeout(60_000)
+            page.goto(f"{uri}/{page_of}{key}")
+            for name in names:
+                page.get_by_text(name, exact=True).first.wait_for()
+            view = views.VIEWS[key]
+            shown = headers(page)
+            first = shown.index(view.metrics[0])
+            assert shown[first : first + len(view.metrics)] == list(view.metrics)
+            assert set(shown) >= {*view.tags[:3]}
+        browser.close()
