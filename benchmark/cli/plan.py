@@ -241,6 +241,7 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
             seconds=None,
             memory=None,
             net=f"{name}/{net}",
+            after=(f"{name}/{own.parent}",) if own.parent else (),
         )
 
 

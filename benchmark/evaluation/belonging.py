@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Arm
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.spec import RunResult
 from benchmark.settings.params import Params
@@ -42,14 +43,18 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
     if result.roles:
         yield from _system_faults(params, result, runs)
         return
-    parent = runs.get((result.parent, result.seed))
-    if parent and parent.key != result.parent_key:
-        yield f"does not start from the {parent.title} that lies here, which was trained since"
+    yield from _parent_faults(result, runs)
     epochs = _epochs(params, result, runs)
     if epochs and epochs != result.train.epochs:
         yield f"was trained for {_counted(result.train.epochs)} where {epochs} are declared"
     if changed := _changed(params, result):
         yield f"was trained with {', '.join(changed)}"
+
+
+def _parent_faults(result: RunResult, runs: Runs) -> Iterator[str]:
+    parent = runs.get((result.parent, result.seed))
+    if parent and parent.key != result.parent_key:
+        yield f"does not start from the {parent.title} that lies here, which was trained since"
 
 
 def _system_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
@@ -70,8 +75,10 @@ def _system_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[st
         if result.blend.parameters != declared or result.blend.passes not in (0, settings.passes):
             yield "was blended with other parameters or passes than are declared"
     elif result.system:
+        yield from _parent_faults(result, runs)
         declared_net = settings.nets[result.arm]
-        found_net = {name: getattr(result.system, name) for name in ("disc", "blocks", "width")} | {"size": result.size}
+        found_net = {name: getattr(result.system, name) for name in ("disc", "blocks", "width")}
+        found_net |= {"size": result.size, "parent": Arm.parse(result.parent).name}
         train = params.train_of(result.stage).model_dump(mode="json", exclude=_EXECUTION)
         trained = result.train.model_dump(mode="json", exclude=_EXECUTION)
         same = (result.system.momentum, result.system.warp) == (settings.momentum, settings.warp)

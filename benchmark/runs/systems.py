@@ -43,11 +43,13 @@ def describe_system(
     settings = params.systems[name]
     dealt = _dealt(manifest, settings.share)
     seeds = params.seeds_of(name)
-    nets = {
-        net: _network(params, name, net, data, code_sha256, dealt, prepared(params, own.size))
-        for net, own in settings.nets.items()
-    }
-    trained = {net: [_seeded(spec, seed) for seed in seeds] for net, spec in nets.items()}
+    trained: dict[str, list[RunSpec]] = {}
+    for net, own in settings.nets.items():
+        spec = _network(params, name, net, data, code_sha256, dealt, prepared(params, own.size))
+        parents = [parent.key for parent in trained[own.parent]] if own.parent else [""] * len(seeds)
+        trained[net] = [
+            _seeded(spec.model_copy(update={"parent_key": key}), seed) for key, seed in zip(parents, seeds, strict=True)
+        ]
     specs = [spec for runs in trained.values() for spec in runs]
     for arm, row in SYSTEMS[name].rows.items():
         for place, seed in enumerate(seeds):
@@ -87,7 +89,7 @@ def _network(
         size=net.size,
         pixels=load_system(system).sides(name, net.blocks)[0],
         level=1,
-        parent="",
+        parent=str(Arm(system, net.parent)) if net.parent else "",
         parent_key="",
         data=data,
         prepared=prepared,
@@ -127,6 +129,8 @@ def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSe
     changed = {
         "arm": name,
         "objective": Objective(name=row.blend, parameters=blend.parameters),
+        "parent": "",
+        "parent_key": "",
         "heads": [BLENDS[row.blend].head],
         "model": Model(trunk=first.stage),
         "system": None,

@@ -145,6 +145,10 @@ class Params(Section):
         if unknown := [net for net in settings.nets if net not in entry.nets]:
             msg = f"systems.{name}.nets: a network must be one of {', '.join(entry.nets)}, but got {unknown[0]!r}"
             raise ValueError(msg)
+        for place, (net, own) in enumerate(settings.nets.items()):
+            if own.parent and own.parent not in list(settings.nets)[:place]:
+                msg = f"systems.{name}.nets.{net}.from must name a network above it, but got {own.parent!r}"
+                raise ValueError(msg)
         known = {key for row in entry.rows.values() for key in BLENDS[row.blend].defaults}
         if unknown := [key for key in settings.blend if key not in known]:
             msg = f"systems.{name}.blend: unknown key {unknown[0]!r}; it knows {', '.join(sorted(known)) or 'none'}"

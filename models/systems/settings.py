@@ -36,6 +36,8 @@ class Net(Section):
     """Poolings that shrink its maps, as the source counts them."""
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
     """Channels as a multiple of the source's."""
+    parent: Annotated[str, Field(alias="from")] = ""
+    """Network above it whose weights, seed by seed, it starts from; empty: from its seed's own start."""
 
 
 class SystemSettings(Section):

@@ -188,6 +188,19 @@ def test_networks_see_fit_patients_alone(project, name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_network_starts_from_the_one_that_is_declared(project, name):
+    project(name)
+    params = system_params(name)
+    for net, own in params.systems[name].nets.items():
+        run = read_result(Path("runs", name, net, "0"))
+        if own.parent:
+            assert run.parent == f"{name}/{own.parent}"
+            assert run.parent_key == read_result(Path("runs", name, own.parent, "0")).key
+        else:
+            assert (run.parent, run.parent_key) == ("", "")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_cuts_are_the_best_for_answers_to_patients_apart(project, name):
     project(name)
     for arm in SYSTEMS[name].rows:
