@@ -14,10 +14,11 @@ import numpy as np
 
 from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
+from benchmark.common.cuts import Cuts
 from benchmark.common.terms import EVALUATED, Arm, Head, Split
 from benchmark.runs.predictions import Predictions, patients_in_words
 from benchmark.runs.spec import DataSummary, RunResult
-from benchmark.scoring.decoders.registry import DECODERS, Cuts, applicable, decode, fit_on
+from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
 from benchmark.scoring.rules import BLEND, grades_of
 from benchmark.statistics.baselines import FROM, YARDSTICKS, yardsticks
 from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from benchmark.common.cuts import NEAREST, best_cuts, cut
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decoders import registry
-from benchmark.scoring.decoders._cuts import NEAREST, best_cuts, cut
 from benchmark.scoring.decoders.registry import DECODERS, DEFAULT, applicable, decode, fit_on
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 

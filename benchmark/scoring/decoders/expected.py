@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from benchmark.common.arrays import Grades
+import numpy as np
+
+from benchmark.common.arrays import Floats, Grades
+from benchmark.common.cuts import GRADES, NEAREST, cut
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders._cuts import NEAREST, cut, expected_grade
 
 
 def decode(predictions: Predictions) -> Grades:
     """Nearest grade to each expected one; half-way goes to the upper one."""
     return cut(expected_grade(predictions), NEAREST)
+
+
+def expected_grade(predictions: Predictions) -> Floats:
+    """Mean grade under each image's probabilities, shape (n,), 0-4."""
+    assert predictions.prob is not None
+    return predictions.prob.astype(np.float64) @ np.arange(GRADES)

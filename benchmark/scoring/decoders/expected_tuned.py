@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchmark.common.arrays import Grades
+from benchmark.common.cuts import Cuts, best_cuts, cut
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders._cuts import best_cuts, cut, expected_grade
-from benchmark.scoring.decoders.registry import Cuts
+from benchmark.scoring.decoders.expected import expected_grade
 
 
 def fit(predictions: Predictions) -> Cuts:

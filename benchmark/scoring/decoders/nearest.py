@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmark.common.arrays import Grades
+from benchmark.common.cuts import NEAREST, cut
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders._cuts import NEAREST, cut
 
 
 def decode(predictions: Predictions) -> Grades:

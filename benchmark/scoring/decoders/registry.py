@@ -15,13 +15,11 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmark.common.arrays import Grades
+from benchmark.common.cuts import Cuts
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Head, Split
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
-
-Cuts = tuple[float, float, float, float]
-"""Ascending places between grades 0 | 1 | 2 | 3 | 4; a value on a cut belongs to the upper grade."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from benchmark.common.arrays import Grades
+from benchmark.common.cuts import Cuts, best_cuts, cut
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders._cuts import best_cuts, cut
-from benchmark.scoring.decoders.registry import Cuts
 
 
 def fit(predictions: Predictions) -> Cuts:

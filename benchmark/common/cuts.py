@@ -1,4 +1,4 @@
-"""What the decoders that cut a number into grades share."""
+"""Cutting numbers into grades, and where to cut for the highest quadratic weighted kappa."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats, Grades
-from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import Cuts
-from benchmark.scoring.kappa import GRADES
 
+GRADES = 5
+Cuts = tuple[float, float, float, float]
+"""Ascending places between grades 0 | 1 | 2 | 3 | 4; a value on a cut belongs to the upper grade."""
 NEAREST: Cuts = (0.5, 1.5, 2.5, 3.5)
 """Cuts half-way between the grades."""
 
@@ -17,12 +17,6 @@ NEAREST: Cuts = (0.5, 1.5, 2.5, 3.5)
 def cut(values: npt.NDArray[np.float32] | Floats, cuts: Cuts) -> Grades:
     """Grade of each value, shape (n,): how many cuts it reaches."""
     return np.searchsorted(np.asarray(cuts), values.astype(np.float64), side="right").astype(np.int64)
-
-
-def expected_grade(predictions: Predictions) -> Floats:
-    """Mean grade under each image's probabilities, shape (n,), 0-4."""
-    assert predictions.prob is not None
-    return predictions.prob.astype(np.float64) @ np.arange(GRADES)
 
 
 def best_cuts(values: npt.NDArray[np.float32] | Floats, grade: Grades) -> Cuts:
