@@ -23,15 +23,21 @@ class FractionalMaxPool(nn.Module):
     Args:
         kernel: side of the windows.
         side: of the result.
+        fixed: whether windows lie where torch's generator has them at the start, for all images and for good, and are
+            kept with the weights.
     """
 
-    def __init__(self, kernel: int, side: int) -> None:
+    def __init__(self, kernel: int, side: int, fixed: bool = False) -> None:
         super().__init__()
         self.kernel, self.side = kernel, side
         self.given: Tensor | None = None
+        self.fixed: Tensor | None
+        self.register_buffer("fixed", torch.rand(2) if fixed else None)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.given is None:
+        if self.fixed is not None:
+            u = self.fixed.float().expand(len(x), 2)
+        elif self.given is None:
             assert not self.training, "numbers must be given for each batch of a training"
             u = torch.full((len(x), 2), MIDDLE, device=x.device)
         else:
@@ -73,8 +79,8 @@ class FractionalMaxPool(nn.Module):
 
 
 def count_numbers(network: nn.Module) -> int:
-    """How many uniform numbers an image takes in a pass through a network: two per fractional pooling."""
-    return 2 * sum(isinstance(module, FractionalMaxPool) for module in network.modules())
+    """How many uniform numbers an image takes in a pass through a network: two per fractional pooling not fixed."""
+    return 2 * len(_drawing(network))
 
 
 def give(network: nn.Module, uniform: Tensor | None) -> None:
@@ -84,6 +90,10 @@ def give(network: nn.Module, uniform: Tensor | None) -> None:
         network: changed in place.
         uniform: in [0, 1), shape (n, :func:`count_numbers`).
     """
-    pools = [module for module in network.modules() if isinstance(module, FractionalMaxPool)]
-    for index, pool in enumerate(pools):
+    for index, pool in enumerate(_drawing(network)):
         pool.given = None if uniform is None else uniform[:, 2 * index : 2 * index + 2]
+
+
+def _drawing(network: nn.Module) -> list[FractionalMaxPool]:
+    """The poolings whose windows are drawn anew for each image and pass."""
+    return [module for module in network.modules() if isinstance(module, FractionalMaxPool) and module.fixed is None]

@@ -41,6 +41,12 @@ def fellows(patient: Sequence[str], eye: Sequence[str]) -> Ints:
     return np.where(mutual, found, MISSING)
 
 
+def sides(eye: Sequence[str]) -> npt.NDArray[np.float32]:
+    """1 for each right eye, 0 for each left one, a half where the side is not known; shape (n,)."""
+    known = {"right": 1.0, "left": 0.0}
+    return np.array([known.get(each, 0.5) for each in eye], np.float32)
+
+
 def strangers(fellow: Ints, seed: int) -> Ints:
     """The eyes of other patients in the place of fellows, each once: what pairs do without telling of the same patient.
 

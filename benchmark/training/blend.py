@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save_file
 from benchmark.common.arrays import Ints
 from benchmark.common.dealing import by_grade
 from benchmark.common.errors import InputError
-from benchmark.common.fellows import MISSING, fellows, pair, strangers
+from benchmark.common.fellows import MISSING, fellows, pair, sides, strangers
 from benchmark.common.files import atomic, sha256_json, write_text
 from benchmark.common.terms import EVALUATED, Head
 from benchmark.data.manifest import Row
@@ -172,14 +172,16 @@ def tuned(spec: RunSpec, apart: Predictions) -> Cut:
 
 def columns(spec: RunSpec, eyes: Eyes) -> Columns:
     """What a blend reads of each eye, shape (n, d)."""
-    blend = _of(spec)
-    own = load_system(spec.stage).columns(eyes.outputs, eyes.statistics)
+    blend, pairs = _of(spec), BLENDS[_of(spec).name].pairs
+    own, fellow = load_system(spec.stage).columns(eyes.outputs, eyes.statistics), eyes.fellow
     if blend.eyes == "one":
-        return own
-    fellow = eyes.fellow
-    if blend.eyes == "shuffled":
+        if not pairs:
+            return own
+        fellow = np.full_like(fellow, MISSING)
+    elif blend.eyes == "shuffled":
         fellow = strangers(fellow, derive(spec.seed, "strangers"))
-    return pair(own, fellow)
+    read = pair(own, fellow)
+    return np.column_stack([read, sides([row.eye for row in eyes.data.rows])]) if pairs else read
 
 
 def folds(data: SplitData) -> Ints:

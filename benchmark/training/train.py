@@ -26,6 +26,7 @@ from benchmark.runs.shelf import files_needed, find_parent, forget_passes, is_fi
 from benchmark.runs.spec import RunSpec
 from benchmark.training.together import clear, is_first_to_fail, launch, losses_named, rank, world
 from models.settings import PACKAGE
+from models.systems.registry import SYSTEMS
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -50,7 +51,8 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         InputError: a method is not declared, a parent or the packs are missing, or a run failed; the others are
             finished and kept.
     """
-    known = [*params.arms, *params.systems]
+    # A stage of the pipeline may bear the name of a system that these parameters leave out.
+    known = [*params.arms, *dict.fromkeys([*params.systems, *SYSTEMS])]
     if unknown := set(methods) - set(known):
         msg = (
             f"a method must be a key of `arms` or `systems`, one of {', '.join(known)}, but got "

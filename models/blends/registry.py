@@ -47,13 +47,23 @@ class Entry:
     """The decoder whose cuts are tuned for it, on the patients that it is fitted on."""
     learns: bool = True
     """Whether it is fitted at all: then its cuts are tuned on answers to patients that it was not fitted on."""
+    pairs: bool = False
+    """Whether it always reads the columns of two eyes, own ones twice where no fellow is read, and then the own eye's
+    side: 1 for the right one, 0 for the left one, a half where that is not known."""
     defaults: Mapping[str, float] = field(default_factory=dict)
     """Its parameters and the sources' values."""
 
 
+_GLMNET = {"mix": 0.5, "folds": 30, "penalties": 300}
+
 BLENDS: dict[str, Entry] = {
+    "elastic_net": Entry("elastic net", "score", "tuned", pairs=True, defaults=_GLMNET),
+    "elastic_nets": Entry(
+        "two levels of elastic nets", "score", "tuned", pairs=True, defaults={**_GLMNET, "mix_of_grades": 0.01}
+    ),
     "expected": Entry("the probabilities as they are", "prob", "expected_tuned", learns=False),
     "forest": Entry("random forest", "prob", "expected_tuned", defaults={"trees": 1000}),
+    "score": Entry("the score as it is", "score", "tuned", learns=False),
 }
 """Name of the file in models/blends -> its registry line."""
 

@@ -39,6 +39,7 @@ LOSSES: dict[str, Entry] = {
     "coral": Entry("CORAL", {"prob": "coral"}),
     "corn": Entry("CORN", {"prob": "corn"}, per_image=False),
     "mse": Entry("MSE", {"score": "regression"}),
+    "mse_free_ends": Entry("MSE, free beyond the ends", {"score": "regression"}),
     "smooth_l1": Entry("smooth L1", {"score": "regression"}, {"beta": 1.0}),
     "soft_kappa": Entry("soft kappa", {"prob": "softmax"}, per_image=False),
 }

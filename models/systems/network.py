@@ -29,8 +29,8 @@ def build_system_network(model: Model, blocks: int, width: float, heads: Mapping
         model: its trunk is ``system/net``, of models/systems; its normalisation is that network's.
         blocks: as the system counts them.
         width: channels as a multiple of the source's.
-        heads: output (``score``, ``prob``) -> file of models/heads.
+        heads: output (``score``, ``prob``) -> file of models/heads, where the system has none of its own for it.
     """
     system, _, net = model.trunk.partition("/")
     body = load_system(system).build(net, blocks, width)
-    return Network(_Trunk(body.module), body.channels, model, 1, heads)
+    return Network(_Trunk(body.module), body.channels, model, 1, {**heads, **body.heads})

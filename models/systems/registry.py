@@ -35,6 +35,8 @@ class Body(NamedTuple):
     channels: int
     pixels: int
     """The side of input that it takes."""
+    heads: Mapping[str, str] = {}
+    """Output -> file of models/heads, where it is another than the loss has."""
 
 
 class System(Protocol):
@@ -93,6 +95,8 @@ class Entry:
     """In the ladder's order, the whole system last of those that are no controls."""
     missing: Literal["copy", "drop"]
     """What stands for a fellow that is missing: the eye itself; or nothing, so that no blend is fitted on such eyes."""
+    left_out: str = ""
+    """Parts of the source that are missing here at any scale, beside pseudo-labels, which none has."""
 
 
 SYSTEMS: dict[str, Entry] = {
@@ -113,6 +117,24 @@ SYSTEMS: dict[str, Entry] = {
             "no_statistics": Row("no image statistics", "forest", control=True),
         },
         missing="copy",
+    ),
+    "reformed_gamblers": Entry(
+        title="Reformed Gamblers",
+        objective="mse_free_ends",
+        variant="plain",
+        centre=127.5,
+        nets=("plain", "step", "cyclic", "fractional", "four"),
+        still=(),
+        rows={
+            "one_pass": Row("one net, one pass, one eye", "score", "first", passes=False, eyes="one"),
+            "passes": Row("+ passes", "score", "first", eyes="one"),
+            "fellow": Row("+ fellow eye, by an elastic net", "elastic_net", "first"),
+            "ensemble": Row("+ ensemble, by an elastic net on the nets' grades", "elastic_nets"),
+            "own_eye": Row("own eye alone", "elastic_nets", eyes="one", control=True),
+            "shuffled": Row("a stranger's eye as fellow", "elastic_nets", eyes="shuffled", control=True),
+        },
+        missing="drop",
+        left_out="retuned copies of nets, nets at other sizes, and another net's first block in its cyclic one",
     ),
 }
 """Name in ``systems`` (and of the file in models/systems) -> its registry line."""

@@ -37,7 +37,7 @@ from benchmark.statistics.published.claims import CLAIMS
 from benchmark.statistics.published.makers import MAKERS
 from benchmark.statistics.published.tables import PUBLISHED
 from benchmark.statistics.ranks import RANKS, RankRow, rank_rows
-from benchmark.statistics.rivals import PLACES, RIVALS, PlaceRow, RivalRow
+from benchmark.statistics.rivals import PLACES, RIVALS, PlaceRow, RivalRow, controls, ladder
 from benchmark.statistics.transfer import GENERALISATION, TransferRow
 from benchmark.statistics.verdicts import VERDICTS
 from models.blends.registry import BLENDS
@@ -211,13 +211,15 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     settings, entry = params.systems[arm.stage], LAID_OUT[arm.stage]
     like = make_result(params, "basenet", "ce_large", seed).model_dump()
     roles = {"share": settings.share, "fit": 56, "blend": 24, "sha256": "1" * 64}
-    shared = {"stage": arm.stage, "arm": arm.name, "heads": ["prob"], "key": f"{arm}/{seed}"}
+    row = entry.rows.get(arm.name)
+    head = BLENDS[row.blend].head if row else next(iter(LOSSES[entry.objective].heads))
+    shared = {"stage": arm.stage, "arm": arm.name, "heads": [head], "key": f"{arm}/{seed}"}
     shared["train"] = params.train_of(arm.stage).model_copy(update={"device": "cpu", "precision": "32-true"})
-    if arm.name in settings.nets:
+    if row is None:
         net = settings.nets[arm.name]
         part = {
             "system": {
-                **net.model_dump(exclude={"size"}),
+                **net.model_dump(exclude={"size", "parent"}),
                 "name": str(arm),
                 "variant": entry.variant,
                 "momentum": settings.momentum,
@@ -225,12 +227,13 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
                 "roles": roles,
             },
             "objective": {"name": entry.objective, "parameters": {}},
+            "parent": f"{arm.stage}/{net.parent}" if net.parent else "",
+            "parent_key": f"{arm.stage}/{net.parent}/{seed}" if net.parent else "",
             "size": net.size,
             "pixels": net.disc,
         }
         steps = 0
     else:
-        row = entry.rows[arm.name]
         members = [f"{arm.stage}/{net}" for net in list(settings.nets)[: 1 if row.nets == "first" else None]]
         defaults = BLENDS[row.blend].defaults
         part = {
@@ -247,19 +250,23 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
                 "roles": roles,
             },
             "objective": {"name": row.blend, "parameters": {}},
-            "cut": {"head": "prob", "rule": BLENDS[row.blend].rule, "cuts": (0.6, 1.4, 2.4, 3.3)},
+            "cut": {"head": head, "rule": BLENDS[row.blend].rule, "cuts": (0.6, 1.4, 2.4, 3.3)},
         }
         steps = row.passes + (row.eyes == "both") + (row.nets == "all")
     result = RunResult.model_validate({**like, **shared, **part})
     folder = result.folder(RUNS)
     for number, split in enumerate((*IMAGES, *(["blend"] if result.blend else []))):
         made = make_predictions("val" if split == "blend" else split, 10 * seed + number + 7, 0.9 - 0.1 * steps)
-        write_predictions(replace(made, score=None), folder / f"{split}.csv")
+        other = {"score": "prob", "prob": "score"}[head]
+        write_predictions(replace(made, **{other: None}), folder / f"{split}.csv")
     if not result.blend:
         write_text(
             folder / "history.csv",
             "epoch,images,lr,train_loss,val_loss,val_kappa_score,val_kappa_prob\n"
-            + "".join(f"{i},{56 * i},0.003,1.000,1.000,,0.500\n" for i in range(1, result.train.epochs + 1)),
+            + "".join(
+                f"{i},{56 * i},0.003,1.000,1.000,{',0.500' if head == 'prob' else '0.500,'}\n"
+                for i in range(1, result.train.epochs + 1)
+            ),
         )
     write_spec(result, folder)
     write_text(record_path(result), make_record(seed, 10.0).model_dump_json())
@@ -364,8 +371,8 @@ def make_rivals(params) -> list[RivalRow]:
     return [
         RivalRow(
             about=f"{name}: whole against its first step",
-            a=f"{name}/ensemble prob",
-            b=f"{name}/{row} prob",
+            a="{} {}".format(*ladder(name)[-1]),
+            b="{} {}".format(*other),
             split="test",
             kappa_a=0.8,
             kappa_b=0.8 - step,
@@ -388,7 +395,7 @@ def make_rivals(params) -> list[RivalRow]:
             synthetic=params.data.synthetic,
         )
         for name in params.systems
-        for row, step in (("one_pass", 0.06), ("own_eye", 0.02))
+        for other, step in ((ladder(name)[0], 0.06), (controls(name)[0], 0.02))
     ]
 
 

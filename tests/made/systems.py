@@ -22,6 +22,19 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "train": {"epochs": 2, "batch": 16, "lr": 0.004},
         "blend": {"trees": 10},
     },
+    "reformed_gamblers": {
+        "seeds": 1,
+        "share": 0.3,
+        "passes": 2,
+        "nets": {
+            "plain": {"size": "small", "disc": 24, "blocks": 3, "width": 0.125},
+            "step": {"size": "small", "disc": 24, "blocks": 3, "width": 0.125, "from": "plain"},
+            "cyclic": {"size": "small", "disc": 24, "blocks": 2, "width": 0.125},
+            "fractional": {"size": "small", "disc": 24, "blocks": 4, "width": 0.125},
+        },
+        "train": {"epochs": 2, "batch": 16, "lr": 0.004},
+        "blend": {"folds": 4, "penalties": 10},
+    },
 }
 """Settings of each system, by its name."""
 

@@ -172,6 +172,8 @@ def _meaning(params: Params) -> list[str]:
                 f"channels, passes and images than its source; its nets never see {settings.share:.0%} of the train "
                 "patients, on whom its blends are fitted and its cuts tuned. No system here uses pseudo-labels."
             )
+            if SYSTEMS[system].left_out:
+                told.append(f"Left out of {SYSTEMS[system].title}: {SYSTEMS[system].left_out}.")
     return told
 
 

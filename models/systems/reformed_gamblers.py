@@ -1,0 +1,160 @@
+"""Reformed Gamblers (Xu, Dunavent and Kainkaryam, third of the Kaggle contest of 2015), after their published code.
+
+Networks of unlike kinds, each channel of each photograph brought to mean 0 and deviation 1; convolutions with leaky
+rectifiers of slope 0.1, three dense layers, one score, trained on square error without penalty beyond the ends; means
+over passes; per network an elastic net on the scores of both eyes, and another on the grades that these give.
+
+Grades are 0-4 here and 1-5 in the source: the same but for a shift of the last layer's start. Not taken over: the
+cyclic network's first block from another network and frozen; networks of other sizes and retuned copies; the network
+trained on pseudo-labels; test-time passes other than the training's own changes. Our reading: where dropout acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from models.fractional import FractionalMaxPool
+from models.systems.registry import Body, Outputs, Statistics
+
+SLOPE = 0.1
+DROPOUT = 0.5
+DENSE = 1024
+"""Numbers that each dense layer gives, at full width."""
+TURNS = 4
+_Layer = TypeVar("_Layer", nn.Conv2d, nn.Linear)
+
+SIDES: dict[str, tuple[int, ...]] = {
+    "plain": (767, 383, 191, 95, 47, 23, 11, 5, 2),
+    "cyclic": (480, 120, 60, 30, 15, 7, 3),
+    "fractional": (724, 512, 362, 256, 181, 128, 90, 63, 44, 31, 21, 14, 9, 6, 4, 2),
+    "four": (385, 192, 95, 47, 23, 11, 5, 2),
+}
+"""Of the input and of what each pooling leaves, as the source lists them; a net of fewer blocks has the last ones."""
+WIDTHS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "plain": tuple((width, width) for width in (16, 32, 64, 128, 256, 384, 512, 512)),
+    "cyclic": ((8, 8, 8), (32, 16), (64, 32), (128, 128, 64), (256, 256, 128), (512, 512)),
+    "fractional": tuple((width,) for width in (16, 32, 32, 64, 64, 128, 128, 192, 192, 256, 256, 384, 384, 512, 512)),
+    "four": tuple((width, width) for width in (32, 64, 128, 256, 384, 512, 512)),
+}
+"""Channels of the convolutions of each block at full width."""
+KERNELS = {"plain": (3, 1), "cyclic": (3, 3, 3), "fractional": (3,), "four": (4, 4)}
+LIKE = {"step": "plain"}
+"""Nets that are another one with a soft staircase at its end."""
+
+
+class CyclicSlice(nn.Module):
+    """Maps (n, c, s, s) to four copies, turned by 0 to 3 quarters: (4 n, c, s, s)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x.rot90(turn, (2, 3)) for turn in range(TURNS)])
+
+
+class CyclicRoll(nn.Module):
+    """Each copy's channels and, turned into its frame, those of the other three: (4 n, c, s, s) to (4 n, 4 c, s, s)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        copies = x.chunk(TURNS)
+        return torch.cat(
+            [
+                torch.cat([copies[(own + more) % TURNS].rot90(-more, (2, 3)) for more in range(TURNS)], 1)
+                for own in range(TURNS)
+            ]
+        )
+
+
+class CyclicPool(nn.Module):
+    """The root mean square over the four copies, turned back: (4 n, c, s, s) to (n, c, s, s)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        back = torch.stack([copy.rot90(-turn, (2, 3)) for turn, copy in enumerate(x.chunk(TURNS))])
+        # A root has no slope at 0.
+        return (back.square().mean(0) + 1e-12).sqrt()
+
+
+def sides(net: str, blocks: int) -> list[int]:
+    """Sides of the input and of the map that each pooling leaves."""
+    listed = SIDES[LIKE.get(net, net)]
+    left = list(listed[len(listed) - blocks :])
+    # The first pooling of the cyclic net is of 4 x 4, whatever follows.
+    return [4 * left[0] if net == "cyclic" else listed[-blocks - 1], *left]
+
+
+def build(net: str, blocks: int, width: float) -> Body:
+    """A net up to its last dense layer.
+
+    Args:
+        net: ``plain``, ``step``, ``cyclic``, ``fractional`` or ``four``.
+        blocks: poolings, of which the source has 8, 8, 6, 15 and 7.
+        width: channels as a multiple of the source's.
+    """
+    kind = LIKE.get(net, net)
+    left = sides(net, blocks)
+    widths = [[max(1, round(width * each)) for each in block] for block in WIDTHS[kind][:blocks]]
+    dense = max(1, round(width * DENSE))
+    stack = nn.Sequential(
+        # Each channel of each image by its own mean and deviation.
+        nn.InstanceNorm2d(3),
+        *_modules(kind, widths, left),
+        nn.Flatten(),
+        nn.Dropout(DROPOUT),
+        *_dense(widths[-1][-1] * left[-1] ** 2, dense),
+        *_dense(dense, dense),
+        nn.Unflatten(1, (dense, 1, 1)),
+    )
+    return Body(stack, dense, left[0], {"score": "staircase"} if net in LIKE else {})
+
+
+def _modules(kind: str, widths: Sequence[Sequence[int]], left: Sequence[int]) -> Iterator[nn.Module]:
+    before = 3
+    for block, (channels, side) in enumerate(zip(widths, left[1:], strict=True)):
+        for place, after in enumerate(channels):
+            kernel = KERNELS[kind][place]
+            # Two convolutions of side 4 keep a map's side between them.
+            padding = (2 - place) if kernel == 4 else kernel // 2
+            yield _started(nn.Conv2d(before, after, kernel, padding=padding))
+            if kernel > 1:
+                yield nn.LeakyReLU(SLOPE)
+            before = after
+        yield _pooling(kind, block, side)
+        if kind == "plain":
+            yield nn.LeakyReLU(SLOPE)
+        if kind == "cyclic":
+            last = block == len(widths) - 1
+            if block == 0:
+                yield CyclicSlice()
+            if last:
+                yield CyclicPool()
+            elif block:
+                yield CyclicRoll()
+                before *= TURNS
+
+
+def _pooling(kind: str, block: int, side: int) -> nn.Module:
+    if kind == "fractional":
+        return FractionalMaxPool(2, side, fixed=True)
+    if kind == "cyclic":
+        return nn.MaxPool2d(2 if block else 4)
+    return nn.MaxPool2d(3, stride=2)
+
+
+def _dense(before: int, after: int) -> list[nn.Module]:
+    return [_started(nn.Linear(before, after)), nn.LeakyReLU(SLOPE)]
+
+
+def _started(layer: _Layer) -> _Layer:
+    """With the source's start: normal, of variance 2 by what comes in."""
+    nn.init.normal_(layer.weight, std=(2 / layer.weight[0].numel()) ** 0.5)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
+    """What the elastic nets read of an eye: the score of each net."""
+    return np.column_stack([each["score"] for each in outputs]).astype(np.float32)
