@@ -28,9 +28,9 @@ def network_cost(model: Model, level: int, heads: Mapping[str, str], pixels: int
     return _count(model, level, tuple(heads.items()), pixels)
 
 
-def system_cost(model: Model, blocks: int, width: float, heads: Mapping[str, str], pixels: int) -> Cost:
+def system_cost(name: str, model: Model, blocks: int, width: float, heads: Mapping[str, str], pixels: int) -> Cost:
     """The same of a system's network; arguments as of :func:`models.systems.network.build_system_network`."""
-    return _count_system(model, blocks, width, tuple(heads.items()), pixels)
+    return _count_system(name, model, blocks, width, tuple(heads.items()), pixels)
 
 
 @cache
@@ -39,8 +39,10 @@ def _count(model: Model, level: int, heads: tuple[tuple[str, str], ...], pixels:
 
 
 @cache
-def _count_system(model: Model, blocks: int, width: float, heads: tuple[tuple[str, str], ...], pixels: int) -> Cost:
-    return _counted(lambda: build_system_network(model, blocks, width, dict(heads)), pixels)
+def _count_system(
+    name: str, model: Model, blocks: int, width: float, heads: tuple[tuple[str, str], ...], pixels: int
+) -> Cost:
+    return _counted(lambda: build_system_network(name, model.bare, blocks, width, dict(heads)), pixels)
 
 
 def _counted(build: Callable[[], Network], pixels: int) -> Cost:

@@ -1,20 +1,21 @@
 """Fractional max pooling (Graham 2014, arXiv 1412.6071): overlapping windows at pseudo-random places.
 
-Where the windows lie is drawn outside: :func:`give` hands every image its own numbers, so that what a network says of
-an image depends on those and the image alone, and neither on a generator's past nor on what else is in the batch.
+Where the windows lie is drawn outside, as :mod:`models.drawing` says.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import fractional_max_pool2d
+
+from models.drawing import Drawing
 
 MIDDLE = 0.5
 """The number of every axis where none are given: what an evaluation in one pass takes."""
 
 
-class FractionalMaxPool(nn.Module):
+class FractionalMaxPool(Drawing):
     """Maps (n, c, s, s) to (n, c, side, side), the maximum over ``kernel`` x ``kernel`` windows.
 
     Along an axis, window i starts at floor((i + u) * a) - floor(u * a) with a = (s - kernel) / (side - 1), the last one
@@ -28,9 +29,8 @@ class FractionalMaxPool(nn.Module):
     """
 
     def __init__(self, kernel: int, side: int, fixed: bool = False) -> None:
-        super().__init__()
+        super().__init__(0 if fixed else 2)
         self.kernel, self.side = kernel, side
-        self.given: Tensor | None = None
         self.fixed: Tensor | None
         self.register_buffer("fixed", torch.rand(2) if fixed else None)
 
@@ -76,24 +76,3 @@ class FractionalMaxPool(nn.Module):
 
     def extra_repr(self) -> str:
         return f"kernel={self.kernel}, side={self.side}"
-
-
-def count_numbers(network: nn.Module) -> int:
-    """How many uniform numbers an image takes in a pass through a network: two per fractional pooling not fixed."""
-    return 2 * len(_drawing(network))
-
-
-def give(network: nn.Module, uniform: Tensor | None) -> None:
-    """Hand out each image's numbers for the next pass; None puts every window in its middle place.
-
-    Args:
-        network: changed in place.
-        uniform: in [0, 1), shape (n, :func:`count_numbers`).
-    """
-    for index, pool in enumerate(_drawing(network)):
-        pool.given = None if uniform is None else uniform[:, 2 * index : 2 * index + 2]
-
-
-def _drawing(network: nn.Module) -> list[FractionalMaxPool]:
-    """The poolings whose windows are drawn anew for each image and pass."""
-    return [module for module in network.modules() if isinstance(module, FractionalMaxPool) and module.fixed is None]

@@ -89,7 +89,7 @@ def build_network(model: Model, level: int, heads: Mapping[str, str], pixels: in
             )
             raise InputError(msg)
         side = (side - 1) // 2
-    return Network(_trunk(model, shape.index), shape.channels, model, level, heads)
+    return Network(build_trunk(model, shape.index), shape.channels, model, level, heads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def probe_trunk(model: Model, pixels: int) -> TrunkShape:
     return TrunkShape(index, maps.shape[1], maps.shape[-1])
 
 
-def _trunk(model: Model, index: int) -> nn.Module:
+def build_trunk(model: Model, index: int) -> nn.Module:
     """A timm feature extractor that ends with one feature map."""
     if model.weights:
         return _cut(_weighted(model, index), model)
@@ -228,7 +228,7 @@ def carry_over(network: nn.Module, parent: Mapping[str, Tensor]) -> list[str]:
             found = tuple(own[name].shape) if name in own else "no such tensor"
             msg = (
                 f"weights carry over only between networks that share trunk and cells, but {name} is "
-                f"{tuple(parent[name].shape)} in the parent and {found} here: train both with one `model`"
+                f"{tuple(parent[name].shape)} in the parent and {found} here: train both with one `model` and `width`"
             )
             raise InputError(msg)
     network.load_state_dict({**own, **{name: parent[name] for name in carried}})

@@ -28,7 +28,7 @@ from benchmark.sources.registry import SourceParams
 from benchmark.training.train import count_workers
 from models.losses.registry import LOSSES
 from models.settings import Model
-from models.systems.registry import SYSTEMS, load_system
+from models.systems.registry import SYSTEMS, input_side
 
 if TYPE_CHECKING:
     from benchmark.cli.step_timing import Step
@@ -222,8 +222,9 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
     epochs, heads = params.train_of(name).epochs, LOSSES[SYSTEMS[name].objective].heads
     runs = len(params.seeds_of(name))
     for net, own in settings.nets.items() if runs else ():
-        pixels = load_system(name).sides(net, own.blocks)[0]
-        cost = system_cost(Model(trunk=f"{name}/{net}"), own.blocks, own.width, heads, pixels)
+        pixels = input_side(name, net, own.blocks, own.disc)
+        model = params.model.bare if SYSTEMS[name].shares_trunk else Model(trunk=f"{name}/{net}")
+        cost = system_cost(f"{name}/{net}", model, own.blocks, own.width, heads, pixels)
         seen = round(epochs * images["train"] * (1 - share)) if images else None
         yield Training(
             stage=name,
@@ -302,7 +303,9 @@ def _spec(params: Params, one: Training) -> RunSpec:
     if not one.net:
         return arm_spec(params, params.arm(one.stage, one.arm))
     specs = describe_system(params, one.stage, [], NOISE, _as_declared, "")
-    return next(spec for spec in specs if spec.arm == one.arm)
+    spec = next(spec for spec in specs if spec.arm == one.arm)
+    # What it starts from changes no step's cost.
+    return spec.model_copy(update={"parent": "", "parent_key": "", "model": spec.model.bare})
 
 
 def _as_declared(params: Params, size: Size) -> PackSpec:

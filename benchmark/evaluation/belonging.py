@@ -14,6 +14,7 @@ from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Cells, Model
+from models.systems.registry import SYSTEMS
 
 _EXECUTION = {"device", "precision", "compile", "workers", "threads", "checkpoint_minutes"}
 """Parameters of training that say how it is executed and not what is trained; captions name those that matter."""
@@ -66,24 +67,37 @@ def _system_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[st
     declared_images = (params.prepare.variant, params.prepare.encoding)
     if (result.prepared.variant, result.prepared.encoding) != declared_images:
         yield f"was made of {result.prepared.variant} {result.prepared.encoding} images where others are declared"
-    if result.blend:
-        for member, key in zip(result.blend.members, result.blend.member_keys, strict=True):
-            found = runs.get((member, result.seed))
-            if found is None or found.key != key:
-                yield f"does not blend the {member} seed {result.seed} that lies here, which was trained since"
-        declared = {key: settings.blend.get(key, value) for key, value in BLENDS[result.blend.name].defaults.items()}
-        if result.blend.parameters != declared or result.blend.passes not in (0, settings.passes):
-            yield "was blended with other parameters or passes than are declared"
-    elif result.system:
-        yield from _parent_faults(result, runs)
-        declared_net = settings.nets[result.arm]
-        found_net = {name: getattr(result.system, name) for name in ("disc", "blocks", "width")}
-        found_net |= {"size": result.size, "parent": Arm.parse(result.parent).name}
-        train = params.train_of(result.stage).model_dump(mode="json", exclude=_EXECUTION)
-        trained = result.train.model_dump(mode="json", exclude=_EXECUTION)
-        same = (result.system.momentum, result.system.warp) == (settings.momentum, settings.warp)
-        if declared_net.model_dump() != found_net or train != trained or not same:
-            yield "was trained with other parameters than are declared"
+    yield from _blend_faults(params, result, runs) if result.blend else _net_faults(params, result, runs)
+
+
+def _blend_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
+    settings = params.systems[result.stage]
+    assert result.blend
+    for member, key in zip(result.blend.members, result.blend.member_keys, strict=True):
+        found = runs.get((member, result.seed))
+        if found is None or found.key != key:
+            yield f"does not blend the {member} seed {result.seed} that lies here, which was trained since"
+    declared = {key: settings.blend.get(key, value) for key, value in BLENDS[result.blend.name].defaults.items()}
+    if result.blend.parameters != declared or result.blend.passes not in (0, settings.passes):
+        yield "was blended with other parameters or passes than are declared"
+
+
+def _net_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
+    settings = params.systems[result.stage]
+    assert result.system
+    yield from _parent_faults(result, runs)
+    found = {name: getattr(result.system, name) for name in ("disc", "blocks", "width")}
+    found |= {"size": result.size, "parent": Arm.parse(result.parent).name}
+    train = params.train_of(result.stage).model_dump(mode="json", exclude=_EXECUTION)
+    trained = result.train.model_dump(mode="json", exclude=_EXECUTION)
+    same = (result.system.momentum, result.system.warp) == (settings.momentum, settings.warp)
+    if settings.nets[result.arm].model_dump() != found or train != trained or not same:
+        yield "was trained with other parameters than are declared"
+    if SYSTEMS[result.stage].shares_trunk:
+        network = result.model.model_dump(mode="json")
+        for name, value in _network(params.model.model_copy(update={"cells": Cells()}), result.model).items():
+            if network.get(name) != value:
+                yield f"was trained with model.{name} {network.get(name)} where {value} is declared"
 
 
 def _epochs(params: Params, result: RunResult, runs: Runs) -> int | None:

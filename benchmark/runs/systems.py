@@ -14,9 +14,10 @@ from benchmark.runs.spec import BlendSpec, DataSummary, NetSpec, Objective, Role
 from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
-from models.settings import Model
-from models.systems.registry import SYSTEMS, Row, load_system
+from models.settings import Cells, Model
+from models.systems.registry import SYSTEMS, Row, input_side
 from models.systems.settings import Net, SystemSettings, Warp
+from models.weights.source import identified
 
 ONE_PASS = 0
 """Passes of a row whose nets see the image as it is, once."""
@@ -44,13 +45,19 @@ def describe_system(
     dealt = _dealt(manifest, settings.share)
     seeds = params.seeds_of(name)
     trained: dict[str, list[RunSpec]] = {}
-    for net, own in settings.nets.items():
-        spec = _network(params, name, net, data, code_sha256, dealt, prepared(params, own.size))
-        parents = [parent.key for parent in trained[own.parent]] if own.parent else [""] * len(seeds)
-        trained[net] = [
-            _seeded(spec.model_copy(update={"parent_key": key}), seed) for key, seed in zip(parents, seeds, strict=True)
-        ]
-    specs = [spec for runs in trained.values() for spec in runs]
+
+    def runs_of(net: str) -> list[RunSpec]:
+        if net not in trained:
+            own = settings.nets[net]
+            spec = _network(params, name, net, data, code_sha256, dealt, prepared(params, own.size))
+            parents = [parent.key for parent in runs_of(own.parent)] if own.parent else [""] * len(seeds)
+            trained[net] = [
+                _seeded(spec.model_copy(update={"parent_key": key}), seed)
+                for key, seed in zip(parents, seeds, strict=True)
+            ]
+        return trained[net]
+
+    specs = [spec for net in settings.nets for spec in runs_of(net)]
     for arm, row in SYSTEMS[name].rows.items():
         for place, seed in enumerate(seeds):
             members = [trained[net][place] for net in row_nets(row, settings)]
@@ -61,7 +68,22 @@ def describe_system(
 def row_nets(row: Row, settings: SystemSettings) -> list[str]:
     """Names of the networks that a row of the ladder reads."""
     nets = list(settings.nets)
+    if isinstance(row.nets, tuple):
+        return list(row.nets)
     return nets[:1] if row.nets == "first" else nets
+
+
+def system_model(params: Params, system: str, net: str) -> Model:
+    """What a network of a system has of those that every arm shares: its normalisation and, for some, its trunk.
+
+    Raises:
+        InputError: the trunk's weights are not there.
+    """
+    entry = SYSTEMS[system]
+    if entry.shares_trunk:
+        return identified(params.model).model_copy(update={"cells": Cells()})
+    level = entry.centre / 255
+    return Model(trunk=f"{system}/{net}", mean=(level,) * 3, std=(level,) * 3)
 
 
 def _dealt(manifest: Sequence[Photograph], share: float) -> Roles:
@@ -75,7 +97,6 @@ def _network(
 ) -> RunSpec:
     settings, entry = params.systems[system], SYSTEMS[system]
     net: Net = settings.nets[name]
-    level = entry.centre / 255
     train = settled(params.train_of(system)).model_copy(update={"workers": 0})
     return RunSpec(
         stage=system,
@@ -87,13 +108,13 @@ def _network(
         ),
         heads=list(LOSSES[entry.objective].heads),
         size=net.size,
-        pixels=load_system(system).sides(name, net.blocks)[0],
+        pixels=input_side(system, name, net.blocks, net.disc),
         level=1,
         parent=str(Arm(system, net.parent)) if net.parent else "",
         parent_key="",
         data=data,
         prepared=prepared,
-        model=Model(trunk=f"{system}/{name}", mean=(level,) * 3, std=(level,) * 3),
+        model=system_model(params, system, name),
         train=train,
         system=NetSpec(
             name=f"{system}/{name}",
@@ -113,7 +134,7 @@ def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSe
     """A row of the ladder; of its training it holds that of its first network."""
     first, entry = members[0], SYSTEMS[members[0].stage]
     assert first.system
-    rest: dict[str, float] = dict.fromkeys(entry.still, 0.0)
+    rest = {name: type(getattr(settings.warp, name))() for name in entry.still}
     blend = BlendSpec(
         name=row.blend,
         parameters={key: settings.blend.get(key, value) for key, value in BLENDS[row.blend].defaults.items()},

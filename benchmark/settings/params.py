@@ -145,10 +145,12 @@ class Params(Section):
         if unknown := [net for net in settings.nets if net not in entry.nets]:
             msg = f"systems.{name}.nets: a network must be one of {', '.join(entry.nets)}, but got {unknown[0]!r}"
             raise ValueError(msg)
-        for place, (net, own) in enumerate(settings.nets.items()):
-            if own.parent and own.parent not in list(settings.nets)[:place]:
-                msg = f"systems.{name}.nets.{net}.from must name a network above it, but got {own.parent!r}"
-                raise ValueError(msg)
+        read = {net for row in entry.rows.values() if isinstance(row.nets, tuple) for net in row.nets}
+        if absent := [net for net in entry.nets if net in read - set(settings.nets)]:
+            msg = f"systems.{name}.nets must have {', '.join(absent)}, which its rows read: add it"
+            raise ValueError(msg)
+        for net in settings.nets:
+            _check_start(f"systems.{name}.nets", net, settings)
         known = {key for row in entry.rows.values() for key in BLENDS[row.blend].defaults}
         if unknown := [key for key in settings.blend if key not in known]:
             msg = f"systems.{name}.blend: unknown key {unknown[0]!r}; it knows {', '.join(sorted(known)) or 'none'}"
@@ -208,6 +210,20 @@ def _check_timm(key: str, name: str, known: frozenset[str]) -> None:
     if name not in known:
         msg = f"{key} must be a name that timm knows, but got {name!r}{nearest(name, known)}"
         raise ValueError(msg)
+
+
+def _check_start(key: str, net: str, settings: SystemSettings) -> None:
+    """A network starts from another one, and by no way from itself."""
+    seen, own = {net}, settings.nets[net]
+    while own.parent:
+        if own.parent not in settings.nets:
+            msg = f"{key}: `from` must name another network, one of {', '.join(settings.nets)}, but got {own.parent!r}"
+            raise ValueError(msg)
+        if own.parent in seen:
+            msg = f"{key}: a network cannot start from what descends from it, but {net} does"
+            raise ValueError(msg)
+        seen.add(own.parent)
+        own = settings.nets[own.parent]
 
 
 def _check_loss(name: str, given: dict[str, Any]) -> None:

@@ -118,7 +118,12 @@ def _sides(system: str) -> list[tuple[Side, bool]]:
 
 def paper_side(params: Params, printed: PrintedTable) -> Side | None:
     """The paper's method as its comparison lists it, last."""
-    selector = printed.cell(printed.rows[-1], printed.columns[-1]).measured_by
+    return _side(params, printed, printed.rows[-1])
+
+
+def _side(params: Params, printed: PrintedTable, row: str) -> Side | None:
+    """The arm that measures a row of the comparison; None where none is declared."""
+    selector = printed.cell(row, printed.columns[-1]).measured_by
     arm = find_arm(selector, params)
     return (arm, selector.head) if arm and selector else None
 
@@ -134,6 +139,11 @@ def _pairs(params: Params, printed: PrintedTable) -> Iterator[tuple[str, Side, S
         if ours:
             yield f"{method} against {title}, whole", ours, steps[-1]
             yield f"{method} against {title}, {rows[steps[0][0].name].title}", ours, steps[0]
+            # A row of the comparison may be less than the whole system, and more than its first step.
+            printed_sides = {row: _side(params, printed, row) for row in printed.rows}
+            yield from (
+                (f"{method} against {row}", ours, side) for row, side in printed_sides.items() if side in steps[1:-1]
+            )
 
 
 def _row(decoded: Decoded, about: str, a: Side, b: Side, split: Split) -> RivalRow:
@@ -178,17 +188,24 @@ def places(params: Params, decoded: Decoded, printed: PrintedTable) -> list[Plac
     return found
 
 
+def _reads_one_eye_once(arm: Arm) -> bool:
+    """Whether an arm answers of an eye by that eye alone, by one network in one pass."""
+    if arm.stage not in SYSTEMS:
+        return True
+    row = SYSTEMS[arm.stage].rows[arm.name]
+    return row.eyes == "one" and not row.passes and row.nets != "all"
+
+
 def _fields(params: Params, decoded: Decoded, printed: PrintedTable) -> dict[str, dict[str, Side]]:
     """The arms that are ranked together, by their titles; systems whole, and then by their first step."""
     whole: dict[str, Side] = {}
     single: dict[str, Side] = {}
     for row in printed.rows:
-        selector = printed.cell(row, printed.columns[-1]).measured_by
-        arm = find_arm(selector, params)
-        if arm is None or selector is None or arm not in decoded.runs:
+        side = _side(params, printed, row)
+        if side is None or side[0] not in decoded.runs:
             continue
-        whole[row] = (arm, selector.head)
-        single[row] = ladder(arm.stage)[0] if arm.stage in params.systems else whole[row]
+        whole[row] = side
+        single[row] = side if _reads_one_eye_once(side[0]) else ladder(side[0].stage)[0]
     single = {row: side for row, side in single.items() if side[0] in decoded.runs}
     both = [row for row in whole if whole[row] != single.get(row)]
     alike = "one eye, one network, one pass"

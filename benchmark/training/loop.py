@@ -48,7 +48,7 @@ from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
 from benchmark.training.warp import DRAWS as WARP_DRAWS
 from benchmark.training.warp import warp
-from models.fractional import count_numbers, give
+from models.drawing import count_numbers, give
 from models.losses.registry import load_loss
 from models.network import Network, carry_over
 

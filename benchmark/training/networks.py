@@ -17,7 +17,7 @@ def network_of(spec: RunSpec) -> Network:
     """
     heads = LOSSES[spec.objective.name].heads
     if spec.system:
-        return build_system_network(spec.model, spec.system.blocks, spec.system.width, heads)
+        return build_system_network(spec.system.name, spec.model, spec.system.blocks, spec.system.width, heads)
     return build_network(spec.model, spec.level, heads, spec.pixels)
 
 
@@ -25,5 +25,5 @@ def cost_of(spec: RunSpec) -> Cost:
     """Parameters and multiply-adds of a run's network."""
     heads = LOSSES[spec.objective.name].heads
     if spec.system:
-        return system_cost(spec.model, spec.system.blocks, spec.system.width, heads, spec.pixels)
+        return system_cost(spec.system.name, spec.model, spec.system.blocks, spec.system.width, heads, spec.pixels)
     return network_cost(spec.model, spec.level, heads, spec.pixels)

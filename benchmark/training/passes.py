@@ -20,7 +20,7 @@ from benchmark.training.batches import Reader, SplitData, cut
 from benchmark.training.predict import EVALUATION_BATCH
 from benchmark.training.randomness import derive, draws
 from benchmark.training.warp import DRAWS, warp
-from models.fractional import count_numbers, give
+from models.drawing import count_numbers, give
 from models.network import Network
 from models.systems.settings import Warp
 

@@ -21,7 +21,7 @@ from benchmark.training.device import open_fabric
 from benchmark.training.networks import network_of
 from benchmark.training.shown import as_seen
 from benchmark.training.together import gathered, rank, world
-from models.fractional import give
+from models.drawing import give
 from models.network import Network
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from torch import nn
 
 from models.fractional import FractionalMaxPool
+from models.settings import Model
 from models.systems.registry import Body, Outputs, Statistics
 
 SLOPE = 0.333
@@ -79,13 +80,14 @@ def sides(net: str, blocks: int) -> list[int]:
     return found
 
 
-def build(net: str, blocks: int, width: float) -> Body:
+def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
     """A net up to its classifier.
 
     Args:
         net: ``net_1``, ``net_2`` or ``net_3``.
         blocks: poolings, of which the source has 8, 10 and 7.
         width: channels as a multiple of the source's.
+        model: of no account: no net has a trunk that others share.
     """
     layers = [(max(1, round(width * count)), layer) for count, layer in _layers(net, blocks)]
     left = sides(net, blocks)

@@ -22,15 +22,16 @@ class _Trunk(nn.Module):
         return [self.body(images)]
 
 
-def build_system_network(model: Model, blocks: int, width: float, heads: Mapping[str, str]) -> Network:
+def build_system_network(name: str, model: Model, blocks: int, width: float, heads: Mapping[str, str]) -> Network:
     """Build a system's network, with the weights of its seed's start (torch's global generator).
 
     Args:
-        model: its trunk is ``system/net``, of models/systems; its normalisation is that network's.
+        name: ``system/net``, of models/systems.
+        model: its normalisation, and its trunk where the system takes the one that every arm shares.
         blocks: as the system counts them.
         width: channels as a multiple of the source's.
         heads: output (``score``, ``prob``) -> file of models/heads, where the system has none of its own for it.
     """
-    system, _, net = model.trunk.partition("/")
-    body = load_system(system).build(net, blocks, width)
+    system, _, net = name.partition("/")
+    body = load_system(system).build(net, blocks, width, model)
     return Network(_Trunk(body.module), body.channels, model, 1, {**heads, **body.heads})

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fractional import FractionalMaxPool
+from models.settings import Model
 from models.systems.registry import Body, Outputs, Statistics
 
 SLOPE = 0.1
@@ -85,13 +86,14 @@ def sides(net: str, blocks: int) -> list[int]:
     return [4 * left[0] if net == "cyclic" else listed[-blocks - 1], *left]
 
 
-def build(net: str, blocks: int, width: float) -> Body:
+def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
     """A net up to its last dense layer.
 
     Args:
         net: ``plain``, ``step``, ``cyclic``, ``fractional`` or ``four``.
         blocks: poolings, of which the source has 8, 8, 6, 15 and 7.
         width: channels as a multiple of the source's.
+        model: of no account: no net has a trunk that others share.
     """
     kind = LIKE.get(net, net)
     left = sides(net, blocks)

@@ -1,9 +1,10 @@
 """Whole systems of others, one file each: how they are laid out, readable without importing torch.
 
-A system is a module with ``sides(net, blocks)``, the sides of a net's input and maps, ``build(net, blocks, width) ->
-Body``, ``columns(outputs, statistics)``, which gives what its
-blends read of an eye, shape (n, d), and, where it reads the photographs themselves,
-``statistics(plain, shown, sizes)``. Adding one is adding its file and its line in :data:`SYSTEMS`.
+A system is a module with ``sides(net, blocks)``, the sides of a net's input and maps, ``build(net, blocks, width,
+model) -> Body``, ``columns(outputs, statistics)``, which gives what its blends read of an eye, shape (n, d), and,
+where it reads the photographs themselves, ``statistics(plain, shown, sizes)``. One whose nets are built on the trunk
+that all arms share (``shares_trunk``) takes images of any side and has no ``sides``. Adding one is adding its file and
+its line in :data:`SYSTEMS`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import nn
+
+    from models.settings import Model
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
 """What a net says of each image, by name: ``score`` (n,), ``prob`` (n, 5), and the spread of each over passes."""
@@ -46,7 +49,7 @@ class System(Protocol):
     def sides(net: str, blocks: int) -> list[int]: ...
 
     @staticmethod
-    def build(net: str, blocks: int, width: float) -> Body: ...
+    def build(net: str, blocks: int, width: float, model: Model) -> Body: ...
 
     @staticmethod
     def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]: ...
@@ -65,7 +68,8 @@ class Row:
     """How tables call it."""
     blend: str
     """A file of models/blends."""
-    nets: Literal["first", "all"] = "all"
+    nets: Literal["first", "all"] | tuple[str, ...] = "all"
+    """Which it reads; or their names."""
     passes: bool = True
     """Whether the nets' outputs are means over passes; else of the image as it is."""
     eyes: Literal["one", "both", "shuffled"] = "both"
@@ -95,6 +99,9 @@ class Entry:
     """In the ladder's order, the whole system last of those that are no controls."""
     missing: Literal["copy", "drop"]
     """What stands for a fellow that is missing: the eye itself; or nothing, so that no blend is fitted on such eyes."""
+    shares_trunk: bool = False
+    """Whether its nets are built on the trunk of `model`, whose normalisation they have, too; their input's side is
+    then that of the disc."""
     left_out: str = ""
     """Parts of the source that are missing here at any scale, beside pseudo-labels, which none has."""
 
@@ -136,8 +143,30 @@ SYSTEMS: dict[str, Entry] = {
         missing="drop",
         left_out="retuned copies of nets, nets at other sizes, and another net's first block in its cyclic one",
     ),
+    "zoom_in_net": Entry(
+        title="Zoom-in-Net",
+        objective="ce",
+        variant="plain",
+        centre=127.5,
+        nets=("m", "a", "c", "c_random"),
+        still=("flip", "rotate"),
+        rows={
+            "m_net": Row("M-Net, our reading", "expected", "first", passes=False, eyes="one"),
+            "m_net_a_net": Row("+ A-Net, our reading", "expected", ("a",), passes=False, eyes="one"),
+            "whole": Row("+ windows, our reading", "expected", ("c",), passes=False, eyes="one"),
+            "random_windows": Row("windows anywhere", "expected", ("c_random",), eyes="one", control=True),
+        },
+        missing="drop",
+        shares_trunk=True,
+        left_out="its ensembles; and all but its outline is our reading, for its paper's body was not to be had",
+    ),
 }
 """Name in ``systems`` (and of the file in models/systems) -> its registry line."""
+
+
+def input_side(name: str, net: str, blocks: int, disc: int) -> int:
+    """Side of the input of a system's network."""
+    return disc if SYSTEMS[name].shares_trunk else load_system(name).sides(net, blocks)[0]
 
 
 def load_system(name: str) -> System:

@@ -37,7 +37,7 @@ class Net(Section):
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
     """Channels as a multiple of the source's."""
     parent: Annotated[str, Field(alias="from")] = ""
-    """Network above it whose weights, seed by seed, it starts from; empty: from its seed's own start."""
+    """Another network of the system, whose weights, seed by seed, it starts from; empty: from its seed's own start."""
 
 
 class SystemSettings(Section):

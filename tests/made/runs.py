@@ -26,6 +26,7 @@ from benchmark.report.tables.registry import make_tables
 from benchmark.runs.declared import write_spec
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult
+from benchmark.runs.systems import row_nets
 from benchmark.settings.data import Gates
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
@@ -234,7 +235,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
         }
         steps = 0
     else:
-        members = [f"{arm.stage}/{net}" for net in list(settings.nets)[: 1 if row.nets == "first" else None]]
+        members = [f"{arm.stage}/{net}" for net in row_nets(row, settings)]
         defaults = BLENDS[row.blend].defaults
         part = {
             "blend": {

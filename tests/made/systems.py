@@ -35,6 +35,18 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "train": {"epochs": 2, "batch": 16, "lr": 0.004},
         "blend": {"folds": 4, "penalties": 10},
     },
+    "zoom_in_net": {
+        "seeds": 1,
+        "share": 0.3,
+        "passes": 1,
+        "nets": {
+            "m": {"size": "large", "disc": 64, "blocks": 2, "width": 0.125},
+            "a": {"size": "large", "disc": 64, "blocks": 2, "width": 0.125, "from": "m"},
+            "c": {"size": "large", "disc": 64, "blocks": 2, "width": 0.125, "from": "a"},
+            "c_random": {"size": "large", "disc": 64, "blocks": 2, "width": 0.125, "from": "a"},
+        },
+        "train": {"epochs": 2, "batch": 16, "lr": 0.004},
+    },
 }
 """Settings of each system, by its name."""
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import fractional_max_pool2d
 
-from models.fractional import FractionalMaxPool, count_numbers, give
+from models.drawing import count_numbers, give
+from models.fractional import FractionalMaxPool
 
 
 def drawn(pool: FractionalMaxPool, n: int, seed: int = 0) -> torch.Tensor:

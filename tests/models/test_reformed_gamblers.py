@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from models.fractional import FractionalMaxPool, count_numbers
+from models.drawing import count_numbers
+from models.fractional import FractionalMaxPool
 from models.heads.staircase import Staircase
 from models.losses.registry import load_loss
 from models.settings import Model
@@ -80,7 +81,7 @@ def test_copies_are_pooled_to_their_root_mean_square():
 
 def test_windows_of_fractional_poolings_are_drawn_once_and_kept_with_the_weights():
     one, other = (
-        build_system_network(Model(trunk="reformed_gamblers/fractional"), 5, 0.25, SCORE).eval() for _ in range(2)
+        build_system_network("reformed_gamblers/fractional", Model(trunk="-"), 5, 0.25, SCORE).eval() for _ in range(2)
     )
     assert count_numbers(one) == 0
     x = torch.rand(2, 3, 21, 21)
@@ -95,7 +96,7 @@ def test_windows_of_fractional_poolings_are_drawn_once_and_kept_with_the_weights
 
 
 def test_each_channel_of_each_photograph_is_seen_by_its_own_mean_and_deviation():
-    network = build_system_network(Model(trunk="reformed_gamblers/plain"), 3, 0.25, SCORE).eval()
+    network = build_system_network("reformed_gamblers/plain", Model(trunk="-"), 3, 0.25, SCORE).eval()
     x = torch.rand(2, 3, 23, 23)
     changed = x * torch.tensor([0.5, 2.0, 3.0])[:, None, None] + torch.tensor([1.0, -2.0, 0.3])[:, None, None]
     assert torch.allclose(network(x)["score"], network(changed)["score"], atol=1e-3)
@@ -129,7 +130,7 @@ def test_a_score_beyond_the_ends_of_the_scale_costs_nothing():
 
 def test_the_staircase_starts_from_a_net_without_one():
     plain, step = (
-        build_system_network(Model(trunk=f"reformed_gamblers/{net}"), 3, 0.25, SCORE) for net in ("plain", "step")
+        build_system_network(f"reformed_gamblers/{net}", Model(trunk="-"), 3, 0.25, SCORE) for net in ("plain", "step")
     )
     own, parent = step.state_dict(), plain.state_dict()
     assert all(own[name].shape == value.shape for name, value in parent.items())

@@ -10,14 +10,15 @@ from safetensors.numpy import load, save
 from benchmark.images.variants.registry import VARIANTS
 from benchmark.scoring.decoders.registry import DECODERS
 from models.blends.registry import BLENDS, load_blend
-from models.fractional import count_numbers, give
+from models.drawing import count_numbers, give
 from models.losses.registry import LOSSES
 from models.settings import Model
 from models.systems.network import build_system_network
-from models.systems.registry import SYSTEMS, load_system
+from models.systems.registry import SYSTEMS, input_side, load_system
 from models.systems.settings import Warp
 from tests.made.systems import SYSTEMS as SMALL
 
+SHARED = Model(trunk="test_resnet", stride=8)
 NETS = [(system, net) for system in SYSTEMS for net in SMALL[system]["nets"]]
 
 
@@ -39,10 +40,10 @@ def test_a_system_is_laid_out_of_what_there_is(name):
 def test_a_network_answers_every_image_of_the_side_that_it_takes(system, net):
     settings, heads = SMALL[system]["nets"][net], LOSSES[SYSTEMS[system].objective].heads
     torch.manual_seed(0)
-    network = build_system_network(Model(trunk=f"{system}/{net}"), settings["blocks"], settings["width"], heads).to(
+    network = build_system_network(f"{system}/{net}", SHARED, settings["blocks"], settings["width"], heads).to(
         memory_format=torch.channels_last
     )
-    side = load_system(system).sides(net, settings["blocks"])[0]
+    side = input_side(system, net, settings["blocks"], settings["disc"])
     x = torch.rand(3, 3, side, side)
     give(network, torch.rand(3, count_numbers(network)))
     said = network.answers(network.train()(x))
@@ -50,7 +51,9 @@ def test_a_network_answers_every_image_of_the_side_that_it_takes(system, net):
         name: {"score": (3,), "prob": (3, 5)}[name] for name in heads
     }
     sum(value.sum() for value in network(x).values()).backward()
-    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.requires_grad)
+    # A part that is held fixed is so from the first convolution on; the rest learns.
+    assert any(p.requires_grad for p in network.parameters())
     give(network, None)
     assert all(torch.equal(a, b) for a, b in zip(network.eval()(x).values(), network(x).values(), strict=True))
 

@@ -63,6 +63,22 @@ def test_the_committed_parameters_are_valid(raw):
         ("arms.m2cnn.mid.from", "basenet_mt/tiny", ["`from` must name another arm", "'basenet_mt/tiny'"]),
         ("arms.basenet.mse_small.objective", "mae", ["`objective` must be one of", "'mae'"]),
         ("arms.basenet.mse_small.level", 4, ["arms.basenet.mse_small.level", "less than or equal to 3"]),
+        ("systems.rivals", {"seeds": 1, "passes": 1, "nets": {}}, ["systems.rivals.nets", "at least 1 item"]),
+        (
+            "systems.reformed_gamblers.nets.plain.from",
+            "step",
+            ["systems.reformed_gamblers.nets: a network cannot start from what descends from it, but plain does"],
+        ),
+        (
+            "systems.reformed_gamblers.nets.step.from",
+            "steep",
+            ["systems.reformed_gamblers.nets: `from` must name another network, one of plain, step", "'steep'"],
+        ),
+        (
+            "systems.zoom_in_net.nets",
+            {"m": {"size": "large", "disc": 128, "blocks": 3}},
+            ["systems.zoom_in_net.nets must have a, c, c_random, which its rows read"],
+        ),
         ("data.source", "imagenet", ["data.source must be one of", "'imagenet'"]),
         ("data.colour", 3, ["data.colour", "not a parameter"]),
         ("transfer.idrid", {"source": "csv", "root": "."}, ["transfer.idrid.name", "missing"]),

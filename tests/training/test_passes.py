@@ -34,7 +34,7 @@ def eyes(tmp_path_factory):
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(3)
-    made = build_system_network(Model(trunk="min_pooling/net_1"), 2, 0.25, {"prob": "softmax"})
+    made = build_system_network("min_pooling/net_1", Model(trunk="-"), 2, 0.25, {"prob": "softmax"})
     return made.to(memory_format=torch.channels_last)
 
 

@@ -1,0 +1,233 @@
+"""M-Net, M-Net+A-Net and Zoom-in-Net (arXiv 1706.04372, MICCAI 2017), after its abstract.
+
+From the abstract: M-Net classifies; A-Net learns from the photographs' labels alone where the evidence lies; C-Net
+looks at high-resolution patches of the regions that A-Net suspects, and corrects.
+
+Our reading, for the paper's body and its authors' code were not to be had: the trunk of M-Net is the one that every arm
+shares, on the photograph shrunk to 0.625 of its side; A-Net is a map of scores per grade, weighted by a gate per grade
+that is a softmax over positions, summed and added to M-Net's logits; C-Net looks at four windows of 0.3125 of the side,
+cut from the photograph itself, takes the maximum of each feature over the windows, and adds a correction to the logits;
+windows are the positions with the largest gated scores of the grades above 0, one after the other, without those that
+lie in a window taken before. The parts are trained one after the other; what was trained before is held fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from models.drawing import Drawing
+from models.network import build_trunk, probe_trunk
+from models.settings import Model
+from models.systems.registry import Body, Outputs, Statistics
+
+GRADES = 5
+SEEN = 0.625
+"""Side of what M-Net sees, as a share of the photograph's."""
+WINDOW = 0.3125
+"""Side of a window, as a share of the photograph's."""
+WINDOWS = 4
+GATE = 64
+PATCH = 32
+"""Channels of A-Net's gates and of C-Net's first convolution at full width."""
+
+
+class MNet(nn.Module):
+    """The photograph, shrunk, to its feature map (n, c, m, m) and logits (n, 5)."""
+
+    def __init__(self, trunk: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.trunk, self.classifier = trunk, nn.Linear(channels, GRADES)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        side = seen_side(images.shape[-1])
+        shrunk = interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)
+        maps: Tensor = self.trunk(shrunk.contiguous(memory_format=torch.channels_last))[-1]
+        logits: Tensor = self.classifier(maps.mean((2, 3)))
+        return maps, logits
+
+
+class ANet(nn.Module):
+    """M-Net's map to gated scores of each grade, (n, 5, m, m), which are 0 before training."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.scores = _zero(nn.Conv2d(channels, GRADES, 1))
+        self.gates = nn.Sequential(
+            nn.Conv2d(channels, width, 1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, GRADES, 1),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        gates: Tensor = self.gates(maps)
+        gated: Tensor = gates.flatten(2).softmax(2).reshape(gates.shape) * self.scores(maps)
+        return gated
+
+
+class CNet(nn.Module):
+    """Windows (n, w, 3, t, t) and M-Net's map to a correction of the logits, (n, 5), which is 0 before training."""
+
+    def __init__(self, channels: int, width: int, blocks: int) -> None:
+        super().__init__()
+        stack, before = list[nn.Module](), 3
+        for block in range(blocks):
+            after = width * 2 ** min(block, 3)
+            convolution = nn.Conv2d(before, after, 3, padding=1, bias=False)
+            stack += [convolution, nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
+            before = after
+        self.patches = nn.Sequential(*stack)
+        self.classifier = _zero(nn.Linear(channels + before, GRADES))
+
+    def forward(self, windows: Tensor, maps: Tensor) -> Tensor:
+        each: Tensor = self.patches(windows.flatten(0, 1)).mean((2, 3))
+        most = each.reshape(*windows.shape[:2], -1).amax(1)
+        correction: Tensor = self.classifier(torch.cat((maps.mean((2, 3)), most), 1))
+        return correction
+
+
+class Suspected(nn.Module):
+    """Where windows lie: at the largest gated scores of the grades above 0."""
+
+    def forward(self, gated: Tensor, side: int) -> Tensor:
+        return suspected(gated[:, 1:].sum(1), side)
+
+
+class Anywhere(Drawing):
+    """Where windows lie: anywhere, by each image's own numbers; else one in each quarter of the photograph."""
+
+    def __init__(self) -> None:
+        super().__init__(2 * WINDOWS)
+
+    def forward(self, gated: Tensor, side: int) -> Tensor:
+        if self.given is None:
+            quarters = gated.new_tensor([[0.25, 0.25], [0.25, 0.75], [0.75, 0.25], [0.75, 0.75]])
+            places = quarters.expand(len(gated), WINDOWS, 2)
+        else:
+            places = self.given.reshape(-1, WINDOWS, 2)
+        corners: Tensor = (places * (side - window_side(side) + 1)).long()
+        return corners
+
+
+class ZoomInNet(nn.Module):
+    """Photographs (n, 3, s, s) to logits (n, 5, 1, 1): M-Net alone, with A-Net, or with C-Net, too.
+
+    All but the last part is held fixed, its statistics included.
+    """
+
+    def __init__(self, m: MNet, a: ANet | None = None, c: CNet | None = None, where: nn.Module | None = None) -> None:
+        super().__init__()
+        self.m, self.a, self.c, self.where = m, a, c, where
+        self._fixed = [part for part, following in ((m, a), (a, c)) if part is not None and following is not None]
+        for part in self._fixed:
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> ZoomInNet:
+        super().train(mode)
+        for part in self._fixed:
+            part.eval()
+        return self
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor
+        maps, logits = self.m(images)
+        if self.a is not None:
+            gated = self.a(maps)
+            logits = logits + gated.sum((2, 3))
+        if self.c is not None:
+            assert self.where is not None
+            side = images.shape[-1]
+            windows = cut_windows(images, self.where(gated, side), window_side(side))
+            logits = logits + self.c(windows, maps)
+        return logits[:, :, None, None]
+
+
+def _zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
+    """A layer that adds nothing before training."""
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def seen_side(side: int) -> int:
+    """Side of what M-Net sees of a photograph."""
+    return round(SEEN * side)
+
+
+def window_side(side: int) -> int:
+    """Side of a window that is cut from a photograph."""
+    return round(WINDOW * side)
+
+
+def suspected(response: Tensor, side: int) -> Tensor:
+    """Corners of the windows around the largest responses.
+
+    Args:
+        response: of each position, shape (n, m, m).
+        side: of the photograph.
+
+    Returns:
+        First row and column of each window, int64, shape (n, WINDOWS, 2); the window lies within the photograph.
+    """
+    m = response.shape[-1]
+    window = window_side(side)
+    centres = (torch.arange(m, device=response.device) + 0.5) * side / m
+    left, corners = response.flatten(1).clone(), []
+    for _ in range(WINDOWS):
+        place = left.argmax(1)
+        centre = torch.stack((centres[place // m], centres[place % m]), 1)
+        corner = (centre - window / 2).round().clamp(0, side - window)
+        inside = [(centres >= corner[:, i, None]) & (centres <= corner[:, i, None] + window) for i in (0, 1)]
+        taken = inside[0][:, :, None] & inside[1][:, None, :]
+        left = left.masked_fill(taken.flatten(1), -torch.inf)
+        corners.append(corner.long())
+    return torch.stack(corners, 1)
+
+
+def cut_windows(images: Tensor, corners: Tensor, window: int) -> Tensor:
+    """Squares of the images.
+
+    Args:
+        images: shape (n, c, s, s).
+        corners: first row and column of each, shape (n, w, 2).
+        window: their side.
+
+    Returns:
+        Shape (n, w, c, window, window).
+    """
+    steps = torch.arange(window, device=images.device)
+    rows = corners[:, :, 0, None, None] + steps[:, None]
+    columns = corners[:, :, 1, None, None] + steps
+    which = torch.arange(len(images), device=images.device)[:, None, None, None]
+    return images.permute(0, 2, 3, 1)[which, rows, columns].permute(0, 1, 4, 2, 3)
+
+
+def build(net: str, blocks: int, width: float, model: Model) -> Body:
+    """A network with its classifier.
+
+    Args:
+        net: ``m``, ``a`` (M-Net+A-Net), ``c`` (Zoom-in-Net) or ``c_random`` (the same with windows anywhere).
+        blocks: poolings of C-Net; of no account to the others.
+        width: channels of A-Net and C-Net as a multiple of our reading's.
+        model: whose trunk M-Net has.
+    """
+    # How many channels come out does not depend on the side that is asked about.
+    shape = probe_trunk(model, 8 * model.stride)
+    m = MNet(build_trunk(model, shape.index), shape.channels)
+    a = None if net == "m" else ANet(shape.channels, max(1, round(width * GATE)))
+    c = CNet(shape.channels, max(1, round(width * PATCH)), blocks) if net in ("c", "c_random") else None
+    where = {"c": Suspected, "c_random": Anywhere}.get(net, lambda: None)()
+    return Body(ZoomInNet(m, a, c, where), GRADES, 0, {"prob": "logits"})
+
+
+def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
+    """The probabilities of the one network that a row reads, shape (n, 5)."""
+    return np.asarray(outputs[0]["prob"], np.float32)

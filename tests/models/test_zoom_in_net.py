@@ -1,0 +1,154 @@
+"""Zoom-in-Net: windows lie where attention peaks, cut from the photograph itself; parts add to what is held fixed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.functional import avg_pool2d
+
+from benchmark.training.randomness import draws, hash_ids
+from models.drawing import count_numbers, give
+from models.network import carry_over
+from models.settings import Model
+from models.systems.network import build_system_network
+from models.systems.zoom_in_net import (
+    WINDOWS,
+    ANet,
+    Anywhere,
+    MNet,
+    Suspected,
+    cut_windows,
+    seen_side,
+    suspected,
+    window_side,
+)
+
+SHARED = Model(trunk="test_resnet", stride=8)
+
+
+def made(net):
+    torch.manual_seed(1)
+    return build_system_network(f"zoom_in_net/{net}", SHARED, 2, 0.125, {"prob": "softmax"})
+
+
+@pytest.mark.parametrize(("side", "seen", "window"), [(128, 80, 40), (720, 450, 225)])
+def test_what_is_seen_and_what_is_cut(side, seen, window):
+    assert (seen_side(side), window_side(side)) == (seen, window)
+
+
+def test_windows_lie_around_the_peaks_the_highest_first():
+    response = torch.zeros(1, 10, 10)
+    peaks = {(2, 7): 4.0, (7, 2): 3.0, (2, 2): 2.0, (7, 7): 1.0}
+    for place, value in peaks.items():
+        response[(0, *place)] = value
+    # The middle of position i is at (i + 0.5) * 12.8 px, and a window has 40.
+    corner = {2: 12, 7: 76}
+    assert suspected(response, 128)[0].tolist() == [[corner[row], corner[column]] for row, column in peaks]
+
+
+def test_a_second_window_is_not_taken_within_the_first_and_none_leaves_the_photograph():
+    response = torch.zeros(1, 10, 10)
+    response[0, 0, 0], response[0, 0, 1], response[0, 9, 9] = 3.0, 2.9, 1.0
+    found = suspected(response, 128)[0].tolist()
+    assert found[:2] == [[0, 0], [88, 88]]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 12), st.integers(16, 200), st.integers(0, 99))
+def test_windows_lie_within_the_photograph_whatever_the_response(m, side, seed):
+    response = torch.randn(3, m, m, generator=torch.Generator().manual_seed(seed))
+    corners = suspected(response, side)
+    assert corners.shape == (3, WINDOWS, 2)
+    assert (corners >= 0).all()
+    assert (corners + window_side(side) <= side).all()
+    # The first has the position of the largest response in it.
+    place = response.flatten(1).argmax(1)
+    centre = (torch.stack((place // m, place % m), 1) + 0.5) * side / m
+    assert ((centre >= corners[:, 0] - 1) & (centre <= corners[:, 0] + window_side(side) + 1)).all()
+
+
+def test_windows_are_what_slices_of_the_photograph_hold():
+    images = torch.rand(2, 3, 20, 20)
+    corners = torch.tensor([[[0, 3], [14, 14]], [[5, 0], [1, 2]]])
+    found = cut_windows(images, corners, 6)
+    for image in range(2):
+        for window in range(2):
+            row, column = corners[image, window].tolist()
+            assert torch.equal(found[image, window], images[image, :, row : row + 6, column : column + 6])
+
+
+class Shrunk(nn.Module):
+    """A trunk whose map is the photograph itself, ten times smaller."""
+
+    def forward(self, images):
+        return [avg_pool2d(images, images.shape[-1] // 10)]
+
+
+def test_the_window_shows_the_lesion_that_the_scores_speak_of():
+    """A bright spot in a dark photograph, scores that follow brightness, and gates that are open everywhere."""
+    photograph = torch.zeros(2, 3, 128, 128)
+    photograph[0, :, 90:96, 20:26] = 1.0
+    photograph[1, :, 30:36, 100:106] = 1.0
+    m, a = MNet(Shrunk(), 3), ANet(3, 4)
+    nn.init.ones_(a.scores.weight)
+    for layer in a.gates:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    corners = Suspected()(a(m(photograph)[0]), 128)
+    windows = cut_windows(photograph, corners, window_side(128))
+    assert torch.allclose(windows[:, 0].sum((1, 2, 3)), photograph.sum((1, 2, 3)))
+
+
+def test_gates_are_shares_of_all_positions():
+    a = ANet(3, 4)
+    nn.init.zeros_(a.scores.weight)
+    nn.init.ones_(a.scores.bias)
+    assert torch.allclose(a(torch.randn(2, 3, 5, 5)).sum((2, 3)), torch.ones(2, 5), atol=1e-6)
+
+
+def test_a_part_adds_nothing_before_it_is_trained():
+    x = torch.rand(2, 3, 64, 64)
+    m, a, c = (made(net).eval() for net in ("m", "a", "c"))
+    carry_over(a, m.state_dict())
+    carry_over(c, a.state_dict())
+    assert torch.equal(a(x)["prob"], m(x)["prob"])
+    assert torch.equal(c(x)["prob"], m(x)["prob"])
+
+
+@pytest.mark.parametrize(("net", "learnt"), [("m", "m"), ("a", "a"), ("c", "c"), ("c_random", "c")])
+def test_what_was_trained_before_is_held_fixed_and_only_the_last_part_learns(net, learnt):
+    network = made(net).train()
+    give(network, torch.rand(2, count_numbers(network)))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
+    network(torch.rand(2, 3, 64, 64))["prob"].square().sum().backward()
+    optimizer.step()
+    after = network.state_dict()
+    assert {name.split(".")[2] for name in before if not torch.equal(after[name], before[name])} == {learnt}
+
+
+def test_windows_anywhere_are_those_of_each_image_and_seed():
+    anywhere, gated = Anywhere(), torch.zeros(3, 5, 4, 4)
+    keys = hash_ids(["a", "b", "c"])
+
+    def corners(stream, keys):
+        anywhere.given = torch.from_numpy(draws(stream, keys, anywhere.numbers))
+        return anywhere(gated[: len(keys)], 64)
+
+    first = corners(1, keys)
+    assert torch.equal(corners(1, keys[2:]), first[2:])
+    assert not torch.equal(corners(2, keys), first)
+    assert len({tuple(each.flatten().tolist()) for each in first}) == 3
+    assert ((first >= 0) & (first <= 64 - window_side(64))).all()
+
+
+def test_without_numbers_windows_anywhere_lie_one_in_each_quarter():
+    give(anywhere := Anywhere(), None)
+    corners = anywhere(torch.zeros(2, 5, 4, 4), 128)
+    assert torch.equal(corners[0], corners[1])
+    middles = corners[0] + window_side(128) // 2
+    assert sorted((middles > 64).tolist()) == [[False, False], [False, True], [True, False], [True, True]]
