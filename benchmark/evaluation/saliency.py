@@ -2,7 +2,8 @@
 
 The network is the first seed's of the arm that is best on val, its map the absolute gradient of the main output,
 averaged over noisy copies of the image (SmoothGrad, Smilkov et al. 2017), by Captum. What such a map may be taken for
-is limited: Adebayo et al. 2018, "Sanity checks for saliency maps". No photograph is written, only maps and ids.
+is limited: Adebayo et al. 2018, "Sanity checks for saliency maps". Beside it, where networks of other systems look that
+cut windows from a photograph (:mod:`.attention`). No photograph is written, only maps and ids.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from benchmark.common.csv_rows import read_rows, write_rows
 from benchmark.common.files import atomic
 from benchmark.common.terms import Head
 from benchmark.data.manifest import Row, read_manifest
+from benchmark.evaluation import attention
 from benchmark.evaluation.evaluate import WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WorstRow
 from benchmark.evaluation.salient import COPIES, IMAGES, MAPS, SalientRow
@@ -51,6 +53,7 @@ def run(params: Params) -> None:
     with atomic(MAPS) as partial, partial.open("wb") as stream:
         np.save(stream, maps.astype(np.float16))
     write_rows(IMAGES, SalientRow, rows)
+    attention.run(params)
 
 
 def _run_of(best: WorstRow) -> Path:

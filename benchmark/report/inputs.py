@@ -18,9 +18,9 @@ from benchmark.data.manifest import DATA
 from benchmark.evaluation.architecture import Architecture, read_networks
 from benchmark.evaluation.evaluate import MetricRow
 from benchmark.evaluation.outputs import SPLIT, CalibrationRow, ScoreRow, WorstRow
-from benchmark.evaluation.salient import SalientRow
+from benchmark.evaluation.salient import Maps, SalientRow, WindowsRow
 from benchmark.report.output_tables import (
-    Maps,
+    read_attention,
     read_calibration,
     read_ranks,
     read_saliency,
@@ -109,6 +109,11 @@ class Inputs:
     def saliency(self) -> tuple[list[SalientRow], Maps]:
         """Images and their maps; none where that step has not run."""
         return read_saliency()
+
+    @cached_property
+    def attention(self) -> tuple[list[WindowsRow], Maps]:
+        """Images with windows that a network cuts, and what these follow; none where that step has not run."""
+        return read_attention()
 
     def photographs(self, image_ids: Sequence[str], size: Size = "large") -> npt.NDArray[np.uint8]:
         """Prepared test photographs, shape (n, s, s, 3); none where the pack does not lie here."""

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED, Arm, Head
 from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WORST, CalibrationRow, ScoreRow, WorstRow
-from benchmark.evaluation.salient import IMAGES, MAPS, SalientRow
+from benchmark.evaluation.salient import ATTENTION, IMAGES, MAPS, WINDOWS, Maps, SalientRow, WindowsRow
 from benchmark.evaluation.tables import refuse_gaps
 from benchmark.report.results import Results
 from benchmark.statistics.ranks import RANKS, RankRow
 from models.losses.registry import LOSSES
 
-Maps = npt.NDArray[np.float16]
-"""Saliency maps, shape (images, pixels, pixels)."""
+Row = TypeVar("Row", SalientRow, WindowsRow)
+"""Of an image that has a map."""
 _BY_EVALUATE, _BY_STATISTICS, _BY_SALIENCY = (f"fundusbench {step}" for step in ("evaluate", "statistics", "saliency"))
 
 
@@ -86,18 +87,28 @@ def read_saliency() -> tuple[list[SalientRow], Maps]:
     Raises:
         InputError: as :func:`.read_rows`, or maps that are damaged or of other images.
     """
-    if not IMAGES.exists():
+    return _mapped(IMAGES, SalientRow, MAPS)
+
+
+def read_attention() -> tuple[list[WindowsRow], Maps]:
+    """Images with their windows, and the attention that these follow; errors as of :func:`read_saliency`."""
+    return _mapped(WINDOWS, WindowsRow, ATTENTION)
+
+
+def _mapped(table: Path, kind: type[Row], path: Path) -> tuple[list[Row], Maps]:
+    """Rows of a table and a map of each; none where the step has not run."""
+    if not table.exists():
         return [], np.zeros((0, 0, 0), np.float16)
-    rows = read_rows(IMAGES, SalientRow, _BY_SALIENCY)
+    rows = read_rows(table, kind, _BY_SALIENCY)
     try:
-        maps = np.load(MAPS)
+        maps = np.load(path)
     except (OSError, ValueError, EOFError) as error:
         why = " ".join(str(error).split())
-        msg = f"{MAPS} must hold a map of each image, but is damaged ({why}): make it again with `{_BY_SALIENCY}`"
+        msg = f"{path} must hold a map of each image, but is damaged ({why}): make it again with `{_BY_SALIENCY}`"
         raise InputError(msg) from error
     if maps.ndim != 3 or len(maps) != len(rows):
         msg = (
-            f"{MAPS} must hold a map of each of {len(rows)} images, but holds {maps.shape}: run `{_BY_SALIENCY}` again"
+            f"{path} must hold a map of each of {len(rows)} images, but holds {maps.shape}: run `{_BY_SALIENCY}` again"
         )
         raise InputError(msg)
     return rows, maps

@@ -102,6 +102,8 @@ class Entry:
     shares_trunk: bool = False
     """Whether its nets are built on the trunk of `model`, whose normalisation they have, too; their input's side is
     then that of the disc."""
+    looks: str = ""
+    """Net whose body has ``looked(images)``: what its windows follow (n, m, m), their corners (n, w, 2) and side."""
     left_out: str = ""
     """Parts of the source that are missing here at any scale, beside pseudo-labels, which none has."""
 
@@ -158,6 +160,7 @@ SYSTEMS: dict[str, Entry] = {
         },
         missing="drop",
         shares_trunk=True,
+        looks="c",
         left_out="its ensembles; and all but its outline is our reading, for its paper's body was not to be had",
     ),
 }

@@ -97,7 +97,7 @@ class Suspected(nn.Module):
     """Where windows lie: at the largest gated scores of the grades above 0."""
 
     def forward(self, gated: Tensor, side: int) -> Tensor:
-        return suspected(gated[:, 1:].sum(1), side)
+        return suspected(suspicion(gated), side)
 
 
 class Anywhere(Drawing):
@@ -135,6 +135,13 @@ class ZoomInNet(nn.Module):
             part.eval()
         return self
 
+    def looked(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What windows follow, (n, m, m), the corners of windows, (n, w, 2), and their side."""
+        assert self.a is not None
+        assert self.where is not None
+        gated, side = self.a(self.m(images)[0]), images.shape[-1]
+        return suspicion(gated), self.where(gated, side), torch.tensor(window_side(side))
+
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor
         maps, logits = self.m(images)
@@ -165,6 +172,11 @@ def seen_side(side: int) -> int:
 def window_side(side: int) -> int:
     """Side of a window that is cut from a photograph."""
     return round(WINDOW * side)
+
+
+def suspicion(gated: Tensor) -> Tensor:
+    """The gated scores of the grades above 0, together: (n, 5, m, m) to (n, m, m)."""
+    return gated[:, 1:].sum(1)
 
 
 def suspected(response: Tensor, side: int) -> Tensor:

@@ -11,9 +11,9 @@ from PIL import Image
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
 from benchmark.data.packs import PackRow, PackSpec, write_pack
-from benchmark.evaluation.salient import IMAGES, MAPS, SalientRow
+from benchmark.evaluation.salient import ATTENTION, IMAGES, MAPS, WINDOWS, SalientRow, WindowsRow
 from benchmark.report import report
-from benchmark.report.figures import registry, saliency, worst_errors
+from benchmark.report.figures import attention, registry, saliency, worst_errors
 from tests.made.runs import ARMS
 from tests.made.runs import IMAGES as COUNTS
 
@@ -35,6 +35,12 @@ def inputs(change):
     rows = [SalientRow("basenet_mt", "mid", 0, "mid", "score", f"test{place:03d}", 2, 1.5) for place in range(3)]
     write_rows(IMAGES, SalientRow, rows)
     np.save(MAPS, draw.random((3, SIDE, SIDE)).astype(np.float16))
+    looked = [
+        WindowsRow("zoom_in_net", "c", 0, "large", f"test{place:03d}", 2, 1.5, SIDE, 8, "0 0 0 16 16 0 9 9")
+        for place in range(2)
+    ]
+    write_rows(WINDOWS, WindowsRow, looked)
+    np.save(ATTENTION, draw.random((2, 3, 3)).astype(np.float16))
     return read
 
 
@@ -46,8 +52,11 @@ def test_captions_say_what_is_shown_of_which_data_and_what_may_not_be_read_into_
     assert "3 of 100 test photographs of phantom" in swayed
     assert "Caution" in swayed
     assert "Adebayo et al. 2018" in swayed
-    assert {path.name for path in FOLDER.iterdir()} == {"worst_errors.png", "saliency.png"}
-    assert not {"worst_errors", "saliency"} & {path.stem for path in (report.REPORTS / "figures").iterdir()}
+    assert "Windows that zoom_in_net/c, seed 0 (Zoom-in-Net, our reading) cuts from 2 of 100" in captions["attention"]
+    assert {path.name for path in FOLDER.iterdir()} == {"worst_errors.png", "saliency.png", "attention.png"}
+    assert not {"worst_errors", "saliency", "attention"} & {
+        path.stem for path in (report.REPORTS / "figures").iterdir()
+    }
 
 
 def test_a_picture_lies_above_the_words_on_it(inputs):
@@ -59,6 +68,20 @@ def test_a_picture_lies_above_the_words_on_it(inputs):
     left, top, side = (round(150 * inches) for inches in (0.08, 0.6, 1.5))
     patch = drawn[top + 2 : top + side - 2, left + 2 : left + side - 2].mean((0, 1))
     assert patch == pytest.approx(shown.mean((0, 1)), abs=6)
+
+
+def test_a_window_is_framed_where_the_network_cuts_it():
+    image = np.zeros((48, 48, 3), np.uint8)
+    row = WindowsRow("zoom_in_net", "c", 0, "large", "a", 2, 1.5, 24, 8, "2 4 16 16")
+    found = attention.framed(image, row)
+    # The photograph is shown twice as large as the network is given it.
+    framed = (found == attention.FRAME).all(2)
+    assert framed[4, 8:24].all()
+    assert framed[19, 8:24].all()
+    assert framed[4:20, 8].all()
+    assert framed[32:48, 47].all()
+    assert framed.sum() == 2 * 4 * 15
+    assert not image.any()
 
 
 def test_the_page_shows_them_beside_it_and_holds_none(inputs):
@@ -73,7 +96,7 @@ def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(input
     report.run(inputs.params)
     for path in report.Path("data/packs").rglob("*.arrow"):
         path.unlink()
-    assert worst_errors.plots(inputs) == saliency.plots(inputs) == {}
+    assert worst_errors.plots(inputs) == saliency.plots(inputs) == attention.plots(inputs) == {}
     report.run(inputs.params)
     assert list(FOLDER.iterdir()) == []
     assert "photographs/" not in (report.REPORTS / "index.html").read_text(encoding="utf-8")

@@ -30,7 +30,7 @@ FIGURES = (
     "confusion",
 )
 """Names of the figures' files, in reading order."""
-PHOTOGRAPHS = ("worst_errors", "saliency")
+PHOTOGRAPHS = ("worst_errors", "saliency", "attention")
 """Those that show photographs."""
 
 

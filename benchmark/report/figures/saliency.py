@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from benchmark.evaluation.salient import COPIES, SalientRow
+from benchmark.evaluation.salient import COPIES, Maps, SalientRow
 from benchmark.report.captions import HEADS
 from benchmark.report.figures.style import Photographs, Plot, photographs, set_title
 from benchmark.report.inputs import Inputs
@@ -28,9 +25,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
     return {"saliency": partial(_plot, rows=rows, images=images, maps=maps, results=inputs.results)}
 
 
-def _plot(
-    figure: Figure, rows: Sequence[SalientRow], images: Photographs, maps: npt.NDArray[np.float16], results: Results
-) -> str:
+def _plot(figure: Figure, rows: Sequence[SalientRow], images: Photographs, maps: Maps, results: Results) -> str:
     """Each photograph beside its map, a line per grade."""
     from matplotlib import colormaps
 

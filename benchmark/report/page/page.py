@@ -40,6 +40,7 @@ SECTIONS = {
     "calibration": "metrics",
     "worst_errors": "photographs",
     "saliency": "photographs",
+    "attention": "photographs",
 }
 """By a figure's name the section that it belongs to; those of no section there have one of their own."""
 CONFUSION = "confusion_"
