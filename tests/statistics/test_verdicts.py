@@ -29,6 +29,7 @@ from benchmark.statistics.published.tables import PUBLISHED, load_published
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdicts import VERDICTS, Case
 from models.losses.registry import LOSSES
+from models.systems.registry import SYSTEMS
 from tests.made.paths import ROOT
 from tests.made.runs import make_all, make_networks, make_params, make_result
 
@@ -423,7 +424,7 @@ def project():
     """The published files beside the runs of the paper's arms."""
     Path("experiments").mkdir()
     Path("experiments/published").symlink_to(ROOT / "experiments/published")
-    params = make_params(seeds=[0, 1], systems=("min_pooling",))
+    params = make_params(seeds=[0, 1], systems=tuple(SYSTEMS))
     make_all(params)
     make_networks()
     evaluate.run(params)
