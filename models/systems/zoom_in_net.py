@@ -7,8 +7,8 @@ Our reading, for the paper's body and its authors' code were not to be had: the 
 shares, on the photograph shrunk to 0.625 of its side; A-Net is a map of scores per grade, weighted by a gate per grade
 that is a softmax over positions, summed and added to M-Net's logits; C-Net looks at four windows of 0.3125 of the side,
 cut from the photograph itself, takes the maximum of each feature over the windows, and adds a correction to the logits;
-windows are the positions with the largest gated scores of the grades above 0, one after the other, without those that
-lie in a window taken before. The parts are trained one after the other; what was trained before is held fixed.
+windows lie around the positions whose gated scores differ most between grades, one after the other, without positions
+in a window taken before. The parts are trained one after the other; what was trained before is held fixed.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class CNet(nn.Module):
 
 
 class Suspected(nn.Module):
-    """Where windows lie: at the largest gated scores of the grades above 0."""
+    """Where windows lie: where gated scores differ most between grades."""
 
     def forward(self, gated: Tensor, side: int) -> Tensor:
         return suspected(suspicion(gated), side)
@@ -175,8 +175,11 @@ def window_side(side: int) -> int:
 
 
 def suspicion(gated: Tensor) -> Tensor:
-    """The gated scores of the grades above 0, together: (n, 5, m, m) to (n, m, m)."""
-    return gated[:, 1:].sum(1)
+    """How far a position tells grades apart: the deviation of its gated scores, (n, 5, m, m) to (n, m, m).
+
+    What all grades have in common moves no probability, and evidence against a grade is evidence, too.
+    """
+    return gated.std(1)
 
 
 def suspected(response: Tensor, side: int) -> Tensor:

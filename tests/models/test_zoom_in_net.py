@@ -23,6 +23,7 @@ from models.systems.zoom_in_net import (
     cut_windows,
     seen_side,
     suspected,
+    suspicion,
     window_side,
 )
 
@@ -93,7 +94,7 @@ def test_the_window_shows_the_lesion_that_the_scores_speak_of():
     photograph[0, :, 90:96, 20:26] = 1.0
     photograph[1, :, 30:36, 100:106] = 1.0
     m, a = MNet(Shrunk(), 3), ANet(3, 4)
-    nn.init.ones_(a.scores.weight)
+    a.scores.weight.data = torch.arange(5.0)[:, None, None, None].expand(5, 3, 1, 1)
     for layer in a.gates:
         if isinstance(layer, nn.Conv2d):
             nn.init.zeros_(layer.weight)
@@ -101,6 +102,13 @@ def test_the_window_shows_the_lesion_that_the_scores_speak_of():
     corners = Suspected()(a(m(photograph)[0]), 128)
     windows = cut_windows(photograph, corners, window_side(128))
     assert torch.allclose(windows[:, 0].sum((1, 2, 3)), photograph.sum((1, 2, 3)))
+
+
+def test_what_is_suspected_does_not_depend_on_what_all_grades_have_in_common_nor_on_a_sign():
+    gated, common = torch.randn(2, 5, 4, 4), torch.randn(2, 1, 4, 4)
+    assert torch.allclose(suspicion(gated + common), suspicion(gated), atol=1e-6)
+    assert torch.allclose(suspicion(-gated), suspicion(gated), atol=1e-6)
+    assert torch.allclose(suspicion(common.expand(2, 5, 4, 4)), torch.zeros(2, 4, 4), atol=1e-6)
 
 
 def test_gates_are_shares_of_all_positions():

@@ -48,9 +48,9 @@ def _plot(figure: Figure, rows: Sequence[WindowsRow], images: Photographs, maps:
     return (
         f"Windows that {arm} ({SYSTEMS[first.stage].title}, our reading) cuts from {len(rows)} of "
         f"{results.images('test')} test photographs of {results.data}, up to {most} per grade, chosen by hashes of "
-        "their names; beside each, what they follow: the gated scores of the grades above 0, from the least (black) to "
-        "the most (white) of each photograph. One run, no uncertainty. Where a network looks is not why it grades so; "
-        "whether its windows tell more than windows anywhere, the control in the comparison says."
+        "their names; beside each, what they follow: how far gated scores differ between grades, from the least "
+        "(black) to the most (white) of each photograph. One run, no uncertainty. Where a network looks is not why it "
+        "grades so; whether its windows tell more than windows anywhere, the control in the comparison says."
     )
 
 
