@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def inputs(change):
     for size in ("mid", "large"):
         pictures = (draw.integers(0, 256, (SIDE, SIDE, 3), np.uint8).tobytes() for _ in range(COUNTS["test"]))
         rows = [PackRow(f"test{place:03d}", "", image) for place, image in enumerate(pictures)]
-        write_pack(report.Path("data/packs") / size / "test.arrow", PackSpec(SIDE, "raw", "made"), rows)
+        write_pack(Path("data/packs") / size / "test.arrow", PackSpec(SIDE, "raw", "made"), rows)
     rows = [SalientRow("basenet_mt", "mid", 0, "mid", "score", f"test{place:03d}", 2, 1.5) for place in range(3)]
     write_rows(IMAGES, SalientRow, rows)
     np.save(MAPS, draw.random((3, SIDE, SIDE)).astype(np.float16))
@@ -94,7 +95,7 @@ def test_the_page_shows_them_beside_it_and_holds_none(inputs):
 
 def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(inputs):
     report.run(inputs.params)
-    for path in report.Path("data/packs").rglob("*.arrow"):
+    for path in Path("data/packs").rglob("*.arrow"):
         path.unlink()
     assert worst_errors.plots(inputs) == saliency.plots(inputs) == attention.plots(inputs) == {}
     report.run(inputs.params)
