@@ -66,7 +66,7 @@ def cost_rows(params: Params) -> list[dict[str, object]]:
     alone = params.model_copy(update={"systems": {}})
     for data, factor in (("EyePACS", 1), ("100 x EyePACS", 100)):
         images = {split: count * factor for split, count in EYEPACS.items()}
-        for what, chosen in (("the paper's arms and controls", alone), ("with Min-pooling", params)):
+        for what, chosen in (("the paper's arms and controls", alone), ("with the systems of others", params)):
             plans = {cards: planned(chosen, images, cards) for cards in (*CARDS, UNBOUNDED)}
             hours = {cards: made.wall[0] / 3600 for cards, made in plans.items() if made.wall}
             one = plans[1]
