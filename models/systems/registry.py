@@ -104,6 +104,8 @@ class Entry:
     then that of the disc."""
     looks: str = ""
     """Net whose body has ``looked(images)``: what its windows follow (n, m, m), their corners (n, w, 2) and side."""
+    unlike: str = "a scaled one, with fewer blocks, channels, passes and images than its source"
+    """What ours is, beside the system that the paper's comparison lists."""
     left_out: str = ""
     """Parts of the source that are missing here at any scale, beside pseudo-labels, which none has."""
 
@@ -161,7 +163,7 @@ SYSTEMS: dict[str, Entry] = {
         missing="drop",
         shares_trunk=True,
         looks="c",
-        left_out="its ensembles; and all but its outline is our reading, for its paper's body was not to be had",
+        unlike="our reading of its abstract, for its paper's body was not to be had",
     ),
 }
 """Name in ``systems`` (and of the file in models/systems) -> its registry line."""

@@ -164,16 +164,18 @@ def _meaning(params: Params) -> list[str]:
         "several nets, test-time augmentation) solve another task. Marks: stated, printed in a source; inferred, our "
         "reading."
     ]
-    for system, settings in params.systems.items():
-        if settings.seeds:
-            listed = ", ".join(map(str, params.seeds_of(system)))
-            told.append(
-                f"{SYSTEMS[system].title} is a scaled one, of seeds {listed}: {len(settings.nets)} nets, fewer blocks, "
-                f"channels, passes and images than its source; its nets never see {settings.share:.0%} of the train "
-                "patients, on whom its blends are fitted and its cuts tuned. No system here uses pseudo-labels."
-            )
-            if SYSTEMS[system].left_out:
-                told.append(f"Left out of {SYSTEMS[system].title}: {SYSTEMS[system].left_out}.")
+    ran = [system for system, settings in params.systems.items() if settings.seeds]
+    for system in ran:
+        entry, settings = SYSTEMS[system], params.systems[system]
+        listed = ", ".join(map(str, params.seeds_of(system)))
+        told.append(
+            f"{entry.title} is {entry.unlike}: {len(settings.nets)} nets, of seeds {listed}, that never see "
+            f"{settings.share:.0%} of the train patients, on whom its blends are fitted and its cuts tuned."
+        )
+        if entry.left_out:
+            told.append(f"Left out of {entry.title}: {entry.left_out}.")
+    if ran:
+        told.append("No system here uses pseudo-labels.")
     return told
 
 
