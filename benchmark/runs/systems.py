@@ -134,6 +134,7 @@ def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSe
     """A row of the ladder; of its training it holds that of its first network."""
     first, entry = members[0], SYSTEMS[members[0].stage]
     assert first.system
+    # Of its own kind, nothing: no mirroring, a range of 0.
     rest = {name: type(getattr(settings.warp, name))() for name in entry.still}
     blend = BlendSpec(
         name=row.blend,

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from benchmark.common.errors import InputError
 from models.fractional import FractionalMaxPool
 from models.settings import Model
 from models.systems.registry import Body, Outputs, Statistics
@@ -79,8 +80,18 @@ class CyclicPool(nn.Module):
 
 
 def sides(net: str, blocks: int) -> list[int]:
-    """Sides of the input and of the map that each pooling leaves."""
+    """Sides of the input and of the map that each pooling leaves.
+
+    Raises:
+        InputError: there are more poolings than the source has.
+    """
     listed = SIDES[LIKE.get(net, net)]
+    if blocks >= len(listed):
+        msg = (
+            f"systems.reformed_gamblers.nets.{net}.blocks must be at most {len(listed) - 1}, as many as the source "
+            f"has, but got {blocks}: lower it"
+        )
+        raise InputError(msg)
     left = list(listed[len(listed) - blocks :])
     # The first pooling of the cyclic net is of 4 x 4, whatever follows.
     return [4 * left[0] if net == "cyclic" else listed[-blocks - 1], *left]

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from benchmark.common.errors import InputError
 from models.drawing import Drawing
 from models.network import build_trunk, probe_trunk
 from models.settings import Model
@@ -77,6 +78,7 @@ class CNet(nn.Module):
 
     def __init__(self, channels: int, width: int, blocks: int) -> None:
         super().__init__()
+        self.blocks = blocks
         stack, before = list[nn.Module](), 3
         for block in range(blocks):
             after = width * 2 ** min(block, 3)
@@ -87,6 +89,12 @@ class CNet(nn.Module):
         self.classifier = _zero(nn.Linear(channels + before, GRADES))
 
     def forward(self, windows: Tensor, maps: Tensor) -> Tensor:
+        if windows.shape[-1] < 2**self.blocks:
+            msg = (
+                f"systems.zoom_in_net.nets: a window must have {2**self.blocks} px or more for {self.blocks} poolings, "
+                f"but has {windows.shape[-1]}: lower `blocks`, or raise `disc`"
+            )
+            raise InputError(msg)
         each: Tensor = self.patches(windows.flatten(0, 1)).mean((2, 3))
         most = each.reshape(*windows.shape[:2], -1).amax(1)
         correction: Tensor = self.classifier(torch.cat((maps.mean((2, 3)), most), 1))

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from benchmark.common.errors import InputError
 from models.drawing import count_numbers
 from models.fractional import FractionalMaxPool
 from models.heads.staircase import Staircase
@@ -47,6 +48,11 @@ def test_fewer_blocks_take_the_last_maps_of_the_list(net, blocks, side):
     assert sides(net, blocks)[0] == side
     assert sides(net, blocks)[-1] == sides(net, FULL[net])[-1]
     assert len(sides(net, blocks)) == blocks + 1
+
+
+def test_more_blocks_than_the_source_has_are_refused():
+    with pytest.raises(InputError, match=r"nets.cyclic.blocks must be at most 6, as many as the source has, but got 7"):
+        sides("cyclic", 7)
 
 
 def turned_stack():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import avg_pool2d
 
+from benchmark.common.errors import InputError
 from benchmark.training.randomness import draws, hash_ids
 from models.drawing import count_numbers, give
 from models.network import carry_over
@@ -109,6 +110,12 @@ def test_what_is_suspected_does_not_depend_on_what_all_grades_have_in_common_nor
     assert torch.allclose(suspicion(gated + common), suspicion(gated), atol=1e-6)
     assert torch.allclose(suspicion(-gated), suspicion(gated), atol=1e-6)
     assert torch.allclose(suspicion(common.expand(2, 5, 4, 4)), torch.zeros(2, 4, 4), atol=1e-6)
+
+
+def test_a_window_too_small_for_its_poolings_is_refused():
+    network = build_system_network("zoom_in_net/c", SHARED, 4, 0.125, {"prob": "softmax"})
+    with pytest.raises(InputError, match="a window must have 16 px or more for 4 poolings, but has 10"):
+        network(torch.rand(2, 3, 32, 32))
 
 
 def test_gates_are_shares_of_all_positions():
