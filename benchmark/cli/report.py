@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmark.settings.loading import load_params
@@ -15,25 +13,11 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> None:
-    """Run the stage as :func:`benchmark.report.report.run` does, and bring MLflow and the provenance up to it.
-
-    MLflow takes as long as the figures: another process replays the runs into it while they are drawn, and only what
-    the report adds is left for afterwards.
-    """
+    """Run the stage as :func:`benchmark.report.report.run` does, and bring MLflow and the provenance up to it."""
     from benchmark.report import report
     from benchmark.tracking import provenance
     from benchmark.tracking.replay import sync
 
     params = load_params()
-    # Silent, for whatever it could not do is tried again below, and told there.
-    tracking = subprocess.Popen(
-        [sys.executable, "-m", "benchmark.cli", "track"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        report.run(params)
-    except BaseException:
-        tracking.kill()  # The next one goes on where it was.
-        raise
-    finally:
-        tracking.wait()
+    report.run(params)
     provenance.write(Path(), params, sync(Path(), params))

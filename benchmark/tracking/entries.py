@@ -89,7 +89,6 @@ def finished_entry(training: Training) -> Entry:
         finals=training.reached,
         step=spec.epoch_kept,
         training=training,
-        figure=training.figure,
     )
 
 
@@ -143,7 +142,7 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
         started=min(member.started for member in members),
         ended=max(ends) if ends else None,
         finals=finals,
-        figure=members[0].figure,
+        figure=next((member.training.figure for member in members if member.training), None),
     )
 
 

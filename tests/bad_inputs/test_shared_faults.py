@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -69,11 +68,11 @@ PACKED = {
 }
 
 
-def kappas(folder: str, predictions: str, labels: str, capsys, tmp_path: Path) -> dict[str, float]:
+def kappas(folder: str, predictions: str, labels: str, capsys) -> dict[str, float]:
     given = ("score", str(FAULTS / folder / predictions), "--labels", str(FAULTS / folder / labels))
-    code, _, err = outcome(capsys, *given, "--json", str(tmp_path / "out.json"))
+    code, out, err = outcome(capsys, *given, "--json")
     assert (code, err) == (0, "")
-    return {row["decoder"]: row["kappa"]["value"] for row in json.loads((tmp_path / "out.json").read_text())["scores"]}
+    return {row["decoder"]: row["kappa"]["value"] for row in json.loads(out)["scores"]}
 
 
 def refusal(folder: str, predictions: str, capsys) -> str:
@@ -84,14 +83,14 @@ def refusal(folder: str, predictions: str, capsys) -> str:
 
 
 @pytest.mark.parametrize("name", TRUTH_BESIDE)
-def test_predictions_beside_the_truth(name, capsys, tmp_path):
+def test_predictions_beside_the_truth(name, capsys):
     decoder, kappa = TRUTH_BESIDE[name]
-    assert kappas("score_truth_beside", name, "labels.csv", capsys, tmp_path)[decoder] == pytest.approx(kappa, abs=5e-5)
+    assert kappas("score_truth_beside", name, "labels.csv", capsys)[decoder] == pytest.approx(kappa, abs=5e-5)
 
 
 @pytest.mark.parametrize("name", ["in_order.csv", "alphabetical.csv", "counted_down.csv"])
-def test_probabilities_in_any_order(name, capsys, tmp_path):
-    assert kappas("class_order", name, "labels.csv", capsys, tmp_path)["argmax"] == pytest.approx(0.8809, abs=5e-5)
+def test_probabilities_in_any_order(name, capsys):
+    assert kappas("class_order", name, "labels.csv", capsys)["argmax"] == pytest.approx(0.8809, abs=5e-5)
 
 
 def test_a_prediction_with_its_confidence(capsys, tmp_path):
@@ -99,15 +98,15 @@ def test_a_prediction_with_its_confidence(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FAULTS.glob("csv_dialects/*.csv")))
-def test_one_table_in_every_dialect(name, capsys, tmp_path):
+def test_one_table_in_every_dialect(name, capsys):
     if name in ("pred.csv", "grades_as_floats.csv"):
         pytest.skip("no labels of pred.csv's images")
-    assert kappas("csv_dialects", "pred.csv", name, capsys, tmp_path)["given"] == pytest.approx(0.9393939, abs=1e-6)
+    assert kappas("csv_dialects", "pred.csv", name, capsys)["given"] == pytest.approx(0.9393939, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ODD_READ)
-def test_odd_predictions_that_can_be_read(name, capsys, tmp_path):
-    found = kappas("odd_predictions", name, "labels.csv", capsys, tmp_path)
+def test_odd_predictions_that_can_be_read(name, capsys):
+    found = kappas("odd_predictions", name, "labels.csv", capsys)
     assert next(iter(found.values())) == pytest.approx(ODD_READ[name], abs=5e-5)
 
 

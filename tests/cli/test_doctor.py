@@ -37,7 +37,7 @@ def test_a_healthy_folder_is_told_so_and_the_trial_runs(capsys):
     assert main(["doctor", "--json"]) == 0
     found = {one["about"]: one for one in json.loads(capsys.readouterr().out)}
     assert found["trial"]["state"] == found["packages"]["state"] == found["programs"]["state"] == "well"
-    assert "fetch, prepare, train, evaluate" in found["trial"]["told"]
+    assert "fetch, prepare, train, score" in found["trial"]["told"]
     assert found["data"]["state"] == "note"
     assert not Path("runs").exists()
 

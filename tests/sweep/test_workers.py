@@ -102,7 +102,7 @@ def test_two_processes_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
 
 
 def test_interrupted_by_hand_the_command_ends_at_once_and_goes_on_later(project):
-    write_params(project, trials=2, seeds=[10], retrain_seeds=[20], prune_below=0, epochs=30)
+    write_params(project, trials=2, seeds=[10], retrain_seeds=[20], prune_below=0, epochs=90)
     for stopped, stop in enumerate((signal.SIGINT, signal.SIGTERM), 1):
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmark.cli", "sweep"],

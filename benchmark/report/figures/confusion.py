@@ -15,6 +15,8 @@ from benchmark.report.figures.style import DARK, Plot, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.scoring.kappa import GRADES
+from benchmark.statistics.rivals import ladder
+from models.systems.registry import SYSTEMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,10 +27,10 @@ STEP = GRADES + 2
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """A figure per arm that ran."""
-    return {
-        f"confusion_{'_'.join(arm)}": partial(_plot, results=inputs.results, arm=arm) for arm in inputs.results.arms()
-    }
+    """A figure per arm that ran; of another system, of the whole alone."""
+    whole = {ladder(system)[-1][0] for system in SYSTEMS}
+    shown = [arm for arm in inputs.results.arms() if arm.stage not in SYSTEMS or arm in whole]
+    return {f"confusion_{'_'.join(arm)}": partial(_plot, results=inputs.results, arm=arm) for arm in shown}
 
 
 def _plot(figure: Figure, results: Results, arm: Arm) -> str:
