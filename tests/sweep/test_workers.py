@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -102,13 +103,15 @@ def test_two_processes_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
 
 
 def test_interrupted_by_hand_the_command_ends_at_once_and_goes_on_later(project):
-    write_params(project, trials=2, seeds=[10], retrain_seeds=[20], prune_below=0, epochs=90)
+    write_params(project, trials=2, seeds=[10], retrain_seeds=[20], prune_below=0, epochs=30)
     for stopped, stop in enumerate((signal.SIGINT, signal.SIGTERM), 1):
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmark.cli", "sweep"],
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,
+            # Where tests run in a shell's background, they inherit that this signal is ignored.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
         )
         wait_for(lambda: any(t.intermediate_values for t in trials_of(project) if t.state == TrialState.RUNNING))
         process.send_signal(stop)
