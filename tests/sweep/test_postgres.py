@@ -37,7 +37,7 @@ def test_three_workers_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
     monkeypatch.chdir(tmp_path)
     make_data(tmp_path, SIZES, {"train": 64, "val": 32, "test": 32})
     with postgres("optuna", "mlflow") as server:
-        few = {"trials": 6, "seeds": [10], "retrain_seeds": [20], "prune_below": 0, "epochs": 16}
+        few = {"trials": 6, "seeds": [10], "retrain_seeds": [20], "prune_below": 0, "epochs": 60}
         write_params(tmp_path, storage=f"{server}/optuna", **few)
         storage = optuna.storages.RDBStorage(f"{server}/optuna")
 
