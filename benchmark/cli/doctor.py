@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,15 +19,14 @@ from benchmark.cli.shown import Table, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, write_text
 from benchmark.common.progress import progress_bar
-from benchmark.common.units import duration, memory
+from benchmark.common.units import duration, memory, some
+from benchmark.tracking.server import HOST, PORT, check_free
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params
 
 State = Literal["well", "note", "wrong"]
 LOCK = PROJECT / "requirements.lock"
-PORT = 5000
-"""Of ``fundusbench ui``."""
 OPTIONAL = {
     "chromium": ("the report's page is tested in it", "make browser"),
     "initdb": ("sweeps are tried on PostgreSQL", "make database"),
@@ -36,8 +34,6 @@ OPTIONAL = {
 """Program -> what it is for, and the target of make that installs it."""
 TRIAL = ("fetch", "prepare", "train", "score runs/basenet/mse_small/0/val.csv --labels data/manifest.csv")
 """Sub-commands, one after the other."""
-_SHOWN = 5
-"""Names in a sentence."""
 _MEND = "see the other findings; if all are well, report it with this line"
 
 
@@ -116,7 +112,7 @@ def packages() -> Finding:
     other = [f"{name} {here or 'absent'}, not {there}" for name, there in locked if (here := _installed(name)) != there]
     if not other:
         return Finding("packages", "well", f"all {len(locked)} are those of {LOCK.name}")
-    told = f"{len(other)} of {len(locked)} are not those of {LOCK.name}: {_some(other)}"
+    told = f"{len(other)} of {len(locked)} are not those of {LOCK.name}: {some(other)}"
     return Finding("packages", "wrong", told, "other versions may give other numbers: run `make`, which installs them")
 
 
@@ -218,7 +214,7 @@ def data(params: Params) -> Finding:
         return Finding(
             "data",
             "wrong",
-            f"{len(lost)} of {len(rows)} photographs are gone: {_some(lost)}",
+            f"{len(lost)} of {len(rows)} photographs are gone: {some(lost)}",
             "`dvc repro --force fetch`",
         )
     return Finding("data", "well", f"{params.data.name}: {len(rows):,} photographs")
@@ -235,18 +231,16 @@ def store(params: Params) -> Finding:
     warning = attempt(Path(), lambda client: names.extend(one.name for one in client.search_experiments()))
     if warning:
         return Finding("MLflow", "wrong", warning, "start the server, or correct MLFLOW_TRACKING_URI")
-    return Finding("MLflow", "well", f"{where}, experiments: {_some(names)}")
+    return Finding("MLflow", "well", f"{where}, experiments: {some(names)}")
 
 
 def port() -> Finding:
     """Whether the UI's port is free."""
-    with socket.socket() as trial_socket:
-        trial_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial_socket.bind(("127.0.0.1", PORT))
-        except OSError:
-            return Finding("port", "note", f"127.0.0.1:{PORT} is taken", "`fundusbench ui --port` takes another")
-    return Finding("port", "well", f"127.0.0.1:{PORT} is free for `fundusbench ui`")
+    try:
+        check_free(PORT)
+    except InputError:
+        return Finding("port", "note", f"{HOST}:{PORT} is taken", "`fundusbench ui --port` takes another")
+    return Finding("port", "well", f"{HOST}:{PORT} is free for `fundusbench ui`")
 
 
 def optional(name: str) -> Finding:
@@ -293,8 +287,3 @@ def _tiny() -> str:
     raw |= {"arms": {"basenet": {"mse_small": {"objective": "mse", "size": "small"}}}, "systems": {}, "seeds": [0]}
     raw["train"] |= {"epochs": 1, "workers": 1}
     return yaml.safe_dump(raw)
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

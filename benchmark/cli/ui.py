@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from benchmark.tracking.server import PORT
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="port on 127.0.0.1 (default: %(default)s)")
 
 
 def run(chosen: argparse.Namespace) -> None:

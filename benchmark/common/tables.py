@@ -24,6 +24,7 @@ import numpy as np
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.common.excel import read_sheet
+from benchmark.common.units import some
 
 NUMPY = b"\x93NUMPY"
 """What an array's file (.npy) begins with."""
@@ -83,8 +84,7 @@ class Table:
 
     def listed(self) -> str:
         """Names of the first columns, for a sentence."""
-        more = f" and {len(self.columns) - _LISTED} more" if len(self.columns) > _LISTED else ""
-        return ", ".join(list(self.columns)[:_LISTED]) + more
+        return some(list(self.columns), _LISTED)
 
 
 def read_table(path: Path) -> Table:

@@ -6,11 +6,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from benchmark.common.csv_rows import write_rows
-from benchmark.common.files import atomic
 from benchmark.data.manifest import read_manifest
 from benchmark.evaluation.outputs import SPLIT
-from benchmark.evaluation.salient import ATTENTION, WINDOWS, Maps, WindowsRow
+from benchmark.evaluation.salient import ATTENTION, WINDOWS, Maps, WindowsRow, write_maps
 from benchmark.runs.declared import read_result
 from benchmark.runs.spec import RUNS, RunResult
 from benchmark.scoring.kappa import GRADES
@@ -28,9 +26,7 @@ def run(params: Params) -> None:
         folder = RUNS / system / SYSTEMS[system].looks / str(params.seeds[0])
         if SYSTEMS[system].looks and (folder / "model.safetensors").exists():
             rows, maps = _looked(params, read_result(folder))
-    with atomic(ATTENTION) as partial, partial.open("wb") as stream:
-        np.save(stream, maps.astype(np.float16))
-    write_rows(WINDOWS, WindowsRow, rows)
+    write_maps(WINDOWS, WindowsRow, rows, ATTENTION, maps)
 
 
 def _looked(params: Params, result: RunResult) -> tuple[list[WindowsRow], Maps]:

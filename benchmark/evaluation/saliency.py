@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.common.csv_rows import read_rows, write_rows
-from benchmark.common.files import atomic
+from benchmark.common.csv_rows import read_rows
 from benchmark.common.terms import Head
 from benchmark.data.manifest import Row, read_manifest
 from benchmark.evaluation import attention
 from benchmark.evaluation.evaluate import WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WorstRow
-from benchmark.evaluation.salient import COPIES, IMAGES, MAPS, SalientRow
+from benchmark.evaluation.salient import COPIES, IMAGES, MAPS, SalientRow, write_maps
 from benchmark.runs.declared import read_result
 from benchmark.runs.spec import RUNS
 from benchmark.scoring.kappa import GRADES
@@ -50,9 +49,7 @@ def run(params: Params) -> None:
     worst = read_rows(WORST_ERRORS, WorstRow, "fundusbench evaluate")
     known = worst and (_run_of(worst[0]) / "model.safetensors").exists()
     rows, maps = _look(params, worst[0]) if known else ([], np.zeros((0, 0, 0), np.float32))
-    with atomic(MAPS) as partial, partial.open("wb") as stream:
-        np.save(stream, maps.astype(np.float16))
-    write_rows(IMAGES, SalientRow, rows)
+    write_maps(IMAGES, SalientRow, rows, MAPS, maps)
     attention.run(params)
 
 

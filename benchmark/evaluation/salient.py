@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.csv_rows import write_rows
+from benchmark.common.files import atomic
 from benchmark.common.terms import Head, Size
 
 SALIENCY = Path("saliency")
@@ -16,9 +20,17 @@ WINDOWS, ATTENTION = SALIENCY / "windows.csv", SALIENCY / "attention.npy"
 COPIES = 12
 """Noisy copies of an image that a map is averaged over."""
 
-
+Row = TypeVar("Row", "SalientRow", "WindowsRow")
+"""Of an image that has a map."""
 Maps = npt.NDArray[np.float16] | npt.NDArray[np.float32]
 """One of each image, shape (n, s, s), values 0 to 1."""
+
+
+def write_maps(table: Path, kind: type[Row], rows: Sequence[Row], path: Path, maps: Maps) -> None:
+    """Write which images were looked at, and their maps."""
+    with atomic(path) as partial, partial.open("wb") as stream:
+        np.save(stream, maps.astype(np.float16))
+    write_rows(table, kind, rows)
 
 
 @dataclass(frozen=True, slots=True)

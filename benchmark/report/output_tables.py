@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -14,14 +13,12 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED, Arm, Head
 from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WORST, CalibrationRow, ScoreRow, WorstRow
-from benchmark.evaluation.salient import ATTENTION, IMAGES, MAPS, WINDOWS, Maps, SalientRow, WindowsRow
+from benchmark.evaluation.salient import ATTENTION, IMAGES, MAPS, WINDOWS, Maps, Row, SalientRow, WindowsRow
 from benchmark.evaluation.tables import refuse_gaps
 from benchmark.report.results import Results
 from benchmark.statistics.ranks import RANKS, RankRow
 from models.losses.registry import LOSSES
 
-Row = TypeVar("Row", SalientRow, WindowsRow)
-"""Of an image that has a map."""
 _BY_EVALUATE, _BY_STATISTICS, _BY_SALIENCY = (f"fundusbench {step}" for step in ("evaluate", "statistics", "saliency"))
 
 

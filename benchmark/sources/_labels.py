@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmark.common.errors import InputError
 from benchmark.common.tables import read_table, whole
 from benchmark.common.terms import SPLITS, Counts, Eye, Split
+from benchmark.common.units import some
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._splits import Entry, Shares, deal
@@ -164,6 +165,5 @@ def dealt(known: Mapping[Split | None, Counts], shares: Shares) -> dict[Split, C
 
 def _refuse(rule: str, faults: list[str]) -> None:
     if faults:
-        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
-        msg = f"{rule}, but {', '.join(faults[:5])}{more}: complete or correct the copy"
+        msg = f"{rule}, but {some(faults)}: complete or correct the copy"
         raise InputError(msg)

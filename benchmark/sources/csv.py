@@ -17,6 +17,7 @@ from benchmark.common.eyes import patient_and_eye
 from benchmark.common.section import Section
 from benchmark.common.tables import Table, read_table, whole
 from benchmark.common.terms import Counts, Split
+from benchmark.common.units import some
 from benchmark.images import names
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._splits import Entry, Shares, deal
@@ -155,9 +156,8 @@ def _values(
     written = columns.get(field, [])
     wrong = [f"{i} has {value!r}" for i, value in zip(ids, written, strict=False) if value.lower() not in known]
     if wrong:
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         msg = (
-            f"each {field} must be {rule}, but {', '.join(wrong[:5])}{more}: correct the table, or set "
+            f"each {field} must be {rule}, but {some(wrong)}: correct the table, or set "
             f"data.columns.{field} to another column, or empty for none"
         )
         raise InputError(msg)

@@ -131,6 +131,7 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
         finals |= _summary(name, values)
         if len(values) < len(members):
             finals[f"{name}_n"] = float(len(values))
+    finished = next((member.training for member in members if member.training), None)
     ends = [member.ended for member in members if member.ended is not None]
     return Entry(
         kind="group",
@@ -138,11 +139,11 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
         key=key,
         status=members[0].status,
         data=spec.data,
-        tags=_tags(spec, "group", key) | _verdict_tags(members),
+        tags=_tags(spec, "group", key) | (_verdict_tags(finished) if finished else {}),
         started=min(member.started for member in members),
         ended=max(ends) if ends else None,
         finals=finals,
-        figure=next((member.training.figure for member in members if member.training), None),
+        figure=finished.figure if finished else None,
     )
 
 
@@ -175,13 +176,12 @@ def _tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
     return _given(tags)
 
 
-def _verdict_tags(members: Sequence[Entry]) -> dict[str, str]:
+def _verdict_tags(training: Training) -> dict[str, str]:
     """What was found of the paper's claims for an arm: how often each finding, and of which claims."""
-    judged = next((member.training.verdicts for member in members if member.training), ())
-    counts = Counter(finding for _, finding in judged)
+    counts = Counter(finding for _, finding in training.verdicts)
     told = {
         "verdict": ", ".join(f"{finding} {count}" for finding, count in sorted(counts.items())),
-        "verdicts": "; ".join(f"{claim}: {finding}" for claim, finding in judged),
+        "verdicts": "; ".join(f"{claim}: {finding}" for claim, finding in training.verdicts),
     }
     return _given(told)
 

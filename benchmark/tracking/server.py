@@ -13,7 +13,7 @@ from benchmark.tracking.connection import ARTIFACTS, masked, no_address, quieten
 from benchmark.tracking.relocation import relocate
 from benchmark.tracking.views import ARMS, PARAMETER
 
-HOST = "127.0.0.1"
+HOST, PORT = "127.0.0.1", 5000
 _OPEN = """
 import sys, time, urllib.request, webbrowser
 for _ in range(240):
@@ -27,7 +27,7 @@ webbrowser.open(sys.argv[2])
 """Waits for the server and opens the page."""
 
 
-def ui(port: int = 5000, experiment: str = "") -> None:
+def ui(port: int = PORT, experiment: str = "") -> None:
     """Replace this process by an MLflow server on loopback that shows the store, and open it in a browser.
 
     Args:
@@ -43,7 +43,7 @@ def ui(port: int = 5000, experiment: str = "") -> None:
         raise InputError(msg)
     if wrong := no_address(uri):
         raise InputError(masked(wrong))
-    _check_free(port)
+    check_free(port)
     quieten()
     relocate(Path())
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
@@ -71,7 +71,8 @@ def _page(uri: str, experiment: str) -> str:
     return f"#/experiments/{found.experiment_id}/runs?workflowType=machine_learning&{PARAMETER}={ARMS}"
 
 
-def _check_free(port: int) -> None:
+def check_free(port: int) -> None:
+    """Refuse a port of loopback that another process has."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import cast
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, sha256_json
-from benchmark.common.terms import EVALUATED, Head
+from benchmark.common.terms import EVALUATED
+from benchmark.evaluation.outputs import main_head
 from benchmark.runs.declared import read_record, read_result
 from benchmark.runs.history import HISTORY, numbers, read_history
 from benchmark.runs.spec import RECORDS, RUNS, Record, RunResult, RunSpec
@@ -208,7 +208,7 @@ def _read_evaluated(folder: Path) -> _Evaluated:
 
 def _main_kappas(run: RunResult, reached: Mapping[str, float]) -> dict[str, float]:
     """Kappa of a run's main output by its own rule on each split, so that all runs share a metric."""
-    head = cast("Head", run.heads[0])
+    head = main_head(run)
     names = {f"{split}_kappa": _kappa(split, head) + _ending(rule_of(run, head)) for split in EVALUATED}
     return {main: reached[name] for main, name in names.items() if name in reached}
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmark.evaluation.salient import Maps, WindowsRow
-from benchmark.report.figures.style import Photographs, Plot, photographs, set_title
+from benchmark.report.figures.style import Photographs, Plot, by_grade, mapped, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from models.systems.registry import SYSTEMS
@@ -24,11 +23,7 @@ FRAME = (0, 255, 255)
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """The figure; none where no such network ran, or photographs do not lie here."""
-    rows, maps = inputs.attention
-    images = inputs.photographs([row.image_id for row in rows], rows[0].size if rows else "large")
-    if not len(images):
-        return {}
-    return {"attention": partial(_plot, rows=rows, images=images, maps=maps, results=inputs.results)}
+    return mapped("attention", inputs, inputs.attention, _plot)
 
 
 def _plot(figure: Figure, rows: Sequence[WindowsRow], images: Photographs, maps: Maps, results: Results) -> str:
@@ -40,13 +35,10 @@ def _plot(figure: Figure, rows: Sequence[WindowsRow], images: Photographs, maps:
         for image, shown, row in zip(images, maps, rows, strict=True)
     ]
     words = [f"label {row.grade}, expected grade {row.output:.1f}" for row in rows]
-    most = max(sum(row.grade == grade for row in rows) for grade in {row.grade for row in rows})
-    photographs(figure, pairs, words, per_line=most)
-    first = rows[0]
-    arm = f"{first.stage}/{first.arm}, seed {first.seed}"
+    arm, most = by_grade(figure, rows, pairs, words)
     set_title(figure, f"Where {arm} looks on test of {results.data}", results)
     return (
-        f"Windows that {arm} ({SYSTEMS[first.stage].title}, our reading) cuts from {len(rows)} of "
+        f"Windows that {arm} ({SYSTEMS[rows[0].stage].title}, our reading) cuts from {len(rows)} of "
         f"{results.images('test')} test photographs of {results.data}, up to {most} per grade, chosen by hashes of "
         "their names; beside each, what they follow: how far gated scores differ between grades, from the least "
         "(black) to the most (white) of each photograph. One run, no uncertainty. Where a network looks is not why it "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ import numpy.typing as npt
 
 from benchmark.common.arrays import Floats
 from benchmark.common.files import atomic
+from benchmark.evaluation.salient import Maps, Row
 from benchmark.report.captions import PHANTOM
+from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 
 if TYPE_CHECKING:
@@ -209,3 +212,21 @@ def photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Sequence
             axes.imshow(image, extent=extent, interpolation="antialiased")
         axes.text(left, top - side - 0.03, text, va="top", fontproperties=font)
     axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, height), aspect="auto")
+
+
+def mapped(name: str, inputs: Inputs, read: tuple[list[Row], Maps], plot: Callable[..., str]) -> dict[str, Plot]:
+    """The figure of some maps; none where they, or their photographs, do not lie here."""
+    rows, maps = read
+    images = inputs.photographs([row.image_id for row in rows], rows[0].size if rows else "large")
+    if not len(images):
+        return {}
+    return {name: partial(plot, rows=rows, images=images, maps=maps, results=inputs.results)}
+
+
+def by_grade(
+    figure: Figure, rows: Sequence[Row], pairs: Sequence[Sequence[Any]], words: Sequence[str]
+) -> tuple[str, int]:
+    """Draw each photograph beside its map, a line per grade; the run that is shown, and the most pairs in a line."""
+    most = max(sum(row.grade == grade for row in rows) for grade in {row.grade for row in rows})
+    photographs(figure, pairs, words, per_line=most)
+    return f"{rows[0].stage}/{rows[0].arm}, seed {rows[0].seed}", most
