@@ -7,6 +7,8 @@ AVX2, wherever it could choose more, and to a single thread where it would split
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from contextlib import suppress
+from pathlib import Path
 
 PINS = {
     # PyTorch's own kernels, and oneDNN's convolutions.
@@ -22,6 +24,7 @@ PINS = {
     "OPENCV_IPP": "avx2",
 }
 """Environment variable -> its value."""
+_CPUINFO = Path("/proc/cpuinfo")
 OPEN = "FUNDUSBENCH_NUMBERS"
 """Set to ``fast``, it leaves the libraries their choice; ``train.numbers: fast`` sets it for trainings."""
 
@@ -30,6 +33,16 @@ def pin(environment: MutableMapping[str, str]) -> None:
     """Hold the libraries that this process and its children load to :data:`PINS`, unless they are set free."""
     if environment.get(OPEN) != "fast":
         environment.update(PINS)
+        if not _has_avx512(_CPUINFO):
+            # OpenCV complains, at the start of every command, of being denied what is not there.
+            del environment["OPENCV_CPU_DISABLE"]
+
+
+def _has_avx512(listed: Path) -> bool:
+    """Whether the processors in a list like /proc/cpuinfo have AVX-512 and its 256-bit forms; without a list, yes."""
+    with suppress(OSError), listed.open(encoding="utf-8", errors="replace") as lines:
+        return any(" avx512vl " in f"{line.rstrip()} " for line in lines if line.startswith("flags"))
+    return True
 
 
 def set_free(environment: MutableMapping[str, str]) -> None:

@@ -69,8 +69,13 @@ def _ended(waiting: dict[Future[R], J]) -> Iterator[tuple[J, R]]:
 
 
 def tune_process() -> None:
-    """One thread, and freed memory is kept for the next photograph: to fault it in again costs as much as decoding."""
+    """One thread, and freed memory is kept for the next photograph."""
     cv2.setNumThreads(1)
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Keep what is freed for what is next: to fault it in again costs as much as decoding, or half a training step."""
     with suppress(AttributeError):  # Only glibc has mallopt, and only glibc needs it.
         mallopt = ctypes.CDLL(None).mallopt
         for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):

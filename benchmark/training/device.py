@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from benchmark.common.errors import InputError
+from benchmark.common.processes import keep_freed_memory
 from benchmark.common.resources import core_count
 from benchmark.runs.environment import environment, now, settled
 from benchmark.runs.spec import Record, RunSpec
@@ -94,6 +95,7 @@ def open_fabric(settings: Train, card: int = 0) -> Fabric:
     """
     settings = settled(settings)
     torch.set_num_threads(1)
+    keep_freed_memory()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Memory that is not written before it is read would be a fault of ours; to fill it costs a tenth of a step.

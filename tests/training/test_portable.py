@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.common import numbers
 from benchmark.common.numbers import OPEN, PINS, pin, set_free
 from tests.made.paths import ROOT
 
@@ -54,10 +55,29 @@ def test_without_the_pins_this_processor_would_give_other_bits():
     assert printed(**{OPEN: "fast"}) != GOLDEN.read_text().splitlines()
 
 
+@pytest.mark.parametrize(("flags", "held"), [("sse2 avx2 avx512f avx512vl", True), ("sse2 avx2", False)])
+def test_opencv_is_denied_avx512_only_where_there_is_some(
+    flags: str, held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listed = tmp_path / "cpuinfo"
+    listed.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(numbers, "_CPUINFO", listed)
+    environment = dict[str, str]()
+    pin(environment)
+    assert ("OPENCV_CPU_DISABLE" in environment) == held
+
+
+def test_no_command_starts_with_words_of_a_library():
+    opened = subprocess.run(
+        [sys.executable, "-c", "import benchmark, cv2"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert opened.stderr == ""
+
+
 def test_pins_are_for_all_that_is_loaded_later_and_can_be_taken_off():
     environment = {"PATH": "/bin", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
     pin(environment)
-    assert PINS.items() <= environment.items()
+    assert PINS.items() - environment.items() <= {("OPENCV_CPU_DISABLE", "AVX512-SKX")}
     set_free(environment)
     assert not PINS.keys() & environment.keys()
     pin(environment)

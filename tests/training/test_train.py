@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -344,3 +345,25 @@ def test_stopped_at_any_write_of_its_end_it_ends_bit_identical(project, monkeypa
         *files_of(read_result(Path("runs/basenet/mse_small/0"))),
         RECORD,
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc gives freed memory back so eagerly")
+def test_memory_that_a_step_frees_is_there_for_the_next_one():
+    """Faulted in anew at each step, it took half of a step at 206 px."""
+    counted = """
+import resource
+import torch
+from benchmark.settings.training import Train
+from benchmark.training.device import open_fabric
+open_fabric(Train(epochs=1, batch=8, lr=0.1, device="cpu"))
+def faults(blocks):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(blocks):
+        torch.ones(16 << 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults(30)
+print(faults(10))
+"""
+    done = subprocess.run([sys.executable, "-c", counted], cwd=ROOT, capture_output=True, text=True, check=True)
+    pages_of_a_block = (64 << 20) // resource.getpagesize()
+    assert int(done.stdout) < 2 * pages_of_a_block
