@@ -201,9 +201,10 @@ class RunSpec(Section):
 
     @property
     def _undecided(self) -> set[str]:
-        """What of ``train`` decides nothing: of a process alone, that it is alone."""
+        """What of ``train`` decides nothing: of a process alone, that it is alone; of lasting draws, how they fade."""
         alone = {"processes", "sync_batch_norm"} if self.train.processes == 1 else set()
-        return _NOT_DETERMINING | alone
+        stays = {"fade"} if not self.train.resample or self.train.fade.by == 1 else set()
+        return _NOT_DETERMINING | alone | stays
 
     @property
     def parameter_hash(self) -> str:

@@ -68,7 +68,7 @@ class Row:
     """How tables call it."""
     blend: str
     """A file of models/blends."""
-    nets: Literal["first", "all"] | tuple[str, ...] = "all"
+    nets: Literal["first", "last", "all"] | tuple[str, ...] = "all"
     """Which it reads; or their names."""
     passes: bool = True
     """Whether the nets' outputs are means over passes; else of the image as it is."""
@@ -90,7 +90,7 @@ class Entry:
     variant: str
     """What its nets are shown: a key of benchmark.images.variants."""
     centre: float
-    """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0."""
+    """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0. See ``colours``, too."""
     nets: tuple[str, ...]
     """In the order of importance."""
     still: tuple[str, ...]
@@ -102,6 +102,12 @@ class Entry:
     shares_trunk: bool = False
     """Whether its nets are built on the trunk of `model`, whose normalisation they have, too; their input's side is
     then that of the disc."""
+    colours: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+    """Levels, 0-255, of red, green and blue that are zero to its nets, and how far above them one is, in the place of
+    ``centre``."""
+    carries: Literal["weights", "kernels"] = "weights"
+    """What a net that starts from another one takes of it: all weights that are not a head's, or the convolutions'
+    kernels alone."""
     layer: str = ""
     """Module of its nets (``trunk.body`` holds its own) whose output is kept with their answers, for blends that read
     features; empty where none does."""
