@@ -248,7 +248,7 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
 
 
 def ladder(params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[Training]) -> Training:
-    """Count the passes of the networks that a system's blends read, over all but the images that these are trained on."""
+    """Count the passes of the networks that a system's blends read, over all images that none is trained on."""
     settings = params.systems[name]
     read = {net for row in SYSTEMS[name].rows.values() for net in row_nets(row, settings)}
     nets = [one for one in trainings if one.stage == name and one.arm in read]
