@@ -227,6 +227,28 @@ def test_a_stranger_s_eye_stands_where_the_fellow_s_would(project, name):
     assert (strange[:, width:] != own[:, width:]).any(1).mean() > 0.8
 
 
+def test_a_blend_of_features_reads_mean_and_spread_of_either_eye_over_passes_and_the_side(project):
+    project("o_o")
+    eyes = {}
+    for arm in ("fellow", "own_eye", "one_pass"):
+        spec = read_result(Path("runs/o_o", arm, "0"))
+        eyes[arm] = (spec, blending.read_eyes(spec, "val", read_manifest(), open_fabric(system_params("o_o").train)))
+    spec, both = eyes["fellow"]
+    (said,) = both.outputs
+    own = np.hstack([said["features"], said["features_sd"]])
+    assert own.shape == (32, 2 * 16 * 2 * 2)
+    assert (said["features_sd"] > 0).any()
+    side = [row.eye == "right" for row in both.data.rows]
+    expected = np.column_stack([own, own[both.fellow], side])
+    assert np.array_equal(blending.columns(spec, both), expected)
+    spec, alone = eyes["own_eye"]
+    assert np.array_equal(blending.columns(spec, alone)[:, :-1], np.hstack([own, own]))
+    # A single pass has no spread; the first step reads the score alone.
+    spec, once = eyes["one_pass"]
+    assert "features_sd" not in once.outputs[0]
+    assert blending.columns(spec, once).shape == (32, 1)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_other_patients_kept_back_are_other_runs(project, name):
     project(name)
