@@ -204,7 +204,7 @@ def _cut(trunk: nn.Module, model: Model) -> nn.Module:
     return trunk
 
 
-def carry_over(network: nn.Module, parent: Mapping[str, Tensor]) -> list[str]:
+def carry_over(network: nn.Module, parent: Mapping[str, Tensor], kernels: bool = False) -> list[str]:
     """Start a network from its parent's weights, tensor by tensor and bit by bit.
 
     Trunk and cells that both have are carried; so are the heads where the width before them is the same. What the
@@ -213,14 +213,18 @@ def carry_over(network: nn.Module, parent: Mapping[str, Tensor]) -> list[str]:
     Args:
         network: the child, changed in place.
         parent: the parent's tensors by name.
+        kernels: carry the convolutions' kernels alone, all of them.
 
     Returns:
         The names of the tensors carried over.
 
     Raises:
-        InputError: the parent holds a trunk or cell tensor that the child lacks or has in another shape.
+        InputError: the parent holds a trunk or cell tensor, or with ``kernels`` a kernel, that the child lacks or has
+            in another shape.
     """
     own = network.state_dict()
+    if kernels:
+        parent = {name: value for name, value in parent.items() if name.endswith(".weight") and value.ndim == 4}
     same_heads = all(name in own and own[name].shape == value.shape for name, value in parent.items() if _is_head(name))
     carried = [name for name in parent if same_heads or not _is_head(name)]
     for name in carried:

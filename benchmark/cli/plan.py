@@ -21,6 +21,7 @@ from benchmark.runs.declared import read_result
 from benchmark.runs.environment import hardware
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
+from benchmark.runs.systems import row_nets
 from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
@@ -247,8 +248,10 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
 
 
 def ladder(params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[Training]) -> Training:
-    """Count the passes that a system's blends take: every network, over all but the images that it is trained on."""
-    settings, nets = params.systems[name], [one for one in trainings if one.stage == name]
+    """Count the passes of the networks that a system's blends read, over all images that none is trained on."""
+    settings = params.systems[name]
+    read = {net for row in SYSTEMS[name].rows.values() for net in row_nets(row, settings)}
+    nets = [one for one in trainings if one.stage == name and one.arm in read]
     # The images as they are make one more pass, for the ladder's first step.
     seen = None if images is None else round((settings.passes + 1) * passed(settings.share, images))
     known = seen is not None and all(one.seconds for one in nets)

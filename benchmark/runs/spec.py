@@ -94,6 +94,8 @@ class BlendSpec(Section):
     """That outputs are averaged over; 0: the image as it is."""
     warp: Warp
     """Of the passes."""
+    layer: str = ""
+    """Module of the networks whose output is kept, too; empty for none."""
     eyes: Literal["one", "both", "shuffled"]
     statistics: bool
     missing: Literal["copy", "drop"]
@@ -199,9 +201,10 @@ class RunSpec(Section):
 
     @property
     def _undecided(self) -> set[str]:
-        """What of ``train`` decides nothing: of a process alone, that it is alone."""
+        """What of ``train`` decides nothing: of a process alone, that it is alone; of lasting draws, how they fade."""
         alone = {"processes", "sync_batch_norm"} if self.train.processes == 1 else set()
-        return _NOT_DETERMINING | alone
+        stays = {"fade"} if not self.train.resample or self.train.fade.by == 1 else set()
+        return _NOT_DETERMINING | alone | stays
 
     @property
     def parameter_hash(self) -> str:

@@ -70,7 +70,7 @@ def row_nets(row: Row, settings: SystemSettings) -> list[str]:
     nets = list(settings.nets)
     if isinstance(row.nets, tuple):
         return list(row.nets)
-    return nets[:1] if row.nets == "first" else nets
+    return {"first": nets[:1], "last": nets[-1:], "all": nets}[row.nets]
 
 
 def system_model(params: Params, system: str, net: str) -> Model:
@@ -82,8 +82,13 @@ def system_model(params: Params, system: str, net: str) -> Model:
     entry = SYSTEMS[system]
     if entry.shares_trunk:
         return identified(params.model).model_copy(update={"cells": Cells()})
-    level = entry.centre / 255
-    return Model(trunk=f"{system}/{net}", mean=(level,) * 3, std=(level,) * 3)
+    mean, std = entry.colours or ((entry.centre,) * 3,) * 2
+    return Model(trunk=f"{system}/{net}", mean=_shares(mean), std=_shares(std))
+
+
+def _shares(levels: tuple[float, float, float]) -> tuple[float, float, float]:
+    red, green, blue = (level / 255 for level in levels)
+    return red, green, blue
 
 
 def _dealt(manifest: Sequence[Photograph], share: float) -> Roles:
@@ -143,6 +148,7 @@ def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSe
         member_keys=[spec.key for spec in members],
         passes=settings.passes if row.passes else ONE_PASS,
         warp=settings.warp.model_copy(update=rest) if row.passes else Warp(flip=False),
+        layer=entry.layer,
         eyes=row.eyes,
         statistics=row.statistics,
         missing=entry.missing,

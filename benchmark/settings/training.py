@@ -26,6 +26,15 @@ class Augment(Section):
     """Multiply each channel by its own factor drawn from 1 plus or minus this."""
 
 
+class Fade(Section):
+    """How draws by grade give way to other weights, epoch by epoch."""
+
+    by: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """What is left of ``resample`` after each epoch, as a share of what there was before it; 1 keeps it."""
+    to: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=5, max_length=5)] = [1.0] * 5
+    """Weight of an image of each grade at the end; ``resample: 1`` starts from all images over its grade's."""
+
+
 class Train(Section):
     """One training run. Optimiser and schedule are timm's, by name."""
 
@@ -57,6 +66,8 @@ class Train(Section):
     """Weigh an image's loss by its grade's count to minus this power: 0 leaves it, 1 lets every grade weigh alike."""
     resample: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Draw an epoch's images by their grade's count to minus this power: 0 takes each once, 1 evens the grades."""
+    fade: Fade = Fade()
+    """How ``resample`` fades."""
     keep: Literal["last", "best"] = "last"
     """Which weights are evaluated: those of the last epoch, or of the epoch with the best val kappa of the run's
     main head (scores where there are scores, else prob.; the earlier of equals). Test is never looked at."""

@@ -17,12 +17,15 @@ from benchmark.common.errors import InputError
 from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS, Pack, open_pack, pack_path
 from benchmark.images.variants.registry import VARIANTS
+from benchmark.settings.training import Fade
 from benchmark.training.randomness import derive, hash_ids
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+LASTING = Fade()
+"""No fading."""
 READERS = 2
 """Threads that gather batches ahead, one each, and batches that are ready or under way while one is in use: when the
 JPEGs of one are nearly decoded, those of the next take the cores that fall idle."""
@@ -84,7 +87,9 @@ def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS)
     return SplitData(pack, rows, grade, hash_ids(pack.image_ids), VARIANTS[pack.spec.variant].background)
 
 
-def epoch_order(grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0) -> npt.NDArray[np.int64]:
+def epoch_order(
+    grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0, fade: Fade = LASTING
+) -> npt.NDArray[np.int64]:
     """Positions in the order of that epoch: every one once, or drawn with replacement to even out the grades.
 
     Args:
@@ -92,6 +97,7 @@ def epoch_order(grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: f
         seed: of the run.
         epoch: from 0.
         resample: 0 takes every image once; 1 draws every grade equally often; between, by the count to that power.
+        fade: how such draws give way to others.
 
     Returns:
         Shape (n,).
@@ -99,8 +105,10 @@ def epoch_order(grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: f
     generator = np.random.default_rng(derive(seed, "order", epoch))
     if resample == 0:
         return generator.permutation(len(grade))
-    share = np.bincount(grade)[grade] ** -float(resample)
-    return generator.choice(len(grade), len(grade), p=share / share.sum())
+    left = fade.by**epoch
+    even = (len(grade) / np.bincount(grade)[grade]) ** resample
+    weight = left * even + (1 - left) * np.array(fade.to)[grade]
+    return generator.choice(len(grade), len(grade), p=weight / weight.sum())
 
 
 def grade_weights(grade: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.float32]:

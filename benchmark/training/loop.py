@@ -51,6 +51,7 @@ from benchmark.training.warp import warp
 from models.drawing import count_numbers, give
 from models.losses.registry import load_loss
 from models.network import Network, carry_over
+from models.systems.registry import SYSTEMS
 
 HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
 """Columns of ``history.csv``."""
@@ -170,7 +171,7 @@ def train_epoch(training: Training, epoch: int) -> float:
     model, settings = training.model.train(), spec.train
     loss_of = load_loss(spec.objective.name)
     normalisation = Normalisation(model.mean, model.std)
-    parts = cut(epoch_order(data.grade, spec.seed, epoch, settings.resample), settings.batch)
+    parts = cut(epoch_order(data.grade, spec.seed, epoch, settings.resample, settings.fade), settings.batch)
     weights = grade_weights(data.grade, settings.class_weights)
     # Of this process's images; what was saved is of all, and the first process's to count.
     before = progress.loss_sum if fabric.is_global_zero else 0.0
@@ -231,7 +232,8 @@ def start(
     torch.manual_seed(derive(spec.seed, "init"))
     network = network_of(spec)
     if spec.parent:
-        carry_over(network, load_file(find_parent(spec) / WEIGHTS))
+        kernels = spec.system is not None and SYSTEMS[spec.stage].carries == "kernels"
+        carry_over(network, load_file(find_parent(spec) / WEIGHTS), kernels)
     if settings.sync_batch_norm:
         network = convert_sync_batchnorm(network)
     network = network.to(memory_format=torch.channels_last)

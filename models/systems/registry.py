@@ -68,7 +68,7 @@ class Row:
     """How tables call it."""
     blend: str
     """A file of models/blends."""
-    nets: Literal["first", "all"] | tuple[str, ...] = "all"
+    nets: Literal["first", "last", "all"] | tuple[str, ...] = "all"
     """Which it reads; or their names."""
     passes: bool = True
     """Whether the nets' outputs are means over passes; else of the image as it is."""
@@ -90,7 +90,7 @@ class Entry:
     variant: str
     """What its nets are shown: a key of benchmark.images.variants."""
     centre: float
-    """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0."""
+    """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0. See ``colours``, too."""
     nets: tuple[str, ...]
     """In the order of importance."""
     still: tuple[str, ...]
@@ -102,6 +102,17 @@ class Entry:
     shares_trunk: bool = False
     """Whether its nets are built on the trunk of `model`, whose normalisation they have, too; their input's side is
     then that of the disc."""
+    colours: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+    """Levels, 0-255, of red, green and blue that are zero to its nets, and how far above them one is, in the place of
+    ``centre``."""
+    carries: Literal["weights", "kernels"] = "weights"
+    """What a net that starts from another one takes of it: all weights that are not a head's, or the convolutions'
+    kernels alone."""
+    layer: str = ""
+    """Module of its nets (``trunk.body`` holds its own) whose output is kept with their answers, for blends that read
+    features; empty where none does."""
+    tuned: bool = True
+    """Whether a row's grades are cut where that is best on the patients of its blend; else its head's default rule."""
     looks: str = ""
     """Net whose body has ``looked(images)``: what its windows follow (n, m, m), their corners (n, w, 2) and side."""
     unlike: str = "a scaled one, with fewer blocks, channels, passes and images than its source"
@@ -128,6 +139,27 @@ SYSTEMS: dict[str, Entry] = {
             "no_statistics": Row("no image statistics", "forest", control=True),
         },
         missing="copy",
+    ),
+    "o_o": Entry(
+        title="o_O",
+        objective="mse",
+        variant="plain",
+        centre=0,
+        colours=((108.64628601, 75.86886597, 54.34005737), (70.53946096, 51.71475228, 43.03428563)),
+        nets=("a_1", "a_2", "a_3", "b_1", "b_2", "b_3"),
+        still=(),
+        rows={
+            "one_pass": Row("one net, one pass, one eye", "score", "last", passes=False, eyes="one"),
+            "passes": Row("+ passes", "score", "last", eyes="one"),
+            "fellow": Row("+ fellow eye, by a maxout network on features", "maxout", "last"),
+            "own_eye": Row("own eye alone", "maxout", "last", eyes="one", control=True),
+            "shuffled": Row("a stranger's eye as fellow", "maxout", "last", eyes="shuffled", control=True),
+        },
+        missing="drop",
+        carries="kernels",
+        layer="trunk.body.pooled",
+        tuned=False,
+        left_out="a second net and two more weight sets of each, and passes from a quasi-random sequence",
     ),
     "reformed_gamblers": Entry(
         title="Reformed Gamblers",

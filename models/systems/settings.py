@@ -23,6 +23,13 @@ class Warp(Section):
     """Lean the columns by an angle drawn from plus or minus this, in radians."""
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Move along each axis by a share of the side drawn from plus or minus this."""
+    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Lengthen each axis by a factor of its own, from 1 / (1 + this) to 1 + this, evenly on a logarithmic scale."""
+    nearest: bool = False
+    """Take the nearest pixel where a change falls between pixels; else the mean of the four around."""
+    colour: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Shift all pixels along each principal axis of colours, by a normal draw of this deviation times the axis's
+    variance."""
 
 
 class Net(Section):

@@ -96,6 +96,16 @@ def test_a_systems_networks_and_their_passes_are_counted():
     assert not [row for row in plan(parse_params(raw), measure=False).trainings if row.stage == "min_pooling"]
 
 
+def test_passes_are_counted_of_the_networks_that_blends_read_and_not_of_those_that_they_grew_from():
+    raw = default_params()
+    raw["systems"] = {"o_o": raw["systems"]["o_o"]}
+    *stages, last, blends = (row for row in plan(parse_params(raw), measure=False).trainings if row.stage == "o_o")
+    assert [stage.arm for stage in (*stages, last)] == ["a_1", "a_2", "a_3"]
+    assert last.after == ("o_o/a_2",)
+    assert blends.macs_per_image == last.macs_per_image
+    assert blends.after == ("o_o/a_3",)
+
+
 @pytest.mark.slow
 def test_a_system_is_timed_and_taken_into_the_whole():
     raw = tiny_params()

@@ -22,6 +22,18 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "train": {"epochs": 2, "batch": 16, "lr": 0.004},
         "blend": {"trees": 10},
     },
+    "o_o": {
+        "seeds": 1,
+        "share": 0.3,
+        "passes": 2,
+        "nets": {
+            "a_1": {"size": "small", "disc": 40, "blocks": 2, "width": 0.0625},
+            "a_2": {"size": "mid", "disc": 80, "blocks": 3, "width": 0.0625, "from": "a_1"},
+        },
+        "train": {"epochs": 2, "batch": 16, "lr": 0.004, "resample": 1.0, "fade": {"by": 0.5, "to": [1, 2, 2, 2, 2]}},
+        "warp": {"colour": 0.25},
+        "blend": {"first": 8, "second": 4, "epochs": 10},
+    },
     "reformed_gamblers": {
         "seeds": 1,
         "share": 0.3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import time
 
@@ -76,6 +77,27 @@ def test_a_child_takes_trunk_and_old_cells_bit_by_bit_and_keeps_its_new_cell():
 def test_heads_are_carried_where_the_width_before_them_is_the_same():
     parent, child = build_network(SMALL, 1, HEADS, 40), build_network(SMALL, 1, HEADS, 80)
     assert set(carry_over(child, parent.state_dict())) == set(child.state_dict())
+
+
+def grown(width, kernels=(4,)):
+    """Convolutions, a norm and a dense layer behind maps of some width."""
+    sizes = itertools.pairwise((3, *kernels))
+    convolutions = [torch.nn.Conv2d(before, after, 3) for before, after in sizes]
+    return torch.nn.Sequential(*convolutions, torch.nn.Flatten(), torch.nn.Linear(width, 2))
+
+
+def test_kernels_alone_are_carried_into_a_network_that_has_grown():
+    parent, child = grown(10), grown(20, (4, 5))
+    before = {name: value.clone() for name, value in child.state_dict().items()}
+    assert carry_over(child, parent.state_dict(), kernels=True) == ["0.weight"]
+    after = child.state_dict()
+    assert {name for name in after if not torch.equal(after[name], before[name])} == {"0.weight"}
+    assert torch.equal(after["0.weight"], parent.state_dict()["0.weight"])
+
+
+def test_a_kernel_that_finds_no_place_is_refused_by_name():
+    with pytest.raises(InputError, match=r"carry over only .* 1\.weight is \(5, 4, 3, 3\) .* and \(6, 4, 3, 3\) here"):
+        carry_over(grown(20, (4, 6)), grown(20, (4, 5)).state_dict(), kernels=True)
 
 
 def test_weights_of_another_trunk_are_refused_by_name():

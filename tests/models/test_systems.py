@@ -30,7 +30,8 @@ def test_a_system_is_laid_out_of_what_there_is(name):
     assert {row.blend for row in entry.rows.values()} <= set(BLENDS)
     assert not set(entry.nets) & set(entry.rows)
     ladder = [row for row in entry.rows.values() if not row.control]
-    assert (ladder[0].nets, ladder[0].passes, ladder[0].eyes) == ("first", False, "one")
+    assert (ladder[0].passes, ladder[0].eyes) == (False, "one")
+    assert ladder[0].nets in ("first", "last")
     controls = {row.eyes for row in entry.rows.values() if row.control}
     assert controls >= {"one", "shuffled"} or all(row.eyes == "one" for row in ladder)
     assert set(entry.still) <= set(Warp.model_fields)
@@ -85,7 +86,9 @@ def columns(name, n=60, seed=0):
 
 
 def parameters(name):
-    return {key: min(value, 20) for key, value in BLENDS[name].defaults.items()}
+    few = {key: min(value, 20) for key, value in BLENDS[name].defaults.items()}
+    # A few dozen updates get somewhere in larger steps alone.
+    return few | ({"rate": 0.02} if "rate" in few else {})
 
 
 @pytest.mark.parametrize("name", BLENDS)

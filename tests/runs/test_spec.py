@@ -13,6 +13,7 @@ from benchmark.data.manifest import Row
 from benchmark.evaluation.belonging import refuse_strangers
 from benchmark.runs.declared import describe
 from benchmark.runs.spec import RunResult
+from benchmark.settings.training import Fade
 from models.settings import Model
 from tests.made.runs import make_params
 
@@ -72,3 +73,14 @@ def test_runs_from_other_weights_are_strangers(weights, pinned):
         refuse_strangers(elsewhere, results[1:])
     with pytest.raises(InputError, match=r"was trained with model\.weights_sha256 \w+ where  is declared"):
         refuse_strangers(params.model_copy(update={"model": bare.model}), results[:1])
+
+
+def test_how_draws_fade_is_part_of_a_run_only_where_there_are_draws_that_fade():
+    params, fading = make_params(), Fade(by=0.5, to=[1, 2, 2, 2, 2])
+
+    def key(**changes):
+        train = params.train.model_copy(update=changes)
+        return declared(params.model_copy(update={"train": train})).key
+
+    assert key(fade=fading) == key() != key(resample=1.0)
+    assert key(resample=1.0, fade=Fade(to=[1, 2, 2, 2, 2])) == key(resample=1.0) != key(resample=1.0, fade=fading)

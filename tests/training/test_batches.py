@@ -18,6 +18,7 @@ from benchmark.data import packs
 from benchmark.data.manifest import Row
 from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
+from benchmark.settings.training import Fade
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights, load_split
 
 COUNT, SIZE = 60, 24
@@ -115,6 +116,17 @@ def test_resampling_evens_out_the_grades_by_the_power_of_their_count(power, rare
     assert (len(np.unique(drawn)) == 10_000) == (power == 0)
 
 
+def test_draws_by_grade_fade_from_epoch_to_epoch_into_the_weights_that_are_given():
+    """With a half left after each epoch, shares follow from weights n / n_grade and those at the end, by hand."""
+    grade = np.repeat([0, 3], [9000, 1000])
+    fade = Fade(by=0.5, to=[1, 1, 1, 2, 1])
+    for epoch, left in ((0, 1.0), (1, 0.5), (2, 0.25), (50, 0.0)):
+        common, rare = left * 10 / 9 + (1 - left), left * 10 + (1 - left) * 2
+        drawn = epoch_order(grade, 0, epoch, 1.0, fade)
+        share = rare * 1000 / (common * 9000 + rare * 1000)
+        assert (grade[drawn] == 3).mean() == pytest.approx(share, abs=0.015)
+
+
 def test_weights_of_the_loss_are_counts_to_a_negative_power_and_1_on_average():
     grade = np.array([0, 3, 0, 0])
     assert grade_weights(grade, 1.0) == pytest.approx([2 / 3, 2, 2 / 3, 2 / 3])
@@ -174,6 +186,7 @@ MEMORY = """
 import re, sys
 from pathlib import Path
 import numpy as np, torch
+from benchmark.settings.training import Fade
 from benchmark.training.batches import Reader, SplitData, cut
 from benchmark.data.packs import open_pack
 

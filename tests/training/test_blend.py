@@ -84,7 +84,7 @@ def test_every_row_is_an_ordinary_run_of_its_own(project, name):
         assert run.blend.members == [f"{name}/{net}" for net in row_nets(row, params.systems[name])]
         work = sum(runs[net].macs_per_image for net in row_nets(row, params.systems[name]))
         assert run.macs_per_image == work * (params.systems[name].passes if row.passes else 1)
-        assert run.cut.rule.endswith("tuned")
+        assert (run.cut is not None and run.cut.rule.endswith("tuned")) == SYSTEMS[name].tuned
         assert (run.blend.passes == 0) == (not row.passes)
         for split, count in (("val", 32), ("test", 32)):
             assert len(read_predictions(folder / f"{split}.csv")) == count
@@ -200,7 +200,7 @@ def test_a_network_starts_from_the_one_that_is_declared(project, name):
             assert (run.parent, run.parent_key) == ("", "")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if SYSTEMS[name].tuned])
 def test_cuts_are_the_best_for_answers_to_patients_apart(project, name):
     project(name)
     for arm in SYSTEMS[name].rows:
@@ -225,6 +225,28 @@ def test_a_stranger_s_eye_stands_where_the_fellow_s_would(project, name):
     assert np.array_equal(strange[:, :width], own[:, :width])
     assert (eyes.fellow != MISSING).all()
     assert (strange[:, width:] != own[:, width:]).any(1).mean() > 0.8
+
+
+def test_a_blend_of_features_reads_mean_and_spread_of_either_eye_over_passes_and_the_side(project):
+    project("o_o")
+    eyes = {}
+    for arm in ("fellow", "own_eye", "one_pass"):
+        spec = read_result(Path("runs/o_o", arm, "0"))
+        eyes[arm] = (spec, blending.read_eyes(spec, "val", read_manifest(), open_fabric(system_params("o_o").train)))
+    spec, both = eyes["fellow"]
+    (said,) = both.outputs
+    own = np.hstack([said["features"], said["features_sd"]])
+    assert own.shape == (32, 2 * 16 * 2 * 2)
+    assert (said["features_sd"] > 0).any()
+    side = [row.eye == "right" for row in both.data.rows]
+    expected = np.column_stack([own, own[both.fellow], side])
+    assert np.array_equal(blending.columns(spec, both), expected)
+    spec, alone = eyes["own_eye"]
+    assert np.array_equal(blending.columns(spec, alone)[:, :-1], np.hstack([own, own]))
+    # A single pass has no spread; the first step reads the score alone.
+    spec, once = eyes["one_pass"]
+    assert "features_sd" not in once.outputs[0]
+    assert blending.columns(spec, once).shape == (32, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,7 +15,7 @@ from benchmark.training.batches import load_split
 from benchmark.training.device import open_fabric
 from benchmark.training.passes import passes_of
 from benchmark.training.predict import answers_of, outputs_of
-from benchmark.training.warp import DRAWS, warp
+from benchmark.training.warp import AXES, DRAWS, VARIANCES, warp
 from models.settings import Model
 from models.systems.network import build_system_network
 from models.systems.settings import Warp
@@ -92,6 +92,10 @@ def test_a_named_layer_s_output_is_kept_flat(eyes, network, fabric):
         prob = network.heads["prob"](torch.from_numpy(as_it_is["features"])).softmax(1)
     assert np.allclose(prob, as_it_is["prob"], atol=1e-6)
     assert not network.trunk.body._forward_hooks
+    set_up = fabric.setup_module(network)
+    assert np.array_equal(
+        passes_of(set_up, eyes, fabric, 0, 2, CHANGES, layer="trunk.body")["features"], found["features"]
+    )
 
 
 PLAIN = Normalisation(torch.zeros(3), torch.ones(3))
@@ -150,3 +154,37 @@ def test_a_stretch_lengthens_one_axis_as_it_shortens_the_other():
     found = warp(bar, draws, Warp(flip=False, stretch=0.5), PLAIN, 0)[0, 0] > 0.5
     assert found.any(0).sum() == pytest.approx(24, abs=1)
     assert found.any(1).sum() == pytest.approx(8, abs=1)
+
+
+def test_each_axis_is_zoomed_by_a_factor_of_its_own():
+    """At the ends of their draws, one axis is half as long again and the other shorter by as much."""
+    bar = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    bar[:, 20:44, 20:44] = 255
+    draws = torch.full((1, DRAWS), 0.5)
+    draws[:, 7], draws[:, 8] = 1.0, 0.0
+    found = warp(bar, draws, Warp(flip=False, zoom=0.5), PLAIN, 0)[0, 0] > 0.5
+    assert found.any(0).sum() == pytest.approx(36, abs=1)
+    assert found.any(1).sum() == pytest.approx(16, abs=1)
+
+
+def test_nearest_pixels_are_pixels_of_the_image_or_background():
+    draws = torch.rand(3, DRAWS, generator=torch.Generator().manual_seed(0))
+    found = warp(images(), draws, Warp(rotate=180.0, shift=0.2, nearest=True), PLAIN, 128)
+    levels = (found * 255).round()
+    assert torch.allclose(levels, found * 255, atol=1e-3)
+    for shown, image in zip(levels, images(), strict=True):
+        there = {tuple(pixel) for pixel in image.reshape(-1, 3).tolist()} | {(128, 128, 128)}
+        assert {tuple(pixel) for pixel in shown.permute(1, 2, 0).reshape(-1, 3).tolist()} <= there
+
+
+def test_colours_move_alike_everywhere_by_a_normal_draw_along_each_principal_axis():
+    draws = torch.rand(4000, DRAWS, generator=torch.Generator().manual_seed(0))
+    shown = torch.zeros(4000, 2, 2, 3, dtype=torch.uint8)
+    found = warp(shown, draws, Warp(flip=False, colour=0.5), PLAIN, 0)
+    assert torch.equal(found, found[:, :, :1, :1].expand(-1, -1, 2, 2))
+    along = found[:, :, 0, 0] @ torch.tensor(AXES).T
+    assert torch.allclose(along.std(0), 0.5 * torch.tensor(VARIANCES), rtol=0.05)
+    assert (along.mean(0).abs() < 0.05 * torch.tensor(VARIANCES)).all()
+    assert torch.corrcoef(along.T)[0, 1:].abs().max() < 0.05
+    # A normal draw lies within one deviation in 68.3 % of cases.
+    assert ((along / along.std(0)).abs() < 1).float().mean() == pytest.approx(0.683, abs=0.015)

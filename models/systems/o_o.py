@@ -1,0 +1,192 @@
+"""o_O (Antony and Brueggemann, second of the Kaggle contest of 2015), after their published code and report.
+
+Networks that grow with the photograph: three stages, each of twice the side of the one before and with a group of
+convolutions more, whose kernels start from its; leaky rectifiers of slope 0.01, a bias for every unit and position,
+root-mean-square pooling, two dense maxout layers, one score, trained on square error with draws by grade that fade;
+passes that give mean and spread of the pooled features; a small maxout network on those of both eyes; rounding.
+
+Not taken over: a second net and three weight sets of each, whose blends are averaged; passes from a quasi-random
+sequence. Our reading: the score is linear, for the source's rectifier can die; the middle of the square is cut out
+before it is changed and not after.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from benchmark.common.errors import InputError
+from models.maxout import Maxout
+from models.orthogonal import orthogonal
+from models.settings import Model
+from models.systems.registry import Body, Outputs, Statistics
+
+SLOPE = 0.01
+BIAS = 0.05
+DROPOUT = 0.5
+STEP = 32
+"""Channels of the first group of convolutions at full width; each group has twice those of the one before."""
+DENSE = 512
+"""Numbers that a dense layer gives at full width, each the larger of two."""
+SIDES = (112, 224, 448)
+"""Of the input at each stage."""
+SMALL = (35, 70, 112)
+"""The same without the first convolution's stride and the max pooling behind the first group."""
+_Layer = TypeVar("_Layer", nn.Conv2d, nn.Linear)
+
+
+class _Convolution(NamedTuple):
+    kernel: int
+    padding: int
+    stride: int = 1
+
+
+_ODD, _FIRST = _Convolution(3, 1), _Convolution(5, 2, 2)
+# Of side 4: one takes a row and a column off a map, one adds them, one halves it.
+_LESS, _MORE, _HALF = _Convolution(4, 1), _Convolution(4, 2), _Convolution(4, 1, 2)
+GROUPS: dict[str, tuple[tuple[_Convolution, ...], ...]] = {
+    "a": ((_FIRST, _ODD), (_FIRST, _ODD, _ODD), (_ODD,) * 3, (_ODD,) * 3, (_ODD,) * 2),
+    "b": ((_HALF, _MORE), (_HALF, _MORE, _LESS), (_MORE, _LESS, _MORE), (_MORE, _LESS, _MORE), (_LESS,)),
+}
+"""Convolutions of each kind of net, with a max pooling between groups; the first stage has three groups."""
+POOLED = {"a": 3, "b": 2}
+"""How far apart the windows of the root-mean-square pooling lie."""
+
+
+class _Step(NamedTuple):
+    """A convolution, or a max pooling."""
+
+    convolution: _Convolution | None
+    group: int
+    side: int
+    """Of the map that it leaves."""
+
+
+class RootMeanSquare(nn.Module):
+    """Pools windows of 3 x 3 to their root mean square."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        # A root has no slope at 0.
+        return (avg_pool2d(x.square(), 3, self.stride) + 1e-12).sqrt()
+
+
+class Untied(nn.Module):
+    """Adds to maps (n, c, s, s) a bias for each channel and position."""
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.full((channels, side, side), BIAS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias
+
+
+def sides(net: str, blocks: int) -> list[int]:
+    """Sides of the input, of the map that each convolution and max pooling leaves, and of the pooled features.
+
+    Raises:
+        InputError: the poolings and strides are neither those of the source nor two fewer.
+    """
+    start, steps = _steps(net, blocks)
+    found = [start, *(step.side for step in steps)]
+    return [*found, _shrunk(found[-1], POOLED[net[0]])]
+
+
+def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
+    """A net up to its last maxout layer.
+
+    Args:
+        net: ``a_1`` to ``a_3`` or ``b_1`` to ``b_3``: kind and stage.
+        blocks: max poolings and strides of 2, of which the source has 4, 5 and 6 by stage; or two fewer, without the
+            first of each, for smaller photographs.
+        width: channels as a multiple of the source's.
+        model: of no account: no net has a trunk that others share.
+    """
+    start, steps = _steps(net, blocks)
+    dense = max(1, round(width * DENSE))
+    features = _channels(steps[-1].group, width) * sides(net, blocks)[-1] ** 2
+    stack = OrderedDict[str, nn.Module](
+        maps=nn.Sequential(*_maps(steps, width)),
+        pooled=RootMeanSquare(POOLED[net[0]]),
+        dense=nn.Sequential(nn.Flatten(), *_dense(features, dense), *_dense(dense, dense)),
+        out=nn.Unflatten(1, (dense, 1, 1)),
+    )
+    return Body(nn.Sequential(stack), dense, start)
+
+
+def _steps(net: str, blocks: int) -> tuple[int, list[_Step]]:
+    """Side of the input, and the convolutions and max poolings of a net."""
+    kind, _, number = net.partition("_")
+    stage = int(number)
+    whole = blocks == stage + 3
+    if not whole and blocks != stage + 1:
+        msg = (
+            f"systems.o_o.nets.{net}.blocks must be {stage + 3}, as many as the source has, or {stage + 1}, for small "
+            f"photographs, but got {blocks}: set one"
+        )
+        raise InputError(msg)
+    start = side = (SIDES if whole else SMALL)[stage - 1]
+    found: list[_Step] = []
+    for group, convolutions in enumerate(GROUPS[kind][: stage + 2]):
+        if group > 1 or (group == 1 and whole):
+            side = _shrunk(side, 2)
+            found.append(_Step(None, group, side))
+        for place, each in enumerate(convolutions):
+            if place == group == 0 and not whole:
+                each = each._replace(stride=1)
+            side = (side + 2 * each.padding - each.kernel) // each.stride + 1
+            found.append(_Step(each, group, side))
+    return start, found
+
+
+def _shrunk(side: int, stride: int) -> int:
+    """Of a map behind windows of 3 x 3."""
+    return (side - 3) // stride + 1
+
+
+def _channels(group: int, width: float) -> int:
+    return max(1, round(width * (STEP << group)))
+
+
+def _maps(steps: Sequence[_Step], width: float) -> Iterator[nn.Module]:
+    before = 3
+    for step in steps:
+        if step.convolution is None:
+            yield nn.MaxPool2d(3, stride=2)
+            continue
+        after, (kernel, padding, stride) = _channels(step.group, width), step.convolution
+        yield _started(nn.Conv2d(before, after, kernel, stride, padding, bias=False))
+        yield Untied(after, step.side)
+        yield nn.LeakyReLU(SLOPE)
+        before = after
+
+
+def _dense(before: int, after: int) -> list[nn.Module]:
+    layer = _started(nn.Linear(before, 2 * after))
+    nn.init.constant_(layer.bias, BIAS)
+    return [nn.Dropout(DROPOUT), layer, nn.LeakyReLU(SLOPE), Maxout()]
+
+
+def _started(layer: _Layer) -> _Layer:
+    """With the source's start: orthogonal rows."""
+    if not layer.weight.is_meta:
+        normal = torch.randn(len(layer.weight), layer.weight[0].numel(), dtype=torch.float64)
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(orthogonal(normal.numpy())).reshape(layer.weight.shape))
+    return layer
+
+
+def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
+    """The score of the one net that a row reads, shape (n, 1); its features are read by themselves."""
+    return np.column_stack([each["score"] for each in outputs]).astype(np.float32)
