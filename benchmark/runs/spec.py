@@ -94,6 +94,8 @@ class BlendSpec(Section):
     """That outputs are averaged over; 0: the image as it is."""
     warp: Warp
     """Of the passes."""
+    layer: str = ""
+    """Module of the networks whose output is kept, too; empty for none."""
     eyes: Literal["one", "both", "shuffled"]
     statistics: bool
     missing: Literal["copy", "drop"]

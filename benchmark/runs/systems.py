@@ -143,6 +143,7 @@ def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSe
         member_keys=[spec.key for spec in members],
         passes=settings.passes if row.passes else ONE_PASS,
         warp=settings.warp.model_copy(update=rest) if row.passes else Warp(flip=False),
+        layer=entry.layer,
         eyes=row.eyes,
         statistics=row.statistics,
         missing=entry.missing,

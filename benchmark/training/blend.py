@@ -32,17 +32,17 @@ from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, write_predictions
 from benchmark.runs.shelf import PASSES, RECORD, WEIGHTS, find_run, place
 from benchmark.runs.spec import BlendSpec, Cut, RunResult, RunSpec
-from benchmark.scoring.decoders.registry import decode, fit_on
+from benchmark.scoring.decoders.registry import DEFAULT, decode, fit_on
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData
 from benchmark.training.device import open_fabric, record_of
-from benchmark.training.passes import Outputs, passes_of
+from benchmark.training.passes import FEATURES, SPREAD, Outputs, passes_of
 from benchmark.training.predict import EVALUATION_BATCH, load_model, predictions_of
 from benchmark.training.randomness import derive
 from benchmark.training.shown import as_seen, load_role
 from models.blends.registry import BLENDS, Columns, State, load_blend
 from models.network import Network
-from models.systems.registry import load_system
+from models.systems.registry import SYSTEMS, load_system
 
 FITTED: Literal["blend"] = "blend"
 """Role that is fitted on."""
@@ -104,13 +104,14 @@ def _blend(spec: RunSpec, manifest: list[Row], fabric: Fabric, folder: Path) -> 
     eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (FITTED, *EVALUATED)}
     state, apart = learn(spec, eyes[FITTED])
     head = BLENDS[blend.name].head
-    cut = tuned(spec, apart)
+    cut = tuned(spec, apart) if SYSTEMS[spec.stage].tuned else None
     write_predictions(apart, place(spec) / f"{FITTED}.csv")
     flags = []
     for split in EVALUATED:
         predictions = answers(spec, state, eyes[split])
         write_predictions(predictions, place(spec) / f"{split}.csv")
-        if split == "val" and len(np.unique(decode(cut.rule, predictions, cut.cuts))) == 1:
+        grades = decode(cut.rule, predictions, cut.cuts) if cut else decode(DEFAULT[head], predictions)
+        if split == "val" and len(np.unique(grades)) == 1:
             flags = [f"collapsed:{head}"]
     with atomic(place(spec) / WEIGHTS) as partial:
         save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, partial)
@@ -172,16 +173,22 @@ def tuned(spec: RunSpec, apart: Predictions) -> Cut:
 
 def columns(spec: RunSpec, eyes: Eyes) -> Columns:
     """What a blend reads of each eye, shape (n, d)."""
-    blend, pairs = _of(spec), BLENDS[_of(spec).name].pairs
-    own, fellow = load_system(spec.stage).columns(eyes.outputs, eyes.statistics), eyes.fellow
+    blend, entry, fellow = _of(spec), BLENDS[_of(spec).name], eyes.fellow
+    columns_of = load_system(spec.stage).columns
+    own = features(eyes.outputs) if entry.features else columns_of(eyes.outputs, eyes.statistics)
     if blend.eyes == "one":
-        if not pairs:
+        if not entry.pairs:
             return own
         fellow = np.full_like(fellow, MISSING)
     elif blend.eyes == "shuffled":
         fellow = strangers(fellow, derive(spec.seed, "strangers"))
     read = pair(own, fellow)
-    return np.column_stack([read, sides([row.eye for row in eyes.data.rows])]) if pairs else read
+    return np.column_stack([read, sides([row.eye for row in eyes.data.rows])]) if entry.pairs else read
+
+
+def features(outputs: Sequence[Outputs]) -> Columns:
+    """What the layer that was kept gave for each eye, net by net: mean and, over passes, spread, shape (n, d)."""
+    return np.hstack([each[name] for each in outputs for name in (FEATURES, FEATURES + SPREAD) if name in each])
 
 
 def folds(data: SplitData) -> Ints:
@@ -242,9 +249,9 @@ def _outputs(member: Path, blend: BlendSpec, role: str, manifest: list[Row], fab
 
     def find() -> Outputs:
         model = fabric.setup_module(load_model(member).to(memory_format=torch.channels_last))
-        return passes_of(cast("Network", model), data, fabric, run.seed, blend.passes, blend.warp)
+        return passes_of(cast("Network", model), data, fabric, run.seed, blend.passes, blend.warp, blend.layer)
 
-    return _kept(run, data, [blend.passes, blend.warp.model_dump(mode="json")], find)
+    return _kept(run, data, [blend.passes, blend.warp.model_dump(mode="json"), blend.layer], find)
 
 
 def _kept(run: RunSpec, data: SplitData, what: object, find: Callable[[], Outputs]) -> Outputs:

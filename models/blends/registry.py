@@ -50,11 +50,24 @@ class Entry:
     pairs: bool = False
     """Whether it always reads the columns of two eyes, own ones twice where no fellow is read, and then the own eye's
     side: 1 for the right one, 0 for the left one, a half where that is not known."""
+    features: bool = False
+    """Whether it reads what the nets' ``layer`` gives (mean and, over passes, spread) and not the system's columns."""
     defaults: Mapping[str, float] = field(default_factory=dict)
     """Its parameters and the sources' values."""
 
 
 _GLMNET = {"mix": 0.5, "folds": 30, "penalties": 300}
+_MAXOUT = {
+    "first": 32,
+    "second": 32,
+    "epochs": 100,
+    "batch": 128,
+    "rate": 5e-4,
+    "absolute": 2e-5,
+    "squares": 5e-3,
+    "balanced": 0.2,
+    "uniform": 0.3,
+}
 
 BLENDS: dict[str, Entry] = {
     "elastic_net": Entry("elastic net", "score", "tuned", pairs=True, defaults=_GLMNET),
@@ -63,6 +76,7 @@ BLENDS: dict[str, Entry] = {
     ),
     "expected": Entry("the probabilities as they are", "prob", "expected_tuned", learns=False),
     "forest": Entry("random forest", "prob", "expected_tuned", defaults={"trees": 1000}),
+    "maxout": Entry("maxout network on features", "score", "tuned", pairs=True, features=True, defaults=_MAXOUT),
     "score": Entry("the score as it is", "score", "tuned", learns=False),
 }
 """Name of the file in models/blends -> its registry line."""

@@ -102,6 +102,11 @@ class Entry:
     shares_trunk: bool = False
     """Whether its nets are built on the trunk of `model`, whose normalisation they have, too; their input's side is
     then that of the disc."""
+    layer: str = ""
+    """Module of its nets (``trunk.body`` holds its own) whose output is kept with their answers, for blends that read
+    features; empty where none does."""
+    tuned: bool = True
+    """Whether a row's grades are cut where that is best on the patients of its blend; else its head's default rule."""
     looks: str = ""
     """Net whose body has ``looked(images)``: what its windows follow (n, m, m), their corners (n, w, 2) and side."""
     unlike: str = "a scaled one, with fewer blocks, channels, passes and images than its source"

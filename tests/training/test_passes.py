@@ -92,6 +92,10 @@ def test_a_named_layer_s_output_is_kept_flat(eyes, network, fabric):
         prob = network.heads["prob"](torch.from_numpy(as_it_is["features"])).softmax(1)
     assert np.allclose(prob, as_it_is["prob"], atol=1e-6)
     assert not network.trunk.body._forward_hooks
+    set_up = fabric.setup_module(network)
+    assert np.array_equal(
+        passes_of(set_up, eyes, fabric, 0, 2, CHANGES, layer="trunk.body")["features"], found["features"]
+    )
 
 
 PLAIN = Normalisation(torch.zeros(3), torch.ones(3))
