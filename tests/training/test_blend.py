@@ -84,8 +84,7 @@ def test_every_row_is_an_ordinary_run_of_its_own(project, name):
         assert run.blend.members == [f"{name}/{net}" for net in row_nets(row, params.systems[name])]
         work = sum(runs[net].macs_per_image for net in row_nets(row, params.systems[name]))
         assert run.macs_per_image == work * (params.systems[name].passes if row.passes else 1)
-        assert run.cut is None if not SYSTEMS[name].tuned else run.cut.rule.endswith("tuned")
-        assert run.blend.layer == SYSTEMS[name].layer
+        assert (run.cut is not None and run.cut.rule.endswith("tuned")) == SYSTEMS[name].tuned
         assert (run.blend.passes == 0) == (not row.passes)
         for split, count in (("val", 32), ("test", 32)):
             assert len(read_predictions(folder / f"{split}.csv")) == count

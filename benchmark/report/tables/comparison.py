@@ -180,7 +180,7 @@ def _meaning(params: Params) -> list[str]:
         told.append(
             f"{entry.title} is {entry.unlike}: {len(settings.nets)} nets, of seeds {listed}, that never see "
             f"{settings.share:.0%} of the train patients, on whom its blends are fitted"
-            f"{' and its cuts tuned' if entry.tuned else '; its scores are rounded'}."
+            + (" and its cuts tuned." if entry.tuned else "; its scores are rounded.")
         )
         if entry.left_out:
             told.append(f"Left out of {entry.title}: {entry.left_out}.")
