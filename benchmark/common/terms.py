@@ -28,6 +28,10 @@ Size = Literal["small", "mid", "large"]
 """Role of an input size: the paper's 224, 448 and 720 px, whatever their pixels in this profile."""
 
 
+OURS = "ours"
+"""Mark of what the paper does not claim, and is asked here."""
+
+
 class Arm(NamedTuple):
     """What is trained and compared, once per seed: a line of ``arms`` in params.yaml."""
 

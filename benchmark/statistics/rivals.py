@@ -6,7 +6,7 @@ tests here together, apart from those of the paper's own arms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -85,9 +85,10 @@ class PlaceRow:
 
 def run(params: Params, decoded: Decoded) -> None:
     """Write ``statistics/rivals.csv`` and ``statistics/places.csv``."""
-    printed = load_published()["comparison"]
+    published = load_published()
+    printed = published["comparison"]
     write_rows(RIVALS, RivalRow, rivals(params, decoded, printed))
-    write_rows(PLACES, PlaceRow, places(params, decoded, printed))
+    write_rows(PLACES, PlaceRow, places(params, decoded, printed, published["added"]))
 
 
 def rivals(params: Params, decoded: Decoded, printed: PrintedTable) -> list[RivalRow]:
@@ -151,11 +152,18 @@ def _row(decoded: Decoded, about: str, a: Side, b: Side, split: Split) -> RivalR
     return RivalRow(about=about, a=f"{a[0]} {a[1]}", b=f"{b[0]} {b[1]}", split=split, **numbers)
 
 
-def places(params: Params, decoded: Decoded, printed: PrintedTable) -> list[PlaceRow]:
-    """How often the paper's method has each rank: among all rows that ran, and among those of one eye in one pass."""
+def places(params: Params, decoded: Decoded, printed: PrintedTable, added: PrintedTable) -> list[PlaceRow]:
+    """How often the paper's method has each rank.
+
+    Args:
+        params: declares the arms.
+        decoded: their runs.
+        printed: the paper's comparison, whose rows that ran are ranked, and then those of one eye in one pass.
+        added: rows that the paper does not list; with them both are ranked once more, under a title that says so.
+    """
     ours = paper_side(params, printed)
     found: list[PlaceRow] = []
-    for among, sides in _fields(params, decoded, printed).items():
+    for among, sides in _fields(params, decoded, printed, added).items():
         if ours is None or ours not in sides.values() or len(sides) < 2:
             continue
         place, title = list(sides.values()).index(ours), printed.rows[-1]
@@ -196,19 +204,26 @@ def _reads_one_eye_once(arm: Arm) -> bool:
     return row.eyes == "one" and not row.passes and row.nets != "all"
 
 
-def _fields(params: Params, decoded: Decoded, printed: PrintedTable) -> dict[str, dict[str, Side]]:
-    """The arms that are ranked together, by their titles; systems whole, and then by their first step."""
-    whole: dict[str, Side] = {}
-    single: dict[str, Side] = {}
-    for row in printed.rows:
-        side = _side(params, printed, row)
-        if side is None or side[0] not in decoded.runs:
-            continue
-        whole[row] = side
-        single[row] = side if _reads_one_eye_once(side[0]) else ladder(side[0].stage)[0]
-    single = {row: side for row, side in single.items() if side[0] in decoded.runs}
-    both = [row for row in whole if whole[row] != single.get(row)]
-    alike = "one eye, one network, one pass"
-    if not both:
-        return {alike: single}
-    return {f"whole systems, of which {', '.join(both)} read both eyes": whole, alike: single}
+def _fields(params: Params, decoded: Decoded, printed: PrintedTable, added: PrintedTable) -> dict[str, dict[str, Side]]:
+    """The arms that are ranked together, by their titles: those of the paper's rows, and these with added ones."""
+    listed, more = (_entrants(params, decoded, table) for table in (printed, added))
+    fields = _titled(listed, decoded)
+    if more:
+        told = f", with {', '.join(more)}, which the paper does not list"
+        fields |= {title + told: sides for title, sides in _titled(listed | more, decoded).items()}
+    return fields
+
+
+def _entrants(params: Params, decoded: Decoded, printed: PrintedTable) -> dict[str, Side]:
+    """The arms that measure the rows of a table, where they ran."""
+    sides = {row: _side(params, printed, row) for row in printed.rows}
+    return {row: side for row, side in sides.items() if side and side[0] in decoded.runs}
+
+
+def _titled(whole: Mapping[str, Side], decoded: Decoded) -> dict[str, dict[str, Side]]:
+    """Rows as they are and, where that is another thing, by their first steps; by what is ranked."""
+    steps = {row: side if _reads_one_eye_once(side[0]) else ladder(side[0].stage)[0] for row, side in whole.items()}
+    single = {row: side for row, side in steps.items() if side[0] in decoded.runs}
+    both = [row for row, side in whole.items() if side != single.get(row)]
+    fields = {"one eye, one network, one pass": single}
+    return {f"whole systems, of which {', '.join(both)} read both eyes": dict(whole)} | fields if both else fields

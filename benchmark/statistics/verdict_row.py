@@ -87,6 +87,8 @@ class VerdictRow:
     reading: str
     because: str = ""
     """Why the tolerance is what it is."""
+    mark: str = ""
+    """How we know that the paper claims it; :data:`benchmark.common.terms.OURS` where it does not."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -158,6 +160,7 @@ def together(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
             where=first.where,
             reading=first.reading,
             because=first.because,
+            mark=first.mark,
         )
         verdicts = {
             1.0: judge_all([row.verdict for row in rows], [row.p_short for row in rows]),

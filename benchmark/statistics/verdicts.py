@@ -286,6 +286,7 @@ def _consistency(claim: Consistency, case: Case) -> VerdictRow:
         quote=claim.quote,
         where=claim.where,
         reading=claim.reading,
+        mark=claim.mark,
     )
     row = row.noted(
         f"Recomputed ({claim.value.mark}): {claim.value.note}." if claim.value else "",
@@ -321,6 +322,7 @@ def _opened(claim: Judged | Step, kind: Kind, part: str, split: str, scope: Scop
         where=claim.where,
         reading=claim.reading,
         because=claim.because,
+        mark=claim.mark,
     )
 
 

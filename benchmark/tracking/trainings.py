@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, sha256_json
-from benchmark.common.terms import EVALUATED
+from benchmark.common.terms import EVALUATED, OURS
 from benchmark.evaluation.outputs import main_head
 from benchmark.runs.declared import read_record, read_result
 from benchmark.runs.history import HISTORY, numbers, read_history
@@ -226,7 +226,8 @@ def _read_verdicts(path: Path) -> dict[str, tuple[tuple[str, str], ...]]:
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for row in _read_rows(path):
         arm = row["a"].partition(" ")[0]
-        if arm and row["kind"] in ("ordering", "saving") and row["part"] != "all":
+        judged = row["kind"] in ("ordering", "saving") and row["part"] != "all"
+        if arm and judged and row.get("mark") != OURS:
             found[arm] = (*found.get(arm, ()), (f"{row['part']} ({row['split']})", row["finding"]))
     return found
 

@@ -56,6 +56,7 @@ class Entry:
     """Its parameters and the sources' values."""
 
 
+_FUSION = {"epochs": 50, "batch": 64, "rate": 0.02, "momentum": 0.9, "weight_decay": 0.0005, "clip": 1}
 _GLMNET = {"mix": 0.5, "folds": 30, "penalties": 300}
 _MAXOUT = {
     "first": 32,
@@ -76,6 +77,7 @@ BLENDS: dict[str, Entry] = {
     ),
     "expected": Entry("the probabilities as they are", "prob", "expected_tuned", learns=False),
     "forest": Entry("random forest", "prob", "expected_tuned", defaults={"trees": 1000}),
+    "fusion": Entry("fusion of features", "score", "tuned", pairs=True, features=True, defaults=_FUSION),
     "maxout": Entry("maxout network on features", "score", "tuned", pairs=True, features=True, defaults=_MAXOUT),
     "score": Entry("the score as it is", "score", "tuned", learns=False),
 }

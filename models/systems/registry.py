@@ -197,6 +197,27 @@ SYSTEMS: dict[str, Entry] = {
         looks="c",
         unlike="our reading of its abstract, for its paper's body was not to be had",
     ),
+    "huang": Entry(
+        title="Huang et al. 2023",
+        objective="mse",
+        variant="plain",
+        centre=127.5,
+        nets=("single_eye",),
+        still=(),
+        rows={
+            "one_pass": Row("one net, one pass, one eye", "score", "first", passes=False, eyes="one"),
+            "fellow": Row("+ fellow eye, by a fusion of features", "fusion", passes=False),
+            "own_eye": Row("own eye alone", "fusion", passes=False, eyes="one", control=True),
+            "shuffled": Row("a stranger's eye as fellow", "fusion", passes=False, eyes="shuffled", control=True),
+        },
+        missing="drop",
+        shares_trunk=True,
+        # What heads read of its pooled map; it drops nothing when it answers.
+        layer="dropout",
+        tuned=False,
+        unlike="added here to the paper's rows, and on the trunk of all arms in the place of its ResNet-50",
+        left_out="changes of brightness and contrast, and a fusion that sees photographs changed anew in each epoch",
+    ),
 }
 """Name in ``systems`` (and of the file in models/systems) -> its registry line."""
 

@@ -47,6 +47,14 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "train": {"epochs": 2, "batch": 16, "lr": 0.004},
         "blend": {"folds": 4, "penalties": 10},
     },
+    "huang": {
+        "seeds": 1,
+        "share": 0.3,
+        "passes": 1,
+        "nets": {"single_eye": {"size": "small", "disc": 24, "blocks": 1, "width": 1.0}},
+        "train": {"epochs": 2, "batch": 16, "lr": 0.004},
+        "blend": {"epochs": 10},
+    },
     "zoom_in_net": {
         "seeds": 1,
         "share": 0.3,

@@ -69,8 +69,8 @@ def test_columns_are_numbers_of_each_eye_alone(name):
     assert np.array_equal(all_of_them[2:4], some)
 
 
-NETWORKS = {"elastic_net": 1, "elastic_nets": 3}
-"""How many networks a blend of scores is tried with."""
+WIDTHS = {"elastic_net": 1, "elastic_nets": 3, "fusion": 32}
+"""How many numbers of each eye a blend that answers a score is tried with."""
 
 
 def columns(name, n=60, seed=0):
@@ -78,7 +78,7 @@ def columns(name, n=60, seed=0):
     rng = np.random.default_rng(seed)
     grade = np.arange(n) % 5
     if BLENDS[name].head == "score":
-        scores = grade[:, None] + rng.normal(0, 0.5, (n, 2 * NETWORKS.get(name, 1)))
+        scores = grade[:, None] + rng.normal(0, 0.5, (n, 2 * WIDTHS.get(name, 1)))
         return np.column_stack([scores, np.arange(n) % 2]).astype(np.float32), grade.astype(np.int64)
     prob = np.exp(-((np.arange(5) - grade[:, None] - rng.normal(0, 0.5, (n, 1))) ** 2))
     prob /= prob.sum(1, keepdims=True)

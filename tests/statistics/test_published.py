@@ -45,6 +45,15 @@ def test_the_comparison_reads_as_the_poster_prints_it():
     }
 
 
+def test_what_is_added_is_no_row_of_the_poster_and_was_not_read_on_val():
+    assert {name: row("added", name) for name in TABLES["added"].rows} == {"Huang et al. 2023": ["-", "0.8631"]}
+    assert not set(TABLES["added"].rows) & set(TABLES["comparison"].rows)
+    cell = TABLES["added"].cell("Huang et al. 2023", "test set")
+    assert (cell.mark, cell.inputs.eyes) == ("stated", "both")
+    assert cell.where.startswith("abstract of Huang et al. 2023")
+    assert cell.note.startswith("Added here: the paper does not list")
+
+
 def test_the_spatial_table_reads_as_the_poster_prints_it():
     assert row("spatial", "before switch") == ["5x5", "8x8", "12x12", "21x21"]
     assert row("spatial", "after multi-cell") == ["5x5", "8x8", "5x5", "4x4"]

@@ -14,7 +14,8 @@ from models.systems.registry import SYSTEMS
 from tests.made.paths import ROOT
 from tests.made.runs import ARMS, make_all, make_params
 
-PRINTED = load_published(ROOT / PUBLISHED)["comparison"]
+PUBLISHED_TABLES = load_published(ROOT / PUBLISHED)
+PRINTED, ADDED = PUBLISHED_TABLES["comparison"], PUBLISHED_TABLES["added"]
 DECLARED = {
     "basenet": {name: ARMS["basenet"][name] for name in ("mse_large", "ce_large")},
     "basenet_mt": ARMS["basenet_mt"],
@@ -69,12 +70,19 @@ def test_arms_of_the_paper_are_told_apart_as_if_there_were_no_other_system(made)
 def test_a_system_that_reads_both_eyes_is_ranked_with_others_only_where_that_is_said(made, monkeypatch):
     params, decoded, _ = made
     monkeypatch.setattr(rivals, "REPLICATES", 200)
-    rows = rivals.places(params, decoded, PRINTED)
+    rows = rivals.places(params, decoded, PRINTED, ADDED)
     fields = dict.fromkeys(row.among for row in rows)
-    whole, single = fields
+    whole, single, whole_and_more, single_and_more = fields
     both = [SYSTEMS[name] for name in params.systems if rivals.ladder(name)[-1][0].name == "ensemble"]
     assert whole == f"whole systems, of which {', '.join(entry.title for entry in both)} read both eyes"
     assert single == "one eye, one network, one pass"
+    more = ", with Huang et al. 2023, which the paper does not list"
+    assert whole_and_more == f"{whole.removesuffix(' read both eyes')}, Huang et al. 2023 read both eyes{more}"
+    assert single_and_more == single + more
+    entrants = {row.among: row.entrants for row in rows}
+    assert [entrants[among] for among in (whole_and_more, single_and_more)] == [
+        entrants[among] + 1 for among in (whole, single)
+    ]
     for among in fields:
         for split in ("val", "test"):
             found = [row for row in rows if (row.among, row.split) == (among, split)]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from markupsafe import Markup
 
-from benchmark.common.terms import Arm
+from benchmark.common.terms import OURS, Arm
 from benchmark.common.units import ends, measure
 from benchmark.report.notes import Notes
 from benchmark.report.page.strips import Scale, strip
@@ -70,13 +70,15 @@ class Board:
     """Claims, what holds for most of their parts, and notes numbered from 1.
 
     Attributes:
-        claims: about kappas and costs, in the order of the claims file.
+        claims: of the paper, about kappas and costs, in the order of the claims file.
+        asked: what the paper does not claim, and is asked here.
         checks: of the paper's own numbers.
-        tally: look, word and number of each verdict on single parts, the most frequent first.
+        tally: look, word and number of each verdict on single parts of its claims, the most frequent first.
         common: facts that hold for a part that does not show others.
     """
 
     claims: tuple[Claim, ...]
+    asked: tuple[Claim, ...]
     checks: tuple[Claim, ...]
     tally: tuple[tuple[str, str, int], ...]
     common: tuple[str, ...]
@@ -91,13 +93,16 @@ def make_board(rows: Sequence[VerdictRow], ran: Collection[Arm]) -> Board:
         ran: the arms that have runs to lead to.
     """
     notes = Notes()
-    found = _claims([row for row in rows if row.kind != "consistency"], ran, notes)
+    judged = [row for row in rows if row.kind != "consistency"]
+    found = _claims([row for row in judged if row.mark != OURS], ran, notes)
+    asked = _claims([row for row in judged if row.mark == OURS], ran, notes)
     checks = _claims([row for row in rows if row.kind == "consistency"], ran, notes)
     parts = [part for claim in found for part in claim.parts]
     counts = Counter((part.look, part.finding) for part in parts)
     common = Counter(part.facts for part in parts).most_common(1)
     return Board(
         claims=tuple(found),
+        asked=tuple(asked),
         checks=tuple(checks),
         tally=tuple((look, finding, count) for (look, finding), count in counts.most_common()),
         common=common[0][0] if common else (),

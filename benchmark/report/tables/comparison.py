@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.common.terms import EVALUATED, Arm
 from benchmark.common.units import quantity
 from benchmark.report.captions import caption, inferred_sentence, other_data_sentence
-from benchmark.report.csv_fields import data_fields, measured_fields
+from benchmark.report.csv_fields import data_fields, measured_fields, plain
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import run_texts
 from benchmark.report.results import Results
@@ -19,6 +19,8 @@ from benchmark.statistics.intervals import Side
 from benchmark.statistics.rivals import PlaceRow, controls, ladder
 from models.systems.registry import SYSTEMS
 
+ADDED = "added here: not in the paper's comparison"
+"""Title of the rows that the paper does not list."""
 SEEN = {
     "eyes": "eyes, ours",
     "nets": "nets",
@@ -31,18 +33,20 @@ SEEN = {
 
 
 def make(inputs: Inputs) -> Table:
-    """The paper's comparison, row by row, what each number was computed from, and each system part by part."""
-    printed, params, results = inputs.printed["comparison"], inputs.params, inputs.results
+    """The paper's comparison, row by row, rows added to it, what each number is from, and each system part by part."""
+    printed, added = inputs.printed["comparison"], inputs.printed["added"]
+    params, results = inputs.params, inputs.results
     build = _Builder(params, results)
     rows = []
     kappas: list[Row] = []
-    for name in printed.rows:
-        val, test = (printed.cell(name, column) for column in printed.columns)
-        ours = (build.kappa(val, "val", beside=False), build.kappa(test, "test", beside=False))
-        cells = (build.paper(val), ours[0], build.paper(test), ours[1])
-        made_of = tuple(map(Text, _words(seen(results, ours[0].arm))))
-        rows.append(Row("", name, (*cells, *made_of, Text(str(val.inputs or "")))))
-        kappas.append(Row("", name, ours))
+    for group, table in (("", printed), (ADDED, added)):
+        for name in table.rows:
+            val, test = (table.cell(name, column) for column in table.columns)
+            ours = (build.kappa(val, "val", beside=False), build.kappa(test, "test", beside=False))
+            cells = (build.paper(val), ours[0], build.paper(test), ours[1])
+            made_of = tuple(map(Text, _words(seen(results, ours[0].arm))))
+            rows.append(Row(group, name, (*cells, *made_of, Text(str(val.inputs or "")))))
+            kappas.append(Row(group, name, ours))
     steps = [row for system in params.systems for row in _steps(system, build)]
     return Table(
         name="comparison",
@@ -53,6 +57,7 @@ def make(inputs: Inputs) -> Table:
             results,
             other_data_sentence(),
             *_meaning(params),
+            f"Added here, not listed in the paper, and not ranked among its rows: {', '.join(added.rows)}.",
             *rank_sentences(inputs.places),
             inferred_sentence(printed),
         ),
@@ -100,7 +105,10 @@ def _words(facts: dict[str, Any]) -> list[str]:
 def _with_cells(rows: Sequence[Row], results: Results) -> list[tuple[dict[str, Any], Kappa]]:
     cells = [cell for row in rows for cell in row.cells if isinstance(cell, Kappa)]
     records = _records("comparison", list(rows), results)
-    return [(record | {"step": ""}, cell) for record, cell in zip(records, cells, strict=True)]
+    return [
+        (record | {"step": "", "added": plain(cell.printed.table == "added")}, cell)
+        for record, cell in zip(records, cells, strict=True)
+    ]
 
 
 def _sides(system: str) -> list[tuple[Side, str]]:
@@ -151,6 +159,7 @@ def _step_records(system: str, results: Results) -> list[dict[str, Any]]:
                     "runs": measured.runs if measured else "",
                     "inputs": "",
                     "step": title,
+                    "added": "",
                     **seen(results, arm),
                 }
             )

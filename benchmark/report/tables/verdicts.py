@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 
+from benchmark.common.terms import OURS
 from benchmark.report.captions import data_sentence
 from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
@@ -40,7 +41,7 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
     scopes = "; ".join(dict.fromkeys(row.scope for row in rows))
     levels = " or ".join(dict.fromkeys(f"{row.level * 100:g} %" for row in rows if not math.isnan(row.level)))
     notes = Notes()
-    lines = tuple(Row(row.claim.replace("-", " "), row.part, _cells(row, notes), arms_of(asdict(row))) for row in rows)
+    lines = tuple(Row(_group(row), row.part, _cells(row, notes), arms_of(asdict(row))) for row in rows)
     return Table(
         name="verdicts",
         title="What holds of the paper's claims",
@@ -60,6 +61,11 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
         notes=tuple(notes.texts),
         records=tuple({"table": "verdicts"} | {key: plain(v) for key, v in asdict(row).items()} for row in rows),
     )
+
+
+def _group(row: VerdictRow) -> str:
+    """What is claimed, in the words of its id, and by whom where that is not the paper."""
+    return row.claim.replace("-", " ") + " (asked here; the paper does not claim it)" * (row.mark == OURS)
 
 
 def _cells(row: VerdictRow, notes: Notes) -> tuple[Cell, ...]:

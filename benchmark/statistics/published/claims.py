@@ -61,13 +61,13 @@ class Claim:
 
     id: Text
     quote: Text
-    """The paper's words, or the table's title where no words say it."""
+    """The paper's words, or the table's title where no words say it; of what is asked here, another source's."""
     where: Text
     """Where that is printed."""
     reading: Text
     """What is compared, in our words."""
-    mark: Mark
-    """How we know that the paper claims it."""
+    mark: Literal[Mark, "ours"]
+    """How we know that the paper claims it; ``ours``: it does not, and it is asked here."""
     caveat: str = ""
     """What a reader of any verdict on it must know."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

@@ -1,0 +1,51 @@
+"""Huang et al. 2023 (a ResNet-50, then a fusion of both eyes), after their published code; added to the comparison.
+
+One network with one output, trained on square error; then, with that network held fixed, a fusion of the pooled
+features of both eyes (``models/blends/fusion.py``); grades are the nearest to the scores.
+
+Ours: the network is the trunk that every arm shares, so that rows differ by the fellow eye and not by the trunk; batch
+norms stay as training left them, where the source's go on changing while its fusion is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from models.network import build_trunk, probe_trunk
+from models.settings import Model
+from models.systems.registry import Body, Outputs, Statistics
+
+
+class _Last(nn.Module):
+    """Images to the last map of a feature extractor."""
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps: Tensor = self.trunk(images)[-1]
+        return maps
+
+
+def build(net: str, blocks: int, width: float, model: Model) -> Body:
+    """The network up to its pooling.
+
+    Args:
+        net: ``single_eye``, the only one.
+        blocks: of no account, and so is ``width``: both are the trunk's.
+        width: see there.
+        model: whose trunk it has.
+    """
+    # How many channels come out does not depend on the side that is asked about.
+    shape = probe_trunk(model, 8 * model.stride)
+    return Body(_Last(build_trunk(model, shape.index)), shape.channels, 0)
+
+
+def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
+    """The network's score, shape (n, 1)."""
+    return np.asarray(outputs[0]["score"][:, None], np.float32)

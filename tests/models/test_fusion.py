@@ -1,0 +1,103 @@
+"""The fusion of two eyes' features: its layers, what it reads, and how it is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.blends import fusion
+from models.blends.registry import BLENDS
+
+SOURCE = BLENDS["fusion"].defaults
+
+
+def eyes(n=80, width=48, seed=0, fellow=True):
+    """Features of either eye that grow with the grade, and the side; grades. Without ``fellow`` its own are noise."""
+    rng = np.random.default_rng(seed)
+    grade = rng.integers(0, 5, n)
+    weights = rng.uniform(0, 0.3, width)
+    own, other = (np.maximum(0, grade[:, None] * weights + rng.normal(0, 0.6, (n, width))) for _ in range(2))
+    if not fellow:
+        other = rng.permutation(other)
+    return np.column_stack([own, other, np.arange(n) % 2]).astype(np.float32), grade
+
+
+def test_layers_are_as_wide_in_proportion_as_the_source_s():
+    """2 x 2048 features, 2048 and the larger of each two, 512 and the larger of each two, one without a constant."""
+    x, grade = eyes(width=64)
+    state = fusion.fit(x, grade, 0, **SOURCE | {"epochs": 1})
+    assert {name: value.shape for name, value in state.items()} == {
+        "0.weight": (64, 128),
+        "0.bias": (64,),
+        "3.weight": (16, 32),
+        "3.bias": (16,),
+        "6.weight": (1, 8),
+    }
+
+
+def test_of_each_two_outputs_the_larger_goes_on_and_nothing_below_zero():
+    x, grade = eyes()
+    state = fusion.fit(x, grade, 0, **SOURCE)
+    values = x[:, :-1].astype(np.float64)
+    for layer in ("0", "3"):
+        values = values @ state[f"{layer}.weight"].T + state[f"{layer}.bias"]
+        values = np.maximum(np.maximum(values[:, ::2], values[:, 1::2]), 0)
+    assert np.allclose(fusion.answer(state, x), (values @ state["6.weight"].T)[:, 0], atol=1e-4)
+
+
+def test_one_update_of_all_rows_is_a_step_of_nesterov_down_the_square_error():
+    """From the start w, with gradient g and decay d: w - rate (1 + momentum) (g + d w), g no longer than the clip."""
+    x, grade = eyes(20)
+    given = SOURCE | {"epochs": 1, "weight_decay": 0.1, "rate": 0.05, "clip": 0.5}
+    start = fusion.fit(x, grade, 3, **given | {"epochs": 0})
+    tensors = {name: torch.from_numpy(value.copy()).requires_grad_() for name, value in start.items()}
+    rows = torch.from_numpy(x[:, :-1])
+    for layer in ("0", "3"):
+        rows = (rows @ tensors[f"{layer}.weight"].T + tensors[f"{layer}.bias"]).reshape(20, -1, 2).amax(2).relu()
+    ((rows @ tensors["6.weight"].T)[:, 0] - torch.from_numpy(grade)).square().mean().backward()
+    norm = sum(each.grad.square().sum() for each in tensors.values()).sqrt()
+    assert norm > 0.5
+    found = fusion.fit(x, grade, 3, **given)
+    for name, each in tensors.items():
+        step = each.grad * 0.5 / norm + 0.1 * each.detach()
+        expected = each.detach() - 0.05 * (1 + SOURCE["momentum"]) * step
+        assert np.allclose(found[name], expected, atol=1e-5)
+
+
+def test_a_fellow_that_tells_of_the_grade_is_of_use():
+    def error(fellow):
+        state = fusion.fit(*eyes(160, seed=1, fellow=fellow), 0, **SOURCE)
+        x, grade = eyes(400, seed=1, fellow=fellow)
+        return np.square(fusion.answer(state, x) - grade).mean()
+
+    assert error(True) < 0.8 * error(False)
+
+
+def test_the_side_is_not_read():
+    x, grade = eyes()
+    other = x.copy()
+    other[:, -1] = 0.5
+    first, second = (fusion.fit(each, grade, 0, **SOURCE) for each in (x, other))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert np.array_equal(fusion.answer(first, x), fusion.answer(first, other))
+
+
+def test_start_and_order_are_the_seed_s_alone():
+    x, grade = eyes()
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = fusion.fit(x, grade, 0, **SOURCE)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    again, other = (fusion.fit(x, grade, seed, **SOURCE) for seed in (0, 1))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["0.weight"], other["0.weight"])
+
+
+@pytest.mark.parametrize("rows", [1, 63, 65])
+def test_any_number_of_rows_is_fitted(rows):
+    x, grade = eyes(rows)
+    answer = fusion.answer(fusion.fit(x, grade, 0, **SOURCE), x)
+    assert answer.shape == (rows,)
+    assert np.isfinite(answer).all()
