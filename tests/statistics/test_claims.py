@@ -90,7 +90,11 @@ TEXT = (ROOT / CLAIMS).read_text(encoding="utf-8")
             "[ablation, 224x224, M2CNN scores]",
             "unlike ablation, 224x224, M2CNN",
         ),
-        ("[comparison, M2CNN, val set]", "[comparison, o_O, val set]", "unlike comparison, o_O, val set"),
+        (
+            "[comparison, M2CNN, val set]",
+            "[spatial, before switch, 224x224]",
+            "unlike spatial, before switch, 224x224",
+        ),
         ("id: headline", "id: multi-task-over-ce", "each claim needs an id of its own, but multi-task-over-ce recurs"),
         ("check: rank", "check: rises", "checks `is` and `rank` need one cell and a value"),
         ("check: network", "check: rises", "`network` one cell and no value"),
