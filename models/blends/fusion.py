@@ -73,7 +73,7 @@ def answer(state: State, x: Columns) -> npt.NDArray[np.float32]:
 
 def _features(x: Columns) -> Tensor:
     """Own features and the fellow's, without the side, which stands last."""
-    return torch.from_numpy(np.ascontiguousarray(x[:, :-1], np.float32))
+    return torch.tensor(x[:, :-1], dtype=torch.float32)
 
 
 def _network(columns: int) -> nn.Module:

@@ -210,7 +210,7 @@ SYSTEMS: dict[str, Entry] = {
             "own_eye": Row("own eye alone", "fusion", passes=False, eyes="one", control=True),
             "shuffled": Row("a stranger's eye as fellow", "fusion", passes=False, eyes="shuffled", control=True),
         },
-        missing="drop",
+        missing="copy",
         shares_trunk=True,
         # What heads read of its pooled map; it drops nothing when it answers.
         layer="dropout",

@@ -116,6 +116,9 @@ def test_an_arm_that_is_not_declared_says_so_where_the_paper_has_a_number(read):
     second = made["comparison"]
     assert "not run (paper 0.844)" in to_markdown(made["ablation"])
     assert re.search(r"\| M2CNN \| 0\.844 \| not run \| 0\.841 \| not run \| -", to_markdown(second))
+    added = to_markdown(second).partition("**added here: not in the paper's comparison**")[2]
+    assert re.search(r"\| Huang et al\. 2023 \| - \[\d\] \| - \| 0\.8631 \[\d\] \| not run \|", added)
+    assert "not ranked among its rows: Huang et al. 2023." in second.caption
     assert re.search(r"\| o_O \| 0\.854 \| - \| 0\.844 \[\d\] \| -( \| -){6} \| both eyes", to_markdown(second))
 
 
@@ -170,7 +173,11 @@ def test_the_csv_has_a_line_per_cell_and_split(patchy):
     first, second = (records(patchy[2][name]) for name in ("ablation", "comparison"))
     assert len(first) == 3 * 6 * 2
     systems, second = [r for r in second if r["step"]], [r for r in second if not r["step"]]
-    assert len(second) == 8 * 2
+    assert [r["added"] for r in second] == ["false"] * 8 * 2 + ["true"] * 2
+    assert [(r["row"], r["published"], r["status"]) for r in second[-2:]] == [
+        ("Huang et al. 2023", "", "-"),
+        ("Huang et al. 2023", "0.8631", "not run"),
+    ]
     assert len(systems) == 7 * 2
     assert all(r["blend_rows"] == "held_out" and r["decoder"] == "expected_tuned" for r in systems)
     line = next(r for r in first if r["arm"] == "large" and r["stage"] == "m2cnn" and r["head"] == "score")

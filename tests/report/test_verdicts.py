@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmark.report.page.board import make_board
 from benchmark.report.render import to_markdown
 from benchmark.report.results import load_results
 from benchmark.report.table import Number, Text
@@ -118,3 +119,13 @@ def test_the_caption_claims_no_more_than_the_lines_do(results):
     caption = verdict_table([ROW], results).caption
     assert "[ ] is its 95 % interval, over what the line says" in caption
     assert "seeds and patients together" not in caption
+
+
+def test_what_the_paper_does_not_claim_stands_apart_and_is_not_counted(results):
+    asked = replace(ROW, claim="huang-against-m2cnn", mark="ours")
+    text = to_markdown(verdict_table([ROW, asked], results))
+    assert "**huang against m2cnn (asked here; the paper does not claim it)**" in text
+    assert "**multi task over mse**" in text
+    board = make_board([ROW, asked], ())
+    assert [len(claims) for claims in (board.claims, board.asked)] == [1, 1]
+    assert board.tally == (("open", "inconclusive", 1),)

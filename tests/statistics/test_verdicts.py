@@ -438,6 +438,8 @@ def test_every_claim_of_the_paper_is_judged(project):
     claims = load_claims()
     expected = [*claims.orderings, *claims.numbers, *claims.steps, *claims.savings, *claims.consistency]
     assert list(dict.fromkeys(row.claim for row in rows)) == [claim.id for claim in expected]
+    asked = {"huang-against-m2cnn", "m2cnn-over-one-net-of-huang"}
+    assert {row.claim for row in rows if row.mark == "ours"} == asked
     assert "not run" not in Counter(row.verdict for row in rows)
     assert all(row.images and row.patients and row.seeds and row.data for row in rows if row.kind != "consistency")
     verdicts.run(project, read_decoded(project))

@@ -18,10 +18,11 @@ from models.systems.settings import Warp
 from tests.made.tracking import client_of, fill, runs_of, spec_of
 from tests.tracking.test_server import served
 
-JUDGED = """kind,part,split,finding,a
+JUDGED = """kind,part,split,finding,a,mark
 ordering,448x448: M2CNN scores > Multi-Task scores,val,holds here,m2cnn/mid score
 ordering,448x448: M2CNN prob. > Multi-Task prob.,val,inconclusive,m2cnn/mid prob
 ordering,all,val,inconclusive,m2cnn/mid score
+ordering,test set: M2CNN > Huang et al. 2023,test,does not hold here,m2cnn/mid score,ours
 number,"M2CNN, val set",val,not comparable: other data,m2cnn/mid score
 """
 
