@@ -119,7 +119,9 @@ def test_an_arm_that_is_not_declared_says_so_where_the_paper_has_a_number(read):
     added = to_markdown(second).partition("**added here: not in the paper's comparison**")[2]
     assert re.search(r"\| Huang et al\. 2023 \| - \[\d\] \| - \| 0\.8631 \[\d\] \| not run \|", added)
     assert "not ranked among its rows: Huang et al. 2023." in second.caption
-    assert re.search(r"\| o_O \| 0\.854 \| - \| 0\.844 \[\d\] \| -( \| -){6} \| both eyes", to_markdown(second))
+    assert re.search(
+        r"\| o_O \| 0\.854 \| not run \| 0\.844 \[\d\] \| not run( \| -){6} \| both eyes", to_markdown(second)
+    )
 
 
 def test_a_collapsed_run_is_named(patchy):

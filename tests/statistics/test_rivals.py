@@ -73,7 +73,10 @@ def test_a_system_that_reads_both_eyes_is_ranked_with_others_only_where_that_is_
     rows = rivals.places(params, decoded, PRINTED, ADDED)
     fields = dict.fromkeys(row.among for row in rows)
     whole, single, whole_and_more, single_and_more = fields
-    both = [SYSTEMS[name] for name in params.systems if rivals.ladder(name)[-1][0].name == "ensemble"]
+    last = {name: list(entry.rows.values())[len(rivals.ladder(name)) - 1] for name, entry in SYSTEMS.items()}
+    both = [
+        SYSTEMS[name] for name in params.systems if last[name].eyes == "both" and SYSTEMS[name].title in PRINTED.rows
+    ]
     assert whole == f"whole systems, of which {', '.join(entry.title for entry in both)} read both eyes"
     assert single == "one eye, one network, one pass"
     more = ", with Huang et al. 2023, which the paper does not list"
