@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.common.terms import EVALUATED
 from benchmark.report.captions import HEADS
-from benchmark.report.figures.style import DARK, GREY, Plot, bare, colour, set_title
+from benchmark.report.figures.style import DARK, Plot, bare, colour, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.intervals import ArmComparison
@@ -50,7 +50,8 @@ def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> st
     left.set_ylim(len(pairs) - 0.5, -0.5)
     for head, (marker, shade, face, _) in LOOKS.items():
         right.plot([], [], marker, color=shade, mfc=face, ms=4.5, label=HEADS[head])  # type: ignore[index]
-    right.legend(loc="best", fontsize=8, frameon=True, edgecolor=GREY, framealpha=0.9)
+    # Above the panels: inside one it would hide an interval, for pairs fill them from top to bottom.
+    figure.legend(loc="upper right", bbox_to_anchor=(0.99, 1 - 0.1 / height), fontsize=8, frameon=False)
     set_title(figure, f"Whether two arms differ, on {results.data}", results)
     first = rows[0]
     return (

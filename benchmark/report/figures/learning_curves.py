@@ -36,7 +36,7 @@ def _plot(figure: Figure, sizes: dict[Size, list[tuple[Spent, ...]]], results: R
     """A row per size, a panel per cost."""
     height = 2.6 * len(sizes) + 0.9
     figure.set_size_inches(10.4, height)
-    figure.subplots_adjust(0.06, 0.5 / height, 0.8, 1 - 0.7 / height, wspace=0.1, hspace=0.32)
+    figure.subplots_adjust(0.075, 0.5 / height, 0.8, 1 - 0.7 / height, wspace=0.1, hspace=0.32)
     grid = figure.subplots(len(sizes), len(COSTS), squeeze=False)
     wanted = targets(results)
     for (size, chains), line in zip(sizes.items(), grid, strict=True):
