@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from benchmark.training.batches import SplitData
     from benchmark.training.loop import Curve, Watch
 
+OF_PAPER = ("basenet", "basenet_mt", "m2cnn", "controls")
+"""The paper's methods and what it lacks: each is a stage of the pipeline, whatever `arms` hold."""
+
 WORKER_BYTES = 1_000_000_000
 """Memory that a process takes beside what it shares with the others, at the default scale."""
 
@@ -51,8 +54,8 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         InputError: a method is not declared, a parent or the packs are missing, or a run failed; the others are
             finished and kept.
     """
-    # A stage of the pipeline may bear the name of a system that these parameters leave out.
-    known = [*params.arms, *dict.fromkeys([*params.systems, *SYSTEMS])]
+    # A stage of the pipeline may bear the name of a method or system that these parameters leave out.
+    known = list(dict.fromkeys([*params.arms, *OF_PAPER, *params.systems, *SYSTEMS]))
     if unknown := set(methods) - set(known):
         msg = (
             f"a method must be a key of `arms` or `systems`, one of {', '.join(known)}, but got "

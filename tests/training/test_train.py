@@ -52,6 +52,17 @@ def outputs(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted((root / "runs").rglob("*")) if p.is_file()}
 
 
+def test_a_stage_of_the_pipeline_has_nothing_to_do_where_its_method_is_left_out(project):
+    raw = tiny_params()
+    raw["arms"] = {"basenet": raw["arms"]["basenet"]}
+    raw["systems"] = {}
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]["foreach"]
+    for method in stages.keys() - {"basenet"}:
+        train.run(parse_params(raw), [method])
+    with pytest.raises(InputError, match="a method must be a key"):
+        train.run(parse_params(raw), ["basement"])
+
+
 def test_it_learns_and_writes_what_later_steps_read(project):
     train.run(params(), ["basenet"])
     for seed in (0, 1):

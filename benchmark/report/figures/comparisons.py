@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from benchmark.common.terms import EVALUATED
 from benchmark.report.captions import HEADS
-from benchmark.report.figures.style import DARK, Plot, bare, colour, set_title
+from benchmark.report.figures.style import DARK, Plot, bare, colour, interval, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.intervals import ArmComparison
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LOOKS = {"score": ("o", colour(0), colour(0), -0.14), "prob": ("s", colour(1), "none", 0.14)}
+LOOKS: dict[str, tuple[str, str, str, float]] = {
+    "score": ("o", colour(0), colour(0), -0.14),
+    "prob": ("s", colour(1), "white", 0.14),
+}
 """Marker, colour, filling and shift of each output."""
 
 
@@ -37,7 +37,10 @@ def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> st
     left, right = figure.subplots(1, len(EVALUATED), sharex=True, sharey=True)
     for axes, split in zip((left, right), EVALUATED, strict=True):
         for place, pair in enumerate(pairs):
-            _marks(axes, place, [row for row in rows if (row.about, row.a, row.b, row.split) == (*pair, split)])
+            for row in rows:
+                if (row.about, row.a, row.b, row.split) == (*pair, split):
+                    marker, shade, face, shift = LOOKS[row.head]
+                    interval(axes, place + shift, row, marker, shade, face)
         axes.axvline(0, color=DARK, lw=0.8)
         axes.set_title(f"{split}, n = {results.images(split)}")
         axes.set_xlabel("difference of kappas, first - second")
@@ -60,11 +63,3 @@ def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> st
         f"{first.over}. An interval that holds 0 tells nothing apart; intervals are not adjusted for their number, the "
         "p-values of the table are."
     )
-
-
-def _marks(axes: Axes, place: int, rows: Sequence[ArmComparison]) -> None:
-    for row in rows:
-        marker, shade, face, shift = LOOKS[row.head]
-        if not np.isnan(row.low):
-            axes.hlines(place + shift, row.low, row.high, color=shade, lw=1.2)
-        axes.plot(row.difference, place + shift, marker, color=shade, mfc="white" if face == "none" else face, ms=4.5)

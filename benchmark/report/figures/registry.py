@@ -23,6 +23,7 @@ FIGURES = (
     "ablation",
     "comparisons",
     "ranks",
+    "parts",
     "learning_curves",
     "transfer",
     "scores",

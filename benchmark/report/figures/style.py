@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,24 @@ def bare(axes: Axes, grid: str = "") -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if grid:
         axes.grid(axis=grid, color="#dddddd", lw=0.6)  # type: ignore[arg-type]
+
+
+class Interval(Protocol):
+    """A difference and the ends of its interval, which are NaN where there is none."""
+
+    @property
+    def difference(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def interval(axes: Axes, place: float, row: Interval, marker: str, shade: str, face: str) -> None:
+    """A difference as a mark on a bar, at a height ``place``; its filling, ``face``, may differ from its colour."""
+    if not np.isnan(row.low):
+        axes.hlines(place, row.low, row.high, color=shade, lw=1.2)
+    axes.plot(row.difference, place, marker, color=shade, mfc=face, ms=4.5)
 
 
 def legend(axes: Axes, place: float, title: str | None = None) -> None:

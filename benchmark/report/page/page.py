@@ -34,6 +34,7 @@ SECTIONS = {
     "ablation": "ablation",
     "comparisons": "comparisons",
     "ranks": "comparisons",
+    "parts": "rivals",
     "learning_curves": "cost",
     "transfer": "transfer",
     "scores": "metrics",

@@ -1,0 +1,89 @@
+"""What each part of a method adds to kappa: the paper's cells and staged start, and every step of the other systems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from benchmark.common.terms import EVALUATED
+from benchmark.report.figures.style import DARK, GREY, Plot, bare, colour, interval, set_title
+from benchmark.report.inputs import Inputs
+from benchmark.report.results import Results
+from benchmark.statistics.intervals import ArmComparison
+from benchmark.statistics.rivals import RivalRow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+OF_PAPER = ("M2CNN against multi-task", "staged start alone", "cells alone", "cells on top of a staged start")
+"""What is asked of the paper's method, at the size that it ends at and of the output that the paper ranks it by."""
+_LOOKS = {
+    "the paper's method": ("o", colour(0), colour(0)),
+    "what a step adds": ("o", colour(2), colour(2)),
+    "the whole, less a control": ("o", GREY, "white"),
+}
+"""Marker, colour and filling of each kind of difference."""
+
+Line = tuple[str, str, str, dict[str, ArmComparison | RivalRow]]
+"""Whose part it is, the kind of difference, what it is called, and its numbers by split."""
+
+
+def plots(inputs: Inputs) -> dict[str, Plot]:
+    """The figure of all systems that ran; none where none did, for the paper's own parts have a figure."""
+    lines = [*_of_paper(inputs.compared), *_of_systems(inputs.rivals)]
+    return {"parts": partial(_plot, lines=lines, results=inputs.results)} if inputs.rivals else {}
+
+
+def _of_paper(rows: Sequence[ArmComparison]) -> list[Line]:
+    found: dict[str, dict[str, ArmComparison | RivalRow]] = {}
+    for row in rows:
+        if row.about in OF_PAPER and row.head == "score":
+            found.setdefault(row.about, {})[row.split] = row  # The last is of the largest size.
+    return [("m2cnn", "the paper's method", about, splits) for about, splits in found.items()]
+
+
+def _of_systems(rows: Sequence[RivalRow]) -> list[Line]:
+    """What systems add and what their controls say; how M2CNN stands to them is another question."""
+    own = [row for row in rows if not row.a.startswith("m2cnn/")]
+    lines: list[Line] = []
+    for about, group in groupby(own, lambda row: row.about):
+        splits: dict[str, ArmComparison | RivalRow] = {row.split: row for row in group}
+        stage = next(iter(splits.values())).a.partition("/")[0]
+        kind = "the whole, less a control" if ", whole, against: " in about else "what a step adds"
+        lines.append((stage, kind, about.replace(", whole, against: ", ", whole less "), splits))
+    return lines
+
+
+def _plot(figure: Figure, lines: Sequence[Line], results: Results) -> str:
+    """A line per part, a panel per split."""
+    height = 0.25 * len(lines) + 1.45
+    figure.set_size_inches(10.4, height)
+    figure.subplots_adjust(0.4, 0.5 / height, 0.985, 1 - 0.95 / height, wspace=0.06)
+    panels = figure.subplots(1, len(EVALUATED), sharex=True, sharey=True)
+    for axes, split in zip(panels, EVALUATED, strict=True):
+        for place, (_, kind, _, splits) in enumerate(lines):
+            if split in splits:
+                interval(axes, place, splits[split], *_LOOKS[kind])
+        axes.axvline(0, color=DARK, lw=0.8)
+        axes.set(title=f"{split}, n = {results.images(split)}", xlabel="difference of kappas")
+        bare(axes, grid="x")
+        axes.tick_params(axis="y", length=0)
+        for place in range(1, len(lines)):
+            if lines[place][0] != lines[place - 1][0]:
+                axes.axhline(place - 0.5, color="#dddddd", lw=0.7)
+    panels[0].set_yticks(range(len(lines)), [name for _, _, name, _ in lines])
+    panels[0].set_ylim(len(lines) - 0.5, -0.5)
+    for name, (marker, shade, face) in _LOOKS.items():
+        panels[0].plot([], [], marker, color=shade, mfc=face, ms=4.5, label=name)
+    figure.legend(loc="upper left", bbox_to_anchor=(0.01, 1 - 0.1 / height), fontsize=8, frameon=False)
+    set_title(figure, f"What each part adds, on {results.data}", results)
+    first = next(iter(lines[-1][3].values()))
+    return (
+        f"Paired differences of mean kappa on {results.data}, on the same images (val n = {results.images('val')}, "
+        f"test n = {results.images('test')}); bars: {first.level:.0%} intervals over {first.over}. Above: M2CNN's "
+        "scores at its largest size, against networks of one eye in one pass. Below: what each step adds to another "
+        "system, and the whole of it less a control. An interval that holds 0 tells nothing apart; intervals are not "
+        "adjusted for their number."
+    )
