@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.common.terms import EVALUATED
 from benchmark.report.captions import HEADS
-from benchmark.report.figures.style import DARK, Plot, bare, colour, interval, set_title
+from benchmark.report.figures.style import Plot, colour, forest, interval, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.intervals import ArmComparison
@@ -36,21 +36,12 @@ def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> st
     figure.subplots_adjust(0.33, 0.5 / height, 0.985, 1 - 0.85 / height, wspace=0.06)
     left, right = figure.subplots(1, len(EVALUATED), sharex=True, sharey=True)
     for axes, split in zip((left, right), EVALUATED, strict=True):
-        for place, pair in enumerate(pairs):
-            for row in rows:
-                if (row.about, row.a, row.b, row.split) == (*pair, split):
-                    marker, shade, face, shift = LOOKS[row.head]
-                    interval(axes, place + shift, row, marker, shade, face)
-        axes.axvline(0, color=DARK, lw=0.8)
-        axes.set_title(f"{split}, n = {results.images(split)}")
-        axes.set_xlabel("difference of kappas, first - second")
-        bare(axes, grid="x")
-        axes.tick_params(axis="y", length=0)
-        for place in range(1, len(pairs)):
-            if pairs[place][0] != pairs[place - 1][0]:
-                axes.axhline(place - 0.5, color="#dddddd", lw=0.7)
-    left.set_yticks(range(len(pairs)), [f"{a} - {b}" for _, a, b in pairs])
-    left.set_ylim(len(pairs) - 0.5, -0.5)
+        for row in rows:
+            if row.split == split:
+                marker, shade, face, shift = LOOKS[row.head]
+                interval(axes, pairs.index((row.about, row.a, row.b)) + shift, row, marker, shade, face)
+    titles = [f"{split}, n = {results.images(split)}" for split in EVALUATED]
+    forest((left, right), titles, [about for about, _, _ in pairs], [f"{a} - {b}" for _, a, b in pairs])
     for head, (marker, shade, face, _) in LOOKS.items():
         right.plot([], [], marker, color=shade, mfc=face, ms=4.5, label=HEADS[head])  # type: ignore[index]
     # Above the panels: inside one it would hide an interval, for pairs fill them from top to bottom.

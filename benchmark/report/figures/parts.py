@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from benchmark.common.terms import EVALUATED
-from benchmark.report.figures.style import DARK, GREY, Plot, bare, colour, interval, set_title
+from benchmark.report.figures.style import GREY, Plot, colour, forest, interval, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.intervals import ArmComparison
@@ -66,15 +66,8 @@ def _plot(figure: Figure, lines: Sequence[Line], results: Results) -> str:
         for place, (_, kind, _, splits) in enumerate(lines):
             if split in splits:
                 interval(axes, place, splits[split], *_LOOKS[kind])
-        axes.axvline(0, color=DARK, lw=0.8)
-        axes.set(title=f"{split}, n = {results.images(split)}", xlabel="difference of kappas")
-        bare(axes, grid="x")
-        axes.tick_params(axis="y", length=0)
-        for place in range(1, len(lines)):
-            if lines[place][0] != lines[place - 1][0]:
-                axes.axhline(place - 0.5, color="#dddddd", lw=0.7)
-    panels[0].set_yticks(range(len(lines)), [name for _, _, name, _ in lines])
-    panels[0].set_ylim(len(lines) - 0.5, -0.5)
+    titles = [f"{split}, n = {results.images(split)}" for split in EVALUATED]
+    forest(panels, titles, [stage for stage, *_ in lines], [name for _, _, name, _ in lines])
     for name, (marker, shade, face) in _LOOKS.items():
         panels[0].plot([], [], marker, color=shade, mfc=face, ms=4.5, label=name)
     figure.legend(loc="upper left", bbox_to_anchor=(0.01, 1 - 0.1 / height), fontsize=8, frameon=False)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,6 +85,27 @@ def bare(axes: Axes, grid: str = "") -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if grid:
         axes.grid(axis=grid, color="#dddddd", lw=0.6)  # type: ignore[arg-type]
+
+
+def forest(panels: Sequence[Axes], titles: Sequence[str], groups: Sequence[str], names: Sequence[str]) -> None:
+    """Dress axes as forests of intervals of differences, line by line from the top.
+
+    Args:
+        panels: side by side, with shared axes.
+        titles: of the panels.
+        groups: of each line, whose group it is in; a pale line parts groups that follow one another.
+        names: of the lines.
+    """
+    for axes, title in zip(panels, titles, strict=True):
+        axes.axvline(0, color=DARK, lw=0.8)
+        axes.set(title=title, xlabel="difference of kappas, first - second")
+        bare(axes, grid="x")
+        axes.tick_params(axis="y", length=0)
+        for place, (before, after) in enumerate(pairwise(groups)):
+            if before != after:
+                axes.axhline(place + 0.5, color="#dddddd", lw=0.7)
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.5, -0.5)
 
 
 class Interval(Protocol):
