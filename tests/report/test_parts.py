@@ -39,8 +39,8 @@ def of_paper(about: str, size: str, head: str, difference: float) -> ArmComparis
     return ArmComparison(about=about, head=head, decoder="nearest", **numbers)
 
 
-def of_system(about: str, a: str, difference: float) -> RivalRow:
-    return RivalRow(about=about, a=a, b="o_o/passes score", split="test", difference=difference, **NUMBERS)
+def of_system(about: str, a: str, b: str, difference: float) -> RivalRow:
+    return RivalRow(about=about, a=f"{a} score", b=f"{b} score", split="test", difference=difference, **NUMBERS)
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def inputs():
         of_paper("multi-task against MSE", "large", "score", 0.5),
     ]
     rivals = [
-        of_system("o_O: + fellow eye", "o_o/fellow score", 0.06),
-        of_system("o_O, whole, against: own eye alone", "o_o/fellow score", 0.07),
-        of_system("M2CNN against o_O, whole", "m2cnn/large score", 0.08),
+        of_system("o_O: + fellow eye", "o_o/fellow", "o_o/passes", 0.06),
+        of_system("o_O, whole, against: own eye alone", "o_o/fellow", "o_o/own_eye", 0.07),
+        of_system("M2CNN against o_O, whole", "m2cnn/large", "o_o/fellow", 0.08),
     ]
     results = SimpleNamespace(data="made", synthetic=True, images={"val": 30, "test": 40}.get)
     return SimpleNamespace(compared=compared, rivals=rivals, results=results)

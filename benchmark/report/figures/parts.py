@@ -7,24 +7,25 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from benchmark.common.terms import EVALUATED
+from benchmark.common.terms import EVALUATED, Arm
 from benchmark.report.figures.style import GREY, Plot, colour, forest, interval, set_title
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.intervals import ArmComparison
 from benchmark.statistics.rivals import RivalRow
+from models.systems.registry import SYSTEMS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-OF_PAPER = ("M2CNN against multi-task", "staged start alone", "cells alone", "cells on top of a staged start")
+ASKED = ("M2CNN against multi-task", "staged start alone", "cells alone", "cells on top of a staged start")
 """What is asked of the paper's method, at the size that it ends at and of the output that the paper ranks it by."""
 _LOOKS = {
-    "the paper's method": ("o", colour(0), colour(0)),
-    "what a step adds": ("o", colour(2), colour(2)),
-    "the whole, less a control": ("o", GREY, "white"),
+    "the paper's method": (colour(0), colour(0)),
+    "what a step adds": (colour(2), colour(2)),
+    "the whole, less a control": (GREY, "white"),
 }
-"""Marker, colour and filling of each kind of difference."""
+"""Colour and filling of each kind of difference."""
 
 Line = tuple[str, str, str, dict[str, ArmComparison | RivalRow]]
 """Whose part it is, the kind of difference, what it is called, and its numbers by split."""
@@ -39,21 +40,29 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 def _of_paper(rows: Sequence[ArmComparison]) -> list[Line]:
     found: dict[str, dict[str, ArmComparison | RivalRow]] = {}
     for row in rows:
-        if row.about in OF_PAPER and row.head == "score":
+        if row.about in ASKED and row.head == "score":
             found.setdefault(row.about, {})[row.split] = row  # The last is of the largest size.
     return [("m2cnn", "the paper's method", about, splits) for about, splits in found.items()]
 
 
 def _of_systems(rows: Sequence[RivalRow]) -> list[Line]:
     """What systems add and what their controls say; how M2CNN stands to them is another question."""
-    own = [row for row in rows if not row.a.startswith("m2cnn/")]
     lines: list[Line] = []
-    for about, group in groupby(own, lambda row: row.about):
+    for (about, a, b), group in groupby(rows, lambda row: (row.about, _arm(row.a), _arm(row.b))):
+        if a.stage not in SYSTEMS:
+            continue
+        system = SYSTEMS[a.stage]
         splits: dict[str, ArmComparison | RivalRow] = {row.split: row for row in group}
-        stage = next(iter(splits.values())).a.partition("/")[0]
-        kind = "the whole, less a control" if ", whole, against: " in about else "what a step adds"
-        lines.append((stage, kind, about.replace(", whole, against: ", ", whole less "), splits))
+        kind, name = "what a step adds", about
+        if system.rows[b.name].control:
+            kind, name = "the whole, less a control", f"{system.title}, whole less {system.rows[b.name].title}"
+        lines.append((a.stage, kind, name, splits))
     return lines
+
+
+def _arm(side: str) -> Arm:
+    """The arm of ``stage/arm head``."""
+    return Arm.parse(side.partition(" ")[0])
 
 
 def _plot(figure: Figure, lines: Sequence[Line], results: Results) -> str:
@@ -65,11 +74,11 @@ def _plot(figure: Figure, lines: Sequence[Line], results: Results) -> str:
     for axes, split in zip(panels, EVALUATED, strict=True):
         for place, (_, kind, _, splits) in enumerate(lines):
             if split in splits:
-                interval(axes, place, splits[split], *_LOOKS[kind])
+                interval(axes, place, splits[split], "o", *_LOOKS[kind])
     titles = [f"{split}, n = {results.images(split)}" for split in EVALUATED]
     forest(panels, titles, [stage for stage, *_ in lines], [name for _, _, name, _ in lines])
-    for name, (marker, shade, face) in _LOOKS.items():
-        panels[0].plot([], [], marker, color=shade, mfc=face, ms=4.5, label=name)
+    for name, (shade, face) in _LOOKS.items():
+        panels[0].plot([], [], "o", color=shade, mfc=face, ms=4.5, label=name)
     figure.legend(loc="upper left", bbox_to_anchor=(0.01, 1 - 0.1 / height), fontsize=8, frameon=False)
     set_title(figure, f"What each part adds, on {results.data}", results)
     first = next(iter(lines[-1][3].values()))
