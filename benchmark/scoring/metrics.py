@@ -4,7 +4,7 @@ Two kinds, each computed for many resamples at once, so that one formula serves 
 made of decoded grades is a function of the 5 x 5 confusion matrix (:func:`of_confusion` takes a stack of them). What is
 made of outputs is a function of the images' weights (:func:`of_outputs` takes a row of weights per resample). NaN
 stands where the images cannot show a measure, for instance the recall of a grade that no label has. scikit-learn,
-dlordinal and torchmetrics are the references of tests/scoring/test_metrics.py.
+scikit-learn and dlordinal are the references of tests/scoring/test_metrics.py.
 """
 
 from __future__ import annotations
