@@ -9,12 +9,22 @@ import multiprocessing
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from benchmark.common.jobs import Job, Tell, Told, outcome
 from benchmark.common.processes import follow_parent, tune_process
+
+
+def warm(modules: Sequence[str]) -> None:
+    """Begin to import what jobs will need while this process still finds out which jobs there are.
+
+    The server that jobs are forked from imports it, and does so once: later modules are each job's to import.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
+    forkserver.ensure_running()
 
 
 @dataclass(frozen=True, slots=True)

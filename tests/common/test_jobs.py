@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.common.jobs import Job, in_order, run_jobs
 from benchmark.common.local_engine import LocalEngine
+from tests.made.paths import ROOT
 
 
 class Noted:
@@ -64,6 +67,27 @@ def test_children_begin_after_their_parents_have_ended(tmp_path, slots):
     assert order.index(("ended", "a")) < order.index(("started", "b"))
     assert order.index(("ended", "b")) < order.index(("started", "c"))
     assert seen.notes == dict.fromkeys("abcd", "quick done")
+
+
+def imported(module: str, slot: int, report) -> str:
+    if module not in sys.modules:
+        raise InputError(f"{module} is not there")
+    return ""
+
+
+def test_what_was_imported_ahead_is_there_for_every_job():
+    """In a process of its own: that of these tests has begun its jobs' server by now."""
+    code = """
+from benchmark.common.jobs import Job, Unseen, run_jobs
+from benchmark.common.local_engine import LocalEngine, warm
+from tests.common.test_jobs import imported
+warm(["wave"])
+for module in ("wave", "nowhere"):
+    print(sorted(run_jobs([Job(name, imported, (module,)) for name in "ab"], LocalEngine(2), Unseen()).items()))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    absent = "nowhere is not there"
+    assert ran.stdout.splitlines() == ["[]", str([("a", absent), ("b", absent)])]
 
 
 def test_a_parent_that_is_no_job_counts_as_done(tmp_path):
