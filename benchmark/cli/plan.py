@@ -220,12 +220,13 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
     from models.cost import system_cost
 
     settings, share = params.systems[name], params.systems[name].share
-    epochs, heads = params.train_of(name).epochs, LOSSES[SYSTEMS[name].objective].heads
+    heads = LOSSES[SYSTEMS[name].objective].heads
     runs = len(params.seeds_of(name))
     for net, own in settings.nets.items() if runs else ():
         pixels = input_side(name, net, own.blocks, own.disc)
         model = params.model.bare if SYSTEMS[name].shares_trunk else Model(trunk=f"{name}/{net}")
         cost = system_cost(f"{name}/{net}", model, own.blocks, own.width, heads, pixels)
+        epochs = params.train_of(name, net).epochs
         seen = round(epochs * images["train"] * (1 - share)) if images else None
         yield Training(
             stage=name,
@@ -248,12 +249,11 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
 
 
 def ladder(params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[Training]) -> Training:
-    """Count the passes of the networks that a system's blends read, over all images that none is trained on."""
+    """Count the passes of the networks that a system's blends read, over images that none is trained on."""
     settings = params.systems[name]
     read = {net for row in SYSTEMS[name].rows.values() for net in row_nets(row, settings)}
     nets = [one for one in trainings if one.stage == name and one.arm in read]
-    # The images as they are make one more pass, for the ladder's first step.
-    seen = None if images is None else round((settings.passes + 1) * passed(settings.share, images))
+    seen = None if images is None else passed(params, name, images)
     known = seen is not None and all(one.seconds for one in nets)
     ends = [sum(_per_image(one, end, images) for one in nets) / STEP for end in (0, 1)] if known else []
     macs = sum(one.macs_per_image for one in nets)
@@ -271,9 +271,14 @@ def ladder(params: Params, name: str, images: Mapping[Split, int] | None, traini
     )
 
 
-def passed(share: float, images: Mapping[Any, int]) -> float:
-    """Images that a system's networks are asked about when they are trained."""
-    return share * images["train"] + images["val"] + images["test"]
+def passed(params: Params, name: str, images: Mapping[Split, int]) -> int:
+    """Images that each network of a system is asked about when it is trained, pass by pass."""
+    settings, rows = params.systems[name], SYSTEMS[name].rows.values()
+    kept, held = settings.share * images["train"], images["val"] + images["test"]
+    changed = settings.passes * (kept + held) if any(row.passes for row in rows) else 0
+    # As they are, val and test were predicted before, but for a layer's output.
+    plain = kept + (held if SYSTEMS[name].layer else 0) if not all(row.passes for row in rows) else 0
+    return round(changed + plain)
 
 
 def _per_image(one: Training, end: int, images: Mapping[Split, int] | None) -> float:

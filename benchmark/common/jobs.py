@@ -41,7 +41,7 @@ class Job:
         cost: how much work it is, in any unit.
         units: what it counts up to while it runs.
         cards: graphics cards that it takes.
-        reads: files of the project's folder that it needs; those that are absent it does without.
+        reads: files and folders of the project's folder that it needs; those that are absent it does without.
         writes: files and folders there that hold what came of it.
     """
 

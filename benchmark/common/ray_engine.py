@@ -83,7 +83,7 @@ class RayEngine:
         """Hand a job to the cluster."""
         if job.cards and not self._ray.cluster_resources().get("GPU"):
             print(f"{job.name} waits for a graphics card, and the cluster has none yet", file=sys.stderr)
-        files = {str(path): self._put(path) for path in job.reads if path.exists()} if self._store else None
+        files = {str(file): self._put(file) for file in _files(job.reads)} if self._store else None
         task = self._task.options(name=job.name, num_cpus=1, num_gpus=job.cards, max_retries=RETRIES)
         self._running[task.remote(job, self._home, self._token, _identity(job.work), files, self._post)] = job
 
@@ -294,8 +294,7 @@ def _bring(path: Path, digest: str, stored: Any) -> None:
 
 def _made(paths: Sequence[Path]) -> dict[str, bytes]:
     """The files that a job made, in the order in which it did: the one that says that all is there comes last."""
-    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
-    return {str(file): file.read_bytes() for file in sorted(files, key=lambda file: file.stat().st_mtime_ns)}
+    return {str(file): file.read_bytes() for file in sorted(_files(paths), key=lambda file: file.stat().st_mtime_ns)}
 
 
 def _identity(work: Callable[..., Any]) -> str:
@@ -317,3 +316,8 @@ def _death(error: Exception) -> str:
 
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """The files at some paths, and in the folders there."""
+    return [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]

@@ -88,10 +88,10 @@ def _net_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
     yield from _parent_faults(result, runs)
     found = {name: getattr(result.system, name) for name in ("disc", "blocks", "width")}
     found |= {"size": result.size, "parent": Arm.parse(result.parent).name}
-    train = params.train_of(result.stage).model_dump(mode="json", exclude=_EXECUTION)
+    train = params.train_of(result.stage, result.arm).model_dump(mode="json", exclude=_EXECUTION)
     trained = result.train.model_dump(mode="json", exclude=_EXECUTION)
     same = (result.system.momentum, result.system.warp) == (settings.momentum, settings.warp)
-    if settings.nets[result.arm].model_dump() != found or train != trained or not same:
+    if settings.nets[result.arm].model_dump(exclude={"train"}) != found or train != trained or not same:
         yield "was trained with other parameters than are declared"
     if SYSTEMS[result.stage].shares_trunk:
         network = result.model.model_dump(mode="json")

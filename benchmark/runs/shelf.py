@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
-from benchmark.common.terms import Arm
+from benchmark.common.terms import EVALUATED, Arm
 from benchmark.runs.spec import RECORDS, RUNS, SCRATCH, RunSpec
 
 SHELF, PASSES = SCRATCH / "runs", SCRATCH / "passes"
@@ -34,6 +34,11 @@ VERSIONS = 2
 def place(spec: RunSpec) -> Path:
     """The folder of a run on the shelf."""
     return spec.folder(SHELF) / spec.key[:16]
+
+
+def passes_place(key: str) -> Path:
+    """The folder of what passes of the run of a key gave."""
+    return PASSES / key[:16]
 
 
 def key_of(folder: Path) -> str | None:
@@ -67,10 +72,10 @@ def find_run(name: str, key: str) -> Path | None:
     return next((folder for folder in _places(name, key) if is_finished(folder, key)), None)
 
 
-def files_needed(name: str, key: str) -> tuple[Path, Path]:
+def files_needed(name: str, key: str) -> tuple[Path, ...]:
     """What others read of a run: where it lies, or will lie when it has ended."""
     folder = find_run(name, key) or _places(name, key)[0]
-    return folder / "run.json", folder / WEIGHTS
+    return tuple(folder / file for file in ("run.json", WEIGHTS, *(f"{split}.csv" for split in EVALUATED)))
 
 
 def _places(name: str, key: str) -> tuple[Path, Path]:

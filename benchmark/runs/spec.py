@@ -101,6 +101,11 @@ class BlendSpec(Section):
     missing: Literal["copy", "drop"]
     roles: Roles
 
+    @property
+    def as_trained(self) -> bool:
+        """Whether it reads of val and test what its networks' own training wrote: one pass, and no layer's output."""
+        return not (self.passes or self.layer)
+
 
 class Cut(Section):
     """A decoder with the cuts that were tuned for a run on its ``blend`` patients."""

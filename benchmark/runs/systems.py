@@ -102,7 +102,7 @@ def _network(
 ) -> RunSpec:
     settings, entry = params.systems[system], SYSTEMS[system]
     net: Net = settings.nets[name]
-    train = settled(params.train_of(system)).model_copy(update={"workers": 0})
+    train = settled(params.train_of(system, name)).model_copy(update={"workers": 0})
     return RunSpec(
         stage=system,
         arm=name,
@@ -169,3 +169,14 @@ def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSe
 
 def _seeded(spec: RunSpec, seed: int) -> RunSpec:
     return spec.model_copy(update={"seed": seed}).keyed()
+
+
+def passes_read(rows: Sequence[RunSpec]) -> list[tuple[BlendSpec, int]]:
+    """The unlike passes that some rows of a ladder read of a network: what each is, and how many images it shows."""
+    unlike = {}
+    for row in rows:
+        if blend := row.blend:
+            held = 0 if blend.as_trained else row.data.val + row.data.test
+            shown = max(blend.passes, 1) * (blend.roles.blend + held)
+            unlike[blend.passes, blend.warp.model_dump_json(), blend.layer] = (blend, shown)
+    return list(unlike.values())

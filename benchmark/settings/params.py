@@ -88,9 +88,10 @@ class Params(Section):
             raise InputError(msg)
         return arms[name]
 
-    def train_of(self, system: str) -> Train:
-        """How the networks of a system are trained."""
-        return Train.model_validate({**self.train.model_dump(), **self.systems[system].train})
+    def train_of(self, system: str, net: str) -> Train:
+        """How a network of a system is trained."""
+        settings = self.systems[system]
+        return Train.model_validate({**self.train.model_dump(), **settings.train, **settings.nets[net].train})
 
     def seeds_of(self, stage: str) -> list[int]:
         """Seeds that a method or system is run with."""
@@ -155,14 +156,24 @@ class Params(Section):
         if unknown := [key for key in settings.blend if key not in known]:
             msg = f"systems.{name}.blend: unknown key {unknown[0]!r}; it knows {', '.join(sorted(known)) or 'none'}"
             raise ValueError(msg)
+        for net in settings.nets:
+            self._check_training(name, net)
+
+    def _check_training(self, system: str, net: str) -> None:
+        own = self.systems[system].nets[net].train
+
+        def place(key: str) -> str:
+            return f"systems.{system}.nets.{net}.train.{key}" if key in own else f"systems.{system}.train.{key}"
+
         try:
-            train = self.train_of(name)
+            train = self.train_of(system, net)
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
-            where = ".".join(map(str, fault["loc"]))
-            msg = f"systems.{name}.train.{where}: {fault['msg'].removeprefix('Input ')}, but got {fault['input']!r}"
+            first, *rest = map(str, fault["loc"])
+            where = ".".join([place(first), *rest])
+            msg = f"{where}: {fault['msg'].removeprefix('Input ')}, but got {fault['input']!r}"
             raise ValueError(msg) from error
-        _check_timm(f"systems.{name}.train.opt", train.opt.lower().removeprefix("lookahead_"), optimizers())
+        _check_timm(place("opt"), train.opt.lower().removeprefix("lookahead_"), optimizers())
 
     def _check_arm(self, name: str, arm: ArmSettings) -> None:
         if arm.objective not in self.objectives:

@@ -29,9 +29,10 @@ from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS
 from benchmark.runs.declared import read_result, write_spec
 from benchmark.runs.environment import now
-from benchmark.runs.predictions import Predictions, clusters, write_predictions
-from benchmark.runs.shelf import PASSES, RECORD, WEIGHTS, find_run, place
+from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
+from benchmark.runs.shelf import RECORD, WEIGHTS, find_run, passes_place, place
 from benchmark.runs.spec import BlendSpec, Cut, RunResult, RunSpec
+from benchmark.runs.systems import passes_read
 from benchmark.scoring.decoders.registry import DEFAULT, decode, fit_on
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData
@@ -68,6 +69,32 @@ class Eyes:
     def fellow(self) -> Ints:
         """Row of each eye's fellow."""
         return fellows([row.patient for row in self.data.rows], [row.eye for row in self.data.rows])
+
+
+def make_passes(
+    network: RunSpec,
+    rows: Sequence[RunSpec],
+    manifest: list[Row],
+    fabric: Fabric,
+    report: Callable[[int], None],
+    folder: Path = PACKS,
+) -> None:
+    """Find what a finished network says of all eyes that some rows of its ladder read, and keep it for them.
+
+    Args:
+        network: the run.
+        rows: that read it.
+        manifest: the data set.
+        fabric: device and precision.
+        report: told how many images it has been shown.
+        folder: of the packs.
+    """
+    member, done = _member(rows[0], network.name, network.key), 0
+    for blend, images in passes_read(rows):
+        for role in (FITTED, *EVALUATED):
+            _outputs(member, blend, role, manifest, fabric, folder)
+        done += images
+        report(done)
 
 
 def complete(
@@ -226,21 +253,25 @@ def _members(spec: RunSpec) -> list[Path]:
     Raises:
         InputError: one of them is not trained as declared.
     """
-    found = []
-    for name, key in zip(spec.after, _of(spec).member_keys, strict=True):
-        folder = find_run(name, key)
-        if folder is None:
-            msg = (
-                f"{spec.title} blends {name}, which must be trained as declared, but is not: run `fundusbench train "
-                f"{spec.stage}`"
-            )
-            raise InputError(msg)
-        found.append(folder)
-    return found
+    return [_member(spec, name, key) for name, key in zip(spec.after, _of(spec).member_keys, strict=True)]
+
+
+def _member(spec: RunSpec, name: str, key: str) -> Path:
+    folder = find_run(name, key)
+    if folder is None:
+        msg = (
+            f"{spec.title} blends {name}, which must be trained as declared, but is not: run `fundusbench train "
+            f"{spec.stage}`"
+        )
+        raise InputError(msg)
+    return folder
 
 
 def _outputs(member: Path, blend: BlendSpec, role: str, manifest: list[Row], fabric: Fabric, folder: Path) -> Outputs:
-    """What a network says of the eyes of a role: as kept, else found now."""
+    """What a network says of the eyes of a role: as its training wrote it or as kept, else found now."""
+    if blend.as_trained and role in EVALUATED and folder == PACKS:
+        written = read_predictions(member / f"{role}.csv")
+        return {name: said for name in ("score", "prob") if (said := getattr(written, name)) is not None}
     run = read_result(member)
     assert run.system
     net = run.system
@@ -257,7 +288,7 @@ def _outputs(member: Path, blend: BlendSpec, role: str, manifest: list[Row], fab
 def _kept(run: RunSpec, data: SplitData, what: object, find: Callable[[], Outputs]) -> Outputs:
     """What was found before for a run on these images; else it is found now and kept."""
     images = [[row.image_id, row.sha256] for row in data.rows]
-    path = PASSES / run.key[:16] / f"{sha256_json([what, images])[:16]}.safetensors"
+    path = passes_place(run.key) / f"{sha256_json([what, images])[:16]}.safetensors"
     if not path.exists():
         with atomic(path) as partial:
             save_file(find(), partial)

@@ -16,14 +16,15 @@ from benchmark.common.board import Board
 from benchmark.common.engines import Name, choose_engine
 from benchmark.common.errors import InputError
 from benchmark.common.jobs import Display, Job, Report, Unseen, refusal, run_jobs, seldom
-from benchmark.common.local_engine import LocalEngine
+from benchmark.common.local_engine import LocalEngine, warm
 from benchmark.common.resources import core_count, free_memory
 from benchmark.common.terms import SPLITS, Size
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.packs import pack_path
 from benchmark.runs.declared import declare, read_result
-from benchmark.runs.shelf import files_needed, find_parent, forget_passes, is_finished, place, publish
+from benchmark.runs.shelf import files_needed, find_parent, forget_passes, is_finished, passes_place, place, publish
 from benchmark.runs.spec import RunSpec
+from benchmark.runs.systems import passes_read
 from benchmark.training.together import clear, is_first_to_fail, launch, losses_named, rank, world
 from models.settings import PACKAGE
 from models.systems.registry import SYSTEMS
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 OF_PAPER = ("basenet", "basenet_mt", "m2cnn", "controls")
 """The paper's methods and what it lacks: each is a stage of the pipeline, whatever `arms` hold."""
 
+PRELOAD = ("benchmark.training.loop", "pandas", "sklearn.ensemble")
+"""What every process needs and would import for itself."""
+ANSWERED = 1 / 3
+"""Work of an image's answer, as a share of its update's: the way back takes about twice the way there."""
 WORKER_BYTES = 1_000_000_000
 """Memory that a process takes beside what it shares with the others, at the default scale."""
 
@@ -54,14 +59,9 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         InputError: a method is not declared, a parent or the packs are missing, or a run failed; the others are
             finished and kept.
     """
-    # A stage of the pipeline may bear the name of a method or system that these parameters leave out.
-    known = list(dict.fromkeys([*params.arms, *OF_PAPER, *params.systems, *SYSTEMS]))
-    if unknown := set(methods) - set(known):
-        msg = (
-            f"a method must be a key of `arms` or `systems`, one of {', '.join(known)}, but got "
-            f"{', '.join(sorted(unknown))}"
-        )
-        raise InputError(msg)
+    known = _known(params, methods)
+    if engine == "local" and params.train.processes == 1 and params.train.workers != 1 and core_count() > 1:
+        warm(PRELOAD)
     specs = [spec for spec in declare(params, read_manifest()) if not methods or spec.stage in methods]
     todo = [spec for spec in specs if not is_finished(place(spec), spec.key)]
     names = {spec.name for spec in todo}
@@ -75,7 +75,7 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
             return
         if not rank():
             clear()
-    failures = _train(todo, params, engine) if todo else {}
+    failures = _train(todo, specs, params, engine) if todo else {}
     if rank():
         return
     forget_passes()
@@ -85,6 +85,23 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     if failures:
         msg = f"every run must end well, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
         raise InputError(msg)
+
+
+def _known(params: Params, methods: Sequence[str]) -> list[str]:
+    """Every method and system there is, declared or not.
+
+    Raises:
+        InputError: a method is none of them.
+    """
+    # A stage of the pipeline may bear the name of a method or system that these parameters leave out.
+    known = list(dict.fromkeys([*params.arms, *OF_PAPER, *params.systems, *SYSTEMS]))
+    if unknown := set(methods) - set(known):
+        msg = (
+            f"a method must be a key of `arms` or `systems`, one of {', '.join(known)}, but got "
+            f"{', '.join(sorted(unknown))}"
+        )
+        raise InputError(msg)
+    return known
 
 
 def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> None:
@@ -136,8 +153,8 @@ def complete(
             train(spec, splits, fabric, scratch, watch or Watch())
 
 
-def _train(specs: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, str]:
-    """Train runs side by side; why those failed that did, by their names."""
+def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, str]:
+    """Train some of the declared runs side by side; why those failed that did, by their names."""
     # MLflow's store is this machine's: what a cluster trains is shown there when it has ended.
     live_after_s = params.tracking.live_after_s if engine == "local" else math.inf
     jobs = [job_of(spec, live_after_s) for spec in specs if not spec.blend]
@@ -150,12 +167,13 @@ def _train(specs: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, 
     for spec in specs:
         if spec.blend:
             ladders.setdefault((spec.stage, spec.seed), []).append(spec)
-    jobs += [_ladder(rows) for rows in ladders.values()]
-    # What every process needs and would import for itself.
-    preload = ("benchmark.training.loop", "pandas", *(("sklearn.ensemble",) if ladders else ()))
+    known = {spec.name: spec for spec in declared}
+    for rows in ladders.values():
+        passes = [_passes(known[name], rows) for name in dict.fromkeys(name for spec in rows for name in spec.after)]
+        jobs += [*passes, _ladder(rows, passes)]
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
     with Board(jobs, "images") as board:
-        return run_jobs(jobs, choose_engine(engine, workers, preload), board)
+        return run_jobs(jobs, choose_engine(engine, workers, PRELOAD), board)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,26 +226,52 @@ def job_of(spec: RunSpec, live_after_s: float = math.inf) -> Job:
     )
 
 
-def _ladder(rows: Sequence[RunSpec]) -> Job:
-    """The blends of a system and seed: one job, for they share what their networks say in their passes."""
+def _passes(network: RunSpec, rows: Sequence[RunSpec]) -> Job:
+    """What a network says of the eyes for the rows of its ladder: a job of its own, for several read the same."""
+    from benchmark.training.networks import cost_of
+
+    readers = [spec for spec in rows if network.name in spec.after]
+    units = sum(count for _, count in passes_read(readers))
+    return Job(
+        name=f"{network.name}/passes",
+        work=_work_passes,
+        arguments=(network, readers),
+        after=(network.name,),
+        cost=cost_of(network).macs * units * ANSWERED,
+        units=units,
+        cards=int(network.train.device == "cuda"),
+        reads=(
+            MANIFEST,
+            *(pack_path(split, network.size) for split in SPLITS),
+            *files_needed(network.name, network.key),
+        ),
+        writes=(passes_place(network.key),),
+    )
+
+
+def _work_passes(network: RunSpec, rows: Sequence[RunSpec], slot: int, report: Report) -> str:
+    """Make a network's passes in this process."""
+    from benchmark.training.blend import make_passes
+    from benchmark.training.device import open_fabric
+
+    make_passes(network, rows, read_manifest(), open_fabric(network.train, slot), seldom(report))
+    return f"{sum(count for _, count in passes_read(rows)):,} images"
+
+
+def _ladder(rows: Sequence[RunSpec], passes: Sequence[Job]) -> Job:
+    """The blends of a system and seed: one job, for what they still find for themselves, they share."""
     first = rows[0]
     return Job(
         name=f"{first.stage}/blends/{first.seed}",
         work=_work_ladder,
         arguments=(rows,),
-        after=tuple(dict.fromkeys(name for spec in rows for name in spec.after)),
+        after=tuple(job.name for job in passes),
         units=len(rows),
         cards=int(first.train.device == "cuda"),
         reads=(
             MANIFEST,
             *(pack_path(split, size) for split in SPLITS for size in get_args(Size)),
-            *(
-                file
-                for spec in rows
-                if spec.blend
-                for name, key in zip(spec.after, spec.blend.member_keys, strict=True)
-                for file in files_needed(name, key)
-            ),
+            *(file for job in passes for file in (*job.reads, *job.writes)),
         ),
         writes=tuple(map(place, rows)),
     )

@@ -45,6 +45,8 @@ class Net(Section):
     """Channels as a multiple of the source's."""
     parent: Annotated[str, Field(alias="from")] = ""
     """Another network of the system, whose weights, seed by seed, it starts from; empty: from its seed's own start."""
+    train: dict[str, Any] = Field({})
+    """What differs from the system's `train`."""
 
 
 class SystemSettings(Section):

@@ -12,10 +12,11 @@ import torch
 import yaml
 
 from benchmark.cli import step_timing
-from benchmark.cli.plan import Plan, count_images, parts, plan
+from benchmark.cli.plan import Plan, count_images, parts, passed, plan
 from benchmark.cli.shown import plain
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
+from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import Row, write_manifest
 from benchmark.runs.declared import write_spec
 from benchmark.runs.environment import cpu
@@ -85,10 +86,10 @@ def test_a_systems_networks_and_their_passes_are_counted():
     made = plan(params, measure=False)
     one, two, blends = (row for row in made.trainings if row.stage == "min_pooling")
     train, held = 2 * params.data.patients.train, 2 * (params.data.patients.val + params.data.patients.test)
-    assert (one.runs, one.images) == (2, params.train_of("min_pooling").epochs * train * 3 // 4)
+    assert (one.runs, one.images) == (2, params.train_of("min_pooling", "net_1").epochs * train * 3 // 4)
     assert one.macs == 3 * one.macs_per_image * one.images * 2
-    # One pass of the images as they are, and three of changed ones; forward alone.
-    assert blends.images == 4 * (train // 4 + held)
+    # Three passes of changed images, and one of those kept back as they are; forward alone.
+    assert blends.images == 3 * (train // 4 + held) + train // 4
     assert blends.macs == (one.macs_per_image + two.macs_per_image) * blends.images * 2
     assert blends.after == ("min_pooling/net_1", "min_pooling/net_3")
     assert "forward only" in render(made)
@@ -104,6 +105,19 @@ def test_passes_are_counted_of_the_networks_that_blends_read_and_not_of_those_th
     assert last.after == ("o_o/a_2",)
     assert blends.macs_per_image == last.macs_per_image
     assert blends.after == ("o_o/a_3",)
+
+
+def test_what_training_has_predicted_is_not_asked_again_but_for_features():
+    raw = default_params()
+    patients = parse_params(raw).data.patients
+    images = {split: 2 * getattr(patients, split) for split in SPLITS}
+    held = images["val"] + images["test"]
+    raw["systems"] = {name: raw["systems"][name] | {"share": 0.25, "passes": 1} for name in ("zoom_in_net", "huang")}
+    zoom, huang = (passed(parse_params(raw), name, images) for name in ("zoom_in_net", "huang"))
+    kept = images["train"] // 4
+    # Windows anywhere are drawn in a pass.
+    assert zoom == kept + (kept + held)
+    assert huang == kept + held
 
 
 @pytest.mark.slow

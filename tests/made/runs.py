@@ -215,12 +215,13 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     row = entry.rows.get(arm.name)
     head = BLENDS[row.blend].head if row else next(iter(LOSSES[entry.objective].heads))
     shared = {"stage": arm.stage, "arm": arm.name, "heads": [head], "key": f"{arm}/{seed}"}
-    shared["train"] = params.train_of(arm.stage).model_copy(update={"device": "cpu", "precision": "32-true"})
+    net = arm.name if row is None else next(iter(settings.nets))
+    shared["train"] = params.train_of(arm.stage, net).model_copy(update={"device": "cpu", "precision": "32-true"})
     if row is None:
-        net = settings.nets[arm.name]
+        own = settings.nets[arm.name]
         part = {
             "system": {
-                **net.model_dump(exclude={"size", "parent"}),
+                **own.model_dump(exclude={"size", "parent", "train"}),
                 "name": str(arm),
                 "variant": entry.variant,
                 "momentum": settings.momentum,
@@ -228,10 +229,10 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
                 "roles": roles,
             },
             "objective": {"name": entry.objective, "parameters": {}},
-            "parent": f"{arm.stage}/{net.parent}" if net.parent else "",
-            "parent_key": f"{arm.stage}/{net.parent}/{seed}" if net.parent else "",
-            "size": net.size,
-            "pixels": net.disc,
+            "parent": f"{arm.stage}/{own.parent}" if own.parent else "",
+            "parent_key": f"{arm.stage}/{own.parent}/{seed}" if own.parent else "",
+            "size": own.size,
+            "pixels": own.disc,
         }
         steps = 0
     else:

@@ -75,6 +75,12 @@ def test_the_committed_parameters_are_valid(raw):
             ["systems.reformed_gamblers.nets: `from` must name another network, one of plain, step", "'steep'"],
         ),
         (
+            "systems.o_o.nets.a_1.train",
+            {"epochs": 0},
+            ["systems.o_o.nets.a_1.train.epochs: ", "greater than or equal to 1", "got 0"],
+        ),
+        ("systems.o_o.train.batch", "many", ["systems.o_o.train.batch: ", "valid integer", "'many'"]),
+        (
             "systems.zoom_in_net.nets",
             {"m": {"size": "large", "disc": 128, "blocks": 3}},
             ["systems.zoom_in_net.nets must have a, c, c_random, which its rows read"],

@@ -17,13 +17,14 @@ from benchmark.data.roles import roles
 from benchmark.evaluation.belonging import refuse_strangers
 from benchmark.runs.declared import declare, find_runs, read_result
 from benchmark.runs.predictions import read_predictions
-from benchmark.runs.systems import row_nets
+from benchmark.runs.systems import passes_read, row_nets
 from benchmark.scoring.decoders.registry import decode
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training import blend as blending
 from benchmark.training import train
 from benchmark.training.device import open_fabric
 from models.systems.registry import SYSTEMS
+from tests.made.systems import SYSTEMS as SMALL
 from tests.made.systems import make_eyes, system_params
 
 pytestmark = pytest.mark.slow
@@ -247,6 +248,41 @@ def test_a_blend_of_features_reads_mean_and_spread_of_either_eye_over_passes_and
     spec, once = eyes["one_pass"]
     assert "features_sd" not in once.outputs[0]
     assert blending.columns(spec, once).shape == (32, 1)
+
+
+def test_what_a_network_says_is_found_once_by_a_job_of_its_own_for_all_rows(project, monkeypatch):
+    project("min_pooling")
+    specs = {spec.arm: spec for spec in declare(system_params("min_pooling"), read_manifest())}
+    first, rows = specs["net_1"], [specs[arm] for arm in SYSTEMS["min_pooling"].rows]
+    images = first.system.roles.blend + first.data.val + first.data.test
+    # Of the images as they are, val and test were predicted when the network was trained.
+    kept = first.system.roles.blend
+    assert [(blend.passes, shown) for blend, shown in passes_read(rows)] == [(0, kept), (2, 2 * images)]
+    before, told = contents("scratch/passes"), []
+    shutil.rmtree("scratch/passes")
+    manifest, fabric = read_manifest(), open_fabric(first.train)
+    for net in ("net_1", "net_3"):
+        readers = [spec for spec in rows if specs[net].name in spec.after]
+        blending.make_passes(specs[net], readers, manifest, fabric, told.append)
+    found = contents("scratch/passes")
+    assert found.items() <= before.items()
+    assert told == [kept, kept + 2 * images, 2 * images]
+    # What is left for the blends themselves is the statistics of the photographs.
+    monkeypatch.setattr(blending, "passes_of", None)
+    blending.complete(rows, manifest, fabric, lambda number, words: None)
+    assert contents("scratch/passes") == before
+
+
+def test_a_network_may_be_trained_in_a_way_of_its_own(project):
+    project("o_o")
+    nets = {"a_1": {"train": {"epochs": 5, "lr": 0.01}}}
+    own = {name: net | nets.get(name, {}) for name, net in SMALL["o_o"]["nets"].items()}
+    specs = {spec.arm: spec for spec in declare(system_params("o_o", nets=own), read_manifest())}
+    before = {spec.arm: spec for spec in declare(system_params("o_o"), read_manifest())}
+    assert (specs["a_1"].train.epochs, specs["a_1"].train.lr, specs["a_1"].train.batch) == (5, 0.01, 16)
+    assert specs["a_2"].train == before["a_2"].train
+    with pytest.raises(InputError, match="was trained with other parameters than are declared"):
+        refuse_strangers(system_params("o_o", nets=own), list(find_runs(system_params("o_o"))))
 
 
 @pytest.mark.parametrize("name", NAMES)
