@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmark.common.errors import InputError
-from benchmark.common.files import read_json, read_yaml, write_json
+from benchmark.common.files import read_json, read_yaml, write_json, write_text
 from benchmark.report.recheck.table_diff import Difference, Line, differing_cell, read_lines
 from benchmark.runs.environment import environment
 from benchmark.settings.loading import PARAMS
@@ -55,6 +57,8 @@ class Comparison:
 def keep(folder: Path, reports: Path = Path("reports")) -> None:
     """Copy a rebuild's tables and the figure of its ablation, and what made them, to a folder of results.
 
+    Where the photographs lie is this machine's own affair: a path's last part is kept, below ``/path/to``.
+
     Raises:
         InputError: there are no tables.
     """
@@ -64,9 +68,10 @@ def keep(folder: Path, reports: Path = Path("reports")) -> None:
         raise InputError(msg)
     made = environment()  # Before anything is written, which would make the code that ran another.
     folder.mkdir(parents=True, exist_ok=True)
-    texts = (table.with_suffix(".md") for table in tables)
-    for path in (*tables, *texts, reports / "figures" / FIGURE, PARAMS):
-        shutil.copyfile(path, folder / path.name)
+    places = _places(PARAMS)
+    for path in (*tables, *(table.with_suffix(".md") for table in tables), PARAMS):
+        write_text(folder / path.name, _anywhere(path.read_text("utf-8"), places))
+    shutil.copyfile(reports / "figures" / FIGURE, folder / FIGURE)
     write_json(folder / MADE_BY, {name: made[name] for name in ("cpu", "gpu", "git_commit", "git_dirty", "packages")})
 
 
@@ -78,11 +83,11 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Co
     )
     if folder is None:
         return None
-    first, cells, tables = None, 0, 0
+    first, cells, tables, places = None, 0, 0, _places(PARAMS)
     for path in sorted(folder.glob("*.csv")):
         if path.name in TIMES:
             continue
-        kept, made = _lines(path), _lines(reports / "tables" / path.name)
+        kept, made = _lines(path), _lines(reports / "tables" / path.name, places)
         tables, cells = tables + 1, cells + sum(map(len, kept))
         first = first or differing_cell(path.name, kept, made)
     return Comparison(folder, tables, cells, first, str(read_json(folder / MADE_BY)["cpu"]), str(environment()["cpu"]))
@@ -90,16 +95,45 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Co
 
 def _chosen(params: Path) -> dict[str, object]:
     """The parameters that decide tables."""
-    raw = read_yaml(params, "the parameters are")
+    places = _places(params)
+    raw = _mapped(read_yaml(params, "the parameters are"), lambda value: places.get(value, value))
     raw["train"] = {name: value for name, value in raw["train"].items() if name != "workers"}
     return {name: value for name, value in raw.items() if name not in _NO_RESULT}
 
 
-def _lines(path: Path) -> list[Line]:
-    """The lines of a table without what names the code; none where it is absent."""
+def _places(params: Path) -> dict[str, str]:
+    """Each path of this machine that the parameters name, and what stands for it on any."""
+    found: dict[str, str] = {}
+
+    def note(value: str) -> str:
+        if Path(value).is_absolute():
+            found[value] = f"/path/to/{Path(value).name}"
+        return value
+
+    _mapped(read_yaml(params, "the parameters are"), note)
+    return found
+
+
+def _mapped(raw: Any, change: Callable[[str], str]) -> Any:
+    """The same lists and mappings with other texts."""
+    if isinstance(raw, dict):
+        return {name: _mapped(value, change) for name, value in raw.items()}
+    if isinstance(raw, list):
+        return [_mapped(value, change) for value in raw]
+    return change(raw) if isinstance(raw, str) else raw
+
+
+def _anywhere(text: str, places: Mapping[str, str]) -> str:
+    for place in sorted(places, key=len, reverse=True):
+        text = text.replace(place, places[place])
+    return text
+
+
+def _lines(path: Path, places: Mapping[str, str] | None = None) -> list[Line]:
+    """The lines of a table without what names the code, or a place on this machine; none where it is absent."""
     if not path.exists():
         return []
     return [
         {name: value for name, value in line.items() if name != _OF_CODE}
-        for line in read_lines(path.read_text("utf-8"))
+        for line in read_lines(_anywhere(path.read_text("utf-8"), places or {}))
     ]

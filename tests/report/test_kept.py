@@ -1,0 +1,59 @@
+"""Results that are kept for others: what they hold of this machine, and that another finds them again."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from benchmark.report.recheck.kept import compare_kept, keep
+from tests.conftest import tiny_params
+
+
+@pytest.fixture
+def rebuilt(tmp_path, monkeypatch):
+    """Makes a rebuild of photographs that lie somewhere, and enters its folder."""
+
+    def make(home, kappa=0.7):
+        root = tmp_path / home / "eyes"
+        folder = tmp_path / home / "project"
+        (folder / "reports/tables").mkdir(parents=True)
+        (folder / "reports/figures").mkdir()
+        (folder / "reports/figures/ablation.png").write_bytes(b"png")
+        raw = tiny_params()
+        raw["data"] |= {"root": str(root)}
+        (folder / "params.yaml").write_text(yaml.safe_dump(raw))
+        (folder / "reports/tables/gates.csv").write_text(f"gate,path,kappa\nfundus,{root}/1_left.png,{kappa}\n")
+        (folder / "reports/tables/gates.md").write_text(f"| fundus | {root}/1_left.png | {kappa} |\n")
+        monkeypatch.chdir(folder)
+        return folder
+
+    return make
+
+
+def test_no_path_of_this_machine_is_kept(rebuilt, tmp_path):
+    folder = rebuilt("one")
+    keep(folder / "kept")
+    texts = [path.read_text() for path in (folder / "kept").iterdir() if path.suffix != ".png"]
+    assert not any(str(tmp_path) in text for text in texts)
+    assert yaml.safe_load((folder / "kept/params.yaml").read_text())["data"]["root"] == "/path/to/eyes"
+    assert "fundus,/path/to/eyes/1_left.png,0.7" in (folder / "kept/gates.csv").read_text()
+
+
+@pytest.mark.parametrize(("kappa", "same"), [(0.7, True), (0.6, False)])
+def test_photographs_that_lie_elsewhere_are_held_against_the_same_results(rebuilt, kappa, same):
+    kept = rebuilt("one") / "results/eyes"
+    keep(kept)
+    rebuilt("two", kappa)
+    compared = compare_kept(results=kept.parent)
+    assert compared.folder == kept
+    assert (compared.first is None) == same
+    assert compared.cells == 3
+
+
+def test_other_parameters_are_no_rebuild_of_them(rebuilt):
+    kept = rebuilt("one") / "results/eyes"
+    keep(kept)
+    folder = rebuilt("two")
+    raw = yaml.safe_load((folder / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump(raw | {"seeds": [7]}))
+    assert compare_kept(results=kept.parent) is None
