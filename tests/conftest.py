@@ -26,8 +26,8 @@ peaks: dict[str, int] = {}
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Of ``-n logical``: one more than cores, for a third of the time some test waits for a server or a process."""
-    return core_count() + 1
+    """Of ``-n logical``."""
+    return core_count()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -68,10 +68,10 @@ def task_of(node) -> str:
     )
 
 
-def busy_node(cluster, root: Path):
+def busy_node(cluster, root: Path, driver: subprocess.Popen):
     """A node, other than the first, in the middle of a run."""
     deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and driver.poll() is None:
         for node in cluster.worker_nodes:
             run = task_of(node)
             if run and list((root / "scratch/runs" / run).glob("*/checkpoint.safetensors")):
@@ -87,7 +87,7 @@ def test_runs_spread_over_nodes_outlive_one_and_end_with_the_bits_of_this_machin
     command = [BIN / "fundusbench", "train"]
     with (tmp_path / "log").open("w") as log:
         driver = subprocess.Popen(command, cwd=root, stderr=log, env=os.environ | {"RAY_ADDRESS": address})
-        node, run = busy_node(cluster, root)
+        node, run = busy_node(cluster, root, driver)
         heard = listens(cluster)
         cluster.remove_node(node, allow_graceful=False)
         ended = driver.wait(timeout=300)
