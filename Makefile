@@ -47,7 +47,7 @@ database: ## install Debian's PostgreSQL, on which sweeps are tried (as root, or
 	$(if $(filter-out 0,$(shell id -u)),sudo )apt-get install --yes --quiet --quiet --no-install-recommends postgresql
 
 picture: ## take the README's picture of reports/index.html (with Chromium: make browser)
-	chromium --headless --no-sandbox --hide-scrollbars --window-size=1400,1000 --screenshot=$(CURDIR)/docs/page.png file://$(CURDIR)/reports/index.html
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1400,1000 --screenshot=$(CURDIR)/docs/images/page.png file://$(CURDIR)/reports/index.html
 
 docs: .venv/.stamp ## build the manual as a static site, docs/_build/index.html
 	sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build

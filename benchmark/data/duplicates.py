@@ -3,7 +3,7 @@
 A sketch (:mod:`benchmark.images.fingerprint`) is drawn in rings, so that a turn shifts it and a mirror reverses it. The
 magnitudes of each ring's Fourier transform are the same for all turns; pairs in whose magnitudes there is KINSHIP are
 then compared by the highest correlation over all turns, upright and mirrored. What is found of changed copies, and what
-is not, is measured by ``tests/data/test_duplicates_recall.py`` and printed in the manual (docs/data.md).
+is not, is measured by ``tests/data/test_duplicates_recall.py`` and printed in the manual (docs/how-to/real-data.md).
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def told() -> dict[str, float]:
 
 
 def test_the_manual_prints_the_table():
-    assert TABLE.read_text(encoding="utf-8") in (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    assert TABLE.read_text(encoding="utf-8") in (ROOT / "docs/how-to/real-data.md").read_text(encoding="utf-8")
     assert set(told()) == set(CHANGES)
 
 

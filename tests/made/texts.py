@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.made.paths import ROOT
 
-MANUAL = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")])
+MANUAL = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
 """What tells how to use this version."""
 TEXTS = [*MANUAL, *sorted(ROOT.glob("experiments/results/*/README.md"))]
 """What holds figures; those of results tell what was run then."""

@@ -17,7 +17,7 @@ from tests.made.texts import blocks, commands, write_shown
 
 pytestmark = pytest.mark.slow
 
-TEXT = (ROOT / "docs/extending.md").read_text()
+TEXT = (ROOT / "docs/how-to/extend.md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import yaml
 from tests.made.paths import ROOT
 from tests.made.texts import MANUAL
 
-CHOICES = ROOT / "docs/assumptions.md"
+CHOICES = ROOT / "docs/reference/choices.md"
 
 
 @pytest.mark.parametrize("path", MANUAL, ids=lambda path: path.name)
@@ -35,10 +35,10 @@ def _slug(title: str) -> str:
 
 
 def test_every_page_is_in_the_index_and_in_the_readme():
-    pages = {path.stem for path in ROOT.glob("docs/*.md")} - {"index"}
+    pages = {str(path.relative_to(ROOT / "docs").with_suffix("")) for path in ROOT.glob("docs/**/*.md")} - {"index"}
     listed = re.findall(r"```{toctree}.*?\n\n(.*?)```", (ROOT / "docs/index.md").read_text(), re.S)
     assert set(" ".join(listed).split()) == pages
-    assert pages <= set(re.findall(r"\(docs/(\w+)\.md\)", (ROOT / "README.md").read_text()))
+    assert pages <= set(re.findall(r"\(docs/([\w/-]+)\.md\)", (ROOT / "README.md").read_text()))
 
 
 def test_the_readme_is_short():
@@ -88,8 +88,8 @@ def test_the_site_builds_without_a_warning_and_asks_for_nothing_from_elsewhere(t
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going", "-b", "html"]
     done = subprocess.run([*command, "-d", tmp_path / "trees", ROOT / "docs", tmp_path / "site"], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
-    pages = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "site").glob("*.html")}
-    assert {path.stem for path in ROOT.glob("docs/*.md")} <= pages.keys()
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*.html")}
+    assert {path.stem for path in ROOT.glob("docs/**/*.md")} <= pages.keys()
     for text in [*pages.values(), *(path.read_text() for path in (tmp_path / "site").rglob("*.css"))]:
         assert not re.findall(r"""(?:src|srcset)=["'](?:https?:)?//""", text)
         assert not re.findall(r"""<link[^>]+href=["'](?:https?:)?//""", text)

@@ -109,7 +109,7 @@ def test_what_is_to_be_known_of_it_is_said(source):
     assert about.citation
     assert about.homepage.startswith("https://") == (name not in ("csv", "phantom"))
     if name not in ("csv", "phantom"):
-        assert f"| `{name}` |" in (ROOT / "docs/data.md").read_text()
+        assert f"| `{name}` |" in (ROOT / "docs/how-to/real-data.md").read_text()
 
 
 def test_the_counts_that_are_expected_are_counts(source):
