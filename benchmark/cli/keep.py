@@ -14,9 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Copy as :func:`benchmark.report.recheck.kept.keep` does, and say how long each stage took."""
+    """Copy as :func:`benchmark.report.verification.reference_results.keep` does, and say how long each stage took."""
     from benchmark.common.csv_rows import write_rows
-    from benchmark.report.recheck.kept import STAGES, keep
+    from benchmark.report.verification.reference_results import STAGES, keep
 
     keep(chosen.folder)
     write_rows(chosen.folder / STAGES, StageTime, stage_times())

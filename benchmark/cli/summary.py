@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Print the times of the stages, and the comparison with the kept results of the same parameters."""
-    from benchmark.report.recheck.kept import compare_kept
+    from benchmark.report.verification.reference_results import compare_kept
 
     *times, whole = stage_times()
     compared = compare_kept()

@@ -1,9 +1,9 @@
-"""``fundusbench verify``: are the report's tables what the runs' predictions give, or what another place has?
+"""Define ``fundusbench verify``, which checks that the report's tables follow from the predictions.
 
-Alone, it recomputes every table from ``runs/`` in a temporary folder and compares it with ``reports/tables/`` byte for
-byte. With ``--against``, it compares the csv tables cell by cell with those of another clone or of a commit whose
-tables DVC holds (:mod:`benchmark.report.recheck.seed_noise` says when two numbers differ). Nothing of the project is
-written.
+Alone, the command recomputes every table from ``runs/`` in a temporary folder and compares it with ``reports/tables/``
+byte for byte. With ``--against``, it compares the csv tables cell by cell with those of another clone, or of a commit
+whose tables DVC holds; :mod:`benchmark.report.verification.seed_noise` defines when two numbers differ. It writes
+nothing to the project.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 
 if TYPE_CHECKING:
-    from benchmark.report.recheck.seed_noise import Compared
-    from benchmark.report.recheck.table_diff import Difference
+    from benchmark.report.verification.seed_noise import Compared
+    from benchmark.report.verification.table_diff import Difference
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _verify(root: Path, params: Params, *, as_json: bool) -> int:
-    from benchmark.report.recheck import rebuild
+    from benchmark.report.verification import rebuild
     from benchmark.tracking import provenance
 
     stored = _read_files(root / TABLES, "*.*", "run `dvc repro` first")
@@ -82,7 +82,7 @@ def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Diff
         stored: the text of each file, by its name.
         recomputed: the same as it should be.
     """
-    from benchmark.report.recheck.table_diff import WHOLE, Difference, first_difference, first_line
+    from benchmark.report.verification.table_diff import WHOLE, Difference, first_difference, first_line
 
     found: list[Difference | None] = []
     for name in sorted({*stored, *recomputed}, key=lambda name: (not name.endswith(".csv"), name)):
@@ -97,9 +97,9 @@ def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Diff
 
 
 def _compare(root: Path, where: str, *, as_json: bool) -> int:
-    from benchmark.report.recheck.seed_noise import FAULTS, compare_tables
-    from benchmark.report.recheck.table_diff import read_lines
     from benchmark.report.tables.cost_time import NAME as TIMINGS
+    from benchmark.report.verification.seed_noise import FAULTS, compare_tables
+    from benchmark.report.verification.table_diff import read_lines
 
     ours = _read_files(root / TABLES, "*.csv", "run `dvc repro` first")
     theirs = _read_other(root, where)
@@ -117,7 +117,7 @@ def _compare(root: Path, where: str, *, as_json: bool) -> int:
 
 def in_words(cells: Sequence[Compared], where: str) -> list[str]:
     """What a comparison found: each cell that is not identical, the rule, and how many there are of each kind."""
-    from benchmark.report.recheck.seed_noise import LEVEL, Status, test_of
+    from benchmark.report.verification.seed_noise import LEVEL, Status, test_of
 
     counts = Counter(cell.status for cell in cells)
     tests = {test_of(cell): cell.gap.p for cell in cells if cell.gap}
@@ -198,6 +198,6 @@ def _read_files(folder: Path, pattern: str, mend: str) -> dict[str, str]:
 
 
 def _count_cells(text: str) -> int:
-    from benchmark.report.recheck.table_diff import read_lines
+    from benchmark.report.verification.table_diff import read_lines
 
     return sum(len(line) for line in read_lines(text))

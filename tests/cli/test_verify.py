@@ -18,7 +18,7 @@ import yaml
 
 from benchmark.cli.main import main
 from benchmark.evaluation import transfer
-from benchmark.report.recheck import rebuild
+from benchmark.report.verification import rebuild
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
 from tests.made.paths import ROOT

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
 from benchmark.common.errors import InputError
-from benchmark.report.recheck import keys
-from benchmark.report.recheck.keys import keys_of
-from benchmark.report.recheck.seed_noise import Sample, compare_tables, welch
-from benchmark.report.recheck.table_diff import Difference, first_difference, first_line, read_lines
 from benchmark.report.run_columns import RUN_COLUMNS
+from benchmark.report.verification import keys
+from benchmark.report.verification.keys import keys_of
+from benchmark.report.verification.seed_noise import Sample, compare_tables, welch
+from benchmark.report.verification.table_diff import Difference, first_difference, first_line, read_lines
 from tests.report.test_report import GOLDEN
 
 MEANS = st.floats(-1, 1).map(lambda value: round(value, 6))

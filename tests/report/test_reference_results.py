@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from benchmark.report.recheck.kept import compare_kept, keep
+from benchmark.report.verification.reference_results import compare_kept, keep
 from tests.conftest import tiny_params
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, read_yaml, write_json, write_text
-from benchmark.report.recheck.table_diff import Difference, Line, differing_cell, read_lines
+from benchmark.report.verification.table_diff import Difference, Line, differing_cell, read_lines
 from benchmark.runs.environment import environment
 from benchmark.settings.loading import PARAMS
 

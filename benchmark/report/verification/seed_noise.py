@@ -30,9 +30,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from benchmark.common.errors import InputError
-from benchmark.report.recheck.keys import NOISY, Key, keys_of
-from benchmark.report.recheck.table_diff import WHOLE, Line, named
 from benchmark.report.run_columns import RUN_COLUMNS
+from benchmark.report.verification.keys import NOISY, Key, keys_of
+from benchmark.report.verification.table_diff import WHOLE, Line, named
 
 LEVEL = 0.05
 """Of the tests, for all cells together."""

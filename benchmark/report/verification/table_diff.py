@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from benchmark.report.recheck.keys import Key, keys_of
+from benchmark.report.verification.keys import Key, keys_of
 
 Line = Mapping[str, str]
 """Text by column."""
