@@ -158,8 +158,8 @@ def device(params: Params) -> Finding:
     import torch
 
     from benchmark.common.resources import core_count, free_memory
+    from benchmark.dispatch.train import WORKER_BYTES, count_workers
     from benchmark.settings.devices import check_device
-    from benchmark.training.train import WORKER_BYTES, count_workers
 
     try:
         check_device(params.train)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmark.common.engines import NAMES, default_engine
+from benchmark.jobs.engines import NAMES, default_engine
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from benchmark.cli.shown import Table, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
-from benchmark.common.jobs import Job, makespan
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import SPLITS, Size, Split
 from benchmark.common.units import duration, memory, quantity
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.packs import PackSpec, pack_specs
+from benchmark.dispatch.train import count_workers
+from benchmark.jobs.queue import Job, makespan
 from benchmark.runs.declared import read_result
 from benchmark.runs.environment import hardware
 from benchmark.runs.epochs import epochs_of
@@ -26,7 +27,6 @@ from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
-from benchmark.training.train import count_workers
 from models.losses.registry import LOSSES
 from models.settings import Model
 from models.systems.registry import SYSTEMS, input_side

@@ -18,12 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Train as :func:`benchmark.training.train.run` does."""
+    """Train as :func:`benchmark.dispatch.train.run` does."""
     params = load_params()
     if params.train.numbers == "fast":
         set_free(os.environ)  # Before any library is loaded that would choose.
     if chosen.engine == "local":
         check_device(params.train)
-    from benchmark.training import train
+    from benchmark.dispatch import train
 
     train.run(params, chosen.method, chosen.engine)

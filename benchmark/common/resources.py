@@ -1,10 +1,14 @@
-"""How much of the machine there is to use."""
+"""The machine's cores and memory: how much there is to use, and how this process uses it."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 from contextlib import suppress
 from pathlib import Path
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Options of glibc's mallopt."""
 
 
 def core_count() -> int:
@@ -27,3 +31,11 @@ def free_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
         # What is cached of files gives way.
         free = min(free, limit - used + int(kept["inactive_file"]) + int(kept["active_file"]))
     return max(free, 0)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep freed memory: to fault it in again costs as much as decoding, or half a training step."""
+    with suppress(AttributeError):  # Only glibc has mallopt, and only glibc needs it.
+        mallopt = ctypes.CDLL(None).mallopt
+        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            mallopt(option, 1 << 30)

@@ -21,7 +21,6 @@ from typing import TypeVar
 import numpy as np
 
 from benchmark.common.errors import InputError
-from benchmark.common.processes import outcomes
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.common.terms import Counts, Split
@@ -29,6 +28,7 @@ from benchmark.data.duplicates import Sketches, find_alike
 from benchmark.data.gates.registry import Described, Look, Pair
 from benchmark.images.fingerprint import ANGLES, RECIPE, RINGS, Fingerprint, fingerprint
 from benchmark.images.reading import UnreadableImage, read_rgb
+from benchmark.jobs.processes import outcomes
 from benchmark.sources.registry import Photograph
 
 STORE = Path("scratch/gates.sqlite")

@@ -23,7 +23,6 @@ import numpy.typing as npt
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from benchmark.common.engines import Name, each_outcome
 from benchmark.common.errors import InputError
 from benchmark.common.files import atomic, sha256_json, write_text
 from benchmark.common.progress import progress_bar
@@ -34,6 +33,7 @@ from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack
 from benchmark.images.encoding import Encoding, encode
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.images.square import square_images
+from benchmark.jobs.engines import Name, each_outcome
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params

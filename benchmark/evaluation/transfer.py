@@ -15,16 +15,17 @@ from typing import Any, get_args
 
 import numpy as np
 
-from benchmark.common.board import Board
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.engines import Name, choose_engine
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, write_json
-from benchmark.common.jobs import Job, Report, refusal, run_jobs
 from benchmark.common.terms import Size, Split
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
 from benchmark.data.packs import PACKS, pack_path
+from benchmark.dispatch.train import count_workers
+from benchmark.jobs.board import Board
+from benchmark.jobs.engines import Name, choose_engine
+from benchmark.jobs.queue import Job, Report, refusal, run_jobs
 from benchmark.runs.declared import data_sha256, find_runs
 from benchmark.runs.environment import settled
 from benchmark.runs.predictions import patients_in_words, write_predictions
@@ -34,7 +35,6 @@ from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, mark_of, pr
 from benchmark.settings.params import Params
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData, load_split
-from benchmark.training.train import count_workers
 
 PHOTOGRAPHS = DATA / "transfer"
 """Where each set has its folder, made as ``data/`` is."""

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.files import sha256_json
-from benchmark.common.jobs import Report
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import Split
 from benchmark.data.manifest import MANIFEST, Row, read_manifest
 from benchmark.data.packs import pack_path
+from benchmark.dispatch import train
+from benchmark.jobs.queue import Report
 from benchmark.runs.declared import describe
 from benchmark.runs.shelf import files_needed
 from benchmark.runs.spec import RUNS, RunSpec
@@ -21,7 +22,7 @@ from benchmark.settings.sweep import Sweep, Value
 from benchmark.sweep.optuna_keys import ABOUT
 from benchmark.sweep.space import arm_of, enqueued, published, settled, variant
 from benchmark.sweep.study import SWEEP, open_study
-from benchmark.training import device, train
+from benchmark.training import device
 from benchmark.training.batches import SplitData, load_split
 from benchmark.training.loop import Curve, Watch
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from benchmark.common.board import Board
 from benchmark.common.errors import InputError
-from benchmark.common.jobs import Engine, Job, Report, refusal, run_jobs, seldom
 from benchmark.common.terms import SPLITS
+from benchmark.jobs.board import Board
+from benchmark.jobs.queue import Engine, Job, Report, refusal, run_jobs, seldom
 from benchmark.runs.spec import RunSpec
 from benchmark.settings.sweep import Value
 from benchmark.sweep.context import Bench, needed, open_bench, run_name

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from optuna import Study
 
-    from benchmark.common.engines import Name
-    from benchmark.common.jobs import Engine, Job, Report
+    from benchmark.jobs.engines import Name
+    from benchmark.jobs.queue import Engine, Job, Report
     from benchmark.settings.params import Params
     from benchmark.sweep.context import Bench
 
@@ -35,8 +35,8 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     """
     from optuna.exceptions import StorageInternalError
 
-    from benchmark.common.engines import choose_engine
     from benchmark.common.errors import InputError
+    from benchmark.jobs.engines import choose_engine
     from benchmark.sweep.space import check_space
 
     check_space(params)
@@ -72,7 +72,7 @@ def _check_shared(params: Params, engine: Name) -> None:
 
 def _search_together(study: Study, bench: Bench, workers: int, engine: Engine) -> None:
     """Let workers ask the study's trials until as many as wanted have ended."""
-    from benchmark.common.jobs import Job, run_jobs
+    from benchmark.jobs.queue import Job, run_jobs
     from benchmark.sweep.context import SEARCHED, needed
     from benchmark.sweep.space import published
     from benchmark.sweep.study import SWEEP

@@ -6,39 +6,19 @@ import logging
 import os
 import resource
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
-from benchmark.common.errors import InputError
-from benchmark.common.processes import keep_freed_memory
-from benchmark.common.resources import core_count
+from benchmark.common.resources import core_count, keep_freed_memory
 from benchmark.runs.environment import environment, now, settled
 from benchmark.runs.spec import Record, RunSpec
 from benchmark.training.together import world
 
 if TYPE_CHECKING:
     from benchmark.settings.training import Train
-
-
-@contextmanager
-def memory_named(spec: RunSpec) -> Iterator[None]:
-    """Turn running out of memory into a sentence that says what to lower."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
-            raise
-        msg = (
-            f"a batch must fit into memory, but {spec.train.batch} images of {spec.pixels} px in "
-            f"{spec.train.accumulate} pass(es) of {spec.title} do not: raise `train.accumulate` to "
-            f"{2 * spec.train.accumulate}, or lower `train.batch` or `sizes.{spec.size}`"
-        )
-        raise InputError(msg) from error
 
 
 def resident_peak() -> int:

@@ -16,7 +16,7 @@ from tests.made.paths import ROOT
 STAGES = {
     "fetch": "benchmark/data/fetch.py",
     "prepare": "benchmark/data/prepare.py",
-    "train": "benchmark/training/train.py",
+    "train": "benchmark/dispatch/train.py",
     "evaluate": "benchmark/evaluation/evaluate.py",
     "transfer": "benchmark/evaluation/transfer.py",
     "statistics": "benchmark/statistics/statistics.py",

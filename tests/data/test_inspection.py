@@ -217,7 +217,7 @@ def test_a_killed_check_goes_on_where_it_was(monkeypatch):
 
 def test_jobs_are_taken_as_workers_get_free():
     """So that memory does not grow with the data set: no more than a few jobs are under way."""
-    from benchmark.common.processes import outcomes
+    from benchmark.jobs.processes import outcomes
 
     taken = 0
 

@@ -7,9 +7,9 @@ import pytest
 
 from benchmark.common.csv_rows import read_rows
 from benchmark.data.manifest import read_manifest
+from benchmark.dispatch import train
 from benchmark.evaluation import attention
 from benchmark.evaluation.salient import ATTENTION, WINDOWS, WindowsRow
-from benchmark.training import train
 from models.systems.zoom_in_net import window_side
 from tests.made.runs import make_params
 from tests.made.systems import make_eyes, system_params

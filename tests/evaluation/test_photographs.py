@@ -13,10 +13,10 @@ from PIL import Image
 from benchmark.cli.main import main
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import read_manifest
+from benchmark.dispatch import train
 from benchmark.evaluation.photographs import summarised
 from benchmark.runs.predictions import PROBS, read_predictions
 from benchmark.settings.loading import parse_params
-from benchmark.training import train
 from tests.conftest import tiny_params
 
 pytestmark = pytest.mark.slow

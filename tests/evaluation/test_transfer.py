@@ -15,12 +15,13 @@ import yaml
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.data import fetch, prepare
+from benchmark.dispatch import train
 from benchmark.evaluation import transfer
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.transfers import SETS, OtherSet
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
-from benchmark.training import predict, train
+from benchmark.training import predict
 from tests.conftest import tiny_params
 from tests.made.photographs import write_folder, write_photograph, write_table
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from benchmark.common.processes import outcomes
 from benchmark.images.reading import UnreadableImage, read_rgb, read_size
+from benchmark.jobs.processes import outcomes
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.common.processes import tune_process
 from benchmark.data import duplicates
 from benchmark.images.fingerprint import ANGLES, RINGS, fingerprint
 from benchmark.images.reading import read_rgb
+from benchmark.jobs.processes import tune_process
 from tests.conftest import ROOT
 from tests.made.eyes import eye, sketches
 

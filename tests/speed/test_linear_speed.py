@@ -19,10 +19,10 @@ import yaml
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.common.processes import tune_process
 from benchmark.images.encoding import encode
 from benchmark.images.reading import read_rgb
 from benchmark.images.square import square_images
+from benchmark.jobs.processes import tune_process
 from benchmark.runs.environment import cpu
 from benchmark.sources.phantom.render import photograph
 from tests.conftest import tiny_params

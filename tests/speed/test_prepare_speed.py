@@ -9,11 +9,11 @@ import cv2
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.common.processes import tune_process
 from benchmark.images.encoding import encode
 from benchmark.images.reading import read_rgb
 from benchmark.images.square import square_images
 from benchmark.images.variants.registry import VARIANTS
+from benchmark.jobs.processes import tune_process
 from tests.conftest import ROOT
 
 SIZES = {"small": 224, "mid": 448, "large": 720}

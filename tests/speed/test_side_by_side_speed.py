@@ -9,9 +9,10 @@ import pytest
 from benchmark.common.resources import core_count
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import read_manifest
+from benchmark.dispatch import train
 from benchmark.runs.declared import describe
 from benchmark.settings.loading import parse_params
-from benchmark.training import device, loop, train
+from benchmark.training import device, loop
 from benchmark.training.batches import load_split
 from tests.made.data import make_data
 from tests.settings.test_params import composed

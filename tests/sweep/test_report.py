@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.common.local_engine import LocalEngine
+from benchmark.jobs.local_engine import LocalEngine
 from benchmark.report.render import to_csv, to_tex
 from benchmark.statistics.bootstrap import Interval
 from benchmark.sweep import sweep, tables

@@ -14,6 +14,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.fellows import MISSING
 from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.data.roles import roles
+from benchmark.dispatch import train
 from benchmark.evaluation.belonging import refuse_strangers
 from benchmark.runs.declared import declare, find_runs, read_result
 from benchmark.runs.predictions import read_predictions
@@ -21,7 +22,6 @@ from benchmark.runs.systems import passes_read, row_nets
 from benchmark.scoring.decoders.registry import decode
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training import blend as blending
-from benchmark.training import train
 from benchmark.training.device import open_fabric
 from models.systems.registry import SYSTEMS
 from tests.made.systems import SYSTEMS as SMALL

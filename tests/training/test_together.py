@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from benchmark.common.errors import InputError
+from benchmark.dispatch import train
 from benchmark.runs.declared import declare, read_result
 from benchmark.runs.predictions import read_predictions
 from benchmark.settings.loading import load_params, parse_params
-from benchmark.training import train
 from tests.conftest import tiny_params
 from tests.made.data import make_data
 from tests.made.project import BIN

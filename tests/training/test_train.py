@@ -19,12 +19,13 @@ import yaml
 
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import read_manifest, write_manifest
+from benchmark.dispatch import train
 from benchmark.runs.declared import describe, read_result
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.shelf import RECORD, files_of
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.loading import parse_params
-from benchmark.training import device, loop, predict, train
+from benchmark.training import device, loop, predict
 from benchmark.training.batches import load_split
 from tests.conftest import ROOT, tiny_params
 from tests.made.data import make_data
@@ -124,7 +125,7 @@ def test_the_training_core_needs_neither_tracker_nor_pipeline(project):
     script = f"""
 import sys
 sys.modules |= dict.fromkeys({absent}, None)
-from benchmark.training import train
+from benchmark.dispatch import train
 from benchmark.settings.loading import load_params
 train.run(load_params(), ["basenet_mt"])
 """
@@ -262,7 +263,7 @@ def test_training_needs_neither_mlflow_nor_dvc():
     import subprocess
     import sys
 
-    code = "import benchmark.training.train, sys\n"
+    code = "import benchmark.dispatch.train, sys\n"
     code += "print([m for m in ('mlflow', 'dvc', 'sklearn', 'seaborn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
     assert done.stdout.strip() == "[]"

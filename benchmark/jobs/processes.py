@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -10,14 +9,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TypeVar
 
 import cv2
 
 from benchmark.common.errors import InputError
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+from benchmark.common.resources import keep_freed_memory
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -72,14 +70,6 @@ def tune_process() -> None:
     """One thread, and freed memory is kept for the next photograph."""
     cv2.setNumThreads(1)
     keep_freed_memory()
-
-
-def keep_freed_memory() -> None:
-    """Keep what is freed for what is next: to fault it in again costs as much as decoding, or half a training step."""
-    with suppress(AttributeError):  # Only glibc has mallopt, and only glibc needs it.
-        mallopt = ctypes.CDLL(None).mallopt
-        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
-            mallopt(option, 1 << 30)
 
 
 def follow_parent() -> None:

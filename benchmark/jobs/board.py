@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-    from benchmark.common.jobs import Job
+    from benchmark.jobs.queue import Job
 
 _EVERY_S = 30.0
 """Between two lines of a log on what is under way."""

@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, atomic, sha256_file, write_text
-from benchmark.common.jobs import Job, Tell, Told, outcome
 from benchmark.common.numbers import OPEN, PINS
-from benchmark.common.processes import tune_process
+from benchmark.jobs.processes import tune_process
+from benchmark.jobs.queue import Job, Tell, Told, outcome
 
 RETRIES = 3
 """How often a job is begun again whose process or node died."""

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from benchmark.common import board
-from benchmark.common.board import Board, Tally
-from benchmark.common.jobs import Job
+from benchmark.jobs import board
+from benchmark.jobs.board import Board, Tally
+from benchmark.jobs.queue import Job
 
 JOBS = [Job("a/x/0", str, (), cost=1.0, units=100), Job("a/y/0", str, (), cost=3.0, units=100)]
 

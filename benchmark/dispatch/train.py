@@ -7,25 +7,27 @@ the shelf (:mod:`benchmark.runs.shelf`) and are not trained again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from benchmark.common.board import Board
-from benchmark.common.engines import Name, choose_engine
 from benchmark.common.errors import InputError
-from benchmark.common.jobs import Display, Job, Report, Unseen, refusal, run_jobs, seldom
-from benchmark.common.local_engine import LocalEngine, warm
 from benchmark.common.resources import core_count, free_memory
 from benchmark.common.terms import SPLITS, Size
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.packs import pack_path
+from benchmark.dispatch.launch import clear, is_first_to_fail, launch, report_lost_peer
+from benchmark.jobs.board import Board
+from benchmark.jobs.engines import Name, choose_engine
+from benchmark.jobs.local_engine import LocalEngine, warm
+from benchmark.jobs.queue import Display, Job, Report, Unseen, refusal, run_jobs, seldom
 from benchmark.runs.declared import declare, read_result
 from benchmark.runs.shelf import files_needed, find_parent, forget_passes, is_finished, passes_place, place, publish
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.systems import passes_read
-from benchmark.training.together import clear, is_first_to_fail, launch, losses_named, rank, world
+from benchmark.training.together import rank, world
 from models.settings import PACKAGE
 from models.systems.registry import SYSTEMS
 
@@ -139,7 +141,6 @@ def complete(
         InputError: a loss is not finite, or a batch does not fit into memory (the run is named), or the run takes more
             processes than there are.
     """
-    from benchmark.training.device import memory_named
     from benchmark.training.loop import Watch, train
 
     if spec.train.processes != world():
@@ -149,8 +150,26 @@ def complete(
         )
         raise InputError(msg)
     if not is_finished(scratch, spec.key):
-        with losses_named(), memory_named(spec):
+        with report_lost_peer(), explain_out_of_memory(spec):
             train(spec, splits, fabric, scratch, watch or Watch())
+
+
+@contextmanager
+def explain_out_of_memory(spec: RunSpec) -> Iterator[None]:
+    """Turn running out of memory into a sentence that says what to lower."""
+    import torch
+
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        msg = (
+            f"a batch must fit into memory, but {spec.train.batch} images of {spec.pixels} px in "
+            f"{spec.train.accumulate} pass(es) of {spec.title} do not: raise `train.accumulate` to "
+            f"{2 * spec.train.accumulate}, or lower `train.batch` or `sizes.{spec.size}`"
+        )
+        raise InputError(msg) from error
 
 
 def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, str]:

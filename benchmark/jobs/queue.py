@@ -2,7 +2,7 @@
 
 A job may need others to have ended well. Of those that may start, the one with the most work behind it starts first.
 What a job dies of is its own: all that do not need it go on. Engines are this machine
-(:mod:`benchmark.common.local_engine`) and a cluster of Ray (:mod:`benchmark.common.ray_engine`).
+(:mod:`benchmark.jobs.local_engine`) and a cluster of Ray (:mod:`benchmark.jobs.ray_engine`).
 """
 
 from __future__ import annotations

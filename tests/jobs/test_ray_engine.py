@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from benchmark.common.errors import InputError
-from benchmark.common.jobs import Job, run_jobs
-from benchmark.common.ray_engine import RayEngine, connect
 from benchmark.data import fetch, prepare
+from benchmark.dispatch import train
+from benchmark.jobs.queue import Job, run_jobs
+from benchmark.jobs.ray_engine import RayEngine, connect
 from benchmark.settings.loading import load_params
-from benchmark.training import train
-from tests.common.test_jobs import Noted
+from tests.jobs.test_queue import Noted
 from tests.conftest import tiny_params
 from tests.made.data import make_data
 from tests.made.photographs import folder_params, write_folder

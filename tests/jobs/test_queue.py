@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.common.errors import InputError
-from benchmark.common.jobs import Job, in_order, run_jobs
-from benchmark.common.local_engine import LocalEngine
+from benchmark.jobs.local_engine import LocalEngine
+from benchmark.jobs.queue import Job, in_order, run_jobs
 from tests.made.paths import ROOT
 
 
@@ -78,9 +78,9 @@ def imported(module: str, slot: int, report) -> str:
 def test_what_was_imported_ahead_is_there_for_every_job():
     """In a process of its own: that of these tests has begun its jobs' server by now."""
     code = """
-from benchmark.common.jobs import Job, Unseen, run_jobs
-from benchmark.common.local_engine import LocalEngine, warm
-from tests.common.test_jobs import imported
+from benchmark.jobs.queue import Job, Unseen, run_jobs
+from benchmark.jobs.local_engine import LocalEngine, warm
+from tests.jobs.test_queue import imported
 warm(["wave"])
 for module in ("wave", "nowhere"):
     print(sorted(run_jobs([Job(name, imported, (module,)) for name in "ab"], LocalEngine(2), Unseen()).items()))

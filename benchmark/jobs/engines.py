@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, TypeVar
 
-from benchmark.common.jobs import Engine
+from benchmark.jobs.queue import Engine
 
 Name = Literal["local", "ray"]
 NAMES: tuple[Name, ...] = ("local", "ray")
@@ -29,10 +29,10 @@ def choose_engine(name: Name, slots: int, preload: Sequence[str]) -> Engine:
         preload: modules that this machine imports once for all jobs.
     """
     if name == "ray":
-        from benchmark.common.ray_engine import RayEngine
+        from benchmark.jobs.ray_engine import RayEngine
 
         return RayEngine()
-    from benchmark.common.local_engine import LocalEngine
+    from benchmark.jobs.local_engine import LocalEngine
 
     return LocalEngine(slots, preload)
 
@@ -44,11 +44,11 @@ def each_outcome(name: Name, work: Callable[[W], R], jobs: Iterable[W], workers:
         InputError: a worker was killed, or a cluster cannot do it.
     """
     if name == "ray":
-        from benchmark.common.ray_engine import RayEngine
+        from benchmark.jobs.ray_engine import RayEngine
 
         with RayEngine() as engine:
             yield from engine.outcomes(work, jobs)
         return
-    from benchmark.common.processes import outcomes
+    from benchmark.jobs.processes import outcomes
 
     yield from outcomes(work, jobs, workers)

@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from benchmark.common.jobs import Job, Tell, Told, outcome
-from benchmark.common.processes import follow_parent, tune_process
+from benchmark.jobs.processes import follow_parent, tune_process
+from benchmark.jobs.queue import Job, Tell, Told, outcome
 
 
 def warm(modules: Sequence[str]) -> None:
