@@ -20,8 +20,8 @@ from benchmark.dispatch import train
 from benchmark.jobs.queue import Job, run_jobs
 from benchmark.jobs.ray_engine import RayEngine, connect
 from benchmark.settings.loading import load_params
-from tests.jobs.test_queue import Noted
 from tests.conftest import tiny_params
+from tests.jobs.test_queue import Noted
 from tests.made.data import make_data
 from tests.made.photographs import folder_params, write_folder
 from tests.made.project import BIN
