@@ -1,9 +1,10 @@
 """The one reader of tables that other people's programs write: what one command reads, all read.
 
 Values are separated by commas, semicolons or tabs, in UTF-8 or UTF-16 with or without a byte order mark, with any line
-ends; or they are a workbook's one sheet (.xlsx). Each may be packed as .gz or .zip, with what macOS leaves there. What
-a file is follows from its content, never from its name. Blanks around values, blank rows, blank columns and an index
-column without a name go. A list without a header, as DDR has, is read where its first line can be nothing else.
+ends; or they are the one sheet of a workbook (xlsx, xlsb, xls, ods). Text may be packed as .gz or .zip, with what macOS
+leaves there. What a file is follows from its content, never from its name. Blanks around values, blank rows, blank
+columns and an index column without a name go. A list without a header, as DDR has, is read where its first line can be
+nothing else.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
-from benchmark.common.excel import read_sheet
 from benchmark.common.units import some
+from benchmark.common.workbooks import is_workbook, read_sheet
 
 NUMPY = b"\x93NUMPY"
 """What an array's file (.npy) begins with."""
@@ -39,7 +40,6 @@ _KINDS = {
     b"\x89HDF": "an HDF5 file (.h5, or .mat of MATLAB 7.3)",
     b"PAR1": "a Parquet file",
     b"ARROW1": "a Feather file",
-    b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
     b"\x80": "a pickle of Python",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
@@ -175,8 +175,8 @@ def whole(value: str) -> int | None:
 
 def _filled_rows(path: Path) -> list[tuple[int, Row]]:
     """Line number and values of every row that is not blank, the header first."""
-    is_workbook = _is_workbook(read_bytes(path))
-    rows = list(enumerate(read_sheet(path), start=1)) if is_workbook else _split(read_text(path), path)
+    data = read_bytes(path)
+    rows = read_sheet(data, path) if is_workbook(data) else _split(read_text(path), path)
     filled = [(line, [value.strip() for value in row]) for line, row in rows]
     filled = [(line, row) for line, row in filled if any(row)]
     if not filled:
@@ -272,12 +272,9 @@ def _is_member(name: str) -> bool:
     return not name.endswith("/") and "__MACOSX" not in parts and not parts[-1].startswith(".")
 
 
-def _is_workbook(data: bytes) -> bool:
-    return data.startswith(b"PK\x03\x04") and b"xl/worksheets/" in data
-
-
 def _no_table(path: Path, what: str, mend: str = "save its rows as csv") -> str:
-    return f"{path} must be a table (csv, semicolons, tabs or .xlsx; .gz and .zip of one), but is {what}: {mend}"
+    kinds = "text separated by commas, semicolons or tabs, also as .gz or .zip; or a workbook: xlsx, xlsb, xls, ods"
+    return f"{path} must be a table ({kinds}), but is {what}: {mend}"
 
 
 def _too_large(path: Path) -> str:

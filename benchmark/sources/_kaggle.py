@@ -51,12 +51,18 @@ def competition_archive(competition: str, folder: Path) -> Path:
 
 
 def _client() -> Any:
-    """The client, once it has a token: importing it looks for one, and prints a page of help where there is none."""
+    """Return the client with a token: importing it looks for one, and prints a page of help where there is none."""
     try:
         with redirect_stdout(io.StringIO()):
             import kaggle
 
             kaggle.api.authenticate()
+    except ModuleNotFoundError as error:
+        msg = (
+            "downloads from Kaggle need its client, which is not installed: install the extra `.[kaggle]`, or download "
+            "the files by hand and set data.root"
+        )
+        raise InputError(msg) from error
     except SystemExit as error:
         msg = (
             "Kaggle must know who downloads, but there is no valid token here: make one at "

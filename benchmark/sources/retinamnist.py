@@ -4,16 +4,17 @@ Its split (1,080, 120 and 400) is official. It names no patients, and its train 
 four images per patient, so a patient may well be in both: kappa on its val is no measure of new patients. Its test set
 is DeepDRiD's validation set, of other patients.
 
-The photographs come in one file of arrays, ``retinamnist.npz`` or ``retinamnist_<size>.npz``, whose address and md5
-(there is no other checksum) the medmnist package knows; ``root`` is the folder of a copy. They are written as PNG. The
-counts are those of the 28 px file; the other sizes hold the same images.
+The photographs come in one file of arrays, ``retinamnist.npz`` or ``retinamnist_<size>.npz``; ``root`` is the folder of
+a copy. They are written as PNG. The counts are those of the 28 px file; the other sizes hold the same images.
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +44,15 @@ EXPECTED: Mapping[Split, Counts] = {
     "val": (54, 12, 28, 20, 6),
     "test": (174, 46, 92, 68, 20),
 }
+MD5 = {
+    28: "bd4c0672f1bba3e3a89f0e4e876791e4",
+    64: "afda852cc34dcda56f86ad2b2457dbcc",
+    128: "e48e916a24454daf90583d4e6efb1a18",
+    224: "eae7e3b6f3fcbda4ae613ebdcbe35348",
+}
+"""MD5 checksum of the file of each size, as medmnist 3.0.2 lists it (``medmnist.INFO``); no other checksum is published."""
+URL = "https://zenodo.org/records/10519652/files/{name}?download=1"
+"""Address of a file by its name, also from medmnist 3.0.2."""
 
 
 class Params(RealParams):
@@ -52,9 +62,9 @@ class Params(RealParams):
     """Side of the photographs in pixels."""
 
     @property
-    def suffix(self) -> str:
-        """What the size adds to MedMNIST's names."""
-        return "" if self.size == 28 else f"_{self.size}"
+    def file(self) -> str:
+        """Name of the file that holds the photographs of this size."""
+        return "retinamnist.npz" if self.size == 28 else f"retinamnist_{self.size}.npz"
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
@@ -64,17 +74,18 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
         InputError: there is no such file, or it is damaged or cannot be downloaded.
     """
     assert isinstance(params, Params)
-    arrays = find_copy(params, ABOUT, folder / f"arrays{params.suffix}", lambda target: _fetch(params, target))
-    name = f"retinamnist{params.suffix}.npz"
-    if not (arrays / name).exists():
-        msg = f"data.root must hold {name} for data.size {params.size}, but {arrays} does not: correct one of them"
+    name = params.file.removesuffix(".npz")
+    remote = Remote(URL.format(name=params.file), params.file, f"md5:{MD5[params.size]}")
+    arrays = find_copy(params, ABOUT, folder / name.replace("retinamnist", "arrays"), partial(download, remote))
+    if not (arrays / params.file).exists():
+        msg = f"data.root must hold {params.file} for data.size {params.size}, but {arrays} does not: correct one of them"
         raise InputError(msg)
-    parts = {split: _read(params, arrays, split) for split in SPLITS}
+    parts = _read(arrays / params.file)
     total = sum(len(grades) for _, grades in parts.values())
     done = 0
     for split, (images, grades) in parts.items():
         for index, (image, grade) in enumerate(zip(images, grades, strict=True)):
-            path = folder / f"retinamnist{params.suffix}" / split / f"{index:04d}.png"
+            path = folder / name / split / f"{index:04d}.png"
             _save(Image.fromarray(image), path)
             yield Photograph(f"{split}/{index:04d}", path, int(grade[0]), split)
             done += 1
@@ -82,20 +93,18 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """MedMNIST's own split."""
+    """Return the counts of MedMNIST's own split."""
     return EXPECTED
 
 
-def _read(params: Params, folder: Path, split: Split) -> tuple[Pixels, Pixels]:
-    """Images, shape (n, size, size, 3), and grades, shape (n, 1)."""
-    import medmnist
-
+def _read(path: Path) -> dict[Split, tuple[Pixels, Pixels]]:
+    """Images, shape (n, size, size, 3), and grades, shape (n, 1), of each split."""
     try:
-        data = medmnist.RetinaMNIST(split, root=folder, size=params.size)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        msg = f"retinamnist{params.suffix}.npz must be MedMNIST's file, but is damaged ({error}): get it again"
+        with np.load(path) as arrays:
+            return {split: (arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in SPLITS}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        msg = f"{path.name} must be MedMNIST's file, but is damaged ({error}): get it again"
         raise InputError(msg) from error
-    return data.imgs, data.labels
 
 
 def _save(image: Image.Image, path: Path) -> None:
@@ -103,13 +112,5 @@ def _save(image: Image.Image, path: Path) -> None:
     stream = io.BytesIO()
     image.save(stream, "PNG")
     if not path.exists() or path.read_bytes() != stream.getvalue():
-        with atomic(path) as partial:
-            partial.write_bytes(stream.getvalue())
-
-
-def _fetch(params: Params, folder: Path) -> None:
-    import medmnist
-
-    info = medmnist.INFO["retinamnist"]
-    name = f"retinamnist{params.suffix}.npz"
-    download(Remote(info[f"url{params.suffix}"], name, f"md5:{info[f'MD5{params.suffix}']}"), folder)
+        with atomic(path) as partial_file:
+            partial_file.write_bytes(stream.getvalue())

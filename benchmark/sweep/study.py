@@ -7,17 +7,16 @@ or another that still runs, goes on from there.
 
 from __future__ import annotations
 
-import fcntl
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner, PercentilePruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
@@ -105,13 +104,10 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
         raise InputError(msg) from error
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes of this machine out; the lock falls with its process, however that ends."""
+def locked(path: Path) -> FileLock:
+    """Return the lock that keeps other processes of this machine out; a process that is killed releases it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return FileLock(path.with_name(f".{path.name}.lock"))
 
 
 def _pruner(sweep: Sweep) -> BasePruner:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
@@ -10,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from benchmark.runs.spec import SCRATCH
 
@@ -108,8 +109,7 @@ def _alone(root: Path) -> Iterator[None]:
     """Wait for other processes that write to the store, so that none creates a run twice."""
     path = root / SCRATCH / ".track.lock"
     path.parent.mkdir(exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(path):
         yield
 
 

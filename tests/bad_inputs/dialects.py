@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Callable, Mapping
 
 from tests.bad_inputs.running import GRADES, LABELS, gzipped, zipped
-from tests.made.sets import sheet_bytes
+from tests.made.workbooks import ods, xlsx
 
 
 def _lines(text: str, change: Callable[[int, str], str]) -> str:
@@ -17,9 +17,9 @@ def _quoted(text: str) -> str:
     return _lines(text, lambda _, line: ",".join(f'"{value}"' for value in line.split(",")))
 
 
-def _workbook(text: str) -> bytes:
+def _cells(text: str) -> list[list[str | int]]:
     header, *rows = (line.split(",") for line in text.splitlines())
-    return sheet_bytes([header, *([image, int(value)] for image, value in rows)])
+    return [[*header], *([image, int(value)] for image, value in rows)]
 
 
 DIALECTS: Mapping[str, Callable[[str], str | bytes]] = {
@@ -57,12 +57,15 @@ DIALECTS: Mapping[str, Callable[[str], str | bytes]] = {
     "gz": gzipped,
     "zip": lambda text: zipped({"folder/table.csv": text}),
     "zip of macOS": lambda text: zipped({"t/": "", "t/l.csv": text, "__MACOSX/t/._l.csv": "\0\5", "t/.DS_Store": "x"}),
-    "workbook": _workbook,
+    "workbook": lambda text: xlsx(_cells(text)),
+    "workbook without references of cells": lambda text: xlsx(_cells(text), references=False),
+    "workbook with phonetic text": lambda text: xlsx(_cells(text), phonetic=True),
+    "workbook in strict OOXML": lambda text: xlsx(_cells(text), strict=True),
+    "workbook with an empty sheet": lambda text: xlsx([], _cells(text)),
+    "OpenDocument": lambda text: ods(_cells(text)),
 }
 """Form -> what makes it of a table with commas."""
 
-_SHEET = """<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">
-<sheetData><row r="1"><c r="A1"><v>1</v></c></row></sheetData></worksheet>"""
 _ZIP = zipped({"a.csv": GRADES})
 _GZ = gzipped(GRADES)
 NO_TABLES: Mapping[str, tuple[str | bytes, str]] = {
@@ -96,7 +99,6 @@ NO_TABLES: Mapping[str, tuple[str | bytes, str]] = {
     "pickle": (b"\x80\x04\x95" + bytes(100), "a pickle of Python"),
     "PyTorch": (zipped({"archive/data.pkl": "x", "archive/version": "3"}), "a file of PyTorch"),
     "npz": (zipped({"a.npy": "x"}), r"an archive of arrays of NumPy \(.npz\): save one array"),
-    "old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), r"an old workbook \(.xls\)"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "is a picture"),
     "a photograph": (b"\xff\xd8\xff\xe0" + bytes(100), "is a picture"),
     "a PDF": (b"%PDF-1.4\n", "is a PDF"),
@@ -114,10 +116,10 @@ NO_TABLES: Mapping[str, tuple[str | bytes, str]] = {
     "gz cut off": (_GZ[:-12], "a whole archive, but is cut"),
     "gz damaged": (_GZ[:12] + b"\xff\xff\xff" + _GZ[15:], "a whole archive, but is cut"),
     "gz of JSON": (gzipped("{}"), "but is JSON"),
-    "workbook damaged": (b"PK\x03\x04xl/worksheets/sheet1.xml", "must be an Excel file"),
-    "workbook of two sheets": (
-        zipped({f"xl/worksheets/sheet{n}.xml": _SHEET for n in (1, 2)}),
-        "one filled sheet, but has 2",
-    ),
+    "workbook damaged": (b"PK\x03\x04xl/worksheets/sheet1.xml", "must be a whole Excel file"),
+    "old workbook damaged": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "must be a whole Excel file"),
+    "OpenDocument cut off": (ods(_cells(GRADES))[:-100], r"or OpenDocument spreadsheet \(ods\).*save its sheet as csv"),
+    "workbook of two sheets": (xlsx([["a"]], [["b"]]), "one filled sheet, but .* has 2"),
+    "workbook without values": (xlsx([]), "one filled sheet, but .* has 0"),
 }
 """Kind of file -> its content, and what the sentence says."""

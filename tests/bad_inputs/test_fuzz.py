@@ -26,7 +26,7 @@ from tests.bad_inputs.dialects import DIALECTS
 from tests.bad_inputs.running import GRADES, LABELS, PERCENT, csv, naive_kappa, put, saved
 
 FUZZ = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-FORMS = [name for name in DIALECTS if name != "workbook" and not name.startswith("grades as")]
+FORMS = [name for name in DIALECTS if not name.startswith(("workbook", "OpenDocument", "grades as"))]
 TRUTH_NAMES = ("level", "diagnosis", "Retinopathy grade", "target", "y_true")
 NAMES = {
     "grades": ("prediction", "pred", "preds", "y_pred", "Predicted_Label", "level", "diagnosis"),

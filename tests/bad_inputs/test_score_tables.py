@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,10 +26,11 @@ from tests.bad_inputs.running import (
     put,
     saved,
 )
-from tests.made.sets import sheet_bytes
+from tests.made.workbooks import xlsx
 
 SCORES = [grade + 0.25 for grade in PREDICTED]
 ALPHABETICAL = ("Mild", "Moderate", "No_DR", "Proliferate_DR", "Severe")
+WORKBOOKS = Path(__file__).parent / "workbooks"
 LETTERS = (1, 2, 0, 4, 3)
 """Grades of ALPHABETICAL."""
 
@@ -47,7 +49,7 @@ def renamed(names: list[str], column: str = "prediction", values: object = PREDI
 
 
 def workbook(header: list[str], values: object) -> bytes:
-    return sheet_bytes([header, *([image, value] for image, value in zip(IMAGES, values, strict=True))])
+    return xlsx([header, *([image, value] for image, value in zip(IMAGES, values, strict=True))])
 
 
 READ: dict[str, tuple[str | bytes, str | bytes]] = {
@@ -133,6 +135,8 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
     "array in the order of Fortran": (saved(np.asfortranarray(PERCENT / 100)), LABELS),
 }
 """Predictions and labels that all say PREDICTED and TRUTH."""
+# Written once: the old workbook by xlwt 1.3.0, the binary one from records by hand.
+READ |= {name: (GRADES, (WORKBOOKS / name).read_bytes()) for name in ("labels.xls", "labels.xlsb")}
 READ |= {name: (write(GRADES), write(LABELS)) for name, write in DIALECTS.items()}
 
 

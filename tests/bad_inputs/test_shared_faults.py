@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import pytest
 
 from tests.bad_inputs.running import is_one_sentence, outcome
 from tests.made.paths import SHARED
+from tests.made.workbooks import xlsx
 
 FAULTS = SHARED / "faults"
 pytestmark = pytest.mark.skipif(not FAULTS.exists(), reason=f"inputs that people report are not at {FAULTS}")
@@ -131,3 +134,29 @@ def test_packed_labels(name, capsys):
 def test_grades_as_floats(capsys):
     where = str(FAULTS / "csv_dialects/grades_as_floats.csv")
     assert outcome(capsys, "check", "--source", "csv", "--root", ".", "--table", where, "--labels-only")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["no_references", "phonetic", "strict_ooxml"])
+def test_workbooks_that_other_programs_write(name, capsys, tmp_path):
+    """The kept files hold a sheet and its texts alone; a workbook has parts that name these, too."""
+    whole = xlsx([["replaced"]], strict=name == "strict_ooxml")
+    with (
+        zipfile.ZipFile(FAULTS / f"round3/{name}.xlsx") as kept,
+        zipfile.ZipFile(io.BytesIO(whole)) as parts,
+        zipfile.ZipFile(tmp_path / "labels.xlsx", "w") as archive,
+    ):
+        replaced = [part for part in kept.namelist() if "sheet1" in part or "sharedStrings" in part]
+        for part in parts.namelist():
+            archive.writestr(part, (kept if part in replaced else parts).read(part))
+    predictions = FAULTS / "round3/sheets_pred.csv"
+    code, out, err = outcome(capsys, "score", str(predictions), "--labels", str(tmp_path / "labels.xlsx"), "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["scores"][0]["kappa"]["value"] == pytest.approx(0.9487, abs=5e-5)
+
+
+@pytest.mark.parametrize("name", ["no_references.xlsx", "phonetic.xlsx", "strict_ooxml.xlsx", "labels.ods"])
+def test_workbooks_that_lack_a_part_or_hold_text_for_a_number(name, capsys):
+    given = ("score", str(FAULTS / "round3/sheets_pred.csv"), "--labels", str(FAULTS / "round3" / name))
+    code, out, err = outcome(capsys, *given)
+    assert (code, out, is_one_sentence(err)) == (2, "", True)
+    assert "must be a whole Excel file" in err

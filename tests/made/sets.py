@@ -15,6 +15,7 @@ import yaml
 from benchmark.sources.registry import SourceParams, load_source
 from tests.conftest import ROOT
 from tests.made.photographs import write_photograph
+from tests.made.workbooks import xlsx
 
 
 def real_params(source: str, **changed: Any) -> SourceParams:
@@ -101,7 +102,7 @@ def write_deepdrid(root: Path, patients: tuple[int, int, int] = (4, 2, 2)) -> No
         if name.startswith("regular"):
             (folder / name / f"{name}.csv").write_text("\n".join(lines) + "\n")
         else:
-            (folder / name / "Challenge1_labels.xlsx").write_bytes(sheet_bytes(sheet))
+            (folder / name / "Challenge1_labels.xlsx").write_bytes(xlsx(sheet))
 
 
 def write_ddr(root: Path, images: tuple[int, int, int] = (8, 5, 6)) -> None:
@@ -168,24 +169,4 @@ def zipped(folder: Path, prefix: str = "") -> bytes:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 archive.write(path, f"{prefix}{path.relative_to(folder).as_posix()}")
-    return stream.getvalue()
-
-
-def sheet_bytes(rows: list[list[Any]]) -> bytes:
-    """An Excel file as its programs write it: text in a table of its own, numbers in the cells."""
-    texts = sorted({str(cell) for row in rows for cell in row if isinstance(cell, str)})
-    lines = []
-    for y, row in enumerate(rows, start=1):
-        cells = []
-        for x, cell in enumerate(row):
-            kind, value = ('t="s"', texts.index(cell)) if isinstance(cell, str) else ("", cell)
-            cells.append(f'<c r="{chr(ord("A") + x)}{y}" {kind}><v>{value}</v></c>')
-        lines.append(f'<row r="{y}">{"".join(cells)}</row>')
-    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        items = "".join(f"<si><t>{text}</t></si>" for text in texts)
-        archive.writestr("xl/sharedStrings.xml", f"<sst {space}>{items}</sst>")
-        sheet = f"<worksheet {space}><sheetData>{''.join(lines)}</sheetData></worksheet>"
-        archive.writestr("xl/worksheets/sheet1.xml", sheet)
     return stream.getvalue()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import WORKER
 from tests.made.project import Project
@@ -18,8 +18,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     own = tmp_path_factory.getbasetemp()
     root = (own.parent if WORKER else own) / "finished"
     done = root.with_suffix(".done")
-    with root.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(root.with_suffix(".lock")):
         if not done.exists():
             shutil.rmtree(root, ignore_errors=True)
             Project.make(root).repro()

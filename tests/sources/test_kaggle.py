@@ -66,6 +66,12 @@ def test_any_other_fault_is_one_sentence(api, tmp_path):
         competition_archive("eyes", tmp_path)
 
 
+def test_a_missing_client_is_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "kaggle", None)
+    with pytest.raises(InputError, match=r"install the extra `\.\[kaggle\]`, or download the files by hand"):
+        competition_archive("eyes", tmp_path)
+
+
 def test_files_that_kaggle_no_longer_has_are_named(api, tmp_path):
     with pytest.raises(InputError, match="lists none like z"):
         competition_files("eyes", "z", tmp_path)

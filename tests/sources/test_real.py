@@ -17,8 +17,7 @@ from PIL import Image
 
 from benchmark.common.column_names import SPLIT_NAMES
 from benchmark.common.errors import InputError
-from benchmark.common.excel import read_sheet
-from benchmark.sources import deepdrid, eyepacs, idrid
+from benchmark.sources import deepdrid, eyepacs, idrid, retinamnist
 from benchmark.sources._download import Remote
 from benchmark.sources._labels import dealt, read_columns
 from benchmark.sources._splits import Entry, Shares, deal
@@ -26,7 +25,7 @@ from benchmark.sources.registry import Photograph, load_source
 from tests.conftest import ROOT
 from tests.made.loopback import Loopback, serve
 from tests.made.photographs import write_photograph
-from tests.made.sets import WRITE, FakeApi, real_params, sheet_bytes, zipped
+from tests.made.sets import WRITE, FakeApi, real_params, zipped
 
 DATA = ROOT / "../shared/data"
 
@@ -94,18 +93,26 @@ def test_a_wrong_archive_is_refused_and_the_right_one_taken_later(server, monkey
 
 
 @pytest.mark.parametrize("size", [28, 64])
-def test_retinamnist_comes_by_the_address_that_medmnist_knows(server, monkeypatch, size):
-    import medmnist
-
+def test_retinamnist_comes_by_the_address_of_its_size(server, monkeypatch, size):
     suffix = "" if size == 28 else f"_{size}"
     WRITE["retinamnist"](Path("copy"), size)
     remote = serve_file(server, "x.npz", Path(f"copy/retinamnist{suffix}.npz").read_bytes(), "md5")
-    monkeypatch.setitem(medmnist.INFO["retinamnist"], f"url{suffix}", remote.url)
-    monkeypatch.setitem(medmnist.INFO["retinamnist"], f"MD5{suffix}", remote.checksum.removeprefix("md5:"))
+    monkeypatch.setattr(retinamnist, "URL", remote.url)
+    monkeypatch.setitem(retinamnist.MD5, size, remote.checksum.removeprefix("md5:"))
     found = read("retinamnist", size=size)
     assert names(found) == names(read("retinamnist", size=size)) == names(read("retinamnist", root="copy", size=size))
     assert len(server.asked) == 1
     assert Counter(each.split for each in found) == {"train": 5, "val": 5, "test": 5}
+
+
+def test_addresses_and_checksums_are_those_of_medmnist():
+    import medmnist
+
+    info = medmnist.INFO["retinamnist"]
+    for size, md5 in retinamnist.MD5.items():
+        params = real_params("retinamnist", size=size)
+        suffix = "" if size == 28 else f"_{size}"
+        assert (retinamnist.URL.format(name=params.file), md5) == (info[f"url{suffix}"], info[f"MD5{suffix}"])
 
 
 @pytest.fixture
@@ -379,15 +386,3 @@ def test_single_faults_are_passed_on_for_the_manifest_to_refuse():
     assert [each.image_id[-1] for each in found[:4]] == ["0", "1", "0", "3"]
     assert found[1].grade == 5
     assert not found[3].path.exists()
-
-
-def test_a_sheet_is_read_as_its_programs_write_it(tmp_path):
-    (tmp_path / "x.xlsx").write_bytes(sheet_bytes([["image_id", "DR_Levels"], ["347_l2", 4], ["347_r1", 0]]))
-    assert read_sheet(tmp_path / "x.xlsx") == [["image_id", "DR_Levels"], ["347_l2", "4"], ["347_r1", "0"]]
-
-
-@pytest.mark.parametrize("data", [b"", b"image_id,DR_Levels", zipped(ROOT / "tests/golden")])
-def test_another_file_than_a_sheet_is_one_sentence(tmp_path, data):
-    (tmp_path / "x.xlsx").write_bytes(data)
-    with pytest.raises(InputError, match="must be an Excel file"):
-        read_sheet(tmp_path / "x.xlsx")
