@@ -14,7 +14,6 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +49,7 @@ MD5 = {
     128: "e48e916a24454daf90583d4e6efb1a18",
     224: "eae7e3b6f3fcbda4ae613ebdcbe35348",
 }
-"""MD5 checksum of the file of each size, as medmnist 3.0.2 lists it (``medmnist.INFO``); no other checksum is published."""
+"""MD5 checksum of each size's file, as medmnist 3.0.2 lists it (``medmnist.INFO``); no other checksum is published."""
 URL = "https://zenodo.org/records/10519652/files/{name}?download=1"
 """Address of a file by its name, also from medmnist 3.0.2."""
 
@@ -76,9 +75,9 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     assert isinstance(params, Params)
     name = params.file.removesuffix(".npz")
     remote = Remote(URL.format(name=params.file), params.file, f"md5:{MD5[params.size]}")
-    arrays = find_copy(params, ABOUT, folder / name.replace("retinamnist", "arrays"), partial(download, remote))
+    arrays = find_copy(params, ABOUT, folder / name.replace("retinamnist", "arrays"), lambda to: _fetch(remote, to))
     if not (arrays / params.file).exists():
-        msg = f"data.root must hold {params.file} for data.size {params.size}, but {arrays} does not: correct one of them"
+        msg = f"data.root must hold {params.file} (data.size is {params.size}), but {arrays} does not: correct either"
         raise InputError(msg)
     parts = _read(arrays / params.file)
     total = sum(len(grades) for _, grades in parts.values())
@@ -112,5 +111,9 @@ def _save(image: Image.Image, path: Path) -> None:
     stream = io.BytesIO()
     image.save(stream, "PNG")
     if not path.exists() or path.read_bytes() != stream.getvalue():
-        with atomic(path) as partial_file:
-            partial_file.write_bytes(stream.getvalue())
+        with atomic(path) as partial:
+            partial.write_bytes(stream.getvalue())
+
+
+def _fetch(remote: Remote, folder: Path) -> None:
+    download(remote, folder)
