@@ -62,8 +62,8 @@ def _verify(root: Path, params: Params, *, as_json: bool) -> int:
     found = differences(stored, made)
     tables = [name for name in made if name.endswith(".csv")]
     cells = sum(_count_cells(made[name]) for name in tables)
-    if stale := provenance.stale(root, params):
-        print(stale, file=sys.stderr)
+    if notice := provenance.outdated(root, params):
+        print(notice, file=sys.stderr)
     if as_json:
         show_json({"tables": len(tables), "cells": cells, "files": len(made), "differences": found})
         return int(bool(found))

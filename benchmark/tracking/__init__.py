@@ -1,7 +1,7 @@
-"""MLflow beside the pipeline: brings the store to the state of the folders. The only package that imports mlflow.
+"""MLflow tracking: brings the store to the state of the project's folders. Only this package imports mlflow.
 
-:func:`.replay.sync` replays ``runs/`` into the store and may be repeated at will; :func:`.replay.follow` shows one
-training while it runs; :func:`.sweeps.sync_sweeps` does for Optuna's studies what ``sync`` does for runs. They read
-folders (:mod:`.trainings`), say what the store should hold (:mod:`.entries`) and write the difference (:mod:`.store`).
-A store that cannot be reached costs one warning and never a run.
+:func:`.replay.sync` replays ``runs/`` into the store, :func:`.replay.follow` shows one training while it runs, and
+:func:`.sweeps.sync_sweeps` replays Optuna's studies. Each reads folders (:mod:`.trainings`), derives the store's
+intended content (:mod:`.entries`) and writes the difference (:mod:`.store`). A store that cannot be reached causes one
+warning and never stops a run.
 """

@@ -1,4 +1,4 @@
-"""What the store should hold of a training, and of an arm's trainings together: pure functions, no MLflow."""
+"""The intended content of the store for a training and for the trainings of an arm: pure functions without MLflow."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from statistics import fmean, stdev
 from typing import Any, Literal
 
 from benchmark.common.files import sha256_json
-from benchmark.runs.spec import DataSummary, Record, RunResult, RunSpec
+from benchmark.runs.spec import DataSummary, RunResult, RunSpec
 from benchmark.tracking.trainings import Training
 
 Status = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
 
 NOTE = "mlflow.note.content"
+"""MLflow's tag for a description in Markdown."""
 _SIZES = ("parameters", "macs_per_image")
 _COSTS = ("seconds", "images_per_second", "wait_share", "peak_memory_bytes")
 _DIGITS = 6
-"""Of a mean and an sd, after the point, so that the table of runs shows numbers and not their tails."""
+"""Digits after the point of a mean and an sd, which keep the UI's columns narrow."""
 _RESULTS = set(RunResult.model_fields) - set(RunSpec.model_fields)
 
 
@@ -35,23 +36,23 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the store should hold of a run.
+    """The intended content of one MLflow run.
 
     Attributes:
         kind: ``seed`` for one training, ``group`` for the trainings of one arm, ``sweep`` for a study, ``trial`` for
-            one of its trials and ``retrained`` for a training of its winner, or of what that is compared with.
+            one of its trials, ``retrained`` for a training after the search.
         name: title in the UI.
         key: the run's identity; another key is another MLflow run.
         outcome: hash of the results; empty while there are none, and for a group.
         data: the data set.
-        tags, params: as MLflow shows them.
-        points: the learning curve, by epoch; each epoch ends with its ``epoch``.
-        costs: what the training took: metrics with one value.
-        finals: what it reached: metrics with one value, which may change when the evaluation does.
+        tags, params: tags and parameters; MLflow shows them as they are.
+        points: the learning curve by epoch; each epoch's last point is its ``epoch``.
+        costs: metrics of the training's costs, with one value each.
+        finals: final metrics, with one value each; they may change when the evaluation does.
         step: epoch whose weights were kept.
-        started, ended: milliseconds since 1970; ``ended`` is None while it runs.
-        training: a finished training, whose files and model are uploaded; else None.
-        figure: a picture to attach, or None.
+        started, ended: milliseconds since 1970; ``ended`` is None while the run is in progress.
+        training: the finished training, whose files and model are uploaded; else None.
+        figure: picture to attach, or None.
     """
 
     kind: Literal["seed", "group", "sweep", "trial", "retrained"]
@@ -73,93 +74,105 @@ class Entry:
 
 
 def finished_entry(training: Training) -> Entry:
-    """Entry of a finished training."""
-    spec = training.spec
-    assert isinstance(spec, RunResult)
-    record = training.record[1] if training.record else None
-    costs = {f"resources/{name}": float(getattr(spec, name)) for name in _SIZES}
-    costs |= {f"resources/{name}": float(getattr(record, name)) for name in _COSTS} if record else {}
-    tags = {"epoch_kept": str(spec.epoch_kept), "flags": ", ".join(spec.flags)} | _record_tags(record)
+    """Return the entry of a finished training."""
+    run = training.spec
+    assert isinstance(run, RunResult)
+    costs = {f"resources/{name}": float(getattr(run, name)) for name in _SIZES}
+    tags = {"epoch_kept": str(run.epoch_kept), "flags": ", ".join(run.flags)}
+    if training.record:
+        record = training.record[1]
+        costs |= {f"resources/{name}": float(getattr(record, name)) for name in _COSTS}
+        tags |= {name: str(getattr(record, name)) for name in ("host", "device", "precision", "threads", "resumed")}
+        tags |= {"mlflow.source.git.commit": record.git_commit, "git_dirty": str(record.git_dirty).lower()}
+    entry = live_entry(training, "FINISHED")
     return replace(
-        live_entry(training, "FINISHED"),
-        tags=_seed_tags(spec) | _given(tags),
+        entry,
+        tags={**entry.tags, **drop_empty(tags)},
         ended=training.ended,
         outcome=training.outcome,
         costs=costs,
-        finals=training.reached,
-        step=spec.epoch_kept,
+        finals=training.metrics,
+        step=run.epoch_kept,
         training=training,
     )
 
 
 def live_entry(training: Training, status: Status) -> Entry:
-    """Entry of a training in progress."""
+    """Return the entry of a training in progress."""
     spec = training.spec
+    params = spec.model_dump(mode="json", by_alias=True, exclude=_RESULTS | {"stage", "arm", "seed", "key"})
+    identity = {"stage": spec.stage, "arm": f"{spec.stage}/{spec.arm}", "seed": str(spec.seed)}
     return Entry(
         kind="seed",
         name=f"{spec.stage}/{spec.arm}/{spec.seed}",
         key=spec.key,
         status=status,
         data=spec.data,
-        tags=_seed_tags(spec),
+        tags=_run_tags(spec, "seed", spec.key) | {"seed": str(spec.seed)},
         started=training.started,
-        params=_params(spec),
+        params=identity | drop_empty(_flatten(params)),
         points=_points(training),
     )
 
 
 def group_key(spec: RunSpec) -> str:
-    """What the seeds of an arm have in common; seeds that were trained with other parameters are another group."""
+    """Return the identity of a run's group: seeds that were trained with other parameters belong to another group."""
     own = _RESULTS | {"seed", "key", "parent_key"}
     return sha256_json(spec.model_dump(mode="json", exclude={**dict.fromkeys(own, True), "blend": {"member_keys"}}))
 
 
 def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
-    """Entry of a group: how many seeds it has, and mean and sd (from two on) of their final metrics.
+    """Return the entry of a group: its number of seeds, and mean and sd of their final metrics.
 
-    Where some seeds lack a metric, it says of how many the mean is.
+    A metric that some seeds lack has the number of its seeds beside it; one seed has no sd.
 
     Args:
-        members: entries of an arm's trainings of one :func:`group_key`.
-        spec: the run of any of them.
+        members: entries of trainings with the same :func:`group_key`.
+        spec: the run of one of them.
     """
-    key = group_key(spec)
-    names = sorted({name for member in members for name in member.finals})
     finals: dict[str, float] = {"seeds": float(len(members))}
-    for name in names:
+    for name in sorted({name for member in members for name in member.finals}):
         values = [member.finals[name] for member in members if name in member.finals]
-        finals |= _summary(name, values)
+        finals[f"{name}_mean"] = round(fmean(values), _DIGITS)
+        if len(values) > 1:
+            finals[f"{name}_sd"] = round(stdev(values), _DIGITS)
         if len(values) < len(members):
             finals[f"{name}_n"] = float(len(values))
     finished = next((member.training for member in members if member.training), None)
-    ends = [member.ended for member in members if member.ended is not None]
+    verdicts = finished.verdicts if finished else ()
+    counts = Counter(verdict for _, verdict in verdicts)
+    tags = {
+        "verdict": ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items())),
+        "verdicts": "; ".join(f"{claim}: {verdict}" for claim, verdict in verdicts),
+    }
+    key = group_key(spec)
     return Entry(
         kind="group",
         name=f"{spec.stage}/{spec.arm}",
         key=key,
         status=members[0].status,
         data=spec.data,
-        tags=_tags(spec, "group", key) | (_verdict_tags(finished) if finished else {}),
+        tags=_run_tags(spec, "group", key) | drop_empty(tags),
         started=min(member.started for member in members),
-        ended=max(ends) if ends else None,
+        ended=max((member.ended for member in members if member.ended is not None), default=None),
         finals=finals,
         figure=finished.figure if finished else None,
     )
 
 
-def _summary(name: str, values: list[float]) -> dict[str, float]:
-    summary = {f"{name}_mean": round(fmean(values), _DIGITS)}
-    return summary | {f"{name}_sd": round(stdev(values), _DIGITS)} if len(values) > 1 else summary
-
-
-def _seed_tags(spec: RunSpec) -> dict[str, str]:
-    return _tags(spec, "seed", spec.key) | {"seed": str(spec.seed)}
-
-
-def _tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
-    tags = {
+def base_tags(kind: str, key: str, data: DataSummary) -> dict[str, str]:
+    """Return the tags that every run has."""
+    return {
         "kind": kind,
         "key": key,
+        "synthetic": str(data.synthetic).lower(),
+        "mlflow.source.name": "fundusbench",
+        "mlflow.source.type": "LOCAL",
+    }
+
+
+def _run_tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
+    tags = {
         "method": spec.stage,
         "arm": f"{spec.stage}/{spec.arm}",
         "objective": spec.objective.name,
@@ -168,87 +181,54 @@ def _tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
         "pixels": str(spec.pixels),
         "level": str(spec.level),
         "parent": spec.parent,
-        "synthetic": str(spec.data.synthetic).lower(),
-        "mlflow.source.name": "fundusbench",
-        "mlflow.source.type": "LOCAL",
-        NOTE: _note(spec),
+        NOTE: note(spec.data, _description(spec)),
     }
-    return _given(tags)
+    return base_tags(kind, key, spec.data) | drop_empty(tags)
 
 
-def _verdict_tags(training: Training) -> dict[str, str]:
-    """What was found of the paper's claims for an arm: how often each finding, and of which claims."""
-    counts = Counter(finding for _, finding in training.verdicts)
-    told = {
-        "verdict": ", ".join(f"{finding} {count}" for finding, count in sorted(counts.items())),
-        "verdicts": "; ".join(f"{claim}: {finding}" for claim, finding in training.verdicts),
-    }
-    return _given(told)
-
-
-def _note(spec: RunSpec) -> str:
-    """Description of a run in Markdown."""
+def _description(spec: RunSpec) -> str:
+    if blend := spec.blend:
+        return f"{blend.name} of {', '.join(blend.members)}; eyes: {blend.eyes}; passes: {blend.passes}"
     origin = f", from {spec.parent}" if spec.parent else ""
-    text = f"{spec.objective.name} at {spec.pixels} px ({spec.size}), level {spec.level}{origin}"
-    if spec.blend:
-        blend = spec.blend
-        text = f"{blend.name} of {', '.join(blend.members)}; eyes: {blend.eyes}; passes: {blend.passes}"
-    return f"{synthetic_note(spec.data)}\n\n{text}" if spec.data.synthetic else text
+    return f"{spec.objective.name} at {spec.pixels} px ({spec.size}), level {spec.level}{origin}"
 
 
 def experiment_note(data: DataSummary) -> str:
-    """Description of an experiment in Markdown: what lies in it, and where to look first."""
-    told = (
-        f"Trainings on {data.name} ({data.train} / {data.val} / {data.test} photographs to train, val and test). A run "
-        "of kind `group` holds the mean and sd over the seeds of one arm, those of kind `seed` are nested in it; "
-        "`val_kappa_*` and `test_kappa_*` are quadratic weighted kappas. The menu of views has a table of either. "
-        "Intervals and tests are in the report, not here."
+    """Describe an experiment in Markdown."""
+    text = (
+        f"Trainings on {data.name} ({data.train} / {data.val} / {data.test} photographs in train, val and test). A run "
+        "of kind `group` has the mean and sd over the seeds of one arm, and the runs of kind `seed` are nested in it. "
+        "`val_kappa_*` and `test_kappa_*` are quadratic weighted kappas. The menu of views has a table of each kind. "
+        "Intervals and tests are in the report."
     )
-    return f"{synthetic_note(data)}\n\n{told}" if data.synthetic else told
+    return note(data, text)
 
 
-def synthetic_note(data: DataSummary) -> str:
-    """What a reader must know of generated photographs."""
-    return f"**{data.name.capitalize()} results: the photographs are generated; nothing here speaks of real eyes.**"
+def note(data: DataSummary, text: str) -> str:
+    """Return a description in Markdown, with a warning if the photographs are generated."""
+    if not data.synthetic:
+        return text
+    warning = f"**{data.name.capitalize()} results: the photographs are generated and say nothing about real eyes.**"
+    return f"{warning}\n\n{text}".strip()
 
 
-def _record_tags(record: Record | None) -> dict[str, str]:
-    if record is None:
-        return {}
-    return {
-        "mlflow.source.git.commit": record.git_commit,
-        "git_dirty": str(record.git_dirty).lower(),
-        "host": record.host,
-        "device": record.device,
-        "precision": record.precision,
-        "threads": str(record.threads),
-        "resumed": str(record.resumed),
-    }
-
-
-def _params(spec: RunSpec) -> dict[str, str]:
-    names = {"stage": spec.stage, "arm": f"{spec.stage}/{spec.arm}", "seed": str(spec.seed)}
-    return names | _given(
-        _flatten(spec.model_dump(mode="json", by_alias=True, exclude=_RESULTS | {"stage", "arm", "seed", "key"}))
-    )
+def drop_empty(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the items whose text is not empty."""
+    return {name: text for name, text in texts.items() if text}
 
 
 def _flatten(value: Any, prefix: str = "") -> dict[str, str]:
-    """Nested mappings as dotted names; a list is joined by commas."""
+    """Return nested mappings as dotted names, with lists joined by commas."""
     if isinstance(value, dict):
         start = f"{prefix}." if prefix else ""
         return {name: text for key, inner in value.items() for name, text in _flatten(inner, f"{start}{key}").items()}
     return {prefix: ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)}
 
 
-def _given(texts: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in texts.items() if text}
-
-
 def _points(training: Training) -> list[Point]:
-    """The learning curve, its epochs spread evenly over the training's time.
+    """Return the learning curve, with the epochs spread evenly over the training's time.
 
-    An epoch's own number comes last, so that a store that has it has the whole epoch.
+    Each epoch ends with its ``epoch``, so a store that has this point has the whole epoch.
     """
     points = []
     span, epochs = training.ended - training.started, len(training.history)

@@ -1,16 +1,15 @@
-"""A run's network as an MLflow model with a signature, from the code in ``benchmark/tracking/served_model.py``."""
+"""A run's network as an MLflow model with a signature; ``served_model.py`` holds its code."""
 
 from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, Schema
@@ -18,6 +17,7 @@ from mlflow.types import ColSpec, Schema
 from benchmark.common.terms import Head
 from benchmark.runs.predictions import OUTPUTS
 from benchmark.tracking.entries import Entry
+from benchmark.tracking.trainings import Training
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,27 +36,29 @@ _PACKAGES = (
     "pyarrow",
     "pydantic",
 )
+"""Packages that the network needs."""
 
 
 def model_of(run: Run) -> str | None:
-    """Id of the run's model, if it has one."""
+    """Return the id of the run's model, or None."""
     outputs = run.outputs.model_outputs if run.outputs else []
     return str(outputs[0].model_id) if outputs else None
 
 
-def log_model(client: MlflowClient, run: Run, entry: Entry, folder: Path) -> str:
-    """Log the network of a finished run, or complete one whose logging was cut off.
+def log_model(client: MlflowClient, run: Run, entry: Entry, training: Training) -> str:
+    """Log the network of a finished run, or complete a model whose logging was interrupted.
 
     Args:
-        client: the store.
-        run: the MLflow run that the model belongs to.
-        entry: what the store should hold of it.
-        folder: holds ``model.safetensors`` and ``run.json``.
+        client: client of the store.
+        run: MLflow run that the model belongs to.
+        entry: the run's intended content.
+        training: the run.
 
     Returns:
         The model's id.
     """
-    model = _begun(client, run) or client.create_logged_model(
+    started = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    model = next(iter(started), None) or client.create_logged_model(
         run.info.experiment_id,
         name=entry.name.replace("/", "-"),
         source_run_id=run.info.run_id,
@@ -64,14 +66,14 @@ def log_model(client: MlflowClient, run: Run, entry: Entry, folder: Path) -> str
         model_type="pyfunc",
     )
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        # MLflow asks for an input example; the signature says all that one could.
+        # MLflow recommends an input example; the signature suffices.
         warnings.simplefilter("ignore")
         save_model(
             path=f"{scratch}/model",
             python_model=str(_CODE),
-            artifacts={"weights": str(folder / "model.safetensors"), "run": str(folder / "run.json")},
-            signature=_signature(entry),
-            pip_requirements=list(_requirements(entry)),
+            artifacts={name: str(training.folder / file) for name, file in _ARTIFACTS.items()},
+            signature=_signature(training),
+            pip_requirements=_requirements(training),
             mlflow_model=Model(
                 artifact_path=model.artifact_location,
                 run_id=run.info.run_id,
@@ -86,32 +88,24 @@ def log_model(client: MlflowClient, run: Run, entry: Entry, folder: Path) -> str
     return str(model.model_id)
 
 
-def _begun(client: MlflowClient, run: Run) -> LoggedModel | None:
-    """The model that an earlier, interrupted call made for this run."""
-    found = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
-    return found[0] if found else None
+_ARTIFACTS = {"weights": "model.safetensors", "run": "run.json"}
 
 
-def _signature(entry: Entry) -> ModelSignature:
-    assert entry.training is not None
-    photograph = [ColSpec("binary", "photograph", required=False), ColSpec("string", "path", required=False)]
-    answer = [ColSpec("string", "remark"), ColSpec("double", "grade")]
-    answer += [
-        ColSpec("double", column) for head in entry.training.spec.heads for column in OUTPUTS[cast("Head", head)]
-    ]
-    return ModelSignature(Schema(photograph), Schema(answer))
+def _signature(training: Training) -> ModelSignature:
+    inputs = [ColSpec("binary", "photograph", required=False), ColSpec("string", "path", required=False)]
+    outputs = [ColSpec("string", "remark"), ColSpec("double", "grade")]
+    outputs += [ColSpec("double", column) for head in training.spec.heads for column in OUTPUTS[cast("Head", head)]]
+    return ModelSignature(Schema(inputs), Schema(outputs))
 
 
-def _requirements(entry: Entry) -> Iterable[str]:
-    """Packages that the network needs, as it was trained with them where that is recorded."""
-    record = entry.training.record if entry.training else None
-    recorded = record[1].packages if record else {}
-    for name in _PACKAGES:
-        # A build tag (2.1.0+cpu) names no release that a registry has.
-        yield f"{name}=={(recorded.get(name) or _installed(name)).partition('+')[0]}"
+def _requirements(training: Training) -> list[str]:
+    """Return the packages in the versions that trained the network, as far as these are recorded."""
+    recorded = training.record[1].packages if training.record else {}
+    # Registries know no build tags such as +cpu.
+    return [f"{name}=={(recorded.get(name) or _installed(name)).partition('+')[0]}" for name in _PACKAGES]
 
 
 @cache
 def _installed(name: str) -> str:
-    """Version of a package here, looked up once, for that reads its files."""
+    """Return the installed version of a package, reading the package's files only once."""
     return version(name)

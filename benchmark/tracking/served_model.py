@@ -1,6 +1,7 @@
-"""A trained network as MLflow loads and serves it; MLflow stores this file's text, and nothing is pickled.
+"""A trained network as MLflow loads and serves it.
 
-It runs where this project is installed. Read by ``mlflow.pyfunc.load_model`` alone; nothing else imports it.
+MLflow stores this file's text with the model, so nothing is pickled; the model runs where this project is installed.
+Only ``mlflow.pyfunc.load_model`` reads this file.
 """
 
 from __future__ import annotations
@@ -14,26 +15,26 @@ import pandas as pd
 
 
 class FundusModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Grades photographs as ``fundusbench predict`` does: finds the disc, prepares as for training, predicts."""
+    """Grades photographs as ``fundusbench predict`` does, with the same preparation as in training."""
 
     def load_context(self, context: Any) -> None:
-        """Read the run; its network is built for the first photograph."""
+        """Read the run; the network is built with the first photograph."""
         from benchmark.evaluation.photographs import Grader
 
         self._grader = Grader([Path(context.artifacts["run"]).parent])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
-        """Grade, score and probabilities of photographs.
+        """Return grade, score and probabilities of photographs.
 
         Args:
             context: unused.
-            model_input: a row per photograph, with its file's bytes as ``photograph`` (in JSON: base64), or with its
+            model_input: one row per photograph, with its file's bytes as ``photograph`` (base64 in JSON), or with its
                 ``path`` on this machine.
             params: unused.
 
         Returns:
-            One row per photograph: ``remark`` (why it was not graded; else empty), ``grade``, and ``score`` and
-            ``prob_0`` to ``prob_4`` as far as the run has the head; missing where it was not graded.
+            One row per photograph: ``remark`` (the reason if it was not graded, else empty), ``grade``, and ``score``
+            and ``prob_0`` to ``prob_4`` as far as the run has the head; missing values where it was not graded.
         """
         return self._grader.table([_read(row) for row in model_input.to_dict("records")])
 

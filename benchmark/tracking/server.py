@@ -6,11 +6,9 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 from benchmark.common.errors import InputError
-from benchmark.tracking.connection import ARTIFACTS, masked, no_address, quieten, tracking_uri
-from benchmark.tracking.relocation import relocate
+from benchmark.tracking.connection import ARTIFACTS, address_error, masked, quieten, tracking_uri
 from benchmark.tracking.views import ARMS, PARAMETER
 
 HOST, PORT = "127.0.0.1", 5000
@@ -24,15 +22,15 @@ for _ in range(240):
         time.sleep(0.25)
 webbrowser.open(sys.argv[2])
 """
-"""Waits for the server and opens the page."""
+"""A script that waits for the server and opens the page in a browser."""
 
 
 def ui(port: int = PORT, experiment: str = "") -> None:
     """Replace this process by an MLflow server on loopback that shows the store, and open it in a browser.
 
     Args:
-        port: on loopback.
-        experiment: whose runs are shown first, where it exists.
+        port: port on loopback.
+        experiment: the experiment to open; MLflow's start page where it does not exist.
 
     Raises:
         InputError: the port is taken, or the store is a server, which has a UI of its own.
@@ -41,28 +39,23 @@ def ui(port: int = PORT, experiment: str = "") -> None:
     if uri.startswith(("http://", "https://")):
         msg = f"the UI shows a local store, but MLFLOW_TRACKING_URI names a server: open {uri} in a browser"
         raise InputError(msg)
-    if wrong := no_address(uri):
-        raise InputError(masked(wrong))
+    if error := address_error(uri):
+        raise InputError(masked(error))
     check_free(port)
     quieten()
-    relocate(Path())
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--artifacts-destination", str(ARTIFACTS.absolute())]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     address = f"http://{HOST}:{port}/{_page(uri, experiment)}"
     print(f"MLflow shows the runs at {address} (stop with Ctrl+C)", flush=True)
-    if _has_display():
+    # Without a display, a text browser would occupy the terminal.
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         subprocess.Popen([sys.executable, "-c", _OPEN, f"http://{HOST}:{port}/health", address], start_new_session=True)
     os.execv(sys.executable, command)
 
 
-def _has_display() -> bool:
-    """Whether a browser has where to draw; without, a text browser would take the terminal."""
-    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
 def _page(uri: str, experiment: str) -> str:
-    """The page of an experiment's runs: without it the UI greets with an overview that knows no training."""
+    """Return the page of an experiment's runs; MLflow's start page does not list trainings."""
     from mlflow import MlflowClient
 
     found = MlflowClient(uri).get_experiment_by_name(experiment) if experiment else None
@@ -72,7 +65,11 @@ def _page(uri: str, experiment: str) -> str:
 
 
 def check_free(port: int) -> None:
-    """Refuse a port of loopback that another process has."""
+    """Raise an error if another process uses a port of loopback.
+
+    Raises:
+        InputError: the port is taken or does not exist.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

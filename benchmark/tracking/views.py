@@ -1,7 +1,7 @@
-"""Views of an experiment's runs: which columns MLflow's table shows first, of which runs, in which order.
+"""Views of an experiment's runs in MLflow's UI: which runs the table shows, with which columns, in which order.
 
-MLflow keeps a view that a user saves as a tag of the experiment, with its state as JSON (seen in the scripts of MLflow
-3.17's UI: names of columns are ``kind.`name```). A UI that does not know such tags leaves them alone.
+MLflow stores a view that a user saves as a tag of the experiment, with its state as JSON (as of MLflow 3.17; columns
+are named ``kind.`name```). Other versions of the UI ignore such tags.
 """
 
 from __future__ import annotations
@@ -12,28 +12,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 TAG = "mlflow.sharedViewState."
-_WIDTH = 150
-"""Of a column, in pixels, so that its name can be read."""
+"""Prefix of the tags that hold views."""
 PARAMETER = "viewStateShareKey"
-"""Of the page's address: the view that it opens with."""
+"""Query parameter of the page's address that selects the view."""
+_WIDTH = 150
+"""Width of a column in pixels, enough to read its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A table of runs."""
+    """A table of runs.
+
+    Attributes:
+        name: title in the UI.
+        kind: kind of the runs shown.
+        metrics, tags: columns.
+        order: metric that sorts the table, the highest value first.
+    """
 
     name: str
     kind: str
-    """Of the runs that are shown."""
     metrics: tuple[str, ...]
     tags: tuple[str, ...]
     order: str
-    """The metric that the table is sorted by, the highest first."""
 
-    def state(self) -> str:
-        """As the UI reads it."""
+    def to_tag(self) -> str:
+        """Return the tag's value as the UI reads it."""
         columns = [f"metrics.`{name}`" for name in self.metrics] + [f"tags.`{name}`" for name in self.tags]
-        told = {
+        state = {
             "searchFilter": f"tags.kind = '{self.kind}'",
             "orderByKey": f"metrics.`{self.order}`",
             "orderByAsc": False,
@@ -41,11 +47,12 @@ class View:
             "columnOrder": columns,
             "columnWidths": dict.fromkeys(columns, _WIDTH),
         }
-        return json.dumps(told)
+        now = int(time.time() * 1000)
+        return json.dumps({"name": self.name, "createdAt": now, "updatedAt": now, "state": json.dumps(state)})
 
 
 ARMS = "arms"
-"""What an experiment opens with."""
+"""The view that an experiment opens with."""
 VIEWS: dict[str, View] = {
     ARMS: View(
         name="Arms: mean over seeds",
@@ -64,26 +71,10 @@ VIEWS: dict[str, View] = {
 }
 
 
-def missing(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags that give an experiment these views; one that a user has changed since is left as it is.
+def missing_views(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of the views that an experiment lacks; existing views may have been edited and stay.
 
     Args:
-        tags: that it has.
+        tags: the experiment's tags.
     """
-    found = {}
-    for key, view in VIEWS.items():
-        known = _read(tags.get(f"{TAG}{key}", ""))
-        untouched = known.get("updatedAt") == known.get("createdAt")
-        if not known or (untouched and known.get("state") != view.state()):
-            now = int(time.time() * 1000)
-            envelope = {"name": view.name, "createdAt": now, "updatedAt": now, "state": view.state()}
-            found[f"{TAG}{key}"] = json.dumps(envelope)
-    return found
-
-
-def _read(text: str) -> dict[str, object]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return {f"{TAG}{key}": view.to_tag() for key, view in VIEWS.items() if f"{TAG}{key}" not in tags}

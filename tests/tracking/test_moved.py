@@ -1,4 +1,4 @@
-"""What a store is told where it was moved, its address is wrong, or a run in it is damaged."""
+"""The answers to a project that was moved, a wrong address of the store and a damaged run."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_track_ends_with_2_where_nothing_was_logged(
     assert main(["track"]) == 0
 
 
-def test_a_project_that_was_moved_keeps_its_artifacts_beside_it(
-    filled: Filled, params: Params, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_the_store_of_a_moved_project_is_refused_until_it_is_removed_and_then_filled_again(
+    filled: Filled, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     moved = tmp_path / "moved here"
@@ -48,27 +48,17 @@ def test_a_project_that_was_moved_keeps_its_artifacts_beside_it(
     before = contents_of(filled.root)
     write_run(moved, spec_of(params, "m2cnn", "mid", 1, code_sha256="new"))
     report = sync(moved, params)
-    assert (report.warning, report.created > 0) == ("", True)
-    assert [record.getMessage() for record in caplog.records] == [
-        f"warning: MLflow had this project's artifacts in {filled.root}/mlartifacts, and has them in "
-        f"{moved}/mlartifacts now"
-    ]
+    assert (report.created, report.changed) == (0, 0)
+    assert f"are in {filled.root.as_uri()}/mlartifacts" in report.warning
+    assert "remove mlflow.db and mlartifacts" in report.warning
+    # MLflow keeps its connection to a database in this process, so the emptied project is another copy.
+    emptied = tmp_path / "emptied"
+    shutil.copytree(moved, emptied, ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts"))
+    assert sync(emptied, params).warning == ""
     assert contents_of(filled.root) == before
-    client = client_of(moved)
-    assert all("predictions/val.csv" in files_of(client, run) for run in runs_of(moved))
-    assert all(run.info.artifact_uri.startswith((moved / "mlartifacts").as_uri()) for run in runs_of(moved))
-    caplog.clear()
-    assert sync(moved, params).created == 0
-    assert not caplog.records
-
-
-def test_a_store_that_was_copied_without_its_artifacts_says_where_they_are(
-    filled: Filled, params: Params, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copytree(filled.root, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("mlartifacts"))
-    sync(tmp_path, params)
-    assert f"copy them from {filled.root}/mlartifacts" in caplog.text
+    client = client_of(emptied)
+    assert all("predictions/val.csv" in files_of(client, run) for run in runs_of(emptied))
+    assert all(run.info.artifact_uri.startswith((emptied / "mlartifacts").as_uri()) for run in runs_of(emptied))
 
 
 @pytest.mark.parametrize("name", ["history.csv", "run.json"])

@@ -109,12 +109,12 @@ def test_without_runs_nothing_is_written(tmp_path):
 
 
 def test_it_is_stale_where_runs_were_added_or_it_is_missing(params, tmp_path):
-    assert "does not exist" in provenance.stale(tmp_path, params)
+    assert "does not exist" in provenance.outdated(tmp_path, params)
     provenance.write(tmp_path, params, SyncReport())
-    assert provenance.stale(tmp_path, params) == ""
+    assert provenance.outdated(tmp_path, params) == ""
     more = make_params(arms={**SMALL, "controls": {"cells_mid": ARMS["controls"]["cells_mid"]}})
     make_all(more)
-    assert "tells of other runs" in provenance.stale(tmp_path, more)
+    assert "describes other runs" in provenance.outdated(tmp_path, more)
 
 
 def test_a_record_of_before_the_hardware_was_noted_still_reads():
