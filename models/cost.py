@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.network import Network, build_network
 from models.settings import Model
-from models.systems.network import build_system_network
+from models.system_network import build_system_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def network_cost(model: Model, level: int, heads: Mapping[str, str], pixels: int
 
 
 def system_cost(name: str, model: Model, blocks: int, width: float, heads: Mapping[str, str], pixels: int) -> Cost:
-    """The same of a system's network; arguments as of :func:`models.systems.network.build_system_network`."""
+    """The same of a system's network; arguments as of :func:`models.system_network.build_system_network`."""
     return _count_system(name, model, blocks, width, tuple(heads.items()), pixels)
 
 

@@ -17,7 +17,7 @@ from models.heads.registry import load_head
 from models.multicell import SMALLEST_MAP, MultiCell
 from models.settings import Model
 from models.timm_names import nearest, networks
-from models.weights.tensors import timm_tensors
+from models.weights_tensors import timm_tensors
 
 _HUB_S = 5.0
 """Seconds that timm's hub may take to answer."""
@@ -45,7 +45,7 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.tensor(model.mean), persistent=False)
         self.register_buffer("std", torch.tensor(model.std), persistent=False)
         self.heads = nn.ModuleDict({output: load_head(name).build(channels) for output, name in heads.items()})
-        self._answer = {output: load_head(name).answer for output, name in heads.items()}
+        self._answer = {output: load_head(name).predict for output, name in heads.items()}
 
     def features(self, images: Tensor) -> Tensor:
         """Feature map that the heads pool, (n, c, m, m)."""

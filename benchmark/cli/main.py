@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else arguments
     first = next((word for word in given if not word.startswith("-")), "")
-    chosen = parser_of([first]).parse_args(given)
     try:
+        chosen = parser_of([first]).parse_args(given)
         with timed(given):
             return chosen.run(chosen) or 0
     except InputError as error:

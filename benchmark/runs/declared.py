@@ -20,7 +20,7 @@ from benchmark.runs.systems import describe_system
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 from models.settings import Cells
-from models.weights.source import identified
+from models.weights_file import identified
 
 log = logging.getLogger(__name__)
 

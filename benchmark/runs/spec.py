@@ -15,7 +15,7 @@ from benchmark.data.packs import PackSpec
 from benchmark.settings.params import Section
 from benchmark.settings.training import Train
 from models.settings import Model
-from models.systems.settings import Warp
+from models.system_settings import Warp
 
 RUNS, RECORDS, SCRATCH = Path("runs"), Path("records"), Path("scratch")
 

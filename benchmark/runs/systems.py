@@ -15,9 +15,9 @@ from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Cells, Model
+from models.system_settings import Net, SystemSettings, Warp
 from models.systems.registry import SYSTEMS, Row, input_side
-from models.systems.settings import Net, SystemSettings, Warp
-from models.weights.source import identified
+from models.weights_file import identified
 
 ONE_PASS = 0
 """Passes of a row whose nets see the image as it is, once."""

@@ -17,8 +17,8 @@ from benchmark.sources.registry import SourceParams
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Model
+from models.system_settings import SystemSettings
 from models.systems.registry import SYSTEMS
-from models.systems.settings import SystemSettings
 from models.timm_names import nearest, networks, optimizers
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

@@ -161,12 +161,12 @@ def learn(spec: RunSpec, eyes: Eyes) -> tuple[State, Predictions]:
     seed, parameters = derive(spec.seed, "blend"), cast("dict[str, Any]", blend.parameters)
     state = module.fit(x[kept], grade[kept], seed, **parameters)
     if not BLENDS[blend.name].learns:
-        return state, _answered(blend, eyes.data, module.answer(state, x))
+        return state, _answered(blend, eyes.data, module.predict(state, x))
     found: npt.NDArray[np.float32] | None = None
     fold = folds(eyes.data)
     for number in np.unique(fold):
         rows, others = fold == number, (fold != number) & kept
-        apart = module.answer(module.fit(x[others], grade[others], seed, **parameters), x[rows])
+        apart = module.predict(module.fit(x[others], grade[others], seed, **parameters), x[rows])
         found = np.zeros((len(x), *apart.shape[1:]), np.float32) if found is None else found
         found[rows] = apart
     assert found is not None
@@ -176,7 +176,7 @@ def learn(spec: RunSpec, eyes: Eyes) -> tuple[State, Predictions]:
 def answers(spec: RunSpec, state: State, eyes: Eyes) -> Predictions:
     """What a fitted blend answers of some eyes."""
     blend = _of(spec)
-    return _answered(blend, eyes.data, load_blend(blend.name).answer(state, columns(spec, eyes)))
+    return _answered(blend, eyes.data, load_blend(blend.name).predict(state, columns(spec, eyes)))
 
 
 def predict_blend(spec: RunSpec, manifest: list[Row], settings: Train, folder: Path) -> Predictions:

@@ -6,7 +6,7 @@ from benchmark.runs.spec import RunSpec
 from models.cost import Cost, network_cost, system_cost
 from models.losses.registry import LOSSES
 from models.network import Network, build_network
-from models.systems.network import build_system_network
+from models.system_network import build_system_network
 
 
 def network_of(spec: RunSpec) -> Network:

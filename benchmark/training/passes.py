@@ -22,7 +22,7 @@ from benchmark.training.randomness import derive, draws
 from benchmark.training.warp import DRAWS, warp
 from models.drawing import count_numbers, give
 from models.network import Network
-from models.systems.settings import Warp
+from models.system_settings import Warp
 
 FEATURES = "features"
 """Name of a layer's output among what is said of an image."""

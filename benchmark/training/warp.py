@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from benchmark.training.augment import Normalisation, normalise
-from models.systems.settings import Warp
+from models.system_settings import Warp
 
 DRAWS = 15
 """Uniform numbers that one image's changes take."""

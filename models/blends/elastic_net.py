@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats, Ints
-from models.blends.registry import Columns, State
+from models.blends.registry import BlendInfo, Columns, State
+
+ABOUT = BlendInfo(
+    title="elastic net",
+    head="score",
+    rule="tuned",
+    pairs=True,
+    defaults={"mix": 0.5, "folds": 30, "penalties": 300},
+)
 
 SMALLEST = 1e-3
 """The weakest penalty tried, as a share of the one at which all weights are 0."""
@@ -28,7 +36,7 @@ def fit(x: Columns, grade: Ints, seed: int, **parameters: float) -> State:
     return {"weights": weights, "intercept": np.array([intercept])}
 
 
-def answer(state: State, x: Columns) -> npt.NDArray[np.float32]:
+def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
     """Scores (n,)."""
     value = columns(*x.astype(np.float64).T) @ state["weights"] + state["intercept"]
     return np.asarray(value, np.float32)

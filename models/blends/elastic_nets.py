@@ -8,7 +8,15 @@ import numpy.typing as npt
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.cuts import GRADES, NEAREST, best_cuts, cut
 from models.blends.elastic_net import columns, fit_line
-from models.blends.registry import Columns, State
+from models.blends.registry import BlendInfo, Columns, State
+
+ABOUT = BlendInfo(
+    title="two levels of elastic nets",
+    head="score",
+    rule="tuned",
+    pairs=True,
+    defaults={"mix": 0.5, "folds": 30, "penalties": 300, "mix_of_grades": 0.01},
+)
 
 
 def fit(
@@ -31,7 +39,7 @@ def fit(
     }
 
 
-def answer(state: State, x: Columns) -> npt.NDArray[np.float32]:
+def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
     """Scores (n,)."""
     lines = zip(_networks(x), state["weights"], state["intercepts"], strict=True)
     grades = _one_hot([each @ weights + intercept for each, weights, intercept in lines], state["cuts"])

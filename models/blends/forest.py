@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Ints
-from models.blends.registry import Columns, State
+from models.blends.registry import BlendInfo, Columns, State
+
+ABOUT = BlendInfo(title="random forest", head="prob", rule="expected_tuned", defaults={"trees": 1000})
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
@@ -23,7 +25,7 @@ def fit(x: Columns, grade: Ints, seed: int, trees: float) -> State:
     return {"rows": rows, "grade": grade.astype(np.int64), "seed": np.array([seed]), "trees": np.array([int(trees)])}
 
 
-def answer(state: State, x: Columns) -> npt.NDArray[np.float32]:
+def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
     """Probabilities (n, 5): the mean over trees; 0 for a grade that no row has."""
     rows, grade = state["rows"], state["grade"]
     forest = _grown(rows.tobytes(), grade.tobytes(), rows.shape[1], int(state["seed"][0]), int(state["trees"][0]))

@@ -16,8 +16,17 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from benchmark.common.arrays import Ints
-from models.blends.registry import Columns, State
+from models.blends.registry import BlendInfo, Columns, State
 from models.maxout import Maxout
+
+ABOUT = BlendInfo(
+    title="fusion of features",
+    head="score",
+    rule="tuned",
+    pairs=True,
+    features=True,
+    defaults={"epochs": 50, "batch": 64, "rate": 0.02, "momentum": 0.9, "weight_decay": 0.0005, "clip": 1},
+)
 
 
 def fit(
@@ -62,7 +71,7 @@ def fit(
 
 
 @torch.no_grad()
-def answer(state: State, x: Columns) -> npt.NDArray[np.float32]:
+def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
     """Scores (n,)."""
     features = _features(x)
     network = _network(features.shape[1])

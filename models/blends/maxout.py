@@ -12,9 +12,28 @@ from torch.nn.functional import mse_loss
 from torch.optim.lr_scheduler import MultiStepLR
 
 from benchmark.common.arrays import Ints
-from models.blends.registry import Columns, State
+from models.blends.registry import BlendInfo, Columns, State
 from models.maxout import Maxout
 from models.orthogonal import orthogonal
+
+ABOUT = BlendInfo(
+    title="maxout network on features",
+    head="score",
+    rule="tuned",
+    pairs=True,
+    features=True,
+    defaults={
+        "first": 32,
+        "second": 32,
+        "epochs": 100,
+        "batch": 128,
+        "rate": 5e-4,
+        "absolute": 2e-5,
+        "squares": 5e-3,
+        "balanced": 0.2,
+        "uniform": 0.3,
+    },
+)
 
 DROPS = (0.6, 0.8, 0.9)
 """Shares of the epochs after which the rate falls to a tenth."""
@@ -71,7 +90,7 @@ def fit(
     return kept(network, mean, scale)
 
 
-def answer(state: State, x: Columns) -> npt.NDArray[np.float32]:
+def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
     """Scores (n,)."""
     layers = len([name for name in state if name.startswith("weight_")])
     hidden = (x - state["mean"]) / state["scale"]

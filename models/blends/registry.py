@@ -1,10 +1,9 @@
-"""From what networks say of eyes to one answer per eye, one file each.
+"""Interface and metadata of the blends in this package, which turn outputs of networks into one prediction per eye.
 
-A blend is a module with ``fit(x, grade, seed, **parameters) -> State``, which learns from columns ``x`` (n, d) and
-labels (n,), and ``answer(state, x)``, which gives ``score`` (n,) or ``prob`` (n, 5). A state is plain arrays, written
-as safetensors: no pickle is ever read, and equal states are equal files, which an archive of an estimator, dated
-inside, is not. Of a forest it is the rows that it was grown on, and it is grown again from them. Adding one is adding
-its file and its line in :data:`BLENDS`.
+Each file is one blend and describes itself in ``ABOUT``. A blend is a module with ``fit(x, grade, seed, **parameters)
+-> State``, which learns from columns ``x`` (n, d) and labels (n,), and ``predict(state, x)``, which returns ``score``
+(n,) or ``prob`` (n, 5). A state is a set of plain arrays, stored as safetensors: no pickle is ever read, and equal
+states are equal files. The state of a forest is the rows that it was grown on, and it is grown again from them.
 """
 
 from __future__ import annotations
@@ -18,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Ints
+from benchmark.common.plugins import discover
 from benchmark.common.terms import Head
 
 State = dict[str, npt.NDArray[Any]]
 """What a blend has learnt, array by array."""
 Columns = npt.NDArray[np.float32]
-"""What it reads of each eye, shape (n, d)."""
+"""Inputs of a blend for each eye, shape (n, d)."""
 
 
 class Blend(Protocol):
@@ -33,57 +33,35 @@ class Blend(Protocol):
     def fit(x: Columns, grade: Ints, seed: int, **parameters: float) -> State: ...
 
     @staticmethod
-    def answer(state: State, x: Columns) -> npt.NDArray[np.float32]: ...
+    def predict(state: State, x: Columns) -> npt.NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Registry line of a blend."""
+class BlendInfo:
+    """Metadata of a blend."""
 
     title: str
+    """Name in tables."""
     head: Head
-    """What it answers."""
+    """Output that it predicts."""
     rule: str
-    """The decoder whose cuts are tuned for it, on the patients that it is fitted on."""
+    """Decision rule whose thresholds are tuned for it, on the patients that it is fitted on."""
     learns: bool = True
-    """Whether it is fitted at all: then its cuts are tuned on answers to patients that it was not fitted on."""
+    """Whether it is fitted: thresholds are then tuned on predictions for patients that it was not fitted on."""
     pairs: bool = False
-    """Whether it always reads the columns of two eyes, own ones twice where no fellow is read, and then the own eye's
-    side: 1 for the right one, 0 for the left one, a half where that is not known."""
+    """Whether it always reads the columns of two eyes, the own ones twice if no fellow is read, followed by the own
+    eye's side: 1 for right, 0 for left, 0.5 for unknown."""
     features: bool = False
-    """Whether it reads what the nets' ``layer`` gives (mean and, over passes, spread) and not the system's columns."""
+    """Whether it reads features from the networks' ``layer`` (mean and, over passes, spread) instead of the system's
+    columns."""
     defaults: Mapping[str, float] = field(default_factory=dict)
-    """Its parameters and the sources' values."""
+    """Parameters and the sources' values."""
 
 
-_FUSION = {"epochs": 50, "batch": 64, "rate": 0.02, "momentum": 0.9, "weight_decay": 0.0005, "clip": 1}
-_GLMNET = {"mix": 0.5, "folds": 30, "penalties": 300}
-_MAXOUT = {
-    "first": 32,
-    "second": 32,
-    "epochs": 100,
-    "batch": 128,
-    "rate": 5e-4,
-    "absolute": 2e-5,
-    "squares": 5e-3,
-    "balanced": 0.2,
-    "uniform": 0.3,
-}
-
-BLENDS: dict[str, Entry] = {
-    "elastic_net": Entry("elastic net", "score", "tuned", pairs=True, defaults=_GLMNET),
-    "elastic_nets": Entry(
-        "two levels of elastic nets", "score", "tuned", pairs=True, defaults={**_GLMNET, "mix_of_grades": 0.01}
-    ),
-    "expected": Entry("the probabilities as they are", "prob", "expected_tuned", learns=False),
-    "forest": Entry("random forest", "prob", "expected_tuned", defaults={"trees": 1000}),
-    "fusion": Entry("fusion of features", "score", "tuned", pairs=True, features=True, defaults=_FUSION),
-    "maxout": Entry("maxout network on features", "score", "tuned", pairs=True, features=True, defaults=_MAXOUT),
-    "score": Entry("the score as it is", "score", "tuned", learns=False),
-}
-"""Name of the file in models/blends -> its registry line."""
+BLENDS = discover(__package__, BlendInfo)
+"""Metadata by name of the file."""
 
 
 def load_blend(name: str) -> Blend:
     """Import a blend by the name of its file."""
-    return cast("Blend", import_module(f"models.blends.{name}"))
+    return cast("Blend", import_module(f"{__package__}.{name}"))

@@ -6,6 +6,9 @@ from coral_pytorch.layers import CoralLayer
 from torch import Tensor, nn
 
 from models.heads.corn import between
+from models.heads.registry import HeadInfo
+
+ABOUT = HeadInfo(output="prob")
 
 
 def build(channels: int) -> nn.Module:
@@ -14,6 +17,6 @@ def build(channels: int) -> nn.Module:
     return layer
 
 
-def answer(raw: Tensor) -> Tensor:
+def predict(raw: Tensor) -> Tensor:
     """Probability of each grade, (n, 5): differences of neighbouring P(grade > k)."""
     return between(raw.sigmoid())

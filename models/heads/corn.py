@@ -5,13 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from models.heads.registry import HeadInfo
+
+ABOUT = HeadInfo(output="prob")
+
 
 def build(channels: int) -> nn.Module:
     """Features (n, channels) to conditional logits (n, 4)."""
     return nn.Linear(channels, 4)
 
 
-def answer(raw: Tensor) -> Tensor:
+def predict(raw: Tensor) -> Tensor:
     """Probability of each grade, (n, 5): P(grade > k) is the product of the conditional ones up to k."""
     return between(raw.sigmoid().cumprod(dim=1))
 

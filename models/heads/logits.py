@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from models.heads.softmax import answer as answer
+from models.heads.registry import HeadInfo
+from models.heads.softmax import predict as predict
+
+ABOUT = HeadInfo(output="prob")
 
 GRADES = 5
 

@@ -1,17 +1,33 @@
-"""What stands between pooled features and an output, one file each.
+"""Interface and metadata of the heads in this package; each file is one head and describes itself in ``ABOUT``.
 
-A head is a module with ``build(channels) -> nn.Module``, which maps features (n, channels) to raw outputs, and
-``answer(raw) -> Tensor``, which maps those to what is predicted: scores (n,) or probabilities (n, 5). The raw outputs
-are what a loss takes. Adding one is adding its file and naming it in a loss's registry line.
+A head is a module with ``build(channels) -> nn.Module``, which maps pooled features (n, channels) to raw outputs, and
+``predict(raw) -> Tensor``, which maps those to scores (n,) or probabilities (n, 5). Losses are computed from the raw
+outputs. A loss names its heads in its own metadata.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
+from benchmark.common.plugins import discover
+from benchmark.common.terms import Head as Output
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class HeadInfo:
+    """Metadata of a head."""
+
+    output: Output
+    """What it predicts: ``score`` or ``prob``."""
+
+
+HEADS = discover(__package__, HeadInfo)
+"""Metadata by name of the file."""
 
 
 class Head(Protocol):
@@ -23,11 +39,11 @@ class Head(Protocol):
         ...
 
     @staticmethod
-    def answer(raw: Tensor) -> Tensor:
+    def predict(raw: Tensor) -> Tensor:
         """Scores (n,) or probabilities (n, 5) from raw outputs."""
         ...
 
 
 def load_head(name: str) -> Head:
     """Import a head by the name of its file."""
-    return cast("Head", import_module(f"models.heads.{name}"))
+    return cast("Head", import_module(f"{__package__}.{name}"))

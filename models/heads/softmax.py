@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from models.heads.registry import HeadInfo
+
+ABOUT = HeadInfo(output="prob")
+
 
 def build(channels: int) -> nn.Module:
     """Features (n, channels) to logits (n, 5)."""
     return nn.Linear(channels, 5)
 
 
-def answer(raw: Tensor) -> Tensor:
+def predict(raw: Tensor) -> Tensor:
     """Probability of each grade, (n, 5)."""
     return raw.softmax(dim=1)

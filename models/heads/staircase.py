@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.heads.regression import answer as answer
+from models.heads.registry import HeadInfo
+from models.heads.regression import predict as predict
+
+ABOUT = HeadInfo(output="score")
 
 SLOPE = 10.0
 """Of each step before training."""

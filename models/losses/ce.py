@@ -5,6 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from models.losses.registry import LossInfo
+
+ABOUT = LossInfo(title="CE", head_names=("softmax",))
+
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
     """-log Prob[grade] of each image, shape (n,).

@@ -5,6 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from models.losses import ce, mse
+from models.losses.registry import LossInfo
+
+ABOUT = LossInfo(title="CE + weight x MSE", head_names=("regression", "softmax"), defaults={"weight": 1.0})
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor, weight: float = 1.0) -> Tensor:

@@ -6,6 +6,10 @@ import torch
 from coral_pytorch.losses import coral_loss
 from torch import Tensor
 
+from models.losses.registry import LossInfo
+
+ABOUT = LossInfo(title="CORAL", head_names=("coral",))
+
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
     """Sum over the events of each image's cross-entropy, shape (n,).

@@ -5,6 +5,10 @@ from __future__ import annotations
 from coral_pytorch.losses import corn_loss
 from torch import Tensor
 
+from models.losses.registry import LossInfo
+
+ABOUT = LossInfo(title="CORN", head_names=("corn",), per_image=False)
+
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
     """Mean cross-entropy over all (image, event) pairs of the batch, shape ().

@@ -5,6 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from models.losses.registry import LossInfo
+
+ABOUT = LossInfo(title="MSE", head_names=("regression",))
+
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
     """(score - grade)^2 of each image, shape (n,).

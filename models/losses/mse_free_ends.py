@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from models.losses.registry import LossInfo
+
+ABOUT = LossInfo(title="MSE, free beyond the ends", head_names=("regression",))
+
 LAST = 4
 """The highest grade."""
 

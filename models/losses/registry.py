@@ -1,10 +1,8 @@
-"""Objectives, one file each, behind one interface.
+"""Interface and metadata of the losses in this package; each file is one loss and describes itself in ``ABOUT``.
 
 A loss is a module with ``loss(outputs, grade, **parameters)``, where ``outputs`` holds the raw outputs of its heads and
-``grade`` the labels 0-4, shape (n,). It returns the loss of each image, float32, shape (n,); or, where it is no mean
-over images (``per_image=False`` in its registry line), the loss of the batch, shape ().
-
-Adding a loss is adding its file and its line in :data:`LOSSES`.
+``grade`` the labels 0-4, shape (n,). It returns the loss of each image, float32, shape (n,). A loss that is not a mean
+over images says ``per_image=False`` and returns the loss of the batch, shape ().
 """
 
 from __future__ import annotations
@@ -13,6 +11,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from benchmark.common.plugins import discover
+from models.heads.registry import HEADS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,33 +21,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Registry line of a loss, readable without importing torch."""
+class LossInfo:
+    """Metadata of a loss."""
 
     title: str
-    """How tables call it."""
-    heads: dict[str, str]
-    """Outputs that it trains (``score``, ``prob``), the main one first, and the file of models/heads for each."""
+    """Name in tables."""
+    head_names: tuple[str, ...]
+    """Files of models/heads that it trains, the main one first."""
     defaults: dict[str, float] = field(default_factory=dict)
-    """Its parameters and their published values."""
+    """Parameters and their published values."""
     per_image: bool = True
     """Whether it is a mean over images, so that class weights apply."""
 
+    @property
+    def heads(self) -> dict[str, str]:
+        """File of models/heads by the output that it predicts (``score``, ``prob``), the main one first."""
+        return {HEADS[name].output: name for name in self.head_names}
 
-LOSSES: dict[str, Entry] = {
-    "ce": Entry("CE", {"prob": "softmax"}),
-    "ce_mse": Entry("CE + weight x MSE", {"score": "regression", "prob": "softmax"}, {"weight": 1.0}),
-    "coral": Entry("CORAL", {"prob": "coral"}),
-    "corn": Entry("CORN", {"prob": "corn"}, per_image=False),
-    "mse": Entry("MSE", {"score": "regression"}),
-    "mse_free_ends": Entry("MSE, free beyond the ends", {"score": "regression"}),
-    "smooth_l1": Entry("smooth L1", {"score": "regression"}, {"beta": 1.0}),
-    "soft_kappa": Entry("soft kappa", {"prob": "softmax"}, per_image=False),
-}
-"""Name in ``arms.*.objective`` (and of the file in models/losses) -> its registry line."""
+
+LOSSES = discover(__package__, LossInfo)
+"""Metadata by name of the file, which is the name in ``arms.*.objective``."""
 
 
 def load_loss(name: str) -> Callable[..., Tensor]:
     """Import a loss: ``loss(outputs: dict[str, Tensor], grade: Tensor, **parameters) -> Tensor``."""
-    module: Any = import_module(f"models.losses.{name}")
+    module: Any = import_module(f"{__package__}.{name}")
     return module.loss  # type: ignore[no-any-return]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
+from models.losses.registry import LossInfo
+
+ABOUT = LossInfo(title="smooth L1", head_names=("regression",), defaults={"beta": 1.0})
+
 
 def loss(outputs: dict[str, Tensor], grade: Tensor, beta: float = 1.0) -> Tensor:
     """Smooth L1 of each image, shape (n,).

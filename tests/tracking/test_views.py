@@ -14,7 +14,7 @@ from benchmark.settings.params import Params
 from benchmark.tracking import views
 from benchmark.tracking.entries import group_key
 from benchmark.tracking.replay import sync
-from models.systems.settings import Warp
+from models.system_settings import Warp
 from tests.made.tracking import client_of, fill, runs_of, spec_of
 from tests.tracking.test_server import served
 

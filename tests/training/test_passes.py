@@ -17,8 +17,8 @@ from benchmark.training.passes import passes_of
 from benchmark.training.predict import answers_of, outputs_of
 from benchmark.training.warp import AXES, DRAWS, VARIANCES, warp
 from models.settings import Model
-from models.systems.network import build_system_network
-from models.systems.settings import Warp
+from models.system_network import build_system_network
+from models.system_settings import Warp
 from tests.made.systems import make_eyes
 
 CHANGES = Warp(flip=True, rotate=30.0, shift=0.1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 from models.weights.registry import MAPPINGS, load_mapping
-from models.weights.source import find_weights
+from models.weights_file import find_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,8 +21,8 @@ _COUNTER = "num_batches_tracked"
 def timm_tensors(weights: str, trunk: str) -> dict[str, Tensor]:
     """What a file holds, under the names that timm gives the tensors of a whole network.
 
-    Names must agree one by one, as timm writes them or as a mapping of :mod:`.registry` does, and so must shapes. The
-    classifier alone, which no trunk has, may be absent or of another width.
+    Names must agree one by one, as timm writes them or as a mapping of :mod:`models.weights` does, and so must shapes.
+    The classifier alone, which no trunk has, may be absent or of another width.
 
     Args:
         weights: as ``model.weights``.
