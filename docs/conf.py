@@ -1,4 +1,4 @@
-"""How Sphinx makes the site: ``make docs`` writes it to docs/_build. Pages ask for nothing from elsewhere."""
+"""Sphinx configuration: ``make docs`` writes the site to docs/_build. Pages load nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ nitpicky = True
 
 
 def inline(page: HTML5Translator, node: nodes.math) -> None:
-    """A formula within a line, as MathML: browsers draw it without a script."""
+    """Render an inline formula as MathML, which browsers draw without a script."""
     page.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def display(page: HTML5Translator, node: nodes.math_block) -> None:
-    """A formula of its own."""
+    """Render a displayed formula as MathML."""
     page.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> None:
-    """Tell Sphinx of the renderer."""
+    """Register the MathML renderer."""
     app.add_html_math_renderer("mathml", (inline, None), (display, None))
