@@ -1,8 +1,1 @@
-"""The harness: packages in the order of the data's path (see dvc.yaml), each importing from those before it alone."""
-
-import os
-
-from benchmark.common.numbers import pin
-
-# Libraries choose their instructions when they are loaded, so this comes before any of them.
-pin(os.environ)
+"""The product: packages in the order in which data passes through them (dvc.yaml); each imports only earlier ones."""

@@ -11,9 +11,12 @@ import pytest
 import yaml
 from hypothesis import settings
 
+from benchmark.common.numerics import pin_process
 from benchmark.common.resources import core_count
 from tests.made.paths import ROOT
 
+# As every command does: libraries read it when they are loaded.
+pin_process()
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER:
     # Read when torch loads: each worker has a core to itself.

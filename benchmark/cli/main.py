@@ -15,6 +15,7 @@ from benchmark.cli.examples import EXIT_CODES, epilog
 from benchmark.cli.times import timed
 from benchmark.common.errors import InputError
 from benchmark.common.files import mend_of
+from benchmark.common.numerics import pin_process
 
 COMMANDS = {
     "fetch": "locate, download or generate the photographs, pass them through the gates and write the manifest",
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when it did its work, 1 when it found what it was to look for, 2 on bad input (one sentence on standard
         error, no traceback), 130 when it was stopped by hand.
     """
+    pin_process()
     given = sys.argv[1:] if arguments is None else arguments
     first = next((word for word in given if not word.startswith("-")), "")
     try:

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from benchmark.cli.engine import add_engine
-from benchmark.common.numbers import set_free
+from benchmark.common.numerics import unpin
 from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 
@@ -21,7 +21,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Train as :func:`benchmark.dispatch.train.run` does."""
     params = load_params()
     if params.train.numbers == "fast":
-        set_free(os.environ)  # Before any library is loaded that would choose.
+        unpin(os.environ)
     if chosen.engine == "local":
         check_device(params.train)
     from benchmark.dispatch import train

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, atomic, sha256_file, write_text
-from benchmark.common.numbers import OPEN, PINS
+from benchmark.common.numerics import PINS
 from benchmark.jobs.processes import tune_process
 from benchmark.jobs.queue import Job, Tell, Told, outcome
 
@@ -195,7 +195,7 @@ def connect() -> Any:
     except ImportError as error:
         msg = f"the engine ray needs Ray, which is not installed ({error}): install the extra, `.[cluster]`"
         raise InputError(msg) from error
-    pins = {name: os.environ[name] for name in (*PINS, OPEN) if name in os.environ}
+    pins = {name: os.environ[name] for name in PINS if name in os.environ}
     try:
         if host:
             # Ray itself would wait for minutes.

@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
+from benchmark.common.numerics import require_pins
 from benchmark.common.resources import core_count, keep_freed_memory
 from benchmark.runs.environment import environment, now, settled
 from benchmark.runs.spec import Record, RunSpec
@@ -65,14 +66,19 @@ def record_of(
 
 
 def open_fabric(settings: Train, card: int = 0) -> Fabric:
-    """Device, number format and determinism as the parameters ask; on a processor, one thread.
+    """Open the device with the number format and the determinism that the parameters ask; on a processor, one thread.
 
     Where a launcher started several processes, they share what is trained and predicted.
 
     Args:
         settings: of the training.
         card: which of several graphics cards to use.
+
+    Raises:
+        InputError: numbers are to be portable, but this process loaded its libraries unrestricted.
     """
+    if settings.numbers == "portable":
+        require_pins()
     settings = settled(settings)
     torch.set_num_threads(1)
     keep_freed_memory()

@@ -48,7 +48,7 @@ def test_dvc_watches_every_file_that_a_stage_reaches(name):
     files = code.closure(STAGES[name], *plugins(files))
     watched = [Path(dep) for dep in stage(name)["deps"] if "$" not in dep]
     missed = [str(f) for f in files if not any(f.is_relative_to(w) for w in watched)]
-    # The package's own first lines hold the pins, which every key hashes.
+    # The package's own file is a docstring.
     assert missed == ["benchmark/__init__.py"]
 
 
@@ -64,7 +64,7 @@ def test_the_key_of_a_run_hashes_every_file_of_the_models(path):
         "benchmark/training/augment.py",
         "benchmark/training/checkpoint.py",
         "benchmark/training/device.py",
-        "benchmark/common/numbers.py",
+        "benchmark/common/numerics.py",
         "benchmark/data/packs.py",
         "benchmark/images/encoding.py",
         "benchmark/runs/epochs.py",

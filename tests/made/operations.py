@@ -9,6 +9,8 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator
 
+from benchmark.common.numerics import pin_process
+
 
 def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
     """Name and hash of every layer's output and gradient, of the weights' gradients and of the updated weights."""
@@ -84,8 +86,8 @@ def hashed(*arrays: object) -> str:
 
 
 if __name__ == "__main__":
-    import benchmark  # noqa: F401 - it tells the libraries, and so comes first
-
+    if "--unpinned" not in sys.argv:
+        pin_process()
     for pixels, level in ((40, 1), (80, 2), (128, 3)):
         for name, value in operations(pixels, level):
             print(f"{pixels} px, level {level}, {name}: {value}")

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.common import numbers
-from benchmark.common.numbers import OPEN, PINS, pin, set_free
+from benchmark.common import numerics
+from benchmark.common.errors import InputError
+from benchmark.common.numerics import PINS, pin, unpin
+from benchmark.settings.training import Train
+from benchmark.training.device import open_fabric
 from tests.made.paths import ROOT
 
 GOLDEN = ROOT / "tests/golden/operations.txt"
@@ -22,11 +25,16 @@ def has_avx2() -> bool:
     return platform.machine() == "x86_64" and cpu.exists() and " avx2 " in cpu.read_text()
 
 
-def printed(**environment: str) -> list[str]:
+def unpinned() -> dict[str, str]:
+    """This process's environment as it was before the tests began."""
+    return {name: value for name, value in os.environ.items() if name not in PINS}
+
+
+def printed(*flags: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.made.operations"],
+        [sys.executable, "-m", "tests.made.operations", *flags],
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name not in PINS} | environment,
+        env=unpinned(),
         capture_output=True,
         text=True,
         check=True,
@@ -52,7 +60,7 @@ def test_every_operation_of_a_training_step_gives_the_committed_bits():
 @pytest.mark.slow
 @pytest.mark.skipif(" avx512f " not in Path("/proc/cpuinfo").read_text(), reason="nothing to choose but AVX2 here")
 def test_without_the_pins_this_processor_would_give_other_bits():
-    assert printed(**{OPEN: "fast"}) != GOLDEN.read_text().splitlines()
+    assert printed("--unpinned") != GOLDEN.read_text().splitlines()
 
 
 @pytest.mark.parametrize(("flags", "held"), [("sse2 avx2 avx512f avx512vl", True), ("sse2 avx2", False)])
@@ -61,24 +69,54 @@ def test_opencv_is_denied_avx512_only_where_there_is_some(
 ):
     listed = tmp_path / "cpuinfo"
     listed.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
-    monkeypatch.setattr(numbers, "_CPUINFO", listed)
+    monkeypatch.setattr(numerics, "_CPUINFO", listed)
     environment = dict[str, str]()
     pin(environment)
     assert ("OPENCV_CPU_DISABLE" in environment) == held
 
 
-def test_no_command_starts_with_words_of_a_library():
-    opened = subprocess.run(
-        [sys.executable, "-c", "import benchmark, cv2"], cwd=ROOT, capture_output=True, text=True, check=True
+def run(code: str) -> str:
+    """What a fresh process prints, which nobody pinned; it says nothing on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=unpinned(), capture_output=True, text=True, check=True
     )
-    assert opened.stderr == ""
+    assert done.stderr == ""
+    return done.stdout
 
 
-def test_pins_are_for_all_that_is_loaded_later_and_can_be_taken_off():
+def test_importing_the_project_changes_no_environment_variable():
+    code = "import os; before = dict(os.environ); import benchmark, benchmark.cli.main, models; "
+    assert run(f"{code} print(dict(os.environ) == before)") == "True\n"
+
+
+def test_a_command_pins_its_process_before_libraries_load():
+    code = "import os, sys\nfrom benchmark.cli.main import main\nloaded = set(sys.modules)\n"
+    code += "try:\n    main(['--help'])\nexcept SystemExit:\n    import cv2\n"
+    code += "print(not loaded & {'cv2', 'numpy', 'torch'}, os.environ['ATEN_CPU_CAPABILITY'])"
+    assert run(code).endswith("\nTrue avx2\n")
+
+
+def test_a_command_called_after_libraries_were_loaded_leaves_the_environment():
+    code = "import os, numpy; from benchmark.common.numerics import pin_process; pin_process(); "
+    assert run(f"{code} print('ATEN_CPU_CAPABILITY' in os.environ)") == "False\n"
+
+
+def test_training_with_portable_numbers_is_refused_in_a_process_that_was_not_pinned():
+    settings = Train(epochs=1, batch=8, lr=0.1, device="cpu")
+    open_fabric(settings)
+    unpin(os.environ)
+    try:
+        with pytest.raises(InputError, match=r"restricted to AVX2 before .*use the command `fundusbench`") as caught:
+            open_fabric(settings)
+        open_fabric(settings.model_copy(update={"numbers": "fast"}))
+    finally:
+        pin(os.environ)
+    assert "\n" not in str(caught.value)
+
+
+def test_pins_can_be_taken_off():
     environment = {"PATH": "/bin", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
     pin(environment)
     assert PINS.items() - environment.items() <= {("OPENCV_CPU_DISABLE", "AVX512-SKX")}
-    set_free(environment)
-    assert not PINS.keys() & environment.keys()
-    pin(environment)
-    assert environment == {"PATH": "/bin", OPEN: "fast"}
+    unpin(environment)
+    assert environment == {"PATH": "/bin"}
