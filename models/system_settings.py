@@ -54,7 +54,7 @@ class SystemSettings(Section):
 
     seeds: Annotated[int, Field(ge=0)]
     """How many of `seeds` it is run with, the first ones; 0 leaves it out."""
-    share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    holdout_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the train patients that its networks never see: its blend and cuts are fitted on these."""
     passes: Annotated[int, Field(ge=1, le=1000)]
     """Changed passes per image that its outputs are averaged over."""

@@ -67,7 +67,7 @@ def tiny_params() -> dict[str, Any]:
     raw["systems"] = {
         "min_pooling": {
             "seeds": 1,
-            "share": 0.3,
+            "holdout_fraction": 0.3,
             "passes": 2,
             "nets": {"net_1": {"size": "small", "disc": 24, "blocks": 2, "width": 0.125}},
             "train": {"epochs": 1},

@@ -1,4 +1,4 @@
-"""``fundusbench check``: pass a data set through the gates, here or anywhere on disk, without training."""
+"""``fundusbench check``: pass a data set through the checks, here or anywhere on disk, without training."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT
 
 if TYPE_CHECKING:
-    from benchmark.data.findings import GateRow
+    from benchmark.data.outcome import CheckRow
     from benchmark.sources.registry import SourceParams
 
 FOLDER = Path("scratch/check")
 """Takes what a source generates that is not the pipeline's own."""
 SHOWN = 20
-"""Findings of a gate that are printed."""
+"""Findings of a check that are printed."""
 PROFILES = PROJECT / "experiments/conf/data"
 
 
@@ -37,39 +37,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of data, for instance columns.split=Usage",
     )
     parser.add_argument("--labels-only", action="store_true", help="check the table alone, and open no photograph")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write gates.csv (every finding) and gates.md there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write checks.csv (every finding) and checks.md there")
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print what the gates find.
+    """Print what the checks find.
 
     Returns:
-        1 where a gate with the policy stop found something, else 0.
+        1 where a check with the policy stop found something, else 0.
 
     Raises:
         InputError: an argument, a parameter or the table is wrong.
     """
-    from benchmark.data import findings
+    from benchmark.data import outcome as findings
+    from benchmark.data.checks.registry import Described
     from benchmark.data.fetch import PHOTOGRAPHS, locate, refuse_absent
-    from benchmark.data.gates.registry import Described
     from benchmark.data.inspection import describe
-    from benchmark.settings.data import Gates
+    from benchmark.settings.data import Checks
     from benchmark.settings.loading import load_params
     from benchmark.sources.registry import load_source
 
     if chosen.source:
-        data, gates, workers, folder = _data(chosen), Gates(), 0, FOLDER
+        data, checks, workers, folder = _data(chosen), Checks(), 0, FOLDER
     else:
         _refuse_strays(chosen)
         params = load_params()
-        data, gates, workers, folder = params.data, params.gates, params.prepare.workers, PHOTOGRAPHS
+        data, checks, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS
     found, expected = locate(data, folder), load_source(data.source).expected(data)
     if not chosen.labels_only:
         refuse_absent(found, Path(data.root))
     described = Described(tuple(found), expected=expected) if chosen.labels_only else describe(found, expected, workers)
-    judgement = findings.judge(described, gates)
-    stopping = list(dict.fromkeys(row.gate for row in judgement.rows if row.policy == "stop" and row.finding))
+    judgement = findings.judge(described, checks)
+    stopping = list(dict.fromkeys(row.check for row in judgement.rows if row.policy == "stop" and row.finding))
     if chosen.json:
         show_json({"findings": judgement.rows, "stopping": stopping})
     else:
@@ -127,12 +127,12 @@ def _refuse_strays(chosen: argparse.Namespace) -> None:
         raise InputError(msg)
 
 
-def _write(folder: Path, rows: tuple[GateRow, ...], data: SourceParams) -> None:
+def _write(folder: Path, rows: tuple[CheckRow, ...], data: SourceParams) -> None:
     from benchmark.common.files import write_text
-    from benchmark.data.findings import write_findings
+    from benchmark.data.outcome import write_findings
     from benchmark.report.render import to_markdown
-    from benchmark.report.tables.gates import gate_table
+    from benchmark.report.tables.checks import check_table
 
-    write_findings(rows, folder / "gates.csv")
-    write_text(folder / "gates.md", to_markdown(gate_table(list(rows), data.name, data.synthetic)))
-    print(f"written: {folder}/gates.csv, {folder}/gates.md", file=sys.stderr)
+    write_findings(rows, folder / "checks.csv")
+    write_text(folder / "checks.md", to_markdown(check_table(list(rows), data.name, data.synthetic)))
+    print(f"written: {folder}/checks.csv, {folder}/checks.md", file=sys.stderr)

@@ -18,7 +18,7 @@ from benchmark.common.files import mend_of
 from benchmark.common.numerics import pin_process
 
 COMMANDS = {
-    "fetch": "locate, download or generate the photographs, pass them through the gates and write the manifest",
+    "fetch": "locate, download or generate the photographs, pass them through the checks and write the manifest",
     "check": "look for leaks, duplicates, bad files and bad labels in a data set",
     "prepare": "photographs to packs of square images per size",
     "plan": "what the pipeline will train and what that takes, before anything runs",

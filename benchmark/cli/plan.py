@@ -219,7 +219,7 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
     """Count the networks of a system, each trained on the patients that its blend is not fitted on."""
     from models.cost import system_cost
 
-    settings, share = params.systems[name], params.systems[name].share
+    settings = params.systems[name]
     heads = LOSSES[SYSTEMS[name].objective].heads
     runs = len(params.seeds_of(name))
     for net, own in settings.nets.items() if runs else ():
@@ -227,7 +227,7 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
         model = params.model.bare if SYSTEMS[name].shares_trunk else Model(trunk=f"{name}/{net}")
         cost = system_cost(f"{name}/{net}", model, own.blocks, own.width, heads, pixels)
         epochs = params.train_of(name, net).epochs
-        seen = round(epochs * images["train"] * (1 - share)) if images else None
+        seen = round(epochs * images["train"] * (1 - settings.holdout_fraction)) if images else None
         yield Training(
             stage=name,
             arm=net,
@@ -274,7 +274,7 @@ def ladder(params: Params, name: str, images: Mapping[Split, int] | None, traini
 def passed(params: Params, name: str, images: Mapping[Split, int]) -> int:
     """Images that each network of a system is asked about when it is trained, pass by pass."""
     settings, rows = params.systems[name], SYSTEMS[name].rows.values()
-    kept, held = settings.share * images["train"], images["val"] + images["test"]
+    kept, held = settings.holdout_fraction * images["train"], images["val"] + images["test"]
     changed = settings.passes * (kept + held) if any(row.passes for row in rows) else 0
     # As they are, val and test were predicted before, but for a layer's output.
     plain = kept + (held if SYSTEMS[name].layer else 0) if not all(row.passes for row in rows) else 0

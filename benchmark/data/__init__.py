@@ -1,1 +1,1 @@
-"""From a data set's photographs to packs of square images, past the gates."""
+"""From a data set's photographs to packs of square images, past the checks."""

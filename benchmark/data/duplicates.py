@@ -1,7 +1,7 @@
 """Find photographs that show the same eye in the same shot, among all pairs of a data set.
 
 A sketch (:mod:`benchmark.images.fingerprint`) is drawn in rings, so that a turn shifts it and a mirror reverses it. The
-magnitudes of each ring's Fourier transform are the same for all turns; pairs in whose magnitudes there is KINSHIP are
+magnitudes of each ring's Fourier transform are the same for all turns; pairs whose magnitudes are similar enough are
 then compared by the highest correlation over all turns, upright and mirrored. What is found of changed copies, and what
 is not, is measured by ``tests/data/test_duplicates_recall.py`` and printed in the manual (docs/how-to/real-data.md).
 """
@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import irfft, rfft
 
-from benchmark.data.gates.registry import Pair
+from benchmark.data.checks.registry import Pair
 from benchmark.images.fingerprint import ANGLES, RINGS
 
-KINSHIP = 0.55
+PREFILTER_SIMILARITY = 0.55
 """Correlation of two sketches' magnitudes from which on the sketches are compared."""
-LIKENESS = 0.88
+MIN_SIMILARITY = 0.88
 """Correlation of two sketches from which on they count as one eye.
 
 Among 132,863 pairs of strangers in IDRiD and 11,517,600 in 4,800 photographs of EyePACS none reaches it; the nearest
@@ -43,7 +43,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def find_alike(sketches: Sketches) -> list[Pair]:
-    """Every pair of sketches that are akin by KINSHIP or more and correlate by LIKENESS or more, under some turn.
+    """Find every pair of sketches whose correlation under some turn reaches MIN_SIMILARITY.
 
     Sketches that are all 0 are like nothing. Memory grows with the sketches and the pairs found, not with what is
     compared; all cores are used.
@@ -53,7 +53,7 @@ def find_alike(sketches: Sketches) -> list[Pair]:
     found = []
     for first, second in near_pairs(magnitudes(shown)):
         likeness, degrees, mirrored = compare(shown[first], shown[second])
-        for k in np.flatnonzero(likeness >= LIKENESS).tolist():
+        for k in np.flatnonzero(likeness >= MIN_SIMILARITY).tolist():
             turn = turn_in_words(float(degrees[k]), mirrored=bool(mirrored[k]))
             found.append(Pair(int(places[first[k]]), int(places[second[k]]), float(likeness[k]), turn))
     return sorted(found)
@@ -75,11 +75,11 @@ def magnitudes(sketches: Sketches) -> Magnitudes:
 
 
 def near_pairs(known: Magnitudes) -> Iterator[tuple[Indices, Indices]]:
-    """Every pair i < j of KINSHIP or more, once, some of them at a time."""
+    """Every pair i < j of PREFILTER_SIMILARITY or more, once, some of them at a time."""
     for top in range(0, len(known), _ROWS):
         for left in range(top, len(known), _COLUMNS):
             kinship = known[top : top + _ROWS] @ known[left : left + _COLUMNS].T
-            i, j = np.nonzero(kinship >= KINSHIP)
+            i, j = np.nonzero(kinship >= PREFILTER_SIMILARITY)
             i, j = i + top, j + left
             ordered = i < j
             i, j = i[ordered], j[ordered]

@@ -1,4 +1,4 @@
-"""The step ``fetch``: locate or generate the photographs, pass them through the gates, and write the manifest."""
+"""The step ``fetch``: locate or generate the photographs, pass them through the checks, and write the manifest."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import SPLITS, Split
-from benchmark.data import findings as gating
-from benchmark.data.gates.registry import Look
+from benchmark.data import outcome as gating
+from benchmark.data.checks.registry import Look
 from benchmark.data.manifest import DATA, MANIFEST, Row, write_manifest
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
@@ -26,7 +26,7 @@ PHOTOGRAPHS = DATA / "photographs"
 
 
 def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
-    """Write ``gates.csv`` and ``manifest.csv`` for the data set of ``params.data``, and print what they hold.
+    """Write ``checks.csv`` and ``manifest.csv`` for the data set of ``params.data``, and print what they hold.
 
     Args:
         params: all parameters.
@@ -34,8 +34,8 @@ def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS)
         splits: what the manifest shall hold; photographs of other splits are not read.
 
     Raises:
-        InputError: the source finds its input wrong, a gate whose policy is stop found something, or nothing is left of
-            a split; the findings are in ``data/gates.csv`` all the same.
+        InputError: the source finds its input wrong, a check whose policy is stop found something, or nothing is left
+            of a split; the findings are in ``data/checks.csv`` all the same.
     """
     from benchmark.data.inspection import describe
 
@@ -46,7 +46,7 @@ def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS)
     described = describe(
         found, {split: expected[split] for split in splits if split in expected}, params.prepare.workers
     )
-    judgement = gating.judge(described, params.gates)
+    judgement = gating.judge(described, params.checks)
     gating.write_findings(judgement.rows, findings)
     print(gating.summary(judgement.rows))
     gating.refuse(judgement, findings)
@@ -67,7 +67,7 @@ def _refuse_empty(photographs: Sequence[Photograph], dropped: Container[int], li
     emptied = [f"all {before[split]} of {split}" for split in before if not after[split]]
     if emptied:
         msg = (
-            f"gates must leave photographs in each split, but drop {' and '.join(emptied)}: see {listed}, and "
+            f"checks must leave photographs in each split, but drop {' and '.join(emptied)}: see {listed}, and "
             "mend the data or the splits"
         )
         raise InputError(msg)

@@ -1,7 +1,7 @@
-"""Open every photograph once, and describe the data set for its gates.
+"""Open every photograph once, and describe the data set for its checks.
 
 Each file is read, hashed and decoded at a small scale by parallel processes; what was seen is kept in
-``scratch/gates.sqlite`` under the file's hash, so that a check that was killed or repeated decodes no file twice.
+``scratch/checks.sqlite`` under the file's hash, so that a check that was killed or repeated decodes no file twice.
 Memory holds about five kilobytes per photograph, whatever their size. In full, photographs are decoded only where two
 are so much alike, or show so little, that their pixels may be the same.
 """
@@ -24,14 +24,14 @@ from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.common.terms import Counts, Split
+from benchmark.data.checks.registry import Described, Look, Pair
 from benchmark.data.duplicates import Sketches, find_alike
-from benchmark.data.gates.registry import Described, Look, Pair
 from benchmark.images.fingerprint import ANGLES, RECIPE, RINGS, Fingerprint, fingerprint
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.jobs.processes import outcomes
 from benchmark.sources.registry import Photograph
 
-STORE = Path("scratch/gates.sqlite")
+STORE = Path("scratch/checks.sqlite")
 
 _BATCH, _SECONDS = 256, 5.0
 """Fingerprints that are written together, and how long any of them waits for that."""

@@ -29,17 +29,17 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
 from benchmark.common.resources import core_count, free_memory
 from benchmark.common.terms import Size
+from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.encoding import Encoding
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.images.recipe import recipe_of
-from benchmark.images.variants.registry import VARIANTS
 
 if TYPE_CHECKING:
     from benchmark.settings.data import Prepare, Sizes
 
 PACKS = Path("data/packs")
 """Holds a folder per role, with a pack per split."""
-FORMAT = "3"
+FORMAT = "4"
 """Version of the layout that this module reads and writes."""
 BATCH = 16
 """Rows per record batch: what the writer holds in memory."""
@@ -56,8 +56,8 @@ class PackSpec:
     encoding: Encoding
     recipe: str
     """Names the way from photograph to square."""
-    variant: str = "plain"
-    """What was done to the colours: a key of :data:`benchmark.images.variants.registry.VARIANTS`."""
+    colour_normalisation: str = "plain"
+    """What was done to the colours: a key of :data:`benchmark.images.colour_normalisation.registry.NORMALISATIONS`."""
     shrunk_from: int = 0
     """Pixels per side of the largest size, from whose images these were shrunk; 0 where they are of that size."""
 
@@ -65,9 +65,9 @@ class PackSpec:
 def pack_specs(sizes: Sizes, how: Prepare) -> dict[str, PackSpec]:
     """How the pack of each role is made; the smaller images come from the largest."""
     pixels = {role: sizes.of(role) for role in get_args(Size)}
-    largest, recipe = max(pixels.values()), recipe_of(how.variant)
+    largest, recipe = max(pixels.values()), recipe_of(how.colour_normalisation)
     return {
-        role: PackSpec(side, how.encoding, recipe, how.variant, 0 if side == largest else largest)
+        role: PackSpec(side, how.encoding, recipe, how.colour_normalisation, 0 if side == largest else largest)
         for role, side in pixels.items()
     }
 
@@ -215,11 +215,15 @@ def _columns(image: pa.DataType) -> tuple[tuple[str, pa.DataType], ...]:
 
 def _spec(metadata: dict[bytes, bytes] | None) -> PackSpec:
     told = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
-    if told["format"] != FORMAT or told["encoding"] not in get_args(Encoding) or told["variant"] not in VARIANTS:
-        msg = f"unknown format {told['format']}, encoding {told['encoding']} or variant {told['variant']}"
+    if (
+        told["format"] != FORMAT
+        or told["encoding"] not in get_args(Encoding)
+        or told["colour_normalisation"] not in NORMALISATIONS
+    ):
+        msg = f"unknown format, encoding or colour normalisation in {told}"
         raise ValueError(msg)
     encoding = cast("Encoding", told["encoding"])
-    return PackSpec(int(told["size"]), encoding, told["recipe"], told["variant"], int(told["shrunk_from"]))
+    return PackSpec(int(told["size"]), encoding, told["recipe"], told["colour_normalisation"], int(told["shrunk_from"]))
 
 
 def _batches(rows: Iterable[PackRow]) -> Iterator[list[PackRow]]:

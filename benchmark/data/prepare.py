@@ -1,9 +1,9 @@
 """The step ``prepare``: photographs to packs of square images, per size and split.
 
-Each photograph is decoded once, its retinal disc is cut out as a square of the largest size, the variant is applied to
-that, and the smaller sizes are derived from the result. A finished image lies in ``scratch/prepare`` under its
-photograph's hash until all are packed, so a run that was killed goes on where it was; and images of earlier packs are
-taken over as long as their photograph and the recipe are the same.
+Each photograph is decoded once, cropped to a square around its field of view at the largest size, and its colours are
+normalised; the smaller sizes are derived from the result. A finished image is stored in ``scratch/prepare`` under its
+photograph's hash until all are packed, so a killed run resumes where it stopped. Images of earlier packs are reused as
+long as the photograph and the recipe are the same.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Job:
     path: Path
     sha256: str
     sizes: dict[str, int]
-    variant: str
+    colour_normalisation: str
     encoding: Encoding
     target: Path
 
@@ -69,7 +69,7 @@ def run(params: Params, folder: Path = DATA, engine: Name = "local") -> None:
 
     Raises:
         InputError: photographs have changed or gone since the manifest was written; all of them are named. One that the
-            gate ``readable`` let pass unread is left out, and listed.
+            check ``readable`` let pass unread is left out, and listed.
     """
     rows, packs = read_manifest(folder / MANIFEST.name), folder / PACKS.name
     for leftover in packs.rglob(".*.partial"):
@@ -100,7 +100,7 @@ def prepared_as(spec: PackSpec, data: bytes) -> npt.NDArray[np.uint8]:
         UnreadableImage: the bytes are no readable image.
     """
     sizes = {"largest": spec.shrunk_from or spec.size, "own": spec.size}
-    image = square_images(data, sizes, spec.variant)["own"]
+    image = square_images(data, sizes, spec.colour_normalisation)["own"]
     return image if spec.encoding == "raw" else read_rgb(encode(image, spec.encoding))
 
 
@@ -120,7 +120,7 @@ class Shelf:
         """What puts a photograph's images on the shelf."""
         spec = next(iter(self.specs.values()))
         sizes = {role: spec.size for role, spec in self.specs.items()}
-        return Job(path, sha256, sizes, spec.variant, spec.encoding, self._file(sha256))
+        return Job(path, sha256, sizes, spec.colour_normalisation, spec.encoding, self._file(sha256))
 
     def image(self, role: str, sha256: str) -> bytes:
         """An image as packs store it."""
@@ -179,7 +179,7 @@ def _work(job: Job) -> str:
     if hashlib.sha256(data).hexdigest() != job.sha256:
         return CHANGED
     try:
-        images = square_images(data, job.sizes, job.variant)
+        images = square_images(data, job.sizes, job.colour_normalisation)
     except UnreadableImage as error:
         return str(error)
     stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}

@@ -62,11 +62,13 @@ def _system_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[st
     """The same of a system's network or blend."""
     settings = params.systems[result.stage]
     assert result.roles
-    if result.roles.share != settings.share:
-        yield f"keeps {result.roles.share} of the patients for blends where {settings.share} is declared"
-    declared_images = (params.prepare.variant, params.prepare.encoding)
-    if (result.prepared.variant, result.prepared.encoding) != declared_images:
-        yield f"was made of {result.prepared.variant} {result.prepared.encoding} images where others are declared"
+    if result.roles.holdout_fraction != settings.holdout_fraction:
+        held_out, declared = result.roles.holdout_fraction, settings.holdout_fraction
+        yield f"holds out {held_out} of the train patients for blends where {declared} is declared"
+    declared_images = (params.prepare.colour_normalisation, params.prepare.encoding)
+    images = (result.prepared.colour_normalisation, result.prepared.encoding)
+    if images != declared_images:
+        yield f"was made of {' '.join(images)} images where others are declared"
     yield from _blend_faults(params, result, runs) if result.blend else _net_faults(params, result, runs)
 
 
@@ -126,7 +128,7 @@ def _changed(params: Params, result: RunResult) -> list[str]:
     declared: dict[str, dict[str, Any]] = {
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
         "model": _network(model, result.model),
-        "prepare": {"variant": params.prepare.variant, "encoding": params.prepare.encoding},
+        "prepare": {"colour_normalisation": params.prepare.colour_normalisation, "encoding": params.prepare.encoding},
         f"objectives.{loss}": {**LOSSES[loss].defaults, **params.objectives[loss]},
     }
     trained = (

@@ -178,7 +178,7 @@ def sees(result: RunResult, results: Sequence[RunResult]) -> dict[str, Any]:
         "passes": max(blend.passes, 1),
         "px": " ".join(dict.fromkeys(pixels)),
         "blend_rows": "held_out",
-        "blend_images": blend.roles.blend,
+        "blend_images": blend.roles.holdout,
     }
 
 

@@ -16,8 +16,8 @@ import pandas as pd
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Head, Split
-from benchmark.data.gates.black import DARK
-from benchmark.data.gates.fundus import what_is_missing
+from benchmark.data.checks.black import DARK
+from benchmark.data.checks.fundus import what_is_missing
 from benchmark.data.prepare import prepared_as
 from benchmark.evaluation.outputs import best_arm, main_head
 from benchmark.images.fingerprint import fingerprint

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.code import code_sha256
-from benchmark.images.disc import Disc, crop_disc, seek_disc
+from benchmark.images.fov import FieldOfView, crop_to_fov, try_detect_fov
 from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb, read_size
 
 RECIPE = code_sha256("benchmark/images/fingerprint.py", libraries=LIBRARIES)
@@ -75,8 +75,8 @@ def fingerprint(data: bytes) -> Fingerprint:
         rgb = read_rgb(data, min_side=_DECODED)
     except UnreadableImage as error:
         return Fingerprint(width, height, str(error), 0.0, False, 0.0, np.zeros((RINGS, ANGLES), np.int8))
-    disc = seek_disc(rgb)
-    square = crop_disc(rgb, disc or _whole(rgb), _SQUARE)
+    disc = try_detect_fov(rgb)
+    square = crop_to_fov(rgb, disc or _whole(rgb), _SQUARE)
     # Where no disc stands out, the square is filled up with black, which is nothing that the photograph shows.
     shown = square if disc else rgb
     level = float(np.percentile(shown.max(axis=2), 99))
@@ -129,6 +129,6 @@ def _warm(square: npt.NDArray[np.uint8]) -> float:
     return float((blue[lit] <= 0.9 * red[lit]).mean()) if lit.any() else 0.0
 
 
-def _whole(rgb: npt.NDArray[np.uint8]) -> Disc:
+def _whole(rgb: npt.NDArray[np.uint8]) -> FieldOfView:
     height, width = rgb.shape[:2]
-    return Disc(width / 2, height / 2, max(height, width) / 2)
+    return FieldOfView(width / 2, height / 2, max(height, width) / 2)

@@ -7,12 +7,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.images.disc import crop_disc, find_disc, resize
+from benchmark.images.colour_normalisation.registry import load_normalisation
+from benchmark.images.fov import crop_to_fov, detect_fov, resize
 from benchmark.images.reading import read_rgb
-from benchmark.images.variants.registry import load_variant
 
 
-def square_images(data: bytes, sizes: dict[str, int], variant: str = "plain") -> dict[str, npt.NDArray[np.uint8]]:
+def square_images(
+    data: bytes, sizes: dict[str, int], colour_normalisation: str = "plain"
+) -> dict[str, npt.NDArray[np.uint8]]:
     """Squares around the retinal disc, shape (size, size, 3) each, from the bytes of a photograph's file.
 
     The photograph is decoded at the smallest scale that still gives the largest square its pixels.
@@ -22,9 +24,9 @@ def square_images(data: bytes, sizes: dict[str, int], variant: str = "plain") ->
     """
     largest = max(sizes.values())
     rgb = read_rgb(data, min_side=largest)
-    disc = find_disc(rgb)
+    disc = detect_fov(rgb)
     if 2 * disc.radius < largest:  # A small disc in a wide frame: the scale was chosen for the frame.
         rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * disc.radius)))
-        disc = find_disc(rgb)
-    square = load_variant(variant)(crop_disc(rgb, disc, largest))
+        disc = detect_fov(rgb)
+    square = load_normalisation(colour_normalisation)(crop_to_fov(rgb, disc, largest))
     return {role: square if size == largest else resize(square, size) for role, size in sizes.items()}

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Size
-from benchmark.data.findings import FINDINGS, GateRow
 from benchmark.data.manifest import DATA
+from benchmark.data.outcome import FINDINGS, CheckRow
 from benchmark.evaluation.architecture import Architecture, read_networks
 from benchmark.evaluation.evaluate import MetricRow
 from benchmark.evaluation.outputs import SPLIT, CalibrationRow, ScoreRow, WorstRow
@@ -163,9 +163,9 @@ class Inputs:
         return read_networks()
 
     @cached_property
-    def findings(self) -> list[GateRow]:
-        """What the gates found in the data."""
-        return read_rows(FINDINGS, GateRow, "fundusbench fetch")
+    def findings(self) -> list[CheckRow]:
+        """What the checks found in the data."""
+        return read_rows(FINDINGS, CheckRow, "fundusbench fetch")
 
     @cached_property
     def printed(self) -> dict[str, PrintedTable]:

@@ -1,6 +1,6 @@
 """The report: the paper's tables with our numbers in them, the figures, and a page that holds both.
 
-Everything is made from ``data/gates.csv``, ``evaluation/``, ``statistics/``, ``architecture/``, ``records/`` (timings
+Everything is made from ``data/checks.csv``, ``evaluation/``, ``statistics/``, ``architecture/``, ``records/`` (timings
 and commits), what the runs say of their parameters, and the published numbers; nothing is trained, decoded or measured
 here. Photographs and maps of ``saliency/`` are shown where they lie here.
 """

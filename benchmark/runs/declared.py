@@ -24,7 +24,7 @@ from models.weights_file import identified
 
 log = logging.getLogger(__name__)
 
-CODE = ("benchmark/training", "benchmark/scoring", "benchmark/images/variants", "models")
+CODE = ("benchmark/training", "benchmark/scoring", "benchmark/images/colour_normalisation", "models")
 """The folders that determine a run, with all that they import."""
 LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless", "scikit-learn")
 """Those whose versions determine it, too."""

@@ -56,11 +56,11 @@ class DataSummary(Section):
 class Roles(Section):
     """How the train patients of a system are divided."""
 
-    share: float
+    holdout_fraction: float
     """Of the patients, kept back from its networks."""
     fit: int
     """Images that its networks are trained on."""
-    blend: int
+    holdout: int
     """Images that its blend and cuts are fitted on."""
     sha256: str
     """Of every image's role."""
@@ -74,7 +74,7 @@ class NetSpec(Section):
     disc: int
     blocks: int
     width: float
-    variant: str
+    colour_normalisation: str
     """What is done to the colours of a plain pack."""
     momentum: float
     warp: Warp

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from benchmark.common.terms import Arm, Size
 from benchmark.data.manifest import Row as Photograph
 from benchmark.data.packs import PackSpec
-from benchmark.data.roles import roles, roles_sha256
+from benchmark.data.roles import assign_roles, roles_sha256
 from benchmark.runs.environment import settled
 from benchmark.runs.spec import BlendSpec, DataSummary, NetSpec, Objective, Roles, RunSpec
 from benchmark.settings.params import Params
@@ -42,7 +42,7 @@ def describe_system(
         code_sha256: of what determines them.
     """
     settings = params.systems[name]
-    dealt = _dealt(manifest, settings.share)
+    dealt = _dealt(manifest, settings.holdout_fraction)
     seeds = params.seeds_of(name)
     trained: dict[str, list[RunSpec]] = {}
 
@@ -91,10 +91,12 @@ def _shares(levels: tuple[float, float, float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _dealt(manifest: Sequence[Photograph], share: float) -> Roles:
-    dealt = roles(manifest, share)
+def _dealt(manifest: Sequence[Photograph], holdout_fraction: float) -> Roles:
+    dealt = assign_roles(manifest, holdout_fraction)
     counts = Counter(dealt.values())
-    return Roles(share=share, fit=counts["fit"], blend=counts["blend"], sha256=roles_sha256(dealt))
+    return Roles(
+        holdout_fraction=holdout_fraction, fit=counts["fit"], holdout=counts["holdout"], sha256=roles_sha256(dealt)
+    )
 
 
 def _network(
@@ -126,7 +128,7 @@ def _network(
             disc=net.disc,
             blocks=net.blocks,
             width=net.width,
-            variant=entry.variant,
+            colour_normalisation=entry.colour_normalisation,
             momentum=settings.momentum,
             warp=settings.warp,
             roles=dealt,
@@ -177,6 +179,6 @@ def passes_read(rows: Sequence[RunSpec]) -> list[tuple[BlendSpec, int]]:
     for row in rows:
         if blend := row.blend:
             held = 0 if blend.as_trained else row.data.val + row.data.test
-            shown = max(blend.passes, 1) * (blend.roles.blend + held)
+            shown = max(blend.passes, 1) * (blend.roles.holdout + held)
             unlike[blend.passes, blend.warp.model_dump_json(), blend.layer] = (blend, shown)
     return list(unlike.values())

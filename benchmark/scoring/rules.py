@@ -10,7 +10,7 @@ from benchmark.runs.predictions import Predictions
 from benchmark.runs.spec import RunResult
 from benchmark.scoring.decoders.registry import DEFAULT, decode
 
-BLEND: Literal["blend"] = "blend"
+HOLDOUT: Literal["holdout"] = "holdout"
 """Where a run's own cuts are tuned: on train patients that its networks were not fitted on."""
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from benchmark.common.section import Section as Section
 from benchmark.common.terms import Size
-from benchmark.images.variants.registry import VARIANTS
+from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 
 Policy = Literal["stop", "warn", "drop"]
 """Stop before the manifest is written; go on and say so; go on without the photographs that the finding names."""
@@ -39,25 +39,25 @@ class Sizes(Section):
 class Prepare(Section):
     """From photographs to packs."""
 
-    variant: str = "plain"
-    """What is done to the colours: a file of benchmark/images/variants (plain, graham, clahe)."""
+    colour_normalisation: str = "plain"
+    """What is done to the colours: a file of benchmark/images/colour_normalisation (plain, graham, clahe)."""
     encoding: Literal["raw", "jpeg"] = "raw"
     """How packs hold images: raw bytes (fastest), or jpeg at quality 95. Made from the originals of IDRiD (n = 6) that
     is about 8, 10 and 11 times smaller at 224, 448 and 720 px, and 2.5, 5 and 6 times at 40, 80 and 128 px."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that decode; 0 takes every core."""
 
-    @field_validator("variant")
+    @field_validator("colour_normalisation")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in VARIANTS:
-            msg = f"must be one of {', '.join(VARIANTS)}, but got {name!r}"
+        if name not in NORMALISATIONS:
+            msg = f"must be one of {', '.join(NORMALISATIONS)}, but got {name!r}"
             raise ValueError(msg)
         return name
 
 
-class Gates(Section):
-    """What to do with what each check of the data finds (benchmark/data/gates).
+class Checks(Section):
+    """What to do with what each check of the data finds (benchmark/data/checks).
 
     Stop before anything is trained; warn and go on; or drop the photographs concerned, of a leak between splits those
     of train (of val, where it leaks into test). What the manifest cannot hold cannot be warned of alone, and a count
@@ -88,6 +88,6 @@ class Gates(Section):
     """A shot recurs, changed: nearly certain, so look at it; drop once you have."""
 
     def of(self, name: str) -> Policy:
-        """What to do with the findings of a gate."""
+        """What to do with the findings of a check."""
         policy: Policy = getattr(self, name)
         return policy

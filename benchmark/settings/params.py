@@ -10,7 +10,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from benchmark.common.errors import InputError
 from benchmark.common.section import Section as Section
 from benchmark.common.terms import Arm, Size
-from benchmark.settings.data import Gates, Prepare, Sizes
+from benchmark.settings.data import Checks, Prepare, Sizes
 from benchmark.settings.sweep import Sweep
 from benchmark.settings.training import Train
 from benchmark.sources.registry import SourceParams
@@ -56,7 +56,7 @@ class Params(Section):
 
     data: SerializeAsAny[SourceParams]
     sizes: Sizes
-    gates: Gates = Gates()
+    checks: Checks = Checks()
     prepare: Prepare = Prepare()
     model: Model
     objectives: dict[str, dict[str, Any]]

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from benchmark.common.dealing import Cluster, by_grade, cluster_of, evenly
 from benchmark.common.eyes import likely_pairs
 from benchmark.common.section import Section
+from benchmark.common.splitting import Cluster, by_grade, cluster_of, evenly
 from benchmark.common.terms import Eye, Split
 from benchmark.sources._equal_files import equal_files
 

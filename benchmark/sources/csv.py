@@ -43,7 +43,7 @@ class Columns(Section):
     image: Annotated[str, Field(min_length=1)] = "image"
     """File name below ``images``, with or without extension; without it, this is the image id."""
     level: Annotated[str, Field(min_length=1)] = "level"
-    """Grade, 0-4; what else stands there is for the gate ``labels`` to judge."""
+    """Grade, 0-4; what else stands there is for the check ``labels`` to judge."""
     split: str = "split"
     """train, val (validation, Public) or test (Private); empty in a row: the row is dealt."""
     patient: str = "patient"
@@ -62,7 +62,7 @@ class Params(SourceParams):
     columns: Columns = Columns()
     split: Shares = Shares()
     expected: dict[Split, Counts] | None = None
-    """Photographs per grade 0-4 that a split should have, for the gate ``counts``; splits may be left out."""
+    """Photographs per grade 0-4 that a split should have, for the check ``counts``; splits may be left out."""
 
 
 T = TypeVar("T")

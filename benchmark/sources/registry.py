@@ -5,7 +5,7 @@ A source is a module with four names:
 * ``ABOUT``: where the data come from, on what terms, and how to cite them;
 * ``Params``: a pydantic model (subclass of :class:`SourceParams`) of what ``data:`` may hold for it;
 * ``photographs(params, folder, progress)``: yields one :class:`Photograph` per row of its table, generating, fetching
-  or locating the files. What the table says is passed on, be it right or not: gates judge it;
+  or locating the files. What the table says is passed on, be it right or not: checks judge it;
 * ``expected(params)``: how many images of each grade the splits hold, as far as that is known beforehand.
 
 Adding a data set is adding its file and its line in :data:`SOURCES`.

@@ -19,7 +19,7 @@ from benchmark.common.terms import EVALUATED, Arm, Head, Split
 from benchmark.runs.predictions import Predictions, patients_in_words
 from benchmark.runs.spec import DataSummary, RunResult
 from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
-from benchmark.scoring.rules import BLEND, grades_of
+from benchmark.scoring.rules import HOLDOUT, grades_of
 from benchmark.statistics.baselines import FROM, YARDSTICKS, yardsticks
 from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import compare
@@ -145,7 +145,7 @@ def run(decoded: Decoded) -> None:
         if results[0].cut and results[0].roles:
             ruled += _own(results, outputs)
             own = [result.cut.cuts if result.cut else None for result in results]
-            cuts += _cuts_rows(results[0].cut.rule, results, own, BLEND, results[0].roles.blend)
+            cuts += _cuts_rows(results[0].cut.rule, results, own, HOLDOUT, results[0].roles.holdout)
     # All runs were evaluated on the same images: any of them knows the labels.
     ruled += _yardsticks(outputs[0], ruled[0].data)
     rows = on_every_core(_decoded_row, ruled)
@@ -195,7 +195,7 @@ def _own(results: Sequence[RunResult], outputs: Sequence[Outputs]) -> Iterator[R
     for split in EVALUATED:
         grades = [grades_of(run, head, each[split]) for run, each in zip(results, outputs, strict=True)]
         joined = graded([each[split] for each in outputs], grades)
-        yield Ruled(Arm(first.stage, first.arm), head, rule, BLEND, split, seeds, joined, first.data)
+        yield Ruled(Arm(first.stage, first.arm), head, rule, HOLDOUT, split, seeds, joined, first.data)
 
 
 def _yardsticks(outputs: Outputs, data: DataSummary) -> Iterator[Ruled]:

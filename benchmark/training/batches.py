@@ -16,7 +16,7 @@ import numpy.typing as npt
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS, Pack, open_pack, pack_path
-from benchmark.images.variants.registry import VARIANTS
+from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.settings.training import Fade
 from benchmark.training.randomness import derive, hash_ids
 
@@ -84,7 +84,9 @@ def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS)
         raise InputError(msg)
     rows = [by_id[image_id] for image_id in pack.image_ids]
     grade = np.array([row.grade for row in rows], np.int64)
-    return SplitData(pack, rows, grade, hash_ids(pack.image_ids), VARIANTS[pack.spec.variant].background)
+    return SplitData(
+        pack, rows, grade, hash_ids(pack.image_ids), NORMALISATIONS[pack.spec.colour_normalisation].background
+    )
 
 
 def epoch_order(

@@ -20,10 +20,10 @@ from lightning_fabric import Fabric
 from safetensors.numpy import load_file, save_file
 
 from benchmark.common.arrays import Ints
-from benchmark.common.dealing import by_grade
 from benchmark.common.errors import InputError
 from benchmark.common.fellows import MISSING, fellows, pair, sides, strangers
 from benchmark.common.files import atomic, sha256_json, write_text
+from benchmark.common.splitting import by_grade
 from benchmark.common.terms import EVALUATED, Head
 from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS
@@ -45,7 +45,7 @@ from models.blends.registry import BLENDS, Columns, State, load_blend
 from models.network import Network
 from models.systems.registry import SYSTEMS, load_system
 
-FITTED: Literal["blend"] = "blend"
+FITTED: Literal["holdout"] = "holdout"
 """Role that is fitted on."""
 FOLDS = 5
 """Parts of the patients that a blend is fitted without, one after the other, to tune its cuts."""
@@ -242,7 +242,7 @@ def read_eyes(spec: RunSpec, role: str, manifest: list[Row], fabric: Fabric, fol
     """The eyes of a role, with what each network of a blend says of them."""
     blend = _of(spec)
     outputs = [_outputs(member, blend, role, manifest, fabric, folder) for member in _members(spec)]
-    data = load_role(role, spec.size, manifest, blend.roles.share, folder)
+    data = load_role(role, spec.size, manifest, blend.roles.holdout_fraction, folder)
     statistics = _statistics(spec, role, manifest, folder) if blend.statistics else None
     return Eyes(data, outputs, statistics)
 
@@ -276,7 +276,7 @@ def _outputs(member: Path, blend: BlendSpec, role: str, manifest: list[Row], fab
     assert run.system
     net = run.system
 
-    data = as_seen(load_role(role, run.size, manifest, blend.roles.share, folder), net, run.pixels)
+    data = as_seen(load_role(role, run.size, manifest, blend.roles.holdout_fraction, folder), net, run.pixels)
 
     def find() -> Outputs:
         model = fabric.setup_module(load_model(member).to(memory_format=torch.channels_last))
@@ -302,7 +302,7 @@ def _statistics(spec: RunSpec, role: str, manifest: list[Row], folder: Path) -> 
     assert run.system
     net, system = run.system, load_system(spec.stage)
 
-    plain = load_role(role, "large", manifest, blend.roles.share, folder)
+    plain = load_role(role, "large", manifest, blend.roles.holdout_fraction, folder)
 
     def find() -> Outputs:
         side = plain.pack.size

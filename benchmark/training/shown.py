@@ -14,8 +14,8 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import SPLITS, Size
 from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS
-from benchmark.data.roles import Role, roles
-from benchmark.images.variants.registry import VARIANTS, load_variant
+from benchmark.data.roles import Role, assign_roles
+from benchmark.images.colour_normalisation.registry import NORMALISATIONS, load_normalisation
 from benchmark.runs.spec import NetSpec, RunSpec
 from benchmark.training.batches import SplitData, load_split
 
@@ -27,20 +27,20 @@ def splits_of(spec: RunSpec, manifest: list[Row], folder: Path = PACKS) -> dict[
     splits: dict[str, SplitData] = {split: load_split(split, spec.size, manifest, folder) for split in SPLITS}
     if spec.system is None:
         return splits
-    splits["train"] = role_of(splits["train"], "fit", manifest, spec.system.roles.share)
+    splits["train"] = role_of(splits["train"], "fit", manifest, spec.system.roles.holdout_fraction)
     return {split: as_seen(data, spec.system, spec.pixels) for split, data in splits.items()}
 
 
-def role_of(train: SplitData, role: Role, manifest: list[Row], share: float) -> SplitData:
+def role_of(train: SplitData, role: Role, manifest: list[Row], holdout_fraction: float) -> SplitData:
     """The images of train that have a role."""
-    return train.only({name for name, given in roles(manifest, share).items() if given == role})
+    return train.only({name for name, given in assign_roles(manifest, holdout_fraction).items() if given == role})
 
 
-def load_role(role: str, size: Size, manifest: list[Row], share: float, folder: Path = PACKS) -> SplitData:
+def load_role(role: str, size: Size, manifest: list[Row], holdout_fraction: float, folder: Path = PACKS) -> SplitData:
     """A split, or the part of train that has a role, as it is packed."""
     if role in SPLITS:
         return load_split(role, size, manifest, folder)
-    return role_of(load_split("train", size, manifest, folder), role, manifest, share)  # type: ignore[arg-type]
+    return role_of(load_split("train", size, manifest, folder), role, manifest, holdout_fraction)  # type: ignore[arg-type]
 
 
 def as_seen(data: SplitData, net: NetSpec, pixels: int) -> SplitData:
@@ -49,19 +49,19 @@ def as_seen(data: SplitData, net: NetSpec, pixels: int) -> SplitData:
     Raises:
         InputError: the pack shows other colours, from which the network's cannot be made.
     """
-    packed = data.pack.spec.variant
-    if packed not in ("plain", net.variant):
+    packed = data.pack.spec.colour_normalisation
+    if packed not in ("plain", net.colour_normalisation):
         msg = (
-            f"{net.name} sees photographs as {net.variant}, which is made of plain packs, but these show {packed}: set "
-            "`prepare.variant: plain`"
+            f"{net.name} sees photographs as {net.colour_normalisation}, which is made of plain packs, but these show "
+            f"{packed}: set `prepare.colour_normalisation: plain`"
         )
         raise InputError(msg)
-    variant = net.variant if packed != net.variant else "plain"
-    background = VARIANTS[net.variant].background
+    normalisation = "plain" if packed == net.colour_normalisation else net.colour_normalisation
+    background = NORMALISATIONS[net.colour_normalisation].background
     return replace(
         data,
         background=background,
-        show=partial(_show, variant=variant, disc=net.disc, side=pixels, background=background),
+        show=partial(_show, normalisation=normalisation, disc=net.disc, side=pixels, background=background),
     )
 
 
@@ -70,13 +70,17 @@ def seen_by(run: RunSpec, images: Bytes) -> Bytes:
     if run.system is None:
         return images
     net = run.system
-    variant = net.variant if run.prepared.variant != net.variant else "plain"
-    return _show(images, variant, net.disc, run.pixels, VARIANTS[net.variant].background)
+    colour_normalisation = (
+        net.colour_normalisation if run.prepared.colour_normalisation != net.colour_normalisation else "plain"
+    )
+    return _show(
+        images, colour_normalisation, net.disc, run.pixels, NORMALISATIONS[net.colour_normalisation].background
+    )
 
 
-def _show(images: Bytes, variant: str, disc: int, side: int, background: int) -> Bytes:
+def _show(images: Bytes, normalisation: str, disc: int, side: int, background: int) -> Bytes:
     """The disc resized, recoloured, and laid in the middle of a square; what does not fit is cut off."""
-    recolour = load_variant(variant)
+    recolour = load_normalisation(normalisation)
     shown = np.full((len(images), side, side, 3), background, np.uint8)
     inside, outside = _middle(disc, side), _middle(side, disc)
     for image, target in zip(images, shown, strict=True):

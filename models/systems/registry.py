@@ -87,8 +87,8 @@ class Entry:
     """As the paper's comparison calls it."""
     objective: str
     """What its nets minimise: a file of models/losses."""
-    variant: str
-    """What its nets are shown: a key of benchmark.images.variants."""
+    colour_normalisation: str
+    """What its nets are shown: a key of benchmark.images.colour_normalisation."""
     centre: float
     """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0. See ``colours``, too."""
     nets: tuple[str, ...]
@@ -125,7 +125,7 @@ SYSTEMS: dict[str, Entry] = {
     "min_pooling": Entry(
         title="Min-pooling",
         objective="ce",
-        variant="graham",
+        colour_normalisation="graham",
         centre=128,
         nets=("net_1", "net_2", "net_3"),
         still=("stretch", "skew"),
@@ -143,7 +143,7 @@ SYSTEMS: dict[str, Entry] = {
     "o_o": Entry(
         title="o_O",
         objective="mse",
-        variant="plain",
+        colour_normalisation="plain",
         centre=0,
         colours=((108.64628601, 75.86886597, 54.34005737), (70.53946096, 51.71475228, 43.03428563)),
         nets=("a_1", "a_2", "a_3", "b_1", "b_2", "b_3"),
@@ -164,7 +164,7 @@ SYSTEMS: dict[str, Entry] = {
     "reformed_gamblers": Entry(
         title="Reformed Gamblers",
         objective="mse_free_ends",
-        variant="plain",
+        colour_normalisation="plain",
         centre=127.5,
         nets=("plain", "step", "cyclic", "fractional", "four"),
         still=(),
@@ -182,7 +182,7 @@ SYSTEMS: dict[str, Entry] = {
     "zoom_in_net": Entry(
         title="Zoom-in-Net",
         objective="ce",
-        variant="plain",
+        colour_normalisation="plain",
         centre=127.5,
         nets=("m", "a", "c", "c_random"),
         still=("flip", "rotate"),
@@ -200,7 +200,7 @@ SYSTEMS: dict[str, Entry] = {
     "huang": Entry(
         title="Huang et al. 2023",
         objective="mse",
-        variant="plain",
+        colour_normalisation="plain",
         centre=127.5,
         nets=("single_eye",),
         still=(),

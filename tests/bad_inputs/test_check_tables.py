@@ -83,7 +83,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("fault", FOUND)
-def test_what_gates_judge_ends_with_one(fault, capsys):
+def test_what_checks_judge_ends_with_one(fault, capsys):
     content, words = FOUND[fault]
     put("own/labels.csv", content)
     code, out, err = outcome(capsys, *CHECK)

@@ -60,7 +60,7 @@ TABLES = {
     "statistics/metrics.csv": ("report", STATISTICS, SOME_IN_PART),
     **{f"statistics/{name}.csv": ("report", STATISTICS, SOME) for name in ("comparisons", "decoding")},
     "statistics/verdicts.csv": ("report", STATISTICS, ["emptied", "cut within a line", "another column"]),
-    "data/gates.csv": ("report", "fundusbench fetch", SOME),
+    "data/checks.csv": ("report", "fundusbench fetch", SOME),
     "architecture/networks.csv": ("report", "fundusbench architecture", SOME),
     f"{RUN}/val.csv": ("evaluate", "dvc repro", [name for name in ALL if "lines" not in name and "alone" not in name]),
     f"{RUN}/history.csv": ("evaluate", "dvc repro", ALL),

@@ -81,7 +81,9 @@ def test_every_declared_arm_has_a_row_with_its_counts():
 
 def test_a_systems_networks_and_their_passes_are_counted():
     raw = default_params()
-    raw["systems"] = {"min_pooling": raw["systems"]["min_pooling"] | {"share": 0.25, "passes": 3, "seeds": 2}}
+    raw["systems"] = {
+        "min_pooling": raw["systems"]["min_pooling"] | {"holdout_fraction": 0.25, "passes": 3, "seeds": 2}
+    }
     params = parse_params(raw)
     made = plan(params, measure=False)
     one, two, blends = (row for row in made.trainings if row.stage == "min_pooling")
@@ -112,7 +114,9 @@ def test_what_training_has_predicted_is_not_asked_again_but_for_features():
     patients = parse_params(raw).data.patients
     images = {split: 2 * getattr(patients, split) for split in SPLITS}
     held = images["val"] + images["test"]
-    raw["systems"] = {name: raw["systems"][name] | {"share": 0.25, "passes": 1} for name in ("zoom_in_net", "huang")}
+    raw["systems"] = {
+        name: raw["systems"][name] | {"holdout_fraction": 0.25, "passes": 1} for name in ("zoom_in_net", "huang")
+    }
     zoom, huang = (passed(parse_params(raw), name, images) for name in ("zoom_in_net", "huang"))
     kept = images["train"] // 4
     # Windows anywhere are drawn in a pass.

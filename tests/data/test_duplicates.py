@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmark.data.duplicates import KINSHIP, LIKENESS, compare, find_alike, magnitudes, near_pairs, turn_in_words
+from benchmark.data.duplicates import (
+    MIN_SIMILARITY,
+    PREFILTER_SIMILARITY,
+    compare,
+    find_alike,
+    magnitudes,
+    near_pairs,
+    turn_in_words,
+)
 from benchmark.images.fingerprint import ANGLES, RINGS, fingerprint
 from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
@@ -39,7 +47,7 @@ def test_a_changed_copy_is_the_one_pair_that_is_found(change):
     copies = [np.ascontiguousarray(changes(image)[change]) for image in images[:5]]
     found = find_alike(sketches([*images, *copies]))
     assert [(pair.first, pair.second) for pair in found] == [(place, EYES + place) for place in range(5)]
-    assert all(LIKENESS <= pair.likeness <= 1 and pair.turn == "" for pair in found)
+    assert all(MIN_SIMILARITY <= pair.likeness <= 1 and pair.turn == "" for pair in found)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -96,16 +104,18 @@ def found_among(known: np.ndarray) -> list[tuple[int, int]]:
 
 
 def test_kinship_and_likeness_count_from_their_bounds_on(monkeypatch):
-    bound = np.float32(KINSHIP)
+    bound = np.float32(PREFILTER_SIMILARITY)
     assert found_among(np.array([[1, 0], [bound, 0]], np.float32)) == [(0, 1)]
     assert found_among(np.array([[1, 0], [np.nextafter(bound, np.float32(0)), 0]], np.float32)) == []
     noise = np.random.default_rng(0).normal(0, 40, (2, RINGS, ANGLES))
     two = np.stack([noise[0], noise[0] + 0.4 * noise[1]]).clip(-127, 127).astype(np.int8)
     (pair,) = find_alike(two)
-    assert LIKENESS < pair.likeness < 1
-    monkeypatch.setattr("benchmark.data.duplicates.LIKENESS", pair.likeness)
+    assert MIN_SIMILARITY < pair.likeness < 1
+    monkeypatch.setattr("benchmark.data.duplicates.MIN_SIMILARITY", pair.likeness)
     assert find_alike(two) == [pair]
-    monkeypatch.setattr("benchmark.data.duplicates.LIKENESS", np.nextafter(np.float32(pair.likeness), np.float32(1)))
+    monkeypatch.setattr(
+        "benchmark.data.duplicates.MIN_SIMILARITY", np.nextafter(np.float32(pair.likeness), np.float32(1))
+    )
     assert find_alike(two) == []
 
 
@@ -163,12 +173,12 @@ def noisy_copies(seed: int, count: int) -> np.ndarray:
 def test_the_search_finds_exactly_what_comparing_all_pairs_finds(seed: int, count: int, rows: int, columns: int):
     known = magnitudes(noisy_copies(seed, count))
     kinship = known @ known.T
-    expected = [(i, j) for i in range(count) for j in range(i + 1, count) if kinship[i, j] >= KINSHIP]
+    expected = [(i, j) for i in range(count) for j in range(i + 1, count) if kinship[i, j] >= PREFILTER_SIMILARITY]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmark.data.duplicates._ROWS", rows)
         patch.setattr("benchmark.data.duplicates._COLUMNS", columns)
         found = found_among(known)
-    near_the_bound = {pair for pair in {*expected, *found} if abs(kinship[pair] - KINSHIP) < 1e-5}
+    near_the_bound = {pair for pair in {*expected, *found} if abs(kinship[pair] - PREFILTER_SIMILARITY) < 1e-5}
     assert sorted(set(found) - near_the_bound) == sorted(set(expected) - near_the_bound)
     assert len(found) == len(set(found))
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmark.data.duplicates import KINSHIP, LIKENESS, compare, magnitudes
+from benchmark.data.duplicates import MIN_SIMILARITY, PREFILTER_SIMILARITY, compare, magnitudes
 from benchmark.images.fingerprint import fingerprint
 from benchmark.images.reading import read_rgb
 from tests.made.eyes import encoded
@@ -102,8 +102,8 @@ def test_copies_are_found_as_often_as_the_table_says():
     recall = {}
     for name, change in CHANGES.items():
         copies = sketched(map(change, photographs))
-        kin = (magnitudes(own) * magnitudes(copies)).sum(axis=1) >= KINSHIP
-        recall[name] = float((kin & (compare(own, copies)[0] >= LIKENESS)).mean())
+        kin = (magnitudes(own) * magnitudes(copies)).sum(axis=1) >= PREFILTER_SIMILARITY
+        recall[name] = float((kin & (compare(own, copies)[0] >= MIN_SIMILARITY)).mean())
     if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
         TABLE.write_text(in_markdown(recall), encoding="utf-8")
     assert recall == pytest.approx(told(), abs=TOLERANCE)

@@ -152,7 +152,7 @@ def test_a_missing_pack_says_what_makes_it(tmp_path):
         open_pack(tmp_path / "none.arrow")
 
 
-@pytest.mark.parametrize("damage", ["text", "truncated", "other", "newer", "variant"])
+@pytest.mark.parametrize("damage", ["text", "truncated", "other", "newer", "colour_normalisation"])
 def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, damage: str):
     path = tmp_path / "pack.arrow"
     write_pack(path, PackSpec(SIZE, "raw", "made"), rows(images(), "raw"))
@@ -166,10 +166,13 @@ def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, damage: str):
             "size": "12",
             "encoding": "raw",
             "recipe": "",
-            "variant": "plain",
+            "colour_normalisation": "plain",
             "shrunk_from": "0",
         }
-        metadata = {"newer": metadata | {"format": "4"}, "variant": metadata | {"variant": "green"}}.get(damage)
+        metadata = {
+            "newer": metadata | {"format": "5"},
+            "colour_normalisation": metadata | {"colour_normalisation": "green"},
+        }.get(damage)
         with pa.ipc.new_file(str(path), pa.schema([("image", pa.string())], metadata)):
             pass
     with pytest.raises(InputError, match="must be a pack of format 3"):

@@ -21,10 +21,10 @@ from benchmark.data import fetch, prepare
 from benchmark.data.manifest import read_manifest
 from benchmark.data.packs import open_pack
 from benchmark.data.prepare import KEPT, SCRATCH, SKIPPED
-from benchmark.images.disc import crop_disc, find_disc, resize
+from benchmark.images.colour_normalisation.registry import NORMALISATIONS
+from benchmark.images.fov import crop_to_fov, detect_fov, resize
 from benchmark.images.reading import read_rgb
 from benchmark.images.square import square_images
-from benchmark.images.variants.registry import VARIANTS
 from benchmark.training.batches import load_split
 from tests.conftest import ROOT
 from tests.made.photographs import SIZES, disc_photograph, folder_params, write_folder, write_photograph, write_table
@@ -91,7 +91,7 @@ def test_the_disc_fills_the_square_and_small_sizes_come_from_the_largest():
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "PNG")
     made = square_images(stream.getvalue(), SIZES)
-    assert np.array_equal(made["large"], crop_disc(rgb, find_disc(rgb), SIZES["large"]))
+    assert np.array_equal(made["large"], crop_to_fov(rgb, detect_fov(rgb), SIZES["large"]))
     assert np.array_equal(made["small"], resize(made["large"], SIZES["small"]))
     y, x = np.mgrid[: SIZES["large"], : SIZES["large"]] + 0.5
     distance = np.hypot(x - SIZES["large"] / 2, y - SIZES["large"] / 2) / (SIZES["large"] / 2)
@@ -106,7 +106,7 @@ def test_a_small_disc_in_a_wide_frame_is_decoded_with_enough_pixels():
     Image.fromarray(rgb).save(stream, "JPEG", quality=98, subsampling=0)
     made = square_images(stream.getvalue(), {"large": 140})["large"].astype(int)
     whole = read_rgb(stream.getvalue())
-    expected = crop_disc(whole, find_disc(whole), 140).astype(int)
+    expected = crop_to_fov(whole, detect_fov(whole), 140).astype(int)
     assert np.abs(made - expected).mean() < 2
 
 
@@ -201,28 +201,33 @@ def test_another_encoding_prepares_all_again(capsys):
 def test_another_variant_prepares_all_again_and_shares_no_pack(capsys):
     write_folder(Path("photos"), patients=4)
     seen = {}
-    for variant in VARIANTS:
-        run(variant=variant)
+    for colour_normalisation in NORMALISATIONS:
+        run(colour_normalisation=colour_normalisation)
         assert prepared_now(capsys) == 8
-        assert open_pack(Path("data/packs/large/train.arrow")).spec.variant == variant
-        assert load_split("train", "large", read_manifest()).background == VARIANTS[variant].background
-        seen[variant] = stored()
+        assert open_pack(Path("data/packs/large/train.arrow")).spec.colour_normalisation == colour_normalisation
+        assert (
+            load_split("train", "large", read_manifest()).background == NORMALISATIONS[colour_normalisation].background
+        )
+        seen[colour_normalisation] = stored()
         for name, image in stored("small").items():
             row = next(row for row in read_manifest() if row.image_id == name)
-            assert image == square_images(Path(row.path).read_bytes(), SIZES, variant)["small"].tobytes()
-    assert all(len({seen[variant][name] for variant in VARIANTS}) == len(VARIANTS) for name in seen["plain"])
+            assert image == square_images(Path(row.path).read_bytes(), SIZES, colour_normalisation)["small"].tobytes()
+    assert all(
+        len({seen[colour_normalisation][name] for colour_normalisation in NORMALISATIONS}) == len(NORMALISATIONS)
+        for name in seen["plain"]
+    )
 
 
 def test_a_run_killed_with_one_variant_gives_nothing_to_another(capsys):
     write_folder(Path("photos"), patients=4)
     spoil()
-    params = folder_params("photos", variant="graham")
+    params = folder_params("photos", colour_normalisation="graham")
     fetch.run(params)
     write_photograph(Path("photos/0_left.jpeg"), seed=99)
     with pytest.raises(InputError):
         prepare.run(params)
     assert list(SCRATCH.rglob("*.safetensors"))
-    run(variant="clahe")
+    run(colour_normalisation="clahe")
     assert prepared_now(capsys) == 6
 
 

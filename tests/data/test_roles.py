@@ -7,7 +7,7 @@ import random
 import pytest
 
 from benchmark.data.manifest import Row
-from benchmark.data.roles import roles, roles_sha256
+from benchmark.data.roles import assign_roles, roles_sha256
 
 
 def rows(patients=100, known=True):
@@ -24,10 +24,10 @@ def rows(patients=100, known=True):
 @pytest.mark.parametrize("share", [0.1, 0.25])
 def test_patients_are_whole_and_every_grade_has_its_share(share):
     manifest = rows()
-    found = roles(manifest, share)
+    found = assign_roles(manifest, share)
     assert "v" not in found
     assert all(found[f"{i}_left"] == found[f"{i}_right"] for i in range(100))
-    kept = [row for row in manifest if found.get(row.image_id) == "blend"]
+    kept = [row for row in manifest if found.get(row.image_id) == "holdout"]
     assert len(kept) == 2 * 100 * share
     for grade in range(5):
         of_grade = sum(row.grade == grade for row in manifest if row.split == "train")
@@ -36,13 +36,13 @@ def test_patients_are_whole_and_every_grade_has_its_share(share):
 
 def test_the_deal_does_not_depend_on_the_order_and_is_known_by_its_hash():
     manifest = rows()
-    first = roles(manifest, 0.2)
+    first = assign_roles(manifest, 0.2)
     random.Random(0).shuffle(manifest)
-    assert roles(manifest, 0.2) == first
-    assert roles_sha256(first) == roles_sha256(roles(manifest, 0.2)) != roles_sha256(roles(manifest, 0.1))
+    assert assign_roles(manifest, 0.2) == first
+    assert roles_sha256(first) == roles_sha256(assign_roles(manifest, 0.2)) != roles_sha256(assign_roles(manifest, 0.1))
 
 
 def test_an_image_of_an_unknown_patient_is_dealt_alone_and_neither_role_is_empty():
-    found = roles(rows(10, known=False), 0.5)
+    found = assign_roles(rows(10, known=False), 0.5)
     assert any(found[f"{i}_left"] != found[f"{i}_right"] for i in range(10))
-    assert set(roles(rows(2), 0.01).values()) == set(roles(rows(2), 0.99).values()) == {"fit", "blend"}
+    assert set(assign_roles(rows(2), 0.01).values()) == set(assign_roles(rows(2), 0.99).values()) == {"fit", "holdout"}

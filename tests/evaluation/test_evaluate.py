@@ -177,7 +177,7 @@ def faster(run):
 
 
 def equalised(run):
-    return run | {"prepared": run["prepared"] | {"variant": "clahe"}}
+    return run | {"prepared": run["prepared"] | {"colour_normalisation": "clahe"}}
 
 
 def weighted(run):
@@ -196,7 +196,7 @@ def weighted(run):
         ("controls/same_images/0", longer, ["same_images seed 0 was trained for 7 epochs where 9 are declared"]),
         ("controls/same_macs/0", longer, ["same_macs seed 0 was trained for 7 epochs where 4 are declared"]),
         ("basenet/ce_mid/0", faster, ["ce_mid seed 0 was trained with train.lr 0.5 where 0.003 is declared"]),
-        ("basenet/ce_mid/1", equalised, ["ce_mid seed 1 was trained with prepare.variant clahe where"]),
+        ("basenet/ce_mid/1", equalised, ["ce_mid seed 1 was trained with prepare.colour_normalisation clahe where"]),
         ("m2cnn/mid/0", weighted, ["mid seed 0 was trained with objectives.ce_mse.weight 0.3 where 1.0 is declared"]),
     ],
 )  # fmt: skip

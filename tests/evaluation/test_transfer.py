@@ -188,7 +188,7 @@ def test_a_photograph_that_is_dropped_is_not_counted():
     params = declared()
     with pytest.raises(InputError, match=r"each file can be read, but finds 1 faults among 5 photographs \(t0"):
         transfer.run(params)
-    transfer.run(params.model_copy(update={"gates": params.gates.model_copy(update={"readable": "drop"})}))
+    transfer.run(params.model_copy(update={"checks": params.checks.model_copy(update={"readable": "drop"})}))
     assert read_rows(SETS, OtherSet, "")[0].images == 4
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from benchmark.data.gates.registry import Described, Look
+from benchmark.data.checks.registry import Described, Look
 from benchmark.images.fingerprint import fingerprint
 from benchmark.sources.registry import Photograph
 

@@ -57,10 +57,10 @@ def write_table(root: Path, rows: list[dict[str, Any]], name: str = "labels.csv"
 
 
 def folder_params(root: Path | str, data: dict[str, Any] | None = None, **prepare: Any) -> Params:
-    """The committed parameters, with a folder as data set, small sizes, and gates that let all pass that can pass."""
+    """The committed parameters, with a folder as data set, small sizes, and checks that let all pass that can pass."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["data"] = {"source": "csv", "name": "made", "root": str(root), **(data or {})}
-    raw["gates"] = {name: policy if name in ("ids", "labels") else "warn" for name, policy in raw["gates"].items()}
+    raw["checks"] = {name: policy if name in ("ids", "labels") else "warn" for name, policy in raw["checks"].items()}
     raw["sizes"] = SIZES
     raw["prepare"] = {"workers": 1, **prepare}
     return parse_params(raw)

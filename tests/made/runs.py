@@ -16,8 +16,8 @@ import pandas as pd
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.files import write_text
 from benchmark.common.terms import Arm
-from benchmark.data.findings import judge, write_findings
-from benchmark.data.gates.registry import Pair
+from benchmark.data.checks.registry import Pair
+from benchmark.data.outcome import judge, write_findings
 from benchmark.data.packs import PackSpec
 from benchmark.evaluation import architecture, evaluate
 from benchmark.report.inputs import Inputs
@@ -27,7 +27,7 @@ from benchmark.runs.declared import write_spec
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult
 from benchmark.runs.systems import row_nets
-from benchmark.settings.data import Gates
+from benchmark.settings.data import Checks
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
 from benchmark.statistics import decoder_effect
@@ -149,7 +149,9 @@ def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> R
             train=80,
             **IMAGES,
         ),
-        prepared=PackSpec(params.sizes.of(arm.size), params.prepare.encoding, "made", params.prepare.variant),
+        prepared=PackSpec(
+            params.sizes.of(arm.size), params.prepare.encoding, "made", params.prepare.colour_normalisation
+        ),
         model=params.model,
         train=params.train.model_copy(update={"epochs": EPOCHS[arm.match], "device": "cpu", "precision": "32-true"}),
         code_sha256="0" * 64,
@@ -211,7 +213,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     """Write a run of a system and its record; what blends more sees the grade more clearly."""
     settings, entry = params.systems[arm.stage], LAID_OUT[arm.stage]
     like = make_result(params, "basenet", "ce_large", seed).model_dump()
-    roles = {"share": settings.share, "fit": 56, "blend": 24, "sha256": "1" * 64}
+    roles = {"holdout_fraction": settings.holdout_fraction, "fit": 56, "holdout": 24, "sha256": "1" * 64}
     row = entry.rows.get(arm.name)
     head = BLENDS[row.blend].head if row else next(iter(LOSSES[entry.objective].heads))
     shared = {"stage": arm.stage, "arm": arm.name, "heads": [head], "key": f"{arm}/{seed}"}
@@ -223,7 +225,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
             "system": {
                 **own.model_dump(exclude={"size", "parent", "train"}),
                 "name": str(arm),
-                "variant": entry.variant,
+                "colour_normalisation": entry.colour_normalisation,
                 "momentum": settings.momentum,
                 "warp": settings.warp,
                 "roles": roles,
@@ -257,8 +259,8 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
         steps = row.passes + (row.eyes == "both") + (row.nets == "all")
     result = RunResult.model_validate({**like, **shared, **part})
     folder = result.folder(RUNS)
-    for number, split in enumerate((*IMAGES, *(["blend"] if result.blend else []))):
-        made = make_predictions("val" if split == "blend" else split, 10 * seed + number + 7, 0.9 - 0.1 * steps)
+    for number, split in enumerate((*IMAGES, *(["holdout"] if result.blend else []))):
+        made = make_predictions("val" if split == "holdout" else split, 10 * seed + number + 7, 0.9 - 0.1 * steps)
         other = {"score": "prob", "prob": "score"}[head]
         write_predictions(replace(made, **{other: None}), folder / f"{split}.csv")
     if not result.blend:
@@ -484,7 +486,7 @@ def make_findings() -> None:
     data = described([*names, ("6_left", 1, "test"), ("6_right", 1, "test")])
     looks = [look("same") if place in (0, 12) else each for place, each in enumerate(data.looks)]
     looks[3:8] = [look(str(place), width=64, height=48) for place in range(3, 8)]
-    write_findings(judge(replace(data, looks=tuple(looks), pairs=(Pair(2, 13, 0.93, "mirrored"),)), Gates()).rows)
+    write_findings(judge(replace(data, looks=tuple(looks), pairs=(Pair(2, 13, 0.93, "mirrored"),)), Checks()).rows)
 
 
 def records(table) -> list[dict[str, str]]:

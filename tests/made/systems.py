@@ -13,7 +13,7 @@ SIZES = {"small": 24, "mid": 40, "large": 64}
 SYSTEMS: dict[str, dict[str, Any]] = {
     "min_pooling": {
         "seeds": 1,
-        "share": 0.3,
+        "holdout_fraction": 0.3,
         "passes": 2,
         "nets": {
             "net_1": {"size": "small", "disc": 24, "blocks": 2, "width": 0.25},
@@ -24,7 +24,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     },
     "o_o": {
         "seeds": 1,
-        "share": 0.3,
+        "holdout_fraction": 0.3,
         "passes": 2,
         "nets": {
             "a_1": {"size": "small", "disc": 40, "blocks": 2, "width": 0.0625},
@@ -36,7 +36,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     },
     "reformed_gamblers": {
         "seeds": 1,
-        "share": 0.3,
+        "holdout_fraction": 0.3,
         "passes": 2,
         "nets": {
             "plain": {"size": "small", "disc": 24, "blocks": 3, "width": 0.125},
@@ -49,7 +49,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     },
     "huang": {
         "seeds": 1,
-        "share": 0.3,
+        "holdout_fraction": 0.3,
         "passes": 1,
         "nets": {"single_eye": {"size": "small", "disc": 24, "blocks": 1, "width": 1.0}},
         "train": {"epochs": 2, "batch": 16, "lr": 0.004},
@@ -57,7 +57,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     },
     "zoom_in_net": {
         "seeds": 1,
-        "share": 0.3,
+        "holdout_fraction": 0.3,
         "passes": 1,
         "nets": {
             "m": {"size": "large", "disc": 64, "blocks": 2, "width": 0.125},

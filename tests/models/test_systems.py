@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.numpy import load, save
 
-from benchmark.images.variants.registry import VARIANTS
+from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.scoring.decoders.registry import DECODERS
 from models.blends.registry import BLENDS, load_blend
 from models.drawing import count_numbers, give
@@ -25,7 +25,7 @@ NETS = [(system, net) for system in SYSTEMS for net in SMALL[system]["nets"]]
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_system_is_laid_out_of_what_there_is(name):
     entry = SYSTEMS[name]
-    assert entry.variant in VARIANTS
+    assert entry.colour_normalisation in NORMALISATIONS
     assert entry.objective in LOSSES
     assert {row.blend for row in entry.rows.values()} <= set(BLENDS)
     assert not set(entry.nets) & set(entry.rows)

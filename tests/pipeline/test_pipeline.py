@@ -103,7 +103,7 @@ def test_another_set_is_evaluated_without_training_and_what_ran_before_comes_bac
 def test_another_variant_is_prepared_and_the_first_comes_back_from_the_cache(project):
     before, packs = project.params(), contents(project.root / "data/packs")
     raw = project.params()
-    raw["prepare"]["variant"] = "graham"
+    raw["prepare"]["colour_normalisation"] = "graham"
     project.write_params(raw)
     assert project.repro("prepare") == ["prepare"]
     other = contents(project.root / "data/packs")

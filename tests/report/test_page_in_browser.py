@@ -235,10 +235,10 @@ def test_on_a_phone_nothing_but_tables_reaches_beyond_the_screen(visit):
 
 def test_on_paper_there_are_no_tools_and_what_is_folded_is_left_out(visit):
     page = visit(color_scheme="dark")
-    page.click("#gates > summary")
+    page.click("#checks > summary")
     page.emulate_media(media="print")
     assert not any(page.locator(place).first.is_visible() for place in ("nav", ".tools", "#cost"))
-    assert all(page.locator(place).first.is_visible() for place in ("#board", "#gates table", "header .warning"))
+    assert all(page.locator(place).first.is_visible() for place in ("#board", "#checks table", "header .warning"))
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 

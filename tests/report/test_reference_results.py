@@ -22,8 +22,8 @@ def rebuilt(tmp_path, monkeypatch):
         raw = tiny_params()
         raw["data"] |= {"root": str(root)}
         (folder / "params.yaml").write_text(yaml.safe_dump(raw))
-        (folder / "reports/tables/gates.csv").write_text(f"gate,path,kappa\nfundus,{root}/1_left.png,{kappa}\n")
-        (folder / "reports/tables/gates.md").write_text(f"| fundus | {root}/1_left.png | {kappa} |\n")
+        (folder / "reports/tables/checks.csv").write_text(f"check,path,kappa\nfundus,{root}/1_left.png,{kappa}\n")
+        (folder / "reports/tables/checks.md").write_text(f"| fundus | {root}/1_left.png | {kappa} |\n")
         monkeypatch.chdir(folder)
         return folder
 
@@ -36,7 +36,7 @@ def test_no_path_of_this_machine_is_kept(rebuilt, tmp_path):
     texts = [path.read_text() for path in (folder / "kept").iterdir() if path.suffix != ".png"]
     assert not any(str(tmp_path) in text for text in texts)
     assert yaml.safe_load((folder / "kept/params.yaml").read_text())["data"]["root"] == "/path/to/eyes"
-    assert "fundus,/path/to/eyes/1_left.png,0.7" in (folder / "kept/gates.csv").read_text()
+    assert "fundus,/path/to/eyes/1_left.png,0.7" in (folder / "kept/checks.csv").read_text()
 
 
 @pytest.mark.parametrize(("kappa", "same"), [(0.7, True), (0.6, False)])

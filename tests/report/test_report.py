@@ -135,16 +135,16 @@ def test_seeds_of_one_arm_with_one_flag_share_a_note(read):
 
 
 def test_a_check_that_found_nothing_says_how_much_it_looked_at(patchy):
-    text = to_markdown(patchy[2]["gates"])
+    text = to_markdown(patchy[2]["checks"])
     assert "| black | no photograph is black | 14 photographs | 0 | warn | 0 |" in text
     assert "| counts | splits and grades are as large as published | 0 counts | - [1] | stop | 0 |" in text
 
 
 def test_long_lists_of_findings_are_whole_in_the_csv_alone(patchy):
-    table = patchy[2]["gates"]
-    assert len([line for line in records(table) if line["gate"] == "tiny"]) == 5
+    table = patchy[2]["checks"]
+    assert len([line for line in records(table) if line["check"] == "tiny"]) == 5
     assert to_markdown(table).count("64 x 48 pixels") == 3
-    assert "tiny: and 2 more in gates.csv." in table.notes
+    assert "tiny: and 2 more in checks.csv." in table.notes
 
 
 @pytest.mark.parametrize("ending", ["md", "tex"])
@@ -292,7 +292,7 @@ def test_the_report_is_whole_and_stands_alone(change):
         "tables/cost_time.tex",
         "tables/decoding.csv",
         "tables/metrics.md",
-        "tables/gates.csv",
+        "tables/checks.csv",
         "tables/spatial.csv",
         "tables/verdicts.tex",
         "tables/transfer.csv",

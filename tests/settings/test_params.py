@@ -53,7 +53,11 @@ def test_the_committed_parameters_are_valid(raw):
         ("train.sched", "cosin", ["train.sched", "'cosine', 'poly', 'step' or 'constant'", "'cosin'"]),
         ("train.precision", "bf16", ["train.precision", "'auto', '32-true' or 'bf16-mixed'", "'bf16'"]),
         ("model.trunk", "resnett50", ["model.trunk", "timm knows", "'resnett50'", "resnet50"]),
-        ("prepare.variant", "green", ["prepare.variant", "one of plain, graham, clahe", "'green'"]),
+        (
+            "prepare.colour_normalisation",
+            "green",
+            ["prepare.colour_normalisation", "one of plain, graham, clahe", "'green'"],
+        ),
         ("sizes.mid", 500, ["sizes", "grow from small to mid to large"]),
         ("seeds", [], ["seeds", "at least 1 item"]),
         ("seeds", [1, 1], ["seeds must differ"]),

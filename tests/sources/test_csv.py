@@ -166,7 +166,7 @@ def test_the_tables_splits_stay_and_its_patients_keep_theirs():
     assert [each.split for each in deal(entries, Shares(val=0, test=0))] == ["val", "val", "train"]
 
 
-def test_what_gates_judge_is_passed_on_as_the_table_says(tmp_path):
+def test_what_checks_judge_is_passed_on_as_the_table_says(tmp_path):
     touch(tmp_path, "x.jpg")
     (tmp_path / "labels.csv").write_text("image,level\nx,5\nx.jpg,\ngone,mild\nlost.png,2.0\n")
     found = read(tmp_path, split={"val": 0, "test": 0})

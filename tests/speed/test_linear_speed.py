@@ -33,9 +33,9 @@ TABLE, DECODING = (ROOT / "experiments/results/scaling" / name for name in ("lin
 PATIENTS = {"train": 30, "val": 30, "test": 60}
 """Of the smallest phantom, two photographs each."""
 TIMES = (1, 4, 16)
-STEPS = {"gates": ["check"], "prepare": ["prepare"], "statistics": ["statistics"]}
+STEPS = {"checks": ["check"], "prepare": ["prepare"], "statistics": ["statistics"]}
 """Step -> the command that does it alone."""
-BEFORE = {"gates": [["fetch"]], "prepare": [], "statistics": [["train"], ["evaluate"], ["transfer"], ["architecture"]]}
+BEFORE = {"checks": [["fetch"]], "prepare": [], "statistics": [["train"], ["evaluate"], ["transfer"], ["architecture"]]}
 """What each needs."""
 
 
@@ -98,7 +98,7 @@ def test_steps_are_linear_in_images(benchmark: BenchmarkFixture, tmp_path: Path)
             for step, command in STEPS.items():
                 for needed in BEFORE[step]:
                     run(tmp_path, *needed)
-                if step == "gates":
+                if step == "checks":
                     # What was looked at is remembered there.
                     shutil.rmtree(tmp_path / "scratch", ignore_errors=True)
                 seconds, peak = run(tmp_path, *command)

@@ -9,10 +9,10 @@ import cv2
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.encoding import encode
 from benchmark.images.reading import read_rgb
 from benchmark.images.square import square_images
-from benchmark.images.variants.registry import VARIANTS
 from benchmark.jobs.processes import tune_process
 from tests.conftest import ROOT
 
@@ -21,8 +21,8 @@ ROUNDS = 10
 
 
 @pytest.mark.speed
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_preparing_against_bare_decoding(benchmark: BenchmarkFixture, scaled, variant: str) -> None:
+@pytest.mark.parametrize("colour_normalisation", NORMALISATIONS)
+def test_preparing_against_bare_decoding(benchmark: BenchmarkFixture, scaled, colour_normalisation: str) -> None:
     files = sorted((ROOT / "../shared/data/idrid_originals").glob("*.jpg"))
     if not files:
         pytest.skip("the originals are not at ../shared/data/idrid_originals")
@@ -38,7 +38,7 @@ def test_preparing_against_bare_decoding(benchmark: BenchmarkFixture, scaled, va
 
     def prepare() -> None:
         for data in photographs:
-            for image in square_images(data, SIZES, variant).values():
+            for image in square_images(data, SIZES, colour_normalisation).values():
                 encode(image, "raw")
 
     threads = cv2.getNumThreads()
@@ -50,4 +50,4 @@ def test_preparing_against_bare_decoding(benchmark: BenchmarkFixture, scaled, va
         rate = len(photographs) / median(seconds)
         ratio = median(bare / whole for bare, whole in zip(decoding[-ROUNDS:], seconds, strict=True))
         benchmark.extra_info |= {"images_per_s": round(rate, 1), "ratio_to_decoding": round(ratio, 2)}
-        print(f"\nprepare, {variant}: {rate:.1f} images/s on one core, {ratio:.2f} of bare decoding")
+        print(f"\nprepare, {colour_normalisation}: {rate:.1f} images/s on one core, {ratio:.2f} of bare decoding")

@@ -69,7 +69,7 @@ def test_the_seeds_of_a_blend_share_a_group_though_each_reads_runs_of_its_own(pa
             eyes="both",
             statistics=True,
             missing="copy",
-            roles=Roles(share=0.2, fit=8, blend=2, sha256="ab"),
+            roles=Roles(holdout_fraction=0.2, fit=8, holdout=2, sha256="ab"),
         )
         return group_key(spec_of(params, "m2cnn", "mid", seed, blend=blend))
 

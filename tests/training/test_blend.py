@@ -13,7 +13,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.common.fellows import MISSING
 from benchmark.data.manifest import read_manifest, write_manifest
-from benchmark.data.roles import roles
+from benchmark.data.roles import assign_roles
 from benchmark.dispatch import train
 from benchmark.evaluation.belonging import refuse_strangers
 from benchmark.runs.declared import declare, find_runs, read_result
@@ -127,8 +127,8 @@ def learnt(name, arm):
     params = system_params(name)
     spec = read_result(Path("runs", name, arm, "0"))
     manifest, fabric = read_manifest(), open_fabric(params.train)
-    eyes = {role: blending.read_eyes(spec, role, manifest, fabric) for role in ("blend", "test")}
-    state, apart = blending.learn(spec, eyes["blend"])
+    eyes = {role: blending.read_eyes(spec, role, manifest, fabric) for role in ("holdout", "test")}
+    state, apart = blending.learn(spec, eyes["holdout"])
     return state, blending.tuned(spec, apart), blending.answers(spec, state, eyes["test"]), eyes
 
 
@@ -138,15 +138,15 @@ ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].rows]
 @pytest.mark.parametrize(("name", "arm"), ROWS)
 def test_no_label_but_those_of_blend_patients_reaches_a_blend(project, name, arm):
     project(name)
-    share = system_params(name).systems[name].share
-    dealt = roles(read_manifest(), share)
+    share = system_params(name).systems[name].holdout_fraction
+    dealt = assign_roles(read_manifest(), share)
     state, cut, answers, eyes = learnt(name, arm)
-    assert {row.image_id for row in eyes["blend"].data.rows} == {i for i, role in dealt.items() if role == "blend"}
-    relabelled(lambda row: dealt.get(row.image_id) != "blend")
+    assert {row.image_id for row in eyes["holdout"].data.rows} == {i for i, role in dealt.items() if role == "holdout"}
+    relabelled(lambda row: dealt.get(row.image_id) != "holdout")
     # The deal itself goes by labels, so it is held to what it was.
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
-        patch.setattr("benchmark.training.shown.roles", lambda manifest, share: dealt)
+        patch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: dealt)
         other, other_cut, other_answers, _ = learnt(name, arm)
     assert all(np.array_equal(state[key], other[key]) for key in state)
     assert other_cut == cut
@@ -174,7 +174,7 @@ def test_a_label_of_a_fellow_cannot_be_reached(project, name):
 def test_networks_see_fit_patients_alone(project, name, monkeypatch):
     project(name)
     params = system_params(name)
-    dealt = roles(read_manifest(), params.systems[name].share)
+    dealt = assign_roles(read_manifest(), params.systems[name].holdout_fraction)
     fit = sum(role == "fit" for role in dealt.values())
     for net in params.systems[name].nets:
         folder = Path("runs", name, net, "0")
@@ -183,7 +183,7 @@ def test_networks_see_fit_patients_alone(project, name, monkeypatch):
         assert read_result(folder).roles.fit == fit
     weights = {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in params.systems[name].nets}
     relabelled(lambda row: dealt.get(row.image_id) != "fit")
-    monkeypatch.setattr("benchmark.training.shown.roles", lambda manifest, share: dealt)
+    monkeypatch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: dealt)
     train.run(params, [name])
     assert {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in weights} == weights
 
@@ -254,9 +254,9 @@ def test_what_a_network_says_is_found_once_by_a_job_of_its_own_for_all_rows(proj
     project("min_pooling")
     specs = {spec.arm: spec for spec in declare(system_params("min_pooling"), read_manifest())}
     first, rows = specs["net_1"], [specs[arm] for arm in SYSTEMS["min_pooling"].rows]
-    images = first.system.roles.blend + first.data.val + first.data.test
+    images = first.system.roles.holdout + first.data.val + first.data.test
     # Of the images as they are, val and test were predicted when the network was trained.
-    kept = first.system.roles.blend
+    kept = first.system.roles.holdout
     assert [(blend.passes, shown) for blend, shown in passes_read(rows)] == [(0, kept), (2, 2 * images)]
     before, told = contents("scratch/passes"), []
     shutil.rmtree("scratch/passes")
@@ -289,12 +289,12 @@ def test_a_network_may_be_trained_in_a_way_of_its_own(project):
 def test_other_patients_kept_back_are_other_runs(project, name):
     project(name)
     manifest = read_manifest()
-    specs, others = (declare(system_params(name, share=share), manifest) for share in (0.3, 0.4))
+    specs, others = (declare(system_params(name, holdout_fraction=share), manifest) for share in (0.3, 0.4))
     pairs = [(a, b) for a, b in zip(specs, others, strict=True) if a.stage == name]
     assert all(a.key != b.key and a.data_hash != b.data_hash != a.data.hash for a, b in pairs)
     train.run(system_params(name), [name])
     with pytest.raises(InputError, match=r"keeps 0.3 of the patients for blends where 0.4 is declared"):
-        refuse_strangers(system_params(name, share=0.4), list(find_runs(system_params(name))))
+        refuse_strangers(system_params(name, holdout_fraction=0.4), list(find_runs(system_params(name))))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -179,7 +179,7 @@ def _meaning(params: Params) -> list[str]:
         listed = ", ".join(map(str, params.seeds_of(system)))
         told.append(
             f"{entry.title} is {entry.unlike}: {len(settings.nets)} nets, of seeds {listed}, that never see "
-            f"{settings.share:.0%} of the train patients, on whom its blends are fitted"
+            f"{settings.holdout_fraction:.0%} of the train patients, on whom its blends are fitted"
             + (" and its cuts tuned." if entry.tuned else "; its scores are rounded.")
         )
         if entry.left_out:

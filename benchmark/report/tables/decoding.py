@@ -17,7 +17,7 @@ from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table, ends_of
 from benchmark.scoring.decoders.registry import DECODERS
-from benchmark.scoring.rules import BLEND
+from benchmark.scoring.rules import HOLDOUT
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import DRAWS, YARDSTICKS
 from benchmark.statistics.confidence import LEVEL
@@ -91,7 +91,7 @@ def make(inputs: Inputs) -> Table:
     """Kappa under every rule: in the csv of all arms, in what is read of the paper's at the largest input that ran."""
     params, results, decoded, spreads = inputs.params, inputs.results, inputs.decoded, inputs.spreads
     build = _Builder(
-        {(Arm(row.stage, row.arm), row.rule, row.split): row for row in decoded if row.tuned_on != BLEND},
+        {(Arm(row.stage, row.arm), row.rule, row.split): row for row in decoded if row.tuned_on != HOLDOUT},
         {(Arm(row.stage, row.arm), row.head, row.split): row for row in spreads},
         params,
         results,

@@ -26,7 +26,7 @@ TABLES = (
     "spatial",
     "transfer",
     "verdicts",
-    "gates",
+    "checks",
 )
 """Names of the tables, and of their files, in reading order."""
 

@@ -94,11 +94,11 @@ def default_kappa(head: Head, predictions: Predictions) -> float:
     return 0.0 if np.isnan(kappa) else kappa
 
 
-def fit_on(split: Split | Literal["blend"], name: str, predictions: Predictions) -> Fitted:
+def fit_on(split: Split | Literal["holdout"], name: str, predictions: Predictions) -> Fitted:
     """Tune a rule's cuts for the highest quadratic weighted kappa.
 
     Args:
-        split: what ``predictions`` are of: only "val" and the role "blend" of train are accepted, so that nothing is
+        split: what ``predictions`` are of: only "val" and the role "holdout" of train are accepted, so that nothing is
             tuned on test.
         name: a decoder with tuned cuts.
         predictions: outputs and labels.
@@ -106,7 +106,7 @@ def fit_on(split: Split | Literal["blend"], name: str, predictions: Predictions)
     Raises:
         InputError: the split is not val, the rule has nothing to tune, or the labels hold fewer than two grades.
     """
-    if split not in ("val", "blend"):
+    if split not in ("val", "holdout"):
         msg = (
             f"cuts may be tuned on val or on blend patients alone, but got {split!r}: fit there, then decode "
             f"{split!r} with the result"

@@ -1,0 +1,223 @@
+"""What every check must hold to, and that each finds its defect. A new check needs a line in PLANTED."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark.data.checks import registry
+from benchmark.data.checks.black import DARK
+from benchmark.data.checks.fundus import WARM
+from benchmark.data.checks.registry import CHECKS, Described, Found, Pair, load_check
+from benchmark.data.checks.tiny import MIN_SIDE
+from benchmark.settings.data import Checks
+from tests.conftest import ROOT
+from tests.made.eyes import described, look
+
+ROWS = [
+    (f"{patient}_{eye}", patient % 5, split)
+    for patient, split in enumerate(["train"] * 5 + ["val"] * 5 + ["test"] * 5)
+    for eye in ("left", "right")
+]
+"""Places 0-9 are train, 10-19 val, 20-29 test; both eyes of a patient have its number modulo 5 as grade."""
+
+COUNTS = {split: (2, 2, 2, 2, 2) for split in ("train", "val", "test")}
+CLEAN = described(ROWS, expected=COUNTS)
+
+
+def changed(place: int, **changes: object) -> Described:
+    """One photograph other than it was."""
+    photographs = list(CLEAN.photographs)
+    photographs[place] = replace(photographs[place], **changes)
+    return replace(CLEAN, photographs=tuple(photographs))
+
+
+def seen(*places: int, **changes: object) -> Described:
+    """Some photographs that look other than they did."""
+    looks = [look(str(place), **changes) if place in places else each for place, each in enumerate(CLEAN.looks)]
+    return replace(CLEAN, looks=tuple(looks))
+
+
+def same_pixels(*places: int) -> Described:
+    looks = [replace(each, pixels="same") if place in places else each for place, each in enumerate(CLEAN.looks)]
+    return replace(CLEAN, looks=tuple(looks))
+
+
+def nearly(first: int, second: int, turn: str = "") -> Described:
+    return replace(CLEAN, pairs=(Pair(first, second, 0.95, turn),))
+
+
+PLANTED: dict[str, list[tuple[Callable[[], Described], set[int], set[int], str]]] = {
+    "ids": [
+        # The rows agree: one stays, that of the last split.
+        (lambda: changed(1, image_id="0_left"), {0, 1}, {1}, "0_left has 2 rows (train grade 0, train grade 0)"),
+        (lambda: changed(20, image_id="0_left"), {0, 20}, {0}, "0_left has 2 rows"),
+        # They do not: nothing says which holds.
+        (lambda: changed(2, image_id="0_left"), {0, 2}, {0, 2}, "(train grade 0, train grade 1)"),
+    ],
+    "labels": [
+        (lambda: changed(3, grade=5), {3}, {3}, "1_right has the label '5'"),
+        (lambda: changed(25, grade=-1, written="mild"), {25}, {25}, "12_right has the label 'mild'"),
+    ],
+    "counts": [
+        (lambda: changed(0, grade=5), set(), set(), "train has 1 photographs of grade 0, but 2 are expected"),
+        (lambda: replace(CLEAN, expected={"test": (2, 2, 2, 2, 3)}), set(), set(), "test has 2 photographs of grade 4"),
+    ],
+    "patients": [
+        (lambda: changed(0, patient="10"), {0, 20, 21}, {0}, "patient 10 is in train and test (0_left, 10_left, 10_r"),
+        (lambda: changed(10, patient="10"), {10, 20, 21}, {10}, "patient 10 is in val and test"),
+    ],
+    "eyes": [
+        (
+            lambda: changed(1, eye="left"),
+            {0, 1},
+            {0, 1},
+            "patient 0 has a left eye alone: 0_left (train, grade 0), 0_r",
+        ),
+        (lambda: changed(20, eye="unknown"), {21}, set(), "patient 10 has a right eye alone"),
+    ],
+    "readable": [
+        (
+            lambda: seen(4, reason="it is cut off"),
+            {4},
+            {4},
+            "2_left (train, grade 2) cannot be read: it is cut",
+        ),
+        (lambda: seen(29, reason="none"), {29}, {29}, "14_right (test, grade 4) cannot be read"),
+    ],
+    "black": [(lambda: seen(5, level=3.0, disc=False, warm=0.0), {5}, {5}, "2_right (train, grade 2) is black")],
+    "tiny": [(lambda: seen(6, width=1000, height=40), {6}, {6}, "3_left (train, grade 3) has 1000 x 40 pixels")],
+    "fundus": [(lambda: seen(7, disc=False, warm=0.02), {7}, {7}, "3_right (train, grade 3) looks like no fundus")],
+    "identical": [
+        (lambda: same_pixels(0, 20), {0, 20}, {0}, "have the same pixels, in two splits"),
+        (lambda: same_pixels(10, 21), {10, 21}, {10}, "5_left (val, grade 0) and 10_right (test, grade 0)"),
+        (lambda: same_pixels(0, 2), {0, 2}, {0, 2}, "have the same pixels, under two grades"),
+        (lambda: same_pixels(20, 22), {20, 22}, set(), "under two grades"),
+        (lambda: same_pixels(0, 2, 23), {0, 2, 23}, {0, 2}, "in two splits and under two grades"),
+    ],
+    "near": [
+        (lambda: nearly(0, 20), {0, 20}, {0}, "are nearly the same (correlation 0.950), in two splits"),
+        (lambda: nearly(0, 2, "mirrored"), {0, 2}, {0, 2}, "nearly the same, one of them mirrored"),
+    ],
+}
+"""Per check: a data set with one defect, the places concerned, those that ``drop`` removes, words of the message."""
+
+CASES = [(name, *case) for name, cases in PLANTED.items() for case in cases]
+
+
+def find(name: str, data: Described) -> Found:
+    return load_check(name).find(data)
+
+
+def test_registry_files_parameters_and_profile_name_the_same_checks():
+    files = {path.stem for path in Path(registry.__file__).parent.glob("*.py")} - {"__init__", "registry"}
+    assert files == set(CHECKS) == set(Checks.model_fields) == set(PLANTED)
+    assert yaml.safe_load((ROOT / "experiments/conf/checks/default.yaml").read_text()) == Checks().model_dump()
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_clean_set_gives_no_findings_and_says_how_much_was_looked_at(name):
+    found = find(name, CLEAN)
+    expected = {"photographs": len(ROWS), "patients": 15, "counts": 15}
+    assert found == Found(expected[CHECKS[name].unit])
+
+
+@pytest.mark.parametrize(("name", "make", "members", "drop", "words"), CASES)
+def test_a_planted_defect_is_the_one_finding(name, make, members, drop, words):
+    (finding,) = find(name, make()).findings
+    assert (set(finding.members), set(finding.drop)) == (members, drop)
+    assert words in finding.message
+
+
+@pytest.mark.parametrize("name", [name for name in CHECKS if name != "counts"])
+def test_what_drop_leaves_is_clean_or_kept_on_purpose(name):
+    """After a drop the check finds nothing, but for what is kept because it is measured on."""
+    for make, _, drop, _ in PLANTED[name]:
+        data = make()
+        kept = [place for place in range(len(data.photographs)) if place not in drop]
+        renumbered = {place: number for number, place in enumerate(kept)}
+        pairs = [p for p in data.pairs if p.first in renumbered and p.second in renumbered]
+        left = replace(
+            data,
+            photographs=tuple(data.photographs[place] for place in kept),
+            looks=tuple(data.looks[place] for place in kept),
+            pairs=tuple(replace(p, first=renumbered[p.first], second=renumbered[p.second]) for p in pairs),
+        )
+        remaining = find(name, left).findings
+        assert all(left.photographs[place].split != "train" for finding in remaining for place in finding.members)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_finding_drops_only_what_it_names(name):
+    for make, *_ in PLANTED[name]:
+        for finding in find(name, make()).findings:
+            assert set(finding.drop) <= set(finding.members)
+            assert "\n" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("counts", replace(CLEAN, expected=None), "the data set declares no counts"),
+        ("patients", described([("a", 0, "train"), ("b", 0, "test")]), "no patient is known"),
+        ("eyes", described([("1", 0, "train"), ("2", 0, "test")]), "no patient's eyes are known"),
+    ],
+)
+def test_what_cannot_be_looked_at_says_why(name, data, why):
+    if name == "patients":
+        data = replace(data, photographs=tuple(replace(p, patient="") for p in data.photographs))
+    found = find(name, data)
+    assert found == Found(0, (), why)
+
+
+def test_a_leak_alone_is_called_a_leak_alone():
+    (finding,) = find("identical", same_pixels(0, 20)).findings
+    assert finding.message.endswith(", in two splits")
+
+
+def test_copies_in_one_split_under_one_grade_are_no_defect():
+    assert find("identical", same_pixels(0, 1)).findings == ()
+    assert find("near", nearly(0, 1)).findings == ()
+
+
+def test_one_photograph_with_two_rows_is_no_duplicate():
+    data = changed(20, image_id="0_left")
+    looks = tuple(replace(each, pixels="same") if place in (0, 20) else each for place, each in enumerate(data.looks))
+    assert find("identical", replace(data, looks=looks)).findings == ()
+
+
+def test_photographs_that_cannot_be_read_are_not_the_same():
+    assert find("identical", seen(0, 20, reason="empty")).findings == ()
+
+
+AT_BOUNDS = {
+    "black": [({"level": DARK}, False), ({"level": DARK - 0.01}, True)],
+    "tiny": [
+        ({"width": MIN_SIDE, "height": 900}, False),
+        ({"width": 900, "height": MIN_SIDE}, False),
+        ({"width": MIN_SIDE - 1, "height": 900}, True),
+        ({"width": 900, "height": MIN_SIDE - 1}, True),
+    ],
+    "fundus": [
+        ({"level": DARK, "disc": False, "warm": WARM}, False),
+        ({"level": DARK, "disc": False, "warm": WARM - 0.01}, True),
+        ({"level": DARK - 0.01, "disc": False, "warm": 0.0}, False),
+    ],
+}
+"""What lies on a check's bound passes it."""
+
+
+@pytest.mark.parametrize(
+    ("name", "look", "bad"), [(name, *case) for name, cases in AT_BOUNDS.items() for case in cases]
+)
+def test_what_lies_on_a_bound_passes(name, look, bad):
+    assert bool(find(name, seen(7, **look)).findings) == bad
+
+
+def test_one_sign_of_a_fundus_is_enough_and_a_black_one_is_not_named_twice():
+    for data in (seen(7, disc=False, warm=0.9), seen(7, disc=True, warm=0.0), seen(7, level=3.0, disc=False, warm=0.0)):
+        assert find("fundus", data).findings == ()
