@@ -175,5 +175,5 @@ def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, damage: str):
         }.get(damage)
         with pa.ipc.new_file(str(path), pa.schema([("image", pa.string())], metadata)):
             pass
-    with pytest.raises(InputError, match="must be a pack of format 3"):
+    with pytest.raises(InputError, match="must be a pack of format 4"):
         open_pack(path)
