@@ -10,7 +10,7 @@ from importlib.metadata import packages_distributions
 
 from tests.made.paths import ROOT
 
-OWN = ("benchmark", "models", "experiments")
+OWN = ("benchmark", "models")
 STARTED_OR_FOUND_BY_NAME = {
     "optuna-dashboard",  # A program that docs/sweeps.md starts.
     "psycopg",  # SQLAlchemy imports the driver that an address names.
