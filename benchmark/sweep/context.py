@@ -1,4 +1,4 @@
-"""What the trials of one process share: the packs once opened, the device, and the study they belong to."""
+"""The context that all trials of a process share: opened packs, device and study."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from benchmark.settings.params import Params
 
-_DETERMINES = {"space", "head", "epochs", "sampler_seed", "startup", "prune_below", "warmup_epochs"}
-"""Settings that, with the runs of the published values, tell one study from another."""
+_IDENTITY = {"space", "head", "epochs", "sampler_seed", "startup", "prune_below", "warmup_epochs"}
+"""Settings that identify a study, together with the runs of the published values."""
 
 
 def _show(line: str) -> None:
@@ -41,27 +41,27 @@ def _show(line: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What all trials share.
+class SweepContext:
+    """The context of trials.
 
     Attributes:
         params: all parameters.
         manifest: the data set.
-        splits: at the arm's size; train and val alone while trials are asked.
+        splits: the splits at the arm's size; only train and val during the search.
         fabric: device and precision.
-        say: is told in a line what becomes of each trial.
-        report: is told how many images a run has seen; where there is none, a bar shows it.
+        show: shows a line about each trial.
+        report: receives the number of images that a run has seen; None shows a progress bar.
     """
 
     params: Params
     manifest: list[Row]
     splits: Mapping[str, SplitData]
     fabric: Fabric = field(repr=False)
-    say: Callable[[str], None] = _show
+    show: Callable[[str], None] = _show
     report: Report | None = None
 
     def specs(self, values: Mapping[str, Value], seeds: list[int]) -> list[RunSpec]:
-        """The runs of the arm with some values, one per seed.
+        """Return the runs of the arm with some values, one per seed.
 
         Raises:
             InputError: the arm starts from one that has not been trained on these seeds.
@@ -72,7 +72,7 @@ class Bench:
     def complete(
         self, spec: RunSpec, folder: Path, label: str, on_epoch: Callable[[Curve], None] | None = None
     ) -> None:
-        """Train a run in its folder, or what is left of it."""
+        """Train a run in its folder, or resume its training."""
         total = spec.train.epochs * spec.data.train
         name = f"{spec.title} ({label})"
         with progress_bar(total=total, desc=name, unit="img", disable=self.report is not None) as bar:
@@ -86,24 +86,24 @@ class Bench:
 
 
 SEARCHED: tuple[Split, ...] = ("train", "val")
-"""What a search opens."""
+"""Splits that a search opens."""
 
 
-def open_bench(params: Params, opened: Sequence[Split] = SEARCHED, card: int = 0) -> Bench:
-    """Open packs at the arm's size; unless it is asked for, test stays closed.
+def open_context(params: Params, opened: Sequence[Split] = SEARCHED, card: int = 0) -> SweepContext:
+    """Open the packs of some splits at the arm's size.
 
     Args:
         params: all parameters.
-        opened: splits.
-        card: which of several graphics cards to use.
+        opened: the splits; a search never opens test.
+        card: index of the graphics card.
     """
     manifest, size = read_manifest(), params.arm(*arm_of(params)).size
     splits: dict[str, SplitData] = {split: load_split(split, size, manifest) for split in opened}
-    return Bench(params, manifest, splits, device.open_fabric(params.train, card))
+    return SweepContext(params, manifest, splits, device.open_fabric(params.train, card))
 
 
-def needed(bench: Bench, specs: Sequence[RunSpec], opened: Sequence[Split]) -> tuple[Path, ...]:
-    """Files that some runs of a bench's arm are made from."""
+def needed(context: SweepContext, specs: Sequence[RunSpec], opened: Sequence[Split]) -> tuple[Path, ...]:
+    """Return the files that training some runs of the arm reads."""
     parents = [spec for spec in specs if spec.parent]
     packs = [pack_path(split, specs[0].size) for split in opened]
     published = [RUNS / spec.parent_name / "run.json" for spec in parents]
@@ -112,24 +112,24 @@ def needed(bench: Bench, specs: Sequence[RunSpec], opened: Sequence[Split]) -> t
 
 
 def run_folder(study: str, name: str) -> Path:
-    """Where a run of a study's trials lies, by its name."""
+    """Return the folder of a trial's run."""
     return SWEEP / study / "runs" / name
 
 
 def run_name(spec: RunSpec) -> str:
-    """Name of a run: its key alone makes it, so a point that is asked again finds what is done."""
+    """Return the folder name of a run, which follows from its key, so that a retried trial resumes its runs."""
     return spec.key[:16]
 
 
-def study_of(bench: Bench) -> Study:
-    """The study of these parameters, data and code in its storage, made where there is none.
+def study_of(context: SweepContext) -> Study:
+    """Open the study of these parameters, data and code, and create it if it does not exist.
 
     Raises:
-        InputError: the storage cannot be reached, or the arm's parent is not trained on all the sweep's seeds.
+        InputError: the storage cannot be reached, or the arm's parent has no finished run of one of the sweep's seeds.
     """
-    params, sweep = bench.params, bench.params.sweep
-    specs = bench.specs(published(params), sweep.seeds)
-    bench.specs(published(params), sweep.retrain_seeds)
+    params, sweep = context.params, context.params.sweep
+    specs = context.specs(published(params), sweep.seeds)
+    context.specs(published(params), sweep.retrain_seeds)
     study = open_study(sweep, name_of(sweep, specs), enqueued(params), settled(params))
     about = {
         "study": sweep.study,
@@ -147,11 +147,11 @@ def study_of(bench: Bench) -> Study:
 
 
 def name_of(sweep: Sweep, specs: list[RunSpec]) -> str:
-    """Name of a study: as given, and a hash of all that its trials' values depend on.
+    """Return the study's name: the given one and a hash of everything that determines the trials' values.
 
     Args:
         sweep: the settings.
         specs: runs of the published values on the sweep's seeds.
     """
-    settings = sweep.model_dump(mode="json", include=_DETERMINES)
+    settings = sweep.model_dump(mode="json", include=_IDENTITY)
     return f"{sweep.study}-{sha256_json([settings, [spec.key for spec in specs]])[:8]}"

@@ -18,7 +18,7 @@ from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_int
 from benchmark.statistics.comparison import Comparison, compare
 from benchmark.statistics.confidence import Interval
 from benchmark.sweep.context import run_folder
-from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, SURPLUS, WINNERS, remark_of, state_of
+from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, WINNERS, remark_of, state_of
 from benchmark.sweep.retrain import Retrained, best
 from benchmark.sweep.space import read_values
 
@@ -90,8 +90,7 @@ def gather(study: Study, params: Params, retrained: tuple[Retrained, Retrained])
     """
     head, trials = params.sweep.head, study.get_trials(deepcopy=False)
     winner = best(trials)
-    begun = [trial for trial in trials if trial.state != TrialState.WAITING and SURPLUS not in trial.user_attrs]
-    points = [_point(study.study_name, params, trial) for trial in begun]
+    points = [_point(study.study_name, params, trial) for trial in trials if trial.state != TrialState.WAITING]
     anew = {
         (is_best, split): _decoded(one.folders, split, head)
         for is_best, one in zip((True, False), retrained, strict=True)

@@ -1,43 +1,39 @@
-"""What a study and its trials carry in Optuna's storage, by name, and how a trial's fate is put in words."""
+"""Names of the attributes of studies and trials in Optuna's storage, and a trial's state in words."""
 
 from __future__ import annotations
 
 from optuna.trial import FrozenTrial, TrialState
 
 ABOUT = "about"
-"""Of a study: its settings and data, for those who read the storage alone."""
+"""Settings and data of a study, for readers of the storage."""
 WINNERS = "winners"
-"""Of a study: numbers of the trials that were retrained, in order; for each, test was read once."""
+"""Numbers of the trials that were retrained, in order; each retraining read test once."""
 
-LINEAGE = "lineage"
-"""Of a trial: the point that it asks, by the role or the number of its first trial; absent from a trial newly drawn."""
 ROLE = "role"
-"""``paper`` (the published values) or ``zero``; absent where the sampler drew the point."""
+"""``paper`` (the published values) or ``zero``; absent from a trial that the sampler drew."""
 WORKER = "worker"
-"""``host:pid`` of the process that ran it."""
+"""``host:pid`` of the process that ran the trial."""
 RUNS_OF = "runs"
-"""Name of each run's folder, by seed."""
+"""Folder name of each run by seed."""
 KAPPAS = "kappas"
 """Val kappa of each seed; their mean is the trial's value."""
 PRUNER = "pruner"
 """The pruner's decision."""
 ERROR = "error"
-"""What it died of; absent where its process was killed."""
+"""Reason of a failure; empty if the process was killed."""
 STOPPED = "stopped"
-"""Its user stopped it."""
-SURPLUS = "surplus"
-"""It stepped aside for the same trial of another worker."""
+"""True if the user stopped the trial."""
 
 
 def state_of(trial: FrozenTrial) -> str:
-    """A trial's state in a word."""
+    """Return a trial's state in one word."""
     return "failed" if trial.state == TrialState.FAIL else str(trial.state.name).lower()
 
 
 def remark_of(trial: FrozenTrial) -> str:
-    """What became of a trial, in words."""
-    told = trial.user_attrs.get(PRUNER, "")
+    """Return the pruner's decision or the reason of a failure, and the trial that this one retries."""
+    remark = trial.user_attrs.get(PRUNER, "")
     if trial.state == TrialState.FAIL:
-        told = "stopped" if STOPPED in trial.user_attrs else f"died: {trial.user_attrs.get(ERROR, 'killed')}"
-    before = trial.system_attrs.get("retry_history")
-    return "; ".join(part for part in (f"asks trial {before[-1]} again" if before else "", told) if part)
+        remark = "stopped" if STOPPED in trial.user_attrs else f"died: {trial.user_attrs.get(ERROR) or 'killed'}"
+    retried = trial.system_attrs.get("retry_history")
+    return "; ".join(part for part in (f"asks trial {retried[-1]} again" if retried else "", remark) if part)

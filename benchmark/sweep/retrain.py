@@ -1,8 +1,8 @@
-"""After the search: the best trial's values and the published ones, trained on new seeds.
+"""Retraining of the best trial's values and of the published ones on new seeds.
 
-A search picks the highest of many noisy values, so the best trial's own value flatters it. Its retraining on seeds that
-took no part does not, as far as seeds go; the patients of val took part all the same. The comparison that decides is
-therefore the one on test, which is opened here for the first time, once the winner is written down.
+A search picks the highest of many noisy values, so the best trial's value is biased upwards. New seeds remove the part
+of the bias that is due to seeds, but the patients of val also took part in the search. The comparison on test therefore
+decides. Test is opened here for the first time, after the winner is recorded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmark.jobs.board import Board
 from benchmark.jobs.queue import Engine, Job, Report, refusal, run_jobs, seldom
 from benchmark.runs.spec import RunSpec
 from benchmark.settings.sweep import Value
-from benchmark.sweep.context import Bench, needed, open_bench, run_name
+from benchmark.sweep.context import SweepContext, needed, open_context, run_name
 from benchmark.sweep.optuna_keys import WINNERS
 from benchmark.sweep.space import published, read_values
 from benchmark.sweep.study import SWEEP, locked
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """Values trained on the new seeds.
+    """Values that were trained on the new seeds.
 
     Attributes:
-        values: by dotted name.
-        folders: of the runs, in the order of ``sweep.retrain_seeds``.
+        values: values by dotted name.
+        folders: folders of the runs, in the order of ``sweep.retrain_seeds``.
     """
 
     values: Mapping[str, Value]
     folders: Sequence[Path]
 
 
-def retrain(study: Study, bench: Bench, engine: Engine) -> tuple[Retrained, Retrained]:
+def retrain(study: Study, context: SweepContext, engine: Engine) -> tuple[Retrained, Retrained]:
     """Train the best trial's values and the published ones on the new seeds, with predictions on test.
 
     Args:
-        study: searched to its end.
-        bench: of the trials; test is opened beside its splits.
-        engine: where the runs are trained.
+        study: study whose search has ended.
+        context: context of the trials.
+        engine: engine that trains the runs.
 
     Raises:
         InputError: a run failed; the others are kept.
@@ -60,48 +60,48 @@ def retrain(study: Study, bench: Bench, engine: Engine) -> tuple[Retrained, Retr
     winners = study.user_attrs.get(WINNERS, [])
     if winner.number not in winners:
         study.set_user_attr(WINNERS, [*winners, winner.number])
-    chosen = {"best": read_values(winner.params, bench.params.sweep.space), "published": published(bench.params)}
+    chosen = {"best": read_values(winner.params, context.params.sweep.space), "published": published(context.params)}
     jobs: dict[Path, Job] = {}
     found = []
     for title, values in chosen.items():
-        specs = bench.specs(values, bench.params.sweep.retrain_seeds)
+        specs = context.specs(values, context.params.sweep.retrain_seeds)
         folders = [SWEEP / study.study_name / "retrained" / run_name(spec) for spec in specs]
         for spec, folder in zip(specs, folders, strict=True):
             # The best values may be the published ones.
-            jobs.setdefault(folder, _job(title, spec, folder, bench))
+            jobs.setdefault(folder, _job(title, spec, folder, context))
         found.append(Retrained(values, folders))
     with Board(list(jobs.values()), "images") as board:
         failures = run_jobs(list(jobs.values()), engine, board)
     if failures:
-        msg = f"every run must end well, but {len(failures)} of {len(jobs)} did not: {refusal(failures)}"
+        msg = f"every run must finish, but {len(failures)} of {len(jobs)} failed: {refusal(failures)}"
         raise InputError(msg)
     print(f"retrained trial {winner.number} and the published values", file=sys.stderr)
     return found[0], found[1]
 
 
-def _job(title: str, spec: RunSpec, folder: Path, bench: Bench) -> Job:
+def _job(title: str, spec: RunSpec, folder: Path, context: SweepContext) -> Job:
     units = spec.train.epochs * spec.data.train
     return Job(
         name=f"{title} values, seed {spec.seed}",
         work=_work,
-        arguments=(bench.params, spec, folder),
+        arguments=(context.params, spec, folder),
         cost=units,
         units=units,
         cards=int(spec.train.device == "cuda"),
-        reads=needed(bench, [spec], SPLITS),
+        reads=needed(context, [spec], SPLITS),
         writes=(folder,),
     )
 
 
 def _work(params: Params, spec: RunSpec, folder: Path, slot: int, report: Report) -> str:
     """Train one run."""
-    bench = replace(open_bench(params, SPLITS, slot), report=seldom(report))
+    context = replace(open_context(params, SPLITS, slot), report=seldom(report))
     with locked(folder):
-        bench.complete(spec, folder, "retrained")
+        context.complete(spec, folder, "retrained")
     return "trained"
 
 
 def best(trials: Sequence[FrozenTrial]) -> FrozenTrial:
-    """The complete trial with the highest value, the earlier of equals."""
+    """Return the complete trial with the highest value, the first of equal ones."""
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     return max(complete, key=lambda trial: (trial.value, -trial.number))

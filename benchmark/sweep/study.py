@@ -1,15 +1,14 @@
-"""The study in Optuna's storage, shared by every worker, and what is done about trials that died.
+"""The study in Optuna's storage, which all workers share, and the retries of failed trials.
 
-A point of the search lives in a *lineage*: the trial that first asked it and those that asked it again after that one
-died. Everything is decided from the storage alone, so a worker may be killed between any two lines and the next one,
-or another that still runs, goes on from there.
+Everything is decided from the storage alone. A worker may be killed at any time, and another one, or the next start of
+the command, continues.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,11 +19,11 @@ from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner, PercentilePruner
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
-from optuna.storages import RDBStorage, fail_stale_trials
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.common.errors import InputError
-from benchmark.sweep.optuna_keys import LINEAGE, ROLE, STOPPED, SURPLUS, WORKER
+from benchmark.sweep.optuna_keys import ROLE, WORKER
 from benchmark.training.randomness import derive
 
 if TYPE_CHECKING:
@@ -34,40 +33,45 @@ if TYPE_CHECKING:
 
 SWEEP = Path("sweep")
 RETRIES = 1
-"""How often a point is asked again after its trial died by itself; a trial that its user stopped does not count."""
+"""Retries of a trial that failed."""
 _LOCK_S = 60
-"""Patience with another process that writes to a SQLite study."""
+"""Seconds to wait for another process that writes to a SQLite study."""
 
 warnings.simplefilter("ignore", ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+retry_failed = RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
+"""Queue a failed trial's values again, unless they have used up their retries."""
+retry_stopped = RetryHeartbeatStaleTrialCallback()
+"""Queue the values of a trial that its user stopped again."""
 
 
 def open_study(sweep: Sweep, name: str, roles: Mapping[str, dict[str, Any]], fixed: Mapping[str, Any]) -> Study:
-    """Open the study, and make it with its first trials where there is none.
+    """Open the study, and create it with its first trials if it does not exist.
 
     Args:
         sweep: the settings.
-        name: of the study.
-        roles: the trials to ask first, as Optuna's parameters, by role.
-        fixed: parameters that the sampler must not draw.
+        name: the study's name.
+        roles: the first trials' values, as Optuna's parameters, by role.
+        fixed: parameters that the sampler does not draw.
 
     Raises:
         InputError: the storage cannot be reached.
     """
     with locked(SWEEP / "storage"):
-        storage = open_storage(sweep.storage, sweep.heartbeat_s)
         study = optuna.create_study(
-            storage=storage,
+            storage=open_storage(sweep.storage, sweep.heartbeat_s),
             study_name=name,
             direction="maximize",
-            sampler=_Steady(sweep, fixed),
+            sampler=_SeededTPE(sweep, fixed),
             pruner=_pruner(sweep),
             load_if_exists=True,
         )
-        asked = {trial.user_attrs.get(ROLE) for trial in study.get_trials(deepcopy=False)}
-        for role, drawn in roles.items():
-            if role not in asked:
-                study.enqueue_trial(drawn, user_attrs={LINEAGE: role, ROLE: role})
+        trials = study.get_trials(deepcopy=False)
+        for role, values in roles.items():
+            tried = [trial.state for trial in trials if trial.user_attrs.get(ROLE) == role]
+            # A worker may have been killed between the failure of its trial and the retry.
+            if len(tried) <= RETRIES and all(state == TrialState.FAIL for state in tried):
+                study.enqueue_trial(values, user_attrs={ROLE: role})
     return study
 
 
@@ -75,22 +79,27 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
     """Connect to a storage.
 
     Raises:
-        InputError: that fails; the sentence leaves out a password.
+        InputError: the connection fails; the sentence hides the password.
     """
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-    # A server may have closed a connection that lay idle for the hours of a run.
+    # A server may close a connection that is idle for the hours of a run.
     options = {"connect_args": {"timeout": _LOCK_S}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-    grace = 3 * heartbeat_s if heartbeat_s else None
 
     def connect() -> RDBStorage:
-        return RDBStorage(url, engine_kwargs=options, heartbeat_interval=heartbeat_s, grace_period=grace)
+        return RDBStorage(
+            url,
+            engine_kwargs=options,
+            heartbeat_interval=heartbeat_s,
+            grace_period=3 * heartbeat_s if heartbeat_s else None,
+            heartbeat_stale_trial_callback=retry_failed,
+        )
 
     try:
         try:
             return connect()
         except IntegrityError:
-            # Another machine, or a dashboard, laid out the tables at the same moment.
+            # Another machine, or a dashboard, created the tables at the same moment.
             return connect()
     except ImportError as error:
         msg = (
@@ -105,7 +114,7 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
 
 
 def locked(path: Path) -> FileLock:
-    """Return the lock that keeps other processes of this machine out; a process that is killed releases it."""
+    """Return a lock that excludes other processes of this machine; it is released when its process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(path.with_name(f".{path.name}.lock"))
 
@@ -113,29 +122,29 @@ def locked(path: Path) -> FileLock:
 def _pruner(sweep: Sweep) -> BasePruner:
     if sweep.prune_below == 0:
         return NopPruner()
-    # Optuna names the share that is kept.
+    # Optuna's percentile is the share of trials that continue.
     return PercentilePruner(100 - sweep.prune_below, n_startup_trials=sweep.startup, n_warmup_steps=sweep.warmup_epochs)
 
 
-class _Steady(BaseSampler):  # type: ignore[misc]
-    """TPE that starts anew with each trial from (seed, trial number).
+class _SeededTPE(BaseSampler):  # type: ignore[misc]
+    """TPE with a new random state for each trial, derived from the seed and the trial's number.
 
-    A study that is stopped and continued does not draw its first points again, two workers do not draw the same, and
-    one worker draws the same points in every repetition.
+    A continued study does not repeat its first draws, two workers draw different values, and one worker draws the same
+    values in every repetition.
     """
 
     def __init__(self, sweep: Sweep, fixed: Mapping[str, Any]) -> None:
         self._sweep, self._fixed = sweep, dict(fixed)
-        self._sampler = self._of(0)
+        self._sampler = self._seeded(0)
 
-    def _of(self, number: int) -> BaseSampler:
-        # Parameters are drawn one by one, for one that may be 0 is absent from some trials.
+    def _seeded(self, number: int) -> BaseSampler:
+        # Parameters are drawn independently, because one that may be 0 is missing from some trials.
         seed = derive(self._sweep.sampler_seed, "sampler", number) % 2**32
         tpe = TPESampler(seed=seed, n_startup_trials=self._sweep.startup, multivariate=False)
         return PartialFixedSampler(self._fixed, tpe)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self._sampler = self._of(trial.number)
+        self._sampler = self._seeded(trial.number)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         return self._sampler.infer_relative_search_space(study, trial)  # type: ignore[no-any-return]
@@ -148,13 +157,13 @@ class _Steady(BaseSampler):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """Where a study stands, in lineages.
+class Counts:
+    """The trials of a study by state; a failed trial with a retry is not counted.
 
     Attributes:
-        finished: have a trial that is complete or was pruned.
-        running, waiting: have a trial under way, or in the queue.
-        given_up: died more often than they are asked again.
+        finished: complete or pruned trials.
+        running, waiting: trials in progress and in the queue.
+        given_up: failed trials without a retry.
     """
 
     finished: int
@@ -163,79 +172,25 @@ class Tally:
     given_up: tuple[FrozenTrial, ...]
 
 
-def settle(study: Study, heartbeat_s: int) -> Tally:
-    """Mark trials whose worker died, ask their points again, and count.
-
-    Two workers may do so at once: the trial that is then one too many steps aside, see :func:`is_surplus`.
-    """
+def update_states(study: Study, heartbeat_s: int) -> Counts:
+    """Fail the trials whose worker died, queue their values again, and count."""
     fail_stale_trials(study)
-    _fail_unborn(study, timedelta(seconds=3 * heartbeat_s))
-    given_up = []
-    for lineage in lineages(study.get_trials(deepcopy=False)).values():
-        if any(trial.state != TrialState.FAIL for trial in lineage):
-            continue
-        if sum(STOPPED not in trial.user_attrs for trial in lineage) > RETRIES:
-            given_up.append(lineage[-1])
-        else:
-            study.add_trial(_again(lineage))
-    live = [_live(lineage).state for lineage in lineages(study.get_trials(deepcopy=False)).values()]
-    return Tally(
-        finished=sum(state in (TrialState.COMPLETE, TrialState.PRUNED) for state in live),
-        running=live.count(TrialState.RUNNING),
-        waiting=live.count(TrialState.WAITING),
-        given_up=tuple(given_up),
+    _fail_unstarted(study, timedelta(seconds=3 * heartbeat_s))
+    trials = study.get_trials(deepcopy=False)
+    states = [trial.state for trial in trials]
+    retried = {number for trial in trials for number in retry_failed.retry_history(trial)}
+    return Counts(
+        finished=states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED),
+        running=states.count(TrialState.RUNNING),
+        waiting=states.count(TrialState.WAITING),
+        given_up=tuple(t for t in trials if t.state == TrialState.FAIL and t.number not in retried),
     )
 
 
-def lineages(trials: Sequence[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
-    """Trials by the point that they ask, in order, less those that stepped aside."""
-    found: dict[str, list[FrozenTrial]] = {}
-    for trial in trials:
-        if SURPLUS not in trial.user_attrs:
-            found.setdefault(lineage_of(trial), []).append(trial)
-    return found
-
-
-def lineage_of(trial: FrozenTrial) -> str:
-    """Name of a trial's lineage: its role, or the number of the first trial."""
-    return str(trial.user_attrs.get(LINEAGE, trial.number))
-
-
-def is_surplus(trial: FrozenTrial, trials: Sequence[FrozenTrial], goal: int) -> bool:
-    """Whether a trial that has just begun is one too many, because another worker began the same at the same moment.
-
-    Trials are numbered by the storage, so that of two workers exactly one steps aside: a trial does if an earlier one
-    of its lineage lives, or, where it is not owed (no first trial, none asked again), if as many as are wanted live.
-    """
-    alive = [t for t in trials if t.number < trial.number and t.state != TrialState.FAIL]
-    owed = LINEAGE in trial.user_attrs
-    return any(lineage_of(t) == lineage_of(trial) for t in alive) or (not owed and len(alive) >= goal)
-
-
-def _live(lineage: Sequence[FrozenTrial]) -> FrozenTrial:
-    """The trial that says how its lineage stands."""
-    alive = [trial for trial in lineage if trial.state != TrialState.FAIL]
-    return alive[0] if alive else lineage[-1]
-
-
-def _fail_unborn(study: Study, grace: timedelta) -> None:
-    """Mark trials whose worker died before its first heartbeat, which Optuna would wait for forever."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+def _fail_unstarted(study: Study, grace: timedelta) -> None:
+    """Fail trials whose worker died before its first heartbeat; Optuna would wait for them forever."""
+    for trial in study.get_trials(deepcopy=True, states=(TrialState.RUNNING,)):
         started = trial.datetime_start
         if WORKER not in trial.user_attrs and started is not None and datetime.now() - started > grace:
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def _again(lineage: Sequence[FrozenTrial]) -> FrozenTrial:
-    """A trial in the queue that asks the point of a lineage whose trials all died."""
-    last = lineage[-1]
-    kept = {key: value for key, value in last.user_attrs.items() if key == ROLE}
-    history = [trial.number for trial in lineage]
-    return create_trial(
-        state=TrialState.WAITING,
-        params=last.params,
-        distributions=last.distributions,
-        user_attrs=kept | {LINEAGE: lineage_of(lineage[0])},
-        # Optuna's own names for a trial that is asked again.
-        system_attrs={**last.system_attrs, "failed_trial": history[0], "retry_history": history},
-    )
+            retry_failed(study, trial)

@@ -1,7 +1,6 @@
-"""``fundusbench sweep``: a search by Optuna over the loss weighting, and what its best is worth on new seeds.
+"""The command ``fundusbench sweep``: a search by Optuna over the loss weighting, and the winner's value on new seeds.
 
-It is a step like the others, so it is a package here and not a script in ``experiments/``, which holds profiles and
-published numbers alone. Only the modules that a sweep runs import Optuna; parameters are checked without it.
+Importing this module, and checking the parameters, does not import Optuna.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ if TYPE_CHECKING:
     from benchmark.jobs.engines import Name
     from benchmark.jobs.queue import Engine, Job, Report
     from benchmark.settings.params import Params
-    from benchmark.sweep.context import Bench
+    from benchmark.sweep.context import SweepContext
 
 
 def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
-    """Search, or go on with a search that was stopped; then retrain the winner and write ``reports/sweep/``.
+    """Search, or continue a search; then retrain the winner and write ``reports/sweep/``.
 
-    Several processes may run this at once on one storage: they share the trials.
+    Several processes that run this at once on one storage share the trials.
 
     Args:
         params: all parameters.
-        workers: that search at once, and train at once what is trained anew.
-        engine: where they work.
+        workers: processes that search at once, and later retrain at once.
+        engine: engine that runs them.
 
     Raises:
         InputError: the sweep's settings, storage, arm or packs are missing or wrong, or no trial trains.
@@ -42,17 +41,17 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     check_space(params)
     _check_shared(params, engine)
     from benchmark.sweep import report, retrain, trials
-    from benchmark.sweep.context import open_bench, study_of
+    from benchmark.sweep.context import open_context, study_of
 
-    bench = open_bench(params)
+    context = open_context(params)
     made = choose_engine(engine, workers, (trials.__name__,))
     try:
-        study = study_of(bench)
+        study = study_of(context)
         if workers > 1 or engine != "local":
-            _search_together(study, bench, workers, made)
-        # Alone, or for what workers that died have left.
-        trials.search(study, bench)
-        best, published = retrain.retrain(study, bench, made)
+            _search_together(study, context, workers, made)
+        # Run all trials without workers, or those that workers left when they died.
+        trials.search(study, context)
+        best, published = retrain.retrain(study, context, made)
     except StorageInternalError as error:
         msg = f"the study's storage must answer, but did not ({' '.join(str(error).split())[:200]}): run again to go on"
         raise InputError(msg) from error
@@ -70,21 +69,21 @@ def _check_shared(params: Params, engine: Name) -> None:
         raise InputError(msg)
 
 
-def _search_together(study: Study, bench: Bench, workers: int, engine: Engine) -> None:
-    """Let workers ask the study's trials until as many as wanted have ended."""
+def _search_together(study: Study, context: SweepContext, workers: int, engine: Engine) -> None:
+    """Let several workers run the study's trials."""
     from benchmark.jobs.queue import Job, run_jobs
     from benchmark.sweep.context import SEARCHED, needed
     from benchmark.sweep.space import published
     from benchmark.sweep.study import SWEEP
 
-    specs = bench.specs(published(bench.params), bench.params.sweep.seeds)
+    specs = context.specs(published(context.params), context.params.sweep.seeds)
     jobs = [
         Job(
             name=f"worker {number}",
             work=_work,
-            arguments=(bench.params,),
+            arguments=(context.params,),
             cards=int(specs[0].train.device == "cuda"),
-            reads=needed(bench, specs, SEARCHED),
+            reads=needed(context, specs, SEARCHED),
             writes=(SWEEP / study.study_name / "runs",),
         )
         for number in range(1, workers + 1)
@@ -93,22 +92,22 @@ def _search_together(study: Study, bench: Bench, workers: int, engine: Engine) -
 
 
 def _work(params: Params, slot: int, report: Report) -> str:
-    """A worker: ask trials until as many as wanted have ended."""
+    """Run trials in a worker process."""
     from dataclasses import replace
 
     from benchmark.sweep import trials
-    from benchmark.sweep.context import SEARCHED, open_bench, study_of
+    from benchmark.sweep.context import SEARCHED, open_context, study_of
 
     if parent_process() is not None:
-        # Ended by the command's own end, its trial is marked as stopped and does not count as having died.
+        # When the command ends, the worker's trial counts as stopped, not as failed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    bench = replace(open_bench(params, SEARCHED, slot), say=lambda line: report(0, line), report=lambda *_: None)
-    trials.search(study_of(bench), bench)
+    context = replace(open_context(params, SEARCHED, slot), show=lambda line: report(0, line), report=lambda *_: None)
+    trials.search(study_of(context), context)
     return "has no more to ask"
 
 
 class _Lines:
-    """Shows what workers say, line by line."""
+    """Prints the messages of workers."""
 
     def started(self, job: Job, place: str) -> None:
         print(f"{job.name} works on {place}", file=sys.stderr, flush=True)

@@ -1,9 +1,9 @@
-"""One trial: its runs, one seed after another, and its learning curve as the pruner sees it.
+"""The trials of a search: their runs, one per seed, and the learning curve that the pruner reads.
 
-The step of (seed i, epoch e), both from 0, is i x epochs + e, and the value reported there is the mean over seeds 0 to
-i of val kappa after that epoch. Two trials are so compared at the same epoch of the same seeds. Optuna's rule takes a
-trial's best value so far against the complete trials' values at the step, so it mostly speaks during the first seed,
-where most is saved.
+The step of (seed i, epoch e), both from 0, is i x epochs + e. The value reported at a step is the mean over seeds 0 to
+i of val kappa after that epoch, so two trials are compared at the same epoch of the same seeds. Optuna compares a
+trial's best value so far with the complete trials' values at the step, so it prunes mostly during the first seed, which
+saves most.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Head
@@ -28,114 +28,106 @@ from benchmark.runs.predictions import read_predictions
 from benchmark.runs.spec import RunSpec
 from benchmark.scoring.decoders.registry import default_kappa
 from benchmark.settings.sweep import Sweep, Value
-from benchmark.sweep.context import Bench, run_folder, run_name
-from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, SURPLUS, WORKER
+from benchmark.sweep.context import SweepContext, run_folder, run_name
+from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import suggest
-from benchmark.sweep.study import is_surplus, locked, settle
+from benchmark.sweep.study import locked, retry_failed, retry_stopped, update_states
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
 _POLL_S = 2
-"""Between two looks at trials of other workers."""
+"""Seconds between two checks of other workers' trials."""
 
 
-def search(study: Study, bench: Bench) -> None:
-    """Ask trials until as many as wanted have ended; trials of other workers are waited for.
+def search(study: Study, context: SweepContext) -> None:
+    """Run trials until the study has as many as wanted; wait for other workers' trials.
+
+    Workers that start a trial at the same moment may together run some more.
 
     Raises:
-        InputError: as many points as trials are wanted died for good.
+        InputError: as many trials as wanted have failed without a retry left.
     """
-    sweep, ask, waits = bench.params.sweep, objective(bench), False
+    sweep, objective, waits = context.params.sweep, make_objective(context), False
     while True:
-        tally = settle(study, sweep.heartbeat_s)
-        if len(tally.given_up) >= sweep.trials:
-            last = tally.given_up[-1]
-            msg = (
-                f"a sweep must find values that train, but {len(tally.given_up)} points died twice, the last with: "
-                f"{last.user_attrs.get(ERROR, 'killed')}"
-            )
-            raise InputError(msg)
-        if tally.waiting or tally.finished + tally.running < sweep.trials:
-            _optimize(study, ask)
-        elif tally.running:
+        counts = update_states(study, sweep.heartbeat_s)
+        if len(counts.given_up) >= sweep.trials:
+            reason = counts.given_up[-1].user_attrs.get(ERROR) or "killed"
+            msg = f"a sweep must find values that train, but {len(counts.given_up)} points died twice, the last with: "
+            raise InputError(msg + reason)
+        if counts.waiting or counts.finished + counts.running < sweep.trials:
+            _optimize(study, objective)
+        elif counts.running:
             if not waits:
-                bench.say(f"waiting for {tally.running} trial(s) of other workers")
+                context.show(f"waiting for {counts.running} trial(s) of other workers")
             waits = True
             time.sleep(_POLL_S)
         else:
             return
 
 
-def _optimize(study: Study, ask: Callable[[Trial], float]) -> None:
-    """Ask one trial; whatever it dies of, the study goes on."""
+def _optimize(study: Study, objective: Callable[[Trial], float]) -> None:
+    """Run one trial; the study continues if it fails."""
+
+    def retry(study: Study, trial: FrozenTrial) -> None:
+        if trial.state == TrialState.FAIL:
+            retry_failed(study, trial)
+
     try:
-        study.optimize(ask, n_trials=1, catch=(Exception,))
+        study.optimize(objective, n_trials=1, catch=(Exception,), callbacks=[retry])
     except ValueError as error:
-        # This worker was silent for so long (a machine asleep) that another one has taken its trial.
+        # Without a heartbeat for too long (a machine asleep), this worker lost its trial to another one.
         if not str(error).startswith("Cannot tell"):
             raise
 
 
-def objective(bench: Bench) -> Callable[[Trial], float]:
-    """The function that Optuna maximises: mean val kappa over the sweep's seeds."""
+def make_objective(context: SweepContext) -> Callable[[Trial], float]:
+    """Return the function that Optuna maximises: mean val kappa over the sweep's seeds."""
 
-    def ask(trial: Trial) -> float:
+    def objective(trial: Trial) -> float:
         try:
-            _begin(trial, bench.params.sweep.trials)
-            return _run(trial, bench)
-        except (TrialPruned, UpdateFinishedTrialError, _Surplus) as end:
-            bench.say(f"trial {trial.number} {end}")
+            trial.set_user_attr(WORKER, f"{platform.node()}:{os.getpid()}")
+            trial.set_user_attr(ERROR, "")
+            return _run(trial, context)
+        except (TrialPruned, UpdateFinishedTrialError) as end:
+            context.show(f"trial {trial.number} {end}")
             raise
         except KeyboardInterrupt:
+            retry_stopped(trial.study, trial.study.get_trials()[trial.number])
             trial.set_user_attr(STOPPED, True)
             raise
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            bench.say(f"trial {trial.number} died: {reason}")
+            context.show(f"trial {trial.number} died: {reason}")
             trial.set_user_attr(ERROR, reason)
             raise
 
-    return ask
+    return objective
 
 
-class _Surplus(Exception):  # noqa: N818 (no error)
-    """A trial that is one too many."""
-
-
-def _begin(trial: Trial, goal: int) -> None:
-    """Sign the trial, and leave it to the worker that was quicker where two began the same."""
-    trial.set_user_attr(WORKER, f"{platform.node()}:{os.getpid()}")
-    trials = trial.study.get_trials(deepcopy=False)
-    if is_surplus(trials[trial.number], trials, goal):
-        trial.set_user_attr(SURPLUS, True)
-        msg = "steps aside, for another worker was quicker"
-        raise _Surplus(msg)
-
-
-def _run(trial: Trial, bench: Bench) -> float:
-    sweep = bench.params.sweep
-    values = suggest(trial, bench.params)
-    specs = bench.specs(values, sweep.seeds)
+def _run(trial: Trial, context: SweepContext) -> float:
+    sweep = context.params.sweep
+    values = suggest(trial, context.params)
+    specs = context.specs(values, sweep.seeds)
     folders = [run_folder(trial.study.study_name, run_name(spec)) for spec in specs]
     trial.set_user_attr(RUNS_OF, {str(spec.seed): run_name(spec) for spec in specs})
     curve = _Curve(trial, specs, sweep)
     for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), 1):
         with locked(folder):
-            _seed(bench, spec, folder, f"trial {trial.number}, {number}/{len(specs)}", curve)
+            _train_seed(context, spec, folder, f"trial {trial.number}, {number}/{len(specs)}", curve)
     kappas = [kappa_of(folder, sweep.head) for folder in folders]
     trial.set_user_attr(KAPPAS, kappas)
     trial.set_user_attr(PRUNER, curve.decision)
     shown = ", ".join(f"{key} {in_words(value)}" for key, value in values.items())
-    bench.say(f"trial {trial.number} is complete: val kappa {fmean(kappas):.3f} at {shown}")
+    context.show(f"trial {trial.number} is complete: val kappa {fmean(kappas):.3f} at {shown}")
     return fmean(kappas)
 
 
-def _seed(bench: Bench, spec: RunSpec, folder: Path, label: str, curve: _Curve) -> None:
-    """One run of a trial. Its weights are not kept: predictions judge it, and the winner is trained anew."""
+def _train_seed(context: SweepContext, spec: RunSpec, folder: Path, label: str, curve: _Curve) -> None:
+    """Train one run of a trial, and remove its weights once it is finished or pruned."""
     try:
-        bench.complete(spec, folder, label, curve.follow)
-        # What another process, or an earlier trial of this point, trained was not followed above.
+        context.complete(spec, folder, label, curve.follow)
+        # Epochs that another process, or the trial that this one retries, has trained.
         curve.follow([numbers(epoch) for epoch in read_history(folder)])
         curve.next_seed()
     except TrialPruned:
@@ -150,7 +142,7 @@ def _remove_weights(folder: Path) -> None:
 
 
 class _Curve:
-    """A trial's learning curve over its seeds, as it is reported to the pruner."""
+    """Reports a trial's learning curve over its seeds to the pruner."""
 
     def __init__(self, trial: Trial, specs: Sequence[RunSpec], sweep: Sweep) -> None:
         self._trial, self._column, self._percentile = trial, f"val_kappa_{sweep.head}", sweep.prune_below
@@ -160,7 +152,7 @@ class _Curve:
         self._best = -1.0
 
     def follow(self, history: Sequence[Mapping[str, float | None]]) -> None:
-        """Report what is new in the current seed's history, epoch by epoch.
+        """Report the new epochs of the current seed's history.
 
         Raises:
             TrialPruned: the pruner stops the trial.
@@ -183,7 +175,7 @@ class _Curve:
 
     @property
     def decision(self) -> str:
-        """The pruner's decision on a trial that it let through."""
+        """The pruner's decision on a complete trial."""
         return f"kept after each of {len(self._before) * self._epochs} epochs"
 
     def _verdict(self, step: int, epoch: int) -> str:
@@ -197,10 +189,10 @@ class _Curve:
 
 
 def kappa_of(folder: Path, head: Head) -> float:
-    """Val kappa of a finished run by the head's default decoder; 0 where it is undefined."""
+    """Return the val kappa of a finished run by the head's default rule; 0 if it is undefined."""
     return default_kappa(head, read_predictions(folder / "val.csv"))
 
 
 def in_words(value: Value) -> str:
-    """A swept value as shown."""
+    """Return a swept value as text."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)

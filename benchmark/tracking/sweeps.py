@@ -83,10 +83,7 @@ def _read_studies(root: Path, params: Params) -> list[Study]:
 
 
 def _started(study: Study) -> list[FrozenTrial]:
-    from benchmark.sweep.optuna_keys import SURPLUS
-
-    trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if trial.datetime_start and SURPLUS not in trial.user_attrs]
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.datetime_start]
 
 
 def _study_entry(study: Study, trials: Sequence[Entry]) -> Entry:

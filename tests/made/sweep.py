@@ -17,7 +17,7 @@ from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.spec import RunResult
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
-from benchmark.sweep.context import Bench
+from benchmark.sweep.context import SweepContext
 from benchmark.training.loop import HISTORY
 from tests.conftest import tiny_params
 from tests.made.data import make_data
@@ -50,7 +50,7 @@ def make_project(root: Path, images: int = 40) -> None:
 
 
 class Trainer:
-    """Stands in for :meth:`Bench.complete`: writes a run's files, epoch by epoch, and counts the epochs it 'trained'.
+    """Replaces :meth:`SweepContext.complete`: writes a run's files epoch by epoch and counts the epochs.
 
     Attributes:
         trained: (weight, seed, epoch) of each epoch, in order.
@@ -61,7 +61,7 @@ class Trainer:
         self.trained: list[tuple[float, int, int]] = []
         self.fail: Any = lambda weight, seed, epoch: None
 
-    def __call__(self, bench: Bench, spec: Any, folder: Path, label: str, on_epoch: Any = None) -> None:
+    def __call__(self, context: SweepContext, spec: Any, folder: Path, label: str, on_epoch: Any = None) -> None:
         if (folder / "run.json").exists():
             return
         weight, rows = spec.objective.parameters["weight"], []
@@ -73,9 +73,9 @@ class Trainer:
             if on_epoch:
                 on_epoch(rows)
         write_history(folder, rows)
-        for split in bench.splits:
+        for split in context.splits:
             if split != "train":
-                write_predictions(predictions(bench.splits[split], weight, spec.seed), folder / f"{split}.csv")
+                write_predictions(predictions(context.splits[split], weight, spec.seed), folder / f"{split}.csv")
         result = RunResult(**spec.model_dump(), epoch_kept=spec.train.epochs, parameters=1, macs_per_image=1, flags=[])
         write_spec(result, folder)
 

@@ -8,7 +8,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmark.settings.loading import load_params
-from benchmark.sweep.context import open_bench, study_of
+from benchmark.sweep.context import open_context, study_of
 from benchmark.sweep.trials import search
 from benchmark.training import loop
 from tests.conftest import ROOT
@@ -34,10 +34,10 @@ def test_a_trial_costs_little_beside_its_training(benchmark: BenchmarkFixture, s
 
     monkeypatch.setattr(loop, "train", timed)
     # What a process does once: imports, packs, device, tables of the storage.
-    bench = open_bench(params)
-    study = study_of(bench)
+    context = open_context(params)
+    study = study_of(context)
     start = time.perf_counter()
-    benchmark.pedantic(search, args=(study, bench), rounds=1)
+    benchmark.pedantic(search, args=(study, context), rounds=1)
     seconds = time.perf_counter() - start
     overhead = (seconds - sum(training)) / sum(training)
     benchmark.extra_info |= {

@@ -14,9 +14,9 @@ from optuna.trial import TrialState
 from benchmark.common.errors import InputError
 from benchmark.settings.loading import load_params
 from benchmark.sweep import sweep
-from benchmark.sweep.optuna_keys import LINEAGE, RUNS_OF, SURPLUS, WORKER
+from benchmark.sweep.optuna_keys import RUNS_OF, WORKER
 from benchmark.sweep.space import read_values
-from benchmark.sweep.study import lineages, open_storage
+from benchmark.sweep.study import open_storage, retry_failed
 from tests.made.data import make_data
 from tests.made.postgres import find_server, postgres
 from tests.made.project import BIN
@@ -63,16 +63,15 @@ def test_three_workers_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
         assert ended == 0, said
         assert "signal SIGKILL" in said
 
-        asked = [trial for trial in trials() if SURPLUS not in trial.user_attrs]
+        asked = trials()
         complete = [trial for trial in asked if trial.state == TrialState.COMPLETE]
         weights = [read_values(trial.params, [WEIGHT])[WEIGHT] for trial in complete]
         assert len(complete) == len(set(weights)) == 6
         assert Counter(trial.state for trial in asked) == {TrialState.COMPLETE: 6, TrialState.FAIL: 1}
         assert len({trial.user_attrs[WORKER] for trial in asked}) == 3
-        (again,) = (t for t in complete if t.user_attrs.get(LINEAGE) == lost.user_attrs.get(LINEAGE, str(lost.number)))
+        (again,) = (trial for trial in complete if retry_failed.retry_history(trial) == [lost.number])
         assert again.user_attrs[WORKER] != lost.user_attrs[WORKER]
         assert again.user_attrs[RUNS_OF] == lost.user_attrs[RUNS_OF]
-        assert len(lineages(asked)) == 6
 
         with psycopg.connect(f"{server}/mlflow") as store:
             named = Counter(name for (name,) in store.execute("SELECT name FROM runs WHERE lifecycle_stage = 'active'"))

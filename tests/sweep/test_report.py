@@ -13,7 +13,7 @@ from benchmark.jobs.local_engine import LocalEngine
 from benchmark.report.render import to_csv, to_tex
 from benchmark.statistics.bootstrap import Interval
 from benchmark.sweep import sweep, tables
-from benchmark.sweep.context import Bench, open_bench, study_of
+from benchmark.sweep.context import SweepContext, open_context, study_of
 from benchmark.sweep.evidence import gather
 from benchmark.sweep.optuna_keys import WINNERS
 from benchmark.sweep.retrain import retrain
@@ -35,12 +35,12 @@ def swept(tmp_path_factory):
     trainer.fail = lambda weight, *_: (deaths.append(weight), nan_loss()) if weight == 0.0 and not deaths else None
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setattr(Bench, "complete", lambda self, *arguments: trainer(self, *arguments))
+        patch.setattr(SweepContext, "complete", lambda self, *arguments: trainer(self, *arguments))
         params = sweep_params(trials=8)
         sweep.run(params)
-        bench = open_bench(params)
-        study = study_of(bench)
-        evidence = gather(study, params, retrain(study, bench, LocalEngine(1)))
+        context = open_context(params)
+        study = study_of(context)
+        evidence = gather(study, params, retrain(study, context, LocalEngine(1)))
     return root, params, study, evidence
 
 
@@ -77,7 +77,7 @@ def test_a_second_report_of_the_same_study_is_byte_identical(swept, monkeypatch)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     monkeypatch.chdir(root)
     trainer = Trainer()
-    monkeypatch.setattr(Bench, "complete", lambda self, *arguments: trainer(self, *arguments))
+    monkeypatch.setattr(SweepContext, "complete", lambda self, *arguments: trainer(self, *arguments))
     sweep.run(params)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert trainer.trained == []
@@ -161,7 +161,7 @@ def test_a_sweep_over_two_parameters_shows_both(tmp_path, monkeypatch):
     make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     trainer = Trainer()
-    monkeypatch.setattr(Bench, "complete", lambda self, *arguments: trainer(self, *arguments))
+    monkeypatch.setattr(SweepContext, "complete", lambda self, *arguments: trainer(self, *arguments))
     space = {
         "objectives.ce_mse.weight": {"low": 0.01, "high": 100.0, "log": True, "zero": True},
         "train.lr": {"low": 0.001, "high": 0.1, "log": True},
@@ -177,16 +177,16 @@ def test_the_search_ends_before_test_is_opened(tmp_path, monkeypatch):
     """The winner is written down first; only then may a run predict test."""
     make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
-    trainer, bench = Trainer(), open_bench(sweep_params(trials=3))
-    study, seen = study_of(bench), []
+    trainer, context = Trainer(), open_context(sweep_params(trials=3))
+    study, seen = study_of(context), []
 
     def complete(self, spec, folder, *arguments):
         seen.append(("test" in self.splits, WINNERS in study.user_attrs))
         trainer(self, spec, folder, *arguments)
 
-    monkeypatch.setattr(Bench, "complete", complete)
-    search(study, bench)
+    monkeypatch.setattr(SweepContext, "complete", complete)
+    search(study, context)
     assert set(seen) == {(False, False)}
     seen.clear()
-    retrain(study, bench, LocalEngine(1))
+    retrain(study, context, LocalEngine(1))
     assert set(seen) == {(True, True)}

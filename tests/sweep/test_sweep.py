@@ -12,12 +12,12 @@ from optuna.trial import TrialState
 
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import read_predictions
-from benchmark.sweep import context as benches
+from benchmark.sweep import context as contexts
 from benchmark.sweep import sweep, trials
-from benchmark.sweep.context import Bench, open_bench, study_of
-from benchmark.sweep.optuna_keys import ERROR, KAPPAS, LINEAGE, PRUNER, RUNS_OF, STOPPED, SURPLUS, WORKER
+from benchmark.sweep.context import SweepContext, open_context, study_of
+from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, ROLE, RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import read_values
-from benchmark.sweep.study import is_surplus, settle
+from benchmark.sweep.study import update_states
 from tests.made.sweep import WEIGHT, Trainer, make_project, nan_loss, quality, sweep_params
 
 pytestmark = [
@@ -33,15 +33,15 @@ def trainer(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(trials, "_POLL_S", 0.1)
     made = Trainer()
-    monkeypatch.setattr(Bench, "complete", lambda self, *arguments: made(self, *arguments))
+    monkeypatch.setattr(SweepContext, "complete", lambda self, *arguments: made(self, *arguments))
     return made
 
 
 def searched(**changes):
     """The study after a search, or after what stopped it."""
-    bench = open_bench(sweep_params(**changes))
-    study = study_of(bench)
-    trials.search(study, bench)
+    context = open_context(sweep_params(**changes))
+    study = study_of(context)
+    trials.search(study, context)
     return study
 
 
@@ -105,7 +105,7 @@ def test_a_search_that_has_ended_asks_nothing_again_and_a_higher_goal_goes_on(tr
 
 def test_other_settings_are_another_study(trainer):
     def name(**changes):
-        return study_of(open_bench(sweep_params(**changes))).study_name
+        return study_of(open_context(sweep_params(**changes))).study_name
 
     assert len({name(), name(seeds=[1, 2]), name(head="score"), name(train={"lr": 0.02})}) == 4
     assert len({name(), name(trials=9), name(retrain_seeds=[7]), name(heartbeat_s=9)}) == 1
@@ -154,9 +154,9 @@ def test_a_trial_that_dies_once_is_asked_again_and_finished_seeds_are_not_traine
 def test_a_point_that_dies_twice_is_given_up_and_the_study_goes_on(trainer):
     trainer.fail = lambda weight, seed, epoch: nan_loss() if weight == 1.0 else None
     study = searched(prune_below=0)
-    lineage = [trial for trial in study.trials if trial.user_attrs.get(LINEAGE) == "paper"]
-    assert [trial.state for trial in lineage] == [TrialState.FAIL] * 2
-    assert all("must stay finite" in trial.user_attrs[ERROR] for trial in lineage)
+    tried = [trial for trial in study.trials if trial.user_attrs.get(ROLE) == "paper"]
+    assert [trial.state for trial in tried] == [TrialState.FAIL] * 2
+    assert all("must stay finite" in trial.user_attrs[ERROR] for trial in tried)
     assert states(study).count("COMPLETE") == 6
 
 
@@ -186,22 +186,22 @@ def test_stopped_at_any_epoch_it_continues_and_loses_nothing(trainer, stop_at):
 
 
 def test_a_worker_that_vanished_is_noticed_by_its_heart_and_its_trial_comes_back(trainer, monkeypatch):
-    bench = open_bench(sweep_params())
-    study = study_of(bench)
+    context = open_context(sweep_params())
+    study = study_of(context)
     trial = study.ask()
     trial.set_user_attr(WORKER, "gone:1")
     study._storage.record_heartbeat(trial._trial_id)
-    assert settle(study, 1).running == 1
+    assert update_states(study, 1).running == 1
     monkeypatch.setattr(study._storage._backend, "_get_stale_trial_ids", lambda _: [trial._trial_id])
-    tally = settle(study, 1)
+    tally = update_states(study, 1)
     assert (tally.running, tally.waiting) == (0, 2)
-    assert [t.user_attrs[LINEAGE] for t in study.trials] == ["paper", "zero", "paper"]
+    assert [t.user_attrs[ROLE] for t in study.trials] == ["paper", "zero", "paper"]
 
 
 def test_a_worker_that_vanished_before_its_first_heartbeat_is_noticed_too(trainer, monkeypatch):
-    study = study_of(open_bench(sweep_params()))
+    study = study_of(open_context(sweep_params()))
     study.ask()
-    assert settle(study, 1).running == 1
+    assert update_states(study, 1).running == 1
 
     class Later(datetime):
         @classmethod
@@ -209,14 +209,14 @@ def test_a_worker_that_vanished_before_its_first_heartbeat_is_noticed_too(traine
             return datetime.now(tz) + timedelta(minutes=5)
 
     monkeypatch.setattr("benchmark.sweep.study.datetime", Later)
-    tally = settle(study, 1)
+    tally = update_states(study, 1)
     assert (tally.running, tally.waiting) == (0, 2)
 
 
 def test_a_trial_that_was_given_to_another_worker_ends_quietly(trainer):
     """As when a machine slept: the trial was marked, and comes back, while its first worker still ran."""
-    bench = open_bench(sweep_params(prune_below=0))
-    study, taken = study_of(bench), []
+    context = open_context(sweep_params(prune_below=0))
+    study, taken = study_of(context), []
 
     def take(weight, seed, epoch):
         if not taken:
@@ -224,51 +224,23 @@ def test_a_trial_that_was_given_to_another_worker_ends_quietly(trainer):
             study.tell(0, state=TrialState.FAIL)
 
     trainer.fail = take
-    trials.search(study, bench)
+    trials.search(study, context)
     assert states(study).count("COMPLETE") == 6
     assert study.trials[0].state == TrialState.FAIL
 
 
-def made(number, state=TrialState.RUNNING, lineage=None):
-    attributes = {} if lineage is None else {LINEAGE: lineage}
-    finished = {"value": 0.0, "datetime_complete": datetime.now()} if state == TrialState.COMPLETE else {"value": None}
-    trial = optuna.trial.FrozenTrial(
-        number=number,
-        state=state,
-        datetime_start=datetime.now(),
-        params={},
-        distributions={},
-        user_attrs=attributes,
-        system_attrs={},
-        intermediate_values={},
-        trial_id=number,
-        **({"datetime_complete": None} | finished),
-    )
-    return trial
-
-
-def test_of_two_workers_that_begin_the_same_the_later_steps_aside():
-    first, second = made(0, lineage="paper"), made(1, lineage="paper")
-    assert not is_surplus(first, [first, second], 5)
-    assert is_surplus(second, [first, second], 5)
-    dead = made(0, TrialState.FAIL, "paper")
-    assert not is_surplus(second, [dead, second], 5)
-
-
-def test_a_drawn_trial_beyond_the_goal_steps_aside_and_an_owed_one_does_not():
-    done = [made(number, TrialState.COMPLETE, str(number)) for number in range(3)]
-    assert is_surplus(made(3), [*done, made(3)], 3)
-    assert not is_surplus(made(3), [*done, made(3)], 4)
-    assert not is_surplus(made(3, lineage="zero"), done, 3)
-
-
-@pytest.mark.slow
-def test_a_surplus_trial_counts_nowhere(trainer, monkeypatch):
-    monkeypatch.setattr(trials, "is_surplus", lambda trial, *_: trial.number == 3)
-    study = searched(prune_below=0, trials=5)
-    assert study.trials[3].user_attrs.keys() == {WORKER, SURPLUS}
-    assert states(study).count("COMPLETE") == 5
-    assert len(study.trials) == 6
+def test_a_first_trial_that_failed_without_a_retry_comes_back_with_the_next_start(trainer):
+    """As when a worker was killed between the failure and the retry."""
+    context = open_context(sweep_params())
+    study = study_of(context)
+    study.tell(study.ask(), state=TrialState.FAIL)
+    study = study_of(context)
+    assert [(t.user_attrs[ROLE], t.state.name) for t in study.trials] == [
+        ("paper", "FAIL"),
+        ("zero", "WAITING"),
+        ("paper", "WAITING"),
+    ]
+    assert len(study_of(context).trials) == 3
 
 
 @pytest.mark.parametrize(
@@ -288,7 +260,7 @@ def test_an_arm_whose_parent_is_not_trained_is_refused_before_anything_runs(trai
 
 
 def test_the_packs_are_opened_once_for_all_trials(trainer, monkeypatch):
-    opened, load = [], benches.load_split
-    monkeypatch.setattr(benches, "load_split", lambda *arguments: opened.append(arguments[0]) or load(*arguments))
+    opened, load = [], contexts.load_split
+    monkeypatch.setattr(contexts, "load_split", lambda *arguments: opened.append(arguments[0]) or load(*arguments))
     searched()
     assert opened == ["train", "val"]

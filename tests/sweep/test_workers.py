@@ -17,9 +17,9 @@ from optuna.trial import TrialState
 
 from benchmark.settings.loading import load_params
 from benchmark.sweep import sweep
-from benchmark.sweep.optuna_keys import LINEAGE, RUNS_OF, STOPPED, SURPLUS, WORKER
+from benchmark.sweep.optuna_keys import RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import read_values
-from benchmark.sweep.study import lineages
+from benchmark.sweep.study import retry_failed
 from tests.conftest import ROOT, tiny_params
 from tests.made.data import make_data
 from tests.made.sweep import SIZES, WEIGHT, Trainer, make_project, nan_loss, sweep_params
@@ -86,19 +86,18 @@ def test_two_processes_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
     lost = [trial.number for trial in signed(workers[0], TrialState.RUNNING)]
     assert workers[1].wait(timeout=600) == 0, logs[1].read_text()
 
-    trials = [trial for trial in trials_of(project) if SURPLUS not in trial.user_attrs]
+    trials = trials_of(project)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     weights = [read_values(trial.params, [WEIGHT])[WEIGHT] for trial in complete]
     assert len(complete) == len(set(weights)) == 4
     assert {0.0, 1.0} < set(weights)
     assert [trial.number for trial in trials if trial.state == TrialState.FAIL] == lost
     for number in lost:
-        lineage = next(found for found in lineages(trials).values() if number in [t.number for t in found])
-        assert [t.state for t in lineage] == [TrialState.FAIL, TrialState.COMPLETE]
-        assert lineage[1].user_attrs[WORKER].endswith(f":{workers[1].pid}")
-        assert lineage[1].user_attrs[LINEAGE] == lineage[0].user_attrs.get(LINEAGE, str(number))
-        # It went on where the killed process was, in the same folders.
-        assert lineage[1].user_attrs[RUNS_OF] == lineage[0].user_attrs[RUNS_OF]
+        (retry,) = (trial for trial in trials if retry_failed.retry_history(trial) == [number])
+        assert retry.state == TrialState.COMPLETE
+        assert retry.user_attrs[WORKER].endswith(f":{workers[1].pid}")
+        # The retry continued in the folders of the killed process.
+        assert retry.user_attrs[RUNS_OF] == trials[number].user_attrs[RUNS_OF]
     assert (project / "reports/sweep/weight/sweep.md").exists()
 
 
@@ -155,7 +154,7 @@ def test_the_command_searches_retrains_reports_and_logs_every_trial(project):
 
 
 def test_mlflow_shows_each_trial_s_true_state_and_a_second_look_writes_nothing(tmp_path, monkeypatch):
-    from benchmark.sweep.context import Bench, open_bench, study_of
+    from benchmark.sweep.context import SweepContext, open_context, study_of
     from benchmark.sweep.trials import search
     from benchmark.tracking.sweeps import sync_sweeps
 
@@ -166,10 +165,10 @@ def test_mlflow_shows_each_trial_s_true_state_and_a_second_look_writes_nothing(t
     assert sync_sweeps(tmp_path, params).created == 0
     trainer, deaths = Trainer(), []
     trainer.fail = lambda weight, *_: (deaths.append(weight), nan_loss()) if weight == 0.0 and not deaths else None
-    monkeypatch.setattr(Bench, "complete", lambda self, *arguments: trainer(self, *arguments))
-    bench = open_bench(params)
-    study = study_of(bench)
-    search(study, bench)
+    monkeypatch.setattr(SweepContext, "complete", lambda self, *arguments: trainer(self, *arguments))
+    context = open_context(params)
+    study = study_of(context)
+    search(study, context)
     report = sync_sweeps(tmp_path, params)
     assert (report.created, report.warning) == (len(study.trials) + 1, "")
     runs = {run.info.run_name: run for run in tracked(tmp_path)}
