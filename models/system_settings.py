@@ -33,12 +33,13 @@ class Warp(Section):
 
 
 class Net(Section):
-    """One network of a system: which pack it reads, how the disc lies in its input, and its size."""
+    """One network of a system: the pack that it is shown, the field of view in its input, and its size."""
 
     size: Size
     """Role of the pack that it is shown."""
-    disc: Annotated[int, Field(ge=8, le=4096)]
-    """Pixels that the disc takes in its input, whose side its blocks determine; the rest is background, or cut off."""
+    fov_px: Annotated[int, Field(ge=8, le=4096)] | None = None
+    """Side of the field of view in its input, in pixels; the rest of the input is background, and what does not fit is
+    cut off. By default it follows from the pack's size or, where the source fixes that share, from the input's side."""
     blocks: Annotated[int, Field(ge=1, le=20)]
     """Poolings that shrink its maps, as the source counts them."""
     width: Annotated[float, Field(gt=0, le=4)] = 1.0

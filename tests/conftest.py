@@ -69,7 +69,7 @@ def tiny_params() -> dict[str, Any]:
             "seeds": 1,
             "holdout_fraction": 0.3,
             "passes": 2,
-            "nets": {"net_1": {"size": "small", "disc": 24, "blocks": 2, "width": 0.125}},
+            "nets": {"net_1": {"size": "small", "fov_px": 24, "blocks": 2, "width": 0.125}},
             "train": {"epochs": 1},
             "blend": {"trees": 5},
         }

@@ -29,7 +29,7 @@ from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
 from models.losses.registry import LOSSES
 from models.settings import Model
-from models.systems.registry import SYSTEMS, input_side
+from models.systems.registry import SYSTEMS, geometry
 
 if TYPE_CHECKING:
     from benchmark.cli.step_timing import Step
@@ -223,7 +223,7 @@ def system_trainings(params: Params, name: str, images: Mapping[Split, int] | No
     heads = LOSSES[SYSTEMS[name].objective].heads
     runs = len(params.seeds_of(name))
     for net, own in settings.nets.items() if runs else ():
-        pixels = input_side(name, net, own.blocks, own.disc)
+        pixels = geometry(name, net, own, params.sizes.of(own.size)).input_px
         model = params.model.bare if SYSTEMS[name].shares_trunk else Model(trunk=f"{name}/{net}")
         cost = system_cost(f"{name}/{net}", model, own.blocks, own.width, heads, pixels)
         epochs = params.train_of(name, net).epochs

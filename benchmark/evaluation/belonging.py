@@ -14,7 +14,7 @@ from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Cells, Model
-from models.systems.registry import SYSTEMS
+from models.systems.registry import SYSTEMS, fov_of
 
 _EXECUTION = {"device", "precision", "compile", "workers", "threads", "checkpoint_minutes"}
 """Parameters of training that say how it is executed and not what is trained; captions name those that matter."""
@@ -88,12 +88,15 @@ def _net_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
     settings = params.systems[result.stage]
     assert result.system
     yield from _parent_faults(result, runs)
-    found = {name: getattr(result.system, name) for name in ("disc", "blocks", "width")}
+    found = {name: getattr(result.system, name) for name in ("fov_px", "blocks", "width")}
     found |= {"size": result.size, "parent": Arm.parse(result.parent).name}
     train = params.train_of(result.stage, result.arm).model_dump(mode="json", exclude=_EXECUTION)
     trained = result.train.model_dump(mode="json", exclude=_EXECUTION)
     same = (result.system.momentum, result.system.warp) == (settings.momentum, settings.warp)
-    if settings.nets[result.arm].model_dump(exclude={"train"}) != found or train != trained or not same:
+    net = settings.nets[result.arm]
+    fov_px = fov_of(result.stage, net, params.sizes.of(net.size), result.pixels)
+    declared = net.model_copy(update={"fov_px": fov_px}).model_dump(exclude={"train"})
+    if declared != found or train != trained or not same:
         yield "was trained with other parameters than are declared"
     if SYSTEMS[result.stage].shares_trunk:
         network = result.model.model_dump(mode="json")

@@ -71,7 +71,7 @@ class NetSpec(Section):
 
     name: str
     """``system/net``, in models/systems."""
-    disc: int
+    fov_px: int
     blocks: int
     width: float
     colour_normalisation: str

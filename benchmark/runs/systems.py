@@ -16,7 +16,7 @@ from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Cells, Model
 from models.system_settings import Net, SystemSettings, Warp
-from models.systems.registry import SYSTEMS, Row, input_side
+from models.systems.registry import SYSTEMS, Row, geometry
 from models.weights_file import identified
 
 ONE_PASS = 0
@@ -104,6 +104,7 @@ def _network(
 ) -> RunSpec:
     settings, entry = params.systems[system], SYSTEMS[system]
     net: Net = settings.nets[name]
+    sides = geometry(system, name, net, prepared.size)
     train = settled(params.train_of(system, name)).model_copy(update={"workers": 0})
     return RunSpec(
         stage=system,
@@ -115,7 +116,7 @@ def _network(
         ),
         heads=list(LOSSES[entry.objective].heads),
         size=net.size,
-        pixels=input_side(system, name, net.blocks, net.disc),
+        pixels=sides.input_px,
         level=1,
         parent=str(Arm(system, net.parent)) if net.parent else "",
         parent_key="",
@@ -125,7 +126,7 @@ def _network(
         train=train,
         system=NetSpec(
             name=f"{system}/{name}",
-            disc=net.disc,
+            fov_px=sides.fov_px,
             blocks=net.blocks,
             width=net.width,
             colour_normalisation=entry.colour_normalisation,

@@ -306,7 +306,7 @@ def _statistics(spec: RunSpec, role: str, manifest: list[Row], folder: Path) -> 
 
     def find() -> Outputs:
         side = plain.pack.size
-        shown = as_seen(plain, net.model_copy(update={"disc": side}), side)
+        shown = as_seen(plain, net.model_copy(update={"fov_px": side}), side)
         sizes = np.array([(row.width, row.height) for row in plain.rows], np.int64)
         parts = np.array_split(np.arange(len(plain)), -(-len(plain) // EVALUATION_BATCH))
         found = [system.statistics(plain.pixels(i), shown.pixels(i), sizes[i]) for i in parts]

@@ -61,7 +61,7 @@ def as_seen(data: SplitData, net: NetSpec, pixels: int) -> SplitData:
     return replace(
         data,
         background=background,
-        show=partial(_show, normalisation=normalisation, disc=net.disc, side=pixels, background=background),
+        show=partial(_show, normalisation=normalisation, fov_px=net.fov_px, side=pixels, background=background),
     )
 
 
@@ -74,17 +74,17 @@ def seen_by(run: RunSpec, images: Bytes) -> Bytes:
         net.colour_normalisation if run.prepared.colour_normalisation != net.colour_normalisation else "plain"
     )
     return _show(
-        images, colour_normalisation, net.disc, run.pixels, NORMALISATIONS[net.colour_normalisation].background
+        images, colour_normalisation, net.fov_px, run.pixels, NORMALISATIONS[net.colour_normalisation].background
     )
 
 
-def _show(images: Bytes, normalisation: str, disc: int, side: int, background: int) -> Bytes:
-    """The disc resized, recoloured, and laid in the middle of a square; what does not fit is cut off."""
+def _show(images: Bytes, normalisation: str, fov_px: int, side: int, background: int) -> Bytes:
+    """Resize and recolour the field of view and centre it in a square; what does not fit is cut off."""
     recolour = load_normalisation(normalisation)
     shown = np.full((len(images), side, side, 3), background, np.uint8)
-    inside, outside = _middle(disc, side), _middle(side, disc)
+    inside, outside = _middle(fov_px, side), _middle(side, fov_px)
     for image, target in zip(images, shown, strict=True):
-        target[outside, outside] = recolour(_resized(image, disc))[inside, inside]
+        target[outside, outside] = recolour(_resized(image, fov_px))[inside, inside]
     return shown
 
 

@@ -17,7 +17,29 @@ from torch import Tensor, nn
 
 from models.network import build_trunk, probe_trunk
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Statistics
+from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+
+ABOUT = SystemInfo(
+    title="Huang et al. 2023",
+    objective="mse",
+    colour_normalisation="plain",
+    centre=127.5,
+    nets=("single_eye",),
+    still=(),
+    rows={
+        "one_pass": Row("one net, one pass, one eye", "score", "first", passes=False, eyes="one"),
+        "fellow": Row("+ fellow eye, by a fusion of features", "fusion", passes=False),
+        "own_eye": Row("own eye alone", "fusion", passes=False, eyes="one", control=True),
+        "shuffled": Row("a stranger's eye as fellow", "fusion", passes=False, eyes="shuffled", control=True),
+    },
+    missing="copy",
+    shares_trunk=True,
+    # What heads read of its pooled map; it drops nothing when it answers.
+    layer="dropout",
+    tuned=False,
+    unlike="added here to the paper's rows, and on the trunk of all arms in the place of its ResNet-50",
+    left_out="changes of brightness and contrast, and a fusion that sees photographs changed anew in each epoch",
+)
 
 
 class _Last(nn.Module):

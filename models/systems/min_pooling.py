@@ -20,7 +20,26 @@ from torch import nn
 
 from models.fractional import FractionalMaxPool
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Statistics
+from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+
+ABOUT = SystemInfo(
+    title="Min-pooling",
+    objective="ce",
+    colour_normalisation="graham",
+    centre=128,
+    nets=("net_1", "net_2", "net_3"),
+    still=("stretch", "skew"),
+    rows={
+        "one_pass": Row("one net, one pass, one eye", "expected", "first", passes=False, eyes="one"),
+        "passes": Row("+ passes", "expected", "first", eyes="one"),
+        "fellow": Row("+ fellow eye and image statistics, by a forest", "forest", "first", statistics=True),
+        "ensemble": Row("+ ensemble", "forest", statistics=True),
+        "own_eye": Row("own eye alone", "forest", eyes="one", statistics=True, control=True),
+        "shuffled": Row("a stranger's eye as fellow", "forest", eyes="shuffled", statistics=True, control=True),
+        "no_statistics": Row("no image statistics", "forest", control=True),
+    },
+    missing="copy",
+)
 
 SLOPE = 0.333
 STEP = 32

@@ -26,7 +26,30 @@ from benchmark.common.errors import InputError
 from models.maxout import Maxout
 from models.orthogonal import orthogonal
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Statistics
+from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+
+ABOUT = SystemInfo(
+    title="o_O",
+    objective="mse",
+    colour_normalisation="plain",
+    centre=0,
+    colours=((108.64628601, 75.86886597, 54.34005737), (70.53946096, 51.71475228, 43.03428563)),
+    nets=("a_1", "a_2", "a_3", "b_1", "b_2", "b_3"),
+    still=(),
+    rows={
+        "one_pass": Row("one net, one pass, one eye", "score", "last", passes=False, eyes="one"),
+        "passes": Row("+ passes", "score", "last", eyes="one"),
+        "fellow": Row("+ fellow eye, by a maxout network on features", "maxout", "last"),
+        "own_eye": Row("own eye alone", "maxout", "last", eyes="one", control=True),
+        "shuffled": Row("a stranger's eye as fellow", "maxout", "last", eyes="shuffled", control=True),
+    },
+    missing="drop",
+    view=0.875,
+    carries="kernels",
+    layer="trunk.body.pooled",
+    tuned=False,
+    left_out="a second net and two more weight sets of each, and passes from a quasi-random sequence",
+)
 
 SLOPE = 0.01
 BIAS = 0.05

@@ -22,7 +22,27 @@ from torch import Tensor, nn
 from benchmark.common.errors import InputError
 from models.fractional import FractionalMaxPool
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Statistics
+from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+
+ABOUT = SystemInfo(
+    title="Reformed Gamblers",
+    objective="mse_free_ends",
+    colour_normalisation="plain",
+    centre=127.5,
+    nets=("plain", "step", "cyclic", "fractional", "four"),
+    still=(),
+    rows={
+        "one_pass": Row("one net, one pass, one eye", "score", "first", passes=False, eyes="one"),
+        "passes": Row("+ passes", "score", "first", eyes="one"),
+        "fellow": Row("+ fellow eye, by an elastic net", "elastic_net", "first"),
+        "ensemble": Row("+ ensemble, by an elastic net on the nets' grades", "elastic_nets"),
+        "own_eye": Row("own eye alone", "elastic_nets", eyes="one", control=True),
+        "shuffled": Row("a stranger's eye as fellow", "elastic_nets", eyes="shuffled", control=True),
+    },
+    missing="drop",
+    view=0.875,
+    left_out="retuned copies of nets, nets at other sizes, and another net's first block in its cyclic one",
+)
 
 SLOPE = 0.1
 DROPOUT = 0.5

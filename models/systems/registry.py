@@ -1,14 +1,14 @@
-"""Whole systems of others, one file each: how they are laid out, readable without importing torch.
+"""Interface and metadata of the compared systems in this package; each file is one and describes itself in ``ABOUT``.
 
 A system is a module with ``sides(net, blocks)``, the sides of a net's input and maps, ``build(net, blocks, width,
 model) -> Body``, ``columns(outputs, statistics)``, which gives what its blends read of an eye, shape (n, d), and,
 where it reads the photographs themselves, ``statistics(plain, shown, sizes)``. One whose nets are built on the trunk
-that all arms share (``shares_trunk``) takes images of any side and has no ``sides``. Adding one is adding its file and
-its line in :data:`SYSTEMS`.
+that all arms share (``shares_trunk``) takes images of any side and has no ``sides``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,12 +17,21 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.errors import InputError
+from benchmark.common.plugins import discover
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import nn
 
     from models.settings import Model
+    from models.system_settings import Net
+
+WIDEST, NARROWEST = 2.0, 0.8
+"""Side of a net's input as a multiple of the field of view's side, at most and at least."""
+ENLARGED = 2
+"""How many times as large as its pack's the pixels of a net's field of view may be."""
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
 """What a net says of each image, by name: ``score`` (n,), ``prob`` (n, 5), and the spread of each over passes."""
@@ -80,8 +89,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Registry line of a system."""
+class SystemInfo:
+    """Metadata of a system."""
 
     title: str
     """As the paper's comparison calls it."""
@@ -100,8 +109,11 @@ class Entry:
     missing: Literal["copy", "drop"]
     """What stands for a fellow that is missing: the eye itself; or nothing, so that no blend is fitted on such eyes."""
     shares_trunk: bool = False
-    """Whether its nets are built on the trunk of `model`, whose normalisation they have, too; their input's side is
-    then that of the disc."""
+    """Whether its nets are built on the trunk of `model`, whose normalisation they have, too; their input is then the
+    square around the field of view."""
+    view: float | None = None
+    """Side of a net's input as a share of the field of view's side, from which ``fov_px`` follows if it is not set;
+    None: the field of view has as many pixels as the pack."""
     colours: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     """Levels, 0-255, of red, green and blue that are zero to its nets, and how far above them one is, in the place of
     ``centre``."""
@@ -121,112 +133,58 @@ class Entry:
     """Parts of the source that are missing here at any scale, beside pseudo-labels, which none has."""
 
 
-SYSTEMS: dict[str, Entry] = {
-    "min_pooling": Entry(
-        title="Min-pooling",
-        objective="ce",
-        colour_normalisation="graham",
-        centre=128,
-        nets=("net_1", "net_2", "net_3"),
-        still=("stretch", "skew"),
-        rows={
-            "one_pass": Row("one net, one pass, one eye", "expected", "first", passes=False, eyes="one"),
-            "passes": Row("+ passes", "expected", "first", eyes="one"),
-            "fellow": Row("+ fellow eye and image statistics, by a forest", "forest", "first", statistics=True),
-            "ensemble": Row("+ ensemble", "forest", statistics=True),
-            "own_eye": Row("own eye alone", "forest", eyes="one", statistics=True, control=True),
-            "shuffled": Row("a stranger's eye as fellow", "forest", eyes="shuffled", statistics=True, control=True),
-            "no_statistics": Row("no image statistics", "forest", control=True),
-        },
-        missing="copy",
-    ),
-    "o_o": Entry(
-        title="o_O",
-        objective="mse",
-        colour_normalisation="plain",
-        centre=0,
-        colours=((108.64628601, 75.86886597, 54.34005737), (70.53946096, 51.71475228, 43.03428563)),
-        nets=("a_1", "a_2", "a_3", "b_1", "b_2", "b_3"),
-        still=(),
-        rows={
-            "one_pass": Row("one net, one pass, one eye", "score", "last", passes=False, eyes="one"),
-            "passes": Row("+ passes", "score", "last", eyes="one"),
-            "fellow": Row("+ fellow eye, by a maxout network on features", "maxout", "last"),
-            "own_eye": Row("own eye alone", "maxout", "last", eyes="one", control=True),
-            "shuffled": Row("a stranger's eye as fellow", "maxout", "last", eyes="shuffled", control=True),
-        },
-        missing="drop",
-        carries="kernels",
-        layer="trunk.body.pooled",
-        tuned=False,
-        left_out="a second net and two more weight sets of each, and passes from a quasi-random sequence",
-    ),
-    "reformed_gamblers": Entry(
-        title="Reformed Gamblers",
-        objective="mse_free_ends",
-        colour_normalisation="plain",
-        centre=127.5,
-        nets=("plain", "step", "cyclic", "fractional", "four"),
-        still=(),
-        rows={
-            "one_pass": Row("one net, one pass, one eye", "score", "first", passes=False, eyes="one"),
-            "passes": Row("+ passes", "score", "first", eyes="one"),
-            "fellow": Row("+ fellow eye, by an elastic net", "elastic_net", "first"),
-            "ensemble": Row("+ ensemble, by an elastic net on the nets' grades", "elastic_nets"),
-            "own_eye": Row("own eye alone", "elastic_nets", eyes="one", control=True),
-            "shuffled": Row("a stranger's eye as fellow", "elastic_nets", eyes="shuffled", control=True),
-        },
-        missing="drop",
-        left_out="retuned copies of nets, nets at other sizes, and another net's first block in its cyclic one",
-    ),
-    "zoom_in_net": Entry(
-        title="Zoom-in-Net",
-        objective="ce",
-        colour_normalisation="plain",
-        centre=127.5,
-        nets=("m", "a", "c", "c_random"),
-        still=("flip", "rotate"),
-        rows={
-            "m_net": Row("M-Net, our reading", "expected", "first", passes=False, eyes="one"),
-            "m_net_a_net": Row("+ A-Net, our reading", "expected", ("a",), passes=False, eyes="one"),
-            "whole": Row("+ windows, our reading", "expected", ("c",), passes=False, eyes="one"),
-            "random_windows": Row("windows anywhere", "expected", ("c_random",), eyes="one", control=True),
-        },
-        missing="drop",
-        shares_trunk=True,
-        looks="c",
-        unlike="our reading of its abstract, for its paper's body was not to be had",
-    ),
-    "huang": Entry(
-        title="Huang et al. 2023",
-        objective="mse",
-        colour_normalisation="plain",
-        centre=127.5,
-        nets=("single_eye",),
-        still=(),
-        rows={
-            "one_pass": Row("one net, one pass, one eye", "score", "first", passes=False, eyes="one"),
-            "fellow": Row("+ fellow eye, by a fusion of features", "fusion", passes=False),
-            "own_eye": Row("own eye alone", "fusion", passes=False, eyes="one", control=True),
-            "shuffled": Row("a stranger's eye as fellow", "fusion", passes=False, eyes="shuffled", control=True),
-        },
-        missing="copy",
-        shares_trunk=True,
-        # What heads read of its pooled map; it drops nothing when it answers.
-        layer="dropout",
-        tuned=False,
-        unlike="added here to the paper's rows, and on the trunk of all arms in the place of its ResNet-50",
-        left_out="changes of brightness and contrast, and a fusion that sees photographs changed anew in each epoch",
-    ),
-}
-"""Name in ``systems`` (and of the file in models/systems) -> its registry line."""
+SYSTEMS = discover(__package__, SystemInfo, Row)
+"""Metadata by name of the file, which is the name in ``systems``."""
 
 
-def input_side(name: str, net: str, blocks: int, disc: int) -> int:
-    """Side of the input of a system's network."""
-    return disc if SYSTEMS[name].shares_trunk else load_system(name).sides(net, blocks)[0]
+class Geometry(NamedTuple):
+    """Sides in pixels of a net's input and of the field of view in it."""
+
+    input_px: int
+    fov_px: int
+
+
+def geometry(name: str, net: str, settings: Net, size_px: int) -> Geometry:
+    """Work out how large a net's input is, and how large the field of view is in it.
+
+    Args:
+        name: of the system.
+        net: of the network.
+        settings: of the network.
+        size_px: side of the prepared squares that it is shown.
+
+    Raises:
+        InputError: the blocks do not fit the source's layout, or the field of view fits neither the input nor the pack.
+    """
+    if SYSTEMS[name].shares_trunk:
+        side = fov = fov_of(name, settings, size_px, 0)
+    else:
+        side = load_system(name).sides(net, settings.blocks)[0]
+        fov = fov_of(name, settings, size_px, side)
+    key = f"systems.{name}.nets.{net}.fov_px"
+    origin = "set" if settings.fov_px else f"from sizes.{settings.size} and `blocks`"
+    if fov > ENLARGED * size_px:
+        msg = (
+            f"{key} must be at most {ENLARGED * size_px}, twice the {size_px} px of sizes.{settings.size}, but got "
+            f"{fov} ({origin}): lower it or `blocks`, or set a larger `size`"
+        )
+        raise InputError(msg)
+    lowest, highest = math.ceil(side / WIDEST), math.floor(side / NARROWEST)
+    if not lowest <= fov <= highest:
+        msg = (
+            f"{key} must be {lowest} to {highest}, as {settings.blocks} blocks take an input of {side} px, but got "
+            f"{fov} ({origin}): set it, or change `blocks`"
+        )
+        raise InputError(msg)
+    return Geometry(side, fov)
+
+
+def fov_of(name: str, settings: Net, size_px: int, input_px: int) -> int:
+    """Side of the field of view in a net's input: as it is set or, by default, as its system derives it."""
+    view = SYSTEMS[name].view
+    return settings.fov_px or (int(input_px / view) if view else size_px)
 
 
 def load_system(name: str) -> System:
     """Import a system by the name of its file."""
-    return cast("System", import_module(f"models.systems.{name}"))
+    return cast("System", import_module(f"{__package__}.{name}"))

@@ -25,7 +25,26 @@ from benchmark.common.errors import InputError
 from models.drawing import Drawing
 from models.network import build_trunk, probe_trunk
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Statistics
+from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+
+ABOUT = SystemInfo(
+    title="Zoom-in-Net",
+    objective="ce",
+    colour_normalisation="plain",
+    centre=127.5,
+    nets=("m", "a", "c", "c_random"),
+    still=("flip", "rotate"),
+    rows={
+        "m_net": Row("M-Net, our reading", "expected", "first", passes=False, eyes="one"),
+        "m_net_a_net": Row("+ A-Net, our reading", "expected", ("a",), passes=False, eyes="one"),
+        "whole": Row("+ windows, our reading", "expected", ("c",), passes=False, eyes="one"),
+        "random_windows": Row("windows anywhere", "expected", ("c_random",), eyes="one", control=True),
+    },
+    missing="drop",
+    shares_trunk=True,
+    looks="c",
+    unlike="our reading of its abstract, for its paper's body was not to be had",
+)
 
 GRADES = 5
 SEEN = 0.625
@@ -92,7 +111,7 @@ class CNet(nn.Module):
         if windows.shape[-1] < 2**self.blocks:
             msg = (
                 f"systems.zoom_in_net.nets: a window must have {2**self.blocks} px or more for {self.blocks} poolings, "
-                f"but has {windows.shape[-1]}: lower `blocks`, or raise `disc`"
+                f"but has {windows.shape[-1]}: lower `blocks`, or raise `fov_px`"
             )
             raise InputError(msg)
         each: Tensor = self.patches(windows.flatten(0, 1)).mean((2, 3))

@@ -44,6 +44,7 @@ from benchmark.statistics.verdicts import VERDICTS
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.systems.registry import SYSTEMS as LAID_OUT
+from models.systems.registry import fov_of
 from tests.made.eyes import described, look
 from tests.made.paths import ROOT
 from tests.made.systems import SYSTEMS
@@ -221,9 +222,11 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     shared["train"] = params.train_of(arm.stage, net).model_copy(update={"device": "cpu", "precision": "32-true"})
     if row is None:
         own = settings.nets[arm.name]
+        pixels = params.sizes.of(own.size)
         part = {
             "system": {
                 **own.model_dump(exclude={"size", "parent", "train"}),
+                "fov_px": fov_of(arm.stage, own, pixels, pixels),
                 "name": str(arm),
                 "colour_normalisation": entry.colour_normalisation,
                 "momentum": settings.momentum,
@@ -234,7 +237,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
             "parent": f"{arm.stage}/{own.parent}" if own.parent else "",
             "parent_key": f"{arm.stage}/{own.parent}/{seed}" if own.parent else "",
             "size": own.size,
-            "pixels": own.disc,
+            "pixels": pixels,
         }
         steps = 0
     else:

@@ -14,8 +14,9 @@ from models.drawing import count_numbers, give
 from models.losses.registry import LOSSES
 from models.settings import Model
 from models.system_network import build_system_network
-from models.system_settings import Warp
-from models.systems.registry import SYSTEMS, input_side, load_system
+from models.system_settings import Net, Warp
+from models.systems.registry import SYSTEMS, geometry, load_system
+from tests.made.systems import SIZES
 from tests.made.systems import SYSTEMS as SMALL
 
 SHARED = Model(trunk="test_resnet", stride=8)
@@ -44,7 +45,7 @@ def test_a_network_answers_every_image_of_the_side_that_it_takes(system, net):
     network = build_system_network(f"{system}/{net}", SHARED, settings["blocks"], settings["width"], heads).to(
         memory_format=torch.channels_last
     )
-    side = input_side(system, net, settings["blocks"], settings["disc"])
+    side = geometry(system, net, Net(**settings), SIZES[settings["size"]]).input_px
     x = torch.rand(3, 3, side, side)
     give(network, torch.rand(3, count_numbers(network)))
     said = network.answers(network.train()(x))

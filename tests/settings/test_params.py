@@ -86,7 +86,7 @@ def test_the_committed_parameters_are_valid(raw):
         ("systems.o_o.train.batch", "many", ["systems.o_o.train.batch: ", "valid integer", "'many'"]),
         (
             "systems.zoom_in_net.nets",
-            {"m": {"size": "large", "disc": 128, "blocks": 3}},
+            {"m": {"size": "large", "blocks": 3}},
             ["systems.zoom_in_net.nets must have a, c, c_random, which its rows read"],
         ),
         ("data.source", "imagenet", ["data.source must be one of", "'imagenet'"]),
