@@ -9,20 +9,23 @@ export PYTHONDONTWRITEBYTECODE :=
 # Mutants per module; 0 takes all.
 SAMPLE ?= 40
 
-.PHONY: help repro test quick speed mutants lint ui browser database picture docs lock clean
+.PHONY: help repro test test-all quick speed mutants lint ui browser database picture docs lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
 repro: .venv/.stamp ## rebuild every table end to end (dvc repro)
 	dvc repro
 	@fundusbench summary
 
-test: .venv/.stamp ## run the whole test suite
+test: .venv/.stamp ## run the test suite, but for the tests marked nightly
 	python -m pytest
 
+test-all: .venv/.stamp ## run every test, those marked nightly too (CI: weekly)
+	python -m pytest -m ""
+
 quick: .venv/.stamp ## run the tests that take a moment each, before a commit
-	python -m pytest -m "not slow and not speed"
+	python -m pytest -m "not slow and not speed and not nightly"
 
 speed: .venv/.stamp ## measure speed as ratios to bare limits, on a quiet machine
 	python -m pytest tests/speed -n 0 -m speed --benchmark-enable -s

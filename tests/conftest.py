@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from hypothesis import settings
 
 from benchmark.common.numerics import pin_process
@@ -33,6 +37,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return core_count()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that reads a shared folder as slow, for it may be the one that makes the folder."""
+    for item in items:
+        if "shared_folder" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let a worker tell how much memory it took."""
     if hasattr(session.config, "workeroutput"):
@@ -49,6 +61,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show how much memory the workers took."""
     if peaks:
         terminalreporter.write_line(f"{PEAK}: {', '.join(f'{name} {peak}' for name, peak in sorted(peaks.items()))}")
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Folders that one worker makes and all of them read: a name, and what fills the empty folder."""
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if WORKER else own
+
+    def find(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return find
 
 
 def tiny_params() -> dict[str, Any]:

@@ -84,9 +84,12 @@ OTHERS = [
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def made(shared_folder) -> Path:
     """A project of two runs each of two arms, up to its report."""
-    root = tmp_path_factory.mktemp("made")
+    return shared_folder("damaged", fill)
+
+
+def fill(root: Path) -> None:
     with chdir(root):
         params: Params = make_params(seeds=[0, 1], arms=SMALL)
         raw = params.model_dump(mode="json", by_alias=True)
@@ -98,7 +101,6 @@ def made(tmp_path_factory) -> Path:
         transfer.run(params)
         Path("reports/tables").mkdir(parents=True)
         Path("reports/tables/any.csv").write_text("a\n1\n")
-    return root
 
 
 @pytest.fixture

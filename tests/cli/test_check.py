@@ -20,6 +20,8 @@ from tests.conftest import ROOT, tiny_params
 from tests.made.eyes import encoded, eye, write_eyes
 from tests.made.photographs import write_table
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"{patient}_{side}" for patient in range(4) for side in ("left", "right")]
 DATA = ROOT / "../shared/data"
 
@@ -62,9 +64,8 @@ def test_a_warning_ends_with_zero_and_a_stop_with_one(capsys):
     assert {row["check"] for row in told["findings"] if row["finding"] and row["policy"] == "stop"} == {"labels"}
 
 
-@pytest.mark.slow
 def test_two_checks_in_one_folder_at_once_both_end_as_one_alone_does():
-    names = [f"{patient}_{side}" for patient in range(60) for side in ("left", "right")]
+    names = [f"{patient}_{side}" for patient in range(12) for side in ("left", "right")]
     write_eyes(Path("own"), names)
     write_table(Path("own"), [{"image": name, "level": 1} for name in names])
     command = [sys.executable, "-m", "benchmark.cli", "check", "--source", "csv", "--root", "own", "--out"]
@@ -173,7 +174,6 @@ def test_wrong_arguments_are_one_sentence(arguments, words, capsys):
     assert "Traceback" not in said
 
 
-@pytest.mark.slow
 def test_eyepacs_labels_are_whole(capsys):
     """35,126 labels of Kaggle's train set, and 53,576 of its test set, by the counts published for them."""
     tables = DATA / "eyepacs_labels"

@@ -16,6 +16,8 @@ from benchmark.jobs.local_engine import LocalEngine
 from benchmark.jobs.queue import Job, in_order, run_jobs
 from tests.made.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 class Noted:
     """A display that remembers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from contextlib import chdir
 
@@ -19,19 +20,19 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def finished(shared_folder):
     """Folder and parameters of a project whose declared runs, but those skipped, are trained and evaluated."""
-    made = {}
 
     def find(skip=(), flags=None, **declared):
-        key = repr((sorted(skip), flags, declared))
-        if key not in made:
-            folder, params = tmp_path_factory.mktemp("finished"), make_params(**declared)
+        params = make_params(**declared)
+
+        def fill(folder):
             with chdir(folder):
                 make_all(params, skip, flags)
                 settle(params)
-            made[key] = folder, params
-        return made[key]
+
+        key = hashlib.sha256(repr((sorted(skip), flags, declared)).encode()).hexdigest()[:16]
+        return shared_folder(f"report-{key}", fill), params
 
     return find
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import chdir
 from dataclasses import replace
 
 import pytest
@@ -10,19 +11,16 @@ import pytest
 from benchmark.report.render import to_csv, to_markdown
 from benchmark.report.results import load_results
 from benchmark.report.tables.comparisons import comparisons_table, p_text
-from tests.made.runs import ARMS, make_all, make_comparisons, make_params, records, settle
+from tests.made.runs import ARMS, make_comparisons, records
 
 PAIR = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(finished):
     """Parameters, results and comparisons of two arms, one of which collapsed once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("made"))
-        params = make_params(seeds=[0, 1], arms=PAIR)
-        make_all(params, flags={("basenet_mt", "mid", 1): ["collapsed:score"]})
-        settle(params)
+    folder, params = finished(seeds=[0, 1], arms=PAIR, flags={("basenet_mt", "mid", 1): ["collapsed:score"]})
+    with chdir(folder):
         return params, load_results(), make_comparisons(params)
 
 

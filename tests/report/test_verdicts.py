@@ -12,7 +12,7 @@ from benchmark.report.results import load_results
 from benchmark.report.table import Number, Text
 from benchmark.report.tables.verdicts import COLUMNS, verdict_table
 from benchmark.statistics.verdict_row import VerdictRow
-from tests.made.runs import ARMS, make_all, make_params, settle
+from tests.made.runs import ARMS
 
 ROW = VerdictRow(
     claim="multi-task-over-mse",
@@ -44,13 +44,9 @@ ROW = VerdictRow(
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("made"))
-        params = make_params(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
-        make_all(params)
-        settle(params)
-        return load_results()
+def results(finished):
+    folder, _ = finished(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    return load_results(folder)
 
 
 def shown(row: VerdictRow, results) -> dict[str, Text | Number]:

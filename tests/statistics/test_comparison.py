@@ -228,9 +228,10 @@ def test_holm_leaves_out_tests_that_were_not_made() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("trials", [200, pytest.param(500, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("runs", [1, 3])
-def test_arms_that_are_alike_differ_in_5_of_100_trials(runs: int) -> None:
-    rng, trials = np.random.default_rng(11), 500
+def test_arms_that_are_alike_differ_in_5_of_100_trials(runs: int, trials: int) -> None:
+    rng = np.random.default_rng(11)
     by_permutation = by_interval = 0
     for seed in range(trials):
         result = compare(*two_arms(120, rng, (0.4,) * runs, (0.4,) * runs), replicates=500, seed=seed)

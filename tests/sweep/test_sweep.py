@@ -21,6 +21,7 @@ from benchmark.sweep.study import update_states
 from tests.made.sweep import WEIGHT, Trainer, make_project, nan_loss, quality, sweep_params
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
     pytest.mark.filterwarnings("ignore:Heartbeat of storage"),
 ]
@@ -87,7 +88,6 @@ def test_searching_needs_no_test_split_at_all(trainer):
         sweep.run(sweep_params())
 
 
-@pytest.mark.slow
 def test_one_worker_asks_the_same_points_in_every_repetition(trainer):
     first = weights(searched(trials=5))
     Path("sweep.db").unlink()

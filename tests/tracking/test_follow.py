@@ -31,6 +31,8 @@ from tests.made.tracking import (
     write_run,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def live(root: Path, spec: RunSpec, epochs: int) -> Path:
     folder = spec.folder(root / "scratch")
@@ -129,7 +131,6 @@ def test_a_run_that_nobody_followed_to_its_end_is_finished_by_sync(
         assert [run.info.status for run in runs_of(project) + runs_of(project, "group")] == ["FINISHED"] * 2
 
 
-@pytest.mark.slow
 def test_training_again_what_is_tracked_shows_no_second_run(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +153,6 @@ def test_a_follower_warns_once_and_goes_on(
     assert len(caplog.records) == 1
 
 
-@pytest.mark.slow
 def test_a_follower_outlives_a_killed_trainer_only_to_mark_its_run(project: Path, params: Params) -> None:
     folder = live(project, spec_of(params, "basenet_mt", "small", 0), 1)
     shutil.copy(ROOT / "params.yaml", project)

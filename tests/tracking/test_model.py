@@ -30,6 +30,8 @@ from tests.made.eyes import encoded, eye
 from tests.made.paths import ROOT
 from tests.made.tracking import client_of, free_port, runs_of, spec_of, write_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_model_has_a_signature_and_predicts(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -73,7 +75,6 @@ def brightness(network: bytes, images: np.ndarray) -> dict[str, np.ndarray]:
     return {"score": images.mean((1, 2, 3)), "prob": np.full((len(images), 5), 0.2)}
 
 
-@pytest.mark.slow
 def test_the_model_predicts_as_the_network_does(project: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     from safetensors.torch import save_file

@@ -15,6 +15,8 @@ from benchmark.tracking.server import ui
 from tests.made.paths import ROOT
 from tests.made.tracking import Filled, client_of, files_of, fill, free_port, runs_of, spec_of, write_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("uri", ["localhost:5000", "me:secret@host:80", "htp://localhost:5000"])
 def test_an_address_without_its_beginning_gets_its_own_sentence(

@@ -22,6 +22,8 @@ from benchmark.tracking.server import ui
 from tests.made.paths import ROOT
 from tests.made.tracking import Filled, client_of, content, fill, free_port
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_taken_port_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -57,7 +59,6 @@ def test_the_address_is_that_of_the_experiments_runs(
     assert f"MLflow shows the runs at http://127.0.0.1:{port}/ (" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_a_server_holds_the_same_as_the_database(
     project: Path, params: Params, filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from benchmark.tracking.replay import SyncReport, sync
 from tests.made.paths import ROOT
 from tests.made.tracking import KAPPAS, Filled, client_of, fill, named, runs_of, spec_of, write_evaluation, write_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_empty_store_is_filled_with_every_run(filled: Filled) -> None:
     assert filled.report.warning == ""
@@ -100,7 +102,6 @@ def test_seeds_are_grouped_under_one_parent_with_mean_and_sd(filled: Filled) -> 
     assert not any(name.endswith("_sd") for name in alone)
 
 
-@pytest.mark.slow
 def test_mlflow_keeps_quiet(project: Path, params: Params) -> None:
     write_run(project, spec_of(params, "m2cnn", "mid", 0))
     shutil.copy(ROOT / "params.yaml", project)

@@ -16,6 +16,8 @@ from benchmark.tracking.connection import tracking_uri
 from benchmark.tracking.replay import sync
 from tests.made.tracking import fill, free_port
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_unreachable_server_costs_one_warning_and_seconds(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -57,7 +59,6 @@ def test_a_bad_address_costs_one_warning_without_its_password(
     assert "\n" not in report.warning
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [

@@ -18,6 +18,8 @@ from models.system_settings import Warp
 from tests.made.tracking import client_of, fill, runs_of, spec_of
 from tests.tracking.test_server import served
 
+pytestmark = pytest.mark.slow
+
 JUDGED = """kind,part,split,finding,a,mark
 ordering,448x448: M2CNN scores > Multi-Task scores,val,holds here,m2cnn/mid score
 ordering,448x448: M2CNN prob. > Multi-Task prob.,val,inconclusive,m2cnn/mid prob
@@ -95,7 +97,6 @@ def headers(page: Page) -> list[str]:
     return [name for name in dict.fromkeys(name for _, name in found) if name not in ("", "Metrics", "Tags")]
 
 
-@pytest.mark.slow
 def test_the_ui_opens_with_the_arms_their_kappas_and_verdicts(project: Path, params: Params) -> None:
     executable = shutil.which("chromium")
     if executable is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from tests.made.data import make_data
 pytestmark = pytest.mark.slow
 
 SIZES = {"small": 24, "mid": 40, "large": 64}
+COUNTS = {"train": 96, "val": 48, "test": 32}
 
 
 def params(**changes):
@@ -44,9 +45,31 @@ def params(**changes):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    make_data(tmp_path, SIZES, {"train": 96, "val": 48, "test": 32})
+    make_data(tmp_path, SIZES, COUNTS)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def one_seed(**changes):
+    return params(**changes).model_copy(update={"seeds": [0]})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What a method's runs hold after a training that nothing stopped, made once for each set of parameters."""
+    made = {}
+
+    def find(method, wanted):
+        key = (method, wanted.model_dump_json())
+        if key not in made:
+            root = tmp_path_factory.mktemp("undisturbed")
+            make_data(root, SIZES, COUNTS)
+            with chdir(root):
+                train.run(wanted, [method])
+            made[key] = outputs(root)
+        return made[key]
+
+    return find
 
 
 def outputs(root: Path) -> dict[str, bytes]:
@@ -65,29 +88,28 @@ def test_a_stage_of_the_pipeline_has_nothing_to_do_where_its_method_is_left_out(
 
 
 def test_it_learns_and_writes_what_later_steps_read(project):
-    train.run(params(), ["basenet"])
-    for seed in (0, 1):
-        folder = project / "runs/basenet/mse_small" / str(seed)
-        result = read_result(folder)
-        assert (result.pixels, result.heads, result.epoch_kept, result.flags) == (24, ["score"], 6, [])
-        assert (result.data.train, result.data.val, result.data.test) == (96, 48, 32)
-        history = pd.read_csv(folder / "history.csv")
-        assert list(history.epoch) == [1, 2, 3, 4, 5, 6]
-        assert list(history.images) == [96 * i for i in range(1, 7)]
-        assert history.train_loss.iloc[-1] < history.train_loss.iloc[0]
-        assert history.val_kappa_prob.isna().all()
-        predictions = read_predictions(folder / "val.csv")
-        assert predictions.prob is None
-        rows = [row for row in read_manifest() if row.split == "val"]
-        assert predictions.patient.tolist() == [row.patient for row in rows]
-        assert predictions.eye.tolist() == [row.eye for row in rows]
-        grades = np.clip(np.round(predictions.score), 0, 4).astype(int)
-        kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
-        assert kappa > 0.6
-        assert kappa == pytest.approx(history.val_kappa_score.iloc[-1], abs=0.02)
-        record = json.loads((project / f"records/basenet/mse_small/{seed}.json").read_text())
-        assert record["images_per_second"] > 0
-        assert 0 <= record["wait_share"] < 1
+    train.run(one_seed(), ["basenet"])
+    folder = project / "runs/basenet/mse_small/0"
+    result = read_result(folder)
+    assert (result.pixels, result.heads, result.epoch_kept, result.flags) == (24, ["score"], 6, [])
+    assert (result.data.train, result.data.val, result.data.test) == (96, 48, 32)
+    history = pd.read_csv(folder / "history.csv")
+    assert list(history.epoch) == [1, 2, 3, 4, 5, 6]
+    assert list(history.images) == [96 * i for i in range(1, 7)]
+    assert history.train_loss.iloc[-1] < history.train_loss.iloc[0]
+    assert history.val_kappa_prob.isna().all()
+    predictions = read_predictions(folder / "val.csv")
+    assert predictions.prob is None
+    rows = [row for row in read_manifest() if row.split == "val"]
+    assert predictions.patient.tolist() == [row.patient for row in rows]
+    assert predictions.eye.tolist() == [row.eye for row in rows]
+    grades = np.clip(np.round(predictions.score), 0, 4).astype(int)
+    kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
+    assert kappa > 0.6
+    assert kappa == pytest.approx(history.val_kappa_score.iloc[-1], abs=0.02)
+    record = json.loads((project / "records/basenet/mse_small/0.json").read_text())
+    assert record["images_per_second"] > 0
+    assert 0 <= record["wait_share"] < 1
     assert not list((project / "scratch").rglob("checkpoint.safetensors"))
 
 
@@ -100,12 +122,9 @@ def test_as_many_runs_at_once_as_cores_and_memory_hold_and_one_at_least(monkeypa
     assert train.count_workers(params(workers=7)) == 7
 
 
-def test_the_same_parameters_give_the_same_bits_and_another_seed_others(project):
-    train.run(params(), ["basenet_mt"])
-    first = outputs(project)
-    shutil.rmtree("scratch")
-    shutil.rmtree("runs")
-    train.run(params(), ["basenet_mt"])
+def test_the_same_parameters_give_the_same_bits_and_another_seed_others(project, undisturbed):
+    first = undisturbed("basenet_mt", params(epochs=3))
+    train.run(params(epochs=3), ["basenet_mt"])
     assert outputs(project) == first
     assert first["runs/basenet_mt/small/0/val.csv"] != first["runs/basenet_mt/small/1/val.csv"]
 
@@ -113,7 +132,7 @@ def test_the_same_parameters_give_the_same_bits_and_another_seed_others(project)
 def test_a_compiled_network_learns_the_same(project):
     predictions = {}
     for compiled in (False, True):
-        train.run(params(epochs=2, lr=1e-3, compile=compiled, precision="32-true"), ["basenet_mt"])
+        train.run(one_seed(epochs=2, lr=1e-3, compile=compiled, precision="32-true"), ["basenet_mt"])
         predictions[compiled] = read_predictions(project / "runs/basenet_mt/small/0/test.csv")
         predict.load_model(project / "runs/basenet_mt/small/0")
     assert np.allclose(predictions[True].score, predictions[False].score, atol=0.05)
@@ -140,14 +159,14 @@ train.run(load_params(), ["basenet_mt"])
 
 def test_other_pixels_of_the_same_photographs_train_anew(project, capsys):
     few = {"epochs": 1}
-    train.run(params(**few), ["basenet"])
+    train.run(one_seed(**few), ["basenet"])
     plain = outputs(project)
-    make_data(project, SIZES, {"train": 96, "val": 48, "test": 32}, encoding="jpeg")
-    train.run(params(**few), ["basenet"])
-    assert capsys.readouterr().out.count("2 of them trained now") == 2
+    make_data(project, SIZES, COUNTS, encoding="jpeg")
+    train.run(one_seed(**few), ["basenet"])
+    assert capsys.readouterr().out.count("1 of them trained now") == 2
     assert outputs(project)["runs/basenet/mse_small/0/val.csv"] != plain["runs/basenet/mse_small/0/val.csv"]
-    make_data(project, SIZES, {"train": 96, "val": 48, "test": 32})
-    train.run(params(**few), ["basenet"])
+    make_data(project, SIZES, COUNTS)
+    train.run(one_seed(**few), ["basenet"])
     assert "0 of them trained now" in capsys.readouterr().out
     assert outputs(project) == plain
 
@@ -173,10 +192,9 @@ def test_a_parent_that_was_not_trained_is_one_sentence(project):
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 6, 9, 30])
-def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, stop_after):
-    train.run(params(checkpoint_minutes=0.0), ["basenet_mt"])
-    whole = outputs(project)
-    shutil.rmtree("scratch")
+def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, undisturbed, stop_after):
+    made = one_seed(checkpoint_minutes=0.0)
+    whole = undisturbed("basenet_mt", made)
 
     class Stop(BaseException):
         pass
@@ -194,8 +212,8 @@ def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, st
     with monkeypatch.context() as patch:
         patch.setattr(loop, "save_checkpoint", save_then_stop)
         with pytest.raises(Stop):
-            train.run(params(checkpoint_minutes=0.0), ["basenet_mt"])
-    train.run(params(checkpoint_minutes=0.0), ["basenet_mt"])
+            train.run(made, ["basenet_mt"])
+    train.run(made, ["basenet_mt"])
     assert outputs(project) == whole
     record = json.loads((project / "records/basenet_mt/small/0.json").read_text())
     assert record["resumed"] == 1
@@ -208,23 +226,22 @@ def test_a_stale_checkpoint_of_other_parameters_is_not_continued(project, monkey
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_finish", stop)
         with pytest.raises(KeyboardInterrupt):
-            train.run(params(), ["basenet"])
+            train.run(one_seed(), ["basenet"])
     assert list((project / "scratch/runs/basenet/mse_small/0").glob("*/checkpoint.safetensors"))
-    train.run(params(lr=0.005), ["basenet"])
+    train.run(one_seed(lr=0.005), ["basenet"])
     record = json.loads((project / "records/basenet/mse_small/0.json").read_text())
     assert record["resumed"] == 0
 
 
 def test_keep_best_evaluates_the_epoch_that_was_best_on_val(project):
-    train.run(params(keep="best", epochs=5), ["basenet_mt"])
-    for seed in (0, 1):
-        folder = project / "runs/basenet_mt/small" / str(seed)
-        history = pd.read_csv(folder / "history.csv")
-        assert read_result(folder).epoch_kept == history.val_kappa_score.idxmax() + 1
-        predictions = read_predictions(folder / "val.csv")
-        grades = np.clip(np.floor(predictions.score + 0.5), 0, 4).astype(int)
-        kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
-        assert kappa == pytest.approx(history.val_kappa_score.max(), abs=1e-9)
+    train.run(one_seed(keep="best", epochs=5), ["basenet_mt"])
+    folder = project / "runs/basenet_mt/small/0"
+    history = pd.read_csv(folder / "history.csv")
+    assert read_result(folder).epoch_kept == history.val_kappa_score.idxmax() + 1
+    predictions = read_predictions(folder / "val.csv")
+    grades = np.clip(np.floor(predictions.score + 0.5), 0, 4).astype(int)
+    kappa = quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
+    assert kappa == pytest.approx(history.val_kappa_score.max(), abs=1e-9)
 
 
 def test_of_epochs_that_are_equally_good_the_first_is_kept(project, monkeypatch):
@@ -237,11 +254,11 @@ def test_of_epochs_that_are_equally_good_the_first_is_kept(project, monkeypatch)
 
 
 def test_other_test_labels_change_no_weight_and_no_choice(project):
-    train.run(params(keep="best"), ["basenet"])
+    train.run(one_seed(keep="best"), ["basenet"])
     before = outputs(project)
     manifest = read_manifest()
     write_manifest([replace(row, grade=4 - row.grade) if row.split == "test" else row for row in manifest])
-    train.run(params(keep="best"), ["basenet"])
+    train.run(one_seed(keep="best"), ["basenet"])
     for name in ("model.safetensors", "val.csv", "history.csv"):
         assert outputs(project)[f"runs/basenet/mse_small/0/{name}"] == before[f"runs/basenet/mse_small/0/{name}"]
 
@@ -253,7 +270,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_by_name(project):
 
 
 def test_a_head_that_gives_one_grade_to_all_of_val_flags_its_run(project, capsys):
-    train.run(params(epochs=1, lr=1e-9), ["basenet"])
+    train.run(one_seed(epochs=1, lr=1e-9), ["basenet"])
     result = read_result(project / "runs/basenet/mse_small/0")
     assert result.flags == ["collapsed:score"]
     assert "basenet/mse_small/0: val kappa scores 0.000, collapsed:score" in capsys.readouterr().err
@@ -329,11 +346,9 @@ def test_running_out_of_memory_says_what_to_lower(project, monkeypatch):
 
 @pytest.mark.parametrize("keep", ["last", "best"])
 @pytest.mark.parametrize("stopped_at", ["save_tensors", "write_predictions", "write_text", "write_spec"])
-def test_stopped_at_any_write_of_its_end_it_ends_bit_identical(project, monkeypatch, keep, stopped_at):
-    made = params(keep=keep, epochs=2)
-    train.run(made, ["basenet"])
-    whole = outputs(project)
-    shutil.rmtree("scratch")
+def test_stopped_at_any_write_of_its_end_it_ends_bit_identical(project, monkeypatch, undisturbed, keep, stopped_at):
+    made = one_seed(keep=keep, epochs=2)
+    whole = undisturbed("basenet", made)
     finish, write = loop._finish, getattr(loop, stopped_at)
 
     class Stop(BaseException):
