@@ -174,6 +174,7 @@ def test_wrong_arguments_are_one_sentence(arguments, words, capsys):
     assert "Traceback" not in said
 
 
+@pytest.mark.nightly
 def test_eyepacs_labels_are_whole(capsys):
     """35,126 labels of Kaggle's train set, and 53,576 of its test set, by the counts published for them."""
     tables = DATA / "eyepacs_labels"

@@ -157,6 +157,7 @@ def rarely_apart(n: int, share: float, favour: float, runs: int, rng: np.random.
     return Graded(names, names, grade, a), Graded(names, names, grade, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "share", "favour", "runs"),
     [
@@ -240,4 +241,5 @@ def test_arms_that_are_alike_differ_in_5_of_100_trials(runs: int, trials: int) -
     error = 3 * (0.05 * 0.95 / trials) ** 0.5
     assert abs(by_permutation / trials - 0.05) < error
     # Over runs the interval errs on the wide side.
-    assert (0.05 - error if runs == 1 else 0) < by_interval / trials < 0.05 + error
+    assert (0.05 - error if runs == 1 else 0) <= by_interval / trials < 0.05 + error
+    assert by_interval or trials < 500
