@@ -147,7 +147,7 @@ def _draw(
     """The square that the networks see, and the same under what sways them."""
     from matplotlib.figure import Figure
 
-    from benchmark.report.figures.style import save, styled
+    from benchmark.report.figure_style import save, styled
 
     with styled():
         figure = Figure(figsize=(7.2, 4.2))

@@ -30,7 +30,7 @@ def discover(package: str, info: type[Info], *parts: type) -> dict[str, Info]:
         parts: further classes whose calls may be among its values.
 
     Returns:
-        Metadata by name of the module, in alphabetical order.
+        Metadata by name of the module, sorted by the field ``order`` if the metadata has one, then by name.
 
     Raises:
         InputError: a plug-in has no ``ABOUT``, or one that cannot be read.
@@ -44,7 +44,7 @@ def discover(package: str, info: type[Info], *parts: type) -> dict[str, Info]:
             if not module.name.startswith("_") and module.name != REGISTRY:
                 file = folder / (f"{module.name}/__init__.py" if module.ispkg else f"{module.name}.py")
                 found[module.name] = _read(file, info, *parts)
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda item: (getattr(item[1], "order", 0), item[0])))
 
 
 def _read(file: Path, info: type[Info], *parts: type) -> Info:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.report.captions import HEADS, PHANTOM
-from benchmark.report.figures.style import DPI, GREY, WARNING, bare, legend, save
+from benchmark.report.figure_style import DPI, GREY, WARNING, bare, legend, save
 from benchmark.sweep.evidence import Evidence, Point
 
 if TYPE_CHECKING:

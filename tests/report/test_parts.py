@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from matplotlib.figure import Figure
 
+from benchmark.report.figure_style import styled
 from benchmark.report.figures import parts
-from benchmark.report.figures.style import styled
 from benchmark.statistics.intervals import ArmComparison
 from benchmark.statistics.rivals import RivalRow
 

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.report.figures.style import Plot, bare, legend, look, set_title
+from benchmark.report.figure_style import Plot, bare, legend, look, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Kappa, Table
 from benchmark.report.tables import ablation
+
+ABOUT = FigureInfo(order=2)
+
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

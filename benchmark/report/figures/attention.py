@@ -9,10 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.evaluation.salient import Maps, WindowsRow
-from benchmark.report.figures.style import Photographs, Plot, by_grade, mapped, set_title
+from benchmark.report.figure_style import Photographs, Plot, by_grade, mapped, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from models.systems.registry import SYSTEMS
+
+ABOUT = FigureInfo(order=13, photographs=True)
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,10 +10,14 @@ import numpy as np
 
 from benchmark.common.terms import Arm
 from benchmark.evaluation.outputs import CalibrationRow
-from benchmark.report.figures.style import GREY, Panel, Plot, colour, panels, set_title
+from benchmark.report.figure_style import GREY, Panel, Plot, colour, panels, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.scoring.metrics import BINS
+
+ABOUT = FigureInfo(order=9)
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 from benchmark.common.terms import EVALUATED
 from benchmark.report.captions import HEADS
-from benchmark.report.figures.style import Plot, colour, forest, interval, set_title
+from benchmark.report.figure_style import Plot, colour, forest, interval, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.intervals import ArmComparison
+
+ABOUT = FigureInfo(order=3)
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,12 +11,16 @@ import numpy.typing as npt
 from benchmark.common.arrays import Floats
 from benchmark.common.terms import EVALUATED, Arm
 from benchmark.report.captions import HEADS
-from benchmark.report.figures.style import DARK, Plot, set_title
+from benchmark.report.figure_style import DARK, Plot, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.scoring.kappa import GRADES
 from benchmark.statistics.rivals import ladder
 from models.systems.registry import SYSTEMS
+
+ABOUT = FigureInfo(order=10)
+
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,9 +11,13 @@ import numpy as np
 from benchmark.common.terms import Size
 from benchmark.common.units import quantity
 from benchmark.report.costs import CurvePoint, Spent, chain, curve, targets
-from benchmark.report.figures.style import GREY, Plot, bare, legend, look, set_title
+from benchmark.report.figure_style import GREY, Plot, bare, legend, look, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
+
+ABOUT = FigureInfo(order=6)
+
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

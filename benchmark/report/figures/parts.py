@@ -8,12 +8,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from benchmark.common.terms import EVALUATED, Arm
-from benchmark.report.figures.style import GREY, Plot, colour, forest, interval, set_title
+from benchmark.report.figure_style import GREY, Plot, colour, forest, interval, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.intervals import ArmComparison
 from benchmark.statistics.rivals import RivalRow
 from models.systems.registry import SYSTEMS
+
+ABOUT = FigureInfo(order=5)
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

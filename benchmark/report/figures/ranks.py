@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.common.terms import Size
-from benchmark.report.figures.style import DARK, Plot, set_title, shade
+from benchmark.report.figure_style import DARK, Plot, set_title, shade
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.ranks import RankRow
+
+ABOUT = FigureInfo(order=4)
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,38 +1,37 @@
-"""The report's figures, one file each.
+"""Interface and metadata of the figures in this package; each file is one figure and describes itself in ``ABOUT``.
 
 A figure is a module with ``plots(inputs) -> {name: plot}``: what to draw for this data set, which may be nothing or, as
-for the confusion matrices, a figure per arm. A plot draws onto an empty figure and returns its caption. Adding a figure
-is adding its file and its name in :data:`FIGURES` or, where it shows photographs, in :data:`PHOTOGRAPHS`: these are
-written apart, for a data set's terms decide who may copy them.
+for the confusion matrices, a figure per arm. A plot draws onto an empty figure and returns its caption.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from importlib import import_module
+from math import inf
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
+from benchmark.common.plugins import discover
 from benchmark.common.resources import core_count
-from benchmark.report.figures.style import Plot, save, styled
+from benchmark.report.figure_style import Plot, save, styled
 from benchmark.report.inputs import Inputs
 
-FIGURES = (
-    "published",
-    "ablation",
-    "comparisons",
-    "ranks",
-    "parts",
-    "learning_curves",
-    "transfer",
-    "scores",
-    "calibration",
-    "confusion",
-)
-"""Names of the figures' files, in reading order."""
-PHOTOGRAPHS = ("worst_errors", "saliency", "attention")
-"""Those that show photographs."""
+
+@dataclass(frozen=True, slots=True)
+class FigureInfo:
+    """Metadata of a figure."""
+
+    order: float = inf
+    """Place in the report: figures are sorted by this, then by name."""
+    photographs: bool = False
+    """Whether it shows photographs. Such figures are kept apart, since a data set's terms decide who may copy them."""
+
+
+FIGURES = discover(__package__, FigureInfo)
+"""Metadata by name of the file, in reading order."""
 
 
 def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
@@ -48,10 +47,10 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
     """
     plots: dict[str, Plot] = {}
     paths: dict[str, list[Path]] = {}
-    for names, where, endings in ((FIGURES, folder, (".svg", ".png")), (PHOTOGRAPHS, photographs, (".png",))):
-        for module in names:
-            for name, plot in import_module(f"{__package__}.{module}").plots(inputs).items():
-                plots[name], paths[name] = plot, [where / f"{name}{ending}" for ending in endings]
+    for module, info in FIGURES.items():
+        where, endings = (photographs, (".png",)) if info.photographs else (folder, (".svg", ".png"))
+        for name, plot in import_module(f"{__package__}.{module}").plots(inputs).items():
+            plots[name], paths[name] = plot, [where / f"{name}{ending}" for ending in endings]
     with styled():
         captions = _draw_each(list(plots.values()), list(paths.values()))
     wanted = {path for listed in paths.values() for path in listed}

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from benchmark.evaluation.salient import COPIES, Maps, SalientRow
 from benchmark.report.captions import HEADS
-from benchmark.report.figures.style import Photographs, Plot, by_grade, mapped, set_title
+from benchmark.report.figure_style import Photographs, Plot, by_grade, mapped, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
+
+ABOUT = FigureInfo(order=12, photographs=True)
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.common.terms import Arm
-from benchmark.report.figures.style import GREY, Plot, bare, colour, set_title
+from benchmark.report.figure_style import GREY, Plot, bare, colour, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.transfer import TransferRow
+
+ABOUT = FigureInfo(order=7)
+
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,13 @@ import numpy as np
 
 from benchmark.evaluation.outputs import WorstRow
 from benchmark.report.captions import HEADS
-from benchmark.report.figures.style import Photographs, Plot, photographs, set_title
+from benchmark.report.figure_style import Photographs, Plot, photographs, set_title
+from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
+
+ABOUT = FigureInfo(order=11, photographs=True)
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

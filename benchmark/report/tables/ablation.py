@@ -12,8 +12,11 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Kappa, Paper, Row, Table
+from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
 from benchmark.statistics.published.tables import Printed, find_arm
+
+ABOUT = TableInfo(order=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes
 from benchmark.report.table import Number, Row, Table, Text
+from benchmark.report.tables.registry import TableInfo
+
+ABOUT = TableInfo(order=14)
 
 SHOWN = 3
 """Findings of a check that are quoted below the table; the csv holds all."""

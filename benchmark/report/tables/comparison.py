@@ -14,10 +14,13 @@ from benchmark.report.notes import run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Kappa, Row, Table, Text, kappa_number, status
 from benchmark.report.tables.ablation import _Builder, _records
+from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
 from benchmark.statistics.intervals import Side
 from benchmark.statistics.rivals import PlaceRow, controls, ladder
 from models.systems.registry import SYSTEMS
+
+ABOUT = TableInfo(order=2)
 
 ADDED = "added here: not in the paper's comparison"
 """Title of the rows that the paper does not list."""

@@ -15,11 +15,14 @@ from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Number, Row, Table, Text, ends_of
+from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
 from benchmark.statistics.intervals import ArmComparison
 from benchmark.statistics.rivals import RivalRow
 from benchmark.statistics.verdicts import fair_split
 from models.losses.registry import LOSSES
+
+ABOUT = TableInfo(order=5)
 
 COLUMNS = (
     "first - second",

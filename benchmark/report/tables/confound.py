@@ -17,9 +17,12 @@ from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table, Text, kappa_number, status
 from benchmark.report.tables.comparisons import difference_number, p_sentence, p_text
+from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.params import Params
 from benchmark.statistics.intervals import ArmComparison
+
+ABOUT = TableInfo(order=4)
 
 OBJECTIVE = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""

@@ -17,7 +17,10 @@ from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.confound import M2CNN, WAYS, find_way
+from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
+
+ABOUT = TableInfo(order=9)
 
 COLUMNS = {
     "parameters": "parameters",

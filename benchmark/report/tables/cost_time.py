@@ -15,8 +15,11 @@ from benchmark.report.costs import arms_at, chain
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
+from benchmark.report.tables.registry import TableInfo
 from benchmark.runs.declared import read_record
 from benchmark.runs.spec import RECORDS
+
+ABOUT = TableInfo(order=10)
 
 NAME = "cost_time"
 

@@ -16,6 +16,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table, ends_of
+from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decoders.registry import DECODERS
 from benchmark.scoring.rules import HOLDOUT
 from benchmark.settings.params import Params
@@ -24,6 +25,8 @@ from benchmark.statistics.confidence import LEVEL
 from benchmark.statistics.decoder_effect import TUNED_ON, DecodedRow, SpreadRow
 from benchmark.statistics.published.claims import Claims, Pair
 from benchmark.statistics.published.tables import PrintedTable, find_arm
+
+ABOUT = TableInfo(order=6)
 
 YARDSTICK = "without looking at the image"
 EFFECTS = "the paper's effects, as printed"

@@ -15,10 +15,13 @@ from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.metrics import Measured, Values, by_place, metric_cell, outputs
+from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import METRICS
 from benchmark.settings.params import Params
 from benchmark.statistics.published.makers import Makers, Result
+
+ABOUT = TableInfo(order=8)
 
 SHARES = ("accuracy",)
 """Metrics that are a share of the images, each right or wrong."""

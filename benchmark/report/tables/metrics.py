@@ -17,11 +17,14 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, ends_of
+from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
 from benchmark.settings.params import Params
 from benchmark.statistics.metric_intervals import OUTPUT_REPLICATES, MetricInterval
 from models.losses.registry import LOSSES
+
+ABOUT = TableInfo(order=7)
 
 FAMILIES: dict[Family, str] = {
     "agreement": "agreement and error",

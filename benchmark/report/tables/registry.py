@@ -1,38 +1,35 @@
-"""The report's tables, one file each.
+"""Interface and metadata of the tables in this package; each file is one table and describes itself in ``ABOUT``.
 
-A table is a module with ``make(inputs) -> Table | None``, a pure function of what earlier steps wrote; None where there
-is nothing to show of this data set. Adding a table is adding its file and its name in :data:`TABLES`.
+A table is a module with ``make(inputs) -> Table | None``, a pure function of the outputs of earlier stages; None if
+there is nothing to show for this data set.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
+from math import inf
 
+from benchmark.common.plugins import discover
 from benchmark.report.inputs import Inputs
 from benchmark.report.run_columns import with_run_columns
 from benchmark.report.table import Table
 
-TABLES = (
-    "ablation",
-    "comparison",
-    "rivals",
-    "confound",
-    "comparisons",
-    "decoding",
-    "metrics",
-    "makers",
-    "cost",
-    "cost_time",
-    "spatial",
-    "transfer",
-    "verdicts",
-    "checks",
-)
-"""Names of the tables, and of their files, in reading order."""
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """Metadata of a table."""
+
+    order: float = inf
+    """Place in the report: tables are sorted by this, then by name."""
+
+
+TABLES = discover(__package__, TableInfo)
+"""Metadata by name of the file, in reading order."""
 
 
 def make_tables(inputs: Inputs) -> list[Table]:
-    """Every table that there is something to show in, each line with the runs that it comes from.
+    """Make every table that has something to show, each line with the runs that it comes from.
 
     Raises:
         InputError: a step that a table is made from has not run, or the published numbers break a rule.

@@ -14,7 +14,10 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Number, Row, Table, Text
 from benchmark.report.tables.comparisons import difference_number, p_text
+from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.rivals import PlaceRow, RivalRow
+
+ABOUT = TableInfo(order=3)
 
 COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", "p, trained anew", "resolvable")
 

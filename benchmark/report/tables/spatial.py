@@ -8,7 +8,10 @@ from benchmark.evaluation.architecture import Architecture, square
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes
 from benchmark.report.table import Cell, Number, Paper, Row, Table, Text
+from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.published.tables import Printed, PrintedTable
+
+ABOUT = TableInfo(order=11)
 
 
 def make(inputs: Inputs) -> Table:

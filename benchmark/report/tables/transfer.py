@@ -14,8 +14,11 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
+from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
 from benchmark.statistics.transfer import TransferRow
+
+ABOUT = TableInfo(order=12)
 
 
 def make(inputs: Inputs) -> Table | None:

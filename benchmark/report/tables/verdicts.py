@@ -13,7 +13,10 @@ from benchmark.report.notes import Notes
 from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Number, Row, Table, Text, ends_of
+from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.verdict_row import SMALLER, VerdictRow
+
+ABOUT = TableInfo(order=13)
 
 COLUMNS = (
     "claim",

@@ -6,6 +6,9 @@ import numpy as np
 
 from benchmark.common.arrays import Grades
 from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders.registry import DecoderInfo
+
+ABOUT = DecoderInfo(title="most probable grade", head="prob", order=1)
 
 
 def decode(predictions: Predictions) -> Grades:

@@ -7,6 +7,9 @@ import numpy as np
 from benchmark.common.arrays import Floats, Grades
 from benchmark.common.cuts import GRADES, NEAREST, cut
 from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders.registry import DecoderInfo
+
+ABOUT = DecoderInfo(title="nearest to the expected grade", head="prob", order=2)
 
 
 def decode(predictions: Predictions) -> Grades:

@@ -6,6 +6,9 @@ from benchmark.common.arrays import Grades
 from benchmark.common.cuts import Cuts, best_cuts, cut
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decoders.expected import expected_grade
+from benchmark.scoring.decoders.registry import DecoderInfo
+
+ABOUT = DecoderInfo(title="expected grade, cuts tuned on val", head="prob", cuts="tuned", order=3)
 
 
 def fit(predictions: Predictions) -> Cuts:

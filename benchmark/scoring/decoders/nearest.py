@@ -5,6 +5,9 @@ from __future__ import annotations
 from benchmark.common.arrays import Grades
 from benchmark.common.cuts import NEAREST, cut
 from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders.registry import DecoderInfo
+
+ABOUT = DecoderInfo(title="nearest grade", head="score", order=4)
 
 
 def decode(predictions: Predictions) -> Grades:

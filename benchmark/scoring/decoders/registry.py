@@ -1,15 +1,16 @@
-"""Rules that turn a head's output into a grade, one file each.
+"""Interface and metadata of the decoders in this package, the rules that turn a head's output into a grade.
 
-A decoder is a module with ``decode(predictions) -> grades`` (int64, shape (n,), values 0-4). One that cuts at given
-places takes them as ``decode(predictions, cuts)``. One whose cuts are tuned also has ``fit(predictions) -> cuts``,
-which only :func:`fit_on` calls, with the validation split or with train patients that no network was fitted on. Adding
-a decoder is adding its file and its line in :data:`DECODERS`.
+Each file is one decoder and describes itself in ``ABOUT``. A decoder is a module with ``decode(predictions) -> grades``
+(int64, shape (n,), values 0-4). One that cuts at given places takes them as ``decode(predictions, cuts)``. One whose
+cuts are tuned also has ``fit(predictions) -> cuts``, which only :func:`fit_on` calls, with the validation split or with
+train patients that no network was fitted on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from math import inf
 from typing import Any, Literal
 
 import numpy as np
@@ -17,32 +18,28 @@ import numpy as np
 from benchmark.common.arrays import Grades
 from benchmark.common.cuts import Cuts
 from benchmark.common.errors import InputError
+from benchmark.common.plugins import discover
 from benchmark.common.terms import Head, Split
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Registry line of a decoder."""
+class DecoderInfo:
+    """Metadata of a decoder."""
 
     title: str
-    """How tables call it."""
+    """Name in tables."""
     head: Head
-    """The head whose output it reads."""
+    """Output that it reads."""
     cuts: Literal["none", "given", "tuned"] = "none"
-    """Whether it cuts at places that may be given (and has some of its own), or that must be tuned first."""
+    """Whether it takes cuts: none, given ones (it has defaults), or ones that must be tuned first."""
+    order: float = inf
+    """Place in tables: rules are sorted by this, then by name."""
 
 
-DECODERS: dict[str, Entry] = {
-    "argmax": Entry("most probable grade", "prob"),
-    "expected": Entry("nearest to the expected grade", "prob"),
-    "expected_tuned": Entry("expected grade, cuts tuned on val", "prob", "tuned"),
-    "nearest": Entry("nearest grade", "score"),
-    "fixed": Entry("fixed cuts", "score", "given"),
-    "tuned": Entry("cuts tuned on val", "score", "tuned"),
-}
-"""Name of the decoder (and of its file) -> its registry line."""
+DECODERS = discover(__package__, DecoderInfo)
+"""Metadata by name of the file, in the order of tables."""
 
 DEFAULT: dict[Head, str] = {"score": "nearest", "prob": "argmax"}
 """The rule that the paper's tables are rebuilt with, per head."""
@@ -126,11 +123,11 @@ def fit_on(split: Split | Literal["holdout"], name: str, predictions: Prediction
 
 
 def applicable(predictions: Predictions) -> list[str]:
-    """Names of the decoders whose head is there, in registry order."""
+    """Names of the decoders whose head is there, in the order of tables."""
     return [name for name, entry in DECODERS.items() if getattr(predictions, entry.head) is not None]
 
 
-def _entry(name: str, predictions: Predictions) -> Entry:
+def _entry(name: str, predictions: Predictions) -> DecoderInfo:
     if name not in DECODERS:
         msg = f"a decoder must be one of {', '.join(DECODERS)}, but got {name!r}: correct it"
         raise InputError(msg)
@@ -142,4 +139,4 @@ def _entry(name: str, predictions: Predictions) -> Entry:
 
 
 def _module(name: str) -> Any:
-    return import_module(f"benchmark.scoring.decoders.{name}")
+    return import_module(f"{__package__}.{name}")

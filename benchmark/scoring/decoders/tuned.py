@@ -5,6 +5,9 @@ from __future__ import annotations
 from benchmark.common.arrays import Grades
 from benchmark.common.cuts import Cuts, best_cuts, cut
 from benchmark.runs.predictions import Predictions
+from benchmark.scoring.decoders.registry import DecoderInfo
+
+ABOUT = DecoderInfo(title="cuts tuned on val", head="score", cuts="tuned", order=6)
 
 
 def fit(predictions: Predictions) -> Cuts:
