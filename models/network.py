@@ -12,11 +12,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from benchmark.common.errors import InputError
+from benchmark.common.errors import InputError, did_you_mean
 from models.heads.registry import load_head
 from models.multicell import SMALLEST_MAP, MultiCell
 from models.settings import Model
-from models.timm_names import nearest, networks
 from models.weights_tensors import timm_tensors
 
 _HUB_S = 5.0
@@ -111,7 +110,8 @@ def probe_trunk(model: Model, pixels: int) -> TrunkShape:
         InputError: timm has no such trunk, or the trunk no map of that stride or no module to cut after.
     """
     if not timm.is_model(model.trunk):
-        msg = f"model.trunk must be a timm model, but got {model.trunk!r}{nearest(model.trunk, networks())}: correct it"
+        hint = did_you_mean(model.trunk, timm.list_models())
+        msg = f"model.trunk must be a timm model, but got {model.trunk!r}{hint}: correct it"
         raise InputError(msg)
     with torch.device("meta"), torch.no_grad():
         trunk = timm.create_model(model.trunk, features_only=True).eval()

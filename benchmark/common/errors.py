@@ -1,6 +1,9 @@
-"""The one exception that a user is meant to read."""
+"""The one exception that a user is meant to read, and a hint for names with a typing error."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -9,3 +12,9 @@ class InputError(ValueError):
     def __str__(self) -> str:
         """The sentence on one line: what files hold may have line ends and signs that steer a terminal."""
         return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in super().__str__())
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint at up to three known names that resemble one; empty where it is known or none resembles it."""
+    near = difflib.get_close_matches(name, sorted(known), n=3)
+    return f" (did you mean {' or '.join(near)}?)" if near and name not in near else ""

@@ -64,12 +64,14 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     known = _known(params, methods)
     if engine == "local" and params.train.processes == 1 and params.train.workers != 1 and core_count() > 1:
         warm(PRELOAD)
-    specs = [spec for spec in declare(params, read_manifest()) if not methods or spec.stage in methods]
+    declared = declare(params, read_manifest())
+    specs = [spec for spec in declared if not methods or spec.stage in methods]
     todo = [spec for spec in specs if not is_finished(place(spec), spec.key)]
     names = {spec.name for spec in todo}
     for spec in todo:
         if spec.parent and spec.parent_name not in names:
             find_parent(spec)
+    _check_optimizers(todo, declared)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)
         if world() == 1:
@@ -104,6 +106,17 @@ def _known(params: Params, methods: Sequence[str]) -> list[str]:
         )
         raise InputError(msg)
     return known
+
+
+def _check_optimizers(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> None:
+    """Refuse an optimizer that timm does not know, of any method, before the first network is trained."""
+    if all(spec.blend for spec in todo):
+        return
+    # Importing timm takes seconds, and only networks need it.
+    from benchmark.training.optimizer import optimizer_class
+
+    for name in sorted({spec.train.opt for spec in declared}):
+        optimizer_class(name)
 
 
 def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> None:

@@ -19,7 +19,6 @@ from models.losses.registry import LOSSES
 from models.settings import Model
 from models.system_settings import SystemSettings
 from models.systems.registry import SYSTEMS
-from models.timm_names import nearest, networks, optimizers
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 """Of a stage or an arm: it names a folder."""
@@ -124,8 +123,6 @@ class Params(Section):
         if len(set(self.seeds)) != len(self.seeds):
             msg = f"seeds must differ from one another, but got {self.seeds}"
             raise ValueError(msg)
-        _check_timm("model.trunk", self.model.trunk.partition(".")[0], networks())
-        _check_timm("train.opt", self.train.opt.lower().removeprefix("lookahead_"), optimizers())
         for name, given in self.objectives.items():
             _check_loss(name, given)
         for stage, arms in self.arms.items():
@@ -166,14 +163,13 @@ class Params(Section):
             return f"systems.{system}.nets.{net}.train.{key}" if key in own else f"systems.{system}.train.{key}"
 
         try:
-            train = self.train_of(system, net)
+            self.train_of(system, net)
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
             first, *rest = map(str, fault["loc"])
             where = ".".join([place(first), *rest])
             msg = f"{where}: {fault['msg'].removeprefix('Input ')}, but got {fault['input']!r}"
             raise ValueError(msg) from error
-        _check_timm(place("opt"), train.opt.lower().removeprefix("lookahead_"), optimizers())
 
     def _check_arm(self, name: str, arm: ArmSettings) -> None:
         if arm.objective not in self.objectives:
@@ -214,13 +210,6 @@ class Params(Section):
                 other = Arm.parse(path)
                 found = self.arms.get(other.stage, {}).get(other.name)
                 ahead += [found.parent, found.of] if found else []
-
-
-def _check_timm(key: str, name: str, known: frozenset[str]) -> None:
-    """Trunk and optimiser are checked here, and not where runs are read, which another timm may have made."""
-    if name not in known:
-        msg = f"{key} must be a name that timm knows, but got {name!r}{nearest(name, known)}"
-        raise ValueError(msg)
 
 
 def _check_start(key: str, net: str, settings: SystemSettings) -> None:

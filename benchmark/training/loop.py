@@ -25,7 +25,7 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from timm.layers import convert_sync_batchnorm
-from timm.optim import create_optimizer_v2, get_optimizer_class
+from timm.optim import create_optimizer_v2
 from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from torch import Tensor
@@ -44,6 +44,7 @@ from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grad
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
 from benchmark.training.device import record_of, seed_generators
 from benchmark.training.networks import cost_of, network_of
+from benchmark.training.optimizer import optimizer_class
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
 from benchmark.training.warp import DRAWS as WARP_DRAWS
@@ -241,7 +242,7 @@ def start(
         network.compile()
     updates = len(cut(np.arange(len(splits["train"])), settings.batch))
     # One kernel for all of an update, where the optimiser has it: many small tensors are mostly overhead.
-    fused = {"fused": True} if "fused" in signature(get_optimizer_class(settings.opt)).parameters else {}
+    fused = {"fused": True} if "fused" in signature(optimizer_class(settings.opt)).parameters else {}
     inertia = {"momentum": spec.system.momentum} if spec.system else {}
     bare = create_optimizer_v2(
         network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay, **inertia, **fused

@@ -112,7 +112,7 @@ def test_a_map_too_small_for_the_cells_is_one_sentence():
 
 
 def test_an_unknown_trunk_or_stride_is_one_sentence():
-    with pytest.raises(InputError, match="must be a timm model, but got 'resnet51'"):
+    with pytest.raises(InputError, match=r"must be a timm model, but got 'resnet51' \(did you mean .*resnet50.*\?\)"):
         probe_trunk(SMALL.model_copy(update={"trunk": "resnet51"}), 64)
     with pytest.raises(InputError, match=r"must be one of \[2, 4, 8, 16, 32\] for the trunk test_byobnet, but got 6"):
         probe_trunk(SMALL.model_copy(update={"stride": 6}), 64)

@@ -87,6 +87,25 @@ def test_a_stage_of_the_pipeline_has_nothing_to_do_where_its_method_is_left_out(
         train.run(parse_params(raw), ["basement"])
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "name", "words"),
+    [
+        ("train", "opt", "adamww", r"train\.opt must be .* got 'adamww' \(did you mean adamw or "),
+        ("systems", "min_pooling", {"opt": "bnbadam"}, r"train\.opt must be .* got 'bnbadam' \(CUDA required"),
+        ("model", "trunk", "resnett50", r"model\.trunk must be .* got 'resnett50' \(did you mean resnet50"),
+    ],
+)
+def test_a_name_that_timm_does_not_know_is_refused_before_any_training(project, section, key, name, words):
+    raw = params().model_dump(by_alias=True)
+    if section == "systems":
+        raw[section][key]["train"] |= name
+    else:
+        raw[section][key] = name
+    with pytest.raises(InputError, match=words):
+        train.run(parse_params(raw), ["basenet"])
+    assert not list(project.glob("scratch/runs/*/*/*/*")) + list(project.glob("runs/*"))
+
+
 def test_it_learns_and_writes_what_later_steps_read(project):
     train.run(one_seed(), ["basenet"])
     folder = project / "runs/basenet/mse_small/0"
