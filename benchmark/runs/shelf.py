@@ -23,7 +23,7 @@ WEIGHTS, RECORD, CHECKPOINT = "model.safetensors", "record.json", "checkpoint.sa
 
 def files_of(spec: RunSpec) -> tuple[str, ...]:
     """The files of a finished run in ``runs/``; a blend has no epochs, but answers to those it was not fitted on."""
-    own = "blend.csv" if spec.blend else "history.csv"
+    own = "holdout.csv" if spec.blend else "history.csv"
     return "run.json", own, "val.csv", "test.csv", WEIGHTS
 
 

@@ -127,7 +127,7 @@ def is_finished(folder: Path) -> bool:
 
 def _outcome_files(folder: Path) -> list[str]:
     """Return the names of the files that hold a run's results; a blend has no history."""
-    history = [] if (folder / "blend.csv").exists() else [HISTORY]
+    history = [] if (folder / "holdout.csv").exists() else [HISTORY]
     return [*history, *(f"{split}.csv" for split in EVALUATED)]
 
 

@@ -36,7 +36,7 @@ def test_every_stage_leaves_what_the_next_one_reads(finished):
         assert (finished.root / "records" / f"{run}.json").exists()
     for row in SYSTEMS["min_pooling"].rows:
         names = {path.name for path in (finished.root / "runs/min_pooling" / row / "0").iterdir()}
-        assert names == {"run.json", "blend.csv", "val.csv", "test.csv", "model.safetensors"}
+        assert names == {"run.json", "holdout.csv", "val.csv", "test.csv", "model.safetensors"}
     assert "Min-pooling, part by part" in (finished.root / "reports/tables/comparison.md").read_text()
     for table in TABLES:
         text = (finished.root / f"reports/tables/{table}.md").read_text()

@@ -77,7 +77,7 @@ def test_every_row_is_an_ordinary_run_of_its_own(project, name):
         folder, run = Path("runs", name, arm, "0"), runs[arm]
         assert {path.name for path in folder.iterdir()} == {
             "run.json",
-            "blend.csv",
+            "holdout.csv",
             "val.csv",
             "test.csv",
             "model.safetensors",
@@ -206,7 +206,7 @@ def test_cuts_are_the_best_for_answers_to_patients_apart(project, name):
     project(name)
     for arm in SYSTEMS[name].rows:
         folder = Path("runs", name, arm, "0")
-        run, apart = read_result(folder), read_predictions(folder / "blend.csv")
+        run, apart = read_result(folder), read_predictions(folder / "holdout.csv")
 
         def kappa(cuts, run=run, apart=apart):
             return quadratic_weighted_kappa(confusion_matrix(apart.grade, decode(run.cut.rule, apart, cuts)))
