@@ -1,4 +1,4 @@
-"""Work on many files in parallel processes, a bounded number of them under way at any time."""
+"""The process pool for independent pieces of work, and the setup of worker processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import cv2
 
@@ -22,21 +22,26 @@ R = TypeVar("R")
 
 
 def outcomes(
-    work: Callable[[J], R], jobs: Iterable[J], workers: int, setup: Callable[[], None] | None = None
+    work: Callable[[J], R],
+    jobs: Iterable[J],
+    workers: int,
+    setup: Callable[[], None] | None = None,
+    start: Literal["forkserver", "fork"] = "forkserver",
 ) -> Iterator[tuple[J, R]]:
-    """Each job with what ``work`` makes of it, as they end. Only a few are under way at any time.
+    """Yield each job with the result of ``work``, in the order of completion, with few jobs in progress at any time.
 
     Args:
         work: a function of a module, which workers import by name.
-        jobs: consumed as workers get free.
-        workers: processes, at least 1.
+        jobs: consumed as workers become free.
+        workers: number of processes, at least 1.
         setup: called once in each worker, before any work.
+        start: how workers start: ``forkserver`` from a server that has imported ``work`` and has no threads, ``fork``
+            from this process with its imports and state.
 
     Raises:
         InputError: a worker was killed.
     """
-    # Workers are forked from a server that has the imports and no thread: as quick as a fork, as safe as a spawn.
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context(start)
     context.set_forkserver_preload([work.__module__])
     with (
         _deaths_named(),
@@ -56,7 +61,7 @@ def _deaths_named() -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool as error:
-        msg = "every worker must live, but one was killed, mostly for want of memory: lower prepare.workers"
+        msg = "a worker was killed, probably out of memory: lower prepare.workers, or free memory"
         raise InputError(msg) from error
 
 
@@ -67,13 +72,13 @@ def _ended(waiting: dict[Future[R], J]) -> Iterator[tuple[J, R]]:
 
 
 def tune_process() -> None:
-    """One thread, and freed memory is kept for the next photograph."""
+    """Use one thread, and keep freed memory for the next photograph."""
     cv2.setNumThreads(1)
     keep_freed_memory()
 
 
 def follow_parent() -> None:
-    """Let a worker leave interrupts to its parent, and not outlive a parent that was killed."""
+    """Ignore interrupts, which the parent handles, and end this process when its parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

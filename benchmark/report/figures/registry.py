@@ -7,15 +7,14 @@ for the confusion matrices, a figure per arm. A plot draws onto an empty figure 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from math import inf
-from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 from benchmark.common.plugins import discover
 from benchmark.common.resources import core_count
+from benchmark.jobs.processes import outcomes
 from benchmark.report.figure_style import Plot, save, styled
 from benchmark.report.inputs import Inputs
 
@@ -51,31 +50,25 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
         where, endings = (photographs, (".png",)) if info.photographs else (folder, (".svg", ".png"))
         for name, plot in import_module(f"{__package__}.{module}").plots(inputs).items():
             plots[name], paths[name] = plot, [where / f"{name}{ending}" for ending in endings]
+    for backend in ("agg", "svg"):  # Imported once, before the workers start.
+        import_module(f"matplotlib.backends.backend_{backend}")
     with styled():
-        captions = _draw_each(list(plots.values()), list(paths.values()))
+        jobs = [(name, plot, paths[name]) for name, plot in plots.items()]
+        drawn = {name: caption for (name, *_), caption in outcomes(_draw, jobs, core_count(), start="fork")}
     wanted = {path for listed in paths.values() for path in listed}
     for where in (folder, photographs):
         where.mkdir(parents=True, exist_ok=True)
         for old in where.iterdir():
             if old not in wanted:
                 old.unlink()
-    return dict(zip(plots, captions, strict=True))
+    return {name: drawn[name] for name in plots}
 
 
-def _draw_each(plots: Sequence[Plot], paths: Sequence[Sequence[Path]]) -> list[str]:
-    """Draw side by side; a fork has all imports, styles and tables at once, so that two cores take half the time."""
-    workers = min(core_count(), len(plots))
-    if workers < 2 or "fork" not in get_all_start_methods():
-        return list(map(_draw, plots, paths))
-    for backend in ("agg", "svg"):  # Once for all workers.
-        import_module(f"matplotlib.backends.backend_{backend}")
-    with ProcessPoolExecutor(workers, get_context("fork")) as pool:
-        return list(pool.map(_draw, plots, paths))
-
-
-def _draw(plot: Plot, paths: Sequence[Path]) -> str:
+def _draw(job: tuple[str, Plot, Sequence[Path]]) -> str:
+    """Draw a figure and return its caption."""
     from matplotlib.figure import Figure
 
+    _, plot, paths = job
     figure = Figure()
     caption = plot(figure)
     for path in paths:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from benchmark.common.files import sha256_file, sha256_json
 from benchmark.common.resources import core_count
 from benchmark.common.terms import Counts, Split
+from benchmark.jobs.processes import outcomes
 from benchmark.sources.phantom.cohort import Shot, cohort
 from benchmark.sources.phantom.render import save
 from benchmark.sources.registry import About, Photograph, Progress, SourceParams
@@ -28,8 +27,6 @@ ABOUT = About(
     citation="this program, with its commit; it claims nothing about real eyes",
 )
 
-_BATCH = 16
-"""Photographs that a worker takes at a time."""
 _WORTH_A_WORKER = 64
 """Photographs per process below which starting one costs more time than it saves."""
 
@@ -110,15 +107,9 @@ def draw(jobs: list[tuple[int, Shot, int, Path]], progress: Progress, workers: i
     The bytes do not depend on how many there are.
     """
     workers = workers or min(core_count(), math.ceil(len(jobs) / _WORTH_A_WORKER), 32)
-    if workers <= 1:
-        for done, job in enumerate(jobs, 1):
-            _save(job)
-            progress(done, len(jobs))
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,))
-    with pool:
-        for done, _ in enumerate(pool.map(_save, jobs, chunksize=_BATCH), 1):
-            progress(done, len(jobs))
+    results = outcomes(_save, jobs, workers) if workers > 1 else map(_save, jobs)
+    for done, _ in enumerate(results, 1):
+        progress(done, len(jobs))
 
 
 def _save(job: tuple[int, Shot, int, Path]) -> None:
