@@ -19,10 +19,10 @@ from benchmark.common.terms import SPLITS, Size
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.packs import pack_path
 from benchmark.dispatch.launch import clear, is_first_to_fail, launch, report_lost_peer
-from benchmark.jobs.board import Board
+from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.local_engine import LocalEngine, warm
-from benchmark.jobs.queue import Display, Job, Report, Unseen, refusal, run_jobs, seldom
+from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
 from benchmark.runs.declared import declare, read_result
 from benchmark.runs.shelf import files_needed, find_parent, forget_passes, is_finished, passes_place, place, publish
 from benchmark.runs.spec import RunSpec
@@ -192,9 +192,9 @@ def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params
     jobs = [job_of(spec, live_after_s) for spec in specs if not spec.blend]
     if world() > 1:
         if rank():
-            return run_jobs(jobs, LocalEngine(1), _AllOrNone(Unseen()))
-        with Board(jobs, "images") as board:
-            return run_jobs(jobs, LocalEngine(1), _AllOrNone(board))
+            return run_jobs(jobs, LocalEngine(1), _AllOrNone(NullDisplay()))
+        with ProgressDisplay(jobs, "images") as display:
+            return run_jobs(jobs, LocalEngine(1), _AllOrNone(display))
     ladders: dict[tuple[str, int], list[RunSpec]] = {}
     for spec in specs:
         if spec.blend:
@@ -204,8 +204,8 @@ def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params
         passes = [_passes(known[name], rows) for name in dict.fromkeys(name for spec in rows for name in spec.after)]
         jobs += [*passes, _ladder(rows, passes)]
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
-    with Board(jobs, "images") as board:
-        return run_jobs(jobs, choose_engine(engine, workers, PRELOAD), board)
+    with ProgressDisplay(jobs, "images") as display:
+        return run_jobs(jobs, choose_engine(engine, workers, PRELOAD), display)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +244,10 @@ def job_of(spec: RunSpec, live_after_s: float = math.inf) -> Job:
         name=spec.name,
         work=_work,
         arguments=(spec, live_after_s),
-        after=spec.after,
+        depends_on=spec.after,
         cost=cost_of(spec).macs * images,
         units=images,
-        cards=int(spec.train.device == "cuda"),
+        gpus=int(spec.train.device == "cuda"),
         reads=(
             MANIFEST,
             *(pack_path(split, spec.size) for split in SPLITS),
@@ -268,10 +268,10 @@ def _passes(network: RunSpec, rows: Sequence[RunSpec]) -> Job:
         name=f"{network.name}/passes",
         work=_work_passes,
         arguments=(network, readers),
-        after=(network.name,),
+        depends_on=(network.name,),
         cost=cost_of(network).macs * units * ANSWERED,
         units=units,
-        cards=int(network.train.device == "cuda"),
+        gpus=int(network.train.device == "cuda"),
         reads=(
             MANIFEST,
             *(pack_path(split, network.size) for split in SPLITS),
@@ -286,7 +286,7 @@ def _work_passes(network: RunSpec, rows: Sequence[RunSpec], slot: int, report: R
     from benchmark.training.blend import make_passes
     from benchmark.training.device import open_fabric
 
-    make_passes(network, rows, read_manifest(), open_fabric(network.train, slot), seldom(report))
+    make_passes(network, rows, read_manifest(), open_fabric(network.train, slot), throttled(report))
     return f"{sum(count for _, count in passes_read(rows)):,} images"
 
 
@@ -297,9 +297,9 @@ def _ladder(rows: Sequence[RunSpec], passes: Sequence[Job]) -> Job:
         name=f"{first.stage}/blends/{first.seed}",
         work=_work_ladder,
         arguments=(rows,),
-        after=tuple(job.name for job in passes),
+        depends_on=tuple(job.name for job in passes),
         units=len(rows),
-        cards=int(first.train.device == "cuda"),
+        gpus=int(first.train.device == "cuda"),
         reads=(
             MANIFEST,
             *(pack_path(split, size) for split in SPLITS for size in get_args(Size)),
@@ -329,7 +329,7 @@ def _work(spec: RunSpec, live_after_s: float, slot: int, report: Report) -> str:
     from benchmark.training.loop import Watch
     from benchmark.training.shown import splits_of
 
-    often, latest = seldom(report), ""
+    often, latest = throttled(report), ""
     splits = splits_of(spec, read_manifest())
 
     def images(done: int) -> None:

@@ -23,7 +23,7 @@ from benchmark.data import fetch, prepare
 from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
 from benchmark.data.packs import PACKS, pack_path
 from benchmark.dispatch.train import count_workers
-from benchmark.jobs.board import Board
+from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.queue import Job, Report, refusal, run_jobs
 from benchmark.runs.declared import data_sha256, find_runs
@@ -129,8 +129,8 @@ def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult
         return
     jobs = [_job(title, name, rows, some, params.train) for title, some in groups.items()]
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
-    with Board(jobs, "images") as board:
-        failures = run_jobs(jobs, choose_engine(engine, workers, ("benchmark.training.predict",)), board)
+    with ProgressDisplay(jobs, "images") as display:
+        failures = run_jobs(jobs, choose_engine(engine, workers, ("benchmark.training.predict",)), display)
     if failures:
         msg = f"every run must predict {name}, but {len(failures)} of {len(jobs)} arms did not: {refusal(failures)}"
         raise InputError(msg)
@@ -145,7 +145,7 @@ def _job(title: str, name: str, rows: list[Row], results: list[RunResult], setti
         arguments=(name, rows, results, settings),
         cost=len(rows) * sum(result.macs_per_image for result in results),
         units=len(rows) * len(results),
-        cards=int(settled(settings).device == "cuda"),
+        gpus=int(settled(settings).device == "cuda"),
         reads=(
             *(pack_path("test", size, packs) for size in get_args(Size)),
             *(result.folder() / file for result in results for file in ("run.json", WEIGHTS)),

@@ -1,4 +1,4 @@
-"""Where jobs are done, by name."""
+"""The engines by name."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ R = TypeVar("R")
 
 
 def default_engine() -> Name:
-    """Ray where ``RAY_ADDRESS`` names a cluster, else this machine."""
+    """Return ``ray`` if ``RAY_ADDRESS`` names a cluster, else ``local``."""
     return "ray" if os.environ.get("RAY_ADDRESS") else "local"
 
 
 def choose_engine(name: Name, slots: int, preload: Sequence[str]) -> Engine:
-    """An engine that is still to be opened.
+    """Return an engine, which has not been entered.
 
     Args:
-        name: of the engine.
-        slots: jobs at a time on this machine; a cluster knows its own.
+        name: the engine's name.
+        slots: number of jobs at once on this machine; a cluster has a number of its own.
         preload: modules that this machine imports once for all jobs.
     """
     if name == "ray":
@@ -38,7 +38,7 @@ def choose_engine(name: Name, slots: int, preload: Sequence[str]) -> Engine:
 
 
 def each_outcome(name: Name, work: Callable[[W], R], jobs: Iterable[W], workers: int) -> Iterator[tuple[W, R]]:
-    """Each small piece of work with what comes of it, as they end; ``workers`` of this machine, or a whole cluster.
+    """Yield each small piece of work with its result, in the order of completion.
 
     Raises:
         InputError: a worker was killed, or a cluster cannot do it.

@@ -1,6 +1,6 @@
-"""Jobs on this machine: one process each, forked from a server that holds the imports, so many at once as slots.
+"""Runs jobs on this machine, each in a process that is forked from a server with the imports.
 
-A slot is a core, or a graphics card.
+A slot is a core or a graphics card; each runs one job at a time.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from benchmark.jobs.processes import follow_parent, tune_process
-from benchmark.jobs.queue import Job, Tell, Told, outcome
+from benchmark.jobs.queue import Event, Job, OnEvent, outcome
 
 
 def warm(modules: Sequence[str]) -> None:
-    """Begin to import what jobs will need while this process still finds out which jobs there are.
+    """Start the server that jobs are forked from, which imports some modules while this process prepares the jobs.
 
-    The server that jobs are forked from imports it, and does so once: later modules are each job's to import.
+    A server that runs already does not import more modules.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
     forkserver.ensure_running()
@@ -35,18 +35,18 @@ class _Running:
 
 
 class LocalEngine:
-    """So many processes at a time; a single one is this process itself."""
+    """Runs jobs in a number of processes; with one slot, in this process."""
 
     def __init__(self, slots: int, preload: Sequence[str] = ()) -> None:
-        """Nothing starts before a job does.
+        """Create the engine; no process starts before a job does.
 
         Args:
-            slots: processes at a time, at least 1.
+            slots: number of processes, at least 1.
             preload: modules that are imported once, before any process starts.
         """
         self._slots, self._preload = slots, list(preload)
         self._free = list(range(slots))
-        self._begun: list[Job] = []
+        self._submitted: list[Job] = []
         self._running: dict[Connection, _Running] = {}
 
     def __enter__(self) -> LocalEngine:
@@ -57,38 +57,38 @@ class LocalEngine:
             left.process.terminate()
         for left in self._running.values():
             left.process.join()
-        self._begun, self._running, self._free = [], {}, list(range(self._slots))
+        self._submitted, self._running, self._free = [], {}, list(range(self._slots))
 
-    def has_room(self) -> bool:
-        """Whether a slot is free."""
-        return len(self._begun) < len(self._free)
+    def has_capacity(self) -> bool:
+        """Return whether a slot is free."""
+        return len(self._submitted) < len(self._free)
 
-    def begin(self, job: Job) -> None:
-        """Take a job; it starts as soon as somebody listens."""
-        self._begun.append(job)
+    def submit(self, job: Job) -> None:
+        """Accept a job; it starts with the next :meth:`poll`."""
+        self._submitted.append(job)
 
-    def listen(self, tell: Tell) -> None:
-        """Start what was begun, wait for news, and tell them."""
+    def poll(self, on_event: OnEvent) -> None:
+        """Start the submitted jobs, wait for events, and pass them on."""
         if self._slots == 1:
-            job = self._begun[0]
-            tell(job, ("started", _place(0)))
-            told = outcome(job, 0, lambda done, note="": tell(job, ("advanced", (done, note))))
-            del self._begun[0]
-            tell(job, told)
+            job = self._submitted[0]
+            on_event(job, ("started", _place(0)))
+            event = outcome(job, 0, lambda done, note="": on_event(job, ("advanced", (done, note))))
+            del self._submitted[0]
+            on_event(job, event)
             return
-        while self._begun:
-            self._start(self._begun.pop(0), tell)
+        while self._submitted:
+            self._start(self._submitted.pop(0), on_event)
         for connection in wait(list(self._running)):
             assert isinstance(connection, Connection)
             one = self._running[connection]
-            told = _receive(connection, one.process)
-            if told[0] != "advanced":
+            event = _receive(connection, one.process)
+            if event[0] != "advanced":
                 del self._running[connection]
                 one.process.join()
                 self._free = sorted([*self._free, one.slot])
-            tell(one.job, told)
+            on_event(one.job, event)
 
-    def _start(self, job: Job, tell: Tell) -> None:
+    def _start(self, job: Job, on_event: OnEvent) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(self._preload)
         ours, theirs = context.Pipe(duplex=False)
@@ -97,7 +97,7 @@ class LocalEngine:
         process.start()
         theirs.close()
         self._running[ours] = _Running(job, slot, process)
-        tell(job, ("started", _place(slot)))
+        on_event(job, ("started", _place(slot)))
 
 
 def _place(slot: int) -> str:
@@ -113,15 +113,17 @@ def _receive(connection: Connection, process: BaseProcess) -> tuple[str, Any]:
 
 
 def killed(exitcode: int | None) -> str:
-    """The sentence on a process that ended without a word."""
-    how = f"by signal {signal.Signals(-exitcode).name}" if exitcode and exitcode < 0 else f"with code {exitcode}"
-    return f"its process was ended {how}, mostly for want of memory: run again with fewer at once"
+    """Explain the end of a process that reported none."""
+    if exitcode and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        return f"its process was killed by signal {name}, probably out of memory: run fewer at once"
+    return f"its process ended with code {exitcode} and no message: run it again"
 
 
 def _work(job: Job, slot: int, connection: Connection) -> None:
-    """A process: does its job and tells how it goes."""
+    """Run a job in a worker process."""
     tune_process()
     follow_parent()
-    told: Told = outcome(job, slot, lambda done, note="": connection.send(("advanced", (done, note))))
-    connection.send(told)
+    event: Event = outcome(job, slot, lambda done, note="": connection.send(("advanced", (done, note))))
+    connection.send(event)
     connection.close()

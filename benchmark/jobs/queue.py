@@ -1,8 +1,8 @@
-"""Jobs that need one another, in an order that ends early, wherever an engine does them.
+"""A queue of jobs that depend on one another, for any engine.
 
-A job may need others to have ended well. Of those that may start, the one with the most work behind it starts first.
-What a job dies of is its own: all that do not need it go on. Engines are this machine
-(:mod:`benchmark.jobs.local_engine`) and a cluster of Ray (:mod:`benchmark.jobs.ray_engine`).
+A job starts once the jobs that it depends on have finished. Among the jobs that can start, the one with the longest
+remaining chain of work starts first. A failed job only stops the jobs that depend on it. The engines are this machine
+(:mod:`benchmark.jobs.local_engine`) and a Ray cluster (:mod:`benchmark.jobs.ray_engine`).
 """
 
 from __future__ import annotations
@@ -20,44 +20,44 @@ from typing import Any, Protocol
 from benchmark.common.errors import InputError
 
 Report = Callable[..., None]
-"""Called by a job with (units done, what to show beside them)."""
-Told = tuple[str, Any]
-"""News of a job: ``started`` (where), ``advanced`` (units done, what to show), ``ended`` or ``failed`` (in words)."""
-Tell = Callable[["Job", Told], None]
+"""Called by a job with (units done, text to show with them)."""
+Event = tuple[str, Any]
+"""Kind and content: ``started`` (place), ``advanced`` (units done, text), ``ended`` (text) or ``failed`` (reason)."""
+OnEvent = Callable[["Job", Event], None]
 _REPORT_S = 0.5
-"""Between two reports of a job that are worth reading."""
+"""Seconds between two reports of a job that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work for a process of its own.
+    """One piece of work for a separate process.
 
     Attributes:
-        name: what people call it; unique.
-        work: a function of a module, called with ``arguments``, the slot's number from 0, and a :data:`Report`; what it
-            returns is shown.
-        arguments: what can be sent to another process.
-        after: names of jobs that must have ended well; those that are not among the jobs count as done.
-        cost: how much work it is, in any unit.
-        units: what it counts up to while it runs.
-        cards: graphics cards that it takes.
-        reads: files and folders of the project's folder that it needs; those that are absent it does without.
-        writes: files and folders there that hold what came of it.
+        name: unique name, which is shown.
+        work: a function of a module, called with ``arguments``, the slot's number from 0, and a :data:`Report`; its
+            result is shown.
+        arguments: picklable arguments.
+        depends_on: names of jobs that must finish first; names of no job in the queue count as finished.
+        cost: amount of work in any unit.
+        units: number of units that it reports in all.
+        gpus: number of graphics cards that it uses.
+        reads: files and folders in the project's folder that it reads; absent ones are optional.
+        writes: files and folders there that it writes.
     """
 
     name: str
     work: Callable[..., str]
     arguments: tuple[Any, ...]
-    after: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
     cost: float = 1.0
     units: int = 0
-    cards: int = 0
+    gpus: int = 0
     reads: tuple[Path, ...] = ()
     writes: tuple[Path, ...] = ()
 
 
 class Display(Protocol):
-    """Shows how jobs go."""
+    """Shows the progress of jobs."""
 
     def started(self, job: Job, place: str) -> None: ...
 
@@ -69,106 +69,109 @@ class Display(Protocol):
 
 
 class Engine(AbstractContextManager[Any], Protocol):
-    """Where jobs are done; open it before use. It may be used again."""
+    """Runs jobs; a context manager that may be entered again."""
 
-    def has_room(self) -> bool:
-        """Whether another job may begin now."""
+    def has_capacity(self) -> bool:
+        """Return whether the engine accepts another job now."""
         ...
 
-    def begin(self, job: Job) -> None:
-        """Take a job."""
+    def submit(self, job: Job) -> None:
+        """Accept a job."""
         ...
 
-    def listen(self, tell: Tell) -> None:
-        """Wait for news of the jobs that were begun, and tell them."""
+    def poll(self, on_event: OnEvent) -> None:
+        """Wait for events of the submitted jobs, and pass them on."""
         ...
 
 
 def run_jobs(jobs: Sequence[Job], engine: Engine, display: Display) -> dict[str, str]:
-    """Do all jobs; returns what those that did not end well failed of, by their names.
+    """Run all jobs.
 
     Args:
-        jobs: what is to be done.
-        engine: where.
-        display: is told how it goes.
+        jobs: the jobs.
+        engine: runs them.
+        display: shows their progress.
+
+    Returns:
+        The reason of each failure by the job's name.
     """
     queue = _Queue(in_order(jobs), display)
     with engine:
         while True:
-            while engine.has_room() and (job := queue.take()):
-                engine.begin(job)
-            if not queue.under_way:
+            while engine.has_capacity() and (job := queue.pop_ready()):
+                engine.submit(job)
+            if not queue.running:
                 return queue.failures
-            engine.listen(queue.note)
+            engine.poll(queue.on_event)
 
 
 class _Queue:
-    """Jobs that are still to be begun, and what came of the others."""
+    """The waiting and running jobs, and the failures."""
 
     def __init__(self, jobs: list[Job], display: Display) -> None:
         self.display, self.failures = display, dict[str, str]()
-        self.under_way: dict[str, float] = {}
-        """Jobs that were taken, by name, and when they began."""
+        self.running: dict[str, float] = {}
+        """Start time of each running job by name."""
         self._waiting, self._open = jobs, {job.name for job in jobs}
 
-    def take(self) -> Job | None:
-        """The next job that may begin; none where all that wait need one that is under way, or none waits."""
-        job = next((job for job in self._waiting if not self._open & set(job.after)), None)
+    def pop_ready(self) -> Job | None:
+        """Remove and return the next job that can start; None if no job can."""
+        job = next((job for job in self._waiting if not self._open & set(job.depends_on)), None)
         if job is not None:
             self._waiting.remove(job)
-            self.under_way[job.name] = time.perf_counter()
+            self.running[job.name] = time.perf_counter()
         return job
 
-    def note(self, job: Job, told: Told) -> None:
-        """Take note of news."""
-        kind, what = told
+    def on_event(self, job: Job, event: Event) -> None:
+        """Record an event of a job, and show it."""
+        kind, content = event
         if kind == "started":
-            self.under_way[job.name] = time.perf_counter()
-            self.display.started(job, what)
+            self.running[job.name] = time.perf_counter()
+            self.display.started(job, content)
         elif kind == "advanced":
-            self.display.advanced(job, *what)
+            self.display.advanced(job, *content)
         else:
-            self.end(job, told, time.perf_counter() - self.under_way[job.name])
+            self.end(job, event, time.perf_counter() - self.running[job.name])
 
-    def end(self, job: Job, told: Told, seconds: float) -> None:
-        """Take note of how a job ended; those that need one that failed have failed, too."""
-        kind, words = told
+    def end(self, job: Job, event: Event, seconds: float) -> None:
+        """Record the end of a job; the jobs that depend on a failed one fail, too."""
+        kind, text = event
         self._open.discard(job.name)
-        self.under_way.pop(job.name, None)
+        self.running.pop(job.name, None)
         if kind == "ended":
-            self.display.ended(job, seconds, words)
+            self.display.ended(job, seconds, text)
             return
-        self.failures[job.name] = words
-        self.display.failed(job, words)
-        for orphan in [other for other in self._waiting if job.name in other.after]:
-            self._waiting.remove(orphan)
-            self.end(orphan, ("failed", f"not begun, for it needs {job.name}"), 0.0)
+        self.failures[job.name] = text
+        self.display.failed(job, text)
+        for dependent in [other for other in self._waiting if job.name in other.depends_on]:
+            self._waiting.remove(dependent)
+            self.end(dependent, ("failed", f"not started because {job.name} failed"), 0.0)
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:
-    """Jobs by the work of the longest chain that each begins, the most first: so no long chain is begun too late."""
+    """Sort jobs by the longest chain of work that starts with each, the longest first."""
     by_name = {job.name: job for job in jobs}
-    needed_by: dict[str, list[Job]] = {name: [] for name in by_name}
+    dependents: dict[str, list[Job]] = {name: [] for name in by_name}
     for job in by_name.values():
-        for name in job.after:
-            needed_by.get(name, []).append(job)
+        for name in job.depends_on:
+            dependents.get(name, []).append(job)
     chains: dict[str, float] = {}
 
     def chain(job: Job) -> float:
         if job.name not in chains:
-            chains[job.name] = job.cost + max(map(chain, needed_by[job.name]), default=0.0)
+            chains[job.name] = job.cost + max(map(chain, dependents[job.name]), default=0.0)
         return chains[job.name]
 
     return sorted(by_name.values(), key=chain, reverse=True)
 
 
 def makespan(jobs: Sequence[Job], slots: int) -> float:
-    """How long jobs take, in the unit of their costs, if each takes its cost and a free slot takes the next job."""
-    queue, clock = _Queue(in_order(jobs), Unseen()), 0.0
+    """Return the time that all jobs take, in the unit of their costs, if each takes its cost."""
+    queue, clock = _Queue(in_order(jobs), NullDisplay()), 0.0
     running: list[tuple[float, int, Job]] = []
     ticket = count()
     while True:
-        while len(running) < slots and (job := queue.take()):
+        while len(running) < slots and (job := queue.pop_ready()):
             heappush(running, (clock + job.cost, next(ticket), job))
         if not running:
             return clock
@@ -176,8 +179,8 @@ def makespan(jobs: Sequence[Job], slots: int) -> float:
         queue.end(job, ("ended", ""), 0.0)
 
 
-class Unseen:
-    """A display of nothing."""
+class NullDisplay:
+    """A display that shows nothing."""
 
     def started(self, job: Job, place: str) -> None: ...
 
@@ -188,30 +191,30 @@ class Unseen:
     def failed(self, job: Job, why: str) -> None: ...
 
 
-def seldom(report: Report) -> Report:
-    """The same, for jobs that have more to report than anybody can read: what follows too soon is left out."""
-    said = 0.0
+def throttled(report: Report) -> Report:
+    """Return a report function that drops calls that follow another one too soon."""
+    last = 0.0
 
-    def pass_on(*what: Any) -> None:
-        nonlocal said
-        if time.perf_counter() - said >= _REPORT_S:
-            said = time.perf_counter()
-            report(*what)
+    def pass_on(*content: Any) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= _REPORT_S:
+            last = time.perf_counter()
+            report(*content)
 
     return pass_on
 
 
-def outcome(job: Job, slot: int, report: Report) -> Told:
-    """Do a job in this process; what came of it."""
+def outcome(job: Job, slot: int, report: Report) -> Event:
+    """Run a job in this process and return its last event."""
     try:
         return "ended", job.work(*job.arguments, slot, report)
     except InputError as error:
         return "failed", str(error)
-    except Exception as error:  # A fault of ours: told with its trace, and the other jobs go on.
+    except Exception as error:  # A bug: print its trace, and let the other jobs continue.
         traceback.print_exc()
         return "failed", f"{type(error).__name__}: {error}"
 
 
 def refusal(failures: Mapping[str, str]) -> str:
-    """All failures in one sentence."""
+    """Return all failures in one sentence."""
     return "; ".join(f"{name}: {why}" for name, why in failures.items())

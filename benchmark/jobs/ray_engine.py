@@ -1,9 +1,8 @@
-"""Jobs on a cluster of Ray, which `ray start` made, or SLURM or Kubernetes by Ray's own means.
+"""Runs jobs on a Ray cluster, which `ray start`, SLURM or Kubernetes has started.
 
-A node has the project installed as this machine has it. Where it sees the project's folder under the same path, it
-works there as this machine would; a job whose node dies then goes on elsewhere from what it had written. Any other node
-works in a folder of its own: it gets what a job reads through Ray's object store, and what came of the job comes back
-that way.
+Each node has the same installation of the project as this machine. A node that sees the project's folder under the same
+path works there, and if it dies, another node resumes its job from the files. Any other node works in a temporary
+folder: Ray's object store transfers the files that a job reads and those that it writes.
 """
 
 from __future__ import annotations
@@ -24,31 +23,31 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, atomic, sha256_file, write_text
 from benchmark.common.numerics import PINS
 from benchmark.jobs.processes import tune_process
-from benchmark.jobs.queue import Job, Tell, Told, outcome
+from benchmark.jobs.queue import Event, Job, OnEvent, outcome
 
 RETRIES = 3
-"""How often a job is begun again whose process or node died."""
+"""Restarts of a job whose process or node died."""
 _LIBRARIES = ("numpy", "torch", "timm", "opencv-python-headless", "pyarrow")
-"""Their versions decide what comes of a job, as its code does."""
+"""Libraries whose versions determine the results, as the code does."""
 _CONNECT_S, _LISTEN_S = 5.0, 0.5
 _CHUNK = 32
-"""Pieces of work in a task."""
-_ABSENT: Told = ("absent", "")
-"""Of a node that does not see the project's folder, and was not given what the job reads."""
+"""Number of pieces of work in one task."""
+_ABSENT: Event = ("absent", "")
+"""Event of a node that neither sees the project's folder nor received the files that the job reads."""
 
 Files = dict[str, tuple[str, list[Any]]]
-"""SHA-256 and object of each file that a job reads, by its path in the project's folder. A list hides the object from
-Ray, which would bring it to nodes that do not need it."""
+"""SHA-256 and object of each file that a job reads, by its path in the project's folder. The list hides the object from
+Ray, which would otherwise transfer it to nodes that do not need it."""
 
 W = TypeVar("W")
 R = TypeVar("R")
 
 
 class RayEngine:
-    """A cluster that ``RAY_ADDRESS`` names; twice as many jobs wait there as it can do at once, for it may grow."""
+    """The cluster at ``RAY_ADDRESS``; it accepts twice as many jobs as it can run at once, because it may grow."""
 
     def __init__(self, home: Path | None = None) -> None:
-        """Nothing is connected before it is opened.
+        """Create the engine; it connects when it is entered.
 
         Args:
             home: the project's folder; by default the current one.
@@ -75,40 +74,40 @@ class RayEngine:
         self._ray.shutdown()
         self._running, self._absent, self._stored, self._store = {}, [], {}, False
 
-    def has_room(self) -> bool:
-        """Whether the cluster has fewer jobs than twice those that it can do at once."""
+    def has_capacity(self) -> bool:
+        """Return whether the cluster has fewer jobs than twice the number that it can run at once."""
         return len(self._running) < self._places()
 
-    def begin(self, job: Job) -> None:
-        """Hand a job to the cluster."""
-        if job.cards and not self._ray.cluster_resources().get("GPU"):
+    def submit(self, job: Job) -> None:
+        """Submit a job to the cluster."""
+        if job.gpus and not self._ray.cluster_resources().get("GPU"):
             print(f"{job.name} waits for a graphics card, and the cluster has none yet", file=sys.stderr)
         files = {str(file): self._put(file) for file in _files(job.reads)} if self._store else None
-        task = self._task.options(name=job.name, num_cpus=1, num_gpus=job.cards, max_retries=RETRIES)
+        task = self._task.options(name=job.name, num_cpus=1, num_gpus=job.gpus, max_retries=RETRIES)
         self._running[task.remote(job, self._home, self._token, _identity(job.work), files, self._post)] = job
 
-    def listen(self, tell: Tell) -> None:
-        """Wait for news, and tell them."""
+    def poll(self, on_event: OnEvent) -> None:
+        """Wait for events, and pass them on."""
         ready, _ = self._ray.wait(list(self._running), timeout=_LISTEN_S)
         by_name = {job.name: job for job in self._running.values()}
-        for name, told in self._ray.get(self._post.take.remote()):
+        for name, event in self._ray.get(self._post.take.remote()):
             if name in by_name:
-                tell(by_name[name], told)
+                on_event(by_name[name], event)
         for reference in ready:
             job = self._running.pop(reference)
-            told = self._receive(reference)
-            if told == _ABSENT:
+            event = self._receive(reference)
+            if event == _ABSENT:
                 self._store = True
-                self.begin(job)
+                self.submit(job)
             else:
-                tell(job, told)
+                on_event(job, event)
 
     def outcomes(self, work: Callable[[W], R], jobs: Iterable[W]) -> Iterator[tuple[W, R]]:
-        """Each of many small pieces of work with what a node makes of it, as they end.
+        """Yield each of many small pieces of work with its result, in the order of completion.
 
         Args:
             work: a function of a module, which writes to the project's folder.
-            jobs: consumed as the cluster gets free.
+            jobs: consumed as the cluster becomes free.
 
         Raises:
             InputError: a node does not see the project's folder, or nodes died again and again.
@@ -132,48 +131,48 @@ class RayEngine:
                 yield from zip(some, found, strict=True)
 
     def _places(self) -> int:
-        """How many jobs may be there."""
+        """Return the number of jobs that the cluster accepts."""
         there = self._ray.cluster_resources()
         return 2 * max(1, int(there.get("GPU", 0) or there.get("CPU", 0)))
 
     def _put(self, path: Path) -> tuple[str, list[Any]]:
-        """A file in the object store, once for all jobs."""
+        """Put a file into the object store, once for all jobs."""
         if path not in self._stored:
             import numpy as np
 
-            # An array is read where it lies in the store's memory; bytes would be copied.
+            # Nodes read an array in the store's memory; bytes would be copied.
             self._stored[path] = sha256_file(path), self._ray.put(np.fromfile(path, np.uint8))
         digest, stored = self._stored[path]
         return digest, [stored]
 
-    def _receive(self, reference: Any) -> Told:
-        """How a job ended; what came of it in another folder is written here."""
+    def _receive(self, reference: Any) -> Event:
+        """Return the last event of a job, and write the files that it made in another folder."""
         try:
-            told, made = self._ray.get(reference)
+            event, made = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             return "failed", _death(error)
         for name, data in made.items():
             with atomic(Path(name)) as partial:
                 partial.write_bytes(data)
-        return told  # type: ignore[no-any-return]
+        return event  # type: ignore[no-any-return]
 
 
 class _Post:
-    """What jobs tell on their way, until it is asked for: an actor beside the one who asks."""
+    """An actor on this machine that collects the events of running jobs."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[str, Told]] = []
+        self._events: list[tuple[str, Event]] = []
 
-    def tell(self, name: str, told: Told) -> None:
-        self._told.append((name, told))
+    def add(self, name: str, event: Event) -> None:
+        self._events.append((name, event))
 
-    def take(self) -> list[tuple[str, Told]]:
-        told, self._told = self._told, []
-        return told
+    def take(self) -> list[tuple[str, Event]]:
+        events, self._events = self._events, []
+        return events
 
 
 def connect() -> Any:
-    """Connect to the cluster, say what it has, and return Ray.
+    """Connect to the cluster, print its resources, and return Ray.
 
     Raises:
         InputError: Ray is not installed, no cluster is named, or it cannot be reached.
@@ -218,15 +217,15 @@ def connect() -> Any:
 
 def _do(
     job: Job, home: Path, token: Path, identity: str, files: Files | None, post: Any
-) -> tuple[Told, dict[str, bytes]]:
-    """A node: do a job, in the project's folder or in one of its own; how it ended, and the files that it made."""
+) -> tuple[Event, dict[str, bytes]]:
+    """Run a job on a node, and return its last event and the files that it made in a temporary folder."""
     place = _place()
-    if refused := _stranger(job.work, identity, place):
+    if refused := _mismatch(job.work, identity, place):
         return ("failed", refused), {}
-    post.tell.remote(job.name, ("started", place))
+    post.add.remote(job.name, ("started", place))
 
     def report(done: int, note: str = "") -> None:
-        post.tell.remote(job.name, ("advanced", (done, note)))
+        post.add.remote(job.name, ("advanced", (done, note)))
 
     tune_process()
     if (home / token).exists():
@@ -239,16 +238,16 @@ def _do(
         try:
             for name, (digest, stored) in files.items():
                 _bring(Path(name), digest, stored[0])
-            told = outcome(job, 0, report)
-            return _placed(told, place), _made(job.writes) if told[0] == "ended" else {}
+            event = outcome(job, 0, report)
+            return _placed(event, place), _made(job.writes) if event[0] == "ended" else {}
         finally:
             os.chdir(tempfile.gettempdir())
 
 
 def _do_each(work: Callable[[W], R], jobs: Sequence[W], home: Path, token: Path, identity: str) -> tuple[list[R], str]:
-    """A node: do some pieces of work in the project's folder; what came of each, or why none was done."""
+    """Run pieces of work on a node; return their results, or the reason if the node cannot run them."""
     place = _place()
-    if refused := _stranger(work, identity, place):
+    if refused := _mismatch(work, identity, place):
         return [], refused
     if not (home / token).exists():
         return (
@@ -261,26 +260,26 @@ def _do_each(work: Callable[[W], R], jobs: Sequence[W], home: Path, token: Path,
 
 
 def _place() -> str:
-    """This node, by its address and the beginning of its id."""
+    """Return this node's address and the beginning of its id."""
     import ray
 
     return f"{ray.util.get_node_ip_address()} ({ray.get_runtime_context().get_node_id()[:6]})"
 
 
-def _stranger(work: Callable[..., Any], identity: str, place: str) -> str:
-    """Why this node would make something else of a function; nothing where it would not."""
+def _mismatch(work: Callable[..., Any], identity: str, place: str) -> str:
+    """Return one sentence if this node has other code or libraries, else an empty string."""
     if _identity(work) == identity:
         return ""
     return f"{place} has other code or libraries than this machine: bring both to one commit and its requirements.lock"
 
 
-def _placed(told: Told, place: str) -> Told:
-    kind, words = told
-    return (kind, f"{words}, on {place}") if kind == "ended" else told
+def _placed(event: Event, place: str) -> Event:
+    kind, content = event
+    return (kind, f"{content}, on {place}") if kind == "ended" else event
 
 
 def _bring(path: Path, digest: str, stored: Any) -> None:
-    """A file out of the object store, kept on the node by what it holds, for the next job may read it, too."""
+    """Link a file to its copy on this node, which is cached by its hash for later jobs."""
     import ray
 
     kept = Path(tempfile.gettempdir()) / f"fundusbench-files-{os.getuid()}" / digest
@@ -293,12 +292,12 @@ def _bring(path: Path, digest: str, stored: Any) -> None:
 
 
 def _made(paths: Sequence[Path]) -> dict[str, bytes]:
-    """The files that a job made, in the order in which it did: the one that says that all is there comes last."""
+    """Return the files that a job made, in the order of their making: the last one marks completeness."""
     return {str(file): file.read_bytes() for file in sorted(_files(paths), key=lambda file: file.stat().st_mtime_ns)}
 
 
 def _identity(work: Callable[..., Any]) -> str:
-    """Of the code that a function reaches, and of the libraries."""
+    """Return a hash of the code that a function imports and of the libraries."""
     file = importlib.import_module(work.__module__).__file__
     assert file
     inside = Path(file).is_relative_to(PROJECT)
@@ -307,11 +306,8 @@ def _identity(work: Callable[..., Any]) -> str:
 
 
 def _death(error: Exception) -> str:
-    """The sentence on a job that Ray gave up."""
-    return (
-        f"its process or node died each time that it was begun, {RETRIES + 1} times ({_short(error)}): see Ray's "
-        "dashboard, or run again with fewer at once"
-    )
+    """Explain the failure of a job that Ray gave up."""
+    return f"its process or node died {RETRIES + 1} times ({_short(error)}): see Ray's dashboard, or run fewer at once"
 
 
 def _short(error: Exception) -> str:
@@ -319,5 +315,5 @@ def _short(error: Exception) -> str:
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
-    """The files at some paths, and in the folders there."""
+    """Return the files at some paths, and in folders at these paths."""
     return [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]

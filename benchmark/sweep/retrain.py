@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import SPLITS
-from benchmark.jobs.board import Board
-from benchmark.jobs.queue import Engine, Job, Report, refusal, run_jobs, seldom
+from benchmark.jobs.display import ProgressDisplay
+from benchmark.jobs.queue import Engine, Job, Report, refusal, run_jobs, throttled
 from benchmark.runs.spec import RunSpec
 from benchmark.settings.sweep import Value
 from benchmark.sweep.context import SweepContext, needed, open_context, run_name
@@ -70,8 +70,8 @@ def retrain(study: Study, context: SweepContext, engine: Engine) -> tuple[Retrai
             # The best values may be the published ones.
             jobs.setdefault(folder, _job(title, spec, folder, context))
         found.append(Retrained(values, folders))
-    with Board(list(jobs.values()), "images") as board:
-        failures = run_jobs(list(jobs.values()), engine, board)
+    with ProgressDisplay(list(jobs.values()), "images") as display:
+        failures = run_jobs(list(jobs.values()), engine, display)
     if failures:
         msg = f"every run must finish, but {len(failures)} of {len(jobs)} failed: {refusal(failures)}"
         raise InputError(msg)
@@ -87,7 +87,7 @@ def _job(title: str, spec: RunSpec, folder: Path, context: SweepContext) -> Job:
         arguments=(context.params, spec, folder),
         cost=units,
         units=units,
-        cards=int(spec.train.device == "cuda"),
+        gpus=int(spec.train.device == "cuda"),
         reads=needed(context, [spec], SPLITS),
         writes=(folder,),
     )
@@ -95,7 +95,7 @@ def _job(title: str, spec: RunSpec, folder: Path, context: SweepContext) -> Job:
 
 def _work(params: Params, spec: RunSpec, folder: Path, slot: int, report: Report) -> str:
     """Train one run."""
-    context = replace(open_context(params, SPLITS, slot), report=seldom(report))
+    context = replace(open_context(params, SPLITS, slot), report=throttled(report))
     with locked(folder):
         context.complete(spec, folder, "retrained")
     return "trained"

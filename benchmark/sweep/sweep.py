@@ -82,7 +82,7 @@ def _search_together(study: Study, context: SweepContext, workers: int, engine: 
             name=f"worker {number}",
             work=_work,
             arguments=(context.params,),
-            cards=int(specs[0].train.device == "cuda"),
+            gpus=int(specs[0].train.device == "cuda"),
             reads=needed(context, specs, SEARCHED),
             writes=(SWEEP / study.study_name / "runs",),
         )

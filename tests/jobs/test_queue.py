@@ -56,14 +56,19 @@ def work(kind: str, folder: str, slot: int, report) -> str:
     return f"{kind} done"
 
 
-def job(name: str, folder: Path, kind: str = "quick", after: tuple[str, ...] = (), cost: float = 1.0) -> Job:
-    return Job(name, work, (kind, str(folder)), after, cost, units=2)
+def job(name: str, folder: Path, kind: str = "quick", depends_on: tuple[str, ...] = (), cost: float = 1.0) -> Job:
+    return Job(name, work, (kind, str(folder)), depends_on, cost, units=2)
 
 
 @pytest.mark.parametrize("slots", [1, 2])
 def test_children_begin_after_their_parents_have_ended(tmp_path, slots):
     seen = Noted()
-    jobs = [job("c", tmp_path, after=("b",)), job("b", tmp_path, after=("a",)), job("a", tmp_path), job("d", tmp_path)]
+    jobs = [
+        job("c", tmp_path, depends_on=("b",)),
+        job("b", tmp_path, depends_on=("a",)),
+        job("a", tmp_path),
+        job("d", tmp_path),
+    ]
     assert run_jobs(jobs, LocalEngine(slots), seen) == {}
     order = seen.events
     assert order.index(("ended", "a")) < order.index(("started", "b"))
@@ -80,12 +85,12 @@ def imported(module: str, slot: int, report) -> str:
 def test_what_was_imported_ahead_is_there_for_every_job():
     """In a process of its own: that of these tests has begun its jobs' server by now."""
     code = """
-from benchmark.jobs.queue import Job, Unseen, run_jobs
+from benchmark.jobs.queue import Job, NullDisplay, run_jobs
 from benchmark.jobs.local_engine import LocalEngine, warm
 from tests.jobs.test_queue import imported
 warm(["wave"])
 for module in ("wave", "nowhere"):
-    print(sorted(run_jobs([Job(name, imported, (module,)) for name in "ab"], LocalEngine(2), Unseen()).items()))
+    print(sorted(run_jobs([Job(name, imported, (module,)) for name in "ab"], LocalEngine(2), NullDisplay()).items()))
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     absent = "nowhere is not there"
@@ -93,20 +98,20 @@ for module in ("wave", "nowhere"):
 
 
 def test_a_parent_that_is_no_job_counts_as_done(tmp_path):
-    assert run_jobs([job("b", tmp_path, after=("trained before",))], LocalEngine(1), Noted()) == {}
+    assert run_jobs([job("b", tmp_path, depends_on=("trained before",))], LocalEngine(1), Noted()) == {}
 
 
 @pytest.mark.parametrize(("kind", "why"), [("refused", "the rule is broken"), ("fault", "KeyError: 'x'")])
 @pytest.mark.parametrize("slots", [1, 2])
 def test_a_failure_takes_along_what_needs_it_and_nothing_else(tmp_path, slots, kind, why):
-    jobs = [job("bad", tmp_path, kind), job("child", tmp_path, after=("bad",)), job("good", tmp_path)]
-    jobs.append(job("grandchild", tmp_path, after=("child",)))
+    jobs = [job("bad", tmp_path, kind), job("child", tmp_path, depends_on=("bad",)), job("good", tmp_path)]
+    jobs.append(job("grandchild", tmp_path, depends_on=("child",)))
     seen = Noted()
     failures = run_jobs(jobs, LocalEngine(slots), seen)
     assert failures == {
         "bad": why,
-        "child": "not begun, for it needs bad",
-        "grandchild": "not begun, for it needs child",
+        "child": "not started because bad failed",
+        "grandchild": "not started because child failed",
     }
     assert ("ended", "good") in seen.events
 
@@ -137,7 +142,7 @@ def test_the_longest_chain_begins_first():
     made = [
         Job("short", work, (), cost=5.0),
         Job("root", work, (), cost=1.0),
-        Job("leaf", work, (), after=("root",), cost=9.0),
+        Job("leaf", work, (), depends_on=("root",), cost=9.0),
         Job("long", work, (), cost=8.0),
     ]
     assert [one.name for one in in_order(made)] == ["root", "leaf", "long", "short"]

@@ -95,7 +95,7 @@ def test_runs_spread_over_nodes_outlive_one_and_end_with_the_bits_of_this_machin
     assert ended == 0, said
     assert "3 node(s), 3 cores" in said
     assert re.search(r"dashboard: http://127\.0\.0\.1:\d+\n", said)
-    assert f"{run}: begun again on 127.0.0.1" in said
+    assert f"{run}: started again on 127.0.0.1" in said
     assert len(set(re.findall(r", on (127\.0\.0\.1 \(\w+\))", said))) >= 2
     assert json.loads((root / f"records/{run}.json").read_text())["resumed"] == 1
     assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}

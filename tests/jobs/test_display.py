@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from benchmark.jobs import board
-from benchmark.jobs.board import Board, Tally
+from benchmark.jobs import display
+from benchmark.jobs.display import ProgressDisplay, ProgressState
 from benchmark.jobs.queue import Job
 
 JOBS = [Job("a/x/0", str, (), cost=1.0, units=100), Job("a/y/0", str, (), cost=3.0, units=100)]
 
 
 def test_a_log_has_a_line_with_the_time_of_day_per_finished_run(capsys):
-    with Board(JOBS, "images") as shown:
+    with ProgressDisplay(JOBS, "images") as shown:
         for job in JOBS:
             shown.started(job, "slot 0")
             shown.advanced(job, 50, "")
@@ -32,42 +32,42 @@ def test_a_log_has_a_line_with_the_time_of_day_per_finished_run(capsys):
 
 
 def test_a_long_wait_is_broken_by_a_line_on_what_is_under_way(capsys, monkeypatch):
-    monkeypatch.setattr(board, "_EVERY_S", 0.0)
-    with Board(JOBS, "images") as shown:
+    monkeypatch.setattr(display, "_EVERY_S", 0.0)
+    with ProgressDisplay(JOBS, "images") as shown:
         shown.advanced(JOBS[0], 25, "")
-    assert "under way: a/x/0 25%" in capsys.readouterr().err
+    assert "running: a/x/0 25%" in capsys.readouterr().err
 
 
 def test_a_failure_is_a_line_of_its_own(capsys):
-    with Board(JOBS, "images") as shown:
+    with ProgressDisplay(JOBS, "images") as shown:
         shown.failed(JOBS[0], "the loss must stay finite {braces and all}")
     assert "a/x/0 FAILED: the loss must stay finite {braces and all}; 1 of 2 runs done" in capsys.readouterr().err
 
 
 def test_time_left_goes_by_work_and_not_by_runs(monkeypatch):
-    tally = Tally(JOBS)
-    monkeypatch.setattr(Tally, "seconds", 10.0)
-    tally.advance("a/x/0", 0)
-    assert tally.left() is None
-    tally.advance("a/x/0", 100)
-    tally.ended.add("a/x/0")
+    state = ProgressState(JOBS)
+    monkeypatch.setattr(ProgressState, "seconds", 10.0)
+    state.advance("a/x/0", 0)
+    assert state.left() is None
+    state.advance("a/x/0", 100)
+    state.ended.add("a/x/0")
     # One unit of work took 10 s, so the three that are left take 30.
-    assert tally.left() == pytest.approx(30.0)
+    assert state.left() == pytest.approx(30.0)
 
 
 def test_what_an_earlier_process_did_counts_as_done_and_not_as_speed(monkeypatch):
-    tally = Tally(JOBS)
-    monkeypatch.setattr(Tally, "seconds", 10.0)
-    tally.advance("a/y/0", 50)
-    tally.advance("a/y/0", 60)
-    assert tally.rate == pytest.approx(1.0)
+    state = ProgressState(JOBS)
+    monkeypatch.setattr(ProgressState, "seconds", 10.0)
+    state.advance("a/y/0", 50)
+    state.advance("a/y/0", 60)
+    assert state.rate == pytest.approx(1.0)
     # 10 of 100 units of y took 10 s: 40 are left of it, and x is a third as much work as all of y.
-    assert tally.left() == pytest.approx(10 * (0.4 * 3 + 1) / (0.1 * 3))
+    assert state.left() == pytest.approx(10 * (0.4 * 3 + 1) / (0.1 * 3))
 
 
 def test_a_job_that_is_begun_again_elsewhere_is_a_line(capsys):
-    with Board(JOBS, "images") as shown:
+    with ProgressDisplay(JOBS, "images") as shown:
         shown.started(JOBS[0], "one (a)")
         shown.started(JOBS[0], "other (b)")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("a/x/0: begun again on other (b)")
+    assert line.endswith("a/x/0: started again on other (b)")

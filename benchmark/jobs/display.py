@@ -1,4 +1,4 @@
-"""How jobs go, for people: redrawn lines on a terminal, plain lines with the time of day in a log."""
+"""Progress display of jobs: redrawn lines on a terminal, plain lines with the time of day in a log."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from benchmark.jobs.queue import Job
 
 _EVERY_S = 30.0
-"""Between two lines of a log on what is under way."""
+"""Seconds between two lines of a log about the running jobs."""
 
 
 @dataclass(slots=True)
-class Tally:
-    """How far some jobs are, in their own units and in work.
+class ProgressState:
+    """The progress of jobs, in units and in work.
 
     Attributes:
-        jobs: all that are to be done.
-        done: units of each job that has begun, by its name.
-        first: units that it had when this process saw it first: what an earlier process did.
-        ended: names of the jobs that are over, well or not.
+        jobs: all jobs.
+        done: units done of each started job by name.
+        first: units that an earlier process had done, by name.
+        ended: names of the finished and failed jobs.
     """
 
     jobs: Sequence[Job]
@@ -39,22 +39,22 @@ class Tally:
     began: float = field(default_factory=time.perf_counter)
 
     def advance(self, name: str, done: int) -> None:
-        """Take note of a job's units."""
+        """Record a job's units."""
         self.first.setdefault(name, done)
         self.done[name] = done
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the start."""
         return time.perf_counter() - self.began
 
     @property
     def rate(self) -> float:
-        """Units per second, over all jobs."""
+        """Units per second over all jobs."""
         return sum(self.done[name] - self.first[name] for name in self.done) / max(self.seconds, 1e-9)
 
     def left(self) -> float | None:
-        """Seconds left, if work goes on as fast as it went; None before anything is done."""
+        """Estimate the seconds left from the speed so far; None before any work is done."""
         begun = [job for job in self.jobs if job.name in self.done]
         spent = sum(self._work(job, self.done[job.name] - self.first[job.name]) for job in begun)
         ahead = sum(
@@ -67,25 +67,25 @@ class Tally:
         return job.cost * units / max(job.units, 1)
 
     def summary(self, unit: str) -> str:
-        """One line for the whole."""
+        """Summarise all jobs in one line."""
         left = self.left()
         ahead = f", about {duration(left)} left" if left is not None and len(self.ended) < len(self.jobs) else ""
         return f"{len(self.ended)} of {len(self.jobs)} runs done, {self.rate:,.0f} {unit}/s over all{ahead}"
 
 
-class Board:
+class ProgressDisplay:
     """Shows jobs on standard error."""
 
     def __init__(self, jobs: Sequence[Job], unit: str) -> None:
-        self._tally, self._unit = Tally(jobs), unit
-        self._said = time.perf_counter()
-        self._begun: set[str] = set()
+        self._state, self._unit = ProgressState(jobs), unit
+        self._last = time.perf_counter()
+        self._started: set[str] = set()
         self._live: Progress | None = None
         self._lines: dict[str, TaskID] = {}
         if sys.stderr.isatty():
-            self._live, self._whole = _open_live(self._tally.summary(unit), sum(job.cost for job in jobs))
+            self._live, self._whole = _open_live(self._state.summary(unit), sum(job.cost for job in jobs))
 
-    def __enter__(self) -> Board:
+    def __enter__(self) -> ProgressDisplay:
         if self._live:
             self._live.start()
         return self
@@ -95,39 +95,39 @@ class Board:
             self._live.stop()
 
     def started(self, job: Job, place: str) -> None:
-        """A job has begun, or begins again where what did it died."""
-        if job.name in self._begun:
-            self._say(f"{job.name}: begun again on {place}")
-        self._begun.add(job.name)
+        """Show that a job has started, or started again after its process died."""
+        if job.name in self._started:
+            self._print(f"{job.name}: started again on {place}")
+        self._started.add(job.name)
         if self._live and job.name not in self._lines:
             self._lines[job.name] = self._live.add_task(job.name, total=job.units, note="")
 
     def advanced(self, job: Job, done: int, note: str) -> None:
-        """A job has come to ``done`` of its units."""
-        self._tally.advance(job.name, done)
+        """Show the units that a job has done."""
+        self._state.advance(job.name, done)
         if self._live:
             self._live.update(self._lines[job.name], completed=done, note=note)
             self._redraw()
-        elif time.perf_counter() - self._said >= _EVERY_S:
+        elif time.perf_counter() - self._last >= _EVERY_S:
             running = (
-                f"{one.name} {self._tally.done[one.name] / max(one.units, 1):.0%}"
-                for one in self._tally.jobs
-                if one.name in self._tally.done and one.name not in self._tally.ended
+                f"{one.name} {self._state.done[one.name] / max(one.units, 1):.0%}"
+                for one in self._state.jobs
+                if one.name in self._state.done and one.name not in self._state.ended
             )
-            self._say(f"{self._tally.summary(self._unit)}; under way: {', '.join(running)}")
+            self._print(f"{self._state.summary(self._unit)}; running: {', '.join(running)}")
 
     def ended(self, job: Job, seconds: float, note: str) -> None:
-        """A job has ended well."""
-        self._tally.advance(job.name, job.units)
+        """Show that a job has finished."""
+        self._state.advance(job.name, job.units)
         self._end(job, f"{job.name}: {note}, {duration(seconds)}")
 
     def failed(self, job: Job, why: str) -> None:
-        """A job has not ended well."""
+        """Show that a job has failed."""
         self._end(job, f"{job.name} FAILED: {why}")
 
     def _end(self, job: Job, line: str) -> None:
-        self._tally.ended.add(job.name)
-        self._say(f"{line}; {self._tally.summary(self._unit)}")
+        self._state.ended.add(job.name)
+        self._print(f"{line}; {self._state.summary(self._unit)}")
         if self._live:
             if job.name in self._lines:
                 self._live.remove_task(self._lines.pop(job.name))
@@ -135,11 +135,11 @@ class Board:
 
     def _redraw(self) -> None:
         assert self._live
-        share = 1 - (self._tally.left() or 0) / max((self._tally.left() or 0) + self._tally.seconds, 1e-9)
-        self._live.update(self._whole, completed=share, total=1, description=self._tally.summary(self._unit))
+        share = 1 - (self._state.left() or 0) / max((self._state.left() or 0) + self._state.seconds, 1e-9)
+        self._live.update(self._whole, completed=share, total=1, description=self._state.summary(self._unit))
 
-    def _say(self, line: str) -> None:
-        self._said = time.perf_counter()
+    def _print(self, line: str) -> None:
+        self._last = time.perf_counter()
         text = f"{datetime.now():%H:%M:%S} {line}"
         if self._live:
             self._live.console.print(text, highlight=False, markup=False)
