@@ -31,9 +31,12 @@ FILES = 11 * 3
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(shared_folder):
     """A project with runs and the tables that belong to them, made once."""
-    root = tmp_path_factory.mktemp("made")
+    return shared_folder("verified", fill)
+
+
+def fill(root: Path) -> None:
     with chdir(root), pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmark.statistics.intervals.REPLICATES", 200)
         patch.setattr("benchmark.statistics.decoder_effect.REPLICATES", 200)
@@ -50,7 +53,6 @@ def made(tmp_path_factory):
         transfer.run(params)
         rebuild.tables(params)
         provenance.write(root, params, SyncReport())
-    return root
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -23,27 +25,29 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(shared_folder):
     """A phantom with two runs of one arm, trained for an epoch, and one of another."""
-    folder = tmp_path_factory.mktemp("finished")
+    return shared_folder("photographs", fill)
+
+
+def fill(folder):
     raw = tiny_params()
     raw["prepare"]["encoding"] = "jpeg"
     raw["arms"] = {stage: dict(list(raw["arms"][stage].items())[:1]) for stage in ("basenet", "basenet_mt")}
     raw["train"]["epochs"] = 1
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with chdir(folder):
         Path("params.yaml").write_text(json.dumps(raw))
         params = parse_params(raw)
         fetch.run(params)
         prepare.run(params)
         train.run(params)
-    return folder
 
 
 @pytest.fixture
-def project(finished, monkeypatch):
-    monkeypatch.chdir(finished)
-    return finished
+def project(finished, tmp_path, monkeypatch):
+    shutil.copytree(finished, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
 
 
 def graded(capsys, *arguments):

@@ -56,9 +56,12 @@ def write_other(shown: int = 5) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(shared_folder):
     """Trained once; each test works in a copy."""
-    folder = tmp_path_factory.mktemp("trained")
+    return shared_folder("transfer", fill)
+
+
+def fill(folder: Path) -> None:
     with chdir(folder):
         write_folder(Path("own"), patients=20)
         params = declared()
@@ -66,7 +69,6 @@ def trained(tmp_path_factory):
         prepare.run(params)
         train.run(params)
         write_other()
-    return folder
 
 
 @pytest.fixture(autouse=True)

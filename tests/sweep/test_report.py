@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shutil
+from contextlib import chdir
 from dataclasses import replace
 
 import pytest
@@ -23,28 +25,33 @@ from tests.made.paths import ROOT
 from tests.made.sweep import Trainer, make_project, nan_loss, sweep_params
 
 GOLDEN = ROOT / "tests/golden"
-pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning", "ignore:Some regimes")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning", "ignore:Some regimes"),
+]
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory):
+def swept(shared_folder):
     """A sweep that ran to its report, with a trial that died once: folder, parameters, study and evidence."""
-    root = tmp_path_factory.mktemp("swept")
-    make_project(root, images=80)
-    trainer, deaths = Trainer(), []
+    trainer, deaths, params = Trainer(), [], sweep_params(trials=8)
     trainer.fail = lambda weight, *_: (deaths.append(weight), nan_loss()) if weight == 0.0 and not deaths else None
+
+    def fill(folder):
+        make_project(folder, images=80)
+        with chdir(folder):
+            sweep.run(params)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
         patch.setattr(SweepContext, "complete", lambda self, *arguments: trainer(self, *arguments))
-        params = sweep_params(trials=8)
-        sweep.run(params)
+        root = shared_folder("swept", fill)
+        patch.chdir(root)
         context = open_context(params)
         study = study_of(context)
         evidence = gather(study, params, retrain(study, context, LocalEngine(1)))
     return root, params, study, evidence
 
 
-@pytest.mark.slow
 def test_the_report_renders_as_stored(swept):
     """Compare with tests/golden; FUNDUSBENCH_GOLDEN=write pytest tests/sweep/test_report.py renews the files."""
     folder = swept[0] / "reports/sweep/weight"
@@ -71,11 +78,12 @@ def test_every_figure_is_drawn_and_named_on_the_page(swept):
         assert f"({name})" in page
 
 
-def test_a_second_report_of_the_same_study_is_byte_identical(swept, monkeypatch):
+def test_a_second_report_of_the_same_study_is_byte_identical(swept, tmp_path, monkeypatch):
     root, params, _, _ = swept
-    folder = root / "reports/sweep/weight"
+    shutil.copytree(root, tmp_path / "again")
+    folder = tmp_path / "again/reports/sweep/weight"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    monkeypatch.chdir(root)
+    monkeypatch.chdir(tmp_path / "again")
     trainer = Trainer()
     monkeypatch.setattr(SweepContext, "complete", lambda self, *arguments: trainer(self, *arguments))
     sweep.run(params)

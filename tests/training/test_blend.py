@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,19 +34,16 @@ NAMES = tuple(SYSTEMS)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(shared_folder):
     """Folder of a project in which each system was run."""
-    made = {}
 
     def find(name):
-        if name not in made:
-            folder = tmp_path_factory.mktemp(name)
+        def fill(folder):
             make_eyes(folder)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.chdir(folder)
+            with chdir(folder):
                 train.run(system_params(name), [name])
-            made[name] = folder
-        return made[name]
+
+        return shared_folder(f"blends-{name}", fill)
 
     return find
 
