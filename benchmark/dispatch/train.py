@@ -24,12 +24,11 @@ from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.local_engine import LocalEngine, warm
 from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
 from benchmark.runs.declared import declare, read_result
-from benchmark.runs.shelf import files_needed, find_parent, forget_passes, is_finished, passes_place, place, publish
+from benchmark.runs.shelf import files_needed, find_run, forget_passes, is_finished, passes_place, place, publish
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.systems import passes_read
 from benchmark.training.together import rank, world
 from models.settings import PACKAGE
-from models.systems.registry import SYSTEMS
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from benchmark.settings.params import Params
     from benchmark.training.batches import SplitData
     from benchmark.training.loop import Curve, Watch
-
-OF_PAPER = ("basenet", "basenet_mt", "m2cnn", "controls")
-"""The paper's methods and what it lacks: each is a stage of the pipeline, whatever `arms` hold."""
 
 PRELOAD = ("benchmark.training.loop", "pandas", "sklearn.ensemble")
 """What every process needs and would import for itself."""
@@ -52,25 +48,23 @@ WORKER_BYTES = 1_000_000_000
 def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> None:
     """Train every declared run of some methods, and publish them to ``runs/`` and their records to ``records/``.
 
+    Runs of other methods that these start from are trained, too, unless they are finished; their own method publishes
+    them. So methods can be trained in any order.
+
     Args:
         params: all parameters.
-        methods: keys of ``arms``; none stands for all.
+        methods: keys of ``arms`` or ``systems``; none stands for all.
         engine: where they are trained.
 
     Raises:
-        InputError: a method is not declared, a parent or the packs are missing, or a run failed; the others are
-            finished and kept.
+        InputError: a method is not declared, the packs are missing, or a run failed; the others are finished and kept.
     """
     known = _known(params, methods)
     if engine == "local" and params.train.processes == 1 and params.train.workers != 1 and core_count() > 1:
         warm(PRELOAD)
     declared = declare(params, read_manifest())
     specs = [spec for spec in declared if not methods or spec.stage in methods]
-    todo = [spec for spec in specs if not is_finished(place(spec), spec.key)]
-    names = {spec.name for spec in todo}
-    for spec in todo:
-        if spec.parent and spec.parent_name not in names:
-            find_parent(spec)
+    todo = _with_parents([spec for spec in specs if not is_finished(place(spec), spec.key)], declared)
     _check_optimizers(todo, declared)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)
@@ -92,20 +86,31 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
 
 
 def _known(params: Params, methods: Sequence[str]) -> list[str]:
-    """Every method and system there is, declared or not.
+    """List the declared methods.
 
     Raises:
-        InputError: a method is none of them.
+        InputError: a method is not declared.
     """
-    # A stage of the pipeline may bear the name of a method or system that these parameters leave out.
-    known = list(dict.fromkeys([*params.arms, *OF_PAPER, *params.systems, *SYSTEMS]))
+    known = [*params.arms, *params.systems]
     if unknown := set(methods) - set(known):
         msg = (
-            f"a method must be a key of `arms` or `systems`, one of {', '.join(known)}, but got "
-            f"{', '.join(sorted(unknown))}"
+            f"a method must be a key of `arms` or `systems` in params.yaml, one of {', '.join(known)}, but got "
+            f"{', '.join(sorted(unknown))}: correct it or, if it is declared in experiments/conf, compose params.yaml "
+            "from there with `dvc exp run`"
         )
         raise InputError(msg)
     return known
+
+
+def _with_parents(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> list[RunSpec]:
+    """Add the unfinished runs that some start from, whatever their method."""
+    by_name, needed = {spec.name: spec for spec in declared}, list(todo)
+    names = {spec.name for spec in needed}
+    for spec in needed:
+        if spec.parent and spec.parent_name not in names and not find_run(spec.parent_name, spec.parent_key):
+            names.add(spec.parent_name)
+            needed.append(by_name[spec.parent_name])
+    return needed
 
 
 def _check_optimizers(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> None:

@@ -69,7 +69,11 @@ def test_dvc_takes_its_commands_and_knows_the_stages():
     from dvc.cli.parser import get_main_parser
 
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    known = {*stages, *(f"train@{method}" for method in stages["train"]["foreach"]), "sweep@weight"}
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    known = {*stages, "sweep@weight"}
+    for stage, key in (("train", "arms"), ("train_system", "systems")):
+        assert stages[stage]["foreach"] == f"${{{key}}}"
+        known |= {f"{stage}@{method}" for method in params[key]}
     for words in of("dvc"):
         assert {*(getattr(taken(get_main_parser(), words[1:]), "targets", None) or ())} <= known, words
 

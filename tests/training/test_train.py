@@ -76,15 +76,20 @@ def outputs(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted((root / "runs").rglob("*")) if p.is_file()}
 
 
-def test_a_stage_of_the_pipeline_has_nothing_to_do_where_its_method_is_left_out(project):
-    raw = tiny_params()
-    raw["arms"] = {"basenet": raw["arms"]["basenet"]}
-    raw["systems"] = {}
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["train"]["foreach"]
-    for method in stages.keys() - {"basenet"}:
-        train.run(parse_params(raw), [method])
-    with pytest.raises(InputError, match="a method must be a key"):
-        train.run(parse_params(raw), ["basement"])
+def test_a_method_that_is_not_declared_is_refused_and_where_to_declare_it_is_said(project):
+    with pytest.raises(InputError, match=r"must be a key of `arms` or `systems` .* but got basement.* `dvc exp run`"):
+        train.run(params(), ["basement"])
+
+
+def test_a_run_of_another_method_that_one_starts_from_is_trained_first(project):
+    wanted = one_seed(epochs=1)
+    train.run(wanted, ["m2cnn"])
+    assert {folder.name for folder in (project / "runs").iterdir()} == {"m2cnn"}
+    before = {path.name: path.read_bytes() for path in project.glob("scratch/runs/basenet_mt/small/0/*/*.csv")}
+    train.run(wanted, ["basenet_mt"])
+    assert before["val.csv"] == (project / "runs/basenet_mt/small/0/val.csv").read_bytes()
+    child, parent = (read_result(project / f"runs/{run}/0") for run in ("m2cnn/mid", "basenet_mt/small"))
+    assert child.parent_key == parent.key
 
 
 @pytest.mark.parametrize(
