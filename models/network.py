@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.common.errors import InputError, did_you_mean
-from models.heads.registry import load_head
+from models.heads.registry import Head, load_head
 from models.multicell import SMALLEST_MAP, MultiCell
 from models.settings import Model
 from models.weights_tensors import timm_tensors
@@ -30,7 +30,7 @@ class Network(nn.Module):
     ``mean`` and ``std`` are the normalisation that it was built for.
     """
 
-    def __init__(self, trunk: nn.Module, channels: int, model: Model, level: int, heads: Mapping[str, str]) -> None:
+    def __init__(self, trunk: nn.Module, channels: int, model: Model, level: int, heads: Mapping[str, Head]) -> None:
         super().__init__()
         self.trunk = trunk
         self.cells = nn.ModuleList()
@@ -43,8 +43,8 @@ class Network(nn.Module):
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(model.mean), persistent=False)
         self.register_buffer("std", torch.tensor(model.std), persistent=False)
-        self.heads = nn.ModuleDict({output: load_head(name).build(channels) for output, name in heads.items()})
-        self._answer = {output: load_head(name).predict for output, name in heads.items()}
+        self.heads = nn.ModuleDict({output: head.build(channels) for output, head in heads.items()})
+        self._answer = {output: head.predict for output, head in heads.items()}
 
     def features(self, images: Tensor) -> Tensor:
         """Feature map that the heads pool, (n, c, m, m)."""
@@ -88,7 +88,8 @@ def build_network(model: Model, level: int, heads: Mapping[str, str], pixels: in
             )
             raise InputError(msg)
         side = (side - 1) // 2
-    return Network(build_trunk(model, shape.index), shape.channels, model, level, heads)
+    found = {output: load_head(name) for output, name in heads.items()}
+    return Network(build_trunk(model, shape.index), shape.channels, model, level, found)
 
 
 @dataclass(frozen=True, slots=True)

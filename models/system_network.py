@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from models.heads.registry import load_head
 from models.network import Network
 from models.settings import Model
 from models.systems.registry import load_system
@@ -34,4 +35,5 @@ def build_system_network(name: str, model: Model, blocks: int, width: float, hea
     """
     system, _, net = name.partition("/")
     body = load_system(system).build(net, blocks, width, model)
-    return Network(_Trunk(body.module), body.channels, model, 1, {**heads, **body.heads})
+    found = {output: load_head(head) for output, head in heads.items() if output not in body.heads}
+    return Network(_Trunk(body.module), body.channels, model, 1, {**found, **body.heads})

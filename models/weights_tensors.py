@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
-from models.weights.registry import MAPPINGS, load_mapping
+from models.weights.registry import MAPPINGS, load_mapping, mappings_for
 from models.weights_file import find_weights
 
 if TYPE_CHECKING:
@@ -89,9 +88,8 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _renamed(found: Mapping[str, Tensor], wanted: tuple[str, ...], trunk: str) -> dict[str, Tensor]:
     """Tensors under timm's names, as far as a registered mapping knows them; the others keep theirs."""
-    base = trunk.partition(".")[0]
-    for name, entry in MAPPINGS.items():
-        if entry.sign in found and re.fullmatch(entry.trunks, base):
+    for name in mappings_for(trunk):
+        if MAPPINGS[name].sign in found:
             names = load_mapping(name)(tuple(found), wanted)
             return {names.get(theirs, theirs): value for theirs, value in found.items()}
     return dict(found)

@@ -18,9 +18,9 @@ from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
-from benchmark.runs.declared import read_result
 from benchmark.runs.environment import hardware
 from benchmark.runs.epochs import epochs_of
+from benchmark.runs.results import read_result
 from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
 from benchmark.runs.systems import row_nets
 from benchmark.settings.devices import check_device
@@ -310,7 +310,7 @@ def _spec(params: Params, one: Training) -> RunSpec:
 
     if not one.net:
         return arm_spec(params, params.arm(one.stage, one.arm))
-    specs = describe_system(params, one.stage, [], NOISE, _as_declared, "")
+    specs = describe_system(params, one.stage, [], NOISE, _as_declared)
     spec = next(spec for spec in specs if spec.arm == one.arm)
     # What it starts from changes no step's cost.
     return spec.model_copy(update={"parent": "", "parent_key": "", "model": spec.model.bare})

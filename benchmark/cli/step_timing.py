@@ -26,6 +26,7 @@ from benchmark.runs.environment import cpu
 from benchmark.runs.spec import DataSummary, Objective, RunSpec
 from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
+from benchmark.training.record import resident_peak
 from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Stopwatch:
         return self._peak()
 
     def _peak(self) -> int:
-        return torch.cuda.max_memory_allocated() if self._cuda else device.resident_peak()
+        return torch.cuda.max_memory_allocated() if self._cuda else resident_peak()
 
 
 def _physical() -> float:

@@ -1,7 +1,8 @@
-"""Which code decides a result, and its identity: what a module's imports reach, hashed without comments and docstrings.
+"""The code that determines a result, and its hash: what a module's imports reach, less its comments and wording.
 
-A list of files kept by hand misses the file that somebody adds. So a result names a folder or a module, and all that
-these import in this project, at any place of a file, follows.
+A list of files kept by hand misses the file that somebody adds. So a result names a folder or a module, and every file
+of this project that these import follows, at whatever place of a file the import stands. Comments, docstrings and the
+wording of errors are not hashed.
 """
 
 from __future__ import annotations
@@ -19,31 +20,34 @@ from benchmark.common.files import PROJECT, sha256_json
 _PACKAGES = ("benchmark", "models")
 
 
-def code_sha256(*roots: str, libraries: Iterable[str] = ()) -> str:
-    """Identity of the code that decides a result: the same wherever it lies and however it is commented.
+def code_sha256(*roots: str, without: Iterable[str] = (), libraries: Iterable[str] = ()) -> str:
+    """Hash the code that determines a result: the same wherever it lies and however it is commented and worded.
 
     Args:
         roots: files and folders, relative to the project; what their imports reach belongs to them.
-        libraries: installed packages whose versions decide, too.
+        without: files that determine nothing: neither they nor what only they import is hashed.
+        libraries: installed packages whose versions determine the result, too.
     """
-    files = [[str(path), _bare(PROJECT / path)] for path in closure(*roots)]
+    files = [[str(path), _bare(PROJECT / path)] for path in closure(*roots, without=tuple(without))]
     return sha256_json([files, {name: version(name) for name in libraries}])
 
 
 @cache
-def closure(*roots: str) -> tuple[Path, ...]:
-    """Every file of the project that the roots and their imports reach, relative to it, sorted.
+def closure(*roots: str, without: tuple[str, ...] = ()) -> tuple[Path, ...]:
+    """List every file of the project that the roots and their imports reach, relative to it, sorted.
 
-    A package reaches its ``__init__``. Imports for type checkers alone reach nothing, for they never run.
+    A module reaches the ``__init__`` of its packages. Imports for type checkers reach nothing, for they never run.
 
     Args:
         roots: files and folders, relative to the project.
+        without: files that are not followed.
     """
     found: set[Path] = set()
+    outside = {PROJECT / path for path in without}
     ahead = [path for root in roots for path in _below(PROJECT / root)]
     while ahead:
         path = ahead.pop()
-        if path not in found:
+        if path not in found and path not in outside:
             found.add(path)
             ahead += _imported(path)
     return tuple(sorted(path.relative_to(PROJECT) for path in found))
@@ -96,15 +100,44 @@ def _files(name: str) -> Iterator[Path]:
 
 @cache
 def _bare(path: Path) -> str:
-    """A file's text without comments, docstrings and the blanks at the ends of lines."""
+    """Return a file's text without comments, docstrings, error messages and the blanks at the ends of lines."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            assert node.end_lineno is not None
-            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    for span in sorted((node for tree in ast.walk(ast.parse(text)) for node in _wording(tree)), reverse=True):
+        _cut_out(lines, *span)
     return "\n".join(stripped for line in lines if (stripped := line.rstrip()))
+
+
+Place = tuple[int, int]
+"""Line from 1 and byte from 0, as the nodes of a syntax tree have them."""
+
+
+def _wording(node: ast.AST) -> Iterator[tuple[Place, Place]]:
+    """Where a node holds words for people: a docstring, what ``raise`` is given, or the message that it will be given.
+
+    The message is built in a statement ``msg = ...`` of its own, as ruff's rule EM101 wants it.
+    """
+    match node:
+        case ast.Expr(value=ast.Constant(value=str())):
+            yield _span(node)
+        case ast.Assign(targets=[ast.Name(id="msg")]):
+            yield _span(node)
+        case ast.Raise(exc=ast.Call(func=raised) as call):
+            yield _span(raised)[1], _span(call)[1]
+
+
+def _span(node: ast.expr | ast.stmt) -> tuple[Place, Place]:
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    return (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+
+
+def _cut_out(lines: list[str], start: Place, end: Place) -> None:
+    """Remove what lies between two places, in place; the number of lines stays."""
+    (first, column), (last, behind) = start, end
+    rest = lines[last - 1].encode()[behind:].decode()
+    lines[first - 1 : last] = [lines[first - 1].encode()[:column].decode() + rest, *[""] * (last - first)]

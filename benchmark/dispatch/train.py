@@ -23,10 +23,10 @@ from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.local_engine import LocalEngine, warm
 from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
-from benchmark.runs.declared import declare, read_result
+from benchmark.runs.declared import declare
+from benchmark.runs.results import read_result
 from benchmark.runs.shelf import files_needed, find_run, forget_passes, is_finished, passes_place, place, publish
-from benchmark.runs.spec import RunSpec
-from benchmark.runs.systems import passes_read
+from benchmark.runs.spec import RunSpec, passes_read
 from benchmark.training.together import rank, world
 from models.settings import PACKAGE
 

@@ -9,7 +9,7 @@ import numpy as np
 from benchmark.data.manifest import read_manifest
 from benchmark.evaluation.outputs import SPLIT
 from benchmark.evaluation.salient import ATTENTION, WINDOWS, Maps, WindowsRow, write_maps
-from benchmark.runs.declared import read_result
+from benchmark.runs.results import read_result
 from benchmark.runs.spec import RUNS, RunResult
 from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params

@@ -21,8 +21,9 @@ from benchmark.data.checks.fundus import what_is_missing
 from benchmark.data.prepare import prepared_as
 from benchmark.evaluation.outputs import best_arm, main_head
 from benchmark.images.fingerprint import fingerprint
-from benchmark.runs.declared import by_arm, find_runs, read_result
+from benchmark.runs.declared import by_arm, find_runs
 from benchmark.runs.predictions import OUTPUTS, Predictions, read_predictions
+from benchmark.runs.results import read_result
 from benchmark.runs.spec import RUNS, RunResult
 from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import GRADES

@@ -27,11 +27,11 @@ from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.queue import Job, Report, refusal, run_jobs
 from benchmark.runs.declared import data_sha256, find_runs
-from benchmark.runs.environment import settled
 from benchmark.runs.predictions import patients_in_words, write_predictions
 from benchmark.runs.shelf import WEIGHTS, files_needed
 from benchmark.runs.spec import RUNS, RunResult
 from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, mark_of, predictions_path
+from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData, load_split
@@ -145,7 +145,7 @@ def _job(title: str, name: str, rows: list[Row], results: list[RunResult], setti
         arguments=(name, rows, results, settings),
         cost=len(rows) * sum(result.macs_per_image for result in results),
         units=len(rows) * len(results),
-        gpus=int(settled(settings).device == "cuda"),
+        gpus=int(resolved(settings).device == "cuda"),
         reads=(
             *(pack_path("test", size, packs) for size in get_args(Size)),
             *(result.folder() / file for result in results for file in ("run.json", WEIGHTS)),

@@ -28,7 +28,7 @@ from benchmark.report.output_tables import (
     read_worst_errors,
 )
 from benchmark.report.results import Results, load_results, read_metrics
-from benchmark.runs.declared import read_record, read_result
+from benchmark.runs.results import read_record, read_result
 from benchmark.runs.spec import RECORDS, RUNS, Record
 from benchmark.settings.params import Params
 from benchmark.statistics.decoder_effect import DECODING, SPREAD, DecodedRow, SpreadRow

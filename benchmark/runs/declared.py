@@ -5,29 +5,24 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
-from benchmark.common.files import read_json, sha256_json, write_json
+from benchmark.common.files import sha256_json
 from benchmark.common.terms import SPLITS, Arm, Size
 from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
-from benchmark.runs.environment import settled
+from benchmark.runs.code import keyed
 from benchmark.runs.epochs import epochs_of
-from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, Record, RunResult, RunSpec
+from benchmark.runs.results import read_result
+from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, RunResult, RunSpec
 from benchmark.runs.systems import describe_system
+from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 from models.settings import Cells
 from models.weights_file import identified
 
 log = logging.getLogger(__name__)
-
-CODE = ("benchmark/training", "benchmark/scoring", "benchmark/images/colour_normalisation", "models")
-"""The folders that determine a run, with all that they import."""
-LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless", "scikit-learn")
-"""Those whose versions determine it, too."""
 
 
 def data_sha256(manifest: list[Row]) -> str:
@@ -48,7 +43,7 @@ def declare(params: Params, manifest: list[Row]) -> list[RunSpec]:
 
     declared = [spec for stage, arms in params.arms.items() for name in arms for spec in specs(Arm(stage, name))]
     for system in params.systems:
-        declared += describe_system(params, system, manifest, summary(params, manifest), prepared, code())
+        declared += describe_system(params, system, manifest, summary(params, manifest), prepared)
     return declared
 
 
@@ -62,11 +57,6 @@ def summary(params: Params, manifest: list[Row]) -> DataSummary:
         manifest_sha256=data_sha256(manifest),
         **{split: counts[split] for split in SPLITS},
     )
-
-
-def code() -> str:
-    """Identity of the code and the libraries that determine every run."""
-    return code_sha256(*CODE, libraries=LIBRARIES)
 
 
 def describe(
@@ -105,11 +95,10 @@ def describe(
         prepared=prepared(params, arm.size),
         # Without cells a network does not depend on how they are made.
         model=model if arm.level > 1 else model.model_copy(update={"cells": Cells()}),
-        train=settled(params.train).model_copy(update={"epochs": epochs_of(params, stage, name), "workers": 0}),
-        code_sha256=code(),
+        train=resolved(params.train).model_copy(update={"epochs": epochs_of(params, stage, name), "workers": 0}),
     )
     return [
-        spec.model_copy(update={"seed": seed, "parent_key": parent}).keyed()
+        keyed(spec.model_copy(update={"seed": seed, "parent_key": parent}))
         for seed, parent in zip(params.seeds, parents or [""] * len(params.seeds), strict=True)
     ]
 
@@ -120,44 +109,9 @@ def prepared(params: Params, size: Size) -> PackSpec:
     return open_pack(path).spec if path.exists() else pack_specs(params.sizes, params.prepare)[size]
 
 
-def read_result(folder: Path) -> RunResult:
-    """Read a finished run's ``run.json``.
-
-    Raises:
-        InputError: there is no finished run, or another version of the code wrote it.
-    """
-    path = folder / "run.json"
-    if not path.exists():
-        msg = f"{folder} must hold a finished run, but has no run.json: train it first with `dvc repro`"
-        raise InputError(msg)
-    try:
-        return RunResult.model_validate(read_json(path))
-    except ValueError as error:
-        msg = f"{path} must describe a finished run of this version, but does not: train it again with `dvc repro`"
-        raise InputError(msg) from error
-
-
-def read_record(path: Path) -> Record:
-    """Read what a run took.
-
-    Raises:
-        InputError: the file is not as it was written.
-    """
-    try:
-        return Record.model_validate(read_json(path))
-    except ValueError as error:
-        msg = f"{path} must record what a run took, but does not: remove it, or train the run again with `dvc repro`"
-        raise InputError(msg) from error
-
-
 def runs_hash(keys: Iterable[str]) -> str:
     """How tables name some runs, by their keys in the order of their seeds."""
     return sha256_json(list(keys))[:_SHOWN]
-
-
-def write_spec(spec: RunSpec, folder: Path) -> None:
-    """Write ``run.json``, of a run in progress or, as a :class:`RunResult`, of a finished one."""
-    write_json(folder / "run.json", spec.model_dump(mode="json", by_alias=True))
 
 
 def find_runs(params: Params) -> Iterator[RunResult]:

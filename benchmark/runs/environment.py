@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import platform
 import subprocess
-import sys
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from benchmark.common.files import PROJECT
-
-if TYPE_CHECKING:
-    from benchmark.settings.training import Train
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -23,39 +18,6 @@ def hardware() -> dict[str, str]:
     """Processor, graphics cards and driver, as fields of :class:`.Record`; empty where there is none."""
     gpu, driver = gpus(_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"))
     return {"cpu": cpu(), "gpu": gpu, "driver": driver}
-
-
-def settled(train: Train) -> Train:
-    """Settings of a training with device and number format as this machine has them."""
-    device = train.device if train.device != "auto" else _device()
-    precision = train.precision if train.precision != "auto" else _precision(train.numbers, device)
-    return train.model_copy(update={"device": device, "precision": precision})
-
-
-@cache
-def _device() -> Literal["cpu", "cuda", "mps"]:
-    """The fastest kind of device; torch is asked only where something other than a processor may be found."""
-    if not Path("/dev/nvidiactl").exists() and sys.platform != "darwin":
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-@cache
-def _precision(numbers: Literal["portable", "fast"], device: str) -> Literal["32-true", "bf16-mixed"]:
-    """bfloat16 where numbers may be of this machine alone and the device multiplies it natively."""
-    if numbers == "portable":
-        return "32-true"
-    import torch
-
-    native = {
-        "cpu": torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported(),
-        "cuda": torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False),
-    }
-    return "bf16-mixed" if native.get(device) else "32-true"
 
 
 def cpu() -> str:

@@ -6,13 +6,14 @@ in ``records/<stage>/<arm>/<seed>.json``. A run in progress, and what earlier tr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from benchmark.common.files import sha256_json
+from benchmark.common.section import Section
 from benchmark.common.terms import Size
 from benchmark.data.packs import PackSpec
-from benchmark.settings.params import Section
 from benchmark.settings.training import Train
 from models.settings import Model
 from models.system_settings import Warp
@@ -140,7 +141,7 @@ class RunSpec(Section):
     """Of a network of a system; None for one that every arm shares."""
     blend: BlendSpec | None = None
     """Of a blend; None where a network is trained."""
-    code_sha256: str
+    code_sha256: str = ""
     """Of the code, and of the versions of the libraries, that decide what comes of the rest."""
     key: str = ""
 
@@ -215,6 +216,17 @@ class RunSpec(Section):
     def parameter_hash(self) -> str:
         """How tables name these parameters."""
         return sha256_json(self.parameters_resolved)[:_SHOWN]
+
+
+def passes_read(rows: Sequence[RunSpec]) -> list[tuple[BlendSpec, int]]:
+    """The unlike passes that some rows of a ladder read of a network: what each is, and how many images it shows."""
+    unlike = {}
+    for row in rows:
+        if blend := row.blend:
+            held = 0 if blend.as_trained else row.data.val + row.data.test
+            shown = max(blend.passes, 1) * (blend.roles.blend + held)
+            unlike[blend.passes, blend.warp.model_dump_json(), blend.layer] = (blend, shown)
+    return list(unlike.values())
 
 
 def _without_none(fields: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from benchmark.common.terms import Arm, Size
 from benchmark.data.manifest import Row as Photograph
 from benchmark.data.packs import PackSpec
 from benchmark.data.roles import assign_roles, roles_sha256
-from benchmark.runs.environment import settled
+from benchmark.runs.code import keyed
 from benchmark.runs.spec import BlendSpec, DataSummary, NetSpec, Objective, Roles, RunSpec
+from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
@@ -29,7 +30,6 @@ def describe_system(
     manifest: Sequence[Photograph],
     data: DataSummary,
     prepared: Callable[[Params, Size], PackSpec],
-    code_sha256: str,
 ) -> list[RunSpec]:
     """The runs of a system, seed by seed of each of its networks and then of each row of its ladder.
 
@@ -39,7 +39,6 @@ def describe_system(
         manifest: the data set.
         data: its summary.
         prepared: gives how the images at a size were made.
-        code_sha256: of what determines them.
     """
     settings = params.systems[name]
     dealt = _dealt(manifest, settings.holdout_fraction)
@@ -49,7 +48,7 @@ def describe_system(
     def runs_of(net: str) -> list[RunSpec]:
         if net not in trained:
             own = settings.nets[net]
-            spec = _network(params, name, net, data, code_sha256, dealt, prepared(params, own.size))
+            spec = _network(params, name, net, data, dealt, prepared(params, own.size))
             parents = [parent.key for parent in runs_of(own.parent)] if own.parent else [""] * len(seeds)
             trained[net] = [
                 _seeded(spec.model_copy(update={"parent_key": key}), seed)
@@ -99,13 +98,11 @@ def _dealt(manifest: Sequence[Photograph], holdout_fraction: float) -> Roles:
     )
 
 
-def _network(
-    params: Params, system: str, name: str, data: DataSummary, code_sha256: str, dealt: Roles, prepared: PackSpec
-) -> RunSpec:
+def _network(params: Params, system: str, name: str, data: DataSummary, dealt: Roles, prepared: PackSpec) -> RunSpec:
     settings, entry = params.systems[system], SYSTEMS[system]
     net: Net = settings.nets[name]
     sides = geometry(system, name, net, prepared.size)
-    train = settled(params.train_of(system, name)).model_copy(update={"workers": 0})
+    train = resolved(params.train_of(system, name)).model_copy(update={"workers": 0})
     return RunSpec(
         stage=system,
         arm=name,
@@ -134,7 +131,6 @@ def _network(
             warp=settings.warp,
             roles=dealt,
         ),
-        code_sha256=code_sha256,
     )
 
 
@@ -171,15 +167,4 @@ def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSe
 
 
 def _seeded(spec: RunSpec, seed: int) -> RunSpec:
-    return spec.model_copy(update={"seed": seed}).keyed()
-
-
-def passes_read(rows: Sequence[RunSpec]) -> list[tuple[BlendSpec, int]]:
-    """The unlike passes that some rows of a ladder read of a network: what each is, and how many images it shows."""
-    unlike = {}
-    for row in rows:
-        if blend := row.blend:
-            held = 0 if blend.as_trained else row.data.val + row.data.test
-            shown = max(blend.passes, 1) * (blend.roles.holdout + held)
-            unlike[blend.passes, blend.warp.model_dump_json(), blend.layer] = (blend, shown)
-    return list(unlike.values())
+    return keyed(spec.model_copy(update={"seed": seed}))

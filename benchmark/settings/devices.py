@@ -1,6 +1,11 @@
-"""Whether this machine has the device that parameters ask for."""
+"""The device and number format of this machine that parameters ask for."""
 
 from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Literal
 
 from benchmark.common.errors import InputError
 from benchmark.settings.training import Train
@@ -21,3 +26,36 @@ def check_device(train: Train) -> None:
         kind = {"cuda": "an NVIDIA card whose driver torch can use", "mps": "a Mac with Metal"}[train.device]
         msg = f"train.device must be one that this machine has, but {train.device} takes {kind}: set it to auto or cpu"
         raise InputError(msg)
+
+
+def resolved(train: Train) -> Train:
+    """Replace ``auto`` by the device and number format that this machine has."""
+    device = train.device if train.device != "auto" else _device()
+    precision = train.precision if train.precision != "auto" else _precision(train.numbers, device)
+    return train.model_copy(update={"device": device, "precision": precision})
+
+
+@cache
+def _device() -> Literal["cpu", "cuda", "mps"]:
+    """The fastest kind of device; torch is asked only where something other than a processor may be found."""
+    if not Path("/dev/nvidiactl").exists() and sys.platform != "darwin":
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@cache
+def _precision(numbers: Literal["portable", "fast"], device: str) -> Literal["32-true", "bf16-mixed"]:
+    """bfloat16 where numbers may be of this machine alone and the device multiplies it natively."""
+    if numbers == "portable":
+        return "32-true"
+    import torch
+
+    native = {
+        "cpu": torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported(),
+        "cuda": torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False),
+    }
+    return "bf16-mixed" if native.get(device) else "32-true"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.common.terms import EVALUATED, Head, Split
-from benchmark.runs.declared import read_result
 from benchmark.runs.predictions import patients_in_words, read_predictions
+from benchmark.runs.results import read_result
 from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.settings.sweep import Value
 from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.common.files import read_json, write_json
-from benchmark.runs.declared import read_record, read_result, runs_hash
+from benchmark.runs.declared import runs_hash
 from benchmark.runs.environment import environment, now
+from benchmark.runs.results import read_record, read_result
 from benchmark.runs.spec import RECORDS, RUNS, RunResult
 from benchmark.settings.params import Params
 

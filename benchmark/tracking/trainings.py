@@ -12,8 +12,8 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, sha256_json
 from benchmark.common.terms import EVALUATED, OURS
 from benchmark.evaluation.outputs import main_head
-from benchmark.runs.declared import read_record, read_result
 from benchmark.runs.history import HISTORY, numbers, read_history
+from benchmark.runs.results import read_record, read_result
 from benchmark.runs.spec import RECORDS, RUNS, Record, RunResult, RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.rules import rule_of

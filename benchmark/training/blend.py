@@ -27,19 +27,19 @@ from benchmark.common.splitting import by_grade
 from benchmark.common.terms import EVALUATED, Head
 from benchmark.data.manifest import Row
 from benchmark.data.packs import PACKS
-from benchmark.runs.declared import read_result, write_spec
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
+from benchmark.runs.results import read_result, write_spec
 from benchmark.runs.shelf import RECORD, WEIGHTS, find_run, passes_place, place
-from benchmark.runs.spec import BlendSpec, Cut, RunResult, RunSpec
-from benchmark.runs.systems import passes_read
+from benchmark.runs.spec import BlendSpec, Cut, RunResult, RunSpec, passes_read
 from benchmark.scoring.decoders.registry import DEFAULT, decode, fit_on
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData
-from benchmark.training.device import open_fabric, record_of
+from benchmark.training.device import open_fabric
 from benchmark.training.passes import FEATURES, SPREAD, Outputs, passes_of
 from benchmark.training.predict import EVALUATION_BATCH, load_model, predictions_of
 from benchmark.training.randomness import derive
+from benchmark.training.record import record_of
 from benchmark.training.shown import as_seen, load_role
 from models.blends.registry import BLENDS, Columns, State, load_blend
 from models.network import Network

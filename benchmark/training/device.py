@@ -1,11 +1,9 @@
-"""Where a network runs, in which number format, and what that takes."""
+"""Where a network runs, and in which number format."""
 
 from __future__ import annotations
 
 import logging
 import os
-import resource
-import sys
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,56 +11,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from benchmark.common.numerics import require_pins
-from benchmark.common.resources import core_count, keep_freed_memory
-from benchmark.runs.environment import environment, now, settled
-from benchmark.runs.spec import Record, RunSpec
+from benchmark.common.resources import keep_freed_memory
+from benchmark.settings.devices import resolved
 from benchmark.training.together import world
 
 if TYPE_CHECKING:
     from benchmark.settings.training import Train
-
-
-def resident_peak() -> int:
-    """Most memory that this process ever held, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def record_of(
-    spec: RunSpec,
-    fabric: Fabric,
-    started: str,
-    seconds: float,
-    images_per_second: float = 0.0,
-    wait_share: float = 0.0,
-    resumed: int = 0,
-) -> Record:
-    """What a run took, as far as this process knows it.
-
-    Args:
-        spec: the run.
-        fabric: its device.
-        started: when this process began it, as :func:`benchmark.runs.environment.now` says it.
-        seconds: in all, over every process that worked on it.
-        images_per_second: of a training, as in :class:`benchmark.runs.spec.Record`; so, too, the rest.
-        wait_share: of a training.
-        resumed: of a training.
-    """
-    device = fabric.device
-    cuda = device.type == "cuda"
-    return Record(
-        started=started,
-        ended=now(),
-        seconds=seconds,
-        images_per_second=images_per_second,
-        wait_share=wait_share,
-        peak_memory_bytes=torch.cuda.max_memory_allocated() if cuda else resident_peak(),
-        device=torch.cuda.get_device_name(device) if cuda else f"{device.type} ({core_count()} cores)",
-        precision=spec.train.precision,
-        threads=torch.get_num_threads(),
-        resumed=resumed,
-        **environment(),
-    )
 
 
 def open_fabric(settings: Train, card: int = 0) -> Fabric:
@@ -79,7 +33,7 @@ def open_fabric(settings: Train, card: int = 0) -> Fabric:
     """
     if settings.numbers == "portable":
         require_pins()
-    settings = settled(settings)
+    settings = resolved(settings)
     torch.set_num_threads(1)
     keep_freed_memory()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

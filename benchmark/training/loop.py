@@ -32,9 +32,9 @@ from torch import Tensor
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
-from benchmark.runs.declared import write_spec
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, write_predictions
+from benchmark.runs.results import write_spec
 from benchmark.runs.shelf import CHECKPOINT, RECORD, WEIGHTS, find_parent, key_of
 from benchmark.runs.spec import Record, RunResult, RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
@@ -42,11 +42,12 @@ from benchmark.training import together
 from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
-from benchmark.training.device import record_of, seed_generators
+from benchmark.training.device import seed_generators
 from benchmark.training.networks import cost_of, network_of
 from benchmark.training.optimizer import optimizer_class
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
+from benchmark.training.record import record_of
 from benchmark.training.warp import DRAWS as WARP_DRAWS
 from benchmark.training.warp import warp
 from models.drawing import count_numbers, give

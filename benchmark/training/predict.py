@@ -13,8 +13,8 @@ from lightning_fabric import Fabric
 from safetensors.torch import load_file
 from torch import Tensor
 
-from benchmark.runs.declared import read_result
 from benchmark.runs.predictions import Predictions
+from benchmark.runs.results import read_result
 from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import Reader, SplitData, cut
 from benchmark.training.device import open_fabric

@@ -31,15 +31,13 @@ HEADS = discover(__package__, HeadInfo)
 
 
 class Head(Protocol):
-    """The interface of a module in this package."""
+    """The interface of a module in this package; a function of a module takes no ``self``."""
 
-    @staticmethod
-    def build(channels: int) -> nn.Module:
+    def build(self, channels: int) -> nn.Module:
         """A layer from features (n, channels) to raw outputs."""
         ...
 
-    @staticmethod
-    def predict(raw: Tensor) -> Tensor:
+    def predict(self, raw: Tensor) -> Tensor:
         """Scores (n,) or probabilities (n, 5) from raw outputs."""
         ...
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from benchmark.common.errors import InputError
 from models.fractional import FractionalMaxPool
+from models.heads import staircase
 from models.settings import Model
 from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
 
@@ -140,7 +141,7 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
         *_dense(dense, dense),
         nn.Unflatten(1, (dense, 1, 1)),
     )
-    return Body(stack, dense, left[0], {"score": "staircase"} if net in LIKE else {})
+    return Body(stack, dense, left[0], {"score": staircase} if net in LIKE else {})
 
 
 def _modules(kind: str, widths: Sequence[Sequence[int]], left: Sequence[int]) -> Iterator[nn.Module]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from models.heads.registry import Head
     from models.settings import Model
     from models.system_settings import Net
 
@@ -47,8 +48,9 @@ class Body(NamedTuple):
     channels: int
     pixels: int
     """The side of input that it takes."""
-    heads: Mapping[str, str] = {}
-    """Output -> file of models/heads, where it is another than the loss has."""
+    heads: Mapping[str, Head] = {}
+    """Output -> module of models/heads, where it is another than the loss has. The system imports it, so that the keys
+    of its runs hash it."""
 
 
 class System(Protocol):

@@ -23,6 +23,7 @@ from torch.nn.functional import interpolate
 
 from benchmark.common.errors import InputError
 from models.drawing import Drawing
+from models.heads import logits
 from models.network import build_trunk, probe_trunk
 from models.settings import Model
 from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
@@ -267,7 +268,7 @@ def build(net: str, blocks: int, width: float, model: Model) -> Body:
     a = None if net == "m" else ANet(shape.channels, max(1, round(width * GATE)))
     c = CNet(shape.channels, max(1, round(width * PATCH)), blocks) if net in ("c", "c_random") else None
     where = {"c": Suspected, "c_random": Anywhere}.get(net, lambda: None)()
-    return Body(ZoomInNet(m, a, c, where), GRADES, 0, {"prob": "logits"})
+    return Body(ZoomInNet(m, a, c, where), GRADES, 0, {"prob": logits})
 
 
 def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:

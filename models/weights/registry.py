@@ -7,6 +7,7 @@ batch counters on either side. The caller refuses missing names and pairs of une
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -31,6 +32,12 @@ class MappingInfo:
 
 MAPPINGS = discover(__package__, MappingInfo)
 """Metadata by name of the file."""
+
+
+def mappings_for(trunk: str) -> list[str]:
+    """Names of the mappings onto a timm network, known before its file of weights is read."""
+    base = trunk.partition(".")[0]
+    return [name for name, entry in MAPPINGS.items() if re.fullmatch(entry.trunks, base)]
 
 
 def load_mapping(name: str) -> Rename:

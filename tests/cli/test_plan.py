@@ -19,8 +19,8 @@ from benchmark.common.files import write_text
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import Row, write_manifest
 from benchmark.dispatch import train
-from benchmark.runs.declared import write_spec
 from benchmark.runs.environment import cpu
+from benchmark.runs.results import write_spec
 from benchmark.settings.loading import parse_params
 from models.cost import network_cost
 from tests.conftest import ROOT, tiny_params

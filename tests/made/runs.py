@@ -23,8 +23,8 @@ from benchmark.evaluation import architecture, evaluate
 from benchmark.report.inputs import Inputs
 from benchmark.report.render import to_csv
 from benchmark.report.tables.registry import make_tables
-from benchmark.runs.declared import write_spec
 from benchmark.runs.predictions import Predictions, write_predictions
+from benchmark.runs.results import write_spec
 from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult
 from benchmark.runs.systems import row_nets
 from benchmark.settings.data import Checks

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, event
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
-from benchmark.runs.declared import write_spec
 from benchmark.runs.predictions import Predictions, write_predictions
+from benchmark.runs.results import write_spec
 from benchmark.runs.spec import RunResult
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark.common.files import read_json, sha256_json, write_json, write_text
 from benchmark.data.packs import PackSpec
-from benchmark.runs.declared import write_spec
+from benchmark.runs.results import write_spec
 from benchmark.runs.spec import DataSummary, Objective, Record, RunResult, RunSpec
 from benchmark.settings.params import Params
 from benchmark.tracking import connection

@@ -20,7 +20,8 @@ from benchmark.report.render import FORMATS, to_csv, to_markdown, to_tex
 from benchmark.report.results import Measured, load_results
 from benchmark.report.table import interval
 from benchmark.report.tables import ablation
-from benchmark.runs.declared import read_result, runs_hash
+from benchmark.runs.declared import runs_hash
+from benchmark.runs.results import read_result
 from benchmark.statistics.rivals import ladder
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.common.errors import InputError
-from benchmark.runs.declared import write_spec
+from benchmark.runs.results import write_spec
 from benchmark.runs.shelf import RECORD, files_of, find_parent, is_finished, place, publish
 from benchmark.runs.spec import RECORDS, RUNS, RunResult
 from tests.made.runs import make_params, make_result

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.common.files import write_text
-from benchmark.runs.declared import write_spec
+from benchmark.runs.results import write_spec
 from benchmark.runs.spec import RunSpec
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import follow, sync

@@ -17,9 +17,11 @@ from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.data.roles import assign_roles
 from benchmark.dispatch import train
 from benchmark.evaluation.belonging import refuse_strangers
-from benchmark.runs.declared import declare, find_runs, read_result
+from benchmark.runs.declared import declare, find_runs
 from benchmark.runs.predictions import read_predictions
-from benchmark.runs.systems import passes_read, row_nets
+from benchmark.runs.results import read_result
+from benchmark.runs.spec import passes_read
+from benchmark.runs.systems import row_nets
 from benchmark.scoring.decoders.registry import decode
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training import blend as blending

@@ -16,8 +16,9 @@ import yaml
 
 from benchmark.common.errors import InputError
 from benchmark.dispatch import train
-from benchmark.runs.declared import declare, read_result
+from benchmark.runs.declared import declare
 from benchmark.runs.predictions import read_predictions
+from benchmark.runs.results import read_result
 from benchmark.settings.loading import load_params, parse_params
 from tests.conftest import tiny_params
 from tests.made.data import make_data

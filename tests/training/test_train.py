@@ -20,8 +20,9 @@ import yaml
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.dispatch import train
-from benchmark.runs.declared import describe, read_result
+from benchmark.runs.declared import describe
 from benchmark.runs.predictions import read_predictions
+from benchmark.runs.results import read_result
 from benchmark.runs.shelf import RECORD, files_of
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.loading import parse_params

@@ -16,7 +16,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
-from benchmark.runs.declared import read_record
+from benchmark.runs.results import read_record
 from benchmark.runs.spec import RECORDS
 
 ABOUT = TableInfo(order=10)

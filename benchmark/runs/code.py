@@ -1,0 +1,74 @@
+"""The code that determines a run: a core that all runs of a kind share, and the plug-ins that this one names.
+
+A run's key hashes both. What starts runs, shows their progress or reads their results is in neither, so an edit of it
+keeps every finished run; an edit of a plug-in costs the runs that name it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from benchmark.common.code import code_sha256
+from benchmark.runs.spec import RunSpec
+from benchmark.scoring.decoders.registry import DEFAULT
+from models.blends.registry import BLENDS
+from models.losses.registry import LOSSES
+from models.weights.registry import mappings_for
+
+LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless", "scikit-learn")
+"""Installed packages whose versions determine a run, too."""
+
+OUTSIDE = {
+    "benchmark/common/code.py": "computes hashes of code; each key holds them",
+    "benchmark/common/resources.py": "counts cores and memory: how fast, not what",
+    "benchmark/images/recipe.py": "names how pixels are made; each key holds the name that the pack was written with",
+    "benchmark/runs/environment.py": "describes the machine, for the record",
+    "benchmark/runs/shelf.py": "finds and keeps runs by their keys",
+    "benchmark/settings/devices.py": "resolves device and number format; each key holds what they are",
+    "benchmark/training/record.py": "writes the record of what a run took",
+}
+"""Files that the core imports and that determine no number of a run, each with the reason."""
+
+
+def keyed(spec: RunSpec) -> RunSpec:
+    """Complete a run's specification by the hash of its code and by its key."""
+    return spec.model_copy(update={"code_sha256": _sha256(roots_of(spec))}).keyed()
+
+
+def roots_of(spec: RunSpec) -> tuple[str, ...]:
+    """Files whose import closure determines a run.
+
+    The runs that it starts from or reads count by their keys, which its own key hashes.
+    """
+    return _blend_roots(spec) if spec.blend else _training_roots(spec)
+
+
+def _training_roots(spec: RunSpec) -> tuple[str, ...]:
+    loss = LOSSES[spec.objective.name]
+    found = [
+        "benchmark/training/loop.py",
+        f"models/losses/{spec.objective.name}.py",
+        *(f"models/heads/{head}.py" for head in loss.heads.values()),
+        *(f"benchmark/scoring/decoders/{DEFAULT[output]}.py" for output in loss.heads),  # type: ignore[index]
+    ]
+    if spec.model.weights:
+        found += [f"models/weights/{name}.py" for name in mappings_for(spec.model.trunk)]
+    if spec.system:
+        found += [f"models/systems/{spec.stage}.py", f"benchmark/images/variants/{spec.system.variant}.py"]
+    return tuple(found)
+
+
+def _blend_roots(spec: RunSpec) -> tuple[str, ...]:
+    assert spec.blend
+    blend = BLENDS[spec.blend.name]
+    return (
+        "benchmark/training/blend.py",
+        f"models/systems/{spec.stage}.py",
+        f"models/blends/{spec.blend.name}.py",
+        *(f"benchmark/scoring/decoders/{rule}.py" for rule in sorted({blend.rule, DEFAULT[blend.head]})),
+    )
+
+
+@cache
+def _sha256(roots: tuple[str, ...]) -> str:
+    return code_sha256(*roots, without=OUTSIDE, libraries=LIBRARIES)

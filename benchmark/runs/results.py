@@ -1,0 +1,44 @@
+"""The files of a run: ``run.json`` and the record of what it took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_json, write_json
+from benchmark.runs.spec import Record, RunResult, RunSpec
+
+
+def read_result(folder: Path) -> RunResult:
+    """Read a finished run's ``run.json``.
+
+    Raises:
+        InputError: there is no finished run, or another version of the code wrote it.
+    """
+    path = folder / "run.json"
+    if not path.exists():
+        msg = f"{folder} must hold a finished run, but has no run.json: train it first with `dvc repro`"
+        raise InputError(msg)
+    try:
+        return RunResult.model_validate(read_json(path))
+    except ValueError as error:
+        msg = f"{path} must describe a finished run of this version, but does not: train it again with `dvc repro`"
+        raise InputError(msg) from error
+
+
+def read_record(path: Path) -> Record:
+    """Read what a run took.
+
+    Raises:
+        InputError: the file is not as it was written.
+    """
+    try:
+        return Record.model_validate(read_json(path))
+    except ValueError as error:
+        msg = f"{path} must record what a run took, but does not: remove it, or train the run again with `dvc repro`"
+        raise InputError(msg) from error
+
+
+def write_spec(spec: RunSpec, folder: Path) -> None:
+    """Write ``run.json``, of a run in progress or, as a :class:`RunResult`, of a finished one."""
+    write_json(folder / "run.json", spec.model_dump(mode="json", by_alias=True))
