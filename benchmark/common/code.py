@@ -28,12 +28,12 @@ def code_sha256(*roots: str, without: Iterable[str] = (), libraries: Iterable[st
         without: files that determine nothing: neither they nor what only they import is hashed.
         libraries: installed packages whose versions determine the result, too.
     """
-    files = [[str(path), _bare(PROJECT / path)] for path in closure(*roots, without=tuple(without))]
+    found = closure(*roots, without=without)
+    files = [[str(path), _bare((PROJECT / path).read_text(encoding="utf-8"))] for path in found]
     return sha256_json([files, {name: version(name) for name in libraries}])
 
 
-@cache
-def closure(*roots: str, without: tuple[str, ...] = ()) -> tuple[Path, ...]:
+def closure(*roots: str, without: Iterable[str] = ()) -> tuple[Path, ...]:
     """List every file of the project that the roots and their imports reach, relative to it, sorted.
 
     A module reaches the ``__init__`` of its packages. Imports for type checkers reach nothing, for they never run.
@@ -42,14 +42,17 @@ def closure(*roots: str, without: tuple[str, ...] = ()) -> tuple[Path, ...]:
         roots: files and folders, relative to the project.
         without: files that are not followed.
     """
-    found: set[Path] = set()
+    found, names = set[Path](), set[str]()
     outside = {PROJECT / path for path in without}
     ahead = [path for root in roots for path in _below(PROJECT / root)]
     while ahead:
         path = ahead.pop()
         if path not in found and path not in outside:
             found.add(path)
-            ahead += _imported(path)
+            package = ".".join(path.relative_to(PROJECT).parts[:-1])
+            new = {*_imports(path.read_text(encoding="utf-8")), *_around(package)} - names
+            names |= new
+            ahead += [file for name in new for file in _files(name)]
     return tuple(sorted(path.relative_to(PROJECT) for path in found))
 
 
@@ -62,15 +65,16 @@ def _below(root: Path) -> list[Path]:
 
 
 @cache
-def _imported(path: Path) -> tuple[Path, ...]:
-    names = {
-        name
-        for statement in _running(ast.parse(path.read_text(encoding="utf-8")))
-        for name in _names(statement)
-        if name.split(".")[0] in _PACKAGES
-    }
-    names |= {".".join(path.relative_to(PROJECT).parts[:-1])}
-    return tuple({found for name in names for found in _files(name)})
+def _imports(text: str) -> frozenset[str]:
+    """Name the modules of this project that a file's text imports, and the packages around them."""
+    names = {name for statement in _running(ast.parse(text)) for name in _names(statement)}
+    return frozenset(each for name in names if name.split(".")[0] in _PACKAGES for each in _around(name))
+
+
+def _around(name: str) -> list[str]:
+    """Name a module and the packages around it."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def _running(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -90,18 +94,15 @@ def _names(statement: ast.Import | ast.ImportFrom) -> list[str]:
     return [module, *(f"{module}.{alias.name}" for alias in statement.names)]
 
 
-def _files(name: str) -> Iterator[Path]:
-    """The file of a module and those of the packages around it, as far as they exist."""
-    parts = name.split(".")
-    for count in range(1, len(parts) + 1):
-        stem = PROJECT.joinpath(*parts[:count])
-        yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.exists())
+def _files(name: str) -> list[Path]:
+    """The file of a module or package; none for a name that is neither."""
+    stem = PROJECT.joinpath(*name.split("."))
+    return [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.exists()]
 
 
 @cache
-def _bare(path: Path) -> str:
+def _bare(text: str) -> str:
     """Return a file's text without comments, docstrings, error messages and the blanks at the ends of lines."""
-    text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:

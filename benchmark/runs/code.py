@@ -13,6 +13,7 @@ from benchmark.runs.spec import RunSpec
 from benchmark.scoring.decoders.registry import DEFAULT
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
+from models.systems.registry import SYSTEMS
 from models.weights.registry import mappings_for
 
 LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless", "scikit-learn")
@@ -54,18 +55,19 @@ def _training_roots(spec: RunSpec) -> tuple[str, ...]:
     if spec.model.weights:
         found += [f"models/weights/{name}.py" for name in mappings_for(spec.model.trunk)]
     if spec.system:
-        found += [f"models/systems/{spec.stage}.py", f"benchmark/images/variants/{spec.system.variant}.py"]
+        found += [f"models/systems/{spec.stage}.py", f"benchmark/images/colour_normalisation/{spec.system.colour_normalisation}.py"]
     return tuple(found)
 
 
 def _blend_roots(spec: RunSpec) -> tuple[str, ...]:
     assert spec.blend
     blend = BLENDS[spec.blend.name]
+    rule = blend.rule if SYSTEMS[spec.stage].tuned else DEFAULT[blend.head]
     return (
         "benchmark/training/blend.py",
         f"models/systems/{spec.stage}.py",
         f"models/blends/{spec.blend.name}.py",
-        *(f"benchmark/scoring/decoders/{rule}.py" for rule in sorted({blend.rule, DEFAULT[blend.head]})),
+        f"benchmark/scoring/decoders/{rule}.py",
     )
 
 
