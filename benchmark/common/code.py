@@ -12,11 +12,13 @@ import io
 import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 from benchmark.common.files import PROJECT, sha256_json
 
+version = cache(metadata.version)
+"""Version of an installed package."""
 _PACKAGES = ("benchmark", "models")
 
 

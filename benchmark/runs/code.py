@@ -55,7 +55,10 @@ def _training_roots(spec: RunSpec) -> tuple[str, ...]:
     if spec.model.weights:
         found += [f"models/weights/{name}.py" for name in mappings_for(spec.model.trunk)]
     if spec.system:
-        found += [f"models/systems/{spec.stage}.py", f"benchmark/images/colour_normalisation/{spec.system.colour_normalisation}.py"]
+        found += [
+            f"models/systems/{spec.stage}.py",
+            f"benchmark/images/colour_normalisation/{spec.system.colour_normalisation}.py",
+        ]
     return tuple(found)
 
 

@@ -224,7 +224,7 @@ def passes_read(rows: Sequence[RunSpec]) -> list[tuple[BlendSpec, int]]:
     for row in rows:
         if blend := row.blend:
             held = 0 if blend.as_trained else row.data.val + row.data.test
-            shown = max(blend.passes, 1) * (blend.roles.blend + held)
+            shown = max(blend.passes, 1) * (blend.roles.holdout + held)
             unlike[blend.passes, blend.warp.model_dump_json(), blend.layer] = (blend, shown)
     return list(unlike.values())
 

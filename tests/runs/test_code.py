@@ -110,7 +110,10 @@ NONE: dict[str, tuple[str, Callable[[str], str]]] = {
     "the stage that trains": ("benchmark/dispatch/train.py", added("X = 1")),
     "a default of the sweep": ("benchmark/settings/sweep.py", replaced("= 12", "= 13")),
     "a setting of MLflow": ("benchmark/settings/params.py", replaced("= 300.0", "= 301.0")),
-    "an error of the loop": ("benchmark/training/loop.py", replaced("the loss must stay finite", "a loss must be finite")),
+    "an error of the loop": (
+        "benchmark/training/loop.py",
+        replaced("must stay finite", "must be finite"),
+    ),
     "an error of the network": ("models/network.py", replaced("msg = (", 'msg = "" or (')),
     "a comment": ("benchmark/training/loop.py", added("# A comment.")),
     "a docstring": ("benchmark/training/loop.py", replaced('"""One run', '"""A run')),
