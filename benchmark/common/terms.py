@@ -24,6 +24,10 @@ Counts = tuple[int, int, int, int, int]
 Head = Literal["score", "prob"]
 
 
+DEFAULT: dict[Head, str] = {"score": "nearest", "prob": "argmax"}
+"""Decision rule that the paper's tables are rebuilt with, by head: a file of benchmark/scoring/decoders."""
+
+
 Size = Literal["small", "mid", "large"]
 """Role of an input size: the paper's 224, 448 and 720 px, whatever their pixels in this profile."""
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cache
 
 from benchmark.common.code import code_sha256
+from benchmark.common.terms import DEFAULT
 from benchmark.runs.spec import RunSpec
-from benchmark.scoring.decoders.registry import DEFAULT
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.systems.registry import SYSTEMS

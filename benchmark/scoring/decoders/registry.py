@@ -19,6 +19,7 @@ from benchmark.common.arrays import Grades
 from benchmark.common.cuts import Cuts
 from benchmark.common.errors import InputError
 from benchmark.common.plugins import discover
+from benchmark.common.terms import DEFAULT as DEFAULT
 from benchmark.common.terms import Head, Split
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
@@ -40,9 +41,6 @@ class DecoderInfo:
 
 DECODERS = discover(__package__, DecoderInfo)
 """Metadata by name of the file, in the order of tables."""
-
-DEFAULT: dict[Head, str] = {"score": "nearest", "prob": "argmax"}
-"""The rule that the paper's tables are rebuilt with, per head."""
 
 
 @dataclass(frozen=True, slots=True)
