@@ -1,4 +1,4 @@
-"""``fundusbench check``: pass a data set through the checks, here or anywhere on disk, without training."""
+"""``fundusbench check``: run the data checks on any data set, without training."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from benchmark.sources.registry import SourceParams
 
 FOLDER = Path("scratch/check")
-"""Takes what a source generates that is not the pipeline's own."""
+"""Folder of photographs that a source other than the pipeline's generates."""
 SHOWN = 20
-"""Findings of a check that are printed."""
+"""Number of issues of a check that are printed."""
 PROFILES = PROJECT / "experiments/conf/data"
 
 
@@ -37,47 +37,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of data, for instance columns.split=Usage",
     )
     parser.add_argument("--labels-only", action="store_true", help="check the table alone, and open no photograph")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write checks.csv (every finding) and checks.md there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write checks.csv (every issue) and checks.md there")
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print what the checks find.
+    """Print the issues that the checks find.
 
     Returns:
-        1 where a check with the policy stop found something, else 0.
+        1 if a check with the policy stop finds issues, else 0.
 
     Raises:
         InputError: an argument, a parameter or the table is wrong.
     """
-    from benchmark.data import outcome as findings
-    from benchmark.data.checks.registry import Described
+    from benchmark.data import outcome as checking
+    from benchmark.data.checks.registry import InspectedDataset
     from benchmark.data.fetch import PHOTOGRAPHS, locate, refuse_absent
-    from benchmark.data.inspection import describe
-    from benchmark.settings.data import Checks
+    from benchmark.data.inspection import inspect_dataset
+    from benchmark.settings.checks import default_policies
     from benchmark.settings.loading import load_params
     from benchmark.sources.registry import load_source
 
     if chosen.source:
-        data, checks, workers, folder = _data(chosen), Checks(), 0, FOLDER
+        data, policies, workers, folder = _data(chosen), default_policies(), 0, FOLDER
     else:
         _refuse_strays(chosen)
         params = load_params()
-        data, checks, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS
+        data, policies, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS
     found, expected = locate(data, folder), load_source(data.source).expected(data)
     if not chosen.labels_only:
         refuse_absent(found, Path(data.root))
-    described = Described(tuple(found), expected=expected) if chosen.labels_only else describe(found, expected, workers)
-    judgement = findings.judge(described, checks)
-    stopping = list(dict.fromkeys(row.check for row in judgement.rows if row.policy == "stop" and row.finding))
-    if chosen.json:
-        show_json({"findings": judgement.rows, "stopping": stopping})
+    if chosen.labels_only:
+        dataset = InspectedDataset(tuple(found), expected=expected)
     else:
-        print(findings.summary(judgement.rows, SHOWN))
+        dataset = inspect_dataset(found, expected, workers)
+    outcome = checking.run_checks(dataset, policies)
+    stopping = list(dict.fromkeys(row.check for row in outcome.rows if row.policy == "stop" and row.issue))
+    if chosen.json:
+        show_json({"issues": outcome.rows, "stopping": stopping})
+    else:
+        print(checking.summary(outcome.rows, SHOWN))
         print(f"stops the pipeline: {', '.join(stopping) or 'nothing'}")
     if chosen.out:
-        _write(chosen.out, judgement.rows, data)
-    return 1 if judgement.stops else 0
+        _write(chosen.out, outcome.rows, data)
+    return 1 if outcome.stops else 0
 
 
 def _data(chosen: argparse.Namespace) -> SourceParams:
@@ -129,10 +132,10 @@ def _refuse_strays(chosen: argparse.Namespace) -> None:
 
 def _write(folder: Path, rows: tuple[CheckRow, ...], data: SourceParams) -> None:
     from benchmark.common.files import write_text
-    from benchmark.data.outcome import write_findings
+    from benchmark.data.outcome import write_check_rows
     from benchmark.report.render import to_markdown
     from benchmark.report.tables.checks import check_table
 
-    write_findings(rows, folder / "checks.csv")
+    write_check_rows(rows, folder / "checks.csv")
     write_text(folder / "checks.md", to_markdown(check_table(list(rows), data.name, data.synthetic)))
     print(f"written: {folder}/checks.csv, {folder}/checks.md", file=sys.stderr)

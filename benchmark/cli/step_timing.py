@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from benchmark.common.errors import InputError
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import Pack, pack_specs
 from benchmark.runs.environment import cpu
 from benchmark.runs.spec import DataSummary, Objective, RunSpec
@@ -194,7 +194,7 @@ class _Noise:
 
 
 def _noise(images: int, pixels: int) -> SplitData:
-    rows = [Row(str(i), "", "", "unknown", i % 5, "train", "", 0, 0, "noise") for i in range(images)]
+    rows = [ManifestRow(str(i), "", "", "unknown", i % 5, "train", "", 0, 0, "noise") for i in range(images)]
     grade = np.arange(images, dtype=np.int64) % 5
     return SplitData(cast("Pack", _Noise(images, pixels)), rows, grade, np.arange(images, dtype=np.uint64))
 

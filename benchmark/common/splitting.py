@@ -1,4 +1,4 @@
-"""Dealing things out evenly over grades: the same to the same names, in whatever order they come."""
+"""Stratified, reproducible selection: equal names are always selected alike, in whatever order they come."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ T = TypeVar("T", bound=Hashable)
 
 
 Cluster = tuple[str, str]
-"""What must not be torn apart: a patient, or an image of an unknown one."""
+"""Group of images that must not be split: those of a patient, or one image without a known patient."""
 
 
 def cluster_of(patient: str, image_id: str) -> Cluster:
-    """The patient, or the image alone where that is unknown."""
+    """Return the cluster of an image: its patient, or the image alone if the patient is unknown."""
     return (patient, "") if patient else ("", image_id)
 
 
-def by_grade(grades: Mapping[T, int], seed: object) -> list[T]:
-    """Names ordered by their grade and, within a grade, by a hash: other seeds give other orders.
+def sorted_by_grade(grades: Mapping[T, int], seed: object) -> list[T]:
+    """Sort names by grade, and within a grade by a seeded hash.
 
     Args:
-        grades: of each name.
-        seed: anything whose ``repr`` is the same in every process.
+        grades: grade of each name.
+        seed: any object whose ``repr`` is the same in every process.
     """
 
-    def place(name: T) -> tuple[int, bytes]:
-        told = name if isinstance(name, tuple) else (name,)
-        return grades[name], hashlib.sha256(repr((seed, *told)).encode()).digest()
+    def key(name: T) -> tuple[int, bytes]:
+        parts = name if isinstance(name, tuple) else (name,)
+        return grades[name], hashlib.sha256(repr((seed, *parts)).encode()).digest()
 
-    return sorted(grades, key=place)
+    return sorted(grades, key=key)
 
 
-def evenly(order: Sequence[T], count: int) -> set[T]:
-    """So many of them, at equal distances."""
+def evenly_spaced(order: Sequence[T], count: int) -> set[T]:
+    """Select ``count`` elements at equal distances."""
     n = len(order)
     return {c for i, c in enumerate(order) if ((i + 1) * count + n // 2) // n > (i * count + n // 2) // n}

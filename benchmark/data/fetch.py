@@ -1,4 +1,4 @@
-"""The step ``fetch``: locate or generate the photographs, pass them through the checks, and write the manifest."""
+"""The stage ``fetch``: locate or generate the photographs, run the data checks, and write the manifest."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import SPLITS, Split
-from benchmark.data import outcome as gating
-from benchmark.data.checks.registry import Look
-from benchmark.data.manifest import DATA, MANIFEST, Row, write_manifest
+from benchmark.data.checks.registry import ImageInfo
+from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, write_manifest
+from benchmark.data.outcome import CHECKS_CSV, raise_if_stopped, run_checks, write_check_rows
+from benchmark.data.outcome import summary as check_summary
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._labels import Tree
@@ -22,65 +23,67 @@ if TYPE_CHECKING:
     from benchmark.settings.params import Params
 
 PHOTOGRAPHS = DATA / "photographs"
-"""Where a source puts what it generates or downloads; files that lie elsewhere stay there."""
+"""Folder of generated or downloaded photographs; others stay where they are."""
 
 
 def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
-    """Write ``checks.csv`` and ``manifest.csv`` for the data set of ``params.data``, and print what they hold.
+    """Write ``checks.csv`` and ``manifest.csv`` for the data set of ``params.data``, and print a summary.
 
     Args:
         params: all parameters.
-        folder: of that data set.
-        splits: what the manifest shall hold; photographs of other splits are not read.
+        folder: folder of the data set.
+        splits: splits of the manifest; photographs of other splits are not read.
 
     Raises:
-        InputError: the source finds its input wrong, a check whose policy is stop found something, or nothing is left
-            of a split; the findings are in ``data/checks.csv`` all the same.
+        InputError: the source rejects its input, a check with the policy stop finds issues, or a split is left empty;
+            ``data/checks.csv`` then still lists the issues.
     """
-    from benchmark.data.inspection import describe
+    from benchmark.data.inspection import inspect_dataset
 
-    findings, manifest = folder / gating.FINDINGS.name, folder / MANIFEST.name
-    found = [one for one in locate(params.data, folder / PHOTOGRAPHS.name) if one.split in splits]
-    refuse_absent(found, Path(params.data.root))
-    expected = load_source(params.data.source).expected(params.data) or {}
-    described = describe(
-        found, {split: expected[split] for split in splits if split in expected}, params.prepare.workers
-    )
-    judgement = gating.judge(described, params.checks)
-    gating.write_findings(judgement.rows, findings)
-    print(gating.summary(judgement.rows))
-    gating.refuse(judgement, findings)
-    _refuse_empty(described.photographs, judgement.dropped, findings)
-    seen = zip(described.photographs, described.looks, strict=True)
-    kept = [pair for place, pair in enumerate(seen) if place not in judgement.dropped]
-    rows = [_row(photograph, look, params.data.name) for photograph, look in kept]
+    checks_csv, manifest = folder / CHECKS_CSV.name, folder / MANIFEST.name
+    source = load_source(params.data.source)
+    photographs = [one for one in locate(params.data, folder / PHOTOGRAPHS.name) if one.split in splits]
+    refuse_absent(photographs, Path(params.data.root))
+    known = source.expected(params.data) or {}
+    expected = {split: known[split] for split in splits if split in known}
+    dataset = inspect_dataset(photographs, expected, params.prepare.workers)
+    outcome = run_checks(dataset, params.checks)
+    write_check_rows(outcome.rows, checks_csv)
+    print(check_summary(outcome.rows))
+    raise_if_stopped(outcome, checks_csv)
+    _refuse_empty(photographs, outcome.dropped, checks_csv)
+    rows = [
+        _row(photograph, info, params.data.name)
+        for index, (photograph, info) in enumerate(zip(photographs, dataset.infos, strict=True))
+        if index not in outcome.dropped
+    ]
     write_manifest(rows, manifest)
-    print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(judgement.dropped)} dropped")
-    print(f"cite: {load_source(params.data.source).ABOUT.citation}")
+    print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(outcome.dropped)} dropped")
+    print(f"cite: {source.ABOUT.citation}")
     print(summary(rows))
 
 
 def _refuse_empty(photographs: Sequence[Photograph], dropped: Container[int], listed: Path) -> None:
-    """Raise where all photographs of a split were dropped, as nothing can then be trained or measured on it."""
+    """Raise if all photographs of a split were dropped, because the later stages need all splits."""
     before = Counter(photograph.split for photograph in photographs)
-    after = Counter(photograph.split for place, photograph in enumerate(photographs) if place not in dropped)
+    after = Counter(photograph.split for index, photograph in enumerate(photographs) if index not in dropped)
     emptied = [f"all {before[split]} of {split}" for split in before if not after[split]]
     if emptied:
         msg = (
             f"checks must leave photographs in each split, but drop {' and '.join(emptied)}: see {listed}, and "
-            "mend the data or the splits"
+            "correct the data or the splits"
         )
         raise InputError(msg)
 
 
 def locate(data: SourceParams, folder: Path) -> list[Photograph]:
-    """Every photograph of a data set; what is generated or downloaded goes into ``folder``.
+    """Return every photograph of a data set; generated or downloaded files go into ``folder``.
 
     Raises:
-        InputError: the source finds its input wrong.
+        InputError: the source rejects its input.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # The delay lets a source that downloads speak first.
+    # The delay lets a downloading source print its messages first.
     with progress_bar(unit=" photographs", desc="locate", delay=1) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -91,40 +94,40 @@ def locate(data: SourceParams, folder: Path) -> list[Photograph]:
 
 
 def refuse_absent(photographs: Sequence[Photograph], root: Path) -> None:
-    """Raise once where no photograph at all lies where its table says, naming the folder in which most do."""
-    if not photographs or any(_is_there(photograph.path) for photograph in photographs):
+    """Raise if no photograph is where its table says, naming the folder in which most of them are."""
+    if not photographs or any(_exists(photograph.path) for photograph in photographs):
         return
     files = Tree(root).photographs()
-    lying = [(path, photograph) for photograph in photographs for path in files.get(stem(photograph.image_id), [])]
-    folders = Counter(_above(path, photograph.image_id) for path, photograph in lying)
+    elsewhere = [(path, photograph) for photograph in photographs for path in files.get(stem(photograph.image_id), [])]
+    folders = Counter(_base_folder(path, photograph.image_id) for path, photograph in elsewhere)
     if folders:
         ((folder, count),) = folders.most_common(1)
-        mend = f"{count} lie in {folder}: set data.images (or data.root) to it, from data.root"
+        fix = f"{count} are in {folder}: set data.images (or data.root) to it, from data.root"
     else:
-        mend = f"no photograph of such a name lies below {root} (as {' '.join(EXTENSIONS)}): correct data.root"
+        fix = f"no photograph with such a name is below {root} (as {' '.join(EXTENSIONS)}): correct data.root"
     msg = (
-        f"photographs must lie where their table says, but of {len(photographs)} none does, for instance "
-        f"{photographs[0].path}: {mend}"
+        f"photographs must be where their table says, but none of {len(photographs)} is, for instance "
+        f"{photographs[0].path}: {fix}"
     )
     raise InputError(msg)
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # No file has so long a name.
+    except OSError:  # The name may be too long for a file.
         return False
 
 
-def _above(path: Path, image_id: str) -> Path:
-    """The folder from which an image's id leads to its file; where the id names other folders, that of the file."""
+def _base_folder(path: Path, image_id: str) -> Path:
+    """Return the folder that an image id is relative to, or the file's own folder if the id names other folders."""
     folders = PurePosixPath(image_id).parts[:-1]
     matches = path.parent.parts[-len(folders) :] == folders if folders else False
     return path.parents[len(folders)] if matches else path.parent
 
 
-def summary(rows: Iterable[Row]) -> str:
-    """Table of images, patients and grades per split."""
+def summary(rows: Iterable[ManifestRow]) -> str:
+    """Format a table of images, patients and grades per split."""
     lines = [f"{'split':<6}{'images':>8}{'patients':>10}" + "".join(f"{f'grade {grade}':>9}" for grade in range(5))]
     for split in SPLITS:
         inside = [row for row in rows if row.split == split]
@@ -135,16 +138,16 @@ def summary(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-def _row(photograph: Photograph, look: Look, source: str) -> Row:
-    return Row(
+def _row(photograph: Photograph, info: ImageInfo, source: str) -> ManifestRow:
+    return ManifestRow(
         image_id=photograph.image_id,
         path=photograph.path.as_posix(),
         patient=photograph.patient,
         eye=photograph.eye,
         grade=photograph.grade,
         split=photograph.split,
-        sha256=look.sha256,
-        width=look.width,
-        height=look.height,
+        sha256=info.sha256,
+        width=info.width,
+        height=info.height,
         source=source,
     )

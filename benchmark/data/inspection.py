@@ -1,9 +1,8 @@
-"""Open every photograph once, and describe the data set for its checks.
+"""Open every photograph once and collect the properties that the checks need.
 
-Each file is read, hashed and decoded at a small scale by parallel processes; what was seen is kept in
-``scratch/checks.sqlite`` under the file's hash, so that a check that was killed or repeated decodes no file twice.
-Memory holds about five kilobytes per photograph, whatever their size. In full, photographs are decoded only where two
-are so much alike, or show so little, that their pixels may be the same.
+Parallel processes read, hash and decode each file at a small scale. ``scratch/checks.sqlite`` stores the fingerprints
+under the file's hash, so an interrupted or repeated check decodes no file twice. Memory use is about five kilobytes per
+photograph of any size. Photographs are decoded at full size only if two of them may have the same pixels.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.common.terms import Counts, Split
-from benchmark.data.checks.registry import Described, Look, Pair
-from benchmark.data.duplicates import Sketches, find_alike
+from benchmark.data.checks.registry import ImageInfo, InspectedDataset, NearDuplicate
+from benchmark.data.duplicates import Descriptors, find_near_duplicates
 from benchmark.images.fingerprint import ANGLES, RECIPE, RINGS, Fingerprint, fingerprint
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.jobs.processes import outcomes
@@ -34,154 +33,158 @@ from benchmark.sources.registry import Photograph
 STORE = Path("scratch/checks.sqlite")
 
 _BATCH, _SECONDS = 256, 5.0
-"""Fingerprints that are written together, and how long any of them waits for that."""
+"""Number of fingerprints that are written together, and the longest delay of a write in seconds."""
 _TABLES = """
-CREATE TABLE IF NOT EXISTS prints
-  (sha256, recipe, width, height, reason, level, disc, warm, sketch, PRIMARY KEY (sha256, recipe));
+CREATE TABLE IF NOT EXISTS fingerprints
+  (sha256, recipe, width, height, error, brightness, has_fov, warm_fraction, descriptor, PRIMARY KEY (sha256, recipe));
 CREATE TABLE IF NOT EXISTS pixels (sha256 PRIMARY KEY, digest);
 """
 
 J = TypeVar("J")
 R = TypeVar("R")
 _known: frozenset[bytes] = frozenset()
-"""In a worker: hashes of the files whose fingerprint is in the store."""
+"""Hashes of the files whose fingerprint is in the store, in a worker process."""
 
 
 class Store:
-    """What was seen of files, by their hash; safe to kill at any time, and to share between processes."""
+    """Fingerprints and pixel hashes of files, by the hash of the file; safe to kill and to share between processes."""
 
     def __init__(self, path: Path = STORE) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._in_words():
+        with self._explained():
             self._base = sqlite3.connect(path, timeout=60)
             self._base.executescript(_TABLES)
-        self._waiting: dict[str, list[tuple[object, ...]]] = {"prints": [], "pixels": []}
-        self._kept = time.monotonic()
+        self._waiting: dict[str, list[tuple[object, ...]]] = {"fingerprints": [], "pixels": []}
+        self._written = time.monotonic()
 
     def close(self) -> None:
-        """Keep what was put."""
+        """Write the pending rows and close the store."""
         try:
-            self._keep()
+            self._write()
         finally:
             self._base.close()
 
     def known(self) -> frozenset[bytes]:
-        """Hashes of the files with a fingerprint of this recipe."""
-        with self._in_words():
-            rows = self._base.execute("SELECT sha256 FROM prints WHERE recipe = ?", (RECIPE,))
+        """Return the hashes of the files with a fingerprint of this recipe."""
+        with self._explained():
+            rows = self._base.execute("SELECT sha256 FROM fingerprints WHERE recipe = ?", (RECIPE,))
             return frozenset(bytes.fromhex(sha256) for (sha256,) in rows)
 
     def get(self, sha256: str) -> Fingerprint:
-        """The fingerprint of a file that is known."""
-        query = "SELECT width, height, reason, level, disc, warm, sketch FROM prints WHERE sha256 = ? AND recipe = ?"
-        with self._in_words():
+        """Return the fingerprint of a known file."""
+        with self._explained():
+            query = "SELECT * FROM fingerprints WHERE sha256 = ? AND recipe = ?"
             row = self._base.execute(query, (sha256, RECIPE)).fetchone()
-        width, height, reason, level, disc, warm, sketch = row
-        drawn = np.frombuffer(sketch, np.int8).reshape(RINGS, ANGLES)
-        return Fingerprint(width, height, reason, level, bool(disc), warm, drawn)
+        _, _, width, height, error, brightness, has_fov, warm_fraction, descriptor = row
+        rings = np.frombuffer(descriptor, np.int8).reshape(RINGS, ANGLES)
+        return Fingerprint(width, height, error, brightness, bool(has_fov), warm_fraction, rings)
 
-    def put(self, sha256: str, seen: Fingerprint) -> None:
-        """Keep a file's fingerprint."""
-        values = (sha256, RECIPE, seen.width, seen.height, seen.reason, seen.level, seen.disc, seen.warm)
-        self._put("prints", (*values, seen.sketch.tobytes()))
+    def put(self, sha256: str, found: Fingerprint) -> None:
+        """Store a file's fingerprint."""
+        size, signs = (found.width, found.height), (found.brightness, found.has_fov, found.warm_fraction)
+        self._put("fingerprints", (sha256, RECIPE, *size, found.error, *signs, found.descriptor.tobytes()))
 
     def digests(self) -> dict[str, str]:
-        """Hashes of decoded pixels, by the file's."""
-        with self._in_words():
+        """Return the hashes of decoded pixels, by the hash of the file."""
+        with self._explained():
             return dict(self._base.execute("SELECT sha256, digest FROM pixels"))
 
     def put_digest(self, sha256: str, digest: str) -> None:
-        """Keep the hash of a file's decoded pixels."""
+        """Store the hash of a file's decoded pixels."""
         self._put("pixels", (sha256, digest))
 
     def _put(self, table: str, row: tuple[object, ...]) -> None:
         self._waiting[table].append(row)
-        if len(self._waiting[table]) >= _BATCH or time.monotonic() - self._kept > _SECONDS:
-            self._keep()
+        if len(self._waiting[table]) >= _BATCH or time.monotonic() - self._written > _SECONDS:
+            self._write()
 
-    def _keep(self) -> None:
-        """Write what waits in one short transaction: another check in this folder has to wait for it."""
-        with self._in_words(), self._base:
+    def _write(self) -> None:
+        """Write the pending rows in one short transaction, because another check in this folder has to wait for it."""
+        with self._explained(), self._base:
             for table, rows in self._waiting.items():
                 if rows:
                     marks = ",".join("?" * len(rows[0]))
                     self._base.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
                     rows.clear()
-        self._kept = time.monotonic()
+        self._written = time.monotonic()
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """Turn what SQLite raises into a sentence; only a damaged store is to be removed."""
+    def _explained(self) -> Iterator[None]:
+        """Turn errors of SQLite into a sentence; only a damaged store is to be removed."""
         try:
             yield
         except sqlite3.DatabaseError as error:
-            faults = {
-                "SQLITE_BUSY": "another check in this folder writes to it without end: wait for that one",
-                "SQLITE_FULL": "its disk is full: make room on it",
-                "SQLITE_READONLY": "nobody may write to it: allow it, or work in a folder that you may write to",
-                "SQLITE_CANTOPEN": "it cannot be opened: allow it, or work in a folder that you may write to",
-                "SQLITE_IOERR": "its disk does not take or give it: make room on it, or work on another",
+            fixes = {
+                "SQLITE_BUSY": "another check in this folder keeps it locked: wait until that one ends",
+                "SQLITE_FULL": "its disk is full: free some space",
+                "SQLITE_READONLY": "it is read-only: change its permissions, or work in a writable folder",
+                "SQLITE_CANTOPEN": "it cannot be opened: change its permissions, or work in a writable folder",
+                "SQLITE_IOERR": "its disk cannot be read or written: free some space, or work on another disk",
             }
-            told = getattr(error, "sqlite_errorname", "")
-            why = next((mend for fault, mend in faults.items() if told.startswith(fault)), f"{error}: remove it")
-            msg = f"{self._path} must keep what checks have seen of files, but {why}"
+            code = getattr(error, "sqlite_errorname", "")
+            why = next((fix for start, fix in fixes.items() if code.startswith(start)), f"{error}: remove it")
+            msg = f"{self._path} must store the fingerprints of files, but {why}"
             raise InputError(msg) from error
 
 
-def describe(
+def inspect_dataset(
     photographs: Sequence[Photograph],
     expected: Mapping[Split, Counts] | None = None,
     workers: int = 0,
-) -> Described:
-    """Open every photograph and find those that are alike.
+) -> InspectedDataset:
+    """Open every photograph and find near-duplicates.
 
     Args:
-        photographs: as a source yields them.
-        expected: photographs per grade that a split should have.
-        workers: processes that decode; 0 takes every core.
+        photographs: photographs as a source yields them.
+        expected: published number of photographs per grade of each split.
+        workers: number of decoding processes; 0 uses every core.
 
     Raises:
         InputError: a worker was killed.
     """
     with closing(Store()) as store:
-        looks, sketches = _look_at([photograph.path for photograph in photographs], store, workers or core_count())
+        infos, descriptors = _inspect_files([one.path for one in photographs], store, workers or core_count())
         first: dict[str, int] = {}
-        for place, look in enumerate(looks):
-            first.setdefault(look.sha256, place)
-        unique = np.fromiter((place for sha256, place in first.items() if sha256), np.int64)
-        alike = find_alike(sketches[unique])
-        pairs = [replace(pair, first=int(unique[pair.first]), second=int(unique[pair.second])) for pair in alike]
-        doubtful = [place for pair in pairs for place in _maybe_identical(pair, looks)]
-        doubtful += _flat(unique[~sketches[unique].any(axis=(1, 2))].tolist(), looks)
-        files = {looks[place].sha256: photographs[place].path for place in doubtful}
+        for index, info in enumerate(infos):
+            first.setdefault(info.sha256, index)
+        unique = np.fromiter((index for sha256, index in first.items() if sha256), np.int64)
+        pairs = [
+            replace(pair, first=int(unique[pair.first]), second=int(unique[pair.second]))
+            for pair in find_near_duplicates(descriptors[unique])
+        ]
+        doubtful = [index for pair in pairs for index in _maybe_identical(pair, infos)]
+        doubtful += _same_size(unique[~descriptors[unique].any(axis=(1, 2))].tolist(), infos)
+        files = {infos[index].sha256: photographs[index].path for index in doubtful}
         digests = _digest(files, store, workers or core_count())
-    looks = [_with_pixels(look, digests) for look in looks]
-    return Described(tuple(photographs), tuple(looks), tuple(_spread(pairs, looks)), expected)
+    infos = [_with_pixels(info, digests) for info in infos]
+    return InspectedDataset(tuple(photographs), tuple(infos), tuple(_per_photograph(pairs, infos)), expected)
 
 
-def _look_at(paths: Sequence[Path], store: Store, workers: int) -> tuple[list[Look], Sketches]:
-    """A look and a sketch per file, in their order."""
+def _inspect_files(paths: Sequence[Path], store: Store, workers: int) -> tuple[list[ImageInfo], Descriptors]:
+    """Return properties and descriptor of each file, in their order."""
     known = store.known()
-    looks: list[Look | None] = [None] * len(paths)
-    sketches = np.zeros((len(paths), RINGS, ANGLES), np.int8)
-    jobs = enumerate(paths)
-    for (place, _), (sha256, fresh) in _progress(_look, jobs, len(paths), workers, "look", partial(_remember, known)):
-        if fresh and sha256:
-            store.put(sha256, fresh)
-        seen = fresh or store.get(sha256)
-        looks[place] = Look(sha256, "", seen.width, seen.height, seen.reason, seen.level, seen.disc, seen.warm)
-        sketches[place] = seen.sketch
-    return [look for look in looks if look], sketches
+    infos: list[ImageInfo | None] = [None] * len(paths)
+    descriptors = np.zeros((len(paths), RINGS, ANGLES), np.int8)
+    setup = partial(_set_known, known)
+    for (index, _), (sha256, new) in _progress(_inspect, enumerate(paths), len(paths), workers, "inspect", setup):
+        if new and sha256:
+            store.put(sha256, new)
+        found = new or store.get(sha256)
+        infos[index] = ImageInfo(
+            sha256, "", found.width, found.height, found.error, found.brightness, found.has_fov, found.warm_fraction
+        )
+        descriptors[index] = found.descriptor
+    return [info for info in infos if info], descriptors
 
 
-def _remember(known: frozenset[bytes]) -> None:
+def _set_known(known: frozenset[bytes]) -> None:
     global _known
     _known = known
 
 
-def _look(job: tuple[int, Path]) -> tuple[str, Fingerprint | None]:
-    """Hash of a file, and its fingerprint unless the store has it; no hash where there is no file."""
+def _inspect(job: tuple[int, Path]) -> tuple[str, Fingerprint | None]:
+    """Return the hash of a file, empty if there is none, and its fingerprint unless the store has it."""
     try:
         data = job[1].read_bytes()
     except OSError as error:
@@ -191,25 +194,25 @@ def _look(job: tuple[int, Path]) -> tuple[str, Fingerprint | None]:
     return digest.hexdigest(), None if digest.digest() in _known else fingerprint(data)
 
 
-def _maybe_identical(pair: Pair, looks: Sequence[Look]) -> tuple[int, ...]:
-    """Both places, if the two can have the same pixels at all: seen upright, of one size (its sides may be swapped)."""
-    first, second = looks[pair.first], looks[pair.second]
+def _maybe_identical(pair: NearDuplicate, infos: Sequence[ImageInfo]) -> tuple[int, ...]:
+    """Return both photographs if they may have the same pixels: upright and of one size (sides may be swapped)."""
+    first, second = infos[pair.first], infos[pair.second]
     same_size = sorted((first.width, first.height)) == sorted((second.width, second.height))
-    return (pair.first, pair.second) if same_size and not pair.turn else ()
+    return (pair.first, pair.second) if same_size and not pair.transform else ()
 
 
-def _flat(places: Iterable[int], looks: Sequence[Look]) -> list[int]:
-    """Of photographs whose sketch shows nothing, and so is like no other's, those that share their size with one."""
+def _same_size(indices: Iterable[int], infos: Sequence[ImageInfo]) -> list[int]:
+    """Return the photographs of equal size among those without a visible vessel, whose descriptors match nothing."""
     sizes: dict[tuple[int, int], list[int]] = {}
-    for place in places:
-        if not looks[place].reason:
-            short, long = sorted((looks[place].width, looks[place].height))
-            sizes.setdefault((short, long), []).append(place)
-    return [place for same in sizes.values() if len(same) > 1 for place in same]
+    for index in indices:
+        if not infos[index].error:
+            short, long = sorted((infos[index].width, infos[index].height))
+            sizes.setdefault((short, long), []).append(index)
+    return [index for same in sizes.values() if len(same) > 1 for index in same]
 
 
 def _digest(files: Mapping[str, Path], store: Store, workers: int) -> dict[str, str]:
-    """Hash of the decoded pixels of files, by the files' hash."""
+    """Return the hash of each file's decoded pixels, by the hash of the file."""
     digests = store.digests()
     jobs = [(sha256, path) for sha256, path in files.items() if sha256 not in digests]
     for (sha256, _), digest in _progress(_hash_pixels, jobs, len(jobs), workers, "compare"):
@@ -226,26 +229,25 @@ def _hash_pixels(job: tuple[str, Path]) -> str:
     return hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()
 
 
-def _with_pixels(look: Look, digests: Mapping[str, str]) -> Look:
-    """The same look with its ``pixels``: of a file that is like no other, the file's own hash serves as well."""
-    pixels = "" if look.reason else digests.get(look.sha256, look.sha256)
-    return replace(look, pixels=pixels)
+def _with_pixels(info: ImageInfo, digests: Mapping[str, str]) -> ImageInfo:
+    """Fill in ``pixels``; the hash of the file is enough if no other photograph is similar."""
+    return replace(info, pixels="" if info.error else digests.get(info.sha256, info.sha256))
 
 
-def _spread(pairs: Iterable[Pair], looks: Sequence[Look]) -> Iterator[Pair]:
-    """Pairs that differ in pixels, for each file with those pixels."""
+def _per_photograph(pairs: Iterable[NearDuplicate], infos: Sequence[ImageInfo]) -> Iterator[NearDuplicate]:
+    """Repeat each pair that differs in pixels for all photographs with those pixels."""
     same: dict[str, list[int]] = {}
-    for place, look in enumerate(looks):
-        same.setdefault(look.pixels, []).append(place)
+    for index, info in enumerate(infos):
+        same.setdefault(info.pixels, []).append(index)
     seen: set[tuple[int, int]] = set()
     for pair in pairs:
-        one, other = looks[pair.first].pixels, looks[pair.second].pixels
+        one, other = infos[pair.first].pixels, infos[pair.second].pixels
         for first in same[one] if one != other else ():
             for second in same[other]:
                 key = (min(first, second), max(first, second))
                 if key not in seen:
                     seen.add(key)
-                    yield Pair(*key, pair.likeness, pair.turn)
+                    yield NearDuplicate(*key, pair.similarity, pair.transform)
 
 
 def _progress(
@@ -256,7 +258,7 @@ def _progress(
     what: str,
     setup: Callable[[], None] | None = None,
 ) -> Iterator[tuple[J, R]]:
-    """:func:`outcomes` under a progress bar."""
+    """Run :func:`outcomes` with a progress bar."""
     with progress_bar(total=total, unit=" photographs", desc=what) as bar:
         for outcome in outcomes(work, jobs, max(min(workers, total), 1), setup):
             bar.update()

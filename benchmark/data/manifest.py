@@ -1,24 +1,22 @@
-"""The manifest: one row per photograph, the table that every later step reads."""
+"""The manifest: one row per photograph, the table that every later stage reads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.common.csv_rows import read_rows
+from benchmark.common.csv_rows import read_rows, write_rows
 from benchmark.common.errors import InputError
-from benchmark.common.files import write_text
 from benchmark.common.terms import SPLITS
 
 DATA = Path("data")
-"""Folder of the data set that is trained on; another set has a folder of its own, with the same names in it."""
+"""Folder of the training data set; another data set has its own folder with the same names in it."""
 MANIFEST = DATA / "manifest.csv"
-COLUMNS = ("image_id", "path", "patient", "eye", "grade", "split", "sha256", "width", "height", "source")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One photograph. ``width`` and ``height`` are 0 where the file's header cannot be read."""
+class ManifestRow:
+    """One photograph. ``width`` and ``height`` are 0 if the file's header cannot be read."""
 
     image_id: str
     path: str
@@ -32,14 +30,12 @@ class Row:
     source: str
 
 
-def write_manifest(rows: list[Row], path: Path = MANIFEST) -> None:
-    """Write the rows, ordered by split and image id, so that the file depends on the data alone.
+def write_manifest(rows: list[ManifestRow], path: Path = MANIFEST) -> None:
+    """Write the rows, sorted by split and image id, so that the file depends only on the data.
 
     Raises:
-        InputError: two rows share an image id, or a grade is not 0-4.
+        InputError: two rows have one image id, or a grade is not 0-4.
     """
-    import pandas as pd
-
     seen: set[str] = set()
     for row in rows:
         if row.image_id in seen:
@@ -49,19 +45,17 @@ def write_manifest(rows: list[Row], path: Path = MANIFEST) -> None:
         if row.grade not in range(5):
             msg = f"a grade must be 0, 1, 2, 3 or 4, but {row.image_id!r} has {row.grade!r}: correct its label"
             raise InputError(msg)
-    order = {"train": 0, "val": 1, "test": 2}
-    rows = sorted(rows, key=lambda row: (order[row.split], row.image_id))
-    frame = pd.DataFrame([[getattr(row, column) for column in COLUMNS] for row in rows], columns=list(COLUMNS))
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    splits: tuple[str, ...] = SPLITS
+    write_rows(path, ManifestRow, sorted(rows, key=lambda row: (splits.index(row.split), row.image_id)))
 
 
-def read_manifest(path: Path = MANIFEST) -> list[Row]:
+def read_manifest(path: Path = MANIFEST) -> list[ManifestRow]:
     """Read the rows in the file's order.
 
     Raises:
         InputError: there is no manifest yet, or it is damaged.
     """
-    rows = read_rows(path, Row, "fundusbench fetch")
+    rows = read_rows(path, ManifestRow, "fundusbench fetch")
     for row in rows:
         if row.grade not in range(5) or row.split not in SPLITS:
             msg = (

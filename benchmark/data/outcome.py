@@ -1,160 +1,144 @@
-"""From what the checks find to what is done: stop, warn or drop, and a table that says so."""
+"""Apply the policies stop, warn and drop to the issues that the checks find, and write them as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
-from benchmark.data.checks.registry import CHECKS, Described, Finding, Found, load_check
-from benchmark.settings.data import Checks, Policy
+from benchmark.data.checks.registry import CHECKS, CheckResult, InspectedDataset, Issue, load_check
+from benchmark.settings.checks import Policy
 
-FINDINGS = Path("data/checks.csv")
+CHECKS_CSV = Path("data/checks.csv")
 SEPARATOR = " | "
-"""Between the values of one field of a row."""
+"""Separator of several values in one field."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """A line of the table: one finding of a check; of a check without any, one line that says how much it looked at.
-
-    Attributes:
-        check: its name.
-        policy: what is done with its findings.
-        looked_at: how many things it looked at.
-        unit: what they are.
-        finding: number among the check's findings, from 1; 0 where it has none.
-        message: what is wrong; without findings, why nothing could be looked at, or nothing.
-        images: ids of the photographs concerned; the next three fields are theirs, in this order.
-        files: their paths.
-        splits: theirs.
-        grades: their labels as written.
-        dropped: ids of those that were left out.
-    """
+    """Row of the table: one issue of a check, or one row for a check without issues."""
 
     check: str
     policy: str
-    looked_at: int
+    n_checked: int
+    """Number of things that were checked."""
     unit: str
-    finding: int = 0
+    """Kind of things that were checked."""
+    issue: int = 0
+    """Number of the issue within its check, from 1; 0 if there is none."""
     message: str = ""
+    """Description of the issue, or the reason why the check was skipped."""
     images: str = ""
+    """Ids of the photographs concerned; the next three fields have the same order."""
     files: str = ""
     splits: str = ""
     grades: str = ""
+    """Labels as written."""
     dropped: str = ""
+    """Ids of the photographs that were dropped."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What follows from all findings.
-
-    Attributes:
-        rows: findings in the order of the checks.
-        dropped: places of the photographs that go.
-        stops: a sentence per check that stops.
-    """
+class Outcome:
+    """Consequences of all issues."""
 
     rows: tuple[CheckRow, ...]
+    """Issues in the order of the checks."""
     dropped: frozenset[int]
+    """Photographs to leave out, by their index."""
     stops: tuple[str, ...]
+    """One sentence per check that stops."""
 
 
-def judge(described: Described, checks: Checks) -> Judgement:
-    """Pass a data set through every check. Those that need files look at nothing where none was opened."""
+def run_checks(dataset: InspectedDataset, policies: Mapping[str, Policy]) -> Outcome:
+    """Run every check on a data set. Checks that read files are skipped if no file was opened."""
     rows: list[CheckRow] = []
     dropped: set[int] = set()
     stops: list[str] = []
-    for name, entry in CHECKS.items():
-        skipped = entry.files and not described.looks
-        found = Found(0, why_not="no file was opened") if skipped else load_check(name).find(described)
-        policy = checks.of(name)
-        rows += _rows(name, policy, found, described)
-        if policy == "drop":
-            dropped.update(*(finding.drop for finding in found.findings))
-        if policy == "stop" and found.findings:
-            stops.append(_stop(name, found))
-    return Judgement(tuple(rows), frozenset(dropped), tuple(stops))
+    for name, info in CHECKS.items():
+        skipped = info.reads_files and not dataset.infos
+        result = CheckResult(0, skip_reason="no file was opened") if skipped else load_check(name).check(dataset)
+        rows += _rows(name, policies[name], result, dataset)
+        if policies[name] == "drop":
+            dropped.update(*(issue.drop for issue in result.issues))
+        if policies[name] == "stop" and result.issues:
+            stops.append(_explain_stop(name, result))
+    return Outcome(tuple(rows), frozenset(dropped), tuple(stops))
 
 
-def write_findings(rows: Iterable[CheckRow], path: Path = FINDINGS) -> None:
+def write_check_rows(rows: Iterable[CheckRow], path: Path = CHECKS_CSV) -> None:
     """Write the table as csv, atomically."""
     write_rows(path, CheckRow, rows)
 
 
-def refuse(judgement: Judgement, listed: Path = FINDINGS) -> None:
-    """Stop where a check says so.
+def raise_if_stopped(outcome: Outcome, listed: Path = CHECKS_CSV) -> None:
+    """Raise if a check with the policy stop found issues.
+
+    Args:
+        outcome: result of :func:`run_checks`.
+        listed: file with all issues, which the message mentions.
 
     Raises:
-        InputError: naming each such check, how much it found, the first findings and the mend; ``listed`` holds all.
+        InputError: a check stops; the sentence names each, its first issues and how to continue.
     """
-    if judgement.stops:
-        msg = f"{'; and '.join(judgement.stops)} ({listed} lists all)"
+    if outcome.stops:
+        msg = f"{'; and '.join(outcome.stops)} ({listed} lists all)"
         raise InputError(msg)
 
 
 def summary(rows: Iterable[CheckRow], most: int = 3) -> str:
-    """The table for a terminal: a line per check, with its first findings below."""
-    lines = [f"{'check':<10}{'looked at':>20}{'findings':>10}  policy"]
-    for found in by_check(rows):
-        first, count = found[0], found[-1].finding
-        why = f"  not checked: {first.message}" if not count and first.message else ""
-        lines.append(f"{first.check:<10}{f'{first.looked_at} {first.unit}':>20}{count:>10}  {first.policy}{why}")
-        lines += [f"    {row.message}{_gone(row)}" for row in found[:most] if row.finding]
+    """Format the table for a terminal: a line per check, followed by its first issues."""
+    lines = [f"{'check':<10}{'checked':>20}{'issues':>10}  policy"]
+    for found in group_by_check(rows):
+        first, count = found[0], found[-1].issue
+        skipped = f"  not checked: {first.message}" if not count and first.message else ""
+        lines.append(f"{first.check:<10}{f'{first.n_checked} {first.unit}':>20}{count:>10}  {first.policy}{skipped}")
+        lines += [f"    {row.message}{_dropped(row)}" for row in found[:most] if row.issue]
         lines += [f"    and {count - most} more"] if count > most else []
     return "\n".join(lines)
 
 
-def by_check(rows: Iterable[CheckRow]) -> list[list[CheckRow]]:
-    """The rows of each check together."""
+def group_by_check(rows: Iterable[CheckRow]) -> list[list[CheckRow]]:
+    """Group the rows by check."""
     checks: dict[str, list[CheckRow]] = {}
     for row in rows:
         checks.setdefault(row.check, []).append(row)
     return list(checks.values())
 
 
-def _gone(row: CheckRow) -> str:
-    return f"; leaves out {row.dropped.replace(SEPARATOR, ', ')}" if row.dropped else ""
+def _dropped(row: CheckRow) -> str:
+    return f"; dropped: {row.dropped.replace(SEPARATOR, ', ')}" if row.dropped else ""
 
 
-def _rows(name: str, policy: Policy, found: Found, described: Described) -> list[CheckRow]:
-    unit = CHECKS[name].unit
-    if not found.findings:
-        return [CheckRow(name, policy, found.looked_at, unit, message=found.why_not)]
-    return [
-        _row(CheckRow(name, policy, found.looked_at, unit, number), finding, described)
-        for number, finding in enumerate(found.findings, 1)
-    ]
+def _rows(name: str, policy: Policy, result: CheckResult, dataset: InspectedDataset) -> list[CheckRow]:
+    row = CheckRow(name, policy, result.n_checked, CHECKS[name].unit, message=result.skip_reason)
+    return [_issue_row(row, number, issue, dataset) for number, issue in enumerate(result.issues, 1)] or [row]
 
 
-def _row(start: CheckRow, finding: Finding, described: Described) -> CheckRow:
-    members = [described.photographs[place] for place in finding.members]
-    dropped = finding.drop if start.policy == "drop" else ()
-    return CheckRow(
-        start.check,
-        start.policy,
-        start.looked_at,
-        start.unit,
-        start.finding,
-        finding.message,
-        SEPARATOR.join(photograph.image_id for photograph in members),
-        SEPARATOR.join(photograph.path.as_posix() for photograph in members),
-        SEPARATOR.join(photograph.split for photograph in members),
-        SEPARATOR.join(photograph.label for photograph in members),
-        SEPARATOR.join(described.photographs[place].image_id for place in dropped),
+def _issue_row(row: CheckRow, number: int, issue: Issue, dataset: InspectedDataset) -> CheckRow:
+    photographs = [dataset.photographs[index] for index in issue.images]
+    dropped = issue.drop if row.policy == "drop" else ()
+    return replace(
+        row,
+        issue=number,
+        message=issue.message,
+        images=SEPARATOR.join(photograph.image_id for photograph in photographs),
+        files=SEPARATOR.join(photograph.path.as_posix() for photograph in photographs),
+        splits=SEPARATOR.join(photograph.split for photograph in photographs),
+        grades=SEPARATOR.join(photograph.label for photograph in photographs),
+        dropped=SEPARATOR.join(dataset.photographs[index].image_id for index in dropped),
     )
 
 
-def _stop(name: str, found: Found) -> str:
-    """The rule, what breaks it, and the mend."""
-    first = "; ".join(finding.message for finding in found.findings[:3])
-    more = f"; and {len(found.findings) - 3} more" if len(found.findings) > 3 else ""
-    others = [policy for policy in get_args(Checks.model_fields[name].annotation) if policy != "stop"]
+def _explain_stop(name: str, result: CheckResult) -> str:
+    """Name the requirement, the issues and the ways to continue."""
+    first = "; ".join(issue.message for issue in result.issues[:3])
+    more = f"; and {len(result.issues) - 3} more" if len(result.issues) > 3 else ""
+    info = CHECKS[name]
+    others = " or ".join(policy for policy in info.policies if policy != "stop")
     return (
-        f"the check {name} asks that {CHECKS[name].asks}, but finds {len(found.findings)} faults among "
-        f"{found.looked_at} {CHECKS[name].unit} ({first}{more}): mend the data, or set checks.{name} to "
-        f"{' or '.join(others)}"
+        f"the check {name} requires that {info.requirement}, but finds {len(result.issues)} issues among "
+        f"{result.n_checked} {info.unit} ({first}{more}): correct the data, or set checks.{name} to {others}"
     )

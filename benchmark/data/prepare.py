@@ -28,7 +28,7 @@ from benchmark.common.files import atomic, sha256_json, write_text
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.common.terms import SPLITS
-from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
+from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, read_manifest
 from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_specs, write_pack
 from benchmark.images.encoding import Encoding, encode
 from benchmark.images.reading import UnreadableImage, read_rgb
@@ -188,7 +188,7 @@ def _work(job: Job) -> str:
     return ""
 
 
-def _pack(role: str, split: str, rows: list[Row], shelf: Shelf) -> None:
+def _pack(role: str, split: str, rows: list[ManifestRow], shelf: Shelf) -> None:
     """Write one pack, unless it is already there."""
     path, spec = _path(shelf.packs / role, split), shelf.specs[role]
     earlier = _earlier(path)
@@ -209,7 +209,7 @@ def _keep(packs: Path) -> None:
             link.hardlink_to(path)
 
 
-def _write_skipped(path: Path, bad: list[Row], reasons: dict[str, str]) -> None:
+def _write_skipped(path: Path, bad: list[ManifestRow], reasons: dict[str, str]) -> None:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["image_id", "path", "reason"])

@@ -17,7 +17,7 @@ from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Head, Split
 from benchmark.data.checks.black import DARK
-from benchmark.data.checks.fundus import what_is_missing
+from benchmark.data.checks.fundus import missing_signs
 from benchmark.data.prepare import prepared_as
 from benchmark.evaluation.outputs import best_arm, main_head
 from benchmark.images.fingerprint import fingerprint
@@ -141,11 +141,11 @@ class Grader:
 def remark(data: bytes) -> str:
     """Why the bytes of a file are no photograph to be graded; empty where they may be one."""
     look = fingerprint(data)
-    if look.reason:
-        return f"cannot be read: {look.reason}"
-    if look.level < DARK:
+    if look.error:
+        return f"cannot be read: {look.error}"
+    if look.brightness < DARK:
         return "is black"
-    missing = what_is_missing(look)
+    missing = missing_signs(look)
     return f"looks like no fundus: {missing}" if missing else ""
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.terms import Head
-from benchmark.data.manifest import Row, read_manifest
+from benchmark.data.manifest import ManifestRow, read_manifest
 from benchmark.evaluation import attention
 from benchmark.evaluation.evaluate import WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WorstRow
@@ -79,7 +79,7 @@ def _look(params: Params, best: WorstRow) -> tuple[list[SalientRow], npt.NDArray
     return rows, saliency_maps(model, pixels, best.head)
 
 
-def chosen(rows: Sequence[Row], per_grade: int = PER_GRADE) -> list[int]:
+def chosen(rows: Sequence[ManifestRow], per_grade: int = PER_GRADE) -> list[int]:
     """Positions of a few images of each grade, by the hashes of their names: no output has a say in it."""
     order = sorted(range(len(rows)), key=lambda place: sha256(rows[place].image_id.encode()).digest())
     return [place for grade in range(GRADES) for place in [p for p in order if rows[p].grade == grade][:per_grade]]

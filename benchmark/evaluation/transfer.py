@@ -20,7 +20,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, write_json
 from benchmark.common.terms import Size, Split
 from benchmark.data import fetch, prepare
-from benchmark.data.manifest import DATA, MANIFEST, Row, read_manifest
+from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, read_manifest
 from benchmark.data.packs import PACKS, pack_path
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.display import ProgressDisplay
@@ -81,7 +81,7 @@ def _forget(params: Params, results: list[RunResult]) -> None:
             path.unlink()
 
 
-def _fetch(params: Params, name: str, engine: Name) -> list[Row]:
+def _fetch(params: Params, name: str, engine: Name) -> list[ManifestRow]:
     """Fetch and prepare the test split of a set as the set that is trained on; the rows of what could be prepared."""
     other, folder = params.model_copy(update={"data": params.transfer[name]}), PHOTOGRAPHS / name
     fetch.run(other, folder, SPLITS)
@@ -96,11 +96,11 @@ def _fetch(params: Params, name: str, engine: Name) -> list[Row]:
     return _load(name, "small", rows).rows
 
 
-def _load(name: str, size: Size, rows: list[Row]) -> SplitData:
+def _load(name: str, size: Size, rows: list[ManifestRow]) -> SplitData:
     return load_split("test", size, rows, PHOTOGRAPHS / name / PACKS.name)
 
 
-def _describe(params: Params, name: str, rows: list[Row], seen: set[str]) -> OtherSet:
+def _describe(params: Params, name: str, rows: list[ManifestRow], seen: set[str]) -> OtherSet:
     shared, data = sum(row.sha256 in seen for row in rows), params.transfer[name]
     if shared:
         print(
@@ -114,7 +114,7 @@ def _describe(params: Params, name: str, rows: list[Row], seen: set[str]) -> Oth
     )
 
 
-def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult], engine: Name) -> None:
+def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[RunResult], engine: Name) -> None:
     """Predict with each run whose predictions are not there yet, those of an arm one after another."""
     load = cache(lambda size: _load(name, size, rows))
     groups: dict[str, list[RunResult]] = {}
@@ -136,7 +136,7 @@ def _predict(params: Params, name: str, rows: list[Row], results: list[RunResult
         raise InputError(msg)
 
 
-def _job(title: str, name: str, rows: list[Row], results: list[RunResult], settings: Train) -> Job:
+def _job(title: str, name: str, rows: list[ManifestRow], results: list[RunResult], settings: Train) -> Job:
     made = [predictions_path(name, result, WORK) for result in results]
     packs = PHOTOGRAPHS / name / PACKS.name
     return Job(
@@ -161,7 +161,9 @@ def _job(title: str, name: str, rows: list[Row], results: list[RunResult], setti
     )
 
 
-def _work(name: str, rows: list[Row], results: list[RunResult], settings: Train, slot: int, report: Report) -> str:
+def _work(
+    name: str, rows: list[ManifestRow], results: list[RunResult], settings: Train, slot: int, report: Report
+) -> str:
     """Predict a set with some runs."""
     from benchmark.training.blend import predict_blend
     from benchmark.training.predict import predict_split

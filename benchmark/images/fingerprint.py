@@ -1,9 +1,9 @@
-"""What a photograph shows at a glance: whether there is anything to see, and its vessels in a thousand bytes.
+"""Fingerprint of a photograph: whether it shows a fundus, and a descriptor of its vessels in a thousand bytes.
 
-All fundus photographs look alike: a bright disc on black that darkens towards its rim. A hash of the plain picture
-mostly tells this, so strangers come out as duplicates. What tells eyes apart are vessels and the optic disc, so the
-fingerprint is the disc without its slow shading and its rim. It is drawn in rings around the disc's centre: a picture
-that is turned by any angle has the same rings, shifted.
+All fundus photographs look alike: a bright circle on black that darkens towards its rim. A hash of the whole picture
+mostly encodes this, so it would report unrelated eyes as duplicates. Vessels and the optic disc distinguish eyes, so
+the descriptor is computed from the field of view without its smooth shading and its rim. It is sampled on rings around
+the centre, so a rotation of the picture only shifts the rings.
 """
 
 from __future__ import annotations
@@ -20,74 +20,72 @@ from benchmark.images.fov import FieldOfView, crop_to_fov, try_detect_fov
 from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb, read_size
 
 RECIPE = code_sha256("benchmark/images/fingerprint.py", libraries=LIBRARIES)
-"""Identity of what a fingerprint is; with another, all are made again."""
+"""Identity of the code that computes a fingerprint; stored fingerprints of another recipe are computed again."""
 RINGS, ANGLES = 16, 64
-"""Shape of a fingerprint's sketch: distances from the disc's centre, and directions clockwise from the right."""
+"""Shape of a descriptor: distances from the centre, and directions clockwise from the right."""
 
 _DECODED = 256
 _SQUARE = 96
 _SHADING = 3.5
-"""Standard deviation, in pixels of the square, of the blur that is taken for shading."""
+"""Standard deviation of the blur that estimates shading, in pixels of the square."""
 _RIM, _TAPER = 0.95, 0.8
-"""Shares of the disc's radius: what lies beyond the first is not looked at, and what lies within the second fully."""
+"""Fractions of the radius: pixels beyond the first are ignored, and those within the second have full weight."""
 _UNLIT = 12
-"""Levels of 0-255 up to which a pixel shows no retina."""
+"""Brightness, 0-255, up to which a pixel shows no retina."""
 _INNER, _OUTER = 0.12, 0.9
-"""Shares of the disc's radius between which the rings lie."""
-_FINER = (2, 4)
-"""Samples per ring and per direction of a sketch."""
+"""Radii of the first and last ring, as fractions of the radius."""
+_OVERSAMPLING = (2, 4)
+"""Samples per ring and per angle of a descriptor."""
 _SPREAD = 64
-"""Value as stored of the standard deviation, at which values are cut: an optic disc shall not outweigh all vessels."""
+"""Stored value of one standard deviation, at which values are clipped: an optic disc must not outweigh all vessels."""
 _FLAT = 0.5
-"""Levels of 0-255: a sketch whose values spread less shows nothing but noise."""
+"""Standard deviation, in grey levels, below which a descriptor shows only noise."""
 
-Sketch = npt.NDArray[np.int8]
-"""Vessels, shape (RINGS, ANGLES), of mean about 0; all 0 where there is nothing to see."""
+Descriptor = npt.NDArray[np.int8]
+"""Vessels, shape (RINGS, ANGLES), of mean about 0; all 0 if nothing is visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What is known of a photograph's pixels.
-
-    Attributes:
-        width: pixels as stored, 0 where the header cannot be read.
-        height: as width.
-        reason: why it cannot be read; empty where it can, and the rest means nothing where it cannot.
-        level: of 0-255; 99 of 100 pixels of its disc's square, or of all, are no brighter in their brightest channel.
-        disc: whether a round disc stands out from a background.
-        warm: share of its lit pixels that are redder than blue by a tenth and more.
-        sketch: its vessels.
-    """
+    """Properties of a photograph's pixels. If it cannot be read, only the first three fields have a meaning."""
 
     width: int
+    """Stored width in pixels; 0 if the header cannot be read."""
     height: int
-    reason: str
-    level: float
-    disc: bool
-    warm: float
-    sketch: Sketch
+    error: str
+    """Reason why it cannot be read; empty if it can."""
+    brightness: float
+    """99th percentile of the brightest channel, 0-255, in the square around the field of view or else in all pixels."""
+    has_fov: bool
+    """Whether a round field of view was detected."""
+    warm_fraction: float
+    """Fraction of the lit pixels that are redder than blue by at least a tenth."""
+    descriptor: Descriptor
 
 
 def fingerprint(data: bytes) -> Fingerprint:
-    """Describe a photograph from the bytes of its file, decoded at the smallest scale that will do."""
+    """Compute the fingerprint of a photograph from the bytes of its file, decoded at the smallest sufficient scale."""
     width, height = read_size(data)
     try:
         rgb = read_rgb(data, min_side=_DECODED)
     except UnreadableImage as error:
         return Fingerprint(width, height, str(error), 0.0, False, 0.0, np.zeros((RINGS, ANGLES), np.int8))
-    disc = try_detect_fov(rgb)
-    square = crop_to_fov(rgb, disc or _whole(rgb), _SQUARE)
-    # Where no disc stands out, the square is filled up with black, which is nothing that the photograph shows.
-    shown = square if disc else rgb
-    level = float(np.percentile(shown.max(axis=2), 99))
-    return Fingerprint(width, height, "", level, disc is not None, _warm(shown), sketch(square))
+    fov = try_detect_fov(rgb)
+    square = crop_to_fov(rgb, fov or _whole(rgb), _SQUARE)
+    # Without a field of view the square is padded with black, which is not part of the photograph.
+    shown = square if fov else rgb
+    brightness = float(np.percentile(shown.max(axis=2), 99))
+    return Fingerprint(width, height, "", brightness, fov is not None, _warm_fraction(shown), describe_vessels(square))
 
 
-def sketch(square: npt.NDArray[np.uint8]) -> Sketch:
-    """Vessels of a disc's square, shape (_SQUARE, _SQUARE, 3): green without its shading, fading out at the rim."""
+def describe_vessels(square: npt.NDArray[np.uint8]) -> Descriptor:
+    """Compute the descriptor of a square around the field of view, shape (96, 96, 3).
+
+    It is the green channel without its shading, faded out at the rim, and sampled on rings.
+    """
     green = square[..., 1].astype(np.float32)
     seen = cv2.erode((square.max(axis=2) > _UNLIT).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
-    inside, taper = _disc_masks()
+    inside, taper = _masks()
     mask = inside * seen
     weight = cv2.GaussianBlur(mask, (0, 0), _SHADING)
     shading = cv2.GaussianBlur(green * mask, (0, 0), _SHADING) / np.maximum(weight, 1e-3)
@@ -99,31 +97,31 @@ def sketch(square: npt.NDArray[np.uint8]) -> Sketch:
     spread = float(small.std())
     if spread < _FLAT:
         return np.zeros((RINGS, ANGLES), np.int8)
-    cut = np.clip(small / spread, -1, 1)
-    return np.asarray(np.clip(np.rint((cut - cut.mean()) * _SPREAD), -127, 127), np.int8)
+    clipped = np.clip(small / spread, -1, 1)
+    return np.asarray(np.clip(np.rint((clipped - clipped.mean()) * _SPREAD), -127, 127), np.int8)
 
 
 @cache
 def _rings() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Where the square is sampled, in pixels, and a ring's weight: it grows with the ring's length."""
-    finer, denser = _FINER
+    """Return the sample positions in pixels, and the weight of each ring, which grows with its length."""
+    finer, denser = _OVERSAMPLING
     radius = np.linspace(_INNER, _OUTER, RINGS * finer)[:, None]
-    # The middle of each direction's samples lies in that direction.
+    # The samples of an angle are centred on it.
     angle = (np.arange(ANGLES * denser) - (denser - 1) / 2) * (2 * np.pi / (ANGLES * denser))
     across, down = ((_SQUARE / 2) * (1 + radius * turn) - 0.5 for turn in (np.cos(angle)[None], np.sin(angle)[None]))
     return across.astype(np.float32), down.astype(np.float32), np.sqrt(radius / _OUTER).astype(np.float32)
 
 
 @cache
-def _disc_masks() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """1 inside the rim; and 1 falling to 0 towards the rim."""
+def _masks() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return a mask of the pixels inside the rim, and weights that fall to 0 towards the rim."""
     axis = (np.arange(_SQUARE) + 0.5) / (_SQUARE / 2) - 1
     radius = np.hypot(axis[:, None], axis[None])
     taper = np.clip((_RIM - radius) / (_RIM - _TAPER), 0, 1)
     return (radius < _RIM).astype(np.float32), taper.astype(np.float32)
 
 
-def _warm(square: npt.NDArray[np.uint8]) -> float:
+def _warm_fraction(square: npt.NDArray[np.uint8]) -> float:
     red, blue = square[..., 0].astype(np.float32), square[..., 2].astype(np.float32)
     lit = square.max(axis=2) > _UNLIT
     return float((blue[lit] <= 0.9 * red[lit]).mean()) if lit.any() else 0.0

@@ -14,7 +14,7 @@ from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Size
 from benchmark.data.manifest import DATA
-from benchmark.data.outcome import FINDINGS, CheckRow
+from benchmark.data.outcome import CHECKS_CSV, CheckRow
 from benchmark.evaluation.architecture import Architecture, read_networks
 from benchmark.evaluation.evaluate import MetricRow
 from benchmark.evaluation.outputs import SPLIT, CalibrationRow, ScoreRow, WorstRow
@@ -163,9 +163,9 @@ class Inputs:
         return read_networks()
 
     @cached_property
-    def findings(self) -> list[CheckRow]:
-        """What the checks found in the data."""
-        return read_rows(FINDINGS, CheckRow, "fundusbench fetch")
+    def check_rows(self) -> list[CheckRow]:
+        """Rows of the data checks."""
+        return read_rows(CHECKS_CSV, CheckRow, "fundusbench fetch")
 
     @cached_property
     def printed(self) -> dict[str, PrintedTable]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from benchmark.common.errors import InputError
 from benchmark.common.files import sha256_json
 from benchmark.common.terms import SPLITS, Arm, Size
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
 from benchmark.runs.code import keyed
 from benchmark.runs.epochs import epochs_of
@@ -25,12 +25,12 @@ from models.weights_file import identified
 log = logging.getLogger(__name__)
 
 
-def data_sha256(manifest: list[Row]) -> str:
+def data_sha256(manifest: list[ManifestRow]) -> str:
     """Identity of a data set: what it holds, not where it lies."""
     return sha256_json([[r.image_id, r.patient, r.eye, r.grade, r.split, r.sha256] for r in manifest])
 
 
-def declare(params: Params, manifest: list[Row]) -> list[RunSpec]:
+def declare(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
     """Every run that is declared, in declared order; what a run starts from is known by its own specification."""
     known: dict[Arm, list[RunSpec]] = {}
 
@@ -47,7 +47,7 @@ def declare(params: Params, manifest: list[Row]) -> list[RunSpec]:
     return declared
 
 
-def summary(params: Params, manifest: list[Row]) -> DataSummary:
+def summary(params: Params, manifest: list[ManifestRow]) -> DataSummary:
     """The data set of every run."""
     counts = Counter(row.split for row in manifest)
     return DataSummary(
@@ -60,7 +60,7 @@ def summary(params: Params, manifest: list[Row]) -> DataSummary:
 
 
 def describe(
-    params: Params, stage: str, name: str, manifest: list[Row], parents: Sequence[str] | None = None
+    params: Params, stage: str, name: str, manifest: list[ManifestRow], parents: Sequence[str] | None = None
 ) -> list[RunSpec]:
     """The runs of an arm, one per seed.
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from benchmark.common.terms import Arm, Size
-from benchmark.data.manifest import Row as Photograph
+from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PackSpec
 from benchmark.data.roles import assign_roles, roles_sha256
 from benchmark.runs.code import keyed
@@ -27,7 +27,7 @@ ONE_PASS = 0
 def describe_system(
     params: Params,
     name: str,
-    manifest: Sequence[Photograph],
+    manifest: Sequence[ManifestRow],
     data: DataSummary,
     prepared: Callable[[Params, Size], PackSpec],
 ) -> list[RunSpec]:
@@ -90,7 +90,7 @@ def _shares(levels: tuple[float, float, float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _dealt(manifest: Sequence[Photograph], holdout_fraction: float) -> Roles:
+def _dealt(manifest: Sequence[ManifestRow], holdout_fraction: float) -> Roles:
     dealt = assign_roles(manifest, holdout_fraction)
     counts = Counter(dealt.values())
     return Roles(

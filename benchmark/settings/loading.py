@@ -13,6 +13,7 @@ from benchmark.common.files import read_yaml
 from benchmark.common.section import Section as Section
 from benchmark.common.section import in_words
 from benchmark.settings.params import Params
+from benchmark.settings.renamed import refuse_renamed
 from benchmark.sources.registry import load_source
 
 PARAMS = Path("params.yaml")
@@ -37,6 +38,7 @@ def parse_params(raw: Any, origin: str = "params.yaml") -> Params:
     if not isinstance(raw, dict):
         msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}"
         raise InputError(msg)
+    refuse_renamed(raw, origin)
     if "data" in raw:
         raw = raw | {"data": parse_data(raw["data"], origin, ("data",))}
     if isinstance(raw.get("transfer"), dict):

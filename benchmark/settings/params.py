@@ -10,7 +10,8 @@ from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from benchmark.common.errors import InputError
 from benchmark.common.section import Section as Section
 from benchmark.common.terms import Arm, Size
-from benchmark.settings.data import Checks, Prepare, Sizes
+from benchmark.settings.checks import Policies, default_policies
+from benchmark.settings.data import Prepare, Sizes
 from benchmark.settings.sweep import Sweep
 from benchmark.settings.training import Train
 from benchmark.sources.registry import SourceParams
@@ -55,7 +56,8 @@ class Params(Section):
 
     data: SerializeAsAny[SourceParams]
     sizes: Sizes
-    checks: Checks = Checks()
+    checks: Policies = Field(default_factory=default_policies)
+    """Policy of each data check by its name; benchmark/data/checks has the defaults."""
     prepare: Prepare = Prepare()
     model: Model
     objectives: dict[str, dict[str, Any]]

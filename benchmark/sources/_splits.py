@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from benchmark.common.eyes import likely_pairs
 from benchmark.common.section import Section
-from benchmark.common.splitting import Cluster, by_grade, cluster_of, evenly
+from benchmark.common.splitting import Cluster, cluster_of, evenly_spaced, sorted_by_grade
 from benchmark.common.terms import Eye, Split
 from benchmark.sources._equal_files import equal_files
 
@@ -131,8 +131,8 @@ def _draw(entries: list[Entry], shares: Shares) -> dict[Cluster, Split]:
     for entry in entries:
         highest[entry.cluster] = max(entry.grade, highest.get(entry.cluster, 0))
 
-    order = by_grade(highest, shares.seed)
-    test = evenly(order, round(len(order) * shares.test))
+    order = sorted_by_grade(highest, shares.seed)
+    test = evenly_spaced(order, round(len(order) * shares.test))
     rest = [cluster for cluster in order if cluster not in test]
-    val = evenly(rest, min(round(len(order) * shares.val), len(rest)))
+    val = evenly_spaced(rest, min(round(len(order) * shares.val), len(rest)))
     return {cluster: "test" if cluster in test else "val" if cluster in val else "train" for cluster in order}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchmark.common.files import sha256_json
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import Split
-from benchmark.data.manifest import MANIFEST, Row, read_manifest
+from benchmark.data.manifest import MANIFEST, ManifestRow, read_manifest
 from benchmark.data.packs import pack_path
 from benchmark.dispatch import train
 from benchmark.jobs.queue import Report
@@ -54,7 +54,7 @@ class SweepContext:
     """
 
     params: Params
-    manifest: list[Row]
+    manifest: list[ManifestRow]
     splits: Mapping[str, SplitData]
     fabric: Fabric = field(repr=False)
     show: Callable[[str], None] = _show

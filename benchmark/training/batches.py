@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.errors import InputError
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS, Pack, open_pack, pack_path
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.settings.training import Fade
@@ -46,7 +46,7 @@ class SplitData:
     """
 
     pack: Pack
-    rows: list[Row]
+    rows: list[ManifestRow]
     grade: npt.NDArray[np.int64]
     keys: npt.NDArray[np.uint64]
     background: int = 0
@@ -69,7 +69,7 @@ class SplitData:
         return replace(self, rows=rows, grade=self.grade[kept], keys=self.keys[kept], places=places)
 
 
-def load_split(split: str, size: str, manifest: list[Row], folder: Path = PACKS) -> SplitData:
+def load_split(split: str, size: str, manifest: list[ManifestRow], folder: Path = PACKS) -> SplitData:
     """Open the pack of a split at a size role and join it with the manifest.
 
     Raises:

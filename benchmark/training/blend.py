@@ -23,9 +23,9 @@ from benchmark.common.arrays import Ints
 from benchmark.common.errors import InputError
 from benchmark.common.fellows import MISSING, fellows, pair, sides, strangers
 from benchmark.common.files import atomic, sha256_json, write_text
-from benchmark.common.splitting import by_grade
+from benchmark.common.splitting import sorted_by_grade
 from benchmark.common.terms import EVALUATED, Head
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
@@ -67,14 +67,14 @@ class Eyes:
 
     @cached_property
     def fellow(self) -> Ints:
-        """Row of each eye's fellow."""
+        """ManifestRow of each eye's fellow."""
         return fellows([row.patient for row in self.data.rows], [row.eye for row in self.data.rows])
 
 
 def make_passes(
     network: RunSpec,
     rows: Sequence[RunSpec],
-    manifest: list[Row],
+    manifest: list[ManifestRow],
     fabric: Fabric,
     report: Callable[[int], None],
     folder: Path = PACKS,
@@ -99,7 +99,7 @@ def make_passes(
 
 def complete(
     specs: Sequence[RunSpec],
-    manifest: list[Row],
+    manifest: list[ManifestRow],
     fabric: Fabric,
     report: Callable[[int, str], None],
     folder: Path = PACKS,
@@ -126,7 +126,7 @@ def complete(
     return f"{len(specs)} rows of the ladder"
 
 
-def _blend(spec: RunSpec, manifest: list[Row], fabric: Fabric, folder: Path) -> RunResult:
+def _blend(spec: RunSpec, manifest: list[ManifestRow], fabric: Fabric, folder: Path) -> RunResult:
     blend = _of(spec)
     eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (FITTED, *EVALUATED)}
     state, apart = learn(spec, eyes[FITTED])
@@ -179,7 +179,7 @@ def answers(spec: RunSpec, state: State, eyes: Eyes) -> Predictions:
     return _answered(blend, eyes.data, load_blend(blend.name).predict(state, columns(spec, eyes)))
 
 
-def predict_blend(spec: RunSpec, manifest: list[Row], settings: Train, folder: Path) -> Predictions:
+def predict_blend(spec: RunSpec, manifest: list[ManifestRow], settings: Train, folder: Path) -> Predictions:
     """Answers of a finished blend to the test split of any data set.
 
     Args:
@@ -222,7 +222,7 @@ def folds(data: SplitData) -> Ints:
     """A number per image that all images of a patient share, dealt evenly over the patients' worse grades."""
     cluster = clusters(np.array([row.patient for row in data.rows]))
     worst = {int(each): int(data.grade[cluster == each].max()) for each in np.unique(cluster)}
-    number = {name: place % FOLDS for place, name in enumerate(by_grade(worst, "folds"))}
+    number = {name: place % FOLDS for place, name in enumerate(sorted_by_grade(worst, "folds"))}
     return np.array([number[int(each)] for each in cluster], np.int64)
 
 
@@ -238,7 +238,7 @@ def _answered(blend: BlendSpec, data: SplitData, answer: npt.NDArray[np.float32]
     return predictions_of(data, {head: answer})
 
 
-def read_eyes(spec: RunSpec, role: str, manifest: list[Row], fabric: Fabric, folder: Path = PACKS) -> Eyes:
+def read_eyes(spec: RunSpec, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path = PACKS) -> Eyes:
     """The eyes of a role, with what each network of a blend says of them."""
     blend = _of(spec)
     outputs = [_outputs(member, blend, role, manifest, fabric, folder) for member in _members(spec)]
@@ -267,7 +267,9 @@ def _member(spec: RunSpec, name: str, key: str) -> Path:
     return folder
 
 
-def _outputs(member: Path, blend: BlendSpec, role: str, manifest: list[Row], fabric: Fabric, folder: Path) -> Outputs:
+def _outputs(
+    member: Path, blend: BlendSpec, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path
+) -> Outputs:
     """What a network says of the eyes of a role: as its training wrote it or as kept, else found now."""
     if blend.as_trained and role in EVALUATED and folder == PACKS:
         written = read_predictions(member / f"{role}.csv")
@@ -295,7 +297,7 @@ def _kept(run: RunSpec, data: SplitData, what: object, find: Callable[[], Output
     return load_file(path)
 
 
-def _statistics(spec: RunSpec, role: str, manifest: list[Row], folder: Path) -> npt.NDArray[np.float32]:
+def _statistics(spec: RunSpec, role: str, manifest: list[ManifestRow], folder: Path) -> npt.NDArray[np.float32]:
     """The system's statistics of the photographs of a role, of the largest squares there are."""
     blend = _of(spec)
     run = read_result(_members(spec)[0])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import SPLITS, Size
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS
 from benchmark.data.roles import Role, assign_roles
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS, load_normalisation
@@ -22,7 +22,7 @@ from benchmark.training.batches import SplitData, load_split
 Bytes = npt.NDArray[np.uint8]
 
 
-def splits_of(spec: RunSpec, manifest: list[Row], folder: Path = PACKS) -> dict[str, SplitData]:
+def splits_of(spec: RunSpec, manifest: list[ManifestRow], folder: Path = PACKS) -> dict[str, SplitData]:
     """Train, val and test as a run is shown them: of train, the patients that its networks are fitted on."""
     splits: dict[str, SplitData] = {split: load_split(split, spec.size, manifest, folder) for split in SPLITS}
     if spec.system is None:
@@ -31,12 +31,14 @@ def splits_of(spec: RunSpec, manifest: list[Row], folder: Path = PACKS) -> dict[
     return {split: as_seen(data, spec.system, spec.pixels) for split, data in splits.items()}
 
 
-def role_of(train: SplitData, role: Role, manifest: list[Row], holdout_fraction: float) -> SplitData:
+def role_of(train: SplitData, role: Role, manifest: list[ManifestRow], holdout_fraction: float) -> SplitData:
     """The images of train that have a role."""
     return train.only({name for name, given in assign_roles(manifest, holdout_fraction).items() if given == role})
 
 
-def load_role(role: str, size: Size, manifest: list[Row], holdout_fraction: float, folder: Path = PACKS) -> SplitData:
+def load_role(
+    role: str, size: Size, manifest: list[ManifestRow], holdout_fraction: float, folder: Path = PACKS
+) -> SplitData:
     """A split, or the part of train that has a role, as it is packed."""
     if role in SPLITS:
         return load_split(role, size, manifest, folder)

@@ -19,7 +19,7 @@ from benchmark.cli.score_columns import parse_names, read_file
 from benchmark.cli.score_files import read_answers, read_labels
 from benchmark.common.errors import InputError
 from benchmark.common.tables import read_table
-from benchmark.data.manifest import Row, read_manifest, write_manifest
+from benchmark.data.manifest import ManifestRow, read_manifest, write_manifest
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.sources.csv import Params, photographs
 from tests.bad_inputs.dialects import DIALECTS
@@ -245,7 +245,7 @@ def test_damaged_predictions_end_in_numbers_or_a_refusal(data: bytes, tmp_path: 
 
 def manifest(tmp_path: Path) -> bytes:
     rows = [
-        Row(f"{i}_left", f"{i}.png", str(i), "left", i % 5, split, "ff" * 32, 96, 64, "own")
+        ManifestRow(f"{i}_left", f"{i}.png", str(i), "left", i % 5, split, "ff" * 32, 96, 64, "own")
         for i, split in enumerate(("train", "val", "test"))
     ]
     write_manifest(rows, tmp_path / "manifest.csv")

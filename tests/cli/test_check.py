@@ -53,7 +53,7 @@ def test_a_warning_ends_with_zero_and_a_stop_with_one(capsys):
     assert main(["check", "--source", "csv", "--root", "own", "--out", "found"]) == 0
     assert "0_left (train, grade 1) and 3_left (test, grade 1) have the same pixels" in capsys.readouterr().out
     table = pd.read_csv("found/checks.csv")
-    assert table.query("finding > 0")["files"].tolist() == ["own/0_left.jpeg | own/3_left.jpeg"]
+    assert table.query("issue > 0")["files"].tolist() == ["own/0_left.jpeg | own/3_left.jpeg"]
     assert "| identical | no pixels recur" in Path("found/checks.md").read_text()
     make(grade=5)
     assert main(["check", "--source", "csv", "--root", "own"]) == 1
@@ -61,7 +61,7 @@ def test_a_warning_ends_with_zero_and_a_stop_with_one(capsys):
     assert main(["check", "--source", "csv", "--root", "own", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["stopping"] == ["labels"]
-    assert {row["check"] for row in told["findings"] if row["finding"] and row["policy"] == "stop"} == {"labels"}
+    assert {row["check"] for row in told["issues"] if row["issue"] and row["policy"] == "stop"} == {"labels"}
 
 
 def test_two_checks_in_one_folder_at_once_both_end_as_one_alone_does():
@@ -98,16 +98,16 @@ DEFECTS: dict[str, tuple[str, Callable[[], None]]] = {
     "identical": ("0_left | 3_left", lambda: spoil("0_left", encoded(eye(6)))),
     "near": ("0_left | 3_left", lambda: spoil("0_left", encoded(np.ascontiguousarray(eye(6)[:, ::-1]), quality=50))),
 }
-"""Per check that opens files: a defect planted in a file, and the images that its finding names."""
+"""Per check that opens files: a defect planted in a file, and the images that its issue names."""
 
 
 @pytest.mark.parametrize("check", DEFECTS)
-def test_a_defect_planted_in_a_file_is_found_by_its_gate_alone(check):
+def test_a_defect_planted_in_a_file_is_found_by_its_check_alone(check):
     make()
     images, plant = DEFECTS[check]
     plant()
     main(["check", "--source", "csv", "--root", "own", "--out", "found"])
-    table = pd.read_csv("found/checks.csv").query("finding > 0")
+    table = pd.read_csv("found/checks.csv").query("issue > 0")
     assert list(zip(table["check"], table["images"], strict=True)) == [(check, images)]
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from benchmark.cli import doctor
 from benchmark.cli.main import main
-from benchmark.data.manifest import Row, write_manifest
+from benchmark.data.manifest import ManifestRow, write_manifest
 from benchmark.settings.loading import load_params, parse_params
 from tests.conftest import ROOT, tiny_params
 
@@ -29,7 +29,7 @@ def csv_params(**data):
 
 
 def manifest(name: str, *paths: str) -> None:
-    write_manifest([Row(path, path, "", "unknown", 0, "train", "", 0, 0, name) for path in paths])
+    write_manifest([ManifestRow(path, path, "", "unknown", 0, "train", "", 0, 0, name) for path in paths])
 
 
 @pytest.mark.slow

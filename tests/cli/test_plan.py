@@ -17,7 +17,7 @@ from benchmark.cli.shown import plain
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 from benchmark.common.terms import SPLITS
-from benchmark.data.manifest import Row, write_manifest
+from benchmark.data.manifest import ManifestRow, write_manifest
 from benchmark.dispatch import train
 from benchmark.runs.environment import cpu
 from benchmark.runs.results import write_spec
@@ -54,7 +54,7 @@ def folder_params(**data):
 def manifest_of(name: str, counts: dict[str, int]) -> None:
     write_manifest(
         [
-            Row(f"{split}{i}", "", "", "unknown", 0, split, "", 0, 0, name)
+            ManifestRow(f"{split}{i}", "", "", "unknown", 0, split, "", 0, 0, name)
             for split, count in counts.items()
             for i in range(count)
         ]

@@ -22,7 +22,7 @@ from benchmark.report.verification import rebuild
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
 from tests.made.paths import ROOT
-from tests.made.runs import ARMS, make_all, make_findings, make_networks, make_params
+from tests.made.runs import ARMS, make_all, make_check_rows, make_networks, make_params
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def fill(root: Path) -> None:
         shutil.copytree(ROOT / "experiments/published", "experiments/published")
         make_all(params)
         make_networks()
-        make_findings()
+        make_check_rows()
         transfer.run(params)
         rebuild.tables(params)
         provenance.write(root, params, SyncReport())

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import yaml
 
-from benchmark.data.checks import registry
 from benchmark.data.checks.black import DARK
 from benchmark.data.checks.fundus import WARM
-from benchmark.data.checks.registry import CHECKS, Described, Found, Pair, load_check
+from benchmark.data.checks.registry import CHECKS, CheckResult, InspectedDataset, NearDuplicate, load_check
 from benchmark.data.checks.tiny import MIN_SIDE
-from benchmark.settings.data import Checks
-from tests.conftest import ROOT
-from tests.made.eyes import described, look
+from benchmark.settings.checks import default_policies
+from tests.made.eyes import dataset_of, image_info
 
 ROWS = [
     (f"{patient}_{eye}", patient % 5, split)
@@ -26,32 +22,32 @@ ROWS = [
 """Places 0-9 are train, 10-19 val, 20-29 test; both eyes of a patient have its number modulo 5 as grade."""
 
 COUNTS = {split: (2, 2, 2, 2, 2) for split in ("train", "val", "test")}
-CLEAN = described(ROWS, expected=COUNTS)
+CLEAN = dataset_of(ROWS, expected=COUNTS)
 
 
-def changed(place: int, **changes: object) -> Described:
+def changed(place: int, **changes: object) -> InspectedDataset:
     """One photograph other than it was."""
     photographs = list(CLEAN.photographs)
     photographs[place] = replace(photographs[place], **changes)
     return replace(CLEAN, photographs=tuple(photographs))
 
 
-def seen(*places: int, **changes: object) -> Described:
+def seen(*places: int, **changes: object) -> InspectedDataset:
     """Some photographs that look other than they did."""
-    looks = [look(str(place), **changes) if place in places else each for place, each in enumerate(CLEAN.looks)]
-    return replace(CLEAN, looks=tuple(looks))
+    looks = [image_info(str(place), **changes) if place in places else each for place, each in enumerate(CLEAN.infos)]
+    return replace(CLEAN, infos=tuple(looks))
 
 
-def same_pixels(*places: int) -> Described:
-    looks = [replace(each, pixels="same") if place in places else each for place, each in enumerate(CLEAN.looks)]
-    return replace(CLEAN, looks=tuple(looks))
+def same_pixels(*places: int) -> InspectedDataset:
+    looks = [replace(each, pixels="same") if place in places else each for place, each in enumerate(CLEAN.infos)]
+    return replace(CLEAN, infos=tuple(looks))
 
 
-def nearly(first: int, second: int, turn: str = "") -> Described:
-    return replace(CLEAN, pairs=(Pair(first, second, 0.95, turn),))
+def nearly(first: int, second: int, transform: str = "") -> InspectedDataset:
+    return replace(CLEAN, near_duplicates=(NearDuplicate(first, second, 0.95, transform),))
 
 
-PLANTED: dict[str, list[tuple[Callable[[], Described], set[int], set[int], str]]] = {
+PLANTED: dict[str, list[tuple[Callable[[], InspectedDataset], set[int], set[int], str]]] = {
     "ids": [
         # The rows agree: one stays, that of the last split.
         (lambda: changed(1, image_id="0_left"), {0, 1}, {1}, "0_left has 2 rows (train grade 0, train grade 0)"),
@@ -82,16 +78,25 @@ PLANTED: dict[str, list[tuple[Callable[[], Described], set[int], set[int], str]]
     ],
     "readable": [
         (
-            lambda: seen(4, reason="it is cut off"),
+            lambda: seen(4, error="it is cut off"),
             {4},
             {4},
             "2_left (train, grade 2) cannot be read: it is cut",
         ),
-        (lambda: seen(29, reason="none"), {29}, {29}, "14_right (test, grade 4) cannot be read"),
+        (lambda: seen(29, error="none"), {29}, {29}, "14_right (test, grade 4) cannot be read"),
     ],
-    "black": [(lambda: seen(5, level=3.0, disc=False, warm=0.0), {5}, {5}, "2_right (train, grade 2) is black")],
+    "black": [
+        (
+            lambda: seen(5, brightness=3.0, has_fov=False, warm_fraction=0.0),
+            {5},
+            {5},
+            "2_right (train, grade 2) is black",
+        )
+    ],
     "tiny": [(lambda: seen(6, width=1000, height=40), {6}, {6}, "3_left (train, grade 3) has 1000 x 40 pixels")],
-    "fundus": [(lambda: seen(7, disc=False, warm=0.02), {7}, {7}, "3_right (train, grade 3) looks like no fundus")],
+    "fundus": [
+        (lambda: seen(7, has_fov=False, warm_fraction=0.02), {7}, {7}, "3_right (train, grade 3) looks like no fundus")
+    ],
     "identical": [
         (lambda: same_pixels(0, 20), {0, 20}, {0}, "have the same pixels, in two splits"),
         (lambda: same_pixels(10, 21), {10, 21}, {10}, "5_left (val, grade 0) and 10_right (test, grade 0)"),
@@ -109,28 +114,28 @@ PLANTED: dict[str, list[tuple[Callable[[], Described], set[int], set[int], str]]
 CASES = [(name, *case) for name, cases in PLANTED.items() for case in cases]
 
 
-def find(name: str, data: Described) -> Found:
-    return load_check(name).find(data)
+def find(name: str, data: InspectedDataset) -> CheckResult:
+    return load_check(name).check(data)
 
 
-def test_registry_files_parameters_and_profile_name_the_same_checks():
-    files = {path.stem for path in Path(registry.__file__).parent.glob("*.py")} - {"__init__", "registry"}
-    assert files == set(CHECKS) == set(Checks.model_fields) == set(PLANTED)
-    assert yaml.safe_load((ROOT / "experiments/conf/checks/default.yaml").read_text()) == Checks().model_dump()
+def test_every_check_has_a_planted_defect_and_an_allowed_default():
+    assert set(CHECKS) == set(PLANTED)
+    assert all(info.default in info.policies for info in CHECKS.values())
+    assert default_policies() == {name: info.default for name, info in CHECKS.items()}
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_clean_set_gives_no_findings_and_says_how_much_was_looked_at(name):
     found = find(name, CLEAN)
     expected = {"photographs": len(ROWS), "patients": 15, "counts": 15}
-    assert found == Found(expected[CHECKS[name].unit])
+    assert found == CheckResult(expected[CHECKS[name].unit])
 
 
 @pytest.mark.parametrize(("name", "make", "members", "drop", "words"), CASES)
 def test_a_planted_defect_is_the_one_finding(name, make, members, drop, words):
-    (finding,) = find(name, make()).findings
-    assert (set(finding.members), set(finding.drop)) == (members, drop)
-    assert words in finding.message
+    (issue,) = find(name, make()).issues
+    assert (set(issue.images), set(issue.drop)) == (members, drop)
+    assert words in issue.message
 
 
 @pytest.mark.parametrize("name", [name for name in CHECKS if name != "counts"])
@@ -140,62 +145,62 @@ def test_what_drop_leaves_is_clean_or_kept_on_purpose(name):
         data = make()
         kept = [place for place in range(len(data.photographs)) if place not in drop]
         renumbered = {place: number for number, place in enumerate(kept)}
-        pairs = [p for p in data.pairs if p.first in renumbered and p.second in renumbered]
+        pairs = [p for p in data.near_duplicates if p.first in renumbered and p.second in renumbered]
         left = replace(
             data,
             photographs=tuple(data.photographs[place] for place in kept),
-            looks=tuple(data.looks[place] for place in kept),
-            pairs=tuple(replace(p, first=renumbered[p.first], second=renumbered[p.second]) for p in pairs),
+            infos=tuple(data.infos[place] for place in kept),
+            near_duplicates=tuple(replace(p, first=renumbered[p.first], second=renumbered[p.second]) for p in pairs),
         )
-        remaining = find(name, left).findings
-        assert all(left.photographs[place].split != "train" for finding in remaining for place in finding.members)
+        remaining = find(name, left).issues
+        assert all(left.photographs[place].split != "train" for issue in remaining for place in issue.images)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_finding_drops_only_what_it_names(name):
     for make, *_ in PLANTED[name]:
-        for finding in find(name, make()).findings:
-            assert set(finding.drop) <= set(finding.members)
-            assert "\n" not in finding.message
+        for issue in find(name, make()).issues:
+            assert set(issue.drop) <= set(issue.images)
+            assert "\n" not in issue.message
 
 
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
         ("counts", replace(CLEAN, expected=None), "the data set declares no counts"),
-        ("patients", described([("a", 0, "train"), ("b", 0, "test")]), "no patient is known"),
-        ("eyes", described([("1", 0, "train"), ("2", 0, "test")]), "no patient's eyes are known"),
+        ("patients", dataset_of([("a", 0, "train"), ("b", 0, "test")]), "no patient is known"),
+        ("eyes", dataset_of([("1", 0, "train"), ("2", 0, "test")]), "no patient's eyes are known"),
     ],
 )
 def test_what_cannot_be_looked_at_says_why(name, data, why):
     if name == "patients":
         data = replace(data, photographs=tuple(replace(p, patient="") for p in data.photographs))
     found = find(name, data)
-    assert found == Found(0, (), why)
+    assert found == CheckResult(0, (), why)
 
 
 def test_a_leak_alone_is_called_a_leak_alone():
-    (finding,) = find("identical", same_pixels(0, 20)).findings
-    assert finding.message.endswith(", in two splits")
+    (issue,) = find("identical", same_pixels(0, 20)).issues
+    assert issue.message.endswith(", in two splits")
 
 
 def test_copies_in_one_split_under_one_grade_are_no_defect():
-    assert find("identical", same_pixels(0, 1)).findings == ()
-    assert find("near", nearly(0, 1)).findings == ()
+    assert find("identical", same_pixels(0, 1)).issues == ()
+    assert find("near", nearly(0, 1)).issues == ()
 
 
 def test_one_photograph_with_two_rows_is_no_duplicate():
     data = changed(20, image_id="0_left")
-    looks = tuple(replace(each, pixels="same") if place in (0, 20) else each for place, each in enumerate(data.looks))
-    assert find("identical", replace(data, looks=looks)).findings == ()
+    looks = tuple(replace(each, pixels="same") if place in (0, 20) else each for place, each in enumerate(data.infos))
+    assert find("identical", replace(data, infos=looks)).issues == ()
 
 
 def test_photographs_that_cannot_be_read_are_not_the_same():
-    assert find("identical", seen(0, 20, reason="empty")).findings == ()
+    assert find("identical", seen(0, 20, error="empty")).issues == ()
 
 
 AT_BOUNDS = {
-    "black": [({"level": DARK}, False), ({"level": DARK - 0.01}, True)],
+    "black": [({"brightness": DARK}, False), ({"brightness": DARK - 0.01}, True)],
     "tiny": [
         ({"width": MIN_SIDE, "height": 900}, False),
         ({"width": 900, "height": MIN_SIDE}, False),
@@ -203,9 +208,9 @@ AT_BOUNDS = {
         ({"width": 900, "height": MIN_SIDE - 1}, True),
     ],
     "fundus": [
-        ({"level": DARK, "disc": False, "warm": WARM}, False),
-        ({"level": DARK, "disc": False, "warm": WARM - 0.01}, True),
-        ({"level": DARK - 0.01, "disc": False, "warm": 0.0}, False),
+        ({"brightness": DARK, "has_fov": False, "warm_fraction": WARM}, False),
+        ({"brightness": DARK, "has_fov": False, "warm_fraction": WARM - 0.01}, True),
+        ({"brightness": DARK - 0.01, "has_fov": False, "warm_fraction": 0.0}, False),
     ],
 }
 """What lies on a check's bound passes it."""
@@ -215,9 +220,13 @@ AT_BOUNDS = {
     ("name", "look", "bad"), [(name, *case) for name, cases in AT_BOUNDS.items() for case in cases]
 )
 def test_what_lies_on_a_bound_passes(name, look, bad):
-    assert bool(find(name, seen(7, **look)).findings) == bad
+    assert bool(find(name, seen(7, **look)).issues) == bad
 
 
 def test_one_sign_of_a_fundus_is_enough_and_a_black_one_is_not_named_twice():
-    for data in (seen(7, disc=False, warm=0.9), seen(7, disc=True, warm=0.0), seen(7, level=3.0, disc=False, warm=0.0)):
-        assert find("fundus", data).findings == ()
+    for data in (
+        seen(7, has_fov=False, warm_fraction=0.9),
+        seen(7, has_fov=True, warm_fraction=0.0),
+        seen(7, brightness=3.0, has_fov=False, warm_fraction=0.0),
+    ):
+        assert find("fundus", data).issues == ()

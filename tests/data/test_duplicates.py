@@ -13,16 +13,16 @@ from PIL import Image
 from benchmark.data.duplicates import (
     MIN_SIMILARITY,
     PREFILTER_SIMILARITY,
+    candidate_pairs,
     compare,
-    find_alike,
+    describe_transform,
+    find_near_duplicates,
     magnitudes,
-    near_pairs,
-    turn_in_words,
 )
 from benchmark.images.fingerprint import ANGLES, RINGS, fingerprint
 from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
-from tests.made.eyes import encoded, eye, sketches
+from tests.made.eyes import descriptors, encoded, eye
 
 EYES = 40
 IDRID = ROOT / "../shared/data/idrid/images"
@@ -49,9 +49,9 @@ def changes(rgb: np.ndarray) -> dict[str, np.ndarray]:
 def test_a_changed_copy_is_the_one_pair_that_is_found(change):
     images = [eye(seed) for seed in range(EYES)]
     copies = [np.ascontiguousarray(changes(image)[change]) for image in images[:5]]
-    found = find_alike(sketches([*images, *copies]))
+    found = find_near_duplicates(descriptors([*images, *copies]))
     assert [(pair.first, pair.second) for pair in found] == [(place, EYES + place) for place in range(5)]
-    assert all(MIN_SIMILARITY <= pair.likeness <= 1 and pair.turn == "" for pair in found)
+    assert all(MIN_SIMILARITY <= pair.similarity <= 1 and pair.transform == "" for pair in found)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -61,9 +61,9 @@ def test_a_copy_at_any_angle_is_found_and_called_so(degrees, mirrored):
     shown = images[3][:, ::-1] if mirrored else images[3]
     turn = cv2.getRotationMatrix2D((129.5, 129.5), degrees, 1)
     turned = cv2.warpAffine(np.ascontiguousarray(shown), turn, (260, 260), flags=cv2.INTER_CUBIC)
-    (pair,) = find_alike(sketches([*images, turned]))
+    (pair,) = find_near_duplicates(descriptors([*images, turned]))
     assert (pair.first, pair.second) == (3, EYES)
-    assert pair.turn == turn_in_words(degrees, mirrored=mirrored)
+    assert pair.transform == describe_transform(degrees, mirrored=mirrored)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_copy_at_any_angle_is_found_and_called_so(degrees, mirrored):
     ],
 )
 def test_a_turn_is_told_to_five_degrees(degrees, mirrored, words):
-    assert turn_in_words(degrees, mirrored=mirrored) == words
+    assert describe_transform(degrees, mirrored=mirrored) == words
 
 
 def test_strangers_are_not_alike_where_a_common_hash_says_so():
@@ -87,24 +87,24 @@ def test_strangers_are_not_alike_where_a_common_hash_says_so():
     images += [changes(image)["brighter"] for image in images[:5]]
     hashes = [imagehash.phash(Image.fromarray(image)) for image in images]
     near = {(i, j) for j in range(len(images)) for i in range(j) if hashes[i] - hashes[j] <= 12}
-    found = {(pair.first, pair.second) for pair in find_alike(sketches(images))}
+    found = {(pair.first, pair.second) for pair in find_near_duplicates(descriptors(images))}
     assert found == {(place, EYES + place) for place in range(5)}
     assert found < near
 
 
 def test_what_shows_nothing_is_like_nothing():
     black, grey = np.zeros((260, 300, 3), np.uint8), np.full((260, 300, 3), 128, np.uint8)
-    assert not sketches([black, grey]).any()
-    assert find_alike(sketches([black, black, grey, grey])) == []
+    assert not descriptors([black, grey]).any()
+    assert find_near_duplicates(descriptors([black, black, grey, grey])) == []
 
 
 def test_nothing_and_one_have_no_pairs():
-    assert find_alike(np.zeros((0, RINGS, ANGLES), np.int8)) == []
-    assert find_alike(sketches([eye(0)])) == []
+    assert find_near_duplicates(np.zeros((0, RINGS, ANGLES), np.int8)) == []
+    assert find_near_duplicates(descriptors([eye(0)])) == []
 
 
 def found_among(known: np.ndarray) -> list[tuple[int, int]]:
-    return [(int(i), int(j)) for some in near_pairs(known) for i, j in zip(*some, strict=True)]
+    return [(int(i), int(j)) for some in candidate_pairs(known) for i, j in zip(*some, strict=True)]
 
 
 def test_kinship_and_likeness_count_from_their_bounds_on(monkeypatch):
@@ -113,21 +113,21 @@ def test_kinship_and_likeness_count_from_their_bounds_on(monkeypatch):
     assert found_among(np.array([[1, 0], [np.nextafter(bound, np.float32(0)), 0]], np.float32)) == []
     noise = np.random.default_rng(0).normal(0, 40, (2, RINGS, ANGLES))
     two = np.stack([noise[0], noise[0] + 0.4 * noise[1]]).clip(-127, 127).astype(np.int8)
-    (pair,) = find_alike(two)
-    assert MIN_SIMILARITY < pair.likeness < 1
-    monkeypatch.setattr("benchmark.data.duplicates.MIN_SIMILARITY", pair.likeness)
-    assert find_alike(two) == [pair]
+    (pair,) = find_near_duplicates(two)
+    assert MIN_SIMILARITY < pair.similarity < 1
+    monkeypatch.setattr("benchmark.data.duplicates.MIN_SIMILARITY", pair.similarity)
+    assert find_near_duplicates(two) == [pair]
     monkeypatch.setattr(
-        "benchmark.data.duplicates.MIN_SIMILARITY", np.nextafter(np.float32(pair.likeness), np.float32(1))
+        "benchmark.data.duplicates.MIN_SIMILARITY", np.nextafter(np.float32(pair.similarity), np.float32(1))
     )
-    assert find_alike(two) == []
+    assert find_near_duplicates(two) == []
 
 
 def test_of_a_turn_and_a_mirror_that_fit_alike_the_turn_is_told():
     one = np.zeros((1, RINGS, ANGLES), np.int8)
     one[:, :, 0] = 100
-    likeness, degrees, mirrored = compare(one, one)
-    assert (likeness.tolist(), degrees.tolist(), mirrored.tolist()) == ([1], [0], [False])
+    similarity, degrees, mirrored = compare(one, one)
+    assert (similarity.tolist(), degrees.tolist(), mirrored.tolist()) == ([1], [0], [False])
 
 
 @pytest.mark.parametrize("steps", [0, 1, 20, 40, 63])
@@ -137,8 +137,8 @@ def test_a_turn_is_told_in_degrees_counter_clockwise_from_0_to_360(steps):
     # A mirror sends the direction at an angle a, clockwise from the right, to 180 degrees - a.
     mirrored = np.roll(one[:, :, (ANGLES // 2 - np.arange(ANGLES)) % ANGLES], steps, axis=2)
     for other, flip in ((turned, False), (mirrored, True)):
-        likeness, degrees, flipped = compare(one, other)
-        assert (likeness.item(), flipped.item()) == (1, flip)
+        similarity, degrees, flipped = compare(one, other)
+        assert (similarity.item(), flipped.item()) == (1, flip)
         assert degrees.item() == pytest.approx(-steps * 360 / ANGLES % 360)
 
 
@@ -155,9 +155,9 @@ def test_magnitudes_are_of_norm_1_and_know_neither_turn_nor_mirror():
     assert by_ring.mean(1) == pytest.approx(0, abs=1e-6)
     assert by_ring.mean(2) == pytest.approx(0, abs=1e-6)
     assert np.linalg.norm(known, axis=1) == pytest.approx(1, abs=1e-5)
-    sketch = noisy_copies(1, 1)
-    turned = np.roll(sketch[:, :, ::-1], 7, axis=2)
-    np.testing.assert_allclose(magnitudes(turned), magnitudes(sketch), atol=1e-5)
+    descriptor = noisy_copies(1, 1)
+    turned = np.roll(descriptor[:, :, ::-1], 7, axis=2)
+    np.testing.assert_allclose(magnitudes(turned), magnitudes(descriptor), atol=1e-5)
 
 
 seeds = st.integers(0, 2**32 - 1)
@@ -190,12 +190,12 @@ def test_the_search_finds_exactly_what_comparing_all_pairs_finds(seed: int, coun
 @settings(deadline=None, max_examples=20)
 @given(seed=seeds)
 def test_the_likeness_is_the_highest_correlation_over_turns(seed: int):
-    """The plain definition at the sketch's own angles; between them it may be a little higher.
+    """The plain definition at the descriptor's own angles; between them it may be a little higher.
 
     Of pictures that are nothing alike, the turn is chosen by their coarse structure alone, which may miss a little.
     """
     first, second = noisy_copies(seed, 2)
-    likeness, degrees, mirrored = (one[0] for one in compare(first[None], second[None]))
+    similarity, degrees, mirrored = (one[0] for one in compare(first[None], second[None]))
 
     def correlation(shift: int, flip: bool) -> float:
         # Reversing the directions mirrors top to bottom: left to right is that, and half a turn.
@@ -204,7 +204,7 @@ def test_the_likeness_is_the_highest_correlation_over_turns(seed: int):
         return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
     plain = {(shift, flip): correlation(shift, flip) for shift in range(ANGLES) for flip in (False, True)}
-    assert max(plain.values()) - (1e-4 if max(plain.values()) > 0.6 else 0.05) <= likeness <= 1
+    assert max(plain.values()) - (1e-4 if max(plain.values()) > 0.6 else 0.05) <= similarity <= 1
     if max(plain.values()) > 0.6:
         shift, flip = max(plain, key=lambda key: plain[key])
         assert flip == mirrored
@@ -245,6 +245,6 @@ def test_what_idrid_holds_is_found_and_nothing_else(others):
     paired = [file for file in files if "/".join(file.parts[-2:]) in PAIRED]
     assert len(paired) == 14
     files = sorted([*paired, *[file for file in files if file not in paired][:others]])
-    found = find_alike(np.stack([fingerprint(file.read_bytes()).sketch for file in files]))
+    found = find_near_duplicates(np.stack([fingerprint(file.read_bytes()).descriptor for file in files]))
     names = {tuple("/".join(files[place].parts[-2:]) for place in (pair.first, pair.second)) for pair in found}
     assert names == SAME_EYES

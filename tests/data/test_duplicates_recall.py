@@ -97,14 +97,14 @@ def measured_recall(count: int) -> dict[str, float]:
     chosen = np.random.RandomState(1).permutation(len(files))[:count]
     photographs = [read_rgb(files[place], min_side=256) for place in chosen]
 
-    def sketched(images):
+    def described(images):
         # TIFF is lossless, as PNG is, and takes a tenth of its time to write.
-        return np.stack([fingerprint(encoded(np.ascontiguousarray(rgb), "TIFF")).sketch for rgb in images])
+        return np.stack([fingerprint(encoded(np.ascontiguousarray(rgb), "TIFF")).descriptor for rgb in images])
 
-    own = sketched(photographs)
+    own = described(photographs)
     recall = {}
     for name, change in CHANGES.items():
-        copies = sketched(map(change, photographs))
+        copies = described(map(change, photographs))
         kin = (magnitudes(own) * magnitudes(copies)).sum(axis=1) >= PREFILTER_SIMILARITY
         recall[name] = float((kin & (compare(own, copies)[0] >= MIN_SIMILARITY)).mean())
     return recall

@@ -10,7 +10,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.data import fetch
 from benchmark.data.manifest import read_manifest
-from benchmark.settings.data import Checks
+from benchmark.settings.checks import default_policies
 from benchmark.sources.registry import Photograph
 from tests.made.photographs import folder_params, write_folder, write_photograph, write_table
 
@@ -75,4 +75,4 @@ def test_a_file_that_is_not_there_is_one_sentence(monkeypatch):
     there = Photograph("0_left", Path("photos/0_left.jpeg"), 0, "train")
     monkeypatch.setattr("benchmark.sources.csv.photographs", lambda *_: iter([lost, there]))
     with pytest.raises(InputError, match=r"gone \(train, grade 0\) cannot be read: photos/gone.jpg: No such file"):
-        fetch.run(folder_params("photos").model_copy(update={"checks": Checks()}))
+        fetch.run(folder_params("photos").model_copy(update={"checks": default_policies()}))

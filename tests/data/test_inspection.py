@@ -1,4 +1,4 @@
-"""Describing a data set: every file opened once, whatever was stopped before, and pixels compared where it matters."""
+"""Inspection of a data set: each file is opened once, also after an interruption, and pixels are compared if needed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from benchmark.common.errors import InputError
-from benchmark.data import inspection as describing
-from benchmark.data.inspection import STORE, describe
+from benchmark.data import inspection as inspecting
+from benchmark.data.inspection import STORE, inspect_dataset
 from benchmark.images.reading import read_rgb
 from benchmark.sources.registry import Photograph
 from tests.conftest import ROOT
@@ -42,15 +42,15 @@ def save(name: str, data: bytes) -> str:
     return name
 
 
-def seen(more: list[str]) -> describing.Described:
-    return describe(photographs(*more), workers=1)
+def seen(more: list[str]) -> inspecting.InspectedDataset:
+    return inspect_dataset(photographs(*more), workers=1)
 
 
 def test_sound_files_differ_in_pixels_and_make_no_pair():
     found = seen([])
-    assert len({look.pixels for look in found.looks}) == len(NAMES)
-    assert all(look.reason == "" and (look.width, look.height) == (300, 260) for look in found.looks)
-    assert found.pairs == ()
+    assert len({info.pixels for info in found.infos}) == len(NAMES)
+    assert all(info.error == "" and (info.width, info.height) == (300, 260) for info in found.infos)
+    assert found.near_duplicates == ()
 
 
 def test_the_same_pixels_are_known_in_another_file_and_another_format():
@@ -59,11 +59,11 @@ def test_the_same_pixels_are_known_in_another_file_and_another_format():
     png = save("other.png", encoded(pixels, "PNG"))
     tiff = save("other.tif", encoded(pixels, "TIFF"))
     found = seen([copy, png, tiff])
-    looks = [look.pixels for look in found.looks]
-    assert looks[6] == looks[1]
-    assert looks[7] == looks[8] == looks[2]
-    assert len({look.sha256 for look in found.looks}) == 8
-    assert found.pairs == ()
+    pixels_of = [info.pixels for info in found.infos]
+    assert pixels_of[6] == pixels_of[1]
+    assert pixels_of[7] == pixels_of[8] == pixels_of[2]
+    assert len({info.sha256 for info in found.infos}) == 8
+    assert found.near_duplicates == ()
 
 
 def test_the_same_pixels_are_known_where_there_is_nothing_to_see():
@@ -73,24 +73,24 @@ def test_the_same_pixels_are_known_where_there_is_nothing_to_see():
     other[0, 0] ^= 1
     found = seen([save("a.png", encoded(flat, "PNG")), save("b.tif", encoded(flat, "TIFF")),
                   save("c.png", encoded(other, "PNG"))])  # fmt: skip
-    looks = [look.pixels for look in found.looks]
-    assert looks[6] == looks[7] != looks[8]
-    assert found.pairs == ()
+    pixels_of = [info.pixels for info in found.infos]
+    assert pixels_of[6] == pixels_of[7] != pixels_of[8]
+    assert found.near_duplicates == ()
 
 
 def test_one_changed_pixel_is_a_near_duplicate_and_not_the_same():
     pixels = read_rgb(Path("photos/2.jpeg")).copy()
     pixels[130, 150] ^= 1
     found = seen([save("other.png", encoded(pixels, "PNG"))])
-    assert found.looks[6].pixels != found.looks[2].pixels
-    assert [(pair.first, pair.second) for pair in found.pairs] == [(2, 6)]
+    assert found.infos[6].pixels != found.infos[2].pixels
+    assert [(pair.first, pair.second) for pair in found.near_duplicates] == [(2, 6)]
 
 
 def test_each_file_of_the_same_pixels_is_paired():
     small = cv2.resize(read_rgb(Path("photos/2.jpeg")), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     names = [save(name, encoded(small)) for name in ("a.jpeg", "b.jpeg")]
     found = seen(names)
-    assert {(pair.first, pair.second) for pair in found.pairs} == {(2, 6), (2, 7)}
+    assert {(pair.first, pair.second) for pair in found.near_duplicates} == {(2, 6), (2, 7)}
 
 
 def test_an_image_turned_by_its_header_has_the_pixels_that_it_shows():
@@ -100,26 +100,26 @@ def test_an_image_turned_by_its_header_has_the_pixels_that_it_shows():
     Image.fromarray(np.rot90(upright)).save("photos/turned.png", exif=exif)
     assert (read_rgb(Path("photos/turned.png")) == upright).all()
     found = seen(["turned.png"])
-    assert found.looks[6].pixels == found.looks[2].pixels
+    assert found.infos[6].pixels == found.infos[2].pixels
 
 
 def test_what_cannot_be_read_says_why_and_the_rest_is_described():
     found = seen([save("cut.jpeg", encoded(eye(9))[:3000]), "gone.jpeg", save("text.jpeg", b"no image")])
-    reasons = [look.reason for look in found.looks]
+    reasons = [info.error for info in found.infos]
     assert reasons[:6] == [""] * 6
     assert "truncated" in reasons[6]
     assert "photos/gone.jpeg: No such file" in reasons[7]
     assert "no JPEG" in reasons[8]
-    assert [look.sha256 == "" for look in found.looks[6:]] == [False, True, False]
-    assert [look.pixels for look in found.looks[6:]] == ["", "", ""]
+    assert [info.sha256 == "" for info in found.infos[6:]] == [False, True, False]
+    assert [info.pixels for info in found.infos[6:]] == ["", "", ""]
 
 
 def test_nothing_is_decoded_twice(monkeypatch):
     copy = save("other.png", encoded(read_rgb(Path("photos/2.jpeg")), "PNG"))
     first = seen([copy])
     put: list[str] = []
-    monkeypatch.setattr(describing.Store, "put", lambda self, sha256, _: put.append(sha256))
-    monkeypatch.setattr(describing.Store, "put_digest", lambda self, sha256, _: put.append(sha256))
+    monkeypatch.setattr(inspecting.Store, "put", lambda self, sha256, _: put.append(sha256))
+    monkeypatch.setattr(inspecting.Store, "put_digest", lambda self, sha256, _: put.append(sha256))
     assert seen([copy]) == first
     assert put == []
 
@@ -128,26 +128,32 @@ def test_a_changed_file_is_looked_at_again():
     first = seen([])
     write_eyes(Path("photos"), NAMES[:1], first_seed=77)
     second = seen([])
-    assert first.looks[0] != second.looks[0]
-    assert first.looks[1:] == second.looks[1:]
+    assert first.infos[0] != second.infos[0]
+    assert first.infos[1:] == second.infos[1:]
 
 
 def test_another_recipe_makes_all_fingerprints_again(monkeypatch):
     seen([])
-    monkeypatch.setattr(describing, "RECIPE", "another")
-    assert describing.Store().known() == frozenset()
+    monkeypatch.setattr(inspecting, "RECIPE", "another")
+    assert inspecting.Store().known() == frozenset()
 
 
 def test_a_store_that_is_none_is_one_sentence():
     STORE.parent.mkdir()
     STORE.write_bytes(b"something else " * 100)
-    with pytest.raises(InputError, match=r"scratch/checks\.sqlite must keep .*not a database: remove it"):
+    with pytest.raises(
+        InputError, match=r"scratch/checks\.sqlite must store the fingerprints of files .*not a database: remove it"
+    ):
         seen([])
 
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [("SQLITE_FULL", "make room"), ("SQLITE_BUSY", "wait for that one"), ("SQLITE_READONLY", "allow")],
+    [
+        ("SQLITE_FULL", "free some space"),
+        ("SQLITE_BUSY", "wait until that one ends"),
+        ("SQLITE_READONLY", "change its permissions"),
+    ],
 )
 def test_a_healthy_store_that_cannot_be_written_is_not_to_be_removed(monkeypatch, fault, words):
     error = sqlite3.OperationalError("it failed")
@@ -159,23 +165,25 @@ def test_a_healthy_store_that_cannot_be_written_is_not_to_be_removed(monkeypatch
 
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: connect(*given, **options, factory=Refusing))
-    with pytest.raises(InputError, match=rf"scratch/checks\.sqlite must keep .*{words}") as caught:
+    with pytest.raises(
+        InputError, match=rf"scratch/checks\.sqlite must store the fingerprints of files .*{words}"
+    ) as caught:
         seen([])
     assert "remove" not in str(caught.value)
 
 
 def test_a_full_disk_under_the_store_is_told(monkeypatch):
-    store = describing.Store()
+    store = inspecting.Store()
     store._base.execute("PRAGMA max_page_count = 6")
     for number in range(100):
-        store.put(f"{number:064x}", describing.fingerprint(b"nothing"))
-    with pytest.raises(InputError, match="its disk is full: make room on it"):
+        store.put(f"{number:064x}", inspecting.fingerprint(b"nothing"))
+    with pytest.raises(InputError, match="its disk is full: free some space"):
         store.close()
 
 
 def test_two_checks_in_one_folder_do_not_wait_for_one_another():
-    first, second = describing.Store(), describing.Store()
-    print_of = describing.fingerprint(b"nothing")
+    first, second = inspecting.Store(), inspecting.Store()
+    print_of = inspecting.fingerprint(b"nothing")
     began = time.monotonic()
     for number in range(300):
         first.put(f"{number:064x}", print_of)
@@ -183,19 +191,19 @@ def test_two_checks_in_one_folder_do_not_wait_for_one_another():
     second.close()
     first.close()
     assert time.monotonic() - began < 5
-    assert len(describing.Store().known()) == 500
+    assert len(inspecting.Store().known()) == 500
 
 
 @pytest.mark.slow
 def test_a_killed_check_goes_on_where_it_was(monkeypatch):
     """Killed hard while it runs, it keeps what was committed, and ends like one that was never killed."""
-    monkeypatch.setattr(describing, "_BATCH", 1)
+    monkeypatch.setattr(inspecting, "_BATCH", 1)
     write_eyes(Path("photos"), [str(seed) for seed in range(120)])
     code = (
         "from pathlib import Path; from benchmark.data import inspection as d\n"
         "from benchmark.sources.registry import Photograph as P\n"
         "d._BATCH = 1\n"
-        "d.describe([P(str(i), Path(f'photos/{i}.jpeg'), 0, 'train') for i in range(120)], workers=1)\n"
+        "d.inspect_dataset([P(str(i), Path(f'photos/{i}.jpeg'), 0, 'train') for i in range(120)], workers=1)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL
@@ -205,14 +213,14 @@ def test_a_killed_check_goes_on_where_it_was(monkeypatch):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    store = describing.Store()
+    store = inspecting.Store()
     kept = len(store.known())
     store.close()
     assert kept > 0
     every = [Photograph(str(i), Path(f"photos/{i}.jpeg"), 0, "train") for i in range(120)]
-    resumed = describe(every, workers=1)
+    resumed = inspect_dataset(every, workers=1)
     STORE.unlink()
-    assert describe(every, workers=1) == resumed
+    assert inspect_dataset(every, workers=1) == resumed
 
 
 def test_jobs_are_taken_as_workers_get_free():
@@ -227,7 +235,7 @@ def test_jobs_are_taken_as_workers_get_free():
             taken += 1
             yield number, Path(f"photos/{number % 6}.jpeg")
 
-    ahead = [taken - done for done, _ in enumerate(outcomes(describing._look, jobs(), 2), 1)]
+    ahead = [taken - done for done, _ in enumerate(outcomes(inspecting._inspect, jobs(), 2), 1)]
     assert len(ahead) == 200
     assert max(ahead) <= 8
 
@@ -235,7 +243,7 @@ def test_jobs_are_taken_as_workers_get_free():
 @pytest.mark.parametrize("shape", [(3, 5000, 3), (5000, 3, 3)])
 def test_a_narrow_photograph_is_tiny_and_not_black(shape):
     name = save("narrow.png", encoded(np.full(shape, (180, 90, 40), np.uint8), "PNG"))
-    look = seen([name]).looks[-1]
-    assert look.level > 100
-    assert look.warm > 0.9
-    assert (look.width, look.height) == (shape[1], shape[0])
+    info = seen([name]).infos[-1]
+    assert info.brightness > 100
+    assert info.warm_fraction > 0.9
+    assert (info.width, info.height) == (shape[1], shape[0])

@@ -1,4 +1,4 @@
-"""Stop, warn and drop: what follows from findings, in the table and through the step fetch."""
+"""Stop, warn and drop: effect of issues on the table and on the stage fetch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from benchmark.common.errors import InputError
 from benchmark.data import fetch
 from benchmark.data.checks.registry import CHECKS
 from benchmark.data.manifest import MANIFEST, read_manifest
-from benchmark.data.outcome import FINDINGS, CheckRow, judge, refuse, summary
-from benchmark.settings.data import Checks
+from benchmark.data.outcome import CHECKS_CSV, CheckRow, raise_if_stopped, run_checks, summary
+from benchmark.settings.checks import default_policies
 from benchmark.settings.loading import parse_params
-from tests.made.eyes import described, encoded, eye, write_eyes
+from tests.made.eyes import dataset_of, encoded, eye, write_eyes
 from tests.made.photographs import folder_params, write_table
 
 NAMES = [f"{patient}_{side}" for patient in range(6) for side in ("left", "right")]
@@ -35,25 +35,25 @@ def fetch_with(checks: dict[str, str] | None = None, changes: dict[str, dict[str
     extra = [row for name, row in (changes or {}).items() if name not in NAMES]
     write_table(Path("photos"), [row | (changes or {}).get(str(row["image"]), {}) for row in rows] + extra)
     params = folder_params("photos", data)
-    fetch.run(params.model_copy(update={"checks": Checks.model_validate(checks or {})}))
+    fetch.run(params.model_copy(update={"checks": default_policies() | (checks or {})}))
     return {row.image_id: row for row in read_manifest()}
 
 
-def findings() -> dict[str, list[CheckRow]]:
-    rows = read_rows(FINDINGS, CheckRow, "fundusbench fetch")
-    return {name: [row for row in rows if row.check == name and row.finding] for name in CHECKS}
+def issues() -> dict[str, list[CheckRow]]:
+    rows = read_rows(CHECKS_CSV, CheckRow, "fundusbench fetch")
+    return {name: [row for row in rows if row.check == name and row.issue] for name in CHECKS}
 
 
 def copy(source: str, target: str) -> None:
     Path(f"photos/{target}.jpeg").write_bytes(Path(f"photos/{source}.jpeg").read_bytes())
 
 
-def test_a_clean_set_passes_whole_and_every_gate_has_a_row(capsys):
+def test_a_clean_set_passes_whole_and_every_check_has_a_row(capsys):
     assert sorted(fetch_with()) == sorted(NAMES)
-    rows = read_rows(FINDINGS, CheckRow, "fundusbench fetch")
+    rows = read_rows(CHECKS_CSV, CheckRow, "fundusbench fetch")
     assert [row.check for row in rows] == list(CHECKS)
-    assert all(row.finding == 0 for row in rows)
-    assert {row.check: row.looked_at for row in rows} == dict.fromkeys(CHECKS, 12) | {
+    assert all(row.issue == 0 for row in rows)
+    assert {row.check: row.n_checked for row in rows} == dict.fromkeys(CHECKS, 12) | {
         "counts": 0,
         "patients": 6,
         "eyes": 6,
@@ -65,29 +65,29 @@ def test_a_leak_is_dropped_from_train_by_default():
     copy("4_left", "0_left")
     kept = fetch_with()
     assert set(NAMES) - set(kept) == {"0_left"}
-    (row,) = findings()["identical"]
+    (row,) = issues()["identical"]
     assert (row.images, row.splits, row.dropped) == ("0_left | 4_left", "train | test", "0_left")
     assert row.files == "photos/0_left.jpeg | photos/4_left.jpeg"
     assert row.grades == "0 | 4"
 
 
 @pytest.mark.parametrize("check", ["identical", "near"])
-def test_warn_keeps_all_and_stop_keeps_the_findings(check):
+def test_warn_keeps_all_and_stop_keeps_the_issues(check):
     if check == "identical":
         copy("4_left", "0_left")
     else:
         Path("photos/0_left.jpeg").write_bytes(encoded(eye(NAMES.index("4_left")), quality=40))
     assert set(fetch_with({check: "warn"})) == set(NAMES)
-    assert findings()[check][0].dropped == ""
+    assert issues()[check][0].dropped == ""
     MANIFEST.unlink()
-    FINDINGS.unlink()
+    CHECKS_CSV.unlink()
     with pytest.raises(
-        InputError, match=rf"check {check} asks that .* 1 faults .*set checks\.{check} to warn or drop"
+        InputError, match=rf"check {check} requires that .* 1 issues .*set checks\.{check} to warn or drop"
     ) as caught:
         fetch_with({check: "stop"})
     assert "\n" not in str(caught.value)
     assert "data/checks.csv lists all" in str(caught.value)
-    assert len(findings()[check]) == 1
+    assert len(issues()[check]) == 1
     assert not MANIFEST.exists()
 
 
@@ -103,7 +103,7 @@ def test_a_label_outside_the_scale_stops_or_goes_from_whichever_split():
 def test_an_id_with_two_rows_stops_or_goes():
     again = {"0_left.jpeg": {"image": "0_left.jpeg", "level": 0, "split": "train"}}
     with pytest.raises(
-        InputError, match=r"each id is given once, but finds 1 faults among 13 .*set checks.ids to drop \("
+        InputError, match=r"each id is given once, but finds 1 issues among 13 .*set checks.ids to drop \("
     ):
         fetch_with(changes=again)
     assert set(fetch_with({"ids": "drop"}, again)) == set(NAMES)
@@ -127,7 +127,7 @@ def test_counts_that_differ_stop_and_cannot_be_dropped():
         fetch_with(expected=expected)
     assert set(fetch_with({"counts": "warn"}, expected=expected)) == set(NAMES)
     raw = folder_params("photos").model_dump(by_alias=True) | {"checks": {"counts": "drop"}}
-    with pytest.raises(InputError, match=r"checks\.counts"):
+    with pytest.raises(InputError, match=r"`checks` must set counts to stop or warn, but got 'drop'"):
         parse_params(raw)
 
 
@@ -136,11 +136,11 @@ def test_a_split_of_which_nothing_is_left_stops():
         copy("4_left", name)
     with pytest.raises(InputError, match=r"must leave photographs in each split, but drop all 6 of train"):
         fetch_with()
-    assert len(findings()["identical"]) == 1
+    assert len(issues()["identical"]) == 1
     assert not MANIFEST.exists()
 
 
-def test_every_gate_that_stops_is_named_at_once():
+def test_every_check_that_stops_is_named_at_once():
     changes = {"4_left": {"level": 7}}
     Path("photos/0_left.jpeg").unlink()
     with pytest.raises(InputError, match=r"the check labels .*; and the check readable"):
@@ -150,24 +150,24 @@ def test_every_gate_that_stops_is_named_at_once():
 def test_the_same_data_give_the_same_bytes():
     copy("4_left", "0_left")
     fetch_with()
-    first = FINDINGS.read_bytes(), MANIFEST.read_bytes()
+    first = CHECKS_CSV.read_bytes(), MANIFEST.read_bytes()
     Path("scratch/checks.sqlite").unlink()
     fetch_with()
-    assert (FINDINGS.read_bytes(), MANIFEST.read_bytes()) == first
+    assert (CHECKS_CSV.read_bytes(), MANIFEST.read_bytes()) == first
 
 
 def test_long_lists_are_cut_for_a_reader_and_whole_in_the_table():
-    data = described([(f"{place}_left", 9, "train") for place in range(30)])
-    judged = judge(data, Checks())
+    data = dataset_of([(f"{place}_left", 9, "train") for place in range(30)])
+    judged = run_checks(data, default_policies())
     assert len([row for row in judged.rows if row.check == "labels"]) == 30
     assert "and 27 more" in summary(judged.rows)
-    with pytest.raises(InputError, match=r"finds 30 faults among 30 photographs .*; and 27 more"):
-        refuse(judged)
+    with pytest.raises(InputError, match=r"finds 30 issues among 30 photographs .*; and 27 more"):
+        raise_if_stopped(judged)
 
 
 def test_without_files_the_checks_that_need_them_say_so():
-    data = replace(described([("1_left", 0, "train"), ("1_right", 0, "train")]), looks=())
-    told = {row.check: row for row in judge(data, Checks()).rows}
-    for name, entry in CHECKS.items():
-        assert (told[name].message == "no file was opened") == entry.files
-    assert told["identical"].looked_at == 0
+    data = replace(dataset_of([("1_left", 0, "train"), ("1_right", 0, "train")]), infos=())
+    told = {row.check: row for row in run_checks(data, default_policies()).rows}
+    for name, info in CHECKS.items():
+        assert (told[name].message == "no file was opened") == info.reads_files
+    assert told["identical"].n_checked == 0

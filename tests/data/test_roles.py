@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.data.roles import assign_roles, roles_sha256
 
 
@@ -16,9 +16,11 @@ def rows(patients=100, known=True):
         for eye in ("left", "right"):
             grade = min(4, number % 5 + (eye == "right") * (number % 3 == 0))
             made.append(
-                Row(f"{number}_{eye}", "-", str(number) if known else "", eye, grade, "train", "-", 9, 9, "made")
+                ManifestRow(
+                    f"{number}_{eye}", "-", str(number) if known else "", eye, grade, "train", "-", 9, 9, "made"
+                )
             )
-    return [*made, Row("v", "-", "v", "left", 0, "val", "-", 9, 9, "made")]
+    return [*made, ManifestRow("v", "-", "v", "left", 0, "val", "-", 9, 9, "made")]
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25])

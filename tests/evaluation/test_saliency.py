@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmark.common.csv_rows import write_rows
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.evaluation import saliency
 from benchmark.evaluation.evaluate import WORST_ERRORS
 from benchmark.evaluation.outputs import WorstRow
@@ -59,7 +59,7 @@ def test_maps_of_a_network_are_the_same_each_time_and_leave_the_generator_alone(
 
 
 def test_photographs_are_chosen_per_grade_by_their_names_alone():
-    rows = [Row(f"image{i}", "", "", "unknown", i % 4, "test", "", 0, 0, "") for i in range(30)]
+    rows = [ManifestRow(f"image{i}", "", "", "unknown", i % 4, "test", "", 0, 0, "") for i in range(30)]
     found = saliency.chosen(rows, 3)
     assert [rows[place].grade for place in found] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     names = {rows[place].image_id for place in found}

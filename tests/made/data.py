@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.data.manifest import Row, write_manifest
+from benchmark.data.manifest import ManifestRow, write_manifest
 from benchmark.data.packs import PackRow, PackSpec, write_pack
 from benchmark.images.encoding import Encoding, encode
 
@@ -30,7 +30,9 @@ def make_data(
         grades = generator.integers(0, 5, count)
         for image_id, grade in zip(ids, grades, strict=True):
             patient, eye = image_id.split("_")
-            rows.append(Row(image_id, f"{image_id}.png", patient, eye, int(grade), split, image_id, 9, 9, "made"))
+            rows.append(
+                ManifestRow(image_id, f"{image_id}.png", patient, eye, int(grade), split, image_id, 9, 9, "made")
+            )
         for role, side in sizes.items():
             spec = PackSpec(side, encoding, "made")
             made = [

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from benchmark.data.checks.registry import Described, Look
+from benchmark.data.checks.registry import ImageInfo, InspectedDataset
 from benchmark.images.fingerprint import fingerprint
 from benchmark.sources.registry import Photograph
 
@@ -38,9 +38,9 @@ def encoded(rgb: np.ndarray, kind: str = "JPEG", quality: int = 90) -> bytes:
     return stream.getvalue()
 
 
-def sketches(images: list[np.ndarray]) -> np.ndarray:
-    """Sketches of images as their files would give them."""
-    return np.stack([fingerprint(encoded(rgb)).sketch for rgb in images])
+def descriptors(images: list[np.ndarray]) -> np.ndarray:
+    """Descriptors of images as their files would give them."""
+    return np.stack([fingerprint(encoded(rgb)).descriptor for rgb in images])
 
 
 def write_eyes(root: Path, names: list[str], first_seed: int = 0) -> None:
@@ -50,17 +50,18 @@ def write_eyes(root: Path, names: list[str], first_seed: int = 0) -> None:
         (root / f"{name}.jpeg").write_bytes(encoded(eye(seed)))
 
 
-def look(pixels: str, **changes: object) -> Look:
-    """What a sound photograph looks like."""
-    sound = {"sha256": pixels, "width": 300, "height": 260, "reason": "", "level": 190.0, "disc": True, "warm": 1.0}
-    return Look(pixels=pixels, **(sound | changes))  # type: ignore[arg-type]
+def image_info(pixels: str, **changes: object) -> ImageInfo:
+    """Return the properties of a sound photograph."""
+    sound = {"sha256": pixels, "width": 300, "height": 260, "error": ""}
+    sound |= {"brightness": 190.0, "has_fov": True, "warm_fraction": 1.0}
+    return ImageInfo(pixels=pixels, **(sound | changes))  # type: ignore[arg-type]
 
 
-def described(rows: list[tuple[str, int, str]], **changes: object) -> Described:
-    """Sound photographs by id (``patient_eye``), grade and split; all that is not said differs between them."""
+def dataset_of(rows: list[tuple[str, int, str]], **changes: object) -> InspectedDataset:
+    """Return sound photographs by id (``patient_eye``), grade and split, with different pixels."""
     photographs = []
     for name, grade, split in rows:
         patient, _, side = name.partition("_")
         photographs.append(Photograph(name, Path(f"{name}.jpeg"), grade, split, patient, side or "unknown"))  # type: ignore[arg-type]
-    looks = tuple(look(f"{place}") for place in range(len(rows)))
-    return Described(**({"photographs": tuple(photographs), "looks": looks} | changes))  # type: ignore[arg-type]
+    infos = tuple(image_info(f"{index}") for index in range(len(rows)))
+    return InspectedDataset(**({"photographs": tuple(photographs), "infos": infos} | changes))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from benchmark.settings.checks import CHECKS
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
 from tests.conftest import ROOT
@@ -60,7 +61,7 @@ def folder_params(root: Path | str, data: dict[str, Any] | None = None, **prepar
     """The committed parameters, with a folder as data set, small sizes, and checks that let all pass that can pass."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["data"] = {"source": "csv", "name": "made", "root": str(root), **(data or {})}
-    raw["checks"] = {name: policy if name in ("ids", "labels") else "warn" for name, policy in raw["checks"].items()}
+    raw["checks"] = {name: "warn" for name, info in CHECKS.items() if "warn" in info.policies}
     raw["sizes"] = SIZES
     raw["prepare"] = {"workers": 1, **prepare}
     return parse_params(raw)

@@ -16,8 +16,8 @@ import pandas as pd
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.files import write_text
 from benchmark.common.terms import Arm
-from benchmark.data.checks.registry import Pair
-from benchmark.data.outcome import judge, write_findings
+from benchmark.data.checks.registry import NearDuplicate
+from benchmark.data.outcome import run_checks, write_check_rows
 from benchmark.data.packs import PackSpec
 from benchmark.evaluation import architecture, evaluate
 from benchmark.report.inputs import Inputs
@@ -27,7 +27,7 @@ from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
 from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult
 from benchmark.runs.systems import row_nets
-from benchmark.settings.data import Checks
+from benchmark.settings.checks import default_policies
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
 from benchmark.statistics import decoder_effect
@@ -45,7 +45,7 @@ from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.systems.registry import SYSTEMS as LAID_OUT
 from models.systems.registry import fov_of
-from tests.made.eyes import described, look
+from tests.made.eyes import dataset_of, image_info
 from tests.made.paths import ROOT
 from tests.made.systems import SYSTEMS
 
@@ -324,7 +324,7 @@ def settle(params) -> None:
         write_text(GENERALISATION, (ROOT / "tests/golden/statistics_transfer.csv").read_text(encoding="utf-8"))
     else:
         write_rows(GENERALISATION, TransferRow, [])
-    make_findings()
+    make_check_rows()
     evaluate.run(params)
     with patch.object(decoder_effect, "REPLICATES", 40):
         decoder_effect.run(read_decoded(params))
@@ -483,13 +483,18 @@ def make_metric_intervals(params) -> list[MetricInterval]:
     ]
 
 
-def make_findings() -> None:
+def make_check_rows() -> None:
     """What the step ``fetch`` would write of a set with a leak, five thumbnails and no expected counts."""
     names = [(f"{patient}_{side}", patient % 5, "train") for patient in range(6) for side in ("left", "right")]
-    data = described([*names, ("6_left", 1, "test"), ("6_right", 1, "test")])
-    looks = [look("same") if place in (0, 12) else each for place, each in enumerate(data.looks)]
-    looks[3:8] = [look(str(place), width=64, height=48) for place in range(3, 8)]
-    write_findings(judge(replace(data, looks=tuple(looks), pairs=(Pair(2, 13, 0.93, "mirrored"),)), Checks()).rows)
+    data = dataset_of([*names, ("6_left", 1, "test"), ("6_right", 1, "test")])
+    looks = [image_info("same") if place in (0, 12) else each for place, each in enumerate(data.infos)]
+    looks[3:8] = [image_info(str(place), width=64, height=48) for place in range(3, 8)]
+    write_check_rows(
+        run_checks(
+            replace(data, infos=tuple(looks), near_duplicates=(NearDuplicate(2, 13, 0.93, "mirrored"),)),
+            default_policies(),
+        ).rows
+    )
 
 
 def records(table) -> list[dict[str, str]]:

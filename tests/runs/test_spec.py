@@ -9,7 +9,7 @@ import timm
 import torch
 
 from benchmark.common.errors import InputError
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.evaluation.belonging import refuse_strangers
 from benchmark.runs.declared import describe
 from benchmark.runs.spec import RunResult
@@ -18,7 +18,9 @@ from models.settings import Model
 from tests.made.runs import make_params
 
 MANIFEST = [
-    Row(f"{split}{i}", "", "", "unknown", 0, split, "", 0, 0, "made") for split in ("train", "val") for i in "01"
+    ManifestRow(f"{split}{i}", "", "", "unknown", 0, split, "", 0, 0, "made")
+    for split in ("train", "val")
+    for i in "01"
 ]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import SPLITS
-from benchmark.data.manifest import Row, write_manifest
+from benchmark.data.manifest import ManifestRow, write_manifest
 from benchmark.settings.loading import parse_params
 from benchmark.sources.phantom.camera import CAMERAS
 from benchmark.sources.phantom.cohort import Shot, cohort, quotas
@@ -124,7 +124,7 @@ def test_photographs_name_file_patient_and_eye_as_eyepacs_does(tmp_path: Path) -
         assert tmp_path in shot.path.parents
         assert cv2.imread(str(shot.path)).shape[1] == 160
     write_manifest(
-        [Row(s.image_id, str(s.path), s.patient, s.eye, s.grade, s.split, "", 0, 0, "phantom") for s in shots],
+        [ManifestRow(s.image_id, str(s.path), s.patient, s.eye, s.grade, s.split, "", 0, 0, "phantom") for s in shots],
         tmp_path / "manifest.csv",
     )
 

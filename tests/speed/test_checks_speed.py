@@ -16,7 +16,7 @@ from benchmark.images.fingerprint import ANGLES, RINGS, fingerprint
 from benchmark.images.reading import read_rgb
 from benchmark.jobs.processes import tune_process
 from tests.conftest import ROOT
-from tests.made.eyes import eye, sketches
+from tests.made.eyes import descriptors, eye
 
 PHOTOGRAPHS = 88_702
 """Of EyePACS."""
@@ -29,8 +29,8 @@ ROUNDS = 5
 
 
 def many_sketches(photographs: int) -> np.ndarray:
-    """Sketches with the mean and the spectrum of drawn eyes' rings, the last ones noisy copies of the first."""
-    drawn = sketches([eye(seed) for seed in range(60)]).astype(np.float32)
+    """Descriptors with the mean and the spectrum of drawn eyes' rings, the last ones noisy copies of the first."""
+    drawn = descriptors([eye(seed) for seed in range(60)]).astype(np.float32)
     common = drawn.mean(axis=0)
     spectrum = np.abs(np.fft.rfft2(drawn - common, axes=(1, 2))).mean(axis=0)
     rng = np.random.default_rng(0)
@@ -55,7 +55,7 @@ def all_pairs_seconds(known: np.ndarray) -> float:
 def test_the_search_against_the_bare_products_of_all_pairs(benchmark: BenchmarkFixture, scaled) -> None:
     made = many_sketches(scaled(PHOTOGRAPHS, TRIED))
     bare = all_pairs_seconds(duplicates.magnitudes(made))
-    found = benchmark.pedantic(duplicates.find_alike, args=(made,), rounds=1)
+    found = benchmark.pedantic(duplicates.find_near_duplicates, args=(made,), rounds=1)
     assert [(pair.first, pair.second) for pair in found] == [(i, len(made) - COPIES + i) for i in range(COPIES)]
     if benchmark.stats:
         seconds = benchmark.stats.stats.median
@@ -67,7 +67,7 @@ def test_the_search_against_the_bare_products_of_all_pairs(benchmark: BenchmarkF
 def test_memory_grows_with_the_photographs_and_not_with_their_pairs() -> None:
     made = many_sketches(16_000)
     tracemalloc.start()
-    duplicates.find_alike(made)
+    duplicates.find_near_duplicates(made)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 6_000 * len(made) + 128 * 2**20

@@ -15,7 +15,7 @@ import torch
 from benchmark.common.errors import InputError
 from benchmark.common.resources import free_memory
 from benchmark.data import packs
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
 from benchmark.settings.training import Fade
@@ -138,7 +138,7 @@ def test_weights_of_the_loss_are_counts_to_a_negative_power_and_1_on_average():
 def test_a_pack_that_is_not_of_the_manifest_is_one_sentence(tmp_path, ids, words):
     stored = [PackRow(name, "hash", encode(image, "raw")) for name, image in zip(ids, images(2), strict=False)]
     write_pack(tmp_path / "small/val.arrow", PackSpec(SIZE, "raw", "made"), stored)
-    manifest = [Row("known", "k.png", "", "unknown", 0, "val", "ff", 9, 9, "made")]
+    manifest = [ManifestRow("known", "k.png", "", "unknown", 0, "val", "ff", 9, 9, "made")]
     with pytest.raises(InputError, match=f"val at small {words}.*run `dvc repro prepare`"):
         load_split("val", "small", manifest, tmp_path)
 

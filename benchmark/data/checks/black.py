@@ -1,23 +1,20 @@
-"""No photograph is black."""
+"""Check that no photograph is black: published sets contain black images with a grade."""
 
 from __future__ import annotations
 
-from benchmark.data.checks.registry import Described, Finding, Found
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, check_each
+
+ABOUT = CheckInfo("no photograph is black", default="warn", position=70)
 
 DARK = 20.0
-"""Of 0-255. IDRiD's darkest photograph has a level of 107, RetinaMNIST's of 46."""
+"""Brightness, 0-255, below which a photograph is black. The darkest of IDRiD has 107, of RetinaMNIST 46."""
 
 
-def find(described: Described) -> Found:
-    """One finding per photograph of which 99 of 100 pixels are darker than :data:`DARK`; it goes from any split."""
-    readable = described.readable()
-    findings = tuple(
-        Finding(
-            f"{described.name(place)} is black: 99 % of its pixels are {look.level:.0f} of 255 or darker",
-            (place,),
-            (place,),
-        )
-        for place, look in readable
-        if look.level < DARK
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every photograph whose brightness is below :data:`DARK`."""
+    return check_each(
+        dataset,
+        lambda info: (
+            f"is black: 99 % of its pixels are {info.brightness:.0f} of 255 or darker" if info.brightness < DARK else ""
+        ),
     )
-    return Found(len(readable), findings)

@@ -1,21 +1,33 @@
-"""Splits and grades are as large as the data set's makers say: nothing is lost, and the split is the published one."""
+"""Check the number of photographs per split and grade against the published one.
+
+A difference means an incomplete copy or another split, whose results cannot be compared with published ones.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from benchmark.data.checks.registry import Described, Finding, Found
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
+
+ABOUT = CheckInfo(
+    "splits and grades are as large as published",
+    default="stop",
+    policies=("stop", "warn"),
+    unit="counts",
+    reads_files=False,
+    position=30,
+)
 
 
-def find(described: Described) -> Found:
-    """One finding per split and grade with another number of photographs than expected; nothing can be dropped."""
-    if not described.expected:
-        return Found(0, why_not="the data set declares no counts")
-    there = Counter((photograph.split, photograph.grade) for photograph in described.photographs)
-    wanted = [(split, grade, n) for split, counts in described.expected.items() for grade, n in enumerate(counts)]
-    findings = tuple(
-        Finding(f"{split} has {there[split, grade]} photographs of grade {grade}, but {expected} are expected", ())
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every split and grade with an unexpected number of photographs."""
+    if not dataset.expected:
+        return CheckResult(0, skip_reason="the data set declares no counts")
+    counts = Counter((photograph.split, photograph.grade) for photograph in dataset.photographs)
+    wanted = [(split, grade, n) for split, grades in dataset.expected.items() for grade, n in enumerate(grades)]
+    issues = tuple(
+        Issue(f"{split} has {counts[split, grade]} photographs of grade {grade}, but {expected} are expected", ())
         for split, grade, expected in wanted
-        if there[split, grade] != expected
+        if counts[split, grade] != expected
     )
-    return Found(len(wanted), findings)
+    return CheckResult(len(wanted), issues)

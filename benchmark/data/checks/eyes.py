@@ -1,23 +1,27 @@
-"""Each patient has both eyes, as in EyePACS: a lone eye is mostly a row that was lost."""
+"""Check that each patient has both eyes, as in EyePACS. A missing eye is harmless, but may be a sign of lost rows."""
 
 from __future__ import annotations
 
-from benchmark.data.checks.registry import Described, Finding, Found
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
+
+ABOUT = CheckInfo("each patient has both eyes", default="warn", unit="patients", reads_files=False, position=50)
 
 
-def find(described: Described) -> Found:
-    """One finding per patient of whom a left or a right eye is missing; a lone eye in train may go."""
-    places: dict[str, list[int]] = {}
-    for place, photograph in enumerate(described.photographs):
-        if photograph.patient and photograph.eye != "unknown":
-            places.setdefault(photograph.patient, []).append(place)
-    if not places:
-        return Found(0, why_not="no patient's eyes are known")
-    findings = []
-    for patient, members in places.items():
-        eyes = {described.photographs[place].eye for place in members}
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every patient without a left or a right eye; the policy ``drop`` removes only training photographs."""
+    photographs = dataset.photographs
+    known = {
+        patient: sided
+        for patient, images in dataset.patients().items()
+        if (sided := [index for index in images if photographs[index].eye != "unknown"])
+    }
+    if not known:
+        return CheckResult(0, skip_reason="no patient's eyes are known")
+    issues = []
+    for patient, images in known.items():
+        eyes = {photographs[index].eye for index in images}
         if len(eyes) == 1:
-            listed = ", ".join(described.name(place) for place in members)
-            drop = tuple(place for place in members if described.photographs[place].split == "train")
-            findings.append(Finding(f"patient {patient} has a {eyes.pop()} eye alone: {listed}", tuple(members), drop))
-    return Found(len(places), tuple(findings))
+            names = ", ".join(dataset.name(index) for index in images)
+            drop = tuple(index for index in images if photographs[index].split == "train")
+            issues.append(Issue(f"patient {patient} has a {eyes.pop()} eye alone: {names}", tuple(images), drop))
+    return CheckResult(len(known), tuple(issues))

@@ -1,7 +1,7 @@
-"""Each photograph looks like a fundus: a round disc stands out, or what is lit is warm.
+"""Check that each photograph looks like a fundus: it has a round field of view, or its lit pixels are warm.
 
-Either sign alone will do, as fundus photographs exist that lack one: cut inside the disc, or without red. So this finds
-documents, screens, scans and blank frames; it does not find a warm scene, or a round thing of another kind.
+One of the two is enough, because some fundus photographs are cropped inside the field of view and some have no red. The
+check thus detects documents, screenshots, scans and blank frames, but neither warm scenes nor other round objects.
 """
 
 from __future__ import annotations
@@ -9,32 +9,35 @@ from __future__ import annotations
 from typing import Protocol
 
 from benchmark.data.checks.black import DARK
-from benchmark.data.checks.registry import Described, Finding, Found
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, check_each
+
+ABOUT = CheckInfo("each photograph looks like a fundus", default="warn", position=90)
 
 WARM = 0.3
-"""Share of the lit pixels that are redder than blue. IDRiD's least is 0.94, RetinaMNIST's 0.37 (on white)."""
+"""Fraction of lit pixels that are redder than blue. Its minimum is 0.94 in IDRiD and 0.37 in RetinaMNIST (on white)."""
 
 
-class Glance(Protocol):
-    """What the signs are read off, as in :class:`benchmark.images.fingerprint.Fingerprint`."""
+class Appearance(Protocol):
+    """Properties that the check uses, as in :class:`benchmark.images.fingerprint.Fingerprint`."""
 
     @property
-    def disc(self) -> bool: ...
+    def has_fov(self) -> bool: ...
     @property
-    def warm(self) -> float: ...
+    def warm_fraction(self) -> float: ...
 
 
-def what_is_missing(look: Glance) -> str:
-    """In words, of a photograph that has neither sign; empty for others."""
-    return "" if look.disc or look.warm >= WARM else f"no round disc, and {look.warm:.0%} of it is warm"
+def missing_signs(appearance: Appearance) -> str:
+    """Describe a photograph that lacks both signs of a fundus; return an empty string for others."""
+    if appearance.has_fov or appearance.warm_fraction >= WARM:
+        return ""
+    return f"no round field of view, and {appearance.warm_fraction:.0%} of it is warm"
 
 
-def find(described: Described) -> Found:
-    """One finding per photograph that is not black and has neither sign; it goes from any split."""
-    readable = described.readable()
-    findings = tuple(
-        Finding(f"{described.name(place)} looks like no fundus: {missing}", (place,), (place,))
-        for place, look in readable
-        if look.level >= DARK and (missing := what_is_missing(look))
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every photograph without a sign of a fundus, except black ones, which have a check of their own."""
+    return check_each(
+        dataset,
+        lambda info: (
+            f"looks like no fundus: {missing}" if info.brightness >= DARK and (missing := missing_signs(info)) else ""
+        ),
     )
-    return Found(len(readable), findings)

@@ -1,17 +1,22 @@
-"""No pixels recur in another split, which leaks, or under another grade, which is one label too many."""
+"""Check for identical pixels in two splits, which is a leak, or with two grades, of which one is wrong."""
 
 from __future__ import annotations
 
-from benchmark.data.checks.registry import Described, Found, recurrence
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, duplicate_issue
+
+ABOUT = CheckInfo("no pixels recur in another split or under another grade", default="drop", position=100)
 
 
-def find(described: Described) -> Found:
-    """One finding per set of photographs with the same decoded pixels in two splits or under two grades of one."""
-    readable = described.readable()
-    places: dict[str, dict[str, int]] = {}
-    for place, look in readable:
-        # Of a photograph with two rows, which another check finds, one will do.
-        places.setdefault(look.pixels, {}).setdefault(described.photographs[place].image_id, place)
-    groups = [tuple(members.values()) for members in places.values() if len(members) > 1]
-    found = (recurrence(described, members, "have the same pixels") for members in groups)
-    return Found(len(readable), tuple(finding for finding in found if finding))
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every group of photographs with the same decoded pixels in two splits, or with two grades in one split."""
+    readable = dataset.readable()
+    groups: dict[str, dict[str, int]] = {}
+    for index, info in readable:
+        # The check `ids` reports photographs with two rows; one of the rows is enough here.
+        groups.setdefault(info.pixels, {}).setdefault(dataset.photographs[index].image_id, index)
+    issues = (
+        duplicate_issue(dataset, tuple(images.values()), "have the same pixels")
+        for images in groups.values()
+        if len(images) > 1
+    )
+    return CheckResult(len(readable), tuple(issue for issue in issues if issue))

@@ -1,27 +1,29 @@
-"""Each id is given once: two rows for one photograph leave open which one holds."""
+"""Check that each image id occurs once: two rows for one photograph leave open which one is right."""
 
 from __future__ import annotations
 
 from benchmark.common.terms import SPLITS
-from benchmark.data.checks.registry import Described, Finding, Found
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
+
+ABOUT = CheckInfo("each id is given once", default="stop", policies=("stop", "drop"), reads_files=False, position=10)
 
 
-def find(described: Described) -> Found:
-    """One finding per id that recurs.
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every id that occurs more than once.
 
-    Where its rows agree on the grade, all go but one of the last split; where they do not, all go.
+    If its rows have one grade, the policy ``drop`` keeps one row of the last split; otherwise it keeps none.
     """
     rows: dict[str, list[int]] = {}
-    for place, photograph in enumerate(described.photographs):
-        rows.setdefault(photograph.image_id, []).append(place)
-    recurring = [places for places in rows.values() if len(places) > 1]
-    return Found(len(described.photographs), tuple(_finding(described, places) for places in recurring))
+    for index, photograph in enumerate(dataset.photographs):
+        rows.setdefault(photograph.image_id, []).append(index)
+    issues = tuple(_issue(dataset, images) for images in rows.values() if len(images) > 1)
+    return CheckResult(len(dataset.photographs), issues)
 
 
-def _finding(described: Described, places: list[int]) -> Finding:
-    photographs = [described.photographs[place] for place in places]
-    told = ", ".join(f"{photograph.split} grade {photograph.label}" for photograph in photographs)
-    kept = max(places, key=lambda place: (SPLITS.index(described.photographs[place].split), -place))
+def _issue(dataset: InspectedDataset, images: list[int]) -> Issue:
+    photographs = [dataset.photographs[index] for index in images]
+    labels = ", ".join(f"{photograph.split} grade {photograph.label}" for photograph in photographs)
+    kept = max(images, key=lambda index: (SPLITS.index(dataset.photographs[index].split), -index))
     agree = len({photograph.grade for photograph in photographs}) == 1
-    drop = tuple(place for place in places if not agree or place != kept)
-    return Finding(f"{photographs[0].image_id} has {len(places)} rows ({told})", tuple(places), drop)
+    drop = tuple(index for index in images if not agree or index != kept)
+    return Issue(f"{photographs[0].image_id} has {len(images)} rows ({labels})", tuple(images), drop)

@@ -1,15 +1,21 @@
-"""No shot recurs in another split or under another grade, changed in size, brightness, frame, compression or turn."""
+"""Check for near-duplicates in another split or with another grade.
+
+A near-duplicate shows the same shot after a change of size, brightness, border, compression or orientation. Detection
+is nearly certain, so the default is a warning: look at the pairs, then set the policy to drop.
+"""
 
 from __future__ import annotations
 
-from benchmark.data.checks.registry import Described, Found, recurrence
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, duplicate_issue
+
+ABOUT = CheckInfo("no shot recurs in another split or under another grade", default="warn", position=110)
 
 
-def find(described: Described) -> Found:
-    """One finding per pair of photographs that are nearly the same, in two splits or under two grades of one."""
-    found = []
-    for pair in described.pairs:
-        turn = f", one of them {pair.turn}" if pair.turn else ""
-        what = f"are nearly the same{turn} (correlation {pair.likeness:.3f})"
-        found.append(recurrence(described, (pair.first, pair.second), what))
-    return Found(len(described.readable()), tuple(finding for finding in found if finding))
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every near-duplicate in two splits, or with two grades in one split."""
+    issues = []
+    for pair in dataset.near_duplicates:
+        transform = f", one of them {pair.transform}" if pair.transform else ""
+        what = f"are nearly the same{transform} (correlation {pair.similarity:.3f})"
+        issues.append(duplicate_issue(dataset, (pair.first, pair.second), what))
+    return CheckResult(len(dataset.readable()), tuple(issue for issue in issues if issue))

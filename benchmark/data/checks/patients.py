@@ -1,24 +1,23 @@
-"""No patient is in two splits: one eye tells the grade of the other, so a kappa measured across them is too high."""
+"""Check that no patient is in two splits: the eyes of a patient resemble each other, which inflates kappa."""
 
 from __future__ import annotations
 
 from benchmark.common.terms import SPLITS
-from benchmark.data.checks.registry import Described, Finding, Found, lesser_side
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue, outside_last_split
+
+ABOUT = CheckInfo("no patient is in two splits", default="stop", unit="patients", reads_files=False, position=40)
 
 
-def find(described: Described) -> Found:
-    """One finding per patient with photographs in two splits or three."""
-    places: dict[str, list[int]] = {}
-    for place, photograph in enumerate(described.photographs):
-        if photograph.patient:
-            places.setdefault(photograph.patient, []).append(place)
-    if not places:
-        return Found(0, why_not="no patient is known")
-    findings = []
-    for patient, members in places.items():
-        splits = {described.photographs[place].split for place in members}
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every patient with photographs in more than one split."""
+    patients = dataset.patients()
+    if not patients:
+        return CheckResult(0, skip_reason="no patient is known")
+    issues = []
+    for patient, images in patients.items():
+        splits = {dataset.photographs[index].split for index in images}
         if len(splits) > 1:
-            listed = ", ".join(described.photographs[place].image_id for place in members)
-            message = f"patient {patient} is in {' and '.join(s for s in SPLITS if s in splits)} ({listed})"
-            findings.append(Finding(message, tuple(members), lesser_side(described.photographs, members)))
-    return Found(len(places), tuple(findings))
+            names = ", ".join(dataset.photographs[index].image_id for index in images)
+            message = f"patient {patient} is in {' and '.join(s for s in SPLITS if s in splits)} ({names})"
+            issues.append(Issue(message, tuple(images), outside_last_split(dataset.photographs, images)))
+    return CheckResult(len(patients), tuple(issues))

@@ -1,15 +1,17 @@
-"""Each file is there and can be decoded."""
+"""Check that each file exists and can be decoded. Under ``warn``, the stage ``prepare`` skips the files that cannot."""
 
 from __future__ import annotations
 
-from benchmark.data.checks.registry import Described, Finding, Found
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
+
+ABOUT = CheckInfo("each file can be read", default="stop", position=60)
 
 
-def find(described: Described) -> Found:
-    """One finding per file that is missing, empty, cut off, damaged or no image; it goes from whichever split."""
-    findings = tuple(
-        Finding(f"{described.name(place)} cannot be read: {look.reason}", (place,), (place,))
-        for place, look in enumerate(described.looks)
-        if look.reason
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every missing, empty, truncated, damaged or foreign file; ``drop`` removes it from any split."""
+    issues = tuple(
+        Issue(f"{dataset.name(index)} cannot be read: {info.error}", (index,), (index,))
+        for index, info in enumerate(dataset.infos)
+        if info.error
     )
-    return Found(len(described.looks), findings)
+    return CheckResult(len(dataset.infos), issues)

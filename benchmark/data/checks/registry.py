@@ -1,144 +1,115 @@
-"""Checks of a data set before anything is trained on it, one file each.
+"""Interface of the checks that a data set passes before training, one file each.
 
-A check is a module with ``find(described) -> Found``, a pure function of what is known of the photographs. It says how
-much it looked at, and each defect with the photographs concerned and those of them that would have to go. What is then
-done is said by ``checks:`` in params.yaml, per check: stop, warn or drop. Adding a check is adding its file, its
-line in :data:`CHECKS` and its key in :class:`benchmark.settings.data.Checks`.
+A check is a module in this folder with two names. ``ABOUT`` is its :class:`CheckInfo`: the requirement, the default
+policy and the allowed ones. ``check(dataset)`` is a pure function that returns a :class:`CheckResult`: how many things
+were checked, and an :class:`Issue` per fault. The policy under ``checks:`` in params.yaml decides what happens next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
 from benchmark.common.terms import SPLITS, Counts, Split
+from benchmark.settings.checks import CHECKS as CHECKS
+from benchmark.settings.checks import CheckInfo as CheckInfo
 from benchmark.sources.registry import Photograph
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What was seen of a photograph's file; each field but the first two is as in :mod:`benchmark.images.fingerprint`.
-
-    Attributes:
-        sha256: of the file, in hex; empty where there is no file.
-        pixels: equal for two photographs just where their pixels are; empty where they cannot be read.
-        width: pixels as stored.
-        height: as width.
-        reason: why it cannot be read; empty where it can.
-        level: brightness that 99 of 100 pixels do not exceed, 0-255.
-        disc: whether a round disc stands out.
-        warm: share of lit pixels that are redder than blue.
-    """
+class ImageInfo:
+    """Properties of a photograph's file; the last three are as in :mod:`benchmark.images.fingerprint`."""
 
     sha256: str
+    """Hash of the file in hex; empty if there is no file."""
     pixels: str
+    """Equal for two photographs if and only if their pixels are; empty if they cannot be read."""
     width: int
+    """Stored width in pixels."""
     height: int
-    reason: str
-    level: float
-    disc: bool
-    warm: float
+    error: str
+    """Reason why the file cannot be read; empty if it can."""
+    brightness: float
+    """99th percentile of the pixels' brightest channel, 0-255."""
+    has_fov: bool
+    """Whether a round field of view was detected."""
+    warm_fraction: float
+    """Fraction of the lit pixels that are redder than blue."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Pair:
-    """Two photographs, by their places (first < second), that show one eye in one shot (:mod:`.duplicates`)."""
+class NearDuplicate:
+    """Two photographs (first < second) that show one eye in one shot, as found by :mod:`benchmark.data.duplicates`."""
 
     first: int
     second: int
-    likeness: float
-    """Correlation of what tells eyes apart, to 1."""
-    turn: str = ""
-    """What was done to one of them, in words; empty where nothing was."""
+    similarity: float
+    """Correlation of their descriptors, at most 1."""
+    transform: str = ""
+    """Rotation or mirroring of one of them, in words; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """A data set as checks see it.
-
-    Attributes:
-        photographs: as the source yields them.
-        looks: one per photograph; none at all where no file was opened.
-        pairs: photographs that show one eye in one shot but differ in pixels, by their places.
-        expected: how many photographs per grade a split should have; empty where nobody says.
-    """
+class InspectedDataset:
+    """Input of a check. Photographs are referred to by their index in ``photographs``."""
 
     photographs: tuple[Photograph, ...]
-    looks: tuple[Look, ...] = ()
-    pairs: tuple[Pair, ...] = ()
+    """Photographs as the source yields them."""
+    infos: tuple[ImageInfo, ...] = ()
+    """Properties of each photograph's file; empty if no file was opened."""
+    near_duplicates: tuple[NearDuplicate, ...] = ()
+    """Pairs that show one eye in one shot and differ in pixels."""
     expected: Mapping[Split, Counts] | None = None
+    """Published number of photographs per grade of each split; None if unknown."""
 
-    def readable(self) -> list[tuple[int, Look]]:
-        """Place and look of every photograph that can be read."""
-        return [(place, look) for place, look in enumerate(self.looks) if not look.reason]
+    def readable(self) -> list[tuple[int, ImageInfo]]:
+        """Return index and properties of every readable photograph."""
+        return [(index, info) for index, info in enumerate(self.infos) if not info.error]
 
-    def name(self, place: int) -> str:
-        """A photograph in words: its id, split and grade."""
-        photograph = self.photographs[place]
+    def name(self, index: int) -> str:
+        """Return a photograph's id, split and grade in words."""
+        photograph = self.photographs[index]
         return f"{photograph.image_id} ({photograph.split}, grade {photograph.label})"
 
+    def patients(self) -> dict[str, list[int]]:
+        """Return the photographs of each known patient."""
+        found: dict[str, list[int]] = {}
+        for index, photograph in enumerate(self.photographs):
+            if photograph.patient:
+                found.setdefault(photograph.patient, []).append(index)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One defect.
-
-    Attributes:
-        message: what is wrong, naming the photographs.
-        members: places of the photographs concerned.
-        drop: those of them that the policy ``drop`` removes.
-    """
+class Issue:
+    """One fault."""
 
     message: str
-    members: tuple[int, ...]
+    """What is wrong, naming the photographs."""
+    images: tuple[int, ...]
+    """Photographs concerned."""
     drop: tuple[int, ...] = ()
+    """Those of them that the policy ``drop`` removes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a check says: how many things it looked at, and its findings; or why it could not look."""
+class CheckResult:
+    """Result of a check: how many things were checked and the issues, or why the check was skipped."""
 
-    looked_at: int
-    findings: tuple[Finding, ...] = ()
-    why_not: str = ""
+    n_checked: int
+    issues: tuple[Issue, ...] = ()
+    skip_reason: str = ""
 
 
 class Check(Protocol):
-    """The interface of a module in this package."""
+    """Interface of a module in this package."""
 
     @staticmethod
-    def find(described: Described) -> Found:
-        """Look at the whole data set."""
+    def check(dataset: InspectedDataset) -> CheckResult:
+        """Check the whole data set."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Registry line of a check."""
-
-    asks: str
-    """What must hold."""
-    unit: str = "photographs"
-    """What ``looked_at`` counts."""
-    files: bool = True
-    """Whether it needs the files, and not the table of labels alone."""
-
-
-CHECKS: dict[str, Entry] = {
-    "ids": Entry("each id is given once", files=False),
-    "labels": Entry("each grade is 0, 1, 2, 3 or 4", files=False),
-    "counts": Entry("splits and grades are as large as published", "counts", files=False),
-    "patients": Entry("no patient is in two splits", "patients", files=False),
-    "eyes": Entry("each patient has both eyes", "patients", files=False),
-    "readable": Entry("each file can be read"),
-    "black": Entry("no photograph is black"),
-    "tiny": Entry("no photograph is tiny"),
-    "fundus": Entry("each photograph looks like a fundus"),
-    "identical": Entry("no pixels recur in another split or under another grade"),
-    "near": Entry("no shot recurs in another split or under another grade"),
-}
-"""Name of the check (of its file, and of its key under ``checks:``) -> its registry line, in the order of reports."""
 
 
 def load_check(name: str) -> Check:
@@ -146,36 +117,49 @@ def load_check(name: str) -> Check:
     return cast("Check", import_module(f"benchmark.data.checks.{name}"))
 
 
-def lesser_side(photographs: Sequence[Photograph], members: Iterable[int]) -> tuple[int, ...]:
-    """Of photographs that must not be in two splits, those that go.
+def check_each(dataset: InspectedDataset, fault: Callable[[ImageInfo], str]) -> CheckResult:
+    """Check every readable photograph by itself; the policy ``drop`` removes it from any split.
 
-    Whatever is in the last of their splits stays (test before val before train): what is measured on remains as it was
-    published, and what was trained on it goes.
+    Args:
+        dataset: the data set.
+        fault: returns the fault as the end of a sentence that begins with the photograph, or an empty string.
     """
-    members = tuple(members)
-    last = max(SPLITS.index(photographs[place].split) for place in members)
-    return tuple(place for place in members if SPLITS.index(photographs[place].split) < last)
+    readable = dataset.readable()
+    faults = [(index, fault(info)) for index, info in readable]
+    issues = (Issue(f"{dataset.name(index)} {words}", (index,), (index,)) for index, words in faults if words)
+    return CheckResult(len(readable), tuple(issues))
 
 
-def recurrence(described: Described, members: Sequence[int], what: str) -> Finding | None:
-    """The defect of photographs that show the same: a leak between splits, or two opinions; None where it is neither.
+def outside_last_split(photographs: Sequence[Photograph], images: Iterable[int]) -> tuple[int, ...]:
+    """Select the photographs to drop if these must not be in two splits.
 
-    Of a leak the lesser side goes. Of two opinions on one training photograph both go, as nothing says which is right;
-    those of val and test stay, as published.
+    Photographs in the last of their splits are kept (test before val before train): evaluation data stay as published,
+    and copies of them leave the training data.
     """
-    photographs = [described.photographs[place] for place in members]
+    images = tuple(images)
+    last = max(SPLITS.index(photographs[index].split) for index in images)
+    return tuple(index for index in images if SPLITS.index(photographs[index].split) < last)
+
+
+def duplicate_issue(dataset: InspectedDataset, images: Sequence[int], what: str) -> Issue | None:
+    """Describe duplicates that leak between splits or have contradictory grades; return None if they do neither.
+
+    Of a leak, the copies outside the last split are dropped. If training photographs contradict each other, all of them
+    are dropped, as the right grade is unknown; those of val and test are kept as published.
+    """
+    photographs = [dataset.photographs[index] for index in images]
     leak = len({photograph.split for photograph in photographs}) > 1
-    opinions: dict[str, set[int]] = {}
+    grades: dict[str, set[int]] = {}
     for photograph in photographs:
-        opinions.setdefault(photograph.split, set()).add(photograph.grade)
-    if not leak and all(len(grades) == 1 for grades in opinions.values()):
+        grades.setdefault(photograph.split, set()).add(photograph.grade)
+    if not leak and all(len(found) == 1 for found in grades.values()):
         return None
-    doubted = [
-        place for place in members if described.photographs[place].split == "train" and len(opinions["train"]) > 1
+    contradictory = [
+        index for index in images if dataset.photographs[index].split == "train" and len(grades["train"]) > 1
     ]
-    drop = sorted({*lesser_side(described.photographs, members), *doubted})
+    drop = sorted({*outside_last_split(dataset.photographs, images), *contradictory})
     faults = (["in two splits"] if leak else []) + (
-        ["under two grades"] if len({p.grade for p in photographs}) > 1 else []
+        ["under two grades"] if len({photograph.grade for photograph in photographs}) > 1 else []
     )
-    names = " and ".join(described.name(place) for place in members)
-    return Finding(f"{names} {what}, {' and '.join(faults)}", tuple(members), tuple(drop))
+    names = " and ".join(dataset.name(index) for index in images)
+    return Issue(f"{names} {what}, {' and '.join(faults)}", tuple(images), tuple(drop))

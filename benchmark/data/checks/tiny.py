@@ -1,19 +1,18 @@
-"""No photograph is tiny: a thumbnail enlarged shows no lesions."""
+"""Check that no photograph is tiny: an enlarged thumbnail shows no lesions. Some sets are thumbnails by design."""
 
 from __future__ import annotations
 
-from benchmark.data.checks.registry import Described, Finding, Found
+from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, check_each
+
+ABOUT = CheckInfo("no photograph is tiny", default="warn", position=80)
 
 MIN_SIDE = 100
-"""Pixels. Of 100, the optic disc takes about 15, and a microaneurysm, at most a twelfth of that, about one."""
+"""Minimum of the shorter side in pixels. At 100, the optic disc measures about 15 and a microaneurysm about one."""
 
 
-def find(described: Described) -> Found:
-    """One finding per photograph whose shorter side has fewer than :data:`MIN_SIDE` pixels; it goes from any split."""
-    readable = described.readable()
-    findings = tuple(
-        Finding(f"{described.name(place)} has {look.width} x {look.height} pixels", (place,), (place,))
-        for place, look in readable
-        if min(look.width, look.height) < MIN_SIDE
+def check(dataset: InspectedDataset) -> CheckResult:
+    """Report every photograph whose shorter side is below :data:`MIN_SIDE`."""
+    return check_each(
+        dataset,
+        lambda info: f"has {info.width} x {info.height} pixels" if min(info.width, info.height) < MIN_SIDE else "",
     )
-    return Found(len(readable), findings)

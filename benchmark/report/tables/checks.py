@@ -1,11 +1,11 @@
-"""What the checks found in the data: a line per check, also where it found nothing."""
+"""Table of the data checks: a row per check, also if it finds no issues."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
 from benchmark.data.checks.registry import CHECKS
-from benchmark.data.outcome import SEPARATOR, CheckRow, by_check
+from benchmark.data.outcome import SEPARATOR, CheckRow, group_by_check
 from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes
@@ -15,29 +15,29 @@ from benchmark.report.tables.registry import TableInfo
 ABOUT = TableInfo(order=14)
 
 SHOWN = 3
-"""Findings of a check that are quoted below the table; the csv holds all."""
+"""Number of issues of a check that are quoted below the table; the csv has all."""
 
 
 def make(inputs: Inputs) -> Table:
-    """The findings in the data that the runs were trained on."""
-    return check_table(inputs.findings, inputs.results.data, inputs.results.synthetic)
+    """Make the table for the training data set."""
+    return check_table(inputs.check_rows, inputs.results.data, inputs.results.synthetic)
 
 
 def check_table(rows: list[CheckRow], data: str, synthetic: bool) -> Table:
-    """The table of a data set by its name; ``synthetic`` data are said to be so."""
+    """Make the table for a data set by its name; the caption says if the data are synthetic."""
     notes = Notes()
-    lines = tuple(_line(found, notes) for found in by_check(rows))
+    lines = tuple(_line(found, notes) for found in group_by_check(rows))
     nature = f" ({PHANTOM})" if synthetic else ""
     return Table(
         name="checks",
-        title="What the checks found in the data",
+        title="Issues found by the data checks",
         caption=(
-            "Each check ran over the whole data set before anything was trained. stop: nothing is trained while it "
-            "finds something; warn: the finding is listed here alone; drop: photographs were left out, of a leak "
-            "between splits those of train (of val, where it leaked into test). Nearly the same: the correlation of "
-            f"what tells eyes apart. The csv lists every finding with its files. Data: {data}{nature}."
+            "Every check ran on the whole data set before training. Policies: stop (no training while there are "
+            "issues), warn (issues are only listed here), drop (photographs were left out; for a leak between splits "
+            "those of train, or of val if the leak is into test). Near-duplicates are given with the correlation of "
+            f"their descriptors. The csv lists every issue with its files. Data: {data}{nature}."
         ),
-        columns=("check", "asks that", "looked at", "findings", "policy", "dropped"),
+        columns=("check", "requirement", "checked", "issues", "policy", "dropped"),
         rows=lines,
         notes=tuple(notes.texts),
         records=tuple({"table": "checks"} | asdict(row) for row in rows),
@@ -45,15 +45,15 @@ def check_table(rows: list[CheckRow], data: str, synthetic: bool) -> Table:
 
 
 def _line(found: list[CheckRow], notes: Notes) -> Row:
-    first, count = found[0], found[-1].finding
+    first, count = found[0], found[-1].issue
     dropped = {image for row in found for image in row.dropped.split(SEPARATOR) if image}
     quoted = [f"{first.check}: {row.message}." for row in found[:SHOWN] if row.message]
     quoted += [f"{first.check}: and {count - SHOWN} more in checks.csv."] if count > SHOWN else []
     cells = (
-        Text(CHECKS[first.check].asks),
-        Number(f"{first.looked_at} {first.unit}", first.looked_at),
+        Text(CHECKS[first.check].requirement),
+        Number(f"{first.n_checked} {first.unit}", first.n_checked),
         Number(str(count), count, notes.number(*quoted))
-        if first.looked_at
+        if first.n_checked
         else Number("-", None, notes.number(*quoted)),
         Text(first.policy),
         Number(str(len(dropped)), len(dropped)),

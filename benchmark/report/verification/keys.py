@@ -18,7 +18,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "cost": ("row",),
         "cost_time": ("stage", "arm"),
         "decoding": ("kind", "stage", "arm", "head", "rule", "tuned_on", "split"),
-        "checks": ("check", "finding"),
+        "checks": ("check", "issue"),
         "makers": ("metric", "split", "method"),
         "metrics": ("stage", "arm", "split", "head", "metric"),
         "rivals": ("kind", "about", "a", "b", "split", "among", "rank"),

@@ -1,0 +1,38 @@
+"""Former keys of params.yaml, refused with a sentence that names the present key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmark.common.errors import InputError
+
+RENAMED: Mapping[str, str] = {
+    "gates": "checks",
+    "prepare.variant": "prepare.colour_normalisation",
+    "systems.*.share": "systems.*.holdout_fraction",
+}
+"""Former dotted key -> present one; ``*`` matches any key."""
+
+
+def refuse_renamed(raw: Any, origin: str) -> None:
+    """Raise if parameters contain former keys.
+
+    Raises:
+        InputError: a former key is present; the sentence names all of them and the present keys.
+    """
+    found = [
+        f"`{'.'.join(path)}` is now `{new}`" for old, new in RENAMED.items() for path in _matches(raw, old.split("."))
+    ]
+    if found:
+        msg = f"{origin} must use the present names of parameters, but {'; '.join(found)}: rename them"
+        raise InputError(msg)
+
+
+def _matches(section: Any, pattern: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the keys that a pattern matches, as paths."""
+    if not pattern:
+        yield []
+    elif isinstance(section, dict):
+        for key in list(section) if pattern[0] == "*" else [key for key in pattern[:1] if key in section]:
+            yield from ([str(key), *rest] for rest in _matches(section[key], pattern[1:]))
