@@ -142,7 +142,7 @@ def test_a_store_that_is_none_is_one_sentence():
     STORE.parent.mkdir()
     STORE.write_bytes(b"something else " * 100)
     with pytest.raises(
-        InputError, match=r"scratch/checks\.sqlite must store the fingerprints of files .*not a database: remove it"
+        InputError, match=r"scratch/checks\.sqlite must store the fingerprints of files.*not a database: remove it"
     ):
         seen([])
 
@@ -166,7 +166,7 @@ def test_a_healthy_store_that_cannot_be_written_is_not_to_be_removed(monkeypatch
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: connect(*given, **options, factory=Refusing))
     with pytest.raises(
-        InputError, match=rf"scratch/checks\.sqlite must store the fingerprints of files .*{words}"
+        InputError, match=rf"scratch/checks\.sqlite must store the fingerprints of files.*{words}"
     ) as caught:
         seen([])
     assert "remove" not in str(caught.value)
