@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.common import code as hashing
-from benchmark.data.manifest import Row
+from benchmark.data.manifest import ManifestRow
 from benchmark.runs import code
 from benchmark.runs.declared import declare
 from benchmark.runs.spec import RunSpec
@@ -17,7 +17,7 @@ from benchmark.settings.loading import load_params
 from tests.made.paths import ROOT
 
 MANIFEST = [
-    Row(f"{split}{i}", "", f"{split}{i}", "left", i % 5, split, f"{split}{i}", 9, 9, "made")
+    ManifestRow(f"{split}{i}", "", f"{split}{i}", "left", i % 5, split, f"{split}{i}", 9, 9, "made")
     for split in ("train", "val", "test")
     for i in range(20)
 ]
