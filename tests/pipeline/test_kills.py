@@ -1,32 +1,36 @@
-"""A second clone, whose `dvc repro` is killed again and again, against the first one, which nothing disturbed."""
+"""Commands killed within a write, and a pipeline killed in two trainings at once, end with the same bits."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import queue
-import random
+import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from pathlib import Path
 
-import psutil
 import pytest
+import yaml
 
-from tests.pipeline.test_pipeline import TABLES, contents
+from tests.pipeline.test_pipeline import contents
 
 pytestmark = pytest.mark.slow
 
-KILLS = 22
-IN_A_ROW = 3
-"""Kills in one stage, the first at a random instant and the others in a write, after which it may end."""
-LONGEST = 1.2
-"""Seconds after a stage's start within which it is killed at random, be it amid its imports."""
-LATEST_WRITE = 4
-"""Writes of a process of which one, at random, is the one that it is killed in."""
+STAGES = {
+    "fetch": ("fetch",),
+    "prepare": ("prepare",),
+    "train_system@min_pooling": ("train", "min_pooling"),
+    "evaluate": ("evaluate",),
+    "statistics": ("statistics",),
+    "saliency": ("saliency",),
+    "report": ("report",),
+}
+"""Stage -> its command. `architecture` and `transfer` write a single file here, as `fetch` does."""
+WRITES = (1, 3)
+"""The write that each attempt is killed in; the attempt after the last one is left alone."""
 STOPS_IN_A_WRITE = """
 import os
 import time
@@ -37,89 +41,105 @@ def stopping(source, target, **more):
     if str(source).endswith(".partial"):
         left[0] -= 1
         if left[0] == 0:
-            open("in_a_write", "w").close()
+            open(f"in_a_write.{os.getpid()}", "w").close()
             time.sleep(600)
     replace(source, target, **more)
 
 os.replace = stopping
 """
-"""Run by every Python that starts: it stops where a file is written and does not yet bear its name."""
+"""Run by every Python that starts: it stops where a file is written and does not yet have its name."""
 
 
-@contextmanager
-def started(project, **environment: str) -> Iterator[tuple[subprocess.Popen, queue.Queue]]:
-    """``dvc repro`` in a process group of its own, and the names of its stages as they begin; "" when it has ended."""
-    process = subprocess.Popen(
-        ["dvc", "repro"],
-        cwd=project.root,
-        env=project.environment | environment | {"PYTHONUNBUFFERED": "1"},
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    begun: queue.Queue[str] = queue.Queue()
+def run_killed(root: Path, arguments: tuple[str, ...], write: int) -> None:
+    """Run a command in ``root``, in a process group of its own that is killed within the given write; 0: in none."""
+    from benchmark.cli.main import main
 
-    def listen() -> None:
-        for line in process.stdout:
-            if line.startswith("Running stage"):
-                begun.put(line.split("'")[1])
-        begun.put("")
+    os.setsid()
+    os.chdir(root)
+    replace, left = os.replace, [write]
 
-    listener = threading.Thread(target=listen)
-    listener.start()
-    try:
-        yield process, begun
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        listener.join()
+    def killing(source, target, **more):
+        if str(source).endswith(".partial"):
+            left[0] -= 1
+            if left[0] == 0:
+                os.killpg(0, signal.SIGKILL)
+        replace(source, target, **more)
+
+    os.replace = killing
+    os._exit(main(arguments))
 
 
-def training_processes(process: subprocess.Popen) -> int:
-    """How many runs are trained at this moment, each in a process that the server of imports forked."""
-    found = 0
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with suppress(psutil.Error):
-            found += "forkserver" in " ".join(child.cmdline())
-    return max(found - 1, 0)
+def outs_of(root: Path, stage: str) -> list[Path]:
+    """Files and folders that a stage of dvc.yaml writes."""
+    name, _, key = stage.partition("@")
+    declared = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][name]
+    outs = declared.get("do", declared)["outs"]
+    paths = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
+    return [root / path.replace("${key}", key) for path in paths]
 
 
-def test_a_pipeline_killed_twenty_times_ends_with_the_same_bits(finished, clone):
-    rng, stages, in_writes, trained = random.Random(0), [], 0, [0]
-    raw = clone.params()
+def remove(paths: Iterable[Path]) -> None:
+    """As DVC does with a stage's outputs before it runs."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def bytes_of(path: Path) -> dict[str, bytes]:
+    return contents(path) if path.is_dir() else {"": path.read_bytes()}
+
+
+@pytest.fixture(scope="module")
+def forked():
+    """How processes are started here: forked from a server that imported what the commands need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([f"benchmark.cli.{command}" for command, *_ in STAGES.values()])
+    return context
+
+
+@pytest.fixture(scope="module")
+def workshop(finished, tmp_path_factory):
+    return finished.copy(tmp_path_factory.mktemp("killed"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_killed_in_its_writes_ends_with_the_same_bits(workshop, finished, forked, stage):
+    outs, ended = outs_of(workshop.root, stage), []
+    remove([workshop.root / "scratch"])
+    for write in (*WRITES, 0):
+        remove(outs)
+        process = forked.Process(target=run_killed, args=(workshop.root, STAGES[stage], write))
+        process.start()
+        process.join(timeout=300)
+        ended.append(process.exitcode)
+    assert ended[0] == -signal.SIGKILL
+    assert ended[-1] == 0
+    for path in outs:
+        # A record holds times.
+        if "records" not in path.parts:
+            assert bytes_of(path) == bytes_of(finished.root / path.relative_to(workshop.root))
+
+
+def test_dvc_goes_on_with_two_trainings_that_were_killed_at_once(project, finished):
+    shutil.rmtree(project.root / "scratch")
+    raw = project.params()
     raw["train"]["workers"] = 2
-    clone.write_params(raw)
-    (clone.root / "sitecustomize.py").write_text(STOPS_IN_A_WRITE)
-    mark = clone.root / "in_a_write"
-    for number in range(KILLS):
-        write, seconds = rng.randint(1, LATEST_WRITE), rng.uniform(0, LONGEST)
-        in_write = number % IN_A_ROW > 0
-        with started(clone, **{"STOP_IN_WRITE": str(write)} if in_write else {}) as (process, begun):
-            stage = begun.get(timeout=300)
-            if stage and not in_write and stages[-1:] == [stage]:
-                stage = begun.get(timeout=300)
-            if not stage:
-                break
-            if in_write:
-                # Where it makes fewer writes, it is killed as the next stage begins.
-                while not mark.exists() and begun.empty():
-                    time.sleep(0.01)
-            else:
-                time.sleep(seconds)
-            if begun.empty():
-                trained.append(training_processes(process))
-        stages.append(stage)
-        in_writes += mark.exists()
-        mark.unlink(missing_ok=True)
-    assert len(stages) >= 20, stages
-    assert len(set(stages)) >= 6, stages
-    assert in_writes >= 8
-    assert max(trained) == 2
-    clone.repro()
-    assert sum(json.loads(path.read_text())["resumed"] for path in (clone.root / "records").rglob("*.json")) >= 2
-    assert contents(clone.root / "runs") == contents(finished.root / "runs")
-    for table in TABLES:
-        first, second = (root / f"reports/tables/{table}.csv" for root in (finished.root, clone.root))
-        assert first.read_bytes() == second.read_bytes()
+    project.write_params(raw)
+    (project.root / "sitecustomize.py").write_text(STOPS_IN_A_WRITE)
+    command = ("dvc", "repro", "--force", "--single-item", "--no-run-cache", "train@basenet_mt")
+    for write in (4, 3):
+        environment = project.environment | {"STOP_IN_WRITE": str(write)}
+        process = subprocess.Popen(command, cwd=project.root, env=environment, start_new_session=True)
+        while len(list(project.root.glob("in_a_write.*"))) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for mark in project.root.glob("in_a_write.*"):
+            mark.unlink()
+    project.run(*command)
+    records = [json.loads(path.read_text()) for path in (project.root / "records/basenet_mt").rglob("*.json")]
+    assert [record["resumed"] for record in records] == [2, 2]
+    assert contents(project.root / "runs") == contents(finished.root / "runs")
