@@ -20,15 +20,15 @@ from benchmark.statistics.comparison import Comparison, compare, holm
 from benchmark.statistics.confidence import LEVEL, Interval
 
 GIVEN = "given"
-"""Stands for the decoder of a file that holds grades already."""
+"""Name in place of a decoder's for files that hold grades."""
 
 Arms = dict[tuple[str, str], Graded]
-"""(split, decoder) -> its grades."""
+"""(split, decoder) -> grades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One row of the result: a split under a decoder."""
+    """Row of the result: kappa of a split under a decoder."""
 
     file: str
     split: str
@@ -40,7 +40,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row of the paired comparison: the first file minus the second."""
+    """Row of the paired comparison: the first file minus the second."""
 
     split: str
     decoder: str
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="ROLE=NAME",
-        help=f"what a file calls a column; roles: {', '.join(ROLES)}",
+        help=f"name of the column for a role; roles: {', '.join(ROLES)}",
     )
     add_json(parser)
 
@@ -94,7 +94,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def decoded(answers: Mapping[str, Answers]) -> Arms:
-    """Grade every split by every decoder that applies; tuned cuts come from val and are used on test alone."""
+    """Grade every split by every decoder that applies; tuned thresholds are fitted on val and used on test alone."""
     arms: Arms = {}
     for split, answer in answers.items():
         predictions = answer.predictions
@@ -114,7 +114,7 @@ def _tunable(answers: Mapping[str, Answers]) -> bool:
 
 
 def scored(file: str, arms: Arms) -> list[Score]:
-    """Kappa and its interval of each arm."""
+    """Compute kappa and its interval for each split and decoder."""
     return [
         Score(
             file=file,
@@ -129,7 +129,7 @@ def scored(file: str, arms: Arms) -> list[Score]:
 
 
 def compared(arms: Arms, others: Arms) -> list[Pair]:
-    """Paired tests on each split under each decoder that both files allow, or else each file's first one.
+    """Test the difference on each split under each decoder that both files allow, or under each file's first one.
 
     Raises:
         InputError: the files share no split.
@@ -157,7 +157,7 @@ def _first(arms: Arms, split: str) -> tuple[str, str]:
 def _notes(
     labels: Labels, files: Sequence[Path], answers: Sequence[Mapping[str, Answers]], scores: Sequence[Score]
 ) -> Iterable[str]:
-    """What a reader must know beside the numbers."""
+    """Yield remarks that a reader needs to interpret the numbers."""
     for file, answer in zip(files, answers, strict=True):
         for split in sorted(set(labels.split.tolist()) - set(answer)):
             yield f"{file}: {split} ({int((labels.split == split).sum())} labels) is not predicted"
@@ -174,7 +174,7 @@ def _title(decoder: str) -> str:
 
 
 def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> list[Part]:
-    """A table per file, one of the differences, and the notes."""
+    """Return a table per file, a table of the differences, and the notes."""
     percent = f"{LEVEL:.0%} interval"
     tables = []
     for file in dict.fromkeys(row.file for row in scores):
@@ -216,7 +216,7 @@ def _p(value: float) -> str:
 
 
 def values(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> dict[str, Any]:
-    """The same as plain values."""
+    """Return the results as plain values for JSON."""
     return {
         "scores": [
             {

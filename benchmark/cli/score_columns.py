@@ -1,4 +1,4 @@
-"""Tables and arrays that ``fundusbench score`` is given, and the columns that a role has in them."""
+"""Tables and arrays for ``fundusbench score``, and the columns of each role in them."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from benchmark.scoring.kappa import GRADES
 Flags = npt.NDArray[np.bool_]
 
 ROLES = ("image", "grade", "patient", "split", "prediction", "score", *PROBS)
-"""What ``--columns`` may name."""
+"""Roles that ``--columns`` accepts."""
 
 Names = Mapping[str, str]
-"""Role -> column name, as asked for on the command line."""
+"""Role -> column name, as given on the command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Contents of an npy file: numbers of any shape."""
+    """Content of an npy file: numbers of any shape."""
 
     path: Path
     values: Floats
 
 
 def read_file(path: Path) -> Table | Array:
-    """Read a table, or an array (.npy); what a file is follows from its content.
+    """Read a table or an array (.npy), recognised by its content.
 
     Raises:
-        InputError: it is missing, damaged or of another kind.
+        InputError: the file is missing, damaged or of another kind.
     """
     data = read_bytes(path)
     if not data.startswith(NUMPY):
@@ -48,7 +48,7 @@ def read_file(path: Path) -> Table | Array:
     try:
         values = np.load(io.BytesIO(data), allow_pickle=False)
         fault = "" if values.dtype.kind in "fiu" else f"values of the type {values.dtype}"
-    # What numpy raises on a damaged header is open-ended: errors of its parser, of memory, of overflow.
+    # For a damaged header numpy raises errors of many types: of its parser, of memory, of overflow.
     except Exception as error:
         fault = f"a fault ({' '.join(str(error).split())})"
     if fault:
@@ -61,8 +61,8 @@ def parse_names(given: Sequence[str], labels: Table | Array, predictions: Iterab
     """Read ``role=name`` pairs.
 
     Raises:
-        InputError: a pair is malformed, its role unknown or given twice, or its column in none of the tables that the
-            role is sought in.
+        InputError: a pair is malformed, its role is unknown or given twice, or no table that may have the role has the
+            column.
     """
     truth, outputs = _columns_of([labels]), _columns_of(predictions)
     known = dict.fromkeys(ROLES, outputs) | dict.fromkeys(("grade", "patient", "split"), truth)
@@ -84,7 +84,7 @@ def _columns_of(files: Iterable[Table | Array]) -> list[str]:
 
 
 def required(table: Table, role: Role, names: Names) -> str:
-    """Name of a column that must be there."""
+    """Return the name of a column that the table must have."""
     if column := column_of(table, role, names):
         return column
     msg = (
@@ -95,10 +95,10 @@ def required(table: Table, role: Role, names: Names) -> str:
 
 
 def column_of(table: Table, role: Role, names: Names) -> str | None:
-    """The column that was asked for, else the one that the vocabulary finds; None where there is none.
+    """Return the requested column, or else the one with a common name for the role; None if there is none.
 
     Raises:
-        InputError: several columns, of different content, may be meant.
+        InputError: several columns of different content match.
     """
     asked = [names[role]] if names.get(role) in table.columns else []
     found = asked or column_names.find(table.columns, role)
@@ -110,7 +110,7 @@ def column_of(table: Table, role: Role, names: Names) -> str | None:
 
 
 def grades_in(table: Table, column: str, images: Sequence[str]) -> Ints:
-    """Grades 0-4, shape (n,); ``images`` are named where one is none."""
+    """Parse grades 0-4, shape (n,); the message on a bad value names its image."""
     written = table.columns[column]
     found = [whole(value) for value in written]
     rule = "a grade must be 0, 1, 2, 3 or 4 (an output to be decoded belongs in a column `score`)"
@@ -119,7 +119,7 @@ def grades_in(table: Table, column: str, images: Sequence[str]) -> Ints:
 
 
 def finite(table: Table, columns: Sequence[str], images: Sequence[str]) -> Floats:
-    """Finite numbers, shape (n, columns)."""
+    """Parse finite numbers, shape (n, columns)."""
     found = []
     for name in columns:
         written = table.columns[name]
@@ -131,7 +131,7 @@ def finite(table: Table, columns: Sequence[str], images: Sequence[str]) -> Float
 
 
 def refuse(bad: Flags, written: Sequence[str], images: Sequence[str], path: Path, rule: str) -> None:
-    """Raise on the first bad value, if there is one."""
+    """Raise InputError for the first bad value, if there is one."""
     if bad.any():
         first, more = int(bad.argmax()), f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else ""
         msg = f"{rule}, but {path} has {repr(written[first])} for image {repr(images[first])}{more}: correct it"

@@ -1,4 +1,4 @@
-"""Labels and predictions as other people keep them: any table under the field's column names, or an array."""
+"""Labels and predictions in other people's files: tables with common column names, or an array."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from benchmark.runs.predictions import Predictions
 Texts = npt.NDArray[np.str_]
 
 ALL = "all"
-"""The one split of labels that name none."""
+"""Name of the only split, if labels name none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The truth, in the file's order: arrays of shape (n,).
+    """True grades in the file's order: arrays of shape (n,).
 
     Attributes:
-        image_id, patient, split: str; patient is "" where unknown.
+        image_id, patient, split: str; an unknown patient is "".
         grade: int64, 0-4.
-        patients_from: a sentence on where the patients were found.
+        patients_from: a sentence on the source of the patients.
     """
 
     image_id: Texts
@@ -46,11 +46,11 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a file predicts on one split.
+    """Predictions of a file on one split.
 
     Attributes:
-        predictions: labels, and outputs where the file holds outputs.
-        grades: where it holds grades, int64, shape (n,), 0-4.
+        predictions: labels, with outputs if the file holds outputs.
+        grades: int64, shape (n,), 0-4, if the file holds grades.
     """
 
     predictions: Predictions
@@ -59,19 +59,19 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a file predicts: split -> answers, in the labels' order, and what is to be said of how it was read."""
+    """Predictions of a file by split, in the labels' order, and remarks on how the file was read."""
 
     splits: dict[str, Answers]
     notes: tuple[str, ...]
 
 
 def read_labels(file: Table | Array, names: Names) -> Labels:
-    """Take images and grades, and splits and patients where there are columns for them.
+    """Read images and grades, and splits and patients if there are columns for them.
 
-    Without a column for them, patients follow from image names such as ``10_left``.
+    Without such a column, patients follow from image names such as ``10_left``.
 
     Raises:
-        InputError: the file is no table, lacks a column, repeats an image, or holds an unknown grade or split.
+        InputError: the file is not a table, lacks a column, repeats an image, or holds an unknown grade or split.
     """
     if isinstance(file, Array):
         msg = f"labels must be a table with a column for the image and one for the grade, but {file.path} is an array"
@@ -85,11 +85,11 @@ def read_labels(file: Table | Array, names: Names) -> Labels:
 
 
 def read_answers(file: Table | Array, labels: Labels, names: Names) -> Answered:
-    """Take predictions, split by split; unpredicted splits are left out.
+    """Read predictions by split; splits without predictions are left out.
 
     Raises:
-        InputError: the file holds no outputs or bad ones, leaves open which are meant, repeats an image, covers a split
-            in part, or has an image without a label.
+        InputError: the file holds no outputs or bad ones, is ambiguous, repeats an image, covers a split only in part,
+            or has an image without a label.
     """
     if isinstance(file, Array):
         outputs, row = array_outputs(file, len(labels.image_id)), np.arange(len(labels.image_id))
@@ -107,9 +107,9 @@ def read_answers(file: Table | Array, labels: Labels, names: Names) -> Answered:
 
 
 def _answers(labels: Labels, at: Ints, outputs: Outputs, row: Ints) -> Answers:
-    """The labels ``at`` these places with their outputs; ``row`` is each label's row among the outputs."""
+    """Join the labels ``at`` these places with their outputs; ``row`` is each label's row among the outputs."""
     score, prob, grades = outputs.score, outputs.prob, outputs.grades
-    # In the precision that they came in: in a lower one, an output just below a cut could pass it.
+    # Keep the file's precision: rounding could move an output over a threshold.
     heads: dict[str, Any] = {
         "score": None if score is None else score[row[at]],
         "prob": None if prob is None else prob[row[at]],
@@ -125,7 +125,7 @@ def _answers(labels: Labels, at: Ints, outputs: Outputs, row: Ints) -> Answers:
 
 
 def _places(images: Sequence[str], labels: Labels, path: Path) -> Ints:
-    """Place of each image among the labels; one of two names may lack the extension, and the first folders."""
+    """Find each image's place among the labels; either name may lack the extension and leading folders."""
     by_stem: dict[str, list[int]] = defaultdict(list)
     parts = [image_id(str(name)).split("/") for name in labels.image_id]
     for place, folders in enumerate(parts):
@@ -160,7 +160,7 @@ def _ends_alike(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _covered(labels: Labels, row: Ints, path: Path) -> list[str]:
-    """Splits that are predicted, in the order train, val, test."""
+    """Return the predicted splits in the order train, val, test."""
     covered = []
     for split in ("train", "val", "test", ALL):
         missing = row[labels.split == split] < 0
@@ -178,7 +178,7 @@ def _covered(labels: Labels, row: Ints, path: Path) -> list[str]:
 
 
 def _patients(table: Table, images: Sequence[str], names: Names) -> tuple[Texts, str]:
-    """Patient of each image, and where it was found."""
+    """Return each image's patient and a sentence on its source."""
     if column := column_of(table, "patient", names):
         patient, source = np.array(table.columns[column]), f"column {column!r}"
     else:
@@ -211,7 +211,7 @@ def _images(table: Table, names: Names) -> Sequence[str]:
 
 
 def _refuse_recurring(keys: Sequence[object], images: Sequence[str], path: Path) -> None:
-    """Raise where a key, which stands for an image, occurs twice."""
+    """Raise InputError if a key, which identifies an image, occurs twice."""
     first: dict[object, str] = {}
     for key, image in zip(keys, images, strict=True):
         if key in first:

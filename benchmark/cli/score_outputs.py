@@ -1,4 +1,4 @@
-"""Which columns of somebody's table are predictions, and of which kind: one reading, or a sentence that lists them."""
+"""Choice of the columns that hold predictions, and of their kind; an ambiguous table is refused with all readings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from benchmark.runs.predictions import PROBS
 from benchmark.scoring.kappa import GRADES
 
 TOLERANCE = 0.01
-"""How far from 1 five probabilities may add up to, where they are not rounded more coarsely."""
+"""Allowed distance of the sum of five probabilities from 1, unless they are rounded more coarsely."""
 MOST_DECIMALS = 6
-"""Values with more are not taken as rounded."""
+"""Values with more decimals count as not rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """A file's outputs, in its own order; those that it has are not None."""
+    """Outputs in the file's order; None for heads that the file lacks."""
 
     score: Floats | None = None
     prob: Floats | None = None
@@ -36,7 +36,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One way to read predictions out of a table: its kind, its columns, and the roles that ask for them."""
+    """One way to read predictions from a table: kind, columns, and the roles that request these columns."""
 
     kind: str
     columns: tuple[str, ...]
@@ -48,13 +48,13 @@ class _Reading:
 
 
 def table_outputs(table: Table, images: Sequence[str], truth: Ints, names: Names) -> Outputs:
-    """What the user asked for; else the one reading that the columns allow; of a run of this project both heads.
+    """Read the requested columns, or else the only possible reading; both heads of a run of this project.
 
     Args:
         table: predictions.
-        images: their names, for messages.
-        truth: their labels, which no column is taken for that equals them everywhere, unless it is asked for.
-        names: what was asked for.
+        images: names of the images, for messages.
+        truth: labels of the images; a column that equals them everywhere counts as predictions only on request.
+        names: requested columns.
     """
     asked = _asked(table, names)
     readings = asked or _distinct(table, _readings(table, names))
@@ -81,7 +81,7 @@ def table_outputs(table: Table, images: Sequence[str], truth: Ints, names: Names
 
 
 def _are_heads_of_a_run(table: Table, readings: Sequence[_Reading]) -> bool:
-    """Whether these are the outputs of this project's networks with two heads."""
+    """Return whether the readings are both heads of a network of this project."""
     return set(OWN) <= set(table.columns) and {reading.columns for reading in readings} == {("score",), PROBS}
 
 
@@ -102,7 +102,7 @@ def _no_reading(table: Table, readings: Sequence[_Reading], equal: Sequence[_Rea
 
 
 def _asked(table: Table, names: Names) -> list[_Reading]:
-    """The readings whose columns the user named, as far as this table has them."""
+    """Return the readings of requested columns that this table has."""
     here = {role: name for role, name in names.items() if name in table.columns}
     asked = [_Reading(_HEADS[role][0], (here[role],), (role,)) for role in ("prediction", "score") if role in here]
     if probs := {PROBS.index(role): name for role, name in here.items() if role in PROBS}:
@@ -119,10 +119,10 @@ def _asked(table: Table, names: Names) -> list[_Reading]:
 
 
 def _readings(table: Table, names: Names) -> list[_Reading]:
-    """Every reading that the names of filled columns suggest; words for the truth count where there is none else.
+    """Return every reading that the names of filled columns suggest; names for the truth count last.
 
     Raises:
-        InputError: a word for the truth stands beside numbers of unknown meaning, either of which may be predictions.
+        InputError: a name for the truth and a column of numbers with an unknown name may both be predictions.
     """
     filled = [column for column, values in table.columns.items() if any(values)]
     found = [_predicted(table, column) for column in column_names.find(filled, "prediction")]
@@ -139,7 +139,7 @@ def _readings(table: Table, names: Names) -> list[_Reading]:
 
 
 def _distinct(table: Table, readings: Sequence[_Reading]) -> list[_Reading]:
-    """The first of the readings of the same values."""
+    """Drop readings whose values equal those of an earlier one."""
     first: dict[tuple[Sequence[str], ...], _Reading] = {}
     for reading in readings:
         first.setdefault(tuple(tuple(table.columns[column]) for column in reading.columns), reading)
@@ -147,13 +147,13 @@ def _distinct(table: Table, readings: Sequence[_Reading]) -> list[_Reading]:
 
 
 def _is_unknown(table: Table, column: str, names: Names) -> bool:
-    """Whether a column of numbers has no word of the vocabulary for its name."""
+    """Return whether a column holds numbers under an unknown name."""
     is_known = column_names.is_known(column) or column in names.values()
     return not is_known and bool(np.isfinite(numbers(table.columns[column])).all())
 
 
 def _predicted(table: Table, column: str) -> _Reading:
-    """Grades, or a score where any number has a fraction."""
+    """Read a column as grades, or as a score if any number has a fraction."""
     values = numbers(table.columns[column])
     if np.isfinite(values).all() and (values % 1 != 0).any():
         return _Reading("a score", (column,), ("score",))
@@ -161,13 +161,13 @@ def _predicted(table: Table, column: str) -> _Reading:
 
 
 def _truths(table: Table, names: Names) -> list[str]:
-    """Columns called as the truth is."""
+    """Return the columns with a name for the true grade."""
     named = [names["grade"]] if names.get("grade") in table.columns else []
     return list(dict.fromkeys([*named, *column_names.find(table.columns, "grade")]))
 
 
 def _equals(table: Table, reading: _Reading, truth: Ints) -> bool:
-    """Whether a column is the truth, or five are, with a 1 for each image's grade and 0 else."""
+    """Return whether one column equals the labels, or five columns are their one-hot encoding."""
     values = np.column_stack([numbers(table.columns[column]) for column in reading.columns])
     copy = truth[:, None] if len(reading.columns) == 1 else np.eye(GRADES)[truth]
     return bool((values == copy).all())
@@ -205,15 +205,15 @@ _HEADS: Mapping[str, tuple[str, _Read]] = {
     "score": ("a score", _read_score),
     PROBS[0]: ("probabilities", _read_prob),
 }
-"""First role of a reading -> its kind, and what reads it."""
+"""First role of a reading -> its kind and the function that reads it."""
 
 
 def array_outputs(array: Array, n: int) -> Outputs:
-    """Probabilities in the labels' order."""
+    """Read probabilities in the labels' order."""
     if array.values.shape != (n, GRADES):
         msg = (
             f"an npy file must hold numbers of shape ({n}, {GRADES}), a row per label and a column per grade, but "
-            f"{array.path} has {array.values.shape}: mend it"
+            f"{array.path} has {array.values.shape}: save the array in that shape"
         )
         raise InputError(msg)
     rows = [f"row {place}" for place in range(n)]
@@ -226,10 +226,10 @@ def array_outputs(array: Array, n: int) -> Outputs:
 
 
 def _probabilities(values: Floats, images: Sequence[str], path: Path) -> tuple[Floats, list[str]]:
-    """Make rows of probabilities or percentages, rounded or not, add up to 1, and say what was done.
+    """Scale rows of probabilities or percentages, rounded or not, to a sum of 1, with remarks on the changes.
 
     Raises:
-        InputError: they are neither.
+        InputError: the rows are neither.
     """
     total = values.sum(1)
     decimals = _decimals(values)
@@ -257,13 +257,13 @@ def _probabilities(values: Floats, images: Sequence[str], path: Path) -> tuple[F
 
 
 def _decimals(values: Floats) -> int | None:
-    """To how many decimals all values are rounded, as single precision tells; None if beyond :data:`MOST_DECIMALS`."""
+    """Number of decimals of all values in single precision; None if more than :data:`MOST_DECIMALS`."""
     found = (places for places in range(MOST_DECIMALS + 1) if np.allclose(values, values.round(places), 1e-7, 1e-7))
     return next(found, None)
 
 
 def _slack(decimals: int | None, scale: int) -> float:
-    """How far from ``scale`` the sum of five values may be that were rounded to so many decimals each."""
+    """Allowed distance from ``scale`` of the sum of five values that are rounded to a number of decimals."""
     # Whole numbers can be percentages, but no rounded probabilities.
     rounding = 0.0 if decimals is None or (decimals == 0 and scale == 1) else GRADES / 2 * 10.0**-decimals
     return max(rounding, TOLERANCE * scale) + 1e-9

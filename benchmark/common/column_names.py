@@ -1,6 +1,6 @@
-"""What tables of this field call their columns, splits and eyes: one vocabulary for every command that reads them.
+"""Common names of columns, splits and eyes in tables of this field, for every command that reads such tables.
 
-Case, blanks and signs do not matter: ``Image name`` and ``image_name`` are one word.
+Case, blanks and punctuation are ignored: ``Image name`` and ``image_name`` are the same name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Role = Literal["image", "grade", "split", "patient", "eye", "prediction", "score
 _PREDICTED = ("pred", "preds", "predicted", "prediction", "predictions")
 _GRADE = ("level", "grade", "diagnosis", "label", "class", "severity")
 _TRUTH = ("target", "targets", "truth", "ground_truth", "gt", "y_true", "true", "actual")
-"""Of a grade that no prediction is called by."""
+"""Names of a true grade that are never used for a prediction."""
 NAMES: Mapping[Role, tuple[tuple[str, ...], ...]] = {
     "image": (
         ("image", "images", "id_code", "Image name", "image_id", "img", "img_id", "img_name", "Fundus_images"),
@@ -48,7 +48,7 @@ NAMES: Mapping[Role, tuple[tuple[str, ...], ...]] = {
         ),
     ),
 }
-"""Role of a column -> its names; those of a later group count only where a table has none of the groups before."""
+"""Role of a column -> its names in groups; a later group is used only if a table has no name of the earlier ones."""
 
 SPLIT_NAMES: Mapping[str, Split] = {
     "train": "train",
@@ -61,7 +61,7 @@ SPLIT_NAMES: Mapping[str, Split] = {
     "testing": "test",
     "private": "test",
 }
-"""What tables call the splits, in lower case; Public and Private are Kaggle's two halves of its test set."""
+"""Names of the splits in lower case; Public and Private are the two halves of Kaggle's test set."""
 EYE_NAMES: Mapping[str, Eye] = {
     "left": "left",
     "l": "left",
@@ -72,7 +72,7 @@ EYE_NAMES: Mapping[str, Eye] = {
     "unknown": "unknown",
     "": "unknown",
 }
-"""What tables call the eyes, in lower case."""
+"""Names of the eyes in lower case."""
 
 _GRADE_WORDS = {
     "nodr": 0,
@@ -95,13 +95,13 @@ _GRADE_WORDS = {
     "proliferatedr": 4,
     "proliferativedr": 4,
 }
-"""The international DR scale in words."""
+"""Grades of the international DR scale in words, without blanks."""
 _WORD = re.compile(f"(.*?)({'|'.join(sorted(_GRADE_WORDS, key=len, reverse=True))})")
 _DIGIT = re.compile(r"(.*?)([0-9]+)")
 
 
 def find(columns: Iterable[str], role: Role) -> list[str]:
-    """The columns that a table may mean for a role, in its order."""
+    """Return the columns that may have a role, in the table's order."""
     columns = list(columns)
     known = [{_plain(name) for name in group} for group in NAMES[role]]
     groups = ([column for column in columns if _plain(column) in group] for group in known)
@@ -109,17 +109,17 @@ def find(columns: Iterable[str], role: Role) -> list[str]:
 
 
 def is_known(column: str) -> bool:
-    """Whether a column's name is a word for any role."""
+    """Return whether a column's name belongs to any role."""
     return any(_plain(column) == _plain(name) for groups in NAMES.values() for group in groups for name in group)
 
 
 def may_be_predicted(column: str) -> bool:
-    """Whether a word for a grade may as well stand for a predicted one, as in what contests are sent."""
+    """Return whether a name for a grade may also name a predicted one, as in submissions to contests."""
     return _plain(column) not in {_plain(name) for name in _TRUTH}
 
 
 def by_grade(columns: Iterable[str]) -> list[tuple[str, ...]]:
-    """Sets of five columns whose names hold the grades 0-4 (in digits or words) after one beginning, in that order."""
+    """Return sets of five columns, named by one prefix and the grades 0-4 in digits or words, ordered by grade."""
     found: dict[str, list[tuple[int, str]]] = {}
     for column in columns:
         if parts := _grade_in(_plain(column)):
@@ -133,7 +133,7 @@ def _plain(name: str) -> str:
 
 
 def _grade_in(name: str) -> tuple[str, int] | None:
-    """What a plain name begins with, and the grade that it ends with; a digit before a word must say the same."""
+    """Split a plain name into its prefix and its final grade; a digit before a word must be the same grade."""
     if match := _WORD.fullmatch(name):
         start, grade = match[1], _GRADE_WORDS[match[2]]
         if digit := _DIGIT.fullmatch(start):

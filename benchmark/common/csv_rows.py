@@ -1,4 +1,4 @@
-"""Tables of typed rows as csv files: one frozen dataclass of plain fields per row, read back as it was written."""
+"""Tables of typed rows as csv files: each row is a frozen dataclass of plain fields and is read back as written."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DIGITS = 6
-"""Of a float in a file, after the point."""
+"""Decimals of a float in a file."""
 
 R = TypeVar("R")
 
 Plain = type[str] | type[int] | type[bool] | type[float]
-"""What a column may hold."""
+"""Type of a column's values."""
 
 
 def to_csv(kind: type[R], rows: Iterable[R]) -> str:
-    """Rows as csv: a column per field in declared order, an undefined number empty.
+    """Render rows as csv: a column per field in declared order; an undefined number is empty.
 
     Args:
         kind: a dataclass whose fields are str (or literals), int, bool or float.
@@ -48,14 +48,14 @@ def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
 
     Args:
         path: the file.
-        kind: what a row is.
-        made_by: the command that writes the file, for the message.
+        kind: dataclass of a row.
+        made_by: command that writes the file; the message names it.
 
     Raises:
-        InputError: there is no such file, or it has other columns or values than the fields of ``kind``.
+        InputError: the file is missing, or has other columns or values than the fields of ``kind``.
     """
     hints = get_type_hints(kind)
-    # What is neither a number nor a truth value is text, be it of a closed set.
+    # Literals are text.
     plain: dict[str, Plain] = {name: hint if hint in (int, float, bool) else str for name, hint in hints.items()}
     types = {field.name: plain[field.name] for field in fields(kind)}  # type: ignore[arg-type]
     frame = read_frame(path, types, made_by)
@@ -63,15 +63,15 @@ def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
 
 
 def read_frame(path: Path, types: Mapping[str, Plain], made_by: str) -> pd.DataFrame:
-    """Read a table of these columns and no others; an empty float is NaN, and any other empty number a fault.
+    """Read a table of exactly these columns; an empty float is NaN, any other empty number is an error.
 
     Args:
         path: the file.
-        types: what each column holds, in the file's order.
-        made_by: the command that writes the file, for the message.
+        types: type of each column, in the file's order.
+        made_by: command that writes the file; the message names it.
 
     Raises:
-        InputError: there is no such file, or it has other columns or values.
+        InputError: the file is missing, or has other columns or values.
     """
     import pandas as pd
 
@@ -100,5 +100,5 @@ def read_frame(path: Path, types: Mapping[str, Plain], made_by: str) -> pd.DataF
 
 
 def _plain(value: Any) -> Any:
-    """A float as it will be written, without the sign of a negative zero."""
+    """Round a float as it is written, without the sign of a negative zero."""
     return round(value, DIGITS) + 0.0 if isinstance(value, float) else value

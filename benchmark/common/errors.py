@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Bad input: one sentence that names the rule, the value and the mend (the command ends with code 2)."""
+    """Bad input: one sentence that names the rule, the value and the fix (the command exits with code 2)."""
 
     def __str__(self) -> str:
-        """The sentence on one line: what files hold may have line ends and signs that steer a terminal."""
+        """Return the sentence on one line: content of files may include line ends and control characters."""
         return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in super().__str__())
 
 

@@ -73,7 +73,7 @@ def require_pins() -> None:
 
 
 def _has_avx512(listed: Path) -> bool:
-    """Whether the processors in a list like /proc/cpuinfo have AVX-512 and its 256-bit forms; without a list, yes."""
+    """Return whether listed processors (/proc/cpuinfo) have AVX-512 with its 256-bit forms; True without a list."""
     with suppress(OSError), listed.open(encoding="utf-8", errors="replace") as lines:
         return any(" avx512vl " in f"{line.rstrip()} " for line in lines if line.startswith("flags"))
     return True

@@ -1,10 +1,9 @@
-"""The one reader of tables that other people's programs write: what one command reads, all read.
+"""The one reader of tables that other people's programs write; every command reads tables by it.
 
-Values are separated by commas, semicolons or tabs, in UTF-8 or UTF-16 with or without a byte order mark, with any line
-ends; or they are the one sheet of a workbook (xlsx, xlsb, xls, ods). Text may be packed as .gz or .zip, with what macOS
-leaves there. What a file is follows from its content, never from its name. Blanks around values, blank rows, blank
-columns and an index column without a name go. A list without a header, as DDR has, is read where its first line can be
-nothing else.
+A table is text in UTF-8, UTF-16 or UTF-32 with any line ends, separated by commas, semicolons or tabs, also packed as
+.gz or .zip; or the one filled sheet of a workbook (xlsx, xlsb, xls, ods). The content decides on the format, never the
+file's name. Blanks around values, blank rows, blank columns and an index column without a name are dropped. A list
+without a header, as DDR has, is read if its first line is an image's name and a number.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from benchmark.common.units import some
 from benchmark.common.workbooks import is_workbook, read_sheet
 
 NUMPY = b"\x93NUMPY"
-"""What an array's file (.npy) begins with."""
+"""First bytes of a NumPy array's file (.npy)."""
 
 _LISTED = 12
-"""Columns that a sentence names."""
+"""Most columns that a message names."""
 _MAX_BYTES = 256 * 1024**2
-"""Of a table, unpacked: a thousand times EyePACS' labels."""
+"""Largest unpacked table, a thousand times the size of EyePACS' labels."""
 _KINDS = {
     NUMPY: "an array of NumPy (.npy)",
     b"MATLAB 5.0": "a file of MATLAB (.mat)",
@@ -55,7 +54,7 @@ _KINDS = {
     b"[": "JSON",
     b"<": "a web page or XML",
 }
-"""First bytes of what is often taken for a table -> its name."""
+"""First bytes of files that are often taken for tables -> name of the format."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -74,7 +73,7 @@ Row = list[str]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns of text without blanks around it, all of one length of at least 1, by their names in the file's order."""
+    """Columns of stripped text by name, in the file's order, all of the same length of at least 1."""
 
     path: Path
     columns: Mapping[str, Sequence[str]]
@@ -83,7 +82,7 @@ class Table:
         return len(next(iter(self.columns.values())))
 
     def listed(self) -> str:
-        """Names of the first columns, for a sentence."""
+        """Return the names of the first columns as a message shows them."""
         return some(list(self.columns), _LISTED)
 
 
@@ -91,17 +90,21 @@ def read_table(path: Path) -> Table:
     """Read any table.
 
     Raises:
-        InputError: there is no such file, it is no table, or it leaves open what is meant; the sentence says which.
+        InputError: the file is missing, is not a table, or is ambiguous.
     """
-    header, *rows = _filled_rows(path)
-    (_, names), width = header, len(header[1])
+    filled = _filled_rows(path)
+    if len(filled) < 2:
+        msg = f"a table must have a header and a row per image, but {path} has none: fill it"
+        raise InputError(msg)
+    (_, names), *rows = filled
+    width = len(names)
     columns: dict[str, list[str]] = {}
     for line, row in rows:
         if any(row[width:]) or any(names[len(row) :]):
             msg = (
                 f"each row of a table must have a value per column, but line {line} of {path} has {len(row)} and the "
-                f"header {len([name for name in names if name])}: mend the line (a value with a separator in it wants "
-                "quotes)"
+                f"header {len([name for name in names if name])}: correct the line (a value that contains a separator "
+                "needs quotes)"
             )
             raise InputError(msg)
     for place, name in enumerate(names):
@@ -113,14 +116,11 @@ def read_table(path: Path) -> Table:
             msg = f"the first line of a table must give each column a name of its own, but {path} has {fault}: name it"
             raise InputError(msg)
         columns[name] = values
-    if not rows or not columns:
-        msg = f"a table must have a header and a row per image, but {path} has none: fill it"
-        raise InputError(msg)
     return Table(path, columns)
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file that the user named.
+    """Read a file that the user named.
 
     Raises:
         InputError: it is missing, empty, unreadable or too large for a table.
@@ -141,7 +141,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """A file's text, unpacked, with the line ends that it has.
+    """Read a file's text, unpacked, with its own line ends.
 
     Raises:
         InputError: as for :func:`read_table`.
@@ -163,34 +163,30 @@ def read_text(path: Path) -> str:
 
 
 def numbers(values: Iterable[str]) -> Floats:
-    """Numbers as written in decimal, with a point; NaN for all other text. Shape (n,)."""
+    """Parse numbers in decimal notation with a point; NaN for any other text. Shape (n,)."""
     return np.array([float(value) if _NUMBER.fullmatch(value) else np.nan for value in values], np.float64)
 
 
 def whole(value: str) -> int | None:
-    """The whole number of at most nine digits that a text is, also where it is written as ``2.0``; else None."""
+    """Parse a whole number of at most nine digits, also one written as ``2.0``; None for any other text."""
     match = _WHOLE.fullmatch(value)
     return int(match[1]) if match else None
 
 
 def _filled_rows(path: Path) -> list[tuple[int, Row]]:
-    """Line number and values of every row that is not blank, the header first."""
+    """Return the line number and the values of every row that is not blank, the header first."""
     data = read_bytes(path)
     rows = read_sheet(data, path) if is_workbook(data) else _split(read_text(path), path)
-    filled = [(line, [value.strip() for value in row]) for line, row in rows]
-    filled = [(line, row) for line, row in filled if any(row)]
-    if not filled:
-        msg = f"a table must have a header and a row per image, but {path} has none: fill it"
-        raise InputError(msg)
-    return filled
+    stripped = [(line, [value.strip() for value in row]) for line, row in rows]
+    return [(line, row) for line, row in stripped if any(row)]
 
 
 def _split(text: str, path: Path) -> list[tuple[int, Row]]:
-    """Rows by the one separator with which they are as long as the header."""
+    """Split text into numbered rows by the one separator that gives all rows the header's length."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     header: list[tuple[int, Row]] = []
-    if told := re.fullmatch(r'"?sep=(.)"?', first.strip()):
-        separators, text = [told[1]], text[text.index(first) + len(first) :]
+    if declared := re.fullmatch(r'"?sep=(.)"?', first.strip()):
+        separators, text = [declared[1]], text[text.index(first) + len(first) :]
     elif listed := _LIST.fullmatch(first):
         separators, header = [listed[1]], [(0, ["image", "grade"])]
     else:
@@ -220,7 +216,7 @@ def _widths(rows: Iterable[tuple[int, Row]]) -> set[int]:
 
 
 def _refuse_other_separators(rows: Sequence[tuple[int, Row]], path: Path) -> None:
-    """Raise where all is one column, which another sign divides into equally many."""
+    """Refuse a single column that bars or blanks would divide into rows of equal length."""
     values = [row[0].strip() for _, row in rows if any(row)]
     for sign, name in (("|", "bars"), (None, "blanks")):
         parts = {len(value.split(sign)) for value in values}
@@ -229,7 +225,7 @@ def _refuse_other_separators(rows: Sequence[tuple[int, Row]], path: Path) -> Non
 
 
 def _unpacked(data: bytes, path: Path) -> bytes:
-    """What a packed file holds; others as they are."""
+    """Unpack a .gz or .zip file; return any other content as it is."""
     try:
         if data.startswith(b"\x1f\x8b"):
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
@@ -238,7 +234,7 @@ def _unpacked(data: bytes, path: Path) -> bytes:
             inside = _unzipped(data, path)
         else:
             return data
-    # What zipfile raises on encryption is a RuntimeError, on a method that it does not know NotImplementedError.
+    # zipfile raises RuntimeError for an encrypted file and NotImplementedError for an unknown method.
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -267,14 +263,14 @@ def _unzipped(data: bytes, path: Path) -> bytes:
 
 
 def _is_member(name: str) -> bool:
-    """Whether it is no folder, nothing hidden and none of macOS' leftovers."""
+    """Return whether an archive's member is a file, not hidden and not one of macOS' own."""
     parts = PurePosixPath(name).parts
     return not name.endswith("/") and "__MACOSX" not in parts and not parts[-1].startswith(".")
 
 
-def _no_table(path: Path, what: str, mend: str = "save its rows as csv") -> str:
+def _no_table(path: Path, what: str, fix: str = "save its rows as csv") -> str:
     kinds = "text separated by commas, semicolons or tabs, also as .gz or .zip; or a workbook: xlsx, xlsb, xls, ods"
-    return f"{path} must be a table ({kinds}), but is {what}: {mend}"
+    return f"{path} must be a table ({kinds}), but is {what}: {fix}"
 
 
 def _too_large(path: Path) -> str:

@@ -14,7 +14,7 @@ _PARTS_IN_ZIP = (b"xl/workbook", b"xl/worksheets/", b"application/vnd.oasis.open
 
 
 def is_workbook(data: bytes) -> bool:
-    """Whether a file's content is a workbook's, damaged or not."""
+    """Return whether a file's content is a workbook's, damaged or not."""
     return data.startswith(_OLD_EXCEL) or (data.startswith(_ZIP) and any(part in data for part in _PARTS_IN_ZIP))
 
 
@@ -23,7 +23,7 @@ def read_sheet(data: bytes, path: Path) -> list[tuple[int, list[str]]]:
 
     Args:
         data: the workbook's content.
-        path: its file, for the message.
+        path: file of the workbook; the message names it.
 
     Raises:
         InputError: the workbook is damaged or has a password, or not exactly one of its sheets is filled.

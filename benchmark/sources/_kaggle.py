@@ -1,7 +1,6 @@
 """Files of a Kaggle competition, through Kaggle's own client and with the user's own token.
 
-The client resumes and retries by itself. Kaggle publishes no checksums; what it gives are zip archives, whose contents
-carry theirs.
+The client resumes and retries by itself. Kaggle publishes no checksums, but its zip archives hold one per member.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ def competition_files(competition: str, pattern: str, folder: Path) -> list[Path
     """Download the competition's files whose whole names match a regular expression; returns them by name.
 
     Raises:
-        InputError: there is no valid token, the rules are not accepted yet, or Kaggle is out of reach.
+        InputError: the client or a valid token is missing, the rules are not accepted yet, or Kaggle cannot be reached.
     """
     api = _client()
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +76,7 @@ def _client() -> Any:
 
 @contextmanager
 def _explained(competition: str) -> Iterator[None]:
-    """Turn what the client raises into one sentence."""
+    """Turn errors of the client into one sentence."""
     try:
         yield
     except OSError as error:

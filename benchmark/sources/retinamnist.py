@@ -1,7 +1,7 @@
 """RetinaMNIST of MedMNIST v2: 1,600 of DeepDRiD's photographs at 28, 64, 128 or 224 px.
 
 Its split (1,080, 120 and 400) is official. It names no patients, and its train and val are drawn from one set that has
-four images per patient, so a patient may well be in both: kappa on its val is no measure of new patients. Its test set
+four images per patient, so a patient may be in both: kappa on its val does not measure new patients. Its test set
 is DeepDRiD's validation set, of other patients.
 
 The photographs come in one file of arrays, ``retinamnist.npz`` or ``retinamnist_<size>.npz``; ``root`` is the folder of
@@ -55,7 +55,7 @@ URL = "https://zenodo.org/records/10519652/files/{name}?download=1"
 
 
 class Params(RealParams):
-    """What ``data:`` may hold for RetinaMNIST."""
+    """Parameters of RetinaMNIST under ``data:``."""
 
     size: Literal[28, 64, 128, 224] = 28
     """Side of the photographs in pixels."""
@@ -70,7 +70,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     """Write the arrays' images to ``folder`` and yield them in their order.
 
     Raises:
-        InputError: there is no such file, or it is damaged or cannot be downloaded.
+        InputError: the file is missing, is damaged or cannot be downloaded.
     """
     assert isinstance(params, Params)
     name = params.file.removesuffix(".npz")
