@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from pydantic import TypeAdapter
+
 from benchmark.common.csv_rows import write_rows
+from benchmark.common.files import read_yaml
+from benchmark.common.section import validated
 from benchmark.common.terms import EVALUATED, Arm, Head, Split
 from benchmark.runs.predictions import patients_in_words
 from benchmark.scoring.decoders.registry import DEFAULT
@@ -22,18 +27,27 @@ from benchmark.statistics.ranks import RANKS, RankRow, rank_rows
 
 INTERVALS, COMPARISONS = STATISTICS / "intervals.csv", STATISTICS / "comparisons.csv"
 
-PAIRS: tuple[tuple[str, str, str], ...] = (
-    *(("multi-task against MSE", f"basenet_mt/{size}", f"basenet/mse_{size}") for size in ("small", "mid", "large")),
-    *(("multi-task against CE", f"basenet_mt/{size}", f"basenet/ce_{size}") for size in ("small", "mid", "large")),
-    *(("M2CNN against multi-task", f"m2cnn/{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
-    *(("staged start alone", f"controls/staged_{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
-    *(("cells alone", f"controls/cells_{size}", f"basenet_mt/{size}") for size in ("mid", "large")),
-    *(("cells on top of a staged start", f"m2cnn/{size}", f"controls/staged_{size}") for size in ("mid", "large")),
-    *(("staged start on top of cells", f"m2cnn/{size}", f"controls/cells_{size}") for size in ("mid", "large")),
-    ("M2CNN for as many images", "m2cnn/large", "controls/same_images"),
-    ("M2CNN for as many multiply-adds", "m2cnn/large", "controls/same_macs"),
-)
-"""What is compared (first minus second), and the two arms as stage/arm; pairs that are not run are left out."""
+PAIRS = Path("experiments/comparisons.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedPair:
+    """A pair of arms that is compared on the same images."""
+
+    about: str
+    """What the comparison is about."""
+    first: str
+    """Arm as method/arm, from whose kappa that of the second is subtracted."""
+    second: str
+
+
+def read_pairs(path: Path = PAIRS) -> list[ComparedPair]:
+    """Read the declared pairs of arms.
+
+    Raises:
+        InputError: the file is missing or breaks a rule.
+    """
+    return validated(TypeAdapter(list[ComparedPair]), read_yaml(path, "pairs of arms are"), str(path))
 
 
 Side = tuple[Arm, Head]
@@ -151,16 +165,16 @@ def _interval(decoded: Decoded, arm: Arm, head: Head, split: Split) -> ArmInterv
 
 
 def comparisons(decoded: Decoded) -> list[ArmComparison]:
-    """One row per pair of :data:`PAIRS` that ran, per head that both have, per split.
+    """Compute one row per declared pair that ran, per head that both have, per split.
 
     Both kinds of p-value are adjusted for all rows together.
     """
     asked = [
-        (about, Arm.parse(a), Arm.parse(b), head, split)
-        for about, a, b in PAIRS
+        (pair.about, Arm.parse(pair.first), Arm.parse(pair.second), head, split)
+        for pair in read_pairs()
         for head in DEFAULT
         for split in EVALUATED
-        if all((Arm.parse(side), head, split) in decoded.grades for side in (a, b))
+        if all((Arm.parse(side), head, split) in decoded.grades for side in (pair.first, pair.second))
     ]
     return adjusted(on_every_core(lambda each: _comparison(decoded, *each), asked))
 

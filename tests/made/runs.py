@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -32,7 +32,7 @@ from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
 from benchmark.statistics import decoder_effect
 from benchmark.statistics.decoded import ALONE, read_decoded
-from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval
+from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval, read_pairs
 from benchmark.statistics.metric_intervals import METRIC_INTERVALS, MetricInterval
 from benchmark.statistics.published.claims import CLAIMS
 from benchmark.statistics.published.makers import MAKERS
@@ -286,6 +286,8 @@ def make_networks() -> None:
 
 def make_all(params: Params, skip=(), flags=None) -> None:
     """Every declared run but those in ``skip`` ((stage, arm, seed) each); ``flags`` by the same key."""
+    PAIRS.parent.mkdir(exist_ok=True)
+    PAIRS.write_bytes((ROOT / PAIRS).read_bytes())
     for stage, arms in params.arms.items():
         for name in arms:
             for seed in params.seeds:
@@ -367,7 +369,7 @@ def make_comparisons(params) -> list[ArmComparison]:
             data=params.data.name,
             synthetic=params.data.synthetic,
         )
-        for about, a, b in PAIRS
+        for about, a, b in map(astuple, read_pairs(ROOT / PAIRS))
         for (arm, split, head), first in found.items()
         if arm == a and (second := found.get((b, split, head)))
     ]

@@ -9,12 +9,14 @@ import pytest
 
 from benchmark.common.csv_rows import read_rows, to_csv, write_rows
 from benchmark.common.errors import InputError
+from benchmark.common.files import write_text
 from benchmark.runs.predictions import patients_in_words
 from benchmark.statistics import intervals
 from benchmark.statistics.bootstrap import kappa_interval
 from benchmark.statistics.comparison import compare, holm
 from benchmark.statistics.decoded import read_decoded
-from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval
+from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval, read_pairs
+from tests.made.paths import ROOT
 from tests.made.runs import make_all, make_params, make_run
 from tests.settings.test_params import composed
 
@@ -29,6 +31,7 @@ ARMS = {
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(intervals, "REPLICATES", 200)
+    write_text(PAIRS, (ROOT / PAIRS).read_text())
     return tmp_path
 
 
@@ -132,8 +135,8 @@ def test_without_a_run_it_stops():
 
 def test_every_declared_pair_is_of_arms_of_the_whole_experiment():
     arms = composed("scale=paper")["arms"]
-    for _, a, b in PAIRS:
-        for stage, _, name in (a.partition("/"), b.partition("/")):
+    for pair in read_pairs(ROOT / PAIRS):
+        for stage, _, name in (pair.first.partition("/"), pair.second.partition("/")):
             assert name in arms[stage]
 
 
