@@ -55,14 +55,14 @@ def run(chosen: argparse.Namespace) -> int:
     from benchmark.data.fetch import PHOTOGRAPHS, locate, refuse_absent
     from benchmark.data.inspection import inspect_dataset
     from benchmark.settings.checks import default_policies
-    from benchmark.settings.loading import load_params
+    from benchmark.settings.data_loading import load_data_params
     from benchmark.sources.registry import load_source
 
     if chosen.source:
         data, policies, workers, folder = _data(chosen), default_policies(), 0, FOLDER
     else:
         _refuse_strays(chosen)
-        params = load_params()
+        params = load_data_params()
         data, policies, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS
     found, expected = locate(data, folder), load_source(data.source).expected(data)
     if not chosen.labels_only:
@@ -86,7 +86,7 @@ def run(chosen: argparse.Namespace) -> int:
 def _data(chosen: argparse.Namespace) -> SourceParams:
     """The named profile, changed as the arguments say."""
     from benchmark.common.files import read_yaml
-    from benchmark.settings.loading import parse_data
+    from benchmark.settings.data_loading import parse_data
     from benchmark.sources.registry import load_source
 
     profile = PROFILES / f"{chosen.source}.yaml"

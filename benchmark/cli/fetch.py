@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmark.settings.loading import load_params
+from benchmark.settings.data_loading import load_data_params
 
 
 def add_arguments(_: argparse.ArgumentParser) -> None:
@@ -15,4 +15,4 @@ def run(_: argparse.Namespace) -> None:
     """Run the stage, as :func:`benchmark.data.fetch.run` does."""
     from benchmark.data import fetch
 
-    fetch.run(load_params())
+    fetch.run(load_data_params())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from benchmark.cli.engine import add_engine
-from benchmark.settings.loading import load_params
+from benchmark.settings.data_loading import load_data_params
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,4 +17,4 @@ def run(chosen: argparse.Namespace) -> None:
     """Run the stage, as :func:`benchmark.data.prepare.run` does."""
     from benchmark.data import prepare
 
-    prepare.run(load_params(), engine=chosen.engine)
+    prepare.run(load_data_params(), engine=chosen.engine)

@@ -20,17 +20,17 @@ from benchmark.sources._labels import Tree
 from benchmark.sources.registry import Photograph, SourceParams, load_source
 
 if TYPE_CHECKING:
-    from benchmark.settings.params import Params
+    from benchmark.settings.data import DataParams
 
 PHOTOGRAPHS = DATA / "photographs"
 """Folder of generated or downloaded photographs; others stay where they are."""
 
 
-def run(params: Params, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
+def run(params: DataParams, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
     """Write ``checks.csv`` and ``manifest.csv`` for the data set of ``params.data``, and print a summary.
 
     Args:
-        params: all parameters.
+        params: parameters of the data stages.
         folder: folder of the data set.
         splits: splits of the manifest; photographs of other splits are not read.
 

@@ -36,7 +36,7 @@ from benchmark.images.square import square_images
 from benchmark.jobs.engines import Name, each_outcome
 
 if TYPE_CHECKING:
-    from benchmark.settings.params import Params
+    from benchmark.settings.data import DataParams
 
 SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
@@ -59,11 +59,11 @@ class Job:
     target: Path
 
 
-def run(params: Params, folder: Path = DATA, engine: Name = "local") -> None:
+def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None:
     """Write ``packs/<role>/<split>.arrow`` with the manifest's rows in its order, and ``packs/skipped.csv``.
 
     Args:
-        params: all parameters.
+        params: of the data stages.
         folder: of the data set.
         engine: where photographs are prepared; all of a cluster must see them, and the project's folder.
 

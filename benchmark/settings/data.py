@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from benchmark.common.section import Section as Section
 from benchmark.common.terms import Size
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
+from benchmark.settings.checks import Policies, default_policies
+from benchmark.sources.registry import SourceParams
 
 
 class Sizes(Section):
@@ -51,3 +53,13 @@ class Prepare(Section):
             msg = f"must be one of {', '.join(NORMALISATIONS)}, but got {name!r}"
             raise ValueError(msg)
         return name
+
+
+class DataParams(Section):
+    """Sections of params.yaml that the data stages read; reading them takes nothing of ``models``."""
+
+    data: SerializeAsAny[SourceParams]
+    sizes: Sizes
+    checks: Policies = Field(default_factory=default_policies)
+    """Policy of each data check by its name; benchmark/data/checks has the defaults."""
+    prepare: Prepare = Prepare()

@@ -10,8 +10,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from benchmark.common.errors import InputError
 from benchmark.common.section import Section as Section
 from benchmark.common.terms import Arm, Size
-from benchmark.settings.checks import Policies, default_policies
-from benchmark.settings.data import Prepare, Sizes
+from benchmark.settings.data import DataParams
 from benchmark.settings.sweep import Sweep
 from benchmark.settings.training import Train
 from benchmark.sources.registry import SourceParams
@@ -51,14 +50,9 @@ class Tracking(Section):
     """A training stage that will take longer than this is followed live; a shorter one is logged when it ends."""
 
 
-class Params(Section):
+class Params(DataParams):
     """The whole of params.yaml."""
 
-    data: SerializeAsAny[SourceParams]
-    sizes: Sizes
-    checks: Policies = Field(default_factory=default_policies)
-    """Policy of each data check by its name; benchmark/data/checks has the defaults."""
-    prepare: Prepare = Prepare()
     model: Model
     objectives: dict[str, dict[str, Any]]
     """Parameters of each loss, by its name."""

@@ -1,0 +1,101 @@
+"""Reading the data stages' part of ``params.yaml``, and the sentence on what is wrong in a parameter file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_yaml
+from benchmark.common.section import Section, in_words
+from benchmark.settings.data import DataParams
+from benchmark.settings.renamed import refuse_renamed
+from benchmark.sources.registry import load_source
+
+PARAMS = Path("params.yaml")
+
+S = TypeVar("S", bound=Section)
+
+
+def load_data_params(path: Path = PARAMS) -> DataParams:
+    """Read and validate what the data stages read of a parameter file; the rest of it is validated by its readers.
+
+    Raises:
+        InputError: the file is missing, is no YAML, or breaks a rule; the sentence names every fault.
+    """
+    raw = mapping(read_yaml(path, "the parameters are"), str(path))
+    return validated(DataParams, {key: raw[key] for key in raw.keys() & DataParams.model_fields.keys()}, str(path))
+
+
+def mapping(raw: Any, origin: str) -> dict[str, Any]:
+    """Return parameters by section.
+
+    Raises:
+        InputError: they are something else than a mapping, or have a key that was renamed.
+    """
+    if not isinstance(raw, dict):
+        msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}"
+        raise InputError(msg)
+    refuse_renamed(raw, origin)
+    return raw
+
+
+def validated(model: type[S], raw: dict[str, Any], origin: str) -> S:
+    """Validate the sections of a parameter file.
+
+    Args:
+        model: the sections.
+        raw: their keys and values.
+        origin: name of the file in error messages.
+
+    Raises:
+        InputError: a rule is broken; the sentence names the key, the rule, the value and the fix.
+    """
+    if "data" in raw:
+        raw = raw | {"data": parse_data(raw["data"], origin)}
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(_sentence(error, origin, near=lambda path: _near(model, path))) from error
+
+
+def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
+    """Validate the description of a data set by the rules of its ``source``; one without a source is returned as it is.
+
+    Args:
+        raw: the keys and values of the section.
+        origin: name of the file in error messages.
+        path: of the section.
+
+    Raises:
+        InputError: as in :func:`validated`.
+    """
+    if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
+        return raw
+    try:
+        return load_source(raw["source"]).Params.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(_sentence(error, origin, path)) from error
+
+
+def _sentence(
+    error: ValidationError,
+    origin: str,
+    prefix: tuple[str, ...] = (),
+    near: Callable[[tuple[Any, ...]], str] = lambda _: "",
+) -> str:
+    return in_words(error, origin, prefix, near=near, mend="correct it there or with -S {}=...".format)
+
+
+def _near(section: Any, path: tuple[Any, ...]) -> str:
+    """Name the known key that an unknown one resembles most."""
+    for part in path[:-1]:
+        field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
+        section = field.annotation if field else None
+    known = [f.alias or name for name, f in getattr(section, "model_fields", {}).items()]
+    near = difflib.get_close_matches(str(path[-1]), known, n=1)
+    return f" (did you mean `{near[0]}`?)" if near else (f"; known are {', '.join(known)}" if known else "")
