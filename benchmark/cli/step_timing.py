@@ -167,7 +167,7 @@ def arm_spec(params: Params, arm: ArmSettings) -> RunSpec:
         stage="plan",
         arm="plan",
         seed=0,
-        objective=Objective(name=arm.objective, parameters=entry.defaults | params.objectives[arm.objective]),
+        objective=Objective(name=arm.objective, parameters=entry.defaults | params.objectives.get(arm.objective, {})),
         heads=list(entry.heads),
         size=arm.size,
         pixels=params.sizes.of(arm.size),

@@ -132,7 +132,7 @@ def _changed(params: Params, result: RunResult) -> list[str]:
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
         "model": _network(model, result.model),
         "prepare": {"colour_normalisation": params.prepare.colour_normalisation, "encoding": params.prepare.encoding},
-        f"objectives.{loss}": {**LOSSES[loss].defaults, **params.objectives[loss]},
+        f"objectives.{loss}": {**LOSSES[loss].defaults, **params.objectives.get(loss, {})},
     }
     trained = (
         result.train.model_dump(mode="json"),

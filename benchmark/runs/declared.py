@@ -83,7 +83,8 @@ def describe(
         arm=name,
         seed=0,
         objective=Objective(
-            name=arm.objective, parameters={**LOSSES[arm.objective].defaults, **params.objectives[arm.objective]}
+            name=arm.objective,
+            parameters={**LOSSES[arm.objective].defaults, **params.objectives.get(arm.objective, {})},
         ),
         heads=list(LOSSES[arm.objective].heads),
         size=arm.size,

@@ -54,8 +54,8 @@ class Params(DataParams):
     """The whole of params.yaml."""
 
     model: Model
-    objectives: dict[str, dict[str, Any]]
-    """Parameters of each loss, by its name."""
+    objectives: dict[str, dict[str, Any]] = Field({})
+    """Parameters of losses that differ from their defaults, by the loss's name."""
     train: Train
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
     """One training per arm and seed."""
@@ -168,8 +168,8 @@ class Params(DataParams):
             raise ValueError(msg) from error
 
     def _check_arm(self, name: str, arm: ArmSettings) -> None:
-        if arm.objective not in self.objectives:
-            msg = f"arms: `objective` must be one of {', '.join(self.objectives)}, but {name} has {arm.objective!r}"
+        if arm.objective not in LOSSES:
+            msg = f"arms: `objective` must be one of {', '.join(LOSSES)}, but {name} has {arm.objective!r}"
             raise ValueError(msg)
         if self.train.class_weights and not LOSSES[arm.objective].per_image:
             msg = (

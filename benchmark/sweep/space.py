@@ -84,7 +84,7 @@ def _extremes(rule: Rule) -> list[Value]:
 def values_of(params: Params) -> dict[str, Value]:
     """Every parameter that the sweep's arm uses and that may be swept, by dotted name."""
     objective = params.arm(*arm_of(params)).objective
-    losses = {objective: LOSSES[objective].defaults | params.objectives[objective]}
+    losses = {objective: LOSSES[objective].defaults | params.objectives.get(objective, {})}
     sections = {"objectives": losses, "train": params.train.model_dump(), "model": params.model.model_dump()}
     return {name: value for name, value in _flatten(sections, "") if isinstance(value, float | int | str)}
 
