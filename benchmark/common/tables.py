@@ -140,13 +140,9 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def read_text(path: Path) -> str:
-    """Read a file's text, unpacked, with its own line ends.
-
-    Raises:
-        InputError: as for :func:`read_table`.
-    """
-    data = _unpacked(read_bytes(path), path)
+def _text(data: bytes, path: Path) -> str:
+    """Unpack and decode a file's content; line ends stay as they are."""
+    data = _unpacked(data, path)
     start = data.lstrip()
     for first, kind in _KINDS.items():
         if start.startswith(first):
@@ -176,7 +172,7 @@ def whole(value: str) -> int | None:
 def _filled_rows(path: Path) -> list[tuple[int, Row]]:
     """Return the line number and the values of every row that is not blank, the header first."""
     data = read_bytes(path)
-    rows = read_sheet(data, path) if is_workbook(data) else _split(read_text(path), path)
+    rows = read_sheet(data, path) if is_workbook(data) else _split(_text(data, path), path)
     stripped = [(line, [value.strip() for value in row]) for line, row in rows]
     return [(line, row) for line, row in stripped if any(row)]
 
