@@ -172,7 +172,7 @@ def test_fetch_says_once_that_photographs_lie_elsewhere(capsys):
     put("own/labels.csv", LABELS)
     code, _, err = outcome(capsys, "fetch")
     assert (code, is_one_sentence(err)) == (2, True)
-    assert "12 lie in own/photos: set data.images" in err
+    assert "12 are in own/photos: set data.images" in err
 
 
 def test_fetch_takes_a_table_in_another_dialect(capsys):
