@@ -139,7 +139,7 @@ def test_a_fault_in_the_parameters_is_one_sentence(fault, capsys):
 
 
 @pytest.mark.parametrize("command", ["fetch", "check", "prepare", "evaluate", "statistics", "report", "verify", "plan"])
-@pytest.mark.parametrize("fault", ["no file", "Latin-1", "a key twice", "a mistyped key"])
+@pytest.mark.parametrize("fault", ["no file", "Latin-1", "a key twice", "a size of text"])
 def test_every_command_reads_them_alike(command, fault, capsys):
     content, words = FAULTS[fault]
     if content is not None:

@@ -1,0 +1,69 @@
+"""Nothing that determines a run's numbers is missed: what a real training imports is hashed, or named with a reason."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.common.code import closure
+from benchmark.data.manifest import read_manifest
+from benchmark.runs.code import OUTSIDE, roots_of
+from benchmark.runs.declared import declare
+from benchmark.runs.results import write_spec
+from benchmark.runs.spec import RunSpec
+from tests.made.paths import ROOT
+from tests.made.systems import make_eyes, system_params
+
+pytestmark = pytest.mark.slow
+
+RUN = """
+import json, sys
+from pathlib import Path
+from benchmark.common.numerics import pin_process
+pin_process()
+from benchmark.data.manifest import read_manifest
+from benchmark.runs.shelf import place
+from benchmark.runs.spec import RunSpec
+from benchmark.training.device import open_fabric
+
+specs = [RunSpec.model_validate_json(Path(path).read_text()) for path in sys.argv[1:]]
+fabric, manifest = open_fabric(specs[0].train), read_manifest()
+if specs[0].blend:
+    from benchmark.training.blend import complete
+    complete(specs, manifest, fabric, lambda *_: None)
+else:
+    from benchmark.training.loop import train
+    from benchmark.training.shown import splits_of
+    for spec in specs:
+        train(spec, splits_of(spec, manifest), fabric, place(spec))
+print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("benchmark", "models")]))
+"""
+"""Trains runs in a fresh process, without the code that dispatches them, and prints the project's files it imported."""
+
+
+def imported(specs: list[RunSpec]) -> set[str]:
+    for spec in specs:
+        write_spec(spec, Path(spec.name))
+    paths = [f"{spec.name}/run.json" for spec in specs]
+    done = subprocess.run([sys.executable, "-c", RUN, *paths], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    files = json.loads(done.stdout.splitlines()[-1])
+    return {str(Path(file).relative_to(ROOT)) for file in files if file}
+
+
+def test_every_module_that_a_training_imports_is_hashed_or_has_a_reason(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_eyes(tmp_path)
+    declared = {spec.name: spec for spec in declare(system_params("min_pooling"), read_manifest())}
+    arms = [spec for spec in declared.values() if spec.seed == 0 and not (spec.system or spec.blend)][:1]
+    nets = [spec for spec in declared.values() if spec.system]
+    blends = [spec for spec in declared.values() if spec.blend]
+    for specs in (arms, nets, blends):
+        # A blend's key holds those of its networks, and so what these hash.
+        read = [*specs, *(declared[name] for spec in specs for name in spec.after)]
+        hashed = {str(path) for spec in read for path in closure(*roots_of(spec), without=OUTSIDE)}
+        assert imported(specs) - hashed - set(OUTSIDE) == set(), specs[0].name
