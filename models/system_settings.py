@@ -1,4 +1,4 @@
-"""How large a system of others is run, and how its networks are trained."""
+"""Settings of a compared system: the size of its networks and their training."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Net(Section):
     parent: Annotated[str, Field(alias="from")] = ""
     """Another network of the system, whose weights, seed by seed, it starts from; empty: from its seed's own start."""
     train: dict[str, Any] = Field({})
-    """What differs from the system's `train`."""
+    """Overrides of the system's `train`."""
 
 
 class SystemSettings(Section):
     """A system of others, at some scale."""
 
     seeds: Annotated[int, Field(ge=0)]
-    """How many of `seeds` it is run with, the first ones; 0 leaves it out."""
+    """Number of `seeds` that it is run with, the first ones; 0 leaves it out."""
     holdout_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the train patients that its networks never see: its blend and cuts are fitted on these."""
     passes: Annotated[int, Field(ge=1, le=1000)]
@@ -62,9 +62,9 @@ class SystemSettings(Section):
     nets: Annotated[dict[str, Net], Field(min_length=1)]
     """Networks that are trained, by their names in models/systems, the first one alone in the ladder's first steps."""
     train: dict[str, Any] = Field({})
-    """What differs from `train`, but for `augment`, in whose place `warp` stands."""
+    """Overrides of `train`; `warp` replaces `augment`."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Of optimisers that have one."""
+    """Momentum of optimisers that have one."""
     warp: Warp = Warp()
     blend: dict[str, float] = Field({})
     """Parameters of its blend."""

@@ -21,7 +21,7 @@ from benchmark.common.plugins import discover
 from benchmark.common.terms import Head
 
 State = dict[str, npt.NDArray[Any]]
-"""What a blend has learnt, array by array."""
+"""Fitted state of a blend, array by array."""
 Columns = npt.NDArray[np.float32]
 """Inputs of a blend for each eye, shape (n, d)."""
 

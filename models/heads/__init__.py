@@ -1,1 +1,1 @@
-"""What stands between pooled features and an output, one file each."""
+"""Heads, from pooled features to an output, one file each."""

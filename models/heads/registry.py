@@ -23,7 +23,7 @@ class HeadInfo:
     """Metadata of a head."""
 
     output: Output
-    """What it predicts: ``score`` or ``prob``."""
+    """Output that it predicts: ``score`` or ``prob``."""
 
 
 HEADS = discover(__package__, HeadInfo)

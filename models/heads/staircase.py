@@ -11,7 +11,7 @@ from models.heads.regression import predict as predict
 ABOUT = HeadInfo(output="score")
 
 SLOPE = 10.0
-"""Of each step before training."""
+"""Slope of each step before training."""
 
 
 class Staircase(nn.Module):

@@ -31,7 +31,7 @@ class LossInfo:
     defaults: dict[str, float] = field(default_factory=dict)
     """Parameters and their published values."""
     per_image: bool = True
-    """Whether it is a mean over images, so that class weights apply."""
+    """True for a mean over images, to which class weights apply."""
 
     @property
     def heads(self) -> dict[str, str]:

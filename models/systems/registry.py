@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 WIDEST, NARROWEST = 2.0, 0.8
 """Side of a net's input as a multiple of the field of view's side, at most and at least."""
 ENLARGED = 2
-"""How many times as large as its pack's the pixels of a net's field of view may be."""
+"""Largest allowed enlargement of a prepared square."""
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
-"""What a net says of each image, by name: ``score`` (n,), ``prob`` (n, 5), and the spread of each over passes."""
+"""Outputs of a net for each image, by name: ``score`` (n,), ``prob`` (n, 5), and the spread of each over passes."""
 Statistics = npt.NDArray[np.float32]
 """Numbers of each photograph, shape (n, k)."""
 
@@ -76,17 +76,17 @@ class Row:
     """A step of a system's ladder, or a control."""
 
     title: str
-    """How tables call it."""
+    """Name in tables."""
     blend: str
     """A file of models/blends."""
     nets: Literal["first", "last", "all"] | tuple[str, ...] = "all"
-    """Which it reads; or their names."""
+    """Networks that it reads, by position or by name."""
     passes: bool = True
-    """Whether the nets' outputs are means over passes; else of the image as it is."""
+    """Use means over augmented passes instead of the outputs for the unchanged image."""
     eyes: Literal["one", "both", "shuffled"] = "both"
-    """Whose columns are read: the eye's own, those of its fellow, too, or of a stranger's in the fellow's place."""
+    """Eyes whose columns are read: the own one, both of the patient, or the own one and one of another patient."""
     statistics: bool = False
-    """Whether the statistics of the photographs are among the columns."""
+    """Add the statistics of the photographs to the columns."""
     control: bool = False
 
 
@@ -95,24 +95,24 @@ class SystemInfo:
     """Metadata of a system."""
 
     title: str
-    """As the paper's comparison calls it."""
+    """Name in the paper's comparison."""
     objective: str
-    """What its nets minimise: a file of models/losses."""
+    """Loss of its nets: a file of models/losses."""
     colour_normalisation: str
-    """What its nets are shown: a key of benchmark.images.colour_normalisation."""
+    """Colours that its nets are shown: a file of benchmark/images/colour_normalisation."""
     centre: float
     """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0. See ``colours``, too."""
     nets: tuple[str, ...]
-    """In the order of importance."""
+    """Names of its nets, the most important first."""
     still: tuple[str, ...]
     """Random changes that belong to training alone and not to passes."""
     rows: Mapping[str, Row]
-    """In the ladder's order, the whole system last of those that are no controls."""
+    """Steps from one net to the whole system, in order, and controls."""
     missing: Literal["copy", "drop"]
-    """What stands for a fellow that is missing: the eye itself; or nothing, so that no blend is fitted on such eyes."""
+    """Replacement of a missing fellow eye: ``copy`` reads the own eye twice; ``drop`` fits no blend on such eyes."""
     shares_trunk: bool = False
-    """Whether its nets are built on the trunk of `model`, whose normalisation they have, too; their input is then the
-    square around the field of view."""
+    """Build its nets on the trunk of `model`, with the same normalisation; their input is then the square around the
+    field of view."""
     view: float | None = None
     """Side of a net's input as a share of the field of view's side, from which ``fov_px`` follows if it is not set;
     None: the field of view has as many pixels as the pack."""
@@ -120,19 +120,19 @@ class SystemInfo:
     """Levels, 0-255, of red, green and blue that are zero to its nets, and how far above them one is, in the place of
     ``centre``."""
     carries: Literal["weights", "kernels"] = "weights"
-    """What a net that starts from another one takes of it: all weights that are not a head's, or the convolutions'
-    kernels alone."""
+    """Part that a net takes from the net it starts from: all weights outside the heads, or only the kernels of the
+    convolutions."""
     layer: str = ""
     """Module of its nets (``trunk.body`` holds its own) whose output is kept with their answers, for blends that read
     features; empty where none does."""
     tuned: bool = True
-    """Whether a row's grades are cut where that is best on the patients of its blend; else its head's default rule."""
+    """Tune the thresholds of each row on the patients of its blend instead of using the default decision rule."""
     looks: str = ""
     """Net whose body has ``looked(images)``: what its windows follow (n, m, m), their corners (n, w, 2) and side."""
     unlike: str = "a scaled one, with fewer blocks, channels, passes and images than its source"
-    """What ours is, beside the system that the paper's comparison lists."""
+    """Difference between our version and the system in the paper's comparison, in words."""
     left_out: str = ""
-    """Parts of the source that are missing here at any scale, beside pseudo-labels, which none has."""
+    """Parts of the source that are missing here at every scale, apart from pseudo-labels, which no system has."""
 
 
 SYSTEMS = discover(__package__, SystemInfo, Row)
