@@ -17,7 +17,7 @@ from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fi
 from benchmark.scoring.kappa import confusion_matrix, why_undefined
 from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
-from benchmark.statistics.confidence import LEVEL, Interval
+from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Interval
 
 GIVEN = "given"
 """Name in place of a decoder's for files that hold grades."""
@@ -165,8 +165,9 @@ def _notes(
         where = f"{row.file}, {row.split}, {_title(row.decoder)}"
         if row.why_undefined:
             yield f"{where}: kappa is undefined, for {row.why_undefined}"
-        elif row.kappa.undefined:
-            yield f"{where}: kappa is undefined in {row.kappa.undefined} of {row.kappa.replicates} resamples, left out"
+        elif row.kappa.n_undefined:
+            counts = f"{row.kappa.n_undefined} of {row.kappa.n_resamples}"
+            yield f"{where}: kappa is undefined in {counts} resamples, which are left out"
 
 
 def _title(decoder: str) -> str:
@@ -175,11 +176,11 @@ def _title(decoder: str) -> str:
 
 def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> list[Part]:
     """Return a table per file, a table of the differences, and the notes."""
-    percent = f"{LEVEL:.0%} interval"
+    percent = f"{CONFIDENCE_LEVEL:.0%} interval"
     tables = []
     for file in dict.fromkeys(row.file for row in scores):
         rows = [
-            (row.split, _title(row.decoder), f"{row.images:,}", f"{row.kappa.clusters:,}", *_interval(row.kappa))
+            (row.split, _title(row.decoder), f"{row.images:,}", f"{row.kappa.n_patients:,}", *_interval(row.kappa))
             for row in scores
             if row.file == file
         ]
@@ -193,7 +194,7 @@ def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
                 *_interval(pair.result.difference, "+"),
                 _p(pair.result.p),
                 _p(pair.p_holm),
-                _number(pair.result.resolvable),
+                _number(pair.result.min_detectable_difference),
             )
             for pair in pairs
         ]
@@ -204,7 +205,7 @@ def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
 
 def _interval(interval: Interval, sign: str = "") -> tuple[str, str]:
     ends = f"{_number(interval.low, sign)} to {_number(interval.high, sign)}"
-    return _number(interval.value, sign), "-" if math.isnan(interval.low) else ends
+    return _number(interval.estimate, sign), "-" if math.isnan(interval.low) else ends
 
 
 def _number(value: float, sign: str = "") -> str:
@@ -237,7 +238,7 @@ def values(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str])
                 "difference": _interval_values(pair.result.difference),
                 "p": pair.result.p,
                 "p_holm": pair.p_holm,
-                "resolvable": pair.result.resolvable,
+                "resolvable": pair.result.min_detectable_difference,
             }
             for pair in pairs
         ],
@@ -247,11 +248,11 @@ def values(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str])
 
 def _interval_values(interval: Interval) -> dict[str, Any]:
     return {
-        "value": interval.value,
+        "value": interval.estimate,
         "low": interval.low,
         "high": interval.high,
-        "level": interval.level,
-        "patients": interval.clusters,
-        "replicates": interval.replicates,
-        "undefined_replicates": interval.undefined,
+        "level": interval.confidence_level,
+        "patients": interval.n_patients,
+        "replicates": interval.n_resamples,
+        "undefined_replicates": interval.n_undefined,
     }

@@ -6,7 +6,7 @@ from benchmark.common.terms import Head, Size
 from benchmark.report.results import Results
 from benchmark.scoring.decoders.registry import DECODERS, DEFAULT
 from benchmark.settings.params import Params
-from benchmark.statistics.decoded import ALONE
+from benchmark.statistics.graded_runs import ALONE
 from benchmark.statistics.published.tables import PrintedTable
 
 PHANTOM = "phantom results: no claim about real eyes"
@@ -42,13 +42,13 @@ def seeds_sentence(params: Params) -> str:
 
 def interval_sentence(results: Results) -> str:
     """What [ ] means: of which coverage, over what, and from how many resamples (:mod:`.bootstrap`)."""
-    rows = results.intervals.values()
+    rows = results.kappa_estimates
     levels, counts = (
         " or ".join(dict.fromkeys(texts))
-        for texts in ((f"{row.level * 100:g} %" for row in rows), (f"{row.replicates:,}" for row in rows))
+        for texts in ((f"{row.confidence_level * 100:g} %" for row in rows), (f"{row.n_resamples:,}" for row in rows))
     )
-    method = f"{counts} replicates; images of unknown patients count one each"
-    scopes = {row.over for row in rows}
+    method = f"{counts} resamples; images of unknown patients count one each"
+    scopes = {row.resampled for row in rows}
     if scopes == {ALONE}:
         return f"[ ] is its {levels} interval over patients alone (bootstrap, {method})."
     exception = "; over patients alone where a single seed ran" if ALONE in scopes else ""
@@ -91,7 +91,7 @@ def inferred_sentence(printed: PrintedTable) -> str:
     readings: dict[tuple[str, str, str], list[str]] = {}
     for cell in printed.cells:
         for name, fact in (("split", cell.split), ("head", cell.head)):
-            if fact and fact.mark == "inferred":
+            if fact and fact.evidence == "inferred":
                 rows = readings.setdefault((name, fact.value, fact.note), [])
                 rows += [cell.row] if cell.row not in rows else []
     listed = []

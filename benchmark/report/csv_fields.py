@@ -1,19 +1,23 @@
-"""Fields that the csv of several tables share."""
+"""Columns that the csv files of several tables share."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from benchmark.common.csv_rows import DIGITS
-from benchmark.report.results import Measured, Results
+from benchmark.statistics.estimates import Estimate
 
-_INTERVAL = ("low", "high", "level", "replicates", "over")
-"""Of a mean: its ends, its nominal coverage, how many resamples it is from, and what it is taken over."""
+MEASURED = (
+    *("estimate", "sd", "low", "high", "confidence_level", "n_resamples", "resampled", "seeds", "n_images"),
+    *("data", "synthetic", "method", "arm"),
+)
+"""Columns of an estimate in every table that shows one."""
 
 
 def plain(value: Any) -> Any:
-    """A value as a csv holds it: a float with six digits, nothing for None and NaN, a truth value in lower case."""
+    """Return a value as a csv holds it: a float with six digits, nothing for None and NaN, booleans in lower case."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -21,27 +25,14 @@ def plain(value: Any) -> Any:
     return "" if value is None else value
 
 
-def interval_fields(interval: object) -> dict[str, Any]:
-    """Ends, coverage, resamples and scope of an interval, as a record holds them; empty where there is none."""
-    return {name: plain(getattr(interval, name, None)) for name in _INTERVAL}
+def fields_of(estimate: Estimate | None, *further: str) -> dict[str, Any]:
+    """Return the columns :data:`MEASURED` of an estimate, and further ones before them; empty without an estimate."""
+    facts = asdict(estimate) if estimate else {}
+    return {name: plain(facts.get(name)) for name in (*further, *MEASURED)}
 
 
-def measured_fields(measured: Measured | None) -> dict[str, Any]:
-    """Mean, spread, interval, seeds and images of a kappa, as a record holds them."""
-    if measured is None:
-        return dict.fromkeys(("mean", "sd", *_INTERVAL, "seeds", "n"), "")
-    return {
-        "mean": plain(measured.mean),
-        "sd": plain(measured.sd),
-        **interval_fields(measured.interval),
-        "seeds": " ".join(map(str, measured.seeds)),
-        "n": measured.n,
-    }
-
-
-def data_fields(results: Results, measured: object) -> dict[str, Any]:
-    """The data set of a record; empty where nothing was measured on it."""
-    return {
-        "data": results.data if measured else "",
-        "synthetic": plain(results.synthetic) if measured else "",
-    }
+def status(estimate: Estimate | None) -> str:
+    """Return ``measured``, ``undefined`` (a seed has no value) or ``not run``."""
+    if estimate is None:
+        return "not run"
+    return "undefined" if math.isnan(estimate.estimate) else "measured"

@@ -112,7 +112,7 @@ class Interval(Protocol):
     """A difference and the ends of its interval, which are NaN where there is none."""
 
     @property
-    def difference(self) -> float: ...
+    def estimate(self) -> float: ...
     @property
     def low(self) -> float: ...
     @property
@@ -123,7 +123,7 @@ def interval(axes: Axes, place: float, row: Interval, marker: str, shade: str, f
     """A difference as a mark on a bar, at a height ``place``; its filling, ``face``, may differ from its colour."""
     if not np.isnan(row.low):
         axes.hlines(place, row.low, row.high, color=shade, lw=1.2)
-    axes.plot(row.difference, place, marker, color=shade, mfc=face, ms=4.5)
+    axes.plot(row.estimate, place, marker, color=shade, mfc=face, ms=4.5)
 
 
 def legend(axes: Axes, place: float, title: str | None = None) -> None:

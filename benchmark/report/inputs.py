@@ -1,4 +1,4 @@
-"""What the steps before the report wrote, each file read once, when a table or a figure first asks for it."""
+"""Inputs of the report: files of earlier steps, each read once, when a table or a figure first needs it."""
 
 from __future__ import annotations
 
@@ -16,29 +16,23 @@ from benchmark.common.terms import Arm, Size
 from benchmark.data.manifest import DATA
 from benchmark.data.outcome import CHECKS_CSV, CheckRow
 from benchmark.evaluation.architecture import Architecture, read_networks
-from benchmark.evaluation.evaluate import MetricRow
 from benchmark.evaluation.outputs import SPLIT, CalibrationRow, ScoreRow, WorstRow
 from benchmark.evaluation.salient import Maps, SalientRow, WindowsRow
 from benchmark.report.output_tables import (
     read_attention,
     read_calibration,
-    read_ranks,
     read_saliency,
     read_scores,
     read_worst_errors,
 )
-from benchmark.report.results import Results, load_results, read_metrics
+from benchmark.report.results import Results, load_results
 from benchmark.runs.results import read_record, read_result
 from benchmark.runs.spec import RECORDS, RUNS, Record
 from benchmark.settings.params import Params
-from benchmark.statistics.decoder_effect import DECODING, SPREAD, DecodedRow, SpreadRow
-from benchmark.statistics.intervals import COMPARISONS, ArmComparison
+from benchmark.statistics.estimates import Estimate, Kind, select
 from benchmark.statistics.published.claims import Claims, load_claims
-from benchmark.statistics.published.makers import Makers, read_makers
+from benchmark.statistics.published.dataset_authors import DatasetAuthors, read_dataset_authors
 from benchmark.statistics.published.tables import PrintedTable, load_published
-from benchmark.statistics.ranks import RankRow
-from benchmark.statistics.rivals import PLACES, RIVALS, PlaceRow, RivalRow
-from benchmark.statistics.transfer import TransferRow, read_transfers
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdicts import VERDICTS
 
@@ -47,7 +41,7 @@ _BY_STATISTICS = "fundusbench statistics"
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that the report is made of; each property raises InputError where the step that writes its file has not run.
+    """Everything the report is made of; a property raises InputError where the step that writes its file has not run.
 
     Attributes:
         params: declares data, sizes, arms and seeds.
@@ -57,66 +51,45 @@ class Inputs:
 
     @cached_property
     def results(self) -> Results:
-        """The evaluation, and the intervals of its kappas."""
+        """The evaluation and all estimates."""
         return load_results()
 
-    @cached_property
-    def metrics(self) -> list[MetricRow]:
-        """Every metric of every run."""
-        return read_metrics(self.results)
-
-    @cached_property
-    def decoded(self) -> list[DecodedRow]:
-        """Kappa of every arm under every decoder, and of the baselines."""
-        return read_rows(DECODING, DecodedRow, _BY_STATISTICS)
-
-    @cached_property
-    def spreads(self) -> list[SpreadRow]:
-        """How far apart the decoders of each arm lie."""
-        return read_rows(SPREAD, SpreadRow, _BY_STATISTICS)
+    def estimates(self, kind: Kind) -> list[Estimate]:
+        """Return the estimates of one kind."""
+        return select(self.results.estimates, kind=kind)
 
     @cached_property
     def verdicts(self) -> list[VerdictRow]:
-        """What holds of the paper's claims."""
+        """Verdicts on the paper's claims."""
         return read_rows(VERDICTS, VerdictRow, _BY_STATISTICS)
 
     @cached_property
-    def compared(self) -> list[ArmComparison]:
-        """The paired comparisons of arms."""
-        return read_rows(COMPARISONS, ArmComparison, _BY_STATISTICS)
-
-    @cached_property
-    def ranks(self) -> list[RankRow]:
-        """How probable each rank is of each arm."""
-        return read_ranks(self.results)
-
-    @cached_property
     def calibration(self) -> list[CalibrationRow]:
-        """How sure each run is, and how often right."""
+        """Confidence and accuracy of each run by bin."""
         return read_calibration(self.results)
 
     @cached_property
     def scores(self) -> list[ScoreRow]:
-        """How many images of each label have which score."""
+        """Histogram of scores by label."""
         return read_scores(self.results)
 
     @cached_property
     def worst_errors(self) -> list[WorstRow]:
-        """Test images that are graded farthest from their labels."""
+        """Test images with the largest grading errors."""
         return read_worst_errors(self.results)
 
     @cached_property
     def saliency(self) -> tuple[list[SalientRow], Maps]:
-        """Images and their maps; none where that step has not run."""
+        """Images and their saliency maps; none where that step has not run."""
         return read_saliency()
 
     @cached_property
     def attention(self) -> tuple[list[WindowsRow], Maps]:
-        """Images with windows that a network cuts, and what these follow; none where that step has not run."""
+        """Images with a network's windows and their attention maps; none where that step has not run."""
         return read_attention()
 
     def photographs(self, image_ids: Sequence[str], size: Size = "large") -> npt.NDArray[np.uint8]:
-        """Prepared test photographs, shape (n, s, s, 3); none where the pack does not lie here."""
+        """Read prepared test photographs, shape (n, s, s, 3); none where there is no pack on this machine."""
         path = DATA / "packs" / size / f"{SPLIT}.arrow"
         if not path.exists():
             return np.zeros((0, 0, 0, 3), np.uint8)
@@ -131,31 +104,16 @@ class Inputs:
 
     @cached_property
     def records(self) -> dict[tuple[str, str, int], Record]:
-        """What each run took and which commit made it, by stage, arm and seed, where that is kept."""
+        """Cost and commit of each run, by method, arm and seed, where recorded."""
         runs = self.results.runs[["stage", "arm", "seed"]].itertuples(index=False, name=None)
         paths = {(stage, arm, int(seed)): RECORDS / stage / arm / f"{seed}.json" for stage, arm, seed in runs}
         return {run: read_record(path) for run, path in paths.items() if path.exists()}
 
     def parameters(self, arm: Arm) -> dict[str, Any]:
-        """All that was chosen for an arm's runs, the same for every seed; nothing where the runs do not lie here."""
+        """Return the parameters of an arm's runs, the same for every seed; none where the runs are missing."""
         seed = self.results.runs_of(*arm)["seed"].iloc[0]
         folder = RUNS / arm.stage / arm.name / str(seed)
         return read_result(folder).parameters_resolved if (folder / "run.json").exists() else {}
-
-    @cached_property
-    def rivals(self) -> list[RivalRow]:
-        """The paired comparisons of other systems' parts."""
-        return read_rows(RIVALS, RivalRow, _BY_STATISTICS)
-
-    @cached_property
-    def places(self) -> list[PlaceRow]:
-        """How often the paper's method has each rank."""
-        return read_rows(PLACES, PlaceRow, _BY_STATISTICS)
-
-    @cached_property
-    def transfers(self) -> list[TransferRow]:
-        """Kappas on other data sets; none where none is declared."""
-        return read_transfers()
 
     @cached_property
     def networks(self) -> list[Architecture]:
@@ -178,13 +136,13 @@ class Inputs:
         return load_claims(published=self.printed)
 
     @cached_property
-    def makers(self) -> Makers | None:
-        """What the makers of the data set published; None where they did not."""
-        return read_makers(self.params.data.source)
+    def dataset_authors(self) -> DatasetAuthors | None:
+        """Results that the authors of the data set published; None where there are none."""
+        return read_dataset_authors(self.params.data.source)
 
     @cached_property
     def paper_pixels(self) -> dict[Size, int]:
-        """The paper's pixels of each size, from its ablation."""
+        """Pixels of each size in the paper, from its ablation."""
         cells = [cell for cell in self.printed["ablation"].cells if cell.measured_by and cell.pixels]
         sizes = {cell.measured_by.size: cell.pixels for cell in cells if cell.measured_by}
         return {size: pixels for size, pixels in sizes.items() if size and pixels}

@@ -28,8 +28,8 @@ def run_texts(params: Params, results: Results, arm: Arm, head: Head) -> list[st
     for seed, flag in results.flags(*arm, head):
         flagged.setdefault(flag, []).append(seed)
     texts = [f"{name} {_seeds(seeds)}, {head}: {FLAGS.get(flag, flag)}." for flag, seeds in flagged.items()]
-    measured = results.measured(*arm, head, "val")
-    absent = [seed for seed in params.seeds_of(arm.stage) if measured and seed not in measured.seeds]
+    measured = results.measured(arm, head, "val")
+    absent = [seed for seed in params.seeds_of(arm.stage) if measured and str(seed) not in measured.seeds.split()]
     return texts + ([f"{name}: {_seeds(absent)} not run."] if absent else [])
 
 

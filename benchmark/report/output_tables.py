@@ -1,41 +1,27 @@
-"""Ranks, what was told of the outputs, and saliency maps, as the figures read them: as they were written, and whole."""
+"""Tables of outputs and saliency maps, checked to be complete and as they were written, for the figures."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
-from benchmark.common.terms import EVALUATED, Arm, Head
+from benchmark.common.terms import Arm, Head
 from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WORST, CalibrationRow, ScoreRow, WorstRow
 from benchmark.evaluation.salient import ATTENTION, IMAGES, MAPS, WINDOWS, Maps, Row, SalientRow, WindowsRow
 from benchmark.evaluation.tables import refuse_gaps
 from benchmark.report.results import Results
-from benchmark.statistics.ranks import RANKS, RankRow
 from models.losses.registry import LOSSES
 
-_BY_EVALUATE, _BY_STATISTICS, _BY_SALIENCY = (f"fundusbench {step}" for step in ("evaluate", "statistics", "saliency"))
-
-
-def read_ranks(results: Results) -> list[RankRow]:
-    """How probable each rank is of each arm.
-
-    Raises:
-        InputError: as :func:`.read_rows`, or ranks of other arms than ran.
-    """
-    rows = read_rows(RANKS, RankRow, _BY_STATISTICS)
-    found = [(row.size, row.split, row.stage, row.arm, row.rank) for row in rows]
-    refuse_gaps(RANKS, found, _ranked(results), _BY_STATISTICS)
-    return rows
+_BY_EVALUATE, _BY_SALIENCY = "fundusbench evaluate", "fundusbench saliency"
 
 
 def read_calibration(results: Results) -> list[CalibrationRow]:
-    """How sure each run is, and how often right.
+    """Read the confidence and accuracy of each run by bin.
 
     Raises:
         InputError: as :func:`.read_rows`, or other runs or images than were evaluated.
@@ -50,7 +36,7 @@ def read_calibration(results: Results) -> list[CalibrationRow]:
 
 
 def read_scores(results: Results) -> list[ScoreRow]:
-    """How many images of each label have which score.
+    """Read the histogram of scores by label.
 
     Raises:
         InputError: as :func:`.read_rows`, or other arms or images than were evaluated.
@@ -65,7 +51,7 @@ def read_scores(results: Results) -> list[ScoreRow]:
 
 
 def read_worst_errors(results: Results) -> list[WorstRow]:
-    """Test images that are graded farthest from their labels.
+    """Read the test images with the largest grading errors.
 
     Raises:
         InputError: as :func:`.read_rows`, or more or fewer than there should be.
@@ -79,7 +65,7 @@ def read_worst_errors(results: Results) -> list[WorstRow]:
 
 
 def read_saliency() -> tuple[list[SalientRow], Maps]:
-    """Images and their maps; none where that step has not run.
+    """Read images and their maps; none where that step has not run.
 
     Raises:
         InputError: as :func:`.read_rows`, or maps that are damaged or of other images.
@@ -88,12 +74,12 @@ def read_saliency() -> tuple[list[SalientRow], Maps]:
 
 
 def read_attention() -> tuple[list[WindowsRow], Maps]:
-    """Images with their windows, and the attention that these follow; errors as of :func:`read_saliency`."""
+    """Read images with their windows and attention maps; errors as of :func:`read_saliency`."""
     return _mapped(WINDOWS, WindowsRow, ATTENTION)
 
 
 def _mapped(table: Path, kind: type[Row], path: Path) -> tuple[list[Row], Maps]:
-    """Rows of a table and a map of each; none where the step has not run."""
+    """Read the rows of a table and a map of each; none where the step has not run."""
     if not table.exists():
         return [], np.zeros((0, 0, 0), np.float16)
     rows = read_rows(table, kind, _BY_SALIENCY)
@@ -109,17 +95,6 @@ def _mapped(table: Path, kind: type[Row], path: Path) -> tuple[list[Row], Maps]:
         )
         raise InputError(msg)
     return rows, maps
-
-
-def _ranked(results: Results) -> Iterator[tuple[str, str, str, str, int]]:
-    """Size, split, arm and rank of each line of the ranks."""
-    sizes: dict[str, list[Arm]] = {}
-    for arm in results.methods():
-        sizes.setdefault(str(results.runs_of(*arm)["size"].iloc[0]), []).append(arm)
-    for size, arms in sizes.items():
-        for split in EVALUATED:
-            if len(arms) > 1 and results.images(split):
-                yield from ((size, split, *arm, rank) for arm in arms for rank in range(1, len(arms) + 1))
 
 
 def _with_head(results: Results, head: Head) -> list[Arm]:

@@ -1,21 +1,21 @@
-"""Three formats of a table. Each is a pure function, and gives the same text for the same table everywhere."""
+"""Rendering of tables as Markdown, csv and LaTeX: pure functions, the same text for the same table everywhere."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
+
+import pandas as pd
 
 from benchmark.report.table import Cell, Table, Text, words
 
 WIDE = 40
-"""Characters from which on words are broken into lines in LaTeX."""
+"""Number of characters above which LaTeX breaks words into lines."""
 FULL = 100
-"""Characters of a line from which on LaTeX sets a table in its next smaller type."""
+"""Number of characters of a line above which LaTeX uses the next smaller font."""
 
 
 def to_markdown(table: Table) -> str:
-    """GitHub's markdown: one pipe table per group, then notes and caption."""
+    """Write GitHub's Markdown: one pipe table per group, then notes and caption."""
     blocks = [f"## {table.title}"]
     for group, rows in table.groups():
         columns = table.columns_of(group)
@@ -32,25 +32,16 @@ def _markdown_line(cells: tuple[str, ...]) -> str:
 
 
 def _markdown_cell(cell: Cell) -> str:
-    return " ".join(part for part in (*words(cell), *(f"[{note}]" for note in notes_of(cell))) if part)
-
-
-def notes_of(cell: Cell) -> tuple[int, ...]:
-    """Numbers of the notes that concern a cell."""
-    return cell.notes
+    return " ".join(part for part in (*words(cell), *(f"[{note}]" for note in cell.notes)) if part)
 
 
 def to_csv(table: Table) -> str:
-    """The table's records, a line each; a value that there is not is empty."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(table.records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table.records)
-    return stream.getvalue()
+    """Write the table's records, a line each; a missing value is empty."""
+    return pd.DataFrame(list(table.records), dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def to_tex(table: Table) -> str:
-    r"""A LaTeX ``table`` to ``\input``, or several; the preamble needs ``\usepackage{booktabs}`` and no more."""
+    r"""Write a LaTeX ``table`` to ``\input``, or several; the preamble needs ``\usepackage{booktabs}`` and no more."""
     return "\n".join([r"% Needs \usepackage{booktabs}.", *map(_tex_table, table.parts())])
 
 
@@ -93,7 +84,7 @@ def _tex_line(cells: list[str]) -> str:
 
 def _tex_cell(cell: Cell) -> str:
     own, *below = (_escape(part) for part in words(cell))
-    marks = rf"\textsuperscript{{{','.join(map(str, notes_of(cell)))}}}" if notes_of(cell) else ""
+    marks = rf"\textsuperscript{{{','.join(map(str, cell.notes))}}}" if cell.notes else ""
     lines = r" \\ ".join((own + marks, *(rf"\footnotesize {part}" for part in below)))
     return rf"\shortstack{{{lines}}}" if below else lines
 

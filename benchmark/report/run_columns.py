@@ -1,6 +1,6 @@
-"""Which runs a line of a table comes from: what is the same on every rebuild, as columns of its csv.
+"""Columns that identify the runs behind a line of a table, the same on every rebuild.
 
-``stage`` and ``arm`` lead on to ``reports/provenance.json``, which holds the rest.
+``method`` and ``arm`` are the keys of ``reports/provenance.json``, which holds the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RUN_COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
 
 
 def with_run_columns(table: Table, results: Results) -> Table:
-    """The table with :data:`RUN_COLUMNS` in each record, where its records name arms; they keep those that they have.
+    """Add :data:`RUN_COLUMNS` to each record of a table whose records name arms; values that are there already stay.
 
     A record names its arms as :func:`arms_of` says; the facts of several arms are separated by bars.
     """
@@ -33,29 +33,30 @@ def with_run_columns(table: Table, results: Results) -> Table:
 
 
 def arms_of(record: Mapping[str, Any]) -> tuple[Arm, ...]:
-    """The arms that a record names: by ``stage`` and ``arm``, else as ``stage/arm`` in ``a``, ``b`` and ``chain``.
+    """Return the arms that a record names.
 
-    Behind the path in ``a`` or ``b`` there may be a head.
+    They stand in ``method`` and ``arm``, or as ``method/arm`` in ``versus``, ``a``, ``b`` and ``chain``. A head may
+    follow in ``versus``, ``a`` and ``b``.
     """
-    if record.get("arm"):
-        return (Arm(record["stage"], record["arm"]),)
-    named = [record[side].partition(" ")[0] for side in ("a", "b") if side in record]
-    arms = map(Arm.parse, (*named, *record.get("chain", "").split()))
-    return tuple(arm for arm in arms if arm.name)
+    arms = [Arm(record["method"], record["arm"])] if record.get("arm") else []
+    paths = [record.get(side, "").partition(" ")[0] for side in ("versus", "a", "b")]
+    if not arms:
+        paths += record.get("chain", "").split()
+    return tuple(dict.fromkeys([*arms, *(Arm.parse(path) for path in paths if path)]))
 
 
 def _names_arms(record: Mapping[str, Any]) -> bool:
-    return {"stage", "arm"} <= record.keys() or {"a", "b"} <= record.keys()
+    return {"method", "arm"} <= record.keys() or {"a", "b"} <= record.keys()
 
 
 def _columns_of(record: Mapping[str, Any], facts: Mapping[Arm, Mapping[str, str]]) -> dict[str, str]:
-    """What is known of the arms of a record that ran."""
+    """Return the facts of a record's arms that ran."""
     found = [facts[arm] for arm in arms_of(record) if arm in facts]
     return {column: " | ".join(dict.fromkeys(fact[column] for fact in found)) for column in RUN_COLUMNS}
 
 
 def columns_of_runs(runs: pd.DataFrame) -> dict[str, str]:
-    """The :data:`RUN_COLUMNS` of one arm's runs.
+    """Return the :data:`RUN_COLUMNS` of one arm's runs.
 
     Seeds share their parameters, unless some are left from before a change: then there are several hashes.
     """

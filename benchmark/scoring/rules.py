@@ -23,3 +23,8 @@ def grades_of(run: RunResult, head: Head, predictions: Predictions) -> Grades:
     """Grades of any predictions of a run, shape (n,)."""
     cuts = run.cut.cuts if run.cut and run.cut.head == head else None
     return decode(rule_of(run, head), predictions, cuts)
+
+
+def tuned_on(run: RunResult, head: Head) -> str:
+    """Where a run's own rule was tuned; empty where the head is decoded by its default rule."""
+    return HOLDOUT if run.cut and run.cut.head == head else ""

@@ -1,4 +1,4 @@
-"""What grading gets without looking at the image: the marks that a kappa is read against."""
+"""Trivial baselines: grades made without looking at the image, which a kappa is compared with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmark.scoring.kappa import GRADES
 from benchmark.statistics.bootstrap import Graded, graded
 
 FROM: Split = "val"
-"""The split whose labels say which grade is frequent; predictions know no others before test."""
+"""Split whose labels give the grade frequencies; of the two splits with predictions, it is not test."""
 DRAWS = 20
 """Seeds of the random grades."""
 
@@ -21,27 +21,27 @@ _OTHER = {"left": "right", "right": "left"}
 
 
 @dataclass(frozen=True, slots=True)
-class Yardstick:
-    """Registry line."""
+class TrivialBaseline:
+    """Metadata of a trivial baseline."""
 
     title: str
-    """How tables call it."""
+    """Name in tables."""
     draws: int = 0
-    """How many times it is drawn; 0 where nothing is random."""
+    """Number of random draws; 0 where nothing is random."""
 
 
-YARDSTICKS: dict[str, Yardstick] = {
-    "majority": Yardstick(f"the most frequent grade of {FROM}"),
-    "prior": Yardstick(f"random grades, as frequent as on {FROM}", DRAWS),
-    "fellow": Yardstick("the label of the fellow eye"),
+TRIVIAL_BASELINES: dict[str, TrivialBaseline] = {
+    "majority": TrivialBaseline(f"the most frequent grade of {FROM}"),
+    "prior": TrivialBaseline(f"random grades, as frequent as on {FROM}", DRAWS),
+    "fellow": TrivialBaseline("the label of the fellow eye"),
 }
 
 
-def yardsticks(outputs: Mapping[Split, Predictions], split: Split) -> dict[str, Graded]:
-    """Grades of a split by each of :data:`YARDSTICKS`; the draws of a random one stand for runs.
+def trivial_baselines(outputs: Mapping[Split, Predictions], split: Split) -> dict[str, Graded]:
+    """Grade a split by each of :data:`TRIVIAL_BASELINES`; draws of a random one take the place of runs.
 
     Args:
-        outputs: labels of :data:`FROM` and of the split; what was predicted is not read.
+        outputs: labels of :data:`FROM` and of the split; predictions are not read.
         split: the split to grade.
     """
     predictions = outputs[split]
@@ -58,8 +58,8 @@ def yardsticks(outputs: Mapping[Split, Predictions], split: Split) -> dict[str, 
 def fellow_grades(predictions: Predictions) -> Graded:
     """Grade every image by the label of the same patient's other eye.
 
-    Left out is an image without just one fellow: its patient or eye is unknown, the patient has no image of the other
-    eye, or several of one eye.
+    An image without exactly one fellow is left out: its patient or eye is unknown, or the patient has no image of the
+    other eye, or several of one eye.
     """
     places: dict[tuple[str, str], list[int]] = {}
     for row, key in enumerate(zip(predictions.patient.tolist(), predictions.eye.tolist(), strict=True)):

@@ -1,18 +1,19 @@
-"""Quadratic weighted kappa on resampled patients, whose two eyes move together.
+"""Cluster bootstrap of quadratic weighted kappa: patients are resampled with both their eyes.
 
 Kappa needs only counts, so patients who add the same counts to the confusion matrices are interchangeable: at EyePACS
-size 21,335 patients show about a hundred distinct patterns. A resample of patients is then one multinomial draw over
-the patterns, with exactly the distribution of drawing patients one by one, and all replicates are a matrix product.
+size 21,335 patients show about a hundred distinct patterns. A resample of patients is one multinomial draw over the
+patterns, with exactly the distribution of drawing patients one by one, and all resamples are one matrix product.
 
-**Few patients who tell something.** A sample without an error, or in which two arms never differ, resamples to itself:
-an interval of no width, whatever the number of patients. Two imaginary patients are therefore added before resampling,
-one whom an arm grades right and one whom it grades like those with errors; of two arms compared, one whom the first
-grades right and the second with errors, and one the other way round. That is the adjusted interval for proportions
+**Pseudo-patients.** A sample without errors, or in which two arms never differ, resamples to itself: the interval would
+have no width, whatever the number of patients. Two pseudo-patients are therefore added before resampling: one whom the
+arm grades right, and one whom it grades like those with errors. In a comparison the first arm grades one of them right
+and the second arm grades it with errors, and the other way round. This is the adjusted interval for proportions
 (Agresti and Coull 1998, The American Statistician 52:119; for paired ones Bonett and Price 2012, Journal of Educational
-and Behavioral Statistics 37:479), a score kind: where arms never differ, three more patients who do are thought
-possible on either side, as by the rule of three. Where m patients differ, the variance grows by about 2 / m.
+and Behavioral Statistics 37:479), of the score type: where arms never differ, the interval allows for about three
+further patients who do on either side, as the rule of three does. Where m patients differ, the variance grows by about
+2 / m.
 
-Coverage is simulated in tests/statistics/test_bootstrap.py; the spread between runs is :mod:`.confidence`'s.
+Coverage is simulated in tests/statistics/test_bootstrap.py. :mod:`.confidence` adds the spread between runs.
 """
 
 from __future__ import annotations
@@ -35,19 +36,27 @@ from benchmark.scoring.kappa import (
     quadratic_weighted_kappa,
     weighted_kappa,
 )
-from benchmark.statistics.confidence import COLLAPSED, LEVEL, ONE_LABEL, ONE_RUN, Confidence, Interval, spread_of
+from benchmark.statistics.confidence import (
+    COLLAPSED,
+    CONFIDENCE_LEVEL,
+    ONE_LABEL,
+    ONE_RUN,
+    Confidence,
+    Interval,
+    spread_of,
+)
 
-REPLICATES = 10_000
+N_RESAMPLES = 10_000
 _CELLS = GRADES**2
 _BLOCK = 4_000_000
-"""Draws held in memory at once."""
+"""Number of draws held in memory at once."""
 _FRACTION = 64
-"""An imaginary patient has whole 64ths of images, so that sums over patients are exact in whatever order."""
+"""Pseudo-patients have whole 64ths of images, so that sums over patients are exact in any order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """Runs of one arm on one split after decoding: all that the statistics need.
+    """Labels and predicted grades of an arm's runs on one split.
 
     Attributes:
         image_id, patient: arrays of str, shape (n,); patient is "" where unknown.
@@ -62,7 +71,7 @@ class Graded:
 
     @property
     def kappas(self) -> list[float]:
-        """Quadratic weighted kappa of each run; NaN where it is not defined."""
+        """Quadratic weighted kappa of each run; NaN where it is undefined."""
         return [quadratic_weighted_kappa(confusion_matrix(self.grade, predicted)) for predicted in self.predicted]
 
 
@@ -71,7 +80,7 @@ class Patterns:
     """Distinct contributions of patients to the confusion matrices, the most frequent first.
 
     Attributes:
-        counts: images by label and prediction, shape (patterns, runs, 25): whole numbers, but for imaginary patients.
+        counts: images by label and prediction, shape (patterns, runs, 25): whole numbers, except for pseudo-patients.
         patients: how many patients show each pattern, shape (patterns,).
     """
 
@@ -80,12 +89,12 @@ class Patterns:
 
     @property
     def size(self) -> int:
-        """Patients."""
+        """Number of patients."""
         return int(self.patients.sum())
 
     @property
     def kappa_parts(self) -> Floats:
-        """What a patient adds to the sums that kappa is computed from, shape (patterns, runs, 11)."""
+        """Contribution of a patient to the sums that kappa is computed from, shape (patterns, runs, 11)."""
         return kappa_parts(self.counts.reshape(*self.counts.shape[:2], GRADES, GRADES))
 
     @property
@@ -95,11 +104,11 @@ class Patterns:
 
 
 def graded(runs: Sequence[Predictions], predicted: Sequence[Ints]) -> Graded:
-    """Join the decoded runs of one arm.
+    """Join the graded runs of one arm.
 
     Args:
         runs: predictions of each run on the same images in the same order.
-        predicted: their decoded grades, one array of shape (n,) per run.
+        predicted: grades of each run, one array of shape (n,) per run.
 
     Raises:
         InputError: there is no run, or two runs differ in their images or labels.
@@ -132,120 +141,120 @@ def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Pat
     return Patterns(distinct[order].astype(np.float64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
 
 
-def resample(patterns: Patterns, values: Floats, replicates: int, seed: int) -> Floats:
-    """Sums of the patterns' values over as many patients, drawn with replacement.
+def resample(patterns: Patterns, values: Floats, n_resamples: int, seed: int) -> Floats:
+    """Sum the patterns' values over as many patients, drawn with replacement.
 
     Args:
         patterns: of patients.
-        values: what a patient of each pattern adds, shape (patterns, ...).
-        replicates: resamples.
-        seed: of the draws; equal numbers of patients are drawn alike.
+        values: contribution of a patient of each pattern, shape (patterns, ...).
+        n_resamples: number of resamples.
+        seed: seed of the draws; equal numbers of patients are drawn alike.
 
     Returns:
-        Shape (replicates, ...).
+        Shape (n_resamples, ...).
     """
     n = patterns.size
     if n == 0:
-        return np.zeros((replicates, *values.shape[1:]))
-    if n * replicates <= _BLOCK:
-        return weighted_sums(_drawn(n, replicates, seed), values.repeat(patterns.patients, axis=0))
+        return np.zeros((n_resamples, *values.shape[1:]))
+    if n * n_resamples <= _BLOCK:
+        return weighted_sums(_drawn(n, n_resamples, seed), values.repeat(patterns.patients, axis=0))
     rng, share = np.random.default_rng(seed), patterns.patients / n
-    return in_blocks(lambda size: rng.multinomial(n, share, size), values, replicates)
+    return in_blocks(lambda size: rng.multinomial(n, share, size), values, n_resamples)
 
 
-def exchange(patterns: Patterns, values: Floats, replicates: int, seed: int) -> Floats:
-    """Sums of the patterns' values over patients of whom each is taken with probability one half; as :func:`resample`.
+def exchange(patterns: Patterns, values: Floats, n_resamples: int, seed: int) -> Floats:
+    """Sum the patterns' values over patients, each taken with probability one half; arguments as of :func:`resample`.
 
     Of m patients with one pattern, a binomial number is taken.
     """
     n = patterns.size
-    if n * replicates <= _BLOCK:
-        return weighted_sums(_tossed(n, replicates, seed), values.repeat(patterns.patients, axis=0))
+    if n * n_resamples <= _BLOCK:
+        return weighted_sums(_tossed(n, n_resamples, seed), values.repeat(patterns.patients, axis=0))
     moves = values.reshape(len(values), -1).any(1)
     rng, patients = np.random.default_rng(seed), patterns.patients[moves]
-    return in_blocks(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), values[moves], replicates)
+    return in_blocks(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), values[moves], n_resamples)
 
 
-def in_blocks(draw: Callable[[int], Ints], values: Floats, replicates: int) -> Floats:
-    """Sums of values by random weights, in blocks of bounded memory.
+def in_blocks(draw: Callable[[int], Ints], values: Floats, n_resamples: int) -> Floats:
+    """Sum values by random weights, in blocks of bounded memory.
 
     Args:
-        draw: given a number of replicates, their weights, shape (replicates, patterns).
+        draw: returns the weights of a number of resamples, shape (resamples, patterns).
         values: shape (patterns, ...).
-        replicates: how many sums.
+        n_resamples: number of sums.
 
     Returns:
-        Shape (replicates, ...).
+        Shape (n_resamples, ...).
     """
     block = max(1, _BLOCK // max(len(values), 1))
-    sums = [weighted_sums(draw(min(block, replicates - start)), values) for start in range(0, replicates, block)]
+    sums = [weighted_sums(draw(min(block, n_resamples - start)), values) for start in range(0, n_resamples, block)]
     return np.concatenate(sums)
 
 
 def weighted_sums(weights: Ints | npt.NDArray[np.float32], values: Floats) -> Floats:
-    """Sums of values, shape (patterns, ...), by each row of whole weights, shape (replicates, patterns).
+    """Sum values, shape (patterns, ...), by each row of whole weights, shape (n_resamples, patterns).
 
     Where all values are multiples of a 64th, the sums are exact, and the same on every machine.
     """
     flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
     most = len(flat) * np.abs(flat).max(initial=0)
-    # Single precision is twice as fast, and holds so many whole 64ths.
+    # Single precision is twice as fast, and exact up to this many whole 64ths.
     kind = np.float32 if weights.dtype == np.float32 and most < 2**24 / _FRACTION else np.float64
     sums: Floats = (weights.astype(kind, copy=False) @ flat.astype(kind)).astype(np.float64)
     return sums.reshape(len(weights), *values.shape[1:])
 
 
-def weights_in_blocks(patients: int, images: int, replicates: int, seed: int) -> Iterator[Floats]:
-    """How often each patient is drawn, by replicate: shapes (some replicates, patients), of bounded memory.
+def weights_in_blocks(patients: int, images: int, n_resamples: int, seed: int) -> Iterator[Floats]:
+    """Draw patients with replacement: yield counts of shape (some resamples, patients), of bounded memory.
 
     Args:
-        patients: how many there are.
-        images: how many there are, which are held for as many replicates at once.
-        replicates: resamples.
-        seed: of the draws.
+        patients: number of patients.
+        images: number of images, for which the weights of as many resamples are held at once.
+        n_resamples: number of resamples.
+        seed: seed of the draws.
     """
     rng, block = np.random.default_rng(seed), max(1, _BLOCK // max(images, 1))
-    for start in range(0, replicates, block):
-        yield _counted(rng, patients, min(block, replicates - start)).astype(np.float64)
+    for start in range(0, n_resamples, block):
+        yield _counted(rng, patients, min(block, n_resamples - start)).astype(np.float64)
 
 
 @lru_cache(maxsize=4)
-def _drawn(patients: int, replicates: int, seed: int) -> npt.NDArray[np.float32]:
-    """How often each patient is drawn in each replicate: kept, for all arms on a split have equally many patients."""
-    return _counted(np.random.default_rng(seed), patients, replicates).astype(np.float32)
+def _drawn(patients: int, n_resamples: int, seed: int) -> npt.NDArray[np.float32]:
+    """Count how often each patient is drawn; cached, because all arms on a split have equally many patients."""
+    return _counted(np.random.default_rng(seed), patients, n_resamples).astype(np.float32)
 
 
-def _counted(rng: np.random.Generator, patients: int, replicates: int) -> Ints:
-    """Draw as many patients with replacement, and count each: shape (replicates, patients)."""
-    cells = rng.integers(0, patients, (replicates, patients)) + np.arange(replicates)[:, None] * patients
-    return np.bincount(cells.ravel(), minlength=cells.size).reshape(replicates, patients)
+def _counted(rng: np.random.Generator, patients: int, n_resamples: int) -> Ints:
+    """Draw as many patients with replacement and count each, shape (n_resamples, patients)."""
+    cells = rng.integers(0, patients, (n_resamples, patients)) + np.arange(n_resamples)[:, None] * patients
+    return np.bincount(cells.ravel(), minlength=cells.size).reshape(n_resamples, patients)
 
 
 @lru_cache(maxsize=4)
-def _tossed(patients: int, replicates: int, seed: int) -> npt.NDArray[np.float32]:
-    """A fair coin for each patient in each replicate."""
-    return np.random.default_rng(seed).integers(0, 2, (replicates, patients), dtype=np.uint8).astype(np.float32)
+def _tossed(patients: int, n_resamples: int, seed: int) -> npt.NDArray[np.float32]:
+    """Toss a fair coin for each patient in each resample."""
+    return np.random.default_rng(seed).integers(0, 2, (n_resamples, patients), dtype=np.uint8).astype(np.float32)
 
 
-def with_imagined(patterns: Patterns, first: npt.NDArray[np.bool_]) -> Patterns:
-    """Add the two imaginary patients of the module's notes.
+def with_pseudo_patients(patterns: Patterns, first: npt.NDArray[np.bool_]) -> Patterns:
+    """Add the two pseudo-patients of the module's notes.
 
     Args:
-        patterns: of real patients.
-        first: the runs that grade the first of them right and the second with errors, shape (runs,); the other runs do
-            so the other way round.
+        patterns: patterns of real patients.
+        first: runs that grade the first pseudo-patient right and the second with errors, shape (runs,). The other runs
+            do it the other way round.
     """
     wrong = np.rint(_with_errors(patterns) * _FRACTION) / _FRACTION
     right = wrong.sum(1)[:, None] * np.eye(GRADES)
     pair = [np.where(runs[:, None, None], right, wrong) for runs in (first, ~first)]
-    imagined = np.stack(pair).reshape(2, len(first), _CELLS)
-    return Patterns(np.concatenate([patterns.counts, imagined]), np.append(patterns.patients, [1, 1]))
+    pseudo = np.stack(pair).reshape(2, len(first), _CELLS)
+    return Patterns(np.concatenate([patterns.counts, pseudo]), np.append(patterns.patients, [1, 1]))
 
 
 def _with_errors(patterns: Patterns) -> Floats:
-    """What a patient with an error adds to a run's confusion matrix, on average over runs and patients: shape (5, 5).
+    """Return the mean contribution of a patient with an error to a run's confusion matrix, shape (5, 5).
 
-    Where no run errs, what a patient adds who is graded by chance.
+    Where no run errs, it is the contribution of a patient who is graded by chance.
     """
     errs = patterns.counts[:, :, ~np.eye(GRADES, dtype=np.bool_).ravel()].any(2)
     weight = patterns.patients[:, None] * errs
@@ -257,12 +266,12 @@ def _with_errors(patterns: Patterns) -> Floats:
     return by_chance
 
 
-def silence(patterns: Patterns, fewest_runs: int) -> str:
-    """Why nothing may be concluded of training anew; empty where something may.
+def inconclusive_reason(patterns: Patterns, fewest_runs: int) -> str:
+    """Return why no conclusion about newly trained networks is allowed; empty where it is.
 
     Args:
-        patterns: all patients.
-        fewest_runs: of the side that has fewest.
+        patterns: patterns of all patients.
+        fewest_runs: number of runs of the side that has fewest.
     """
     total = patterns.total
     if (total.sum(2) > 0).sum(1).min() < 2:
@@ -272,35 +281,37 @@ def silence(patterns: Patterns, fewest_runs: int) -> str:
     return ONE_RUN if fewest_runs < 2 else ""
 
 
-def kappa_interval(arm: Graded, *, level: float = LEVEL, replicates: int = REPLICATES, seed: int = 0) -> Interval:
-    """Quadratic weighted kappa, its mean over the runs, with an interval over patients and runs.
+def kappa_interval(
+    arm: Graded, *, confidence_level: float = CONFIDENCE_LEVEL, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> Interval:
+    """Estimate quadratic weighted kappa, averaged over the runs, with an interval over patients and runs.
 
     Args:
-        arm: the runs, decoded.
-        level: nominal coverage, between 0 and 1.
-        replicates: resamples.
-        seed: equal seeds give equal intervals.
+        arm: grades of the arm's runs.
+        confidence_level: nominal coverage, between 0 and 1.
+        n_resamples: number of resamples.
+        seed: seed of the draws.
     """
     patterns = collapse(arm.patient, arm.grade, arm.predicted)
     kappas = weighted_kappa(patterns.total)
-    over_patients = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), replicates, seed).mean(1)
+    over_patients = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), n_resamples, seed).mean(1)
     return Confidence(
-        value=float(kappas.mean()),
+        estimate=float(kappas.mean()),
         over_patients=over_patients,
         runs=spread_of(kappas),
         patients=patterns.size,
-        no_evidence=silence(patterns, len(kappas)),
-    ).interval(level, (-1, 1))
+        inconclusive_reason=inconclusive_reason(patterns, len(kappas)),
+    ).interval(confidence_level, (-1, 1))
 
 
-def resampled_kappa(patterns: Patterns, first: npt.NDArray[np.bool_], replicates: int, seed: int) -> Floats:
-    """Kappa of each run on resampled patients, two imaginary ones among them: shape (replicates, runs).
+def resampled_kappa(patterns: Patterns, first: npt.NDArray[np.bool_], n_resamples: int, seed: int) -> Floats:
+    """Compute kappa of each run on resampled patients, pseudo-patients included: shape (n_resamples, runs).
 
     Args:
-        patterns: of real patients.
-        first: as in :func:`with_imagined`.
-        replicates: resamples.
-        seed: of the draws.
+        patterns: patterns of real patients.
+        first: as in :func:`with_pseudo_patients`.
+        n_resamples: number of resamples.
+        seed: seed of the draws.
     """
-    patterns = with_imagined(patterns, first)
-    return kappa_of_parts(resample(patterns, patterns.kappa_parts, replicates, seed))
+    patterns = with_pseudo_patients(patterns, first)
+    return kappa_of_parts(resample(patterns, patterns.kappa_parts, n_resamples, seed))

@@ -1,14 +1,14 @@
-"""From a statistic's replicates over patients, and its spread over runs, to intervals and p-values.
+"""Confidence intervals and p-values from a statistic's resamples over patients and its spread over runs.
 
-The runs of an arm differ by their seed. Drawing S runs with replacement understates the variance of their mean by
-(S - 1) / S, a third at three runs, and its tails more. A replicate therefore carries an error that follows Student's t
-with S - 1 degrees of freedom, scaled by the runs' standard error: with runs alone that is the t interval, and between
-that and patients alone it errs on the wide side. The error is integrated, not drawn: below x lies the mean over
-replicates b of F((x - b) / error), and an interval's end is where that reaches its percentile. Drawn, the tails of a t
-with two degrees of freedom would move the ends by a hundredth from one bootstrap seed to the next.
+The runs of an arm differ by their seed. Resampling S runs with replacement understates the variance of their mean by
+(S - 1) / S (a third at three runs), and its tails even more. Each resample of patients is therefore given an error that
+follows Student's t with S - 1 degrees of freedom, scaled by the standard error over runs. With runs alone this is the t
+interval; with patients and runs it is slightly too wide. The error is integrated, not drawn: the distribution function
+at x is the mean over resamples b of F((x - b) / se), and an interval's end is where it reaches the percentile. Drawing
+a t with two degrees of freedom would move the ends by a hundredth from one bootstrap seed to the next.
 
 The ends are percentiles at levels widened for few patients (the expanded percentile interval of Hesterberg 2015, The
-American Statistician 69:371). The basic interval misses too often on the side of 1; BCa gains nothing over it.
+American Statistician 69:371). The basic interval misses too often on the side of 1, and BCa gains nothing over it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import numpy as np
 
 from benchmark.common.arrays import Floats
 
-LEVEL = 0.95
-ONE_RUN: Final = "one run says nothing of training anew"
+CONFIDENCE_LEVEL = 0.95
+ONE_RUN: Final = "a single seed gives no estimate of seed variance"
 COLLAPSED: Final = "a head that gives every image one grade is no evidence"
-ONE_LABEL: Final = "labels of one grade tell nothing apart"
+ONE_LABEL: Final = "agreement cannot be measured on labels of one grade"
 _TOLERANCE = 1e-12
 """Statistics closer than this are equal."""
 _FINE = 1e-7
-"""How exactly an interval's end is found."""
+"""Absolute tolerance of an interval's end."""
 _MERGED = 50
-"""Replicates within this fraction of the runs' error count as one, which moves an end by a 10,000th of that error."""
+"""Resamples within this fraction of the seeds' standard error are merged; it moves an end by 1/10,000 of that error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +37,42 @@ class Interval:
     """A statistic and its confidence interval.
 
     Attributes:
-        value: the statistic itself; NaN where it is undefined.
-        low, high: the interval's ends; NaN with fewer than two patients, or where the statistic itself is undefined.
-        level: nominal coverage, 0-1.
-        replicates: resamples drawn.
-        clusters: patients (an image of an unknown patient counts as a patient).
-        undefined: replicates left out because the statistic is undefined on them.
-        error: standard error of the statistic, over patients and, with several runs, over runs.
-        no_evidence: why nothing may be concluded from it about networks trained anew; empty where something may.
+        estimate: the statistic itself; NaN where it is undefined.
+        low, high: ends of the interval; NaN with fewer than two patients, or where the statistic itself is undefined.
+        confidence_level: nominal coverage, 0-1.
+        n_resamples: number of resamples.
+        n_patients: patients (an image of an unknown patient counts as a patient).
+        n_undefined: resamples left out because the statistic is undefined on them.
+        se: standard error of the statistic, over patients and, with several runs, over runs.
+        inconclusive_reason: why the interval allows no conclusion about newly trained networks; empty where it does.
     """
 
-    value: float
+    estimate: float
     low: float
     high: float
-    level: float
-    replicates: int
-    clusters: int
-    undefined: int
-    error: float
-    no_evidence: str = ""
+    confidence_level: float
+    n_resamples: int
+    n_patients: int
+    n_undefined: int
+    se: float
+    inconclusive_reason: str = ""
 
     @property
     def evidence(self) -> tuple[float, float]:
-        """The ends to judge by: NaN where nothing may be concluded."""
-        return (float("nan"), float("nan")) if self.no_evidence else (self.low, self.high)
+        """Return the ends used by verdicts: NaN where no conclusion is allowed."""
+        return (float("nan"), float("nan")) if self.inconclusive_reason else (self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What the choice of runs leaves open in a statistic.
+    """Uncertainty of a statistic due to the choice of runs.
 
     Attributes:
-        error: standard error over runs.
-        freedom: degrees of freedom of that error; 0 where it is not known, for there is one run.
+        se: standard error over runs.
+        freedom: degrees of freedom of that error; 0 where it is unknown because there is one run.
     """
 
-    error: float = 0.0
+    se: float = 0.0
     freedom: int = 0
 
 
@@ -81,74 +81,84 @@ class Confidence:
     """Distribution of a statistic over patients and runs.
 
     Attributes:
-        value: the statistic itself; NaN where it is undefined.
-        over_patients: its values on resampled patients, shape (replicates,); NaN where undefined.
-        runs: what the choice of runs adds.
-        patients: clusters resampled.
-        no_evidence: as in :class:`Interval`.
+        estimate: the statistic itself; NaN where it is undefined.
+        over_patients: its values on resampled patients, shape (n_resamples,); NaN where undefined.
+        runs: uncertainty due to the choice of runs.
+        patients: number of patients resampled.
+        inconclusive_reason: as in :class:`Interval`.
     """
 
-    value: float
+    estimate: float
     over_patients: Floats
     runs: Spread
     patients: int
-    no_evidence: str = ""
+    inconclusive_reason: str = ""
 
     @property
     def defined(self) -> Floats:
-        """The replicates that have a value; none where the statistic, or an interval of it, is undefined."""
+        """Resamples on which the statistic is defined; none where the statistic or its interval is undefined."""
         known = self.over_patients[~np.isnan(self.over_patients)]
-        return known if self.patients > 1 and not np.isnan(self.value) else known[:0]
+        return known if self.patients > 1 and not np.isnan(self.estimate) else known[:0]
 
     def of_these_runs(self) -> Confidence:
-        """The same over patients alone."""
+        """Return the distribution over patients alone, for these very runs."""
         return replace(self, runs=Spread())
 
-    def interval(self, level: float = LEVEL, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Interval:
-        """Interval of the statistic.
+    def interval(
+        self, confidence_level: float = CONFIDENCE_LEVEL, bounds: tuple[float, float] = (-np.inf, np.inf)
+    ) -> Interval:
+        """Compute the confidence interval.
 
         Args:
-            level: nominal coverage, between 0 and 1.
-            bounds: what the statistic can be. The few runs' t can reach beyond; to cut there loses no true value.
+            confidence_level: nominal coverage, between 0 and 1.
+            bounds: range of the statistic. The t of few runs can reach beyond it; clipping there loses no true value.
         """
-        known, low, high, error = self.defined, float("nan"), float("nan"), float("nan")
+        known, low, high, se = self.defined, float("nan"), float("nan"), float("nan")
         if len(known):
             variance = float(known.var(ddof=1)) if len(known) > 1 else float("nan")
-            error = (variance + self.runs.error**2) ** 0.5
-            share = _widened((1 - level) / 2, self.patients)
-            low, high = np.clip([_quantile(known, self.runs, at) for at in (share, 1 - share)], *bounds).tolist()
-        undefined = int(np.isnan(self.over_patients).sum())
-        replicates = len(self.over_patients)
-        return Interval(self.value, low, high, level, replicates, self.patients, undefined, error, self.no_evidence)
+            se = (variance + self.runs.se**2) ** 0.5
+            tail = _widened((1 - confidence_level) / 2, self.patients)
+            low, high = np.clip([_quantile(known, self.runs, at) for at in (tail, 1 - tail)], *bounds).tolist()
+        return Interval(
+            estimate=self.estimate,
+            low=low,
+            high=high,
+            confidence_level=confidence_level,
+            n_resamples=len(self.over_patients),
+            n_patients=self.patients,
+            n_undefined=int(np.isnan(self.over_patients).sum()),
+            se=se,
+            inconclusive_reason=self.inconclusive_reason,
+        )
 
     def p_at_least(self, x: float) -> float:
-        """One-sided p-value of the true statistic being ``x`` or more; it agrees with the intervals. NaN where none."""
+        """Return the one-sided p-value of a true value of ``x`` or more; NaN without an interval."""
         return self._p(self.defined, x)
 
     def p_at_most(self, x: float) -> float:
-        """The same of its being ``x`` or less."""
+        """Return the one-sided p-value of a true value of ``x`` or less."""
         return self._p(-self.defined, -x)
 
     def p_differs(self) -> float:
-        """Two-sided p-value of the true statistic being 0; never 0. NaN where there is no interval."""
+        """Return the two-sided p-value of a true value of 0; never 0, and NaN without an interval."""
         return float(np.minimum(1, 2 * np.minimum(self.p_at_least(0), self.p_at_most(0))))
 
     def _p(self, known: Floats, x: float) -> float:
         if not len(known):
             return float("nan")
-        if self.runs.error:
+        if self.runs.se:
             from scipy.special import stdtr
 
-            above = float(stdtr(self.runs.freedom, (known - x) / self.runs.error).sum())
+            above = float(stdtr(self.runs.freedom, (known - x) / self.runs.se).sum())
         else:
             above = float((known >= x - _TOLERANCE).sum())
         return _narrowed((1 + above) / (1 + len(known)), self.patients)
 
 
 def spread_of(values: Floats) -> Spread:
-    """What the choice of runs adds to a statistic that is the mean of one value per run, shape (runs,).
+    """Return the uncertainty over runs of the mean of one value per run, shape (runs,).
 
-    A single run adds nothing, for its seed-to-seed spread is unknown.
+    With a single run it is 0, because the seed-to-seed spread is unknown.
     """
     if len(values) < 2:
         return Spread()
@@ -156,13 +166,13 @@ def spread_of(values: Floats) -> Spread:
 
 
 def run_differences(a: Floats, b: Floats) -> Floats:
-    """Differences whose mean is that of the means of two samples of runs, and whose spread is right for it.
+    """Return per-run differences whose mean is the difference of the two samples' means, with the right spread.
 
-    Run i of the one is paired with run i of the other (any pairing that was not chosen by its result is valid; equal
-    seeds are the natural one). Where one sample has more runs, these are Scheffe's: as many as the smaller sample has,
-    with the variance of the difference of means times their number, whatever the two samples' own variances. Their t
-    test is exact; Welch's errs in 6 to 10 of 100 with five runs against two. Scheffe 1943, The Annals of Mathematical
-    Statistics 14:35.
+    Run i of one sample is paired with run i of the other. Any pairing not chosen by its result is valid; equal seeds
+    are the natural one. Where one sample has more runs, Scheffe's differences are returned (Scheffe 1943, The Annals of
+    Mathematical Statistics 14:35). There are as many as the smaller sample has, and their variance is that of the
+    difference of means times their number, whatever the two samples' own variances. Their t test is exact; Welch's errs
+    in 6 to 10 of 100 cases with five runs against two.
 
     Args:
         a: one value per run, shape (runs of the first,).
@@ -180,27 +190,27 @@ def run_differences(a: Floats, b: Floats) -> Floats:
 
 
 def _quantile(known: Floats, runs: Spread, share: float) -> float:
-    """Where so large a share of the distribution lies below."""
-    if not runs.error:
+    """Return the quantile of the distribution at a probability."""
+    if not runs.se:
         return float(np.quantile(known, share))
     from scipy.optimize import brentq
     from scipy.special import stdtr, stdtrit
 
-    # Each replicate alone has its percentile here; that of all of them lies between the lowest and the highest.
-    reach = runs.error * float(stdtrit(runs.freedom, share))
+    # The percentile of the mixture lies between those of its lowest and its highest component.
+    reach = runs.se * float(stdtrit(runs.freedom, share))
     low, high = float(known.min()) + reach, float(known.max()) + reach
     if high - low < _TOLERANCE:
         return low
-    values, counts = _merged(known, runs.error / _MERGED)
+    values, counts = _merged(known, runs.se / _MERGED)
 
     def excess(x: float) -> float:
-        return float(counts @ stdtr(runs.freedom, (x - values) / runs.error)) / len(known) - share
+        return float(counts @ stdtr(runs.freedom, (x - values) / runs.se)) / len(known) - share
 
     return float(brentq(excess, low, high, xtol=_FINE))
 
 
 def _merged(known: Floats, width: float) -> tuple[Floats, Floats]:
-    """Replicates that lie close together as their mean, and how many each mean stands for."""
+    """Merge resamples that lie close together: return their means and how many resamples each stands for."""
     if (known.max() - known.min()) / width >= len(known):
         return known, np.ones(len(known))
     place = ((known - known.min()) / width).astype(np.int64)
@@ -210,14 +220,14 @@ def _merged(known: Floats, width: float) -> tuple[Floats, Floats]:
 
 
 def _widened(share: float, patients: int) -> float:
-    """Percentile level for a nominal one, so that the normal limit has the width of a t interval over the patients."""
+    """Widen a tail probability so that, in the normal limit, the interval is the t interval over the patients."""
     from scipy.special import ndtr, stdtrit
 
     return float(ndtr(np.sqrt(patients / (patients - 1)) * stdtrit(patients - 1, share)))
 
 
 def _narrowed(share: float, patients: int) -> float:
-    """Nominal level of a percentile level: the inverse of :func:`_widened`."""
+    """Invert :func:`_widened`."""
     from scipy.special import ndtri, stdtr
 
     return float(stdtr(patients - 1, ndtri(share) / np.sqrt(patients / (patients - 1))))

@@ -54,29 +54,32 @@ class Share:
     """Share of the multiply-adds saved, 1 minus a ratio of costs: 0 is no saving, below 0 is a loss.
 
     Attributes:
-        value: from the geometric mean over seeds of the ratio of costs; NaN where a kappa is undefined.
+        estimate: from the geometric mean over seeds of the ratio of costs; NaN where a kappa is undefined.
         low, high: ends of its interval; NaN with fewer than two seeds.
     """
 
-    value: float
+    estimate: float
     low: float
     high: float
 
 
-def share_saved(cheaper: Sequence[Curve], dearer: Sequence[Curve], level: float) -> Share:
+def share_saved(cheaper: Sequence[Curve], dearer: Sequence[Curve], confidence_level: float) -> Share:
     """Share of its multiply-adds that the second way could have saved by the first.
 
     Args:
         cheaper: runs of the first way, at least one.
         dearer: runs of the second way, with the same seeds in the same order.
-        level: nominal coverage of the interval, between 0 and 1.
+        confidence_level: nominal coverage of the interval, between 0 and 1.
     """
     targets = [min(a.kappa[-1], b.kappa[-1]) for a, b in zip(cheaper, dearer, strict=True)]
     a = np.array([curve.reach(target) for curve, target in zip(cheaper, targets, strict=True)])
     b = np.array([curve.reach(target) for curve, target in zip(dearer, targets, strict=True)])
     with np.errstate(divide="ignore"):
         least, value, most = np.log(b[:, 0] / a[:, 1]), np.log(b[:, 1] / a[:, 1]), np.log(b[:, 1] / a[:, 0])
-    low, high = (_t_end(ratios, tail) for ratios, tail in ((least, (1 - level) / 2), (most, (1 + level) / 2)))
+    low, high = (
+        _t_end(ratios, tail)
+        for ratios, tail in ((least, (1 - confidence_level) / 2), (most, (1 + confidence_level) / 2))
+    )
     with np.errstate(over="ignore"):
         shares = 1 - np.exp(-np.array([value.mean(), low, high]))
     return Share(*shares.tolist())

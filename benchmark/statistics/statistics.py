@@ -1,4 +1,4 @@
-"""The step ``statistics``: intervals, paired tests, metrics, decoders, other data sets and verdicts."""
+"""The step ``statistics``: estimates with intervals, comparisons, ranks, and verdicts on the paper's claims."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ def run(params: Params) -> None:
     Raises:
         InputError: there is no finished run or no evaluation, or the claims break a rule.
     """
-    from benchmark.statistics import decoder_effect, intervals, metric_intervals, rivals, transfer, verdicts
-    from benchmark.statistics.decoded import read_decoded
+    from benchmark.statistics import decision_rules, metrics, planned, ranks, systems, transfer, verdicts
+    from benchmark.statistics.estimates import write_estimates
+    from benchmark.statistics.graded_runs import read_graded_runs
+    from benchmark.statistics.published.tables import load_published
 
-    decoded = read_decoded(params)
-    intervals.run(decoded)
-    metric_intervals.run(decoded)
-    decoder_effect.run(decoded)
-    rivals.run(params, decoded)
-    transfer.run(params, decoded)
-    verdicts.run(params, decoded)
+    runs, published = read_graded_runs(params), load_published()
+    estimates = [
+        *decision_rules.rule_estimates(runs),
+        *planned.comparisons(runs),
+        *systems.system_comparisons(params, runs, published["comparison"]),
+        *systems.system_ranks(params, runs, published["comparison"], published["added"]),
+        *transfer.transfer_estimates(params, runs),
+        # Last, because the report knows which of these are due and so notices a file that was cut off.
+        *metrics.metric_estimates(runs),
+        *ranks.rank_estimates(runs),
+    ]
+    write_estimates(estimates)
+    verdicts.run(params, runs)

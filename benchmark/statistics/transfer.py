@@ -1,179 +1,112 @@
-"""What the arms are worth on data sets that they were not trained on: kappa there, beside that on their own test split.
+"""Kappa of the arms on other data sets, and its change from their own test split.
 
-Only predictions are read (``runs/`` and ``transfer/``), each decoded by its head's default rule: nothing is tuned.
+Only predictions are read (``runs/`` and ``transfer/``). Each is decoded by the arm's own rule, and nothing is tuned.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from benchmark.common.csv_rows import read_rows, write_rows
+from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
 from benchmark.common.terms import Arm, Head
-from benchmark.runs.predictions import Predictions, patients_in_words, read_predictions
+from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.spec import RunResult
 from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
 from benchmark.scoring.kappa import weighted_kappa
-from benchmark.scoring.rules import grades_of, rule_of
+from benchmark.scoring.rules import grades_of, rule_of, tuned_on
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import (
-    REPLICATES,
+    N_RESAMPLES,
     Graded,
     collapse,
     graded,
+    inconclusive_reason,
     kappa_interval,
     resampled_kappa,
-    silence,
 )
 from benchmark.statistics.confidence import Confidence, Interval, spread_of
-from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core
-
-GENERALISATION = STATISTICS / "transfer.csv"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferRow:
-    """One arm and head on the test split of another data set, and of its own. Intervals are of kappa's mean over seeds.
-
-    A field of the own set begins with ``own_``; the difference is the other set's kappa minus the own one's.
-    """
-
-    name: str
-    """The other set in ``params.transfer``."""
-    data: str
-    synthetic: bool
-    images: int
-    patients: str
-    shared: int
-    """Of these images, those whose file also lies in train or val of the own set."""
-    own_data: str
-    own_synthetic: bool
-    own_images: int
-    own_patients: str
-    stage: str
-    arm: str
-    pixels: int
-    head: str
-    decoder: str
-    kappa: float
-    low: float
-    high: float
-    own_kappa: float
-    own_low: float
-    own_high: float
-    difference: float
-    difference_low: float
-    difference_high: float
-    level: float
-    over: str
-    """Whether the intervals are over seeds and patients, or over patients alone."""
-    seeds: str
-    replicates: int
-    undefined: int
-    """Replicates of the other set without a kappa, left out."""
+from benchmark.statistics.estimates import Estimate, estimate_of
+from benchmark.statistics.graded_runs import GradedRuns, on_every_core
 
 
-def run(params: Params, decoded: Decoded) -> None:
-    """Write ``statistics/transfer.csv``, without a row where no other set is declared.
+def transfer_estimates(params: Params, runs: GradedRuns) -> list[Estimate]:
+    """Estimate kappa on every other set and its change, by arm and head.
 
     Raises:
-        InputError: predictions on a declared set are missing, or stem from another training.
+        InputError: predictions on a declared set are missing, or are of another training.
     """
-    rows: list[TransferRow] = []
+    rows: list[Estimate] = []
     sets = {one.name: one for one in read_rows(SETS, OtherSet, "fundusbench transfer")} if params.transfer else {}
     for name in params.transfer:
         if name not in sets:
             _refuse(f"of transfer.{name} are missing")
-        rows += _rows(sets[name], decoded)
-    write_rows(GENERALISATION, TransferRow, rows)
+        rows += _rows(sets[name], runs)
+    return rows
 
 
-def read_transfers() -> list[TransferRow]:
-    """The rows of ``statistics/transfer.csv``; none where no other set is declared.
+def change(own: Graded, other: Graded, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Interval:
+    """Estimate kappa on another data set minus kappa on the own one, with an interval over patients and runs.
 
-    Raises:
-        InputError: there is no such file.
-    """
-    return read_rows(GENERALISATION, TransferRow, "fundusbench statistics")
-
-
-def change(own: Graded, other: Graded, *, replicates: int = REPLICATES, seed: int = 0) -> Interval:
-    """Kappa on another data set minus that on the own one, with an interval over the patients of both and the runs.
-
-    Patients are drawn in each set apart from the other, as its own people; a run enters by its own difference.
+    The patients of the two sets are resampled independently, because they are other people; runs are paired.
 
     Args:
-        own: the runs of an arm on the own set, decoded.
-        other: the same runs, in the same order, on the other set.
-        replicates: resamples.
+        own: grades of an arm's runs on the own set.
+        other: grades of the same runs, in the same order, on the other set.
+        n_resamples: resamples.
         seed: equal seeds give equal intervals.
     """
     there, here = (collapse(arm.patient, arm.grade, arm.predicted) for arm in (other, own))
     kappas = weighted_kappa(there.total) - weighted_kappa(here.total)
     every = np.ones(len(kappas), np.bool_)
-    lost = resampled_kappa(there, every, replicates, seed).mean(1)
+    lost = resampled_kappa(there, every, n_resamples, seed).mean(1)
     # Draws of their own: equal seeds draw equally many patients alike, and these are other people.
-    kept = resampled_kappa(here, every, replicates, seed + 1).mean(1)
+    kept = resampled_kappa(here, every, n_resamples, seed + 1).mean(1)
     return Confidence(
-        value=float(kappas.mean()),
+        estimate=float(kappas.mean()),
         over_patients=lost - kept,
         runs=spread_of(kappas),
         patients=min(there.size, here.size),
-        no_evidence=silence(there, len(kappas)) or silence(here, len(kappas)),
+        inconclusive_reason=inconclusive_reason(there, len(kappas)) or inconclusive_reason(here, len(kappas)),
     ).interval(bounds=(-2, 2))
 
 
-def _rows(other: OtherSet, decoded: Decoded) -> list[TransferRow]:
-    """One row per arm and head, in declared order."""
-    predictions = {arm: [_read(other.name, run) for run in runs] for arm, runs in decoded.runs.items()}
-    asked = [(arm, head) for arm, head, split in decoded.grades if split == "test"]
-    return on_every_core(lambda each: _row(other, decoded, *each, predictions[each[0]]), asked)
+def _rows(other: OtherSet, runs: GradedRuns) -> list[Estimate]:
+    """Return the rows of one other set, by arm and head in declared order."""
+    predictions = {arm: [_read(other.name, run) for run in results] for arm, results in runs.runs.items()}
+    asked = [(arm, head) for arm, head, split in runs.grades if split == "test"]
+    found = on_every_core(lambda side: list(_pair(other, runs, *side, predictions[side[0]])), asked)
+    return [row for rows in found for row in rows]
 
 
-def _row(other: OtherSet, decoded: Decoded, arm: Arm, head: Head, predictions: list[Predictions]) -> TransferRow:
-    own = decoded.grades[arm, head, "test"]
-    runs = decoded.runs[arm]
-    there = graded(predictions, [grades_of(run, head, one) for run, one in zip(runs, predictions, strict=True)])
-    found, before = (kappa_interval(one, replicates=REPLICATES) for one in (there, own))
-    lost = change(own, there)
-    return TransferRow(
-        name=other.name,
-        data=other.data,
-        synthetic=other.synthetic,
-        images=other.images,
-        patients=other.patients,
-        shared=other.shared,
-        own_data=decoded.data.name,
-        own_synthetic=decoded.data.synthetic,
-        own_images=len(own.grade),
-        own_patients=patients_in_words(own.patient),
-        stage=arm[0],
-        arm=arm[1],
-        pixels=runs[0].pixels,
-        head=head,
-        decoder=rule_of(runs[0], head),
-        kappa=found.value,
-        low=found.low,
-        high=found.high,
-        own_kappa=before.value,
-        own_low=before.low,
-        own_high=before.high,
-        difference=lost.value,
-        difference_low=lost.low,
-        difference_high=lost.high,
-        level=found.level,
-        over=decoded.over(arm),
-        seeds=decoded.seeds(arm),
-        replicates=found.replicates,
-        undefined=found.undefined,
-    )
+def _pair(
+    other: OtherSet, runs: GradedRuns, arm: Arm, head: Head, predictions: list[Predictions]
+) -> Iterator[Estimate]:
+    """Return an arm's kappa on another set, and how it differs from the own test split's."""
+    own, results = runs.grades[arm, head, "test"], runs.runs[arm]
+    there = graded(predictions, [grades_of(run, head, one) for run, one in zip(results, predictions, strict=True)])
+    columns: dict[str, Any] = {
+        "about": other.name,
+        "rule": rule_of(results[0], head),
+        "tuned_on": tuned_on(results[0], head),
+        "n_images": other.images,
+        "n_patients": other.patients,
+        "n_shared": other.shared,
+        "data": other.data,
+        "synthetic": other.synthetic,
+    }
+    found = kappa_interval(there, n_resamples=N_RESAMPLES)
+    yield estimate_of(runs, "transfer", [(arm, head)], "test", found, there, **columns)
+    columns["quantity"] = "kappa difference"
+    yield estimate_of(runs, "transfer change", [(arm, head)], "test", change(own, there), there, **columns)
 
 
 def _read(name: str, run: RunResult) -> Predictions:
-    """A run's predictions on another set."""
+    """Read a run's predictions on another set."""
     path = predictions_path(name, run)
     if not mark_of(path).exists():
         _refuse(f"{path} of {run.title} do not exist")

@@ -39,7 +39,7 @@ class VerdictRow:
     part: str
     """What of the claim; ``all`` in the row for all parts together."""
     split: str
-    split_mark: str
+    split_evidence: str
     verdict: Verdict = "not run"
     verdict_half: Verdict = "not run"
     """With half the tolerance."""
@@ -50,20 +50,20 @@ class VerdictRow:
     scope: Scope
     published: str = ""
     """The printed number; a difference of two carries its sign."""
-    published_mark: str = ""
+    published_evidence: str = ""
     recomputed: str = ""
     """What a check of the paper's own numbers gives."""
     a: str = ""
     """stage/arm and head that is claimed to be higher, or cheaper, or whose kappa is printed."""
     b: str = ""
-    favours: Literal["", "a", "b"] = ""
-    """Which side the choice of the kept epochs favours: nothing is concluded in its favour."""
-    measured: float = math.nan
+    biased_towards: Literal["", "a", "b"] = ""
+    """Which side the choice of the kept epochs biased_towards: nothing is concluded in its favour."""
+    estimate: float = math.nan
     """Kappa, difference of kappas (a minus b), or share of b's multiply-adds that a saves."""
     low: float = math.nan
     high: float = math.nan
-    level: float = math.nan
-    over: str = ""
+    confidence_level: float = math.nan
+    resampled: str = ""
     """What the interval is taken over."""
     tolerance: float = math.nan
     margin: float = math.nan
@@ -76,18 +76,18 @@ class VerdictRow:
     """With half the tolerance."""
     p_short_double: float = math.nan
     """With twice the tolerance."""
-    images: int = 0
-    patients: str = ""
+    n_images: int = 0
+    n_patients: str = ""
     seeds: str = ""
     data: str
     note: str = ""
     """What a reader of the verdict must know, note by note (:attr:`notes`)."""
     quote: str
-    where: str
-    reading: str
-    because: str = ""
+    source: str
+    interpretation: str
+    rationale: str = ""
     """Why the tolerance is what it is."""
-    mark: str = ""
+    evidence: str = ""
     """How we know that the paper claims it; :data:`benchmark.common.terms.OURS` where it does not."""
 
     @property
@@ -119,13 +119,16 @@ class VerdictRow:
         """
         in_favour: dict[str, Verdict] = {"a": "reproduced", "b": "not reproduced"}
         verdict, half, double = (
-            "inconclusive" if found == in_favour.get(self.favours) else found for found in map(judge, (1.0, 0.5, 2.0))
+            "inconclusive" if found == in_favour.get(self.biased_towards) else found
+            for found in map(judge, (1.0, 0.5, 2.0))
         )
         return replace(self, verdict=verdict, verdict_half=half, verdict_double=double, finding=self.said(verdict))
 
     def tested(self, test: Callable[[float], float]) -> VerdictRow:
         """The same with the p-values that ``test`` gives at a multiple of the declared tolerance."""
-        if self.favours == "b":  # What the choice of the weights favours is no evidence, of a part or of the whole.
+        if (
+            self.biased_towards == "b"
+        ):  # What the choice of the weights favours is no evidence, of a part or of the whole.
             return self
         return replace(self, p_short=test(1.0), p_short_half=test(0.5), p_short_double=test(2.0))
 
@@ -147,20 +150,20 @@ def together(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
             kind=first.kind,
             part=ALL,
             split=split,
-            split_mark=first.split_mark,
+            split_evidence=first.split_evidence,
             # What is not all in the paper's setting says no more than its weakest part.
             scope=next((row.scope for row in rows if row.scope != PAPER), PAPER),
             tolerance=first.tolerance,
-            images=max(row.images for row in rows),
-            patients=_distinct(row.patients for row in rows),
+            n_images=max(row.n_images for row in rows),
+            n_patients=_distinct(row.n_patients for row in rows),
             seeds=_distinct(row.seeds for row in rows),
             data=first.data,
             note=f"{len(rows)} parts: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}.",
             quote=first.quote,
-            where=first.where,
-            reading=first.reading,
-            because=first.because,
-            mark=first.mark,
+            source=first.source,
+            interpretation=first.interpretation,
+            rationale=first.rationale,
+            evidence=first.evidence,
         )
         verdicts = {
             1.0: judge_all([row.verdict for row in rows], [row.p_short for row in rows]),

@@ -34,7 +34,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from benchmark.statistics.comparison import holm
-from benchmark.statistics.confidence import LEVEL
+from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 
 Verdict = Literal[
     "reproduced",
@@ -102,4 +102,4 @@ def judge_all(verdicts: Iterable[Verdict], p_short: Sequence[float]) -> Verdict:
     found = set(verdicts)
     if len(found) == 1 and "not reproduced" not in found:
         return found.pop()
-    return "not reproduced" if (holm(p_short) < (1 - LEVEL) / 2).any() else "inconclusive"
+    return "not reproduced" if (holm(p_short) < (1 - CONFIDENCE_LEVEL) / 2).any() else "inconclusive"

@@ -30,11 +30,11 @@ from benchmark.evaluation.outputs import main_head
 from benchmark.runs.predictions import patients_in_words
 from benchmark.runs.spec import DataSummary
 from benchmark.settings.params import Params
-from benchmark.statistics.bootstrap import REPLICATES, kappa_interval
-from benchmark.statistics.confidence import LEVEL, Interval
-from benchmark.statistics.decoded import STATISTICS, Decoded, on_every_core
-from benchmark.statistics.intervals import compared
+from benchmark.statistics.bootstrap import N_RESAMPLES, kappa_interval
+from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Interval
+from benchmark.statistics.graded_runs import STATISTICS, GradedRuns, on_every_core
 from benchmark.statistics.learning_cost import Curve, learning_curve, read_curves, share_saved
+from benchmark.statistics.planned import compared
 from benchmark.statistics.published.claims import (
     Claims,
     Consistency,
@@ -59,25 +59,25 @@ _OTHER_SIZE: Scope = "the paper's data, other network or input size: evidence on
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What claims are held against.
+    """Everything that claims are judged by.
 
     Attributes:
         params: declares the arms.
-        decoded: their runs.
+        runs: finished runs of these arms.
         printed: the paper's tables, by name.
         curves: what :func:`benchmark.statistics.learning_cost.read_curves` gives.
         networks: the paper's, as measured.
     """
 
     params: Params
-    decoded: Decoded
+    runs: GradedRuns
     printed: Mapping[str, PrintedTable]
     curves: pd.DataFrame
     networks: Sequence[Architecture]
 
 
 class _Side(NamedTuple):
-    """An arm, read through a head."""
+    """An arm and the head that is read."""
 
     arm: Arm
     head: Head
@@ -86,14 +86,14 @@ class _Side(NamedTuple):
         return f"{'/'.join(self.arm)} {self.head}"
 
 
-def run(params: Params, decoded: Decoded) -> None:
+def run(params: Params, runs: GradedRuns) -> None:
     """Write ``statistics/verdicts.csv``.
 
     Raises:
         InputError: there is no evaluation or no measured network, or the claims break a rule.
     """
     printed = load_published()
-    case = Case(params, decoded, printed, read_curves(), read_networks())
+    case = Case(params, runs, printed, read_curves(), read_networks())
     write_rows(VERDICTS, VerdictRow, verdicts(load_claims(published=printed), case))
 
 
@@ -113,7 +113,7 @@ def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
 
 def scope_of(cells: Sequence[Printed], paper: Setting, case: Case) -> Scope:
     """What the arms that measure these cells can say of the paper."""
-    data = case.decoded.data
+    data = case.runs.data
     if data.synthetic:
         return "phantom: no claim about real eyes"
     if _left_out(data, paper) is None:
@@ -162,7 +162,7 @@ def _left_out(data: DataSummary, paper: Setting) -> dict[Split, int] | None:
 def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> VerdictRow:
     cells = (pair.better, pair.worse)
     row = _start(claim, "ordering", pair.title, cells, paper, case)
-    row = replace(row, published=f"{pair.effect:+}", published_mark="computed")
+    row = replace(row, published=f"{pair.effect:+}", published_evidence="computed")
     row = row.noted("The printed numbers say the opposite." if pair.effect < 0 else "", pair.doubt)
     sides = _sides(cells, case)
     if not sides:
@@ -178,7 +178,7 @@ def _step(claim: Step, paper: Setting, case: Case) -> VerdictRow:
     selectors = (claim.better, claim.worse)
     found = [find_arm(one, case.params) for one in selectors]
     row = _opened(claim, "ordering", claim.title, claim.split, _scope_of_step(paper, case), case)
-    missing = [str(one) for one, arm in zip(selectors, found, strict=True) if arm not in case.decoded.runs]
+    missing = [str(one) for one, arm in zip(selectors, found, strict=True) if arm not in case.runs.runs]
     if missing:
         return row.noted(f"No finished run of {' and '.join(missing)}.")
     sides = [_Side(arm, one.head) for one, arm in zip(selectors, found, strict=True) if arm]
@@ -189,7 +189,7 @@ def _weighed(
     row: VerdictRow, sides: Sequence[_Side], tolerance: float, printed: float | None, case: Case
 ) -> VerdictRow:
     """The row with the difference between its sides, and what that says of their order."""
-    found = compared(case.decoded, sides[0], sides[1], _split(row))
+    found = compared(case.runs, sides[0], sides[1], _split(row))
     row = replace(_measured(row, sides, case, found.difference, printed), margin=margin(tolerance, printed))
     row = row.tested(lambda factor: found.p_at_least(margin(factor * tolerance, printed)))
     ends = found.difference.evidence
@@ -197,7 +197,7 @@ def _weighed(
 
 
 def _scope_of_step(paper: Setting, case: Case) -> Scope:
-    data = case.decoded.data
+    data = case.runs.data
     if data.synthetic:
         return "phantom: no claim about real eyes"
     return _OTHER_SIZE if _left_out(data, paper) is not None else "other data: evidence on the ordering only"
@@ -206,35 +206,35 @@ def _scope_of_step(paper: Setting, case: Case) -> Scope:
 def _moved(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
     """The row on the split where its sides can be compared; what the paper prints for another has no bearing there."""
     kept_by, heads = [_kept_by(side, case) for side in sides], [side.head for side in sides]
-    favours = favoured(kept_by, heads)
-    if not favours:
+    biased_towards = favoured(kept_by, heads)
+    if not biased_towards:
         return row
-    chosen = sides["ab".index(favours)]
-    row = replace(row, favours=favours).noted(
+    chosen = sides["ab".index(biased_towards)]
+    row = replace(row, biased_towards=biased_towards).noted(
         f"The weights were chosen by val kappa, which favours {chosen}: nothing is concluded in its favour; "
         "train.keep=last would favour neither."
     )
     split = fair_split(_split(row), kept_by, heads)
     if split == row.split:
         return row
-    return replace(row, split=split, split_mark="", published="", published_mark="").noted(
+    return replace(row, split=split, split_evidence="", published="", published_evidence="").noted(
         f"Judged on {split}; the paper prints {row.published} for {row.split}."
     )
 
 
 def _kept_by(side: _Side, case: Case) -> Head | None:
     """The head whose val kappa chose the epoch of a side's weights; None where the last epoch's are kept."""
-    run = case.decoded.runs[side.arm][0]
+    run = case.runs.runs[side.arm][0]
     return main_head(run) if run.train.keep == "best" else None
 
 
 def _number(claim: Number, cell: Printed, paper: Setting, case: Case) -> VerdictRow:
     row = _start(claim, "number", f"{cell.row}, {cell.column}", (cell,), paper, case)
-    row = replace(row, published=cell.value, published_mark=cell.mark)
+    row = replace(row, published=cell.value, published_evidence=cell.evidence)
     sides = _sides((cell,), case)
     if not sides:
         return row.noted(_absent((cell,), case))
-    found = kappa_interval(case.decoded.grades[*sides[0], _split(row)], replicates=REPLICATES)
+    found = kappa_interval(case.runs.grades[*sides[0], _split(row)], n_resamples=N_RESAMPLES)
     if row.scope != PAPER:
         other: Verdict = "not comparable: other data"
         if row.scope == _OTHER_SIZE:
@@ -255,14 +255,14 @@ def _saving(claim: Saving, paper: Setting, case: Case) -> VerdictRow:
     seeds = [seed for seed in cheaper if seed in dearer]
     if not seeds:
         return row.noted("There is no seed that both arms, and all that they descend from, were run with.")
-    found = share_saved([cheaper[seed] for seed in seeds], [dearer[seed] for seed in seeds], LEVEL)
+    found = share_saved([cheaper[seed] for seed in seeds], [dearer[seed] for seed in seeds], CONFIDENCE_LEVEL)
     row = replace(
         _of_runs(row, sides, case),
-        measured=found.value,
+        estimate=found.estimate,
         low=found.low,
         high=found.high,
-        level=LEVEL,
-        over="seeds alone",
+        confidence_level=CONFIDENCE_LEVEL,
+        resampled="seeds alone",
         margin=claim.tolerance,
         seeds=" ".join(map(str, seeds)),
     )
@@ -276,20 +276,20 @@ def _consistency(claim: Consistency, case: Case) -> VerdictRow:
         kind="consistency",
         part=claim.check,
         split=claim.cells[0].split.value if claim.cells[0].split else "",
-        split_mark=claim.cells[0].split.mark if claim.cells[0].split else "",
+        split_evidence=claim.cells[0].split.evidence if claim.cells[0].split else "",
         scope="the paper's own numbers",
         published=says,
-        published_mark=claim.mark,
+        published_evidence=claim.evidence,
         recomputed=found,
         data="the paper's printed tables",
         note=claim.caveat,
         quote=claim.quote,
-        where=claim.where,
-        reading=claim.reading,
-        mark=claim.mark,
+        source=claim.source,
+        interpretation=claim.interpretation,
+        evidence=claim.evidence,
     )
     row = row.noted(
-        f"Recomputed ({claim.value.mark}): {claim.value.note}." if claim.value else "",
+        f"Recomputed ({claim.value.evidence}): {claim.value.note}." if claim.value else "",
         f"Recomputed (computed): {NETWORKS}." if claim.check == "network" else "",
     )
     return row.judged(lambda _: "consistent" if says == found else "inconsistent")
@@ -300,9 +300,9 @@ def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper
     split = cells[0].split
     assert split
     scope = scope_of(cells, paper, case)
-    lack = (_left_out(case.decoded.data, paper) or {}) if scope == PAPER else {}
+    lack = (_left_out(case.runs.data, paper) or {}) if scope == PAPER else {}
     listed = ", ".join(f"{count} of {paper.images[name]:,} {name}" for name, count in lack.items() if count)
-    row = replace(_opened(claim, kind, part, split.value, scope, case), split_mark=split.mark)
+    row = replace(_opened(claim, kind, part, split.value, scope, case), split_evidence=split.evidence)
     return row.noted(f"Left out of the official split: {listed} images." if listed else "")
 
 
@@ -313,16 +313,16 @@ def _opened(claim: Judged | Step, kind: Kind, part: str, split: str, scope: Scop
         kind=kind,
         part=part,
         split=split,
-        split_mark="",
+        split_evidence="",
         scope=scope,
         tolerance=claim.tolerance,
-        data=case.decoded.data.name,
+        data=case.runs.data.name,
         note=claim.caveat,
         quote=claim.quote,
-        where=claim.where,
-        reading=claim.reading,
-        because=claim.because,
-        mark=claim.mark,
+        source=claim.source,
+        interpretation=claim.interpretation,
+        rationale=claim.rationale,
+        evidence=claim.evidence,
     )
 
 
@@ -332,7 +332,7 @@ def _sides(cells: Sequence[Printed], case: Case) -> list[_Side]:
     for cell in cells:
         arm = find_arm(cell.measured_by, case.params)
         assert cell.measured_by
-        if arm is None or arm not in case.decoded.runs:
+        if arm is None or arm not in case.runs.runs:
             return []
         sides.append(_Side(arm, cell.measured_by.head))
     return sides
@@ -352,34 +352,34 @@ def _measured(
     known = printed is not None and not math.isnan(found.evidence[0])
     return replace(
         _of_runs(row, sides, case),
-        measured=found.value,
+        estimate=found.estimate,
         low=found.low,
         high=found.high,
-        level=found.level,
-        over=case.decoded.over(*(side.arm for side in sides)),
+        confidence_level=found.confidence_level,
+        resampled=case.runs.resampled(*(side.arm for side in sides)),
         magnitude=judge_magnitude(found.evidence, row.tolerance, cast("float", printed)) if known else "",
     )
 
 
 def _of_runs(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
     """The row with the runs and images behind it, and what a reader must know of them."""
-    grades = case.decoded.grades[*sides[0], _split(row)]
-    runs = [(side.head, run) for side in sides for run in case.decoded.runs[side.arm]]
+    grades = case.runs.grades[*sides[0], _split(row)]
+    runs = [(side.head, run) for side in sides for run in case.runs.runs[side.arm]]
     flags = dict.fromkeys(
         f"{run.title} {what} ({about or 'whole run'})."
         for head, run in runs
         for what, _, about in (flag.partition(":") for flag in run.flags)
         if about in ("", head)
     )
-    alone = [side.arm for side in sides if len(case.decoded.runs[side.arm]) == 1]
+    alone = [side.arm for side in sides if len(case.runs.runs[side.arm]) == 1]
     chosen = row.split == "val" and any(_kept_by(side, case) for side in sides)
     row = replace(
         row,
         a=str(sides[0]),
         b=str(sides[1]) if len(sides) > 1 else "",
-        images=len(grades.grade),
-        patients=patients_in_words(grades.patient),
-        seeds=case.decoded.seeds(*(side.arm for side in sides)),
+        n_images=len(grades.grade),
+        n_patients=patients_in_words(grades.patient),
+        seeds=case.runs.seeds(*(side.arm for side in sides)),
     )
     return row.noted(
         *(f"One run of {'/'.join(arm)}: what training anew would change is not known." for arm in dict.fromkeys(alone)),
@@ -390,9 +390,7 @@ def _of_runs(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
 
 def _curves(side: _Side, case: Case) -> dict[int, Curve]:
     """Learning curves of an arm's runs by seed; those without their ancestors are left out."""
-    curves = {
-        run.seed: learning_curve(run, side.head, case.decoded.runs, case.curves) for run in case.decoded.runs[side.arm]
-    }
+    curves = {run.seed: learning_curve(run, side.head, case.runs.runs, case.curves) for run in case.runs.runs[side.arm]}
     return {seed: curve for seed, curve in curves.items() if curve}
 
 

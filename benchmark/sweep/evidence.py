@@ -14,7 +14,7 @@ from benchmark.runs.predictions import patients_in_words, read_predictions
 from benchmark.runs.results import read_result
 from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.settings.sweep import Value
-from benchmark.statistics.bootstrap import REPLICATES, Graded, graded, kappa_interval
+from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare
 from benchmark.statistics.confidence import Interval
 from benchmark.sweep.context import run_folder
@@ -104,9 +104,9 @@ def gather(study: Study, params: Params, retrained: tuple[Retrained, Retrained])
         points=points,
         best=next(point for point in points if point.number == winner.number),
         published=retrained[1].values,
-        intervals={key: kappa_interval(one, replicates=REPLICATES) for key, one in anew.items()},
-        differences={s: compare(anew[True, s], anew[False, s], replicates=REPLICATES) for s in EVALUATED if differs},
-        selection=compare(searched, anew[True, "val"], replicates=REPLICATES),
+        intervals={key: kappa_interval(one, n_resamples=N_RESAMPLES) for key, one in anew.items()},
+        differences={s: compare(anew[True, s], anew[False, s], n_resamples=N_RESAMPLES) for s in EVALUATED if differs},
+        selection=compare(searched, anew[True, "val"], n_resamples=N_RESAMPLES),
         images={split: len(anew[True, split].grade) for split in EVALUATED},
         patients={split: patients_in_words(anew[True, split].patient) for split in EVALUATED},
         test_read=len(study.user_attrs[WINNERS]),
@@ -117,7 +117,7 @@ def _point(study: str, params: Params, trial: FrozenTrial) -> Point:
     complete = trial.state == TrialState.COMPLETE
     heads = [head for head in DEFAULT if head in _heads(study, trial)] if complete else []
     intervals = {
-        head: kappa_interval(_decoded(_folders(study, trial), "val", head), replicates=REPLICATES) for head in heads
+        head: kappa_interval(_decoded(_folders(study, trial), "val", head), n_resamples=N_RESAMPLES) for head in heads
     }
     return Point(
         number=trial.number,

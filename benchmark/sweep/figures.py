@@ -103,7 +103,7 @@ def _panel(axes: Axes, name: str, rule: Rule, evidence: Evidence) -> None:
     for other in {other for p in complete for other in p.intervals} - {head}:
         # At 0 the other output is not trained.
         points = [p for p in complete if not (rule.zero and p.values[name] == 0)]
-        where, kappas = [_place(p, name) for p in points], [p.intervals[other].value for p in points]
+        where, kappas = [_place(p, name) for p in points], [p.intervals[other].estimate for p in points]
         axes.plot(where, kappas, "o", mfc="none", color="#8a8a8a", ms=4, label=HEADS[other])
     pruned = [_place(p, name) for p in evidence.points if p.state == "pruned"]
     if pruned:
@@ -120,7 +120,7 @@ def _panel(axes: Axes, name: str, rule: Rule, evidence: Evidence) -> None:
             axes.set_xlim(-rule.low / 3, 1.5 * rule.high)
         elif rule.log:
             axes.set_xscale("log")
-    lowest = min(interval.value for point in complete for interval in point.intervals.values())
+    lowest = min(interval.estimate for point in complete for interval in point.intervals.values())
     axes.set_ylim(max(-1.0, lowest - 0.25), 1.0)
     bare(axes, grid="both")
 
@@ -131,7 +131,7 @@ def _place(point: Point, name: str) -> Any:
 
 def _bars(axes: Axes, places: list[Any], found: list[Any], line: bool, label: str, **look: Any) -> None:
     """Values with their intervals."""
-    values = np.array([interval.value for interval in found])
-    ends = np.array([[interval.value - interval.low, interval.high - interval.value] for interval in found]).T
+    values = np.array([interval.estimate for interval in found])
+    ends = np.array([[interval.estimate - interval.low, interval.high - interval.estimate] for interval in found]).T
     style = {"fmt": "o-" if line else "o", "color": "#0b5cad", "ms": 5, "lw": 1.0, "capsize": 2.5} | look
     axes.errorbar(places, values, np.maximum(ends, 0), label=label, **style)

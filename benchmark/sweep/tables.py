@@ -56,11 +56,11 @@ def _verdict(evidence: Evidence) -> str:
     pair = f"{shown(evidence.best.values)} against the published {shown(evidence.published)}"
     ask = f"Retrained, on {DECIDES}, {pair}: {told}"
     if differs(found):
-        side = "better" if found.difference.value > 0 else "worse"
+        side = "better" if found.difference.estimate > 0 else "worse"
         return f"{ask}. The values found are {side} than the published ones beyond noise."
     return (
-        f"{ask}. The data do not tell them apart; a true difference of {found.resolvable:.3f} would have been found "
-        "four times in five. This is no proof that they are equal."
+        f"{ask}. The data do not tell them apart; a true difference of {found.min_detectable_difference:.3f} would "
+        "have been found four times in five. This is no proof that they are equal."
     )
 
 
@@ -72,7 +72,7 @@ def _selection(evidence: Evidence) -> str:
     )
     if found.low <= 0 <= found.high:
         return f"{told}; so few seeds do not tell how much of its value was luck."
-    return f"{told}: that much of its value was {'luck' if found.value > 0 else 'bad luck'}, not merit."
+    return f"{told}: that much of its value was {'luck' if found.estimate > 0 else 'bad luck'}, not merit."
 
 
 def trials_table(evidence: Evidence) -> Table:
@@ -97,7 +97,7 @@ def _trial_row(point: Point, evidence: Evidence) -> Row:
         Text(in_words(point.values[name]) if name in point.values else "-") for name in evidence.params.sweep.space
     ]
     found = point.intervals.get(evidence.params.sweep.head)
-    kappa = Number(_with_ends(found), found.value) if found else Number("-")
+    kappa = Number(_with_ends(found), found.estimate) if found else Number("-")
     per_seed = Text(", ".join(f"{kappa:.3f}" for kappa in point.kappas) or "-")
     return Row("", _label(point, evidence), (*values, Text(point.state), kappa, per_seed, Text(point.remark)))
 
@@ -168,12 +168,12 @@ def _lines(evidence: Evidence) -> list[_Line]:
 
 def _line_row(group: str, split: Split, label: str, interval: Interval, found: Comparison | None) -> Row:
     if found is None:
-        return Row(group, label, (Number(_with_ends(interval), interval.value), *(Text(""),) * 3))
+        return Row(group, label, (Number(_with_ends(interval), interval.estimate), *(Text(""),) * 3))
     cells = (
-        Number(_with_ends(interval, signed=True), interval.value),
+        Number(_with_ends(interval, signed=True), interval.estimate),
         _p(found.p),
         _p(found.p_retrained),
-        Number(f"{found.resolvable:.3f}", found.resolvable),
+        Number(f"{found.min_detectable_difference:.3f}", found.min_detectable_difference),
     )
     return Row(group, label, cells)
 
@@ -189,7 +189,7 @@ def _line_record(
         **_ends(interval),
         "p": _number(found.p) if found else "",
         "p_retrained": _number(found.p_retrained) if found else "",
-        "resolvable": _number(found.resolvable) if found else "",
+        "resolvable": _number(found.min_detectable_difference) if found else "",
         "images": evidence.images[split],
         "patients": evidence.patients[split],
         "data": evidence.params.data.name,
@@ -211,7 +211,7 @@ def shown(values: Mapping[str, Value]) -> str:
 
 def _with_ends(interval: Interval, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
-    value, low, high = (f"{number + 0.0:{sign}.3f}" for number in (interval.value, interval.low, interval.high))
+    value, low, high = (f"{number + 0.0:{sign}.3f}" for number in (interval.estimate, interval.low, interval.high))
     return f"{value} [{low}, {high}]"
 
 

@@ -1,6 +1,6 @@
 """``reports/provenance.json``: run ids, commits, hosts and times of the runs behind every number.
 
-A row of a table names its arm (``stage``, ``arm``) and hashes of its runs, data and parameters; this file resolves
+A row of a table names its arm (``method``, ``arm``) and hashes of its runs, data and parameters; this file resolves
 them. It is not an output of the pipeline, because outputs must be byte-identical on every rebuild. ``fundusbench
 report`` writes it, and ``fundusbench track`` updates it, for instance after the tables were restored from a cache.
 """
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 PROVENANCE = Path("reports/provenance.json")
 ABOUT = (
-    "A row of tables/*.csv names its arm by `stage` and `arm`: look up stage/arm under `arms`. `runs` there equals the "
-    "row's own `runs` unless the arm was retrained since. Each seed has its MLflow run id, commit, environment and "
+    "A row of tables/*.csv names its arm by `method` and `arm`: look up method/arm under `arms`. `runs` there equals "
+    "the row's own `runs` unless the arm was retrained since. Each seed has its MLflow run id, commit, environment and "
     "times, and names its parameters and data by their hashes. `written` describes the execution that wrote this file."
 )
 

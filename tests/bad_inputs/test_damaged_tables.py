@@ -51,14 +51,11 @@ EVALUATE, STATISTICS = "fundusbench evaluate", "fundusbench statistics"
 TABLES = {
     "evaluation/kappas.csv": ("report", EVALUATE, ALL),
     **{f"evaluation/{name}.csv": ("report", EVALUATE, SOME_IN_PART) for name in ("confusion", "grades", "curves")},
-    "evaluation/metrics.csv": ("report", EVALUATE, SOME_IN_PART),
+    "evaluation/metrics.csv": ("statistics", EVALUATE, SOME_IN_PART),
     "evaluation/runs.csv": ("report", EVALUATE, SOME),
     **{f"evaluation/{name}.csv": ("report", EVALUATE, SOME_IN_PART) for name in ("calibration", "scores")},
     "evaluation/worst_errors.csv": ("report", EVALUATE, ["emptied", "not a number", "cut between lines"]),
-    "statistics/ranks.csv": ("report", STATISTICS, ["emptied", "not a number", "cut between lines"]),
-    "statistics/intervals.csv": ("report", STATISTICS, ALL),
-    "statistics/metrics.csv": ("report", STATISTICS, SOME_IN_PART),
-    **{f"statistics/{name}.csv": ("report", STATISTICS, SOME) for name in ("comparisons", "decoding")},
+    "statistics/estimates.csv": ("report", STATISTICS, ALL),
     "statistics/verdicts.csv": ("report", STATISTICS, ["emptied", "cut within a line", "another column"]),
     "data/checks.csv": ("report", "fundusbench fetch", SOME),
     "architecture/networks.csv": ("report", "fundusbench architecture", SOME),
@@ -107,9 +104,9 @@ def fill(root: Path) -> None:
 def project(made, tmp_path, monkeypatch) -> Path:
     shutil.copytree(made, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("benchmark.statistics.intervals.REPLICATES", 20)
-    monkeypatch.setattr("benchmark.statistics.decoder_effect.REPLICATES", 20)
-    monkeypatch.setattr("benchmark.statistics.verdicts.REPLICATES", 20)
+    monkeypatch.setattr("benchmark.statistics.planned.N_RESAMPLES", 20)
+    monkeypatch.setattr("benchmark.statistics.decision_rules.N_RESAMPLES", 20)
+    monkeypatch.setattr("benchmark.statistics.verdicts.N_RESAMPLES", 20)
     return tmp_path / "here"
 
 

@@ -38,9 +38,9 @@ def made(shared_folder):
 
 def fill(root: Path) -> None:
     with chdir(root), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.statistics.intervals.REPLICATES", 200)
-        patch.setattr("benchmark.statistics.decoder_effect.REPLICATES", 200)
-        patch.setattr("benchmark.statistics.verdicts.REPLICATES", 200)
+        patch.setattr("benchmark.statistics.planned.N_RESAMPLES", 200)
+        patch.setattr("benchmark.statistics.decision_rules.N_RESAMPLES", 200)
+        patch.setattr("benchmark.statistics.verdicts.N_RESAMPLES", 200)
         params = make_params(arms=SMALL)
         raw = params.model_dump(mode="json", by_alias=True)
         # The made data set stands for no source that could be asked for its parameters.
@@ -59,9 +59,9 @@ def fill(root: Path) -> None:
 def project(made, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("benchmark.statistics.intervals.REPLICATES", 200)
-    monkeypatch.setattr("benchmark.statistics.decoder_effect.REPLICATES", 200)
-    monkeypatch.setattr("benchmark.statistics.verdicts.REPLICATES", 200)
+    monkeypatch.setattr("benchmark.statistics.planned.N_RESAMPLES", 200)
+    monkeypatch.setattr("benchmark.statistics.decision_rules.N_RESAMPLES", 200)
+    monkeypatch.setattr("benchmark.statistics.verdicts.N_RESAMPLES", 200)
     return tmp_path / "here"
 
 
@@ -97,7 +97,7 @@ def test_untouched_tables_are_confirmed_and_counted_and_nothing_is_touched(proje
 
 def test_the_first_cell_that_differs_is_named_with_both_values(project, capfd):
     where = {"row": "448x448", "column": "MSE scores", "split": "val"}
-    old = change(project / "reports/tables/ablation.csv", "mean", "0.999999", **where)
+    old = change(project / "reports/tables/ablation.csv", "estimate", "0.999999", **where)
     assert main(["verify"]) == 1
     assert (
         "1 files differ from reports/tables/, first ablation.csv, row 448x448 | MSE scores | val, column mean: "
@@ -113,7 +113,7 @@ def test_what_is_found_is_told_as_json(project, capfd):
     cells = json.loads(capfd.readouterr().out)["cells"]
     assert {cell["status"] for cell in cells} == {"identical"}
     where = {"row": "448x448", "column": "MSE scores", "split": "val"}
-    old = change(project / "reports/tables/ablation.csv", "mean", "0.999999", **where)
+    old = change(project / "reports/tables/ablation.csv", "estimate", "0.999999", **where)
     assert main(["verify", "--json"]) == 1
     (found,) = json.loads(capfd.readouterr().out)["differences"]
     assert (found["table"], found["stored"], found["recomputed"]) == ("ablation.csv", "0.999999", old)
@@ -175,8 +175,8 @@ def test_another_clone_is_compared_cell_by_cell(project, tmp_path, capfd):
     assert re.search(r"^\d+ cells of 10 tables against", out.replace(",", ""), re.MULTILINE)
     assert "different" not in out
     where = {"row": "448x448", "column": "MSE scores"}
-    own = change(other / "reports/tables/ablation.csv", "mean", "0.111111", **where, split="val")
-    near = change(other / "reports/tables/ablation.csv", "mean", "0.831", **where, split="test")
+    own = change(other / "reports/tables/ablation.csv", "estimate", "0.111111", **where, split="val")
+    near = change(other / "reports/tables/ablation.csv", "estimate", "0.831", **where, split="test")
     change(other / "reports/tables/cost.csv", "parameters", "7", row="448 px, no cells")
     change(other / "reports/tables/cost_time.csv", "seconds", "7", arm="mid")
     assert main(["verify", "--against", str(other)]) == 1
@@ -238,7 +238,7 @@ def test_a_commit_is_compared_by_what_dvc_holds_for_it(project, capfd, monkeypat
     table = Path("reports/tables/ablation.csv")
     table.unlink()
     shutil.copy("made/tables/ablation.csv", table)
-    change(table, "mean", "0.111111", row="448x448", column="MSE scores", split="val")
+    change(table, "estimate", "0.111111", row="448x448", column="MSE scores", split="val")
     assert main(["verify", "--against", "tables"]) == 1
     out, _ = capfd.readouterr()
     assert "different: ablation, row 448x448 | MSE scores | val, column mean: 0.111111 ± " in out

@@ -11,9 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-import pandas as pd
 
-from benchmark.common.csv_rows import write_rows
 from benchmark.common.files import write_text
 from benchmark.common.terms import Arm
 from benchmark.data.checks.registry import NearDuplicate
@@ -27,19 +25,19 @@ from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
 from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult
 from benchmark.runs.systems import row_nets
+from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.checks import default_policies
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
-from benchmark.statistics import decoder_effect
-from benchmark.statistics.decoded import ALONE, read_decoded
-from benchmark.statistics.intervals import COMPARISONS, INTERVALS, PAIRS, ArmComparison, ArmInterval, read_pairs
-from benchmark.statistics.metric_intervals import METRIC_INTERVALS, MetricInterval
+from benchmark.statistics import decision_rules, metrics
+from benchmark.statistics.estimates import Estimate, select, write_estimates
+from benchmark.statistics.graded_runs import ALONE, BOTH, GradedRuns, read_graded_runs
+from benchmark.statistics.planned import PAIRS, read_pairs
 from benchmark.statistics.published.claims import CLAIMS
-from benchmark.statistics.published.makers import MAKERS
+from benchmark.statistics.published.dataset_authors import DATASET_AUTHORS
 from benchmark.statistics.published.tables import PUBLISHED
-from benchmark.statistics.ranks import RANKS, RankRow, rank_rows
-from benchmark.statistics.rivals import PLACES, RIVALS, PlaceRow, RivalRow, controls, ladder
-from benchmark.statistics.transfer import GENERALISATION, TransferRow
+from benchmark.statistics.ranks import rank_estimates
+from benchmark.statistics.systems import controls, steps
 from benchmark.statistics.verdicts import VERDICTS
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
@@ -50,6 +48,8 @@ from tests.made.paths import ROOT
 from tests.made.systems import SYSTEMS
 
 IMAGES = {"val": 60, "test": 100}
+TRANSFERRED = {("basenet", "mse_mid"), ("basenet", "ce_mid"), ("m2cnn", "large")}
+"""Arms with predictions on other sets."""
 
 ARMS = {
     "basenet": {
@@ -312,7 +312,7 @@ def named_tables(inputs):
 
 def settle(params) -> None:
     """All that the report reads beside the runs and their records."""
-    for path in (PUBLISHED, CLAIMS, MAKERS):
+    for path in (PUBLISHED, CLAIMS, DATASET_AUTHORS):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((ROOT / path).read_bytes())
     make_networks()
@@ -322,52 +322,56 @@ def settle(params) -> None:
         verdicts = verdicts.replace("phantom: no claim about real eyes", "other data: evidence on the ordering only")
         verdicts = verdicts.replace(",phantom,", f",{params.data.name},")
     VERDICTS.write_text(verdicts, encoding="utf-8", newline="\n")
-    if params.transfer:
-        write_text(GENERALISATION, (ROOT / "tests/golden/statistics_transfer.csv").read_text(encoding="utf-8"))
-    else:
-        write_rows(GENERALISATION, TransferRow, [])
     make_check_rows()
     evaluate.run(params)
-    with patch.object(decoder_effect, "REPLICATES", 40):
-        decoder_effect.run(read_decoded(params))
-    write_rows(INTERVALS, ArmInterval, make_intervals(params))
-    write_rows(METRIC_INTERVALS, MetricInterval, make_metric_intervals(params))
-    write_rows(COMPARISONS, ArmComparison, make_comparisons(params))
-    write_rows(RANKS, RankRow, rank_rows(read_decoded(params), replicates=100))
-    write_rows(RIVALS, RivalRow, make_rivals(params))
-    write_rows(PLACES, PlaceRow, make_places(params))
+    runs = read_graded_runs(params)
+    with patch.object(decision_rules, "N_RESAMPLES", 40):
+        rules = decision_rules.rule_estimates(runs)
+    metrics = make_metrics(runs)
+    others = [*make_comparisons(metrics), *make_systems(params), *make_transfers(params, rules)]
+    write_estimates([*rules, *others, *metrics, *rank_estimates(runs, n_resamples=100)])
 
 
-def make_comparisons(params) -> list[ArmComparison]:
-    """A comparison of each pair whose arms ran, around the difference of their means, likewise made up."""
-    found = {(f"{row.stage}/{row.arm}", row.split, row.head): row for row in make_intervals(params)}
+def make_metrics(runs: GradedRuns) -> list[Estimate]:
+    """Every metric with an interval that is made up, so that no golden file depends on drawn numbers."""
+    with patch.multiple(metrics, N_RESAMPLES=2, N_OUTPUT_RESAMPLES=2):
+        found = metrics.metric_estimates(runs)
     return [
-        ArmComparison(
+        replace(
+            row,
+            se=0.03,
+            low=row.estimate - (0.08 if row.quantity == "kappa" else 0.04),
+            high=row.estimate + (0.05 if row.quantity == "kappa" else 0.03),
+            n_patients="-",
+            n_resamples=10_000,
+            n_undefined=0,
+        )
+        for row in found
+    ]
+
+
+def make_comparisons(rows: Sequence[Estimate]) -> list[Estimate]:
+    """A comparison of each pair whose arms ran, around the difference of their means, likewise made up."""
+    kappas = select(rows, quantity="kappa")
+    found = {(f"{row.method}/{row.arm}", row.split, row.head): row for row in kappas}
+    return [
+        replace(
+            first,
+            kind="comparison",
             about=about,
-            a=a,
-            b=b,
-            split=split,
-            head=head,
-            decoder=first.decoder,
-            kappa_a=first.kappa,
-            kappa_b=second.kappa,
-            difference=first.kappa - second.kappa,
-            low=first.kappa - second.kappa - 0.06,
-            high=first.kappa - second.kappa + 0.04,
-            level=0.95,
-            over=first.over,
+            versus=f"{b} {head}",
+            quantity="kappa difference",
+            sd=math.nan,
+            se=math.nan,
+            estimate=first.estimate - second.estimate,
+            low=first.estimate - second.estimate - 0.06,
+            high=first.estimate - second.estimate + 0.04,
             p=0.04,
             p_holm=0.4,
-            p_retrained=math.nan if first.over == ALONE else 0.03,
-            p_retrained_holm=math.nan if first.over == ALONE else {"val": 0.0004, "test": 0.3}[split],
-            resolvable=0.08,
-            images=first.images,
-            patients="-",
+            p_retrained=math.nan if first.resampled == ALONE else 0.03,
+            p_retrained_holm=math.nan if first.resampled == ALONE else {"val": 0.0004, "test": 0.3}[split],
+            min_detectable_difference=0.08,
             seeds=" | ".join(dict.fromkeys((first.seeds, second.seeds))),
-            replicates=10_000,
-            undefined=0,
-            data=params.data.name,
-            synthetic=params.data.synthetic,
         )
         for about, a, b in map(astuple, read_pairs(ROOT / PAIRS))
         for (arm, split, head), first in found.items()
@@ -375,114 +379,78 @@ def make_comparisons(params) -> list[ArmComparison]:
     ]
 
 
-def make_rivals(params) -> list[RivalRow]:
-    """Two comparisons of each system's rows, likewise made up; none without systems."""
-    return [
-        RivalRow(
+def make_systems(params) -> list[Estimate]:
+    """Two comparisons of each system's rows, and two ranks of M2CNN, likewise made up; none without systems."""
+    shared = {"n_patients": "50", "n_resamples": 10_000, "resampled": BOTH}
+    shared |= {"data": params.data.name, "synthetic": params.data.synthetic}
+    differences = [
+        Estimate(
+            kind="system comparison",
             about=f"{name}: whole against its first step",
-            a="{} {}".format(*ladder(name)[-1]),
-            b="{} {}".format(*other),
+            method=steps(name)[-1][0].stage,
+            arm=steps(name)[-1][0].name,
+            head=steps(name)[-1][1],
+            versus="{} {}".format(*other),
             split="test",
-            kappa_a=0.8,
-            kappa_b=0.8 - step,
-            difference=step,
+            quantity="kappa difference",
+            estimate=step,
             low=step - 0.05,
             high=step + 0.05,
-            level=0.95,
-            over="seeds and patients",
+            confidence_level=0.95,
             p=0.04,
             p_holm=0.08,
             p_retrained=0.03,
             p_retrained_holm=0.06,
-            resolvable=0.07,
-            images=IMAGES["test"],
-            patients="50",
+            min_detectable_difference=0.07,
+            n_images=IMAGES["test"],
             seeds="0 1",
-            replicates=10_000,
-            undefined=0,
-            data=params.data.name,
-            synthetic=params.data.synthetic,
+            **shared,
         )
         for name in params.systems
-        for other, step in ((ladder(name)[0], 0.06), (controls(name)[0], 0.02))
+        for other, step in ((steps(name)[0], 0.06), (controls(name)[0], 0.02))
     ]
-
-
-def make_places(params) -> list[PlaceRow]:
-    """Two ranks of M2CNN, likewise made up; none without systems."""
-    return [
-        PlaceRow(
-            among="whole systems, of which Min-pooling read both eyes",
-            entrants=2,
-            split=split,
-            stage="m2cnn",
+    ranks = [
+        Estimate(
+            kind="system rank",
+            about="whole systems, of which Min-pooling read both eyes",
+            method="m2cnn",
             arm="large",
             head="score",
-            title="M2CNN",
-            kappa=0.7,
+            split=split,
+            quantity="rank probability",
             rank=rank,
-            share=share,
-            images=IMAGES[split],
-            patients="50",
+            estimate=probability,
+            n_images=IMAGES[split],
             seeds="0 1 2 | 0 1",
-            replicates=10_000,
-            data=params.data.name,
-            synthetic=params.data.synthetic,
+            **shared,
         )
         for split in IMAGES
-        for rank, share in ((1, 0.25), (2, 0.75))
+        for rank, probability in ((1, 0.25), (2, 0.75))
         if params.systems
     ]
+    return differences + ranks
 
 
-def make_intervals(params) -> list[ArmInterval]:
-    """An interval around every mean of the evaluation, made up so that no golden file depends on drawn numbers."""
-    kappas = pd.read_csv(evaluate.EVALUATION / "kappas.csv")
-    columns = ["stage", "arm", "split", "head", "decoder"]
-    return [
-        ArmInterval(
-            **dict(zip(columns, map(str, names), strict=True)),
-            kappa=group["kappa"].mean(),
-            low=group["kappa"].mean() - 0.08,
-            high=group["kappa"].mean() + 0.05,
-            error=0.03,
-            level=0.95,
-            over="seeds and patients" if len(group) > 1 else ALONE,
-            images=int(group["n"].iloc[0]),
-            patients="-",
-            seeds=" ".join(map(str, group["seed"])),
-            replicates=10_000,
-            undefined=0,
-            data=params.data.name,
-            synthetic=params.data.synthetic,
-        )
-        for names, group in kappas.groupby(columns, sort=False)
-    ]
-
-
-def make_metric_intervals(params) -> list[MetricInterval]:
-    """As :func:`make_intervals`, of every metric."""
-    values = pd.read_csv(evaluate.METRICS_FILE)
-    columns = ["stage", "arm", "split", "head", "decoder", "metric"]
-    return [
-        MetricInterval(
-            **dict(zip(columns, map(str, names), strict=True)),
-            mean=group["value"].mean(skipna=False),
-            low=group["value"].mean(skipna=False) - 0.04,
-            high=group["value"].mean(skipna=False) + 0.03,
-            error=0.02,
-            level=0.95,
-            over="seeds and patients" if len(group) > 1 else ALONE,
-            images=int(group["n"].iloc[0]),
-            patients="-",
-            seeds=" ".join(map(str, group["seed"])),
-            replicates=10_000,
-            undefined=0,
-            data=params.data.name,
-            synthetic=params.data.synthetic,
-        )
-        for names, group in values.groupby(columns, sort=False)
-    ]
+def make_transfers(params, rules: Sequence[Estimate]) -> list[Estimate]:
+    """Kappas of some arms on each other set and their changes, likewise made up; none without such a set."""
+    sets = {"idrid": ("IDRiD", False, 103, "unknown: each image its own cluster", 0)}
+    sets["again"] = ("phantom-1", True, 480, "240", 12)
+    own = [row for row in select(rules, split="test") if row.rule in DEFAULT.values()]
+    own = [row for row in own if (row.method, row.arm) in TRANSFERRED]
+    found = []
+    for other in params.transfer:
+        data, synthetic, n_images, n_patients, n_shared = sets[other]
+        there = {"about": other, "data": data, "synthetic": synthetic, "n_images": n_images, "n_patients": n_patients}
+        for place, row in enumerate(own):
+            lost = math.nan if (other, row.arm) == ("idrid", "ce_mid") else 0.3 - 0.1 * place
+            kappa = row.estimate - lost
+            ends = {"sd": math.nan, "low": kappa - 0.1, "high": kappa + 0.1}
+            found.append(replace(row, kind="transfer", estimate=kappa, n_shared=n_shared, **there, **ends))
+            ends |= {"low": -lost - 0.2, "high": -lost + 0.2, "quantity": "kappa difference"}
+            change = replace(row, kind="transfer change", estimate=-lost, n_shared=n_shared, **there, **ends)
+            found.append(change)
+    order = ("transfer", "transfer change")
+    return sorted(found, key=lambda row: order.index(row.kind))
 
 
 def make_check_rows() -> None:

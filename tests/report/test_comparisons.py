@@ -11,7 +11,8 @@ import pytest
 from benchmark.report.render import to_csv, to_markdown
 from benchmark.report.results import load_results
 from benchmark.report.tables.comparisons import comparisons_table, p_text
-from tests.made.runs import ARMS, make_comparisons, records
+from benchmark.statistics.estimates import select
+from tests.made.runs import ARMS, records
 
 PAIR = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 
@@ -21,13 +22,14 @@ def made(finished):
     """Parameters, results and comparisons of two arms, one of which collapsed once."""
     folder, params = finished(seeds=[0, 1], arms=PAIR, flags={("basenet_mt", "mid", 1): ["collapsed:score"]})
     with chdir(folder):
-        return params, load_results(), make_comparisons(params)
+        results = load_results()
+        return params, results, select(results.estimates, kind="comparison")
 
 
 def test_a_line_holds_the_difference_its_interval_and_both_ps(made):
     params, results, rows = made
     table = comparisons_table(rows, params, results)
-    row = replace(rows[0], difference=0.02, low=-0.01, high=0.05, p_holm=0.4, p_retrained_holm=0.0004)
+    row = replace(rows[0], estimate=0.02, low=-0.01, high=0.05, p_holm=0.4, p_retrained_holm=0.0004)
     text = to_markdown(comparisons_table([row], params, results))
     line = (
         "basenet_mt/mid - basenet/mse_mid: scores, val | +0.020 [-0.010, +0.050] [1] | seeds and patients | 60 | <0.001"
@@ -58,16 +60,16 @@ def test_where_val_chose_the_weights_of_one_arm_by_another_head_the_line_says_wh
         "basenet": {"ce_mid": params.arm("basenet", "mse_mid").model_copy(update={"objective": "ce"})}
     }
     best = best.model_copy(update={"arms": arms})
-    row = replace(rows[0], b="basenet/ce_mid", head="prob")
+    row = replace(rows[0], versus="basenet/ce_mid prob", head="prob")
     note = "The weights were chosen by val kappa, of basenet_mt/mid by scores and basenet/ce_mid by prob.: val favours"
     assert [text for text in comparisons_table([row], best, results).notes if text.startswith(note)]
-    for other in (replace(row, split="test"), replace(row, b="basenet_mt/mid")):
+    for other in (replace(row, split="test"), replace(row, versus="basenet_mt/mid prob")):
         assert not [text for text in comparisons_table([other], best, results).notes if "chosen" in text]
 
 
 def test_without_a_test_there_is_no_p(made):
     params, results, rows = made
-    one = replace(rows[0], p_retrained_holm=math.nan, low=math.nan, high=math.nan, resolvable=math.nan)
+    one = replace(rows[0], p_retrained_holm=math.nan, low=math.nan, high=math.nan, min_detectable_difference=math.nan)
     text = to_markdown(comparisons_table([one], params, results))
     assert "| - | 0.400 | - |" in text
     assert "nan" not in text + to_csv(comparisons_table([one], params, results))

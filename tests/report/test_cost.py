@@ -26,7 +26,7 @@ def large(read):
 
 
 def line(table, arm: str) -> dict[str, str]:
-    return next(r for r in records(table) if f"{r['stage']}/{r['arm']}" == arm)
+    return next(r for r in records(table) if f"{r['method']}/{r['arm']}" == arm)
 
 
 def test_a_chain_starts_with_what_was_trained_first(large):

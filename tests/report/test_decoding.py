@@ -33,10 +33,10 @@ def test_it_shows_the_papers_arms_at_the_largest_input_and_the_csv_all(table):
         "the paper's effects, as printed",
     ]
     lines = records(table)
-    arms = {(line["stage"], line["arm"]) for line in lines if line["kind"] == "measured"}
+    arms = {(line["method"], line["arm"]) for line in lines if line["kind"] == "rule"}
     assert arms == {(stage, arm) for stage in ("basenet", "basenet_mt") for arm in ARMS[stage]}
     # 3 rules per head and split; one spread.
-    assert sum(line["kind"] == "measured" for line in lines) == 3 * sum(line["kind"] == "spread" for line in lines)
+    assert sum(line["kind"] == "rule" for line in lines) == 3 * sum(line["kind"] == "rule range" for line in lines)
 
 
 def test_where_no_large_arm_ran_it_shows_the_next_size(read):
@@ -56,8 +56,8 @@ def test_cells_tuned_on_their_own_split_are_marked_and_no_others(table):
 
 def test_the_sentence_on_the_papers_effects_follows_from_the_csv(table):
     lines = records(table)
-    moved = [float(line["value"]) for line in lines if line["kind"] == "spread" and line["split"] == "test"]
-    effects = [float(line["value"]) for line in lines if line["kind"] == "published"]
+    moved = [float(line["estimate"]) for line in lines if line["kind"] == "rule range" and line["split"] == "test"]
+    effects = [float(line["estimate"]) for line in lines if line["kind"] == "published"]
     fewer = sum(abs(effect) < median(moved) for effect in effects)
     assert (
         f"by {min(moved):.3f} to {max(moved):.3f} (median {median(moved):.3f}, over the {len(moved)}" in table.caption
@@ -79,10 +79,10 @@ def test_a_cell_has_mean_sd_and_interval(table):
         for line in records(table)
         if (line["arm"], line["head"], line["rule"], line["split"]) == ("large", "prob", "expected", "test")
     )
-    value, sd, low, high = (float(line[name]) for name in ("value", "sd", "low", "high"))
+    value, sd, low, high = (float(line[name]) for name in ("estimate", "sd", "low", "high"))
     shown = cell(table, "prob.: nearest to the expected grade", "basenet_mt/large", 1).text
     assert shown == f"{value:.3f} ± {sd:.3f} [{low:.3f}, {high:.3f}]"
-    assert (line["images"], line["patients"], line["seeds"], line["over"]) == (
+    assert (line["n_images"], line["n_patients"], line["seeds"], line["resampled"]) == (
         "100",
         "50",
         "0 1 2",
@@ -113,4 +113,4 @@ def test_an_undefined_kappa_is_said_to_be_so():
     assert cell(table, "scores: nearest grade", "basenet/mse_mid", 1).text == "undefined"
     assert cell(table, "scores: highest minus lowest", "basenet/mse_mid", 1).text == "undefined"
     assert not any("nan" in line.values() for line in records(table))
-    assert "the rule alone moves" not in table.caption
+    assert "the rule alone changes" not in table.caption

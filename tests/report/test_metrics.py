@@ -68,7 +68,7 @@ def test_an_arm_that_did_not_run_and_a_value_that_is_not_defined_say_so():
     group = group_of(table, "val", "grade's images")
     assert cells_of(table, group, "basenet/mse_mid: scores")["recall of 4 (0)"] == "undefined"
     assert set(cells_of(table, group, "basenet_mt/mid: prob.").values()) == {"not run"}
-    lines = {(line["stage"], line["split"], line["head"], line["metric"]): line for line in records(table)}
+    lines = {(line["method"], line["split"], line["head"], line["metric"]): line for line in records(table)}
     undefined = lines["basenet", "val", "score", "recall_4"]
-    assert (undefined["mean"], undefined["status"], undefined["n"]) == ("", "undefined", "0")
+    assert (undefined["estimate"], undefined["status"], undefined["n_images"]) == ("", "undefined", "0")
     assert lines["basenet_mt", "val", "prob", "kappa"]["status"] == "not run"

@@ -9,38 +9,33 @@ from matplotlib.figure import Figure
 
 from benchmark.report.figure_style import styled
 from benchmark.report.figures import parts
-from benchmark.statistics.intervals import ArmComparison
-from benchmark.statistics.rivals import RivalRow
+from benchmark.statistics.estimates import Estimate
 
 NUMBERS = {
-    "kappa_a": 0.5,
-    "kappa_b": 0.4,
+    "quantity": "kappa difference",
+    "split": "test",
     "low": 0.05,
     "high": 0.15,
-    "level": 0.95,
-    "over": "seeds and patients",
-    "p": 0.01,
-    "p_holm": 0.02,
-    "p_retrained": 0.01,
-    "p_retrained_holm": 0.02,
-    "resolvable": 0.1,
-    "images": 40,
-    "patients": "20",
+    "confidence_level": 0.95,
+    "resampled": "seeds and patients",
+    "n_images": 40,
+    "n_patients": "20",
     "seeds": "0 1",
-    "replicates": 100,
-    "undefined": 0,
+    "n_resamples": 100,
     "data": "made",
     "synthetic": True,
 }
 
 
-def of_paper(about: str, size: str, head: str, difference: float) -> ArmComparison:
-    numbers = NUMBERS | {"a": f"m2cnn/{size}", "b": f"basenet_mt/{size}", "split": "test", "difference": difference}
-    return ArmComparison(about=about, head=head, decoder="nearest", **numbers)
+def of_paper(about: str, size: str, head: str, difference: float) -> Estimate:
+    sides = {"method": "m2cnn", "arm": size, "head": head, "versus": f"basenet_mt/{size} {head}"}
+    return Estimate(kind="comparison", about=about, estimate=difference, **sides, **NUMBERS)
 
 
-def of_system(about: str, a: str, b: str, difference: float) -> RivalRow:
-    return RivalRow(about=about, a=f"{a} score", b=f"{b} score", split="test", difference=difference, **NUMBERS)
+def of_system(about: str, a: str, b: str, difference: float) -> Estimate:
+    method, arm = a.split("/")
+    sides = {"method": method, "arm": arm, "head": "score", "versus": f"{b} score"}
+    return Estimate(kind="system comparison", about=about, estimate=difference, **sides, **NUMBERS)
 
 
 @pytest.fixture
@@ -51,13 +46,14 @@ def inputs():
         of_paper("M2CNN against multi-task", "large", "prob", 0.4),
         of_paper("multi-task against MSE", "large", "score", 0.5),
     ]
-    rivals = [
+    systems = [
         of_system("o_O: + fellow eye", "o_o/fellow", "o_o/passes", 0.06),
         of_system("o_O, whole, against: own eye alone", "o_o/fellow", "o_o/own_eye", 0.07),
         of_system("M2CNN against o_O, whole", "m2cnn/large", "o_o/fellow", 0.08),
     ]
     results = SimpleNamespace(data="made", synthetic=True, images={"val": 30, "test": 40}.get)
-    return SimpleNamespace(compared=compared, rivals=rivals, results=results)
+    rows = {"comparison": compared, "system comparison": systems}
+    return SimpleNamespace(rows=rows, estimates=rows.get, results=results)
 
 
 def test_a_line_is_a_part_of_the_papers_method_at_its_largest_size_or_of_a_system(inputs):
@@ -75,5 +71,5 @@ def test_a_line_is_a_part_of_the_papers_method_at_its_largest_size_or_of_a_syste
 
 
 def test_where_no_system_ran_there_is_no_such_figure(inputs):
-    inputs.rivals = []
+    inputs.rows["system comparison"] = []
     assert not parts.plots(inputs)

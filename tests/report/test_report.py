@@ -17,12 +17,12 @@ from benchmark.report import report
 from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
 from benchmark.report.render import FORMATS, to_csv, to_markdown, to_tex
-from benchmark.report.results import Measured, load_results
-from benchmark.report.table import interval
+from benchmark.report.results import load_results
+from benchmark.report.table import estimate_cell
 from benchmark.report.tables import ablation
 from benchmark.runs.declared import runs_hash
 from benchmark.runs.results import read_result
-from benchmark.statistics.rivals import ladder
+from benchmark.statistics.systems import steps
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
 from models.systems.registry import SYSTEMS
@@ -56,11 +56,10 @@ def patchy(finished):
 def test_tables_render_as_stored(patchy):
     """Compare with tests/golden; FUNDUSBENCH_GOLDEN=write pytest tests/report/test_report.py renews the files."""
     for name, table in patchy[2].items():
-        for ending, render in FORMATS.items():
-            path, text = GOLDEN / f"{name}.{ending}", render(table)
-            if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
-                path.write_text(text, encoding="utf-8", newline="\n")
-            assert text.encode() == path.read_bytes(), f"{path.name} differs"
+        path, text = GOLDEN / f"{name}.md", to_markdown(table)
+        if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
+            path.write_text(text, encoding="utf-8", newline="\n")
+        assert text.encode() == path.read_bytes(), f"{path.name} differs"
 
 
 def test_a_cell_shows_mean_sample_sd_and_interval_beside_the_published_number(patchy):
@@ -72,36 +71,33 @@ def test_a_cell_shows_mean_sample_sd_and_interval_beside_the_published_number(pa
 
 
 def test_the_caption_says_what_the_interval_is(patchy):
-    for name in ("ablation", "comparison", "confound"):
+    for name in ("ablation", "comparison", "components"):
         assert (
             "[ ] is its 95 % interval over patients and seeds (hierarchical bootstrap: patients resampled, the error "
-            "of the seeds by Student's t; 10,000 replicates; images of unknown patients count one each)."
+            "of the seeds by Student's t; 10,000 resamples; images of unknown patients count one each)."
         ) in patchy[2][name].caption
 
 
 def test_an_interval_never_reads_minus_zero_and_one_that_is_not_defined_is_not_shown(read):
-    row = next(iter(read(seeds=[0], arms=ONE).results.intervals.values()))
-    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), replace(row, low=-0.0001, high=0.25))) == (
-        "[0.000, 0.250]"
-    )
-    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"), replace(row, low=math.nan))) == ""
-    assert interval(Measured((0,), (0.1,), 10, "", ("stage", "arm"))) == ""
+    row = next(iter(read(seeds=[0], arms=ONE).results.kappa_estimates))
+    assert estimate_cell(replace(row, low=-0.0001, high=0.25)).interval == "[0.000, 0.250]"
+    assert estimate_cell(replace(row, low=math.nan)).interval == ""
 
 
 def test_one_seed_prints_no_sd_but_an_interval_over_patients(read):
     for name, table in named_tables(read(seeds=[0], arms=ARMS)).items():
-        if name not in ("ablation", "comparison", "confound", "metrics"):
+        if name not in ("ablation", "comparison", "components", "metrics"):
             continue
         cells = [line for line in to_markdown(table).splitlines() if line.startswith("|")]
         assert not any("±" in cell for cell in cells)
-        lines = [line for line in records(table) if line["mean"]]
+        lines = [line for line in records(table) if line["estimate"]]
         assert all(line["sd"] == "" for line in lines)
         assert "from one run (seed 0), so it has no ±" in table.caption
         if name == "metrics":
             continue
-        assert all(line["low"] and line["over"] == "patients alone" for line in lines)
+        assert all(line["low"] and line["resampled"] == "patients alone" for line in lines)
         assert any(f"[{float(lines[0]['low']):.3f}, {float(lines[0]['high']):.3f}]" in cell for cell in cells)
-        assert "95 % interval over patients alone (bootstrap, 10,000 replicates;" in table.caption
+        assert "95 % interval over patients alone (bootstrap, 10,000 resamples;" in table.caption
 
 
 def test_an_arm_that_did_not_run_says_so(patchy):
@@ -182,14 +178,16 @@ def test_the_csv_has_a_line_per_cell_and_split(patchy):
         ("Huang et al. 2023", "0.8631", "not run"),
     ]
     assert len(systems) == 7 * 2
-    assert all(r["blend_rows"] == "held_out" and r["decoder"] == "expected_tuned" for r in systems)
-    line = next(r for r in first if r["arm"] == "large" and r["stage"] == "m2cnn" and r["head"] == "score")
-    assert {key: line[key] for key in ("published", "paper_px", "pixels", "seeds", "n", "status", "synthetic")} == {
+    assert all(r["blend_rows"] == "held_out" and r["rule"] == "expected_tuned" for r in systems)
+    line = next(r for r in first if r["arm"] == "large" and r["method"] == "m2cnn" and r["head"] == "score")
+    assert {
+        key: line[key] for key in ("published", "paper_px", "pixels", "seeds", "n_images", "status", "synthetic")
+    } == {
         "published": "0.844",
         "paper_px": "720",
         "pixels": "128",
         "seeds": "0 1",
-        "n": "60",
+        "n_images": "60",
         "status": "measured",
         "synthetic": "true",
     }
@@ -200,9 +198,9 @@ def test_the_csv_has_a_line_per_cell_and_split(patchy):
 def test_each_line_of_a_csv_leads_to_its_runs(patchy):
     folder, params, made = patchy
     seeds = dict(params.declared())
-    for name in ("ablation", "comparison", "confound", "cost", "cost_time"):
+    for name in ("ablation", "comparison", "components", "cost", "cost_time"):
         for line in records(made[name]):
-            arm = (line["stage"], line["arm"])
+            arm = (line["method"], line["arm"])
             ran = [seed for seed in seeds.get(arm, []) if (*arm, seed) not in ABSENT]
             if all(arm) and ran:
                 results = [read_result(folder / "runs" / "/".join(arm) / str(seed)) for seed in ran]
@@ -287,7 +285,7 @@ def test_the_report_is_whole_and_stands_alone(change):
     assert {
         "tables/ablation.csv",
         "tables/comparison.tex",
-        "tables/confound.md",
+        "tables/components.md",
         "tables/comparisons.md",
         "tables/cost.csv",
         "tables/cost_time.tex",
@@ -313,7 +311,7 @@ def test_the_report_is_whole_and_stands_alone(change):
     }
     # All arms but one ran; of another system, the whole is shown.
     shown = [link for link in files if link.startswith("figures/confusion_") and link.endswith(".svg")]
-    whole = [arm for arm, _ in params.declared() if arm.stage not in SYSTEMS or arm == ladder(arm.stage)[-1][0]]
+    whole = [arm for arm, _ in params.declared() if arm.stage not in SYSTEMS or arm == steps(arm.stage)[-1][0]]
     assert len(shown) == len(whole) - 1
 
 

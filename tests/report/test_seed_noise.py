@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+from contextlib import chdir
 
 import numpy as np
 import pytest
@@ -14,21 +15,20 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
 from benchmark.common.errors import InputError
+from benchmark.report.inputs import Inputs
+from benchmark.report.render import to_csv
 from benchmark.report.run_columns import RUN_COLUMNS
 from benchmark.report.verification import keys
 from benchmark.report.verification.keys import keys_of
 from benchmark.report.verification.seed_noise import Sample, compare_tables, welch
 from benchmark.report.verification.table_diff import Difference, first_difference, first_line, read_lines
-from tests.report.test_report import GOLDEN
+from tests.made.runs import named_tables
+from tests.report.test_report import PATCHY
 
 MEANS = st.floats(-1, 1).map(lambda value: round(value, 6))
 SDS = st.floats(0, 0.5).map(lambda value: round(value, 6))
 SAMPLES = st.builds(Sample, MEANS, SDS, st.integers(2, 10))
-GOLDENS = {
-    path.stem: read_lines(path.read_text(encoding="utf-8"))
-    for path in GOLDEN.glob("*.csv")
-    if not path.stem.startswith(("statistics_", "sweep_"))
-}
+NAMES = [name for name in keys.KEYS if name != "dataset_authors"]
 
 
 @pytest.fixture(autouse=True)
@@ -36,21 +36,29 @@ def _a_table_of_the_tests_own(monkeypatch):
     monkeypatch.setattr(keys, "KEYS", {**keys.KEYS, "t": ("arm",), "u": ("arm",)})
 
 
+@pytest.fixture(scope="module")
+def lines_of(finished) -> dict[str, list[dict[str, str]]]:
+    """The csv of every table of a finished project."""
+    folder, params = finished(**PATCHY)
+    with chdir(folder):
+        return {name: read_lines(to_csv(table)) for name, table in named_tables(Inputs(params)).items()}
+
+
 def line(arm="a", mean="0.5", sd="0.01", seeds="0 1 2", **others) -> dict[str, str]:
-    return {"table": "t", "arm": arm, "mean": mean, "sd": sd, "seeds": seeds, **others}
+    return {"table": "t", "arm": arm, "estimate": mean, "sd": sd, "seeds": seeds, **others}
 
 
 def statuses(ours, theirs) -> dict[str, str]:
     return {cell.row: cell.status for cell in compare_tables({"t": ours}, {"t": theirs})}
 
 
-@pytest.mark.parametrize("name", GOLDENS)
-def test_each_table_declares_keys_that_tell_its_lines_apart(name):
+@pytest.mark.parametrize("name", NAMES)
+def test_each_table_declares_keys_that_tell_its_lines_apart(name, lines_of):
     """And none of them is a number that was measured: then every line would be on one side alone."""
-    lines = GOLDENS[name]
+    lines = lines_of[name]
     assert len({tuple(one[key] for key in keys_of(name)) for one in lines}) == len(lines)
     assert not any(re.fullmatch(r"[+-]?\d+\.\d+", one[key]) for one in lines for key in keys_of(name))
-    assert not set(keys_of(name)) & {"mean", "sd", "value", "measured", *RUN_COLUMNS}
+    assert not set(keys_of(name)) & {"estimate", "sd", *RUN_COLUMNS}
 
 
 def test_a_table_without_keys_is_refused():
@@ -58,13 +66,13 @@ def test_a_table_without_keys_is_refused():
         compare_tables({"other": [line()]}, {"other": [line()]})
 
 
-@pytest.mark.parametrize("name", GOLDENS)
-def test_a_table_is_identical_to_itself_in_any_order(name):
-    lines = GOLDENS[name]
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_is_identical_to_itself_in_any_order(name, lines_of):
+    lines = lines_of[name]
     assert {cell.status for cell in compare_tables({name: lines}, {name: lines[::-1]})} == {"identical"}
 
 
-def moved(lines, by, columns=("mean", "value")):
+def moved(lines, by, columns=("estimate",)):
     """Every measured number shifted."""
     return [
         {name: f"{float(text) + by:.6f}" if name in columns and text and one.get("seeds") else text
@@ -74,12 +82,12 @@ def moved(lines, by, columns=("mean", "value")):
 
 
 @pytest.mark.parametrize(("by", "share"), [(0.3, 0.8), (-0.2, 0.7)])
-def test_numbers_that_all_moved_are_called_different(by, share):
+def test_numbers_that_all_moved_are_called_different(by, share, lines_of):
     """Of what was measured with three seeds; what is left is said to be open, below a difference larger than this."""
-    there = {name: moved(lines, by) for name, lines in GOLDENS.items()}
-    cells = [cell for cell in compare_tables(GOLDENS, there) if cell.column in ("mean", "value") and cell.gap]
+    there = {name: moved(lines, by) for name, lines in lines_of.items()}
+    cells = [cell for cell in compare_tables(lines_of, there) if cell.column == "estimate" and cell.gap]
     assert len(cells) > 300
-    assert {cell.table for cell in cells} >= {"ablation", "confound", "decoding", "metrics"}
+    assert {cell.table for cell in cells} >= {"ablation", "components", "decoding", "metrics"}
     assert sum(cell.status == "different" for cell in cells) > share * len(cells)
     assert all(cell.below > abs(by) - 1e-9 for cell in cells if cell.status == "cannot tell")
 
@@ -150,9 +158,9 @@ def test_a_line_that_is_there_twice_on_one_side_is_on_one_side_alone():
 def test_p_values_are_adjusted_for_all_distinct_tests():
     """One cell that would pass for different alone does not among many; a run that shows up twice counts once."""
     cells = {str(i): line(str(i), f"{0.5 + i / 1000}", "0.02") for i in range(20)}
-    there = {**cells, **{name: line(name, f"{float(c['mean']) + 0.01:.3f}", "0.02") for name, c in cells.items()}}
+    there = {**cells, **{name: line(name, f"{float(c['estimate']) + 0.01:.3f}", "0.02") for name, c in cells.items()}}
     there["0"] = line("0", "0.56", "0.02")
-    (alone,) = (c for c in compare_tables({"t": [cells["0"]]}, {"t": [there["0"]]}) if c.column == "mean")
+    (alone,) = (c for c in compare_tables({"t": [cells["0"]]}, {"t": [there["0"]]}) if c.column == "estimate")
     assert alone.status == "different"
     assert alone.gap.p == alone.p_adjusted < 0.05
     twice = compare_tables({"t": [cells["0"]], "u": [cells["0"]]}, {"t": [there["0"]], "u": [there["0"]]})
@@ -198,8 +206,8 @@ def test_counts_differ_and_what_runs_gave_without_a_spread_is_left_open():
     assert found(row(), {name: text for name, text in row().items() if name != "macs"})["macs"] == "here only"
 
 
-def between(value, low, high, over="seeds and patients", seeds="0 1 2"):
-    return {"arm": "x", "difference": value, "low": low, "high": high, "over": over, "seeds": seeds}
+def between(value, low, high, resampled="seeds and patients", seeds="0 1 2"):
+    return {"arm": "x", "estimate": value, "low": low, "high": high, "resampled": resampled, "seeds": seeds}
 
 
 @pytest.mark.parametrize(
@@ -207,14 +215,14 @@ def between(value, low, high, over="seeds and patients", seeds="0 1 2"):
     [
         (between("0.30", "0.25", "0.35"), "different"),
         (between("0.12", "0.07", "0.17"), "cannot tell"),
-        (between("0.30", "0.25", "0.35", over="patients"), "noise unknown"),
+        (between("0.30", "0.25", "0.35", resampled="patients"), "noise unknown"),
         (between("0.30", "0.25", "0.35", seeds="0"), "noise unknown"),
         (between("0.30", "", ""), "noise unknown"),
     ],
 )
 def test_a_number_with_an_interval_over_seeds_is_judged_by_the_ends_that_face_each_other(there, status):
     ours = between("0.10", "-0.90", "0.15")
-    cell = next(c for c in compare_tables({"t": [ours]}, {"t": [there]}) if c.column == "difference")
+    cell = next(c for c in compare_tables({"t": [ours]}, {"t": [there]}) if c.column == "estimate")
     assert cell.status == status
 
 
@@ -226,7 +234,7 @@ def as_text(lines) -> str:
     return stream.getvalue()
 
 
-@given(st.integers(0, 4), st.sampled_from(["mean", "sd", "seeds"]), st.text("0123456789", min_size=1))
+@given(st.integers(0, 4), st.sampled_from(["estimate", "sd", "seeds"]), st.text("0123456789", min_size=1))
 def test_the_first_cell_that_differs_is_named(place, column, text):
     lines = [line(str(i)) for i in range(5)]
     stored = [{**one, column: text} if i >= place else one for i, one in enumerate(lines)]

@@ -19,27 +19,27 @@ ROW = VerdictRow(
     kind="ordering",
     part="224x224: Multi-Task scores > MSE scores",
     split="val",
-    split_mark="inferred",
+    split_evidence="inferred",
     verdict="inconclusive",
     verdict_half="reproduced",
     verdict_double="inconclusive",
     finding="inconclusive",
     scope="other data: evidence on the ordering only",
     published="+0.022",
-    measured=0.02,
+    estimate=0.02,
     low=0.004,
     high=0.04,
-    level=0.95,
-    over="seeds and patients",
+    confidence_level=0.95,
+    resampled="seeds and patients",
     tolerance=0.005,
     margin=0.0015,
-    images=60,
-    patients="30",
+    n_images=60,
+    n_patients="30",
     seeds="0 1 2",
     data="IDRiD",
     quote="-",
-    where="-",
-    reading="-",
+    source="-",
+    interpretation="-",
 )
 
 
@@ -107,7 +107,7 @@ def test_what_is_found_says_neither_more_nor_less_than_the_interval(results):
 
 def test_a_kappa_has_no_sign_and_a_check_of_printed_numbers_shows_what_comes_out(results):
     assert shown(replace(ROW, kind="number"), results)["measured"].text == "0.020"
-    check = replace(ROW, kind="consistency", measured=float("nan"), recomputed="6x6", verdict="inconsistent")
+    check = replace(ROW, kind="consistency", estimate=float("nan"), recomputed="6x6", verdict="inconsistent")
     assert shown(check, results)["measured"].text == "6x6"
 
 
@@ -118,7 +118,7 @@ def test_the_caption_claims_no_more_than_the_lines_do(results):
 
 
 def test_what_the_paper_does_not_claim_stands_apart_and_is_not_counted(results):
-    asked = replace(ROW, claim="huang-against-m2cnn", mark="ours")
+    asked = replace(ROW, claim="huang-against-m2cnn", evidence="ours")
     text = to_markdown(verdict_table([ROW, asked], results))
     assert "**huang against m2cnn (asked here; the paper does not claim it)**" in text
     assert "**multi task over mse**" in text

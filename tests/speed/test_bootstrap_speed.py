@@ -10,7 +10,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from sklearn.metrics import cohen_kappa_score
 
-from benchmark.statistics.bootstrap import REPLICATES, Graded, kappa_interval
+from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, kappa_interval
 from tests.made.grades import simulate
 
 PATIENTS = 21_335
@@ -38,14 +38,14 @@ def loop_seconds(made: Graded) -> float:
 @pytest.mark.parametrize("runs", [1, 3])
 def test_interval_against_a_scikit_learn_loop(benchmark: BenchmarkFixture, scaled, runs: int) -> None:
     made = simulate(scaled(PATIENTS, TRIED), np.random.default_rng(0), own=(0.2,) * runs)
-    loop = runs * REPLICATES * loop_seconds(made)
+    loop = runs * N_RESAMPLES * loop_seconds(made)
     interval = benchmark.pedantic(kappa_interval, args=(made,), rounds=3, warmup_rounds=1)
     assert interval.low < interval.value < interval.high
     benchmark.extra_info |= {
         "images": len(made.grade),
         "patients": interval.clusters,
         "runs": runs,
-        "replicates": interval.replicates,
+        "replicates": interval.n_resamples,
         "loop_s": round(loop, 1),
         "ratio": round(loop / benchmark.stats.stats.median, 1) if benchmark.stats else None,
     }

@@ -12,8 +12,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decoders.registry import decode
 from benchmark.scoring.metrics import METRICS, measure
-from benchmark.statistics.bootstrap import REPLICATES, graded
-from benchmark.statistics.metric_intervals import metric_confidence
+from benchmark.statistics.bootstrap import N_RESAMPLES, graded
+from benchmark.statistics.metrics import metric_confidence
 from tests.made.grades import simulate
 
 PATIENTS = 21_335
@@ -46,7 +46,7 @@ def loop_seconds(run: Predictions) -> float:
 @pytest.mark.speed
 def test_intervals_of_all_metrics_of_a_run_against_a_loop(benchmark: BenchmarkFixture) -> None:
     run = made_run()
-    arm, loop = graded([run], [decode("argmax", run)]), REPLICATES * loop_seconds(run)
+    arm, loop = graded([run], [decode("argmax", run)]), N_RESAMPLES * loop_seconds(run)
 
     def intervals() -> dict[str, object]:
         return {name: one.interval() for name, one in metric_confidence(arm, "prob", [run]).items()}

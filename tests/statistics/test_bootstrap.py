@@ -34,7 +34,7 @@ def arm(rows: list[tuple[str, int, int, int]]) -> Graded:
 
 
 def ends(made: Graded, seed: int = 0) -> tuple[float, float]:
-    interval = kappa_interval(made, replicates=500, seed=seed)
+    interval = kappa_interval(made, n_resamples=500, seed=seed)
     return interval.low, interval.high
 
 
@@ -121,7 +121,7 @@ def test_a_fellow_eye_that_repeats_its_patient_adds_nothing() -> None:
         *(np.concatenate([part, part], axis=-1) for part in (once.image_id, once.patient, once.grade)),
         np.hstack([once.predicted] * 2),
     )
-    # The imaginary patients are rounded to 64ths of images.
+    # The pseudo-patients are rounded to 64ths of images.
     assert ends(twice) == pytest.approx(ends(once), abs=2e-4)
     apart = replace(twice, patient=np.full(400, ""))
     low, high = ends(apart)
@@ -137,9 +137,9 @@ def test_an_end_beyond_what_a_kappa_can_be_is_cut() -> None:
     """Two runs far apart, one of them perfect: their t interval alone would reach far above 1."""
     made = simulate(100, np.random.default_rng(0), own=(0.2, 0.3))
     predicted = np.stack([made.grade, 4 - made.grade])
-    found = kappa_interval(replace(made, predicted=predicted), replicates=500)
+    found = kappa_interval(replace(made, predicted=predicted), n_resamples=500)
     assert (found.low, found.high) == (-1, 1)
-    assert found.low < found.value < found.high
+    assert found.low < found.estimate < found.high
 
 
 def predicted_of(made: Graded, *runs: object) -> Graded:
@@ -153,18 +153,18 @@ def predicted_of(made: Graded, *runs: object) -> Graded:
 def test_a_sample_without_an_error_leaves_room_for_errors(runs: int) -> None:
     made = simulate(5, np.random.default_rng(0), likeness=0)
     assert len(np.unique(made.grade)) > 1
-    found = kappa_interval(predicted_of(made, *[made.grade] * runs), replicates=2000)
-    assert (found.value, found.high) == (1, 1)
-    # Of seven patients, the imaginary ones among them, the one graded by chance may be drawn three times.
+    found = kappa_interval(predicted_of(made, *[made.grade] * runs), n_resamples=2000)
+    assert (found.estimate, found.high) == (1, 1)
+    # Of seven patients, pseudo-patients among them, the one graded by chance may be drawn three times.
     assert found.low < 4 / 7
 
 
 def test_what_speaks_against_an_interval_is_said() -> None:
     made = simulate(40, np.random.default_rng(0), own=(0.2, 0.3))
-    assert kappa_interval(made, replicates=50).no_evidence == ""
-    assert kappa_interval(predicted_of(made, made.predicted[0]), replicates=50).no_evidence == ONE_RUN
-    assert kappa_interval(predicted_of(made, made.predicted[0], 2), replicates=50).no_evidence == COLLAPSED
-    assert kappa_interval(replace(made, grade=0 * made.grade), replicates=50).no_evidence == ONE_LABEL
+    assert kappa_interval(made, n_resamples=50).inconclusive_reason == ""
+    assert kappa_interval(predicted_of(made, made.predicted[0]), n_resamples=50).inconclusive_reason == ONE_RUN
+    assert kappa_interval(predicted_of(made, made.predicted[0], 2), n_resamples=50).inconclusive_reason == COLLAPSED
+    assert kappa_interval(replace(made, grade=0 * made.grade), n_resamples=50).inconclusive_reason == ONE_LABEL
 
 
 @pytest.mark.filterwarnings("error")
@@ -172,25 +172,25 @@ def test_what_speaks_against_an_interval_is_said() -> None:
 def test_an_undefined_kappa_has_no_interval(n: int) -> None:
     grade = np.full(n, 2, np.int64)
     made = Graded(np.arange(n).astype(str), np.full(n, ""), grade, grade[None])
-    interval = kappa_interval(made, replicates=50)
-    assert np.isnan([interval.value, interval.low, interval.high, interval.error]).all()
-    assert (interval.clusters, interval.undefined) == (n, 50)
+    interval = kappa_interval(made, n_resamples=50)
+    assert np.isnan([interval.estimate, interval.low, interval.high, interval.se]).all()
+    assert (interval.n_patients, interval.n_undefined) == (n, 50)
 
 
 @pytest.mark.filterwarnings("error")
 def test_one_patient_has_a_kappa_but_no_interval() -> None:
-    interval = kappa_interval(arm([("a", 0, 0, 0), ("a", 3, 2, 3)]), replicates=50)
-    assert interval.value > 0
+    interval = kappa_interval(arm([("a", 0, 0, 0), ("a", 3, 2, 3)]), n_resamples=50)
+    assert interval.estimate > 0
     assert np.isnan([interval.low, interval.high]).all()
 
 
 @pytest.mark.filterwarnings("error")
 def test_undefined_resamples_are_left_out_and_counted() -> None:
     made = arm([("a", 0, 0, 0), ("b", 0, 0, 0), ("c", 2, 1, 1)])
-    interval = kappa_interval(made, replicates=20_000)
-    # Neither the third nor an imaginary patient is drawn.
-    assert interval.undefined == pytest.approx(20_000 * (2 / 5) ** 5, rel=0.3)
-    assert interval.low <= interval.value <= interval.high
+    interval = kappa_interval(made, n_resamples=20_000)
+    # Neither the third nor a pseudo-patient is drawn.
+    assert interval.n_undefined == pytest.approx(20_000 * (2 / 5) ** 5, rel=0.3)
+    assert interval.low <= interval.estimate <= interval.high
 
 
 def test_runs_on_other_images_are_refused() -> None:
@@ -213,7 +213,7 @@ def true_kappa(*own: float) -> float:
 
 
 def covers(made: Graded, truth: float, seed: int) -> bool:
-    interval = kappa_interval(made, replicates=1000, seed=seed)
+    interval = kappa_interval(made, n_resamples=1000, seed=seed)
     return interval.low <= truth <= interval.high
 
 

@@ -78,7 +78,7 @@ TEXT = (ROOT / CLAIMS).read_text(encoding="utf-8")
             "`orderings.0.tolerance` should be greater than 0, but got 0: correct it",
         ),
         ("    tolerance: 0.005\n", "", "`orderings.0.tolerance` must be given, but is missing: add it"),
-        ("mark: stated", "mark: guessed", "'stated', 'computed', 'inferred' or 'ours', but got 'guessed'"),
+        ("evidence: stated", "evidence: guessed", "'stated', 'computed', 'inferred' or 'ours', but got 'guessed'"),
         ("224x224, Multi-Task scores]", "225x225, Multi-Task scores]", "[table, row, column] of the published tables"),
         (
             "[ablation, 224x224, Multi-Task scores]",

@@ -40,17 +40,17 @@ def kappa(arm: Graded, predicted: np.ndarray) -> float:
 
 def test_the_difference_is_that_of_the_mean_kappas() -> None:
     a, b = two_arms(60, np.random.default_rng(0), (0.2, 0.3, 0.4), (0.5, 0.6, 0.7))
-    result = compare(a, b, replicates=200)
+    result = compare(a, b, n_resamples=200)
     assert result.a == pytest.approx(np.mean([kappa(a, predicted) for predicted in a.predicted]))
     assert result.b == pytest.approx(np.mean([kappa(b, predicted) for predicted in b.predicted]))
-    assert result.difference.value == pytest.approx(result.a - result.b)
-    assert (result.images, result.difference.clusters) == (120, 60)
+    assert result.difference.estimate == pytest.approx(result.a - result.b)
+    assert (result.images, result.difference.n_patients) == (120, 60)
 
 
 def test_an_arm_does_not_differ_from_itself() -> None:
     a, _ = two_arms(60, np.random.default_rng(0), (0.2,), (0.5,))
-    result = compare(a, a, replicates=2000)
-    assert (result.p, result.difference.value) == (1, 0)
+    result = compare(a, a, n_resamples=2000)
+    assert (result.p, result.difference.estimate) == (1, 0)
     # Three patients whom one arm grades right and the other with errors, as the rule of three has it.
     wrong = np.repeat((a.predicted[0] != a.grade).reshape(60, 2).any(1), 2)
     errors = ((a.predicted[0] - a.grade) ** 2).sum() / wrong.sum() * 2
@@ -61,19 +61,19 @@ def test_an_arm_does_not_differ_from_itself() -> None:
 
 def test_two_collapsed_arms_are_no_evidence_that_they_are_alike() -> None:
     a, b = two_arms(60, np.random.default_rng(0), (0.2,) * 3, (0.5,) * 3)
-    result = compare(replace(a, predicted=0 * a.predicted), replace(b, predicted=0 * b.predicted), replicates=200)
-    assert result.difference.no_evidence == COLLAPSED
+    result = compare(replace(a, predicted=0 * a.predicted), replace(b, predicted=0 * b.predicted), n_resamples=200)
+    assert result.difference.inconclusive_reason == COLLAPSED
     assert result.difference.low < 0 < result.difference.high
-    assert np.isnan(result.resolvable)
-    one = compare(replace(a, predicted=np.vstack([a.predicted[:2], 0 * a.predicted[:1]])), b, replicates=200)
-    assert one.difference.no_evidence == COLLAPSED
+    assert np.isnan(result.min_detectable_difference)
+    one = compare(replace(a, predicted=np.vstack([a.predicted[:2], 0 * a.predicted[:1]])), b, n_resamples=200)
+    assert one.difference.inconclusive_reason == COLLAPSED
 
 
 def test_neither_a_repetition_nor_the_order_of_the_images_changes_the_result() -> None:
     a, b = two_arms(60, np.random.default_rng(0), (0.2, 0.2), (0.5, 0.5))
-    expected = compare(a, b, replicates=200)
-    assert compare(a, b, replicates=200) == expected
-    assert compare(a, reordered(b, np.random.default_rng(1).permutation(120)), replicates=200) == expected
+    expected = compare(a, b, n_resamples=200)
+    assert compare(a, b, n_resamples=200) == expected
+    assert compare(a, reordered(b, np.random.default_rng(1).permutation(120)), n_resamples=200) == expected
 
 
 def test_p_comes_of_its_seed_alone() -> None:
@@ -82,7 +82,7 @@ def test_p_comes_of_its_seed_alone() -> None:
     def p(seed: int) -> float:
         # Draws are kept from one comparison to the next; here they are not to be.
         bootstrap._tossed.cache_clear()
-        return compare(a, b, replicates=500, seed=seed).p
+        return compare(a, b, n_resamples=500, seed=seed).p
 
     assert p(0) == p(0)
     assert len({p(seed) for seed in range(5)}) > 1
@@ -91,7 +91,7 @@ def test_p_comes_of_its_seed_alone() -> None:
 def test_exchanging_the_arms_turns_the_sign_and_keeps_p() -> None:
     a, b = two_arms(150, np.random.default_rng(2), (0.2,), (0.35,))
     ab, ba = compare(a, b), compare(b, a)
-    assert ba.difference.value == pytest.approx(-ab.difference.value)
+    assert ba.difference.estimate == pytest.approx(-ab.difference.estimate)
     assert ba.difference.low == pytest.approx(-ab.difference.high, abs=5e-3)
     assert ba.p == pytest.approx(ab.p, abs=0.02)
 
@@ -111,7 +111,7 @@ def test_p_is_that_of_all_exchanges_of_patients(runs: int, block: int, monkeypat
         differences.append(np.mean(kappas[0]) - np.mean(kappas[1]))
     exact = np.mean(np.abs(differences) >= abs(differences[0]) - 1e-12)
     assert 0 < exact < 0.9
-    assert compare(a, b, replicates=20_000).p == pytest.approx(exact, abs=0.015)
+    assert compare(a, b, n_resamples=20_000).p == pytest.approx(exact, abs=0.015)
 
 
 def test_pairing_finds_what_two_intervals_apart_cannot() -> None:
@@ -121,17 +121,17 @@ def test_pairing_finds_what_two_intervals_apart_cannot() -> None:
     assert paired.p < 0.01
     assert paired.difference.low > 0
     assert apart[0].low < apart[1].high
-    assert paired.difference.error < np.hypot(apart[0].error, apart[1].error)
+    assert paired.difference.se < np.hypot(apart[0].se, apart[1].se)
 
 
 def test_the_resolvable_difference_is_2_8_standard_errors_of_one_run() -> None:
     result = compare(*two_arms(400, np.random.default_rng(5), (0.1,), (0.35,)))
-    assert result.resolvable == pytest.approx((1.96 + 0.84) * result.difference.error, rel=0.03)
+    assert result.min_detectable_difference == pytest.approx((1.96 + 0.84) * result.difference.se, rel=0.03)
 
 
 def test_the_same_networks_may_differ_for_sure_while_retrained_ones_may_not() -> None:
     a, b = two_arms(2000, np.random.default_rng(6), (0.1, 0.1, 0.6), (0.3, 0.5, 0.5))
-    result = compare(a, b, replicates=2000)
+    result = compare(a, b, n_resamples=2000)
     assert result.p < 0.01
     assert result.p_retrained > 0.05
     assert result.difference.low < 0 < result.difference.high
@@ -140,10 +140,10 @@ def test_the_same_networks_may_differ_for_sure_while_retrained_ones_may_not() ->
 
 def test_unequal_numbers_of_runs_are_compared_unpaired() -> None:
     a, b = two_arms(300, np.random.default_rng(7), (0.1, 0.1, 0.1), (0.7, 0.7))
-    result = compare(a, b, replicates=2000)
+    result = compare(a, b, n_resamples=2000)
     assert 0 < result.p < 0.01
-    assert result.difference.low < result.difference.value < result.difference.high
-    assert result.difference.no_evidence == ""
+    assert result.difference.low < result.difference.estimate < result.difference.high
+    assert result.difference.inconclusive_reason == ""
 
 
 def rarely_apart(n: int, share: float, favour: float, runs: int, rng: np.random.Generator) -> tuple[Graded, Graded]:
@@ -173,7 +173,7 @@ def test_where_few_images_differ_the_interval_still_holds_the_truth(n, share, fa
     both = rarely_apart(200_000, share, favour, 1, np.random.default_rng(0))
     truth = kappa(both[0], both[0].predicted[0]) - kappa(both[1], both[1].predicted[0])
     rng, trials = np.random.default_rng(1), 200
-    found = [compare(*rarely_apart(n, share, favour, runs, rng), replicates=300, seed=s) for s in range(trials)]
+    found = [compare(*rarely_apart(n, share, favour, runs, rng), n_resamples=300, seed=s) for s in range(trials)]
     intervals = [one.difference for one in found]
     error = 3 * (0.05 * 0.95 / trials) ** 0.5
     assert np.mean([not one.low <= truth <= one.high for one in intervals]) < 0.05 + error
@@ -187,8 +187,8 @@ def test_where_few_images_differ_the_interval_still_holds_the_truth(n, share, fa
 @given(st.integers(1, 4), st.integers(0, 99), st.booleans())
 def test_one_run_on_a_side_is_never_evidence_of_training_anew(others: int, seed: int, turned: bool) -> None:
     sides = two_arms(12, np.random.default_rng(seed), (0.1,), (1.5,) * others)
-    result = compare(*(sides[::-1] if turned else sides), replicates=40)
-    assert result.difference.no_evidence in (ONE_RUN, COLLAPSED, ONE_LABEL)
+    result = compare(*(sides[::-1] if turned else sides), n_resamples=40)
+    assert result.difference.inconclusive_reason in (ONE_RUN, COLLAPSED, ONE_LABEL)
     assert np.isnan([*result.difference.evidence, result.p_retrained]).all()
 
 
@@ -196,8 +196,8 @@ def test_one_run_on_a_side_is_never_evidence_of_training_anew(others: int, seed:
 def test_an_undefined_kappa_has_no_p() -> None:
     grade = np.zeros(4, np.int64)
     arm = Graded(np.arange(4).astype(str), np.full(4, ""), grade, grade[None])
-    result = compare(arm, arm, replicates=50)
-    assert np.isnan([result.a, result.p, result.resolvable, result.difference.low]).all()
+    result = compare(arm, arm, n_resamples=50)
+    assert np.isnan([result.a, result.p, result.min_detectable_difference, result.difference.low]).all()
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_arms_that_are_alike_differ_in_5_of_100_trials(runs: int, trials: int) -
     rng = np.random.default_rng(11)
     by_permutation = by_interval = 0
     for seed in range(trials):
-        result = compare(*two_arms(120, rng, (0.4,) * runs, (0.4,) * runs), replicates=500, seed=seed)
+        result = compare(*two_arms(120, rng, (0.4,) * runs, (0.4,) * runs), n_resamples=500, seed=seed)
         by_permutation += result.p <= 0.05
         by_interval += not result.difference.low <= 0 <= result.difference.high
     error = 3 * (0.05 * 0.95 / trials) ** 0.5

@@ -34,7 +34,7 @@ def test_runs_alone_give_the_t_interval_and_its_p() -> None:
     values = np.array([0.80, 0.82, 0.85])
     found = of_runs(values).interval()
     assert (found.low, found.high) == pytest.approx(t.interval(0.95, 2, values.mean(), values.std(ddof=1) / 3**0.5))
-    assert found.error == pytest.approx(values.std(ddof=1) / 3**0.5)
+    assert found.se == pytest.approx(values.std(ddof=1) / 3**0.5)
     differences = np.array([0.01, 0.03, 0.035])
     # One replicate in a thousand is granted to chance, so that p is never 0.
     assert of_runs(differences).p_differs() == pytest.approx(ttest_1samp(differences, 0).pvalue, abs=2e-3)
@@ -83,7 +83,7 @@ def test_differences_of_runs_have_the_mean_of_the_samples(a: np.ndarray, b: np.n
 def test_differences_of_runs_have_the_variance_of_the_difference_of_means() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((20_000, 2)), 3 * rng.standard_normal((20_000, 5))
-    errors = [spread_of(run_differences(*pair)).error ** 2 for pair in zip(a, b, strict=True)]
+    errors = [spread_of(run_differences(*pair)).se ** 2 for pair in zip(a, b, strict=True)]
     assert np.mean(errors) == pytest.approx(1 / 2 + 9 / 5, rel=0.05)
 
 
@@ -111,14 +111,14 @@ def test_where_nothing_is_defined_there_is_neither_interval_nor_p() -> None:
         Confidence(0.0, np.full(9, np.nan), Spread(), 50),
     ):
         found = made.interval()
-        assert np.isnan([found.low, found.high, found.error, made.p_differs(), made.p_at_least(0.0)]).all()
+        assert np.isnan([found.low, found.high, found.se, made.p_differs(), made.p_at_least(0.0)]).all()
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_single_replicate_has_ends_and_no_error() -> None:
     found = Confidence(0.5, np.array([0.5, np.nan]), Spread(), 50).interval()
-    assert (found.low, found.high, found.undefined) == (0.5, 0.5, 1)
-    assert np.isnan(found.error)
+    assert (found.low, found.high, found.n_undefined) == (0.5, 0.5, 1)
+    assert np.isnan(found.se)
 
 
 def test_where_every_replicate_is_0_p_is_1_and_no_more() -> None:
@@ -131,7 +131,7 @@ def test_ends_are_cut_to_what_the_statistic_can_be() -> None:
     assert (found.low, found.high) == (-1, 1)
 
 
-REPLICATES = ndtri(np.arange(0.5, 200) / 200)
+N_RESAMPLES = ndtri(np.arange(0.5, 200) / 200)
 
 
 def trial(rng: np.random.Generator, a: int, b: int, effect: float, patients: float, seeds: float) -> Confidence:
@@ -140,7 +140,7 @@ def trial(rng: np.random.Generator, a: int, b: int, effect: float, patients: flo
     spread = spread_of(run_differences(*kappas))
     error = patients * rng.standard_normal()
     value = kappas[0].mean() - kappas[1].mean() + error
-    return Confidence(value, value + patients * REPLICATES, spread, PATIENTS, "" if min(a, b) > 1 else ONE_RUN)
+    return Confidence(value, value + patients * N_RESAMPLES, spread, PATIENTS, "" if min(a, b) > 1 else ONE_RUN)
 
 
 @pytest.mark.parametrize("runs", [(2, 2), (3, 2), (5, 2), (3, 3), (5, 3), (5, 5)])

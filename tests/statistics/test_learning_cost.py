@@ -27,13 +27,13 @@ def test_a_kappa_is_reached_within_the_first_epoch_that_has_it():
 def test_the_share_is_that_of_the_costs_of_the_lower_final_kappa():
     # The target is 0.5: two epochs of 10, against four.
     found = share_saved([curve([0.1, 0.6, 0.7])], [curve([0.1, 0.2, 0.3, 0.5])], 0.95)
-    assert found.value == pytest.approx(0.5)
+    assert found.estimate == pytest.approx(0.5)
     assert np.isnan([found.low, found.high]).all()
 
 
 def test_exchanging_the_ways_turns_a_saving_into_a_loss():
     a, b = [curve([0.1, 0.6, 0.7])], [curve([0.1, 0.2, 0.3, 0.5])]
-    assert 1 - share_saved(b, a, 0.95).value == pytest.approx(1 / (1 - share_saved(a, b, 0.95).value))
+    assert 1 - share_saved(b, a, 0.95).estimate == pytest.approx(1 / (1 - share_saved(a, b, 0.95).estimate))
 
 
 def test_the_interval_is_a_t_interval_over_seeds_widened_by_an_epoch():
@@ -41,25 +41,25 @@ def test_the_interval_is_a_t_interval_over_seeds_widened_by_an_epoch():
     slow = [curve([0.1] * 3 + [kappa] * 3) for kappa in (0.5, 0.6, 0.6)]
     found = share_saved(fast, slow, 0.95)
     costs = np.array([[21, 22], [20, 21], [21, 22]]), np.array([[30, 40]] * 3)
-    assert found.value == pytest.approx(1 - np.exp(np.log(costs[0][:, 1] / 40).mean()))
+    assert found.estimate == pytest.approx(1 - np.exp(np.log(costs[0][:, 1] / 40).mean()))
     for ratios, which, ours in ((costs[0][:, 1] / 30, 1, found.low), (costs[0][:, 0] / 40, 0, found.high)):
         logs = np.log(ratios)
         end = t.interval(0.95, 2, logs.mean(), logs.std(ddof=1) / 3**0.5)[which]
         assert ours == pytest.approx(1 - np.exp(end))
-    assert found.low < found.value < found.high
+    assert found.low < found.estimate < found.high
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_target_reached_in_the_first_epoch_leaves_the_cost_open_downwards():
     found = share_saved([curve([0.5, 0.6])] * 2, [curve([0.6, 0.6])] * 2, 0.95)
-    assert (found.value, found.low) == (-1, -np.inf)
+    assert (found.estimate, found.low) == (-1, -np.inf)
     assert found.high == pytest.approx(0)
 
 
 @pytest.mark.filterwarnings("error")
 def test_an_undefined_kappa_has_no_cost():
     found = share_saved([curve([0.5, np.nan])] * 2, [curve([0.6, 0.6])] * 2, 0.95)
-    assert np.isnan([found.value, found.low, found.high]).all()
+    assert np.isnan([found.estimate, found.low, found.high]).all()
 
 
 def history(stage: str, arm: str, seed: int = 0) -> pd.DataFrame:

@@ -49,8 +49,8 @@ def test_what_is_added_is_no_row_of_the_poster_and_was_not_read_on_val():
     assert {name: row("added", name) for name in TABLES["added"].rows} == {"Huang et al. 2023": ["-", "0.8631"]}
     assert not set(TABLES["added"].rows) & set(TABLES["comparison"].rows)
     cell = TABLES["added"].cell("Huang et al. 2023", "test set")
-    assert (cell.mark, cell.inputs.eyes) == ("stated", "both")
-    assert cell.where.startswith("abstract of Huang et al. 2023")
+    assert (cell.evidence, cell.inputs.eyes) == ("stated", "both")
+    assert cell.source.startswith("abstract of Huang et al. 2023")
     assert cell.note.startswith("Added here: the paper does not list")
 
 
@@ -60,11 +60,11 @@ def test_the_spatial_table_reads_as_the_poster_prints_it():
 
 
 def test_what_is_inferred_is_marked_so():
-    assert all(cell.split.mark == "inferred" for cell in TABLES["ablation"].cells)
-    assert all(cell.split.mark == "stated" for cell in TABLES["comparison"].cells)
-    assert TABLES["comparison"].cell("M2CNN", "val set").head.mark == "inferred"
-    assert TABLES["comparison"].cell("M2CNN", "val set").inputs.mark == "inferred"
-    assert TABLES["comparison"].cell("o_O", "val set").inputs.mark == "stated"
+    assert all(cell.split.evidence == "inferred" for cell in TABLES["ablation"].cells)
+    assert all(cell.split.evidence == "stated" for cell in TABLES["comparison"].cells)
+    assert TABLES["comparison"].cell("M2CNN", "val set").head.evidence == "inferred"
+    assert TABLES["comparison"].cell("M2CNN", "val set").inputs.evidence == "inferred"
+    assert TABLES["comparison"].cell("o_O", "val set").inputs.evidence == "stated"
 
 
 def test_every_compared_number_says_what_it_was_computed_from():
@@ -105,7 +105,7 @@ def test_records_are_frozen():
         ('MSE scores: "0.720"', 'MSE scores: "7.20"', "number from -1 to 1 or '-', but got '7.20'"),
         ('MSE scores: "0.720"', 'MSE score: "0.720"', "must agree, but '224x224', 'MSE score'"),
         ('      CE prob.: "0.725"\n', "", "must agree, but '224x224', 'CE prob.'"),
-        ("mark: inferred", "mark: guessed", "'stated', 'computed' or 'inferred', but got 'guessed'"),
+        ("evidence: inferred", "evidence: guessed", "'stated', 'computed' or 'inferred', but got 'guessed'"),
         ("{pixels: 224, ", "{pixel: 224, ", "`pixel` Unexpected"),
         ("size: small", "size: tiny", "'small', 'mid' or 'large', but got 'tiny'"),
         ("ablation:\n", "ablation: [\n", "must be valid YAML"),

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.statistics.bootstrap import Graded
-from benchmark.statistics.decoded import read_decoded
-from benchmark.statistics.ranks import rank_probabilities, rank_rows
+from benchmark.statistics.graded_runs import read_graded_runs
+from benchmark.statistics.ranks import rank_estimates, rank_probabilities
 from tests.made.runs import ARMS, make_all, make_params
 
 N = 80
@@ -69,9 +69,10 @@ def test_arms_of_one_size_are_ranked_on_each_split(tmp_path, monkeypatch):
     arms = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"], "ce_small": ARMS["basenet"]["ce_small"]}}
     params = make_params(seeds=[0, 1], arms=arms | {"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
     make_all(params)
-    rows = list(rank_rows(read_decoded(params), replicates=100))
+    rows = list(rank_estimates(read_graded_runs(params), n_resamples=100))
     # A single arm of the small size has no rank.
-    assert {(row.size, row.split, row.arm, row.head) for row in rows} == {
+    assert {(row.about, row.split, row.arm, row.head) for row in rows} == {
         ("mid", split, name, "score") for split in ("val", "test") for name in ("mse_mid", "mid")
     }
-    assert all((row.arms, row.over, row.seeds) == (2, "seeds and patients", "0 1") for row in rows)
+    assert all((row.resampled, row.seeds) == ("seeds and patients", "0 1") for row in rows)
+    assert {row.rank for row in rows} == {1, 2}

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmark.settings.loading import parse_params
-from benchmark.statistics.decoded import Decoded
+from benchmark.statistics.graded_runs import GradedRuns
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
 from benchmark.statistics.verdicts import Case, scope_of
@@ -33,7 +33,7 @@ def scopes(data: str, scale: str, **images: int) -> set[str]:
     params = parse_params(composed(f"data={data}", f"scale={scale}"))
     run = make_result(params, "m2cnn", "large", 0)
     run = run.model_copy(update={"data": run.data.model_copy(update=LOADED.paper.images | images)})
-    case = Case(params, Decoded({("m2cnn", "large"): [run]}, {}), PRINTED, pd.DataFrame(), [])
+    case = Case(params, GradedRuns({("m2cnn", "large"): [run]}, {}), PRINTED, pd.DataFrame(), [])
     cells = [(pair.better, pair.worse) for claim in LOADED.orderings for pair in claim.pairs]
     cells = [each for each in cells if not of_systems(each)]
     cells += [(cell,) for number in LOADED.numbers for cell in number.cells]

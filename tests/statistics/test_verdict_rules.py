@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.statistics.comparison import compare
-from benchmark.statistics.confidence import LEVEL
+from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 from benchmark.statistics.verdict_rules import judge_all, judge_magnitude, judge_number, judge_ordering, margin
 from tests.made.grades import simulate
 
@@ -97,8 +97,8 @@ def test_the_ends_of_the_band_belong_to_it():
 
 
 def test_a_part_whose_p_is_the_level_itself_is_not_found_wanting():
-    assert judge_all(["not reproduced"], [(1 - LEVEL) / 2]) == "inconclusive"
-    assert judge_all(["not reproduced"], [math.nextafter((1 - LEVEL) / 2, 0)]) == "not reproduced"
+    assert judge_all(["not reproduced"], [(1 - CONFIDENCE_LEVEL) / 2]) == "inconclusive"
+    assert judge_all(["not reproduced"], [math.nextafter((1 - CONFIDENCE_LEVEL) / 2, 0)]) == "not reproduced"
 
 
 def test_a_number_is_judged_by_its_band():
@@ -144,7 +144,7 @@ def verdict(patients: int, rng: np.random.Generator, a: tuple[float, ...], b: tu
     """Verdict on "a is better", for runs whose own errors have these sizes."""
     both = simulate(patients, rng, own=a + b)
     sides = [replace(both, predicted=part) for part in (both.predicted[: len(a)], both.predicted[len(a) :])]
-    found = compare(*sides, replicates=replicates).difference
+    found = compare(*sides, n_resamples=replicates).difference
     return judge_ordering((found.low, found.high), 0.005, None)
 
 

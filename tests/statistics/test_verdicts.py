@@ -23,7 +23,7 @@ from benchmark.statistics import verdicts
 from benchmark.statistics.bootstrap import Graded
 from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import Confidence, Interval, Spread
-from benchmark.statistics.decoded import Decoded, read_decoded
+from benchmark.statistics.graded_runs import GradedRuns, read_graded_runs
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
 from benchmark.statistics.verdict_row import VerdictRow
@@ -53,11 +53,11 @@ orderings:
   - &ordering
     id: grows
     quote: larger is better
-    where: page 1
-    reading: kappa grows
-    mark: stated
+    source: page 1
+    interpretation: kappa grows
+    evidence: stated
     tolerance: 0.005
-    because: it is small
+    rationale: it is small
     pairs:
       - {better: [ablation, 720x720, Multi-Task scores], worse: [ablation, 224x224, Multi-Task scores]}
       - {better: [ablation, 720x720, M2CNN scores], worse: [ablation, 720x720, Multi-Task scores]}
@@ -70,22 +70,22 @@ orderings:
       - {better: [ablation, 448x448, Multi-Task scores], worse: [ablation, 448x448, MSE scores]}
       - {better: [ablation, 720x720, Multi-Task prob.], worse: [ablation, 720x720, CE prob.], doubt: It dips.}
 numbers:
-  - {id: headline, quote: it is so, where: page 2, reading: kappa, mark: stated, tolerance: 0.02, because: it is wide,
-     cells: [[comparison, M2CNN, val set], [comparison, M2CNN, test set]]}
+  - {id: headline, quote: it is so, source: page 2, interpretation: kappa, evidence: stated, tolerance: 0.02,
+     rationale: it is wide, cells: [[comparison, M2CNN, val set], [comparison, M2CNN, test set]]}
 savings:
-  - {id: faster, quote: it is fast, where: page 3, reading: cost, mark: stated, tolerance: 0.05, because: it is a lot,
-     cheaper: [ablation, 720x720, M2CNN scores], dearer: [ablation, 720x720, Multi-Task scores]}
+  - {id: faster, quote: it is fast, source: page 3, interpretation: cost, evidence: stated, tolerance: 0.05,
+     rationale: it is a lot, cheaper: [ablation, 720x720, M2CNN scores], dearer: [ablation, 720x720, Multi-Task scores]}
 consistency:
-  - {id: rank, quote: fourth, where: page 4, reading: rank, mark: stated, check: rank,
-     cells: [[comparison, M2CNN, test set]], value: {value: "4", mark: stated, note: counting}}
+  - {id: rank, quote: fourth, source: page 4, interpretation: rank, evidence: stated, check: rank,
+     cells: [[comparison, M2CNN, test set]], value: {value: "4", evidence: stated, note: counting}}
 """
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("benchmark.statistics.intervals.REPLICATES", 200)
-    monkeypatch.setattr("benchmark.statistics.verdicts.REPLICATES", 200)
+    monkeypatch.setattr("benchmark.statistics.planned.N_RESAMPLES", 200)
+    monkeypatch.setattr("benchmark.statistics.verdicts.N_RESAMPLES", 200)
     return tmp_path
 
 
@@ -124,7 +124,7 @@ def made_case(params=None, skip=(), flags=None, noise=NOISE, **data) -> Case:
                 kappas = [0.3, 0.55, 0.6] if stage == "m2cnn" else [0.1, 0.2, 0.5 + 0.01 * seed]
                 columns = {"stage": stage, "arm": name, "seed": seed, "images": [80, 160, 240]}
                 curves.append(pd.DataFrame(columns | {"val_kappa_score": kappas}))
-    return Case(params, Decoded(runs, graded), PRINTED, pd.concat(curves), NETWORKS)
+    return Case(params, GradedRuns(runs, graded), PRINTED, pd.concat(curves), NETWORKS)
 
 
 def judged(case: Case, text: str = TEXT) -> dict[tuple[str, str], VerdictRow]:
@@ -189,7 +189,7 @@ def test_in_the_papers_setting_sizes_and_numbers_are_compared_too(monkeypatch):
     rows = judged(case)
     row = rows[MT_224]
     assert (row.scope, row.finding, row.magnitude) == ("the paper's data", "reproduced", "smaller than printed")
-    assert (row.published, row.published_mark) == ("+0.022", "computed")
+    assert (row.published, row.published_evidence) == ("+0.022", "computed")
     assert rows["grows", "test set: M2CNN > BaseNet+MT"].margin == 0.0015
     number = rows["headline", "M2CNN, test set"]
     assert number.verdict == "not reproduced" == number.finding
@@ -248,13 +248,13 @@ def kept_best(**changes):
 def test_where_val_chose_the_weights_by_one_side_it_is_judged_on_test():
     last = judged(in_the_papers_setting(), HEADS)[HEAD_224]
     best = judged(kept_best(), HEADS)
-    assert (last.split, last.published, last.images) == ("val", "+0.024", 60)
+    assert (last.split, last.published, last.n_images) == ("val", "+0.024", 60)
     heads, multi_task = best[HEAD_224], best[CE_720]
-    assert (heads.split, heads.published, heads.magnitude, heads.images) == ("test", "", "", 100)
+    assert (heads.split, heads.published, heads.magnitude, heads.n_images) == ("test", "", "", 100)
     assert multi_task.split == "test"
     assert "Judged on test; the paper prints +0.024 for val." in heads.notes
     assert [note for note in heads.notes if "which favours basenet_mt/small score: nothing is concluded" in note]
-    assert (heads.favours, multi_task.favours) == ("a", "b")
+    assert (heads.biased_towards, multi_task.biased_towards) == ("a", "b")
     # Both sides were chosen by the head that is read, or both by the other.
     assert best["grows", "720x720: M2CNN scores > Multi-Task scores"].split == "val"
 
@@ -343,7 +343,7 @@ def test_a_doubted_printed_difference_is_held_against_nothing(monkeypatch):
 def test_what_is_not_run_is_named_and_the_rest_is_judged():
     rows = judged(made_case(skip={("basenet", "mse_small")}))
     missing = rows[MT_224]
-    assert (missing.verdict, missing.finding, missing.images) == ("not run", "not run", 0)
+    assert (missing.verdict, missing.finding, missing.n_images) == ("not run", "not run", 0)
     assert missing.note == "Mind this. | No finished run of basenet with mse at size small."
     assert rows["better", "448x448: Multi-Task scores > MSE scores"].verdict == "not run"
     whole = rows["better", "all val"]
@@ -371,17 +371,17 @@ def test_a_claim_is_judged_as_a_whole_on_each_split_that_has_several_parts(monke
 def test_rows_say_what_they_were_measured_on():
     row = judged(made_case())[MT_224]
     assert (row.a, row.b) == ("basenet_mt/small score", "basenet/mse_small score")
-    assert (row.split, row.split_mark) == ("val", "inferred")
-    assert (row.images, row.patients, row.seeds, row.data) == (60, "30", "0 1 2", "phantom")
-    assert row.over == "seeds and patients"
-    assert row.low < row.measured < row.high
+    assert (row.split, row.split_evidence) == ("val", "inferred")
+    assert (row.n_images, row.n_patients, row.seeds, row.data) == (60, "30", "0 1 2", "phantom")
+    assert row.resampled == "seeds and patients"
+    assert row.low < row.estimate < row.high
 
 
 def test_rows_say_what_a_reader_must_know_of_the_runs():
     params = make_params(seeds=[7], arms=ARMS)
     params = params.model_copy(update={"train": params.train.model_copy(update={"keep": "best"})})
     rows = judged(made_case(params, flags={("basenet", "mse_small"): ["collapsed:score", "collapsed:prob"]}))
-    assert rows[MT_224].over == "patients alone"
+    assert rows[MT_224].resampled == "patients alone"
     assert rows[MT_224].note == (
         "Mind this. | One run of basenet_mt/small: what training anew would change is not known. | "
         "One run of basenet/mse_small: what training anew would change is not known. | "
@@ -393,8 +393,8 @@ def test_rows_say_what_a_reader_must_know_of_the_runs():
 def test_a_saving_counts_the_whole_chain():
     row = judged(made_case())["faster", "720x720: M2CNN scores before Multi-Task scores"]
     # Three epochs at 40 px and two at 128 px, against three at 128 px.
-    assert row.measured == pytest.approx(1 - (3 * 40**2 + 2 * 128**2) / (3 * 128**2), abs=0.02)
-    assert (row.over, row.margin, row.b) == ("seeds alone", 0.05, "basenet_mt/large score")
+    assert row.estimate == pytest.approx(1 - (3 * 40**2 + 2 * 128**2) / (3 * 128**2), abs=0.02)
+    assert (row.resampled, row.margin, row.b) == ("seeds alone", 0.05, "basenet_mt/large score")
     one = judged(made_case(make_params(seeds=[1], arms=ARMS)))["faster", row.part]
     assert one.verdict == "inconclusive"
     assert np.isnan(one.low)
@@ -432,17 +432,17 @@ def project():
 
 
 def test_every_claim_of_the_paper_is_judged(project):
-    verdicts.run(project, read_decoded(project))
+    verdicts.run(project, read_graded_runs(project))
     before = VERDICTS.read_bytes()
     rows = read_rows(VERDICTS, VerdictRow, "-")
     claims = load_claims()
     expected = [*claims.orderings, *claims.numbers, *claims.steps, *claims.savings, *claims.consistency]
     assert list(dict.fromkeys(row.claim for row in rows)) == [claim.id for claim in expected]
     asked = {"huang-against-m2cnn", "m2cnn-over-one-net-of-huang"}
-    assert {row.claim for row in rows if row.mark == "ours"} == asked
+    assert {row.claim for row in rows if row.evidence == "ours"} == asked
     assert "not run" not in Counter(row.verdict for row in rows)
-    assert all(row.images and row.patients and row.seeds and row.data for row in rows if row.kind != "consistency")
-    verdicts.run(project, read_decoded(project))
+    assert all(row.n_images and row.n_patients and row.seeds and row.data for row in rows if row.kind != "consistency")
+    verdicts.run(project, read_graded_runs(project))
     assert VERDICTS.read_bytes() == before
     assert b"\r" not in before
 
@@ -450,7 +450,7 @@ def test_every_claim_of_the_paper_is_judged(project):
 def test_without_an_evaluation_it_says_what_to_run(project):
     Path("evaluation/curves.csv").unlink()
     with pytest.raises(InputError, match="run `fundusbench evaluate`"):
-        verdicts.run(project, read_decoded(project))
+        verdicts.run(project, read_graded_runs(project))
 
 
 def test_no_network_library_is_loaded():

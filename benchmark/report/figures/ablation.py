@@ -11,7 +11,7 @@ from benchmark.report.figure_style import Plot, bare, legend, look, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.report.table import Kappa, Table
+from benchmark.report.table import Number, Table
 from benchmark.report.tables import ablation
 
 ABOUT = FigureInfo(order=2)
@@ -28,14 +28,14 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 
 def _plot(figure: Figure, table: Table, results: Results) -> str:
-    """Kappa by input size on the table's first split: a line per column, and hollow beside it what is published."""
+    """Draw kappa by input size on the table's first split: a line per column, with the published numbers hollow."""
     figure.set_size_inches(7.6, 4.4)
     figure.subplots_adjust(left=0.08, right=0.79, bottom=0.12, top=0.86)
     axes = figure.add_subplot()
     rows = table.groups()[0][1]
     columns = table.columns[1:]
     for index, column in enumerate(columns):
-        cells = [cell for row in rows for cell in row.cells[index : index + 1] if isinstance(cell, Kappa)]
+        cells = [cell for row in rows for cell in row.cells[index : index + 1] if isinstance(cell, Number)]
         _line(axes, index, 0.1 * (index - (len(columns) - 1) / 2), column, cells)
     axes.set(xticks=range(len(rows)), xlabel="input size", ylabel="quadratic weighted kappa on val")
     axes.set_xticklabels([row.label for row in rows])
@@ -44,15 +44,15 @@ def _plot(figure: Figure, table: Table, results: Results) -> str:
     set_title(figure, f"Kappa by input size: on {results.data} (filled), published on EyePACS (hollow)", results)
     return (
         f"Kappa by input size and method on val: on {results.data} (filled; n = {results.images('val')} images, mean "
-        f"over seeds, bars: {results.level} intervals over patients and, with several seeds, over seeds) and as the "
-        "paper printed it for EyePACS (hollow). A higher line is no test that two methods differ."
+        f"over seeds; bars: {results.confidence_level} intervals over patients and, with several seeds, over seeds) "
+        "and as the paper printed it for EyePACS (hollow). A higher line does not show that two methods differ."
     )
 
 
-def _line(axes: Axes, index: int, shift: float, column: str, cells: list[Kappa]) -> None:
-    """A column of the table, beside the others of its sizes by ``shift``."""
+def _line(axes: Axes, index: int, shift: float, column: str, cells: list[Number]) -> None:
+    """Draw a column of the table, moved by ``shift`` from the others."""
     places = np.arange(len(cells)) + shift
-    means = np.array([cell.measured.mean if cell.measured else np.nan for cell in cells])
+    means = np.array([np.nan if cell.value is None else cell.value for cell in cells])
     ends = np.array([cell.ends or (np.nan, np.nan) for cell in cells])
     style = look(index) | {"markersize": 5}
     axes.errorbar(places, means, np.abs(ends.T - means), **style, lw=1.2, capsize=2.5, label=column)

@@ -36,11 +36,11 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 def _plot(figure: Figure, arms: dict[Arm, list[CalibrationRow]], results: Results) -> str:
     for panel, (arm, rows) in zip(panels(figure, len(arms), 0, 1), arms.items(), strict=True):
-        found = results.metrics.get((*arm, "prob", "test", "ece"))
+        found = results.measured(arm, "prob", "test", "ece")
         panel.frame(str(arm), (0, 0.5, 1))
         if found is not None:
-            told = f"ECE {found.mean:.2f}\n[{found.low:.2f}, {found.high:.2f}]"
-            panel.axes.text(float(panel.across(0.04)), float(panel.up(0.97)), told, va="top", fontsize=6.5)
+            label = f"ECE {found.estimate:.2f}\n[{found.low:.2f}, {found.high:.2f}]"
+            panel.axes.text(float(panel.across(0.04)), float(panel.up(0.97)), label, va="top", fontsize=6.5)
         _draw(panel, rows)
     set_title(figure, f"Calibration on {results.data}: share right by probability of the most probable grade", results)
     return (

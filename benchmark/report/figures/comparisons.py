@@ -12,7 +12,7 @@ from benchmark.report.figure_style import Plot, colour, forest, interval, set_ti
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.statistics.intervals import ArmComparison
+from benchmark.statistics.estimates import Estimate
 
 ABOUT = FigureInfo(order=3)
 
@@ -29,12 +29,13 @@ LOOKS: dict[str, tuple[str, str, str, float]] = {
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure of all pairs; none where none was run."""
-    return {"comparisons": partial(_plot, rows=inputs.compared, results=inputs.results)} if inputs.compared else {}
+    rows = inputs.estimates("comparison")
+    return {"comparisons": partial(_plot, rows=rows, results=inputs.results)} if rows else {}
 
 
-def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> str:
-    """A line per pair, a panel per split, a mark per output."""
-    pairs = list(dict.fromkeys((row.about, row.a, row.b) for row in rows))
+def _plot(figure: Figure, rows: Sequence[Estimate], results: Results) -> str:
+    """Draw a line per pair, a panel per split and a mark per output."""
+    pairs = list(dict.fromkeys(map(_pair, rows)))
     height = 0.27 * len(pairs) + 1.35
     figure.set_size_inches(9.2, height)
     figure.subplots_adjust(0.33, 0.5 / height, 0.985, 1 - 0.85 / height, wspace=0.06)
@@ -43,7 +44,7 @@ def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> st
         for row in rows:
             if row.split == split:
                 marker, shade, face, shift = LOOKS[row.head]
-                interval(axes, pairs.index((row.about, row.a, row.b)) + shift, row, marker, shade, face)
+                interval(axes, pairs.index(_pair(row)) + shift, row, marker, shade, face)
     titles = [f"{split}, n = {results.images(split)}" for split in EVALUATED]
     forest((left, right), titles, [about for about, _, _ in pairs], [f"{a} - {b}" for _, a, b in pairs])
     for head, (marker, shade, face, _) in LOOKS.items():
@@ -54,7 +55,12 @@ def _plot(figure: Figure, rows: Sequence[ArmComparison], results: Results) -> st
     first = rows[0]
     return (
         f"Paired differences of mean kappa on {results.data}, first arm minus second, on the same images (val n = "
-        f"{results.images('val')}, test n = {results.images('test')}); bars: {first.level:.0%} intervals over "
-        f"{first.over}. An interval that holds 0 tells nothing apart; intervals are not adjusted for their number, the "
-        "p-values of the table are."
+        f"{results.images('val')}, test n = {results.images('test')}); bars: {first.confidence_level:.0%} intervals "
+        f"over {first.resampled}. Intervals containing 0 are inconclusive. The intervals are not adjusted for "
+        "multiple comparisons; the p-values of the table are."
     )
+
+
+def _pair(row: Estimate) -> tuple[str, str, str]:
+    """Return the question and the two arms."""
+    return row.about, f"{row.method}/{row.arm}", row.versus.partition(" ")[0]

@@ -16,7 +16,7 @@ from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.scoring.kappa import GRADES
-from benchmark.statistics.rivals import ladder
+from benchmark.statistics.systems import steps
 from models.systems.registry import SYSTEMS
 
 ABOUT = FigureInfo(order=10)
@@ -32,7 +32,7 @@ STEP = GRADES + 2
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure per arm that ran; of another system, of the whole alone."""
-    whole = {ladder(system)[-1][0] for system in SYSTEMS}
+    whole = {steps(system)[-1][0] for system in SYSTEMS}
     shown = [arm for arm in inputs.results.arms() if arm.stage not in SYSTEMS or arm in whole]
     return {f"confusion_{'_'.join(arm)}": partial(_plot, results=inputs.results, arm=arm) for arm in shown}
 

@@ -12,8 +12,7 @@ from benchmark.report.figure_style import GREY, Plot, colour, forest, interval, 
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.statistics.intervals import ArmComparison
-from benchmark.statistics.rivals import RivalRow
+from benchmark.statistics.estimates import Estimate
 from models.systems.registry import SYSTEMS
 
 ABOUT = FigureInfo(order=5)
@@ -31,32 +30,33 @@ _LOOKS = {
 }
 """Colour and filling of each kind of difference."""
 
-Line = tuple[str, str, str, dict[str, ArmComparison | RivalRow]]
+Line = tuple[str, str, str, dict[str, Estimate]]
 """Whose part it is, the kind of difference, what it is called, and its numbers by split."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """The figure of all systems that ran; none where none did, for the paper's own parts have a figure."""
-    lines = [*_of_paper(inputs.compared), *_of_systems(inputs.rivals)]
-    return {"parts": partial(_plot, lines=lines, results=inputs.results)} if inputs.rivals else {}
+    ran = inputs.estimates("system comparison")
+    lines = [*_of_paper(inputs.estimates("comparison")), *_of_systems(ran)]
+    return {"parts": partial(_plot, lines=lines, results=inputs.results)} if ran else {}
 
 
-def _of_paper(rows: Sequence[ArmComparison]) -> list[Line]:
-    found: dict[str, dict[str, ArmComparison | RivalRow]] = {}
+def _of_paper(rows: Sequence[Estimate]) -> list[Line]:
+    found: dict[str, dict[str, Estimate]] = {}
     for row in rows:
         if row.about in ASKED and row.head == "score":
             found.setdefault(row.about, {})[row.split] = row  # The last is of the largest size.
     return [("m2cnn", "the paper's method", about, splits) for about, splits in found.items()]
 
 
-def _of_systems(rows: Sequence[RivalRow]) -> list[Line]:
-    """What systems add and what their controls say; how M2CNN stands to them is another question."""
+def _of_systems(rows: Sequence[Estimate]) -> list[Line]:
+    """Return what steps of systems add and what their controls show, without the comparisons with M2CNN."""
     lines: list[Line] = []
-    for (about, a, b), group in groupby(rows, lambda row: (row.about, _arm(row.a), _arm(row.b))):
+    for (about, a, b), group in groupby(rows, lambda row: (row.about, Arm(row.method, row.arm), _arm(row.versus))):
         if a.stage not in SYSTEMS:
             continue
         system = SYSTEMS[a.stage]
-        splits: dict[str, ArmComparison | RivalRow] = {row.split: row for row in group}
+        splits: dict[str, Estimate] = {row.split: row for row in group}
         kind, name = "what a step adds", about
         if system.rows[b.name].control:
             kind, name = "the whole, less a control", f"{system.title}, whole less {system.rows[b.name].title}"
@@ -65,12 +65,12 @@ def _of_systems(rows: Sequence[RivalRow]) -> list[Line]:
 
 
 def _arm(side: str) -> Arm:
-    """The arm of ``stage/arm head``."""
+    """Return the arm of ``method/arm head``."""
     return Arm.parse(side.partition(" ")[0])
 
 
 def _plot(figure: Figure, lines: Sequence[Line], results: Results) -> str:
-    """A line per part, a panel per split."""
+    """Draw a line per part and a panel per split."""
     height = 0.25 * len(lines) + 1.45
     figure.set_size_inches(10.4, height)
     figure.subplots_adjust(0.4, 0.5 / height, 0.985, 1 - 0.95 / height, wspace=0.06)
@@ -88,8 +88,8 @@ def _plot(figure: Figure, lines: Sequence[Line], results: Results) -> str:
     first = next(iter(lines[-1][3].values()))
     return (
         f"Paired differences of mean kappa on {results.data}, on the same images (val n = {results.images('val')}, "
-        f"test n = {results.images('test')}); bars: {first.level:.0%} intervals over {first.over}. Above: M2CNN's "
-        "scores at its largest size, against networks of one eye in one pass. Below: what each step adds to another "
-        "system, and the whole of it less a control. An interval that holds 0 tells nothing apart; intervals are not "
-        "adjusted for their number."
+        f"test n = {results.images('test')}); bars: {first.confidence_level:.0%} intervals over {first.resampled}. "
+        "Above: M2CNN's scores at its largest size, against networks of one eye in one pass. Below: what each "
+        "step adds to another system, and the whole of it less a control. Intervals containing 0 are inconclusive; "
+        "they are not adjusted for multiple comparisons."
     )

@@ -11,7 +11,7 @@ from benchmark.report.figure_style import GREY, Plot, bare, legend, look, set_ti
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.report.table import Kappa, Table
+from benchmark.report.table import Number
 from benchmark.report.tables import ablation
 
 ABOUT = FigureInfo(order=1)
@@ -21,31 +21,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+Point = tuple[int, Number]
+"""Input size in the paper, and the cell of the table."""
+
+
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """The figure of the cells that have both; none where there is none."""
-    table = ablation.make(inputs)
-    series = {name: found for index, name in enumerate(table.columns[1:]) if (found := _cells(table, index))}
-    return {"published": partial(_plot, series=series, results=inputs.results)} if series else {}
+    table, printed = ablation.make(inputs), inputs.printed["ablation"]
+    series: dict[str, list[Point]] = {}
+    for row, name in zip(table.rows, printed.rows * 2, strict=True):
+        for column, cell in zip(table.columns[1:], row.cells, strict=True):
+            if isinstance(cell, Number) and cell.published and cell.value is not None:
+                series.setdefault(column, []).append((printed.cell(name, column).pixels or 0, cell))
+    ordered = {column: series[column] for column in table.columns[1:] if column in series}
+    return {"published": partial(_plot, series=ordered, results=inputs.results)} if ordered else {}
 
 
-def _cells(table: Table, index: int) -> list[Kappa]:
-    cells = [row.cells[index] for row in table.rows]
-    return [cell for cell in cells if isinstance(cell, Kappa) and cell.published and cell.value is not None]
-
-
-def _plot(figure: Figure, series: dict[str, list[Kappa]], results: Results) -> str:
-    """Measured kappa by published kappa, a look per column, larger marks for larger inputs."""
+def _plot(figure: Figure, series: dict[str, list[Point]], results: Results) -> str:
+    """Draw measured over published kappa: a style per column, larger marks for larger inputs."""
     figure.set_size_inches(6.6, 4.8)
     figure.subplots_adjust(left=0.1, right=0.74, bottom=0.11, top=0.87)
     axes = figure.add_subplot()
     for index, (name, cells) in enumerate(series.items()):
-        published = np.array([float(cell.published) for cell in cells])
-        measured = np.array([cell.value for cell in cells], np.float64)
-        ends = np.array([cell.ends or (np.nan, np.nan) for cell in cells])
+        published = np.array([float(cell.published) for _, cell in cells])
+        measured = np.array([cell.value for _, cell in cells], np.float64)
+        ends = np.array([cell.ends or (np.nan, np.nan) for _, cell in cells])
         style = look(index) | {"linestyle": "", "mec": "white", "mew": 0.4}
         axes.errorbar(published, measured, np.abs(ends.T - measured), ls="", color=style["color"], lw=1, capsize=2)
-        for cell, x, y in zip(cells, published, measured, strict=True):
-            axes.plot(x, y, **style, markersize=_mark(cell))
+        for (pixels, _), x, y in zip(cells, published, measured, strict=True):
+            axes.plot(x, y, **style, markersize=3.5 + pixels / 150)
         axes.plot([], [], **style, markersize=6, label=name)
     low, high = (end(axes.get_xlim()[side], axes.get_ylim()[side]) for side, end in enumerate((min, max)))
     left, right = axes.get_xlim()
@@ -58,18 +62,13 @@ def _plot(figure: Figure, series: dict[str, list[Kappa]], results: Results) -> s
     set_title(figure, f"Published against measured on {results.data}", results)
     return (
         f"Each cell of the ablation that the paper prints, against ours on {results.data} (val, n = "
-        f"{results.images('val')} images; bars: {results.level} intervals over patients and, with several seeds, over "
-        "seeds). Dashed: what is measured equals what is published. The larger a mark, the larger the input: "
-        f"{', '.join(f'{pixels} px' for pixels in _pixels(series))} in the paper. "
+        f"{results.images('val')} images; bars: {results.confidence_level} intervals over patients and, with "
+        "several seeds, over seeds). Dashed: what is measured equals what is published. The larger a mark, the "
+        f"larger the input: {', '.join(f'{pixels} px' for pixels in _pixels(series))} in the paper. "
         "Other data than the paper's give other kappas; only their order can be compared."
     )
 
 
-def _pixels(series: dict[str, list[Kappa]]) -> list[int]:
-    """The paper's input sizes that are drawn."""
-    return sorted({cell.printed.pixels or 0 for cells in series.values() for cell in cells})
-
-
-def _mark(cell: Kappa) -> float:
-    """Size of a mark by the paper's input size."""
-    return 3.5 + (cell.printed.pixels or 0) / 150
+def _pixels(series: dict[str, list[Point]]) -> list[int]:
+    """Return the paper's input sizes that are drawn."""
+    return sorted({pixels for cells in series.values() for pixels, _ in cells})

@@ -8,61 +8,58 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.common.terms import Size
 from benchmark.report.figure_style import DARK, Plot, set_title, shade
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.statistics.ranks import RankRow
-
-ABOUT = FigureInfo(order=4)
-
+from benchmark.statistics.estimates import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+ABOUT = FigureInfo(order=4)
 SHOWN = 0.045
 """Probabilities from here on are written out."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure of all sizes that have several arms; none without such."""
-    rows = [row for row in inputs.ranks if row.split == "test"]
+    rows = [row for row in inputs.estimates("rank") if row.split == "test"]
     return {"ranks": partial(_plot, rows=rows, results=inputs.results)} if rows else {}
 
 
-def _plot(figure: Figure, rows: Sequence[RankRow], results: Results) -> str:
-    """A block per size: a line per arm, likeliest best first, a column per rank."""
+def _plot(figure: Figure, rows: Sequence[Estimate], results: Results) -> str:
+    """Draw a block per size: a line per arm, by expected rank, and a column per rank."""
     from matplotlib.patches import Rectangle
 
-    sizes: dict[Size, list[list[RankRow]]] = {}
+    sizes: dict[str, list[list[Estimate]]] = {}
     for row in rows:
-        block = sizes.setdefault(row.size, [])
+        block = sizes.setdefault(row.about, [])
         if row.rank == 1:
             block.append([])
         block[-1].append(row)
     lines = sum(len(block) + 1.4 for block in sizes.values())
-    ranks = max(row.arms for row in rows)
+    ranks = max(row.rank for row in rows)
     width, height = 0.55 * ranks + 2.75, 0.27 * lines + 0.95
     figure.set_size_inches(max(width, 5.6), height)
     axes = figure.add_axes((0, 0.01, 1, 1 - 0.75 / height))
     axes.axis("off")
     top = 0.0
     for size, block in sizes.items():
-        ordered = sorted(block, key=lambda found: sum(row.rank * row.probability for row in found))
+        ordered = sorted(block, key=lambda found: sum(row.rank * row.estimate for row in found))
         axes.text(-0.1, top + 0.5, f"{size} size", ha="right", va="center", fontsize=9, weight="bold")
         for rank in range(len(block)):
             axes.text(rank + 0.5, top + 0.5, f"{rank + 1}", ha="center", va="center", fontsize=8)
         for line, found in enumerate(ordered, 1):
-            axes.text(-0.1, top + line + 0.5, f"{found[0].stage}/{found[0].arm}", ha="right", va="center", fontsize=8)
+            axes.text(-0.1, top + line + 0.5, f"{found[0].method}/{found[0].arm}", ha="right", va="center", fontsize=8)
             for place, row in enumerate(found):
-                axes.add_patch(Rectangle((place, top + line), 1, 1, fc=shade(row.probability), ec="white", lw=1.2))
-                if row.probability >= SHOWN:
-                    ink = "white" if row.probability > 0.55 else DARK
+                axes.add_patch(Rectangle((place, top + line), 1, 1, fc=shade(row.estimate), ec="white", lw=1.2))
+                if row.estimate >= SHOWN:
+                    ink = "white" if row.estimate > 0.55 else DARK
                     axes.text(
                         place + 0.5,
                         top + line + 0.5,
-                        _words(row.probability),
+                        _words(row.estimate),
                         ha="center",
                         va="center",
                         fontsize=7.5,
@@ -74,12 +71,12 @@ def _plot(figure: Figure, rows: Sequence[RankRow], results: Results) -> str:
     first = rows[0]
     return (
         f"Probability of each rank (1: highest kappa) among the arms of an input size, main output, on the test split "
-        f"of {results.data} (n = {first.images} images): shares of {first.replicates:,} resamples of patients, shared "
-        f"by all arms, with the error of the seeds by Student's t. Below {np.ceil(100 * SHOWN):.0f} % unwritten. "
-        "It is no test: whether two arms differ is told by their paired difference."
+        f"of {results.data} (n = {first.n_images} images): proportions of {first.n_resamples:,} resamples of patients, "
+        f"shared by all arms, with the error of the seeds by Student's t. Below {np.ceil(100 * SHOWN):.0f} % not "
+        "shown. This is not a test; the paired differences test whether two arms differ."
     )
 
 
 def _words(probability: float) -> str:
-    """In per cent; what is not certain does not read so."""
+    """Return a percentage that never rounds up to certainty."""
     return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"

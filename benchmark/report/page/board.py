@@ -50,16 +50,16 @@ class Claim:
     """A claim with its judgements.
 
     Attributes:
-        reading: what it says, as it is judged.
-        quote, where: the paper's own words, and where they stand.
+        interpretation: the claim as it is judged.
+        quote, source: the paper's own words, and where they are printed.
         whole: the judgement of all parts on a split, where there are several.
         parts: each part.
         axis: ticks of the scale that its strips share; none where nothing is drawn.
     """
 
-    reading: str
+    interpretation: str
     quote: str
-    where: str
+    source: str
     whole: tuple[Judged, ...]
     parts: tuple[Judged, ...]
     axis: list[tuple[float, str]]
@@ -94,8 +94,8 @@ def make_board(rows: Sequence[VerdictRow], ran: Collection[Arm]) -> Board:
     """
     notes = Notes()
     judged = [row for row in rows if row.kind != "consistency"]
-    found = _claims([row for row in judged if row.mark != OURS], ran, notes)
-    asked = _claims([row for row in judged if row.mark == OURS], ran, notes)
+    found = _claims([row for row in judged if row.evidence != OURS], ran, notes)
+    asked = _claims([row for row in judged if row.evidence == OURS], ran, notes)
     checks = _claims([row for row in rows if row.kind == "consistency"], ran, notes)
     parts = [part for claim in found for part in claim.parts]
     counts = Counter((part.look, part.finding) for part in parts)
@@ -118,15 +118,15 @@ def _claims(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> l
 
 
 def _claim(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> Claim:
-    drawn = [row for row in rows if not math.isnan(row.measured)]
-    values = [value for row in drawn for value in (row.measured, row.low, row.high, row.margin, _printed(row))]
+    drawn = [row for row in rows if not math.isnan(row.estimate)]
+    values = [value for row in drawn for value in (row.estimate, row.low, row.high, row.margin, _printed(row))]
     scale = Scale.of([*values, *([0.0] if any(row.kind != "number" for row in drawn) else [])])
     first = rows[0]
     judged = [(row, _judged(row, scale, ran, notes)) for row in rows]
     return Claim(
-        reading=first.reading[:1].upper() + first.reading[1:],
+        interpretation=first.interpretation[:1].upper() + first.interpretation[1:],
         quote=first.quote,
-        where=first.where,
+        source=first.source,
         whole=tuple(shown for row, shown in judged if row.part == ALL),
         parts=tuple(shown for row, shown in judged if row.part != ALL),
         axis=scale.ticks if scale else [],
@@ -134,14 +134,14 @@ def _claim(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> Cl
 
 
 def _judged(row: VerdictRow, scale: Scale | None, ran: Collection[Arm], notes: Notes) -> Judged:
-    sign, known = "" if row.kind == "number" else "+", not math.isnan(row.measured)
+    sign, known = "" if row.kind == "number" else "+", not math.isnan(row.estimate)
     margin = None if math.isnan(row.margin) else row.margin
     return Judged(
         part=row.part,
         published=row.published or "-",
-        measured=measure(row.measured, sign) if known else row.recomputed or "-",
+        measured=measure(row.estimate, sign) if known else row.recomputed or "-",
         interval=ends(row.low, row.high, sign) if known else "",
-        strip=strip(scale, row.measured, ends_of(row), _printed(row), margin) if known and scale else Markup(""),
+        strip=strip(scale, row.estimate, ends_of(row), _printed(row), margin) if known and scale else Markup(""),
         finding=row.finding,
         look=LOOKS.get(row.verdict, "other"),
         facts=_facts(row),
@@ -162,9 +162,9 @@ def _facts(row: VerdictRow) -> tuple[str, ...]:
     seeds = " and ".join(dict.fromkeys(str(len(side.split())) for side in row.seeds.split("|") if side.strip()))
     facts = (
         row.split,
-        f"n = {row.images}" if row.images else "",
+        f"n = {row.n_images}" if row.n_images else "",
         f"{seeds} seeds" if seeds else "",
-        f"interval over {row.over}" if row.over else "",
+        f"interval over {row.resampled}" if row.resampled else "",
         f"margin {row.margin:g}" if not math.isnan(row.margin) else "",
         f"tolerance {row.tolerance:g}" if math.isnan(row.margin) and not math.isnan(row.tolerance) else "",
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from benchmark.common.terms import Arm
 from benchmark.report.page.strips import Scale, strip
-from benchmark.report.table import Kappa, Number, Paper, Row, Table, words
+from benchmark.report.table import Number, Row, Table, words
+
+PAPER = ", paper"
+"""How the title of a column of published numbers ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,14 @@ class Forest:
 def by_column(table: Table, ran: Collection[Arm]) -> Forest | None:
     """The first group's rows as groups, their columns as lines; None where nothing is to be drawn."""
     group, rows = table.groups()[0]
-    scale = _scale(rows)
+    scale = _scale(table)
     if scale is None:
         return None
     lines = (
         (row.label, tuple(Line(title, (mark,)) for title, mark in zip(table.columns[1:], marks, strict=True) if mark))
         for row in rows
         for marks in [
-            [_mark(cell, cell.published, scale, ran) if isinstance(cell, Kappa) else None for cell in row.cells]
+            [_mark(cell, cell.published, scale, ran) if isinstance(cell, Number) else None for cell in row.cells]
         ]
     )
     return Forest((group,), tuple(lines), scale.ticks)
@@ -67,39 +70,37 @@ def by_row(table: Table, ran: Collection[Arm]) -> Forest | None:
 
     None where nothing is to be drawn.
     """
-    scale = _scale(table.rows)
+    scale = _scale(table)
     if scale is None:
         return None
-    pairs = [
-        (place, place + 1)
-        for place, cell in enumerate(table.rows[0].cells[:-1])
-        if isinstance(cell, Paper) and isinstance(table.rows[0].cells[place + 1], Kappa)
-    ]
-    titles = tuple(table.columns[1 + first].partition(",")[0] for first, _ in pairs)
+    places = [place for place, title in enumerate(table.columns[1:]) if title.endswith(PAPER)]
+    titles = tuple(table.columns[1 + place].removesuffix(PAPER) for place in places)
     groups = (
-        (group, tuple(Line(row.label, tuple(_beside(row, *pair, scale, ran) for pair in pairs)) for row in rows))
+        (group, tuple(Line(row.label, tuple(_beside(row, place, scale, ran) for place in places)) for row in rows))
         for group, rows in table.groups()
     )
     return Forest(titles, tuple(groups), scale.ticks)
 
 
-def _beside(row: Row, first: int, second: int, scale: Scale, ran: Collection[Arm]) -> Mark:
-    """The mark of a published number and our kappa, by the places of their cells."""
-    paper, ours = row.cells[first], row.cells[second]
-    published = paper.printed.value if isinstance(paper, Paper) else ""
-    mark = _mark(ours, published, scale, ran) if isinstance(ours, Kappa | Number) else None
+def _beside(row: Row, place: int, scale: Scale, ran: Collection[Arm]) -> Mark:
+    """Return the mark of a published number and of our kappa to its right."""
+    ours = row.cells[place + 1]
+    mark = _mark(ours, words(row.cells[place])[0], scale, ran) if isinstance(ours, Number) else None
     return mark or Mark(Markup(""), "", "", "", "")
 
 
-def _scale(rows: Sequence[Row]) -> Scale | None:
-    cells = [cell for row in rows for cell in row.cells]
-    published = [_number(cell.published) for cell in cells if isinstance(cell, Kappa)]
-    published += [_number(cell.printed.value) for cell in cells if isinstance(cell, Paper)]
-    ours = [cell for cell in cells if isinstance(cell, Kappa | Number)]
-    return Scale.of([*published, *(value for cell in ours for value in (cell.value, *(cell.ends or ())))])
+def _scale(table: Table) -> Scale | None:
+    values: list[float | None] = []
+    for row in table.rows if any(title.endswith(PAPER) for title in table.columns) else table.groups()[0][1]:
+        for title, cell in zip(table.columns[1:], row.cells, strict=True):
+            if isinstance(cell, Number):
+                values += [cell.value, *(cell.ends or ()), _number(cell.published)]
+            elif title.endswith(PAPER):
+                values.append(_number(cell.text))
+    return Scale.of(values)
 
 
-def _mark(cell: Kappa | Number, shown: str, scale: Scale, ran: Collection[Arm]) -> Mark | None:
+def _mark(cell: Number, shown: str, scale: Scale, ran: Collection[Arm]) -> Mark | None:
     """Of a cell and the published number beside it; None where the paper prints nothing and nothing was measured."""
     if _number(shown) is None and cell.value is None:
         return None

@@ -21,10 +21,10 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.page.board import make_board
 from benchmark.report.page.forest import by_column, by_row
 from benchmark.report.page.strips import Scale, strip
-from benchmark.report.render import FORMATS, notes_of
+from benchmark.report.render import FORMATS
 from benchmark.report.results import Results
 from benchmark.report.run_columns import columns_of_runs
-from benchmark.report.table import Cell, Kappa, Number, Row, Table, words
+from benchmark.report.table import Cell, Number, Row, Table, words
 
 HERE = Path(__file__).parent
 FIRST = ("verdicts", "ablation", "comparison")
@@ -34,7 +34,7 @@ SECTIONS = {
     "ablation": "ablation",
     "comparisons": "comparisons",
     "ranks": "comparisons",
-    "parts": "rivals",
+    "parts": "systems",
     "learning_curves": "cost",
     "transfer": "transfer",
     "scores": "metrics",
@@ -184,18 +184,18 @@ def _scales(table: Table) -> dict[tuple[str, ...], Scale]:
     for row in table.rows:
         titles = table.columns_of(row.group)
         for title, cell in zip(titles[1:], row.cells, strict=True):
-            if isinstance(cell, Kappa | Number) and cell.ends and cell.value is not None:
+            if isinstance(cell, Number) and cell.ends and cell.value is not None:
                 printed = _printed(cell)
                 values.setdefault(_column(titles, title, cell), []).extend((cell.value, *cell.ends, printed))
     return {column: scale for column, found in values.items() if (scale := Scale.of(found))}
 
 
-def _column(titles: tuple[str, ...], title: str, cell: Kappa | Number) -> tuple[str, ...]:
-    return ("kappa",) if isinstance(cell, Kappa) else (*titles, title)
+def _column(titles: tuple[str, ...], title: str, cell: Number) -> tuple[str, ...]:
+    return (cell.scale,) if cell.scale else (*titles, title)
 
 
-def _printed(cell: Kappa | Number) -> float | None:
-    return float(cell.published) if isinstance(cell, Kappa) and cell.beside and cell.published else None
+def _printed(cell: Number) -> float | None:
+    return float(cell.published) if cell.published else None
 
 
 def _row(row: Row, titles: tuple[str, ...], scales: Mapping[tuple[str, ...], Scale], ran: Collection[Arm]) -> ShownRow:
@@ -208,13 +208,13 @@ def _cell(
     cell: Cell, titles: tuple[str, ...], title: str, scales: Mapping[tuple[str, ...], Scale], ran: Collection[Arm]
 ) -> ShownCell:
     own, *below = words(cell)
-    if not isinstance(cell, Kappa | Number):
-        return ShownCell(own, tuple(below), notes_of(cell), None, "", Markup(""))
+    if not isinstance(cell, Number):
+        return ShownCell(own, tuple(below), cell.notes, None, "", Markup(""))
     sort = "" if cell.value is None else f"{cell.value:.9g}"
     arm = str(cell.arm) if cell.arm and cell.arm in ran and sort else ""
     scale = scales.get(_column(titles, title, cell)) if cell.ends else None
     drawn = strip(scale, cell.value, cell.ends, _printed(cell)) if scale else Markup("")
-    return ShownCell(own, tuple(below), notes_of(cell), sort, arm, drawn)
+    return ShownCell(own, tuple(below), cell.notes, sort, arm, drawn)
 
 
 def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict[str, dict[str, str]]:

@@ -11,12 +11,12 @@ from benchmark.common.units import quantity
 from benchmark.evaluation.architecture import Architecture
 from benchmark.report.captions import data_sentence, size_title, start_sentence
 from benchmark.report.costs import FRACTIONS, arms_at, chain, curve, first_reaching, targets
-from benchmark.report.csv_fields import data_fields, plain
+from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Number, Row, Table
-from benchmark.report.tables.confound import M2CNN, WAYS, find_way
+from benchmark.report.tables.components import M2CNN, VARIANTS, find_variant
 from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
 
@@ -63,7 +63,7 @@ class _Line:
 
     def record(self) -> dict[str, Any]:
         """As the csv holds it."""
-        named = dict.fromkeys(("stage", "arm", "size", "pixels", "level", "head", "epochs", "chain"), "")
+        named = dict.fromkeys(("method", "arm", "size", "pixels", "level", "head", "epochs", "chain"), "")
         counts = {name: self.counts.get(name) for name in COLUMNS}
         reached = dict.fromkeys(
             ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS)), ""
@@ -115,7 +115,7 @@ def _arms(paper_pixels: Mapping[Size, int], params: Params, results: Results) ->
 
 def _arm(group: str, arm: Arm, size: Size, wanted: Mapping[float, float], results: Results) -> _Line:
     label = "/".join(arm)
-    facts: dict[str, Any] = {"stage": arm[0], "arm": arm[1], "size": size, "status": "not run"}
+    facts: dict[str, Any] = {"method": arm[0], "arm": arm[1], "size": size, "status": "not run"}
     links = chain(results, arm)
     if links is None:
         return _Line(group, label, {}, "not run", facts)
@@ -134,14 +134,15 @@ def _arm(group: str, arm: Arm, size: Size, wanted: Mapping[float, float], result
     facts |= {name: getattr(own, name) for name in ("pixels", "level", "head", "epochs")}
     facts |= {"chain": " ".join("/".join(link.arm) for link in links), "status": "measured"}
     best = max(points, key=lambda point: point.kappa)
-    facts |= {"best_kappa": plain(best.kappa), "best_kappa_sd": plain(best.sd), **data_fields(results, own)}
+    facts |= {"best_kappa": plain(best.kappa), "best_kappa_sd": plain(best.sd)}
+    facts |= {"data": results.data, "synthetic": plain(results.synthetic)}
     return _Line(group, label, counts, "not reached", facts)
 
 
 def _ratio(params: Params, lines: list[_Line]) -> Iterator[_Line]:
     """M2CNN in multiples of BaseNet+MT at the large size, where both are declared."""
     counts = {line.label: line.counts for line in lines}
-    arms = [find_way(way, "large", params) for way in (M2CNN, WAYS[0])]
+    arms = [find_variant(variant, "large", params) for variant in (M2CNN, VARIANTS[0])]
     names = ["/".join(arm) for arm in arms if arm]
     if len(names) == 2:
         ours, base = (counts[name] for name in names)

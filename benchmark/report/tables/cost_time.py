@@ -107,7 +107,7 @@ def _line(group: str, arm: Arm, size: Size, results: Results) -> tuple[Row, dict
     lacking = "not recorded" if links else "not run"
     numbers = [_number(measures[name], show, lacking) for name, (_, show) in MEASURES.items()]
     where = ", ".join((*own.devices, *own.precisions, _threads(own.threads))) if own else lacking
-    record = {"table": NAME, "stage": arm[0], "arm": arm[1], "size": size}
+    record = {"table": NAME, "method": arm[0], "arm": arm[1], "size": size}
     record |= {name: "" if value is None else f"{value:.6g}" for name, value in measures.items()}
     record |= {
         name: " ".join(map(str, getattr(own, name, ()))) for name in ("devices", "precisions", "threads", "seeds")

@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.evaluation.architecture import Architecture, square
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes
-from benchmark.report.table import Cell, Number, Paper, Row, Table, Text
+from benchmark.report.table import Cell, Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.published.tables import Printed, PrintedTable
 
@@ -30,7 +30,7 @@ def make(inputs: Inputs) -> Table:
             "Sides of the feature map before and after the Multi-Cell part, measured by running each network without "
             "weights; level: 1 + the number of Reduction Cell-B. The paper's table has no 299x299, and no level for "
             "its 256x256. "
-            f"Source of the published sides: {printed.cells[0].where}."
+            f"Source of the published sides: {printed.cells[0].source}."
         ),
         columns=("input", "level", "before, paper", "before, measured", "after, paper", "after, measured", "agree"),
         rows=tuple(_row(network, *cells, notes) for network, cells in found),
@@ -53,7 +53,7 @@ def _row(network: Architecture, before: Printed | None, after: Printed | None, n
     whose = {"paper": "the paper's sizes", "params": "this profile's sizes"}[network.of]
     cells: list[Cell] = [Number(str(network.level), network.level)]
     for cell, side in ((before, network.before), (after, network.after)):
-        cells += [Paper(cell, notes.number(cell.note)) if cell else Number("-"), Number(square(side), side)]
+        cells += [Text(cell.value, notes.number(cell.note)) if cell else Number("-"), Number(square(side), side)]
     agree = {True: "yes", False: "no", None: "-"}[_agree(network, before, after)]
     return Row(f"{network.trunk} ({where}) at {whose}", f"{network.pixels} px", (*cells, Text(agree)))
 
@@ -72,7 +72,7 @@ def _record(network: Architecture, before: Printed | None, after: Printed | None
         "before": square(network.before),
         "after_published": after.value if after else "",
         "after": square(network.after),
-        "published_mark": before.mark if before else "",
+        "published_evidence": before.evidence if before else "",
         "agree": "" if agree is None else str(agree).lower(),
     }
 

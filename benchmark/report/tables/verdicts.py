@@ -1,4 +1,4 @@
-"""The verdicts: each claim of the paper beside what was measured, its interval, and what may be concluded."""
+"""Verdicts: each claim of the paper, what was measured, its interval, and the conclusion."""
 
 from __future__ import annotations
 
@@ -35,21 +35,23 @@ COLUMNS = (
 
 
 def make(inputs: Inputs) -> Table:
-    """One line per judgement, grouped by claim, in the order of the claims file; notes say what limits a verdict."""
+    """One line per verdict, grouped by claim, in the order of the claims file; notes give the limits of a verdict."""
     return verdict_table(inputs.verdicts, inputs.results)
 
 
 def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
-    """The table of some judgements on what an evaluation holds."""
+    """Return the table of some verdicts."""
     scopes = "; ".join(dict.fromkeys(row.scope for row in rows))
-    levels = " or ".join(dict.fromkeys(f"{row.level * 100:g} %" for row in rows if not math.isnan(row.level)))
+    levels = " or ".join(
+        dict.fromkeys(f"{row.confidence_level * 100:g} %" for row in rows if not math.isnan(row.confidence_level))
+    )
     notes = Notes()
     lines = tuple(Row(_group(row), row.part, _cells(row, notes), arms_of(asdict(row))) for row in rows)
     return Table(
         name="verdicts",
         title="What holds of the paper's claims",
         caption=(
-            "Each claim was written down beforehand with its tolerance and a reason for it "
+            "Each claim was declared beforehand with its tolerance and a rationale "
             "(experiments/published/claims.yaml). Measured is a difference of quadratic weighted kappas, a kappa where "
             f"one is published, or the share of multiply-adds saved; [ ] is its {levels} interval, over what the line "
             "says. An ordering or a saving is reproduced where the whole interval lies above the margin: the "
@@ -67,12 +69,18 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
 
 
 def _group(row: VerdictRow) -> str:
-    """What is claimed, in the words of its id, and by whom where that is not the paper."""
-    return row.claim.replace("-", " ") + " (asked here; the paper does not claim it)" * (row.mark == OURS)
+    """Return the claim in the words of its id, and a remark where the paper does not claim it."""
+    return row.claim.replace("-", " ") + " (asked here; the paper does not claim it)" * (row.evidence == OURS)
 
 
 def _cells(row: VerdictRow, notes: Notes) -> tuple[Cell, ...]:
-    words = (row.over, str(row.images or ""), _seeds(row.seeds), _share(row.tolerance), _share(row.margin))
+    words = (
+        row.resampled,
+        str(row.n_images or ""),
+        _seeds(row.seeds),
+        _tolerance(row.tolerance),
+        _tolerance(row.margin),
+    )
     return (
         *(Text(word or "-") for word in (row.split, row.published)),
         _measured(row),
@@ -83,24 +91,24 @@ def _cells(row: VerdictRow, notes: Notes) -> tuple[Cell, ...]:
 
 
 def _measured(row: VerdictRow) -> Cell:
-    if math.isnan(row.measured):
+    if math.isnan(row.estimate):
         return Text(row.recomputed or "-")
     sign = "" if row.kind == "number" else "+"
-    value, low, high = (f"{end:{sign}.3f}" for end in (row.measured, row.low, row.high))
+    value, low, high = (f"{end:{sign}.3f}" for end in (row.estimate, row.low, row.high))
     interval = "" if math.isnan(row.low) else f"[{low}, {high}]"
-    return Number(value, row.measured, interval=interval, ends=ends_of(row))
+    return Number(value, row.estimate, interval=interval, ends=ends_of(row))
 
 
 def _finding(row: VerdictRow) -> str:
-    """What is found and, of an ordering that the paper prints a difference for, how large it is beside that."""
+    """Return the finding and, where the paper prints a difference, how the size compares with it."""
     return f"{row.finding}; size {row.magnitude}" if row.kind == "ordering" and row.magnitude else row.finding
 
 
 def _seeds(listed: str) -> str:
-    """How many seeds a row stands for: of each side in turn, where they do not have the same."""
+    """Return the number of seeds: of each side in turn, where they differ."""
     sides = dict.fromkeys(side.strip() for side in listed.split("|") if side.strip())
     return " and ".join(str(len(side.split())) for side in sides)
 
 
-def _share(value: float) -> str:
+def _tolerance(value: float) -> str:
     return "" if math.isnan(value) else f"{value:g}"

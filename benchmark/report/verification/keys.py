@@ -13,42 +13,29 @@ KEYS: Mapping[str, Key] = MappingProxyType(
     {
         "ablation": ("row", "column", "split"),
         "comparison": ("row", "step", "column"),
-        "comparisons": ("about", "a", "b", "split", "head"),
-        "confound": ("size", "row", "split", "head"),
+        "comparisons": ("about", "method", "arm", "versus", "split", "head"),
+        "components": ("size", "row", "split", "head"),
         "cost": ("row",),
-        "cost_time": ("stage", "arm"),
-        "decoding": ("kind", "stage", "arm", "head", "rule", "tuned_on", "split"),
+        "cost_time": ("method", "arm"),
+        "dataset_authors": ("metric", "split", "row"),
+        "decoding": ("kind", "method", "arm", "head", "rule", "tuned_on", "split"),
         "checks": ("check", "issue"),
-        "makers": ("metric", "split", "method"),
-        "metrics": ("stage", "arm", "split", "head", "metric"),
-        "rivals": ("kind", "about", "a", "b", "split", "among", "rank"),
+        "metrics": ("method", "arm", "split", "head", "metric"),
         "spatial": ("sizes_of", "trunk", "pixels", "level"),
-        "transfer": ("name", "stage", "arm", "head"),
+        "systems": ("kind", "about", "method", "arm", "versus", "split", "rank"),
+        "transfer": ("kind", "about", "method", "arm", "head"),
         "verdicts": ("claim", "part", "split"),
     }
 )
-"""Per table, the columns of which no two lines agree in all. What is measured can be none of them."""
+"""Columns that identify a line of each table. None of them may hold a measured value."""
 
 NOISY: frozenset[str] = frozenset(
-    {
-        "low",
-        "high",
-        "kappa",
-        "share",
-        "own_kappa",
-        "own_low",
-        "own_high",
-        "difference_low",
-        "difference_high",
-        "undefined",
-        "between",
-    }
-    | {"kappa_a", "kappa_b", "p", "p_holm", "p_retrained", "p_retrained_holm", "resolvable", "binomial_error"}
-    | {f"{what}_{share}" for what in ("images_to", "macs_to", "kappa") for share in (90, 95)}
-    | {"verdict", "verdict_half", "verdict_double", "finding", "magnitude", "note", "favours"}
-    | {"p_short", "p_short_half", "p_short_double"}
+    {"low", "high", "n_undefined", "about", "binomial_se", "min_detectable_difference"}
+    | {"p", "p_holm", "p_retrained", "p_retrained_holm", "p_short", "p_short_half", "p_short_double"}
+    | {f"{what}_{percent}" for what in ("images_to", "macs_to", "kappa") for percent in (90, 95)}
+    | {"verdict", "verdict_half", "verdict_double", "finding", "magnitude", "note", "biased_towards"}
 )
-"""Columns that follow from trainings and bear no spread: in a line with seeds, other seeds give them other values."""
+"""Columns that depend on the trained networks and have no spread beside them; other seeds give other values."""
 
 
 def keys_of(table: str) -> Key:

@@ -1,7 +1,7 @@
 """Two versions of the report's csv tables, cell by cell: the same, too near to be told apart, or different.
 
 Lines are paired by the keys that each table declares (:mod:`.keys`). A number with its standard deviation over seeds
-beside it (``mean`` or ``value`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*.
+beside it (``estimate`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*.
 Two measured cells that are not identical are held apart by Welch's t-test, from mean, standard deviation and number of
 seeds of each side: the seeds of trainings on two machines are other draws, even where they bear the same numbers, so
 they are not paired, and their spreads may differ. Where there is an interval alone, the halves that face each other
@@ -41,9 +41,9 @@ Status = Literal["identical", "different", "here only", "there only", "cannot te
 FAULTS: frozenset[Status] = frozenset({"different", "here only", "there only"})
 """What makes two versions disagree."""
 
-_SPREADS = {"mean": "sd", "value": "sd"}
+_SPREADS = {"estimate": "sd"}
 """Columns whose spread is not called after them."""
-_WITH_INTERVAL = ("value", "measured", "difference", "kappa")
+_WITH_INTERVAL = ("estimate",)
 _NORMAL = 1.959964
 """Quantile of the standard normal at 0.975: what half of a 95 % interval is of its standard error."""
 
@@ -218,7 +218,7 @@ def _sample(line: Line, column: str) -> Sample | None:
 def _ends(line: Line, column: str) -> tuple[float, float] | None:
     """A cell's interval; None where it has none over seeds."""
     low, high = (line.get(f"{column}_{end}", line.get(end, "")) for end in ("low", "high"))
-    over_seeds = "seeds" in line.get("over", "") and len(line["seeds"].split()) > 1
+    over_seeds = "seeds" in line.get("resampled", "") and len(line["seeds"].split()) > 1
     return (float(low), float(high)) if line[column] and low and high and over_seeds else None
 
 

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from benchmark.common.files import read_yaml
 from benchmark.common.section import validated
 from benchmark.common.terms import Split
-from benchmark.statistics.published.tables import Fact, Mark, Printed, PrintedTable, Selector, load_published
+from benchmark.statistics.published.tables import Evidence, Fact, Printed, PrintedTable, Selector, load_published
 
 CLAIMS = Path("experiments/published/claims.yaml")
 
@@ -62,11 +62,11 @@ class Claim:
     id: Text
     quote: Text
     """The paper's words, or the table's title where no words say it; of what is asked here, another source's."""
-    where: Text
+    source: Text
     """Where that is printed."""
-    reading: Text
+    interpretation: Text
     """What is compared, in our words."""
-    mark: Literal[Mark, "ours"]
+    evidence: Literal[Evidence, "ours"]
     """How we know that the paper claims it; ``ours``: it does not, and it is asked here."""
     caveat: str = ""
     """What a reader of any verdict on it must know."""
@@ -78,7 +78,7 @@ class Judged(Claim):
     """A claim that measured runs are held against."""
 
     tolerance: Tolerance
-    because: Text
+    rationale: Text
     """Why the tolerance is what it is."""
 
 

@@ -19,7 +19,7 @@ from benchmark.common.terms import Arm, Head, Size
 from benchmark.settings.params import Params
 
 PUBLISHED = Path("experiments/published/m2cnn.yaml")
-Mark = Literal["stated", "computed", "inferred"]
+Evidence = Literal["stated", "computed", "inferred"]
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -29,7 +29,7 @@ class Fact:
     """Something said of a printed number, and how it is known."""
 
     value: str
-    mark: Mark
+    evidence: Evidence
     note: str = ""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -42,12 +42,12 @@ class Inputs:
     nets: str
     passes: str
     pixels: str
-    mark: Mark
+    evidence: Evidence
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def __str__(self) -> str:
         eyes = {"one": "one eye", "both": "both eyes", "unknown": "eyes unknown"}[self.eyes]
-        return f"{eyes}; {self.nets}; {self.passes}; {self.pixels} ({self.mark})"
+        return f"{eyes}; {self.nets}; {self.passes}; {self.pixels} ({self.evidence})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Printed:
     column: str
     value: str
     """As printed, so that 0.720 keeps its digits; "-" where the table prints a dash."""
-    mark: Mark
-    where: str
+    evidence: Evidence
+    source: str
     """The source and the table in it."""
     quantity: Literal["kappa", "feature map"]
     """What the value is: a quadratic weighted kappa, or the sides of a feature map."""

@@ -1,0 +1,202 @@
+"""The single table of everything that the statistics estimate: ``statistics/estimates.csv``, one estimate per row.
+
+Tables and figures of the report are selections of it. Judgements of claims (:mod:`.verdicts`) and tuned thresholds
+(:mod:`.decision_rules`) are not estimates and have files of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import nan
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmark.common.csv_rows import read_rows, write_rows
+from benchmark.common.terms import Arm, Head, Split
+from benchmark.runs.predictions import patients_in_words
+from benchmark.statistics.bootstrap import Graded
+from benchmark.statistics.comparison import Comparison, holm
+from benchmark.statistics.confidence import Interval
+from benchmark.statistics.graded_runs import STATISTICS, GradedRuns
+
+ESTIMATES = STATISTICS / "estimates.csv"
+
+Kind = Literal[
+    "metric",
+    "rule",
+    "baseline",
+    "rule range",
+    "comparison",
+    "rank",
+    "system comparison",
+    "system rank",
+    "transfer",
+    "transfer change",
+]
+"""Part of the statistics that an estimate belongs to:
+
+* ``metric``: a metric of an arm under its own decision rule.
+* ``rule``: kappa of an arm under one decision rule.
+* ``baseline``: kappa of grades that were made without looking at the image.
+* ``rule range``: the highest minus the lowest kappa of an arm over decision rules.
+* ``comparison``, ``system comparison``: kappa of one arm minus that of another on the same images.
+* ``rank``, ``system rank``: probability of a rank of an arm among others.
+* ``transfer``: kappa on the test split of another data set; ``transfer change``: that kappa minus the own one.
+"""
+
+Side = tuple[Arm, Head]
+"""An arm and the head that is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """One estimated quantity. Text is empty, and a number NaN or 0, where a column does not apply."""
+
+    kind: Kind
+    about: str = ""
+    """Question of a comparison; arms that are ranked together; rules of a range; name of another data set."""
+    method: str = ""
+    arm: str = ""
+    head: str = ""
+    rule: str = ""
+    """Decision rule, or name of a baseline."""
+    tuned_on: str = ""
+    """Split, or part of train, whose labels the rule was tuned on; empty where it was not tuned."""
+    versus: str = ""
+    """The arm and head that are subtracted, as ``method/arm head``."""
+    split: str
+    quantity: str
+    """A key of :data:`benchmark.scoring.metrics.METRICS`, ``kappa difference`` or ``rank probability``."""
+    rank: int = 0
+    """1 is the highest kappa."""
+    estimate: float
+    """Mean over seeds; NaN where it is undefined for a seed."""
+    sd: float = nan
+    """Sample standard deviation over seeds."""
+    se: float = nan
+    """Standard error over what is resampled."""
+    low: float = nan
+    high: float = nan
+    confidence_level: float = nan
+    p: float = nan
+    """Two-sided p-value of no difference between these very networks on other patients."""
+    p_holm: float = nan
+    """Adjusted for all rows of this kind."""
+    p_retrained: float = nan
+    """The same for networks trained again with other seeds; NaN where a side has a single seed."""
+    p_retrained_holm: float = nan
+    min_detectable_difference: float = nan
+    resampled: str
+    """What the interval or the probability is taken over: seeds and patients, or patients alone."""
+    n_images: int
+    n_patients: str
+    seeds: str
+    n_resamples: int
+    n_undefined: int = 0
+    """Resamples on which the quantity is undefined; they are left out."""
+    n_shared: int = 0
+    """Images of another data set whose files are also in train or val of the own one."""
+    data: str
+    synthetic: bool
+
+
+def write_estimates(rows: Iterable[Estimate]) -> None:
+    """Write ``statistics/estimates.csv``."""
+    write_rows(ESTIMATES, Estimate, rows)
+
+
+def read_estimates(root: Path = Path()) -> list[Estimate]:
+    """Read ``statistics/estimates.csv``.
+
+    Args:
+        root: the project's folder.
+
+    Raises:
+        InputError: the file does not exist or is not as it was written.
+    """
+    return read_rows(root / ESTIMATES, Estimate, "fundusbench statistics")
+
+
+def select(rows: Iterable[Estimate], **columns: object) -> list[Estimate]:
+    """Return the estimates whose columns have these values, in order."""
+    return [row for row in rows if all(getattr(row, name) == value for name, value in columns.items())]
+
+
+def estimate_of(
+    runs: GradedRuns,
+    kind: Kind,
+    sides: Sequence[Side],
+    split: Split,
+    found: Interval,
+    grades: Graded,
+    **columns: Any,
+) -> Estimate:
+    """Return the row of an interval.
+
+    Args:
+        runs: all runs.
+        kind: part of the statistics.
+        sides: the arm and, in a comparison, the arm that is subtracted.
+        split: where it was measured.
+        found: estimate and interval.
+        grades: of the first arm.
+        columns: values of further columns.
+    """
+    arms = [arm for arm, _ in sides]
+    (arm, head), *others = sides
+    row = Estimate(
+        kind=kind,
+        method=arm[0],
+        arm=arm[1],
+        head=head,
+        versus=" ".join(side_text(side) for side in others),
+        split=split,
+        quantity="kappa difference" if others else "kappa",
+        estimate=found.estimate,
+        se=found.se,
+        low=found.low,
+        high=found.high,
+        confidence_level=found.confidence_level,
+        resampled=runs.resampled(*arms),
+        n_images=len(grades.grade),
+        n_patients=patients_in_words(grades.patient),
+        seeds=runs.seeds(*arms),
+        n_resamples=found.n_resamples,
+        n_undefined=found.n_undefined,
+        data=runs.data.name,
+        synthetic=runs.data.synthetic,
+    )
+    return replace(row, **columns)
+
+
+def side_text(side: Side) -> str:
+    """Return an arm and its head as ``method/arm head``."""
+    return f"{'/'.join(side[0])} {side[1]}"
+
+
+def difference_of(
+    runs: GradedRuns, kind: Kind, about: str, sides: tuple[Side, Side], split: Split, found: Comparison
+) -> Estimate:
+    """Return the row of a comparison; its p-values are not adjusted yet."""
+    return estimate_of(
+        runs,
+        kind,
+        sides,
+        split,
+        found.difference,
+        runs.grades[*sides[0], split],
+        about=about,
+        p=found.p,
+        p_retrained=found.p_retrained,
+        min_detectable_difference=found.min_detectable_difference,
+    )
+
+
+def adjusted(rows: Sequence[Estimate]) -> list[Estimate]:
+    """Return comparisons with both kinds of p-value adjusted by Holm's method for all of them together."""
+    both = zip(holm([row.p for row in rows]), holm([row.p_retrained for row in rows]), strict=True)
+    return [
+        replace(row, p_holm=float(p), p_retrained_holm=float(retrained))
+        for row, (p, retrained) in zip(rows, both, strict=True)
+    ]

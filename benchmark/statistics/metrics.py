@@ -1,0 +1,169 @@
+"""Every metric of every arm with an interval over patients and seeds.
+
+All metrics use the patient bootstrap of :mod:`.bootstrap` and the standard error over runs of :mod:`.confidence`.
+Metrics of grades are functions of the resampled confusion matrices, pseudo-patients included, and cost next to nothing.
+Metrics of outputs (areas under ROC curves, RPS and calibration) need a pass over all images per resample, so fewer
+resamples are drawn; ``n_resamples`` says how many. The calibration error of a resample is on average higher than the
+sample's, because noise adds to a sum of absolute values: its resamples are shifted to have the sample's own mean.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import isnan, nan
+from statistics import fmean, stdev
+
+import numpy as np
+
+from benchmark.common.arrays import Floats
+from benchmark.common.csv_rows import read_rows
+from benchmark.common.terms import Arm, Head, Split
+from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
+from benchmark.evaluation.tables import refuse_gaps
+from benchmark.runs.predictions import Predictions, clusters
+from benchmark.scoring.kappa import GRADES
+from benchmark.scoring.metrics import METRICS, of_confusion, of_outputs
+from benchmark.scoring.rules import rule_of, tuned_on
+from benchmark.statistics.bootstrap import (
+    N_RESAMPLES,
+    Graded,
+    collapse,
+    resample,
+    weights_in_blocks,
+    with_pseudo_patients,
+)
+from benchmark.statistics.confidence import Confidence, spread_of
+from benchmark.statistics.estimates import Estimate, estimate_of
+from benchmark.statistics.graded_runs import GradedRuns, on_every_core
+
+N_OUTPUT_RESAMPLES = 1000
+"""Resamples for metrics that need a pass over all images."""
+BOUNDS: dict[str, tuple[float, float]] = {
+    "kappa": (-1, 1),
+    "kappa_linear": (-1, 1),
+    "mae": (0, 4),
+    "amae": (0, 4),
+    "rps": (0, 4),
+}
+"""Range of a metric where it is not 0 to 1."""
+
+Values = Mapping[tuple[str, str, str, str, str], Sequence[MetricRow]]
+"""Values of each seed by method, arm, head, split and metric."""
+
+
+def metric_estimates(runs: GradedRuns) -> list[Estimate]:
+    """Estimate every metric of every arm, head and split, in declared order.
+
+    An estimate is the mean over seeds of the values in ``evaluation/metrics.csv``; its interval is bootstrapped.
+
+    Raises:
+        InputError: there is no evaluation, or it is not of these runs.
+    """
+    values: dict[tuple[str, str, str, str, str], list[MetricRow]] = defaultdict(list)
+    for row in read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate"):
+        values[row.stage, row.arm, row.head, row.split, row.metric].append(row)
+    due = (
+        (*arm, head, split, name, run.seed)
+        for arm, head, split in runs.grades
+        for name, metric in METRICS.items()
+        if metric.head in (None, head)
+        for run in runs.runs[arm]
+    )
+    there = ((*key, row.seed) for key, rows in values.items() for row in rows)
+    refuse_gaps(METRICS_FILE, there, due, "fundusbench evaluate")
+    found = on_every_core(lambda key: list(_rows(runs, values, *key)), runs.grades)
+    return [row for rows in found for row in rows]
+
+
+def _rows(runs: GradedRuns, values: Values, arm: Arm, head: Head, split: Split) -> Iterator[Estimate]:
+    grades, run = runs.grades[arm, head, split], runs.runs[arm][0]
+    asked = {"n_resamples": N_RESAMPLES, "n_output_resamples": N_OUTPUT_RESAMPLES}
+    for name, found in metric_confidence(grades, head, runs.outputs[arm, split], **asked).items():
+        interval = found.interval(bounds=BOUNDS.get(name, (0, 1)))
+        if not interval.high > interval.low:  # As the area under a ROC curve without an error: no resample differs.
+            interval = replace(interval, low=nan, high=nan)
+        each = values[*arm, head, split, name]
+        per_seed = [row.value for row in each]
+        undefined = any(map(isnan, per_seed))
+        yield estimate_of(
+            runs,
+            "metric",
+            [(arm, head)],
+            split,
+            interval,
+            grades,
+            rule=rule_of(run, head),
+            tuned_on=tuned_on(run, head),
+            quantity=name,
+            estimate=nan if undefined else fmean(per_seed),
+            sd=nan if undefined or len(per_seed) < 2 else stdev(per_seed),
+            n_images=each[0].n,
+        )
+
+
+def metric_confidence(
+    arm: Graded,
+    head: Head,
+    outputs: Sequence[Predictions],
+    *,
+    n_resamples: int = N_RESAMPLES,
+    n_output_resamples: int = N_OUTPUT_RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Confidence]:
+    """Bootstrap every metric of one arm's head, in the order of the tables.
+
+    Args:
+        arm: runs of the arm with their grades.
+        head: the head.
+        outputs: predictions of the same runs.
+        n_resamples: resamples for metrics of grades.
+        n_output_resamples: resamples for metrics of outputs.
+        seed: equal seeds give equal results.
+    """
+    patients = int(clusters(arm.patient).max(initial=-1)) + 1
+    values, resampled = _of_grades(arm, n_resamples, seed)
+    found = {name: _confidence(value, resampled[name], patients) for name, value in values.items()}
+    values, resampled = _of_outputs(arm, head, outputs, n_output_resamples, seed)
+    if "ece" in values:
+        resampled["ece"] += values["ece"].mean() - resampled["ece"].mean()
+    found |= {name: _confidence(value, resampled[name], patients) for name, value in values.items()}
+    return {name: found[name] for name in METRICS if name in found}
+
+
+def _confidence(values: Floats, over_patients: Floats, patients: int) -> Confidence:
+    return Confidence(float(values.mean()), over_patients, spread_of(values), patients)
+
+
+def _of_grades(arm: Graded, n_resamples: int, seed: int) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Compute each run's values, shape (runs,), and their means on resamples, shape (n_resamples,)."""
+    patterns = collapse(arm.patient, arm.grade, arm.predicted)
+    values, every = of_confusion(patterns.total), np.ones(len(arm.predicted), np.bool_)
+    patterns = with_pseudo_patients(patterns, every)
+    confusion = resample(patterns, patterns.counts, n_resamples, seed)
+    resampled = of_confusion(confusion.reshape(*confusion.shape[:2], GRADES, GRADES))
+    return values, {name: of_runs.mean(1) for name, of_runs in resampled.items()}
+
+
+def _of_outputs(
+    arm: Graded, head: Head, outputs: Sequence[Predictions], n_resamples: int, seed: int
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Compute the same as :func:`_of_grades`, without pseudo-patients, because these have no outputs."""
+    measures = [of_outputs(head, run) for run in outputs]
+    once = np.ones((1, len(arm.grade)))
+    values = {
+        name: np.concatenate(of_runs) for name, of_runs in _by_name([of_run(once) for of_run in measures]).items()
+    }
+    cluster = clusters(arm.patient)
+    blocks: list[Mapping[str, Floats]] = []
+    for drawn in weights_in_blocks(int(cluster.max(initial=-1)) + 1, len(cluster), n_resamples, seed):
+        weights = drawn[:, cluster]
+        blocks.append(
+            {n: np.mean(of_runs, axis=0) for n, of_runs in _by_name([one(weights) for one in measures]).items()}
+        )
+    return values, {name: np.concatenate(parts) for name, parts in _by_name(blocks).items()}
+
+
+def _by_name(each: Sequence[Mapping[str, Floats]]) -> dict[str, list[Floats]]:
+    return {name: [one[name] for one in each] for name in each[0]}

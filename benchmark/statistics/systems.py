@@ -1,0 +1,130 @@
+"""Compared systems: what each step of a system adds, how M2CNN compares with it, and the rank of M2CNN among systems.
+
+All arms are compared on the same images and patients, each decoded by its own rule. The p-values are adjusted for all
+tests here together, apart from those of the planned comparisons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+
+from benchmark.common.terms import EVALUATED, Arm, Split
+from benchmark.settings.params import Params
+from benchmark.statistics.bootstrap import N_RESAMPLES
+from benchmark.statistics.estimates import Estimate, Side, adjusted, difference_of
+from benchmark.statistics.graded_runs import GradedRuns, on_every_core
+from benchmark.statistics.planned import compared
+from benchmark.statistics.published.tables import PrintedTable, find_arm
+from benchmark.statistics.ranks import ranked
+from models.blends.registry import BLENDS
+from models.systems.registry import SYSTEMS
+
+
+def system_comparisons(params: Params, runs: GradedRuns, printed: PrintedTable) -> list[Estimate]:
+    """Compare the steps of each system that ran, its controls and the paper's method, on each split."""
+    asked = [
+        (about, a, b, split)
+        for about, a, b in _pairs(params, printed)
+        for split in EVALUATED
+        if all((*side, split) in runs.grades for side in (a, b))
+    ]
+
+    def row(about: str, a: Side, b: Side, split: Split) -> Estimate:
+        return difference_of(runs, "system comparison", about, (a, b), split, compared(runs, a, b, split))
+
+    return adjusted(on_every_core(lambda each: row(*each), asked))
+
+
+def steps(system: str) -> list[Side]:
+    """Return the steps of a system, each adding to the one before it; the last is the whole system."""
+    return [side for side, control in _sides(system) if not control]
+
+
+def controls(system: str) -> list[Side]:
+    """Return the controls that the whole system is compared with; they are not part of it."""
+    return [side for side, control in _sides(system) if control]
+
+
+def _sides(system: str) -> list[tuple[Side, bool]]:
+    rows = SYSTEMS[system].rows
+    return [((Arm(system, name), BLENDS[row.blend].head), row.control) for name, row in rows.items()]
+
+
+def paper_side(params: Params, printed: PrintedTable) -> Side | None:
+    """Return the paper's method, the last row of its comparison."""
+    return _side(params, printed, printed.rows[-1])
+
+
+def _side(params: Params, printed: PrintedTable, row: str) -> Side | None:
+    """Return the arm and head that measure a row of the comparison; None where no arm is declared."""
+    selector = printed.cell(row, printed.columns[-1]).measured_by
+    arm = find_arm(selector, params)
+    return (arm, selector.head) if arm and selector else None
+
+
+def _pairs(params: Params, printed: PrintedTable) -> Iterator[tuple[str, Side, Side]]:
+    ours, method = paper_side(params, printed), printed.rows[-1]
+    for system in params.systems:
+        title, rows, own = SYSTEMS[system].title, SYSTEMS[system].rows, steps(system)
+        for before, after in pairwise(own):
+            yield f"{title}: {rows[after[0].name].title}", after, before
+        for control in controls(system):
+            yield f"{title}, whole, against: {rows[control[0].name].title}", own[-1], control
+        if ours:
+            yield f"{method} against {title}, whole", ours, own[-1]
+            yield f"{method} against {title}, {rows[own[0][0].name].title}", ours, own[0]
+            # A row of the comparison may be less than the whole system, and more than its first step.
+            printed_sides = {row: _side(params, printed, row) for row in printed.rows}
+            yield from (
+                (f"{method} against {row}", ours, side) for row, side in printed_sides.items() if side in own[1:-1]
+            )
+
+
+def system_ranks(params: Params, runs: GradedRuns, printed: PrintedTable, added: PrintedTable) -> Iterator[Estimate]:
+    """Estimate the rank probabilities of the paper's method among systems.
+
+    Args:
+        params: declares the arms.
+        runs: finished runs.
+        printed: the paper's comparison, whose rows that ran are ranked, and then those of one eye in one pass.
+        added: rows that the paper does not list. They are ranked with the others once more, under a title that says so.
+    """
+    ours = paper_side(params, printed)
+    for about, sides in _fields(params, runs, printed, added).items():
+        if ours is not None and ours in sides.values() and len(sides) > 1:
+            for split in EVALUATED:
+                yield from ranked(runs, "system rank", about, list(sides.values()), split, N_RESAMPLES, ours)
+
+
+def _reads_one_eye_once(arm: Arm) -> bool:
+    """Whether an arm grades an eye from that eye alone, by one network in one pass."""
+    if arm.stage not in SYSTEMS:
+        return True
+    row = SYSTEMS[arm.stage].rows[arm.name]
+    return row.eyes == "one" and not row.passes and row.nets != "all"
+
+
+def _fields(params: Params, runs: GradedRuns, printed: PrintedTable, added: PrintedTable) -> dict[str, dict[str, Side]]:
+    """Return the arms that are ranked together, by title: those of the paper's rows, and these with added ones."""
+    listed, more = (_entrants(params, runs, table) for table in (printed, added))
+    fields = _titled(listed, runs)
+    if more:
+        suffix = f", with {', '.join(more)}, which the paper does not list"
+        fields |= {title + suffix: sides for title, sides in _titled(listed | more, runs).items()}
+    return fields
+
+
+def _entrants(params: Params, runs: GradedRuns, printed: PrintedTable) -> dict[str, Side]:
+    """Return the arms that measure the rows of a table, where they ran."""
+    sides = {row: _side(params, printed, row) for row in printed.rows}
+    return {row: side for row, side in sides.items() if side and side[0] in runs.runs}
+
+
+def _titled(whole: Mapping[str, Side], runs: GradedRuns) -> dict[str, dict[str, Side]]:
+    """Return the rows as they are and, where that differs, by their first steps; the key names what is ranked."""
+    first = {row: side if _reads_one_eye_once(side[0]) else steps(side[0].stage)[0] for row, side in whole.items()}
+    single = {row: side for row, side in first.items() if side[0] in runs.runs}
+    both = [row for row, side in whole.items() if side != single.get(row)]
+    fields = {"one eye, one network, one pass": single}
+    return {f"whole systems, of which {', '.join(both)} read both eyes": dict(whole)} | fields if both else fields
