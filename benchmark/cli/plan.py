@@ -1,10 +1,10 @@
-"""``fundusbench plan``: what the pipeline will train, and what that takes, before anything runs."""
+"""The command ``fundusbench plan``: the trainings of the pipeline and their cost, before anything runs."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
 from benchmark.runs.environment import hardware
-from benchmark.runs.epochs import epochs_of
 from benchmark.runs.results import read_result
 from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
 from benchmark.runs.systems import row_nets
@@ -27,32 +26,30 @@ from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
-from models.losses.registry import LOSSES
-from models.settings import Model
-from models.systems.registry import SYSTEMS, geometry
+from models.systems.registry import SYSTEMS
 
 if TYPE_CHECKING:
     from benchmark.cli.step_timing import Step
 
 STEP = 3
-"""A training step's multiply-adds, and time, in those of its forward pass: the backward pass takes two more."""
+"""Cost of a training step relative to its forward pass; the backward pass costs twice as much as the forward pass."""
 JPEG = 10
-"""How many times smaller than raw a packed JPEG is, about: 8 to 11 times for fundus photographs of 224 to 720 px."""
+"""Compression of packed JPEG relative to raw: 8 to 11 times for fundus photographs of 224 to 720 px."""
 WEIGHT = 4
-"""Bytes of a weight in a model file."""
+"""Bytes per parameter in a model file."""
 CHECKPOINT = 12
-"""Bytes per parameter in a checkpoint: the weight and two moments of it."""
+"""Bytes per parameter in a checkpoint: the weight and its two moments."""
 ROLES: tuple[Size, ...] = ("small", "mid", "large")
 
 Key = tuple[int, Size, tuple[str, ...], str]
-"""What decides the cost of a step: level, size and heads, or the network of a system."""
+"""Identity of a step's cost: level, size and heads, or the network of a system."""
 Range = tuple[float, float]
-"""Low and high end of what may be expected."""
+"""Low and high end of an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """One training stage of the pipeline: every seed of an arm. None stands for what is not known yet."""
+    """One training stage of the pipeline, with every seed of an arm. None means that a number is not known yet."""
 
     stage: str
     arm: str
@@ -63,45 +60,45 @@ class Training:
     runs: int
     epochs: int
     images: int | None
-    """That one run sees."""
+    """Images that one run sees, over all epochs."""
     parameters: int
     macs_per_image: int
-    """Of a forward pass."""
+    """Multiply-adds of a forward pass."""
     macs: int | None
-    """Of all runs, forward and backward."""
+    """Multiply-adds of all runs, forward and backward."""
     seconds: Range | None
-    """Of one run, on the device measured."""
+    """Seconds of one run on the measured device."""
     memory: int | None
-    """Bytes that a step takes there."""
+    """Bytes that a step takes on the measured device."""
     net: str = ""
-    """The network of a system, as ``system/net``; empty for one that every arm shares."""
-    after: tuple[str, ...] = ()
-    """Arms of the same seed that it needs."""
+    """The network of a system, as ``system/net``; empty for the network of an arm."""
+    depends_on: tuple[str, ...] = ()
+    """Arms whose run of the same seed must finish first."""
 
     @property
     def key(self) -> Key:
-        """What its step costs depend on."""
+        """Identity of the step's cost."""
         return self.level, self.size, self.heads, self.net
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All training stages, and the disk that they and the packs take."""
+    """All training stages, and the disk space of models and packs."""
 
     trainings: tuple[Training, ...]
     packs: Mapping[Size, int] | None
-    """Bytes per size, over all splits; None where the number of images is not known."""
+    """Bytes per size over all splits; None if the number of images is not known."""
     encoding: str
     images: Mapping[Split, int] | None
     images_from: str
     device: str
-    """What was measured; empty where nothing was."""
+    """Name of the measured device; empty if nothing was measured."""
     workers: int
-    """Runs at a time."""
+    """Number of runs at once."""
     wall: Range | None
-    """Seconds that all runs take, so many at a time; None where nothing was measured."""
+    """Seconds that all runs take; None if nothing was measured."""
     fewer: bool
-    """Whether a step was measured on fewer images than a batch."""
+    """True if a step was measured on fewer images than a batch."""
 
     @property
     def models(self) -> int:
@@ -138,19 +135,17 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def plan(params: Params, *, measure: bool) -> Plan:
-    """Count what the parameters will train, and time a few steps of each kind where ``measure`` says so.
+    """Count the trainings of the parameters and, with ``measure``, time a few steps of each kind.
 
     Raises:
         InputError: the network cannot be built as declared, or a training step does not fit into memory.
     """
     images, images_from = count_images(params)
-    counted = [training(params, stage, name, images) for stage, arms in params.arms.items() for name in arms]
-    counted += [one for name in params.systems for one in system_trainings(params, name, images)]
-    steps, device = _measure(params, counted) if measure else ({}, "")
-    earlier = _recorded(params, counted) if measure else {}
-    own = [_timed(one, steps.get(one.key), earlier.get(one.key), images) for one in counted]
-    ladders = [ladder(params, name, images, own) for name in params.systems if params.seeds_of(name)]
-    timed = (*own, *ladders)
+    counted = count_trainings(params, images)
+    steps, device = _measure(params, {one.key: spec for one, spec in counted}) if measure else ({}, "")
+    earlier = _recorded(params, [one for one, _ in counted]) if measure else {}
+    own = [_timed(one, steps.get(one.key), earlier.get(one.key), images) for one, _ in counted]
+    timed = (*own, *(blends(params, name, images, own) for name in params.systems if params.seeds_of(name)))
     workers = count_workers(params) if measure else 1
     return Plan(
         trainings=timed,
@@ -166,7 +161,7 @@ def plan(params: Params, *, measure: bool) -> Plan:
 
 
 def count_images(params: Params) -> tuple[dict[Split, int] | None, str]:
-    """Images per split, and how they are known: as the source declares them, or from the manifest that is there."""
+    """Return the images per split and where they are known from: the source's parameters or the manifest."""
     declared = _declared(params.data)
     if declared:
         return declared, f"as `data` declares {params.data.name}"
@@ -179,7 +174,7 @@ def count_images(params: Params) -> tuple[dict[Split, int] | None, str]:
 
 
 def _declared(data: SourceParams) -> dict[Split, int] | None:
-    """What a generated data set will hold; a manifest may still be that of other parameters."""
+    """Return the images per split of a generated data set; the manifest may belong to other parameters."""
     from benchmark.sources.phantom import source
 
     if not isinstance(data, source.Params):
@@ -187,69 +182,67 @@ def _declared(data: SourceParams) -> dict[Split, int] | None:
     return {split: 2 * getattr(data.patients, split) for split in SPLITS}
 
 
-def training(params: Params, stage: str, name: str, images: Mapping[Split, int] | None) -> Training:
-    """Count one training stage."""
-    from models.cost import network_cost
+def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[Training, RunSpec]]:
+    """Count every training stage, and return each with one of its runs, whose data are noise."""
+    from benchmark.cli.step_timing import NOISE, arm_spec
+    from benchmark.runs.systems import describe_system
 
-    arm = params.arm(stage, name)
-    heads = LOSSES[arm.objective].heads
-    cost = network_cost(params.model, arm.level, heads, params.sizes.of(arm.size))
-    epochs = epochs_of(params, stage, name)
-    seen = epochs * images["train"] if images else None
+    counted = []
+    for stage, arms in params.arms.items():
+        for name in arms:
+            spec = arm_spec(params, stage, name)
+            counted.append((_count(spec, len(params.seeds), images), _without_start(spec)))
+    for system, settings in params.systems.items():
+        # Networks train on the patients that blends are not fitted on.
+        share = 1 - settings.holdout_fraction
+        specs = describe_system(params, system, [], NOISE, _as_declared)
+        for net, spec in {spec.arm: spec for spec in specs if not spec.blend}.items():
+            one = _count(spec, len(params.seeds_of(system)), images, share, net=f"{system}/{net}")
+            counted.append((one, _without_start(spec)))
+    return counted
+
+
+def _without_start(spec: RunSpec) -> RunSpec:
+    """Return a run without the weights that it starts from, which do not change its cost."""
+    return spec.model_copy(update={"parent": "", "parent_key": "", "model": spec.model.bare})
+
+
+def _count(spec: RunSpec, runs: int, images: Mapping[Split, int] | None, share: float = 1.0, net: str = "") -> Training:
+    """Count one training stage.
+
+    Args:
+        spec: one of its runs.
+        runs: number of its runs.
+        images: images per split.
+        share: share of the train images that a run uses.
+        net: name of a system's network.
+    """
+    from benchmark.training.networks import cost_of
+
+    cost = cost_of(spec)
+    seen = round(spec.train.epochs * images["train"] * share) if images else None
     return Training(
-        stage=stage,
-        arm=name,
-        size=arm.size,
-        pixels=params.sizes.of(arm.size),
-        level=arm.level,
-        heads=tuple(heads),
-        runs=len(params.seeds),
-        epochs=epochs,
+        stage=spec.stage,
+        arm=spec.arm,
+        size=spec.size,
+        pixels=spec.pixels,
+        level=spec.level,
+        heads=tuple(spec.heads),
+        runs=runs,
+        epochs=spec.train.epochs,
         images=seen,
         parameters=cost.parameters,
         macs_per_image=cost.macs,
-        macs=None if seen is None else STEP * cost.macs * seen * len(params.seeds),
+        macs=None if seen is None else STEP * cost.macs * seen * runs,
         seconds=None,
         memory=None,
-        after=(arm.parent,) if arm.parent else (),
+        net=net,
+        depends_on=(spec.parent,) if spec.parent else (),
     )
 
 
-def system_trainings(params: Params, name: str, images: Mapping[Split, int] | None) -> Iterator[Training]:
-    """Count the networks of a system, each trained on the patients that its blend is not fitted on."""
-    from models.cost import system_cost
-
-    settings = params.systems[name]
-    heads = LOSSES[SYSTEMS[name].objective].heads
-    runs = len(params.seeds_of(name))
-    for net, own in settings.nets.items() if runs else ():
-        pixels = geometry(name, net, own, params.sizes.of(own.size)).input_px
-        model = params.model.bare if SYSTEMS[name].shares_trunk else Model(trunk=f"{name}/{net}")
-        cost = system_cost(f"{name}/{net}", model, own.blocks, own.width, heads, pixels)
-        epochs = params.train_of(name, net).epochs
-        seen = round(epochs * images["train"] * (1 - settings.holdout_fraction)) if images else None
-        yield Training(
-            stage=name,
-            arm=net,
-            size=own.size,
-            pixels=pixels,
-            level=1,
-            heads=tuple(heads),
-            runs=runs,
-            epochs=epochs,
-            images=seen,
-            parameters=cost.parameters,
-            macs_per_image=cost.macs,
-            macs=None if seen is None else STEP * cost.macs * seen * runs,
-            seconds=None,
-            memory=None,
-            net=f"{name}/{net}",
-            after=(f"{name}/{own.parent}",) if own.parent else (),
-        )
-
-
-def ladder(params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[Training]) -> Training:
-    """Count the passes of the networks that a system's blends read, over images that none is trained on."""
+def blends(params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[Training]) -> Training:
+    """Count the forward passes of the networks that a system's blends read, over images that no network trains on."""
     settings = params.systems[name]
     read = {net for row in SYSTEMS[name].rows.values() for net in row_nets(row, settings)}
     nets = [one for one in trainings if one.stage == name and one.arm in read]
@@ -267,53 +260,39 @@ def ladder(params: Params, name: str, images: Mapping[Split, int] | None, traini
         macs_per_image=macs,
         macs=None if seen is None else macs * seen * nets[0].runs,
         seconds=(seen * ends[0], seen * ends[1]) if seen is not None and ends else None,
-        after=tuple(f"{one.stage}/{one.arm}" for one in nets),
+        depends_on=tuple(f"{one.stage}/{one.arm}" for one in nets),
     )
 
 
 def passed(params: Params, name: str, images: Mapping[Split, int]) -> int:
-    """Images that each network of a system is asked about when it is trained, pass by pass."""
+    """Return the images that each network of a system predicts after its training, over all passes."""
     settings, rows = params.systems[name], SYSTEMS[name].rows.values()
     kept, held = settings.holdout_fraction * images["train"], images["val"] + images["test"]
     changed = settings.passes * (kept + held) if any(row.passes for row in rows) else 0
-    # As they are, val and test were predicted before, but for a layer's output.
+    # Training has predicted the unchanged val and test images already, but not the features of a layer.
     plain = kept + (held if SYSTEMS[name].layer else 0) if not all(row.passes for row in rows) else 0
     return round(changed + plain)
 
 
 def _per_image(one: Training, end: int, images: Mapping[Split, int] | None) -> float:
-    """Seconds that a training step takes per image."""
+    """Return the seconds of a training step per image."""
     assert one.seconds
     assert images
     return one.seconds[end] / passes(one.epochs, _seen(one, images))
 
 
 def _seen(one: Training, images: Mapping[Split, int]) -> dict[Split, int]:
-    """Images per split of a training, of train those that it is shown."""
+    """Return the images per split of a training; of train, those that it uses."""
     return {**images, "train": images["train"] if not one.images else one.images // max(one.epochs, 1)}
 
 
-def _measure(params: Params, trainings: Sequence[Training]) -> tuple[dict[Key, Step], str]:
-    """A measured step for each kind that occurs, and the device."""
+def _measure(params: Params, kinds: Mapping[Key, RunSpec]) -> tuple[dict[Key, Step], str]:
+    """Measure a step of each kind, and return the steps and the device's name."""
     from benchmark.cli.step_timing import Stopwatch
 
     watch = Stopwatch(params)
-    kinds = {one.key: _spec(params, one) for one in trainings}
     bar = progress_bar(kinds.items(), desc="measure", unit=" kinds", leave=False)
     return {key: watch.measure(spec) for key, spec in bar}, watch.device
-
-
-def _spec(params: Params, one: Training) -> RunSpec:
-    """A run of a training on noise."""
-    from benchmark.cli.step_timing import NOISE, arm_spec
-    from benchmark.runs.systems import describe_system
-
-    if not one.net:
-        return arm_spec(params, params.arm(one.stage, one.arm))
-    specs = describe_system(params, one.stage, [], NOISE, _as_declared)
-    spec = next(spec for spec in specs if spec.arm == one.arm)
-    # What it starts from changes no step's cost.
-    return spec.model_copy(update={"parent": "", "parent_key": "", "model": spec.model.bare})
 
 
 def _as_declared(params: Params, size: Size) -> PackSpec:
@@ -321,14 +300,14 @@ def _as_declared(params: Params, size: Size) -> PackSpec:
 
 
 def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]:
-    """Seconds per image of earlier runs of each kind on this processor and these cards, by their records."""
+    """Return the seconds per image of earlier runs of each kind on this processor and these cards."""
     here, kinds, found = hardware(), {one.key: one for one in trainings}, dict[Key, list[float]]()
     for path in sorted(RECORDS.glob("*/*/*.json")):
         try:
             record = Record.model_validate(read_json(path))
             run = read_result(RUNS / path.relative_to(RECORDS).with_suffix(""))
         except (InputError, ValueError):
-            continue  # Of another version, or of a run that is no longer there.
+            continue  # Another version wrote it, or the run was removed.
         one = kinds.get((run.level, run.size, tuple(run.heads), run.system.name if run.system else ""))
         alike = one and (one.pixels, one.parameters, params.train.batch) == (
             run.pixels,
@@ -342,12 +321,12 @@ def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]
 
 
 def passes(epochs: int, images: Mapping[Any, int]) -> float:
-    """Training steps' worth of images that a run sees: val after each epoch and test at the end, forward only."""
+    """Return a run's cost in images of a training step; val after each epoch and test at the end are forward only."""
     return epochs * (images["train"] + images["val"] / STEP) + images["test"] / STEP
 
 
 def _timed(one: Training, step: Step | None, earlier: Range | None, images: Mapping[Split, int] | None) -> Training:
-    """A training with what earlier runs, or else measured steps, say of one of its runs."""
+    """Return a training with its time, from earlier runs or else from measured steps."""
     if step is None:
         return one
     if images is None:
@@ -358,23 +337,24 @@ def _timed(one: Training, step: Step | None, earlier: Range | None, images: Mapp
 
 
 def _wall(params: Params, trainings: Sequence[Training], workers: int) -> Range | None:
-    """How long all runs take side by side: the queue's own order, played through."""
+    """Simulate the job queue, and return the time of all runs."""
     if not trainings or any(one.seconds is None for one in trainings):
         return None
     ends = []
     for end in (0, 1):
-        jobs = [
-            Job(f"{one.stage}/{one.arm}/{seed}", str, (), tuple(f"{arm}/{seed}" for arm in one.after), one.seconds[end])
-            for one in trainings
-            if one.seconds
-            for seed in params.seeds_of(one.stage)
-        ]
+        jobs = []
+        for one in trainings:
+            for seed in params.seeds_of(one.stage):
+                needed = tuple(f"{arm}/{seed}" for arm in one.depends_on)
+                jobs.append(
+                    Job(f"{one.stage}/{one.arm}/{seed}", str, (), needed, one.seconds[end] if one.seconds else 0.0)
+                )
         ends.append(makespan(jobs, workers))
     return ends[0], ends[1]
 
 
 def pack_bytes(params: Params, images: Mapping[Split, int] | None) -> dict[Size, int] | None:
-    """Bytes of the packs of each size, over all splits: exact but for headers if raw, an estimate if jpeg."""
+    """Return the bytes of the packs of each size over all splits; exact without headers if raw, an estimate if jpeg."""
     if images is None:
         return None
     smaller = JPEG if params.prepare.encoding == "jpeg" else 1
@@ -397,7 +377,7 @@ HEADER = (
 
 
 def parts(plan: Plan) -> tuple[Table, str]:
-    """The plan as a table with its totals, and what that leaves out."""
+    """Return the plan as a table with totals, and notes."""
     return Table(HEADER, [_cells(one) for one in plan.trainings], total=_totals(plan)), "\n".join(_notes(plan))
 
 
@@ -418,7 +398,7 @@ def _cells(one: Training) -> tuple[str, ...]:
 
 
 def _totals(plan: Plan) -> tuple[str, ...]:
-    """Sums over all runs; their time side by side; the memory of as many of the largest as run at once."""
+    """Return the sums over all runs, the time of all runs, and the memory of the largest runs that train at once."""
     macs, peaks = (
         [getattr(one, name) for one in plan.trainings if getattr(one, name) is not None] for name in ("macs", "memory")
     )
@@ -435,14 +415,14 @@ def _known(value: float | None, show: Callable[[float], str]) -> str:
 
 
 def _span(seconds: Range | None) -> str:
-    """A range of times; one of them where both read the same."""
+    """Return a range of times as text; a single time if both ends read the same."""
     return "-" if seconds is None else " to ".join(dict.fromkeys(map(duration, seconds)))
 
 
 def _notes(plan: Plan) -> list[str]:
-    """What the table's numbers are, and the disk that it does not show."""
+    """Return notes on the table's numbers and on disk space."""
     counts = ", ".join(f"{split} {count:,}" for split, count in (plan.images or {}).items())
-    blends = any(one.arm == "blends" for one in plan.trainings)
+    has_blends = any(one.arm == "blends" for one in plan.trainings)
     fewer = ", some on part of a batch, and memory in proportion" if plan.fewer else ""
     timed = (
         f"time: of one run on {plan.device}, by the records of earlier runs there where there are some, else of a few "
@@ -454,7 +434,7 @@ def _notes(plan: Plan) -> list[str]:
         f"MACs: multiply-adds, per image of a forward pass; of all runs {STEP} x as many, forward and backward",
         timed if plan.device else "time and memory: not measured",
         *_disk_notes(plan),
-        *(["blends: passes of a system's networks, forward only; what is fitted to them is not counted"] * blends),
+        *(["blends: passes of a system's networks, forward only, without the fits on them"] * has_blends),
         "stages that are up to date do not run again: `dvc status` lists those that will",
     ]
 
@@ -469,5 +449,5 @@ def _disk_notes(plan: Plan) -> list[str]:
     return [
         f"disk: packs {memory(packs)} ({sizes}; {encoding}) and model files {memory(plan.models)}, "
         f"{memory(packs + plan.models)} in all; DVC's cache takes as much again where the file system shares no files",
-        f"disk, for a while: {memory(packs)} while packs are prepared; {checkpoint}",
+        f"disk, temporarily: {memory(packs)} to prepare packs; {checkpoint}",
     ]

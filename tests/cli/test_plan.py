@@ -93,7 +93,7 @@ def test_a_systems_networks_and_their_passes_are_counted():
     # Three passes of changed images, and one of those kept back as they are; forward alone.
     assert blends.images == 3 * (train // 4 + held) + train // 4
     assert blends.macs == (one.macs_per_image + two.macs_per_image) * blends.images * 2
-    assert blends.after == ("min_pooling/net_1", "min_pooling/net_3")
+    assert blends.depends_on == ("min_pooling/net_1", "min_pooling/net_3")
     assert "forward only" in render(made)
     raw["systems"]["min_pooling"]["seeds"] = 0
     assert not [row for row in plan(parse_params(raw), measure=False).trainings if row.stage == "min_pooling"]
@@ -104,9 +104,9 @@ def test_passes_are_counted_of_the_networks_that_blends_read_and_not_of_those_th
     raw["systems"] = {"o_o": raw["systems"]["o_o"]}
     *stages, last, blends = (row for row in plan(parse_params(raw), measure=False).trainings if row.stage == "o_o")
     assert [stage.arm for stage in (*stages, last)] == ["a_1", "a_2", "a_3"]
-    assert last.after == ("o_o/a_2",)
+    assert last.depends_on == ("o_o/a_2",)
     assert blends.macs_per_image == last.macs_per_image
-    assert blends.after == ("o_o/a_3",)
+    assert blends.depends_on == ("o_o/a_3",)
 
 
 def test_what_training_has_predicted_is_not_asked_again_but_for_features():
@@ -140,6 +140,7 @@ def test_the_papers_network_is_counted_without_being_trained():
     raw["model"] |= {"trunk": "inception_resnet_v2", "cut": "block8", "stride": 32, "cells": {"width": 1.0}}
     raw["sizes"] = {"small": 224, "mid": 448, "large": 720}
     raw["arms"] = {stage: raw["arms"][stage] for stage in ("basenet_mt", "m2cnn")}
+    raw["systems"] = {}
     made = plan(parse_params(raw), measure=False)
     rows = {f"{one.stage}/{one.arm}": one for one in made.trainings}
     assert rows["basenet_mt/small"].macs_per_image == pytest.approx(6.39e9, rel=0.01)
