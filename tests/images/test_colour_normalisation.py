@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from importlib import import_module
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from benchmark.images.colour_normalisation import registry
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS, load_normalisation
 from benchmark.images.fov import FieldOfView, crop_to_fov, detect_fov, resize
 from benchmark.images.square import square_images
@@ -34,14 +31,6 @@ def beyond(size: int, radii: float) -> np.ndarray:
     """Pixels more than so many radii from the middle."""
     y, x = np.mgrid[:size, :size] + 0.5
     return np.hypot(x - size / 2, y - size / 2) > radii * size / 2
-
-
-def test_the_registry_names_every_file_once():
-    files = {path.stem for path in Path(registry.__file__).parent.glob("[a-z]*.py")} - {"registry"}
-    assert files == set(NORMALISATIONS)
-    assert all(
-        callable(import_module(f"benchmark.images.colour_normalisation.{name}").apply) for name in NORMALISATIONS
-    )
 
 
 @pytest.mark.parametrize("name", NORMALISATIONS)

@@ -52,7 +52,7 @@ def test_the_committed_parameters_are_valid(raw):
         (
             "prepare.colour_normalisation",
             "green",
-            ["prepare.colour_normalisation", "one of plain, graham, clahe", "'green'"],
+            ["prepare.colour_normalisation", "one of clahe, graham, plain", "'green'"],
         ),
         ("sizes.mid", 500, ["sizes", "grow from small to mid to large"]),
         ("seeds", [], ["seeds", "at least 1 item"]),

@@ -1,1 +1,1 @@
-"""What may be done to the colours of a prepared square, one file each."""
+"""Colour normalisations of prepared squares, one file each."""

@@ -1,10 +1,12 @@
-"""The photograph's own colours."""
+"""No normalisation: the photograph's own colours."""
 
 from __future__ import annotations
 
-from benchmark.images.colour_normalisation.registry import Square
+from benchmark.images.colour_normalisation.registry import NormalisationInfo, Square
+
+ABOUT = NormalisationInfo("the photograph's own colours")
 
 
 def apply(square: Square) -> Square:
-    """The square as it is."""
+    """Return the square unchanged."""
     return square

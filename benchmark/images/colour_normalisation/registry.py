@@ -1,13 +1,11 @@
-"""What may be done to the colours of a prepared square, one file each.
+"""Interface of the colour normalisations, one file each.
 
-A variant is a module with ``apply(square) -> square``: uint8 RGB, shape (size, size, 3), of the largest size, in which
-the retinal disc is the inscribed circle and black lies beyond the photograph. It returns the same shape and leaves its
-argument as it is. Adding a variant is adding its file and its line in :data:`NORMALISATIONS`.
+A colour normalisation is a module in this folder with two names. ``ABOUT`` is its :class:`NormalisationInfo`.
+``apply(square)`` maps a uint8 RGB square of shape (size, size, 3) to another of the same shape and leaves its argument
+unchanged. The field of view is the inscribed circle of the square; pixels beyond the photograph are black.
 
-Variants work on the square of the largest size, and the smaller sizes are shrunk from what they return. So all sizes
-show one picture, as the comparison of sizes asks for; what they clip and round is clipped and rounded on the finest
-pixels, before these are averaged; and neither a Gaussian of a fraction of a pixel nor a histogram of a dozen pixels
-must stand for a local mean or a local contrast.
+It is applied at the largest size, and the smaller sizes are shrunk from its output. So all sizes show the same picture,
+clipping and rounding happen at the finest pixels, and local means and contrasts are estimated from enough pixels.
 """
 
 from __future__ import annotations
@@ -20,29 +18,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.common.plugins import discover
+
 Square = npt.NDArray[np.uint8]
-"""RGB, shape (size, size, 3)."""
+"""RGB image of shape (size, size, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """Registry line of a variant."""
+class NormalisationInfo:
+    """Metadata of a colour normalisation, the ``ABOUT`` of its file."""
 
     title: str
-    """What it shows, in words."""
+    """Description of the resulting image."""
     background: int = 0
-    """Level, 0-255, of every channel where it shows no retina."""
+    """Value, 0-255, of all channels outside the retina."""
 
 
-NORMALISATIONS: dict[str, Entry] = {
-    "plain": Entry("the photograph's own colours"),
-    "graham": Entry("deviation from the local mean colour", background=128),
-    "clahe": Entry("lightness equalised locally"),
-}
-"""Name in ``prepare.colour_normalisation`` (and of the file) -> its registry line."""
+NORMALISATIONS = discover("benchmark.images.colour_normalisation", NormalisationInfo)
+"""Metadata of each colour normalisation by the name of its file, which ``prepare.colour_normalisation`` takes."""
 
 
 def load_normalisation(name: str) -> Callable[[Square], Square]:
-    """Import a variant: ``apply(square) -> square``."""
+    """Import the function ``apply`` of a colour normalisation."""
     module: Any = import_module(f"benchmark.images.colour_normalisation.{name}")
     return module.apply  # type: ignore[no-any-return]
