@@ -175,7 +175,7 @@ def count_images(params: Params) -> tuple[dict[Split, int] | None, str]:
 
 def _declared(data: SourceParams) -> dict[Split, int] | None:
     """Return the images per split of a generated data set; the manifest may belong to other parameters."""
-    from benchmark.sources.phantom import source
+    from benchmark.sources import phantom as source
 
     if not isinstance(data, source.Params):
         return None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.common.errors import InputError
-from benchmark.sources.registry import About, SourceParams
+from benchmark.sources.registry import SourceInfo, SourceParams
 
 DOWNLOADS = "downloads"
 """Folder of the archives while a data set is being fetched; it goes when they are unpacked."""
@@ -33,7 +33,7 @@ class RestrictedParams(RealParams):
     """True says that you have read the terms and accept them; a copy on disk needs no word here."""
 
 
-def find_copy(params: SourceParams, about: About, folder: Path, fetch: Callable[[Path], None]) -> Path:
+def find_copy(params: SourceParams, about: SourceInfo, folder: Path, fetch: Callable[[Path], None]) -> Path:
     """The folder of the data set's files: that of ``root``, or ``folder/<source>``, filled at the first call.
 
     Args:
@@ -66,7 +66,7 @@ def find_copy(params: SourceParams, about: About, folder: Path, fetch: Callable[
     return target
 
 
-def not_fetched(about: About, what: str) -> Callable[[Path], None]:
+def not_fetched(about: SourceInfo, what: str) -> Callable[[Path], None]:
     """For a data set that its owners give by hand alone: a ``fetch`` that says how to get it."""
 
     def refuse(_: Path) -> None:
@@ -76,7 +76,7 @@ def not_fetched(about: About, what: str) -> Callable[[Path], None]:
     return refuse
 
 
-def _admit(params: RealParams, about: About) -> None:
+def _admit(params: RealParams, about: SourceInfo) -> None:
     if isinstance(params, RestrictedParams) and not params.accept_terms:
         msg = (
             f"the terms of {about.title} must be accepted before its download ({about.terms}; {about.homepage}): read "

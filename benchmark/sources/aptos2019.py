@@ -18,15 +18,15 @@ from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._kaggle import competition_archive
 from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_columns
 from benchmark.sources._splits import Shares, deal
-from benchmark.sources.registry import About, Photograph, Progress, SourceParams
+from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 COMPETITION = "aptos2019-blindness-detection"
-ABOUT = About(
+ABOUT = SourceInfo(
     title="APTOS 2019 Blindness Detection",
-    homepage=f"https://www.kaggle.com/c/{COMPETITION}",
+    homepage="https://www.kaggle.com/c/aptos2019-blindness-detection",
     terms="the rules of the competition at Kaggle, which you accept there with your own account",
     citation="Karthik, Maggie, Dane: APTOS 2019 Blindness Detection. Kaggle 2019, "
-    f"https://www.kaggle.com/c/{COMPETITION}",
+    "https://www.kaggle.com/c/aptos2019-blindness-detection",
     restricted=True,
 )
 GRADED: Counts = (1805, 370, 999, 193, 295)

@@ -21,9 +21,9 @@ from benchmark.common.units import some
 from benchmark.images import names
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._splits import Entry, Shares, deal
-from benchmark.sources.registry import About, Photograph, Progress, SourceParams
+from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
-ABOUT = About(
+ABOUT = SourceInfo(
     title="Your own photographs",
     homepage="",
     terms="whoever gave you the photographs decides what they may be used for",

@@ -19,9 +19,9 @@ from benchmark.common.tables import whole
 from benchmark.common.terms import Counts, Split
 from benchmark.sources._copy import RealParams, find_copy, not_fetched
 from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_columns
-from benchmark.sources.registry import About, Photograph, Progress, SourceParams
+from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
-ABOUT = About(
+ABOUT = SourceInfo(
     title="DDR",
     homepage="https://github.com/nkicsl/DDR-dataset",
     terms="its owners offer it for research; ask them for any other use",

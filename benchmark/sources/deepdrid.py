@@ -22,9 +22,9 @@ from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
 from benchmark.sources._download import Remote, download
 from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_columns
-from benchmark.sources.registry import About, Photograph, Progress, SourceParams
+from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
-ABOUT = About(
+ABOUT = SourceInfo(
     title="DeepDRiD regular fundus images",
     homepage="https://github.com/deepdrdoc/DeepDRiD",
     terms="CC BY-SA 4.0",

@@ -23,15 +23,15 @@ from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._download import Remote, download
 from benchmark.sources._kaggle import competition_files
 from benchmark.sources._labels import Label, Tree, find_entries, photographs_of, read_columns
-from benchmark.sources.registry import About, Photograph, Progress, SourceParams
+from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 COMPETITION = "diabetic-retinopathy-detection"
-ABOUT = About(
+ABOUT = SourceInfo(
     title="EyePACS (Kaggle Diabetic Retinopathy Detection 2015)",
-    homepage=f"https://www.kaggle.com/c/{COMPETITION}",
+    homepage="https://www.kaggle.com/c/diabetic-retinopathy-detection",
     terms="the rules of the competition at Kaggle, which you accept there with your own account",
     citation="Dugas, Jared, Jorge, Cukierski: Diabetic Retinopathy Detection. Kaggle 2015, "
-    f"https://www.kaggle.com/c/{COMPETITION}",
+    "https://www.kaggle.com/c/diabetic-retinopathy-detection",
     restricted=True,
 )
 PARTS = {

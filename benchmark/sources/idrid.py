@@ -23,9 +23,9 @@ from benchmark.sources._download import Remote, download
 from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_columns
 from benchmark.sources._splits import Entry, Shares, deal
 from benchmark.sources.csv import Columns
-from benchmark.sources.registry import About, Photograph, Progress, SourceParams
+from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
-ABOUT = About(
+ABOUT = SourceInfo(
     title="IDRiD disease grading",
     homepage="https://ieee-dataport.org/open-access/indian-diabetic-retinopathy-image-dataset-idrid",
     terms="CC BY 4.0",

@@ -22,9 +22,9 @@ from benchmark.images.names import stem
 from benchmark.sources._copy import RealParams, find_copy, not_fetched
 from benchmark.sources._labels import Label, Tree, dealt, find_entries, leave_out, photographs_of, read_columns
 from benchmark.sources._splits import Shares, deal
-from benchmark.sources.registry import About, Photograph, Progress, SourceParams
+from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
-ABOUT = About(
+ABOUT = SourceInfo(
     title="Messidor-2",
     homepage="https://www.adcis.net/en/third-party/messidor2/",
     terms="given to each user on request, for research and teaching; the grades by Kaggle's terms",

@@ -1,14 +1,14 @@
-"""Data sets, one file each.
+"""Interface of the data sets, one file each.
 
-A source is a module with four names:
+A source is a module in this folder with four names:
 
-* ``ABOUT``: where the data come from, on what terms, and how to cite them;
-* ``Params``: a pydantic model (subclass of :class:`SourceParams`) of what ``data:`` may hold for it;
-* ``photographs(params, folder, progress)``: yields one :class:`Photograph` per row of its table, generating, fetching
-  or locating the files. What the table says is passed on, be it right or not: checks judge it;
-* ``expected(params)``: how many images of each grade the splits hold, as far as that is known beforehand.
+* ``ABOUT``: a :class:`SourceInfo` with origin, terms and citation of the data set;
+* ``Params``: a pydantic model (subclass of :class:`SourceParams`) of its parameters under ``data:``;
+* ``photographs(params, folder, progress)``: yields one :class:`Photograph` per row of its table, after generating,
+  fetching or locating the files. Rows are passed on as the table has them, because the data checks judge them;
+* ``expected(params)``: the published number of images per grade of each split, or None.
 
-Adding a data set is adding its file and its line in :data:`SOURCES`.
+Modules whose names begin with an underscore are helpers of the sources.
 """
 
 from __future__ import annotations
@@ -22,25 +22,13 @@ from typing import Protocol, cast
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.common.errors import InputError
+from benchmark.common.plugins import discover
 from benchmark.common.terms import Counts, Eye, Split
-
-SOURCES: dict[str, str] = {
-    "aptos2019": "benchmark.sources.aptos2019",
-    "csv": "benchmark.sources.csv",
-    "ddr": "benchmark.sources.ddr",
-    "deepdrid": "benchmark.sources.deepdrid",
-    "eyepacs": "benchmark.sources.eyepacs",
-    "idrid": "benchmark.sources.idrid",
-    "messidor2": "benchmark.sources.messidor2",
-    "phantom": "benchmark.sources.phantom.source",
-    "retinamnist": "benchmark.sources.retinamnist",
-}
-"""Name in ``data.source`` -> module that implements it."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What is to be known of a data set before its photographs are used."""
+class SourceInfo:
+    """Metadata of a data set, the ``ABOUT`` of its file."""
 
     title: str
     homepage: str
@@ -51,6 +39,10 @@ class About:
     """What to cite for its photographs and grades."""
     restricted: bool = False
     """True where its owners want terms accepted first: it is downloaded after ``accept_terms: true`` only."""
+
+
+SOURCES = discover("benchmark.sources", SourceInfo)
+"""Metadata of each data set by the name of its file, which ``data.source`` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +91,7 @@ class Progress(Protocol):
 class Source(Protocol):
     """The interface of a module in this package."""
 
-    ABOUT: About
+    ABOUT: SourceInfo
     Params: type[SourceParams]
 
     @staticmethod
@@ -122,4 +114,4 @@ def load_source(name: str) -> Source:
     if name not in SOURCES:
         msg = f"data.source must be one of {', '.join(SOURCES)}, but got {name!r}: correct it in params.yaml"
         raise InputError(msg)
-    return cast("Source", import_module(SOURCES[name]))
+    return cast("Source", import_module(f"benchmark.sources.{name}"))

@@ -26,11 +26,11 @@ from benchmark.common.files import atomic
 from benchmark.common.terms import SPLITS, Counts, Split
 from benchmark.sources._copy import RealParams, find_copy
 from benchmark.sources._download import Remote, download
-from benchmark.sources.registry import About, Photograph, Progress, SourceParams
+from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 Pixels = npt.NDArray[np.uint8]
 
-ABOUT = About(
+ABOUT = SourceInfo(
     title="RetinaMNIST (MedMNIST v2)",
     homepage="https://medmnist.com",
     terms="CC BY 4.0",

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from benchmark.images.fov import FieldOfView
-from benchmark.sources.phantom.camera import CAMERAS
-from benchmark.sources.phantom.render import photograph
+from benchmark.sources._phantom.camera import CAMERAS
+from benchmark.sources._phantom.render import photograph
 
 SIDE = 400
 """Pixels of the square photographs that every case starts from."""

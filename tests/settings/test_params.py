@@ -173,7 +173,7 @@ def test_a_data_profile_is_added_as_another_set():
     others = parse_params(composed(*overrides)).transfer
     assert {name: (other.source, other.root) for name, other in others.items()} == {
         "idrid": ("idrid", "photos"),
-        "p": ("phantom", "benchmark/sources/phantom"),
+        "p": ("phantom", "benchmark/sources/phantom.py"),
     }
 
 

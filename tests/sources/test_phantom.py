@@ -14,12 +14,12 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import ManifestRow, write_manifest
 from benchmark.settings.loading import parse_params
-from benchmark.sources.phantom.camera import CAMERAS
-from benchmark.sources.phantom.cohort import Shot, cohort, quotas
-from benchmark.sources.phantom.lesions import MICROANEURYSM
-from benchmark.sources.phantom.render import photograph
-from benchmark.sources.phantom.sheet import contact_sheet
-from benchmark.sources.phantom.source import Params, draw, photographs
+from benchmark.sources._phantom.camera import CAMERAS
+from benchmark.sources._phantom.cohort import Shot, cohort, quotas
+from benchmark.sources._phantom.lesions import MICROANEURYSM
+from benchmark.sources._phantom.render import photograph
+from benchmark.sources._phantom.sheet import contact_sheet
+from benchmark.sources.phantom import Params, draw, photographs
 from benchmark.sources.registry import Photograph, load_source
 from tests.made.paths import ROOT
 

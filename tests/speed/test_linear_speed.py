@@ -24,7 +24,7 @@ from benchmark.images.reading import read_rgb
 from benchmark.images.square import square_images
 from benchmark.jobs.processes import tune_process
 from benchmark.runs.environment import cpu
-from benchmark.sources.phantom.render import photograph
+from benchmark.sources._phantom.render import photograph
 from tests.conftest import tiny_params
 from tests.made.paths import ROOT
 from tests.settings.test_params import composed

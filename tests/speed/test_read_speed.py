@@ -14,7 +14,7 @@ from benchmark.data import packs
 from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
 from benchmark.images.reading import read_rgb
-from benchmark.sources.phantom.render import photograph
+from benchmark.sources._phantom.render import photograph
 from benchmark.training.batches import Reader, SplitData, cut
 
 COUNT, BATCH, ROUNDS = 256, 32, 5

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from benchmark.common.files import atomic
-from benchmark.sources.phantom.anatomy import draw_eye, draw_person
-from benchmark.sources.phantom.camera import CAMERAS, Picture, expose, illuminate, mount
-from benchmark.sources.phantom.cohort import Shot
-from benchmark.sources.phantom.lesions import burden_of, draw_findings
-from benchmark.sources.phantom.tissue import reflect
+from benchmark.sources._phantom.anatomy import draw_eye, draw_person
+from benchmark.sources._phantom.camera import CAMERAS, Picture, expose, illuminate, mount
+from benchmark.sources._phantom.cohort import Shot
+from benchmark.sources._phantom.lesions import burden_of, draw_findings
+from benchmark.sources._phantom.tissue import reflect
 
 QUALITY = 92
 """JPEG quality."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.sources.phantom.pen import Frame, Layer, Points, hairlines, strips
+from benchmark.sources._phantom.pen import Frame, Layer, Points, hairlines, strips
 
 _TRUNKS = np.array(
     [  # heading at the optic disc and how far it turns, in degrees (0 nasal, -90 up), length, calibre

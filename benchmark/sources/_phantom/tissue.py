@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from benchmark.sources.phantom.anatomy import Eye, Person, draw_vessels
-from benchmark.sources.phantom.lesions import Findings
-from benchmark.sources.phantom.pen import Frame, Layer, Plane, bell, shape, soften, turned, unit
+from benchmark.sources._phantom.anatomy import Eye, Person, draw_vessels
+from benchmark.sources._phantom.lesions import Findings
+from benchmark.sources._phantom.pen import Frame, Layer, Plane, bell, shape, soften, turned, unit
 
 Colour = tuple[float, float, float]
 """Red, green and blue."""

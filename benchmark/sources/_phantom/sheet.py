@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from benchmark.common.files import atomic
-from benchmark.sources.phantom.camera import Picture
-from benchmark.sources.phantom.cohort import cohort
-from benchmark.sources.phantom.render import photograph
+from benchmark.sources._phantom.camera import Picture
+from benchmark.sources._phantom.cohort import cohort
+from benchmark.sources._phantom.render import photograph
 
 if TYPE_CHECKING:
-    from benchmark.sources.phantom.source import Params
+    from benchmark.sources._phantom.params import Params
 
 
 def contact_sheet(params: Params, path: Path, columns: int = 6) -> None:

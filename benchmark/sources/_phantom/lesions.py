@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.sources.phantom.anatomy import Eye, grow
-from benchmark.sources.phantom.pen import Frame, Layer, Points, blob, hairlines, shape, spot, turned
+from benchmark.sources._phantom.anatomy import Eye, grow
+from benchmark.sources._phantom.pen import Frame, Layer, Points, blob, hairlines, shape, spot, turned
 
 MICROANEURYSM = (1.15 / 128, 1.85 / 128)
 """Smallest and largest diameter as a share of the field's diameter: 1-2 pixels where that is scaled to 128 pixels,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmark.common.terms import SPLITS, Split
 
 if TYPE_CHECKING:
-    from benchmark.sources.phantom.source import Params
+    from benchmark.sources._phantom.params import Params
 
 Grades = NDArray[np.int64]
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.sources.phantom.anatomy import Eye
-from benchmark.sources.phantom.pen import Frame, Layer, Plane, axes, bell, soften, spot, unit
+from benchmark.sources._phantom.anatomy import Eye
+from benchmark.sources._phantom.pen import Frame, Layer, Plane, axes, bell, soften, spot, unit
 
 Picture = NDArray[np.uint8]
 """RGB [height, width, 3]."""
