@@ -2,7 +2,7 @@
 
 A pack is an Arrow IPC file with the columns ``image_id``, ``sha256`` (of the photograph) and ``image``. An image is
 raw RGB bytes, row by row, or a JPEG of quality 95 without chroma subsampling. The schema's metadata says how the
-images were made. Rows lie in record batches of equal length, so a row is found by a division.
+images were made. Rows are stored in record batches of equal length, so a row is found by a division.
 
 Threads read a pack together, as copying pixels and decoding JPEGs free the interpreter: all see one map of the file, so
 that none holds a copy. Raw images stay in memory as the system's file cache has room. Decoded JPEGs are kept, so that
@@ -42,14 +42,14 @@ PACKS = Path("data/packs")
 FORMAT = "4"
 """Version of the layout that this module reads and writes."""
 BATCH = 16
-"""Rows per record batch: what the writer holds in memory."""
+"""Rows per record batch, which bounds the writer's memory."""
 SHARE = 0.5
-"""Of the free memory, that the decoded images of a pack may take."""
+"""Fraction of the free memory that the decoded images of a pack may use."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackSpec:
-    """How the images of a pack were made; packs of equal spec hold equal images for equal photographs."""
+    """Preparation of a pack's images; packs of equal spec hold equal images for equal photographs."""
 
     size: int
     """Pixels per side."""
@@ -57,13 +57,13 @@ class PackSpec:
     recipe: str
     """Names the way from photograph to square."""
     colour_normalisation: str = "plain"
-    """What was done to the colours: a key of :data:`benchmark.images.colour_normalisation.registry.NORMALISATIONS`."""
+    """Colour normalisation: a key of :data:`benchmark.images.colour_normalisation.registry.NORMALISATIONS`."""
     shrunk_from: int = 0
     """Pixels per side of the largest size, from whose images these were shrunk; 0 where they are of that size."""
 
 
 def pack_specs(sizes: Sizes, how: Prepare) -> dict[str, PackSpec]:
-    """How the pack of each role is made; the smaller images come from the largest."""
+    """Return the spec of each role's pack; the smaller images are derived from the largest."""
     pixels = {role: sizes.of(role) for role in get_args(Size)}
     largest, recipe = max(pixels.values()), recipe_of(how.colour_normalisation)
     return {
@@ -107,11 +107,11 @@ class Pack:
 
     @property
     def encoding(self) -> Encoding:
-        """How images are stored."""
+        """Encoding of the images."""
         return self.spec.encoding
 
     def stored(self, index: int) -> memoryview:
-        """One image's bytes as they lie in the file, without a copy."""
+        """Return the stored bytes of one image without a copy."""
         batch, row = divmod(int(index), BATCH)
         return memoryview(self._images[batch][row].as_buffer())
 
@@ -184,7 +184,7 @@ def open_pack(path: Path) -> Pack:
     """Open a pack for reading.
 
     Raises:
-        InputError: there is no such file, or it is no pack of this format.
+        InputError: the file is missing, or has another format.
     """
     try:
         return Pack(path)
@@ -214,16 +214,22 @@ def _columns(image: pa.DataType) -> tuple[tuple[str, pa.DataType], ...]:
 
 
 def _spec(metadata: dict[bytes, bytes] | None) -> PackSpec:
-    told = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
+    entries = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
     if (
-        told["format"] != FORMAT
-        or told["encoding"] not in get_args(Encoding)
-        or told["colour_normalisation"] not in NORMALISATIONS
+        entries["format"] != FORMAT
+        or entries["encoding"] not in get_args(Encoding)
+        or entries["colour_normalisation"] not in NORMALISATIONS
     ):
-        msg = f"unknown format, encoding or colour normalisation in {told}"
+        msg = f"unknown format, encoding or colour normalisation in {entries}"
         raise ValueError(msg)
-    encoding = cast("Encoding", told["encoding"])
-    return PackSpec(int(told["size"]), encoding, told["recipe"], told["colour_normalisation"], int(told["shrunk_from"]))
+    encoding = cast("Encoding", entries["encoding"])
+    return PackSpec(
+        int(entries["size"]),
+        encoding,
+        entries["recipe"],
+        entries["colour_normalisation"],
+        int(entries["shrunk_from"]),
+    )
 
 
 def _batches(rows: Iterable[PackRow]) -> Iterator[list[PackRow]]:

@@ -97,7 +97,7 @@ def prepared_as(spec: PackSpec, data: bytes) -> npt.NDArray[np.uint8]:
     """One photograph, from the bytes of its file, as a pack of that kind gives it back: shape (size, size, 3).
 
     Raises:
-        UnreadableImage: the bytes are no readable image.
+        UnreadableImage: the bytes cannot be read as an image.
     """
     sizes = {"largest": spec.shrunk_from or spec.size, "own": spec.size}
     image = square_images(data, sizes, spec.colour_normalisation)["own"]
@@ -117,7 +117,7 @@ class Shelf:
         return all(sha256 in packed for packed in self._packed.values()) or self._file(sha256).exists()
 
     def job(self, path: Path, sha256: str) -> Job:
-        """What puts a photograph's images on the shelf."""
+        """Return the job that prepares a photograph."""
         spec = next(iter(self.specs.values()))
         sizes = {role: spec.size for role, spec in self.specs.items()}
         return Job(path, sha256, sizes, spec.colour_normalisation, spec.encoding, self._file(sha256))
@@ -136,7 +136,7 @@ class Shelf:
 
 
 def _packed(folder: Path, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
-    """Where the images of earlier packs of a size lie that still hold, by their photograph's hash."""
+    """Return the reusable images of earlier packs of a size, by the hash of their photograph."""
     found: dict[str, tuple[Pack, int]] = {}
     for place, split in product((KEPT / folder, folder), SPLITS):
         pack = _earlier(_path(place, split))

@@ -20,7 +20,7 @@ def square_images(
     The photograph is decoded at the smallest scale that still gives the largest square its pixels.
 
     Raises:
-        UnreadableImage: the bytes are no readable image.
+        UnreadableImage: the bytes cannot be read as an image.
     """
     largest = max(sizes.values())
     rgb = read_rgb(data, min_side=largest)
