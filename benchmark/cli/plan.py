@@ -19,8 +19,9 @@ from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
 from benchmark.runs.environment import hardware
-from benchmark.runs.results import read_result
-from benchmark.runs.spec import RECORDS, RUNS, Record, RunSpec
+from benchmark.runs.results import read_trained
+from benchmark.runs.run import RECORDS, RUNS, Record
+from benchmark.runs.spec import NetworkRun, TrainedRun
 from benchmark.runs.systems import row_nets
 from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
@@ -182,12 +183,12 @@ def _declared(data: SourceParams) -> dict[Split, int] | None:
     return {split: 2 * getattr(data.patients, split) for split in SPLITS}
 
 
-def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[Training, RunSpec]]:
+def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[Training, TrainedRun]]:
     """Count every training stage, and return each with one of its runs, whose data are noise."""
     from benchmark.cli.step_timing import NOISE, arm_spec
     from benchmark.runs.systems import describe_system
 
-    counted = []
+    counted: list[tuple[Training, TrainedRun]] = []
     for stage, arms in params.arms.items():
         for name in arms:
             spec = arm_spec(params, stage, name)
@@ -196,18 +197,21 @@ def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[
         # Networks train on the patients that blends are not fitted on.
         share = 1 - settings.holdout_fraction
         specs = describe_system(params, system, [], NOISE, _as_declared)
-        for net, spec in {spec.arm: spec for spec in specs if not spec.blend}.items():
-            one = _count(spec, len(params.seeds_of(system)), images, share, net=f"{system}/{net}")
-            counted.append((one, _without_start(spec)))
+        networks = {spec.arm: spec for spec in specs if isinstance(spec, NetworkRun)}
+        for net, network in networks.items():
+            one = _count(network, len(params.seeds_of(system)), images, share, net=f"{system}/{net}")
+            counted.append((one, _without_start(network)))
     return counted
 
 
-def _without_start(spec: RunSpec) -> RunSpec:
+def _without_start(spec: TrainedRun) -> TrainedRun:
     """Return a run without the weights that it starts from, which do not change its cost."""
     return spec.model_copy(update={"parent": "", "parent_key": "", "model": spec.model.bare})
 
 
-def _count(spec: RunSpec, runs: int, images: Mapping[Split, int] | None, share: float = 1.0, net: str = "") -> Training:
+def _count(
+    spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, share: float = 1.0, net: str = ""
+) -> Training:
     """Count one training stage.
 
     Args:
@@ -286,7 +290,7 @@ def _seen(one: Training, images: Mapping[Split, int]) -> dict[Split, int]:
     return {**images, "train": images["train"] if not one.images else one.images // max(one.epochs, 1)}
 
 
-def _measure(params: Params, kinds: Mapping[Key, RunSpec]) -> tuple[dict[Key, Step], str]:
+def _measure(params: Params, kinds: Mapping[Key, TrainedRun]) -> tuple[dict[Key, Step], str]:
     """Measure a step of each kind, and return the steps and the device's name."""
     from benchmark.cli.step_timing import Stopwatch
 
@@ -305,17 +309,17 @@ def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]
     for path in sorted(RECORDS.glob("*/*/*.json")):
         try:
             record = Record.model_validate(read_json(path))
-            run = read_result(RUNS / path.relative_to(RECORDS).with_suffix(""))
+            run = read_trained(RUNS / path.relative_to(RECORDS).with_suffix(""))
         except (InputError, ValueError):
             continue  # Another version wrote it, or the run was removed.
-        one = kinds.get((run.level, run.size, tuple(run.heads), run.system.name if run.system else ""))
+        one = kinds.get(run.step_key)
         alike = one and (one.pixels, one.parameters, params.train.batch) == (
             run.pixels,
             run.parameters,
             run.train.batch,
         )
         if one and alike and (record.cpu, record.gpu) == (here["cpu"], here["gpu"]):
-            shown = run.data.model_dump() | ({"train": run.roles.fit} if run.roles else {})
+            shown = run.data.model_dump() | {"train": run.train_images}
             found.setdefault(one.key, []).append(record.seconds / passes(run.train.epochs, shown))
     return {key: (min(seconds), max(seconds)) for key, seconds in found.items()}
 

@@ -23,7 +23,8 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import Pack, pack_specs
 from benchmark.runs.environment import cpu
 from benchmark.runs.epochs import epochs_of
-from benchmark.runs.spec import DataSummary, Objective, RunSpec
+from benchmark.runs.run import DataSummary, PluginChoice
+from benchmark.runs.spec import ArmRun, TrainedRun, heads_of
 from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
 from benchmark.training.record import resident_peak
@@ -72,7 +73,7 @@ class Stopwatch:
         device = self._fabric.device
         return torch.cuda.get_device_name(device) if self._cuda else f"one thread of {cpu()}"
 
-    def measure(self, spec: RunSpec) -> Step:
+    def measure(self, spec: TrainedRun) -> Step:
         """Time steps of a run on noise, and measure their peak memory.
 
         Raises:
@@ -91,7 +92,7 @@ class Stopwatch:
                 raise MemoryError
             return step
 
-    def _measure(self, spec: RunSpec, limit: int) -> Step:
+    def _measure(self, spec: TrainedRun, limit: int) -> Step:
         """Measure steps of at most ``limit`` images; on a CPU of as many as train within :data:`SECONDS`."""
         batch = spec.train.batch
         before = self._reset_peak()
@@ -151,21 +152,22 @@ NOISE = DataSummary(name="noise", source="noise", synthetic=True, manifest_sha25
 """Data set of a run that is only timed."""
 
 
-def arm_spec(params: Params, stage: str, name: str) -> RunSpec:
+def arm_spec(params: Params, stage: str, name: str) -> ArmRun:
     """Return a run of an arm on noise."""
     arm = params.arm(stage, name)
     loss = LOSSES[arm.objective]
-    return RunSpec(
+    return ArmRun(
         stage=stage,
         arm=name,
         seed=0,
-        objective=Objective(name=arm.objective, parameters=loss.defaults | params.objectives.get(arm.objective, {})),
-        heads=list(loss.heads),
+        objective=PluginChoice(
+            name=arm.objective, parameters={**loss.defaults, **params.objectives.get(arm.objective, {})}
+        ),
+        heads=heads_of(arm.objective),
         size=arm.size,
         pixels=params.sizes.of(arm.size),
         level=arm.level,
         parent=arm.parent,
-        parent_key="",
         data=NOISE,
         prepared=pack_specs(params.sizes, params.prepare)[arm.size],
         model=params.model.bare,
@@ -192,7 +194,7 @@ def _noise(images: int, pixels: int) -> SplitData:
 
 
 @contextmanager
-def _in_memory(spec: RunSpec, device: str) -> Iterator[None]:
+def _in_memory(spec: TrainedRun, device: str) -> Iterator[None]:
     """Explain a lack of memory in one sentence that names the parameters to lower."""
     try:
         yield
@@ -201,8 +203,8 @@ def _in_memory(spec: RunSpec, device: str) -> Iterator[None]:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in text:
             raise
         msg = (
-            f"a training step must fit into the memory of {device}, but one of {spec.train.batch} images of "
-            f"{spec.pixels} px at level {spec.level} does not: lower `train.batch` (now {spec.train.batch}) or "
+            f"a training step must fit into the memory of {device}, but one of {spec.train.batch} images "
+            f"({spec.summary}) does not: lower `train.batch` (now {spec.train.batch}) or "
             f"`sizes.{spec.size}` (now {spec.pixels})"
         )
         raise InputError(msg) from error

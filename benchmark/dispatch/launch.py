@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
-from benchmark.runs.spec import SCRATCH
+from benchmark.runs.run import SCRATCH
 from benchmark.training.together import world
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run
 from benchmark.runs.declared import declare
 from benchmark.runs.results import read_result
 from benchmark.runs.shelf import files_needed, find_run, forget_passes, is_finished, passes_place, place, publish
-from benchmark.runs.spec import RunSpec, passes_read
+from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, passes_read
 from benchmark.training.together import rank, world
 from models.settings import PACKAGE
 
@@ -107,26 +107,27 @@ def _with_parents(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> list[
     by_name, needed = {spec.name: spec for spec in declared}, list(todo)
     names = {spec.name for spec in needed}
     for spec in needed:
-        if spec.parent and spec.parent_name not in names and not find_run(spec.parent_name, spec.parent_key):
-            names.add(spec.parent_name)
-            needed.append(by_name[spec.parent_name])
+        for name, key in spec.needs.items():
+            if name not in names and not find_run(name, key):
+                names.add(name)
+                needed.append(by_name[name])
     return needed
 
 
 def _check_optimizers(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> None:
     """Refuse an optimizer that timm does not know, of any method, before the first network is trained."""
-    if all(spec.blend for spec in todo):
+    if not any(spec.builds_network for spec in todo):
         return
     # Importing timm takes seconds, and only networks need it.
     from benchmark.training.optimizer import optimizer_class
 
-    for name in sorted({spec.train.opt for spec in declared}):
+    for name in sorted({spec.train.opt for spec in declared if isinstance(spec, ArmRun | NetworkRun)}):
         optimizer_class(name)
 
 
 def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> None:
     """Refuse what several processes per run cannot do."""
-    if systems := sorted({spec.stage for spec in todo if spec.system or spec.blend}):
+    if systems := sorted({spec.system for spec in todo if spec.system}):
         msg = (
             f"a run of `systems` is made in one process, but train.processes is {params.train.processes}: set it to 1 "
             f"for {', '.join(systems)}"
@@ -147,7 +148,7 @@ def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> No
 
 
 def complete(
-    spec: RunSpec,
+    spec: TrainedRun,
     splits: Mapping[str, SplitData],
     fabric: Fabric,
     scratch: Path,
@@ -173,7 +174,7 @@ def complete(
 
 
 @contextmanager
-def explain_out_of_memory(spec: RunSpec) -> Iterator[None]:
+def explain_out_of_memory(spec: TrainedRun) -> Iterator[None]:
     """Turn running out of memory into a sentence that says what to lower."""
     import torch
 
@@ -194,23 +195,32 @@ def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params
     """Train some of the declared runs side by side; why those failed that did, by their names."""
     # MLflow's store is this machine's: what a cluster trains is shown there when it has ended.
     live_after_s = params.tracking.live_after_s if engine == "local" else math.inf
-    jobs = [job_of(spec, live_after_s) for spec in specs if not spec.blend]
+    jobs = _jobs(specs, declared, live_after_s)
     if world() > 1:
         if rank():
             return run_jobs(jobs, LocalEngine(1), _AllOrNone(NullDisplay()))
         with ProgressDisplay(jobs, "images") as display:
             return run_jobs(jobs, LocalEngine(1), _AllOrNone(display))
-    ladders: dict[tuple[str, int], list[RunSpec]] = {}
-    for spec in specs:
-        if spec.blend:
-            ladders.setdefault((spec.stage, spec.seed), []).append(spec)
-    known = {spec.name: spec for spec in declared}
-    for rows in ladders.values():
-        passes = [_passes(known[name], rows) for name in dict.fromkeys(name for spec in rows for name in spec.after)]
-        jobs += [*passes, _ladder(rows, passes)]
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
     with ProgressDisplay(jobs, "images") as display:
         return run_jobs(jobs, choose_engine(engine, workers, PRELOAD), display)
+
+
+def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: float) -> list[Job]:
+    """Return the jobs that bring some of the declared runs to their end, by their kind."""
+    jobs: list[Job] = []
+    blends: dict[tuple[str, int], list[BlendRun]] = {}
+    for spec in specs:
+        match spec:
+            case ArmRun() | NetworkRun():
+                jobs.append(job_of(spec, live_after_s))
+            case BlendRun():
+                blends.setdefault((spec.stage, spec.seed), []).append(spec)
+    networks = {spec.name: spec for spec in declared if isinstance(spec, NetworkRun)}
+    for rows in blends.values():
+        passes = [_passes(networks[name], rows) for name in dict.fromkeys(name for spec in rows for name in spec.needs)]
+        jobs += [*passes, _ladder(rows, passes)]
+    return jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +245,7 @@ class _AllOrNone:
         raise InputError(msg)
 
 
-def job_of(spec: RunSpec, live_after_s: float = math.inf) -> Job:
+def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
     """What brings a run to its end on the shelf.
 
     Args:
@@ -244,30 +254,30 @@ def job_of(spec: RunSpec, live_after_s: float = math.inf) -> Job:
     """
     from benchmark.training.networks import cost_of
 
-    images = spec.train.epochs * (spec.roles.fit if spec.roles else spec.data.train)
+    images = spec.train.epochs * spec.train_images
     return Job(
         name=spec.name,
         work=_work,
         arguments=(spec, live_after_s),
-        depends_on=spec.after,
+        depends_on=tuple(spec.needs),
         cost=cost_of(spec).macs * images,
         units=images,
         gpus=int(spec.train.device == "cuda"),
         reads=(
             MANIFEST,
             *(pack_path(split, spec.size) for split in SPLITS),
-            *(files_needed(spec.parent_name, spec.parent_key) if spec.parent else ()),
+            *(file for name, key in spec.needs.items() for file in files_needed(name, key)),
             *_weights(spec),
         ),
         writes=(place(spec),),
     )
 
 
-def _passes(network: RunSpec, rows: Sequence[RunSpec]) -> Job:
+def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
     """What a network says of the eyes for the rows of its ladder: a job of its own, for several read the same."""
     from benchmark.training.networks import cost_of
 
-    readers = [spec for spec in rows if network.name in spec.after]
+    readers = [spec for spec in rows if network.name in spec.needs]
     units = sum(count for _, count in passes_read(readers))
     return Job(
         name=f"{network.name}/passes",
@@ -286,7 +296,7 @@ def _passes(network: RunSpec, rows: Sequence[RunSpec]) -> Job:
     )
 
 
-def _work_passes(network: RunSpec, rows: Sequence[RunSpec], slot: int, report: Report) -> str:
+def _work_passes(network: NetworkRun, rows: Sequence[BlendRun], slot: int, report: Report) -> str:
     """Make a network's passes in this process."""
     from benchmark.training.blend import make_passes
     from benchmark.training.device import open_fabric
@@ -295,11 +305,11 @@ def _work_passes(network: RunSpec, rows: Sequence[RunSpec], slot: int, report: R
     return f"{sum(count for _, count in passes_read(rows)):,} images"
 
 
-def _ladder(rows: Sequence[RunSpec], passes: Sequence[Job]) -> Job:
+def _ladder(rows: Sequence[BlendRun], passes: Sequence[Job]) -> Job:
     """The blends of a system and seed: one job, for what they still find for themselves, they share."""
     first = rows[0]
     return Job(
-        name=f"{first.stage}/blends/{first.seed}",
+        name=f"{first.group}/{first.seed}",
         work=_work_ladder,
         arguments=(rows,),
         depends_on=tuple(job.name for job in passes),
@@ -314,7 +324,7 @@ def _ladder(rows: Sequence[RunSpec], passes: Sequence[Job]) -> Job:
     )
 
 
-def _work_ladder(rows: Sequence[RunSpec], slot: int, report: Report) -> str:
+def _work_ladder(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
     """Make the blends of a system and seed in this process."""
     from benchmark.training.blend import complete as complete_blends
     from benchmark.training.device import open_fabric
@@ -322,13 +332,13 @@ def _work_ladder(rows: Sequence[RunSpec], slot: int, report: Report) -> str:
     return complete_blends(rows, read_manifest(), open_fabric(rows[0].train, slot), report)
 
 
-def _weights(spec: RunSpec) -> list[Path]:
+def _weights(spec: TrainedRun) -> list[Path]:
     """The file that a trunk starts from, where it lies in the project's folder."""
     name = spec.model.weights
     return [Path(name)] if name and not name.startswith(PACKAGE) and not Path(name).is_absolute() else []
 
 
-def _work(spec: RunSpec, live_after_s: float, slot: int, report: Report) -> str:
+def _work(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> str:
     """Train one run in this process."""
     from benchmark.training.device import open_fabric
     from benchmark.training.loop import Watch

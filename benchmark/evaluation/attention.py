@@ -9,8 +9,9 @@ import numpy as np
 from benchmark.data.manifest import read_manifest
 from benchmark.evaluation.outputs import SPLIT
 from benchmark.evaluation.salient import ATTENTION, WINDOWS, Maps, WindowsRow, write_maps
-from benchmark.runs.results import read_result
-from benchmark.runs.spec import RUNS, RunResult
+from benchmark.runs.results import read_trained
+from benchmark.runs.run import RUNS, WEIGHTS
+from benchmark.runs.spec import TrainedResult
 from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params
 from models.systems.registry import SYSTEMS
@@ -24,12 +25,12 @@ def run(params: Params) -> None:
     maps: Maps = np.zeros((0, 0, 0), np.float32)
     for system in params.systems:
         folder = RUNS / system / SYSTEMS[system].looks / str(params.seeds[0])
-        if SYSTEMS[system].looks and (folder / "model.safetensors").exists():
-            rows, maps = _looked(params, read_result(folder))
+        if SYSTEMS[system].looks and (folder / WEIGHTS).exists():
+            rows, maps = _looked(params, read_trained(folder))
     write_maps(WINDOWS, WindowsRow, rows, ATTENTION, maps)
 
 
-def _looked(params: Params, result: RunResult) -> tuple[list[WindowsRow], Maps]:
+def _looked(params: Params, result: TrainedResult) -> tuple[list[WindowsRow], Maps]:
     """Photographs, windows in them, and the attention that these follow, from 0 to 1 in each map."""
     import torch
 

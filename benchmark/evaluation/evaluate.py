@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,6 @@ from benchmark.common.csv_rows import read_frame, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
 from benchmark.common.terms import EVALUATED, Arm, Head, Split
-from benchmark.evaluation.belonging import refuse_strangers
 from benchmark.evaluation.outputs import (
     CalibrationRow,
     ScoreRow,
@@ -31,10 +30,13 @@ from benchmark.evaluation.outputs import (
     worst_rows,
 )
 from benchmark.evaluation.tables import CURVE, EVALUATION, refuse_gaps
+from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
 from benchmark.runs.predictions import Predictions, read_predictions
-from benchmark.runs.spec import RUNS, RunResult
+from benchmark.runs.results import trained
+from benchmark.runs.run import RUNS
+from benchmark.runs.spec import RunResult, TrainedResult
 from benchmark.scoring.kappa import GRADES, confusion_matrix
 from benchmark.scoring.metrics import Measure, measure
 from benchmark.scoring.rules import grades_of, rule_of
@@ -102,7 +104,7 @@ def run(params: Params) -> None:
     if not results:
         msg = f"evaluation needs a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
         raise InputError(msg)
-    refuse_strangers(params, results)
+    check_run_consistency(params, results)
     reference: dict[Split, Predictions] = {}
     outcomes: list[Outcome] = []
     read: dict[tuple[Arm, Split], list[tuple[RunResult, Predictions]]] = {}
@@ -113,7 +115,7 @@ def run(params: Params) -> None:
             first = reference.setdefault(split, predictions)
             _check_images(result, split, predictions, first, results[0])
             outcomes += evaluate(result, split, predictions)
-            if result.roles:
+            if result.system:
                 continue
             # Names and labels, which take most of the memory, are those of the first run.
             slim = replace(first, score=predictions.score, prob=predictions.prob)
@@ -123,7 +125,7 @@ def run(params: Params) -> None:
     write_rows(METRICS_FILE, MetricRow, metric_rows(outcomes))
     _write("confusion", confusion_frame(outcomes))
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
-    _write("curves", pd.concat([_read_history(result) for result in results if not result.blend]))
+    _write("curves", pd.concat([_read_history(result) for result in trained(results)]))
     _write("predictions_vs_label", _pairs_frame(results))
     write_rows(CALIBRATION, CalibrationRow, calibration_rows(read))
     write_rows(SCORES, ScoreRow, score_rows(read))
@@ -136,7 +138,7 @@ def run(params: Params) -> None:
 
 def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Iterator[Outcome]:
     """Decode each head of a run by its rule and compare with the labels."""
-    for head in cast("list[Head]", result.heads):
+    for head in result.heads:
         predicted = grades_of(result, head, predictions)
         confusion = confusion_matrix(predictions.grade, predicted)
         measures = measure(head, predictions, predicted)
@@ -145,41 +147,15 @@ def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Itera
 
 def runs_frame(results: list[RunResult]) -> pd.DataFrame:
     """One row per run: what it is, what it takes, on which data, and what a reader must know of it."""
-    columns = ("stage", "arm", "seed", "size", "pixels", "level", "parent", "epoch_kept", "key")
+    columns = ("stage", "arm", "seed", "key", "epoch_kept", "parameters", "macs_per_image")
     return pd.DataFrame(
         {column: getattr(result, column) for column in columns}
-        | {"parameters": result.parameters, "macs_per_image": result.macs_per_image, "epochs": result.train.epochs}
-        | {"objective": result.objective.name, "flags": " ".join(result.flags)}
+        | result.table_columns
+        | {"flags": " ".join(result.flags), "system": result.system}
         | {"data": result.data.name, "synthetic": result.data.synthetic, "train": result.data.train}
-        | {name: getattr(result.train, name) for name in ("device", "precision", "numbers")}
-        | {"trunk": result.model.trunk, "weights": result.model.start}
         | {"data_hash": result.data_hash, "parameter_hash": result.parameter_hash}
-        | {"system": result.stage if result.roles else ""}
-        | sees(result, results)
         for result in results
     )
-
-
-def sees(result: RunResult, results: Sequence[RunResult]) -> dict[str, Any]:
-    """What a run's answer to an eye is made of: whose eyes, how many nets and passes, and pixels.
-
-    Args:
-        result: the run.
-        results: all runs, those that it blends among them.
-    """
-    blend = result.blend
-    if blend is None:
-        return {"eyes": "one", "nets": 1, "passes": 1, "px": str(result.pixels), "blend_rows": "", "blend_images": 0}
-    keys = set(blend.member_keys)
-    pixels = [str(member.pixels) for member in results if member.key in keys]
-    return {
-        "eyes": {"one": "one", "both": "both", "shuffled": "own and a stranger's"}[blend.eyes],
-        "nets": len(blend.members),
-        "passes": max(blend.passes, 1),
-        "px": " ".join(dict.fromkeys(pixels)),
-        "blend_rows": "held_out",
-        "blend_images": blend.roles.holdout,
-    }
 
 
 def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
@@ -247,7 +223,7 @@ def _read_split(result: RunResult, split: Split) -> Predictions:
         msg = f"a run must hold predictions for val and test, but {path} does not exist: train it again"
         raise InputError(msg)
     predictions = read_predictions(path)
-    for head in cast("list[Head]", result.heads):
+    for head in result.heads:
         output = getattr(predictions, head)
         if output is None or not np.isfinite(output).all():
             msg = f"head {head} must give a finite number for every image, but {path} has gaps: train it again"
@@ -280,7 +256,7 @@ def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Pr
     raise InputError(msg)
 
 
-def _read_history(result: RunResult) -> pd.DataFrame:
+def _read_history(result: TrainedResult) -> pd.DataFrame:
     # As text, so that numbers stay as training wrote them.
     path = result.folder() / HISTORY
     if not path.exists():

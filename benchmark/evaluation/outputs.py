@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.terms import Arm, Head, Split
 from benchmark.runs.predictions import PROBS, Predictions
+from benchmark.runs.run import Run
 from benchmark.runs.spec import RunResult
 from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
 from benchmark.scoring.kappa import GRADES
@@ -142,9 +142,9 @@ def best_arm(read: Read) -> Arm:
     return max(arms, key=lambda arm: np.mean([default_kappa(main_head(run), one) for run, one in read[arm, "val"]]))
 
 
-def main_head(result: RunResult) -> Head:
+def main_head(result: Run) -> Head:
     """Scores where there are scores, else probabilities."""
-    return cast("Head", result.heads[0])
+    return result.heads[0]
 
 
 def output_of(head: Head, predictions: Predictions) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,9 @@ from benchmark.evaluation.outputs import best_arm, main_head
 from benchmark.images.fingerprint import fingerprint
 from benchmark.runs.declared import by_arm, find_runs
 from benchmark.runs.predictions import OUTPUTS, Predictions, read_predictions
-from benchmark.runs.results import read_result
-from benchmark.runs.spec import RUNS, RunResult
+from benchmark.runs.results import read_trained, trained
+from benchmark.runs.run import RUNS
+from benchmark.runs.spec import TrainedResult
 from benchmark.scoring.decoders.registry import DEFAULT, decode
 from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params
@@ -81,7 +82,7 @@ class Grader:
             InputError: a folder holds no finished run.
         """
         self._folders = folders
-        self.result = read_result(folders[0])
+        self.result = read_trained(folders[0])
 
     @cached_property
     def networks(self) -> list[Network]:
@@ -106,7 +107,7 @@ class Grader:
 
     def table(self, photographs: Iterable[bytes]) -> pd.DataFrame:
         """The same as a table: ``remark``, ``grade``, and ``score`` and ``prob_0`` .. ``prob_4`` of the run's heads."""
-        outputs = [name for head in self.result.heads for name in OUTPUTS[cast("Head", head)]]
+        outputs = [name for head in self.result.heads for name in OUTPUTS[head]]
         table = pd.DataFrame([answer.columns() for answer in self.grade(photographs)])
         return table[["remark", "grade", *outputs]].astype(dict.fromkeys(("grade", *outputs), np.float64))
 
@@ -177,7 +178,7 @@ def summarised(outputs: Mapping[str, Floats], head: Head) -> list[Graded]:
     ]
 
 
-def runs_of(params: Params, arm: str = "", run: str = "") -> list[RunResult]:
+def runs_of(params: Params, arm: str = "", run: str = "") -> list[TrainedResult]:
     """The finished runs that are asked for: one run, all of an arm, or all of the arm that is best on val.
 
     Args:
@@ -189,9 +190,8 @@ def runs_of(params: Params, arm: str = "", run: str = "") -> list[RunResult]:
         InputError: there is no such run, or none at all.
     """
     if run:
-        return [_not_blended(read_result(RUNS / run))]
-    # A blend answers both eyes of a patient, not a photograph.
-    found = by_arm(result for result in find_runs(params) if not result.blend)
+        return [read_trained(RUNS / run)]
+    found = by_arm(trained(find_runs(params)))
     if not found:
         msg = f"photographs are graded by finished runs, but {RUNS}/ holds none of the declared arms: run `dvc repro`"
         raise InputError(msg)
@@ -205,13 +205,3 @@ def runs_of(params: Params, arm: str = "", run: str = "") -> list[RunResult]:
         for arm, results in found.items()
     }
     return found[best_arm(read)]
-
-
-def _not_blended(result: RunResult) -> RunResult:
-    if result.blend:
-        msg = (
-            f"a photograph is graded by a network, but {result.title} blends what networks say of both eyes: name one "
-            f"of {', '.join(result.blend.members)}"
-        )
-        raise InputError(msg)
-    return result

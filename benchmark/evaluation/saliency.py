@@ -24,7 +24,7 @@ from benchmark.evaluation.evaluate import WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WorstRow
 from benchmark.evaluation.salient import COPIES, IMAGES, MAPS, SalientRow, write_maps
 from benchmark.runs.results import read_result
-from benchmark.runs.spec import RUNS
+from benchmark.runs.run import RUNS
 from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params
 

@@ -28,8 +28,9 @@ from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.queue import Job, Report, refusal, run_jobs
 from benchmark.runs.declared import data_sha256, find_runs
 from benchmark.runs.predictions import patients_in_words, write_predictions
-from benchmark.runs.shelf import WEIGHTS, files_needed
-from benchmark.runs.spec import RUNS, RunResult
+from benchmark.runs.run import RUNS, WEIGHTS
+from benchmark.runs.shelf import files_needed
+from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult
 from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, mark_of, predictions_path
 from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
@@ -122,9 +123,7 @@ def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[R
         mark = mark_of(predictions_path(name, result, WORK))
         if not (mark.exists() and read_json(mark) == _origin(result, load(result.size))):
             mark.unlink(missing_ok=True)
-            # The blends of a system share what their networks say.
-            arm = "blends" if result.blend else result.arm
-            groups.setdefault(f"{result.stage}/{arm} on {name}", []).append(result)
+            groups.setdefault(f"{result.group} on {name}", []).append(result)
     if not groups:
         return
     jobs = [_job(title, name, rows, some, params.train) for title, some in groups.items()]
@@ -152,8 +151,7 @@ def _job(title: str, name: str, rows: list[ManifestRow], results: list[RunResult
             *(
                 file
                 for result in results
-                if result.blend
-                for run, key in zip(result.after, result.blend.member_keys, strict=True)
+                for run, key in result.predicts_with.items()
                 for file in files_needed(run, key)
             ),
         ),
@@ -171,11 +169,11 @@ def _work(
     load = cache(lambda size: _load(name, size, rows))
     for number, result in enumerate(results, 1):
         data, path = load(result.size), predictions_path(name, result, WORK)
-        predictions = (
-            predict_blend(result, rows, settings, PHOTOGRAPHS / name / PACKS.name)
-            if result.blend
-            else predict_split(result.folder(), data, settings, slot)
-        )
+        match result:
+            case BlendResult():
+                predictions = predict_blend(result, rows, settings, PHOTOGRAPHS / name / PACKS.name)
+            case ArmResult() | NetworkResult():
+                predictions = predict_split(result.folder(), data, settings, slot)
         write_predictions(predictions, path)
         write_json(mark_of(path), _origin(result, data))
         report(number * len(rows))

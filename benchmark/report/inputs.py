@@ -27,7 +27,7 @@ from benchmark.report.output_tables import (
 )
 from benchmark.report.results import Results, load_results
 from benchmark.runs.results import read_record, read_result
-from benchmark.runs.spec import RECORDS, RUNS, Record
+from benchmark.runs.run import RECORDS, RUNS, Record
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate, Kind, select
 from benchmark.statistics.published.claims import Claims, load_claims

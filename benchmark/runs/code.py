@@ -7,15 +7,16 @@ keeps every finished run; an edit of a plug-in costs the runs that name it.
 from __future__ import annotations
 
 from functools import cache
+from typing import TypeVar
 
 from benchmark.common.code import code_sha256
 from benchmark.common.terms import DEFAULT
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, heads_of
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
-from models.systems.registry import SYSTEMS
 from models.weights.registry import mappings_for
 
+S = TypeVar("S", ArmRun, NetworkRun, BlendRun)
 LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless", "scikit-learn")
 """Installed packages whose versions determine a run, too."""
 
@@ -31,7 +32,7 @@ OUTSIDE = {
 """Files that the core imports and that determine no number of a run, each with the reason."""
 
 
-def keyed(spec: RunSpec) -> RunSpec:
+def keyed(spec: S) -> S:
     """Complete a run's specification by the hash of its code and by its key."""
     return spec.model_copy(update={"code_sha256": _sha256(roots_of(spec))}).keyed()
 
@@ -41,36 +42,33 @@ def roots_of(spec: RunSpec) -> tuple[str, ...]:
 
     The runs that it starts from or reads count by their keys, which its own key hashes.
     """
-    return _blend_roots(spec) if spec.blend else _training_roots(spec)
+    match spec:
+        case ArmRun():
+            return _training_roots(spec)
+        case NetworkRun():
+            system = f"models/systems/{spec.system}.py"
+            colours = f"benchmark/images/colour_normalisation/{spec.colour_normalisation}.py"
+            return *_training_roots(spec), system, colours
+        case BlendRun():
+            blend = BLENDS[spec.blend.name]
+            rule = blend.rule if spec.tuned else DEFAULT[blend.head]
+            return (
+                "benchmark/training/blend.py",
+                f"models/systems/{spec.system}.py",
+                f"models/blends/{spec.blend.name}.py",
+                f"benchmark/scoring/decoders/{rule}.py",
+            )
 
 
-def _training_roots(spec: RunSpec) -> tuple[str, ...]:
+def _training_roots(spec: TrainedRun) -> tuple[str, ...]:
     loss = LOSSES[spec.objective.name]
-    found = [
+    mappings = mappings_for(spec.model.trunk) if spec.model.weights else ()
+    return (
         "benchmark/training/loop.py",
         f"models/losses/{spec.objective.name}.py",
         *(f"models/heads/{head}.py" for head in loss.heads.values()),
-        *(f"benchmark/scoring/decoders/{DEFAULT[output]}.py" for output in loss.heads),  # type: ignore[index]
-    ]
-    if spec.model.weights:
-        found += [f"models/weights/{name}.py" for name in mappings_for(spec.model.trunk)]
-    if spec.system:
-        found += [
-            f"models/systems/{spec.stage}.py",
-            f"benchmark/images/colour_normalisation/{spec.system.colour_normalisation}.py",
-        ]
-    return tuple(found)
-
-
-def _blend_roots(spec: RunSpec) -> tuple[str, ...]:
-    assert spec.blend
-    blend = BLENDS[spec.blend.name]
-    rule = blend.rule if SYSTEMS[spec.stage].tuned else DEFAULT[blend.head]
-    return (
-        "benchmark/training/blend.py",
-        f"models/systems/{spec.stage}.py",
-        f"models/blends/{spec.blend.name}.py",
-        f"benchmark/scoring/decoders/{rule}.py",
+        *(f"benchmark/scoring/decoders/{DEFAULT[output]}.py" for output in heads_of(spec.objective.name)),
+        *(f"models/weights/{name}.py" for name in mappings),
     )
 
 

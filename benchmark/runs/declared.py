@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import sha256_json
@@ -14,7 +15,8 @@ from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
 from benchmark.runs.code import keyed
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.results import read_result
-from benchmark.runs.spec import _SHOWN, RUNS, DataSummary, Objective, RunResult, RunSpec
+from benchmark.runs.run import RUNS, SHOWN_DIGITS, DataSummary, PluginChoice, Run
+from benchmark.runs.spec import ArmRun, RunResult, RunSpec, heads_of
 from benchmark.runs.systems import describe_system
 from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
@@ -32,16 +34,18 @@ def data_sha256(manifest: list[ManifestRow]) -> str:
 
 def declare(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
     """Every run that is declared, in declared order; what a run starts from is known by its own specification."""
-    known: dict[Arm, list[RunSpec]] = {}
+    known: dict[Arm, list[ArmRun]] = {}
 
-    def specs(arm: Arm) -> list[RunSpec]:
+    def specs(arm: Arm) -> list[ArmRun]:
         if arm not in known:
             parent = params.arm(*arm).parent
             parents = [spec.key for spec in specs(Arm.parse(parent))] if parent else None
             known[arm] = describe(params, *arm, manifest, parents)
         return known[arm]
 
-    declared = [spec for stage, arms in params.arms.items() for name in arms for spec in specs(Arm(stage, name))]
+    declared: list[RunSpec] = [
+        spec for stage, arms in params.arms.items() for name in arms for spec in specs(Arm(stage, name))
+    ]
     for system in params.systems:
         declared += describe_system(params, system, manifest, summary(params, manifest), prepared)
     return declared
@@ -61,7 +65,7 @@ def summary(params: Params, manifest: list[ManifestRow]) -> DataSummary:
 
 def describe(
     params: Params, stage: str, name: str, manifest: list[ManifestRow], parents: Sequence[str] | None = None
-) -> list[RunSpec]:
+) -> list[ArmRun]:
     """The runs of an arm, one per seed.
 
     Args:
@@ -78,20 +82,19 @@ def describe(
     model = identified(params.model)
     if arm.parent and parents is None:
         parents = [read_result(RUNS / arm.parent / str(seed)).key for seed in params.seeds]
-    spec = RunSpec(
+    spec = ArmRun(
         stage=stage,
         arm=name,
         seed=0,
-        objective=Objective(
+        objective=PluginChoice(
             name=arm.objective,
             parameters={**LOSSES[arm.objective].defaults, **params.objectives.get(arm.objective, {})},
         ),
-        heads=list(LOSSES[arm.objective].heads),
+        heads=heads_of(arm.objective),
         size=arm.size,
         pixels=params.sizes.of(arm.size),
         level=arm.level,
         parent=arm.parent,
-        parent_key="",
         data=summary(params, manifest),
         prepared=prepared(params, arm.size),
         # Without cells a network does not depend on how they are made.
@@ -112,7 +115,7 @@ def prepared(params: Params, size: Size) -> PackSpec:
 
 def runs_hash(keys: Iterable[str]) -> str:
     """How tables name some runs, by their keys in the order of their seeds."""
-    return sha256_json(list(keys))[:_SHOWN]
+    return sha256_json(list(keys))[:SHOWN_DIGITS]
 
 
 def find_runs(params: Params) -> Iterator[RunResult]:
@@ -131,21 +134,25 @@ def find_runs(params: Params) -> Iterator[RunResult]:
             yield run
 
 
-def by_arm(results: Iterable[RunResult]) -> dict[Arm, list[RunResult]]:
-    """Runs of each arm, both in the order given."""
-    found: dict[Arm, list[RunResult]] = {}
+R = TypeVar("R", bound=Run)
+
+
+def by_arm(results: Iterable[R]) -> dict[Arm, list[R]]:
+    """Group runs by arm, both in the order given."""
+    found: dict[Arm, list[R]] = {}
     for result in results:
         found.setdefault(Arm(result.stage, result.arm), []).append(result)
     return found
 
 
 def _check_name(params: Params, place: Arm, seed: int, run: RunResult) -> None:
-    """Refuse a run that is another than the one declared under its name."""
+    """Refuse a run that is not the one declared under its name."""
     declared: tuple[object, ...] = (*place, seed)
     found: tuple[object, ...] = (run.stage, run.arm, run.seed)
     if place.stage in params.arms:
         arm = params.arm(*place)
         declared += (arm.objective, params.sizes.of(arm.size), arm.level, arm.parent)
+    if isinstance(run, ArmRun):
         found += (run.objective.name, run.pixels, run.level, run.parent)
     if found != declared:
         msg = (

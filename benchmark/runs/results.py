@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, write_json
-from benchmark.runs.spec import Record, RunResult, RunSpec
+from benchmark.runs.run import Record
+from benchmark.runs.spec import ArmResult, NetworkResult, RunResult, RunSpec, TrainedResult, parse_result
 
 
 def read_result(folder: Path) -> RunResult:
@@ -20,10 +22,32 @@ def read_result(folder: Path) -> RunResult:
         msg = f"{folder} must hold a finished run, but has no run.json: train it first with `dvc repro`"
         raise InputError(msg)
     try:
-        return RunResult.model_validate(read_json(path))
+        return parse_result(read_json(path))
     except ValueError as error:
         msg = f"{path} must describe a finished run of this version, but does not: train it again with `dvc repro`"
         raise InputError(msg) from error
+
+
+def read_trained(folder: Path) -> TrainedResult:
+    """Read the ``run.json`` of a finished run that trained a network.
+
+    Raises:
+        InputError: as :func:`read_result`, or the run trained none.
+    """
+    match read_result(folder):
+        case ArmResult() | NetworkResult() as result:
+            return result
+        case other:
+            msg = (
+                f"a single photograph is graded by a network, but {other.title} is a {other.kind}: name a run that "
+                f"trained one{', such as ' + ' or '.join(other.needs) if other.needs else ''}"
+            )
+            raise InputError(msg)
+
+
+def trained(results: Iterable[RunResult]) -> Iterator[TrainedResult]:
+    """Yield the runs that trained a network: each predicts a single photograph."""
+    return (result for result in results if isinstance(result, ArmResult | NetworkResult))
 
 
 def read_record(path: Path) -> Record:
@@ -40,5 +64,5 @@ def read_record(path: Path) -> Record:
 
 
 def write_spec(spec: RunSpec, folder: Path) -> None:
-    """Write ``run.json``, of a run in progress or, as a :class:`RunResult`, of a finished one."""
+    """Write ``run.json``, of a run in progress or of a finished one."""
     write_json(folder / "run.json", spec.model_dump(mode="json", by_alias=True))

@@ -14,17 +14,12 @@ from pathlib import Path
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
 from benchmark.common.terms import EVALUATED, Arm
-from benchmark.runs.spec import RECORDS, RUNS, SCRATCH, RunSpec
+from benchmark.runs.run import RECORDS, RUNS, SCRATCH, WEIGHTS
+from benchmark.runs.spec import RunSpec
 
 SHELF, PASSES = SCRATCH / "runs", SCRATCH / "passes"
 """Runs by their keys; and what passes of finished networks gave, below the first digits of theirs."""
-WEIGHTS, RECORD, CHECKPOINT = "model.safetensors", "record.json", "checkpoint.safetensors"
-
-
-def files_of(spec: RunSpec) -> tuple[str, ...]:
-    """The files of a finished run in ``runs/``; a blend has no epochs, but answers to those it was not fitted on."""
-    own = "holdout.csv" if spec.blend else "history.csv"
-    return "run.json", own, "val.csv", "test.csv", WEIGHTS
+RECORD, CHECKPOINT = "record.json", "checkpoint.safetensors"
 
 
 VERSIONS = 2
@@ -49,20 +44,25 @@ def key_of(folder: Path) -> str | None:
 
 def is_finished(folder: Path, key: str) -> bool:
     """Whether a folder holds that run, trained and predicted to its end."""
-    return key_of(folder) == key and "epoch_kept" in read_json(folder / "run.json")
+    return key_of(folder) == key and "flags" in read_json(folder / "run.json")
 
 
-def find_parent(spec: RunSpec) -> Path:
-    """The folder of the finished run that a run starts from.
+def find_needed(spec: RunSpec) -> list[Path]:
+    """Return the folder of each finished run that a run is made from.
 
     Raises:
-        InputError: it has not been trained, or has been trained anew in another way since.
+        InputError: one of them has not been trained, or was trained in another way since.
     """
-    if folder := find_run(spec.parent_name, spec.parent_key):
+    return [find_one_needed(spec, name) for name in spec.needs]
+
+
+def find_one_needed(spec: RunSpec, name: str) -> Path:
+    """Return the folder of one of these runs, named as ``stage/arm/seed``."""
+    if folder := find_run(name, spec.needs[name]):
         return folder
     msg = (
-        f"{spec.title} starts from {spec.parent_name}, which must be trained as declared, but is not: "
-        f"run `fundusbench train {Arm.parse(spec.parent).stage}` first"
+        f"{spec.title} is made from {name}, which must be trained as declared, but is not: "
+        f"run `fundusbench train {Arm.parse(name).stage}` first"
     )
     raise InputError(msg)
 
@@ -122,7 +122,7 @@ def _publish(spec: RunSpec) -> None:
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for name in files_of(spec):
+    for name in spec.files:
         # Weights are large and never written in place, so a second name for the same file does.
         (_link if name == WEIGHTS else shutil.copyfile)(source / name, partial / name)
     shutil.rmtree(target, ignore_errors=True)

@@ -1,276 +1,275 @@
-"""A run: what determines it (spec), what came of it (result), what it took (record), and where each is kept.
+"""The kinds of runs: an arm of the paper, a network of a compared system, and a blend of networks' outputs.
 
-``runs/<stage>/<arm>/<seed>/`` holds only what an identical retraining reproduces bit by bit; times, host and commit are
-in ``records/<stage>/<arm>/<seed>.json``. A run in progress, and what earlier trainings made, lies in ``scratch/``.
+:data:`RunSpec` is their closed union, told apart by ``kind``. Whatever is common to all kinds is in
+:class:`benchmark.runs.run.Run`; nothing else may be expected of a run whose kind is not known. In particular, a kind
+that trains nothing has no input size, network or epochs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal, Self
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from benchmark.common.files import sha256_json
-from benchmark.common.section import Section
-from benchmark.common.terms import Size
+from pydantic import Field, TypeAdapter
+
+from benchmark.common.terms import Head, Size
 from benchmark.data.packs import PackSpec
+from benchmark.runs.history import HISTORY
+from benchmark.runs.run import WEIGHTS, Holdout, Outcome, PluginChoice, Run
 from benchmark.settings.training import Train
+from models.losses.registry import LOSSES
 from models.settings import Model
 from models.system_settings import Warp
 
-RUNS, RECORDS, SCRATCH = Path("runs"), Path("records"), Path("scratch")
 
-_NOT_CHOSEN = {"seed", "parent_key", "data", "code_sha256", "key"}
-"""What a run's specification holds beside its parameters."""
-_NOT_DETERMINING = {"workers", "checkpoint_minutes"}
-"""What of ``train`` changes when and where a run is trained, and not what comes of it."""
-_SHOWN = 16
-"""Digits of a hash that tables show."""
+class _Trained(Run):
+    """A run that trains a network."""
 
-
-class Objective(Section):
-    """A loss and its parameters."""
-
-    name: str
-    parameters: dict[str, float]
-
-
-class DataSummary(Section):
-    """The data set of a run."""
-
-    name: str
-    source: str
-    synthetic: bool
-    manifest_sha256: str
-    """Of ids, patients, eyes, grades, splits and file hashes: the same wherever the files lie."""
-    train: int
-    """Images."""
-    val: int
-    test: int
-
-    @property
-    def hash(self) -> str:
-        """How tables name the data set's files and labels."""
-        return self.manifest_sha256[:_SHOWN]
-
-
-class Roles(Section):
-    """How the train patients of a system are divided."""
-
-    holdout_fraction: float
-    """Of the patients, kept back from its networks."""
-    fit: int
-    """Images that its networks are trained on."""
-    holdout: int
-    """Images that its blend and cuts are fitted on."""
-    sha256: str
-    """Of every image's role."""
-
-
-class NetSpec(Section):
-    """What a network of a system is, beside what every run is."""
-
-    name: str
-    """``system/net``, in models/systems."""
-    fov_px: int
-    blocks: int
-    width: float
-    colour_normalisation: str
-    """What is done to the colours of a plain pack."""
-    momentum: float
-    warp: Warp
-    roles: Roles
-
-
-class BlendSpec(Section):
-    """What makes one answer per eye of several runs' outputs."""
-
-    name: str
-    """A file of models/blends."""
-    parameters: dict[str, float]
-    members: list[str]
-    """``stage/arm`` of the runs that it reads, each of its own seed."""
-    member_keys: list[str]
-    passes: int
-    """That outputs are averaged over; 0: the image as it is."""
-    warp: Warp
-    """Of the passes."""
-    layer: str = ""
-    """Module of the networks whose output is kept, too; empty for none."""
-    eyes: Literal["one", "both", "shuffled"]
-    statistics: bool
-    missing: Literal["copy", "drop"]
-    roles: Roles
-
-    @property
-    def as_trained(self) -> bool:
-        """Whether it reads of val and test what its networks' own training wrote: one pass, and no layer's output."""
-        return not (self.passes or self.layer)
-
-
-class Cut(Section):
-    """A decoder with the cuts that were tuned for a run on its ``blend`` patients."""
-
-    head: str
-    rule: str
-    """A key of :data:`benchmark.scoring.decoders.registry.DECODERS`."""
-    cuts: tuple[float, float, float, float]
-
-
-class RunSpec(Section):
-    """All that determines a run: with portable numbers, two runs with one ``key`` are bit-identical anywhere."""
-
-    stage: str
-    arm: str
-    seed: int
-    objective: Objective
-    heads: list[str]
+    objective: PluginChoice
+    """The loss."""
     size: Size
     pixels: int
-    level: int
-    parent: str
-    """``stage/arm``, or empty."""
-    parent_key: str
-    data: DataSummary
+    """Side of the network's input."""
+    parent: str = ""
+    """``stage/arm`` whose weights it starts from, or empty."""
+    parent_key: str = ""
+    carries: Literal["weights", "kernels"] = "weights"
+    """What it takes over from its parent."""
     prepared: PackSpec
     """How its images were made from the photographs."""
     model: Model
     train: Train
-    """With device and precision settled."""
-    system: NetSpec | None = None
-    """Of a network of a system; None for one that every arm shares."""
-    blend: BlendSpec | None = None
-    """Of a blend; None where a network is trained."""
-    code_sha256: str = ""
-    """Of the code, and of the versions of the libraries, that decide what comes of the rest."""
-    key: str = ""
+    """Training settings, with device and precision settled."""
 
-    def folder(self, root: Path = RUNS) -> Path:
-        """Where the run lies under ``root``."""
-        return root / self.stage / self.arm / str(self.seed)
+    files: ClassVar[tuple[str, ...]] = ("run.json", HISTORY, "val.csv", "test.csv", WEIGHTS)
+    builds_network: ClassVar[bool] = True
 
     @property
-    def title(self) -> str:
-        """How messages call the run."""
-        return f"{self.stage}/{self.arm} seed {self.seed}"
+    def needs(self) -> dict[str, str]:
+        return {f"{self.parent}/{self.seed}": self.parent_key} if self.parent else {}
 
     @property
-    def name(self) -> str:
-        """``stage/arm/seed``."""
-        return f"{self.stage}/{self.arm}/{self.seed}"
+    def summary(self) -> str:
+        origin = f", from {self.parent}" if self.parent else ""
+        return f"{self.objective.name} at {self.pixels} px ({self.size}), level {self._level}{origin}"
 
     @property
-    def parent_name(self) -> str:
-        """``stage/arm/seed`` of the run that it starts from, or empty."""
-        return f"{self.parent}/{self.seed}" if self.parent else ""
-
-    def keyed(self) -> Self:
-        """The same with its key: a hash of all that determines the run."""
-        spec = self.model_dump(mode="json", exclude={"key": True, "train": self._undecided, "model": self._unhashed})
-        return self.model_copy(update={"key": sha256_json(_without_none(spec))})
+    def selecting_head(self) -> Head | None:
+        return self.heads[0] if self.train.keep == "best" else None
 
     @property
-    def parameters_resolved(self) -> dict[str, Any]:
-        """All that was chosen for the run, defaults included: the same for every seed of an arm, whatever the data."""
-        chosen = self.model_dump(
-            mode="json",
-            include={*RunSpec.model_fields} - _NOT_CHOSEN,
-            exclude={"train": self._undecided, "model": self._unhashed, "prepared": {"recipe"}},
-        )
-        if self.blend:
-            del chosen["blend"]["member_keys"]
-        return _without_none(chosen)
+    def optimizer_options(self) -> dict[str, float]:
+        """Options of the optimiser beside those of ``train``."""
+        return {}
 
     @property
-    def after(self) -> tuple[str, ...]:
-        """``stage/arm/seed`` of the runs that this one needs."""
-        needed = self.blend.members if self.blend else filter(None, (self.parent,))
-        return tuple(f"{arm}/{self.seed}" for arm in needed)
+    def table_columns(self) -> dict[str, Any]:
+        return {
+            **_input_columns(self.size, self.pixels, self.train),
+            **{"level": self._level, "parent": self.parent, "objective": self.objective.name},
+            **{"trunk": self.model.trunk, "weights": self.model.start},
+            **{"eyes": "one", "nets": 1, "passes": 1, "px": str(self.pixels), "blend_rows": "", "blend_images": 0},
+        }
 
     @property
-    def roles(self) -> Roles | None:
-        """How train is divided for it; None where it takes all of it."""
-        part = self.system or self.blend
-        return part.roles if part else None
+    def step_key(self) -> tuple[int, Size, tuple[str, ...], str]:
+        """What decides the cost of a training step: level, size and heads, or the network of a system."""
+        return self._level, self.size, tuple(self.heads), self.group if self.system else ""
 
     @property
-    def data_hash(self) -> str:
-        """How tables name the data that it was made from: files, labels and, where it has some, roles."""
-        if self.roles is None:
-            return self.data.hash
-        return sha256_json([self.data.manifest_sha256, self.roles.sha256])[:_SHOWN]
+    def _level(self) -> int:
+        return 1
 
     @property
-    def _unhashed(self) -> set[str]:
-        """What of ``model`` says where its weights lie; which they are, their own hash says."""
-        return {"weights"} if self.model.weights_sha256 else {"weights", "weights_sha256"}
+    def _undecided(self) -> dict[str, Any]:
+        # Where weights lie decides nothing, and their own hash says which they are.
+        weights = {"weights"} if self.model.weights_sha256 else {"weights", "weights_sha256"}
+        return {"train": _undecided_training(self.train), "model": weights}
+
+
+class ArmRun(_Trained):
+    """A run of an arm of the paper, on the network that all arms share."""
+
+    kind: Literal["arm"] = "arm"
+    level: int
 
     @property
-    def _undecided(self) -> set[str]:
-        """What of ``train`` decides nothing: of a process alone, that it is alone; of lasting draws, how they fade."""
-        alone = {"processes", "sync_batch_norm"} if self.train.processes == 1 else set()
-        stays = {"fade"} if not self.train.resample or self.train.fade.by == 1 else set()
-        return _NOT_DETERMINING | alone | stays
+    def _level(self) -> int:
+        return self.level
+
+
+class NetworkRun(_Trained):
+    """A network of a compared system."""
+
+    kind: Literal["network"] = "network"
+    level: ClassVar[int] = 1
+    holdout: Holdout
+    fov_px: int
+    """Diameter of the field of view in the network's input."""
+    blocks: int
+    width: float
+    colour_normalisation: str
+    """Colours that the network sees."""
+    momentum: float
+    warp: Warp
 
     @property
-    def parameter_hash(self) -> str:
-        """How tables name these parameters."""
-        return sha256_json(self.parameters_resolved)[:_SHOWN]
+    def system(self) -> str:
+        return self.stage
+
+    @property
+    def selecting_head(self) -> Head | None:
+        return self.heads[0] if self.train.keep == "best" else None
+
+    @property
+    def optimizer_options(self) -> dict[str, float]:
+        return {"momentum": self.momentum}
 
 
-def passes_read(rows: Sequence[RunSpec]) -> list[tuple[BlendSpec, int]]:
-    """The unlike passes that some rows of a ladder read of a network: what each is, and how many images it shows."""
+class BlendRun(Run):
+    """A blend: one prediction per eye from the outputs of several networks, of their features, or of both eyes."""
+
+    kind: Literal["blend"] = "blend"
+    blend: PluginChoice
+    """A file of models/blends."""
+    tuned: bool
+    """Whether its thresholds are tuned on the held-out patients; else its head's default rule decides."""
+    members: list[str]
+    """``stage/arm`` of the networks that it reads, each of its own seed."""
+    member_keys: list[str]
+    passes: int
+    """Test-time views that outputs are averaged over; 0: the image as it is."""
+    warp: Warp
+    """Random changes of the views."""
+    layer: str = ""
+    """Module of the networks whose output it reads, too; empty for none."""
+    eyes: Literal["one", "both", "shuffled"]
+    statistics: bool
+    missing: Literal["copy", "drop"]
+    holdout: Holdout
+    size: Size
+    """Pack that the first network reads."""
+    pixels: int
+    """Side of the first network's input."""
+    member_pixels: list[int]
+    train: Train
+    """Settings of the first network, whose device and number format it uses."""
+    prepared: PackSpec
+
+    files: ClassVar[tuple[str, ...]] = ("run.json", "holdout.csv", "val.csv", "test.csv", WEIGHTS)
+
+    @property
+    def as_trained(self) -> bool:
+        """Whether val and test are read as its networks' training predicted them: no views, and no layer's output."""
+        return not (self.passes or self.layer)
+
+    @property
+    def group(self) -> str:
+        return f"{self.stage}/blends"
+
+    @property
+    def system(self) -> str:
+        return self.stage
+
+    @property
+    def needs(self) -> dict[str, str]:
+        return {f"{name}/{self.seed}": key for name, key in zip(self.members, self.member_keys, strict=True)}
+
+    @property
+    def predicts_with(self) -> dict[str, str]:
+        return self.needs
+
+    @property
+    def train_images(self) -> int:
+        return self.holdout.held_images
+
+    @property
+    def summary(self) -> str:
+        return f"{self.blend.name} of {', '.join(self.members)}; eyes: {self.eyes}; passes: {self.passes}"
+
+    @property
+    def table_columns(self) -> dict[str, Any]:
+        return {
+            **_input_columns(self.size, self.pixels, self.train),
+            **{"level": 1, "parent": "", "objective": self.blend.name, "trunk": self.stage, "weights": ""},
+            "eyes": {"one": "one", "both": "both", "shuffled": "own and a stranger's"}[self.eyes],
+            **{"nets": len(self.members), "passes": max(self.passes, 1)},
+            "px": " ".join(dict.fromkeys(map(str, self.member_pixels))),
+            **{"blend_rows": "held_out", "blend_images": self.train_images},
+        }
+
+    @property
+    def _undecided(self) -> dict[str, Any]:
+        return {"train": _undecided_training(self.train)}
+
+
+TrainedRun = ArmRun | NetworkRun
+"""A run that trains a network."""
+RunSpec = Annotated[ArmRun | NetworkRun | BlendRun, Field(discriminator="kind")]
+"""A run of any kind: all that determines it."""
+
+
+class ArmResult(ArmRun, Outcome):
+    """``run.json`` of a finished run of an arm."""
+
+
+class NetworkResult(NetworkRun, Outcome):
+    """``run.json`` of a finished network of a system."""
+
+
+class BlendResult(BlendRun, Outcome):
+    """``run.json`` of a finished blend."""
+
+
+TrainedResult = ArmResult | NetworkResult
+RunResult = Annotated[ArmResult | NetworkResult | BlendResult, Field(discriminator="kind")]
+"""A finished run of any kind."""
+
+_SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)
+_RESULT: TypeAdapter[RunResult] = TypeAdapter(RunResult)
+
+
+def parse_spec(fields: dict[str, Any]) -> RunSpec:
+    """Validate the fields of a run of any kind, as ``run.json`` holds them while it is made."""
+    return _SPEC.validate_python(fields)
+
+
+def parse_result(fields: dict[str, Any]) -> RunResult:
+    """Validate the fields of a finished run of any kind, as ``run.json`` holds them."""
+    return _RESULT.validate_python(fields)
+
+
+def passes_read(rows: Iterable[BlendRun]) -> list[tuple[BlendRun, int]]:
+    """List the unlike passes that some blends read of a network: a blend with each, and how many images it shows."""
     unlike = {}
     for row in rows:
-        if blend := row.blend:
-            held = 0 if blend.as_trained else row.data.val + row.data.test
-            shown = max(blend.passes, 1) * (blend.roles.holdout + held)
-            unlike[blend.passes, blend.warp.model_dump_json(), blend.layer] = (blend, shown)
+        held = 0 if row.as_trained else row.data.val + row.data.test
+        shown = max(row.passes, 1) * (row.holdout.held_images + held)
+        unlike[row.passes, row.warp.model_dump_json(), row.layer] = (row, shown)
     return list(unlike.values())
 
 
-def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
-    """What a run has not is no part of what it is: one that was made before others had it keeps its hash."""
-    return {name: value for name, value in fields.items() if value is not None}
+def heads_of(loss: str) -> list[Head]:
+    """Return the heads that a loss trains, the main one first."""
+    return cast("list[Head]", [*LOSSES[loss].heads])
 
 
-class RunResult(RunSpec):
-    """``run.json`` of a finished run."""
-
-    epoch_kept: int
-    """Epoch (1 is the first) whose weights were evaluated."""
-    parameters: int
-    macs_per_image: int
-    """Multiply-adds of one image's forward pass."""
-    flags: list[str]
-    """What a reader must know, for instance ``collapsed:score``: that head gives one grade to all of val."""
-    cut: Cut | None = None
-    """How its grades are made, where that was tuned for it; None: by its head's default rule."""
+def finished(spec: Run, outcome: Outcome) -> RunResult:
+    """Return the result of a run from what came of it."""
+    return parse_result(spec.model_dump() | outcome.model_dump())
 
 
-class Record(Section):
-    """What a run took: everything that differs from one execution to the next."""
+_NOT_DETERMINING = {"workers", "checkpoint_minutes"}
+"""Training options that decide when and where a run is trained, and not what comes of it."""
 
-    started: str
-    ended: str
-    seconds: float
-    images_per_second: float
-    wait_share: float
-    """Share of the training loop's time spent waiting for data, 0-1."""
-    peak_memory_bytes: int
-    host: str
-    cpu: str = ""
-    """Model of the processor; empty in the records of an older version."""
-    gpu: str = ""
-    """Graphics cards of the host; empty without one."""
-    driver: str = ""
-    """Theirs."""
-    device: str
-    """What the run was trained on."""
-    precision: str
-    threads: int
-    packages: dict[str, str]
-    git_commit: str
-    git_dirty: bool
-    resumed: int
-    """How often the run was continued after it had been stopped."""
+
+def _undecided_training(train: Train) -> set[str]:
+    """Options excluded from the key: DDP's when there is one process, ``fade`` when resampling never decays."""
+    alone = {"processes", "sync_batch_norm"} if train.processes == 1 else set()
+    stays = {"fade"} if not train.resample or train.fade.by == 1 else set()
+    return _NOT_DETERMINING | alone | stays
+
+
+def _input_columns(size: Size, pixels: int, train: Train) -> dict[str, Any]:
+    device = {name: getattr(train, name) for name in ("device", "precision", "numbers")}
+    return {"size": size, "pixels": pixels, "epochs": train.epochs, **device}

@@ -10,7 +10,8 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PackSpec
 from benchmark.data.roles import assign_roles, roles_sha256
 from benchmark.runs.code import keyed
-from benchmark.runs.spec import BlendSpec, DataSummary, NetSpec, Objective, Roles, RunSpec
+from benchmark.runs.run import DataSummary, Holdout, PluginChoice
+from benchmark.runs.spec import BlendRun, NetworkRun, heads_of
 from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
@@ -30,7 +31,7 @@ def describe_system(
     manifest: Sequence[ManifestRow],
     data: DataSummary,
     prepared: Callable[[Params, Size], PackSpec],
-) -> list[RunSpec]:
+) -> list[NetworkRun | BlendRun]:
     """The runs of a system, seed by seed of each of its networks and then of each row of its ladder.
 
     Args:
@@ -41,27 +42,28 @@ def describe_system(
         prepared: gives how the images at a size were made.
     """
     settings = params.systems[name]
-    dealt = _dealt(manifest, settings.holdout_fraction)
+    holdout = _holdout(manifest, settings.holdout_fraction)
     seeds = params.seeds_of(name)
-    trained: dict[str, list[RunSpec]] = {}
+    trained: dict[str, list[NetworkRun]] = {}
 
-    def runs_of(net: str) -> list[RunSpec]:
+    def runs_of(net: str) -> list[NetworkRun]:
         if net not in trained:
             own = settings.nets[net]
-            spec = _network(params, name, net, data, dealt, prepared(params, own.size))
+            spec = _network(params, name, net, data, holdout, prepared(params, own.size))
             parents = [parent.key for parent in runs_of(own.parent)] if own.parent else [""] * len(seeds)
             trained[net] = [
-                _seeded(spec.model_copy(update={"parent_key": key}), seed)
+                keyed(spec.model_copy(update={"parent_key": key, "seed": seed}))
                 for key, seed in zip(parents, seeds, strict=True)
             ]
         return trained[net]
 
-    specs = [spec for net in settings.nets for spec in runs_of(net)]
-    for arm, row in SYSTEMS[name].rows.items():
-        for place, seed in enumerate(seeds):
-            members = [trained[net][place] for net in row_nets(row, settings)]
-            specs.append(_seeded(_blended(arm, row, members, settings), seed))
-    return specs
+    networks = [spec for net in settings.nets for spec in runs_of(net)]
+    blends = [
+        _blend(arm, row, [trained[net][place] for net in row_nets(row, settings)], settings)
+        for arm, row in SYSTEMS[name].rows.items()
+        for place in range(len(seeds))
+    ]
+    return [*networks, *blends]
 
 
 def row_nets(row: Row, settings: SystemSettings) -> list[str]:
@@ -90,81 +92,75 @@ def _shares(levels: tuple[float, float, float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _dealt(manifest: Sequence[ManifestRow], holdout_fraction: float) -> Roles:
-    dealt = assign_roles(manifest, holdout_fraction)
-    counts = Counter(dealt.values())
-    return Roles(
-        holdout_fraction=holdout_fraction, fit=counts["fit"], holdout=counts["holdout"], sha256=roles_sha256(dealt)
+def _holdout(manifest: Sequence[ManifestRow], fraction: float) -> Holdout:
+    role_of = assign_roles(manifest, fraction)
+    counts = Counter(role_of.values())
+    return Holdout(
+        fraction=fraction, fit_images=counts["fit"], held_images=counts["holdout"], sha256=roles_sha256(role_of)
     )
 
 
-def _network(params: Params, system: str, name: str, data: DataSummary, dealt: Roles, prepared: PackSpec) -> RunSpec:
+def _network(
+    params: Params, system: str, name: str, data: DataSummary, holdout: Holdout, prepared: PackSpec
+) -> NetworkRun:
     settings, entry = params.systems[system], SYSTEMS[system]
     net: Net = settings.nets[name]
     sides = geometry(system, name, net, prepared.size)
-    train = resolved(params.train_of(system, name)).model_copy(update={"workers": 0})
-    return RunSpec(
+    return NetworkRun(
         stage=system,
         arm=name,
         seed=0,
-        objective=Objective(
+        objective=PluginChoice(
             name=entry.objective,
             parameters={**LOSSES[entry.objective].defaults, **params.objectives.get(entry.objective, {})},
         ),
-        heads=list(LOSSES[entry.objective].heads),
+        heads=heads_of(entry.objective),
         size=net.size,
         pixels=sides.input_px,
-        level=1,
         parent=str(Arm(system, net.parent)) if net.parent else "",
-        parent_key="",
+        carries=entry.carries,
         data=data,
         prepared=prepared,
         model=system_model(params, system, name),
-        train=train,
-        system=NetSpec(
-            name=f"{system}/{name}",
-            fov_px=sides.fov_px,
-            blocks=net.blocks,
-            width=net.width,
-            colour_normalisation=entry.colour_normalisation,
-            momentum=settings.momentum,
-            warp=settings.warp,
-            roles=dealt,
-        ),
+        train=resolved(params.train_of(system, name)).model_copy(update={"workers": 0}),
+        fov_px=sides.fov_px,
+        blocks=net.blocks,
+        width=net.width,
+        colour_normalisation=entry.colour_normalisation,
+        momentum=settings.momentum,
+        warp=settings.warp,
+        holdout=holdout,
     )
 
 
-def _blended(name: str, row: Row, members: Sequence[RunSpec], settings: SystemSettings) -> RunSpec:
-    """A row of the ladder; of its training it holds that of its first network."""
-    first, entry = members[0], SYSTEMS[members[0].stage]
-    assert first.system
-    # Of its own kind, nothing: no mirroring, a range of 0.
-    rest = {name: type(getattr(settings.warp, name))() for name in entry.still}
-    blend = BlendSpec(
-        name=row.blend,
-        parameters={key: settings.blend.get(key, value) for key, value in BLENDS[row.blend].defaults.items()},
+def _blend(arm: str, row: Row, members: Sequence[NetworkRun], settings: SystemSettings) -> BlendRun:
+    """Describe a row of the ladder by its members, the runs of its networks with one seed."""
+    first, entry, blend = members[0], SYSTEMS[members[0].stage], BLENDS[row.blend]
+    # Changes that belong to training alone take their neutral value: no mirroring, a range of 0.
+    neutral = {name: type(getattr(settings.warp, name))() for name in entry.still}
+    spec = BlendRun(
+        stage=first.stage,
+        arm=arm,
+        seed=first.seed,
+        heads=[blend.head],
+        blend=PluginChoice(
+            name=row.blend, parameters={key: settings.blend.get(key, value) for key, value in blend.defaults.items()}
+        ),
+        tuned=entry.tuned,
         members=[str(Arm(spec.stage, spec.arm)) for spec in members],
         member_keys=[spec.key for spec in members],
+        member_pixels=[spec.pixels for spec in members],
         passes=settings.passes if row.passes else ONE_PASS,
-        warp=settings.warp.model_copy(update=rest) if row.passes else Warp(flip=False),
+        warp=settings.warp.model_copy(update=neutral) if row.passes else Warp(flip=False),
         layer=entry.layer,
         eyes=row.eyes,
         statistics=row.statistics,
         missing=entry.missing,
-        roles=first.system.roles,
+        holdout=first.holdout,
+        data=first.data,
+        size=first.size,
+        pixels=first.pixels,
+        prepared=first.prepared,
+        train=first.train,
     )
-    changed = {
-        "arm": name,
-        "objective": Objective(name=row.blend, parameters=blend.parameters),
-        "parent": "",
-        "parent_key": "",
-        "heads": [BLENDS[row.blend].head],
-        "model": Model(trunk=first.stage),
-        "system": None,
-        "blend": blend,
-    }
-    return first.model_copy(update=changed)
-
-
-def _seeded(spec: RunSpec, seed: int) -> RunSpec:
-    return keyed(spec.model_copy(update={"seed": seed}))
+    return keyed(spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.runs.spec import SCRATCH, RunResult
+from benchmark.runs.run import SCRATCH, Run
 
 TRANSFER, WORK = Path("transfer"), SCRATCH / "transfer"
 
@@ -29,7 +29,7 @@ class OtherSet:
     """Files of them that also lie in train or val of the set that the runs were trained on."""
 
 
-def predictions_path(name: str, result: RunResult, root: Path = TRANSFER) -> Path:
+def predictions_path(name: str, result: Run, root: Path = TRANSFER) -> Path:
     """Where the predictions of a run on another set lie under ``root``."""
     return result.folder(root / name).with_suffix(".csv")
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.cuts import Cuts
-from benchmark.common.terms import EVALUATED, Arm, Head, Split
+from benchmark.common.terms import EVALUATED, Arm, Split
 from benchmark.runs.predictions import Predictions, patients_in_words
-from benchmark.runs.spec import DataSummary, RunResult
+from benchmark.runs.run import DataSummary
+from benchmark.runs.spec import RunResult
 from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
 from benchmark.scoring.rules import HOLDOUT, grades_of
 from benchmark.statistics.baselines import FROM, TRIVIAL_BASELINES, trivial_baselines
@@ -114,15 +115,15 @@ def rule_estimates(runs: GradedRuns) -> list[Estimate]:
             ruled += _of_arm(head, rule, tuned_on, results, outputs, [grades for grades, _ in by_rule])
             found = [tuned for _, tuned in by_rule]
             thresholds += _thresholds(rule, results, found, TUNED_ON, len(outputs[0][TUNED_ON]))
-        if results[0].cut and results[0].roles:
-            head, rule = cast("Head", results[0].cut.head), results[0].cut.rule
+        if results[0].cut:
+            head, rule = results[0].cut.head, results[0].cut.rule
             own = [
                 {split: grades_of(run, head, each[split]) for split in EVALUATED}
                 for run, each in zip(results, outputs, strict=True)
             ]
             ruled += _of_arm(head, rule, HOLDOUT, results, outputs, own)
             found = [result.cut.cuts if result.cut else None for result in results]
-            thresholds += _thresholds(rule, results, found, HOLDOUT, results[0].roles.holdout)
+            thresholds += _thresholds(rule, results, found, HOLDOUT, results[0].train_images)
     # All runs were evaluated on the same images, so any of them knows the labels.
     ruled += _baselines(outputs[0], ruled[0].data)
     write_rows(THRESHOLDS, ThresholdsRow, thresholds)

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from benchmark.common.errors import InputError
 from benchmark.common.resources import core_count
 from benchmark.common.terms import EVALUATED, Arm, Head, Split
 from benchmark.runs.declared import by_arm, find_runs
 from benchmark.runs.predictions import Predictions, read_predictions
-from benchmark.runs.spec import RUNS, DataSummary, RunResult
+from benchmark.runs.run import RUNS, DataSummary
+from benchmark.runs.spec import RunResult
 from benchmark.scoring.rules import grades_of
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import Graded, graded
@@ -69,7 +70,7 @@ def read_graded_runs(params: Params) -> GradedRuns:
         for split in EVALUATED:
             predictions = [read_predictions(result.folder() / f"{split}.csv") for result in results]
             outputs[arm, split] = predictions
-            for head in cast("list[Head]", results[0].heads):
+            for head in results[0].heads:
                 found = [grades_of(run, head, one) for run, one in zip(results, predictions, strict=True)]
                 grades[arm, head, split] = graded(predictions, found)
     return GradedRuns(runs, grades, outputs)

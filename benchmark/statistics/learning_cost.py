@@ -112,13 +112,14 @@ def learning_curve(
         InputError: the table lacks a run.
     """
     own = _epochs(run, curves)
-    before, parent = 0.0, run.parent
-    while parent:
-        ancestor = next((one for one in runs.get(Arm.parse(parent), ()) if one.seed == run.seed), None)
+    before, needed = 0.0, list(run.needs)
+    while needed:
+        name = needed.pop()
+        ancestor = next((one for found in runs.values() for one in found if one.name == name), None)
         if ancestor is None:
             return None
         before += float(_epochs(ancestor, curves)["images"].max()) * ancestor.macs_per_image
-        parent = ancestor.parent
+        needed += ancestor.needs
     macs = before + own["images"].to_numpy(np.float64) * run.macs_per_image
     return Curve(before, macs, own[f"val_kappa_{head}"].to_numpy(np.float64))
 

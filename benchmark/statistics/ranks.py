@@ -17,6 +17,7 @@ from benchmark.common.arrays import Floats, Ints
 from benchmark.common.terms import EVALUATED, Arm, Size, Split
 from benchmark.evaluation.outputs import main_head
 from benchmark.runs.predictions import patients_in_words
+from benchmark.runs.spec import ArmResult
 from benchmark.scoring.kappa import kappa_of_parts
 from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, collapse, resample
 from benchmark.statistics.estimates import Estimate, Kind, Side
@@ -30,7 +31,7 @@ def rank_estimates(runs: GradedRuns, n_resamples: int = N_RESAMPLES) -> Iterator
     """Estimate the probability of every rank by size, split and arm; a size with one arm has no ranks."""
     sizes: dict[Size, list[Arm]] = {}
     for arm, results in runs.runs.items():
-        if results[0].roles:
+        if not isinstance(results[0], ArmResult):
             continue  # Compared systems, some of which read both eyes, are ranked apart.
         sizes.setdefault(results[0].size, []).append(arm)
     for size, arms in sizes.items():

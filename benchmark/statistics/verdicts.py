@@ -26,9 +26,8 @@ import pandas as pd
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Arm, Head, Split
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
-from benchmark.evaluation.outputs import main_head
 from benchmark.runs.predictions import patients_in_words
-from benchmark.runs.spec import DataSummary
+from benchmark.runs.run import DataSummary
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import N_RESAMPLES, kappa_interval
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Interval
@@ -225,7 +224,7 @@ def _moved(row: VerdictRow, sides: Sequence[_Side], case: Case) -> VerdictRow:
 def _kept_by(side: _Side, case: Case) -> Head | None:
     """The head whose val kappa chose the epoch of a side's weights; None where the last epoch's are kept."""
     run = case.runs.runs[side.arm][0]
-    return main_head(run) if run.train.keep == "best" else None
+    return run.selecting_head
 
 
 def _number(claim: Number, cell: Printed, paper: Setting, case: Case) -> VerdictRow:

@@ -16,8 +16,9 @@ from benchmark.data.packs import pack_path
 from benchmark.dispatch import train
 from benchmark.jobs.queue import Report
 from benchmark.runs.declared import describe
+from benchmark.runs.run import RUNS
 from benchmark.runs.shelf import files_needed
-from benchmark.runs.spec import RUNS, RunSpec
+from benchmark.runs.spec import TrainedRun
 from benchmark.settings.sweep import Sweep, Value
 from benchmark.sweep.optuna_keys import ABOUT
 from benchmark.sweep.space import arm_of, enqueued, published, settled, variant
@@ -60,7 +61,7 @@ class SweepContext:
     show: Callable[[str], None] = _show
     report: Report | None = None
 
-    def specs(self, values: Mapping[str, Value], seeds: list[int]) -> list[RunSpec]:
+    def specs(self, values: Mapping[str, Value], seeds: list[int]) -> Sequence[TrainedRun]:
         """Return the runs of the arm with some values, one per seed.
 
         Raises:
@@ -70,7 +71,7 @@ class SweepContext:
         return describe(varied, *arm_of(varied), self.manifest)
 
     def complete(
-        self, spec: RunSpec, folder: Path, label: str, on_epoch: Callable[[Curve], None] | None = None
+        self, spec: TrainedRun, folder: Path, label: str, on_epoch: Callable[[Curve], None] | None = None
     ) -> None:
         """Train a run in its folder, or resume its training."""
         total = spec.train.epochs * spec.data.train
@@ -102,12 +103,12 @@ def open_context(params: Params, opened: Sequence[Split] = SEARCHED, card: int =
     return SweepContext(params, manifest, splits, device.open_fabric(params.train, card))
 
 
-def needed(context: SweepContext, specs: Sequence[RunSpec], opened: Sequence[Split]) -> tuple[Path, ...]:
+def needed(context: SweepContext, specs: Sequence[TrainedRun], opened: Sequence[Split]) -> tuple[Path, ...]:
     """Return the files that training some runs of the arm reads."""
-    parents = [spec for spec in specs if spec.parent]
+    parents = {name: key for spec in specs for name, key in spec.needs.items()}
     packs = [pack_path(split, specs[0].size) for split in opened]
-    published = [RUNS / spec.parent_name / "run.json" for spec in parents]
-    weights = [file for spec in parents for file in files_needed(spec.parent_name, spec.parent_key)]
+    published = [RUNS / name / "run.json" for name in parents]
+    weights = [file for name, key in parents.items() for file in files_needed(name, key)]
     return (MANIFEST, *packs, *published, *weights)
 
 
@@ -116,7 +117,7 @@ def run_folder(study: str, name: str) -> Path:
     return SWEEP / study / "runs" / name
 
 
-def run_name(spec: RunSpec) -> str:
+def run_name(spec: TrainedRun) -> str:
     """Return the folder name of a run, which follows from its key, so that a retried trial resumes its runs."""
     return spec.key[:16]
 
@@ -146,7 +147,7 @@ def study_of(context: SweepContext) -> Study:
     return study
 
 
-def name_of(sweep: Sweep, specs: list[RunSpec]) -> str:
+def name_of(sweep: Sweep, specs: Sequence[TrainedRun]) -> str:
     """Return the study's name: the given one and a hash of everything that determines the trials' values.
 
     Args:

@@ -134,7 +134,7 @@ def _folders(study: str, trial: FrozenTrial) -> list[Path]:
     return [run_folder(study, name) for name in trial.user_attrs[RUNS_OF].values()]
 
 
-def _heads(study: str, trial: FrozenTrial) -> list[str]:
+def _heads(study: str, trial: FrozenTrial) -> Sequence[str]:
     return read_result(_folders(study, trial)[0]).heads
 
 

@@ -19,7 +19,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import SPLITS
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.queue import Engine, Job, Report, refusal, run_jobs, throttled
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.spec import TrainedRun
 from benchmark.settings.sweep import Value
 from benchmark.sweep.context import SweepContext, needed, open_context, run_name
 from benchmark.sweep.optuna_keys import WINNERS
@@ -79,7 +79,7 @@ def retrain(study: Study, context: SweepContext, engine: Engine) -> tuple[Retrai
     return found[0], found[1]
 
 
-def _job(title: str, spec: RunSpec, folder: Path, context: SweepContext) -> Job:
+def _job(title: str, spec: TrainedRun, folder: Path, context: SweepContext) -> Job:
     units = spec.train.epochs * spec.data.train
     return Job(
         name=f"{title} values, seed {spec.seed}",
@@ -93,7 +93,7 @@ def _job(title: str, spec: RunSpec, folder: Path, context: SweepContext) -> Job:
     )
 
 
-def _work(params: Params, spec: RunSpec, folder: Path, slot: int, report: Report) -> str:
+def _work(params: Params, spec: TrainedRun, folder: Path, slot: int, report: Report) -> str:
     """Train one run."""
     context = replace(open_context(params, SPLITS, slot), report=throttled(report))
     with locked(folder):

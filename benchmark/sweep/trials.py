@@ -25,7 +25,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import Head
 from benchmark.runs.history import numbers, read_history
 from benchmark.runs.predictions import read_predictions
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.spec import TrainedRun
 from benchmark.scoring.decoders.registry import default_kappa
 from benchmark.settings.sweep import Sweep, Value
 from benchmark.sweep.context import SweepContext, run_folder, run_name
@@ -123,7 +123,7 @@ def _run(trial: Trial, context: SweepContext) -> float:
     return fmean(kappas)
 
 
-def _train_seed(context: SweepContext, spec: RunSpec, folder: Path, label: str, curve: _Curve) -> None:
+def _train_seed(context: SweepContext, spec: TrainedRun, folder: Path, label: str, curve: _Curve) -> None:
     """Train one run of a trial, and remove its weights once it is finished or pruned."""
     try:
         context.complete(spec, folder, label, curve.follow)
@@ -144,7 +144,7 @@ def _remove_weights(folder: Path) -> None:
 class _Curve:
     """Reports a trial's learning curve over its seeds to the pruner."""
 
-    def __init__(self, trial: Trial, specs: Sequence[RunSpec], sweep: Sweep) -> None:
+    def __init__(self, trial: Trial, specs: Sequence[TrainedRun], sweep: Sweep) -> None:
         self._trial, self._column, self._percentile = trial, f"val_kappa_{sweep.head}", sweep.prune_below
         self._seeds, self._epochs = [spec.seed for spec in specs], specs[0].train.epochs
         self._before: list[list[float]] = []

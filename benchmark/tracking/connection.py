@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from benchmark.common.errors import InputError
-from benchmark.runs.spec import SCRATCH
+from benchmark.runs.run import SCRATCH
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

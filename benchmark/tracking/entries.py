@@ -10,7 +10,8 @@ from statistics import fmean, stdev
 from typing import Any, Literal
 
 from benchmark.common.files import sha256_json
-from benchmark.runs.spec import DataSummary, RunResult, RunSpec
+from benchmark.runs.run import DataSummary, Outcome
+from benchmark.runs.spec import RunSpec
 from benchmark.tracking.trainings import Training
 
 Status = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
@@ -21,7 +22,7 @@ _SIZES = ("parameters", "macs_per_image")
 _COSTS = ("seconds", "images_per_second", "wait_share", "peak_memory_bytes")
 _DIGITS = 6
 """Digits after the point of a mean and an sd, which keep the UI's columns narrow."""
-_RESULTS = set(RunResult.model_fields) - set(RunSpec.model_fields)
+_RESULTS = set(Outcome.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Entry:
 def finished_entry(training: Training) -> Entry:
     """Return the entry of a finished training."""
     run = training.spec
-    assert isinstance(run, RunResult)
+    assert isinstance(run, Outcome)
     costs = {f"resources/{name}": float(getattr(run, name)) for name in _SIZES}
     tags = {"epoch_kept": str(run.epoch_kept), "flags": ", ".join(run.flags)}
     if training.record:
@@ -117,8 +118,7 @@ def live_entry(training: Training, status: Status) -> Entry:
 
 def group_key(spec: RunSpec) -> str:
     """Return the identity of a run's group: seeds that were trained with other parameters belong to another group."""
-    own = _RESULTS | {"seed", "key", "parent_key"}
-    return sha256_json(spec.model_dump(mode="json", exclude={**dict.fromkeys(own, True), "blend": {"member_keys"}}))
+    return sha256_json([spec.parameters_resolved, spec.data.model_dump(mode="json"), spec.code_sha256])
 
 
 def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
@@ -175,22 +175,11 @@ def _run_tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
     tags = {
         "method": spec.stage,
         "arm": f"{spec.stage}/{spec.arm}",
-        "objective": spec.objective.name,
         "data": spec.data.name,
-        "size": spec.size,
-        "pixels": str(spec.pixels),
-        "level": str(spec.level),
-        "parent": spec.parent,
-        NOTE: note(spec.data, _description(spec)),
+        **{name: str(spec.table_columns[name]) for name in ("objective", "size", "pixels", "level", "parent")},
+        NOTE: note(spec.data, spec.summary),
     }
     return base_tags(kind, key, spec.data) | drop_empty(tags)
-
-
-def _description(spec: RunSpec) -> str:
-    if blend := spec.blend:
-        return f"{blend.name} of {', '.join(blend.members)}; eyes: {blend.eyes}; passes: {blend.passes}"
-    origin = f", from {spec.parent}" if spec.parent else ""
-    return f"{spec.objective.name} at {spec.pixels} px ({spec.size}), level {spec.level}{origin}"
 
 
 def experiment_note(data: DataSummary) -> str:

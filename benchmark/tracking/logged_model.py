@@ -7,14 +7,13 @@ import warnings
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, Schema
 
-from benchmark.common.terms import Head
 from benchmark.runs.predictions import OUTPUTS
 from benchmark.tracking.entries import Entry
 from benchmark.tracking.trainings import Training
@@ -94,7 +93,7 @@ _ARTIFACTS = {"weights": "model.safetensors", "run": "run.json"}
 def _signature(training: Training) -> ModelSignature:
     inputs = [ColSpec("binary", "photograph", required=False), ColSpec("string", "path", required=False)]
     outputs = [ColSpec("string", "remark"), ColSpec("double", "grade")]
-    outputs += [ColSpec("double", column) for head in training.spec.heads for column in OUTPUTS[cast("Head", head)]]
+    outputs += [ColSpec("double", column) for head in training.spec.heads for column in OUTPUTS[head]]
     return ModelSignature(Schema(inputs), Schema(outputs))
 
 

@@ -15,7 +15,8 @@ from benchmark.common.files import read_json, write_json
 from benchmark.runs.declared import runs_hash
 from benchmark.runs.environment import environment, now
 from benchmark.runs.results import read_record, read_result
-from benchmark.runs.spec import RECORDS, RUNS, RunResult
+from benchmark.runs.run import RECORDS, RUNS
+from benchmark.runs.spec import RunResult
 from benchmark.settings.params import Params
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def _describe(root: Path, run: RunResult, ids: Mapping[tuple[str, str, int], str
     return {
         "folder": run.folder().as_posix(),
         "key": run.key,
-        "parent_key": run.parent_key,
+        "needs": run.needs,
         "code_sha256": run.code_sha256,
         "data_hash": run.data.hash,
         "parameter_hash": run.parameter_hash,
-        "weights": run.model.start,
+        "weights": run.table_columns["weights"],
         "mlflow_run_id": ids.get((run.stage, run.arm, run.seed), ""),
         "record": read_record(record).model_dump(mode="json") if record.exists() else None,
     }

@@ -23,7 +23,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import sha256_file
 from benchmark.common.terms import EVALUATED
 from benchmark.data.manifest import MANIFEST
-from benchmark.runs.spec import DataSummary
+from benchmark.runs.run import DataSummary
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import artifact_root
 from benchmark.tracking.entries import NOTE, Entry, experiment_note
@@ -161,8 +161,9 @@ class Store:
         with tempfile.TemporaryDirectory() as folder:
             _link_results(entry.training, Path(folder))
             self._client.log_artifacts(run.info.run_id, folder)
-        # A blend needs both eyes of a patient, so it cannot grade a single photograph.
-        return None if entry.training.spec.blend else log_model(self._client, run, entry, entry.training)
+        if not entry.training.spec.builds_network:
+            return None
+        return log_model(self._client, run, entry, entry.training)
 
     def _set_status(self, run: Run, entry: Entry) -> None:
         if entry.ended is not None and (run.info.status, run.info.end_time) != (entry.status, entry.ended):

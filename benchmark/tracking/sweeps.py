@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmark.common.files import sha256_json
 from benchmark.common.terms import EVALUATED
 from benchmark.runs.predictions import read_predictions
-from benchmark.runs.spec import DataSummary
+from benchmark.runs.run import DataSummary
 from benchmark.scoring.decoders.registry import DEFAULT, default_kappa
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import attempt

@@ -14,7 +14,8 @@ from benchmark.common.terms import EVALUATED, OURS
 from benchmark.evaluation.outputs import main_head
 from benchmark.runs.history import HISTORY, numbers, read_history
 from benchmark.runs.results import read_record, read_result
-from benchmark.runs.spec import RECORDS, RUNS, Record, RunResult, RunSpec
+from benchmark.runs.run import RECORDS, RUNS, Outcome, Record
+from benchmark.runs.spec import RunSpec, parse_spec
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.scoring.rules import rule_of
 from benchmark.settings.params import Params
@@ -24,6 +25,9 @@ FIGURES = Path("reports/figures")
 VERDICTS = Path("statistics/verdicts.csv")
 HEADLINE = ("accuracy", "mae", "referable_auc")
 """Metrics that MLflow shows in addition to kappa; the report's table has all of them."""
+
+_OUTCOME = (HISTORY, *(f"{split}.csv" for split in EVALUATED))
+"""Files of a run that distinguish two results of one key, as far as its kind has them."""
 
 Identity = tuple[str, str, int]
 """Method, arm and seed."""
@@ -36,7 +40,7 @@ class Training:
     """One training, finished or in progress.
 
     Attributes:
-        spec: the run; a ``RunResult`` once it has finished.
+        spec: the run; with its outcome once it has finished.
         folder: the run's folder in ``runs/`` or ``scratch/``.
         history: the numbers of each epoch by column of ``history.csv``.
         started, ended: milliseconds since 1970; ``ended`` is the end of the last epoch while the training runs.
@@ -94,13 +98,14 @@ def read_finished(folder: Path, record_file: Path, metrics: Mapping[str, float] 
     """
     record = read_record(record_file) if record_file.exists() else None
     started, ended = _span(record) if record else (_modified(folder / "run.json"),) * 2
+    run = read_result(folder)
     return Training(
-        spec=read_result(folder),
+        spec=run,
         folder=folder,
         history=_read_numbers(folder),
         started=started,
         ended=ended,
-        outcome=sha256_json([sha256_file(folder / name) for name in _outcome_files(folder)]),
+        outcome=sha256_json([sha256_file(folder / name) for name in run.files if name in _OUTCOME]),
         metrics=metrics or {},
         record=(record_file, record) if record else None,
     )
@@ -110,25 +115,19 @@ def read_live(folder: Path) -> Training | None:
     """Read the training in progress in a folder of ``scratch/``; return None where there is none."""
     try:
         content = read_json(folder / "run.json")
-        if "epoch_kept" in content:
+        if "flags" in content:
             return None
         history = _read_numbers(folder)
         started = _modified(folder / "run.json")
         ended = _modified(folder / HISTORY) if history else started
     except FileNotFoundError:
         return None
-    return Training(RunSpec.model_validate(content), folder, history, started, ended)
+    return Training(parse_spec(content), folder, history, started, ended)
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether training has written all of a run's files."""
-    return all((folder / name).exists() for name in ("run.json", "model.safetensors", *_outcome_files(folder)))
-
-
-def _outcome_files(folder: Path) -> list[str]:
-    """Return the names of the files that hold a run's results; a blend has no history."""
-    history = [] if (folder / "holdout.csv").exists() else [HISTORY]
-    return [*history, *(f"{split}.csv" for split in EVALUATED)]
+    """Return whether all files of a finished run are there."""
+    return (folder / "run.json").exists() and all((folder / name).exists() for name in read_result(folder).files)
 
 
 def _span(record: Record) -> tuple[int, int]:
@@ -180,7 +179,7 @@ class _Evaluation:
         run = training.spec
         if self._keys.get(training.identity, run.key) != run.key:
             return training
-        assert isinstance(run, RunResult)
+        assert isinstance(run, Outcome)
         head, metrics = main_head(run), dict(self._metrics.get(training.identity, {}))
         # Kappa of the main output by its own rule, a metric that all runs share.
         kappas = {f"{split}_kappa": _kappa_name(split, head, rule_of(run, head)) for split in EVALUATED}

@@ -20,18 +20,18 @@ from lightning_fabric import Fabric
 from safetensors.numpy import load_file, save_file
 
 from benchmark.common.arrays import Ints
-from benchmark.common.errors import InputError
 from benchmark.common.fellows import MISSING, fellows, pair, sides, strangers
 from benchmark.common.files import atomic, sha256_json, write_text
 from benchmark.common.splitting import sorted_by_grade
-from benchmark.common.terms import EVALUATED, Head
+from benchmark.common.terms import EVALUATED
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
-from benchmark.runs.results import read_result, write_spec
-from benchmark.runs.shelf import RECORD, WEIGHTS, find_run, passes_place, place
-from benchmark.runs.spec import BlendSpec, Cut, RunResult, RunSpec, passes_read
+from benchmark.runs.results import read_result, read_trained, write_spec
+from benchmark.runs.run import WEIGHTS, Cut
+from benchmark.runs.shelf import RECORD, find_needed, find_one_needed, passes_place, place
+from benchmark.runs.spec import BlendResult, BlendRun, NetworkRun, TrainedRun, passes_read
 from benchmark.scoring.decoders.registry import DEFAULT, decode, fit_on
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData
@@ -43,7 +43,7 @@ from benchmark.training.record import record_of
 from benchmark.training.shown import as_seen, load_role
 from models.blends.registry import BLENDS, Columns, State, load_blend
 from models.network import Network
-from models.systems.registry import SYSTEMS, load_system
+from models.systems.registry import load_system
 
 FITTED: Literal["holdout"] = "holdout"
 """Role that is fitted on."""
@@ -72,8 +72,8 @@ class Eyes:
 
 
 def make_passes(
-    network: RunSpec,
-    rows: Sequence[RunSpec],
+    network: NetworkRun,
+    rows: Sequence[BlendRun],
     manifest: list[ManifestRow],
     fabric: Fabric,
     report: Callable[[int], None],
@@ -89,7 +89,7 @@ def make_passes(
         report: told how many images it has been shown.
         folder: of the packs.
     """
-    member, done = _member(rows[0], network.name, network.key), 0
+    member, done = find_one_needed(rows[0], network.name), 0
     for blend, images in passes_read(rows):
         for role in (FITTED, *EVALUATED):
             _outputs(member, blend, role, manifest, fabric, folder)
@@ -98,7 +98,7 @@ def make_passes(
 
 
 def complete(
-    specs: Sequence[RunSpec],
+    specs: Sequence[BlendRun],
     manifest: list[ManifestRow],
     fabric: Fabric,
     report: Callable[[int, str], None],
@@ -126,12 +126,11 @@ def complete(
     return f"{len(specs)} rows of the ladder"
 
 
-def _blend(spec: RunSpec, manifest: list[ManifestRow], fabric: Fabric, folder: Path) -> RunResult:
-    blend = _of(spec)
+def _blend(spec: BlendRun, manifest: list[ManifestRow], fabric: Fabric, folder: Path) -> BlendResult:
     eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (FITTED, *EVALUATED)}
     state, apart = learn(spec, eyes[FITTED])
-    head = BLENDS[blend.name].head
-    cut = tuned(spec, apart) if SYSTEMS[spec.stage].tuned else None
+    head = BLENDS[spec.blend.name].head
+    cut = tuned(spec, apart) if spec.tuned else None
     write_predictions(apart, place(spec) / f"{FITTED}.csv")
     flags = []
     for split in EVALUATED:
@@ -142,26 +141,25 @@ def _blend(spec: RunSpec, manifest: list[ManifestRow], fabric: Fabric, folder: P
             flags = [f"collapsed:{head}"]
     with atomic(place(spec) / WEIGHTS) as partial:
         save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, partial)
-    members = [read_result(folder) for folder in _members(spec)]
-    return RunResult(
+    members = [read_result(folder) for folder in find_needed(spec)]
+    return BlendResult(
         **spec.model_dump(),
-        epoch_kept=spec.train.epochs,
         parameters=sum(member.parameters for member in members),
-        macs_per_image=max(blend.passes, 1) * sum(member.macs_per_image for member in members),
+        macs_per_image=max(spec.passes, 1) * sum(member.macs_per_image for member in members),
         flags=flags,
         cut=cut,
     )
 
 
-def learn(spec: RunSpec, eyes: Eyes) -> tuple[State, Predictions]:
+def learn(spec: BlendRun, eyes: Eyes) -> tuple[State, Predictions]:
     """Fit a blend, and its answers to the same eyes by blends that were fitted without their patients."""
-    blend, module = _of(spec), load_blend(_of(spec).name)
+    module = load_blend(spec.blend.name)
     x, grade = columns(spec, eyes), eyes.data.grade
-    kept = _fitted(blend, eyes)
-    seed, parameters = derive(spec.seed, "blend"), cast("dict[str, Any]", blend.parameters)
+    kept = _fitted(spec, eyes)
+    seed, parameters = derive(spec.seed, "blend"), cast("dict[str, Any]", spec.blend.parameters)
     state = module.fit(x[kept], grade[kept], seed, **parameters)
-    if not BLENDS[blend.name].learns:
-        return state, _answered(blend, eyes.data, module.predict(state, x))
+    if not BLENDS[spec.blend.name].learns:
+        return state, _answered(spec, eyes.data, module.predict(state, x))
     found: npt.NDArray[np.float32] | None = None
     fold = folds(eyes.data)
     for number in np.unique(fold):
@@ -170,16 +168,15 @@ def learn(spec: RunSpec, eyes: Eyes) -> tuple[State, Predictions]:
         found = np.zeros((len(x), *apart.shape[1:]), np.float32) if found is None else found
         found[rows] = apart
     assert found is not None
-    return state, _answered(blend, eyes.data, found)
+    return state, _answered(spec, eyes.data, found)
 
 
-def answers(spec: RunSpec, state: State, eyes: Eyes) -> Predictions:
+def answers(spec: BlendRun, state: State, eyes: Eyes) -> Predictions:
     """What a fitted blend answers of some eyes."""
-    blend = _of(spec)
-    return _answered(blend, eyes.data, load_blend(blend.name).predict(state, columns(spec, eyes)))
+    return _answered(spec, eyes.data, load_blend(spec.blend.name).predict(state, columns(spec, eyes)))
 
 
-def predict_blend(spec: RunSpec, manifest: list[ManifestRow], settings: Train, folder: Path) -> Predictions:
+def predict_blend(spec: BlendRun, manifest: list[ManifestRow], settings: Train, folder: Path) -> Predictions:
     """Answers of a finished blend to the test split of any data set.
 
     Args:
@@ -192,22 +189,22 @@ def predict_blend(spec: RunSpec, manifest: list[ManifestRow], settings: Train, f
     return answers(spec, load_file(spec.folder() / WEIGHTS), eyes)
 
 
-def tuned(spec: RunSpec, apart: Predictions) -> Cut:
+def tuned(spec: BlendRun, apart: Predictions) -> Cut:
     """The rule from answers to grades, with the cuts that are best for eyes that the blend was not fitted on."""
-    entry = BLENDS[_of(spec).name]
+    entry = BLENDS[spec.blend.name]
     return Cut(head=entry.head, rule=entry.rule, cuts=fit_on(FITTED, entry.rule, apart).cuts)
 
 
-def columns(spec: RunSpec, eyes: Eyes) -> Columns:
+def columns(spec: BlendRun, eyes: Eyes) -> Columns:
     """What a blend reads of each eye, shape (n, d)."""
-    blend, entry, fellow = _of(spec), BLENDS[_of(spec).name], eyes.fellow
+    entry, fellow = BLENDS[spec.blend.name], eyes.fellow
     columns_of = load_system(spec.stage).columns
     own = features(eyes.outputs) if entry.features else columns_of(eyes.outputs, eyes.statistics)
-    if blend.eyes == "one":
+    if spec.eyes == "one":
         if not entry.pairs:
             return own
         fellow = np.full_like(fellow, MISSING)
-    elif blend.eyes == "shuffled":
+    elif spec.eyes == "shuffled":
         fellow = strangers(fellow, derive(spec.seed, "strangers"))
     read = pair(own, fellow)
     return np.column_stack([read, sides([row.eye for row in eyes.data.rows])]) if entry.pairs else read
@@ -226,59 +223,34 @@ def folds(data: SplitData) -> Ints:
     return np.array([number[int(each)] for each in cluster], np.int64)
 
 
-def _fitted(blend: BlendSpec, eyes: Eyes) -> npt.NDArray[np.bool_]:
+def _fitted(spec: BlendRun, eyes: Eyes) -> npt.NDArray[np.bool_]:
     """The eyes that a blend is fitted on."""
-    if blend.missing == "drop" and blend.eyes != "one":
+    if spec.missing == "drop" and spec.eyes != "one":
         return np.asarray(eyes.fellow != MISSING)
     return np.ones(len(eyes.data), np.bool_)
 
 
-def _answered(blend: BlendSpec, data: SplitData, answer: npt.NDArray[np.float32]) -> Predictions:
-    head: Head = BLENDS[blend.name].head
-    return predictions_of(data, {head: answer})
+def _answered(spec: BlendRun, data: SplitData, answer: npt.NDArray[np.float32]) -> Predictions:
+    return predictions_of(data, {spec.heads[0]: answer})
 
 
-def read_eyes(spec: RunSpec, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path = PACKS) -> Eyes:
+def read_eyes(spec: BlendRun, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path = PACKS) -> Eyes:
     """The eyes of a role, with what each network of a blend says of them."""
-    blend = _of(spec)
-    outputs = [_outputs(member, blend, role, manifest, fabric, folder) for member in _members(spec)]
-    data = load_role(role, spec.size, manifest, blend.roles.holdout_fraction, folder)
-    statistics = _statistics(spec, role, manifest, folder) if blend.statistics else None
+    outputs = [_outputs(member, spec, role, manifest, fabric, folder) for member in find_needed(spec)]
+    data = load_role(role, spec.size, manifest, spec.holdout.fraction, folder)
+    statistics = _statistics(spec, role, manifest, folder) if spec.statistics else None
     return Eyes(data, outputs, statistics)
 
 
-def _members(spec: RunSpec) -> list[Path]:
-    """The folder of each run that a blend reads.
-
-    Raises:
-        InputError: one of them is not trained as declared.
-    """
-    return [_member(spec, name, key) for name, key in zip(spec.after, _of(spec).member_keys, strict=True)]
-
-
-def _member(spec: RunSpec, name: str, key: str) -> Path:
-    folder = find_run(name, key)
-    if folder is None:
-        msg = (
-            f"{spec.title} blends {name}, which must be trained as declared, but is not: run `fundusbench train "
-            f"{spec.stage}`"
-        )
-        raise InputError(msg)
-    return folder
-
-
 def _outputs(
-    member: Path, blend: BlendSpec, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path
+    member: Path, blend: BlendRun, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path
 ) -> Outputs:
     """What a network says of the eyes of a role: as its training wrote it or as kept, else found now."""
     if blend.as_trained and role in EVALUATED and folder == PACKS:
         written = read_predictions(member / f"{role}.csv")
         return {name: said for name in ("score", "prob") if (said := getattr(written, name)) is not None}
-    run = read_result(member)
-    assert run.system
-    net = run.system
-
-    data = as_seen(load_role(role, run.size, manifest, blend.roles.holdout_fraction, folder), net, run.pixels)
+    run = read_trained(member)
+    data = as_seen(load_role(role, run.size, manifest, blend.holdout.fraction, folder), run)
 
     def find() -> Outputs:
         model = fabric.setup_module(load_model(member).to(memory_format=torch.channels_last))
@@ -287,7 +259,7 @@ def _outputs(
     return _kept(run, data, [blend.passes, blend.warp.model_dump(mode="json"), blend.layer], find)
 
 
-def _kept(run: RunSpec, data: SplitData, what: object, find: Callable[[], Outputs]) -> Outputs:
+def _kept(run: TrainedRun, data: SplitData, what: object, find: Callable[[], Outputs]) -> Outputs:
     """What was found before for a run on these images; else it is found now and kept."""
     images = [[row.image_id, row.sha256] for row in data.rows]
     path = passes_place(run.key) / f"{sha256_json([what, images])[:16]}.safetensors"
@@ -297,26 +269,17 @@ def _kept(run: RunSpec, data: SplitData, what: object, find: Callable[[], Output
     return load_file(path)
 
 
-def _statistics(spec: RunSpec, role: str, manifest: list[ManifestRow], folder: Path) -> npt.NDArray[np.float32]:
+def _statistics(spec: BlendRun, role: str, manifest: list[ManifestRow], folder: Path) -> npt.NDArray[np.float32]:
     """The system's statistics of the photographs of a role, of the largest squares there are."""
-    blend = _of(spec)
-    run = read_result(_members(spec)[0])
-    assert run.system
-    net, system = run.system, load_system(spec.stage)
-
-    plain = load_role(role, "large", manifest, blend.roles.holdout_fraction, folder)
+    run, system = read_trained(find_needed(spec)[0]), load_system(spec.stage)
+    plain = load_role(role, "large", manifest, spec.holdout.fraction, folder)
 
     def find() -> Outputs:
         side = plain.pack.size
-        shown = as_seen(plain, net.model_copy(update={"fov_px": side}), side)
+        shown = as_seen(plain, run.model_copy(update={"fov_px": side, "pixels": side}))
         sizes = np.array([(row.width, row.height) for row in plain.rows], np.int64)
         parts = np.array_split(np.arange(len(plain)), -(-len(plain) // EVALUATION_BATCH))
         found = [system.statistics(plain.pixels(i), shown.pixels(i), sizes[i]) for i in parts]
         return {"statistics": np.concatenate(found)}
 
     return _kept(run, plain, "statistics", find)["statistics"]
-
-
-def _of(spec: RunSpec) -> BlendSpec:
-    assert spec.blend
-    return spec.blend

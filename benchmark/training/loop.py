@@ -35,8 +35,9 @@ from benchmark.common.files import write_text
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
-from benchmark.runs.shelf import CHECKPOINT, RECORD, WEIGHTS, find_parent, key_of
-from benchmark.runs.spec import Record, RunResult, RunSpec
+from benchmark.runs.run import WEIGHTS, Outcome, Record
+from benchmark.runs.shelf import CHECKPOINT, RECORD, find_needed, key_of
+from benchmark.runs.spec import NetworkRun, RunResult, TrainedRun, finished
 from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
 from benchmark.training import together
 from benchmark.training.augment import DRAWS, Normalisation, augment
@@ -53,7 +54,6 @@ from benchmark.training.warp import warp
 from models.drawing import count_numbers, give
 from models.losses.registry import load_loss
 from models.network import Network, carry_over
-from models.systems.registry import SYSTEMS
 
 HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
 """Columns of ``history.csv``."""
@@ -85,7 +85,7 @@ class Watch:
 class Training:
     """A run in progress: what it is, the objects that it changes, and how far it has come."""
 
-    spec: RunSpec
+    spec: TrainedRun
     splits: Mapping[str, SplitData]
     fabric: Fabric
     scratch: Path
@@ -128,7 +128,7 @@ class Training:
 
 
 def train(
-    spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
+    spec: TrainedRun, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
 ) -> RunResult:
     """Train one run in ``scratch`` to its predictions; ``run.json`` gains its result last of all.
 
@@ -213,17 +213,17 @@ def _changed(
     """A batch with its random changes, normalised; a network that draws numbers of its own is given them, too."""
     spec, data, device = training.spec, training.splits["train"], training.fabric.device
     keys, stream = data.keys[positions], derive(spec.seed, "augmentation", epoch)
-    if spec.system is None:
+    if not isinstance(spec, NetworkRun):
         uniform = torch.from_numpy(draws(stream, keys, DRAWS)).to(device)
         return augment(pixels, uniform, spec.train.augment, normalisation, data.background)
     uniform = torch.from_numpy(draws(stream, keys, WARP_DRAWS)).to(device)
     count = count_numbers(training.model)
     give(training.model, torch.from_numpy(draws(derive(spec.seed, "network", epoch), keys, count)).to(device))
-    return warp(pixels, uniform, spec.system.warp, normalisation, data.background)
+    return warp(pixels, uniform, spec.warp, normalisation, data.background)
 
 
 def start(
-    spec: RunSpec, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
+    spec: TrainedRun, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
 ) -> Training:
     """Network, optimiser and schedule at their start, or where a killed process left them."""
     settings = spec.train
@@ -233,9 +233,8 @@ def start(
     fabric.barrier()
     torch.manual_seed(derive(spec.seed, "init"))
     network = network_of(spec)
-    if spec.parent:
-        kernels = spec.system is not None and SYSTEMS[spec.stage].carries == "kernels"
-        carry_over(network, load_file(find_parent(spec) / WEIGHTS), kernels)
+    for parent in find_needed(spec):
+        carry_over(network, load_file(parent / WEIGHTS), spec.carries == "kernels")
     if settings.sync_batch_norm:
         network = convert_sync_batchnorm(network)
     network = network.to(memory_format=torch.channels_last)
@@ -244,9 +243,8 @@ def start(
     updates = len(cut(np.arange(len(splits["train"])), settings.batch))
     # One kernel for all of an update, where the optimiser has it: many small tensors are mostly overhead.
     fused = {"fused": True} if "fused" in signature(optimizer_class(settings.opt)).parameters else {}
-    inertia = {"momentum": spec.system.momentum} if spec.system else {}
     bare = create_optimizer_v2(
-        network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay, **inertia, **fused
+        network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay, **spec.optimizer_options, **fused
     )
     schedule, _ = create_scheduler_v2(
         bare,
@@ -316,16 +314,14 @@ def _finish(training: Training) -> RunResult:
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
     epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs
     cost = cost_of(spec)
-    return RunResult(
-        **spec.model_dump(), epoch_kept=epoch, parameters=cost.parameters, macs_per_image=cost.macs, flags=flags
-    )
+    return finished(spec, Outcome(epoch_kept=epoch, parameters=cost.parameters, macs_per_image=cost.macs, flags=flags))
 
 
 def _collapsed(predictions: Predictions, head: str) -> bool:
     return len(np.unique(decode(DEFAULT[head], predictions))) == 1  # type: ignore[index]
 
 
-def _finite(loss: Tensor, spec: RunSpec, epoch: int) -> float:
+def _finite(loss: Tensor, spec: TrainedRun, epoch: int) -> float:
     """The loss as a number.
 
     Raises:

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmark.runs.predictions import Predictions
-from benchmark.runs.results import read_result
+from benchmark.runs.results import read_trained
+from benchmark.runs.run import WEIGHTS
 from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import Reader, SplitData, cut
 from benchmark.training.device import open_fabric
@@ -58,9 +59,9 @@ def answers_of(model: Network, raw: Mapping[str, Tensor]) -> dict[str, npt.NDArr
 
 def load_model(folder: Path) -> Network:
     """The network of a finished run with the weights that were evaluated, in evaluation mode."""
-    spec = read_result(folder)
+    spec = read_trained(folder)
     network = network_of(spec.model_copy(update={"model": spec.model.bare}))
-    network.load_state_dict(load_file(folder / "model.safetensors"))
+    network.load_state_dict(load_file(folder / WEIGHTS))
     return network.eval()
 
 
@@ -73,9 +74,8 @@ def predict_split(folder: Path, data: SplitData, settings: Train, card: int = 0)
         settings: where, and in which number format.
         card: which of several graphics cards to use.
     """
-    fabric, run = open_fabric(settings, card), read_result(folder)
-    if run.system:
-        data = as_seen(data, run.system, run.pixels)
+    fabric = open_fabric(settings, card)
+    data = as_seen(data, read_trained(folder))
     model = cast("Network", fabric.setup_module(load_model(folder).to(memory_format=torch.channels_last)))
     return predictions_of(data, answers_of(model, outputs_of(model, data, fabric)))
 

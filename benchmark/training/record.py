@@ -10,7 +10,8 @@ from lightning_fabric import Fabric
 
 from benchmark.common.resources import core_count
 from benchmark.runs.environment import environment, now
-from benchmark.runs.spec import Record, RunSpec
+from benchmark.runs.run import Record
+from benchmark.runs.spec import BlendRun, TrainedRun
 
 
 def resident_peak() -> int:
@@ -20,7 +21,7 @@ def resident_peak() -> int:
 
 
 def record_of(
-    spec: RunSpec,
+    spec: TrainedRun | BlendRun,
     fabric: Fabric,
     started: str,
     seconds: float,
@@ -35,7 +36,7 @@ def record_of(
         fabric: its device.
         started: when this process began it, as :func:`benchmark.runs.environment.now` says it.
         seconds: in all, over every process that worked on it.
-        images_per_second: of a training, as in :class:`benchmark.runs.spec.Record`; so, too, the rest.
+        images_per_second: of a training, as in :class:`benchmark.runs.run.Record`; so, too, the rest.
         wait_share: of a training.
         resumed: of a training.
     """

@@ -16,19 +16,18 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS
 from benchmark.data.roles import Role, assign_roles
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS, load_normalisation
-from benchmark.runs.spec import NetSpec, RunSpec
+from benchmark.runs.spec import NetworkRun, TrainedRun
 from benchmark.training.batches import SplitData, load_split
 
 Bytes = npt.NDArray[np.uint8]
 
 
-def splits_of(spec: RunSpec, manifest: list[ManifestRow], folder: Path = PACKS) -> dict[str, SplitData]:
+def splits_of(spec: TrainedRun, manifest: list[ManifestRow], folder: Path = PACKS) -> dict[str, SplitData]:
     """Train, val and test as a run is shown them: of train, the patients that its networks are fitted on."""
     splits: dict[str, SplitData] = {split: load_split(split, spec.size, manifest, folder) for split in SPLITS}
-    if spec.system is None:
-        return splits
-    splits["train"] = role_of(splits["train"], "fit", manifest, spec.system.roles.holdout_fraction)
-    return {split: as_seen(data, spec.system, spec.pixels) for split, data in splits.items()}
+    if spec.holdout:
+        splits["train"] = role_of(splits["train"], "fit", manifest, spec.holdout.fraction)
+    return {split: as_seen(data, spec) for split, data in splits.items()}
 
 
 def role_of(train: SplitData, role: Role, manifest: list[ManifestRow], holdout_fraction: float) -> SplitData:
@@ -45,38 +44,39 @@ def load_role(
     return role_of(load_split("train", size, manifest, folder), role, manifest, holdout_fraction)  # type: ignore[arg-type]
 
 
-def as_seen(data: SplitData, net: NetSpec, pixels: int) -> SplitData:
-    """A split as a system's network sees it: in its colours, the disc as large as it has it, background around.
+def as_seen(data: SplitData, run: TrainedRun) -> SplitData:
+    """Return a split as a run's network sees it: an arm's as packed; a system's in its colours, retina and background.
 
     Raises:
         InputError: the pack shows other colours, from which the network's cannot be made.
     """
+    if not isinstance(run, NetworkRun):
+        return data
     packed = data.pack.spec.colour_normalisation
-    if packed not in ("plain", net.colour_normalisation):
+    if packed not in ("plain", run.colour_normalisation):
         msg = (
-            f"{net.name} sees photographs as {net.colour_normalisation}, which is made of plain packs, but these show "
+            f"{run.group} sees photographs as {run.colour_normalisation}, which is made of plain packs, but these show "
             f"{packed}: set `prepare.colour_normalisation: plain`"
         )
         raise InputError(msg)
-    normalisation = "plain" if packed == net.colour_normalisation else net.colour_normalisation
-    background = NORMALISATIONS[net.colour_normalisation].background
+    normalisation = "plain" if packed == run.colour_normalisation else run.colour_normalisation
+    background = NORMALISATIONS[run.colour_normalisation].background
     return replace(
         data,
         background=background,
-        show=partial(_show, normalisation=normalisation, fov_px=net.fov_px, side=pixels, background=background),
+        show=partial(_show, normalisation=normalisation, fov_px=run.fov_px, side=run.pixels, background=background),
     )
 
 
-def seen_by(run: RunSpec, images: Bytes) -> Bytes:
+def seen_by(run: TrainedRun, images: Bytes) -> Bytes:
     """Prepared squares, shape (n, s, s, 3), as a run's network sees them."""
-    if run.system is None:
+    if not isinstance(run, NetworkRun):
         return images
-    net = run.system
     colour_normalisation = (
-        net.colour_normalisation if run.prepared.colour_normalisation != net.colour_normalisation else "plain"
+        run.colour_normalisation if run.prepared.colour_normalisation != run.colour_normalisation else "plain"
     )
     return _show(
-        images, colour_normalisation, net.fov_px, run.pixels, NORMALISATIONS[net.colour_normalisation].background
+        images, colour_normalisation, run.fov_px, run.pixels, NORMALISATIONS[run.colour_normalisation].background
     )
 
 

@@ -188,8 +188,8 @@ def weighted(run):
     ("path", "change", "said"),
     [
         ("basenet_mt/small/1", retrained, [
-            "m2cnn/mid seed 1 does not start from the basenet_mt/small seed 1 that lies here, which was trained since",
-            "controls/staged_mid seed 1 does not start from the basenet_mt/small seed 1 that lies here",
+            "m2cnn/mid seed 1 was not made from the basenet_mt/small/1 that is here, which was trained since",
+            "controls/staged_mid seed 1 was not made from the basenet_mt/small/1 that is here",
         ]),
         ("m2cnn/large/0", retrained, []),
         ("basenet/ce_mid/2", longer, ["basenet/ce_mid seed 2 was trained for 7 epochs where 3 are declared"]),

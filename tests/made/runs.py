@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -23,7 +24,8 @@ from benchmark.report.render import to_csv
 from benchmark.report.tables.registry import make_tables
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
-from benchmark.runs.spec import RECORDS, RUNS, DataSummary, Objective, Record, RunResult
+from benchmark.runs.run import RECORDS, RUNS, Cut, DataSummary, Holdout, PluginChoice, Record
+from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult, heads_of
 from benchmark.runs.systems import row_nets
 from benchmark.scoring.decoders.registry import DEFAULT
 from benchmark.settings.checks import default_policies
@@ -129,14 +131,14 @@ def make_predictions(split: str, seed: int, noise: float, patients: bool = True)
     )
 
 
-def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> RunResult:
+def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> ArmResult:
     arm = params.arm(stage, name)
-    return RunResult(
+    return ArmResult(
         stage=stage,
         arm=name,
         seed=seed,
-        objective=Objective(name=arm.objective, parameters=LOSSES[arm.objective].defaults),
-        heads=list(LOSSES[arm.objective].heads),
+        objective=PluginChoice(name=arm.objective, parameters=LOSSES[arm.objective].defaults),
+        heads=heads_of(arm.objective),
         size=arm.size,
         pixels=params.sizes.of(arm.size),
         level=arm.level,
@@ -213,60 +215,63 @@ def make_record(seed: int, seconds: float) -> Record:
 def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     """Write a run of a system and its record; what blends more sees the grade more clearly."""
     settings, entry = params.systems[arm.stage], LAID_OUT[arm.stage]
-    like = make_result(params, "basenet", "ce_large", seed).model_dump()
-    roles = {"holdout_fraction": settings.holdout_fraction, "fit": 56, "holdout": 24, "sha256": "1" * 64}
     row = entry.rows.get(arm.name)
-    head = BLENDS[row.blend].head if row else next(iter(LOSSES[entry.objective].heads))
-    shared = {"stage": arm.stage, "arm": arm.name, "heads": [head], "key": f"{arm}/{seed}"}
     net = arm.name if row is None else next(iter(settings.nets))
-    shared["train"] = params.train_of(arm.stage, net).model_copy(update={"device": "cpu", "precision": "32-true"})
+    own = settings.nets[net]
+    like = make_result(params, "basenet", "ce_large", seed)
+    shared: dict[str, Any] = {
+        **{name: getattr(like, name) for name in ("data", "prepared", "code_sha256", "parameters", "macs_per_image")},
+        **{"stage": arm.stage, "arm": arm.name, "seed": seed, "key": f"{arm}/{seed}", "flags": [], "epoch_kept": 3},
+        "train": params.train_of(arm.stage, net).model_copy(update={"device": "cpu", "precision": "32-true"}),
+        "holdout": Holdout(fraction=settings.holdout_fraction, fit_images=56, held_images=24, sha256="1" * 64),
+        "warp": settings.warp,
+    }
+    result: RunResult
     if row is None:
-        own = settings.nets[arm.name]
         pixels = params.sizes.of(own.size)
-        part = {
-            "system": {
-                **own.model_dump(exclude={"size", "parent", "train"}),
-                "fov_px": fov_of(arm.stage, own, pixels, pixels),
-                "name": str(arm),
-                "colour_normalisation": entry.colour_normalisation,
-                "momentum": settings.momentum,
-                "warp": settings.warp,
-                "roles": roles,
-            },
-            "objective": {"name": entry.objective, "parameters": {}},
-            "parent": f"{arm.stage}/{own.parent}" if own.parent else "",
-            "parent_key": f"{arm.stage}/{own.parent}/{seed}" if own.parent else "",
-            "size": own.size,
-            "pixels": pixels,
-        }
+        heads = heads_of(entry.objective)
+        result = NetworkResult(
+            **shared,
+            **own.model_dump(include={"size", "blocks", "width"}),
+            heads=heads,
+            objective=PluginChoice(name=entry.objective, parameters={}),
+            pixels=pixels,
+            model=params.model,
+            fov_px=fov_of(arm.stage, own, pixels, pixels),
+            colour_normalisation=entry.colour_normalisation,
+            momentum=settings.momentum,
+            parent=f"{arm.stage}/{own.parent}" if own.parent else "",
+            parent_key=f"{arm.stage}/{own.parent}/{seed}" if own.parent else "",
+        )
         steps = 0
     else:
         members = [f"{arm.stage}/{net}" for net in row_nets(row, settings)]
-        defaults = BLENDS[row.blend].defaults
-        part = {
-            "blend": {
-                "name": row.blend,
-                "parameters": {key: settings.blend.get(key, value) for key, value in defaults.items()},
-                "members": members,
-                "member_keys": [f"{member}/{seed}" for member in members],
-                "passes": settings.passes if row.passes else 0,
-                "warp": settings.warp,
-                "eyes": row.eyes,
-                "statistics": row.statistics,
-                "missing": entry.missing,
-                "roles": roles,
-            },
-            "objective": {"name": row.blend, "parameters": {}},
-            "cut": {"head": head, "rule": BLENDS[row.blend].rule, "cuts": (0.6, 1.4, 2.4, 3.3)},
-        }
+        defaults, heads = BLENDS[row.blend].defaults, [BLENDS[row.blend].head]
+        chosen = {key: settings.blend.get(key, value) for key, value in defaults.items()}
+        result = BlendResult(
+            **shared,
+            heads=heads,
+            blend=PluginChoice(name=row.blend, parameters=chosen),
+            tuned=entry.tuned,
+            members=members,
+            member_keys=[f"{member}/{seed}" for member in members],
+            member_pixels=[params.sizes.of(settings.nets[net].size) for net in row_nets(row, settings)],
+            passes=settings.passes if row.passes else 0,
+            eyes=row.eyes,
+            statistics=row.statistics,
+            missing=entry.missing,
+            size=like.size,
+            pixels=like.pixels,
+            cut=Cut(head=heads[0], rule=BLENDS[row.blend].rule, cuts=(0.6, 1.4, 2.4, 3.3)),
+        )
         steps = row.passes + (row.eyes == "both") + (row.nets == "all")
-    result = RunResult.model_validate({**like, **shared, **part})
+    head = heads[0]
     folder = result.folder(RUNS)
-    for number, split in enumerate((*IMAGES, *(["holdout"] if result.blend else []))):
+    for number, split in enumerate((*IMAGES, *(["holdout"] if row else []))):
         made = make_predictions("val" if split == "holdout" else split, 10 * seed + number + 7, 0.9 - 0.1 * steps)
         other = {"score": "prob", "prob": "score"}[head]
         write_predictions(replace(made, **{other: None}), folder / f"{split}.csv")
-    if not result.blend:
+    if isinstance(result, NetworkResult):
         write_text(
             folder / "history.csv",
             "epoch,images,lr,train_loss,val_loss,val_kappa_score,val_kappa_prob\n"

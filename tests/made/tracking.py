@@ -12,7 +12,8 @@ from typing import Any
 from benchmark.common.files import read_json, sha256_json, write_json, write_text
 from benchmark.data.packs import PackSpec
 from benchmark.runs.results import write_spec
-from benchmark.runs.spec import DataSummary, Objective, Record, RunResult, RunSpec
+from benchmark.runs.run import DataSummary, PluginChoice, Record
+from benchmark.runs.spec import ArmResult, ArmRun
 from benchmark.settings.params import Params
 from benchmark.tracking import connection
 from benchmark.tracking.connection import tracking_uri
@@ -37,13 +38,13 @@ END = "2026-01-02T03:14:05+00:00"
 HEADER = "epoch,images,lr,train_loss,val_loss,val_kappa_score,val_kappa_prob\n"
 
 
-def spec_of(params: Params, stage: str, arm: str, seed: int, **changes: Any) -> RunSpec:
+def spec_of(params: Params, stage: str, arm: str, seed: int, **changes: Any) -> ArmRun:
     declared = params.arms[stage][arm]
-    spec = RunSpec(
+    spec = ArmRun(
         stage=stage,
         arm=arm,
         seed=seed,
-        objective=Objective(name=declared.objective, parameters={"weight": 1.0}),
+        objective=PluginChoice(name=declared.objective, parameters={"weight": 1.0}),
         heads=["score", "prob"],
         size=declared.size,
         pixels=params.sizes.of(declared.size),
@@ -61,16 +62,16 @@ def spec_of(params: Params, stage: str, arm: str, seed: int, **changes: Any) -> 
     return spec.model_copy(update={"key": sha256_json(spec.model_dump(mode="json"))})
 
 
-def result_of(spec: RunSpec, epochs: int) -> RunResult:
+def result_of(spec: ArmRun, epochs: int) -> ArmResult:
     facts = {"epoch_kept": epochs, "parameters": 1000, "macs_per_image": 2000, "flags": ["collapsed:prob"]}
-    return RunResult.model_validate(spec.model_dump() | facts)
+    return ArmResult.model_validate(spec.model_dump() | facts)
 
 
 def history(epochs: int, seed: int = 0) -> str:
     return HEADER + "".join(f"{e},{600 * e},0.003,{1 / e + seed},{2 / e},{0.1 * e},\n" for e in range(1, epochs + 1))
 
 
-def write_run(root: Path, spec: RunSpec, *, epochs: int = 3, loss: str = "", resumed: int = 0) -> None:
+def write_run(root: Path, spec: ArmRun, *, epochs: int = 3, loss: str = "", resumed: int = 0) -> None:
     """A finished run as training leaves it."""
     folder = spec.folder(root / "runs")
     write_spec(result_of(spec, epochs), folder)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.report.costs import chain, curve, first_reaching, spent, targets
 from benchmark.report.tables import cost, cost_time
-from benchmark.runs.spec import RECORDS
+from benchmark.runs.run import RECORDS
 from tests.made.runs import ARMS, ROOT, named_tables, records
 
 LARGE = {

@@ -12,7 +12,7 @@ from benchmark.common import code as hashing
 from benchmark.data.manifest import ManifestRow
 from benchmark.runs import code
 from benchmark.runs.declared import declare
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec
 from benchmark.settings.loading import load_params
 from tests.made.paths import ROOT
 
@@ -133,12 +133,12 @@ def test_an_edit_that_decides_no_number_costs_no_run(project, edit, name):
 
 def of_loss(*names: str) -> Callable[[RunSpec], bool]:
     """Trained runs with one of some losses."""
-    return lambda spec: not spec.blend and spec.objective.name in names
+    return lambda spec: isinstance(spec, ArmRun | NetworkRun) and spec.objective.name in names
 
 
 def of_blend(*names: str) -> Callable[[RunSpec], bool]:
     """Blends by one of some files."""
-    return lambda spec: spec.blend is not None and spec.blend.name in names
+    return lambda spec: isinstance(spec, BlendRun) and spec.blend.name in names
 
 
 def of_system(*names: str) -> Callable[[RunSpec], bool]:
@@ -148,7 +148,7 @@ def of_system(*names: str) -> Callable[[RunSpec], bool]:
 
 def tuned_scores(spec: RunSpec) -> bool:
     """Blends that predict scores, of the one system of these whose thresholds are tuned."""
-    return spec.blend is not None and spec.stage == "reformed_gamblers"
+    return isinstance(spec, BlendRun) and spec.stage == "reformed_gamblers"
 
 
 SOME: dict[str, tuple[str, Callable[[RunSpec], bool]]] = {
@@ -156,8 +156,8 @@ SOME: dict[str, tuple[str, Callable[[RunSpec], bool]]] = {
     "the network": ("models/network.py", lambda spec: True),
     "the pins": ("benchmark/common/numerics.py", lambda spec: True),
     "how pixels are made": ("benchmark/images/fov.py", lambda spec: True),
-    "passes": ("benchmark/training/passes.py", lambda spec: spec.blend is not None),
-    "how blends are fitted": ("benchmark/training/blend.py", lambda spec: spec.blend is not None),
+    "passes": ("benchmark/training/passes.py", lambda spec: isinstance(spec, BlendRun)),
+    "how blends are fitted": ("benchmark/training/blend.py", lambda spec: isinstance(spec, BlendRun)),
     "a loss": ("models/losses/mse.py", of_loss("mse", "ce_mse")),
     "a loss in another": ("models/losses/ce_mse.py", of_loss("ce_mse")),
     "a head": ("models/heads/softmax.py", of_loss("ce", "ce_mse")),
@@ -177,7 +177,7 @@ SOME: dict[str, tuple[str, Callable[[RunSpec], bool]]] = {
 def with_descendants(runs: dict[str, RunSpec], first: Callable[[RunSpec], bool]) -> list[str]:
     found: set[str] = set()
     for spec in runs.values():
-        if first(spec) or found & set(spec.after):
+        if first(spec) or found & set(spec.needs):
             found.add(spec.name)
     return [name for name in runs if name in found]
 

@@ -9,8 +9,9 @@ import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.runs.results import write_spec
-from benchmark.runs.shelf import RECORD, files_of, find_parent, is_finished, place, publish
-from benchmark.runs.spec import RECORDS, RUNS, RunResult
+from benchmark.runs.run import RECORDS, RUNS
+from benchmark.runs.shelf import RECORD, find_needed, is_finished, place, publish
+from benchmark.runs.spec import ArmResult
 from tests.made.runs import make_params, make_result
 
 
@@ -19,14 +20,14 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def run(seed: int, key: str, stage: str = "basenet", arm: str = "mse_small") -> RunResult:
+def run(seed: int, key: str, stage: str = "basenet", arm: str = "mse_small") -> ArmResult:
     return make_result(make_params(), stage, arm, seed).model_copy(update={"key": key})
 
 
-def finish(result: RunResult) -> RunResult:
+def finish(result: ArmResult) -> ArmResult:
     folder = place(result)
     folder.mkdir(parents=True)
-    for name in (*files_of(result), RECORD):
+    for name in (*result.files, RECORD):
         (folder / name).write_text(f"{name} of {result.key}")
     write_spec(result, folder)
     return result
@@ -40,7 +41,7 @@ def test_a_finished_run_and_its_record_are_published_and_stay_on_the_shelf():
     made = finish(run(0, "a" * 64))
     publish("basenet", [made])
     folder = made.folder()
-    assert {path.name for path in folder.iterdir()} == set(files_of(made))
+    assert {path.name for path in folder.iterdir()} == set(made.files)
     assert (folder / "val.csv").read_text() == f"val.csv of {made.key}"
     assert RECORDS.joinpath("basenet/mse_small/0.json").read_text() == f"{RECORD} of {made.key}"
     shutil.rmtree(RUNS)
@@ -86,10 +87,10 @@ def test_going_back_finds_the_version_before_and_older_ones_go():
 def test_a_parent_is_found_on_the_shelf_or_where_it_was_published_by_its_key_alone():
     parent = finish(run(0, "a" * 64, "basenet_mt", "small"))
     child = run(0, "c" * 64, "m2cnn", "mid").model_copy(update={"parent": "basenet_mt/small", "parent_key": parent.key})
-    assert find_parent(child) == place(parent)
+    assert find_needed(child) == [place(parent)]
     publish("basenet_mt", [parent])
     shutil.rmtree(Path("scratch"))
-    assert find_parent(child) == parent.folder()
+    assert find_needed(child) == [parent.folder()]
     retrained = child.model_copy(update={"parent_key": "d" * 64})
-    with pytest.raises(InputError, match="m2cnn/mid seed 0 starts from basenet_mt/small/0, which must"):
-        find_parent(retrained)
+    with pytest.raises(InputError, match="m2cnn/mid seed 0 is made from basenet_mt/small/0, which must"):
+        find_needed(retrained)

@@ -10,9 +10,10 @@ import torch
 
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import ManifestRow
-from benchmark.evaluation.belonging import refuse_strangers
+from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import describe
-from benchmark.runs.spec import RunResult
+from benchmark.runs.run import Outcome
+from benchmark.runs.spec import finished
 from benchmark.settings.training import Fade
 from models.settings import Model
 from tests.made.runs import make_params
@@ -64,17 +65,16 @@ def test_runs_from_other_weights_are_strangers(weights, pinned):
     params = make_params()
     trained, bare = declared(params, weights=str(weights)), declared(params)
     results = [
-        RunResult(**spec.model_dump(), epoch_kept=1, parameters=1, macs_per_image=1, flags=[])
-        for spec in (trained, bare)
+        finished(spec, Outcome(epoch_kept=1, parameters=1, macs_per_image=1, flags=[])) for spec in (trained, bare)
     ]
     model = {"trunk": "test_resnet", "stride": 8, "weights": "/elsewhere/w.pth"}
     model |= {"weights_sha256": trained.model.weights_sha256} if pinned else {}
     elsewhere = params.model_copy(update={"model": Model(**model)})
-    refuse_strangers(elsewhere, results[:1])
+    check_run_consistency(elsewhere, results[:1])
     with pytest.raises(InputError, match=r"was trained with model\.weights_sha256  where .* is declared"):
-        refuse_strangers(elsewhere, results[1:])
+        check_run_consistency(elsewhere, results[1:])
     with pytest.raises(InputError, match=r"was trained with model\.weights_sha256 \w+ where  is declared"):
-        refuse_strangers(params.model_copy(update={"model": bare.model}), results[:1])
+        check_run_consistency(params.model_copy(update={"model": bare.model}), results[:1])
 
 
 def test_how_draws_fade_is_part_of_a_run_only_where_there_are_draws_that_fade():

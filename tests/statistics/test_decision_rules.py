@@ -13,7 +13,7 @@ from sklearn.metrics import cohen_kappa_score
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, read_predictions, write_predictions
-from benchmark.runs.spec import RUNS
+from benchmark.runs.run import RUNS
 from benchmark.scoring.decoders.registry import DECODERS, decode, fit_on
 from benchmark.statistics import decision_rules
 from benchmark.statistics.baselines import TRIVIAL_BASELINES, fellow_grades, trivial_baselines

@@ -12,7 +12,7 @@ from benchmark.common.files import read_json, sha256_json
 from benchmark.report import report
 from benchmark.runs import environment as machine
 from benchmark.runs.environment import environment
-from benchmark.runs.spec import Record
+from benchmark.runs.run import Record
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport, sync
 from tests.made.runs import ARMS, make_all, make_params, make_record, make_result, record_path, settle

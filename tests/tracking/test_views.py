@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from benchmark.runs.spec import BlendSpec, Roles
+from benchmark.runs.run import Holdout, PluginChoice
+from benchmark.runs.spec import BlendRun
 from benchmark.settings.params import Params
 from benchmark.tracking import views
 from benchmark.tracking.entries import group_key
@@ -61,9 +62,16 @@ def test_each_view_names_metrics_and_tags_that_its_runs_have(project: Path, para
 
 def test_the_seeds_of_a_blend_share_a_group_though_each_reads_runs_of_its_own(params: Params) -> None:
     def key(seed: int, passes: int) -> str:
-        blend = BlendSpec(
-            name="forest",
-            parameters={"trees": 10},
+        like = spec_of(params, "m2cnn", "mid", seed)
+        shared = like.model_dump(include={"seed", "data", "size", "pixels", "train", "prepared", "code_sha256"})
+        blend = BlendRun(
+            **shared,
+            stage="min_pooling",
+            arm="ensemble",
+            heads=["prob"],
+            blend=PluginChoice(name="forest", parameters={"trees": 10}),
+            tuned=True,
+            member_pixels=[24],
             members=["min_pooling/net_1"],
             member_keys=[f"key of seed {seed}"],
             passes=passes,
@@ -71,9 +79,9 @@ def test_the_seeds_of_a_blend_share_a_group_though_each_reads_runs_of_its_own(pa
             eyes="both",
             statistics=True,
             missing="copy",
-            roles=Roles(holdout_fraction=0.2, fit=8, holdout=2, sha256="ab"),
+            holdout=Holdout(fraction=0.2, fit_images=8, held_images=2, sha256="ab"),
         )
-        return group_key(spec_of(params, "m2cnn", "mid", seed, blend=blend))
+        return group_key(blend)
 
     assert key(0, 4) == key(1, 4) != key(1, 8)
 

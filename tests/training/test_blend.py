@@ -16,7 +16,7 @@ from benchmark.common.fellows import MISSING
 from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.data.roles import assign_roles
 from benchmark.dispatch import train
-from benchmark.evaluation.belonging import refuse_strangers
+from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import declare, find_runs
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
@@ -72,7 +72,7 @@ def test_every_row_is_an_ordinary_run_of_its_own(project, name):
     params = system_params(name)
     runs = {run.arm: run for run in find_runs(params) if run.stage == name}
     assert list(runs) == [*params.systems[name].nets, *SYSTEMS[name].rows]
-    refuse_strangers(params, list(runs.values()))
+    check_run_consistency(params, list(runs.values()))
     for arm, row in SYSTEMS[name].rows.items():
         folder, run = Path("runs", name, arm, "0"), runs[arm]
         assert {path.name for path in folder.iterdir()} == {
@@ -82,11 +82,11 @@ def test_every_row_is_an_ordinary_run_of_its_own(project, name):
             "test.csv",
             "model.safetensors",
         }
-        assert run.blend.members == [f"{name}/{net}" for net in row_nets(row, params.systems[name])]
+        assert run.members == [f"{name}/{net}" for net in row_nets(row, params.systems[name])]
         work = sum(runs[net].macs_per_image for net in row_nets(row, params.systems[name]))
         assert run.macs_per_image == work * (params.systems[name].passes if row.passes else 1)
         assert (run.cut is not None and run.cut.rule.endswith("tuned")) == SYSTEMS[name].tuned
-        assert (run.blend.passes == 0) == (not row.passes)
+        assert (run.passes == 0) == (not row.passes)
         for split, count in (("val", 32), ("test", 32)):
             assert len(read_predictions(folder / f"{split}.csv")) == count
         assert Path("records", name, arm, "0.json").exists()
@@ -180,7 +180,7 @@ def test_networks_see_fit_patients_alone(project, name, monkeypatch):
         folder = Path("runs", name, net, "0")
         lines = (folder / "history.csv").read_text().splitlines()
         assert int(lines[-1].split(",")[1]) == fit * read_result(folder).train.epochs
-        assert read_result(folder).roles.fit == fit
+        assert read_result(folder).holdout.fit_images == fit
     weights = {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in params.systems[name].nets}
     relabelled(lambda row: dealt.get(row.image_id) != "fit")
     monkeypatch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: dealt)
@@ -220,7 +220,7 @@ def test_a_stranger_s_eye_stands_where_the_fellow_s_would(project, name):
     fabric, manifest = open_fabric(system_params(name).train), read_manifest()
     shuffled = read_result(Path("runs", name, "shuffled", "0"))
     eyes = blending.read_eyes(shuffled, "val", manifest, fabric)
-    whole = shuffled.model_copy(update={"blend": shuffled.blend.model_copy(update={"eyes": "both"})})
+    whole = shuffled.model_copy(update={"eyes": "both"})
     strange, own = blending.columns(shuffled, eyes), blending.columns(whole, eyes)
     width = own.shape[1] // 2
     assert np.array_equal(strange[:, :width], own[:, :width])
@@ -254,15 +254,15 @@ def test_what_a_network_says_is_found_once_by_a_job_of_its_own_for_all_rows(proj
     project("min_pooling")
     specs = {spec.arm: spec for spec in declare(system_params("min_pooling"), read_manifest())}
     first, rows = specs["net_1"], [specs[arm] for arm in SYSTEMS["min_pooling"].rows]
-    images = first.system.roles.holdout + first.data.val + first.data.test
+    images = first.holdout.held_images + first.data.val + first.data.test
     # Of the images as they are, val and test were predicted when the network was trained.
-    kept = first.system.roles.holdout
+    kept = first.holdout.held_images
     assert [(blend.passes, shown) for blend, shown in passes_read(rows)] == [(0, kept), (2, 2 * images)]
     before, told = contents("scratch/passes"), []
     shutil.rmtree("scratch/passes")
     manifest, fabric = read_manifest(), open_fabric(first.train)
     for net in ("net_1", "net_3"):
-        readers = [spec for spec in rows if specs[net].name in spec.after]
+        readers = [spec for spec in rows if specs[net].name in spec.needs]
         blending.make_passes(specs[net], readers, manifest, fabric, told.append)
     found = contents("scratch/passes")
     assert found.items() <= before.items()
@@ -282,7 +282,7 @@ def test_a_network_may_be_trained_in_a_way_of_its_own(project):
     assert (specs["a_1"].train.epochs, specs["a_1"].train.lr, specs["a_1"].train.batch) == (5, 0.01, 16)
     assert specs["a_2"].train == before["a_2"].train
     with pytest.raises(InputError, match="was trained with other parameters than are declared"):
-        refuse_strangers(system_params("o_o", nets=own), list(find_runs(system_params("o_o"))))
+        check_run_consistency(system_params("o_o", nets=own), list(find_runs(system_params("o_o"))))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -294,7 +294,7 @@ def test_other_patients_kept_back_are_other_runs(project, name):
     assert all(a.key != b.key and a.data_hash != b.data_hash != a.data.hash for a, b in pairs)
     train.run(system_params(name), [name])
     with pytest.raises(InputError, match=r"keeps 0.3 of the patients for blends where 0.4 is declared"):
-        refuse_strangers(system_params(name, holdout_fraction=0.4), list(find_runs(system_params(name))))
+        check_run_consistency(system_params(name, holdout_fraction=0.4), list(find_runs(system_params(name))))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -313,10 +313,10 @@ def test_a_network_on_the_shared_trunk_belongs_to_the_trunk_that_is_declared(pro
     project("zoom_in_net")
     params = system_params("zoom_in_net")
     results = list(find_runs(params))
-    refuse_strangers(params, results)
+    check_run_consistency(params, results)
     other = params.model_copy(update={"model": params.model.model_copy(update={"stride": 16})})
     with pytest.raises(InputError, match=r"zoom_in_net/m seed 0 was trained with model.stride 8 where 16 is declared"):
-        refuse_strangers(other, results)
+        check_run_consistency(other, results)
 
 
 def test_what_is_blended_must_have_been_trained(project):
@@ -324,7 +324,7 @@ def test_what_is_blended_must_have_been_trained(project):
     spec = read_result(Path("runs/min_pooling/ensemble/0"))
     shutil.rmtree("runs/min_pooling/net_3")
     shutil.rmtree("scratch/runs/min_pooling/net_3")
-    with pytest.raises(InputError, match=r"ensemble seed 0 blends min_pooling/net_3/0, which must be trained"):
+    with pytest.raises(InputError, match=r"ensemble seed 0 is made from min_pooling/net_3/0, which must be trained"):
         blending.read_eyes(spec, "val", read_manifest(), open_fabric(system_params("min_pooling").train))
 
 

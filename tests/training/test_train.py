@@ -23,7 +23,7 @@ from benchmark.dispatch import train
 from benchmark.runs.declared import describe
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
-from benchmark.runs.shelf import RECORD, files_of
+from benchmark.runs.shelf import RECORD
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop, predict
@@ -394,7 +394,7 @@ def test_stopped_at_any_write_of_its_end_it_ends_bit_identical(project, monkeypa
     train.run(made, ["basenet"])
     assert outputs(project) == whole
     assert {path.name for path in Path("scratch/runs/basenet/mse_small/0").glob("*/*")} == {
-        *files_of(read_result(Path("runs/basenet/mse_small/0"))),
+        *read_result(Path("runs/basenet/mse_small/0")).files,
         RECORD,
     }
 

@@ -17,7 +17,7 @@ from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.runs.results import read_record
-from benchmark.runs.spec import RECORDS
+from benchmark.runs.run import RECORDS
 
 ABOUT = TableInfo(order=10)
 

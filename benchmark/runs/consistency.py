@@ -1,4 +1,4 @@
-"""Do the runs that lie here belong together: each trained as declared, from the parent that lies beside it?"""
+"""Check that finished runs belong together: each made as declared, from the runs that are here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm
+from benchmark.data.packs import PackSpec
 from benchmark.runs.epochs import epochs_of
-from benchmark.runs.spec import RunResult
+from benchmark.runs.run import Holdout
+from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult
 from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
@@ -17,23 +19,23 @@ from models.settings import Cells, Model
 from models.systems.registry import SYSTEMS, fov_of
 
 _EXECUTION = {"device", "precision", "compile", "workers", "threads", "checkpoint_minutes"}
-"""Parameters of training that say how it is executed and not what is trained; captions name those that matter."""
+"""Training options that say how a run is executed and not what is trained; captions name those that matter."""
 
-Runs = Mapping[tuple[str, int], RunResult]
-"""By ``stage/arm`` and seed."""
+Runs = Mapping[str, RunResult]
+"""Finished runs by ``stage/arm/seed``."""
 
 
-def refuse_strangers(params: Params, results: Sequence[RunResult]) -> None:
-    """Stop where runs do not belong together.
+def check_run_consistency(params: Params, results: Sequence[RunResult]) -> None:
+    """Refuse runs that do not belong together.
 
     Args:
-        params: what is declared.
+        params: declares the runs.
         results: the runs, each found under the name, seed, loss, size and parent that are declared for it.
 
     Raises:
-        InputError: naming each run that is a stranger to the others, and why.
+        InputError: a run does not belong to the others; the sentence names each such run and why.
     """
-    runs = {(f"{result.stage}/{result.arm}", result.seed): result for result in results}
+    runs = {result.name: result for result in results}
     faults = [f"{result.title} {fault}" for result in results for fault in _faults(params, result, runs)]
     if faults:
         msg = f"runs must belong together, but {'; '.join(faults)}: train them again with `dvc repro`"
@@ -41,10 +43,22 @@ def refuse_strangers(params: Params, results: Sequence[RunResult]) -> None:
 
 
 def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
-    if result.roles:
-        yield from _system_faults(params, result, runs)
-        return
-    yield from _parent_faults(result, runs)
+    for name, key in result.needs.items():
+        found = runs.get(name)
+        if found.key != key if found else name in result.predicts_with:
+            yield f"was not made from the {name} that is here, which was trained since"
+    match result:
+        case ArmResult():
+            yield from _arm_faults(params, result, runs)
+        case NetworkResult():
+            yield from _system_faults(params, result.holdout, result.prepared, result.stage)
+            yield from _network_faults(params, result)
+        case BlendResult():
+            yield from _system_faults(params, result.holdout, result.prepared, result.stage)
+            yield from _blend_faults(params, result)
+
+
+def _arm_faults(params: Params, result: ArmResult, runs: Runs) -> Iterator[str]:
     epochs = _epochs(params, result, runs)
     if epochs and epochs != result.train.epochs:
         yield f"was trained for {_counted(result.train.epochs)} where {epochs} are declared"
@@ -52,47 +66,23 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
         yield f"was trained with {', '.join(changed)}"
 
 
-def _parent_faults(result: RunResult, runs: Runs) -> Iterator[str]:
-    parent = runs.get((result.parent, result.seed))
-    if parent and parent.key != result.parent_key:
-        yield f"does not start from the {parent.title} that lies here, which was trained since"
-
-
-def _system_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
-    """The same of a system's network or blend."""
-    settings = params.systems[result.stage]
-    assert result.roles
-    if result.roles.holdout_fraction != settings.holdout_fraction:
-        held_out, declared = result.roles.holdout_fraction, settings.holdout_fraction
-        yield f"holds out {held_out} of the train patients for blends where {declared} is declared"
-    declared_images = (params.prepare.colour_normalisation, params.prepare.encoding)
-    images = (result.prepared.colour_normalisation, result.prepared.encoding)
-    if images != declared_images:
+def _system_faults(params: Params, holdout: Holdout, prepared: PackSpec, system: str) -> Iterator[str]:
+    """Compare what all runs of a system share."""
+    declared = params.systems[system].holdout_fraction
+    if holdout.fraction != declared:
+        yield f"holds out {holdout.fraction} of the train patients for blends where {declared} is declared"
+    images = (prepared.colour_normalisation, prepared.encoding)
+    if images != (params.prepare.colour_normalisation, params.prepare.encoding):
         yield f"was made of {' '.join(images)} images where others are declared"
-    yield from _blend_faults(params, result, runs) if result.blend else _net_faults(params, result, runs)
 
 
-def _blend_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
+def _network_faults(params: Params, result: NetworkResult) -> Iterator[str]:
     settings = params.systems[result.stage]
-    assert result.blend
-    for member, key in zip(result.blend.members, result.blend.member_keys, strict=True):
-        found = runs.get((member, result.seed))
-        if found is None or found.key != key:
-            yield f"does not blend the {member} seed {result.seed} that lies here, which was trained since"
-    declared = {key: settings.blend.get(key, value) for key, value in BLENDS[result.blend.name].defaults.items()}
-    if result.blend.parameters != declared or result.blend.passes not in (0, settings.passes):
-        yield "was blended with other parameters or passes than are declared"
-
-
-def _net_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
-    settings = params.systems[result.stage]
-    assert result.system
-    yield from _parent_faults(result, runs)
-    found = {name: getattr(result.system, name) for name in ("fov_px", "blocks", "width")}
-    found |= {"size": result.size, "parent": Arm.parse(result.parent).name}
+    found = {name: getattr(result, name) for name in ("size", "fov_px", "blocks", "width")}
+    found["parent"] = Arm.parse(result.parent).name
     train = params.train_of(result.stage, result.arm).model_dump(mode="json", exclude=_EXECUTION)
     trained = result.train.model_dump(mode="json", exclude=_EXECUTION)
-    same = (result.system.momentum, result.system.warp) == (settings.momentum, settings.warp)
+    same = (result.momentum, result.warp) == (settings.momentum, settings.warp)
     net = settings.nets[result.arm]
     fov_px = fov_of(result.stage, net, params.sizes.of(net.size), result.pixels)
     declared = net.model_copy(update={"fov_px": fov_px}).model_dump(exclude={"train"})
@@ -100,13 +90,20 @@ def _net_faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
         yield "was trained with other parameters than are declared"
     if SYSTEMS[result.stage].shares_trunk:
         network = result.model.model_dump(mode="json")
-        for name, value in _network(params.model.model_copy(update={"cells": Cells()}), result.model).items():
+        for name, value in _model(params.model.model_copy(update={"cells": Cells()}), result.model).items():
             if network.get(name) != value:
                 yield f"was trained with model.{name} {network.get(name)} where {value} is declared"
 
 
-def _epochs(params: Params, result: RunResult, runs: Runs) -> int | None:
-    """Epochs that are declared for a run; None where a run that they hang on is not here.
+def _blend_faults(params: Params, result: BlendResult) -> Iterator[str]:
+    settings, blend = params.systems[result.stage], result.blend
+    declared = {key: settings.blend.get(key, value) for key, value in BLENDS[blend.name].defaults.items()}
+    if blend.parameters != declared or result.passes not in (0, settings.passes):
+        yield "was blended with other parameters or passes than are declared"
+
+
+def _epochs(params: Params, result: ArmResult, runs: Runs) -> int | None:
+    """Return the epochs that are declared for a run; None where a run that they depend on is not here.
 
     Multiply-adds are those that the runs were counted at, so that no network is built.
     """
@@ -115,22 +112,22 @@ def _epochs(params: Params, result: RunResult, runs: Runs) -> int | None:
         return epochs_of(params, result.stage, result.arm)
     spent, path = 0, arm.of
     while path:
-        link = runs.get((path, result.seed))
-        if link is None:
+        link = runs.get(f"{path}/{result.seed}")
+        if not isinstance(link, ArmResult):
             return None
         spent += link.train.epochs * link.macs_per_image
         path = link.parent
     return max(1, round(spent / result.macs_per_image))
 
 
-def _changed(params: Params, result: RunResult) -> list[str]:
-    """Parameters with another value than the declared one, in words."""
+def _changed(params: Params, result: ArmResult) -> list[str]:
+    """Return each parameter whose value is not the declared one, in words."""
     loss = result.objective.name
     # Without cells a network does not depend on how they are made.
     model = params.model if result.level > 1 else params.model.model_copy(update={"cells": Cells()})
     declared: dict[str, dict[str, Any]] = {
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
-        "model": _network(model, result.model),
+        "model": _model(model, result.model),
         "prepare": {"colour_normalisation": params.prepare.colour_normalisation, "encoding": params.prepare.encoding},
         f"objectives.{loss}": {**LOSSES[loss].defaults, **params.objectives.get(loss, {})},
     }
@@ -148,8 +145,8 @@ def _changed(params: Params, result: RunResult) -> list[str]:
     ]
 
 
-def _network(declared: Model, trained: Model) -> dict[str, Any]:
-    """The declared network as a run's is compared with it: its weights lie anywhere, and are known by their hash."""
+def _model(declared: Model, trained: Model) -> dict[str, Any]:
+    """Return the declared network's fields to compare; the file of its weights is known by its hash, not its path."""
     fields = declared.model_dump(mode="json", exclude={"weights"})
     if declared.weights and not declared.weights_sha256:
         fields["weights_sha256"] = trained.weights_sha256 or f"that of {declared.weights}"
