@@ -19,7 +19,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "report": ("fundusbench report",),
     "summary": ("fundusbench summary",),
     "keep": ("fundusbench keep experiments/results/mine",),
-    "cite": ("fundusbench cite README.md docs/*.md",),
+    "render-docs": ("fundusbench render-docs README.md docs/*.md",),
     "predict": (
         "fundusbench predict photographs --out grades.csv",
         "fundusbench predict eye.jpg --arm m2cnn/large --overlay eye.png",

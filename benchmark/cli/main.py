@@ -31,7 +31,7 @@ COMMANDS = {
     "report": "the paper's tables, and figures, into reports/",
     "summary": "how long the stages took, and whether the tables are those kept for these parameters",
     "keep": "copy the tables and figures, and what made them, to a folder of results",
-    "cite": "renew the tables of Markdown files that are made of csv files, and find figures that no table shows",
+    "render-docs": "render the tables of Markdown files from csv files, and check the numbers in their prose",
     "predict": "grade photographs with finished runs",
     "verify": "recompute every table from the predictions, or compare with other tables",
     "score": "kappa, with intervals, of anyone's predictions",
@@ -92,7 +92,7 @@ def parser_of(chosen: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentPar
             formatter_class=as_written,
         )
         if name in chosen:
-            module = import_module(f"benchmark.cli.{name}")
+            module = import_module(f"benchmark.cli.{name.replace('-', '_')}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser

@@ -80,7 +80,7 @@ ELSEWHERE = {
     "fundusbench verify": "tests/pipeline/test_pipeline.py",
     "fundusbench verify --json": "tests/cli/test_verify.py",
     "fundusbench verify --against ../other-clone": "tests/cli/test_verify.py",
-    "fundusbench cite experiments/results/phantom/README.md README.md": "tests/report/test_cited.py",
+    "fundusbench render-docs experiments/results/phantom/README.md README.md": "tests/report/test_doc_tables.py",
     "fundusbench sweep": "tests/sweep/test_sweep.py",
     "fundusbench sweep --workers 4": "tests/sweep/test_postgres.py",
     "fundusbench track": "tests/pipeline/test_pipeline.py",

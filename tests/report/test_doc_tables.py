@@ -1,4 +1,4 @@
-"""Figures in prose: made of the csv beside them, or checked against it."""
+"""Tables of Markdown files are rendered from csv files, and prose has no number that they lack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.cli.main import main
 from benchmark.common.errors import InputError
-from benchmark.report.cited import renewed, unsupported
+from benchmark.report.doc_tables import render_tables, unsupported
 from tests.made.paths import ROOT
 from tests.made.texts import TEXTS
 
@@ -23,7 +23,7 @@ pixels,column,split,mean,sd,finding
 
 
 def block(spec: str, body: str = "stale\n") -> str:
-    return f"Before.\n\n<!-- cite\n{spec}\n-->\n{body}<!-- end -->\n\nAfter.\n"
+    return f"Before.\n\n<!-- table\n{spec}\n-->\n{body}<!-- end -->\n\nAfter.\n"
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +33,10 @@ def here(tmp_path, monkeypatch):
 
 
 def table(spec: str) -> list[str]:
-    return renewed(block(spec), Path()).split("-->\n")[1].split("<!-- end")[0].splitlines()
+    return render_tables(block(spec), Path()).split("-->\n")[1].split("<!-- end")[0].splitlines()
 
 
-def test_a_block_shows_the_lines_it_asks_for():
+def test_a_block_shows_the_selected_rows():
     assert table('csv: a.csv\nwhere: {split: val, pixels: 40}\ncolumns: {output: "{column}", kappa: "{mean:.3f}"}') == [
         "| output | kappa |",
         "| --- | --- |",
@@ -45,42 +45,42 @@ def test_a_block_shows_the_lines_it_asks_for():
     ]
 
 
-def test_a_block_may_spread_lines_over_columns():
+def test_a_block_may_pivot_rows_into_columns():
     spec = 'csv: a.csv\nwhere: {split: [val]}\ncolumns: {input: "{pixels} px"}\nacross: "{column}"\n'
     spec += 'cell: "{mean:.2f} ± {sd:.3f}"'
     assert table(spec) == [
         "| input | MSE scores | CE prob. |",
         "| --- | --- | --- |",
         "| 40 px | 0.63 ± 0.015 | 0.00 ± 0.061 |",
-        # An empty number, and a line that there is not.
+        # An empty number, and a missing row.
         "| 80 px | - | - |",
     ]
 
 
-def test_a_block_may_count_equal_lines():
+def test_a_block_may_count_equal_rows():
     assert table('csv: a.csv\ncolumns: {found: "{finding}"}\ncount: lines')[2:] == [
         "| inconclusive | 3 |",
         "| holds here | 1 |",
     ]
 
 
-def test_what_is_renewed_stays_as_it_is_and_the_rest_is_untouched():
-    once = renewed(block('csv: a.csv\ncolumns: {kappa: "{mean:.3f}"}'), Path())
-    assert renewed(once, Path()) == once
-    assert once.startswith("Before.\n\n<!-- cite\n")
+def test_rendering_is_idempotent_and_leaves_other_text_alone():
+    once = render_tables(block('csv: a.csv\ncolumns: {kappa: "{mean:.3f}"}'), Path())
+    assert render_tables(once, Path()) == once
+    assert once.startswith("Before.\n\n<!-- table\n")
     assert once.endswith("<!-- end -->\n\nAfter.\n")
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ('csv: b.csv\ncolumns: {a: "{mean}"}', "b.csv, which does not exist"),
-        ('csv: a.csv\ncolumns: {a: "{kappa}"}', "'kappa' is none"),
-        ('csv: a.csv\nwhere: {seed: 0}\ncolumns: {a: "{mean}"}', "'seed' is none"),
+        ('csv: b.csv\ncolumns: {a: "{mean}"}', "must exist, but b.csv does not"),
+        ('csv: a.csv\ncolumns: {a: "{kappa}"}', "'kappa' is not one"),
+        ('csv: a.csv\nwhere: {seed: 0}\ncolumns: {a: "{mean}"}', "'seed' is not one"),
         ('csv: a.csv\nwhere: {pixels: 50}\ncolumns: {a: "{mean}"}', "none has {'pixels': 50}"),
         (
             'csv: a.csv\ncolumns: {a: "{pixels}"}\nacross: "{column}"\ncell: "{mean}"',
-            "one line of a.csv, but some have",
+            "one row of a.csv, but some have",
         ),
         ("csv: a.csv", "`columns` must be given, but is missing: add it"),
         ('csv: a.csv\ncolumns: {a: "{mean}"}\nacross: "{split}"', "`across` needs `cell`"),
@@ -90,10 +90,10 @@ def test_what_is_renewed_stays_as_it_is_and_the_rest_is_untouched():
 )
 def test_a_wrong_block_is_one_sentence(spec, words):
     with pytest.raises(InputError, match=re.escape(words)):
-        renewed(block(spec), Path())
+        render_tables(block(spec), Path())
 
 
-SHOWN = '<!-- cite\ncsv: a.csv\ncolumns: {a: "{mean}"}\n-->\n| 0.625 ± 0.015 | inconclusive |\n<!-- end -->\n'
+SHOWN = '<!-- table\ncsv: a.csv\ncolumns: {a: "{mean}"}\n-->\n| 0.625 ± 0.015 | inconclusive |\n<!-- end -->\n'
 
 
 @pytest.mark.parametrize(
@@ -111,28 +111,28 @@ SHOWN = '<!-- cite\ncsv: a.csv\ncolumns: {a: "{mean}"}\n-->\n| 0.625 ± 0.015 | 
         ("A reproduction of reproducibility.", []),
     ],
 )
-def test_prose_says_nothing_that_no_block_shows(prose, found):
+def test_numbers_and_verdicts_of_the_prose_must_be_in_a_block(prose, found):
     assert unsupported(f"{prose}\n\n{SHOWN}") == found
 
 
-def test_the_command_renews_a_file_and_names_what_its_prose_alone_says(capsys):
+def test_the_command_updates_a_file_and_reports_unsupported_numbers(capsys):
     Path("a.md").write_text(block('csv: a.csv\ncolumns: {kappa: "{mean:.3f}"}').replace("After", "Of 0.802 and 0.5"))
-    assert main(["cite", "a.md"]) == 1
-    assert "a.md: its prose says 0.5, which no block shows" in capsys.readouterr().out
+    assert main(["render-docs", "a.md"]) == 1
+    assert "a.md: '0.5' is in the prose but in no table block" in capsys.readouterr().out
     Path("a.md").write_text(Path("a.md").read_text().replace(" and 0.5", ""))
-    assert main(["cite", "a.md"]) == 0
+    assert main(["render-docs", "a.md"]) == 0
     assert "| 0.802 |" in Path("a.md").read_text()
-    assert main(["cite", "none.md"]) == 2
+    assert main(["render-docs", "none.md"]) == 2
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_the_texts_say_is_what_the_tables_say(path):
+def test_the_documentation_agrees_with_its_tables(path):
     text = path.read_text(encoding="utf-8")
-    assert renewed(text, path.parent) == text, f"run `fundusbench cite {path.relative_to(ROOT)}`"
+    assert render_tables(text, path.parent) == text, f"run `fundusbench render-docs {path.relative_to(ROOT)}`"
     assert unsupported(text) == []
 
 
-def test_the_results_show_tables():
+def test_every_results_readme_has_a_table():
     assert all(
-        "<!-- cite" in path.read_text(encoding="utf-8") for path in TEXTS if path.parent.parent.name == "results"
+        "<!-- table" in path.read_text(encoding="utf-8") for path in TEXTS if path.parent.parent.name == "results"
     )
