@@ -14,7 +14,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
-from benchmark.runs.spec import RunResult
+from benchmark.runs.spec import ArmResult
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
 from benchmark.sweep.context import SweepContext
@@ -76,7 +76,7 @@ class Trainer:
         for split in context.splits:
             if split != "train":
                 write_predictions(predictions(context.splits[split], weight, spec.seed), folder / f"{split}.csv")
-        result = RunResult(**spec.model_dump(), epoch_kept=spec.train.epochs, parameters=1, macs_per_image=1, flags=[])
+        result = ArmResult(**spec.model_dump(), epoch_kept=spec.train.epochs, parameters=1, macs_per_image=1, flags=[])
         write_spec(result, folder)
 
 

@@ -27,12 +27,12 @@ from benchmark.common.numerics import pin_process
 pin_process()
 from benchmark.data.manifest import read_manifest
 from benchmark.runs.shelf import place
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.spec import parse_spec
 from benchmark.training.device import open_fabric
 
-specs = [RunSpec.model_validate_json(Path(path).read_text()) for path in sys.argv[1:]]
+specs = [parse_spec(json.loads(Path(path).read_text())) for path in sys.argv[1:]]
 fabric, manifest = open_fabric(specs[0].train), read_manifest()
-if specs[0].blend:
+if specs[0].kind == "blend":
     from benchmark.training.blend import complete
     complete(specs, manifest, fabric, lambda *_: None)
 else:
@@ -59,11 +59,11 @@ def test_every_module_that_a_training_imports_is_hashed_or_has_a_reason(tmp_path
     monkeypatch.chdir(tmp_path)
     make_eyes(tmp_path)
     declared = {spec.name: spec for spec in declare(system_params("min_pooling"), read_manifest())}
-    arms = [spec for spec in declared.values() if spec.seed == 0 and not (spec.system or spec.blend)][:1]
-    nets = [spec for spec in declared.values() if spec.system]
-    blends = [spec for spec in declared.values() if spec.blend]
+    arms = [spec for spec in declared.values() if spec.seed == 0 and spec.kind == "arm"][:1]
+    nets = [spec for spec in declared.values() if spec.kind == "network"]
+    blends = [spec for spec in declared.values() if spec.kind == "blend"]
     for specs in (arms, nets, blends):
         # A blend's key holds those of its networks, and so what these hash.
-        read = [*specs, *(declared[name] for spec in specs for name in spec.after)]
+        read = [*specs, *(declared[name] for spec in specs for name in spec.needs)]
         hashed = {str(path) for spec in read for path in closure(*roots_of(spec), without=OUTSIDE)}
         assert imported(specs) - hashed - set(OUTSIDE) == set(), specs[0].name
