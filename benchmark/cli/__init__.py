@@ -1,1 +1,1 @@
-"""The command ``fundusbench``: one file per sub-command that is no step of the pipeline."""
+"""The command ``fundusbench``: the stages of the pipeline, and one file for each other sub-command."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.shown import add_json, show_json
+from benchmark.cli.output import add_json, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from benchmark.cli.shown import Table, add_json, show, show_json
+from benchmark.cli.output import Table, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, write_text
 from benchmark.common.progress import progress_bar

@@ -1,4 +1,4 @@
-"""``fundusbench keep``: a rebuild's tables for others to compare theirs with."""
+"""``fundusbench keep``: copy the tables of a rebuild, as reference results for others to compare with."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from benchmark.cli.times import StageTime, stage_times
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("folder", type=Path, help="where to, for instance experiments/results/phantom")
+    parser.add_argument("folder", type=Path, help="destination, e.g. experiments/results/phantom")
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Copy as :func:`benchmark.report.verification.reference_results.keep` does, and say how long each stage took."""
+def run(args: argparse.Namespace) -> None:
+    """Copy the results by :func:`benchmark.report.verification.reference_results.keep`, with the time of each stage."""
     from benchmark.common.csv_rows import write_rows
     from benchmark.report.verification.reference_results import STAGES, keep
 
-    keep(chosen.folder)
-    write_rows(chosen.folder / STAGES, StageTime, stage_times())
+    keep(args.folder)
+    write_rows(args.folder / STAGES, StageTime, stage_times())

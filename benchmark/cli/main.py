@@ -1,7 +1,7 @@
-"""The command ``fundusbench``: one file of this package per sub-command, of which only the chosen one is imported.
+"""The command ``fundusbench``: only the file of the chosen sub-command is imported.
 
-Such a file has ``add_arguments(parser)`` and ``run(chosen)``, which returns 0 or nothing when it did its work and 1
-when it found what it was to look for.
+A sub-command is a stage (``stages.py``) or has a file of its name, which defines ``add_arguments(parser)`` and
+``run(args)``. ``run`` returns the exit code, or None for 0.
 """
 
 from __future__ import annotations
@@ -10,89 +10,126 @@ import argparse
 import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
+from importlib.metadata import version
+from typing import Any
 
-from benchmark.cli.examples import EXIT_CODES, epilog
-from benchmark.cli.times import timed
+from benchmark.cli.times import STAGES, timed
 from benchmark.common.errors import InputError
-from benchmark.common.files import mend_of
+from benchmark.common.files import fix_for
 from benchmark.common.numerics import pin_process
 
 COMMANDS = {
-    "fetch": "locate, download or generate the photographs, pass them through the checks and write the manifest",
-    "check": "look for leaks, duplicates, bad files and bad labels in a data set",
-    "prepare": "photographs to packs of square images per size",
-    "plan": "what the pipeline will train and what that takes, before anything runs",
-    "train": "train the runs of a method, or of all",
-    "evaluate": "kappa of every run on val and test",
-    "transfer": "predict the test splits of other data sets with every run",
-    "statistics": "intervals, paired tests and verdicts",
-    "architecture": "feature maps and cost of the networks",
-    "saliency": "where an output is swayed, for a few test photographs per grade",
-    "report": "the paper's tables, and figures, into reports/",
-    "summary": "how long the stages took, and whether the tables are those kept for these parameters",
-    "keep": "copy the tables and figures, and what made them, to a folder of results",
+    "fetch": "locate, download or generate the photographs, check them and write the manifest",
+    "check": "find leaks, duplicates, bad files and bad labels in a data set",
+    "prepare": "crop and resize the photographs into one pack per split and size",
+    "plan": "show what the pipeline will train, and its time, memory and disk space",
+    "train": "train the runs of the given methods, or all runs",
+    "evaluate": "compute kappa of every run on val and test",
+    "transfer": "grade the test splits of other data sets with every run",
+    "statistics": "compute confidence intervals, paired tests and verdicts",
+    "architecture": "count feature maps, parameters and operations of the networks",
+    "saliency": "draw saliency maps for a few test images per grade",
+    "report": "write the paper's tables, the figures and the page to reports/",
+    "summary": "show the time of each stage and compare the tables with the reference results",
+    "keep": "copy the tables, figures and provenance to a folder of reference results",
     "render-docs": "render the tables of Markdown files from csv files, and check the numbers in their prose",
     "predict": "grade photographs with finished runs",
-    "verify": "recompute every table from the predictions, or compare with other tables",
-    "score": "kappa, with intervals, of anyone's predictions",
-    "sweep": "search over the loss weighting with Optuna, or go on with a search",
-    "track": "bring MLflow up to what runs/ holds (safe to repeat)",
+    "verify": "recompute every table from the predictions, or compare the tables with others",
+    "score": "compute kappa, with intervals, of predictions from any program",
+    "sweep": "start or resume a search over the loss weighting with Optuna",
+    "track": "update MLflow to the contents of runs/ (safe to repeat)",
     "ui": "open the runs in the MLflow UI on loopback",
-    "doctor": "what this machine and folder have, and what to do about what they lack",
-    "completion": "print the script by which a shell completes this command",
+    "doctor": "check this machine and folder, and say how to fix what is missing",
+    "completion": "print the script with which a shell completes this command",
 }
-"""Name of a sub-command (and of its file) -> what it does."""
+"""Name of a sub-command -> its purpose."""
+EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
+    "check": (
+        "fundusbench check",
+        "fundusbench check --source csv --root photographs --table labels.csv --param columns.level=grade",
+    ),
+    "plan": ("fundusbench plan", "fundusbench plan --no-measure --json"),
+    "train": ("fundusbench train", "fundusbench train basenet_mt m2cnn"),
+    "keep": ("fundusbench keep experiments/results/mine",),
+    "render-docs": ("fundusbench render-docs README.md docs/*.md",),
+    "predict": (
+        "fundusbench predict photographs --out grades.csv",
+        "fundusbench predict eye.jpg --arm m2cnn/large --overlay eye.png",
+    ),
+    "verify": ("fundusbench verify", "fundusbench verify --against ../other-clone"),
+    "score": (
+        "fundusbench score predictions.csv --labels labels.csv",
+        "fundusbench score predictions.csv --labels labels.csv --compare other.csv --json",
+    ),
+    "sweep": ("fundusbench sweep", "fundusbench sweep --workers 4"),
+    "ui": ("fundusbench ui --port 5001",),
+    "doctor": ("fundusbench doctor", "fundusbench doctor --json"),
+    "completion": ("fundusbench completion bash > ~/.local/share/bash-completion/completions/fundusbench",),
+}
+"""Name of a sub-command -> command lines for its help."""
+EXIT_CODES = "exit codes: 0 success; 1 success, and the command found what it looks for; 2 bad input; 130 interrupted"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command.
+    """Run one sub-command, or print the help if there is none.
 
     Returns:
-        0 when it did its work, 1 when it found what it was to look for, 2 on bad input (one sentence on standard
-        error, no traceback), 130 when it was stopped by hand.
+        0 on success, 1 if the command found what it looks for, 2 on bad input (one sentence on standard error, no
+        traceback), 130 on an interrupt.
     """
     pin_process()
-    given = sys.argv[1:] if arguments is None else arguments
-    first = next((word for word in given if not word.startswith("-")), "")
+    words = sys.argv[1:] if arguments is None else arguments
+    command = next((word for word in words if not word.startswith("-")), "")
     try:
-        chosen = parser_of([first]).parse_args(given)
-        with timed(given):
-            return chosen.run(chosen) or 0
+        args = parser_of([command]).parse_args(words)
+        with timed(words):
+            return args.run(args) or 0
     except InputError as error:
         print(f"fundusbench: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        # What is said where it happens is said better; this is for the rest of what disks and systems refuse.
+        # Where a better message is possible, an InputError has been raised; this is the rest.
         print(f"fundusbench: {in_words(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("fundusbench: stopped; the same command goes on from here", file=sys.stderr)
+        print("fundusbench: interrupted; the same command resumes from here", file=sys.stderr)
         return 130
 
 
 def in_words(error: OSError) -> str:
-    """One sentence on what the system refused, and the mend."""
-    what = error.filename or "what the command works on"
-    return f"{what} must be within reach, but is not ({error.strerror or error}): {mend_of(error.errno)}"
+    """Describe a system error and its fix in one sentence."""
+    path = error.filename or "a file of the command"
+    return f"{path} must be accessible, but is not ({error.strerror or error}): {fix_for(error.errno)}"
+
+
+class _ShowVersion(argparse.Action):
+    """Print the installed version and exit, without looking it up for other commands."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(f"fundusbench {version('fundusbench')}")
+        parser.exit()
 
 
 def parser_of(chosen: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
-    """The parser of all sub-commands, with the arguments of the chosen ones, whose files are imported."""
-    as_written = argparse.RawDescriptionHelpFormatter
+    """Return the parser of all sub-commands, with the arguments of the chosen ones; only their files are imported."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    description = "Reproducibility benchmark for grading diabetic retinopathy."
     parser = argparse.ArgumentParser(
-        prog="fundusbench", description=__doc__.partition(":")[0], epilog=EXIT_CODES, formatter_class=as_written
+        prog="fundusbench", description=description, epilog=EXIT_CODES, formatter_class=formatter
     )
-    commands = parser.add_subparsers(required=True, metavar="command")
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the version and exit")
+    parser.set_defaults(run=lambda _: parser.print_help())
+    commands = parser.add_subparsers(title="commands", metavar="command")
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(
             name,
             help=purpose,
             description=f"{purpose[0].upper()}{purpose[1:]}.",
-            epilog=epilog(name),
-            formatter_class=as_written,
+            epilog="\n".join(["examples:", *(f"  {line}" for line in EXAMPLES[name]), "", EXIT_CODES]),
+            formatter_class=formatter,
         )
         if name in chosen:
-            module = import_module(f"benchmark.cli.{name.replace('-', '_')}")
+            module = import_module(f"benchmark.cli.{'stages' if name in STAGES else name.replace('-', '_')}")
+            command.set_defaults(command=name, run=module.run)
             module.add_arguments(command)
-            command.set_defaults(run=module.run)
     return parser

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.shown import Table, add_json, show, show_json
+from benchmark.cli.output import Table, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
 from benchmark.common.progress import progress_bar

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.shown import Table, add_json, show, show_json
+from benchmark.cli.output import Table, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.runs.predictions import PROBS

@@ -9,17 +9,17 @@ from benchmark.common.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the files."""
+    """Declare the command's arguments."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.md", help="Markdown files with table blocks")
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Render every block; return 1 if prose has a decimal number or a verdict that no block shows."""
     from benchmark.common.files import write_text
     from benchmark.report.doc_tables import render_tables, unsupported
 
     code = 0
-    for path in chosen.files:
+    for path in args.files:
         if not path.is_file():
             msg = f"a Markdown file must exist, but {path} does not: correct its name"
             raise InputError(msg)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.cli.output import Part, Table, add_json, show, show_json
 from benchmark.cli.score_columns import ROLES, parse_names, read_file
 from benchmark.cli.score_files import Answers, Labels, read_answers, read_labels
-from benchmark.cli.shown import Part, Table, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
 from benchmark.scoring.kappa import confusion_matrix, why_undefined

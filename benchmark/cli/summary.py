@@ -1,30 +1,28 @@
-"""``fundusbench summary``: what a rebuild took, and whether its tables are those that the repository keeps."""
+"""``fundusbench summary``: show the time of a rebuild, and whether its tables equal the reference results."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmark.cli.shown import Table, add_json, show, show_json
+from benchmark.cli.output import Table, add_json, show, show_json
 from benchmark.cli.times import stage_times
-
-NONE_KEPT = "no results are kept for these parameters, so there is nothing to compare the tables with"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments: it tells of the rebuild that lies here."""
+    """Declare the command's arguments."""
     add_json(parser)
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Print the times of the stages, and the comparison with the kept results of the same parameters."""
+def run(args: argparse.Namespace) -> None:
+    """Print the time of each stage, and the comparison with the reference results of the same parameters."""
     from benchmark.report.verification.reference_results import compare_kept
 
-    *times, whole = stage_times()
+    *times, total = stage_times()
     compared = compare_kept()
-    told = str(compared or NONE_KEPT)
-    if chosen.json:
+    comparison = str(compared or "there are no reference results for these parameters to compare the tables with")
+    if args.json:
         identical = compared.first is None if compared else None
-        show_json({"stages": [*times, whole], "identical": identical, "comparison": told})
+        show_json({"stages": [*times, total], "identical": identical, "comparison": comparison})
         return
-    rows = [(one.stage, one.time, one.ended) for one in times]
-    show(Table(("stage", "took", "ended"), rows, total=(whole.stage, whole.time, "")), told)
+    rows = [(time.stage, time.time, time.ended) for time in times]
+    show(Table(("stage", "time", "ended"), rows, total=(total.stage, total.time, "")), comparison)

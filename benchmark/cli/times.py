@@ -1,4 +1,4 @@
-"""How long each stage took when it last ran: a line per stage in ``scratch/times.json``."""
+"""Durations of the stages when they last ran, kept in ``scratch/times.json``."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ TIMES = Path("scratch/times.json")
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """One line of what a rebuild took."""
+    """Duration of a stage, or of all stages: a row of the reference results' ``stages.csv``."""
 
     stage: str
-    """Words of its command line; ``all stages`` for their sum."""
+    """Command line of the stage without ``fundusbench``; ``all stages`` for the sum."""
     seconds: float
     time: str
-    """The same for readers."""
+    """The seconds in readable units."""
     ended: str
     """Local time; empty for the sum."""
     cpu: str
-    """Model of the processor."""
+    """Processor model."""
     cores: int
 
 
 @contextmanager
 def timed(words: Sequence[str]) -> Iterator[None]:
-    """Take the time of a stage that ends well; other commands take none.
+    """Record the duration of a command that succeeds, if it is a stage.
 
     Args:
-        words: of the command line.
+        words: command line without ``fundusbench``.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     yield
     if words and words[0] in STAGES:
         times = read_times()
         times.pop(" ".join(words), None)
         times[" ".join(words)] = {
-            "seconds": time.perf_counter() - began,
+            "seconds": time.perf_counter() - start,
             "ended": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
         }
-        with suppress(OSError):  # A time is not worth a stage.
+        with suppress(OSError):  # A missing duration must not fail the stage.
             write_json(TIMES, times)
 
 
 def read_times() -> dict[str, dict[str, str | float]]:
-    """Seconds and end of each stage, by its command; empty before the first."""
+    """Read seconds and end of each stage by its command line; empty if none was recorded."""
     with suppress(OSError, ValueError):
         return dict(read_json(TIMES))
     return {}
 
 
 def stage_times() -> list[StageTime]:
-    """What each stage took when it last ran, in the order of their ends, and their sum."""
+    """Return the duration of each stage in the order of their ends, and the sum."""
     from benchmark.common.resources import core_count
     from benchmark.runs.environment import cpu
 
-    told = sorted(read_times().items(), key=lambda item: str(item[1]["ended"]))
-    took = [(stage, float(at["seconds"]), str(at["ended"])) for stage, at in told]
-    took.append(("all stages", sum(seconds for _, seconds, _ in took), ""))
-    return [StageTime(stage, seconds, duration(seconds), ended, cpu(), core_count()) for stage, seconds, ended in took]
+    recorded = sorted(read_times().items(), key=lambda item: str(item[1]["ended"]))
+    rows = [(stage, float(values["seconds"]), str(values["ended"])) for stage, values in recorded]
+    rows.append(("all stages", sum(seconds for _, seconds, _ in rows), ""))
+    return [StageTime(stage, seconds, duration(seconds), ended, cpu(), core_count()) for stage, seconds, ended in rows]

@@ -1,4 +1,4 @@
-"""``fundusbench track``: MLflow as the folders are."""
+"""``fundusbench track``: update MLflow to the contents of the folders."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from benchmark.settings.loading import load_params
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--follow", type=Path, metavar="DIR", help="show one run in progress until it ends")
+    parser.add_argument("--follow", type=Path, metavar="DIR", help="log one run in progress until it ends")
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Bring the store up to what the folders hold, or follow one run.
+def run(args: argparse.Namespace) -> int:
+    """Update the store, or follow one run.
 
     Returns:
-        2 where the store could not be brought up to date, of which a warning tells; else 0.
+        2 if the store could not be updated, which a warning explains; else 0.
     """
     from benchmark.tracking import provenance
     from benchmark.tracking.replay import follow, sync
     from benchmark.tracking.sweeps import sync_sweeps
 
     params = load_params()
-    if chosen.follow:
-        follow(chosen.follow, params)
+    if args.follow:
+        follow(args.follow, params)
         return 0
     runs = sync(Path(), params)
     provenance.write(Path(), params, runs)

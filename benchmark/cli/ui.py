@@ -1,4 +1,4 @@
-"""``fundusbench ui``: the MLflow UI on loopback."""
+"""``fundusbench ui``: serve the MLflow UI on loopback."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=PORT, help="port on 127.0.0.1 (default: %(default)s)")
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Serve the UI until it is stopped."""
+def run(args: argparse.Namespace) -> None:
+    """Serve the UI until interrupted."""
     from benchmark.settings.loading import load_params
     from benchmark.tracking.server import ui
 
     params = load_params()
-    ui(chosen.port, f"{params.tracking.experiment}/{params.data.name}")
+    ui(args.port, f"{params.tracking.experiment}/{params.data.name}")

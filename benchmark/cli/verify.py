@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, get_args
 
-from benchmark.cli.shown import add_json, show_json
+from benchmark.cli.output import add_json, show_json
 from benchmark.common.errors import InputError
 from benchmark.report.places import TABLES
 from benchmark.settings.loading import load_params

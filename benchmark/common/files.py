@@ -37,11 +37,11 @@ def atomic(path: Path) -> Iterator[Path]:
         code = _system_code(error)
         if code is None or getattr(error, "filename", None) not in (None, str(partial), *map(str, path.parents)):
             raise
-        msg = f"{path} must be written, but cannot be ({os.strerror(code)}): {mend_of(code)}"
+        msg = f"{path} must be written, but cannot be ({os.strerror(code)}): {fix_for(code)}"
         raise InputError(msg) from error
 
 
-def mend_of(code: int | None) -> str:
+def fix_for(code: int | None) -> str:
     """What to do about an error of the system, by its code."""
     if code in (errno.ENOSPC, errno.EDQUOT):
         return "make room on its disk"

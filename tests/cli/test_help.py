@@ -1,4 +1,4 @@
-"""What a user is told who asks for help, and what the shell completes."""
+"""Help, version and shell completion."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from benchmark.cli.examples import EXAMPLES
-from benchmark.cli.main import COMMANDS, main, parser_of
+from benchmark.cli.main import COMMANDS, EXAMPLES, main, parser_of
+from tests.made.paths import ROOT
 
 BIN = Path(sys.executable).parent
 LINES = [line for lines in EXAMPLES.values() for line in lines]
 
 
 def test_every_command_has_examples():
-    assert list(EXAMPLES) == list(COMMANDS)
-    assert all(lines and all(shlex.split(line)[1] == name for line in lines) for name, lines in EXAMPLES.items())
+    assert set(EXAMPLES) == set(COMMANDS)
+    assert all(shlex.split(line)[1] == name for name, lines in EXAMPLES.items() for line in lines)
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_an_example_is_a_command_that_is_taken(line):
+def test_the_parser_accepts_every_example(line):
     words = shlex.split(line.partition(" > ")[0])
     assert words[0] == "fundusbench"
     assert parser_of([words[1]]).parse_args(words[1:]).run
@@ -34,13 +35,27 @@ def test_help_shows_the_examples_and_the_exit_codes(name, capsys):
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0
-    told = capsys.readouterr().out
-    assert all(f"  {line}\n" in told for line in EXAMPLES[name])
-    assert "exit codes: 0 done" in told
+    out = capsys.readouterr().out
+    assert all(f"  {line}\n" in out for line in EXAMPLES[name])
+    assert "exit codes: 0 success" in out
 
 
-def test_help_waits_for_no_library_of_numbers():
-    """Torch, pandas and MLflow take seconds to import; help takes none of them, so that it comes at once."""
+def test_the_command_alone_prints_its_help(capsys):
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert all(f"    {name}" in out for name in COMMANDS)
+
+
+def test_the_version_is_the_one_of_pyproject(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert capsys.readouterr().out == f"fundusbench {version}\n"
+
+
+def test_help_imports_no_heavy_library():
+    """Torch, pandas and MLflow take seconds to import."""
     heavy = ["torch", "pandas", "mlflow", "optuna", "sklearn", "matplotlib", "dvc", "scipy", "ray"]
     code = (
         "import sys\nfrom benchmark.cli.main import main\n"
@@ -54,17 +69,17 @@ def test_help_waits_for_no_library_of_numbers():
 
 @pytest.fixture(scope="module")
 def completion(tmp_path_factory) -> Path:
-    """The script that completes in bash."""
+    """The completion script for bash."""
     path = tmp_path_factory.mktemp("completion") / "script"
     done = subprocess.run([BIN / "fundusbench", "completion", "bash"], capture_output=True, check=True)
     path.write_bytes(done.stdout)
     return path
 
 
-def completed(script: Path, folder: Path, *asked: str) -> list[list[str]]:
-    """What bash offers for each of the lines."""
+def completed(script: Path, folder: Path, *typed: str) -> list[list[str]]:
+    """Return what bash offers for each of the lines."""
     command = f"source {script}; "
-    for words in asked:
+    for words in typed:
         command += (
             f"COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); "
             'COMP_LINE="${COMP_WORDS[*]}"; COMPREPLY=(); _shtab_fundusbench; echo "${COMPREPLY[*]}"; '
@@ -77,8 +92,8 @@ def completed(script: Path, folder: Path, *asked: str) -> list[list[str]]:
 @pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
 def test_bash_completes_commands_options_and_files(completion, tmp_path):
     (tmp_path / "predictions.csv").touch()
-    asked = ("fundusbench pr", "fundusbench plan --no", "fundusbench score pred")
-    commands, option, file = completed(completion, tmp_path, *asked)
+    typed = ("fundusbench pr", "fundusbench plan --no", "fundusbench score pred")
+    commands, option, file = completed(completion, tmp_path, *typed)
     assert {"predict", "prepare"} <= set(commands)
     assert option == ["--no-measure"]
     assert file == ["predictions.csv"]

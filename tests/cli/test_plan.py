@@ -12,8 +12,8 @@ import torch
 import yaml
 
 from benchmark.cli import step_timing
+from benchmark.cli.output import plain
 from benchmark.cli.plan import Plan, count_images, parts, passed, plan
-from benchmark.cli.shown import plain
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 from benchmark.common.terms import SPLITS

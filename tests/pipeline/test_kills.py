@@ -95,7 +95,7 @@ def bytes_of(path: Path) -> dict[str, bytes]:
 def forked():
     """How processes are started here: forked from a server that imported what the commands need."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([f"benchmark.cli.{command}" for command, *_ in STAGES.values()])
+    context.set_forkserver_preload(["benchmark.cli.main", "benchmark.cli.stages", "benchmark.settings.loading"])
     return context
 
 

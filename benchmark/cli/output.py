@@ -1,4 +1,4 @@
-"""What commands print: text and tables, drawn on a terminal, plain in a pipe; or JSON alone."""
+"""Output of commands: text and tables, drawn on a terminal and plain in a pipe, or JSON alone."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells as they are read.
+    """A table to print, with formatted cells.
 
     Attributes:
-        header: a name per column.
-        rows: of as many cells.
-        texts: how many columns, from the left, hold text; the others hold numbers.
-        total: a last row, of sums; none where it is empty.
-        title: above it.
+        header: column names.
+        rows: rows with a cell per column.
+        texts: number of leading columns that hold text; the others hold numbers.
+        total: last row, which holds sums; empty if there is none.
+        title: title above the table.
     """
 
     header: Sequence[str]
@@ -35,7 +35,7 @@ Part = str | Table
 
 
 def plain(*parts: Part) -> str:
-    """Texts and tables as plain lines, an empty one between two of them."""
+    """Format texts and tables as plain lines, separated by empty lines."""
     return "\n\n".join(part if isinstance(part, str) else _plain(part) for part in parts)
 
 
@@ -55,35 +55,35 @@ def show(*parts: Part) -> None:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument that asks for JSON."""
-    parser.add_argument("--json", action="store_true", help="print JSON alone, in place of tables")
+    """Declare the argument ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
 def show_json(value: Any) -> None:
-    """Print dataclasses, mappings, sequences and plain values as JSON; what is undefined, a NaN, is null."""
+    """Print dataclasses, mappings, sequences and plain values as JSON, with null for NaN."""
     print(json.dumps(_values(value), indent=2, allow_nan=False))
 
 
 def _values(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _values(getattr(value, one.name)) for one in fields(value)}
+        return {field.name: _values(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {str(name): _values(one) for name, one in value.items()}
+        return {str(key): _values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_values(one) for one in value]
+        return [_values(item) for item in value]
     if isinstance(value, float) and math.isnan(value):
         return None
     return str(value) if isinstance(value, Path) else value
 
 
 def _plain(table: Table) -> str:
-    """Columns of equal width: texts to the left, numbers to the right; a rule sets a total apart."""
+    """Align text to the left and numbers to the right, with rules around the rows if there is a total."""
     rows = [table.header, *table.rows, *([table.total] if table.total else [])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
-            cell.ljust(width) if place < table.texts else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if column < table.texts else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
@@ -100,9 +100,9 @@ def _drawn(table: Table) -> Any:
 
     title = table.title or None
     drawn = Drawn(box=box.SIMPLE_HEAD, title=title, title_justify="left", show_footer=bool(table.total), pad_edge=False)
-    for place, name in enumerate(table.header):
-        footer = Text(table.total[place]) if table.total else ""
-        drawn.add_column(Text(name), footer, justify="left" if place < table.texts else "right", overflow="fold")
+    for column, name in enumerate(table.header):
+        footer = Text(table.total[column]) if table.total else ""
+        drawn.add_column(Text(name), footer, justify="left" if column < table.texts else "right", overflow="fold")
     for row in table.rows:
         drawn.add_row(*map(Text, row))
     return drawn

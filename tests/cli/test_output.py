@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.cli.shown import Table, plain, show, show_json
+from benchmark.cli.output import Table, plain, show, show_json
 
 TABLE = Table(("arm", "runs"), [("basenet/mse_small", "5"), ("[bold]", "12")], total=("in all", "17"), title="Plan")
 
