@@ -29,7 +29,7 @@ def of(networks, whose):
     return {(n.pixels, n.level): n for n in networks if n.of == whose}
 
 
-def test_inception_resnet_v2_gives_the_printed_sides_and_not_the_printed_256(networks):
+def test_inception_resnet_v2_has_the_printed_map_sizes_except_at_256(networks):
     sides = {key: (n.before, n.after) for key, n in of(networks, "paper").items()}
     assert sides == {
         (224, 1): (5, 5),
@@ -42,7 +42,7 @@ def test_inception_resnet_v2_gives_the_printed_sides_and_not_the_printed_256(net
     }
 
 
-def test_its_trunk_is_inception_resnet_v2_up_to_block8(networks):
+def test_the_backbone_is_inception_resnet_v2_up_to_block8(networks):
     """Counted by hand from timm's own network: all but the last convolution and the classifier, and two heads."""
     import timm
     import torch
@@ -55,13 +55,13 @@ def test_its_trunk_is_inception_resnet_v2_up_to_block8(networks):
     assert {n.parameters for (_, level), n in of(networks, "paper").items() if level == 1} == {expected}
 
 
-def test_multiply_adds_grow_with_the_input_and_with_the_cells(networks):
+def test_multiply_adds_grow_with_input_size_and_cells(networks):
     paper = of(networks, "paper")
     assert paper[224, 1].macs < paper[448, 1].macs < paper[448, 2].macs < paper[720, 1].macs < paper[720, 3].macs
     assert paper[720, 1].macs / paper[224, 1].macs == pytest.approx((720 / 224) ** 2, rel=0.3)
 
 
-def test_the_profiles_own_networks_are_measured_too(params, networks):
+def test_the_networks_of_params_are_measured_too(params, networks):
     ours = of(networks, "params")
     assert {key: (n.before, n.after) for key, n in ours.items()} == {
         (40, 1): (5, 5),
@@ -73,18 +73,18 @@ def test_the_profiles_own_networks_are_measured_too(params, networks):
     assert {n.trunk for n in ours.values()} == {params.model.trunk}
 
 
-def test_a_map_too_small_for_its_cells_is_no_fault_of_the_trunk(params):
+def test_a_feature_map_too_small_for_the_cells_is_reported(params):
     small = architecture.measure("params", params.model, 32, 3)
     assert (small.before, small.after, small.parameters) == (4, 0, 0)
 
 
-def test_an_unknown_trunk_stops(params):
+def test_an_unknown_backbone_is_refused(params):
     wrong = params.model.model_copy(update={"trunk": "resnet_fifty"})
     with pytest.raises(InputError, match="must be a timm model"):
         architecture.measure("params", wrong, 64, 1)
 
 
-def test_what_is_written_reads_back(params, tmp_path, monkeypatch):
+def test_a_written_table_reads_back(params, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = architecture.Architecture("params", "test_byobnet", 8, "", 40, 1, 5, 5, 1234, 5678)
     monkeypatch.setattr(architecture, "networks", lambda _: [made, replace(made, level=2)])
@@ -92,7 +92,7 @@ def test_what_is_written_reads_back(params, tmp_path, monkeypatch):
     assert architecture.read_networks() == [made, replace(made, level=2)]
 
 
-def test_reading_needs_no_torch_and_says_what_to_run(tmp_path):
+def test_reading_needs_no_torch_and_names_the_command_to_run(tmp_path):
     code = (
         "import sys; from benchmark.evaluation.architecture import read_networks\n"
         "from benchmark.common.errors import InputError\n"

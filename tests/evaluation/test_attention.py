@@ -17,7 +17,7 @@ from tests.made.systems import make_eyes, system_params
 pytestmark = pytest.mark.slow
 
 
-def test_windows_are_around_what_attention_is_highest_at(tmp_path, monkeypatch):
+def test_windows_surround_the_peaks_of_attention(tmp_path, monkeypatch):
     make_eyes(tmp_path)
     monkeypatch.chdir(tmp_path)
     params = system_params("zoom_in_net")
@@ -39,7 +39,7 @@ def test_windows_are_around_what_attention_is_highest_at(tmp_path, monkeypatch):
         assert (np.abs(corners[0] + row.window / 2 - centre) <= row.window / 2 + 1).all()
 
 
-def test_without_such_a_network_there_are_no_windows(tmp_path, monkeypatch):
+def test_without_zoom_in_net_the_table_of_windows_is_empty(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     attention.run(make_params(systems=("min_pooling", "zoom_in_net")))
     assert np.load(ATTENTION).shape == (0, 0, 0)

@@ -51,7 +51,7 @@ def test_kappas_equal_scikit_learn():
         assert line.n == len(predictions)
 
 
-def test_metrics_hold_every_measure_of_every_run():
+def test_metrics_csv_has_every_metric_of_every_run():
     params = make_params(arms=TWO)
     make_all(params)
     evaluate.run(params)
@@ -77,7 +77,7 @@ def test_confusion_counts_every_image_once():
     assert set(totals.xs("test", level="split")) == {100}
 
 
-def test_metrics_hold_mean_and_sd_over_seeds():
+def test_dvc_metrics_have_mean_and_sd_over_seeds():
     params = make_params(arms=TWO)
     make_all(params)
     evaluate.run(params)
@@ -89,7 +89,7 @@ def test_metrics_hold_mean_and_sd_over_seeds():
     assert set(metrics["val"]) == {"score", "score_sd", "prob", "prob_sd"}
 
 
-def test_metrics_of_arms_that_are_gone_are_removed():
+def test_metrics_of_removed_arms_are_deleted():
     params = make_params(seeds=[0], arms=TWO)
     make_all(params)
     evaluate.run(params)
@@ -104,7 +104,7 @@ def test_one_seed_has_no_sd():
     assert set(read_json(evaluate.EVALUATION / "metrics/basenet/mse_small.json")["val"]) == {"score"}
 
 
-def test_a_missing_run_is_named_and_the_rest_goes_on(caplog):
+def test_a_missing_run_is_named_and_the_others_are_evaluated(caplog):
     params = make_params(arms=TWO)
     make_all(params, skip={("basenet", "mse_small", 0), ("basenet", "mse_small", 2)})
     evaluate.run(params)
@@ -112,12 +112,12 @@ def test_a_missing_run_is_named_and_the_rest_goes_on(caplog):
     assert set(read("kappas").query("stage == 'basenet'")["seed"]) == {1}
 
 
-def test_no_run_at_all_stops():
+def test_no_finished_run_is_refused():
     with pytest.raises(InputError, match="needs a finished run"):
         evaluate.run(make_params())
 
 
-def test_other_labels_stop_and_name_the_run():
+def test_a_run_with_other_labels_is_refused_by_name():
     params = make_params(arms=TWO)
     make_all(params)
     path = evaluate.RUNS / "basenet_mt/small/1/test.csv"
@@ -129,7 +129,7 @@ def test_other_labels_stop_and_name_the_run():
         evaluate.run(params)
 
 
-def test_other_images_stop_and_name_the_run():
+def test_a_run_with_other_images_is_refused_by_name():
     params = make_params(arms=TWO)
     make_all(params)
     path = evaluate.RUNS / "basenet_mt/small/1/val.csv"
@@ -138,7 +138,7 @@ def test_other_images_stop_and_name_the_run():
         evaluate.run(params)
 
 
-def test_a_run_on_other_data_stops():
+def test_a_run_on_other_data_is_refused():
     params = make_params(arms=TWO)
     make_all(params)
     path = evaluate.RUNS / "basenet_mt/small/2/run.json"
@@ -148,14 +148,14 @@ def test_a_run_on_other_data_stops():
         evaluate.run(params)
 
 
-def test_a_run_of_other_parameters_stops():
+def test_a_run_with_other_parameters_is_refused():
     make_all(make_params(arms=TWO))
     other = TWO | {"basenet": {"mse_small": {"objective": "mse", "size": "mid"}}}
     with pytest.raises(InputError, match=r"must be what params.yaml declares"):
         evaluate.run(make_params(arms=other))
 
 
-def test_a_run_that_was_copied_to_another_seed_stops():
+def test_a_run_copied_to_another_seed_is_refused():
     params = make_params(arms=TWO)
     make_all(params)
     folder = evaluate.RUNS / "basenet/mse_small"
@@ -200,7 +200,7 @@ def weighted(run):
         ("m2cnn/mid/0", weighted, ["mid seed 0 was trained with objectives.ce_mse.weight 0.3 where 1.0 is declared"]),
     ],
 )  # fmt: skip
-def test_runs_that_do_not_belong_together_are_refused_and_named(path, change, said):
+def test_inconsistent_runs_are_refused_by_name(path, change, said):
     params = make_params()
     make_all(params)
     folder = evaluate.RUNS / path
@@ -214,14 +214,14 @@ def test_runs_that_do_not_belong_together_are_refused_and_named(path, change, sa
     assert str(refused.value).count(" seed ") == sum(part.count(" seed ") for part in said)
 
 
-def test_a_run_whose_parent_is_not_here_is_evaluated():
+def test_a_run_without_its_parent_is_evaluated():
     params = make_params()
     make_all(params, skip={("basenet_mt", "small", 0)})
     evaluate.run(params)
     assert set(read("runs")["seed"]) == {0, 1, 2}
 
 
-def test_a_gap_in_the_predictions_stops():
+def test_a_gap_in_the_predictions_is_refused():
     params = make_params(arms=TWO)
     make_all(params)
     path = evaluate.RUNS / "basenet/mse_small/0/val.csv"
@@ -233,7 +233,7 @@ def test_a_gap_in_the_predictions_stops():
         evaluate.run(params)
 
 
-def test_grades_count_images_and_patients():
+def test_grades_csv_counts_images_and_patients():
     params = make_params(seeds=[0], arms=TWO)
     make_all(params)
     evaluate.run(params)
@@ -249,7 +249,7 @@ def test_unknown_patients_are_counted_as_such():
     assert read("grades").query("split == 'val' and grade == 'all'").iloc[0].tolist() == ["val", "all", 60, 0, 60]
 
 
-def test_curves_keep_the_numbers_that_training_wrote():
+def test_curves_have_the_numbers_that_training_wrote():
     params = make_params(seeds=[0], arms=TWO)
     make_all(params)
     evaluate.run(params)
@@ -258,7 +258,7 @@ def test_curves_keep_the_numbers_that_training_wrote():
     assert curves == [f"basenet,mse_small,0,{line}" for line in history]
 
 
-def test_pairs_show_the_arm_declared_last():
+def test_pairs_are_of_the_arm_declared_last():
     params = make_params(arms=TWO)
     make_all(params)
     evaluate.run(params)
@@ -277,7 +277,7 @@ def test_the_same_runs_give_the_same_bytes():
     assert {path: path.read_bytes() for path in evaluate.EVALUATION.rglob("*.*")} == first
 
 
-def test_a_kappa_that_is_not_defined_is_left_empty():
+def test_an_undefined_kappa_is_left_empty():
     params = make_params(seeds=[0], arms={"basenet": TWO["basenet"]})
     folder = make_run(params, "basenet", "mse_small", 0)
     for split in ("val", "test"):

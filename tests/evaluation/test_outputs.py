@@ -60,7 +60,7 @@ def test_each_score_is_counted_once_under_its_label(params):
     assert not any(row.arm == "ce_small" for row in rows)
 
 
-def test_the_worst_errors_are_those_of_the_best_arm_on_val_the_worst_first(params):
+def test_the_worst_errors_of_the_best_arm_on_val_are_sorted(params):
     rows = read_rows(evaluate.WORST_ERRORS, WorstRow, "")
     assert {(row.stage, row.arm, row.head, row.seeds) for row in rows} == {("basenet_mt", "large", "score", "0 1")}
     found = predictions("basenet_mt", "large")

@@ -55,7 +55,7 @@ def graded(capsys, *arguments):
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_a_photograph_of_a_split_is_graded_exactly_as_the_split_was(project, capsys):
+def test_a_photograph_of_a_split_gets_the_same_prediction_as_in_the_split(project, capsys):
     test = [row for row in read_manifest() if row.split == "test"]
     code, told = graded(capsys, *(row.path for row in test), "--run", "basenet_mt/small/1")
     own = read_predictions(project / "runs/basenet_mt/small/1/test.csv")
@@ -69,7 +69,7 @@ def test_a_photograph_of_a_split_is_graded_exactly_as_the_split_was(project, cap
     assert "drawn eyes" in told["limits"]
 
 
-def test_an_arm_gives_mean_and_spread_over_its_seeds(project, capsys):
+def test_an_arm_gives_mean_and_sd_over_its_seeds(project, capsys):
     row = next(row for row in read_manifest() if row.split == "test")
     _, told = graded(capsys, row.path, "--arm", "basenet_mt/small")
     own = [read_predictions(project / f"runs/basenet_mt/small/{seed}/test.csv") for seed in (0, 1)]
@@ -81,7 +81,7 @@ def test_an_arm_gives_mean_and_spread_over_its_seeds(project, capsys):
     assert answer["grade"] == int(np.clip(np.round(np.mean(scores)), 0, 4))
 
 
-def test_what_is_no_fundus_is_said_to_be_none_and_the_rest_is_graded(project, capsys, tmp_path):
+def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(project, capsys, tmp_path):
     photograph = next(row.path for row in read_manifest())
     grey = np.random.default_rng(0).integers(90, 160, (64, 64, 1), np.uint8).repeat(3, 2)
     Image.fromarray(grey).save(tmp_path / "a.png")
@@ -99,7 +99,7 @@ def test_what_is_no_fundus_is_said_to_be_none_and_the_rest_is_graded(project, ca
     assert "looks like no fundus" in lines[3]
 
 
-def test_a_table_of_all_columns_is_written(project, capsys, tmp_path):
+def test_predict_writes_a_table_with_all_columns(project, capsys, tmp_path):
     photograph = next(row.path for row in read_manifest())
     assert main(["predict", photograph, "--arm", "basenet_mt/small", "--out", str(tmp_path / "x.csv")]) == 0
     (line,) = csv.DictReader((tmp_path / "x.csv").open())
@@ -109,7 +109,7 @@ def test_a_table_of_all_columns_is_written(project, capsys, tmp_path):
     assert json.loads((tmp_path / "x.json").read_text())["photographs"][0]["image"] == photograph
 
 
-def test_what_sways_the_grade_is_drawn(project, capsys, tmp_path):
+def test_predict_draws_the_saliency_overlay(project, capsys, tmp_path):
     photograph = next(row.path for row in read_manifest())
     assert main(["predict", photograph, "--run", "basenet_mt/small/1", "--overlay", str(tmp_path / "x.png")]) == 0
     drawn = np.asarray(Image.open(tmp_path / "x.png").convert("RGB")).astype(int)
@@ -130,12 +130,12 @@ def test_what_sways_the_grade_is_drawn(project, capsys, tmp_path):
         (["data", "--out", "x.txt"], "ends in .csv or .json"),
     ],
 )
-def test_what_is_not_there_is_one_sentence(project, capsys, arguments, sentence):
+def test_missing_inputs_are_refused(project, capsys, arguments, sentence):
     assert main(["predict", *arguments]) == 2
     assert sentence in capsys.readouterr().err
 
 
-def test_probabilities_alone_are_graded_by_the_likeliest():
+def test_without_a_score_the_most_probable_grade_is_taken():
     prob = np.array([[[0.1, 0.6, 0.1, 0.1, 0.1]], [[0.5, 0.2, 0.1, 0.1, 0.1]]])
     (answer,) = summarised({"prob": prob}, "prob")
     assert (answer.grade, answer.score, answer.runs) == (1, None, 2)

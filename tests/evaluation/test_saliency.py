@@ -36,7 +36,7 @@ def pictures(count: int, side: int = 32) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
 
 
-def test_a_map_shows_where_the_output_is_swayed():
+def test_a_saliency_map_marks_the_pixels_that_affect_the_output():
     maps = saliency.saliency_maps(Corner(), pictures(2), "score")
     assert maps.shape == (2, 32, 32)
     assert maps[:, :15, :15].mean() > 0.3
@@ -45,7 +45,7 @@ def test_a_map_shows_where_the_output_is_swayed():
 
 
 @pytest.mark.parametrize("head", ["score", "prob"])
-def test_maps_of_a_network_are_the_same_each_time_and_leave_the_generator_alone(head):
+def test_saliency_maps_are_deterministic_and_leave_the_random_state_alone(head):
     torch.manual_seed(1)
     model = build_network(
         Model(trunk="test_resnet", stride=8), 1, {"score": "regression", "prob": "softmax"}, 32
@@ -58,7 +58,7 @@ def test_maps_of_a_network_are_the_same_each_time_and_leave_the_generator_alone(
     assert not np.array_equal(first[0], first[1])
 
 
-def test_photographs_are_chosen_per_grade_by_their_names_alone():
+def test_photographs_are_selected_per_grade_by_name_alone():
     rows = [ManifestRow(f"image{i}", "", "", "unknown", i % 4, "test", "", 0, 0, "") for i in range(30)]
     found = saliency.chosen(rows, 3)
     assert [rows[place].grade for place in found] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
@@ -67,7 +67,7 @@ def test_photographs_are_chosen_per_grade_by_their_names_alone():
     assert {turned[place].image_id for place in saliency.chosen(turned, 3)} == names
 
 
-def test_a_set_without_test_photographs_has_no_maps(tmp_path, monkeypatch):
+def test_a_data_set_without_test_photographs_has_no_saliency_maps(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_rows(WORST_ERRORS, WorstRow, [])
     saliency.run(make_params())

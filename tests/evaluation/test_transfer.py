@@ -100,7 +100,7 @@ IN_TURN = [*ALL[2:], *ALL[:2]]
 """The costly arm first."""
 
 
-def test_every_run_predicts_the_test_split_of_the_other_set_alone(predicted):
+def test_every_run_predicts_only_the_test_split_of_the_other_data_set(predicted):
     transfer.run(declared())
     assert predicted == IN_TURN
     for run in ALL:
@@ -114,13 +114,13 @@ def test_every_run_predicts_the_test_split_of_the_other_set_alone(predicted):
     )
 
 
-def test_on_its_own_test_split_a_run_gives_its_own_predictions():
+def test_a_run_reproduces_its_predictions_on_its_own_test_split():
     transfer.run(declared({"again": OWN}))
     for run in ALL:
         assert Path(f"transfer/again/{run}.csv").read_bytes() == Path(f"runs/{run}/test.csv").read_bytes()
 
 
-def test_what_is_predicted_is_kept(predicted):
+def test_existing_predictions_are_reused(predicted):
     transfer.run(declared())
     before = files()
     transfer.run(declared())
@@ -128,7 +128,7 @@ def test_what_is_predicted_is_kept(predicted):
     assert files() == before
 
 
-def test_a_step_that_was_stopped_goes_on_where_it_was(predicted, monkeypatch):
+def test_an_interrupted_transfer_resumes(predicted, monkeypatch):
     write = transfer.write_predictions
 
     def stop(predictions, path):
@@ -144,7 +144,7 @@ def test_a_step_that_was_stopped_goes_on_where_it_was(predicted, monkeypatch):
     assert predicted == [*IN_TURN[:3], *IN_TURN[2:]]
 
 
-def test_an_arm_that_was_trained_again_is_predicted_again(predicted):
+def test_a_retrained_arm_is_predicted_again(predicted):
     transfer.run(declared())
     before = files()
     train.run(declared(lr=0.02), [ARMS[0][0]])
@@ -154,7 +154,7 @@ def test_an_arm_that_was_trained_again_is_predicted_again(predicted):
     assert changed == {f"transfer/other/{run}.{kind}" for run in ALL[:2] for kind in ("csv", "json")}
 
 
-def test_a_corrected_label_reaches_the_predictions(predicted):
+def test_a_corrected_label_updates_the_predictions(predicted):
     transfer.run(declared())
     table = Path("other/labels.csv")
     table.write_text(table.read_text().replace("t0,0,", "t0,3,"))
@@ -163,7 +163,7 @@ def test_a_corrected_label_reaches_the_predictions(predicted):
     assert read_predictions(Path(f"transfer/other/{ALL[0]}.csv")).grade.tolist() == [3, 1, 2, 3, 4]
 
 
-def test_what_is_no_longer_declared_is_removed():
+def test_undeclared_data_sets_and_runs_are_removed():
     transfer.run(declared({"other": OTHER, "again": OWN}))
     arms = {"basenet": {"mse_small": declared().arm(*ARMS[0])}}
     transfer.run(declared().model_copy(update={"arms": arms}))
@@ -172,7 +172,7 @@ def test_what_is_no_longer_declared_is_removed():
     assert set(files()) == {f"transfer/other/{run}.{kind}" for run in ALL[:2] for kind in ("csv", "json")} | {str(SETS)}
 
 
-def test_photographs_that_were_trained_on_are_counted_and_warned_of(capsys):
+def test_photographs_shared_with_train_or_val_are_counted_with_a_warning(capsys):
     for split, name in (("train", "t0"), ("val", "t1"), ("test", "t2")):
         source = next(row.path for row in transfer.read_manifest() if row.split == split)
         Path(f"other/{name}.png").unlink()
@@ -185,7 +185,7 @@ def test_photographs_that_were_trained_on_are_counted_and_warned_of(capsys):
     )
 
 
-def test_a_photograph_that_is_dropped_is_not_counted():
+def test_a_dropped_photograph_is_not_counted():
     Path("other/t0.png").write_bytes(b"no image")
     params = declared()
     with pytest.raises(InputError, match=r"each file can be read, but finds 1 faults among 5 photographs \(t0"):
@@ -194,19 +194,19 @@ def test_a_photograph_that_is_dropped_is_not_counted():
     assert read_rows(SETS, OtherSet, "")[0].images == 4
 
 
-def test_a_set_without_test_photographs_is_one_sentence():
+def test_a_data_set_without_test_photographs_is_refused():
     write_other(shown=0)
     with pytest.raises(InputError, match=r"a set of `transfer` must have test photographs, but other has none"):
         transfer.run(declared())
 
 
-def test_without_a_finished_run_it_says_so():
+def test_transfer_without_a_finished_run_is_refused():
     shutil.rmtree("runs")
     with pytest.raises(InputError, match="a transfer needs a finished run"):
         transfer.run(declared())
 
 
-def test_with_nothing_declared_the_step_takes_no_torch_and_leaves_an_empty_table():
+def test_without_declared_data_sets_transfer_writes_an_empty_table_and_loads_no_torch():
     raw = tiny_params() | {"transfer": {}}
     Path("params.yaml").write_text(yaml.safe_dump(raw))
     code = "import sys; from benchmark.cli.main import main; print(main(['transfer']), 'torch' in sys.modules)"

@@ -13,7 +13,7 @@ from benchmark.jobs.queue import Job
 JOBS = [Job("a/x/0", str, (), cost=1.0, units=100), Job("a/y/0", str, (), cost=3.0, units=100)]
 
 
-def test_a_log_has_a_line_with_the_time_of_day_per_finished_run(capsys):
+def test_a_log_has_one_line_with_the_time_of_day_per_finished_run(capsys):
     with ProgressDisplay(JOBS, "images") as shown:
         for job in JOBS:
             shown.started(job, "slot 0")
@@ -31,7 +31,7 @@ def test_a_log_has_a_line_with_the_time_of_day_per_finished_run(capsys):
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_long_wait_is_broken_by_a_line_on_what_is_under_way(capsys, monkeypatch):
+def test_a_log_reports_running_jobs_during_a_long_wait(capsys, monkeypatch):
     monkeypatch.setattr(display, "_EVERY_S", 0.0)
     with ProgressDisplay(JOBS, "images") as shown:
         shown.advanced(JOBS[0], 25, "")
@@ -44,7 +44,7 @@ def test_a_failure_is_a_line_of_its_own(capsys):
     assert "a/x/0 FAILED: the loss must stay finite {braces and all}; 1 of 2 runs done" in capsys.readouterr().err
 
 
-def test_time_left_goes_by_work_and_not_by_runs(monkeypatch):
+def test_the_time_left_is_estimated_by_work_and_not_by_runs(monkeypatch):
     state = ProgressState(JOBS)
     monkeypatch.setattr(ProgressState, "seconds", 10.0)
     state.advance("a/x/0", 0)
@@ -55,7 +55,7 @@ def test_time_left_goes_by_work_and_not_by_runs(monkeypatch):
     assert state.left() == pytest.approx(30.0)
 
 
-def test_what_an_earlier_process_did_counts_as_done_and_not_as_speed(monkeypatch):
+def test_work_of_an_earlier_process_counts_as_done_but_not_as_speed(monkeypatch):
     state = ProgressState(JOBS)
     monkeypatch.setattr(ProgressState, "seconds", 10.0)
     state.advance("a/y/0", 50)
@@ -65,7 +65,7 @@ def test_what_an_earlier_process_did_counts_as_done_and_not_as_speed(monkeypatch
     assert state.left() == pytest.approx(10 * (0.4 * 3 + 1) / (0.1 * 3))
 
 
-def test_a_job_that_is_begun_again_elsewhere_is_a_line(capsys):
+def test_a_restarted_job_has_its_own_line(capsys):
     with ProgressDisplay(JOBS, "images") as shown:
         shown.started(JOBS[0], "one (a)")
         shown.started(JOBS[0], "other (b)")

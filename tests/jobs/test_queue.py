@@ -61,7 +61,7 @@ def job(name: str, folder: Path, kind: str = "quick", depends_on: tuple[str, ...
 
 
 @pytest.mark.parametrize("slots", [1, 2])
-def test_children_begin_after_their_parents_have_ended(tmp_path, slots):
+def test_a_job_starts_after_the_jobs_it_depends_on(tmp_path, slots):
     seen = Noted()
     jobs = [
         job("c", tmp_path, depends_on=("b",)),
@@ -82,7 +82,7 @@ def imported(module: str, slot: int, report) -> str:
     return ""
 
 
-def test_what_was_imported_ahead_is_there_for_every_job():
+def test_modules_imported_in_advance_are_loaded_in_every_job():
     """In a process of its own: that of these tests has begun its jobs' server by now."""
     code = """
 from benchmark.jobs.queue import Job, NullDisplay, run_jobs
@@ -97,13 +97,13 @@ for module in ("wave", "nowhere"):
     assert ran.stdout.splitlines() == ["[]", str([("a", absent), ("b", absent)])]
 
 
-def test_a_parent_that_is_no_job_counts_as_done(tmp_path):
+def test_a_dependency_outside_the_queue_counts_as_finished(tmp_path):
     assert run_jobs([job("b", tmp_path, depends_on=("trained before",))], LocalEngine(1), Noted()) == {}
 
 
 @pytest.mark.parametrize(("kind", "why"), [("refused", "the rule is broken"), ("fault", "KeyError: 'x'")])
 @pytest.mark.parametrize("slots", [1, 2])
-def test_a_failure_takes_along_what_needs_it_and_nothing_else(tmp_path, slots, kind, why):
+def test_a_failure_stops_only_the_jobs_that_depend_on_it(tmp_path, slots, kind, why):
     jobs = [job("bad", tmp_path, kind), job("child", tmp_path, depends_on=("bad",)), job("good", tmp_path)]
     jobs.append(job("grandchild", tmp_path, depends_on=("child",)))
     seen = Noted()
@@ -116,7 +116,7 @@ def test_a_failure_takes_along_what_needs_it_and_nothing_else(tmp_path, slots, k
     assert ("ended", "good") in seen.events
 
 
-def test_a_process_that_is_killed_is_named_and_the_others_go_on(tmp_path):
+def test_a_killed_process_is_named_and_the_others_continue(tmp_path):
     seen = Noted()
     failures = run_jobs([job("dead", tmp_path, "killed"), job("good", tmp_path, "slow")], LocalEngine(2), seen)
     assert list(failures) == ["dead"]
@@ -124,7 +124,7 @@ def test_a_process_that_is_killed_is_named_and_the_others_go_on(tmp_path):
     assert ("ended", "good") in seen.events
 
 
-def test_each_job_has_a_process_and_a_slot_of_its_own(tmp_path):
+def test_each_job_has_its_own_process_and_slot(tmp_path):
     seen = Noted()
     run_jobs([job(str(i), tmp_path, "slow") for i in range(4)], LocalEngine(2), seen)
     pids = {path.name.split("-")[1] for path in tmp_path.iterdir()}
@@ -133,12 +133,12 @@ def test_each_job_has_a_process_and_a_slot_of_its_own(tmp_path):
     assert set(seen.places.values()) == {"slot 0", "slot 1"}
 
 
-def test_one_at_a_time_needs_no_other_process(tmp_path):
+def test_a_single_slot_runs_jobs_in_this_process(tmp_path):
     run_jobs([job("a", tmp_path), job("b", tmp_path)], LocalEngine(1), Noted())
     assert {path.name.split("-")[1] for path in tmp_path.iterdir()} == {str(os.getpid())}
 
 
-def test_the_longest_chain_begins_first():
+def test_the_longest_chain_starts_first():
     made = [
         Job("short", work, (), cost=5.0),
         Job("root", work, (), cost=1.0),

@@ -1,4 +1,4 @@
-"""Jobs on a real cluster of Ray: three nodes on loopback, of which one is lost in the middle."""
+"""Jobs on a real cluster of Ray: two nodes on loopback, of which one is lost in the middle."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,8 +50,9 @@ def make_project(root: Path) -> Path:
     make_data(root, SIZES, {"train": 64, "val": 32, "test": 32})
     raw = tiny_params()
     raw["sizes"], raw["systems"] = SIZES, {}
+    del raw["arms"]["basenet"]
     # Saved after each update, so that a run can be lost anywhere.
-    raw["train"] |= {"epochs": 12, "batch": 16, "checkpoint_minutes": 0.0}
+    raw["train"] |= {"epochs": 8, "batch": 16, "checkpoint_minutes": 0.0}
     (root / "params.yaml").write_text(yaml.safe_dump(raw))
     return root
 
@@ -82,7 +84,7 @@ def busy_node(cluster, root: Path, driver: subprocess.Popen):
 
 @needs_ray
 @pytest.mark.slow
-def test_runs_spread_over_nodes_outlive_one_and_end_with_the_bits_of_this_machine(cluster, address, tmp_path):
+def test_runs_on_several_nodes_survive_a_lost_node_with_the_bytes_of_a_local_run(cluster, address, tmp_path):
     root = make_project(tmp_path / "shared")
     command = [BIN / "fundusbench", "train"]
     with (tmp_path / "log").open("w") as log:
@@ -93,10 +95,9 @@ def test_runs_spread_over_nodes_outlive_one_and_end_with_the_bits_of_this_machin
         ended = driver.wait(timeout=300)
     said = (tmp_path / "log").read_text()
     assert ended == 0, said
-    assert "3 node(s), 3 cores" in said
-    assert re.search(r"dashboard: http://127\.0\.0\.1:\d+\n", said)
+    assert "2 node(s), 2 cores" in said
+    assert "dashboard: none\n" in said
     assert f"{run}: started again on 127.0.0.1" in said
-    assert len(set(re.findall(r", on (127\.0\.0\.1 \(\w+\))", said))) >= 2
     assert json.loads((root / f"records/{run}.json").read_text())["resumed"] == 1
     assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
 
@@ -104,8 +105,21 @@ def test_runs_spread_over_nodes_outlive_one_and_end_with_the_bits_of_this_machin
     os.chdir(here)
     train.run(load_params())
     assert contents(root / "runs") == contents(here / "runs")
-    assert len(list((root / "runs").glob("*/*/*"))) == 6
+    assert len(list((root / "runs").glob("*/*/*"))) == 4
     assert not list((root / "scratch").glob(".shared-*"))
+
+
+@needs_ray
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_the_dashboard_is_printed_and_the_cluster_listens_on_loopback_alone():
+    connecting = [sys.executable, "-c", "from benchmark.jobs.ray_engine import connect; connect()"]
+    with ray_cluster(nodes=1, dashboard=True) as made:
+        environment = os.environ | {"RAY_ADDRESS": made.address}
+        said = subprocess.run(connecting, env=environment, capture_output=True, text=True, check=True).stderr
+        heard = listens(made)
+    assert re.search(r"dashboard: http://127\.0\.0\.1:\d+\n", said)
+    assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
 
 
 def copied(source: str, target: str, slot: int, report) -> str:
@@ -116,7 +130,7 @@ def copied(source: str, target: str, slot: int, report) -> str:
 
 @needs_ray
 @pytest.mark.slow
-def test_a_node_that_does_not_see_the_folder_gets_and_gives_files_by_the_object_store(address, tmp_path, monkeypatch):
+def test_a_node_without_the_projects_folder_exchanges_files_through_the_object_store(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("in").write_text("some text")
     first = Job("first", copied, ("in", "made/first"), reads=(Path("in"), Path("absent")), writes=(Path("made"),))
@@ -134,12 +148,12 @@ def test_a_node_that_does_not_see_the_folder_gets_and_gives_files_by_the_object_
 
 @needs_ray
 @pytest.mark.slow
-def test_photographs_are_prepared_by_all_nodes_to_the_packs_of_this_machine(address, tmp_path, monkeypatch):
+def test_all_nodes_prepare_photographs_to_the_same_packs_as_a_local_run(address, tmp_path, monkeypatch):
     made = {}
     for engine in ("local", "ray"):
         (tmp_path / engine).mkdir()
         monkeypatch.chdir(tmp_path / engine)
-        write_folder(Path("photos"), patients=40)
+        write_folder(Path("photos"), patients=12)
         params = folder_params("photos")
         fetch.run(params)
         prepare.run(params, engine=engine)
@@ -148,7 +162,8 @@ def test_photographs_are_prepared_by_all_nodes_to_the_packs_of_this_machine(addr
     assert made["ray"] == made["local"]
 
 
-def test_a_training_needs_no_file_that_its_job_does_not_name(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_a_training_job_names_every_file_that_it_reads(tmp_path, monkeypatch):
     """What a node without the project's folder would have."""
     root = make_project(tmp_path / "whole")
     monkeypatch.chdir(root)
@@ -177,7 +192,7 @@ def test_a_training_needs_no_file_that_its_job_does_not_name(tmp_path, monkeypat
         ("127.0.0.1:1", r"the cluster at 127\.0\.0\.1:1 must answer, but does not \(.*refused\): start it, or correct"),
     ],
 )
-def test_a_cluster_that_cannot_be_reached_is_one_sentence(monkeypatch, address, sentence):
+def test_an_unreachable_cluster_is_refused(monkeypatch, address, sentence):
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(InputError, match=sentence):
         connect()

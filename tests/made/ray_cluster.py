@@ -1,4 +1,4 @@
-"""Three nodes of Ray on this machine's loopback, of which one may be lost."""
+"""Two nodes of Ray on this machine's loopback, of which one may be lost."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ STORE = 80 * 1024 * 1024
 
 
 @contextmanager
-def ray_cluster(nodes: int = 3) -> Iterator[Any]:
+def ray_cluster(nodes: int = 2, *, dashboard: bool = False) -> Iterator[Any]:
     """``ray.cluster_utils.Cluster`` of nodes with one core each."""
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     from ray.cluster_utils import Cluster
 
     shape: dict[str, Any] = {"num_cpus": 1, "node_ip_address": LOOPBACK, "object_store_memory": STORE}
-    cluster = Cluster(initialize_head=True, head_node_args=shape | {"include_dashboard": True, "dashboard_port": 0})
+    cluster = Cluster(
+        initialize_head=True, head_node_args=shape | {"include_dashboard": dashboard, "dashboard_port": 0}
+    )
     try:
         for _ in range(nodes - 1):
             cluster.add_node(wait=False, **shape)

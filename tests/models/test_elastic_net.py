@@ -22,7 +22,7 @@ def scores(n=40, networks=1, seed=0):
     return np.column_stack([x, np.arange(n) % 2]).astype(np.float32), grade
 
 
-def test_columns_are_five_and_their_products_of_two():
+def test_columns_are_five_values_and_their_pairwise_products():
     x, _ = scores()
     own, fellow, side = x.astype(np.float64).T
     five = np.column_stack([side, own, fellow, np.maximum(own, fellow), np.minimum(own, fellow)])
@@ -79,7 +79,7 @@ def test_one_standard_error_never_takes_a_weaker_penalty_than_the_best(seed, fol
     assert errors.mean(0)[place] <= errors.mean(0)[best] + errors[:, best].std(ddof=1) / folds**0.5 + 1e-12
 
 
-def test_the_second_level_reads_each_network_s_grade_and_nothing_else_of_it():
+def test_the_second_level_reads_only_the_grade_of_each_network():
     x, grade = scores(60, networks=2, seed=1)
     settled = {"mix": 0.5, "mix_of_grades": 0.01, "folds": 5, "penalties": 10}
     state = elastic_nets.fit(x, grade, 0, **settled)
@@ -96,7 +96,7 @@ def test_the_second_level_reads_each_network_s_grade_and_nothing_else_of_it():
     assert len(np.unique(answers[cut(fitted, tuple(state["cuts"][0])) == 0])) <= 5
 
 
-def test_columns_that_do_not_vary_and_labels_of_one_grade_do_not_stop_it():
+def test_constant_columns_and_labels_of_one_grade_can_be_fitted():
     x, _ = scores(20)
     x[:, -1] = 1
     state = elastic_nets.fit(x, np.full(20, 2), 0, mix=0.5, mix_of_grades=0.01, folds=4, penalties=5)

@@ -54,7 +54,7 @@ WIDER = TINY | {
     ],
     ids=["tiny", "hours", "paper", "larger sizes"],
 )
-def test_each_scale_shows_the_field_of_view_at_its_sources_size(overrides, expected):
+def test_each_scale_shows_the_field_of_view_at_the_size_of_its_source(overrides, expected):
     params = compose(ROOT, overrides)
     sides = {
         system: {
@@ -75,7 +75,7 @@ def test_each_scale_shows_the_field_of_view_at_its_sources_size(overrides, expec
         ("huang", {"blocks": 1, "fov_px": 400}, 128, r"fov_px must be at most 256, .* got 400 \(set\)"),
     ],
 )
-def test_a_field_of_view_that_cannot_be_meant_is_refused(system, settings, size_px, words):
+def test_an_impossible_field_of_view_is_refused(system, settings, size_px, words):
     net = {"min_pooling": "net_3", "reformed_gamblers": "plain", "huang": "single_eye"}[system]
     with pytest.raises(InputError, match=words):
         geometry(system, net, Net(size="large", **settings), size_px)

@@ -20,7 +20,7 @@ def drawn(pool: FractionalMaxPool, n: int, seed: int = 0) -> torch.Tensor:
 
 @settings(max_examples=30, deadline=None)
 @given(kernel=st.integers(2, 3), side=st.integers(2, 9), more=st.integers(0, 9), seed=st.integers(0, 99))
-def test_it_gives_what_torch_gives_with_a_sample_that_all_channels_share(kernel, side, more, seed):
+def test_pooling_equals_torch_with_one_sample_for_all_channels(kernel, side, more, seed):
     size = side + kernel - 1 + more
     x = torch.rand(3, 4, size, size, generator=torch.Generator().manual_seed(seed))
     pool = FractionalMaxPool(kernel, side)
@@ -31,7 +31,7 @@ def test_it_gives_what_torch_gives_with_a_sample_that_all_channels_share(kernel,
     assert torch.equal(pool.by_copies(x, uniform), theirs)
 
 
-def test_both_ways_have_one_gradient():
+def test_both_implementations_have_the_same_gradient():
     x = torch.rand(2, 3, 11, 11, generator=torch.Generator().manual_seed(1))
     pool, gradients = FractionalMaxPool(3, 6), []
     uniform = drawn(pool, 2)
@@ -42,7 +42,7 @@ def test_both_ways_have_one_gradient():
     assert torch.allclose(*gradients)
 
 
-def test_an_image_is_pooled_by_its_own_numbers_whatever_else_is_in_the_batch():
+def test_the_pooling_of_an_image_depends_on_its_own_noise_alone():
     x = torch.rand(5, 3, 13, 13, generator=torch.Generator().manual_seed(2))
     pool = FractionalMaxPool(2, 7)
     uniform = drawn(pool, 5)
@@ -52,7 +52,7 @@ def test_an_image_is_pooled_by_its_own_numbers_whatever_else_is_in_the_batch():
     assert not torch.equal(uniform[0], uniform[1])
 
 
-def test_without_numbers_an_evaluation_repeats_itself_and_a_training_is_refused():
+def test_without_noise_evaluation_is_deterministic_and_training_is_refused():
     pool = FractionalMaxPool(3, 5)
     x = torch.rand(2, 3, 9, 9)
     assert torch.equal(pool.eval()(x), pool(x))
@@ -60,7 +60,7 @@ def test_without_numbers_an_evaluation_repeats_itself_and_a_training_is_refused(
         pool.train()(x)
 
 
-def test_numbers_are_dealt_to_the_poolings_in_turn():
+def test_noise_is_split_among_the_poolings_in_order():
     network = torch.nn.Sequential(FractionalMaxPool(3, 5), torch.nn.ReLU(), FractionalMaxPool(2, 3))
     assert count_numbers(network) == 4
     uniform = torch.rand(2, 4)

@@ -23,7 +23,7 @@ def eyes(n=80, width=48, seed=0, fellow=True):
     return np.column_stack([own, other, np.arange(n) % 2]).astype(np.float32), grade
 
 
-def test_layers_are_as_wide_in_proportion_as_the_source_s():
+def test_layer_widths_have_the_proportions_of_the_source():
     """2 x 2048 features, 2048 and the larger of each two, 512 and the larger of each two, one without a constant."""
     x, grade = eyes(width=64)
     state = fusion.fit(x, grade, 0, **SOURCE | {"epochs": 1})
@@ -36,7 +36,7 @@ def test_layers_are_as_wide_in_proportion_as_the_source_s():
     }
 
 
-def test_of_each_two_outputs_the_larger_goes_on_and_nothing_below_zero():
+def test_each_layer_takes_the_larger_of_two_outputs_and_clips_at_zero():
     x, grade = eyes()
     state = fusion.fit(x, grade, 0, **SOURCE)
     values = x[:, :-1].astype(np.float64)
@@ -46,7 +46,7 @@ def test_of_each_two_outputs_the_larger_goes_on_and_nothing_below_zero():
     assert np.allclose(fusion.predict(state, x), (values @ state["6.weight"].T)[:, 0], atol=1e-4)
 
 
-def test_one_update_of_all_rows_is_a_step_of_nesterov_down_the_square_error():
+def test_one_full_batch_update_is_a_nesterov_step_on_the_squared_error():
     """From the start w, with gradient g and decay d: w - rate (1 + momentum) (g + d w), g no longer than the clip."""
     x, grade = eyes(20)
     given = SOURCE | {"epochs": 1, "weight_decay": 0.1, "rate": 0.05, "clip": 0.5}
@@ -65,7 +65,7 @@ def test_one_update_of_all_rows_is_a_step_of_nesterov_down_the_square_error():
         assert np.allclose(found[name], expected, atol=1e-5)
 
 
-def test_a_fellow_that_tells_of_the_grade_is_of_use():
+def test_an_informative_fellow_eye_lowers_the_error():
     def error(fellow):
         state = fusion.fit(*eyes(160, seed=1, fellow=fellow), 0, **SOURCE)
         x, grade = eyes(400, seed=1, fellow=fellow)
@@ -74,7 +74,7 @@ def test_a_fellow_that_tells_of_the_grade_is_of_use():
     assert error(True) < 0.8 * error(False)
 
 
-def test_the_side_is_not_read():
+def test_the_side_of_the_eye_is_ignored():
     x, grade = eyes()
     other = x.copy()
     other[:, -1] = 0.5
@@ -83,7 +83,7 @@ def test_the_side_is_not_read():
     assert np.array_equal(fusion.predict(first, x), fusion.predict(first, other))
 
 
-def test_start_and_order_are_the_seed_s_alone():
+def test_initial_weights_and_order_depend_on_the_seed_alone():
     x, grade = eyes()
     torch.manual_seed(5)
     before = torch.get_rng_state()
@@ -96,7 +96,7 @@ def test_start_and_order_are_the_seed_s_alone():
 
 
 @pytest.mark.parametrize("rows", [1, 63, 65])
-def test_any_number_of_rows_is_fitted(rows):
+def test_any_number_of_rows_can_be_fitted(rows):
     x, grade = eyes(rows)
     answer = fusion.predict(fusion.fit(x, grade, 0, **SOURCE), x)
     assert answer.shape == (rows,)

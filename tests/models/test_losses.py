@@ -46,7 +46,7 @@ class TestEveryLoss:
     def loss(self, name, given, grade=GRADE):
         return load_loss(name)(given, grade, **LOSSES[name].defaults)
 
-    def test_it_is_finite_of_the_declared_shape_and_reaches_each_head(self, name):
+    def test_the_loss_is_finite_has_the_declared_shape_and_reaches_each_head(self, name):
         given = outputs(name)
         loss = self.loss(name, given)
         assert loss.shape == ((6,) if LOSSES[name].per_image else ())
@@ -57,7 +57,7 @@ class TestEveryLoss:
     def test_a_right_answer_costs_less_than_a_wrong_one(self, name):
         assert self.loss(name, fitted(name)).mean() < self.loss(name, fitted(name), (GRADE + 2) % 5).mean()
 
-    def test_it_is_computed_in_float32_whatever_comes_in(self, name):
+    def test_the_loss_is_computed_in_float32_from_any_dtype(self, name):
         given = {head: value.bfloat16() for head, value in outputs(name).items()}
         assert self.loss(name, given).dtype == torch.float32
 
@@ -66,19 +66,19 @@ class TestEveryLoss:
         for grade in (0, 4):
             assert torch.isfinite(self.loss(name, outputs(name), torch.full((6,), grade))).all()
 
-    def test_descent_ends_where_its_heads_predict_the_grades(self, name):
+    def test_descent_makes_its_heads_predict_the_grades(self, name):
         for output, raw in fitted(name).items():
             predicted = load_head(LOSSES[name].heads[output]).predict(raw)
             grade = predicted.argmax(1) if output == "prob" else predicted.round().clamp(0, 4).long()
             assert torch.equal(grade, GRADE)
 
-    def test_it_names_heads_that_predict_different_outputs(self, name):
+    def test_its_heads_predict_different_outputs(self, name):
         assert len(LOSSES[name].heads) == len(LOSSES[name].head_names) > 0
 
 
 @pytest.mark.parametrize("name", HEADS)
 class TestEveryHead:
-    def test_it_predicts_scores_or_probabilities(self, name):
+    def test_a_head_predicts_scores_or_probabilities(self, name):
         predicted = load_head(name).predict(torch.randn(raw_shape(name)))
         if HEADS[name].output == "score":
             assert predicted.shape == (6,)
@@ -105,20 +105,20 @@ def test_soft_kappa_of_certain_predictions_is_one_minus_scikit_learns_kappa():
     assert loss.item() == pytest.approx(1 - cohen_kappa_score(GRADE, predicted, weights="quadratic"), abs=1e-5)
 
 
-def test_coral_is_a_sum_of_binary_cross_entropies():
+def test_coral_is_the_sum_of_binary_cross_entropies():
     given = outputs("coral")
     levels = (GRADE[:, None] > torch.arange(4)).float()
     want = torch.nn.functional.binary_cross_entropy_with_logits(given["prob"], levels, reduction="none").sum(1)
     assert torch.allclose(load_loss("coral")(given, GRADE), want, atol=1e-6)
 
 
-def test_probabilities_that_are_out_of_order_are_mended():
+def test_cumulative_probabilities_out_of_order_are_corrected():
     answer = load_head("coral").predict(torch.tensor([[-1.0, 2.0, 0.0, -3.0]]))
     assert (answer >= 0).all()
     assert answer.sum().item() == pytest.approx(1)
 
 
-def test_the_multi_task_loss_at_weight_0_is_ce_alone_and_trains_no_score():
+def test_the_multi_task_loss_at_weight_0_equals_ce_and_trains_no_score():
     generator = torch.Generator().manual_seed(0)
     prob, score = torch.randn(16, 5, generator=generator), torch.randn(16, generator=generator)
     grade = torch.randint(0, 5, (16,), generator=generator)

@@ -27,19 +27,19 @@ def rows(n=60, d=6, seed=0):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 99))
-def test_a_start_is_orthonormal_along_its_shorter_side(r, c, seed):
+def test_initial_weights_are_orthonormal_along_the_shorter_side(r, c, seed):
     found = orthogonal(np.random.default_rng(seed).standard_normal((r, c)))
     assert found.shape == (r, c)
     product = found @ found.T if r <= c else found.T @ found
     assert np.allclose(product, np.eye(min(r, c)), atol=1e-12)
 
 
-def test_the_first_row_of_a_start_keeps_its_direction():
+def test_the_first_row_of_the_initial_weights_keeps_its_direction():
     normal = np.random.default_rng(0).standard_normal((3, 5))
     assert np.allclose(orthogonal(normal)[0], normal[0] / np.linalg.norm(normal[0]))
 
 
-def test_answers_are_those_of_the_network_that_was_fitted():
+def test_predictions_are_those_of_the_fitted_network():
     network = maxout.build(6, (8, 4), np.random.default_rng(0))
     x, _ = rows()
     mean, scale = maxout.standard(x)
@@ -59,7 +59,7 @@ def test_maxout_is_the_larger_of_two_neighbours():
     assert Maxout()(x).tolist() == [[2.0, -3.0], [0.0, 6.0]]
 
 
-def test_the_scale_of_a_column_is_of_no_account_and_one_that_does_not_vary_is_left_out():
+def test_the_scale_of_a_column_has_no_effect_and_a_constant_column_is_dropped():
     x, grade = rows()
     x[:, -1] = 7
     state = maxout.fit(x, grade, 1, **SMALL)
@@ -69,7 +69,7 @@ def test_the_scale_of_a_column_is_of_no_account_and_one_that_does_not_vary_is_le
     assert np.allclose(maxout.predict(maxout.fit(other, grade, 1, **SMALL), other), answer, atol=1e-2)
 
 
-def test_columns_are_standardised_by_those_that_it_was_fitted_on():
+def test_columns_are_standardised_by_the_training_rows():
     x, grade = rows()
     state = maxout.fit(x, grade, 1, **SMALL)
     assert np.allclose(state["mean"], x.mean(0), rtol=1e-4)
@@ -84,7 +84,7 @@ def test_a_strong_penalty_shrinks_the_first_layer(penalty, strong):
 
 
 @pytest.mark.parametrize(("balanced", "uniform"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)])
-def test_batches_are_even_by_grade_or_by_row_or_in_order(balanced, uniform):
+def test_batches_are_balanced_by_grade_or_uniform_or_in_order(balanced, uniform):
     grade = np.repeat([0, 4], [900, 100])
     generator = np.random.default_rng(0)
     drawn = np.concatenate(

@@ -21,14 +21,14 @@ POOLED = {
 
 
 @pytest.mark.parametrize(("net", "millions"), [("net_1", 2.699), ("net_2", 6.105), ("net_3", 3.010)])
-def test_weights_are_as_many_as_the_report_counts(net, millions):
+def test_the_number_of_weights_equals_that_of_the_report(net, millions):
     with torch.device("meta"):
         network = build_system_network(f"min_pooling/{net}", Model(trunk="-"), FULL[net], 1.0, {"prob": "softmax"})
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.0005)
 
 
 @pytest.mark.parametrize("net", FULL)
-def test_maps_are_as_large_as_the_source_lists_them(net):
+def test_feature_maps_have_the_sizes_that_the_source_lists(net):
     with torch.device("meta"), torch.no_grad():
         body = build(net, FULL[net], 1.0)
         assert body.pixels == {"net_1": 843, "net_2": 820, "net_3": 1019}[net]
@@ -50,11 +50,11 @@ def test_maps_are_as_large_as_the_source_lists_them(net):
         ("net_3", [11, 27, 59, 123, 251, 507, 1019]),
     ],
 )
-def test_fewer_blocks_have_these_fields_of_view(net, fields):
+def test_fewer_blocks_have_smaller_fields_of_view(net, fields):
     assert [sides(net, blocks)[0] for blocks in range(1, len(fields) + 1)] == fields
 
 
-def test_statistics_tell_sharpness_colour_and_size():
+def test_statistics_measure_sharpness_colour_and_size():
     rng = np.random.default_rng(0)
     plain = np.full((2, 32, 32, 3), (120, 60, 30), np.uint8)
     shown = np.stack([np.full((32, 32, 3), 128, np.uint8), rng.integers(0, 256, (32, 32, 3), np.uint8)])

@@ -24,7 +24,7 @@ def irv2():
     return timm.create_model("inception_resnet_v2").eval()
 
 
-def test_reduction_b_is_inception_resnet_v2s_own_tensor_for_tensor(irv2):
+def test_reduction_b_equals_that_of_inception_resnet_v2(irv2):
     ours = ReductionB(1088).eval()
     ours.load_state_dict(irv2.mixed_7a.state_dict())
     x = torch.randn(2, 1088, 12, 12)
@@ -33,7 +33,7 @@ def test_reduction_b_is_inception_resnet_v2s_own_tensor_for_tensor(irv2):
     assert torch.equal(ours(x), irv2.mixed_7a(x))
 
 
-def test_cell_c_is_inception_resnet_v2s_own_tensor_for_tensor(irv2):
+def test_cell_c_equals_that_of_inception_resnet_v2(irv2):
     ours = CellC(2080).eval()
     ours.load_state_dict(irv2.repeat_2[0].state_dict())
     x = torch.randn(2, 2080, 5, 5)
@@ -41,7 +41,7 @@ def test_cell_c_is_inception_resnet_v2s_own_tensor_for_tensor(irv2):
 
 
 @pytest.mark.parametrize(("level", "pixels", "side"), [(1, 40, 5), (2, 80, 4), (3, 128, 3)])
-def test_each_level_halves_the_map_once_more(level, pixels, side):
+def test_each_cell_halves_the_feature_map(level, pixels, side):
     network = build_network(SMALL, level, HEADS, pixels).eval()
     images = torch.randn(2, 3, pixels, pixels)
     assert network.features(images).shape[2:] == (side, side)
@@ -51,7 +51,7 @@ def test_each_level_halves_the_map_once_more(level, pixels, side):
 
 
 @pytest.mark.parametrize("trunk", ["test_resnet", "test_efficientnet", "test_convnext", "test_nfnet"])
-def test_the_cells_attach_to_any_trunk(trunk):
+def test_cells_attach_to_any_backbone(trunk):
     network = build_network(SMALL.model_copy(update={"trunk": trunk}), 2, HEADS, 64)
     assert network(torch.randn(2, 3, 64, 64))["prob"].shape == (2, 5)
 
@@ -62,7 +62,7 @@ def test_scores_are_float32_under_bfloat16_autocast():
         assert network(torch.randn(2, 3, 80, 80))["score"].dtype == torch.float32
 
 
-def test_a_child_takes_trunk_and_old_cells_bit_by_bit_and_keeps_its_new_cell():
+def test_a_child_copies_backbone_and_old_cells_and_keeps_its_new_cell():
     parent, child = build_network(SMALL, 2, HEADS, 80), build_network(SMALL, 3, HEADS, 128)
     before = {name: value.clone() for name, value in child.state_dict().items()}
     carried = carry_over(child, parent.state_dict())
@@ -74,7 +74,7 @@ def test_a_child_takes_trunk_and_old_cells_bit_by_bit_and_keeps_its_new_cell():
     assert all(torch.equal(after[name], before[name]) for name in new)
 
 
-def test_heads_are_carried_where_the_width_before_them_is_the_same():
+def test_heads_are_carried_over_if_their_input_width_is_the_same():
     parent, child = build_network(SMALL, 1, HEADS, 40), build_network(SMALL, 1, HEADS, 80)
     assert set(carry_over(child, parent.state_dict())) == set(child.state_dict())
 
@@ -86,7 +86,7 @@ def grown(width, kernels=(4,)):
     return torch.nn.Sequential(*convolutions, torch.nn.Flatten(), torch.nn.Linear(width, 2))
 
 
-def test_kernels_alone_are_carried_into_a_network_that_has_grown():
+def test_only_kernels_are_carried_into_a_larger_network():
     parent, child = grown(10), grown(20, (4, 5))
     before = {name: value.clone() for name, value in child.state_dict().items()}
     assert carry_over(child, parent.state_dict(), kernels=True) == ["0.weight"]
@@ -95,30 +95,30 @@ def test_kernels_alone_are_carried_into_a_network_that_has_grown():
     assert torch.equal(after["0.weight"], parent.state_dict()["0.weight"])
 
 
-def test_a_kernel_that_finds_no_place_is_refused_by_name():
+def test_a_kernel_without_a_counterpart_is_refused_by_name():
     with pytest.raises(InputError, match=r"carry over only .* 1\.weight is \(5, 4, 3, 3\) .* and \(6, 4, 3, 3\) here"):
         carry_over(grown(20, (4, 6)), grown(20, (4, 5)).state_dict(), kernels=True)
 
 
-def test_weights_of_another_trunk_are_refused_by_name():
+def test_weights_of_another_backbone_are_refused_by_name():
     parent = build_network(SMALL.model_copy(update={"trunk": "test_resnet"}), 1, HEADS, 40)
     with pytest.raises(InputError, match=r"carry over only .* trunk\."):
         carry_over(build_network(SMALL, 2, HEADS, 80), parent.state_dict())
 
 
-def test_a_map_too_small_for_the_cells_is_one_sentence():
+def test_a_feature_map_too_small_for_the_cells_is_refused():
     with pytest.raises(InputError, match="at least 3 x 3, but level 2 at 16 px leaves 2 x 2"):
         build_network(SMALL, 2, HEADS, 16)
 
 
-def test_an_unknown_trunk_or_stride_is_one_sentence():
+def test_an_unknown_backbone_or_stride_is_refused():
     with pytest.raises(InputError, match=r"must be a timm model, but got 'resnet51' \(did you mean .*resnet50.*\?\)"):
         probe_trunk(SMALL.model_copy(update={"trunk": "resnet51"}), 64)
     with pytest.raises(InputError, match=r"must be one of \[2, 4, 8, 16, 32\] for the trunk test_byobnet, but got 6"):
         probe_trunk(SMALL.model_copy(update={"stride": 6}), 64)
 
 
-def test_the_same_seed_starts_the_same_network():
+def test_equal_seeds_give_equal_initial_weights():
     states = []
     for _ in range(2):
         torch.manual_seed(3)
@@ -127,7 +127,7 @@ def test_the_same_seed_starts_the_same_network():
 
 
 @pytest.mark.slow
-def test_inception_resnet_v2_is_cut_after_its_block8_stack_where_the_paper_attaches_its_cells(irv2):
+def test_inception_resnet_v2_is_truncated_after_block8_as_in_the_paper(irv2):
     model = Model(trunk="inception_resnet_v2", stride=32, cut="block8")
     assert [probe_trunk(model, pixels).side for pixels in (224, 256, 299, 448, 720)] == [5, 6, 8, 12, 21]
     assert probe_trunk(model, 224).channels == 2080
@@ -138,12 +138,12 @@ def test_inception_resnet_v2_is_cut_after_its_block8_stack_where_the_paper_attac
     assert torch.allclose(irv2.conv2d_7b(trunk(x)[-1]), want, atol=1e-5)
 
 
-def test_a_cut_that_the_trunk_lacks_is_one_sentence():
+def test_truncation_after_a_module_that_the_backbone_lacks_is_refused():
     with pytest.raises(InputError, match=r"model\.cut must name a module of the trunk test_byobnet \(.*'block8'"):
         probe_trunk(SMALL.model_copy(update={"cut": "block8"}), 64)
 
 
-def test_weights_that_cannot_be_fetched_are_told_in_seconds(monkeypatch, tmp_path, capfd):
+def test_weights_that_cannot_be_fetched_fail_within_seconds(monkeypatch, tmp_path, capfd):
     from huggingface_hub import constants
 
     with socket.socket() as closed:

@@ -34,7 +34,7 @@ def made(net, blocks, width=0.0625, seed=0):
 
 
 @pytest.mark.parametrize("net", FULL)
-def test_maps_are_as_large_as_in_the_source(net):
+def test_feature_maps_have_the_sizes_of_the_source(net):
     with torch.device("meta"), torch.no_grad():
         body = build(net, FULL[net], 1.0)
         x, left = torch.zeros(1, 3, body.pixels, body.pixels), [body.pixels]
@@ -77,7 +77,7 @@ def test_the_last_stage_has_the_source_s_convolutions_and_dense_layers(net, kern
 
 
 @pytest.mark.parametrize(("stage", "side"), [(1, 35), (2, 70), (3, 112)])
-def test_small_photographs_leave_the_source_s_features_without_the_first_stride_and_pooling(stage, side):
+def test_small_photographs_skip_the_first_stride_and_pooling(stage, side):
     found = sides(f"a_{stage}", stage + 1)
     assert (found[0], found[-1]) == (side, 2)
     whole, small = (build(f"a_{stage}", stage + more, 0.0625).module.maps for more in (3, 1))
@@ -88,13 +88,13 @@ def test_small_photographs_leave_the_source_s_features_without_the_first_stride_
 
 
 @pytest.mark.parametrize("blocks", [1, 3, 5])
-def test_other_numbers_of_poolings_are_refused(blocks):
+def test_an_unsupported_number_of_poolings_is_refused(blocks):
     with pytest.raises(InputError, match=r"o_o.nets.b_1.blocks must be 4, .* or 2, for small photographs, but got"):
         sides("b_1", blocks)
 
 
 @pytest.mark.parametrize("kind", "ab")
-def test_a_stage_starts_from_every_kernel_of_the_one_before_and_from_nothing_else(kind):
+def test_a_stage_inherits_every_kernel_of_the_previous_one_and_nothing_else(kind):
     nets = [made(f"{kind}_{stage}", stage + 1, seed=stage) for stage in (1, 2, 3)]
     for parent, child in itertools.pairwise(nets):
         before = {name: value.clone() for name, value in child.state_dict().items()}
@@ -109,14 +109,14 @@ def test_a_stage_starts_from_every_kernel_of_the_one_before_and_from_nothing_els
         assert grown
 
 
-def test_stages_of_other_widths_or_kinds_do_not_fit():
+def test_stages_of_other_widths_or_kinds_are_refused():
     with pytest.raises(InputError, match="carry over only"):
         carry_over(made("a_2", 3, 0.125), made("a_1", 2).state_dict(), kernels=True)
     with pytest.raises(InputError, match="carry over only"):
         carry_over(made("b_2", 3), made("a_1", 2).state_dict(), kernels=True)
 
 
-def test_kernels_start_orthonormal_and_biases_alike():
+def test_initial_kernels_are_orthonormal_and_biases_equal():
     network = made("a_1", 2, 0.25)
     for module in network.trunk.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -127,13 +127,13 @@ def test_kernels_start_orthonormal_and_biases_alike():
             assert (module.bias == BIAS).all()
 
 
-def test_a_bias_belongs_to_a_channel_and_a_position():
+def test_biases_are_per_channel_and_position():
     network = made("a_1", 2)
     shapes = [tuple(module.bias.shape) for module in network.trunk.modules() if isinstance(module, Untied)]
     assert shapes == [(2, 35, 35)] * 2 + [(4, 18, 18)] * 3 + [(8, 8, 8)] * 3
 
 
-def test_pooling_is_the_root_of_the_mean_square_and_not_of_the_sum():
+def test_pooling_is_the_root_mean_square():
     x = torch.full((1, 1, 3, 3), 2.0)
     assert RootMeanSquare(3)(x).item() == pytest.approx(2)
     x = torch.rand(2, 3, 7, 7)

@@ -21,7 +21,7 @@ SCORE = {"score": "regression"}
 
 
 @pytest.mark.parametrize("net", FULL)
-def test_maps_are_as_large_as_the_source_lists_them(net):
+def test_feature_maps_have_the_sizes_that_the_source_lists(net):
     with torch.device("meta"), torch.no_grad():
         body = build(net, FULL[net], 1.0)
         left, x = [body.pixels], torch.zeros(1, 3, body.pixels, body.pixels)
@@ -36,7 +36,7 @@ def test_maps_are_as_large_as_the_source_lists_them(net):
 
 
 @pytest.mark.parametrize("net", FULL)
-def test_dense_layers_are_of_1024_behind_features_of_the_listed_size(net):
+def test_dense_layers_have_1024_outputs_and_features_the_listed_size(net):
     with torch.device("meta"):
         dense = [module for module in build(net, FULL[net], 1.0).module if isinstance(module, torch.nn.Linear)]
     features = {"cyclic": 512 * 9}.get(net, 512 * 4)
@@ -44,7 +44,7 @@ def test_dense_layers_are_of_1024_behind_features_of_the_listed_size(net):
 
 
 @pytest.mark.parametrize(("net", "blocks", "side"), [("plain", 5, 95), ("cyclic", 3, 60), ("fractional", 9, 90)])
-def test_fewer_blocks_take_the_last_maps_of_the_list(net, blocks, side):
+def test_fewer_blocks_have_the_last_feature_maps_of_the_list(net, blocks, side):
     assert sides(net, blocks)[0] == side
     assert sides(net, blocks)[-1] == sides(net, FULL[net])[-1]
     assert len(sides(net, blocks)) == blocks + 1
@@ -61,7 +61,7 @@ def turned_stack():
     return torch.nn.Sequential(CyclicSlice(), convolutions[0], CyclicRoll(), convolutions[1], CyclicPool())
 
 
-def test_a_turned_photograph_gives_the_turned_map():
+def test_a_rotated_photograph_gives_a_rotated_feature_map():
     stack = turned_stack()
     x = torch.rand(2, 3, 8, 8)
     for turn in (1, 2, 3):
@@ -69,7 +69,7 @@ def test_a_turned_photograph_gives_the_turned_map():
     assert not torch.allclose(stack(x), stack(x.flip(3)).flip(3), atol=1e-3)
 
 
-def test_rolled_channels_are_the_other_copies_turned_into_a_copy_s_own_frame():
+def test_rolled_channels_are_the_other_copies_rotated_into_the_copys_frame():
     copies = CyclicSlice()(torch.rand(1, 1, 4, 4))
     # Copies of one image, each turned back, are that image again.
     rolled = CyclicRoll()(copies)
@@ -77,7 +77,7 @@ def test_rolled_channels_are_the_other_copies_turned_into_a_copy_s_own_frame():
     assert all(torch.equal(rolled[own, channel], copies[own, 0]) for own in range(4) for channel in range(4))
 
 
-def test_copies_are_pooled_to_their_root_mean_square():
+def test_rotated_copies_are_pooled_by_root_mean_square():
     x = torch.rand(4, 2, 1, 1)
     assert torch.allclose(CyclicPool()(x)[0], x.square().mean(0).sqrt(), atol=1e-6)
     still = torch.zeros(4, 1, 2, 2, requires_grad=True)
@@ -85,7 +85,7 @@ def test_copies_are_pooled_to_their_root_mean_square():
     assert torch.isfinite(still.grad).all()
 
 
-def test_windows_of_fractional_poolings_are_drawn_once_and_kept_with_the_weights():
+def test_windows_of_fractional_poolings_are_drawn_once_and_saved_with_the_weights():
     one, other = (
         build_system_network("reformed_gamblers/fractional", Model(trunk="-"), 5, 0.25, SCORE).eval() for _ in range(2)
     )
@@ -101,7 +101,7 @@ def test_windows_of_fractional_poolings_are_drawn_once_and_kept_with_the_weights
     assert torch.allclose(one(x[1:])["score"], one(x)["score"][1:], atol=1e-6)
 
 
-def test_each_channel_of_each_photograph_is_seen_by_its_own_mean_and_deviation():
+def test_each_channel_of_each_photograph_is_standardised_by_itself():
     network = build_system_network("reformed_gamblers/plain", Model(trunk="-"), 3, 0.25, SCORE).eval()
     x = torch.rand(2, 3, 23, 23)
     changed = x * torch.tensor([0.5, 2.0, 3.0])[:, None, None] + torch.tensor([1.0, -2.0, 0.3])[:, None, None]
@@ -116,14 +116,14 @@ def test_the_soft_step_is_a_sum_of_logistic_steps():
     assert torch.allclose(staircase(torch.arange(5.0)), torch.arange(5.0), atol=0.02)
 
 
-def test_the_soft_step_s_cuts_and_slopes_are_learnt():
+def test_thresholds_and_slopes_of_the_soft_step_are_learnt():
     staircase = Staircase()
     staircase(torch.tensor([0.4, 1.6, 2.4, 3.6])).sum().backward()
     assert (staircase.cuts.grad != 0).all()
     assert (staircase.slopes.grad != 0).all()
 
 
-def test_a_score_beyond_the_ends_of_the_scale_costs_nothing():
+def test_a_score_beyond_the_ends_of_the_scale_has_no_extra_loss():
     score = torch.tensor([-0.5, 0.5, 4.5, 3.0, -0.5, 4.5, 2.0], requires_grad=True)
     grade = torch.tensor([0, 0, 4, 4, 1, 3, 2])
     loss = load_loss("mse_free_ends")({"score": score}, grade)
@@ -134,7 +134,7 @@ def test_a_score_beyond_the_ends_of_the_scale_costs_nothing():
     assert (score.grad == 0).tolist() == [True, False, True, False, False, False, True]
 
 
-def test_the_staircase_starts_from_a_net_without_one():
+def test_a_network_with_a_staircase_starts_from_one_without():
     plain, step = (
         build_system_network(f"reformed_gamblers/{net}", Model(trunk="-"), 3, 0.25, SCORE) for net in ("plain", "step")
     )

@@ -24,7 +24,7 @@ NETS = [(system, net) for system in SYSTEMS for net in SMALL[system]["nets"]]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_a_system_is_laid_out_of_what_there_is(name):
+def test_a_system_declares_existing_plugins_and_settings(name):
     entry = SYSTEMS[name]
     assert entry.colour_normalisation in NORMALISATIONS
     assert entry.objective in LOSSES
@@ -39,7 +39,7 @@ def test_a_system_is_laid_out_of_what_there_is(name):
 
 
 @pytest.mark.parametrize(("system", "net"), NETS)
-def test_a_network_answers_every_image_of_the_side_that_it_takes(system, net):
+def test_a_network_predicts_for_images_of_its_input_size(system, net):
     settings, heads = SMALL[system]["nets"][net], LOSSES[SYSTEMS[system].objective].heads
     torch.manual_seed(0)
     network = build_system_network(f"{system}/{net}", SHARED, settings["blocks"], settings["width"], heads).to(
@@ -61,7 +61,7 @@ def test_a_network_answers_every_image_of_the_side_that_it_takes(system, net):
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_columns_are_numbers_of_each_eye_alone(name):
+def test_columns_depend_on_each_eye_alone(name):
     prob = np.random.default_rng(0).dirichlet(np.ones(5), (2, 6)).astype(np.float32)
     outputs = [{"prob": each, "score": each @ np.arange(5, dtype=np.float32)} for each in prob]
     all_of_them = load_system(name).columns(outputs, None)
@@ -93,7 +93,7 @@ def parameters(name):
 
 
 @pytest.mark.parametrize("name", BLENDS)
-def test_a_blend_answers_alike_from_what_is_kept_of_it(name):
+def test_a_blend_restored_from_its_state_predicts_the_same(name):
     x, grade = columns(name)
     blend, entry = load_blend(name), BLENDS[name]
     state = blend.fit(x, grade, 7, **parameters(name))
@@ -111,7 +111,7 @@ def test_a_blend_answers_alike_from_what_is_kept_of_it(name):
 
 
 @pytest.mark.parametrize("name", BLENDS)
-def test_a_blend_answers_an_eye_whatever_other_eyes_there_are(name):
+def test_a_blends_prediction_does_not_depend_on_other_eyes(name):
     x, grade = columns(name)
     blend = load_blend(name)
     state = blend.fit(x, grade, 7, **parameters(name))
@@ -119,7 +119,7 @@ def test_a_blend_answers_an_eye_whatever_other_eyes_there_are(name):
 
 
 @pytest.mark.parametrize("name", [name for name, entry in BLENDS.items() if entry.learns])
-def test_a_blend_does_without_a_grade_that_nobody_has(name):
+def test_a_blend_can_be_fitted_without_examples_of_a_grade(name):
     x, grade = columns(name)
     there = grade != 3
     blend = load_blend(name)

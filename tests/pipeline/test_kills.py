@@ -105,7 +105,7 @@ def workshop(finished, tmp_path_factory):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_killed_in_its_writes_ends_with_the_same_bits(workshop, finished, forked, stage):
+def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(workshop, finished, forked, stage):
     outs, ended = outs_of(workshop.root, stage), []
     remove([workshop.root / "scratch"])
     for write in (*WRITES, 0):
@@ -122,7 +122,7 @@ def test_a_stage_killed_in_its_writes_ends_with_the_same_bits(workshop, finished
             assert bytes_of(path) == bytes_of(finished.root / path.relative_to(workshop.root))
 
 
-def test_dvc_goes_on_with_two_trainings_that_were_killed_at_once(project, finished):
+def test_dvc_repro_resumes_two_runs_that_were_killed_at_once(project, finished):
     shutil.rmtree(project.root / "scratch")
     raw = project.params()
     raw["train"]["workers"] = 2

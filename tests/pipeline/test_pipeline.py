@@ -28,7 +28,7 @@ def trained(project, *arguments: str) -> dict[str, int]:
     return {method: int(count) for method, count in found}
 
 
-def test_every_stage_leaves_what_the_next_one_reads(finished):
+def test_every_stage_writes_its_outputs(finished):
     assert (finished.root / "data/manifest.csv").exists()
     for run in ("basenet/mse_small/0", "basenet_mt/small/1", "m2cnn/mid/0"):
         names = {path.name for path in (finished.root / "runs" / run).iterdir()}
@@ -46,7 +46,7 @@ def test_every_stage_leaves_what_the_next_one_reads(finished):
     assert not list((finished.root / "scratch").rglob("checkpoint.safetensors"))
 
 
-def test_runs_behind_the_tables_are_found_and_the_tables_verified_without_a_stage_to_rerun(project):
+def test_track_and_verify_leave_no_stage_to_rerun(project):
     path = project.root / "reports/provenance.json"
 
     def ids() -> list[str]:
@@ -65,7 +65,7 @@ def test_runs_behind_the_tables_are_found_and_the_tables_verified_without_a_stag
     assert project.repro() == []
 
 
-def test_changing_one_method_trains_it_and_what_depends_on_it(project):
+def test_a_changed_setting_retrains_only_the_methods_that_depend_on_it(project):
     raw = project.params()
     raw["objectives"]["ce_mse"]["weight"] = 0.5
     project.write_params(raw)
@@ -80,7 +80,7 @@ def test_changing_one_method_trains_it_and_what_depends_on_it(project):
     assert trained(project, *stages) == {"basenet": 0, "basenet_mt": 0, "m2cnn": 0}
 
 
-def test_another_set_is_evaluated_without_training_and_what_ran_before_comes_back_from_the_cache(project):
+def test_another_data_set_is_evaluated_without_training_and_earlier_results_come_from_the_cache(project):
     before, raw = project.params(), project.params()
     raw["transfer"] = {"again": raw["data"] | {"seed": 1, "name": "again"}}
     project.write_params(raw)
@@ -94,7 +94,7 @@ def test_another_set_is_evaluated_without_training_and_what_ran_before_comes_bac
     assert [path.name for path in (project.root / "transfer").iterdir()] == ["sets.csv"]
 
 
-def test_another_variant_is_prepared_and_the_first_comes_back_from_the_cache(project):
+def test_another_colour_normalisation_is_prepared_and_the_first_comes_from_the_cache(project):
     before, packs = project.params(), contents(project.root / "data/packs")
     raw = project.params()
     raw["prepare"]["colour_normalisation"] = "graham"
@@ -117,7 +117,7 @@ def test_only_the_changed_photograph_is_prepared_again(clone):
     assert "12 images, 1 of them prepared now" in clone.run("dvc", "repro", "prepare").stdout
 
 
-def test_metrics_and_plots_are_shown(project):
+def test_dvc_shows_metrics_and_plots(project):
     metrics = project.run("dvc", "metrics", "show", "--json").stdout
     assert "m2cnn" in metrics
     project.run("dvc", "plots", "show", "-o", "dvc_plots")

@@ -9,7 +9,7 @@ from tests.pipeline.test_pipeline import contents
 pytestmark = pytest.mark.slow
 
 
-def test_what_one_machine_trained_another_does_not_train_again(project, clone, tmp_path):
+def test_runs_pushed_by_one_machine_are_pulled_by_another_instead_of_retrained(project, clone, tmp_path):
     methods = ("basenet", "basenet_mt")
     for place in (project, clone):
         place.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "remote"))

@@ -89,7 +89,7 @@ ELSEWHERE = {
 """Command -> the test that runs it."""
 
 
-def test_every_command_is_run_here_or_there():
+def test_every_command_of_the_manual_has_a_test():
     shown = [command for command in shown_commands() if command.startswith("fundusbench ")]
     assert set(shown) == {*RUN, *ELSEWHERE}
     assert all((ROOT / path).exists() for path in ELSEWHERE.values())
@@ -101,7 +101,7 @@ def workshop(finished, tmp_path_factory):
 
 
 @pytest.mark.parametrize("command", RUN)
-def test_it_runs_as_shown(workshop, command, monkeypatch, capsys):
+def test_a_command_of_the_manual_runs_as_shown(workshop, command, monkeypatch, capsys):
     monkeypatch.chdir(workshop.root)
     RUN[command]()
     assert main(shlex.split(command)[1:]) == 0
@@ -109,7 +109,7 @@ def test_it_runs_as_shown(workshop, command, monkeypatch, capsys):
     assert said or "keep" in command
 
 
-def test_the_summary_is_told_as_json(workshop, monkeypatch, capsys):
+def test_summary_prints_json(workshop, monkeypatch, capsys):
     monkeypatch.chdir(workshop.root)
     assert main(["summary", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -117,7 +117,7 @@ def test_the_summary_is_told_as_json(workshop, monkeypatch, capsys):
     assert (told["identical"] is None) == told["comparison"].startswith("no results are kept")
 
 
-def test_what_the_stages_took_is_kept(workshop, monkeypatch):
+def test_keep_writes_the_time_of_each_stage(workshop, monkeypatch):
     monkeypatch.chdir(workshop.root)
     assert main(["keep", "kept"]) == 0
     stages = [line.split(",")[0] for line in Path("kept/stages.csv").read_text().splitlines()]

@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_dvc_leaves_the_sweep_out_until_it_is_asked_for(project):
+def test_dvc_has_a_sweep_stage_only_if_params_ask_for_it(project):
     raw = project.params()
     small = {"arm": "basenet_mt/small", "trials": 2, "seeds": [10], "retrain_seeds": [20], "heartbeat_s": 1}
     raw["sweep"] |= small | {"epochs": 1}

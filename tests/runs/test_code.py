@@ -126,7 +126,7 @@ NONE: dict[str, tuple[str, Callable[[str], str]]] = {
 
 
 @pytest.mark.parametrize("name", NONE)
-def test_an_edit_that_decides_no_number_costs_no_run(project, edit, name):
+def test_an_edit_that_affects_no_numbers_changes_no_key(project, edit, name):
     edit(*NONE[name])
     assert [spec.name for spec in project.changed()] == []
 
@@ -183,7 +183,7 @@ def with_descendants(runs: dict[str, RunSpec], first: Callable[[RunSpec], bool])
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_an_edit_costs_exactly_the_runs_that_it_decides(project, edit, name):
+def test_an_edit_changes_the_keys_of_exactly_the_runs_it_affects(project, edit, name):
     path, first = SOME[name]
     edit(path, added("X = 1"))
     assert [spec.name for spec in project.changed()] == with_descendants(project.before, first)
@@ -195,7 +195,7 @@ def kinds(project: Project) -> dict[str, RunSpec]:
     return {name: project.before[name] for name in names}
 
 
-def test_every_file_of_a_closure_is_hashed(project, edit):
+def test_every_file_of_the_import_closure_is_hashed(project, edit):
     for spec in kinds(project).values():
         roots = code.roots_of(spec)
         before = code._sha256(roots)
@@ -211,7 +211,7 @@ ABOVE = {"cli", "dispatch", "evaluation", "jobs", "report", "sources", "statisti
 """Packages that start runs, show them or read them."""
 
 
-def test_the_core_reaches_nothing_that_starts_shows_or_reads_runs(project):
+def test_the_training_core_imports_nothing_that_starts_shows_or_reads_runs(project):
     for name, spec in kinds(project).items():
         files = project.closure(spec)
         assert not {path.split("/")[1] for path in files} & ABOVE, name
@@ -219,7 +219,7 @@ def test_the_core_reaches_nothing_that_starts_shows_or_reads_runs(project):
         assert settings == {"benchmark/settings/__init__.py", "benchmark/settings/training.py"}
 
 
-def test_what_is_left_out_is_reached_and_has_a_reason(project):
+def test_every_excluded_file_is_imported_and_has_a_reason(project):
     reached = {str(path) for spec in kinds(project).values() for path in hashing.closure(*code.roots_of(spec))}
     assert set(code.OUTSIDE) <= reached
     assert all(code.OUTSIDE.values())

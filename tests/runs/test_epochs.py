@@ -31,11 +31,11 @@ def test_an_arm_trains_for_the_common_number_of_epochs(raw):
     assert epochs_of(parse_params(raw), "m2cnn", "large") == 4
 
 
-def test_the_same_images_are_those_of_all_stages_together(raw):
+def test_matched_images_count_the_images_of_all_parents(raw):
     assert epochs_of(parse_params(raw), "controls", "same_images") == 12
 
 
-def test_the_same_multiply_adds_are_those_of_all_stages_together(raw):
+def test_matched_multiply_adds_count_those_of_all_parents(raw):
     params = parse_params(raw)
     levels = {"small": 1, "mid": 2, "large": 3}
     macs = {
@@ -55,25 +55,25 @@ def test_the_same_multiply_adds_are_those_of_all_stages_together(raw):
         ({"match": "images", "of": "controls/same_images"}, "cannot start from, or match, what descends from it"),
     ],
 )
-def test_a_match_that_cannot_be_is_one_sentence(raw, changes, words):
+def test_an_impossible_match_is_refused(raw, changes, words):
     raw["arms"]["controls"]["same_images"] = {"objective": "ce_mse", "size": "large", **changes}
     with pytest.raises(InputError, match=words):
         parse_params(raw)
 
 
-def test_arms_in_a_circle_are_refused(raw):
+def test_circular_arms_are_refused(raw):
     raw["arms"]["basenet_mt"]["small"]["from"] = "m2cnn/large"
     with pytest.raises(InputError, match="descends from it"):
         parse_params(raw)
 
 
-def test_parameters_are_those_of_the_built_network():
+def test_the_parameter_count_is_that_of_the_built_network():
     model = Model(trunk="test_byobnet", stride=8)
     network = build_network(model, 2, HEADS, 80)
     assert network_cost(model, 2, HEADS, 80).parameters == sum(p.numel() for p in network.parameters())
 
 
-def test_multiply_adds_are_those_that_timm_publishes():
+def test_multiply_adds_equal_those_that_timm_publishes():
     """timm's own table gives ResNet-50 at 224 px 4.11 G multiply-adds and 25.56 M parameters."""
     cost = network_cost(Model(trunk="resnet50", stride=32), 1, HEADS, 224)
     with torch.device("meta"):

@@ -37,7 +37,7 @@ def published() -> list[str]:
     return sorted(str(path.relative_to(RUNS)) for path in RUNS.glob("*/*/*"))
 
 
-def test_a_finished_run_and_its_record_are_published_and_stay_on_the_shelf():
+def test_a_finished_run_and_its_record_are_published_and_stay_in_the_store():
     made = finish(run(0, "a" * 64))
     publish("basenet", [made])
     folder = made.folder()
@@ -49,14 +49,14 @@ def test_a_finished_run_and_its_record_are_published_and_stay_on_the_shelf():
     assert published() == ["basenet/mse_small/0"]
 
 
-def test_what_is_written_into_a_published_table_leaves_the_shelf_as_it_is():
+def test_writing_into_a_published_table_leaves_the_store_unchanged():
     made = finish(run(0, "a" * 64))
     publish("basenet", [made])
     (made.folder() / "val.csv").write_text("changed by hand")
     assert (place(made) / "val.csv").read_text() == f"val.csv of {made.key}"
 
 
-def test_an_unfinished_run_is_passed_over_and_what_is_no_more_declared_goes():
+def test_unfinished_runs_are_skipped_and_undeclared_ones_removed():
     first, second = finish(run(0, "a" * 64)), finish(run(1, "b" * 64))
     publish("basenet", [first, second])
     unfinished = run(2, "c" * 64)
@@ -76,7 +76,7 @@ def test_other_methods_are_left_alone():
     assert published() == ["basenet_mt/small/0"]
 
 
-def test_going_back_finds_the_version_before_and_older_ones_go():
+def test_the_previous_version_is_found_again_and_older_ones_are_removed():
     versions = [finish(run(0, letter * 64)) for letter in "abc"]
     publish("basenet", [versions[2]])
     publish("basenet", [versions[1]])
@@ -84,7 +84,7 @@ def test_going_back_finds_the_version_before_and_older_ones_go():
     assert is_finished(place(versions[1]), versions[1].key)
 
 
-def test_a_parent_is_found_on_the_shelf_or_where_it_was_published_by_its_key_alone():
+def test_a_parent_is_found_by_its_key_in_the_store_or_where_it_was_published():
     parent = finish(run(0, "a" * 64, "basenet_mt", "small"))
     child = run(0, "c" * 64, "m2cnn", "mid").model_copy(update={"parent": "basenet_mt/small", "parent_key": parent.key})
     assert find_needed(child) == [place(parent)]

@@ -38,7 +38,7 @@ def weights(tmp_path):
     return path
 
 
-def test_a_run_is_known_by_its_weights_and_not_by_where_they_lie(weights):
+def test_the_key_depends_on_the_weights_and_not_on_their_path(weights):
     params = make_params()
     moved = shutil.copy(weights, weights.with_name("elsewhere.pth"))
     bare, first, second = (declared(params, weights=str(path)) for path in ("", weights, moved))
@@ -50,18 +50,18 @@ def test_a_run_is_known_by_its_weights_and_not_by_where_they_lie(weights):
     assert declared(params, weights=str(weights)).key != first.key
 
 
-def test_no_weights_are_no_parameter():
+def test_absent_weights_are_not_part_of_the_key():
     run = declared(make_params())
     assert not {"weights", "weights_sha256"} & run.parameters_resolved["model"].keys()
 
 
-def test_weights_that_are_not_there_stop_before_any_training(tmp_path):
+def test_missing_weights_are_refused_before_training(tmp_path):
     with pytest.raises(InputError, match="is no file: correct the path"):
         declared(make_params(), weights=str(tmp_path / "none.pth"))
 
 
 @pytest.mark.parametrize("pinned", [False, True])
-def test_runs_from_other_weights_are_strangers(weights, pinned):
+def test_runs_from_other_weights_are_refused(weights, pinned):
     params = make_params()
     trained, bare = declared(params, weights=str(weights)), declared(params)
     results = [
@@ -77,7 +77,7 @@ def test_runs_from_other_weights_are_strangers(weights, pinned):
         check_run_consistency(params.model_copy(update={"model": bare.model}), results[:1])
 
 
-def test_how_draws_fade_is_part_of_a_run_only_where_there_are_draws_that_fade():
+def test_the_resampling_schedule_is_part_of_the_key_only_if_resampling_decays():
     params, fading = make_params(), Fade(by=0.5, to=[1, 2, 2, 2, 2])
 
     def key(**changes):

@@ -36,7 +36,7 @@ def loop_seconds(made: Graded) -> float:
 
 @pytest.mark.speed
 @pytest.mark.parametrize("runs", [1, 3])
-def test_interval_against_a_scikit_learn_loop(benchmark: BenchmarkFixture, scaled, runs: int) -> None:
+def test_an_interval_against_a_scikit_learn_loop(benchmark: BenchmarkFixture, scaled, runs: int) -> None:
     made = simulate(scaled(PATIENTS, TRIED), np.random.default_rng(0), own=(0.2,) * runs)
     loop = runs * N_RESAMPLES * loop_seconds(made)
     interval = benchmark.pedantic(kappa_interval, args=(made,), rounds=3, warmup_rounds=1)

@@ -52,7 +52,7 @@ def all_pairs_seconds(known: np.ndarray) -> float:
 
 
 @pytest.mark.speed
-def test_the_search_against_the_bare_products_of_all_pairs(benchmark: BenchmarkFixture, scaled) -> None:
+def test_near_duplicate_search_against_the_matrix_products_of_all_pairs(benchmark: BenchmarkFixture, scaled) -> None:
     made = many_sketches(scaled(PHOTOGRAPHS, TRIED))
     bare = all_pairs_seconds(duplicates.magnitudes(made))
     found = benchmark.pedantic(duplicates.find_near_duplicates, args=(made,), rounds=1)
@@ -64,7 +64,7 @@ def test_the_search_against_the_bare_products_of_all_pairs(benchmark: BenchmarkF
 
 
 @pytest.mark.slow
-def test_memory_grows_with_the_photographs_and_not_with_their_pairs() -> None:
+def test_memory_of_the_search_grows_with_photographs_and_not_with_pairs() -> None:
     made = many_sketches(16_000)
     tracemalloc.start()
     duplicates.find_near_duplicates(made)

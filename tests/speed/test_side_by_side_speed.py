@@ -23,7 +23,7 @@ STEPS = 30
 
 @pytest.mark.speed
 @pytest.mark.parametrize("size", ["small", "mid", "large"])
-def test_all_cores_train_at_once(benchmark, tmp_path, monkeypatch, size):
+def test_parallel_runs_against_bare_steps_on_all_cores(benchmark, tmp_path, monkeypatch, size):
     raw = composed("scale=tiny")
     images = 960 if benchmark.enabled else 32
     raw["systems"] = {}

@@ -17,7 +17,7 @@ from tests.made.data import make_data
 
 @pytest.mark.speed
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_a_trial_costs_little_beside_its_training(benchmark: BenchmarkFixture, scaled, tmp_path, monkeypatch) -> None:
+def test_a_trial_adds_little_time_to_its_training(benchmark: BenchmarkFixture, scaled, tmp_path, monkeypatch) -> None:
     """Runs as long as those of the default profile, on its SQLite file."""
     params = load_params(ROOT / "params.yaml")
     smaller = {"trials": 2, "seeds": params.sweep.seeds[:2], "epochs": scaled(params.sweep.epochs, 1)}

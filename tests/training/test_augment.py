@@ -28,18 +28,18 @@ def draw(**at):
     return row.repeat(3, 1)
 
 
-def test_normalising_is_the_textbook_formula():
+def test_normalise_subtracts_the_mean_and_divides_by_the_std():
     x = images()
     want = (x.numpy() / 255 - NORM.mean.numpy()) / NORM.std.numpy()
     assert np.allclose(normalise(x, NORM).permute(0, 2, 3, 1).numpy(), want, atol=1e-5)
 
 
-def test_all_changes_off_is_plain_normalising():
+def test_with_every_change_off_augment_only_normalises():
     x = images()
     assert torch.allclose(augment(x, torch.rand(3, DRAWS), OFF, NORM), normalise(x, NORM), atol=1e-5)
 
 
-def test_middle_draws_change_nothing():
+def test_draws_of_one_half_change_nothing():
     x = images()
     assert torch.allclose(augment(x, draw(), Augment(), NORM), normalise(x, NORM), atol=1e-4)
 
@@ -68,7 +68,7 @@ def test_rotation_and_zoom_match_torchs_affine_grid():
     assert torch.allclose(augment(x, uniform, settings, NORM), want, atol=1e-3)
 
 
-def test_colour_changes_are_gain_times_contrast_around_the_mean():
+def test_colour_changes_multiply_gain_and_contrast_around_the_mean():
     x = images()
     settings = OFF.model_copy(update={"brightness": 0.2, "contrast": 0.3, "colour": 0.1})
     uniform = draw(d4=1.0, d5=0.0, d6=0.0, d7=0.5, d8=1.0)
@@ -79,14 +79,14 @@ def test_colour_changes_are_gain_times_contrast_around_the_mean():
     assert np.allclose(augment(x, uniform, settings, NORM).permute(0, 2, 3, 1).numpy(), want, atol=1e-4)
 
 
-def test_what_turns_in_from_outside_is_black():
+def test_pixels_rotated_in_from_outside_are_black():
     x = torch.full((3, 9, 9, 3), 255, dtype=torch.uint8)
     got = augment(x, draw(d0=0.625), OFF.model_copy(update={"rotate": 180.0}), NORM)
     black = -NORM.mean / NORM.std
     assert torch.allclose(got[:, :, 0, 0], black.expand(3, 3), atol=1e-4)
 
 
-def test_the_background_turns_in_where_it_is_not_black():
+def test_pixels_rotated_in_from_outside_have_the_background_value():
     x = torch.full((3, 9, 9, 3), 128, dtype=torch.uint8)
     x[:, 3:6, 3:6] = 255
     turned = OFF.model_copy(update={"rotate": 180.0})
@@ -98,6 +98,6 @@ def test_the_background_turns_in_where_it_is_not_black():
     assert torch.allclose(*quarter, atol=1e-3)
 
 
-def test_the_result_is_laid_out_channels_last():
+def test_the_result_is_channels_last():
     for x in (augment(images(), draw(), Augment(), NORM), normalise(images(), NORM)):
         assert x.is_contiguous(memory_format=torch.channels_last)

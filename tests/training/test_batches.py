@@ -82,7 +82,7 @@ def test_batches_are_the_same_for_any_number_of_threads(tmp_path, encoding, thre
 
 
 @pytest.mark.parametrize(("free", "times"), [(10**9, 1), (2 * COUNT * SIZE * SIZE * 3 - 1, 3)])
-def test_a_jpeg_is_decoded_once_where_all_fit_into_half_of_the_free_memory(tmp_path, monkeypatch, free, times):
+def test_jpegs_are_decoded_once_if_all_fit_into_half_of_the_free_memory(tmp_path, monkeypatch, free, times):
     decoded = []
     decode = packs.read_rgb
     monkeypatch.setattr(packs, "read_rgb", lambda data: decoded.append(data) or decode(data))
@@ -93,7 +93,7 @@ def test_a_jpeg_is_decoded_once_where_all_fit_into_half_of_the_free_memory(tmp_p
     assert len(decoded) == times * COUNT
 
 
-def test_pixels_that_are_kept_cannot_be_changed_by_their_user(tmp_path):
+def test_changing_a_batch_leaves_the_cached_pixels_as_they_are(tmp_path):
     pack = split(tmp_path / "pack", "jpeg").pack
     first = pack.gather(np.arange(4))
     before = first.copy()
@@ -101,14 +101,14 @@ def test_pixels_that_are_kept_cannot_be_changed_by_their_user(tmp_path):
     assert np.array_equal(pack.gather(np.arange(4)), before)
 
 
-def test_a_damaged_image_surfaces_where_batches_are_used(tmp_path):
+def test_a_damaged_image_raises_an_error_in_the_reading_thread_of_the_caller(tmp_path):
     data = split(tmp_path / "pack", "jpeg", damaged=33)
     with pytest.raises(InputError, match=r"pack is damaged at i33 \(.*run `fundusbench prepare` again"):
         read(data)
 
 
 @pytest.mark.parametrize(("power", "rare"), [(0.0, 0.1), (0.5, 0.25), (1.0, 0.5)])
-def test_resampling_evens_out_the_grades_by_the_power_of_their_count(power, rare):
+def test_resampling_draws_in_proportion_to_a_negative_power_of_the_grades_count(power, rare):
     grade = np.repeat([0, 3], [9000, 1000])
     drawn = epoch_order(grade, 0, 0, power)
     assert drawn.shape == (10_000,)
@@ -116,7 +116,7 @@ def test_resampling_evens_out_the_grades_by_the_power_of_their_count(power, rare
     assert (len(np.unique(drawn)) == 10_000) == (power == 0)
 
 
-def test_draws_by_grade_fade_from_epoch_to_epoch_into_the_weights_that_are_given():
+def test_resampling_weights_decay_from_epoch_to_epoch_to_the_final_weights():
     """With a half left after each epoch, shares follow from weights n / n_grade and those at the end, by hand."""
     grade = np.repeat([0, 3], [9000, 1000])
     fade = Fade(by=0.5, to=[1, 1, 1, 2, 1])
@@ -127,7 +127,7 @@ def test_draws_by_grade_fade_from_epoch_to_epoch_into_the_weights_that_are_given
         assert (grade[drawn] == 3).mean() == pytest.approx(share, abs=0.015)
 
 
-def test_weights_of_the_loss_are_counts_to_a_negative_power_and_1_on_average():
+def test_loss_weights_are_a_negative_power_of_the_grades_count_with_mean_1():
     grade = np.array([0, 3, 0, 0])
     assert grade_weights(grade, 1.0) == pytest.approx([2 / 3, 2, 2 / 3, 2 / 3])
     assert grade_weights(grade, 0.5) == pytest.approx(np.array([1, 3**0.5, 1, 1]) * 4 / (3 + 3**0.5))
@@ -135,7 +135,7 @@ def test_weights_of_the_loss_are_counts_to_a_negative_power_and_1_on_average():
 
 
 @pytest.mark.parametrize(("ids", "words"), [(["known", "other"], "holds 'other', which the"), ([], "holds no image")])
-def test_a_pack_that_is_not_of_the_manifest_is_one_sentence(tmp_path, ids, words):
+def test_a_pack_that_does_not_match_the_manifest_is_refused(tmp_path, ids, words):
     stored = [PackRow(name, "hash", encode(image, "raw")) for name, image in zip(ids, images(2), strict=False)]
     write_pack(tmp_path / "small/val.arrow", PackSpec(SIZE, "raw", "made"), stored)
     manifest = [ManifestRow("known", "k.png", "", "unknown", 0, "val", "ff", 9, 9, "made")]
@@ -162,7 +162,7 @@ def slow(seconds: float) -> SplitData:
     return SplitData(Slow(seconds), [], np.zeros(COUNT, np.int64), np.arange(COUNT, dtype=np.uint64))
 
 
-def test_it_reads_a_few_batches_ahead_and_no_more():
+def test_the_reader_prefetches_at_most_a_few_batches():
     data = slow(0.0)
     batches = Reader(data, CPU, readers=2).batches(order())
     next(batches)
@@ -171,7 +171,7 @@ def test_it_reads_a_few_batches_ahead_and_no_more():
     batches.close()
 
 
-def test_waiting_is_counted_where_reading_is_slow_and_not_where_use_is():
+def test_waiting_time_counts_slow_reading_and_not_slow_use():
     parts = order()
     starved = Reader(slow(0.05), CPU, readers=1)
     list(starved.batches(parts))
@@ -205,7 +205,7 @@ print(most)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells private from shared memory")
-def test_threads_share_the_mapped_file_and_hold_no_copy_of_it(tmp_path):
+def test_threads_share_the_mapped_file_without_copies(tmp_path):
     """Private memory grows by the batches under way, by no pack per thread."""
     size, count = 256, 400
     image = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8).tobytes()
@@ -219,7 +219,7 @@ def test_threads_share_the_mapped_file_and_hold_no_copy_of_it(tmp_path):
 
 
 @pytest.mark.parametrize(("limit", "expected"), [("1000", 1000 - 900 + 50 + 30), ("100", 0), ("max", None)])
-def test_a_containers_limit_bounds_the_free_memory_but_its_file_cache_does_not(tmp_path, limit, expected):
+def test_free_memory_respects_the_containers_limit_and_ignores_its_file_cache(tmp_path, limit, expected):
     (tmp_path / "memory.max").write_text(limit + "\n")
     (tmp_path / "memory.current").write_text("900\n")
     (tmp_path / "memory.stat").write_text("anon 820\ninactive_file 50\nactive_file 30\n")

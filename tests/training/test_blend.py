@@ -67,7 +67,7 @@ def contents(root="runs"):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_row_is_an_ordinary_run_of_its_own(project, name):
+def test_every_step_of_a_system_is_an_ordinary_run(project, name):
     project(name)
     params = system_params(name)
     runs = {run.arm: run for run in find_runs(params) if run.stage == name}
@@ -93,7 +93,7 @@ def test_every_row_is_an_ordinary_run_of_its_own(project, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_again_nothing_is_trained_and_from_nothing_the_same_bits_come(project, name, capsys):
+def test_a_second_run_trains_nothing_and_a_run_from_scratch_gives_the_same_bytes(project, name, capsys):
     project(name)
     before = contents()
     train.run(system_params(name), [name])
@@ -105,7 +105,7 @@ def test_again_nothing_is_trained_and_from_nothing_the_same_bits_come(project, n
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_that_died_half_way_are_made_from_what_was_kept(project, name, monkeypatch):
+def test_interrupted_steps_are_completed_from_the_stored_views(project, name, monkeypatch):
     project(name)
     before = contents()
     rows = list(SYSTEMS[name].rows)
@@ -136,7 +136,7 @@ ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].rows]
 
 
 @pytest.mark.parametrize(("name", "arm"), ROWS)
-def test_no_label_but_those_of_blend_patients_reaches_a_blend(project, name, arm):
+def test_a_blend_sees_no_labels_but_those_of_holdout_patients(project, name, arm):
     project(name)
     share = system_params(name).systems[name].holdout_fraction
     dealt = assign_roles(read_manifest(), share)
@@ -156,7 +156,7 @@ def test_no_label_but_those_of_blend_patients_reaches_a_blend(project, name, arm
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_label_of_a_fellow_cannot_be_reached(project, name):
+def test_the_fellow_eyes_label_is_out_of_reach(project, name):
     """An eye's answer does not move with its fellow's label, or with its own."""
     project(name)
     arm = list(SYSTEMS[name].rows)[-1]
@@ -171,7 +171,7 @@ def test_a_label_of_a_fellow_cannot_be_reached(project, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_networks_see_fit_patients_alone(project, name, monkeypatch):
+def test_networks_train_on_patients_outside_the_holdout(project, name, monkeypatch):
     project(name)
     params = system_params(name)
     dealt = assign_roles(read_manifest(), params.systems[name].holdout_fraction)
@@ -189,7 +189,7 @@ def test_networks_see_fit_patients_alone(project, name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_network_starts_from_the_one_that_is_declared(project, name):
+def test_a_network_starts_from_its_declared_parent(project, name):
     project(name)
     params = system_params(name)
     for net, own in params.systems[name].nets.items():
@@ -202,7 +202,7 @@ def test_a_network_starts_from_the_one_that_is_declared(project, name):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if SYSTEMS[name].tuned])
-def test_cuts_are_the_best_for_answers_to_patients_apart(project, name):
+def test_thresholds_are_tuned_on_out_of_fold_predictions(project, name):
     project(name)
     for arm in SYSTEMS[name].rows:
         folder = Path("runs", name, arm, "0")
@@ -215,7 +215,7 @@ def test_cuts_are_the_best_for_answers_to_patients_apart(project, name):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "shuffled" in SYSTEMS[name].rows])
-def test_a_stranger_s_eye_stands_where_the_fellow_s_would(project, name):
+def test_an_unrelated_eye_replaces_the_fellow_eye(project, name):
     project(name)
     fabric, manifest = open_fabric(system_params(name).train), read_manifest()
     shuffled = read_result(Path("runs", name, "shuffled", "0"))
@@ -228,7 +228,7 @@ def test_a_stranger_s_eye_stands_where_the_fellow_s_would(project, name):
     assert (strange[:, width:] != own[:, width:]).any(1).mean() > 0.8
 
 
-def test_a_blend_of_features_reads_mean_and_spread_of_either_eye_over_passes_and_the_side(project):
+def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_the_side(project):
     project("o_o")
     eyes = {}
     for arm in ("fellow", "own_eye", "one_pass"):
@@ -250,7 +250,7 @@ def test_a_blend_of_features_reads_mean_and_spread_of_either_eye_over_passes_and
     assert blending.columns(spec, once).shape == (32, 1)
 
 
-def test_what_a_network_says_is_found_once_by_a_job_of_its_own_for_all_rows(project, monkeypatch):
+def test_the_views_of_a_network_are_predicted_once_for_all_steps(project, monkeypatch):
     project("min_pooling")
     specs = {spec.arm: spec for spec in declare(system_params("min_pooling"), read_manifest())}
     first, rows = specs["net_1"], [specs[arm] for arm in SYSTEMS["min_pooling"].rows]
@@ -273,7 +273,7 @@ def test_what_a_network_says_is_found_once_by_a_job_of_its_own_for_all_rows(proj
     assert contents("scratch/passes") == before
 
 
-def test_a_network_may_be_trained_in_a_way_of_its_own(project):
+def test_a_network_may_override_training_settings(project):
     project("o_o")
     nets = {"a_1": {"train": {"epochs": 5, "lr": 0.01}}}
     own = {name: net | nets.get(name, {}) for name, net in SMALL["o_o"]["nets"].items()}
@@ -286,7 +286,7 @@ def test_a_network_may_be_trained_in_a_way_of_its_own(project):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_other_patients_kept_back_are_other_runs(project, name):
+def test_another_holdout_gives_other_runs(project, name):
     project(name)
     manifest = read_manifest()
     specs, others = (declare(system_params(name, holdout_fraction=share), manifest) for share in (0.3, 0.4))
@@ -298,7 +298,7 @@ def test_other_patients_kept_back_are_other_runs(project, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_finished_row_answers_another_set_as_it_answered_its_own(project, name):
+def test_a_finished_step_predicts_its_own_test_split_again_with_the_same_bytes(project, name):
     project(name)
     params, manifest = system_params(name), read_manifest()
     for arm in SYSTEMS[name].rows:
@@ -309,7 +309,7 @@ def test_a_finished_row_answers_another_set_as_it_answered_its_own(project, name
         assert np.array_equal(getattr(found, output), getattr(own, output))
 
 
-def test_a_network_on_the_shared_trunk_belongs_to_the_trunk_that_is_declared(project):
+def test_a_network_on_a_shared_backbone_must_match_the_declared_backbone(project):
     project("zoom_in_net")
     params = system_params("zoom_in_net")
     results = list(find_runs(params))
@@ -319,7 +319,7 @@ def test_a_network_on_the_shared_trunk_belongs_to_the_trunk_that_is_declared(pro
         check_run_consistency(other, results)
 
 
-def test_what_is_blended_must_have_been_trained(project):
+def test_a_blend_of_untrained_networks_is_refused(project):
     project("min_pooling")
     spec = read_result(Path("runs/min_pooling/ensemble/0"))
     shutil.rmtree("runs/min_pooling/net_3")
@@ -328,7 +328,7 @@ def test_what_is_blended_must_have_been_trained(project):
         blending.read_eyes(spec, "val", read_manifest(), open_fabric(system_params("min_pooling").train))
 
 
-def test_no_row_is_kept_by_pickle(trained):
+def test_no_model_file_is_a_pickle(trained):
     for path in (trained("min_pooling") / "runs").rglob("*"):
         assert path.suffix in ("", ".csv", ".json", ".safetensors")
     run = json.loads((trained("min_pooling") / "runs/min_pooling/fellow/0/run.json").read_text())

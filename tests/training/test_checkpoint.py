@@ -25,7 +25,7 @@ def fresh(opt):
 
 
 @pytest.mark.parametrize("opt", ["adamw", "sgd", "lamb", "rmsprop", "adafactor", "lion", "nadamw"])
-def test_a_restored_run_goes_on_bit_identically(tmp_path, opt):
+def test_a_resumed_run_continues_bit_identically(tmp_path, opt):
     model, optimizer = fresh(opt)
     for seed in range(6):
         if seed == 3:
@@ -40,7 +40,7 @@ def test_a_restored_run_goes_on_bit_identically(tmp_path, opt):
         assert torch.equal(value, again.state_dict()[name]), name
 
 
-def test_progress_reads_back_whole(tmp_path):
+def test_progress_survives_saving_and_loading(tmp_path):
     model, optimizer = fresh("adamw")
     history = [{"train_loss": 1 / 3, "val_kappa_score": None}]
     progress = Progress(2, 7, 1.5, history, best_kappa=2 / 3, best_epoch=2, resumed=1, seconds=3.25)
@@ -48,7 +48,7 @@ def test_progress_reads_back_whole(tmp_path):
     assert load_checkpoint(tmp_path / "c.safetensors", *fresh("adamw")) == progress
 
 
-def test_no_pickle_is_involved(tmp_path, monkeypatch):
+def test_a_checkpoint_is_no_pickle(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("pickle was used")
 

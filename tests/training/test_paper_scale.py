@@ -30,7 +30,7 @@ def step(network: nn.Module, pixels: int) -> None:
     assert all(torch.isfinite(p).all() for p in network.parameters())
 
 
-def test_one_step_of_each_level_reaches_every_tensor_and_hands_its_weights_on():
+def test_one_step_with_each_number_of_cells_updates_every_tensor_and_carries_its_weights_over():
     # In a process of its own, with which its gigabytes go.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(_step_each_level).result()

@@ -47,7 +47,7 @@ def same(a, b, rows=slice(None)):
     return all(np.allclose(a[name][rows], b[name], atol=1e-6) for name in b)
 
 
-def test_neither_batches_nor_other_images_change_what_an_image_gets(eyes, network, fabric):
+def test_an_images_views_do_not_depend_on_its_batch(eyes, network, fabric):
     found = passes_of(network, eyes, fabric, 0, 3, CHANGES)
     assert {name: value.shape for name, value in found.items()} == {"prob": (32, 5), "prob_sd": (32, 5)}
     assert same(found, passes_of(network, eyes, fabric, 0, 3, CHANGES, batch=5))
@@ -55,13 +55,13 @@ def test_neither_batches_nor_other_images_change_what_an_image_gets(eyes, networ
     assert same(found, passes_of(network, few, fabric, 0, 3, CHANGES), [3, 20])
 
 
-def test_a_restart_gives_the_same_bits_and_another_seed_others(eyes, network, fabric):
+def test_equal_seeds_give_equal_bytes_and_other_seeds_others(eyes, network, fabric):
     first, again, other = (passes_of(network, eyes, fabric, seed, 2, CHANGES) for seed in (0, 0, 1))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.allclose(first["prob"], other["prob"])
 
 
-def test_more_passes_go_on_where_fewer_ended(eyes, network, fabric):
+def test_more_views_begin_with_those_of_fewer(eyes, network, fabric):
     """The mean of two passes is known from the first alone and from both."""
     one, two = (passes_of(network, eyes, fabric, 0, count, CHANGES)["prob"] for count in (1, 2))
     spread = passes_of(network, eyes, fabric, 0, 2, CHANGES)["prob_sd"]
@@ -70,7 +70,7 @@ def test_more_passes_go_on_where_fewer_ended(eyes, network, fabric):
     assert spread.max() > 1e-4
 
 
-def test_the_network_draws_anew_in_every_pass_and_for_every_image(eyes, network, fabric):
+def test_the_networks_noise_differs_between_views_and_images(eyes, network, fabric):
     """Nothing is changed but where fractional poolings lie."""
     found = passes_of(network, eyes, fabric, 0, 4, Warp(flip=False))
     assert found["prob_sd"].max() > 0
@@ -79,12 +79,12 @@ def test_the_network_draws_anew_in_every_pass_and_for_every_image(eyes, network,
     assert not np.allclose(found["prob"], middle["prob"])
 
 
-def test_no_pass_at_all_is_what_the_run_itself_predicts(eyes, network, fabric):
+def test_zero_views_give_the_predictions_of_the_run_itself(eyes, network, fabric):
     ordinary = answers_of(network, outputs_of(network, eyes, fabric))
     assert np.array_equal(passes_of(network, eyes, fabric, 0, 0, CHANGES)["prob"], ordinary["prob"])
 
 
-def test_a_named_layer_s_output_is_kept_flat(eyes, network, fabric):
+def test_the_output_of_a_named_layer_is_stored_flat(eyes, network, fabric):
     found = passes_of(network, eyes, fabric, 0, 2, CHANGES, layer="trunk.body")
     assert found["features"].shape == found["features_sd"].shape == (32, 40)
     as_it_is = passes_of(network, eyes, fabric, 0, 0, CHANGES, layer="trunk.body")
@@ -105,12 +105,12 @@ def images(n=3, side=8, seed=0):
     return torch.randint(0, 256, (n, side, side, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
-def test_what_changes_nothing_gives_the_image_as_it_is():
+def test_settings_without_effect_return_the_image():
     draws = torch.full((3, DRAWS), 0.9)
     assert torch.equal(warp(images(), draws, Warp(), PLAIN, 0), normalise(images(), PLAIN))
 
 
-def test_mirrors_are_exact_and_chosen_image_by_image():
+def test_flips_are_exact_and_drawn_per_image():
     draws = torch.full((3, DRAWS), 0.9)
     draws[1, 0], draws[2, 1] = 0.1, 0.1
     found = warp(images(), draws, Warp(), PLAIN, 0)
@@ -120,14 +120,14 @@ def test_mirrors_are_exact_and_chosen_image_by_image():
     assert torch.equal(found[2], as_is[2].flip(1))
 
 
-def test_half_a_turn_is_both_mirrors():
+def test_a_half_turn_equals_both_flips():
     draws = torch.full((3, DRAWS), 0.5)
     draws[:, 2] = 1.0
     found = warp(images(), draws, Warp(flip=False, rotate=180.0), PLAIN, 0)
     assert torch.allclose(found, normalise(images(), PLAIN).flip(2, 3), atol=1e-4)
 
 
-def test_what_moves_in_is_background():
+def test_pixels_moved_in_from_outside_are_background():
     draws = torch.full((1, DRAWS), 0.5)
     draws[:, 5] = 1.0
     found = warp(images(1), draws, Warp(flip=False, shift=0.5), PLAIN, 128)
@@ -137,7 +137,7 @@ def test_what_moves_in_is_background():
 
 @settings(max_examples=20, deadline=None)
 @given(stretch=st.floats(0, 0.5), skew=st.floats(0, 0.5), seed=st.integers(0, 9))
-def test_no_change_leaves_the_range_of_the_image_and_its_background(stretch, skew, seed):
+def test_augmented_pixels_stay_within_the_range_of_image_and_background(stretch, skew, seed):
     draws = torch.rand(3, DRAWS, generator=torch.Generator().manual_seed(seed))
     found = warp(images(), draws, Warp(rotate=180.0, stretch=stretch, skew=skew, shift=0.2), PLAIN, 128)
     assert found.shape == (3, 3, 8, 8)
@@ -145,7 +145,7 @@ def test_no_change_leaves_the_range_of_the_image_and_its_background(stretch, ske
     assert found.max() <= 1 + 1e-5
 
 
-def test_a_stretch_lengthens_one_axis_as_it_shortens_the_other():
+def test_stretching_lengthens_one_axis_and_shortens_the_other():
     """A bar of a quarter of the side, stretched by a half along it, covers half as much again."""
     bar = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
     bar[:, 24:40, 24:40] = 255
@@ -156,7 +156,7 @@ def test_a_stretch_lengthens_one_axis_as_it_shortens_the_other():
     assert found.any(1).sum() == pytest.approx(8, abs=1)
 
 
-def test_each_axis_is_zoomed_by_a_factor_of_its_own():
+def test_each_axis_has_its_own_zoom_factor():
     """At the ends of their draws, one axis is half as long again and the other shorter by as much."""
     bar = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
     bar[:, 20:44, 20:44] = 255
@@ -167,7 +167,7 @@ def test_each_axis_is_zoomed_by_a_factor_of_its_own():
     assert found.any(1).sum() == pytest.approx(16, abs=1)
 
 
-def test_nearest_pixels_are_pixels_of_the_image_or_background():
+def test_nearest_neighbour_sampling_makes_no_new_values():
     draws = torch.rand(3, DRAWS, generator=torch.Generator().manual_seed(0))
     found = warp(images(), draws, Warp(rotate=180.0, shift=0.2, nearest=True), PLAIN, 128)
     levels = (found * 255).round()
@@ -177,7 +177,7 @@ def test_nearest_pixels_are_pixels_of_the_image_or_background():
         assert {tuple(pixel) for pixel in shown.permute(1, 2, 0).reshape(-1, 3).tolist()} <= there
 
 
-def test_colours_move_alike_everywhere_by_a_normal_draw_along_each_principal_axis():
+def test_colours_shift_by_a_normal_draw_along_each_principal_axis():
     draws = torch.rand(4000, DRAWS, generator=torch.Generator().manual_seed(0))
     shown = torch.zeros(4000, 2, 2, 3, dtype=torch.uint8)
     found = warp(shown, draws, Warp(flip=False, colour=0.5), PLAIN, 0)

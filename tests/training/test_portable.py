@@ -44,7 +44,7 @@ def printed(*flags: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_avx2(), reason="numbers are portable among x86-64 processors with AVX2 alone")
-def test_every_operation_of_a_training_step_gives_the_committed_bits():
+def test_every_operation_of_a_training_step_gives_the_committed_bytes():
     """FUNDUSBENCH_GOLDEN=write renews the file: after other versions of libraries, or other layers, and then alone.
 
     The committed hashes were made on a processor with AVX-512 and were the same on an emulated one of another maker,
@@ -59,12 +59,12 @@ def test_every_operation_of_a_training_step_gives_the_committed_bits():
 
 @pytest.mark.slow
 @pytest.mark.skipif(" avx512f " not in Path("/proc/cpuinfo").read_text(), reason="nothing to choose but AVX2 here")
-def test_without_the_pins_this_processor_would_give_other_bits():
+def test_without_the_pins_this_processor_gives_other_bytes():
     assert printed("--unpinned") != GOLDEN.read_text().splitlines()
 
 
 @pytest.mark.parametrize(("flags", "held"), [("sse2 avx2 avx512f avx512vl", True), ("sse2 avx2", False)])
-def test_opencv_is_denied_avx512_only_where_there_is_some(
+def test_opencv_is_denied_avx512_only_on_processors_that_have_it(
     flags: str, held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     listed = tmp_path / "cpuinfo"
@@ -96,12 +96,12 @@ def test_a_command_pins_its_process_before_libraries_load():
     assert run(code).endswith("\nTrue avx2\n")
 
 
-def test_a_command_called_after_libraries_were_loaded_leaves_the_environment():
+def test_a_command_called_after_libraries_loaded_leaves_the_environment_alone():
     code = "import os, numpy; from benchmark.common.numerics import pin_process; pin_process(); "
     assert run(f"{code} print('ATEN_CPU_CAPABILITY' in os.environ)") == "False\n"
 
 
-def test_training_with_portable_numbers_is_refused_in_a_process_that_was_not_pinned():
+def test_portable_numerics_are_refused_in_a_process_without_pins():
     settings = Train(epochs=1, batch=8, lr=0.1, device="cpu")
     open_fabric(settings)
     unpin(os.environ)
@@ -114,7 +114,7 @@ def test_training_with_portable_numbers_is_refused_in_a_process_that_was_not_pin
     assert "\n" not in str(caught.value)
 
 
-def test_pins_can_be_taken_off():
+def test_pins_can_be_removed():
     environment = {"PATH": "/bin", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
     pin(environment)
     assert PINS.items() - environment.items() <= {("OPENCV_CPU_DISABLE", "AVX512-SKX")}

@@ -30,7 +30,7 @@ def splitmix(x: int) -> int:
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**64 - 1))
-def test_draws_are_those_of_splitmix64(stream, key):
+def test_draws_match_splitmix64(stream, key):
     start = splitmix(key ^ stream)
     numbers = [splitmix((start + i * 0x9E3779B97F4A7C15) % 2**64) for i in (1, 2, 3)]
     expected = [(number >> 40) / 2**24 for number in numbers]
@@ -47,13 +47,13 @@ def test_draws_are_uniform_and_uncorrelated():
     assert np.abs(np.corrcoef(sample.T) - np.eye(4)).max() < 0.03
 
 
-def test_roles_epochs_and_seeds_have_streams_of_their_own():
+def test_each_role_epoch_and_seed_has_its_own_stream():
     streams = {derive(s, role, e) for s in range(5) for role in ("order", "augmentation") for e in range(5)}
     assert len(streams) == 50
 
 
 @given(st.integers(2, 500), st.integers(2, 64), seeds)
-def test_an_epoch_sees_every_image_once_in_batches_of_nearly_one_size(n, batch, seed):
+def test_an_epoch_visits_every_image_once_in_batches_of_nearly_equal_size(n, batch, seed):
     parts = cut(epoch_order(np.zeros(n, np.int64), seed, 1), batch)
     assert sorted(np.concatenate(parts)) == list(range(n))
     sizes = [len(part) for part in parts]

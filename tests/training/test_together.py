@@ -66,7 +66,7 @@ def lose_one(command: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_run_of_one_and_go_on_where_one_of_them_was_killed(project):
+def test_two_processes_train_the_run_of_one_and_resume_after_a_kill(project):
     command = start(project / "first", processes=2)
     lose_one(command)
     assert command.wait(timeout=240) == 2
@@ -97,7 +97,7 @@ def test_two_processes_make_the_run_of_one_and_go_on_where_one_of_them_was_kille
         assert np.allclose(*([float(cell) for cell in line.split(",")] for line in (one, other)), atol=1e-4)
 
 
-def test_a_process_alone_is_no_parameter(project):
+def test_one_process_is_not_part_of_the_run_key(project):
     def spec(**changes):
         return declare(parse_params(raw_params(**changes)), train.read_manifest())[0]
 
@@ -113,12 +113,12 @@ def test_a_process_alone_is_no_parameter(project):
         ({"processes": 2, "sync_batch_norm": True, "device": "cpu"}, r"but there are 2 on cpu"),
     ],
 )
-def test_what_several_processes_cannot_do_is_refused(changes, sentence):
+def test_settings_that_need_one_process_are_refused_with_several(changes, sentence):
     with pytest.raises(InputError, match=sentence):
         parse_params(raw_params(**changes))
 
 
-def test_a_loss_over_a_whole_batch_takes_one_process():
+def test_a_loss_over_a_whole_batch_needs_one_process():
     raw = raw_params(processes=2, accumulate=1)
     raw["objectives"]["soft_kappa"] = {}
     raw["arms"]["basenet_mt"]["small"]["objective"] = "soft_kappa"
@@ -126,14 +126,14 @@ def test_a_loss_over_a_whole_batch_takes_one_process():
         parse_params(raw)
 
 
-def test_what_starts_no_processes_does_not_train_their_run_alone(project):
+def test_a_run_of_several_processes_is_not_trained_by_one(project):
     made = parse_params(raw_params(processes=2))
     spec = declare(made, train.read_manifest())[0]
     with pytest.raises(InputError, match=r"declared to be trained by 2 processes, but here is 1: .* to 1 for all else"):
         train.complete(spec, {}, None, Path("alone"))
 
 
-def test_another_number_of_processes_than_declared_is_one_sentence(project, monkeypatch):
+def test_a_wrong_number_of_processes_is_refused(project, monkeypatch):
     Path("params.yaml").write_text(yaml.safe_dump(raw_params(processes=2)))
     with pytest.raises(InputError, match=r"cluster's jobs train a run in one process each"):
         train.run(load_params(), engine="ray")

@@ -77,12 +77,12 @@ def outputs(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted((root / "runs").rglob("*")) if p.is_file()}
 
 
-def test_a_method_that_is_not_declared_is_refused_and_where_to_declare_it_is_said(project):
+def test_an_undeclared_method_is_refused_with_the_place_to_declare_it(project):
     with pytest.raises(InputError, match=r"must be a key of `arms` or `systems` .* but got basement.* `dvc exp run`"):
         train.run(params(), ["basement"])
 
 
-def test_a_run_of_another_method_that_one_starts_from_is_trained_first(project):
+def test_a_parent_run_of_another_method_is_trained_first(project):
     wanted = one_seed(epochs=1)
     train.run(wanted, ["m2cnn"])
     assert {folder.name for folder in (project / "runs").iterdir()} == {"m2cnn"}
@@ -101,7 +101,7 @@ def test_a_run_of_another_method_that_one_starts_from_is_trained_first(project):
         ("model", "trunk", "resnett50", r"model\.trunk must be .* got 'resnett50' \(did you mean resnet50"),
     ],
 )
-def test_a_name_that_timm_does_not_know_is_refused_before_any_training(project, section, key, name, words):
+def test_a_name_unknown_to_timm_is_refused_before_training(project, section, key, name, words):
     raw = params().model_dump(by_alias=True)
     if section == "systems":
         raw[section][key]["train"] |= name
@@ -112,7 +112,7 @@ def test_a_name_that_timm_does_not_know_is_refused_before_any_training(project, 
     assert not list(project.glob("scratch/runs/*/*/*/*")) + list(project.glob("runs/*"))
 
 
-def test_it_learns_and_writes_what_later_steps_read(project):
+def test_training_learns_and_writes_its_outputs(project):
     train.run(one_seed(), ["basenet"])
     folder = project / "runs/basenet/mse_small/0"
     result = read_result(folder)
@@ -138,7 +138,7 @@ def test_it_learns_and_writes_what_later_steps_read(project):
     assert not list((project / "scratch").rglob("checkpoint.safetensors"))
 
 
-def test_as_many_runs_at_once_as_cores_and_memory_hold_and_one_at_least(monkeypatch):
+def test_parallel_runs_are_limited_by_cores_and_memory_but_at_least_one(monkeypatch):
     monkeypatch.setattr(train, "core_count", lambda: 4)
     for free, workers in ((0.5, 1), (1, 1), (2.9, 2), (99, 4)):
         monkeypatch.setattr(train, "free_memory", lambda free=free: int(free * train.WORKER_BYTES))
@@ -147,7 +147,7 @@ def test_as_many_runs_at_once_as_cores_and_memory_hold_and_one_at_least(monkeypa
     assert train.count_workers(params(workers=7)) == 7
 
 
-def test_the_same_parameters_give_the_same_bits_and_another_seed_others(project, undisturbed):
+def test_equal_parameters_give_equal_bytes_and_another_seed_others(project, undisturbed):
     first = undisturbed("basenet_mt", params(epochs=3))
     train.run(params(epochs=3), ["basenet_mt"])
     assert outputs(project) == first
@@ -182,7 +182,7 @@ train.run(load_params(), ["basenet_mt"])
     assert Path("runs/basenet_mt/small/0/test.csv").exists()
 
 
-def test_other_pixels_of_the_same_photographs_train_anew(project, capsys):
+def test_other_pixels_of_the_same_photographs_retrain_a_run(project, capsys):
     few = {"epochs": 1}
     train.run(one_seed(**few), ["basenet"])
     plain = outputs(project)
@@ -209,7 +209,7 @@ def test_a_child_starts_from_its_parent_of_the_same_seed(project):
     assert result.parent_key == read_result(project / "runs/basenet_mt/small/0").key
 
 
-def test_a_parent_that_was_not_trained_is_one_sentence(project):
+def test_an_untrained_parent_is_refused(project):
     with pytest.raises(
         InputError, match=r"m2cnn/mid seed 0 starts from basenet_mt/small/0.*run `fundusbench train basenet_mt`"
     ):
@@ -217,7 +217,7 @@ def test_a_parent_that_was_not_trained_is_one_sentence(project):
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 6, 9, 30])
-def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, undisturbed, stop_after):
+def test_a_run_stopped_after_any_update_ends_bit_identical(project, monkeypatch, undisturbed, stop_after):
     made = one_seed(checkpoint_minutes=0.0)
     whole = undisturbed("basenet_mt", made)
 
@@ -244,7 +244,7 @@ def test_stopped_after_any_update_it_ends_bit_identical(project, monkeypatch, un
     assert record["resumed"] == 1
 
 
-def test_a_stale_checkpoint_of_other_parameters_is_not_continued(project, monkeypatch):
+def test_a_checkpoint_of_other_parameters_is_not_resumed(project, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
@@ -258,7 +258,7 @@ def test_a_stale_checkpoint_of_other_parameters_is_not_continued(project, monkey
     assert record["resumed"] == 0
 
 
-def test_keep_best_evaluates_the_epoch_that_was_best_on_val(project):
+def test_select_epoch_best_predicts_with_the_best_epoch_on_val(project):
     train.run(one_seed(keep="best", epochs=5), ["basenet_mt"])
     folder = project / "runs/basenet_mt/small/0"
     history = pd.read_csv(folder / "history.csv")
@@ -269,7 +269,7 @@ def test_keep_best_evaluates_the_epoch_that_was_best_on_val(project):
     assert kappa == pytest.approx(history.val_kappa_score.max(), abs=1e-9)
 
 
-def test_of_epochs_that_are_equally_good_the_first_is_kept(project, monkeypatch):
+def test_the_first_of_equally_good_epochs_is_selected(project, monkeypatch):
     kappas = iter([0.5, 0.7, 0.7, 0.6, 0.7, 0.1])
     monkeypatch.setattr(loop, "default_kappa", lambda head, predictions: next(kappas))
     monkeypatch.setattr(loop, "_collapsed", lambda predictions, head: False)
@@ -278,7 +278,7 @@ def test_of_epochs_that_are_equally_good_the_first_is_kept(project, monkeypatch)
     assert read_result(project / "runs/basenet/mse_small/0").epoch_kept == 2
 
 
-def test_other_test_labels_change_no_weight_and_no_choice(project):
+def test_test_labels_affect_neither_weights_nor_selection(project):
     train.run(one_seed(keep="best"), ["basenet"])
     before = outputs(project)
     manifest = read_manifest()
@@ -288,13 +288,13 @@ def test_other_test_labels_change_no_weight_and_no_choice(project):
         assert outputs(project)[f"runs/basenet/mse_small/0/{name}"] == before[f"runs/basenet/mse_small/0/{name}"]
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_by_name(project):
+def test_a_loss_that_is_not_finite_stops_and_names_the_run(project):
     with pytest.raises(InputError, match=r"loss must stay finite.*basenet/mse_small seed 0.*lower `train\.lr`"):
         train.run(params(lr=9.0, clip=0.0, opt="sgd", warmup=0.0), ["basenet"])
     assert not list((project / "runs").rglob("run.json"))
 
 
-def test_a_head_that_gives_one_grade_to_all_of_val_flags_its_run(project, capsys):
+def test_a_head_that_predicts_one_grade_for_all_of_val_flags_its_run(project, capsys):
     train.run(one_seed(epochs=1, lr=1e-9), ["basenet"])
     result = read_result(project / "runs/basenet/mse_small/0")
     assert result.flags == ["collapsed:score"]
@@ -311,7 +311,7 @@ def test_training_needs_neither_mlflow_nor_dvc():
     assert done.stdout.strip() == "[]"
 
 
-def test_accumulated_passes_make_the_same_update_where_no_batch_norm_couples_images(project):
+def test_accumulated_gradients_make_the_same_update_without_batch_norm(project):
     """With SGD and a trunk without batch norm, 2 passes of 8 images give the weights of 1 pass of 16."""
     raw = tiny_params()
     raw["sizes"] = SIZES
@@ -331,7 +331,7 @@ def splits_of(made, *names):
     return splits, describe(made, "basenet", "mse_small", manifest)[0]
 
 
-def test_what_follows_a_run_sees_each_epoch_once_and_may_stop_it(project):
+def test_the_epoch_callback_is_called_once_per_epoch_and_may_stop_the_run(project):
     made = params()
     splits, spec = splits_of(made, "train", "val")
     seen = []
@@ -351,7 +351,7 @@ def test_what_follows_a_run_sees_each_epoch_once_and_may_stop_it(project):
     assert len(seen) == 6
 
 
-def test_a_split_that_is_not_given_is_not_predicted(project):
+def test_an_absent_split_is_not_predicted(project):
     made = params(epochs=1)
     (project / "data/packs/small/test.arrow").unlink()
     splits, spec = splits_of(made, "train", "val")
@@ -360,7 +360,7 @@ def test_a_split_that_is_not_given_is_not_predicted(project):
     assert not (project / "blind/test.csv").exists()
 
 
-def test_running_out_of_memory_says_what_to_lower(project, monkeypatch):
+def test_running_out_of_memory_names_the_settings_to_change(project, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -371,7 +371,7 @@ def test_running_out_of_memory_says_what_to_lower(project, monkeypatch):
 
 @pytest.mark.parametrize("keep", ["last", "best"])
 @pytest.mark.parametrize("stopped_at", ["save_tensors", "write_predictions", "write_text", "write_spec"])
-def test_stopped_at_any_write_of_its_end_it_ends_bit_identical(project, monkeypatch, undisturbed, keep, stopped_at):
+def test_a_run_stopped_at_any_final_write_ends_bit_identical(project, monkeypatch, undisturbed, keep, stopped_at):
     made = one_seed(keep=keep, epochs=2)
     whole = undisturbed("basenet", made)
     finish, write = loop._finish, getattr(loop, stopped_at)
@@ -400,7 +400,7 @@ def test_stopped_at_any_write_of_its_end_it_ends_bit_identical(project, monkeypa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc gives freed memory back so eagerly")
-def test_memory_that_a_step_frees_is_there_for_the_next_one():
+def test_memory_freed_by_a_step_is_reused_by_the_next():
     """Faulted in anew at each step, it took half of a step at 206 px."""
     counted = """
 import resource
