@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Arm
 from benchmark.evaluation import evaluate
 from benchmark.report import report
 from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
+from benchmark.report.figures import published
+from benchmark.report.page.page import to_page
 from benchmark.report.render import FORMATS, to_csv, to_markdown, to_tex
 from benchmark.report.results import load_results
 from benchmark.report.table import estimate_cell
@@ -106,6 +109,23 @@ def test_an_arm_that_did_not_run_says_so(patchy):
     assert "| 40 px (paper: 224) |" in text
     assert text.count("| - | - |") == 2
     assert "m2cnn/large: seed 2 not run." in text
+
+
+def test_an_arm_that_a_user_declares_is_in_the_ablation_and_on_the_page(read):
+    mine = {"mine": {"soft": {"objective": "mse", "size": "mid"}}}
+    inputs = read(arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, **mine})
+    made = named_tables(inputs)
+    table = made["ablation"]
+    measured = inputs.results.measured(Arm("mine", "soft"), "score", "test")
+    assert re.search(rf"\| mine/soft, 80 px \| {measured.estimate:.3f} ± .* \| - \|", to_markdown(table))
+    lines = [line for line in records(table) if line["row"] == "mine/soft"]
+    assert [(line["split"], line["column"], line["status"]) for line in lines] == [
+        ("val", "scores", "measured"),
+        ("test", "scores", "measured"),
+    ]
+    assert r"mine/soft, 80 px & \shortstack{" in to_tex(table)
+    assert 'href="#runs/mine/soft"' in to_page(list(made.values()), {}, inputs)
+    assert "published" in published.plots(inputs)
 
 
 def test_an_arm_that_is_not_declared_says_so_where_the_paper_has_a_number(read):

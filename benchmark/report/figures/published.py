@@ -29,7 +29,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
     """The figure of the cells that have both; none where there is none."""
     table, printed = ablation.make(inputs), inputs.printed["ablation"]
     series: dict[str, list[Point]] = {}
-    for row, name in zip(table.rows, printed.rows * 2, strict=True):
+    for row, name in zip(table.rows, printed.rows * 2, strict=False):  # The rows of added arms follow.
         for column, cell in zip(table.columns[1:], row.cells, strict=True):
             if isinstance(cell, Number) and cell.published and cell.value is not None:
                 series.setdefault(column, []).append((printed.cell(name, column).pixels or 0, cell))
