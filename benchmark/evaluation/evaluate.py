@@ -29,7 +29,7 @@ from benchmark.evaluation.outputs import (
     score_rows,
     worst_rows,
 )
-from benchmark.evaluation.tables import CURVE, EVALUATION, refuse_gaps
+from benchmark.evaluation.tables import COLUMNS, CURVE, EVALUATION, refuse_gaps
 from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
@@ -148,7 +148,7 @@ def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Itera
 def runs_frame(results: list[RunResult]) -> pd.DataFrame:
     """One row per run: what it is, what it takes, on which data, and what a reader must know of it."""
     columns = ("stage", "arm", "seed", "key", "epoch_kept", "parameters", "macs_per_image")
-    return pd.DataFrame(
+    rows = (
         {column: getattr(result, column) for column in columns}
         | result.table_columns
         | {"flags": " ".join(result.flags), "system": result.system}
@@ -156,6 +156,7 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
         | {"data_hash": result.data_hash, "parameter_hash": result.parameter_hash}
         for result in results
     )
+    return pd.DataFrame(rows, columns=list(COLUMNS["runs"]))
 
 
 def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
