@@ -30,7 +30,7 @@ class Sizes(Section):
     @model_validator(mode="after")
     def _grows(self) -> Sizes:
         if not self.small < self.mid < self.large:
-            msg = "sizes must grow from small to mid to large"
+            msg = f"sizes must grow from small to mid to large, but got {self.small}, {self.mid}, {self.large}"
             raise ValueError(msg)
         return self
 
@@ -56,7 +56,7 @@ class Prepare(Section):
 
 
 class DataParams(Section):
-    """Sections of params.yaml that the data stages read; reading them takes nothing of ``models``."""
+    """Sections of params.yaml that the data stages read; they can be validated without ``models``."""
 
     data: SerializeAsAny[SourceParams]
     sizes: Sizes

@@ -1,4 +1,4 @@
-"""Reading the data stages' part of ``params.yaml``, and the sentence on what is wrong in a parameter file."""
+"""Reading and validation of the data stages' sections of ``params.yaml``."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ S = TypeVar("S", bound=Section)
 
 
 def load_data_params(path: Path = PARAMS) -> DataParams:
-    """Read and validate what the data stages read of a parameter file; the rest of it is validated by its readers.
+    """Read and validate the data stages' sections of a parameter file.
 
     Raises:
-        InputError: the file is missing, is no YAML, or breaks a rule; the sentence names every fault.
+        InputError: the file is missing, is not valid YAML, or breaks a rule; the sentence names every fault.
     """
     raw = mapping(read_yaml(path, "the parameters are"), str(path))
     return validated(DataParams, {key: raw[key] for key in raw.keys() & DataParams.model_fields.keys()}, str(path))
 
 
 def mapping(raw: Any, origin: str) -> dict[str, Any]:
-    """Return parameters by section.
+    """Check that parameters are a mapping with present keys.
 
     Raises:
-        InputError: they are something else than a mapping, or have a key that was renamed.
+        InputError: they are not a mapping, or have a key that was renamed.
     """
     if not isinstance(raw, dict):
-        msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}"
+        msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}: correct it"
         raise InputError(msg)
     refuse_renamed(raw, origin)
     return raw
@@ -48,8 +48,8 @@ def validated(model: type[S], raw: dict[str, Any], origin: str) -> S:
     """Validate the sections of a parameter file.
 
     Args:
-        model: the sections.
-        raw: their keys and values.
+        model: model of the sections.
+        raw: keys and values of the sections.
         origin: name of the file in error messages.
 
     Raises:
@@ -64,15 +64,15 @@ def validated(model: type[S], raw: dict[str, Any], origin: str) -> S:
 
 
 def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
-    """Validate the description of a data set by the rules of its ``source``; one without a source is returned as it is.
+    """Validate a data set's section by the rules of its ``source``; return it unchanged if it names none.
 
     Args:
-        raw: the keys and values of the section.
+        raw: keys and values of the section.
         origin: name of the file in error messages.
-        path: of the section.
+        path: keys above the section.
 
     Raises:
-        InputError: as in :func:`validated`.
+        InputError: a rule is broken.
     """
     if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
         return raw
@@ -92,7 +92,7 @@ def _sentence(
 
 
 def _near(section: Any, path: tuple[Any, ...]) -> str:
-    """Name the known key that an unknown one resembles most."""
+    """Return a hint at the known key that an unknown one resembles most, or at all known keys."""
     for part in path[:-1]:
         field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
         section = field.annotation if field else None

@@ -1,4 +1,4 @@
-"""The device and number format of this machine that parameters ask for."""
+"""Choice and validation of the device and number format."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from benchmark.settings.training import Train
 
 
 def check_device(train: Train) -> None:
-    """Refuse a device that is not here, before any work starts; tables are made without it.
+    """Check that the requested device exists, before any work starts.
 
     Raises:
-        InputError: ``train.device`` names one that torch cannot use.
+        InputError: torch cannot use ``train.device``.
     """
     if train.device in ("auto", "cpu"):
         return
     import torch
 
-    there = torch.cuda.is_available() if train.device == "cuda" else torch.backends.mps.is_available()
-    if not there:
-        kind = {"cuda": "an NVIDIA card whose driver torch can use", "mps": "a Mac with Metal"}[train.device]
-        msg = f"train.device must be one that this machine has, but {train.device} takes {kind}: set it to auto or cpu"
+    available = torch.cuda.is_available() if train.device == "cuda" else torch.backends.mps.is_available()
+    if not available:
+        kind = {"cuda": "an NVIDIA GPU with a driver for torch", "mps": "a Mac with Metal"}[train.device]
+        msg = f"train.device must be available here, but {train.device} requires {kind}: set it to auto or cpu"
         raise InputError(msg)
 
 
 def resolved(train: Train) -> Train:
-    """Replace ``auto`` by the device and number format that this machine has."""
+    """Replace ``auto`` by the device and number format of this machine."""
     device = train.device if train.device != "auto" else _device()
     precision = train.precision if train.precision != "auto" else _precision(train.numbers, device)
     return train.model_copy(update={"device": device, "precision": precision})
@@ -37,7 +37,7 @@ def resolved(train: Train) -> Train:
 
 @cache
 def _device() -> Literal["cpu", "cuda", "mps"]:
-    """The fastest kind of device; torch is asked only where something other than a processor may be found."""
+    """Return the fastest device; torch is only imported where there may be a GPU."""
     if not Path("/dev/nvidiactl").exists() and sys.platform != "darwin":
         return "cpu"
     import torch
@@ -49,7 +49,7 @@ def _device() -> Literal["cpu", "cuda", "mps"]:
 
 @cache
 def _precision(numbers: Literal["portable", "fast"], device: str) -> Literal["32-true", "bf16-mixed"]:
-    """bfloat16 where numbers may be of this machine alone and the device multiplies it natively."""
+    """Choose bfloat16 if numerics need not be portable and the device multiplies it natively."""
     if numbers == "portable":
         return "32-true"
     import torch

@@ -1,4 +1,4 @@
-"""Reading the whole of ``params.yaml``; every fault becomes a sentence that names the key, rule, value and fix."""
+"""Reading and validation of ``params.yaml``; each fault is reported with key, rule, value and fix."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def load_params(path: Path = PARAMS) -> Params:
     """Read and validate a parameter file.
 
     Raises:
-        InputError: the file is missing, is no YAML, or breaks a rule; the sentence names every fault.
+        InputError: the file is missing, is not valid YAML, or breaks a rule; the sentence names every fault.
     """
     return parse_params(read_yaml(path, "the parameters are"), str(path))
 

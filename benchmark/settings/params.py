@@ -1,4 +1,4 @@
-"""params.yaml as frozen, validated models: every knob has a rule, and an unknown key is an error."""
+"""Parameters of ``params.yaml`` as frozen, validated models; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -21,54 +21,53 @@ from models.system_settings import SystemSettings
 from models.systems.registry import SYSTEMS
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-"""Of a stage or an arm: it names a folder."""
+"""Name of a method or an arm, and so of its folder."""
 
 
 class ArmSettings(Section):
-    """One row of the experiment: what is trained, at which size, starting from what."""
+    """Parameters of an arm."""
 
     objective: str
-    """A file of models/losses."""
+    """Name of a loss, a file of models/losses."""
     size: Size
     """Role of the input size."""
     level: Annotated[int, Field(ge=1, le=3)] = 1
-    """1: the trunk alone; 2: one Reduction-B; 3: two."""
+    """1: the backbone alone; 2: with one Reduction Cell-B; 3: with two."""
     parent: Annotated[str, Field(alias="from")] = ""
-    """``stage/arm`` whose weights, seed by seed, this arm starts from; empty: from the trunk's own start."""
+    """``method/arm`` whose weights of the same seed this arm starts from; empty: the backbone's initial weights."""
     match: Literal["", "images", "macs"] = ""
-    """Train for as many images, or multiply-adds, as all stages of the arm ``of`` took; empty: for train.epochs."""
+    """Train for as many images, or multiply-adds, as the arm ``of`` and its parents; empty: for train.epochs."""
     of: str = ""
-    """``stage/arm`` whose cost is matched."""
+    """``method/arm`` whose cost is matched."""
 
 
 class Tracking(Section):
-    """MLflow."""
+    """Parameters of the tracking by MLflow."""
 
     experiment: str = "fundusbench"
-    """Experiment that the runs are logged under; the data set's name is appended."""
+    """Name of the experiment, to which the name of the data set is appended."""
     live_after_s: Annotated[float, Field(ge=0)] = 300.0
-    """A training stage that will take longer than this is followed live; a shorter one is logged when it ends."""
+    """Seconds above which a run's expected duration makes it appear in MLflow while it trains, not only at its end."""
 
 
 class Params(DataParams):
-    """The whole of params.yaml."""
+    """All sections of params.yaml."""
 
     model: Model
     objectives: dict[str, dict[str, Any]] = Field({})
-    """Parameters of losses that differ from their defaults, by the loss's name."""
+    """Parameters of losses that differ from the defaults, by name of the loss."""
     train: Train
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
-    """One training per arm and seed."""
+    """Seeds of every arm."""
     arms: dict[_Name, dict[_Name, ArmSettings]]
-    """DVC stage -> arm -> what it is."""
+    """Method -> arm -> its parameters."""
     systems: dict[str, SystemSettings] = Field({})
-    """Systems of others, by their files in models/systems; each is a stage of its own, like a method of ``arms``."""
+    """Compared systems by name, a file of models/systems; each is trained like a method of ``arms``."""
     tracking: Tracking = Tracking()
     transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = Field({})
-    """Other data sets, each under a name of its own and declared as ``data`` is: every finished run is evaluated on
-    their test splits, too."""
+    """Other data sets by name, declared like ``data``: every finished run is also evaluated on their test splits."""
     sweep: Sweep = Sweep()
-    """The search over the loss weighting (``fundusbench sweep``); no other step reads it."""
+    """Search over the loss weighting (``fundusbench sweep``)."""
 
     def arm(self, stage: str, name: str) -> ArmSettings:
         """Look up an arm.
@@ -84,16 +83,16 @@ class Params(DataParams):
         return arms[name]
 
     def train_of(self, system: str, net: str) -> Train:
-        """How a network of a system is trained."""
+        """Return the training parameters of a system's network."""
         settings = self.systems[system]
         return Train.model_validate({**self.train.model_dump(), **settings.train, **settings.nets[net].train})
 
     def seeds_of(self, stage: str) -> list[int]:
-        """Seeds that a method or system is run with."""
+        """Return the seeds of a method or system."""
         return self.seeds if stage in self.arms else self.seeds[: self.systems[stage].seeds]
 
     def declared(self) -> Iterator[tuple[Arm, list[int]]]:
-        """Every arm with its seeds, in declared order; then those of each system, its networks before its blends."""
+        """Yield every arm with its seeds in declared order, then each system's networks and its blends."""
         for stage, arms in self.arms.items():
             yield from ((Arm(stage, name), self.seeds) for name in arms)
         for system, settings in self.systems.items():
@@ -106,14 +105,14 @@ class Params(DataParams):
         if parts > self.train.batch // 2:
             among = f" for {self.train.processes} processes" if self.train.processes > 1 else ""
             msg = (
-                f"train.accumulate must leave two images or more per pass, but splits {self.train.batch} into "
+                f"train.accumulate must leave two images or more per micro-batch, but splits {self.train.batch} into "
                 f"{self.train.accumulate}{among}: lower it, or raise train.batch"
             )
             raise ValueError(msg)
         if self.train.sync_batch_norm and (self.train.processes == 1 or self.train.device == "cpu"):
             msg = (
-                "train.sync_batch_norm belongs to several processes with a graphics card each, but there are "
-                f"{self.train.processes} on {self.train.device}: set it to false"
+                "train.sync_batch_norm requires several processes with a GPU each, but train.processes is "
+                f"{self.train.processes} and train.device is {self.train.device}: set it to false"
             )
             raise ValueError(msg)
         if len(set(self.seeds)) != len(self.seeds):
@@ -141,29 +140,26 @@ class Params(DataParams):
             raise ValueError(msg)
         read = {net for row in entry.rows.values() if isinstance(row.nets, tuple) for net in row.nets}
         if absent := [net for net in entry.nets if net in read - set(settings.nets)]:
-            msg = f"systems.{name}.nets must have {', '.join(absent)}, which its rows read: add it"
+            msg = f"systems.{name}.nets must have {', '.join(absent)}, which its rows read, but lacks it: add it"
             raise ValueError(msg)
         for net in settings.nets:
             _check_start(f"systems.{name}.nets", net, settings)
         known = {key for row in entry.rows.values() for key in BLENDS[row.blend].defaults}
         if unknown := [key for key in settings.blend if key not in known]:
-            msg = f"systems.{name}.blend: unknown key {unknown[0]!r}; it knows {', '.join(sorted(known)) or 'none'}"
+            names = ", ".join(sorted(known)) or "none"
+            msg = f"systems.{name}.blend: a key must be one of {names}, but got {unknown[0]!r}"
             raise ValueError(msg)
         for net in settings.nets:
             self._check_training(name, net)
 
     def _check_training(self, system: str, net: str) -> None:
-        own = self.systems[system].nets[net].train
-
-        def place(key: str) -> str:
-            return f"systems.{system}.nets.{net}.train.{key}" if key in own else f"systems.{system}.train.{key}"
-
         try:
             self.train_of(system, net)
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
-            first, *rest = map(str, fault["loc"])
-            where = ".".join([place(first), *rest])
+            keys = [str(part) for part in fault["loc"]]
+            section = f"nets.{net}.train" if keys[0] in self.systems[system].nets[net].train else "train"
+            where = ".".join(["systems", system, section, *keys])
             msg = f"{where}: {fault['msg'].removeprefix('Input ')}, but got {fault['input']!r}"
             raise ValueError(msg) from error
 
@@ -173,14 +169,14 @@ class Params(DataParams):
             raise ValueError(msg)
         if self.train.class_weights and not LOSSES[arm.objective].per_image:
             msg = (
-                f"train.class_weights apply to losses that are means over images, but {name} minimises "
+                f"train.class_weights requires losses that are means over images, but {name} minimises "
                 f"{arm.objective}: set it to 0, or use train.resample"
             )
             raise ValueError(msg)
         if self.train.processes > 1 and not LOSSES[arm.objective].per_image:
             msg = (
-                f"train.processes above 1 take losses that are means over images, but {name} minimises "
-                f"{arm.objective}, which no process can tell from its part of a batch: set it to 1"
+                f"train.processes above 1 requires losses that are means over images, but {name} minimises "
+                f"{arm.objective}, which depends on the whole batch: set it to 1"
             )
             raise ValueError(msg)
         for key, path in (("from", arm.parent), ("of", arm.of)):
@@ -194,32 +190,32 @@ class Params(DataParams):
         self._check_chain(name, arm)
 
     def _check_chain(self, name: str, arm: ArmSettings) -> None:
-        """No arm may start from, or be matched to, itself by any way."""
-        ahead, seen = [arm.parent, arm.of], {""}
-        while ahead:
-            path = ahead.pop()
+        """Refuse an arm that starts from, or is matched to, itself over any number of arms."""
+        pending, seen = [arm.parent, arm.of], {""}
+        while pending:
+            path = pending.pop()
             if path == name:
-                msg = f"arms: an arm cannot start from, or match, what descends from it, but {name} does"
+                msg = f"arms: an arm cannot start from, or match, one that depends on it, but {name} does"
                 raise ValueError(msg)
             if path not in seen:
                 seen.add(path)
                 other = Arm.parse(path)
                 found = self.arms.get(other.stage, {}).get(other.name)
-                ahead += [found.parent, found.of] if found else []
+                pending += [found.parent, found.of] if found else []
 
 
 def _check_start(key: str, net: str, settings: SystemSettings) -> None:
-    """A network starts from another one, and by no way from itself."""
-    seen, own = {net}, settings.nets[net]
-    while own.parent:
-        if own.parent not in settings.nets:
-            msg = f"{key}: `from` must name another network, one of {', '.join(settings.nets)}, but got {own.parent!r}"
+    """Refuse a network that starts from an unknown one, or from itself over any number of networks."""
+    seen, start = {net}, settings.nets[net].parent
+    while start:
+        if start not in settings.nets:
+            msg = f"{key}: `from` must name another network, one of {', '.join(settings.nets)}, but got {start!r}"
             raise ValueError(msg)
-        if own.parent in seen:
-            msg = f"{key}: a network cannot start from what descends from it, but {net} does"
+        if start in seen:
+            msg = f"{key}: a network cannot start from one that starts from it, but {net} does"
             raise ValueError(msg)
-        seen.add(own.parent)
-        own = settings.nets[own.parent]
+        seen.add(start)
+        start = settings.nets[start].parent
 
 
 def _check_loss(name: str, given: dict[str, Any]) -> None:
@@ -229,7 +225,7 @@ def _check_loss(name: str, given: dict[str, Any]) -> None:
     known = LOSSES[name].defaults
     for key, value in given.items():
         if key not in known:
-            msg = f"objectives.{name}: unknown key {key!r}; it knows {', '.join(known) or 'no parameter'}"
+            msg = f"objectives.{name}: a key must be one of {', '.join(known) or 'none'}, but got {key!r}"
             raise ValueError(msg)
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             msg = f"objectives.{name}.{key} must be a number >= 0, but got {value!r}"

@@ -1,4 +1,4 @@
-"""One training run."""
+"""Parameters of a training run: the section ``train`` of params.yaml."""
 
 from __future__ import annotations
 
@@ -10,82 +10,83 @@ from benchmark.common.section import Section as Section
 
 
 class Augment(Section):
-    """Random changes of each training image; each depends on the seed, the epoch and the image alone."""
+    """Augmentation of training images; random draws depend only on the seed, the epoch and the image."""
 
     flip: bool = True
-    """Mirror left-right and up-down, each with probability one half."""
+    """Flip horizontally and vertically, each with probability 0.5."""
     rotate: Annotated[float, Field(ge=0, le=180)] = 180.0
-    """Rotate by an angle drawn from plus or minus this many degrees."""
+    """Largest rotation in degrees, in either direction."""
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Zoom by a factor drawn from 1 plus or minus this."""
+    """Zoom by a factor from 1 - scale to 1 + scale."""
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Multiply by a factor drawn from 1 plus or minus this."""
+    """Multiply the pixels by a factor from 1 - brightness to 1 + brightness."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Stretch around the image's mean by a factor drawn from 1 plus or minus this."""
+    """Multiply the distance from the image's mean by a factor from 1 - contrast to 1 + contrast."""
     colour: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Multiply each channel by its own factor drawn from 1 plus or minus this."""
+    """Multiply each channel by a factor from 1 - colour to 1 + colour."""
 
 
 class Fade(Section):
-    """How draws by grade give way to other weights, epoch by epoch."""
+    """Schedule by which resampling changes from its initial weights to its final weights, epoch by epoch."""
 
     by: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """What is left of ``resample`` after each epoch, as a share of what there was before it; 1 keeps it."""
+    """Factor of the initial weights' share per epoch; 1 keeps the initial weights."""
     to: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=5, max_length=5)] = [1.0] * 5
-    """Weight of an image of each grade at the end; ``resample: 1`` starts from all images over its grade's."""
+    """Final weight of an image of each grade; the initial weight with ``resample: 1`` is n_images / count(grade)."""
 
 
 class Train(Section):
-    """One training run. Optimiser and schedule are timm's, by name."""
+    """Parameters of a training run; optimizer and schedule are named as in timm."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)]
-    """Passes over the training split."""
+    """Number of epochs."""
     batch: Annotated[int, Field(ge=2, le=4096)]
-    """Images per update."""
+    """Images per optimizer step."""
     accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
-    """Passes that an update's images are split into: less memory for the same update, but for batch norm's."""
+    """Micro-batches per optimizer step: less memory for the same gradient, except for batch norm's statistics."""
     opt: str = "adamw"
-    """timm optimiser (``timm.optim.list_optimizers()``)."""
+    """Name of a timm optimizer (``timm.optim.list_optimizers()``)."""
     lr: Annotated[float, Field(gt=0, le=10)]
     """Peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Weight decay, not applied to biases and norms."""
+    """Weight decay, which excludes biases and norm layers."""
     sched: Literal["cosine", "poly", "step", "constant"] = "cosine"
-    """timm learning-rate schedule, stepped per update."""
+    """Name of a timm learning-rate schedule, updated at every optimizer step."""
     min_lr: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """Where the schedule ends."""
+    """Final learning rate of the schedule."""
     decay_rate: Annotated[float, Field(gt=0, le=10)] = 0.1
-    """Of ``step``: factor of each drop; of ``poly``: the power (1 is linear)."""
+    """Factor of each drop of the schedule ``step``, or power of ``poly`` (1 is linear)."""
     decay_epochs: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """Of ``step``: share of the epochs between two drops."""
+    """Interval between two drops of the schedule ``step``, as a fraction of the epochs."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of all updates over which the rate rises linearly."""
+    """Fraction of the optimizer steps over which the learning rate rises linearly."""
     clip: Annotated[float, Field(ge=0)] = 1.0
-    """Clip the gradient's norm to this; 0 leaves it."""
+    """Largest norm of the gradient; 0 disables clipping."""
     class_weights: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Weigh an image's loss by its grade's count to minus this power: 0 leaves it, 1 lets every grade weigh alike."""
+    """Loss weight proportional to count(grade) ** -class_weights: 0 disables it, 1 balances the grades."""
     resample: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Draw an epoch's images by their grade's count to minus this power: 0 takes each once, 1 evens the grades."""
+    """Sampling probability proportional to count(grade) ** -resample: 0 uses each image once, 1 balances the grades."""
     fade: Fade = Fade()
-    """How ``resample`` fades."""
+    """Schedule of ``resample``."""
     keep: Literal["last", "best"] = "last"
-    """Which weights are evaluated: those of the last epoch, or of the epoch with the best val kappa of the run's
-    main head (scores where there are scores, else prob.; the earlier of equals). Test is never looked at."""
+    """Epoch whose weights are evaluated: the last, or the one with the best val kappa of the main head (``score`` if
+    the run has one, else ``prob``; the earliest of equals). The test split is never used."""
     numbers: Literal["portable", "fast"] = "portable"
-    """portable: the same bits on every x86-64 processor with AVX2; fast: whatever this machine is quickest with."""
+    """portable: the same bits on every x86-64 processor with AVX2; fast: the fastest kernels of this machine."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to train; auto takes a graphics card where there is one."""
+    """Device; auto is a GPU if there is one."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    """Number format; auto is 32-true, or with fast numbers bf16-mixed where the device multiplies it natively."""
+    """Number format; auto is bf16-mixed if numerics are not portable and the device supports it natively, else
+    32-true."""
     compile: bool = False
-    """Let torch compile the network first: minutes at the start for faster steps after it; made for GPUs."""
+    """Compile the network with torch.compile: it takes minutes at the start, and pays off on GPUs."""
     workers: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Runs trained side by side; 0 takes one per graphics card, or per core as far as memory carries them."""
+    """Number of runs that train in parallel; 0 is one per GPU, else one per core as far as memory suffices."""
     processes: Annotated[int, Field(ge=1, le=4096)] = 1
-    """Processes that train each run together, one per graphics card or core, each on its part of every batch: another
-    order of sums, so a run of its own. ``fundusbench train`` starts them; on several machines, ``torchrun`` does."""
+    """Processes per run (DDP), one per GPU or core, each with a part of every batch. Sums have another order, so the
+    run has another key. ``fundusbench train`` starts the processes; on several machines, ``torchrun`` does."""
     sync_batch_norm: bool = False
-    """Let batch norms see the whole batch rather than each process's part of it; takes graphics cards."""
+    """Synchronise batch norm over the processes; requires GPUs."""
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
-    """Save the state of a running training this often, beside the end of each epoch; 0 after each update."""
+    """Minutes between two checkpoints within an epoch; each epoch ends with one. 0 is one per optimizer step."""
     augment: Augment = Augment()

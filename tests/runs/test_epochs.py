@@ -52,7 +52,7 @@ def test_matched_multiply_adds_count_those_of_all_parents(raw):
         ({"match": "images"}, "must be given together"),
         ({"match": "time", "of": "m2cnn/large"}, "'images' or 'macs'"),
         ({"match": "images", "of": "m2cnn/huge"}, "`of` must name another arm"),
-        ({"match": "images", "of": "controls/same_images"}, "cannot start from, or match, what descends from it"),
+        ({"match": "images", "of": "controls/same_images"}, "cannot start from, or match, one that depends on it"),
     ],
 )
 def test_an_impossible_match_is_refused(raw, changes, words):
@@ -63,7 +63,7 @@ def test_an_impossible_match_is_refused(raw, changes, words):
 
 def test_circular_arms_are_refused(raw):
     raw["arms"]["basenet_mt"]["small"]["from"] = "m2cnn/large"
-    with pytest.raises(InputError, match="descends from it"):
+    with pytest.raises(InputError, match="depends on it"):
         parse_params(raw)
 
 

@@ -57,7 +57,7 @@ def test_the_committed_parameters_are_valid(raw):
         ("sizes.mid", 500, ["sizes", "grow from small to mid to large"]),
         ("seeds", [], ["seeds", "at least 1 item"]),
         ("seeds", [1, 1], ["seeds must differ"]),
-        ("objectives.ce_mse.wieght", 1, ["objectives.ce_mse", "'wieght'", "it knows weight"]),
+        ("objectives.ce_mse.wieght", 1, ["objectives.ce_mse", "'wieght'", "must be one of weight"]),
         ("objectives.ce_mse.weight", -1, ["objectives.ce_mse.weight", ">= 0", "-1"]),
         ("objectives.focal", {}, ["a loss must be one of", "'focal'"]),
         ("arms.m2cnn.mid.from", "basenet_mt/tiny", ["`from` must name another arm", "'basenet_mt/tiny'"]),
@@ -67,7 +67,7 @@ def test_the_committed_parameters_are_valid(raw):
         (
             "systems.reformed_gamblers.nets.plain.from",
             "step",
-            ["systems.reformed_gamblers.nets: a network cannot start from what descends from it, but plain does"],
+            ["systems.reformed_gamblers.nets: a network cannot start from one that starts from it, but plain does"],
         ),
         (
             "systems.reformed_gamblers.nets.step.from",
@@ -122,7 +122,7 @@ def test_a_device_that_is_not_here_is_refused_before_any_work(command, tmp_path,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed(raw, "train.device", "cuda")))
     assert main(command) == 2
-    assert "train.device must be one that this machine has, but cuda takes" in capsys.readouterr().err
+    assert "train.device must be available here, but cuda requires" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
@@ -160,7 +160,7 @@ def test_yaml_that_cannot_be_read_is_one_sentence(tmp_path):
 
 
 def composed(*overrides):
-    """What `dvc exp run -S ...` writes to params.yaml."""
+    """Return what `dvc exp run -S ...` writes to params.yaml."""
     return compose(ROOT, overrides)
 
 

@@ -91,12 +91,15 @@ def test_a_wrong_space_is_one_sentence_before_anything_runs(changes, words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"space": {WEIGHT: {"low": 1.0}}}, "either `low` and `high` or `choices`"),
-        ({"space": {WEIGHT: RANGE | {"choices": [1.0]}}}, "either `low` and `high` or `choices`"),
+        ({"space": {WEIGHT: {"low": 1.0}}}, "needs `low` and `high`, or `choices`"),
+        ({"space": {WEIGHT: RANGE | {"choices": [1.0]}}}, "needs `low` and `high`, or `choices`"),
         ({"space": {WEIGHT: {"low": 2.0, "high": 1.0}}}, "`low` must be below `high`"),
         ({"space": {WEIGHT: {"low": 0.0, "high": 1.0, "log": True}}}, "`zero: true` adds 0"),
-        ({"space": {WEIGHT: {"low": 1.0, "high": 2.0, "zero": True}}}, "belongs to a logarithmic range"),
-        ({"seeds": [1, 2], "retrain_seeds": [2, 3]}, r"retrain_seeds must be new, but \[2\]"),
+        ({"space": {WEIGHT: {"low": 1.0, "high": 2.0, "zero": True}}}, "requires a logarithmic range"),
+        (
+            {"seeds": [1, 2], "retrain_seeds": [2, 3]},
+            r"retrain_seeds must not be among `seeds`, which the search selects by, but \[2\]",
+        ),
         ({"seeds": [1, 1]}, "seeds must differ"),
         ({"trials": 0}, "sweep.trials"),
         ({"study": "a/b"}, "sweep.study"),

@@ -109,8 +109,8 @@ def test_one_process_is_not_part_of_the_run_key(project):
     ("changes", "sentence"),
     [
         ({"processes": 5}, "splits 15 into 2 for 5 processes"),
-        ({"sync_batch_norm": True}, r"sync_batch_norm belongs to several processes with a graphics card each"),
-        ({"processes": 2, "sync_batch_norm": True, "device": "cpu"}, r"but there are 2 on cpu"),
+        ({"sync_batch_norm": True}, r"sync_batch_norm requires several processes with a GPU each"),
+        ({"processes": 2, "sync_batch_norm": True, "device": "cpu"}, r"train.processes is 2 and train.device is cpu"),
     ],
 )
 def test_settings_that_need_one_process_are_refused_with_several(changes, sentence):
