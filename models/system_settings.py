@@ -56,7 +56,7 @@ class SystemSettings(Section):
     seeds: Annotated[int, Field(ge=0)]
     """Number of `seeds` that it is run with, the first ones; 0 leaves it out."""
     holdout_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Share of the train patients that its networks never see: its blend and cuts are fitted on these."""
+    """Share of the train patients that its networks never see: its blend and thresholds are fitted on these."""
     passes: Annotated[int, Field(ge=1, le=1000)]
     """Changed passes per image that its outputs are averaged over."""
     nets: Annotated[dict[str, Net], Field(min_length=1)]

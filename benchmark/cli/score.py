@@ -13,26 +13,26 @@ from benchmark.cli.output import Part, Table, add_json, show, show_json
 from benchmark.cli.score_columns import ROLES, parse_names, read_file
 from benchmark.cli.score_files import Answers, Labels, read_answers, read_labels
 from benchmark.common.errors import InputError
-from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
+from benchmark.scoring.decision_rules.registry import DECISION_RULES, applicable, apply_rule, fit_on
 from benchmark.scoring.kappa import confusion_matrix, why_undefined
 from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Interval
 
 GIVEN = "given"
-"""Name in place of a decoder's for files that hold grades."""
+"""Rule name used for files that contain grades."""
 
 Arms = dict[tuple[str, str], Graded]
-"""(split, decoder) -> grades."""
+"""Grades by split and decision rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Row of the result: kappa of a split under a decoder."""
+    """Row of the result: kappa of a split under a decision rule."""
 
     file: str
     split: str
-    decoder: str
+    rule: str
     images: int
     kappa: Interval
     why_undefined: str | None
@@ -43,8 +43,8 @@ class Pair:
     """Row of the paired comparison: the first file minus the second."""
 
     split: str
-    decoder: str
-    other_decoder: str
+    rule: str
+    other_rule: str
     result: Comparison
     p_holm: float
 
@@ -82,7 +82,7 @@ def run(chosen: argparse.Namespace) -> None:
     labels = read_labels(truth, names)
     answered = [read_answers(content, labels, names) for content in contents]
     answers = [answer.splits for answer in answered]
-    arms = [decoded(answer) for answer in answers]
+    arms = [grade_all(answer) for answer in answers]
     scores = [row for file, arm in zip(files, arms, strict=True) for row in scored(str(file), arm)]
     pairs = compared(*arms) if len(arms) > 1 else []
     read = [note for answer in answered for note in answer.notes]
@@ -93,19 +93,19 @@ def run(chosen: argparse.Namespace) -> None:
         show(*parts(scores, pairs, notes))
 
 
-def decoded(answers: Mapping[str, Answers]) -> Arms:
-    """Grade every split by every decoder that applies; tuned thresholds are fitted on val and used on test alone."""
+def grade_all(answers: Mapping[str, Answers]) -> Arms:
+    """Grade every split by every applicable decision rule; thresholds are tuned on val and used on test alone."""
     arms: Arms = {}
     for split, answer in answers.items():
         predictions = answer.predictions
         if answer.grades is not None:
             arms[split, GIVEN] = graded([predictions], [answer.grades])
         for name in applicable(predictions):
-            if DECODERS[name].cuts != "tuned":
-                arms[split, name] = graded([predictions], [decode(name, predictions)])
+            if DECISION_RULES[name].thresholds != "tuned":
+                arms[split, name] = graded([predictions], [apply_rule(name, predictions)])
             elif split == "test" and _tunable(answers):
-                rule = fit_on("val", name, answers["val"].predictions)
-                arms[split, name] = graded([predictions], [rule.decode(predictions)])
+                fitted = fit_on("val", name, answers["val"].predictions)
+                arms[split, name] = graded([predictions], [fitted.apply(predictions)])
     return arms
 
 
@@ -114,22 +114,22 @@ def _tunable(answers: Mapping[str, Answers]) -> bool:
 
 
 def scored(file: str, arms: Arms) -> list[Score]:
-    """Compute kappa and its interval for each split and decoder."""
+    """Compute kappa and its interval for each split and decision rule."""
     return [
         Score(
             file=file,
             split=split,
-            decoder=decoder,
+            rule=rule,
             images=len(arm.grade),
             kappa=kappa_interval(arm),
             why_undefined=why_undefined(confusion_matrix(arm.grade, arm.predicted[0])),
         )
-        for (split, decoder), arm in arms.items()
+        for (split, rule), arm in arms.items()
     ]
 
 
 def compared(arms: Arms, others: Arms) -> list[Pair]:
-    """Test the difference on each split under each decoder that both files allow, or under each file's first one.
+    """Test the difference on each split under each decision rule that both files allow, or under each file's first one.
 
     Raises:
         InputError: the files share no split.
@@ -162,7 +162,7 @@ def _notes(
         for split in sorted(set(labels.split.tolist()) - set(answer)):
             yield f"{file}: {split} ({int((labels.split == split).sum())} labels) is not predicted"
     for row in scores:
-        where = f"{row.file}, {row.split}, {_title(row.decoder)}"
+        where = f"{row.file}, {row.split}, {_title(row.rule)}"
         if row.why_undefined:
             yield f"{where}: kappa is undefined, for {row.why_undefined}"
         elif row.kappa.n_undefined:
@@ -170,8 +170,8 @@ def _notes(
             yield f"{where}: kappa is undefined in {counts} resamples, which are left out"
 
 
-def _title(decoder: str) -> str:
-    return DECODERS[decoder].title if decoder in DECODERS else "grades as given"
+def _title(rule: str) -> str:
+    return DECISION_RULES[rule].title if rule in DECISION_RULES else "grades as given"
 
 
 def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> list[Part]:
@@ -180,17 +180,16 @@ def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
     tables = []
     for file in dict.fromkeys(row.file for row in scores):
         rows = [
-            (row.split, _title(row.decoder), f"{row.images:,}", f"{row.kappa.n_patients:,}", *_interval(row.kappa))
+            (row.split, _title(row.rule), f"{row.images:,}", f"{row.kappa.n_patients:,}", *_interval(row.kappa))
             for row in scores
             if row.file == file
         ]
-        tables.append(Table(("split", "decoder", "images", "patients", "kappa", percent), rows, 2, title=file))
+        tables.append(Table(("split", "decision rule", "images", "patients", "kappa", percent), rows, 2, title=file))
     if pairs:
         lines = [
             (
                 pair.split,
-                _title(pair.decoder)
-                + ("" if pair.decoder == pair.other_decoder else f" | {_title(pair.other_decoder)}"),
+                _title(pair.rule) + ("" if pair.rule == pair.other_rule else f" | {_title(pair.other_rule)}"),
                 *_interval(pair.result.difference, "+"),
                 _p(pair.result.p),
                 _p(pair.p_holm),
@@ -198,7 +197,7 @@ def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
             )
             for pair in pairs
         ]
-        header = ("split", "decoder", "difference", percent, "p", "p (Holm)", "resolvable")
+        header = ("split", "decision rule", "difference", percent, "p", "p (Holm)", "resolvable")
         tables.append(Table(header, lines, 2, title="difference, the first minus the second"))
     return [*tables, "\n".join(notes)]
 
@@ -223,7 +222,7 @@ def values(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str])
             {
                 "file": row.file,
                 "split": row.split,
-                "decoder": row.decoder,
+                "rule": row.rule,
                 "images": row.images,
                 "kappa": _interval_values(row.kappa),
                 "why_undefined": row.why_undefined,
@@ -233,7 +232,7 @@ def values(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str])
         "comparisons": [
             {
                 "split": pair.split,
-                "decoders": [pair.decoder, pair.other_decoder],
+                "rules": [pair.rule, pair.other_rule],
                 "images": pair.result.images,
                 "difference": _interval_values(pair.result.difference),
                 "p": pair.result.p,

@@ -25,7 +25,7 @@ Head = Literal["score", "prob"]
 
 
 DEFAULT: dict[Head, str] = {"score": "nearest", "prob": "argmax"}
-"""Decision rule that the paper's tables are rebuilt with, by head: a file of benchmark/scoring/decoders."""
+"""Decision rule that the paper's tables are rebuilt with, by head: a file of benchmark/scoring/decision_rules."""
 
 
 Size = Literal["small", "mid", "large"]

@@ -60,7 +60,7 @@ class Outcome:
     seed: int
     split: Split
     head: Head
-    decoder: str
+    rule: str
     confusion: npt.NDArray[np.int64]
     measures: Mapping[str, Measure]
 
@@ -84,7 +84,7 @@ class MetricRow:
     seed: int
     split: Split
     head: Head
-    decoder: str
+    rule: str
     metric: str
     """A key of :data:`benchmark.scoring.metrics.METRICS`."""
     value: float
@@ -161,7 +161,7 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
 
 def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """One row per outcome; an undefined kappa is empty."""
-    columns = ("stage", "arm", "seed", "split", "head", "decoder", "n", "kappa")
+    columns = ("stage", "arm", "seed", "split", "head", "rule", "n", "kappa")
     return pd.DataFrame({column: getattr(outcome, column) for column in columns} for outcome in outcomes)
 
 
@@ -169,13 +169,13 @@ def metric_rows(outcomes: Iterable[Outcome]) -> Iterator[MetricRow]:
     """One row per outcome and metric."""
     for one in outcomes:
         for name, found in one.measures.items():
-            place = (one.stage, one.arm, one.seed, one.split, one.head, one.decoder)
+            place = (one.stage, one.arm, one.seed, one.split, one.head, one.rule)
             yield MetricRow(*place, metric=name, value=found.value, n=found.n)
 
 
 def confusion_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """One row per outcome, label and predicted grade."""
-    columns = ("stage", "arm", "seed", "split", "head", "decoder")
+    columns = ("stage", "arm", "seed", "split", "head", "rule")
     return pd.DataFrame(
         {column: getattr(outcome, column) for column in columns}
         | {"label": label, "predicted": predicted, "count": int(outcome.confusion[label, predicted])}

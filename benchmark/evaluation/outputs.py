@@ -12,7 +12,7 @@ from benchmark.common.terms import Arm, Head, Split
 from benchmark.runs.predictions import PROBS, Predictions
 from benchmark.runs.run import Run
 from benchmark.runs.spec import RunResult
-from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
+from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, default_kappa
 from benchmark.scoring.kappa import GRADES
 from benchmark.scoring.metrics import BINS
 
@@ -116,7 +116,7 @@ def worst_rows(read: Read) -> Iterator[WorstRow]:
     runs = read[arm, SPLIT]
     head = main_head(runs[0][0])
     outputs = np.stack([output_of(head, predictions) for _, predictions in runs])
-    decoded = np.stack([decode(DEFAULT[head], predictions) for _, predictions in runs])
+    decoded = np.stack([apply_rule(DEFAULT[head], predictions) for _, predictions in runs])
     first = runs[0][1]
     far = np.abs(outputs - first.grade).mean(0)
     for place in np.argsort(-far, kind="stable")[:WORST]:

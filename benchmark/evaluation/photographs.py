@@ -26,7 +26,7 @@ from benchmark.runs.predictions import OUTPUTS, Predictions, read_predictions
 from benchmark.runs.results import read_trained, trained
 from benchmark.runs.run import RUNS
 from benchmark.runs.spec import TrainedResult
-from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule
 from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params
 
@@ -164,7 +164,7 @@ def summarised(outputs: Mapping[str, Floats], head: Head) -> list[Graded]:
     nobody = np.full(count, "", np.str_)
     predictions = Predictions(nobody, nobody, nobody, np.zeros(count, np.int64), None, None)
     predictions = replace(predictions, **{head: means[head].astype(np.float32)})
-    grades = decode(DEFAULT[head], predictions)
+    grades = apply_rule(DEFAULT[head], predictions)
 
     def score(of: Mapping[str, Floats], place: int) -> float | None:
         return float(of["score"][place]) if "score" in of else None

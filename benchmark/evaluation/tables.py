@@ -20,7 +20,7 @@ from models.losses.registry import LOSSES
 EVALUATION = Path("evaluation")
 
 _RUN: Mapping[str, Plain] = {"stage": str, "arm": str, "seed": int}
-_OUTCOME: Mapping[str, Plain] = {**_RUN, "split": str, "head": str, "decoder": str}
+_OUTCOME: Mapping[str, Plain] = {**_RUN, "split": str, "head": str, "rule": str}
 CURVE: Mapping[str, Plain] = {
     **{"epoch": int, "images": int, "lr": float, "train_loss": float, "val_loss": float},
     **{"val_kappa_score": float, "val_kappa_prob": float},

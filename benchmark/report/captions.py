@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.common.terms import Head, Size
 from benchmark.report.results import Results
-from benchmark.scoring.decoders.registry import DECODERS, DEFAULT
+from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
 from benchmark.settings.params import Params
 from benchmark.statistics.graded_runs import ALONE
 from benchmark.statistics.published.tables import PrintedTable
@@ -77,7 +77,7 @@ def start_sentence(results: Results) -> str:
 
 def decoding_sentence() -> str:
     """The rules from outputs to grades."""
-    score, prob = (DECODERS[DEFAULT[head]].title for head in ("score", "prob"))
+    score, prob = (DECISION_RULES[DEFAULT[head]].title for head in ("score", "prob"))
     return f"Decoding: scores by the {score}, prob. by the {prob}; the paper prints neither rule."
 
 

@@ -10,7 +10,7 @@ from benchmark.report.csv_fields import fields_of, status
 from benchmark.report.inputs import Inputs
 from benchmark.report.notes import Notes, run_texts
 from benchmark.report.table import Number, Text, estimate_cell
-from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.statistics.estimates import Estimate
 from benchmark.statistics.published.tables import Printed, find_arm
 

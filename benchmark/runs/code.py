@@ -56,7 +56,7 @@ def roots_of(spec: RunSpec) -> tuple[str, ...]:
                 "benchmark/training/blend.py",
                 f"models/systems/{spec.system}.py",
                 f"models/blends/{spec.blend.name}.py",
-                f"benchmark/scoring/decoders/{rule}.py",
+                f"benchmark/scoring/decision_rules/{rule}.py",
             )
 
 
@@ -67,7 +67,7 @@ def _training_roots(spec: TrainedRun) -> tuple[str, ...]:
         "benchmark/training/loop.py",
         f"models/losses/{spec.objective.name}.py",
         *(f"models/heads/{head}.py" for head in loss.heads.values()),
-        *(f"benchmark/scoring/decoders/{DEFAULT[output]}.py" for output in heads_of(spec.objective.name)),
+        *(f"benchmark/scoring/decision_rules/{DEFAULT[output]}.py" for output in heads_of(spec.objective.name)),
         *(f"models/weights/{name}.py" for name in mappings),
     )
 

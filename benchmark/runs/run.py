@@ -60,13 +60,13 @@ class Holdout(Section):
     """Hash of every image's role."""
 
 
-class Cut(Section):
+class TunedThresholds(Section):
     """A decision rule with the thresholds that were tuned for a run on its held-out patients."""
 
     head: Head
     rule: str
-    """A key of :data:`benchmark.scoring.decoders.registry.DECODERS`."""
-    cuts: tuple[float, float, float, float]
+    """A key of :data:`benchmark.scoring.decision_rules.registry.DECISION_RULES`."""
+    values: tuple[float, float, float, float]
 
 
 class Run(Section):
@@ -183,8 +183,8 @@ class Outcome(Section):
 
     flags: list[str]
     """What a reader must know, for instance ``collapsed:score``: that head predicts a single grade for all of val."""
-    cut: Cut | None = None
-    """The rule that was tuned for it; None: its heads' default rules decide."""
+    tuned_thresholds: TunedThresholds | None = None
+    """Thresholds tuned for the run; None where the default rules of its heads apply."""
     epoch_kept: int = 0
     """Epoch (1 is the first) whose weights were evaluated; 0 where it has no epochs."""
     parameters: int = 0

@@ -1,4 +1,4 @@
-"""The rule that makes grades of a run's outputs: its head's default, or the one that was tuned for the run."""
+"""The decision rule of a run: thresholds tuned for the run, or the default rule of the head."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import Literal
 from benchmark.common.arrays import Grades
 from benchmark.common.terms import Head
 from benchmark.runs.predictions import Predictions
-from benchmark.runs.run import Outcome
-from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.runs.run import Outcome, TunedThresholds
+from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule
 
 HOLDOUT: Literal["holdout"] = "holdout"
-"""Where a run's own cuts are tuned: on train patients that its networks were not fitted on."""
+"""Role of the train patients on whom a run's own thresholds are tuned; its networks never saw them."""
 
 
 def rule_of(run: Outcome, head: Head) -> str:
-    """Name of the rule, a key of :data:`benchmark.scoring.decoders.registry.DECODERS`."""
-    return run.cut.rule if run.cut and run.cut.head == head else DEFAULT[head]
+    """Return the name of the rule, a key of :data:`benchmark.scoring.decision_rules.registry.DECISION_RULES`."""
+    tuned = _tuned(run, head)
+    return tuned.rule if tuned else DEFAULT[head]
 
 
 def grades_of(run: Outcome, head: Head, predictions: Predictions) -> Grades:
-    """Grades of any predictions of a run, shape (n,)."""
-    cuts = run.cut.cuts if run.cut and run.cut.head == head else None
-    return decode(rule_of(run, head), predictions, cuts)
+    """Grade any predictions of a run, shape (n,)."""
+    tuned = _tuned(run, head)
+    return apply_rule(rule_of(run, head), predictions, tuned.values if tuned else None)
 
 
 def tuned_on(run: Outcome, head: Head) -> str:
-    """Where a run's own rule was tuned; empty where the head is decoded by its default rule."""
-    return HOLDOUT if run.cut and run.cut.head == head else ""
+    """Return the role of the patients that the rule was tuned on; empty for the default rule."""
+    return HOLDOUT if _tuned(run, head) else ""
+
+
+def _tuned(run: Outcome, head: Head) -> TunedThresholds | None:
+    return run.tuned_thresholds if run.tuned_thresholds and run.tuned_thresholds.head == head else None

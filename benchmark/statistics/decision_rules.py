@@ -14,12 +14,12 @@ import numpy as np
 
 from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.cuts import Cuts
 from benchmark.common.terms import EVALUATED, Arm, Split
+from benchmark.common.thresholds import Thresholds
 from benchmark.runs.predictions import Predictions, patients_in_words
 from benchmark.runs.run import DataSummary
 from benchmark.runs.spec import RunResult
-from benchmark.scoring.decoders.registry import DECODERS, applicable, decode, fit_on
+from benchmark.scoring.decision_rules.registry import DECISION_RULES, applicable, apply_rule, fit_on
 from benchmark.scoring.rules import HOLDOUT, grades_of
 from benchmark.statistics.baselines import FROM, TRIVIAL_BASELINES, trivial_baselines
 from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, graded, kappa_interval
@@ -109,20 +109,20 @@ def rule_estimates(runs: GradedRuns) -> list[Estimate]:
     for arm, results in runs.runs.items():
         outputs = [{split: runs.outputs[arm, split][run] for split in EVALUATED} for run in range(len(results))]
         for rule in _rules(outputs[0]):
-            by_rule = [decode_run(rule, each) for each in outputs]
-            tuned_on = TUNED_ON if DECODERS[rule].cuts == "tuned" else ""
-            head = DECODERS[rule].head
+            by_rule = [grade_run(rule, each) for each in outputs]
+            tuned_on = TUNED_ON if DECISION_RULES[rule].thresholds == "tuned" else ""
+            head = DECISION_RULES[rule].head
             ruled += _of_arm(head, rule, tuned_on, results, outputs, [grades for grades, _ in by_rule])
             found = [tuned for _, tuned in by_rule]
             thresholds += _thresholds(rule, results, found, TUNED_ON, len(outputs[0][TUNED_ON]))
-        if results[0].cut:
-            head, rule = results[0].cut.head, results[0].cut.rule
+        if results[0].tuned_thresholds:
+            head, rule = results[0].tuned_thresholds.head, results[0].tuned_thresholds.rule
             own = [
                 {split: grades_of(run, head, each[split]) for split in EVALUATED}
                 for run, each in zip(results, outputs, strict=True)
             ]
             ruled += _of_arm(head, rule, HOLDOUT, results, outputs, own)
-            found = [result.cut.cuts if result.cut else None for result in results]
+            found = [result.tuned_thresholds.values if result.tuned_thresholds else None for result in results]
             thresholds += _thresholds(rule, results, found, HOLDOUT, results[0].train_images)
     # All runs were evaluated on the same images, so any of them knows the labels.
     ruled += _baselines(outputs[0], ruled[0].data)
@@ -131,11 +131,11 @@ def rule_estimates(runs: GradedRuns) -> list[Estimate]:
     return rows + on_every_core(_range, _extremes(ruled, rows))
 
 
-def decode_run(rule: str, outputs: Outputs) -> tuple[dict[Split, Grades], Cuts | None]:
+def grade_run(rule: str, outputs: Outputs) -> tuple[dict[Split, Grades], Thresholds | None]:
     """Decode every split of one run by a rule.
 
     Args:
-        rule: a key of :data:`DECODERS` whose head the run has.
+        rule: a key of :data:`DECISION_RULES` whose head the run has.
         outputs: predictions of the run.
 
     Returns:
@@ -144,16 +144,16 @@ def decode_run(rule: str, outputs: Outputs) -> tuple[dict[Split, Grades], Cuts |
     Raises:
         InputError: thresholds would be tuned on another split than val, or on labels of fewer than two grades.
     """
-    if DECODERS[rule].cuts != "tuned":
-        return {split: decode(rule, predictions) for split, predictions in outputs.items()}, None
+    if DECISION_RULES[rule].thresholds != "tuned":
+        return {split: apply_rule(rule, predictions) for split, predictions in outputs.items()}, None
     fitted = fit_on(TUNED_ON, rule, outputs[TUNED_ON])
-    return {split: fitted.decode(predictions) for split, predictions in outputs.items()}, fitted.cuts
+    return {split: fitted.apply(predictions) for split, predictions in outputs.items()}, fitted.thresholds
 
 
 def _rules(outputs: Outputs) -> list[str]:
     """Return the rules that apply to an arm; tuned ones only where val has several grades."""
     tunable = len(np.unique(outputs[TUNED_ON].grade)) > 1
-    return [rule for rule in applicable(outputs[TUNED_ON]) if tunable or DECODERS[rule].cuts != "tuned"]
+    return [rule for rule in applicable(outputs[TUNED_ON]) if tunable or DECISION_RULES[rule].thresholds != "tuned"]
 
 
 def _of_arm(
@@ -206,10 +206,10 @@ def _range(extremes: tuple[RuleGrades, RuleGrades]) -> Estimate:
 
 
 def _thresholds(
-    rule: str, results: Sequence[RunResult], found: Sequence[Cuts | None], tuned_on: str, n_images: int
+    rule: str, results: Sequence[RunResult], found: Sequence[Thresholds | None], tuned_on: str, n_images: int
 ) -> Iterator[ThresholdsRow]:
     """Return the thresholds of each run of an arm that were tuned."""
-    head = DECODERS[rule].head
+    head = DECISION_RULES[rule].head
     for result, thresholds in zip(results, found, strict=True):
         if thresholds:
             yield ThresholdsRow(result.stage, result.arm, result.seed, head, rule, tuned_on, n_images, *thresholds)

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from benchmark.common.files import read_yaml
 from benchmark.common.section import validated
 from benchmark.common.terms import EVALUATED, Arm, Split
-from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.statistics.bootstrap import N_RESAMPLES
 from benchmark.statistics.comparison import Comparison, compare
 from benchmark.statistics.estimates import Estimate, Side, adjusted, difference_of

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmark.common.terms import EVALUATED, Head, Split
 from benchmark.runs.predictions import patients_in_words, read_predictions
 from benchmark.runs.results import read_result
-from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule
 from benchmark.settings.sweep import Value
 from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare
@@ -140,4 +140,4 @@ def _heads(study: str, trial: FrozenTrial) -> Sequence[str]:
 
 def _decoded(folders: Sequence[Path], split: Split, head: Head) -> Graded:
     predictions = [read_predictions(folder / f"{split}.csv") for folder in folders]
-    return graded(predictions, [decode(DEFAULT[head], one) for one in predictions])
+    return graded(predictions, [apply_rule(DEFAULT[head], one) for one in predictions])

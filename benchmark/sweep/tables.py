@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.common.terms import EVALUATED, Split
 from benchmark.report.captions import HEADS, PHANTOM
 from benchmark.report.table import Number, Row, Table, Text
-from benchmark.scoring.decoders.registry import DECODERS, DEFAULT
+from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
 from benchmark.settings.sweep import Value
 from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import Interval
@@ -83,7 +83,7 @@ def trials_table(evidence: Evidence) -> Table:
         name="trials",
         title=f"Trials of the sweep {evidence.params.sweep.study}",
         caption=f"{_measured(evidence)} A trial's value is the mean of val kappa ({HEADS[head]}, decoded by the "
-        f"{DECODERS[DEFAULT[head]].title}) over the seeds {_list(evidence.params.sweep.seeds)}; brackets: 95 % "
+        f"{DECISION_RULES[DEFAULT[head]].title}) over the seeds {_list(evidence.params.sweep.seeds)}; brackets: 95 % "
         "interval over seeds and patients, not corrected for choosing among trials. Test was not opened.",
         columns=("trial", *(name.rpartition(".")[2] for name in space), "state", "val kappa", "per seed", "remark"),
         rows=rows,

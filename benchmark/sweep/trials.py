@@ -26,7 +26,7 @@ from benchmark.common.terms import Head
 from benchmark.runs.history import numbers, read_history
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.spec import TrainedRun
-from benchmark.scoring.decoders.registry import default_kappa
+from benchmark.scoring.decision_rules.registry import default_kappa
 from benchmark.settings.sweep import Sweep, Value
 from benchmark.sweep.context import SweepContext, run_folder, run_name
 from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, WORKER

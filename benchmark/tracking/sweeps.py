@@ -18,7 +18,7 @@ from benchmark.common.files import sha256_json
 from benchmark.common.terms import EVALUATED
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.run import DataSummary
-from benchmark.scoring.decoders.registry import DEFAULT, default_kappa
+from benchmark.scoring.decision_rules.registry import DEFAULT, default_kappa
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import attempt
 from benchmark.tracking.entries import NOTE, Entry, Point, Status, base_tags, drop_empty, finished_entry, note

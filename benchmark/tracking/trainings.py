@@ -16,7 +16,7 @@ from benchmark.runs.history import HISTORY, numbers, read_history
 from benchmark.runs.results import read_record, read_result
 from benchmark.runs.run import RECORDS, RUNS, Outcome, Record
 from benchmark.runs.spec import RunSpec, parse_spec
-from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.rules import rule_of
 from benchmark.settings.params import Params
 
@@ -158,10 +158,10 @@ class _Evaluation:
         self._metrics: dict[Identity, dict[str, float]] = {}
         # The UI folds names with a slash into one section per split, and shows kappas outside these sections.
         for row in _read_rows(root / EVALUATION / "kappas.csv"):
-            self._add(row, _kappa_name(row["split"], row["head"], row["decoder"]), row["kappa"])
+            self._add(row, _kappa_name(row["split"], row["head"], row["rule"]), row["kappa"])
         for row in _read_rows(root / EVALUATION / "metrics.csv"):
             if row["metric"] in HEADLINE:
-                name = f"{row['split']}/{row['metric']}_{row['head']}{_suffix(row['decoder'])}"
+                name = f"{row['split']}/{row['metric']}_{row['head']}{_suffix(row['rule'])}"
                 self._add(row, name, row["value"])
         self._verdicts: dict[str, Verdicts] = {}
         for row in _read_rows(root / VERDICTS):

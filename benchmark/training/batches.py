@@ -120,7 +120,7 @@ def grade_weights(grade: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.
     return even
 
 
-def cut(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]:
+def split_batches(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]:
     """Positions per batch, sizes as equal as can be: a last batch of one image would break batch norm."""
     return np.array_split(order, max(1, round(len(order) / batch)))
 

@@ -1,6 +1,6 @@
 """The rows of a system's ladder: from the outputs of its networks, eye by eye, to one answer per eye.
 
-A blend learns from the train patients that no network of its system was fitted on, and so do the cuts between its
+A blend learns from the train patients that no network of its system was fitted on, and so do the thresholds between its
 grades: from answers to patients that the blend itself was not fitted on. Val and test are only answered.
 """
 
@@ -29,10 +29,10 @@ from benchmark.data.packs import PACKS
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
 from benchmark.runs.results import read_result, read_trained, write_spec
-from benchmark.runs.run import WEIGHTS, Cut
+from benchmark.runs.run import WEIGHTS, TunedThresholds
 from benchmark.runs.shelf import RECORD, find_needed, find_one_needed, passes_place, place
 from benchmark.runs.spec import BlendResult, BlendRun, NetworkRun, TrainedRun, passes_read
-from benchmark.scoring.decoders.registry import DEFAULT, decode, fit_on
+from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, fit_on
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData
 from benchmark.training.device import open_fabric
@@ -48,7 +48,7 @@ from models.systems.registry import load_system
 FITTED: Literal["holdout"] = "holdout"
 """Role that is fitted on."""
 FOLDS = 5
-"""Parts of the patients that a blend is fitted without, one after the other, to tune its cuts."""
+"""Parts of the patients that a blend is fitted without, one after the other, to tune its thresholds."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,13 @@ def _blend(spec: BlendRun, manifest: list[ManifestRow], fabric: Fabric, folder: 
     eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (FITTED, *EVALUATED)}
     state, apart = learn(spec, eyes[FITTED])
     head = BLENDS[spec.blend.name].head
-    cut = tuned(spec, apart) if spec.tuned else None
+    tuned = tune_thresholds(spec, apart) if spec.tuned else None
     write_predictions(apart, place(spec) / f"{FITTED}.csv")
     flags = []
     for split in EVALUATED:
         predictions = answers(spec, state, eyes[split])
         write_predictions(predictions, place(spec) / f"{split}.csv")
-        grades = decode(cut.rule, predictions, cut.cuts) if cut else decode(DEFAULT[head], predictions)
+        grades = apply_rule(tuned.rule, predictions, tuned.values) if tuned else apply_rule(DEFAULT[head], predictions)
         if split == "val" and len(np.unique(grades)) == 1:
             flags = [f"collapsed:{head}"]
     with atomic(place(spec) / WEIGHTS) as partial:
@@ -147,7 +147,7 @@ def _blend(spec: BlendRun, manifest: list[ManifestRow], fabric: Fabric, folder: 
         parameters=sum(member.parameters for member in members),
         macs_per_image=max(spec.passes, 1) * sum(member.macs_per_image for member in members),
         flags=flags,
-        cut=cut,
+        tuned_thresholds=tuned,
     )
 
 
@@ -189,10 +189,10 @@ def predict_blend(spec: BlendRun, manifest: list[ManifestRow], settings: Train, 
     return answers(spec, load_file(spec.folder() / WEIGHTS), eyes)
 
 
-def tuned(spec: BlendRun, apart: Predictions) -> Cut:
-    """The rule from answers to grades, with the cuts that are best for eyes that the blend was not fitted on."""
+def tune_thresholds(spec: BlendRun, apart: Predictions) -> TunedThresholds:
+    """Tune the thresholds of a blend on eyes that it was not fitted on."""
     entry = BLENDS[spec.blend.name]
-    return Cut(head=entry.head, rule=entry.rule, cuts=fit_on(FITTED, entry.rule, apart).cuts)
+    return TunedThresholds(head=entry.head, rule=entry.rule, values=fit_on(FITTED, entry.rule, apart).thresholds)
 
 
 def columns(spec: BlendRun, eyes: Eyes) -> Columns:

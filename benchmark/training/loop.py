@@ -38,10 +38,10 @@ from benchmark.runs.results import write_spec
 from benchmark.runs.run import WEIGHTS, Outcome, Record
 from benchmark.runs.shelf import CHECKPOINT, RECORD, find_needed, key_of
 from benchmark.runs.spec import NetworkRun, RunResult, TrainedRun, finished
-from benchmark.scoring.decoders.registry import DEFAULT, decode, default_kappa
+from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, default_kappa
 from benchmark.training import together
 from benchmark.training.augment import DRAWS, Normalisation, augment
-from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights
+from benchmark.training.batches import Reader, SplitData, epoch_order, grade_weights, split_batches
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
 from benchmark.training.device import seed_generators
 from benchmark.training.networks import cost_of, network_of
@@ -173,7 +173,7 @@ def train_epoch(training: Training, epoch: int) -> float:
     model, settings = training.model.train(), spec.train
     loss_of = load_loss(spec.objective.name)
     normalisation = Normalisation(model.mean, model.std)
-    parts = cut(epoch_order(data.grade, spec.seed, epoch, settings.resample, settings.fade), settings.batch)
+    parts = split_batches(epoch_order(data.grade, spec.seed, epoch, settings.resample, settings.fade), settings.batch)
     weights = grade_weights(data.grade, settings.class_weights)
     # Of this process's images; what was saved is of all, and the first process's to count.
     before = progress.loss_sum if fabric.is_global_zero else 0.0
@@ -240,7 +240,7 @@ def start(
     network = network.to(memory_format=torch.channels_last)
     if settings.compile:
         network.compile()
-    updates = len(cut(np.arange(len(splits["train"])), settings.batch))
+    updates = len(split_batches(np.arange(len(splits["train"])), settings.batch))
     # One kernel for all of an update, where the optimiser has it: many small tensors are mostly overhead.
     fused = {"fused": True} if "fused" in signature(optimizer_class(settings.opt)).parameters else {}
     bare = create_optimizer_v2(
@@ -318,7 +318,7 @@ def _finish(training: Training) -> RunResult:
 
 
 def _collapsed(predictions: Predictions, head: str) -> bool:
-    return len(np.unique(decode(DEFAULT[head], predictions))) == 1  # type: ignore[index]
+    return len(np.unique(apply_rule(DEFAULT[head], predictions))) == 1  # type: ignore[index]
 
 
 def _finite(loss: Tensor, spec: TrainedRun, epoch: int) -> float:

@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from benchmark.training.augment import Normalisation, normalise
-from benchmark.training.batches import Reader, SplitData, cut
+from benchmark.training.batches import Reader, SplitData, split_batches
 from benchmark.training.predict import EVALUATION_BATCH
 from benchmark.training.randomness import derive, draws
 from benchmark.training.warp import DRAWS, warp
@@ -57,7 +57,7 @@ def passes_of(
         batch: images at a time.
     """
     found: list[Outputs] = []
-    for positions, pixels in Reader(data, fabric.device).batches(cut(np.arange(len(data)), batch)):
+    for positions, pixels in Reader(data, fabric.device).batches(split_batches(np.arange(len(data)), batch)):
         with _watched(model.eval(), layer) as seen:
             said = [_pass(model, shown, seen) for shown in _shown(model, data, positions, pixels, seed, count, changes)]
         found.append(_summary(said))

@@ -17,7 +17,7 @@ from benchmark.runs.predictions import Predictions
 from benchmark.runs.results import read_trained
 from benchmark.runs.run import WEIGHTS
 from benchmark.training.augment import Normalisation, normalise
-from benchmark.training.batches import Reader, SplitData, cut
+from benchmark.training.batches import Reader, SplitData, split_batches
 from benchmark.training.device import open_fabric
 from benchmark.training.networks import network_of
 from benchmark.training.shown import as_seen
@@ -34,7 +34,7 @@ EVALUATION_BATCH = 128
 
 def outputs_of(model: Network, data: SplitData, fabric: Fabric) -> dict[str, Tensor]:
     """Raw outputs for a whole split in pack order, on the CPU, as losses take them; processes share the work."""
-    parts = cut(np.arange(len(data)), EVALUATION_BATCH)[rank() :: world()]
+    parts = split_batches(np.arange(len(data)), EVALUATION_BATCH)[rank() :: world()]
     outputs = gathered([raw_outputs(model, pixels) for _, pixels in Reader(data, fabric.device).batches(parts)])
     return {head: torch.cat([output[head] for output in outputs]) for head in outputs[0]}
 

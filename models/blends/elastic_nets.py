@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats, Ints
-from benchmark.common.cuts import GRADES, NEAREST, best_cuts, cut
+from benchmark.common.thresholds import GRADES, NEAREST, apply_thresholds, best_thresholds
 from models.blends.elastic_net import columns, fit_line
 from models.blends.registry import BlendInfo, Columns, State
 
@@ -22,18 +22,18 @@ ABOUT = BlendInfo(
 def fit(
     x: Columns, grade: Ints, seed: int, *, mix: float, mix_of_grades: float, folds: float, penalties: float
 ) -> State:
-    """Weights, intercept and cuts of each network, and weights and intercept of their grades."""
+    """Weights, intercept and thresholds of each network, and weights and intercept of their grades."""
     rest = {"folds": folds, "penalties": penalties}
     read = _networks(x)
     lines = [fit_line(each, grade, seed, mix=mix, **rest) for each in read]
     fitted = [each @ weights + intercept for each, (weights, intercept) in zip(read, lines, strict=True)]
     several = np.ptp(grade) > 0
-    cuts = np.array([best_cuts(value, grade) if several else NEAREST for value in fitted])
-    weights, intercept = fit_line(_one_hot(fitted, cuts), grade, seed, mix=mix_of_grades, **rest)
+    thresholds = np.array([best_thresholds(value, grade) if several else NEAREST for value in fitted])
+    weights, intercept = fit_line(_one_hot(fitted, thresholds), grade, seed, mix=mix_of_grades, **rest)
     return {
         "weights": np.array([line[0] for line in lines]),
         "intercepts": np.array([line[1] for line in lines]),
-        "cuts": cuts,
+        "thresholds": thresholds,
         "grade_weights": weights,
         "grade_intercept": np.array([intercept]),
     }
@@ -42,7 +42,7 @@ def fit(
 def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
     """Scores (n,)."""
     lines = zip(_networks(x), state["weights"], state["intercepts"], strict=True)
-    grades = _one_hot([each @ weights + intercept for each, weights, intercept in lines], state["cuts"])
+    grades = _one_hot([each @ weights + intercept for each, weights, intercept in lines], state["thresholds"])
     return np.asarray(grades @ state["grade_weights"] + state["grade_intercept"], np.float32)
 
 
@@ -53,6 +53,8 @@ def _networks(x: Columns) -> list[Floats]:
     return [columns(*pair, values[:, -1]) for pair in zip(own.T, fellow.T, strict=True)]
 
 
-def _one_hot(scores: list[Floats], cuts: Floats) -> Floats:
+def _one_hot(scores: list[Floats], thresholds: Floats) -> Floats:
     """Grades of each network, as five columns of 0 and 1 each."""
-    return np.hstack([np.eye(GRADES)[cut(score, tuple(each))] for score, each in zip(scores, cuts, strict=True)])
+    return np.hstack(
+        [np.eye(GRADES)[apply_thresholds(score, tuple(each))] for score, each in zip(scores, thresholds, strict=True)]
+    )

@@ -1,4 +1,4 @@
-"""CORAL (Cao, Mirjalili and Raschka 2020): one slope, four cuts, for the events grade > 0 to grade > 3."""
+"""CORAL (Cao, Mirjalili and Raschka 2020): one slope, four thresholds, for the events grade > 0 to grade > 3."""
 
 from __future__ import annotations
 

@@ -15,15 +15,15 @@ SLOPE = 10.0
 
 
 class Staircase(nn.Module):
-    """Numbers x (n,) to the sum over steps of sigmoid(slope * (x - cut)), in 0-4."""
+    """Numbers x (n,) to the sum over steps of sigmoid(slope * (x - threshold)), in 0-4."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.cuts = nn.Parameter(torch.tensor([0.5, 1.5, 2.5, 3.5]))
+        self.thresholds = nn.Parameter(torch.tensor([0.5, 1.5, 2.5, 3.5]))
         self.slopes = nn.Parameter(torch.full((4,), SLOPE))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.slopes * (x[:, None] - self.cuts)).sigmoid().sum(1)
+        return (self.slopes * (x[:, None] - self.thresholds)).sigmoid().sum(1)
 
 
 def build(channels: int) -> nn.Module:

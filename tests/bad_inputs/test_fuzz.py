@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from benchmark.cli.score import decoded
+from benchmark.cli.score import grade_all
 from benchmark.cli.score_columns import parse_names, read_file
 from benchmark.cli.score_files import read_answers, read_labels
 from benchmark.common.errors import InputError
@@ -166,13 +166,12 @@ def is_refusal(result: object) -> bool:
 
 
 def kappas(folder: Path) -> dict[str, float]:
-    """Kappa per decoder, as ``score`` gives it, but for the intervals."""
+    """Kappa per rule, as ``score`` gives it, but for the intervals."""
     truth, outputs = read_file(folder / "labels"), read_file(folder / "predictions")
     names = parse_names([], truth, [outputs])
-    arms = decoded(read_answers(outputs, read_labels(truth, names), names).splits)
+    arms = grade_all(read_answers(outputs, read_labels(truth, names), names).splits)
     return {
-        decoder: quadratic_weighted_kappa(confusion_matrix(arm.grade, arm.predicted[0]))
-        for (_, decoder), arm in arms.items()
+        rule: quadratic_weighted_kappa(confusion_matrix(arm.grade, arm.predicted[0])) for (_, rule), arm in arms.items()
     }
 
 

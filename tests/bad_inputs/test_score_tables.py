@@ -353,8 +353,8 @@ def test_a_column_that_is_asked_for_is_taken(case, capsys):
     code, out, _ = outcome(capsys, "score", "predictions", "--labels", "labels", "--json", "--columns", *asked)
     assert code == 0
     told = json.loads(out)
-    found = {row["decoder"]: row["kappa"]["value"] for row in told["scores"]}
-    assert {decoder: found[decoder] for decoder in expected} == pytest.approx(expected)
+    found = {row["rule"]: row["kappa"]["value"] for row in told["scores"]}
+    assert {rule: found[rule] for rule in expected} == pytest.approx(expected)
     assert ("level equals the labels in every image" in " ".join(told["notes"])) == (case == "the truth")
 
 

@@ -75,7 +75,7 @@ def kappas(folder: str, predictions: str, labels: str, capsys) -> dict[str, floa
     given = ("score", str(FAULTS / folder / predictions), "--labels", str(FAULTS / folder / labels))
     code, out, err = outcome(capsys, *given, "--json")
     assert (code, err) == (0, "")
-    return {row["decoder"]: row["kappa"]["value"] for row in json.loads(out)["scores"]}
+    return {row["rule"]: row["kappa"]["value"] for row in json.loads(out)["scores"]}
 
 
 def refusal(folder: str, predictions: str, capsys) -> str:
@@ -87,8 +87,8 @@ def refusal(folder: str, predictions: str, capsys) -> str:
 
 @pytest.mark.parametrize("name", TRUTH_BESIDE)
 def test_predictions_beside_the_truth(name, capsys):
-    decoder, kappa = TRUTH_BESIDE[name]
-    assert kappas("score_truth_beside", name, "labels.csv", capsys)[decoder] == pytest.approx(kappa, abs=5e-5)
+    rule, kappa = TRUTH_BESIDE[name]
+    assert kappas("score_truth_beside", name, "labels.csv", capsys)[rule] == pytest.approx(kappa, abs=5e-5)
 
 
 @pytest.mark.parametrize("name", ["in_order.csv", "alphabetical.csv", "counted_down.csv"])

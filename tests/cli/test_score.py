@@ -64,7 +64,7 @@ def printed(folder: Path, predictions: str, *more: str) -> str:
 
 
 def rows(result: dict) -> dict[tuple[str, str], dict]:
-    return {(row["split"], row["decoder"]): row for row in result["scores"]}
+    return {(row["split"], row["rule"]): row for row in result["scores"]}
 
 
 def edit(folder: Path, file: str, change) -> None:
@@ -96,7 +96,7 @@ def test_grades_are_scored_per_split(folder: Path) -> None:
     assert "patients: the image names" in told
 
 
-def test_a_score_is_decoded_by_every_rule_and_tuned_cuts_are_used_on_test_alone(folder: Path) -> None:
+def test_a_score_is_decoded_by_every_rule_and_tuned_thresholds_are_used_on_test_alone(folder: Path) -> None:
     assert list(rows(run(folder, "score.csv"))) == [
         ("val", "nearest"),
         ("val", "fixed"),
@@ -129,7 +129,7 @@ def test_a_run_of_this_project_is_scored_by_both_heads(folder: Path) -> None:
     predictions = Predictions(names, names, names, (grade + 1) % 5, grade.astype(np.float32) + 0.25, prob)
     write_predictions(predictions, folder / "run.csv")
     result = run(folder, "run.csv")
-    assert [row["decoder"] for row in result["scores"]] == ["argmax", "expected", "nearest", "fixed"]
+    assert [row["rule"] for row in result["scores"]] == ["argmax", "expected", "nearest", "fixed"]
     assert rows(result)["test", "nearest"]["kappa"]["value"] == 1
     assert any("val (40 labels) is not predicted" in note for note in result["notes"])
 
@@ -161,7 +161,7 @@ def test_two_files_are_compared_under_each_shared_rule(folder: Path) -> None:
     assert {row["p_holm"] for row in same["comparisons"]} == {1.0}
     assert {row["difference"]["value"] for row in same["comparisons"]} == {0.0}
     other = run(folder, "grades.csv", "--compare", str(folder / "prob.npy"))["comparisons"]
-    assert [(row["split"], *row["decoders"]) for row in other] == [
+    assert [(row["split"], *row["rules"]) for row in other] == [
         ("val", "given", "argmax"),
         ("test", "given", "argmax"),
     ]

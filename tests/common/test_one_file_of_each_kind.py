@@ -19,7 +19,9 @@ KINDS = {
     "models/blends/score.py": "from models.blends.registry import *; BLENDS['mine']; load_blend('mine').fit",
     "models/weights/efficientnet_pytorch.py": "from models.weights.registry import *; load_mapping([*MAPPINGS][1])",
     "models/systems/huang.py": "from models.systems.registry import *; SYSTEMS['mine']; load_system('mine').build",
-    "benchmark/scoring/decoders/argmax.py": "from benchmark.scoring.decoders.registry import *; DECODERS['mine']",
+    "benchmark/scoring/decision_rules/argmax.py": (
+        "from benchmark.scoring.decision_rules.registry import *; DECISION_RULES['mine']"
+    ),
     "benchmark/report/tables/cost.py": "from benchmark.report.tables.registry import *; TABLES['mine']",
     "benchmark/report/figures/scores.py": "from benchmark.report.figures.registry import *; FIGURES['mine']",
 }

@@ -13,7 +13,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, write_json
 from benchmark.evaluation import evaluate
 from benchmark.runs.predictions import read_predictions, write_predictions
-from benchmark.scoring.decoders.registry import decode
+from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.metrics import METRICS
 from tests.made.runs import make_all, make_params, make_run
 
@@ -64,7 +64,7 @@ def test_metrics_csv_has_every_metric_of_every_run():
         path = evaluate.RUNS / line.stage / line.arm / str(line.seed) / f"{line.split}.csv"
         predictions = read_predictions(path)
         sick = predictions.grade >= 2
-        called = decode(line.decoder, predictions) >= 2
+        called = apply_rule(line.rule, predictions) >= 2
         assert (line.n, line.value) == (sick.sum(), pytest.approx(recall_score(sick, called), abs=1e-6))
 
 

@@ -24,10 +24,10 @@ from benchmark.report.render import to_csv
 from benchmark.report.tables.registry import make_tables
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
-from benchmark.runs.run import RECORDS, RUNS, Cut, DataSummary, Holdout, PluginChoice, Record
+from benchmark.runs.run import RECORDS, RUNS, DataSummary, Holdout, PluginChoice, Record, TunedThresholds
 from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult, heads_of
 from benchmark.runs.systems import row_nets
-from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.settings.checks import default_policies
 from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
@@ -262,7 +262,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
             missing=entry.missing,
             size=like.size,
             pixels=like.pixels,
-            cut=Cut(head=heads[0], rule=BLENDS[row.blend].rule, cuts=(0.6, 1.4, 2.4, 3.3)),
+            tuned_thresholds=TunedThresholds(head=heads[0], rule=BLENDS[row.blend].rule, values=(0.6, 1.4, 2.4, 3.3)),
         )
         steps = row.passes + (row.eyes == "both") + (row.nets == "all")
     head = heads[0]

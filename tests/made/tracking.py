@@ -100,20 +100,20 @@ def write_run(root: Path, spec: ArmRun, *, epochs: int = 3, loss: str = "", resu
 
 def write_evaluation(root: Path, kappas: dict[tuple[str, str, int], float]) -> None:
     rows = "".join(
-        f"{stage},{arm},{seed},{split},{head},{decoder},300,{kappa if split == 'val' else kappa / 2}\n"
+        f"{stage},{arm},{seed},{split},{head},{rule},300,{kappa if split == 'val' else kappa / 2}\n"
         for (stage, arm, seed), kappa in kappas.items()
         for split in ("val", "test")
-        for head, decoder in (("score", "nearest"), ("score", "expected"), ("prob", "argmax"))
+        for head, rule in (("score", "nearest"), ("score", "expected"), ("prob", "argmax"))
     )
-    write_text(root / "evaluation/kappas.csv", "stage,arm,seed,split,head,decoder,n,kappa\n" + rows)
+    write_text(root / "evaluation/kappas.csv", "stage,arm,seed,split,head,rule,n,kappa\n" + rows)
     metrics = "".join(
-        f"{stage},{arm},{seed},{split},{head},{decoder},{metric},{value},300\n"
+        f"{stage},{arm},{seed},{split},{head},{rule},{metric},{value},300\n"
         for (stage, arm, seed), kappa in kappas.items()
         for split in ("val", "test")
-        for head, decoder in (("score", "nearest"), ("prob", "argmax"))
+        for head, rule in (("score", "nearest"), ("prob", "argmax"))
         for metric, value in (("kappa", kappa), ("accuracy", kappa + 0.1), ("recall_3", ""))
     )
-    header = "stage,arm,seed,split,head,decoder,metric,value,n\n"
+    header = "stage,arm,seed,split,head,rule,metric,value,n\n"
     write_text(root / "evaluation/metrics.csv", header + metrics)
     keys = [(*run, read_json(root / "runs" / "/".join(map(str, run)) / "run.json")["key"]) for run in kappas]
     write_text(

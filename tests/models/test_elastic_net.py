@@ -10,7 +10,7 @@ from sklearn.linear_model import ElasticNet
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from benchmark.common.cuts import best_cuts, cut
+from benchmark.common.thresholds import apply_thresholds, best_thresholds
 from models.blends import elastic_net, elastic_nets
 
 
@@ -89,11 +89,11 @@ def test_the_second_level_reads_only_the_grade_of_each_network():
     alone = elastic_net.fit(first, grade, 0, mix=0.5, folds=5, penalties=10)
     assert np.array_equal(alone["weights"], state["weights"][0])
     fitted = elastic_net.columns(*first.astype(np.float64).T) @ alone["weights"] + alone["intercept"]
-    assert tuple(state["cuts"][0]) == best_cuts(fitted, grade)
+    assert tuple(state["thresholds"][0]) == best_thresholds(fitted, grade)
     # As many answers as there are pairs of grades, at most.
     answers = elastic_nets.predict(state, x)
     assert len(np.unique(answers)) <= 25
-    assert len(np.unique(answers[cut(fitted, tuple(state["cuts"][0])) == 0])) <= 5
+    assert len(np.unique(answers[apply_thresholds(fitted, tuple(state["thresholds"][0])) == 0])) <= 5
 
 
 def test_constant_columns_and_labels_of_one_grade_can_be_fitted():

@@ -111,7 +111,9 @@ def test_each_channel_of_each_photograph_is_standardised_by_itself():
 def test_the_soft_step_is_a_sum_of_logistic_steps():
     staircase = Staircase()
     x = torch.tensor([-1.0, 0.5, 1.2, 3.9, 9.0])
-    by_hand = [sum(1 / (1 + math.exp(-10 * (value - cut))) for cut in (0.5, 1.5, 2.5, 3.5)) for value in x.tolist()]
+    by_hand = [
+        sum(1 / (1 + math.exp(-10 * (value - threshold))) for threshold in (0.5, 1.5, 2.5, 3.5)) for value in x.tolist()
+    ]
     assert torch.allclose(staircase(x), torch.tensor(by_hand), atol=1e-6)
     assert torch.allclose(staircase(torch.arange(5.0)), torch.arange(5.0), atol=0.02)
 
@@ -119,7 +121,7 @@ def test_the_soft_step_is_a_sum_of_logistic_steps():
 def test_thresholds_and_slopes_of_the_soft_step_are_learnt():
     staircase = Staircase()
     staircase(torch.tensor([0.4, 1.6, 2.4, 3.6])).sum().backward()
-    assert (staircase.cuts.grad != 0).all()
+    assert (staircase.thresholds.grad != 0).all()
     assert (staircase.slopes.grad != 0).all()
 
 
@@ -140,4 +142,4 @@ def test_a_network_with_a_staircase_starts_from_one_without():
     )
     own, parent = step.state_dict(), plain.state_dict()
     assert all(own[name].shape == value.shape for name, value in parent.items())
-    assert {name.rpartition(".")[2] for name in own.keys() - parent.keys()} == {"cuts", "slopes"}
+    assert {name.rpartition(".")[2] for name in own.keys() - parent.keys()} == {"thresholds", "slopes"}

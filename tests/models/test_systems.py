@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import load, save
 
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
-from benchmark.scoring.decoders.registry import DECODERS
+from benchmark.scoring.decision_rules.registry import DECISION_RULES
 from models.blends.registry import BLENDS, load_blend
 from models.drawing import count_numbers, give
 from models.losses.registry import LOSSES
@@ -103,7 +103,7 @@ def test_a_blend_restored_from_its_state_predicts_the_same(name):
     assert np.array_equal(blend.predict(load(save(state)), x), answer)
     assert answer.dtype == np.float32
     assert answer.shape == {"prob": (60, 5), "score": (60,)}[entry.head]
-    assert (DECODERS[entry.rule].head, DECODERS[entry.rule].cuts) == (entry.head, "tuned")
+    assert (DECISION_RULES[entry.rule].head, DECISION_RULES[entry.rule].thresholds) == (entry.head, "tuned")
     if entry.head == "prob":
         assert np.allclose(answer.sum(1), 1, atol=1e-6)
     expected = answer @ np.arange(5) if entry.head == "prob" else answer

@@ -1,4 +1,4 @@
-"""The table of decoders: which arms it shows, what it marks, and that its sentence follows from its csv."""
+"""The table of decision rules: which arms it shows, what it marks, and that its sentence follows from its csv."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_cells_tuned_on_their_own_split_are_marked_and_no_others(table):
     tuned = {
         (row.group, row.label, place) for row in table.rows for place in (0, 1) if marked in row.cells[place].notes
     }
-    assert tuned == {(row.group, row.label, 0) for row in table.rows if "cuts tuned on val" in row.label}
+    assert tuned == {(row.group, row.label, 0) for row in table.rows if "thresholds tuned on val" in row.label}
     for line in records(table):
         assert line["tuned_on"] == ("val" if line["rule"] in ("tuned", "expected_tuned", "majority", "prior") else "")
 

@@ -16,8 +16,8 @@ from benchmark.common.terms import Arm
 from benchmark.evaluation import evaluate
 from benchmark.report import report
 from benchmark.report.captions import PHANTOM
-from benchmark.report.inputs import Inputs
 from benchmark.report.figures import published
+from benchmark.report.inputs import Inputs
 from benchmark.report.page.page import to_page
 from benchmark.report.render import FORMATS, to_csv, to_markdown, to_tex
 from benchmark.report.results import load_results

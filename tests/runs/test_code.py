@@ -162,7 +162,7 @@ SOME: dict[str, tuple[str, Callable[[RunSpec], bool]]] = {
     "a loss in another": ("models/losses/ce_mse.py", of_loss("ce_mse")),
     "a head": ("models/heads/softmax.py", of_loss("ce", "ce_mse")),
     "a head of one system": ("models/heads/staircase.py", of_system("reformed_gamblers")),
-    "a decision rule": ("benchmark/scoring/decoders/tuned.py", tuned_scores),
+    "a decision rule": ("benchmark/scoring/decision_rules/tuned.py", tuned_scores),
     **{
         f"the system {name}": (f"models/systems/{name}.py", of_system(name))
         for name in ("min_pooling", "o_o", "reformed_gamblers", "zoom_in_net", "huang")

@@ -15,7 +15,7 @@ from sklearn.calibration import calibration_curve
 
 from benchmark.common.terms import Head
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.kappa import confusion_matrix
 from benchmark.scoring.metrics import BINS, METRICS, auc, measure, of_confusion, of_outputs
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import decode
+from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.metrics import METRICS, measure
 from benchmark.statistics.bootstrap import N_RESAMPLES, graded
 from benchmark.statistics.metrics import metric_confidence
@@ -33,7 +33,7 @@ def made_run() -> Predictions:
 
 def loop_seconds(run: Predictions) -> float:
     """One replicate of the plain way: draw patients, gather both their images, measure."""
-    rng, predicted, seconds = np.random.default_rng(0), decode("argmax", run), []
+    rng, predicted, seconds = np.random.default_rng(0), apply_rule("argmax", run), []
     for _ in range(TIMED):
         start = perf_counter()
         rows = (2 * rng.integers(0, PATIENTS, PATIENTS)[:, None] + [0, 1]).ravel()
@@ -46,7 +46,7 @@ def loop_seconds(run: Predictions) -> float:
 @pytest.mark.speed
 def test_intervals_of_all_metrics_of_a_run_against_a_loop(benchmark: BenchmarkFixture) -> None:
     run = made_run()
-    arm, loop = graded([run], [decode("argmax", run)]), N_RESAMPLES * loop_seconds(run)
+    arm, loop = graded([run], [apply_rule("argmax", run)]), N_RESAMPLES * loop_seconds(run)
 
     def intervals() -> dict[str, object]:
         return {name: one.interval() for name, one in metric_confidence(arm, "prob", [run]).items()}

@@ -15,7 +15,7 @@ from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
 from benchmark.images.reading import read_rgb
 from benchmark.sources._phantom.render import photograph
-from benchmark.training.batches import Reader, SplitData, cut
+from benchmark.training.batches import Reader, SplitData, split_batches
 
 COUNT, BATCH, ROUNDS = 256, 32, 5
 
@@ -48,7 +48,7 @@ def test_reading_batches_against_the_bare_limit(benchmark, tmp_path, monkeypatch
     write_pack(tmp_path / "pack", PackSpec(size, stored_as, "made"), rows)
     pack = open_pack(tmp_path / "pack")
     data = SplitData(pack, [], np.zeros(count, np.int64), np.zeros(count, np.uint64))
-    parts = cut(np.random.default_rng(0).permutation(count), BATCH)
+    parts = split_batches(np.random.default_rng(0).permutation(count), BATCH)
     limits: list[float] = []
 
     def read():

@@ -14,12 +14,12 @@ from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, read_predictions, write_predictions
 from benchmark.runs.run import RUNS
-from benchmark.scoring.decoders.registry import DECODERS, decode, fit_on
+from benchmark.scoring.decision_rules.registry import DECISION_RULES, apply_rule, fit_on
 from benchmark.statistics import decision_rules
 from benchmark.statistics.baselines import TRIVIAL_BASELINES, fellow_grades, trivial_baselines
 from benchmark.statistics.bootstrap import kappa_interval
 from benchmark.statistics.comparison import compare
-from benchmark.statistics.decision_rules import THRESHOLDS, ThresholdsRow, decode_run
+from benchmark.statistics.decision_rules import THRESHOLDS, ThresholdsRow, grade_run
 from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, select, write_estimates
 from benchmark.statistics.graded_runs import read_graded_runs
 from tests.made.runs import make_all, make_params, make_predictions, make_run
@@ -29,7 +29,7 @@ TWO = {
     "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}},
 }
 SPLITS = ("val", "test")
-TUNED = [rule for rule, entry in DECODERS.items() if entry.cuts == "tuned"]
+TUNED = [rule for rule, entry in DECISION_RULES.items() if entry.thresholds == "tuned"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,11 +61,11 @@ def test_each_arm_has_every_rule_of_its_heads_on_both_splits():
     make_all(params)
     rows, _, _ = decoded(params)
     found = [(row.method, row.split, row.head, row.rule) for row in rows]
-    scores = [rule for rule, entry in DECODERS.items() if entry.head == "score"]
+    scores = [rule for rule, entry in DECISION_RULES.items() if entry.head == "score"]
     assert len(found) == len(set(found))
     assert set(found) == {
         *(("basenet", split, "score", rule) for split in SPLITS for rule in scores),
-        *(("basenet_mt", split, DECODERS[rule].head, rule) for split in SPLITS for rule in DECODERS),
+        *(("basenet_mt", split, DECISION_RULES[rule].head, rule) for split in SPLITS for rule in DECISION_RULES),
         *(("", split, "", name) for split in SPLITS for name in TRIVIAL_BASELINES),
     }
 
@@ -81,7 +81,7 @@ def test_kappas_are_means_over_runs_that_were_tuned_on_their_own_val():
         tuned = row.rule in TUNED
         rules = [fit_on("val", row.rule, each["val"]) if tuned else None for each in outputs]
         kappas = [
-            kappa(each[row.split], rule.decode(each[row.split]) if rule else decode(row.rule, each[row.split]))
+            kappa(each[row.split], rule.apply(each[row.split]) if rule else apply_rule(row.rule, each[row.split]))
             for each, rule in zip(outputs, rules, strict=True)
         ]
         assert (row.estimate, row.sd) == pytest.approx((np.mean(kappas), np.std(kappas, ddof=1)), abs=1e-6)
@@ -108,10 +108,10 @@ def test_the_step_refuses_to_tune_on_another_split_than_val(monkeypatch, split):
     make_all(params)
     outputs = run_of("basenet", "mse_small", 0)
     monkeypatch.setattr(decision_rules, "TUNED_ON", split)
-    with pytest.raises(InputError, match=f"tuned on val or on blend patients alone, but got '{split}'"):
-        decode_run("tuned", outputs | {"train": outputs["val"]})
+    with pytest.raises(InputError, match=f"tuned on val or on holdout patients, but got '{split}'"):
+        grade_run("tuned", outputs | {"train": outputs["val"]})
     if split == "test":
-        with pytest.raises(InputError, match="tuned on val or on blend patients alone"):
+        with pytest.raises(InputError, match="tuned on val or on holdout patients"):
             decision_rules.rule_estimates(read_graded_runs(params))
     assert not ESTIMATES.exists()
 
@@ -121,23 +121,25 @@ def test_the_step_refuses_to_tune_on_another_split_than_val(monkeypatch, split):
 def test_labels_of_test_change_no_grade(rule, seed):
     outputs = {split: make_predictions(split, number, 0.8) for number, split in enumerate(SPLITS)}
     shuffled = replace(outputs["test"], grade=np.random.default_rng(seed).permutation(outputs["test"].grade))
-    ours, cuts = decode_run(rule, outputs)
-    theirs, other_cuts = decode_run(rule, outputs | {"test": shuffled})
-    assert cuts == other_cuts
+    ours, thresholds = grade_run(rule, outputs)
+    theirs, other_thresholds = grade_run(rule, outputs | {"test": shuffled})
+    assert thresholds == other_thresholds
     assert all(np.array_equal(ours[split], theirs[split]) for split in SPLITS)
 
 
-def test_tuned_cuts_are_on_file_for_every_run():
+def test_tuned_thresholds_are_on_file_for_every_run():
     params = make_params(arms=TWO)
     make_all(params)
-    _, _, cuts = decoded(params)
-    assert [(row.method, row.seed, row.rule) for row in cuts] == [
+    _, _, thresholds = decoded(params)
+    assert [(row.method, row.seed, row.rule) for row in thresholds] == [
         *(("basenet", seed, "tuned") for seed in params.seeds),
         *(("basenet_mt", seed, rule) for rule in TUNED for seed in params.seeds),
     ]
-    row = cuts[1]
+    row = thresholds[1]
     fitted = fit_on("val", "tuned", run_of("basenet", "mse_small", 1)["val"])
-    assert (row.threshold_1, row.threshold_2, row.threshold_3, row.threshold_4) == pytest.approx(fitted.cuts, abs=1e-6)
+    assert (row.threshold_1, row.threshold_2, row.threshold_3, row.threshold_4) == pytest.approx(
+        fitted.thresholds, abs=1e-6
+    )
     assert (row.tuned_on, row.n_images) == ("val", 60)
 
 
@@ -161,9 +163,9 @@ def test_a_val_of_one_grade_leaves_tuned_rules_out():
     folder = make_run(params, "basenet", "mse_small", 0)
     predictions = read_predictions(folder / "val.csv")
     write_predictions(replace(predictions, grade=predictions.grade * 0), folder / "val.csv")
-    rows, _, cuts = decoded(params)
+    rows, _, thresholds = decoded(params)
     assert {row.rule for row in rows} == {"nearest", "fixed", *TRIVIAL_BASELINES}
-    assert cuts == []
+    assert thresholds == []
 
 
 def test_without_a_run_the_step_says_so():
@@ -228,7 +230,7 @@ def test_a_spread_has_the_paired_interval():
     outputs = [run_of("basenet", "mse_small", seed) for seed in params.seeds]
 
     def grades(rule):
-        each = [decode_run(rule, one)[0]["test"] for one in outputs]
+        each = [grade_run(rule, one)[0]["test"] for one in outputs]
         return decision_rules.graded([one["test"] for one in outputs], each)
 
     found = compare(*map(grades, spread.about.split(" - ")), n_resamples=200).difference

@@ -10,7 +10,7 @@ from benchmark.common.errors import InputError
 from benchmark.evaluation import evaluate
 from benchmark.evaluation.evaluate import MetricRow
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import DEFAULT, decode
+from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule
 from benchmark.scoring.metrics import METRICS, measure
 from benchmark.statistics import metrics
 from benchmark.statistics.bootstrap import graded, kappa_interval
@@ -43,7 +43,7 @@ def take(predictions: Predictions, rows: np.ndarray) -> Predictions:
 @pytest.mark.parametrize("head", HEADS)
 def test_each_interval_is_that_of_patients_drawn_one_by_one(head) -> None:
     predictions, rng = some(400, np.random.default_rng(0)), np.random.default_rng(1)
-    predicted = decode(DEFAULT[head], predictions)
+    predicted = apply_rule(DEFAULT[head], predictions)
     found = metric_confidence(graded([predictions], [predicted]), head, [predictions], n_resamples=4000)
     drawn: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(300):
@@ -63,7 +63,7 @@ def test_each_interval_is_that_of_patients_drawn_one_by_one(head) -> None:
 
 def test_kappa_is_that_of_the_intervals_of_arms() -> None:
     runs = [some(100, np.random.default_rng(0)) for _ in range(2)]
-    arm = graded(runs, [decode("nearest", one) for one in runs])
+    arm = graded(runs, [apply_rule("nearest", one) for one in runs])
     found = metric_confidence(arm, "score", runs, n_resamples=500, n_output_resamples=20)["kappa"]
     ours, theirs = found.interval(bounds=(-1, 1)), kappa_interval(arm, n_resamples=500)
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))

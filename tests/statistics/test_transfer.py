@@ -13,7 +13,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import write_json
 from benchmark.runs.predictions import read_predictions, write_predictions
 from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
-from benchmark.scoring.decoders.registry import decode
+from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.statistics.bootstrap import Graded, kappa_interval
 from benchmark.statistics.confidence import COLLAPSED, ONE_RUN
 from benchmark.statistics.graded_runs import GradedRuns, read_graded_runs
@@ -105,7 +105,7 @@ def test_rows_hold_the_kappa_there_and_its_change(transferred):
             each = [read_predictions(Path(path.format(seed))) for seed in (0, 1)]
             kappas[path] = np.mean(
                 [
-                    cohen_kappa_score(one.grade, decode(there.rule, one), labels=range(5), weights="quadratic")
+                    cohen_kappa_score(one.grade, apply_rule(there.rule, one), labels=range(5), weights="quadratic")
                     for one in each
                 ]
             )

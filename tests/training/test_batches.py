@@ -19,7 +19,7 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
 from benchmark.settings.training import Fade
-from benchmark.training.batches import Reader, SplitData, cut, epoch_order, grade_weights, load_split
+from benchmark.training.batches import Reader, SplitData, epoch_order, grade_weights, load_split, split_batches
 
 COUNT, SIZE = 60, 24
 CPU = torch.device("cpu")
@@ -40,7 +40,7 @@ def split(path: Path, encoding: str, damaged: int | None = None) -> SplitData:
 
 
 def order(seed: int = 0) -> list[np.ndarray]:
-    return cut(epoch_order(np.zeros(COUNT, np.int64), seed, 0), 8)
+    return split_batches(epoch_order(np.zeros(COUNT, np.int64), seed, 0), 8)
 
 
 def read(data: SplitData, readers: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +187,7 @@ import re, sys
 from pathlib import Path
 import numpy as np, torch
 from benchmark.settings.training import Fade
-from benchmark.training.batches import Reader, SplitData, cut
+from benchmark.training.batches import Reader, SplitData, split_batches
 from benchmark.data.packs import open_pack
 
 def private():
@@ -195,7 +195,7 @@ def private():
 
 pack = open_pack(Path(sys.argv[1]))
 data = SplitData(pack, [], np.zeros(len(pack), np.int64), np.zeros(len(pack), np.uint64))
-parts = cut(np.random.default_rng(0).permutation(len(pack)), 4)
+parts = split_batches(np.random.default_rng(0).permutation(len(pack)), 4)
 most, before = 0, private()
 for _ in Reader(data, torch.device("cpu"), readers=int(sys.argv[2])).batches(parts):
     most = max(most, private() - before)

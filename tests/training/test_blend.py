@@ -22,7 +22,7 @@ from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
 from benchmark.runs.spec import passes_read
 from benchmark.runs.systems import row_nets
-from benchmark.scoring.decoders.registry import decode
+from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training import blend as blending
 from benchmark.training.device import open_fabric
@@ -85,7 +85,7 @@ def test_every_step_of_a_system_is_an_ordinary_run(project, name):
         assert run.members == [f"{name}/{net}" for net in row_nets(row, params.systems[name])]
         work = sum(runs[net].macs_per_image for net in row_nets(row, params.systems[name]))
         assert run.macs_per_image == work * (params.systems[name].passes if row.passes else 1)
-        assert (run.cut is not None and run.cut.rule.endswith("tuned")) == SYSTEMS[name].tuned
+        assert (run.tuned_thresholds is not None and run.tuned_thresholds.rule.endswith("tuned")) == SYSTEMS[name].tuned
         assert (run.passes == 0) == (not row.passes)
         for split, count in (("val", 32), ("test", 32)):
             assert len(read_predictions(folder / f"{split}.csv")) == count
@@ -123,13 +123,13 @@ def relabelled(change):
 
 
 def learnt(name, arm):
-    """What a row learns from the labels at hand, its networks as they are: its state, its cuts, its answers to test."""
+    """What a row learns from the labels at hand, its networks as they are: state, thresholds, answers to test."""
     params = system_params(name)
     spec = read_result(Path("runs", name, arm, "0"))
     manifest, fabric = read_manifest(), open_fabric(params.train)
     eyes = {role: blending.read_eyes(spec, role, manifest, fabric) for role in ("holdout", "test")}
     state, apart = blending.learn(spec, eyes["holdout"])
-    return state, blending.tuned(spec, apart), blending.answers(spec, state, eyes["test"]), eyes
+    return state, blending.tune_thresholds(spec, apart), blending.answers(spec, state, eyes["test"]), eyes
 
 
 ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].rows]
@@ -140,16 +140,16 @@ def test_a_blend_sees_no_labels_but_those_of_holdout_patients(project, name, arm
     project(name)
     share = system_params(name).systems[name].holdout_fraction
     dealt = assign_roles(read_manifest(), share)
-    state, cut, answers, eyes = learnt(name, arm)
+    state, thresholds, answers, eyes = learnt(name, arm)
     assert {row.image_id for row in eyes["holdout"].data.rows} == {i for i, role in dealt.items() if role == "holdout"}
     relabelled(lambda row: dealt.get(row.image_id) != "holdout")
     # The deal itself goes by labels, so it is held to what it was.
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
         patch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: dealt)
-        other, other_cut, other_answers, _ = learnt(name, arm)
+        other, other_thresholds, other_answers, _ = learnt(name, arm)
     assert all(np.array_equal(state[key], other[key]) for key in state)
-    assert other_cut == cut
+    assert other_thresholds == thresholds
     for output in ("score", "prob"):
         ours, theirs = getattr(answers, output), getattr(other_answers, output)
         assert (ours is None and theirs is None) or np.array_equal(ours, theirs)
@@ -208,10 +208,12 @@ def test_thresholds_are_tuned_on_out_of_fold_predictions(project, name):
         folder = Path("runs", name, arm, "0")
         run, apart = read_result(folder), read_predictions(folder / "holdout.csv")
 
-        def kappa(cuts, run=run, apart=apart):
-            return quadratic_weighted_kappa(confusion_matrix(apart.grade, decode(run.cut.rule, apart, cuts)))
+        def kappa(thresholds, run=run, apart=apart):
+            return quadratic_weighted_kappa(
+                confusion_matrix(apart.grade, apply_rule(run.tuned_thresholds.rule, apart, thresholds))
+            )
 
-        assert kappa(run.cut.cuts) >= kappa((0.5, 1.5, 2.5, 3.5))
+        assert kappa(run.tuned_thresholds.values) >= kappa((0.5, 1.5, 2.5, 3.5))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "shuffled" in SYSTEMS[name].rows])

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.training.batches import cut, epoch_order
+from benchmark.training.batches import epoch_order, split_batches
 from benchmark.training.randomness import derive, draws, hash_ids
 
 seeds = st.integers(0, 2**31)
@@ -54,7 +54,7 @@ def test_each_role_epoch_and_seed_has_its_own_stream():
 
 @given(st.integers(2, 500), st.integers(2, 64), seeds)
 def test_an_epoch_visits_every_image_once_in_batches_of_nearly_equal_size(n, batch, seed):
-    parts = cut(epoch_order(np.zeros(n, np.int64), seed, 1), batch)
+    parts = split_batches(epoch_order(np.zeros(n, np.int64), seed, 1), batch)
     assert sorted(np.concatenate(parts)) == list(range(n))
     sizes = [len(part) for part in parts]
     assert max(sizes) - min(sizes) <= 1

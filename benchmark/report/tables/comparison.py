@@ -151,7 +151,7 @@ def _meaning(params: Params) -> list[str]:
         sentences.append(
             f"{entry.title} is {entry.unlike}: {len(settings.nets)} nets, of seeds {listed}, that never see "
             f"{settings.holdout_fraction:.0%} of the train patients, on whom its blends are fitted"
-            + (" and its cuts tuned." if entry.tuned else "; its scores are rounded.")
+            + (" and its thresholds tuned." if entry.tuned else "; its scores are rounded.")
         )
         if entry.left_out:
             sentences.append(f"Left out of {entry.title}: {entry.left_out}.")

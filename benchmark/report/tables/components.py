@@ -18,7 +18,7 @@ from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table, Text, estimate_cell
 from benchmark.report.tables.comparisons import difference_number, p_sentence, p_text
 from benchmark.report.tables.registry import TableInfo
-from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate
 

@@ -16,7 +16,7 @@ from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.metrics import metric_cell, outputs
 from benchmark.report.tables.registry import TableInfo
-from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.metrics import METRICS
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate

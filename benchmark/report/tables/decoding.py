@@ -16,7 +16,7 @@ from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Number, Row, Table, ends_of, estimate_cell
 from benchmark.report.tables.registry import TableInfo
-from benchmark.scoring.decoders.registry import DECODERS
+from benchmark.scoring.decision_rules.registry import DECISION_RULES
 from benchmark.scoring.rules import HOLDOUT
 from benchmark.settings.params import Params
 from benchmark.statistics.baselines import DRAWS, TRIVIAL_BASELINES
@@ -53,10 +53,10 @@ class _Builder:
         """Return every rule of an arm, and per head the range over rules."""
         group = "/".join(arm)
         for head, title in HEADS.items():
-            rules = [rule for (of, rule, _) in self.rules if of == arm and DECODERS[rule].head == head]
+            rules = [rule for (of, rule, _) in self.rules if of == arm and DECISION_RULES[rule].head == head]
             for rule in dict.fromkeys(rules):
                 cells = tuple(self._kappa(arm, head, rule, split) for split in EVALUATED)
-                yield Row(group, f"{title}: {DECODERS[rule].title}", cells)
+                yield Row(group, f"{title}: {DECISION_RULES[rule].title}", cells)
             if rules:
                 cells = tuple(self._range(arm, head, split) for split in EVALUATED)
                 yield Row(group, f"{title}: highest minus lowest", cells)

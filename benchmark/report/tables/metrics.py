@@ -14,7 +14,7 @@ from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, estimate_cell
 from benchmark.report.tables.registry import TableInfo
-from benchmark.scoring.decoders.registry import DEFAULT
+from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import select

@@ -1,4 +1,4 @@
-"""Decoders: the same promises from every one of them, and tuning on nothing but val."""
+"""Decision rules: what all of them guarantee, and tuning on val alone."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from benchmark.common.cuts import NEAREST, best_cuts, cut
 from benchmark.common.errors import InputError
+from benchmark.common.thresholds import NEAREST, apply_thresholds, best_thresholds
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.decoders.registry import DECODERS, DEFAULT, applicable, decode, fit_on
+from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT, applicable, apply_rule, fit_on
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 
-TUNED = [name for name, entry in DECODERS.items() if entry.cuts == "tuned"]
-UNTUNED = [name for name, entry in DECODERS.items() if entry.cuts != "tuned"]
-CUTS = (0.4, 1.3, 2.6, 3.2)
+TUNED = [name for name, entry in DECISION_RULES.items() if entry.thresholds == "tuned"]
+UNTUNED = [name for name, entry in DECISION_RULES.items() if entry.thresholds != "tuned"]
+THRESHOLDS = (0.4, 1.3, 2.6, 3.2)
 
 finite = st.floats(-3, 7, width=32)
 scores = hnp.arrays(np.float32, st.integers(1, 30), elements=finite)
@@ -43,13 +43,13 @@ def only(predictions: Predictions, head: str) -> Predictions:
 
 
 def graded(name: str, predictions: Predictions) -> np.ndarray:
-    return decode(name, predictions, CUTS if name in TUNED else None)
+    return apply_rule(name, predictions, THRESHOLDS if name in TUNED else None)
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", DECISION_RULES)
 @given(score=scores)
 def test_grades_are_whole_from_0_to_4_and_rise_with_the_output(name: str, score: np.ndarray) -> None:
-    predictions = only(outputs(np.sort(score)), DECODERS[name].head)
+    predictions = only(outputs(np.sort(score)), DECISION_RULES[name].head)
     grades = graded(name, predictions)
     assert (grades.dtype, grades.shape) == (np.int64, score.shape)
     assert ((grades >= 0) & (grades <= 4)).all()
@@ -57,26 +57,26 @@ def test_grades_are_whole_from_0_to_4_and_rise_with_the_output(name: str, score:
     assert np.array_equal(graded(name, predictions), grades)
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", DECISION_RULES)
 def test_a_clear_output_is_its_grade(name: str) -> None:
     assert graded(name, outputs(np.arange(5, dtype=np.float32))).tolist() == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", DECISION_RULES)
 def test_an_image_is_graded_alone(name: str) -> None:
     score = np.array([0.1, 2.2, 3.9, 1.4], np.float32)
     alone = [graded(name, outputs(score[i : i + 1])).item() for i in range(4)]
     assert graded(name, outputs(score)).tolist() == alone
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", DECISION_RULES)
 def test_no_image_has_no_grade(name: str) -> None:
     assert graded(name, outputs(np.empty(0, np.float32))).shape == (0,)
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", DECISION_RULES)
 def test_a_missing_head_is_refused(name: str) -> None:
-    head = DECODERS[name].head
+    head = DECISION_RULES[name].head
     without = only(outputs(np.ones(3)), "prob" if head == "score" else "score")
     assert name not in applicable(without)
     with pytest.raises(InputError, match=f"reads the {head} head"):
@@ -84,9 +84,11 @@ def test_a_missing_head_is_refused(name: str) -> None:
 
 
 def test_only_tuned_ones_can_be_fitted() -> None:
-    assert [name for name in DECODERS if hasattr(import_module(f"benchmark.scoring.decoders.{name}"), "fit")] == TUNED
+    assert [
+        name for name in DECISION_RULES if hasattr(import_module(f"benchmark.scoring.decision_rules.{name}"), "fit")
+    ] == TUNED
     assert set(DEFAULT.values()) <= set(UNTUNED)
-    assert len({entry.title for entry in DECODERS.values()}) == len(DECODERS)
+    assert len({entry.title for entry in DECISION_RULES.values()}) == len(DECISION_RULES)
 
 
 @pytest.mark.parametrize("name", ["argmax", "expected", "nearest"])
@@ -96,52 +98,52 @@ def test_rules_without_parameters(name: str, score: np.ndarray) -> None:
     assert predictions.prob is not None
     value = predictions.prob.astype(np.float64) @ np.arange(5) if name == "expected" else score.astype(np.float64)
     expected = predictions.prob.argmax(1) if name == "argmax" else np.clip(np.floor(value + 0.5), 0, 4)
-    assert np.array_equal(decode(name, predictions), expected)
+    assert np.array_equal(apply_rule(name, predictions), expected)
 
 
 def test_a_value_on_a_cut_belongs_to_the_upper_grade() -> None:
-    assert decode("nearest", outputs(np.array([-9, 0.5, 1.5, 2.5, 3.5, 99]))).tolist() == [0, 1, 2, 3, 4, 4]
-    assert decode("fixed", outputs(np.array([0.4, 0.5, 3])), (0.5, 0.5, 0.5, 3.0)).tolist() == [0, 3, 4]
+    assert apply_rule("nearest", outputs(np.array([-9, 0.5, 1.5, 2.5, 3.5, 99]))).tolist() == [0, 1, 2, 3, 4, 4]
+    assert apply_rule("fixed", outputs(np.array([0.4, 0.5, 3])), (0.5, 0.5, 0.5, 3.0)).tolist() == [0, 3, 4]
 
 
-@pytest.mark.parametrize("cuts", [(1, 2, 3), (0.5, 2.5, 1.5, 3.5), (0.5, 1.5, 2.5, float("nan"))])
-def test_cuts_must_be_four_that_ascend(cuts: tuple[float, ...]) -> None:
+@pytest.mark.parametrize("thresholds", [(1, 2, 3), (0.5, 2.5, 1.5, 3.5), (0.5, 1.5, 2.5, float("nan"))])
+def test_thresholds_must_be_four_that_ascend(thresholds: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="four ascending numbers"):
-        decode("fixed", outputs(np.ones(3)), cuts)  # type: ignore[arg-type]
+        apply_rule("fixed", outputs(np.ones(3)), thresholds)  # type: ignore[arg-type]
 
 
-def test_unknown_rules_and_cuts_out_of_place_are_refused() -> None:
-    with pytest.raises(InputError, match="a decoder must be one of argmax"):
-        decode("median", outputs(np.ones(3)))
-    with pytest.raises(InputError, match="takes no cuts"):
-        decode("nearest", outputs(np.ones(3)), CUTS)
+def test_unknown_rules_and_thresholds_out_of_place_are_refused() -> None:
+    with pytest.raises(InputError, match="a decision rule must be one of argmax"):
+        apply_rule("median", outputs(np.ones(3)))
+    with pytest.raises(InputError, match="takes no thresholds"):
+        apply_rule("nearest", outputs(np.ones(3)), THRESHOLDS)
 
 
 @pytest.mark.parametrize("name", TUNED)
 @pytest.mark.parametrize("split", ["test", "train"])
 def test_nothing_can_be_tuned_on_test_or_train(name: str, split) -> None:
     predictions = outputs(np.arange(5, dtype=np.float32), np.arange(5))
-    with pytest.raises(InputError, match=f"tuned on val or on blend patients alone, but got '{split}'"):
+    with pytest.raises(InputError, match=f"tuned on val or on holdout patients, but got '{split}'"):
         fit_on(split, name, predictions)
-    with pytest.raises(InputError, match="needs cuts"):
-        decode(name, predictions)
-    assert fit_on("val", name, predictions).decode(predictions).tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(InputError, match="needs thresholds"):
+        apply_rule(name, predictions)
+    assert fit_on("val", name, predictions).apply(predictions).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_fitting_needs_something_to_fit() -> None:
     with pytest.raises(InputError, match="only expected_tuned, tuned can be tuned"):
         fit_on("val", "nearest", outputs(np.arange(5)))
-    with pytest.raises(InputError, match="two grades or more"):
+    with pytest.raises(InputError, match="at least two grades"):
         fit_on("val", "tuned", outputs(np.arange(5), np.ones(5, np.int64)))
 
 
-def kappa(values: np.ndarray, cuts, grade: np.ndarray) -> float:
-    return quadratic_weighted_kappa(confusion_matrix(grade, cut(values, cuts)))
+def kappa(values: np.ndarray, thresholds, grade: np.ndarray) -> float:
+    return quadratic_weighted_kappa(confusion_matrix(grade, apply_thresholds(values, thresholds)))
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 4)), min_size=2, max_size=14))
-def test_tuned_cuts_are_the_best_of_all_or_between_the_grades_where_none_beat_chance(
+def test_tuned_thresholds_are_the_best_of_all_or_between_the_grades_where_none_beat_chance(
     rows: list[tuple[int, int]],
 ) -> None:
     table = np.array(rows)
@@ -149,24 +151,24 @@ def test_tuned_cuts_are_the_best_of_all_or_between_the_grades_where_none_beat_ch
     if len(set(grade.tolist())) < 2:
         return
     every = combinations_with_replacement(np.arange(-0.25, 4, 0.5), 4)
-    best = max(kappa(values, cuts, grade) for cuts in every)
-    cuts = best_cuts(values, grade)
+    best = max(kappa(values, thresholds, grade) for thresholds in every)
+    thresholds = best_thresholds(values, grade)
     if best < 1e-9:
-        assert cuts == NEAREST
+        assert thresholds == NEAREST
     else:
-        assert kappa(values, cuts, grade) == pytest.approx(best, abs=1e-9)
+        assert kappa(values, thresholds, grade) == pytest.approx(best, abs=1e-9)
 
 
 @given(hnp.arrays(np.float64, 12, elements=st.sampled_from([1.0, np.nextafter(1, 2), np.nextafter(1, 0)])))
 def test_neighbouring_numbers_are_kept_apart(values: np.ndarray) -> None:
     for grade in (np.where(values >= 1, 3, 1), np.where(values > 1, 3, 1)):
         if len(set(grade.tolist())) == 2:
-            assert kappa(values, best_cuts(values, grade), grade) == 1
+            assert kappa(values, best_thresholds(values, grade), grade) == 1
 
 
-def test_tuned_cuts_lie_half_way_between_values_and_half_a_grade_outside_them() -> None:
-    assert best_cuts(np.array([3.2, 4.0]), np.array([3, 4])) == pytest.approx((2.7, 2.7, 2.7, 3.6))
-    assert best_cuts(np.array([0.0, 0.8]), np.array([0, 1])) == pytest.approx((0.4, 1.3, 1.3, 1.3))
+def test_tuned_thresholds_lie_half_way_between_values_and_half_a_grade_outside_them() -> None:
+    assert best_thresholds(np.array([3.2, 4.0]), np.array([3, 4])) == pytest.approx((2.7, 2.7, 2.7, 3.6))
+    assert best_thresholds(np.array([0.0, 0.8]), np.array([0, 1])) == pytest.approx((0.4, 1.3, 1.3, 1.3))
 
 
 def test_tuning_undoes_a_shift_of_the_score_and_holds_on_test() -> None:
@@ -183,4 +185,4 @@ def test_tuning_undoes_a_shift_of_the_score_and_holds_on_test() -> None:
     def on_test(grades: np.ndarray) -> float:
         return quadratic_weighted_kappa(confusion_matrix(half[1].grade, grades))
 
-    assert on_test(fitted.decode(half[1])) > on_test(decode("nearest", half[1])) + 0.02
+    assert on_test(fitted.apply(half[1])) > on_test(apply_rule("nearest", half[1])) + 0.02

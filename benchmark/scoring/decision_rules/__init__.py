@@ -1,0 +1,1 @@
+"""Decision rules from outputs to grades, one per file."""

@@ -1,1 +1,0 @@
-"""Rules from outputs to grades, one file each."""
