@@ -169,7 +169,7 @@ def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> A
 def make_run(params: Params, stage: str, name: str, seed: int, flags=(), patients: bool = True) -> Path:
     """Write one run and its record; larger inputs and later stages see the grade more clearly."""
     result = make_result(params, stage, name, seed, flags)
-    noise = {"small": 1.0, "mid": 0.8, "large": 0.7}[result.size] - 0.1 * list(ARMS).index(stage)
+    noise = {"small": 1.0, "mid": 0.8, "large": 0.7}[result.size] - 0.1 * [*ARMS, stage].index(stage)
     folder = result.folder(RUNS)
     for number, split in enumerate(IMAGES):
         predictions = make_predictions(split, 10 * seed + number + 100 * len(name), noise, patients)
