@@ -19,9 +19,9 @@ from benchmark.runs.declared import describe
 from benchmark.runs.run import RUNS
 from benchmark.runs.shelf import files_needed
 from benchmark.runs.spec import TrainedRun
-from benchmark.settings.sweep import Sweep, Value
+from benchmark.settings.sweep import Value
 from benchmark.sweep.optuna_keys import ABOUT
-from benchmark.sweep.space import arm_of, enqueued, published, settled, variant
+from benchmark.sweep.space import arm_of, enqueued, fixed_parameters, published, variant
 from benchmark.sweep.study import SWEEP, open_study
 from benchmark.training import device
 from benchmark.training.batches import SplitData, load_split
@@ -35,10 +35,8 @@ if TYPE_CHECKING:
 
 _IDENTITY = {"space", "head", "epochs", "sampler_seed", "startup", "prune_below", "warmup_epochs"}
 """Settings that identify a study, together with the runs of the published values."""
-
-
-def _show(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+SEARCHED: tuple[Split, ...] = ("train", "val")
+"""Splits that a search opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +48,22 @@ class SweepContext:
         manifest: the data set.
         splits: the splits at the arm's size; only train and val during the search.
         fabric: device and precision.
-        show: shows a line about each trial.
-        report: receives the number of images that a run has seen; None shows a progress bar.
+        log: prints a line about a trial.
+        report: receives the number of processed images of a run; None shows a progress bar.
     """
 
     params: Params
     manifest: list[ManifestRow]
     splits: Mapping[str, SplitData]
     fabric: Fabric = field(repr=False)
-    show: Callable[[str], None] = _show
+    log: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
     report: Report | None = None
 
     def specs(self, values: Mapping[str, Value], seeds: list[int]) -> Sequence[TrainedRun]:
         """Return the runs of the arm with some values, one per seed.
 
         Raises:
-            InputError: the arm starts from one that has not been trained on these seeds.
+            InputError: the arm starts from another one that was not trained on these seeds.
         """
         varied = variant(self.params, values, seeds)
         return describe(varied, *arm_of(varied), self.manifest)
@@ -78,16 +76,12 @@ class SweepContext:
         name = f"{spec.title} ({label})"
         with progress_bar(total=total, desc=name, unit="img", disable=self.report is not None) as bar:
 
-            def images(done: int) -> None:
+            def update(done: int) -> None:
                 bar.update(done - bar.n)
 
-            seen = self.report or images
-            watch = Watch(seen, on_epoch) if on_epoch else Watch(seen)
+            report = self.report or update
+            watch = Watch(report, on_epoch) if on_epoch else Watch(report)
             train.complete(spec, self.splits, self.fabric, folder, watch)
-
-
-SEARCHED: tuple[Split, ...] = ("train", "val")
-"""Splits that a search opens."""
 
 
 def open_context(params: Params, opened: Sequence[Split] = SEARCHED, card: int = 0) -> SweepContext:
@@ -103,13 +97,13 @@ def open_context(params: Params, opened: Sequence[Split] = SEARCHED, card: int =
     return SweepContext(params, manifest, splits, device.open_fabric(params.train, card))
 
 
-def needed(context: SweepContext, specs: Sequence[TrainedRun], opened: Sequence[Split]) -> tuple[Path, ...]:
-    """Return the files that training some runs of the arm reads."""
+def input_files(context: SweepContext, specs: Sequence[TrainedRun], opened: Sequence[Split]) -> tuple[Path, ...]:
+    """Return the files that the training of some runs of the arm reads."""
     parents = {name: key for spec in specs for name, key in spec.needs.items()}
     packs = [pack_path(split, specs[0].size) for split in opened]
-    published = [RUNS / name / "run.json" for name in parents]
+    results = [RUNS / name / "run.json" for name in parents]
     weights = [file for name, key in parents.items() for file in files_needed(name, key)]
-    return (MANIFEST, *packs, *published, *weights)
+    return (MANIFEST, *packs, *results, *weights)
 
 
 def run_folder(study: str, name: str) -> Path:
@@ -125,13 +119,18 @@ def run_name(spec: TrainedRun) -> str:
 def study_of(context: SweepContext) -> Study:
     """Open the study of these parameters, data and code, and create it if it does not exist.
 
+    Its name is the given one and a hash of everything that determines the trials' values.
+
     Raises:
         InputError: the storage cannot be reached, or the arm's parent has no finished run of one of the sweep's seeds.
     """
     params, sweep = context.params, context.params.sweep
     specs = context.specs(published(params), sweep.seeds)
+    # Fail now, not after the search, if the retraining lacks a parent.
     context.specs(published(params), sweep.retrain_seeds)
-    study = open_study(sweep, name_of(sweep, specs), enqueued(params), settled(params))
+    identity = [sweep.model_dump(mode="json", include=_IDENTITY), [spec.key for spec in specs]]
+    name = f"{sweep.study}-{sha256_json(identity)[:8]}"
+    study = open_study(sweep, name, enqueued(params), fixed_parameters(params))
     about = {
         "study": sweep.study,
         "arm": sweep.arm,
@@ -145,14 +144,3 @@ def study_of(context: SweepContext) -> Study:
     if study.user_attrs.get(ABOUT) != about:
         study.set_user_attr(ABOUT, about)
     return study
-
-
-def name_of(sweep: Sweep, specs: Sequence[TrainedRun]) -> str:
-    """Return the study's name: the given one and a hash of everything that determines the trials' values.
-
-    Args:
-        sweep: the settings.
-        specs: runs of the published values on the sweep's seeds.
-    """
-    settings = sweep.model_dump(mode="json", include=_IDENTITY)
-    return f"{sweep.study}-{sha256_json([settings, [spec.key for spec in specs]])[:8]}"

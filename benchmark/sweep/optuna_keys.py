@@ -1,13 +1,13 @@
-"""Names of the attributes of studies and trials in Optuna's storage, and a trial's state in words."""
+"""Names of the user attributes in Optuna's storage, and a trial's state in words."""
 
 from __future__ import annotations
 
 from optuna.trial import FrozenTrial, TrialState
 
 ABOUT = "about"
-"""Settings and data of a study, for readers of the storage."""
+"""Settings and data of a study."""
 WINNERS = "winners"
-"""Numbers of the trials that were retrained, in order; each retraining read test once."""
+"""Numbers of the trials that were retrained, in order; each retraining used test once."""
 
 ROLE = "role"
 """``paper`` (the published values) or ``zero``; absent from a trial that the sampler drew."""
@@ -31,9 +31,9 @@ def state_of(trial: FrozenTrial) -> str:
 
 
 def remark_of(trial: FrozenTrial) -> str:
-    """Return the pruner's decision or the reason of a failure, and the trial that this one retries."""
+    """Return the pruner's decision or the reason of a failure, and the number of the trial that this one retries."""
     remark = trial.user_attrs.get(PRUNER, "")
     if trial.state == TrialState.FAIL:
-        remark = "stopped" if STOPPED in trial.user_attrs else f"died: {trial.user_attrs.get(ERROR) or 'killed'}"
+        remark = "stopped" if STOPPED in trial.user_attrs else f"failed: {trial.user_attrs.get(ERROR) or 'killed'}"
     retried = trial.system_attrs.get("retry_history")
-    return "; ".join(part for part in (f"asks trial {retried[-1]} again" if retried else "", remark) if part)
+    return "; ".join(part for part in (f"retry of trial {retried[-1]}" if retried else "", remark) if part)

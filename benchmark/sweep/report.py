@@ -1,46 +1,248 @@
-"""``reports/sweep/<study>/``: the reading with both tables and the figures, and each table as csv and LaTeX."""
+"""``reports/sweep/<study>/``: a page with the conclusions, both tables and the figures; each table as csv and LaTeX."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.common.files import write_text
-from benchmark.report.captions import PHANTOM
+from benchmark.common.terms import EVALUATED, Split
+from benchmark.common.units import ends, measure
+from benchmark.report.captions import HEADS, PHANTOM
+from benchmark.report.csv_fields import plain
 from benchmark.report.render import to_csv, to_markdown, to_tex
-from benchmark.report.table import Table
-from benchmark.sweep.evidence import Evidence, gather
+from benchmark.report.table import Row, Table, Text
+from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
+from benchmark.statistics.comparison import Comparison
+from benchmark.statistics.confidence import Interval
 from benchmark.sweep.figures import draw_all
-from benchmark.sweep.tables import reading, retraining_table, trials_table
+from benchmark.sweep.results import SweepResults, TrialResult, compute_results
+from benchmark.sweep.space import value_text, values_text
 
 if TYPE_CHECKING:
     from optuna import Study
 
     from benchmark.settings.params import Params
-    from benchmark.sweep.retrain import Retrained
+    from benchmark.sweep.retrain import Retrained, Side
 
 REPORTS = Path("reports/sweep")
+ALPHA = 0.05
+"""Significance level, declared before any sweep ran."""
+DECISIVE: Split = "test"
+"""The split that the search did not use."""
 
 
-def write(study: Study, params: Params, best: Retrained, published: Retrained) -> None:
+def write(study: Study, params: Params, retrained: Mapping[Side, Retrained]) -> None:
     """Write the report of a study that has been searched and retrained."""
-    evidence = gather(study, params, (best, published))
+    results = compute_results(study, params, retrained)
     folder = REPORTS / params.sweep.study
-    tables = [retraining_table(evidence), trials_table(evidence)]
+    tables = [retraining_table(results), trials_table(results)]
     for table in tables:
         write_text(folder / f"{table.name}.csv", to_csv(table))
         write_text(folder / f"{table.name}.tex", to_tex(table))
-    captions = draw_all(evidence, study, folder)
-    write_text(folder / "sweep.md", to_page(evidence, tables, captions))
+    write_text(folder / "sweep.md", to_page(results, tables, draw_all(results, study, folder)))
     print(f"wrote {folder}/sweep.md")
 
 
-def to_page(evidence: Evidence, tables: Sequence[Table], captions: Mapping[str, str]) -> str:
-    """The reading, the tables and the figures as one Markdown page."""
-    data = evidence.params.data
-    blocks = [f"# Sweep {evidence.params.sweep.study} on {data.name}"]
+def to_page(results: SweepResults, tables: Sequence[Table], captions: Mapping[str, str]) -> str:
+    """Return the conclusions, the tables and the figures as one Markdown page."""
+    data = results.params.data
+    blocks = [f"# Sweep {results.params.sweep.study} on {data.name}"]
     blocks += [f"**{PHANTOM.capitalize()}.**"] if data.synthetic else []
-    blocks.append("\n".join(f"* {sentence}" for sentence in reading(evidence)))
+    blocks.append("\n".join(f"* {sentence}" for sentence in conclusions(results)))
     pictures = [f"![{caption}]({name})\n\n{caption}" for name, caption in captions.items()]
     return "\n\n".join([*blocks, pictures[0], *(to_markdown(table).rstrip() for table in tables), *pictures[1:]]) + "\n"
+
+
+def conclusions(results: SweepResults) -> list[str]:
+    """Return the conclusions, which follow from the numbers by rules."""
+    best, states = results.best, [trial.state for trial in results.trials]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+    sentences = [
+        f"Of {len(states)} trials ({counts}), trial {best.number} ({values_text(best.values)}) has the highest val "
+        f"kappa ({HEADS[results.params.sweep.head]}): {_with_ends(best.interval)}.",
+        _verdict(results) if results.differences else "The best values are the published ones, so nothing is compared.",
+        _selection(results),
+    ]
+    if results.n_winners > 1:
+        sentences.append(f"Test was used for {results.n_winners} winners of this study, so its p-value is too small.")
+    return sentences
+
+
+def decisive_p(comparison: Comparison) -> float:
+    """Return the p-value over retraining, or, with a single seed, that of these networks."""
+    undefined = comparison.p_retrained != comparison.p_retrained
+    return comparison.p if undefined else comparison.p_retrained
+
+
+def _verdict(results: SweepResults) -> str:
+    comparison = results.differences[DECISIVE]
+    p = decisive_p(comparison)
+    pair = f"kappa of {values_text(results.best.values)} minus that of the published {values_text(results.published)}"
+    measured = f"Retrained on new seeds, {pair} is {_with_ends(comparison.difference, '+')} on {DECISIVE}, p = {p:.3g}."
+    if p < ALPHA:
+        side = "better" if comparison.difference.estimate > 0 else "worse"
+        return f"{measured} The best values are significantly {side} than the published ones."
+    return (
+        f"{measured} The difference is inconclusive, which does not show that the two are equal: the power reaches "
+        f"80 % only for a true difference of {measure(comparison.min_detectable_difference)} or more."
+    )
+
+
+def _selection(results: SweepResults) -> str:
+    bias = results.selection.difference
+    measured = (
+        "Selection bias: val kappa of the best trial minus that of its retraining on "
+        f"{len(results.params.sweep.retrain_seeds)} new seeds is {_with_ends(bias, '+')}"
+    )
+    if bias.low <= 0 <= bias.high:
+        return f"{measured}; with so few seeds it is inconclusive."
+    return f"{measured}; the search {'over' if bias.estimate > 0 else 'under'}estimates these values."
+
+
+def trials_table(results: SweepResults) -> Table:
+    """Return the table of all trials."""
+    sweep = results.params.sweep
+    names = [name.rpartition(".")[2] for name in sweep.space]
+    return Table(
+        name="trials",
+        title=f"Trials of the sweep {sweep.study}",
+        caption=f"{_data_sentence(results)} A trial's value is the mean of val kappa ({HEADS[sweep.head]}, decision "
+        f"rule: {DECISION_RULES[DEFAULT[sweep.head]].title}) over the seeds {_join(sweep.seeds)}; brackets: 95 % interval "
+        "over seeds and patients, not corrected for the choice among trials. Test is not used.",
+        columns=("trial", *names, "state", "val kappa", "per seed", "remark"),
+        rows=tuple(_trial_row(trial, results) for trial in results.trials),
+        notes=(),
+        records=tuple(_trial_record(trial, results) for trial in results.trials),
+    )
+
+
+def _trial_row(trial: TrialResult, results: SweepResults) -> Row:
+    marks = ["published values" if trial.role == "paper" else trial.role] if trial.role else []
+    marks += ["best"] if trial.number == results.best.number else []
+    values = [value_text(trial.values[name]) if name in trial.values else "-" for name in results.params.sweep.space]
+    per_seed = ", ".join(map(measure, trial.kappas)) or "-"
+    return _row(
+        "",
+        f"{trial.number} ({', '.join(marks)})" if marks else str(trial.number),
+        *(*values, trial.state, _with_ends(trial.interval), per_seed, trial.remark),
+    )
+
+
+def _trial_record(trial: TrialResult, results: SweepResults) -> dict[str, Any]:
+    sweep = results.params.sweep
+    return {
+        "study": results.study,
+        "trial": trial.number,
+        "role": trial.role,
+        **{name: trial.values.get(name, "") for name in sweep.space},
+        "state": trial.state,
+        "head": sweep.head,
+        "split": "val",
+        **_fields(trial.interval, *INTERVAL),
+        "kappas": " ".join(f"{kappa:.6f}" for kappa in trial.kappas),
+        "seeds": _join(sweep.seeds, " "),
+        "n_images": results.n_images["val"],
+        "remark": trial.remark,
+        **_origin(results),
+    }
+
+
+INTERVAL = ("estimate", "low", "high", "confidence_level")
+TEST = ("p", "p_retrained", "min_detectable_difference")
+"""Columns that a comparison fills."""
+
+_Line = tuple[str, Split, str, Interval | None, Comparison | None]
+"""Group, split, quantity, its interval, and the comparison that a difference comes from."""
+
+
+def retraining_table(results: SweepResults) -> Table:
+    """Return the comparison of the best and the published values on new seeds, and the selection bias."""
+    lines = _lines(results)
+    return Table(
+        name="retraining",
+        title="The best and the published values, retrained on new seeds",
+        caption=f"{_data_sentence(results)} Trained on the seeds {_join(results.params.sweep.retrain_seeds)}, which "
+        f"the search did not use; brackets: 95 % intervals over seeds and patients. Declared in advance: {DECISIVE} "
+        f"decides, at p < {ALPHA}; the patients of val took part in the choice of the best values. p, these networks: "
+        "over patients; p, retrained: over patients and seeds. The minimum detectable difference has a power of 80 %.",
+        columns=("values", "kappa or difference", "p, these networks", "p, retrained", "min. detectable difference"),
+        rows=tuple(_line_row(*line) for line in lines),
+        notes=(),
+        records=tuple(_line_record(results, *line) for line in lines),
+    )
+
+
+def _lines(results: SweepResults) -> list[_Line]:
+    lines: list[_Line] = []
+    best, published = values_text(results.best.values), values_text(results.published)
+    for split in EVALUATED:
+        lines.append((split, split, f"best: {best}", results.kappas["best", split], None))
+        if comparison := results.differences.get(split):
+            lines.append((split, split, f"published: {published}", results.kappas["published", split], None))
+            lines.append((split, split, "best - published", comparison.difference, comparison))
+    group, selection = "selection, on val", results.selection
+    lines.append((group, "val", f"best trial, number {results.best.number}", results.best.interval, None))
+    lines.append((group, "val", "its retraining", results.kappas["best", "val"], None))
+    lines.append((group, "val", "best trial - retraining", selection.difference, selection))
+    return lines
+
+
+def _line_row(group: str, split: Split, label: str, interval: Interval | None, comparison: Comparison | None) -> Row:
+    if comparison is None:
+        return _row(group, label, _with_ends(interval), "", "", "")
+    p, retrained = ("-" if p != p else f"{p:.3g}" for p in (comparison.p, comparison.p_retrained))
+    detectable = measure(comparison.min_detectable_difference)
+    return _row(group, label, _with_ends(interval, "+"), p, retrained, detectable)
+
+
+def _line_record(
+    results: SweepResults,
+    group: str,
+    split: Split,
+    quantity: str,
+    interval: Interval | None,
+    comparison: Comparison | None,
+) -> dict[str, Any]:
+    return {
+        "study": results.study,
+        "group": group,
+        "split": split,
+        "quantity": quantity,
+        **_fields(interval, *INTERVAL),
+        **_fields(comparison, *TEST),
+        "n_images": results.n_images[split],
+        "n_patients": results.n_patients[split],
+        **_origin(results),
+    }
+
+
+def _data_sentence(results: SweepResults) -> str:
+    data = results.params.data
+    nature = f" ({PHANTOM})" if data.synthetic else ""
+    sizes = ", ".join(f"{s} n = {results.n_images[s]} images, patients: {results.n_patients[s]}" for s in EVALUATED)
+    return f"Data: {data.name}{nature}; {sizes}. Arm {results.params.sweep.arm}; quadratic weighted kappa."
+
+
+def _origin(results: SweepResults) -> dict[str, Any]:
+    return {"data": results.params.data.name, "synthetic": plain(results.params.data.synthetic)}
+
+
+def _row(group: str, label: str, *cells: str) -> Row:
+    return Row(group, label, tuple(map(Text, cells)))
+
+
+def _with_ends(interval: Interval | None, sign: Literal["", "+"] = "") -> str:
+    if interval is None:
+        return "-"
+    return f"{measure(interval.estimate, sign)} {ends(interval.low, interval.high, sign)}"
+
+
+def _fields(source: Interval | Comparison | None, *names: str) -> dict[str, Any]:
+    """Return fields as a csv holds them; empty without a source."""
+    return {name: plain(getattr(source, name)) if source else "" for name in names}
+
+
+def _join(seeds: Sequence[int], separator: str = ", ") -> str:
+    return separator.join(map(str, seeds))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -21,7 +21,7 @@ from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.queue import Engine, Job, Report, refusal, run_jobs, throttled
 from benchmark.runs.spec import TrainedRun
 from benchmark.settings.sweep import Value
-from benchmark.sweep.context import SweepContext, needed, open_context, run_name
+from benchmark.sweep.context import SweepContext, input_files, open_context, run_name
 from benchmark.sweep.optuna_keys import WINNERS
 from benchmark.sweep.space import published, read_values
 from benchmark.sweep.study import SWEEP, locked
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
     from benchmark.settings.params import Params
 
+Side = Literal["best", "published"]
+
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """Values that were trained on the new seeds.
+    """Values that were retrained.
 
     Attributes:
         values: values by dotted name.
@@ -45,7 +47,7 @@ class Retrained:
     folders: Sequence[Path]
 
 
-def retrain(study: Study, context: SweepContext, engine: Engine) -> tuple[Retrained, Retrained]:
+def retrain(study: Study, context: SweepContext, engine: Engine) -> dict[Side, Retrained]:
     """Train the best trial's values and the published ones on the new seeds, with predictions on test.
 
     Args:
@@ -56,52 +58,54 @@ def retrain(study: Study, context: SweepContext, engine: Engine) -> tuple[Retrai
     Raises:
         InputError: a run failed; the others are kept.
     """
-    winner = best(study.get_trials(deepcopy=False))
+    winner = best_trial(study.get_trials(deepcopy=False))
     winners = study.user_attrs.get(WINNERS, [])
     if winner.number not in winners:
         study.set_user_attr(WINNERS, [*winners, winner.number])
-    chosen = {"best": read_values(winner.params, context.params.sweep.space), "published": published(context.params)}
+    sides: dict[Side, dict[str, Value]] = {
+        "best": read_values(winner.params, context.params.sweep.space),
+        "published": published(context.params),
+    }
     jobs: dict[Path, Job] = {}
-    found = []
-    for title, values in chosen.items():
+    retrained: dict[Side, Retrained] = {}
+    for side, values in sides.items():
         specs = context.specs(values, context.params.sweep.retrain_seeds)
         folders = [SWEEP / study.study_name / "retrained" / run_name(spec) for spec in specs]
         for spec, folder in zip(specs, folders, strict=True):
             # The best values may be the published ones.
-            jobs.setdefault(folder, _job(title, spec, folder, context))
-        found.append(Retrained(values, folders))
+            jobs.setdefault(folder, _job(side, spec, folder, context))
+        retrained[side] = Retrained(values, folders)
     with ProgressDisplay(list(jobs.values()), "images") as display:
         failures = run_jobs(list(jobs.values()), engine, display)
     if failures:
         msg = f"every run must finish, but {len(failures)} of {len(jobs)} failed: {refusal(failures)}"
         raise InputError(msg)
     print(f"retrained trial {winner.number} and the published values", file=sys.stderr)
-    return found[0], found[1]
+    return retrained
 
 
-def _job(title: str, spec: TrainedRun, folder: Path, context: SweepContext) -> Job:
+def _job(side: Side, spec: TrainedRun, folder: Path, context: SweepContext) -> Job:
     units = spec.train.epochs * spec.data.train
     return Job(
-        name=f"{title} values, seed {spec.seed}",
-        work=_work,
+        name=f"{side} values, seed {spec.seed}",
+        work=_train_run,
         arguments=(context.params, spec, folder),
         cost=units,
         units=units,
         gpus=int(spec.train.device == "cuda"),
-        reads=needed(context, [spec], SPLITS),
+        reads=input_files(context, [spec], SPLITS),
         writes=(folder,),
     )
 
 
-def _work(params: Params, spec: TrainedRun, folder: Path, slot: int, report: Report) -> str:
-    """Train one run."""
+def _train_run(params: Params, spec: TrainedRun, folder: Path, slot: int, report: Report) -> str:
     context = replace(open_context(params, SPLITS, slot), report=throttled(report))
     with locked(folder):
         context.complete(spec, folder, "retrained")
     return "trained"
 
 
-def best(trials: Sequence[FrozenTrial]) -> FrozenTrial:
+def best_trial(trials: Sequence[FrozenTrial]) -> FrozenTrial:
     """Return the complete trial with the highest value, the first of equal ones."""
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     return max(complete, key=lambda trial: (trial.value, -trial.number))

@@ -1,8 +1,8 @@
-"""The space of a sweep: which parameters it changes, their published values, and how Optuna draws them.
+"""The search space of a sweep: the swept parameters, their published values, and their distributions in Optuna.
 
-A logarithmic range cannot hold 0. A parameter with ``zero`` is therefore drawn in two steps: whether it is 0, and, if
-not, its value in the range. Where nothing else is swept, 0 is one point and training is deterministic, so it is asked
-once, as the second trial, and never drawn again.
+A logarithmic range cannot include 0. A parameter with ``zero`` is therefore drawn in two steps: whether it is 0 and, if
+not, its value in the range. If it is the only swept parameter, 0 is a single point, and training is deterministic; so 0
+is then one trial, the second, and the sampler never draws it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from benchmark.common.errors import InputError
 from benchmark.common.section import in_words
 from benchmark.common.terms import Arm
-from benchmark.settings.sweep import Rule, Value
+from benchmark.settings.sweep import Value
 from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:
@@ -24,44 +24,45 @@ if TYPE_CHECKING:
 
     from benchmark.settings.params import Params
 
-SECTIONS = ("objectives", "train", "model")
-"""Where swept parameters may stand: what changes neither the data nor its packs."""
 IS_ZERO = "{} is 0"
 """Optuna's name of the first step."""
 PAPER, ZERO = "paper", "zero"
-"""Roles of the trials that are enqueued before any is drawn."""
+"""Roles of the trials that are queued before the sampler draws any."""
 
 
 def check_space(params: Params) -> None:
-    """Check the names and values of ``sweep.space`` against the parameters that they stand for.
+    """Check the names and values in ``sweep.space``.
 
     Raises:
-        InputError: the arm or the output does not exist, the space is empty, or a parameter is unknown, of no effect
-            on the arm, or given values that it cannot take.
+        InputError: the arm or the head does not exist, the space is empty, or a parameter is unknown, has no effect on
+            the arm, or may not take one of its values.
     """
     sweep = params.sweep
     objective = params.arm(*arm_of(params)).objective
     if sweep.head not in LOSSES[objective].heads:
         heads = ", ".join(LOSSES[objective].heads)
-        msg = f"sweep.head must be an output of {sweep.arm}, but {objective} trains {heads}: choose one of those"
+        msg = f"sweep.head must be a head of {sweep.arm}, but {objective} trains {heads}: choose one of them"
         raise InputError(msg)
     if not sweep.space:
-        msg = "sweep.space must name a parameter to search over, but is empty: use a profile such as -S sweep=weight"
+        msg = "sweep.space must name a parameter to search, but is empty: use a profile such as -S sweep=weight"
         raise InputError(msg)
     known = values_of(params)
     for key, rule in sweep.space.items():
         _check_name(key, known)
-        for value in _extremes(rule):
-            _check_value(params, key, value)
+        for value in rule.choices or [end for end in (rule.low, rule.high) if end is not None]:
+            try:
+                variant(params, {key: value}, sweep.seeds)
+            except ValidationError as error:
+                raise InputError(in_words(error, f"sweep.space.{key} may not be {value!r}")) from error
     for key, value in published(params).items():
         if not sweep.space[key].admits(value):
-            msg = f"sweep.space.{key} must hold the published value, which is tried first, but {value} is out: widen it"
+            msg = f"sweep.space.{key} must include the published value, the first trial, but excludes {value}: widen it"
             raise InputError(msg)
 
 
 def _check_name(key: str, known: Mapping[str, Value]) -> None:
     if key == "train.epochs":
-        msg = "sweep.space compares trials epoch by epoch, so it cannot hold `train.epochs`: set sweep.epochs instead"
+        msg = "sweep.space must not include train.epochs, because trials are compared by epoch: set sweep.epochs"
         raise InputError(msg)
     if key not in known:
         near = difflib.get_close_matches(key, known, n=1)
@@ -70,19 +71,8 @@ def _check_name(key: str, known: Mapping[str, Value]) -> None:
         raise InputError(msg)
 
 
-def _check_value(params: Params, key: str, value: Value) -> None:
-    try:
-        variant(params, {key: value}, params.sweep.seeds)
-    except ValidationError as error:
-        raise InputError(in_words(error, f"sweep.space.{key} may hold no {value!r}")) from error
-
-
-def _extremes(rule: Rule) -> list[Value]:
-    return [value for value in (rule.low, rule.high) if value is not None] or rule.choices
-
-
 def values_of(params: Params) -> dict[str, Value]:
-    """Every parameter that the sweep's arm uses and that may be swept, by dotted name."""
+    """Return the parameters of the sweep's arm that may be swept, by dotted name; none changes the data."""
     objective = params.arm(*arm_of(params)).objective
     losses = {objective: LOSSES[objective].defaults | params.objectives.get(objective, {})}
     sections = {"objectives": losses, "train": params.train.model_dump(), "model": params.model.model_dump()}
@@ -98,7 +88,7 @@ def _flatten(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any
 
 
 def published(params: Params) -> dict[str, Value]:
-    """The published value of each swept parameter, or, where none is known, that of params.yaml."""
+    """Return the published value of each swept parameter; if there is none, the value in params.yaml."""
     known = values_of(params)
     objective = params.arm(*arm_of(params)).objective
     defaults = {f"objectives.{objective}.{key}": value for key, value in LOSSES[objective].defaults.items()}
@@ -106,10 +96,10 @@ def published(params: Params) -> dict[str, Value]:
 
 
 def variant(params: Params, values: Mapping[str, Value], seeds: list[int]) -> Params:
-    """The parameters with some of them changed, by dotted name, and with these seeds.
+    """Return the parameters with other values, by dotted name, and with other seeds.
 
     Raises:
-        ValidationError: a value breaks its parameter's rule.
+        ValidationError: a value is not valid.
     """
     raw = params.model_dump(by_alias=True, exclude={"data"}) | {"seeds": seeds}
     if params.sweep.epochs:
@@ -124,15 +114,14 @@ def variant(params: Params, values: Mapping[str, Value], seeds: list[int]) -> Pa
 
 
 def enqueued(params: Params) -> dict[str, dict[str, Any]]:
-    """The trials that are asked before any is drawn, as Optuna's parameters: the published values, and each 0."""
-    space, paper = params.sweep.space, _fixed(params, published(params))
-    zeros = [key for key, rule in space.items() if rule.zero and published(params)[key] != 0]
+    """Return the trials before the sampler's, as Optuna's parameters by role: the published values, then each 0."""
+    space, paper = params.sweep.space, published(params)
+    zeros = [key for key, rule in space.items() if rule.zero and paper[key] != 0]
     roles = {key: ZERO if len(zeros) == 1 else f"{ZERO} {key}" for key in zeros}
-    return {PAPER: paper} | {roles[key]: _fixed(params, published(params) | {key: 0.0}) for key in zeros}
+    return {PAPER: _to_optuna(params, paper)} | {roles[key]: _to_optuna(params, paper | {key: 0.0}) for key in zeros}
 
 
-def _fixed(params: Params, values: Mapping[str, Value]) -> dict[str, Any]:
-    """Optuna's parameters that stand for these values."""
+def _to_optuna(params: Params, values: Mapping[str, Value]) -> dict[str, Any]:
     fixed: dict[str, Any] = {}
     for key, rule in params.sweep.space.items():
         if rule.zero:
@@ -142,8 +131,8 @@ def _fixed(params: Params, values: Mapping[str, Value]) -> dict[str, Any]:
     return fixed
 
 
-def settled(params: Params) -> dict[str, Any]:
-    """Optuna's parameters that the sampler must not draw (see the module's notes)."""
+def fixed_parameters(params: Params) -> dict[str, Any]:
+    """Return Optuna's parameters that the sampler must not draw (see the module's docstring)."""
     space = params.sweep.space
     return {IS_ZERO.format(key): False for key, rule in space.items() if rule.zero and len(space) == 1}
 
@@ -155,35 +144,37 @@ def suggest(trial: Trial, params: Params) -> dict[str, Value]:
     for key, rule in params.sweep.space.items():
         if rule.zero and trial.suggest_categorical(IS_ZERO.format(key), [False, True]):
             values[key] = 0.0
+        elif rule.low is None or rule.high is None:
+            values[key] = trial.suggest_categorical(key, rule.choices)
+        elif isinstance(known[key], int) and not key.startswith("objectives."):
+            # A loss's parameters are real numbers, even if one is written as an integer.
+            values[key] = trial.suggest_int(key, int(rule.low), int(rule.high), log=rule.log)
         else:
-            values[key] = _draw(trial, key, rule, whole=_is_whole(key, known[key]))
+            values[key] = trial.suggest_float(key, rule.low, rule.high, log=rule.log)
     return values
 
 
 def read_values(drawn: dict[str, Any], space: Iterable[str]) -> dict[str, Value]:
-    """A trial's values from Optuna's record of it; those that it did not come to draw are absent.
+    """Return a trial's values from Optuna's parameters, without those that it never drew.
 
     Args:
         drawn: Optuna's parameters.
         space: names of the swept parameters.
     """
-    found = drawn | {key: 0.0 for key in space if drawn.get(IS_ZERO.format(key))}
-    return {key: found[key] for key in space if key in found}
+    values = drawn | {key: 0.0 for key in space if drawn.get(IS_ZERO.format(key))}
+    return {key: values[key] for key in space if key in values}
 
 
-def _draw(trial: Trial, key: str, rule: Rule, whole: bool) -> Value:
-    if rule.low is None or rule.high is None:
-        return trial.suggest_categorical(key, rule.choices)  # type: ignore[no-any-return]
-    if whole:
-        return int(trial.suggest_int(key, int(rule.low), int(rule.high), log=rule.log))
-    return float(trial.suggest_float(key, rule.low, rule.high, log=rule.log))
+def value_text(value: Value) -> str:
+    """Return a swept value as text."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _is_whole(key: str, value: Value) -> bool:
-    """Whether a parameter takes whole numbers; parameters of losses never do, however they are written."""
-    return isinstance(value, int) and not isinstance(value, bool) and not key.startswith("objectives.")
+def values_text(values: Mapping[str, Value]) -> str:
+    """Return swept values as text, by the last part of their names."""
+    return ", ".join(f"{name.rpartition('.')[2]} {value_text(value)}" for name, value in values.items())
 
 
 def arm_of(params: Params) -> Arm:
-    """The sweep's arm."""
+    """Return the sweep's arm."""
     return Arm.parse(params.sweep.arm)

@@ -1,4 +1,4 @@
-"""The command ``fundusbench sweep``: a search by Optuna over the loss weighting, and the winner's value on new seeds.
+"""The command ``fundusbench sweep``: a search with Optuna, and the comparison of its winner on new seeds.
 
 Importing this module, and checking the parameters, does not import Optuna.
 """
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
-    """Search, or continue a search; then retrain the winner and write ``reports/sweep/``.
+    """Search, or resume a search; then retrain the winner and write ``reports/sweep/``.
 
-    Several processes that run this at once on one storage share the trials.
+    Several processes that run this at the same time on one storage share the trials.
 
     Args:
         params: all parameters.
-        workers: processes that search at once, and later retrain at once.
+        workers: number of parallel processes in the search and in the retraining.
         engine: engine that runs them.
 
     Raises:
@@ -39,40 +39,33 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     from benchmark.sweep.space import check_space
 
     check_space(params)
-    _check_shared(params, engine)
+    if engine != "local" and params.sweep.storage.startswith("sqlite"):
+        msg = (
+            f"sweep.storage must be a database server if a cluster searches, but is {params.sweep.storage!r}, which "
+            "serves one machine: name a server, e.g. postgresql://user@host/name, or use `--engine local`"
+        )
+        raise InputError(msg)
     from benchmark.sweep import report, retrain, trials
     from benchmark.sweep.context import open_context, study_of
 
     context = open_context(params)
-    made = choose_engine(engine, workers, (trials.__name__,))
+    chosen = choose_engine(engine, workers, (trials.__name__,))
     try:
         study = study_of(context)
         if workers > 1 or engine != "local":
-            _search_together(study, context, workers, made)
-        # Run all trials without workers, or those that workers left when they died.
+            _search_in_parallel(study, context, workers, chosen)
+        # Run all trials if there are no workers, else those that workers left when they died.
         trials.search(study, context)
-        best, published = retrain.retrain(study, context, made)
+        retrained = retrain.retrain(study, context, chosen)
     except StorageInternalError as error:
-        msg = f"the study's storage must answer, but did not ({' '.join(str(error).split())[:200]}): run again to go on"
+        msg = f"the study's storage must answer, but failed ({' '.join(str(error).split())[:200]}): run again to resume"
         raise InputError(msg) from error
-    report.write(study, params, best, published)
+    report.write(study, params, retrained)
 
 
-def _check_shared(params: Params, engine: Name) -> None:
-    from benchmark.common.errors import InputError
-
-    if engine != "local" and params.sweep.storage.startswith("sqlite"):
-        msg = (
-            f"sweep.storage must be a database server where a cluster searches, but is {params.sweep.storage!r}, which "
-            "serves one machine: name a server, as postgresql://user@host/name, or take `--engine local`"
-        )
-        raise InputError(msg)
-
-
-def _search_together(study: Study, context: SweepContext, workers: int, engine: Engine) -> None:
-    """Let several workers run the study's trials."""
+def _search_in_parallel(study: Study, context: SweepContext, workers: int, engine: Engine) -> None:
     from benchmark.jobs.queue import Job, run_jobs
-    from benchmark.sweep.context import SEARCHED, needed
+    from benchmark.sweep.context import SEARCHED, input_files
     from benchmark.sweep.space import published
     from benchmark.sweep.study import SWEEP
 
@@ -80,18 +73,18 @@ def _search_together(study: Study, context: SweepContext, workers: int, engine: 
     jobs = [
         Job(
             name=f"worker {number}",
-            work=_work,
+            work=_run_worker,
             arguments=(context.params,),
             gpus=int(specs[0].train.device == "cuda"),
-            reads=needed(context, specs, SEARCHED),
+            reads=input_files(context, specs, SEARCHED),
             writes=(SWEEP / study.study_name / "runs",),
         )
         for number in range(1, workers + 1)
     ]
-    run_jobs(jobs, engine, _Lines())
+    run_jobs(jobs, engine, _LineDisplay())
 
 
-def _work(params: Params, slot: int, report: Report) -> str:
+def _run_worker(params: Params, slot: int, report: Report) -> str:
     """Run trials in a worker process."""
     from dataclasses import replace
 
@@ -101,22 +94,25 @@ def _work(params: Params, slot: int, report: Report) -> str:
     if parent_process() is not None:
         # When the command ends, the worker's trial counts as stopped, not as failed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    context = replace(open_context(params, SEARCHED, slot), show=lambda line: report(0, line), report=lambda *_: None)
+    context = replace(open_context(params, SEARCHED, slot), log=lambda line: report(0, line), report=lambda *_: None)
     trials.search(study_of(context), context)
-    return "has no more to ask"
+    return "has finished"
 
 
-class _Lines:
-    """Prints the messages of workers."""
+class _LineDisplay:
+    """Prints the messages of workers as lines."""
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
     def started(self, job: Job, place: str) -> None:
-        print(f"{job.name} works on {place}", file=sys.stderr, flush=True)
+        self._print(f"{job.name} runs on {place}")
 
     def advanced(self, job: Job, done: int, note: str) -> None:
-        print(f"{job.name}: {note}", file=sys.stderr, flush=True)
+        self._print(f"{job.name}: {note}")
 
     def ended(self, job: Job, seconds: float, note: str) -> None:
-        print(f"{job.name} {note}", file=sys.stderr, flush=True)
+        self._print(f"{job.name} {note}")
 
     def failed(self, job: Job, why: str) -> None:
-        print(f"{job.name} FAILED: {why}; the others go on", file=sys.stderr, flush=True)
+        self._print(f"{job.name} FAILED: {why}; the others continue")

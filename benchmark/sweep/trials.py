@@ -1,9 +1,8 @@
-"""The trials of a search: their runs, one per seed, and the learning curve that the pruner reads.
+"""The trials of a search: one run per seed, and the learning curve that the pruner reads.
 
 The step of (seed i, epoch e), both from 0, is i x epochs + e. The value reported at a step is the mean over seeds 0 to
-i of val kappa after that epoch, so two trials are compared at the same epoch of the same seeds. Optuna compares a
-trial's best value so far with the complete trials' values at the step, so it prunes mostly during the first seed, which
-saves most.
+i of val kappa after that epoch, so two trials are compared at the same epoch of the same seeds. Optuna compares the
+best value of a trial so far with the complete trials' values at the step, so it prunes mostly during the first seed.
 """
 
 from __future__ import annotations
@@ -27,47 +26,47 @@ from benchmark.runs.history import numbers, read_history
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.spec import TrainedRun
 from benchmark.scoring.decision_rules.registry import default_kappa
-from benchmark.settings.sweep import Sweep, Value
+from benchmark.settings.sweep import Sweep
 from benchmark.sweep.context import SweepContext, run_folder, run_name
 from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, WORKER
-from benchmark.sweep.space import suggest
+from benchmark.sweep.space import suggest, values_text
 from benchmark.sweep.study import locked, retry_failed, retry_stopped, update_states
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
 _POLL_S = 2
-"""Seconds between two checks of other workers' trials."""
+"""Seconds between two checks of the trials of other workers."""
 
 
 def search(study: Study, context: SweepContext) -> None:
-    """Run trials until the study has as many as wanted; wait for other workers' trials.
+    """Run trials until the study has ``sweep.trials``, and wait for the trials of other workers.
 
-    Workers that start a trial at the same moment may together run some more.
+    Workers that start a trial at the same moment may together run a few more.
 
     Raises:
-        InputError: as many trials as wanted have failed without a retry left.
+        InputError: ``sweep.trials`` trials have failed twice.
     """
-    sweep, objective, waits = context.params.sweep, make_objective(context), False
+    sweep, objective, waiting = context.params.sweep, make_objective(context), False
     while True:
         counts = update_states(study, sweep.heartbeat_s)
         if len(counts.given_up) >= sweep.trials:
             reason = counts.given_up[-1].user_attrs.get(ERROR) or "killed"
-            msg = f"a sweep must find values that train, but {len(counts.given_up)} points died twice, the last with: "
-            raise InputError(msg + reason)
+            msg = f"a sweep needs values that train, but {len(counts.given_up)} trials failed twice; the last: {reason}"
+            raise InputError(msg)
         if counts.waiting or counts.finished + counts.running < sweep.trials:
             _optimize(study, objective)
         elif counts.running:
-            if not waits:
-                context.show(f"waiting for {counts.running} trial(s) of other workers")
-            waits = True
+            if not waiting:
+                context.log(f"waiting for {counts.running} trial(s) of other workers")
+            waiting = True
             time.sleep(_POLL_S)
         else:
             return
 
 
 def _optimize(study: Study, objective: Callable[[Trial], float]) -> None:
-    """Run one trial; the study continues if it fails."""
+    """Run one trial, and queue its values again if it fails."""
 
     def retry(study: Study, trial: FrozenTrial) -> None:
         if trial.state == TrialState.FAIL:
@@ -76,7 +75,7 @@ def _optimize(study: Study, objective: Callable[[Trial], float]) -> None:
     try:
         study.optimize(objective, n_trials=1, catch=(Exception,), callbacks=[retry])
     except ValueError as error:
-        # Without a heartbeat for too long (a machine asleep), this worker lost its trial to another one.
+        # After too long without a heartbeat (the machine slept), another worker has taken over the trial.
         if not str(error).startswith("Cannot tell"):
             raise
 
@@ -90,7 +89,7 @@ def make_objective(context: SweepContext) -> Callable[[Trial], float]:
             trial.set_user_attr(ERROR, "")
             return _run(trial, context)
         except (TrialPruned, UpdateFinishedTrialError) as end:
-            context.show(f"trial {trial.number} {end}")
+            context.log(f"trial {trial.number} {end}")
             raise
         except KeyboardInterrupt:
             retry_stopped(trial.study, trial.study.get_trials()[trial.number])
@@ -98,7 +97,7 @@ def make_objective(context: SweepContext) -> Callable[[Trial], float]:
             raise
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            context.show(f"trial {trial.number} died: {reason}")
+            context.log(f"trial {trial.number} failed: {reason}")
             trial.set_user_attr(ERROR, reason)
             raise
 
@@ -118,27 +117,24 @@ def _run(trial: Trial, context: SweepContext) -> float:
     kappas = [kappa_of(folder, sweep.head) for folder in folders]
     trial.set_user_attr(KAPPAS, kappas)
     trial.set_user_attr(PRUNER, curve.decision)
-    shown = ", ".join(f"{key} {in_words(value)}" for key, value in values.items())
-    context.show(f"trial {trial.number} is complete: val kappa {fmean(kappas):.3f} at {shown}")
+    context.log(f"trial {trial.number} is complete: val kappa {fmean(kappas):.3f} at {values_text(values)}")
     return fmean(kappas)
 
 
 def _train_seed(context: SweepContext, spec: TrainedRun, folder: Path, label: str, curve: _Curve) -> None:
     """Train one run of a trial, and remove its weights once it is finished or pruned."""
+    pruned = None
     try:
         context.complete(spec, folder, label, curve.follow)
-        # Epochs that another process, or the trial that this one retries, has trained.
+        # Report the epochs that another process, or the retried trial, has trained.
         curve.follow([numbers(epoch) for epoch in read_history(folder)])
         curve.next_seed()
-    except TrialPruned:
-        _remove_weights(folder)
-        raise
-    _remove_weights(folder)
-
-
-def _remove_weights(folder: Path) -> None:
+    except TrialPruned as end:
+        pruned = end
     for path in folder.glob("*.safetensors"):
         path.unlink()
+    if pruned:
+        raise pruned
 
 
 class _Curve:
@@ -152,7 +148,7 @@ class _Curve:
         self._best = -1.0
 
     def follow(self, history: Sequence[Mapping[str, float | None]]) -> None:
-        """Report the new epochs of the current seed's history.
+        """Report the new epochs of the current seed.
 
         Raises:
             TrialPruned: the pruner stops the trial.
@@ -164,35 +160,30 @@ class _Curve:
             self._best = max(self._best, value)
             self._trial.report(value, step)
             if self._trial.should_prune():
-                decision = self._verdict(step, epoch)
+                decision = self._reason(step, epoch)
                 self._trial.set_user_attr(PRUNER, decision)
                 raise TrialPruned(decision)
 
     def next_seed(self) -> None:
-        """Close the current seed's curve."""
+        """Start the curve of the next seed."""
         self._before.append(self._now)
         self._now = []
 
     @property
     def decision(self) -> str:
         """The pruner's decision on a complete trial."""
-        return f"kept after each of {len(self._before) * self._epochs} epochs"
+        return f"not pruned in {len(self._before) * self._epochs} epochs"
 
-    def _verdict(self, step: int, epoch: int) -> str:
+    def _reason(self, step: int, epoch: int) -> str:
         complete = self._trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         others = [trial.intermediate_values[step] for trial in complete if step in trial.intermediate_values]
-        bar = np.percentile(others, self._percentile)
+        limit = np.percentile(others, self._percentile)
         return (
             f"pruned after epoch {epoch + 1} of seed {self._seeds[len(self._before)]}: its best kappa so far, "
-            f"{self._best:.3f}, is below percentile {self._percentile:g} of {len(others)} complete trials, {bar:.3f}"
+            f"{self._best:.3f}, is below percentile {self._percentile:g} of {len(others)} complete trials, {limit:.3f}"
         )
 
 
 def kappa_of(folder: Path, head: Head) -> float:
-    """Return the val kappa of a finished run by the head's default rule; 0 if it is undefined."""
+    """Return the val kappa of a finished run by the head's default decision rule; 0 if it is undefined."""
     return default_kappa(head, read_predictions(folder / "val.csv"))
-
-
-def in_words(value: Value) -> str:
-    """Return a swept value as text."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

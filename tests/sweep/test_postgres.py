@@ -1,4 +1,4 @@
-"""A sweep on a real PostgreSQL: three worker processes, one of them killed, and MLflow on the same server."""
+"""A sweep on a PostgreSQL server: three worker processes, one of them killed, and MLflow on the same server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ needs_server = pytest.mark.skipif(
 
 @needs_server
 @pytest.mark.slow
-def test_three_workers_share_a_study_and_the_trial_of_one_that_is_killed_comes_back(tmp_path, monkeypatch):
+def test_three_workers_share_a_study_and_the_trial_of_a_killed_one_is_retried(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_data(tmp_path, SIZES, {"train": 64, "val": 32, "test": 32})
     with postgres("optuna", "mlflow") as server:
@@ -45,9 +45,9 @@ def test_three_workers_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
             names = optuna.get_all_study_names(storage)
             return optuna.load_study(study_name=names[0], storage=storage).trials if names else []
 
-        def running(*, begun: bool = False):
+        def running(*, started: bool = False):
             states = [t for t in trials() if t.state == TrialState.RUNNING and WORKER in t.user_attrs]
-            return [trial for trial in states if trial.intermediate_values or not begun]
+            return [trial for trial in states if trial.intermediate_values or not started]
 
         with (tmp_path / "log").open("w") as log:
             command = subprocess.Popen(
@@ -55,20 +55,20 @@ def test_three_workers_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
                 env=os.environ | {"MLFLOW_TRACKING_URI": f"{server}/mlflow"},
                 stderr=log,
             )
-            wait_for(lambda: len(running()) == 3 and running(begun=True))
-            lost = running(begun=True)[0]
+            wait_for(lambda: len(running()) == 3 and running(started=True))
+            lost = running(started=True)[0]
             os.kill(int(lost.user_attrs[WORKER].rpartition(":")[2]), signal.SIGKILL)
             ended = command.wait(timeout=240)
-        said = (tmp_path / "log").read_text()
-        assert ended == 0, said
-        assert "signal SIGKILL" in said
+        output = (tmp_path / "log").read_text()
+        assert ended == 0, output
+        assert "signal SIGKILL" in output
 
-        asked = trials()
-        complete = [trial for trial in asked if trial.state == TrialState.COMPLETE]
+        all_trials = trials()
+        complete = [trial for trial in all_trials if trial.state == TrialState.COMPLETE]
         weights = [read_values(trial.params, [WEIGHT])[WEIGHT] for trial in complete]
         assert len(complete) == len(set(weights)) == 6
-        assert Counter(trial.state for trial in asked) == {TrialState.COMPLETE: 6, TrialState.FAIL: 1}
-        assert len({trial.user_attrs[WORKER] for trial in asked}) == 3
+        assert Counter(trial.state for trial in all_trials) == {TrialState.COMPLETE: 6, TrialState.FAIL: 1}
+        assert len({trial.user_attrs[WORKER] for trial in all_trials}) == 3
         (again,) = (trial for trial in complete if retry_failed.retry_history(trial) == [lost.number])
         assert again.user_attrs[WORKER] != lost.user_attrs[WORKER]
         assert again.user_attrs[RUNS_OF] == lost.user_attrs[RUNS_OF]
@@ -76,22 +76,20 @@ def test_three_workers_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
         with psycopg.connect(f"{server}/mlflow") as store:
             named = Counter(name for (name,) in store.execute("SELECT name FROM runs WHERE lifecycle_stage = 'active'"))
         assert {name: count for name, count in named.items() if name.startswith("trial")} == {
-            f"trial {trial.number}": 1 for trial in asked
+            f"trial {trial.number}": 1 for trial in all_trials
         }
     assert (tmp_path / "reports/sweep/weight/sweep.md").exists()
 
 
-def test_a_cluster_does_not_search_on_a_file(tmp_path, monkeypatch):
+def test_a_cluster_needs_a_database_server(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_params(tmp_path)
-    with pytest.raises(
-        InputError, match=r"must be a database server where a cluster searches, but is 'sqlite:///sweep"
-    ):
+    with pytest.raises(InputError, match=r"must be a database server if a cluster searches, but is 'sqlite:///sweep"):
         sweep.run(load_params(), workers=2, engine="ray")
 
 
-def test_a_server_that_is_not_there_and_a_driver_that_is_not_installed_are_sentences():
-    with pytest.raises(InputError, match=r"a database that can be reached, but it is .*//\*\*\*@127.0.0.1.*refused"):
+def test_an_unreachable_server_and_a_missing_driver_are_refused_in_one_sentence():
+    with pytest.raises(InputError, match=r"a reachable database, but is .*//\*\*\*@127.0.0.1.*refused"):
         open_storage("postgresql://me:secret@127.0.0.1:1/optuna")
     with pytest.raises(InputError, match=r"driver that is not installed .*`\.\[postgresql\]`"):
         open_storage("mysql://me:secret@127.0.0.1:1/optuna")

@@ -1,4 +1,4 @@
-"""A sweep goes on whatever happens to it, opens no test split, and never trains the same thing twice."""
+"""The search: it survives failures and interruptions, never opens test, and trains no run twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture
 def trainer(tmp_path, monkeypatch):
-    """A project whose runs take no time."""
+    """A project in which training is replaced by :class:`Trainer`."""
     make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(trials, "_POLL_S", 0.1)
@@ -39,7 +39,7 @@ def trainer(tmp_path, monkeypatch):
 
 
 def searched(**changes):
-    """The study after a search, or after what stopped it."""
+    """Search, and return the study."""
     context = open_context(sweep_params(**changes))
     study = study_of(context)
     trials.search(study, context)
@@ -79,7 +79,7 @@ def test_a_value_is_the_mean_val_kappa_of_its_seeds_from_their_predictions(train
         assert trial.user_attrs[KAPPAS] == pytest.approx(kappas)
 
 
-def test_searching_needs_no_test_split_at_all(trainer):
+def test_a_search_does_not_need_the_test_split(trainer):
     Path("data/packs/small/test.arrow").unlink()
     study = searched()
     assert states(study).count("COMPLETE") >= 3
@@ -88,14 +88,14 @@ def test_searching_needs_no_test_split_at_all(trainer):
         sweep.run(sweep_params())
 
 
-def test_one_worker_asks_the_same_points_in_every_repetition(trainer):
+def test_a_single_worker_draws_the_same_values_in_every_repetition(trainer):
     first = weights(searched(trials=5))
     Path("sweep.db").unlink()
     assert weights(searched(trials=5)) == first
     assert weights(searched(trials=3, sampler_seed=1))[2] != first[2]
 
 
-def test_a_search_that_has_ended_asks_nothing_again_and_a_higher_goal_goes_on(trainer):
+def test_a_finished_search_runs_no_trial_until_more_are_wanted(trainer):
     before = weights(searched(trials=4))
     trained = list(trainer.trained)
     assert weights(searched(trials=4)) == before
@@ -111,14 +111,14 @@ def test_other_settings_are_another_study(trainer):
     assert len({name(), name(trials=9), name(retrain_seeds=[7]), name(heartbeat_s=9)}) == 1
 
 
-def test_pruning_stops_a_poor_trial_and_says_why(trainer):
+def test_pruning_stops_a_poor_trial_and_records_the_reason(trainer):
     study = searched(trials=9, prune_below=50)
     pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
     complete = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
     assert pruned
     assert complete
     assert all("below percentile 50 of" in trial.user_attrs[PRUNER] for trial in pruned)
-    assert all(trial.user_attrs[PRUNER] == "kept after each of 6 epochs" for trial in complete)
+    assert all(trial.user_attrs[PRUNER] == "not pruned in 6 epochs" for trial in complete)
     assert not list(Path("sweep").rglob("*.safetensors"))
     assert "PRUNED" not in states(searched(prune_below=0, trials=9))
 
@@ -131,7 +131,7 @@ def test_steps_compare_the_same_epoch_of_the_same_seeds(trainer):
     assert list(trial.intermediate_values.values()) == pytest.approx(means)
 
 
-def test_a_trial_that_dies_once_is_asked_again_and_finished_seeds_are_not_trained_again(trainer):
+def test_a_failed_trial_is_retried_without_training_its_finished_seeds_again(trainer):
     deaths = []
 
     def die_once(weight, seed, epoch):
@@ -147,11 +147,11 @@ def test_a_trial_that_dies_once_is_asked_again_and_finished_seeds_are_not_traine
     assert optuna.storages.RetryHeartbeatStaleTrialCallback.retry_history(again) == [first.number]
     assert trainer.trained.count((0.0, 10, 1)) == 1
     assert states(study).count("COMPLETE") == 6
-    # What was not trained anew is reported all the same.
+    # Epochs that were not trained again are reported, too.
     assert len(again.intermediate_values) == 6
 
 
-def test_a_point_that_dies_twice_is_given_up_and_the_study_goes_on(trainer):
+def test_values_that_fail_twice_are_given_up_and_the_study_continues(trainer):
     trainer.fail = lambda weight, seed, epoch: nan_loss() if weight == 1.0 else None
     study = searched(prune_below=0)
     tried = [trial for trial in study.trials if trial.user_attrs.get(ROLE) == "paper"]
@@ -160,14 +160,14 @@ def test_a_point_that_dies_twice_is_given_up_and_the_study_goes_on(trainer):
     assert states(study).count("COMPLETE") == 6
 
 
-def test_where_everything_dies_the_search_ends_with_a_sentence(trainer):
+def test_if_every_trial_fails_the_search_ends_with_one_sentence(trainer):
     trainer.fail = lambda *_: nan_loss()
-    with pytest.raises(InputError, match="3 points died twice, the last with: the loss must stay finite"):
+    with pytest.raises(InputError, match="3 trials failed twice; the last: the loss must stay finite"):
         searched(trials=3)
 
 
 @pytest.mark.parametrize("stop_at", [2, 11])
-def test_stopped_at_any_epoch_it_continues_and_loses_nothing(trainer, stop_at):
+def test_a_search_stopped_at_any_epoch_is_resumed_without_loss(trainer, stop_at):
     def stop(*_):
         if len(trainer.trained) == stop_at:
             raise KeyboardInterrupt
@@ -185,7 +185,7 @@ def test_stopped_at_any_epoch_it_continues_and_loses_nothing(trainer, stop_at):
     assert {0.0, 1.0} <= {weight_of(trial) for trial in complete}
 
 
-def test_a_worker_that_vanished_is_noticed_by_its_heart_and_its_trial_comes_back(trainer, monkeypatch):
+def test_the_trial_of_a_worker_without_heartbeat_is_retried(trainer, monkeypatch):
     context = open_context(sweep_params())
     study = study_of(context)
     trial = study.ask()
@@ -193,12 +193,12 @@ def test_a_worker_that_vanished_is_noticed_by_its_heart_and_its_trial_comes_back
     study._storage.record_heartbeat(trial._trial_id)
     assert update_states(study, 1).running == 1
     monkeypatch.setattr(study._storage._backend, "_get_stale_trial_ids", lambda _: [trial._trial_id])
-    tally = update_states(study, 1)
-    assert (tally.running, tally.waiting) == (0, 2)
+    counts = update_states(study, 1)
+    assert (counts.running, counts.waiting) == (0, 2)
     assert [t.user_attrs[ROLE] for t in study.trials] == ["paper", "zero", "paper"]
 
 
-def test_a_worker_that_vanished_before_its_first_heartbeat_is_noticed_too(trainer, monkeypatch):
+def test_the_trial_of_a_worker_that_died_before_its_first_heartbeat_is_retried(trainer, monkeypatch):
     study = study_of(open_context(sweep_params()))
     study.ask()
     assert update_states(study, 1).running == 1
@@ -209,12 +209,12 @@ def test_a_worker_that_vanished_before_its_first_heartbeat_is_noticed_too(traine
             return datetime.now(tz) + timedelta(minutes=5)
 
     monkeypatch.setattr("benchmark.sweep.study.datetime", Later)
-    tally = update_states(study, 1)
-    assert (tally.running, tally.waiting) == (0, 2)
+    counts = update_states(study, 1)
+    assert (counts.running, counts.waiting) == (0, 2)
 
 
-def test_a_trial_that_was_given_to_another_worker_ends_quietly(trainer):
-    """As when a machine slept: the trial was marked, and comes back, while its first worker still ran."""
+def test_a_trial_that_another_worker_took_over_ends_quietly(trainer):
+    """Simulate a machine that slept: the trial is marked as failed and retried while its first worker still runs."""
     context = open_context(sweep_params(prune_below=0))
     study, taken = study_of(context), []
 
@@ -229,8 +229,8 @@ def test_a_trial_that_was_given_to_another_worker_ends_quietly(trainer):
     assert study.trials[0].state == TrialState.FAIL
 
 
-def test_a_first_trial_that_failed_without_a_retry_comes_back_with_the_next_start(trainer):
-    """As when a worker was killed between the failure and the retry."""
+def test_a_first_trial_that_failed_without_a_retry_is_queued_at_the_next_start(trainer):
+    """Simulate a worker that was killed between the failure and the retry."""
     context = open_context(sweep_params())
     study = study_of(context)
     study.tell(study.ask(), state=TrialState.FAIL)
@@ -246,14 +246,14 @@ def test_a_first_trial_that_failed_without_a_retry_comes_back_with_the_next_star
 @pytest.mark.parametrize(
     "url", ["sqlite:////nowhere/at/all.db", "nonsense://x", "postgresql://me:secret@localhost:1/x"]
 )
-def test_a_storage_that_cannot_be_reached_is_one_sentence_without_its_password(trainer, url):
-    with pytest.raises(InputError, match=r"sweep\.storage must be a database") as caught:
+def test_an_unreachable_storage_is_refused_in_one_sentence_without_its_password(trainer, url):
+    with pytest.raises(InputError, match=r"sweep\.storage must be a reachable database") as caught:
         searched(storage=url)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_an_arm_whose_parent_is_not_trained_is_refused_before_anything_runs(trainer):
+def test_an_arm_whose_parent_is_not_trained_is_refused_before_the_search(trainer):
     with pytest.raises(InputError, match="must hold a finished run"):
         searched(arm="m2cnn/mid")
     assert not Path("sweep.db").exists()

@@ -1,4 +1,4 @@
-"""Sweeps as a user runs them: real training, two processes on one study, one of them killed, MLflow, DVC."""
+"""Sweeps with real training: two processes on one study, one of them killed, interruption, and MLflow."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def start(root: Path, log: Path) -> subprocess.Popen[bytes]:
 
 
 def trials_of(root: Path):
-    """The study's trials, once the first has begun."""
+    """Return the trials of the study; none before the first has started."""
     names = [folder.parent.name for folder in root.glob("sweep/*/runs")]
     return optuna.load_study(study_name=names[0], storage=f"sqlite:///{root}/sweep.db").trials if names else []
 
@@ -64,11 +64,11 @@ def trials_of(root: Path):
 def wait_for(condition, seconds=240):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.05)
 
 
-def test_two_processes_share_a_study_and_the_trial_of_one_that_is_killed_comes_back(project):
+def test_two_processes_share_a_study_and_the_trial_of_a_killed_one_is_retried(project):
     write_params(project, trials=4, prune_below=0, epochs=12)
     logs = [project / f"worker{number}.log" for number in range(2)]
     workers = [start(project, log) for log in logs]
@@ -79,7 +79,7 @@ def test_two_processes_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
 
     both = (TrialState.RUNNING, TrialState.COMPLETE)
     wait_for(lambda: all(signed(worker, *both) for worker in workers))
-    # In the middle of a trial, with an epoch behind it.
+    # In the middle of a trial, after at least one epoch.
     wait_for(lambda: any(t.intermediate_values for t in signed(workers[0], TrialState.RUNNING)))
     workers[0].send_signal(signal.SIGKILL)
     workers[0].wait()
@@ -101,7 +101,7 @@ def test_two_processes_share_a_study_and_the_trial_of_one_that_is_killed_comes_b
     assert (project / "reports/sweep/weight/sweep.md").exists()
 
 
-def test_interrupted_by_hand_the_command_ends_at_once_and_goes_on_later(project):
+def test_an_interrupted_command_ends_at_once_and_is_resumed_later(project):
     write_params(project, trials=2, seeds=[10], retrain_seeds=[20], prune_below=0, epochs=30)
     for stopped, stop in enumerate((signal.SIGINT, signal.SIGTERM), 1):
         process = subprocess.Popen(
@@ -109,7 +109,7 @@ def test_interrupted_by_hand_the_command_ends_at_once_and_goes_on_later(project)
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE,
             text=True,
-            # Where tests run in a shell's background, they inherit that this signal is ignored.
+            # Processes in a shell's background inherit that this signal is ignored.
             preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
         )
         wait_for(lambda: any(t.intermediate_values for t in trials_of(project) if t.state == TrialState.RUNNING))
@@ -153,7 +153,7 @@ def test_the_command_searches_retrains_reports_and_logs_every_trial(project):
     assert len(list((project / "sweep").glob("*/retrained/*/test.csv"))) in (2, 4)
 
 
-def test_mlflow_shows_each_trial_s_true_state_and_a_second_look_writes_nothing(tmp_path, monkeypatch):
+def test_mlflow_shows_the_state_of_each_trial_and_a_second_sync_writes_nothing(tmp_path, monkeypatch):
     from benchmark.sweep.context import SweepContext, open_context, study_of
     from benchmark.sweep.trials import search
     from benchmark.tracking.sweeps import sync_sweeps
@@ -186,7 +186,7 @@ def test_mlflow_shows_each_trial_s_true_state_and_a_second_look_writes_nothing(t
     assert runs[f"sweep {study.study_name}"].info.status == "KILLED", "searched, and not yet retrained"
     again = sync_sweeps(tmp_path, params)
     assert (again.created, again.changed) == (0, 0)
-    # A trial under way, and later its end, are one run.
+    # A trial in progress and its end are one MLflow run.
     trial = study.ask()
     sync_sweeps(tmp_path, params)
     study.tell(trial, state=TrialState.FAIL)

@@ -1,0 +1,126 @@
+"""Results of a finished sweep, computed from the predictions of its runs: intervals, comparison, selection bias."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optuna.trial import FrozenTrial, TrialState
+
+from benchmark.common.terms import EVALUATED, Head, Split
+from benchmark.runs.predictions import patients_in_words, read_predictions
+from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule
+from benchmark.settings.sweep import Value
+from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
+from benchmark.statistics.comparison import Comparison, compare
+from benchmark.statistics.confidence import Interval
+from benchmark.sweep.context import run_folder
+from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, WINNERS, remark_of, state_of
+from benchmark.sweep.retrain import Retrained, Side, best_trial
+from benchmark.sweep.space import read_values
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+    from benchmark.settings.params import Params
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """One trial of the search.
+
+    Attributes:
+        number: number of the trial.
+        role: ``paper`` for the published values, ``zero`` for 0, empty for values that the sampler drew.
+        values: swept values by dotted name.
+        state: complete, pruned or failed.
+        remark: the pruner's decision or the reason of a failure, and the number of a retried trial.
+        kappas: val kappa of each seed; empty unless complete.
+        interval: their mean with its interval; None unless complete.
+    """
+
+    number: int
+    role: str
+    values: Mapping[str, Value]
+    state: str
+    remark: str
+    kappas: Sequence[float]
+    interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResults:
+    """The content of a sweep's report.
+
+    Attributes:
+        study: full name of the study.
+        params: all parameters.
+        trials: the started trials, by number.
+        best: the complete trial with the highest val kappa.
+        published: the published values.
+        kappas: kappa of the retrained values, by side and split.
+        differences: best minus published, both retrained, by split; empty if they are the same values.
+        selection: val kappa of the best trial minus that of its retraining.
+        n_images, n_patients: sizes by split.
+        n_winners: number of winners of this study that were evaluated on test.
+    """
+
+    study: str
+    params: Params
+    trials: Sequence[TrialResult]
+    best: TrialResult
+    published: Mapping[str, Value]
+    kappas: Mapping[tuple[Side, Split], Interval]
+    differences: Mapping[Split, Comparison]
+    selection: Comparison
+    n_images: Mapping[Split, int]
+    n_patients: Mapping[Split, str]
+    n_winners: int
+
+
+def compute_results(study: Study, params: Params, retrained: Mapping[Side, Retrained]) -> SweepResults:
+    """Compute the results of a study that has been searched and retrained."""
+    head, trials = params.sweep.head, study.get_trials(deepcopy=False)
+    winner = best_trial(trials)
+    grades = {
+        (side, split): _grades(values.folders, split, head) for side, values in retrained.items() for split in EVALUATED
+    }
+    results = [_trial_result(study, params, trial) for trial in trials if trial.state != TrialState.WAITING]
+    differ = dict(retrained["best"].values) != dict(retrained["published"].values)
+    return SweepResults(
+        study=study.study_name,
+        params=params,
+        trials=results,
+        best=next(result for result in results if result.number == winner.number),
+        published=retrained["published"].values,
+        kappas={key: kappa_interval(one) for key, one in grades.items()},
+        differences={s: compare(grades["best", s], grades["published", s]) for s in EVALUATED if differ},
+        selection=compare(_grades(_folders(study, winner), "val", head), grades["best", "val"]),
+        n_images={split: len(grades["best", split].grade) for split in EVALUATED},
+        n_patients={split: patients_in_words(grades["best", split].patient) for split in EVALUATED},
+        n_winners=len(study.user_attrs[WINNERS]),
+    )
+
+
+def _trial_result(study: Study, params: Params, trial: FrozenTrial) -> TrialResult:
+    complete = trial.state == TrialState.COMPLETE
+    return TrialResult(
+        number=trial.number,
+        role=str(trial.user_attrs.get(ROLE, "")),
+        values=read_values(trial.params, params.sweep.space),
+        state=state_of(trial),
+        remark=remark_of(trial),
+        kappas=trial.user_attrs[KAPPAS] if complete else (),
+        interval=kappa_interval(_grades(_folders(study, trial), "val", params.sweep.head)) if complete else None,
+    )
+
+
+def _folders(study: Study, trial: FrozenTrial) -> list[Path]:
+    return [run_folder(study.study_name, name) for name in trial.user_attrs[RUNS_OF].values()]
+
+
+def _grades(folders: Sequence[Path], split: Split, head: Head) -> Graded:
+    predictions = [read_predictions(folder / f"{split}.csv") for folder in folders]
+    return graded(predictions, [apply_rule(DEFAULT[head], one) for one in predictions])
