@@ -109,8 +109,8 @@ def trials_table(results: SweepResults) -> Table:
         name="trials",
         title=f"Trials of the sweep {sweep.study}",
         caption=f"{_data_sentence(results)} A trial's value is the mean of val kappa ({HEADS[sweep.head]}, decision "
-        f"rule: {DECISION_RULES[DEFAULT[sweep.head]].title}) over the seeds {_join(sweep.seeds)}; brackets: 95 % interval "
-        "over seeds and patients, not corrected for the choice among trials. Test is not used.",
+        f"rule: {DECISION_RULES[DEFAULT[sweep.head]].title}) over the seeds {_join(sweep.seeds)}; brackets: 95 % "
+        "interval over seeds and patients, not corrected for the choice among trials. Test is not used.",
         columns=("trial", *names, "state", "val kappa", "per seed", "remark"),
         rows=tuple(_trial_row(trial, results) for trial in results.trials),
         notes=(),
