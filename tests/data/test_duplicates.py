@@ -220,19 +220,19 @@ def test_a_turn_and_a_mirror_leave_the_magnitudes():
 
 def test_a_fingerprint_says_what_there_is_to_see():
     seen = fingerprint(encoded(eye(1)))
-    assert (seen.width, seen.height, seen.reason, seen.disc) == (300, 260, "", True)
-    assert seen.warm > 0.9
-    assert seen.level > 150
+    assert (seen.width, seen.height, seen.error, seen.has_fov) == (300, 260, "", True)
+    assert seen.warm_fraction > 0.9
+    assert seen.brightness > 150
     page = np.full((300, 400, 3), 255, np.uint8)
     cv2.putText(page, "referral", (20, 150), cv2.FONT_HERSHEY_SIMPLEX, 2, (0, 0, 0), 3)
     page_seen = fingerprint(encoded(page))
-    assert not page_seen.disc
-    assert page_seen.warm < 0.1
-    assert fingerprint(encoded(np.zeros((200, 200, 3), np.uint8))).level < 5
+    assert not page_seen.has_fov
+    assert page_seen.warm_fraction < 0.1
+    assert fingerprint(encoded(np.zeros((200, 200, 3), np.uint8))).brightness < 5
     cut = fingerprint(encoded(eye(1))[:2000])
-    assert "truncated" in cut.reason
+    assert "truncated" in cut.error
     assert (cut.width, cut.height) == (300, 260)
-    assert fingerprint(b"no image").reason == "the file is no JPEG, PNG or TIFF"
+    assert fingerprint(b"no image").error == "the file is no JPEG, PNG or TIFF"
 
 
 @pytest.mark.slow
