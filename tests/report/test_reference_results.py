@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from benchmark.report.verification.reference_results import compare_kept, keep
-from tests.conftest import tiny_params
+from benchmark.settings.loading import load_params
+from tests.conftest import ROOT, tiny_params
 
 
 @pytest.fixture
@@ -57,3 +58,14 @@ def test_other_parameters_are_no_rebuild_of_them(rebuilt):
     raw = yaml.safe_load((folder / "params.yaml").read_text())
     (folder / "params.yaml").write_text(yaml.safe_dump(raw | {"seeds": [7]}))
     assert compare_kept(results=kept.parent) is None
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("experiments/results/*/params.yaml")), ids=lambda path: path.parent.name
+)
+def test_kept_parameters_are_valid_today(path):
+    load_params(path)
+
+
+def test_the_kept_phantom_results_belong_to_the_default_parameters():
+    assert load_params(ROOT / "experiments/results/phantom/params.yaml") == load_params(ROOT / "params.yaml")
