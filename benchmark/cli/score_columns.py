@@ -16,8 +16,8 @@ from benchmark.common.arrays import Floats, Ints
 from benchmark.common.column_names import Role
 from benchmark.common.errors import InputError
 from benchmark.common.tables import NUMPY, Table, numbers, read_bytes, read_table, whole
+from benchmark.common.terms import GRADES
 from benchmark.runs.predictions import PROBS
-from benchmark.scoring.kappa import GRADES
 
 Flags = npt.NDArray[np.bool_]
 

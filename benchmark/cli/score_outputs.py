@@ -14,9 +14,9 @@ from benchmark.common import column_names
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
 from benchmark.common.tables import Table, numbers
+from benchmark.common.terms import GRADES
 from benchmark.runs.predictions import COLUMNS as OWN
 from benchmark.runs.predictions import PROBS
-from benchmark.scoring.kappa import GRADES
 
 TOLERANCE = 0.01
 """Allowed distance of the sum of five probabilities from 1, unless they are rounded more coarsely."""

@@ -12,6 +12,8 @@ Split = Literal["train", "val", "test"]
 Eye = Literal["left", "right", "unknown"]
 
 
+GRADES = 5
+"""Number of grades of the international DR scale, 0 (no DR) to 4 (proliferative DR)."""
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 EVALUATED: tuple[Split, ...] = ("val", "test")
 """Those that are answered and measured, and never learnt from."""

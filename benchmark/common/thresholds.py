@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats, Grades
+from benchmark.common.terms import GRADES
 
-GRADES = 5
 Thresholds = tuple[float, float, float, float]
 """Ascending thresholds between the grades 0 | 1 | 2 | 3 | 4; a value on a threshold gets the upper grade."""
 NEAREST: Thresholds = (0.5, 1.5, 2.5, 3.5)

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import numpy as np
 
+from benchmark.common.terms import GRADES
 from benchmark.data.manifest import read_manifest
 from benchmark.evaluation.outputs import SPLIT
 from benchmark.evaluation.salient import ATTENTION, WINDOWS, Maps, WindowsRow, write_maps
 from benchmark.runs.results import read_trained
 from benchmark.runs.run import RUNS, WEIGHTS
 from benchmark.runs.spec import TrainedResult
-from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params
 from models.systems.registry import SYSTEMS
 

@@ -19,7 +19,7 @@ import pandas as pd
 from benchmark.common.csv_rows import read_frame, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
-from benchmark.common.terms import EVALUATED, Arm, Head, Split
+from benchmark.common.terms import EVALUATED, GRADES, Arm, Head, Split
 from benchmark.evaluation.outputs import (
     CalibrationRow,
     ScoreRow,
@@ -37,7 +37,7 @@ from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.results import trained
 from benchmark.runs.run import RUNS
 from benchmark.runs.spec import RunResult, TrainedResult
-from benchmark.scoring.kappa import GRADES, confusion_matrix
+from benchmark.scoring.kappa import confusion_matrix
 from benchmark.scoring.metrics import Measure, measure
 from benchmark.scoring.rules import grades_of, rule_of
 from benchmark.settings.params import Params

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.common.arrays import Floats
-from benchmark.common.terms import Arm, Head, Split
+from benchmark.common.terms import GRADES, Arm, Head, Split
 from benchmark.runs.predictions import PROBS, Predictions
 from benchmark.runs.run import Run
 from benchmark.runs.spec import RunResult
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, default_kappa
-from benchmark.scoring.kappa import GRADES
 from benchmark.scoring.metrics import BINS
 
 SPLIT: Split = "test"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Arm, Head, Split
+from benchmark.common.terms import GRADES, Arm, Head, Split
 from benchmark.data.checks.black import DARK
 from benchmark.data.checks.fundus import missing_signs
 from benchmark.data.prepare import prepared_as
@@ -27,7 +27,6 @@ from benchmark.runs.results import read_trained, trained
 from benchmark.runs.run import RUNS
 from benchmark.runs.spec import TrainedResult
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule
-from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.csv_rows import read_rows
-from benchmark.common.terms import Head
+from benchmark.common.terms import GRADES, Head
 from benchmark.data.manifest import ManifestRow, read_manifest
 from benchmark.evaluation import attention
 from benchmark.evaluation.evaluate import WORST_ERRORS
@@ -25,7 +25,6 @@ from benchmark.evaluation.outputs import SPLIT, WorstRow
 from benchmark.evaluation.salient import COPIES, IMAGES, MAPS, SalientRow, write_maps
 from benchmark.runs.results import read_result
 from benchmark.runs.run import RUNS
-from benchmark.scoring.kappa import GRADES
 from benchmark.settings.params import Params
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ import pandas as pd
 
 from benchmark.common.csv_rows import Plain, read_frame
 from benchmark.common.errors import InputError
-from benchmark.common.terms import EVALUATED
-from benchmark.scoring.kappa import GRADES
+from benchmark.common.terms import EVALUATED, GRADES
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.common.terms import EVALUATED, Arm, Head, Split
+from benchmark.common.terms import EVALUATED, GRADES, Arm, Head, Split
 from benchmark.evaluation.tables import read_tables, refuse_gaps
-from benchmark.scoring.kappa import GRADES
 from benchmark.scoring.metrics import METRICS
 from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, select
 

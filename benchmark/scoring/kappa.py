@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.common.thresholds import GRADES as GRADES
+from benchmark.common.terms import GRADES
 
 _COST = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)).astype(np.float64) ** 2
 """Of a prediction j for a label i: (i - j)^2."""

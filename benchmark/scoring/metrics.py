@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats, Grades, Ints
-from benchmark.common.terms import Head
+from benchmark.common.terms import GRADES, Head
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.kappa import GRADES, confusion_matrix, weighted_kappa
+from benchmark.scoring.kappa import confusion_matrix, weighted_kappa
 
 Truths = npt.NDArray[np.bool_]
 Family = Literal["agreement", "grades", "outputs"]

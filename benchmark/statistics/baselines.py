@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.common.terms import Split
+from benchmark.common.terms import GRADES, Split
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.kappa import GRADES
 from benchmark.statistics.bootstrap import Graded, graded
 
 FROM: Split = "val"

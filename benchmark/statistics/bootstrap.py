@@ -27,9 +27,9 @@ import numpy.typing as npt
 
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
+from benchmark.common.terms import GRADES
 from benchmark.runs.predictions import Predictions, clusters
 from benchmark.scoring.kappa import (
-    GRADES,
     confusion_matrix,
     kappa_of_parts,
     kappa_parts,

@@ -19,11 +19,10 @@ import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.csv_rows import read_rows
-from benchmark.common.terms import Arm, Head, Split
+from benchmark.common.terms import GRADES, Arm, Head, Split
 from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
 from benchmark.evaluation.tables import refuse_gaps
 from benchmark.runs.predictions import Predictions, clusters
-from benchmark.scoring.kappa import GRADES
 from benchmark.scoring.metrics import METRICS, of_confusion, of_outputs
 from benchmark.scoring.rules import rule_of, tuned_on
 from benchmark.statistics.bootstrap import (

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats, Ints
-from benchmark.common.thresholds import GRADES, NEAREST, apply_thresholds, best_thresholds
+from benchmark.common.terms import GRADES
+from benchmark.common.thresholds import NEAREST, apply_thresholds, best_thresholds
 from models.blends.elastic_net import columns, fit_line
 from models.blends.registry import BlendInfo, Columns, State
 

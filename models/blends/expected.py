@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Ints
+from benchmark.common.terms import GRADES
 from models.blends.registry import BlendInfo, Columns, State
 
 ABOUT = BlendInfo(title="the probabilities as they are", head="prob", rule="expected_tuned", learns=False)
-
-GRADES = 5
 
 
 def fit(x: Columns, grade: Ints, seed: int) -> State:

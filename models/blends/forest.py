@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Ints
+from benchmark.common.terms import GRADES
 from models.blends.registry import BlendInfo, Columns, State
 
 ABOUT = BlendInfo(title="random forest", head="prob", rule="expected_tuned", defaults={"trees": 1000})
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
-
-GRADES = 5
 
 
 def fit(x: Columns, grade: Ints, seed: int, trees: float) -> State:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
+from benchmark.common.terms import GRADES
 from models.heads.registry import HeadInfo
 from models.heads.softmax import predict as predict
 
 ABOUT = HeadInfo(output="prob")
-
-GRADES = 5
 
 
 def build(channels: int) -> nn.Module:

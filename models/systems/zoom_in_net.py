@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import GRADES
 from models.drawing import Drawing
 from models.heads import logits
 from models.network import build_trunk, probe_trunk
@@ -47,7 +48,6 @@ ABOUT = SystemInfo(
     unlike="our reading of its abstract, for its paper's body was not to be had",
 )
 
-GRADES = 5
 SEEN = 0.625
 """Side of what M-Net sees, as a share of the photograph's."""
 WINDOW = 0.3125

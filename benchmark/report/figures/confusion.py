@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats
-from benchmark.common.terms import EVALUATED, Arm
+from benchmark.common.terms import EVALUATED, GRADES, Arm
 from benchmark.report.captions import HEADS
 from benchmark.report.figure_style import DARK, Plot, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.scoring.kappa import GRADES
 from benchmark.statistics.systems import steps
 from models.systems.registry import SYSTEMS
 

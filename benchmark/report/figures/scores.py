@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.common.terms import Arm
+from benchmark.common.terms import GRADES, Arm
 from benchmark.evaluation.outputs import HIGH, LOW, STEP, ScoreRow
 from benchmark.report.figure_style import DARK, GREY, Panel, Plot, panels, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.scoring.kappa import GRADES
 
 ABOUT = FigureInfo(order=8)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmark.common.arrays import Floats, Grades
-from benchmark.common.thresholds import GRADES, NEAREST, apply_thresholds
+from benchmark.common.terms import GRADES
+from benchmark.common.thresholds import NEAREST, apply_thresholds
 from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decision_rules.registry import DecisionRuleInfo
 
