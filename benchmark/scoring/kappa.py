@@ -8,11 +8,11 @@ import numpy.typing as npt
 from benchmark.common.terms import GRADES
 
 _COST = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)).astype(np.float64) ** 2
-"""Of a prediction j for a label i: (i - j)^2."""
+"""Disagreement (i - j)^2 of label i and prediction j."""
 PARTS = 1 + 2 * GRADES
-"""Sums over a confusion matrix that kappa is computed from."""
+"""Number of sums over a confusion matrix that kappa is computed from."""
 _SUMS = np.column_stack([_COST.ravel(), np.repeat(np.eye(GRADES), GRADES, 0), np.tile(np.eye(GRADES), (GRADES, 1))])
-"""From a matrix's 25 cells to its disagreement, its labels by grade, and its predictions by grade."""
+"""Weights that turn the 25 cells of a matrix into its disagreement, its labels and its predictions by grade."""
 
 
 def confusion_matrix(grade: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -29,7 +29,7 @@ def confusion_matrix(grade: npt.NDArray[np.int64], predicted: npt.NDArray[np.int
 
 
 def weighted_kappa(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Kappa of every confusion matrix in a stack.
+    """Compute kappa of every confusion matrix in a stack.
 
     Args:
         confusion: counts, shape (..., 5, 5), labels in rows.
@@ -41,7 +41,7 @@ def weighted_kappa(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -
 
 
 def kappa_parts(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The sums that kappa is computed from, additive over images as the matrix itself and less than half as many.
+    """Compute the sums that kappa needs: additive over images like the matrix, and fewer than half as many.
 
     Args:
         confusion: counts, shape (..., 5, 5), labels in rows.
@@ -54,7 +54,7 @@ def kappa_parts(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> n
 
 
 def kappa_of_parts(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Kappa of what :func:`kappa_parts` gives, shape (..., 11): as :func:`weighted_kappa`, shape (...)."""
+    """Compute kappa, shape (...), from the result of :func:`kappa_parts`, shape (..., 11)."""
     labels, predictions = parts[..., 1 : GRADES + 1], parts[..., GRADES + 1 :]
     observed = parts[..., 0] * labels.sum(-1)
     chance = ((labels @ _COST) * predictions).sum(-1)
@@ -65,7 +65,7 @@ def kappa_of_parts(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def quadratic_weighted_kappa(confusion: npt.NDArray[np.int64]) -> float:
-    """Kappa with weights (i - j)^2 of one confusion matrix.
+    """Compute kappa with weights (i - j)^2 of one confusion matrix.
 
     Args:
         confusion: counts, shape (5, 5), labels in rows.
@@ -77,7 +77,7 @@ def quadratic_weighted_kappa(confusion: npt.NDArray[np.int64]) -> float:
 
 
 def why_undefined(confusion: npt.NDArray[np.int64]) -> str | None:
-    """Say why a confusion matrix has no kappa: no disagreement can be expected by chance.
+    """Return why kappa is undefined: chance predicts no disagreement.
 
     Args:
         confusion: counts, shape (5, 5), labels in rows.
@@ -86,7 +86,7 @@ def why_undefined(confusion: npt.NDArray[np.int64]) -> str | None:
         The reason, or None where kappa is defined.
     """
     if not confusion.any():
-        return "there is no image"
+        return "no image was graded"
     grade = int(confusion.sum(1).argmax())
     if confusion[grade, grade] == confusion.sum():
         return f"every label and every prediction is grade {grade}"

@@ -1,10 +1,10 @@
-"""Every other measure of a grading that the field reports, beside quadratic weighted kappa.
+"""Metrics that the field reports for a grading, including quadratic weighted kappa.
 
-Two kinds, each computed for many resamples at once, so that one formula serves the value and its bootstrap. What is
-made of decoded grades is a function of the 5 x 5 confusion matrix (:func:`of_confusion` takes a stack of them). What is
-made of outputs is a function of the images' weights (:func:`of_outputs` takes a row of weights per resample). NaN
-stands where the images cannot show a measure, for instance the recall of a grade that no label has. scikit-learn,
-scikit-learn and dlordinal are the references of tests/scoring/test_metrics.py.
+Each metric is computed for many resamples at once, so one formula gives the value and its bootstrap. Metrics of grades
+are functions of the 5 x 5 confusion matrix (:func:`of_confusion` takes a stack of them). Metrics of outputs are
+functions of the images' weights (:func:`of_outputs` takes a row of weights per resample). A metric is NaN where the
+images do not determine it, for instance the recall of a grade that no label has. Tests compare them with scikit-learn,
+torchmetrics and dlordinal.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ Truths = npt.NDArray[np.bool_]
 Family = Literal["agreement", "grades", "outputs"]
 
 REFERABLE = 2
-"""Referable diabetic retinopathy: this grade or a higher one."""
+"""Lowest grade of referable diabetic retinopathy."""
 BINS = 15
-"""Confidence bins of the calibration error."""
+"""Number of confidence bins of the calibration error."""
 _DISTANCE = np.abs(np.subtract.outer(np.arange(GRADES), np.arange(GRADES))).astype(np.float64)
-"""Between label and prediction, in grades."""
+"""Distance between label and prediction in grades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """Registry line of a metric."""
+    """Metadata of a metric."""
 
     title: str
-    """How tables call it."""
+    """Name in tables."""
     family: Family
-    """What it is about: agreement in all, each grade by itself, or referable disease and the probabilities."""
+    """Subject: overall agreement, single grades, or outputs (referable disease and probabilities)."""
     better: Literal["higher", "lower"]
     head: Head | None = None
-    """The head that alone has it; None where both have it."""
+    """Only head that has the metric; None if both have it."""
 
 
 METRICS: dict[str, Metric] = {
@@ -61,29 +61,29 @@ METRICS: dict[str, Metric] = {
     "rps": Metric("RPS", "outputs", "lower", "prob"),
     "ece": Metric("ECE", "outputs", "lower", "prob"),
 }
-"""Name of the metric -> its registry line, in the order of the tables."""
+"""Metadata by name of the metric, in the order of the tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A metric's value and the images that it speaks of."""
+    """Value of a metric and the number of images behind it."""
 
     value: float
-    """NaN where the images cannot show it."""
+    """NaN where it is undefined."""
     n: int
-    """Of the recall of a grade, the images of that grade; of sensitivity and specificity, those of that side."""
+    """Images behind the value: those of the grade for a recall, those of one side for sensitivity and specificity."""
 
 
 def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str, Measure]:
     """Measure one head on one split.
 
     Args:
-        head: the head that was decoded.
+        head: the head that was graded.
         predictions: labels and outputs, with a finite number of that head for every image.
-        predicted: its decoded grades 0-4, shape (n,).
+        predicted: its grades 0-4, shape (n,).
 
     Returns:
-        By name, the metrics of :data:`METRICS` that the head has.
+        Metrics of :data:`METRICS` that the head has, by name.
     """
     names = [name for name, metric in METRICS.items() if metric.head in (None, head)]
     if not len(predictions):
@@ -96,7 +96,7 @@ def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str
 
 
 def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
-    """Metrics of decoded grades, by name, of every confusion matrix in a stack.
+    """Compute metrics of grades, by name, of every confusion matrix in a stack.
 
     Args:
         confusion: counts, shape (..., 5, 5), labels in rows.
@@ -104,7 +104,7 @@ def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
     Returns:
         Arrays of shape (...). Linear kappa has weights abs(i - j). Macro F1 is over the grades that occur among labels
         or predictions. AMAE is the mean absolute error of each grade's images, averaged over the grades that occur
-        (Baccianella 2009); dlordinal's is another where a grade between two others is absent.
+        (Baccianella 2009); dlordinal's differs where a grade between two others is absent.
     """
     counts = np.asarray(confusion, np.float64)
     images, labels, predictions = counts.sum((-2, -1)), counts.sum(-1), counts.sum(-2)
@@ -130,7 +130,7 @@ def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
 
 
 def of_outputs(head: Head, predictions: Predictions) -> Callable[[Floats], dict[str, Floats]]:
-    """Metrics of a head's outputs, by name, as functions of the images' weights.
+    """Return a function that computes the metrics of a head's outputs, by name, from the images' weights.
 
     Args:
         head: the head.
@@ -148,7 +148,7 @@ def of_outputs(head: Head, predictions: Predictions) -> Callable[[Floats], dict[
     rps, gaps = ranked_probability_scores(grade, output), calibration_gaps(grade, output)
     return lambda weights: {
         "referable_auc": referable(weights),
-        # Of each grade against the rest, averaged over the grades; NaN where one is absent.
+        # One grade against the rest, averaged over the grades; NaN where one is absent.
         "auc_grades": np.mean([one(weights) for one in each], axis=0),
         "rps": weights @ rps / weights.sum(1),
         "ece": np.abs(weights @ gaps).sum(1) / weights.sum(1),
@@ -156,7 +156,7 @@ def of_outputs(head: Head, predictions: Predictions) -> Callable[[Floats], dict[
 
 
 def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
-    """Area under the ROC curve: the chance that a positive has the higher value, ties counted half.
+    """Return a function that computes the area under the ROC curve, with ties counted half.
 
     Args:
         positive: shape (n,).
@@ -168,8 +168,8 @@ def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
     order = np.argsort(values, kind="stable")
     ascending, sick = values[order], positive[order]
     starts = np.flatnonzero(np.append(True, ascending[1:] > ascending[:-1]))
-    # Of each positive, the distinct value that it has.
-    level = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))[sick]
+    # Index of each positive's distinct value.
+    index = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))[sick]
     positives = order[sick]
 
     def area(weights: Floats) -> Floats:
@@ -177,21 +177,23 @@ def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
         healthy[:, sick] = 0
         tied = healthy if len(starts) == len(order) else np.add.reduceat(healthy, starts, axis=1)
         below = tied.cumsum(1)
-        won = np.einsum("bi,bi->b", weights[:, positives], (below - tied / 2)[:, level])
+        won = np.einsum("bi,bi->b", weights[:, positives], (below - tied / 2)[:, index])
         return _ratio(won, weights[:, positives].sum(1) * below[:, -1])
 
     return area
 
 
 def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:
-    """Squared distance between cumulative probabilities and the label's step, summed over grades (Epstein 1969).
+    """Compute the ranked probability score of each image (Epstein 1969).
+
+    It is the squared distance between the cumulative probabilities and the step of the label, summed over grades.
 
     Args:
         grade: labels 0-4, shape (n,).
         prob: shape (n, 5), rows summing to 1.
 
     Returns:
-        Of each image, shape (n,): 0 (sure and right) to 4.
+        Scores, shape (n,), from 0 (certain and correct) to 4.
     """
     step = np.arange(GRADES) >= grade[:, None]
     scores: Floats = ((prob.cumsum(1) - step)[:, :-1] ** 2).sum(1)
@@ -199,17 +201,18 @@ def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:
 
 
 def calibration_gaps(grade: Grades, prob: Floats) -> Floats:
-    """What each image adds to its bin's gap between confidence and accuracy of the most probable grade (Guo 2017).
+    """Compute each image's contribution to the gap between confidence and accuracy in its bin (Guo 2017).
 
-    The expected calibration error is the sum of the bins' absolute gaps over the number of images. Bins have equal
-    width and hold their lower end, and a confidence of 1 is a bin of its own, as torchmetrics has it.
+    The expected calibration error is the sum of the bins' absolute gaps over the number of images. Confidence is the
+    highest probability. Bins have equal width and include their lower end; a confidence of 1 has a separate bin, as in
+    torchmetrics.
 
     Args:
         grade: labels 0-4, shape (n,).
         prob: shape (n, 5), rows summing to 1.
 
     Returns:
-        Shape (n, bins): confidence less 1 where right, in the image's bin.
+        Shape (n, bins): in the image's bin, the confidence, minus 1 if the grade is correct.
     """
     confidence, best = prob.max(1).clip(0, 1), prob.argmax(1)
     edges = np.linspace(0, 1, BINS + 1, dtype=np.float32).astype(np.float64)
@@ -219,7 +222,7 @@ def calibration_gaps(grade: Grades, prob: Floats) -> Floats:
 
 
 def _images(name: str, grade: Grades) -> int:
-    """Images that a metric speaks of."""
+    """Count the images behind a metric."""
     if name.startswith("recall_"):
         return int((grade == int(name.removeprefix("recall_"))).sum())
     sides = {"referable_sensitivity": grade >= REFERABLE, "referable_specificity": grade < REFERABLE}
@@ -227,13 +230,13 @@ def _images(name: str, grade: Grades) -> int:
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Part over whole; NaN where the whole is 0."""
+    """Divide, with NaN where the whole is 0."""
     ratio = np.full(np.shape(whole), np.nan)
     np.divide(part, whole, out=ratio, where=np.asarray(whole) > 0)
     return ratio
 
 
 def _mean_of_known(values: Floats) -> Floats:
-    """Mean over the last axis of what is not NaN."""
+    """Average the values that are not NaN over the last axis."""
     known = ~np.isnan(values)
     return _ratio(np.where(known, values, 0).sum(-1), known.sum(-1))

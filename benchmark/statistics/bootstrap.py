@@ -111,7 +111,7 @@ def graded(runs: Sequence[Predictions], predicted: Sequence[Ints]) -> Graded:
         predicted: grades of each run, one array of shape (n,) per run.
 
     Raises:
-        InputError: there is no run, or two runs differ in their images or labels.
+        InputError: no run was given, or two runs differ in their images or labels.
     """
     if not runs:
         msg = "an interval needs at least one run, but got none: train the arm first"
@@ -209,7 +209,7 @@ def weights_in_blocks(patients: int, images: int, n_resamples: int, seed: int) -
 
     Args:
         patients: number of patients.
-        images: number of images, for which the weights of as many resamples are held at once.
+        images: number of images, which bounds the number of resamples held at once.
         n_resamples: number of resamples.
         seed: seed of the draws.
     """

@@ -121,7 +121,7 @@ def holm(p: Sequence[float] | Floats) -> Floats:
     """Adjust p-values for multiple testing by Holm's method (Holm 1979).
 
     Args:
-        p: p-values of one table, shape (n,); NaN stands for a test that was not made and is not counted.
+        p: p-values of one table, shape (n,); NaN marks a test that was not made and is not counted.
 
     Returns:
         Adjusted p-values in the same order, shape (n,). Rejecting those below alpha keeps the chance of any false

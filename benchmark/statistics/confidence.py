@@ -22,7 +22,7 @@ from benchmark.common.arrays import Floats
 
 CONFIDENCE_LEVEL = 0.95
 ONE_RUN: Final = "a single seed gives no estimate of seed variance"
-COLLAPSED: Final = "a head that gives every image one grade is no evidence"
+COLLAPSED: Final = "a head that gives every image the same grade allows no conclusion"
 ONE_LABEL: Final = "agreement cannot be measured on labels of one grade"
 _TOLERANCE = 1e-12
 """Statistics closer than this are equal."""
@@ -85,7 +85,7 @@ class Confidence:
         over_patients: its values on resampled patients, shape (n_resamples,); NaN where undefined.
         runs: uncertainty due to the choice of runs.
         patients: number of patients resampled.
-        inconclusive_reason: as in :class:`Interval`.
+        inconclusive_reason: see :class:`Interval`.
     """
 
     estimate: float
@@ -101,7 +101,7 @@ class Confidence:
         return known if self.patients > 1 and not np.isnan(self.estimate) else known[:0]
 
     def of_these_runs(self) -> Confidence:
-        """Return the distribution over patients alone, for these very runs."""
+        """Return the distribution over patients alone, with these runs held fixed."""
         return replace(self, runs=Spread())
 
     def interval(
@@ -196,7 +196,7 @@ def _quantile(known: Floats, runs: Spread, share: float) -> float:
     from scipy.optimize import brentq
     from scipy.special import stdtr, stdtrit
 
-    # The percentile of the mixture lies between those of its lowest and its highest component.
+    # The percentile of the mixture is between those of its lowest and its highest component.
     reach = runs.se * float(stdtrit(runs.freedom, share))
     low, high = float(known.min()) + reach, float(known.max()) + reach
     if high - low < _TOLERANCE:
@@ -210,7 +210,7 @@ def _quantile(known: Floats, runs: Spread, share: float) -> float:
 
 
 def _merged(known: Floats, width: float) -> tuple[Floats, Floats]:
-    """Merge resamples that lie close together: return their means and how many resamples each stands for."""
+    """Merge resamples within a width; return the mean and the number of resamples of each group."""
     if (known.max() - known.min()) / width >= len(known):
         return known, np.ones(len(known))
     place = ((known - known.min()) / width).astype(np.int64)

@@ -1,7 +1,7 @@
 """Effect of the decision rule: kappa of every arm under every rule, and of baselines that need no image.
 
 Only predictions are read. A rule with tuned thresholds gets them per run, from that run's predictions on val, and
-grades val and test by them; its rows say on which split it was tuned.
+grades val and test by them; its rows name the split that it was tuned on.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def rule_estimates(runs: GradedRuns) -> list[Estimate]:
 
 
 def grade_run(rule: str, outputs: Outputs) -> tuple[dict[Split, Grades], Thresholds | None]:
-    """Decode every split of one run by a rule.
+    """Grade every split of one run by a rule.
 
     Args:
         rule: a key of :data:`DECISION_RULES` whose head the run has.

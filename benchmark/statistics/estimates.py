@@ -75,12 +75,12 @@ class Estimate:
     sd: float = nan
     """Sample standard deviation over seeds."""
     se: float = nan
-    """Standard error over what is resampled."""
+    """Standard error over the resampled units."""
     low: float = nan
     high: float = nan
     confidence_level: float = nan
     p: float = nan
-    """Two-sided p-value of no difference between these very networks on other patients."""
+    """Two-sided p-value of no difference between these networks on other patients."""
     p_holm: float = nan
     """Adjusted for all rows of this kind."""
     p_retrained: float = nan
@@ -88,7 +88,7 @@ class Estimate:
     p_retrained_holm: float = nan
     min_detectable_difference: float = nan
     resampled: str
-    """What the interval or the probability is taken over: seeds and patients, or patients alone."""
+    """Resampled units: seeds and patients, or patients alone."""
     n_images: int
     n_patients: str
     seeds: str

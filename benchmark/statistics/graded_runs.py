@@ -22,7 +22,7 @@ from benchmark.statistics.bootstrap import Graded, graded
 STATISTICS = Path("statistics")
 BOTH = "seeds and patients"
 ALONE = "patients alone"
-"""What is resampled where an arm ran with a single seed."""
+"""Resampled units of an arm with a single seed."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,7 +35,7 @@ class GradedRuns:
     Attributes:
         runs: runs of each arm, in the order of their seeds.
         grades: predicted grades of these runs, by arm, head and split.
-        outputs: predictions that were decoded, by arm and split.
+        outputs: predictions behind the grades, by arm and split.
     """
 
     runs: Mapping[Arm, Sequence[RunResult]]
@@ -53,15 +53,15 @@ class GradedRuns:
         return " | ".join(dict.fromkeys(lists))
 
     def resampled(self, *arms: Arm) -> str:
-        """Return what an interval of these arms is taken over."""
+        """Return the resampled units of an interval of these arms."""
         return BOTH if all(len(self.runs[arm]) > 1 for arm in arms) else ALONE
 
 
 def read_graded_runs(params: Params) -> GradedRuns:
-    """Read the predictions of every finished run and decode each by its own rule.
+    """Read the predictions of every finished run and grade each by its own decision rule.
 
     Raises:
-        InputError: there is no finished run, or an arm's runs differ in their images or labels.
+        InputError: no run is finished, or an arm's runs differ in their images or labels.
     """
     runs = runs_by_arm(params)
     grades: dict[tuple[Arm, Head, Split], Graded] = {}
@@ -80,11 +80,11 @@ def runs_by_arm(params: Params) -> dict[Arm, list[RunResult]]:
     """Find the finished runs of each declared arm that has any, in the order of their seeds.
 
     Raises:
-        InputError: there is no finished run.
+        InputError: no run is finished.
     """
     runs = by_arm(find_runs(params))
     if not runs:
-        msg = f"statistics need a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
+        msg = f"statistics need a finished run, but {RUNS}/ contains none of the declared arms: run `dvc repro` first"
         raise InputError(msg)
     return runs
 

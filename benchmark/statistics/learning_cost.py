@@ -1,9 +1,9 @@
-"""What training to a given val kappa costs, and what share of it another way to train saves.
+"""Cost of training to a given val kappa, and the share of it that another way to train saves.
 
-Cost is in multiply-adds of forward passes over training images, those of every arm that a run descends from included.
-For each seed the target is the lower of the two runs' final val kappas, so that both reach it. A curve knows kappa
-after whole epochs only, so the cost of reaching a target lies within the epoch that ends there; the interval allows for
-that beside the spread between seeds. Patients are not resampled: a learning curve holds no predictions.
+Cost is counted in multiply-adds of forward passes over training images, including those of every ancestor of a run. For
+each seed the target is the lower of the two runs' final val kappas, so that both reach it. A curve has one kappa per
+epoch, so the exact cost of a target is somewhere within the epoch that ends there; the interval allows for this and for
+the spread between seeds. Patients are not resampled, because a learning curve contains no predictions.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Curve:
     """Learning curve of one run.
 
     Attributes:
-        before: multiply-adds that its ancestors took.
-        macs: multiply-adds spent after each epoch, ``before`` included, shape (epochs,).
+        before: multiply-adds spent by its ancestors.
+        macs: multiply-adds spent after each epoch, including ``before``, shape (epochs,).
         kappa: on val after each epoch, shape (epochs,); NaN where undefined.
     """
 
@@ -38,24 +38,21 @@ class Curve:
     kappa: Floats
 
     def reach(self, kappa: float) -> tuple[float, float]:
-        """Multiply-adds between which the curve first reaches a kappa: at the epoch's start and at its end.
-
-        NaN where it never does.
-        """
-        places = np.flatnonzero(self.kappa >= kappa)
-        if not len(places):
+        """Return the multiply-adds at the start and end of the first epoch that reaches a kappa; NaN if none does."""
+        reached = np.flatnonzero(self.kappa >= kappa)
+        if not len(reached):
             return float("nan"), float("nan")
-        first = int(places[0])
+        first = int(reached[0])
         return float(self.macs[first - 1]) if first else self.before, float(self.macs[first])
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """Share of the multiply-adds saved, 1 minus a ratio of costs: 0 is no saving, below 0 is a loss.
+class SavedShare:
+    """Share of the multiply-adds that is saved: 1 minus a ratio of costs, 0 for no saving, below 0 for a loss.
 
     Attributes:
-        estimate: from the geometric mean over seeds of the ratio of costs; NaN where a kappa is undefined.
-        low, high: ends of its interval; NaN with fewer than two seeds.
+        estimate: 1 minus the geometric mean over seeds of the ratio of costs; NaN where a kappa is undefined.
+        low, high: ends of the interval; NaN with fewer than two seeds.
     """
 
     estimate: float
@@ -63,8 +60,8 @@ class Share:
     high: float
 
 
-def share_saved(cheaper: Sequence[Curve], dearer: Sequence[Curve], confidence_level: float) -> Share:
-    """Share of its multiply-adds that the second way could have saved by the first.
+def share_saved(cheaper: Sequence[Curve], dearer: Sequence[Curve], confidence_level: float) -> SavedShare:
+    """Estimate the share of multiply-adds that the first way to train saves of the second.
 
     Args:
         cheaper: runs of the first way, at least one.
@@ -82,14 +79,14 @@ def share_saved(cheaper: Sequence[Curve], dearer: Sequence[Curve], confidence_le
     )
     with np.errstate(over="ignore"):
         shares = 1 - np.exp(-np.array([value.mean(), low, high]))
-    return Share(*shares.tolist())
+    return SavedShare(*shares.tolist())
 
 
 def read_curves() -> pd.DataFrame:
-    """Learning curves of all runs, as the evaluation wrote them.
+    """Read the learning curves of all runs.
 
     Raises:
-        InputError: there is no evaluation yet, or the table is not as it was written.
+        InputError: the runs were not evaluated, or the table was changed.
     """
     return read_table("curves")
 
@@ -97,16 +94,16 @@ def read_curves() -> pd.DataFrame:
 def learning_curve(
     run: RunResult, head: Head, runs: Mapping[Arm, Sequence[RunResult]], curves: pd.DataFrame
 ) -> Curve | None:
-    """A run's learning curve by what it and all that it descends from have spent.
+    """Return the learning curve of a run over the multiply-adds of the run and its ancestors.
 
     Args:
         run: the run.
-        head: whose kappa.
-        runs: the runs of each arm, among them the ancestors.
-        curves: what :func:`read_curves` gives.
+        head: head whose kappa the curve shows.
+        runs: runs of each arm, including the ancestors.
+        curves: table from :func:`read_curves`.
 
     Returns:
-        The curve, or None where an ancestor did not run.
+        The curve, or None if an ancestor has not run.
 
     Raises:
         InputError: the table lacks a run.
@@ -127,13 +124,13 @@ def learning_curve(
 def _epochs(run: RunResult, curves: pd.DataFrame) -> pd.DataFrame:
     rows = curves[(curves["stage"] == run.stage) & (curves["arm"] == run.arm) & (curves["seed"] == run.seed)]
     if rows.empty:
-        msg = f"{CURVES} must hold the learning curve of {run.title}, but does not: run `fundusbench evaluate` again"
+        msg = f"{CURVES} must contain the learning curve of {run.title}, but lacks it: run `fundusbench evaluate` again"
         raise InputError(msg)
     return rows
 
 
 def _t_end(values: Floats, quantile: float) -> float:
-    """End of the t interval of a mean; infinite as soon as one value is, NaN with fewer than two."""
+    """Return an end of the t interval of a mean: infinite if any value is, NaN with fewer than two values."""
     from scipy.special import stdtrit
 
     if len(values) < 2:

@@ -58,7 +58,7 @@ def metric_estimates(runs: GradedRuns) -> list[Estimate]:
     An estimate is the mean over seeds of the values in ``evaluation/metrics.csv``; its interval is bootstrapped.
 
     Raises:
-        InputError: there is no evaluation, or it is not of these runs.
+        InputError: these runs were not evaluated.
     """
     values: dict[tuple[str, str, str, str, str], list[MetricRow]] = defaultdict(list)
     for row in read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate"):
@@ -81,7 +81,7 @@ def _rows(runs: GradedRuns, values: Values, arm: Arm, head: Head, split: Split) 
     asked = {"n_resamples": N_RESAMPLES, "n_output_resamples": N_OUTPUT_RESAMPLES}
     for name, found in metric_confidence(grades, head, runs.outputs[arm, split], **asked).items():
         interval = found.interval(bounds=BOUNDS.get(name, (0, 1)))
-        if not interval.high > interval.low:  # As the area under a ROC curve without an error: no resample differs.
+        if not interval.high > interval.low:  # No resample differs, as for a ROC curve without errors.
             interval = replace(interval, low=nan, high=nan)
         each = values[*arm, head, split, name]
         per_seed = [row.value for row in each]

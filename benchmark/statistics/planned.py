@@ -1,7 +1,7 @@
 """Planned comparisons: paired differences of kappa between declared pairs of arms.
 
-Only predictions are read (those that ``fundusbench evaluate`` has checked), and each is decoded by its head's default
-rule, so nothing is tuned. Equal predictions give equal tables.
+Only the predictions checked by ``fundusbench evaluate`` are read, and each head uses its default decision rule, so
+nothing is tuned. Equal predictions give equal tables.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ComparedPair:
     """A pair of arms that is compared on the same images."""
 
     about: str
-    """What the comparison is about."""
+    """Subject of the comparison."""
     first: str
     """Arm as method/arm, from whose kappa that of the second is subtracted."""
     second: str

@@ -2,8 +2,8 @@
 
 One resample of patients is shared by all arms, so hard and easy patients move all of them together. The error over
 seeds is added to each arm's mean kappa: a multivariate Student's t with the covariance of the arms over the seeds that
-they share. Ranks are counted over the resamples. A probability describes other patients and other seeds; it is not a
-test, and no test is made of it.
+they share. Ranks are counted over the resamples. A probability describes other patients and other seeds; it is not the
+result of a test.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def ranked(
     n_resamples: int,
     only: Side | None = None,
 ) -> Iterator[Estimate]:
-    """Rank some arms, each by one head, on a split; of ``only`` one of them where it is given."""
+    """Rank some arms, each by one head, on a split; yield only the rows of ``only`` if given."""
     arms = [arm for arm, _ in sides]
     graded = [runs.grades[*side, split] for side in sides]
     seeds = [[run.seed for run in runs.runs[arm]] for arm in arms]

@@ -9,7 +9,7 @@ def run(params: Params) -> None:
     """Write ``statistics/`` from the runs and their evaluation.
 
     Raises:
-        InputError: there is no finished run or no evaluation, or the claims break a rule.
+        InputError: no run is finished or evaluated, or the claims are invalid.
     """
     from benchmark.statistics import decision_rules, metrics, planned, ranks, systems, transfer, verdicts
     from benchmark.statistics.estimates import write_estimates
@@ -23,7 +23,7 @@ def run(params: Params) -> None:
         *systems.system_comparisons(params, runs, published["comparison"]),
         *systems.system_ranks(params, runs, published["comparison"], published["added"]),
         *transfer.transfer_estimates(params, runs),
-        # Last, because the report knows which of these are due and so notices a file that was cut off.
+        # Last, because the report knows which of these to expect and so detects a truncated file.
         *metrics.metric_estimates(runs),
         *ranks.rank_estimates(runs),
     ]

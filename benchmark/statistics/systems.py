@@ -1,6 +1,6 @@
-"""Compared systems: what each step of a system adds, how M2CNN compares with it, and the rank of M2CNN among systems.
+"""Compared systems: gain from each step of a system, difference from M2CNN, and the rank of M2CNN among systems.
 
-All arms are compared on the same images and patients, each decoded by its own rule. The p-values are adjusted for all
+All arms are compared on the same images and patients, each by its own decision rule. The p-values are adjusted for all
 tests here together, apart from those of the planned comparisons.
 """
 
@@ -98,7 +98,7 @@ def system_ranks(params: Params, runs: GradedRuns, printed: PrintedTable, added:
 
 
 def _reads_one_eye_once(arm: Arm) -> bool:
-    """Whether an arm grades an eye from that eye alone, by one network in one pass."""
+    """Return True if an arm grades an eye from that eye alone, by one network in one view."""
     if arm.stage not in SYSTEMS:
         return True
     row = SYSTEMS[arm.stage].rows[arm.name]
@@ -122,7 +122,7 @@ def _entrants(params: Params, runs: GradedRuns, printed: PrintedTable) -> dict[s
 
 
 def _titled(whole: Mapping[str, Side], runs: GradedRuns) -> dict[str, dict[str, Side]]:
-    """Return the rows as they are and, where that differs, by their first steps; the key names what is ranked."""
+    """Return, by title, the whole systems and, if different, their first steps."""
     first = {row: side if _reads_one_eye_once(side[0]) else steps(side[0].stage)[0] for row, side in whole.items()}
     single = {row: side for row, side in first.items() if side[0] in runs.runs}
     both = [row for row, side in whole.items() if side != single.get(row)]

@@ -1,6 +1,6 @@
 """Kappa of the arms on other data sets, and its change from their own test split.
 
-Only predictions are read (``runs/`` and ``transfer/``). Each is decoded by the arm's own rule, and nothing is tuned.
+Only predictions are read (``runs/`` and ``transfer/``). Each arm uses its own decision rule, and nothing is tuned.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def change(own: Graded, other: Graded, *, n_resamples: int = N_RESAMPLES, seed: 
     kappas = weighted_kappa(there.total) - weighted_kappa(here.total)
     every = np.ones(len(kappas), np.bool_)
     lost = resampled_kappa(there, every, n_resamples, seed).mean(1)
-    # Draws of their own: equal seeds draw equally many patients alike, and these are other people.
+    # Another seed, because equal seeds draw equally many patients alike, and these are other people.
     kept = resampled_kappa(here, every, n_resamples, seed + 1).mean(1)
     return Confidence(
         estimate=float(kappas.mean()),
@@ -86,7 +86,7 @@ def _rows(other: OtherSet, runs: GradedRuns) -> list[Estimate]:
 def _pair(
     other: OtherSet, runs: GradedRuns, arm: Arm, head: Head, predictions: list[Predictions]
 ) -> Iterator[Estimate]:
-    """Return an arm's kappa on another set, and how it differs from the own test split's."""
+    """Return an arm's kappa on another set and its difference from kappa on the own test split."""
     own, results = runs.grades[arm, head, "test"], runs.runs[arm]
     there = graded(predictions, [grades_of(run, head, one) for run, one in zip(results, predictions, strict=True)])
     columns: dict[str, Any] = {

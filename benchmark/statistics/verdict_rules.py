@@ -1,31 +1,32 @@
-"""When is a claim reproduced? The rules, on nothing but a measured value's interval and the declared tolerance.
+"""Rules for verdicts, applied to the interval of a measured value and the declared tolerance alone.
 
-**An ordering** (this kappa is higher than that one; or a saving). The *margin* is the difference from which on one
-counts as higher: the tolerance, but never more than half of the printed difference, so that one as small as printed can
-be found. The printed difference enters only where it was measured in the same setting (see :mod:`.verdicts`)
-and is positive. Of the interval of the measured difference, in the claimed direction:
+**An ordering** (one kappa is higher than another, or a saving). The *margin* is the smallest difference that counts as
+higher: the tolerance, but at most half of the printed difference, so that a difference as small as the printed one can
+be confirmed. The printed difference counts only if it was measured in the same setting (see :mod:`.verdicts`) and is
+positive. The interval of the measured difference, in the claimed direction, decides:
 
-* reproduced: all of it lies above the margin.
-* not reproduced: all of it lies below.
-* inconclusive: it reaches across, or there is none.
+* reproduced: the whole interval is above the margin.
+* not reproduced: the whole interval is below the margin.
+* inconclusive: the interval contains the margin or does not exist.
 
-Where there is no difference, "reproduced" comes up less often than the interval errs on one side, 2.5 times in 100. A
-larger tolerance demands more, so it never makes a verdict better. There is one cut alone, so that a wider interval
-never makes a verdict firmer. Whether a difference is also as large as printed (``magnitude``) is therefore a question
-of its own, answered by the band for numbers: an interval can exclude the printed difference and yet leave the ordering
-open, or show it.
+Without a true difference, "reproduced" is rarer than the interval's one-sided error rate of 2.5 %. A larger tolerance
+demands more, so it never improves a verdict. There is only one threshold, so a wider interval never makes a verdict
+firmer. The size of the difference relative to the printed one (``magnitude``) is therefore a separate question, which
+the band for numbers answers: an interval can exclude the printed difference and still leave the ordering open, or
+confirm it.
 
 **A number** (the kappa is this). The band is the printed number plus and minus the tolerance.
 
-* reproduced: the interval lies inside the band.
-* not reproduced: it lies outside.
-* inconclusive: it reaches over an end, or there is none.
+* reproduced: the interval is inside the band.
+* not reproduced: the interval is outside the band.
+* inconclusive: the interval contains an end of the band or does not exist.
 
 Here a larger tolerance allows more.
 
-**Several parts claimed together** are reproduced if all are, not reproduced if some part is after Holm's adjustment
-for the number of parts, not run if none is, else inconclusive. To claim all needs no adjustment; but that one of k true
-parts is found wanting happens up to k times as often as for one, and would speak against the claim as a whole.
+**Several parts claimed together** are reproduced if all parts are; not reproduced if some part is, after Holm's
+adjustment for the number of parts; not run if no part was run; otherwise inconclusive. Claiming all parts needs no
+adjustment. But of k true parts, one fails up to k times as often as a single one, and that would count against the
+claim as a whole.
 """
 
 from __future__ import annotations
@@ -46,21 +47,21 @@ Verdict = Literal[
     "consistent",
     "inconsistent",
 ]
-"""The last two are of the paper's own numbers."""
+"""Verdict on a claim; the last two are about the paper's own numbers."""
 
 Magnitude = Literal["", "as printed", "smaller than printed", "larger than printed", "unresolved"]
-"""How a measured value stands to the printed one; empty where the two cannot be compared."""
+"""Measured value relative to the printed one; empty where the two cannot be compared."""
 
 Ends = tuple[float, float]
 """Low and high end of an interval; NaN where there is none."""
 
 
 def margin(tolerance: float, printed: float | None) -> float:
-    """The difference from which on one kappa counts as higher than another.
+    """Return the smallest difference by which one kappa counts as higher than another.
 
     Args:
-        tolerance: the declared one, above 0.
-        printed: the printed difference in the claimed direction; None where it cannot be compared.
+        tolerance: declared tolerance, above 0.
+        printed: printed difference in the claimed direction; None where it cannot be compared.
     """
     return min(tolerance, printed / 2) if printed is not None and printed > 0 else tolerance
 
@@ -68,10 +69,10 @@ def margin(tolerance: float, printed: float | None) -> float:
 def judge_ordering(ends: Ends, tolerance: float, printed: float | None) -> Verdict:
     """Judge a measured difference in the claimed direction; tolerance and printed difference as in :func:`margin`."""
     low, high = ends
-    cut = margin(tolerance, printed)
-    if low > cut:
+    threshold = margin(tolerance, printed)
+    if low > threshold:
         return "reproduced"
-    return "not reproduced" if high < cut else "inconclusive"
+    return "not reproduced" if high < threshold else "inconclusive"
 
 
 def judge_number(ends: Ends, tolerance: float, printed: float) -> Verdict:
@@ -81,7 +82,7 @@ def judge_number(ends: Ends, tolerance: float, printed: float) -> Verdict:
 
 
 def judge_magnitude(ends: Ends, tolerance: float, printed: float) -> Magnitude:
-    """Where an interval lies to the band around a printed value."""
+    """Compare an interval with the band around a printed value."""
     low, high = ends
     if high < printed - tolerance:
         return "smaller than printed"
@@ -95,9 +96,9 @@ def judge_all(verdicts: Iterable[Verdict], p_short: Sequence[float]) -> Verdict:
     """Judge several parts that are claimed together.
 
     Args:
-        verdicts: of each part.
-        p_short: of each part, the one-sided p-value of its difference being the margin or more, which is small where
-            the part is not reproduced; NaN where it was not judged.
+        verdicts: verdict on each part.
+        p_short: one-sided p-value of each part's difference being the margin or more, small where the part is not
+            reproduced; NaN where it was not judged.
     """
     found = set(verdicts)
     if len(found) == 1 and "not reproduced" not in found:

@@ -81,14 +81,14 @@ def test_seeds_are_counted_per_side(results, seeds, count):
 CAVEATS = (
     "M2CNN changes its start, its depth, its heads and its training budget at once.",
     "The published CE prob. falls from 448x448 to 720x720, perhaps a failed run.",
-    "One run of m2cnn/large: what training anew would change is not known.",
+    "One run of m2cnn/large: a single seed gives no estimate of seed variance.",
     "The weights were chosen by val kappa.",
     "m2cnn/large seed 1 collapsed (score).",
 )
 
 
 def test_every_caveat_is_printed_once_and_led_to(results):
-    rows = [ROW.noted(*CAVEATS), ROW.noted(*CAVEATS[2:])]
+    rows = [ROW.with_notes(*CAVEATS), ROW.with_notes(*CAVEATS[2:])]
     table = verdict_table(rows, results)
     assert table.notes == CAVEATS
     assert [row.cells[8].notes for row in table.rows] == [(1, 2, 3, 4, 5), (3, 4, 5)]

@@ -77,7 +77,7 @@ def test_known_values(grade: list[int], predicted: list[int], kappa: float) -> N
 
 @pytest.mark.parametrize(
     ("images", "reason"),
-    [(0, "there is no image"), (1, "every label and every prediction is grade 3"), (9, "is grade 3")],
+    [(0, "no image was graded"), (1, "every label and every prediction is grade 3"), (9, "is grade 3")],
 )
 def test_undefined_kappa_is_nan_with_a_reason(images: int, reason: str) -> None:
     grade = np.full(images, 3, np.int64)

@@ -95,7 +95,7 @@ TEXT = (ROOT / CLAIMS).read_text(encoding="utf-8")
             "[spatial, before switch, 224x224]",
             "unlike spatial, before switch, 224x224",
         ),
-        ("id: headline", "id: multi-task-over-ce", "each claim needs an id of its own, but multi-task-over-ce recurs"),
+        ("id: headline", "id: multi-task-over-ce", "each claim needs a unique id, but multi-task-over-ce recurs"),
         ("check: rank", "check: rises", "checks `is` and `rank` need one cell and a value"),
         ("check: network", "check: rises", "`network` one cell and no value"),
         (

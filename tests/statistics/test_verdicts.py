@@ -383,8 +383,8 @@ def test_rows_say_what_a_reader_must_know_of_the_runs():
     rows = judged(made_case(params, flags={("basenet", "mse_small"): ["collapsed:score", "collapsed:prob"]}))
     assert rows[MT_224].resampled == "patients alone"
     assert rows[MT_224].note == (
-        "Mind this. | One run of basenet_mt/small: what training anew would change is not known. | "
-        "One run of basenet/mse_small: what training anew would change is not known. | "
+        "Mind this. | One run of basenet_mt/small: a single seed gives no estimate of seed variance. | "
+        "One run of basenet/mse_small: a single seed gives no estimate of seed variance. | "
         "The weights were chosen by val kappa. | basenet/mse_small seed 7 collapsed (score)."
     )
     assert "chosen" not in rows["grows", "test set: M2CNN > BaseNet+MT"].note

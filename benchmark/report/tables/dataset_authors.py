@@ -20,7 +20,7 @@ from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.metrics import METRICS
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate
-from benchmark.statistics.published.dataset_authors import DatasetAuthors, Result
+from benchmark.statistics.published.dataset_authors import DatasetAuthors, PublishedResult
 
 ABOUT = TableInfo(order=8)
 
@@ -61,7 +61,7 @@ def make(inputs: Inputs) -> Table | None:
     )
 
 
-def _printed(authors: DatasetAuthors, result: Result) -> Iterator[Number]:
+def _printed(authors: DatasetAuthors, result: PublishedResult) -> Iterator[Number]:
     """Return the authors' values as printed."""
     for name, value in zip(authors.metrics, result.values, strict=True):
         yield Number(value, float(value), interval=_in_words(binomial_se(name, float(value), authors.n)))
@@ -90,7 +90,7 @@ def _pixels(params: Params, arm: Arm) -> int:
     return params.sizes.of(params.arm(*arm).size)
 
 
-def _published(authors: DatasetAuthors, result: Result, place: int) -> dict[str, Any]:
+def _published(authors: DatasetAuthors, result: PublishedResult, place: int) -> dict[str, Any]:
     name, value = authors.metrics[place], result.values[place]
     se = binomial_se(name, float(value), authors.n)
     return _record(authors, name, result.method, se) | {"estimate": value, "n_images": plain(authors.n)}

@@ -86,7 +86,7 @@ def _cells(row: VerdictRow, notes: Notes) -> tuple[Cell, ...]:
         _measured(row),
         *(Text(word or "-") for word in words),
         Text(_finding(row), notes.number(*row.notes)),
-        *(Text(row.said(verdict)) for verdict in (row.verdict_half, row.verdict_double)),
+        *(Text(row.finding_of(verdict)) for verdict in (row.verdict_half, row.verdict_double)),
     )
 
 

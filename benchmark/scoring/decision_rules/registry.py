@@ -34,7 +34,7 @@ class DecisionRuleInfo:
     head: Head
     """Output that the rule reads."""
     thresholds: Literal["none", "given", "tuned"] = "none"
-    """Whether the rule has no thresholds, default ones, or ones that must be tuned first."""
+    """Thresholds of the rule: none, default ones, or ones that must be tuned first."""
     order: float = inf
     """Position in tables; rules are sorted by this number, then by name."""
 

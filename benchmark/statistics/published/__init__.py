@@ -1,1 +1,1 @@
-"""What was printed: numbers, claims and their consistency (``experiments/published``)."""
+"""Printed numbers, claims on them, and their consistency (``experiments/published``)."""

@@ -1,8 +1,7 @@
 """The paper's claims, read from experiments/published/claims.yaml into frozen records.
 
-A claim quotes the paper, names the printed numbers that say it (cells of the tables of :mod:`.tables`,
-which know their split and the arm that measures them here), and declares, before any run, the tolerance that it is
-judged with.
+A claim quotes the paper and names the printed numbers that support it: cells of the tables of :mod:`.tables`, which
+contain their split and the arm that measures them here. It also declares, before any run, the tolerance of the verdict.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ CLAIMS = Path("experiments/published/claims.yaml")
 
 
 def _find(address: Any, info: ValidationInfo) -> Any:
-    """The printed cell at [table, row, column]."""
+    """Return the printed cell at [table, row, column]."""
     try:
         table, row, column = address
         return cast("dict[str, PrintedTable]", info.context)[table].cell(row, column)
@@ -42,54 +41,54 @@ _STRICT = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What must agree with the paper before its numbers, and not only its orderings, can be compared with ours."""
+    """Conditions under which the paper's numbers, and not only its orderings, can be compared with ours."""
 
     data: str
-    """The data set's name, or its source."""
+    """Name or source of the data set."""
     images: dict[Split, int]
-    """Of the official split."""
+    """Images per part of the official split."""
     may_lack: Annotated[float, Field(ge=0, lt=0.05)]
-    """Largest share of a split's images that may be left out, such as those that cannot be read."""
+    """Largest fraction of a split's images that may be missing, for instance because they are unreadable."""
     trunk: str
-    """The architecture; a tag of its weights, which timm writes behind a dot, is no part of it."""
+    """Architecture of the backbone, without the tag of its weights that timm appends after a dot."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What every claim has."""
+    """Fields of every claim."""
 
     id: Text
     quote: Text
-    """The paper's words, or the table's title where no words say it; of what is asked here, another source's."""
+    """Words of the paper, or the title of the table that makes the claim; another source's words for our questions."""
     source: Text
-    """Where that is printed."""
+    """Place where the quote is printed."""
     interpretation: Text
-    """What is compared, in our words."""
+    """Our wording of the comparison."""
     evidence: Literal[Evidence, "ours"]
-    """How we know that the paper claims it; ``ours``: it does not, and it is asked here."""
+    """Evidence that the paper makes the claim; ``ours`` if we ask the question ourselves."""
     caveat: str = ""
-    """What a reader of any verdict on it must know."""
+    """Caveat that applies to every verdict on the claim."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged(Claim):
-    """A claim that measured runs are held against."""
+    """Claim that is judged by runs."""
 
     tolerance: Tolerance
     rationale: Text
-    """Why the tolerance is what it is."""
+    """Reason for the tolerance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two printed kappas of one split; the claim is that the first is higher."""
+    """Two printed kappas of one split, of which the first is claimed to be higher."""
 
     better: Cell
     worse: Cell
     doubt: str = ""
-    """Why the printed difference is not the effect of the method; its size is then held against nothing."""
+    """Reason why the printed difference is not the effect of the method; if given, its size is not used."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def __post_init__(self) -> None:
@@ -101,25 +100,25 @@ class Pair:
 
     @property
     def effect(self) -> Decimal:
-        """The printed difference, exact."""
+        """Exact printed difference."""
         return Decimal(self.better.value) - Decimal(self.worse.value)
 
     @property
     def title(self) -> str:
-        """What is claimed to be higher than what."""
+        """Claim in words: first > second."""
         return _title(self.better, ">", self.worse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordering(Judged):
-    """A claim that some kappas are higher than others: of every pair, and so of all of them together."""
+    """Claim that some kappas are higher than others, for every pair and for all pairs together."""
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Judged):
-    """A claim that one arm has a higher kappa than another, where no source prints both."""
+    """Claim that one arm has a higher kappa than another, without a source that prints both."""
 
     split: Literal["val", "test"]
     better: Selector
@@ -127,13 +126,13 @@ class Step(Judged):
 
     @property
     def title(self) -> str:
-        """What is claimed to be higher than what."""
+        """Claim in words: first > second."""
         return f"{self.better} > {self.worse}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number(Judged):
-    """A claim of kappas as such."""
+    """Claim about the values of kappas."""
 
     cells: Annotated[tuple[Cell, ...], Field(min_length=1)]
 
@@ -144,7 +143,7 @@ class Number(Judged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saving(Judged):
-    """A claim that one way to train reaches a val kappa for less than another; no amount is printed."""
+    """Claim that one way to train reaches a val kappa at a lower cost than another; no amount is printed."""
 
     cheaper: Cell
     dearer: Cell
@@ -155,20 +154,26 @@ class Saving(Judged):
 
     @property
     def title(self) -> str:
-        """What is claimed to be cheaper than what."""
+        """Claim in words: first before second."""
         return _title(self.cheaper, "before", self.dearer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consistency(Claim):
-    """A check of the paper's own numbers, against one another or against a value from elsewhere; no run matters."""
+    """Check of the paper's own numbers against one another or against a value from elsewhere, without any run."""
 
     check: Literal["is", "same", "rises", "rank", "network"]
-    """Whether a cell is ``value`` (rounded to its digits), cells are the same, each is higher than the one before it,
-    a cell's rank in its column is ``value``, or a feature map is what the paper's network really gives."""
+    """Property to check:
+
+    * ``is``: the cell equals ``value`` after rounding.
+    * ``same``: all cells are equal.
+    * ``rises``: each cell is higher than the one before it.
+    * ``rank``: the rank of the cell in its column is ``value``.
+    * ``network``: the cell is the feature map that the paper's network produces.
+    """
     cells: Annotated[tuple[Cell, ...], Field(min_length=1)]
     value: Fact | None = None
-    """Its note says how to recompute it."""
+    """Value to compare with; its note explains how to recompute it."""
 
     def __post_init__(self) -> None:
         needs_value, needs_one = self.check in ("is", "rank"), self.check in ("is", "rank", "network")
@@ -185,7 +190,7 @@ class Consistency(Claim):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """All of the file."""
+    """Contents of the file."""
 
     paper: Setting
     orderings: tuple[Ordering, ...]
@@ -200,7 +205,7 @@ class Claims:
             claim.id for claim in (*self.orderings, *self.numbers, *self.steps, *self.savings, *self.consistency)
         )
         if twice := [name for name, times in ids.items() if times > 1]:
-            msg = f"each claim needs an id of its own, but {', '.join(twice)} recurs"
+            msg = f"each claim needs a unique id, but {', '.join(twice)} recurs"
             raise ValueError(msg)
 
 
@@ -209,10 +214,10 @@ def load_claims(path: Path = CLAIMS, published: dict[str, PrintedTable] | None =
 
     Args:
         path: the file.
-        published: the printed tables that its cells lie in; by default those of :func:`load_published`.
+        published: printed tables that contain the cells; by default those of :func:`load_published`.
 
     Raises:
-        InputError: the file is missing, is no YAML, or breaks a rule; the sentence names the claim's place and fault.
+        InputError: the file is missing or invalid; the message names the claim and the fault.
     """
     raw = read_yaml(path, "claims are")
     tables = load_published() if published is None else published
@@ -220,14 +225,14 @@ def load_claims(path: Path = CLAIMS, published: dict[str, PrintedTable] | None =
 
 
 def _title(first: Printed, word: str, second: Printed) -> str:
-    """Two cells in words; what they share, their row or else their column, is said once."""
+    """Describe two cells, naming the row or column that they share once."""
     if first.row == second.row:
         return f"{first.row}: {first.column} {word} {second.column}"
     return f"{first.column}: {first.row} {word} {second.row}"
 
 
 def _check_measured(cell: Printed) -> None:
-    """A cell that runs are held against prints a kappa, of a known split, that some arm can measure."""
+    """Refuse a cell unless it is a kappa of a known split that some arm measures."""
     if cell.quantity != "kappa" or cell.value == "-" or cell.measured_by is None or cell.split is None:
         msg = (
             f"a claim on runs needs printed kappas that an arm measures, unlike {cell.table}, {cell.row}, {cell.column}"

@@ -1,4 +1,4 @@
-"""Do the paper's printed numbers agree with one another, and with what can be recomputed? No run matters here."""
+"""Consistency of the paper's printed numbers with one another and with recomputed values, without any run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from benchmark.statistics.published.tables import Printed, PrintedTable
 
 
 def check(claim: Consistency, printed: Mapping[str, PrintedTable], networks: Sequence[Architecture]) -> tuple[str, str]:
-    """What the paper says, and what comes out when it is recomputed: equal where the paper is consistent.
+    """Return the paper's statement and the recomputed one; they are equal if the paper is consistent.
 
     Args:
-        claim: which cells are checked, and how.
-        printed: the tables that they lie in, by name.
-        networks: the paper's, as measured.
+        claim: cells to check, and the property to check.
+        printed: tables that contain the cells, by name.
+        networks: measurements of the paper's networks.
 
     Raises:
-        InputError: a network that is asked for was not measured.
+        InputError: a required network was not measured.
     """
     values = [cell.value for cell in claim.cells]
     if claim.check == "same":
@@ -41,10 +41,10 @@ def check(claim: Consistency, printed: Mapping[str, PrintedTable], networks: Seq
 
 
 def _feature_map(cell: Printed, table: PrintedTable, networks: Sequence[Architecture]) -> str:
-    """The feature map that the paper's network, with its deepest level, gives at the cell's input size."""
+    """Return the feature map of the paper's network with the most cells at the input size of a cell."""
     found = [network for network in networks if network.of == "paper" and network.pixels == cell.pixels]
     if not found:
-        rule = f"{NETWORKS} must hold the paper's network at {cell.pixels} px, but does not"
+        rule = f"{NETWORKS} must contain the paper's network at {cell.pixels} px, but lacks it"
         msg = f"{rule}: run `fundusbench architecture`"
         raise InputError(msg)
     deepest = max(found, key=lambda network: network.level)
@@ -52,7 +52,7 @@ def _feature_map(cell: Printed, table: PrintedTable, networks: Sequence[Architec
 
 
 def _rounded(value: str, like: str) -> str:
-    """A number with as many digits as another is printed with; other text as it is."""
+    """Round a number to the digits of another; return other text unchanged."""
     try:
         return str(Decimal(value).quantize(Decimal(like), ROUND_HALF_EVEN))
     except InvalidOperation:

@@ -18,7 +18,7 @@ DATASET_AUTHORS = Path("experiments/published/dataset_authors.yaml")
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PublishedResult:
     """A published method and its value of each metric as printed."""
 
     method: str
@@ -44,7 +44,7 @@ class DatasetAuthors:
     split: Split
     head: Head
     metrics: tuple[str, ...]
-    results: tuple[Result, ...]
+    results: tuple[PublishedResult, ...]
     n: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -52,7 +52,7 @@ def read_dataset_authors(source: str, path: Path = DATASET_AUTHORS) -> DatasetAu
     """Read the results published for a source's data set; None where the file has none.
 
     Raises:
-        InputError: the file breaks a rule.
+        InputError: the file is invalid.
     """
     raw = read_yaml(path, "the dataset authors' results are").get(source)
     if raw is None:
@@ -62,6 +62,6 @@ def read_dataset_authors(source: str, path: Path = DATASET_AUTHORS) -> DatasetAu
         msg = f"{path}: a metric must be one of {', '.join(METRICS)}, but {source} has {wrong[0]!r}: correct it"
         raise InputError(msg)
     if wrong := [result.method for result in authors.results if len(result.values) != len(authors.metrics)]:
-        msg = f"{path}: a result must have a value per metric, but {wrong[0]!r} of {source} has not: correct it"
+        msg = f"{path}: a result must have a value per metric, but {wrong[0]!r} of {source} lacks one: correct it"
         raise InputError(msg)
     return authors

@@ -1,7 +1,7 @@
 """The paper's printed numbers, read from experiments/published/ into frozen records.
 
-A cell of a printed table inherits what the file says of its table, its row and its column. Every fact carries a mark:
-``stated`` (printed in a source), ``computed`` (follows from published data) or ``inferred`` (a reading of it).
+A cell inherits the properties that the file gives for its table, its row and its column. Every fact is marked
+``stated`` (printed in a source), ``computed`` (follows from published data) or ``inferred`` (our interpretation).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something said of a printed number, and how it is known."""
+    """Property of a printed number, with its evidence."""
 
     value: str
     evidence: Evidence
@@ -36,7 +36,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a printed number was computed from: numbers with other inputs solve another task."""
+    """Inputs that a printed number was computed from; numbers with other inputs belong to another task."""
 
     eyes: Literal["one", "both", "unknown"]
     nets: str
@@ -52,9 +52,9 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which declared arm, read through which head, measures what a number reports.
+    """Declared arm and head that measure a printed number.
 
-    An arm of the paper's methods is told by what it minimises and its size; a row of a system, by its name.
+    An arm of the paper's methods is identified by its loss and size, a row of a system by its name.
     """
 
     stage: str
@@ -75,24 +75,24 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """One cell of a printed table."""
+    """Cell of a printed table."""
 
     table: str
     row: str
     column: str
     value: str
-    """As printed, so that 0.720 keeps its digits; "-" where the table prints a dash."""
+    """Text as printed, so that 0.720 keeps its digits; "-" where the table prints a dash."""
     evidence: Evidence
     source: str
-    """The source and the table in it."""
+    """Publication and table."""
     quantity: Literal["kappa", "feature map"]
-    """What the value is: a quadratic weighted kappa, or the sides of a feature map."""
+    """Meaning of the value: a quadratic weighted kappa or the sides of a feature map."""
     split: Fact | None = None
     head: Fact | None = None
     decoding: Fact | None = None
-    """The rule that turned outputs into grades; None where no source prints it."""
+    """Decision rule; None where no source prints it."""
     pixels: int | None = None
-    """Side of the input in the paper."""
+    """Side of the input in the paper, in pixels."""
     inputs: Inputs | None = None
     measured_by: Selector | None = None
     note: str = ""
@@ -101,7 +101,7 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class PrintedTable:
-    """A printed table in reading order: every row has a cell for every column."""
+    """Printed table in reading order, with a cell for every row and column."""
 
     name: str
     rows: tuple[str, ...]
@@ -109,7 +109,7 @@ class PrintedTable:
     cells: tuple[Printed, ...]
 
     def cell(self, row: str, column: str) -> Printed:
-        """The cell at a row and a column."""
+        """Return the cell at a row and a column."""
         return self.cells[self.rows.index(row) * len(self.columns) + self.columns.index(column)]
 
 
@@ -117,7 +117,7 @@ def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
     """Read and validate printed tables, by name.
 
     Raises:
-        InputError: the file is missing, is no YAML, or breaks a rule; the sentence names the table and the fault.
+        InputError: the file is missing or invalid; the message names the table and the fault.
     """
     raw = read_yaml(path, "published numbers are")
     tables = validated(_TABLES, raw, str(path))
@@ -125,10 +125,10 @@ def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
 
 
 def find_arm(selector: Selector | None, params: Params) -> Arm | None:
-    """Stage and name of the declared arm that a selector means; None where none is declared.
+    """Find the declared arm that a selector matches; None if there is none.
 
     Raises:
-        InputError: the selector fits several arms.
+        InputError: the selector matches several arms.
     """
     if selector is None:
         return None
@@ -139,15 +139,15 @@ def find_arm(selector: Selector | None, params: Params) -> Arm | None:
     names = [name for name, arm in arms.items() if (arm.objective, arm.size) == (selector.objective, selector.size)]
     if len(names) > 1:
         msg = (
-            f"one arm of {selector.stage} may measure {selector.objective} at size {selector.size}, but "
-            f"{' and '.join(names)} do: move all but one of them to a stage of their own"
+            f"only one arm of {selector.stage} may measure {selector.objective} at size {selector.size}, but "
+            f"{' and '.join(names)} do: move all but one of them to another stage"
         )
         raise InputError(msg)
     return Arm(selector.stage, names[0]) if names else None
 
 
 class _Section(BaseModel):
-    """A table as the file lays it out; further keys hold for each of its cells."""
+    """Table in the file; further keys apply to each of its cells."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -157,7 +157,7 @@ class _Section(BaseModel):
     notes: dict[str, dict[str, str]] = {}
 
 
-# Made once: to make one costs more than all that it validates.
+# Built once, because building an adapter costs more than validating with it.
 _TABLES, _SECTION, _PRINTED = TypeAdapter(dict[str, Any]), TypeAdapter(_Section), TypeAdapter(Printed)
 
 
@@ -186,7 +186,7 @@ def _cell(table: str, row: str, column: str, section: _Section, origin: str) -> 
 
 
 def _merge(*layers: dict[str, Any]) -> dict[str, Any]:
-    """Later layers win; ``measured_by`` is put together from all of them."""
+    """Merge layers: later ones win, and ``measured_by`` combines all of them."""
     merged: dict[str, Any] = {}
     for layer in layers:
         selector = merged.get("measured_by", {}) | layer.get("measured_by", {})
