@@ -2,10 +2,10 @@
 
 The rules are in :mod:`.verdict_rules`. An interval is over seeds and patients if each arm has at least two runs,
 otherwise over patients alone; the row says which. Every verdict is repeated with half and with twice the tolerance.
-Heads use their default decision rules, so nothing is tuned. A claim is judged on the split that the paper prints it for;
-if the paper prints it for test as well, that is a separate row. If val kappa chose the weights of one side by the head
-that is read, and those of the other side by another head, the two are compared on test alone, and no conclusion is drawn
-in favour of the first side (:func:`fair_split`).
+Heads use their default decision rules, so nothing is tuned. A claim is judged on the split that the paper prints it
+for; if the paper prints it for test as well, that is a separate row. If val kappa selected the epoch of one side by the
+head that is read, and that of the other side by another head, the two are compared on test alone, and no conclusion is
+drawn in favour of the first side (:func:`fair_split`).
 
 The data determine the conclusions that a verdict allows about the paper (``scope``). In the paper's setting (its data
 set and official split less a few images, its backbone, its input sizes) a verdict is about the paper's numbers.

@@ -26,7 +26,7 @@ scores = hnp.arrays(np.float32, st.integers(1, 30), elements=finite)
 
 
 def outputs(score: np.ndarray, grade: np.ndarray | None = None) -> Predictions:
-    """Both heads: the score, and a softmax whose mass lies around it."""
+    """Return both heads: the score, and a softmax centred on it."""
     n = len(score)
     logits = -2 * (np.clip(score, -1, 5).astype(np.float64)[:, None] - np.arange(5)) ** 2
     prob = np.exp(logits - logits.max(1, keepdims=True))
@@ -48,7 +48,7 @@ def graded(name: str, predictions: Predictions) -> np.ndarray:
 
 @pytest.mark.parametrize("name", DECISION_RULES)
 @given(score=scores)
-def test_grades_are_whole_from_0_to_4_and_rise_with_the_output(name: str, score: np.ndarray) -> None:
+def test_grades_are_integers_from_0_to_4_and_rise_with_the_output(name: str, score: np.ndarray) -> None:
     predictions = only(outputs(np.sort(score)), DECISION_RULES[name].head)
     grades = graded(name, predictions)
     assert (grades.dtype, grades.shape) == (np.int64, score.shape)
@@ -58,19 +58,19 @@ def test_grades_are_whole_from_0_to_4_and_rise_with_the_output(name: str, score:
 
 
 @pytest.mark.parametrize("name", DECISION_RULES)
-def test_a_clear_output_is_its_grade(name: str) -> None:
+def test_an_unambiguous_output_gets_its_grade(name: str) -> None:
     assert graded(name, outputs(np.arange(5, dtype=np.float32))).tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("name", DECISION_RULES)
-def test_an_image_is_graded_alone(name: str) -> None:
+def test_an_image_is_graded_independently_of_others(name: str) -> None:
     score = np.array([0.1, 2.2, 3.9, 1.4], np.float32)
     alone = [graded(name, outputs(score[i : i + 1])).item() for i in range(4)]
     assert graded(name, outputs(score)).tolist() == alone
 
 
 @pytest.mark.parametrize("name", DECISION_RULES)
-def test_no_image_has_no_grade(name: str) -> None:
+def test_no_images_give_no_grades(name: str) -> None:
     assert graded(name, outputs(np.empty(0, np.float32))).shape == (0,)
 
 
@@ -83,7 +83,7 @@ def test_a_missing_head_is_refused(name: str) -> None:
         graded(name, without)
 
 
-def test_only_tuned_ones_can_be_fitted() -> None:
+def test_only_tuned_rules_can_be_fitted() -> None:
     assert [
         name for name in DECISION_RULES if hasattr(import_module(f"benchmark.scoring.decision_rules.{name}"), "fit")
     ] == TUNED
@@ -101,18 +101,18 @@ def test_rules_without_parameters(name: str, score: np.ndarray) -> None:
     assert np.array_equal(apply_rule(name, predictions), expected)
 
 
-def test_a_value_on_a_cut_belongs_to_the_upper_grade() -> None:
+def test_a_value_on_a_threshold_gets_the_upper_grade() -> None:
     assert apply_rule("nearest", outputs(np.array([-9, 0.5, 1.5, 2.5, 3.5, 99]))).tolist() == [0, 1, 2, 3, 4, 4]
     assert apply_rule("fixed", outputs(np.array([0.4, 0.5, 3])), (0.5, 0.5, 0.5, 3.0)).tolist() == [0, 3, 4]
 
 
 @pytest.mark.parametrize("thresholds", [(1, 2, 3), (0.5, 2.5, 1.5, 3.5), (0.5, 1.5, 2.5, float("nan"))])
-def test_thresholds_must_be_four_that_ascend(thresholds: tuple[float, ...]) -> None:
+def test_thresholds_must_be_four_ascending_numbers(thresholds: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="four ascending numbers"):
         apply_rule("fixed", outputs(np.ones(3)), thresholds)  # type: ignore[arg-type]
 
 
-def test_unknown_rules_and_thresholds_out_of_place_are_refused() -> None:
+def test_unknown_rules_and_unused_thresholds_are_refused() -> None:
     with pytest.raises(InputError, match="a decision rule must be one of argmax"):
         apply_rule("median", outputs(np.ones(3)))
     with pytest.raises(InputError, match="takes no thresholds"):
@@ -130,7 +130,7 @@ def test_nothing_can_be_tuned_on_test_or_train(name: str, split) -> None:
     assert fit_on("val", name, predictions).apply(predictions).tolist() == [0, 1, 2, 3, 4]
 
 
-def test_fitting_needs_something_to_fit() -> None:
+def test_fitting_needs_a_tuned_rule_and_two_grades() -> None:
     with pytest.raises(InputError, match="only expected_tuned, tuned can be tuned"):
         fit_on("val", "nearest", outputs(np.arange(5)))
     with pytest.raises(InputError, match="at least two grades"):
@@ -143,7 +143,7 @@ def kappa(values: np.ndarray, thresholds, grade: np.ndarray) -> float:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 4)), min_size=2, max_size=14))
-def test_tuned_thresholds_are_the_best_of_all_or_between_the_grades_where_none_beat_chance(
+def test_tuned_thresholds_are_optimal_or_half_way_between_grades_if_none_beat_chance(
     rows: list[tuple[int, int]],
 ) -> None:
     table = np.array(rows)
@@ -160,13 +160,13 @@ def test_tuned_thresholds_are_the_best_of_all_or_between_the_grades_where_none_b
 
 
 @given(hnp.arrays(np.float64, 12, elements=st.sampled_from([1.0, np.nextafter(1, 2), np.nextafter(1, 0)])))
-def test_neighbouring_numbers_are_kept_apart(values: np.ndarray) -> None:
+def test_neighbouring_numbers_are_separated(values: np.ndarray) -> None:
     for grade in (np.where(values >= 1, 3, 1), np.where(values > 1, 3, 1)):
         if len(set(grade.tolist())) == 2:
             assert kappa(values, best_thresholds(values, grade), grade) == 1
 
 
-def test_tuned_thresholds_lie_half_way_between_values_and_half_a_grade_outside_them() -> None:
+def test_tuned_thresholds_are_half_way_between_values_or_half_a_grade_outside() -> None:
     assert best_thresholds(np.array([3.2, 4.0]), np.array([3, 4])) == pytest.approx((2.7, 2.7, 2.7, 3.6))
     assert best_thresholds(np.array([0.0, 0.8]), np.array([0, 1])) == pytest.approx((0.4, 1.3, 1.3, 1.3))
 

@@ -1,4 +1,4 @@
-"""Quadratic weighted kappa: equal to scikit-learn's, defined wherever it can be, and silent where it cannot."""
+"""Quadratic weighted kappa: equal to scikit-learn's wherever it is defined, and NaN without a warning elsewhere."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def columns(images: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(pairs)
-def test_confusion_matrix_is_scikit_learns(images: list[tuple[int, int]]) -> None:
+def test_confusion_matrix_equals_scikit_learns(images: list[tuple[int, int]]) -> None:
     grade, predicted = columns(images)
     assert np.array_equal(confusion_matrix(grade, predicted), sklearn_confusion(grade, predicted, labels=range(5)))
 
 
 @given(pairs)
-def test_kappa_is_scikit_learns(images: list[tuple[int, int]]) -> None:
+def test_kappa_equals_scikit_learns(images: list[tuple[int, int]]) -> None:
     grade, predicted = columns(images)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Each measure against its definition written out, and NaN where the images cannot show it."""
+"""Each metric against its definition and against libraries, and NaN where it is undefined."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def calibration_error(grade: np.ndarray, prob: np.ndarray) -> float:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40), st.integers(0, 99))
-def test_every_measure_is_its_definition(pairs: list[tuple[int, int]], seed: int) -> None:
+def test_every_metric_equals_its_definition(pairs: list[tuple[int, int]], seed: int) -> None:
     grade, predicted = np.array(pairs, np.int64).T
     predictions = outputs(grade, np.random.default_rng(seed))
     off = [abs(label - guess) for label, guess in pairs]
@@ -115,7 +115,7 @@ def test_each_head_has_the_metrics_that_are_declared_for_it() -> None:
         assert list(measure(head, predictions, grade)) == declared
 
 
-def test_a_measure_says_how_many_images_it_speaks_of() -> None:
+def test_a_metric_counts_the_images_behind_it() -> None:
     grade = np.array([0, 0, 0, 1, 2, 2, 4])
     found = measure("prob", outputs(grade, np.random.default_rng(0)), grade)
     assert [found[f"recall_{each}"].n for each in range(5)] == [3, 1, 2, 0, 1]
@@ -124,7 +124,7 @@ def test_a_measure_says_how_many_images_it_speaks_of() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_what_the_images_cannot_show_is_nan() -> None:
+def test_undefined_metrics_are_nan() -> None:
     rng = np.random.default_rng(0)
     nothing = np.empty(0, np.int64)
     for head in HEADS:
@@ -148,7 +148,7 @@ def test_known_values() -> None:
     assert found["rps"] == pytest.approx((1 + 3) / 4)
 
 
-def test_grades_that_do_not_occur_keep_their_distance() -> None:
+def test_absent_grades_keep_their_distance() -> None:
     found = of_confusion(confusion_matrix(np.array([0, 0, 4]), np.array([0, 4, 4])))
     assert found["amae"] == pytest.approx((2 + 0) / 2)
 
@@ -165,14 +165,14 @@ def test_auc_counts_ties_half_and_calibration_is_0_for_honest_confidence() -> No
     assert calibration([0, 0, 0, 1], np.tile([0.75, 0.25, 0, 0, 0], (4, 1))) == pytest.approx(0)
 
 
-def test_a_probability_just_above_1_is_one() -> None:
+def test_a_probability_just_above_1_counts_as_1() -> None:
     prob = np.array([[1 + 1e-7, 0, 0, 0, 0], [0, 0.9, 0.1, 0, 0]])
     assert calibration([0, 1], prob) == pytest.approx(0.05, abs=1e-6)
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=40), st.integers(0, 99))
-def test_measures_are_those_of_the_libraries(pairs: list[tuple[int, int]], seed: int) -> None:
+def test_metrics_equal_those_of_the_libraries(pairs: list[tuple[int, int]], seed: int) -> None:
     grade, predicted = np.array(pairs, np.int64).T
     ours, names = of_confusion(confusion_matrix(grade, predicted)), {"labels": range(5)}
     expected = {
@@ -195,7 +195,7 @@ def test_measures_are_those_of_the_libraries(pairs: list[tuple[int, int]], seed:
     assert found["ece"] == pytest.approx(np.average(abs(right - said), weights=images[images > 0]))
 
 
-def test_weights_are_repetitions() -> None:
+def test_integer_weights_equal_repetitions() -> None:
     rng = np.random.default_rng(0)
     given = outputs(rng.integers(0, 5, 60), rng)
     weights = rng.integers(0, 3, (4, 60)).astype(np.float64)
@@ -209,7 +209,7 @@ def test_weights_are_repetitions() -> None:
                 assert value[row] == pytest.approx(alone[name], abs=1e-9), name
 
 
-def test_nothing_is_imported_before_something_is_measured() -> None:
+def test_heavy_libraries_are_imported_only_when_needed() -> None:
     code = "import sys, benchmark.scoring.metrics\n"
     code += "sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'dlordinal')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Intervals: patients move as one, equal seeds give equal ends, and 95 % intervals hold the truth 95 times in 100."""
+"""Bootstrap intervals: patients are resampled whole, equal seeds give equal ends, and coverage is nominal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ images = st.lists(
 
 
 def arm(rows: list[tuple[str, int, int, int]]) -> Graded:
-    """Two runs on these (patient, grade, prediction, prediction)."""
+    """Return two runs from rows of patient, grade and two predictions."""
     patient = np.array([row[0] for row in rows], dtype=str)
     table = np.array([row[1:] for row in rows], np.int64).reshape(-1, 3)
     return Graded(np.arange(len(rows)).astype(str), patient, table[:, 0], table[:, 1:].T)
@@ -49,14 +49,14 @@ def test_collapsing_keeps_every_image_and_every_patient(rows: list[tuple[str, in
     assert len(np.unique(patterns.counts, axis=0)) == len(patterns.counts)
 
 
-def test_an_unknown_patient_is_a_cluster_of_its_own() -> None:
+def test_an_unknown_patient_is_a_separate_cluster() -> None:
     number = clusters(np.array(["x", "", "y", "x", ""]))
     assert number[0] == number[3]
     assert len(set(number.tolist())) == 4
 
 
 @pytest.mark.parametrize("block", [1, 10**7])
-def test_drawing_patterns_is_drawing_patients(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawing_patterns_equals_drawing_patients(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_BLOCK", block)
     rng = np.random.default_rng(3)
     made = simulate(80, rng)
@@ -68,7 +68,7 @@ def test_drawing_patterns_is_drawing_patients(block: int, monkeypatch: pytest.Mo
     assert ks_2samp(ours, one_by_one).pvalue > 0.01
 
 
-def test_blocks_hold_no_more_than_they_may_and_add_up_to_the_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_respect_the_memory_bound_and_cover_all_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_BLOCK", 6)
     asked: list[int] = []
 
@@ -85,14 +85,14 @@ def test_blocks_hold_no_more_than_they_may_and_add_up_to_the_replicates(monkeypa
         assert all((block.sum(1) == 5).all() for block in blocks)
 
 
-def test_sums_are_exact_whatever_the_precision_of_the_weights() -> None:
+def test_sums_are_exact_for_weights_of_any_precision() -> None:
     large = np.array([[2.0**24], [1.0]])
     assert bootstrap.weighted_sums(np.ones((1, 2), np.float32), large).item() == 2**24 + 1
     tenths = np.array([[0.1], [0.2], [0.3]])
     assert bootstrap.weighted_sums(np.ones((1, 3)), tenths).item() == pytest.approx(0.6, abs=1e-15)
 
 
-def test_draws_are_of_their_seed_alone() -> None:
+def test_draws_depend_on_the_seed_alone() -> None:
     made = simulate(30, np.random.default_rng(0))
     patterns = collapse(made.patient, made.grade, made.predicted)
     values = patterns.counts[:, 0, :3]
@@ -107,7 +107,7 @@ def test_draws_are_of_their_seed_alone() -> None:
         assert sums(of, 0) == sums(of, 0) != sums(of, 1)
 
 
-def test_equal_seeds_give_equal_intervals_whatever_the_order_of_the_images() -> None:
+def test_equal_seeds_give_equal_intervals_for_any_order_of_images() -> None:
     made = simulate(100, np.random.default_rng(0), own=(0.2, 0.3))
     mixed = np.random.default_rng(1).permutation(200)
     other = Graded(made.image_id[mixed], made.patient[mixed], made.grade[mixed], made.predicted[:, mixed])
@@ -133,8 +133,8 @@ def test_runs_that_agree_count_as_one() -> None:
     assert ends(replace(made, predicted=np.repeat(made.predicted, 3, axis=0))) == pytest.approx(ends(made), abs=1e-12)
 
 
-def test_an_end_beyond_what_a_kappa_can_be_is_cut() -> None:
-    """Two runs far apart, one of them perfect: their t interval alone would reach far above 1."""
+def test_ends_are_clipped_to_the_range_of_kappa() -> None:
+    """The t interval of two runs far apart, one of them perfect, would reach far above 1."""
     made = simulate(100, np.random.default_rng(0), own=(0.2, 0.3))
     predicted = np.stack([made.grade, 4 - made.grade])
     found = kappa_interval(replace(made, predicted=predicted), n_resamples=500)
@@ -143,14 +143,14 @@ def test_an_end_beyond_what_a_kappa_can_be_is_cut() -> None:
 
 
 def predicted_of(made: Graded, *runs: object) -> Graded:
-    """The same images graded by these runs."""
+    """Return the same images graded by these runs."""
     return replace(
         made, predicted=np.stack([np.broadcast_to(np.asarray(run, np.int64), made.grade.shape) for run in runs])
     )
 
 
 @pytest.mark.parametrize("runs", [1, 3])
-def test_a_sample_without_an_error_leaves_room_for_errors(runs: int) -> None:
+def test_the_interval_of_a_sample_without_errors_has_a_width(runs: int) -> None:
     made = simulate(5, np.random.default_rng(0), likeness=0)
     assert len(np.unique(made.grade)) > 1
     found = kappa_interval(predicted_of(made, *[made.grade] * runs), n_resamples=2000)
@@ -159,7 +159,7 @@ def test_a_sample_without_an_error_leaves_room_for_errors(runs: int) -> None:
     assert found.low < 4 / 7
 
 
-def test_what_speaks_against_an_interval_is_said() -> None:
+def test_an_inconclusive_interval_gives_its_reason() -> None:
     made = simulate(40, np.random.default_rng(0), own=(0.2, 0.3))
     assert kappa_interval(made, n_resamples=50).inconclusive_reason == ""
     assert kappa_interval(predicted_of(made, made.predicted[0]), n_resamples=50).inconclusive_reason == ONE_RUN
@@ -207,7 +207,7 @@ def test_runs_on_other_images_are_refused() -> None:
 
 
 def true_kappa(*own: float) -> float:
-    """Mean kappa of runs with these errors over endless patients."""
+    """Return the mean kappa of runs with these errors over very many patients."""
     made = simulate(100_000, np.random.default_rng(99), own=own)
     return float(np.mean([weighted_kappa(confusion_matrix(made.grade, predicted)) for predicted in made.predicted]))
 
@@ -218,13 +218,13 @@ def covers(made: Graded, truth: float, seed: int) -> bool:
 
 
 def within_error(level: float, trials: int) -> float:
-    """Three standard errors of a coverage counted over so many trials."""
+    """Return three standard errors of a coverage estimated from a number of trials."""
     return 3 * (level * (1 - level) / trials) ** 0.5
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trials", [300, pytest.param(1000, marks=pytest.mark.nightly)])
-def test_the_interval_holds_the_truth_95_times_in_100_and_one_over_images_does_not(trials: int) -> None:
+def test_the_interval_covers_the_truth_95_times_in_100_and_one_over_images_does_not(trials: int) -> None:
     rng, truth = np.random.default_rng(7), true_kappa(0.2)
     patients = images = 0
     for seed in range(trials):
@@ -237,7 +237,7 @@ def test_the_interval_holds_the_truth_95_times_in_100_and_one_over_images_does_n
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trials", [100, pytest.param(300, marks=pytest.mark.nightly)])
-def test_the_interval_over_three_runs_holds_the_expected_kappa_and_resampling_runs_does_not(trials: int) -> None:
+def test_the_interval_over_three_runs_covers_the_expected_kappa_and_resampling_runs_does_not(trials: int) -> None:
     rng, spread = np.random.default_rng(8), 0.25
     truth = true_kappa(*0.5 * np.exp(spread * ndtri(np.arange(0.025, 1, 0.05))))
     ours = resampled = 0

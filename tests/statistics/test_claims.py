@@ -1,4 +1,4 @@
-"""The claims file: what it says of the paper, and that a mistake in it stops with one sentence."""
+"""The claims file: its contents, and the refusal of an invalid one with one sentence."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_effects_are_the_differences_of_the_printed_numbers():
     assert effects("kappa-grows-with-resolution")[:4] == ["0.070", "0.045", "0.047", "-0.021"]
 
 
-def test_a_pair_names_what_its_cells_do_not_share():
+def test_a_pair_names_the_row_or_column_that_differs():
     titles = [pair.title for pair in ORDERINGS["multi-cell-over-multi-task"].pairs]
     assert titles[0] == "448x448: M2CNN scores > Multi-Task scores"
     assert titles[-1] == "test set: M2CNN > BaseNet+MT"
 
 
-def test_nothing_is_made_of_the_published_ce_at_720():
+def test_the_size_of_the_published_ce_at_720_is_not_used():
     pairs = [pair for claim in LOADED.orderings for pair in claim.pairs]
     dip = PRINTED["ablation"].cell("720x720", "CE prob.")
     assert {pair.title for pair in pairs if pair.doubt} == {
@@ -45,7 +45,7 @@ def test_nothing_is_made_of_the_published_ce_at_720():
     }
 
 
-def test_each_pair_is_of_two_arms_or_two_heads():
+def test_each_pair_compares_two_arms_or_two_heads():
     for claim in LOADED.orderings:
         for pair in claim.pairs:
             assert pair.better.measured_by != pair.worse.measured_by
@@ -57,7 +57,7 @@ def test_the_headline_and_the_setting_are_the_papers():
 
 
 def test_the_band_of_a_number_is_wider_than_an_interval_over_patients():
-    """Else no run, however good, could reproduce it: twice the standard error of kappa on the paper's val is 0.012."""
+    """With a narrower band no run could reproduce the number: twice the standard error of kappa on val is 0.012."""
     assert all(number.tolerance > 0.012 for number in LOADED.numbers)
 
 
@@ -108,7 +108,7 @@ TEXT = (ROOT / CLAIMS).read_text(encoding="utf-8")
         ("orderings:\n", "orderings: [\n", "must be valid YAML"),
     ],
 )
-def test_a_broken_file_stops_with_one_sentence(tmp_path, old, new, sentence):
+def test_an_invalid_file_is_refused_with_one_sentence(tmp_path, old, new, sentence):
     assert old in TEXT
     path = tmp_path / "claims.yaml"
     path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
@@ -116,6 +116,6 @@ def test_a_broken_file_stops_with_one_sentence(tmp_path, old, new, sentence):
         load_claims(path, PRINTED)
 
 
-def test_a_missing_file_stops(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist here"):
         load_claims(tmp_path / "none.yaml", PRINTED)

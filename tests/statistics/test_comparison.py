@@ -1,4 +1,4 @@
-"""Paired comparison: p-values that mean what they say, on the same images only."""
+"""Paired comparison: valid p-values, on the same images only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.made.grades import simulate
 def two_arms(
     patients: int, rng: np.random.Generator, a: tuple[float, ...], b: tuple[float, ...]
 ) -> tuple[Graded, Graded]:
-    """Arms of runs with these errors of their own on the same simulated patients."""
+    """Return arms whose runs have these errors on the same simulated patients."""
     both = simulate(patients, rng, own=a + b)
     return replace(both, predicted=both.predicted[: len(a)]), replace(both, predicted=both.predicted[len(a) :])
 
@@ -38,7 +38,7 @@ def kappa(arm: Graded, predicted: np.ndarray) -> float:
     return quadratic_weighted_kappa(confusion_matrix(arm.grade, predicted))
 
 
-def test_the_difference_is_that_of_the_mean_kappas() -> None:
+def test_the_difference_equals_that_of_the_mean_kappas() -> None:
     a, b = two_arms(60, np.random.default_rng(0), (0.2, 0.3, 0.4), (0.5, 0.6, 0.7))
     result = compare(a, b, n_resamples=200)
     assert result.a == pytest.approx(np.mean([kappa(a, predicted) for predicted in a.predicted]))
@@ -59,7 +59,7 @@ def test_an_arm_does_not_differ_from_itself() -> None:
     assert (result.difference.low, result.difference.high) == pytest.approx((-reach, reach), rel=0.25)
 
 
-def test_two_collapsed_arms_are_no_evidence_that_they_are_alike() -> None:
+def test_two_collapsed_arms_allow_no_conclusion() -> None:
     a, b = two_arms(60, np.random.default_rng(0), (0.2,) * 3, (0.5,) * 3)
     result = compare(replace(a, predicted=0 * a.predicted), replace(b, predicted=0 * b.predicted), n_resamples=200)
     assert result.difference.inconclusive_reason == COLLAPSED
@@ -76,7 +76,7 @@ def test_neither_a_repetition_nor_the_order_of_the_images_changes_the_result() -
     assert compare(a, reordered(b, np.random.default_rng(1).permutation(120)), n_resamples=200) == expected
 
 
-def test_p_comes_of_its_seed_alone() -> None:
+def test_p_depends_on_the_seed_alone() -> None:
     a, b = two_arms(30, np.random.default_rng(0), (0.2,), (0.4,))
 
     def p(seed: int) -> float:
@@ -88,7 +88,7 @@ def test_p_comes_of_its_seed_alone() -> None:
     assert len({p(seed) for seed in range(5)}) > 1
 
 
-def test_exchanging_the_arms_turns_the_sign_and_keeps_p() -> None:
+def test_exchanging_the_arms_flips_the_sign_and_keeps_p() -> None:
     a, b = two_arms(150, np.random.default_rng(2), (0.2,), (0.35,))
     ab, ba = compare(a, b), compare(b, a)
     assert ba.difference.estimate == pytest.approx(-ab.difference.estimate)
@@ -98,7 +98,7 @@ def test_exchanging_the_arms_turns_the_sign_and_keeps_p() -> None:
 
 @pytest.mark.parametrize("block", [1, 10**7])
 @pytest.mark.parametrize("runs", [1, 2])
-def test_p_is_that_of_all_exchanges_of_patients(runs: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_p_equals_that_of_all_exchanges_of_patients(runs: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_BLOCK", block)
     a, b = two_arms(10, np.random.default_rng(4), (0.1,) * runs, (0.9,) * runs)
     first, second = a.predicted, b.predicted
@@ -114,7 +114,7 @@ def test_p_is_that_of_all_exchanges_of_patients(runs: int, block: int, monkeypat
     assert compare(a, b, n_resamples=20_000).p == pytest.approx(exact, abs=0.015)
 
 
-def test_pairing_finds_what_two_intervals_apart_cannot() -> None:
+def test_pairing_detects_differences_that_separate_intervals_cannot() -> None:
     a, b = two_arms(400, np.random.default_rng(5), (0.1,), (0.35,))
     paired = compare(a, b)
     apart = [kappa_interval(arm) for arm in (a, b)]
@@ -124,12 +124,12 @@ def test_pairing_finds_what_two_intervals_apart_cannot() -> None:
     assert paired.difference.se < np.hypot(apart[0].se, apart[1].se)
 
 
-def test_the_resolvable_difference_is_2_8_standard_errors_of_one_run() -> None:
+def test_the_min_detectable_difference_is_2_8_standard_errors_of_one_run() -> None:
     result = compare(*two_arms(400, np.random.default_rng(5), (0.1,), (0.35,)))
     assert result.min_detectable_difference == pytest.approx((1.96 + 0.84) * result.difference.se, rel=0.03)
 
 
-def test_the_same_networks_may_differ_for_sure_while_retrained_ones_may_not() -> None:
+def test_trained_networks_can_differ_while_retrained_ones_need_not() -> None:
     a, b = two_arms(2000, np.random.default_rng(6), (0.1, 0.1, 0.6), (0.3, 0.5, 0.5))
     result = compare(a, b, n_resamples=2000)
     assert result.p < 0.01
@@ -147,7 +147,7 @@ def test_unequal_numbers_of_runs_are_compared_unpaired() -> None:
 
 
 def rarely_apart(n: int, share: float, favour: float, runs: int, rng: np.random.Generator) -> tuple[Graded, Graded]:
-    """Arms that err alike, but on a share of the images: there one is right, the first of them in ``favour``."""
+    """Return arms with equal errors, except on some images where one is right, the first arm in ``favour`` of them."""
     grade = rng.choice(5, n, p=(0.4, 0.15, 0.2, 0.13, 0.12))
     wrong = np.where(grade == 0, 1, grade - 1)
     alike = np.where(rng.random(n) < 0.3, wrong, grade)
@@ -169,7 +169,7 @@ def rarely_apart(n: int, share: float, favour: float, runs: int, rng: np.random.
         (480, 0.02, 1.0, 1),
     ],
 )
-def test_where_few_images_differ_the_interval_still_holds_the_truth(n, share, favour, runs) -> None:
+def test_the_interval_covers_the_truth_where_few_images_differ(n, share, favour, runs) -> None:
     both = rarely_apart(200_000, share, favour, 1, np.random.default_rng(0))
     truth = kappa(both[0], both[0].predicted[0]) - kappa(both[1], both[1].predicted[0])
     rng, trials = np.random.default_rng(1), 200
@@ -185,7 +185,7 @@ def test_where_few_images_differ_the_interval_still_holds_the_truth(n, share, fa
 
 
 @given(st.integers(1, 4), st.integers(0, 99), st.booleans())
-def test_one_run_on_a_side_is_never_evidence_of_training_anew(others: int, seed: int, turned: bool) -> None:
+def test_one_run_on_a_side_is_never_evidence_on_retraining(others: int, seed: int, turned: bool) -> None:
     sides = two_arms(12, np.random.default_rng(seed), (0.1,), (1.5,) * others)
     result = compare(*(sides[::-1] if turned else sides), n_resamples=40)
     assert result.difference.inconclusive_reason in (ONE_RUN, COLLAPSED, ONE_LABEL)
@@ -216,7 +216,7 @@ def test_other_images_labels_or_patients_are_refused(change, sentence: str) -> N
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_holm_is_statsmodels(p: list[float]) -> None:
+def test_holm_equals_statsmodels(p: list[float]) -> None:
     # statsmodels collects garbage at every call, which takes seconds once torch is loaded.
     with patch("gc.collect"):
         expected = multipletests(p, method="holm")[1]
@@ -231,7 +231,7 @@ def test_holm_leaves_out_tests_that_were_not_made() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("trials", [200, pytest.param(500, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("runs", [1, 3])
-def test_arms_that_are_alike_differ_in_5_of_100_trials(runs: int, trials: int) -> None:
+def test_equal_arms_differ_in_5_of_100_trials(runs: int, trials: int) -> None:
     rng = np.random.default_rng(11)
     by_permutation = by_interval = 0
     for seed in range(trials):

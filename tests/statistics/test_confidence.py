@@ -1,4 +1,4 @@
-"""From replicates and runs to ends and p-values: exact where the answer is known, steady, and never firmer for less."""
+"""Intervals and p-values from resamples and runs: exact in known cases, stable, and never narrower with less data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.statistics.confidence import ONE_RUN, Confidence, Spread, run_dif
 from benchmark.statistics.verdict_rules import judge_all, judge_ordering
 
 PATIENTS = 10**6
-"""So many that the ends are widened for few patients by nothing."""
+"""Number of patients so large that the ends are not widened."""
 NORMAL = 0.02 * np.random.default_rng(0).standard_normal(2000)
 
 runs = st.lists(st.floats(-1, 1), min_size=2, max_size=6).map(np.array)
@@ -45,7 +45,7 @@ def test_patients_alone_give_percentiles() -> None:
     assert (found.low, found.high) == pytest.approx(np.quantile(NORMAL, [0.025, 0.975]), abs=1e-5)
 
 
-def test_the_integrated_error_is_what_drawing_it_comes_to() -> None:
+def test_the_integrated_error_agrees_with_drawing_it() -> None:
     spread = Spread(0.015, 2)
     drawn = np.random.default_rng(1).choice(NORMAL, 10**6) + 0.015 * np.random.default_rng(2).standard_t(2, 10**6)
     found = with_patients(spread).interval()
@@ -53,8 +53,8 @@ def test_the_integrated_error_is_what_drawing_it_comes_to() -> None:
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 4])
-def test_ends_hold_still_from_one_bootstrap_seed_to_the_next(freedom: int) -> None:
-    """Ten thousand replicates, patients and runs alike in weight."""
+def test_ends_are_stable_between_bootstrap_seeds(freedom: int) -> None:
+    """Ten thousand resamples, with equal weight of patients and runs."""
     draws = [0.02 * np.random.default_rng(seed).standard_normal(10_000) for seed in range(12)]
     found = [with_patients(Spread(0.015, freedom), one).interval() for one in draws]
     assert np.ptp([one.low for one in found]) < 0.002
@@ -62,7 +62,9 @@ def test_ends_hold_still_from_one_bootstrap_seed_to_the_next(freedom: int) -> No
 
 
 @given(st.floats(1e-3, 0.1), st.floats(1.0, 3.0), st.integers(1, 6), st.integers(1, 6))
-def test_less_known_of_the_runs_never_narrows_an_interval(error: float, factor: float, one: int, other: int) -> None:
+def test_more_uncertainty_over_runs_never_narrows_an_interval(
+    error: float, factor: float, one: int, other: int
+) -> None:
     fewer, more = sorted((one, other))
     wide = with_patients(Spread(error * factor, fewer)).interval()
     narrow = with_patients(Spread(error, more)).interval()
@@ -71,7 +73,7 @@ def test_less_known_of_the_runs_never_narrows_an_interval(error: float, factor: 
 
 
 @given(runs, runs)
-def test_differences_of_runs_have_the_mean_of_the_samples(a: np.ndarray, b: np.ndarray) -> None:
+def test_differences_of_runs_keep_the_difference_of_means(a: np.ndarray, b: np.ndarray) -> None:
     made = run_differences(a, b)
     assert len(made) == min(len(a), len(b))
     assert made.mean() == pytest.approx(a.mean() - b.mean(), abs=1e-12)
@@ -104,7 +106,7 @@ def test_p_values_agree_with_the_interval(x: float, spread: Spread, patients: in
             assert (p > 0.025) == inside
 
 
-def test_where_nothing_is_defined_there_is_neither_interval_nor_p() -> None:
+def test_an_undefined_statistic_has_neither_interval_nor_p() -> None:
     for made in (
         Confidence(np.nan, NORMAL, Spread(), 50),
         Confidence(0.0, NORMAL, Spread(), 1),
@@ -115,18 +117,18 @@ def test_where_nothing_is_defined_there_is_neither_interval_nor_p() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_single_replicate_has_ends_and_no_error() -> None:
+def test_a_single_resample_has_ends_and_no_error() -> None:
     found = Confidence(0.5, np.array([0.5, np.nan]), Spread(), 50).interval()
     assert (found.low, found.high, found.n_undefined) == (0.5, 0.5, 1)
     assert np.isnan(found.se)
 
 
-def test_where_every_replicate_is_0_p_is_1_and_no_more() -> None:
+def test_p_is_1_if_every_resample_is_0() -> None:
     found = Confidence(0.0, np.zeros(100), Spread(), 50)
     assert found.p_at_least(0.0) == found.p_at_most(0.0) == found.p_differs() == 1
 
 
-def test_ends_are_cut_to_what_the_statistic_can_be() -> None:
+def test_ends_are_clipped_to_the_range_of_the_statistic() -> None:
     found = of_runs(np.array([-1.0, 1.0])).interval(bounds=(-1, 1))
     assert (found.low, found.high) == (-1, 1)
 
@@ -135,7 +137,7 @@ N_RESAMPLES = ndtri(np.arange(0.5, 200) / 200)
 
 
 def trial(rng: np.random.Generator, a: int, b: int, effect: float, patients: float, seeds: float) -> Confidence:
-    """Difference of arms of ``a`` and ``b`` runs, with errors over patients and over seeds of these sizes."""
+    """Simulate the difference of arms of ``a`` and ``b`` runs with these errors over patients and seeds."""
     kappas = [effect + seeds * rng.standard_normal(a), seeds * rng.standard_normal(b)]
     spread = spread_of(run_differences(*kappas))
     error = patients * rng.standard_normal()
@@ -145,7 +147,7 @@ def trial(rng: np.random.Generator, a: int, b: int, effect: float, patients: flo
 
 @pytest.mark.parametrize("runs", [(2, 2), (3, 2), (5, 2), (3, 3), (5, 3), (5, 5)])
 @pytest.mark.parametrize("patients", [0.0001, 0.02])
-def test_where_arms_are_alike_p_is_small_as_often_as_it_says(runs: tuple[int, int], patients: float) -> None:
+def test_p_values_of_equal_arms_are_uniform(runs: tuple[int, int], patients: float) -> None:
     rng, trials = np.random.default_rng(3), 600
     small = np.mean([trial(rng, *runs, 0.0, patients, 0.01).p_differs() < 0.05 for _ in range(trials)])
     error = 3 * (0.05 * 0.95 / trials) ** 0.5
@@ -154,8 +156,8 @@ def test_where_arms_are_alike_p_is_small_as_often_as_it_says(runs: tuple[int, in
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.01, 0.03])
-def test_the_fewer_runs_the_less_often_a_verdict_is_decided(effect: float) -> None:
-    """Of one sample a chance removal may bring two runs together; over samples, fewer runs decide less."""
+def test_fewer_runs_decide_fewer_verdicts(effect: float) -> None:
+    """In one sample, removing a run can bring two runs closer; on average, fewer runs decide fewer verdicts."""
     decided = {}
     for runs in [(5, 5), (5, 3), (3, 3), (3, 2), (2, 2), (3, 1), (1, 1)]:
         rng, trials = np.random.default_rng(4), 300
@@ -168,12 +170,12 @@ def test_the_fewer_runs_the_less_often_a_verdict_is_decided(effect: float) -> No
 
 
 @pytest.mark.parametrize("runs", [1, 3])
-def test_ten_parts_that_are_true_are_rarely_found_wanting_together(runs: int) -> None:
+def test_ten_true_parts_are_rarely_not_reproduced_together(runs: int) -> None:
     """Each true difference is just the margin. Without Holm's adjustment one in five such claims would fail."""
     rng, trials, margin = np.random.default_rng(5), 300, 0.005
     failed = unadjusted = 0
     for _ in range(trials):
-        # Runs without spread of their own stand for as many of them as one likes.
+        # Runs without spread represent any number of runs.
         seeds = 0.01 if runs > 1 else 0.0
         parts = [trial(rng, 3, 3, margin, 0.01, seeds) for _ in range(10)]
         verdicts = [judge_ordering(part.interval().evidence, margin, None) for part in parts]

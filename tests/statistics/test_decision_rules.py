@@ -1,4 +1,4 @@
-"""Every arm under every rule: the right number in the right row, and nothing tuned on what it is tested on."""
+"""Every arm under every rule: correct rows, and no thresholds tuned on the split that they are tested on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def here(tmp_path, monkeypatch):
 
 
 def decoded(params) -> tuple[list[Estimate], list[Estimate], list[ThresholdsRow]]:
-    """Kappas by rule and of baselines, ranges over rules, and thresholds."""
+    """Return kappas by rule and of baselines, ranges over rules, and thresholds."""
     write_estimates(decision_rules.rule_estimates(read_graded_runs(params)))
     rows = read_estimates()
     ranges = select(rows, kind="rule range")
@@ -90,7 +90,7 @@ def test_kappas_are_means_over_runs_that_were_tuned_on_their_own_val():
         assert (row.n_images, row.n_patients) == ((60, "30") if row.split == "val" else (100, "50"))
 
 
-def test_default_rules_have_the_intervals_of_the_other_tables():
+def test_default_rules_have_the_same_intervals_as_the_other_tables():
     params = make_params(arms=TWO)
     make_all(params)
     rows, _, _ = decoded(params)
@@ -127,7 +127,7 @@ def test_labels_of_test_change_no_grade(rule, seed):
     assert all(np.array_equal(ours[split], theirs[split]) for split in SPLITS)
 
 
-def test_tuned_thresholds_are_on_file_for_every_run():
+def test_tuned_thresholds_are_stored_for_every_run():
     params = make_params(arms=TWO)
     make_all(params)
     _, _, thresholds = decoded(params)
@@ -143,7 +143,7 @@ def test_tuned_thresholds_are_on_file_for_every_run():
     assert (row.tuned_on, row.n_images) == ("val", 60)
 
 
-def test_the_spread_is_between_the_highest_and_the_lowest_rule_that_was_not_tuned_there():
+def test_the_range_is_between_the_highest_and_lowest_rule_not_tuned_on_the_split():
     params = make_params(arms=TWO)
     make_all(params)
     rows, spreads, _ = decoded(params)
@@ -158,7 +158,7 @@ def test_the_spread_is_between_the_highest_and_the_lowest_rule_that_was_not_tune
         assert spread.low < spread.estimate < spread.high
 
 
-def test_a_val_of_one_grade_leaves_tuned_rules_out():
+def test_tuned_rules_are_skipped_if_val_has_one_grade():
     params = make_params(seeds=[0], arms={"basenet": TWO["basenet"]})
     folder = make_run(params, "basenet", "mse_small", 0)
     predictions = read_predictions(folder / "val.csv")
@@ -168,7 +168,7 @@ def test_a_val_of_one_grade_leaves_tuned_rules_out():
     assert thresholds == []
 
 
-def test_without_a_run_the_step_says_so():
+def test_statistics_without_a_run_are_refused():
     with pytest.raises(InputError, match="statistics need a finished run"):
         decision_rules.rule_estimates(read_graded_runs(make_params(arms=TWO)))
 
@@ -181,7 +181,7 @@ def some(patient: list[str], eye: list[str], grade: list[int]) -> Predictions:
     return Predictions(names, np.array(patient), np.array(eye), np.array(grade, np.int64), None, None)
 
 
-def test_the_fellow_eye_is_the_same_patients_other_eye():
+def test_the_fellow_eye_is_the_other_eye_of_the_patient():
     made = fellow_grades(some(["a", "b", "a", "b"], ["left", "right", "right", "left"], [0, 1, 2, 3]))
     assert made.image_id.tolist() == ["0", "1", "2", "3"]
     assert made.predicted.tolist() == [[2, 3, 0, 1]]
@@ -198,13 +198,13 @@ def test_the_fellow_eye_is_the_same_patients_other_eye():
     ],
     ids=["unknown patients", "one eye twice", "unknown eyes", "two patients", "one eye of two twice"],
 )
-def test_an_image_without_just_one_fellow_is_left_out(patient, eye):
+def test_an_image_without_exactly_one_fellow_is_left_out(patient, eye):
     predictions = some([*patient, "z", "z"], [*eye, "left", "right"], [0] * len(patient) + [1, 2])
     made = fellow_grades(predictions)
     assert (made.grade.tolist(), made.predicted.tolist()) == ([1, 2], [[2, 1]])
 
 
-def test_where_no_patient_is_known_the_fellow_eye_does_not_apply():
+def test_the_fellow_eye_does_not_apply_without_known_patients():
     params = make_params(seeds=[0], arms={"basenet": TWO["basenet"]})
     make_run(params, "basenet", "mse_small", 0, patients=False)
     rows, _, _ = decoded(params)
@@ -213,7 +213,7 @@ def test_where_no_patient_is_known_the_fellow_eye_does_not_apply():
     assert np.isnan([fellow.estimate, fellow.low, fellow.high]).all()
 
 
-def test_one_grade_for_all_gets_0_and_random_grades_get_about_0():
+def test_a_constant_grade_gets_0_and_random_grades_get_about_0():
     outputs = {split: make_predictions(split, 0, 0.8) for split in SPLITS}
     made = trivial_baselines(outputs, "test")
     assert set(made["majority"].predicted[0].tolist()) == {np.bincount(outputs["val"].grade).argmax()}
@@ -223,7 +223,7 @@ def test_one_grade_for_all_gets_0_and_random_grades_get_about_0():
     assert np.array_equal(trivial_baselines(outputs, "test")["prior"].predicted, made["prior"].predicted)
 
 
-def test_a_spread_has_the_paired_interval():
+def test_a_range_has_the_paired_interval():
     params = make_params(arms={"basenet": TWO["basenet"]})
     make_all(params)
     _, (_, spread), _ = decoded(params)

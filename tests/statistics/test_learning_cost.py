@@ -1,4 +1,4 @@
-"""What it costs to reach a kappa: ancestors count, both arms reach their target, and an epoch is the finest step."""
+"""Cost of reaching a kappa: it includes ancestors, both arms reach the target, and its resolution is an epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def curve(kappas, step=10.0, before=0.0) -> Curve:
     return Curve(before, before + step * np.arange(1, len(kappas) + 1), np.array(kappas))
 
 
-def test_a_kappa_is_reached_within_the_first_epoch_that_has_it():
+def test_a_kappa_is_reached_within_its_first_epoch():
     made = curve([0.2, 0.5, 0.4, 0.6], before=100)
     assert made.reach(0.1) == (100, 110)
     assert made.reach(0.5) == (110, 120)
@@ -24,14 +24,14 @@ def test_a_kappa_is_reached_within_the_first_epoch_that_has_it():
     assert np.isnan(made.reach(0.7)).all()
 
 
-def test_the_share_is_that_of_the_costs_of_the_lower_final_kappa():
+def test_the_share_compares_costs_of_the_lower_final_kappa():
     # The target is 0.5: two epochs of 10, against four.
     found = share_saved([curve([0.1, 0.6, 0.7])], [curve([0.1, 0.2, 0.3, 0.5])], 0.95)
     assert found.estimate == pytest.approx(0.5)
     assert np.isnan([found.low, found.high]).all()
 
 
-def test_exchanging_the_ways_turns_a_saving_into_a_loss():
+def test_exchanging_the_two_turns_a_saving_into_a_loss():
     a, b = [curve([0.1, 0.6, 0.7])], [curve([0.1, 0.2, 0.3, 0.5])]
     assert 1 - share_saved(b, a, 0.95).estimate == pytest.approx(1 / (1 - share_saved(a, b, 0.95).estimate))
 
@@ -50,7 +50,7 @@ def test_the_interval_is_a_t_interval_over_seeds_widened_by_an_epoch():
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_target_reached_in_the_first_epoch_leaves_the_cost_open_downwards():
+def test_a_target_reached_in_the_first_epoch_has_no_lower_bound_of_cost():
     found = share_saved([curve([0.5, 0.6])] * 2, [curve([0.6, 0.6])] * 2, 0.95)
     assert (found.estimate, found.low) == (-1, -np.inf)
     assert found.high == pytest.approx(0)
@@ -68,7 +68,7 @@ def history(stage: str, arm: str, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(columns | {"val_kappa_score": [0.3, 0.5]})
 
 
-def test_a_run_costs_what_it_and_all_that_it_descends_from_took():
+def test_the_cost_of_a_run_includes_its_ancestors():
     params = make_params(seeds=[0], arms=ARMS)
     chain = [("basenet_mt", "small"), ("m2cnn", "mid"), ("m2cnn", "large")]
     runs = {arm: [make_result(params, *arm, 0)] for arm in chain}
@@ -83,7 +83,7 @@ def test_a_run_costs_what_it_and_all_that_it_descends_from_took():
         learning_curve(runs[chain[2]][0], "score", runs, curves[curves["arm"] != "mid"])
 
 
-def test_without_an_evaluation_it_says_what_to_run(tmp_path, monkeypatch):
+def test_a_missing_evaluation_names_the_command_to_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=f"{CURVES}.* run `fundusbench evaluate`"):
         read_curves()

@@ -1,4 +1,4 @@
-"""Intervals of every metric: those of a plain bootstrap over patients, and laid out for all arms."""
+"""Intervals of every metric: equal to a plain bootstrap over patients, and present for all arms."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEADS = tuple(DEFAULT)
 
 
 def some(images: int, rng: np.random.Generator) -> Predictions:
-    """Two images a patient."""
+    """Return an arm with two images per patient."""
     grade = rng.choice(5, images, p=(0.4, 0.15, 0.2, 0.13, 0.12))
     prob = np.exp(-((np.arange(5) - (grade + rng.normal(size=images))[:, None]) ** 2))
     return Predictions(
@@ -41,7 +41,7 @@ def take(predictions: Predictions, rows: np.ndarray) -> Predictions:
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_each_interval_is_that_of_patients_drawn_one_by_one(head) -> None:
+def test_each_interval_equals_that_of_patients_drawn_one_by_one(head) -> None:
     predictions, rng = some(400, np.random.default_rng(0)), np.random.default_rng(1)
     predicted = apply_rule(DEFAULT[head], predictions)
     found = metric_confidence(graded([predictions], [predicted]), head, [predictions], n_resamples=4000)
@@ -61,7 +61,7 @@ def test_each_interval_is_that_of_patients_drawn_one_by_one(head) -> None:
         assert (interval.low + interval.high) / 2 == pytest.approx(middle, abs=0.5 * interval.se), name
 
 
-def test_kappa_is_that_of_the_intervals_of_arms() -> None:
+def test_kappa_has_the_interval_of_the_arm() -> None:
     runs = [some(100, np.random.default_rng(0)) for _ in range(2)]
     arm = graded(runs, [apply_rule("nearest", one) for one in runs])
     found = metric_confidence(arm, "score", runs, n_resamples=500, n_output_resamples=20)["kappa"]
@@ -115,7 +115,7 @@ def test_an_evaluation_of_other_runs_is_refused(tmp_path, monkeypatch) -> None:
         metrics.metric_estimates(read_graded_runs(make_params(arms=arms)))
 
 
-def test_only_metrics_with_pseudo_patients_have_a_width_where_all_is_right() -> None:
+def test_only_metrics_with_pseudo_patients_have_a_width_without_errors() -> None:
     perfect = make_predictions("test", 0, 0.0)
     arm = graded([perfect], [perfect.grade])
     found = metric_confidence(arm, "score", [perfect], n_resamples=50, n_output_resamples=50)

@@ -1,4 +1,4 @@
-"""Planned comparisons of arms: laid out, adjusted together and stored."""
+"""Planned comparisons of arms: complete, adjusted together and stored."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def compared(params) -> list[Estimate]:
     return read_estimates()
 
 
-def test_declared_pairs_that_ran_are_compared_on_the_heads_that_both_have():
+def test_declared_pairs_are_compared_on_shared_heads():
     params = make_params(arms=ARMS)
     make_all(params)
     rows = compared(params)
@@ -76,7 +76,7 @@ def test_p_values_are_adjusted_for_the_whole_table():
     assert [row.p_retrained_holm for row in rows] == holm([row.p_retrained for row in rows]).tolist()
 
 
-def test_one_seed_leaves_patients_alone_and_no_p_for_retraining():
+def test_one_seed_gives_an_interval_over_patients_and_no_p_for_retraining():
     params = make_params(seeds=[4], arms=ARMS)
     make_all(params)
     rows = compared(params)
@@ -84,14 +84,14 @@ def test_one_seed_leaves_patients_alone_and_no_p_for_retraining():
     assert all(np.isnan([row.p_retrained, row.p_retrained_holm]).all() and row.p > 0 for row in rows)
 
 
-def test_arms_with_other_seeds_are_compared_and_say_so():
+def test_arms_with_different_seeds_are_compared_and_list_them():
     params = make_params(arms=ARMS)
     make_all(params, skip={("m2cnn", "mid", 1)})
     rows = compared(params)
     assert rows[-1].seeds == "0 2 | 0 1 2"
 
 
-def test_unknown_patients_are_said_to_be_unknown():
+def test_unknown_patients_are_reported_as_unknown():
     params = make_params(seeds=[0], arms=ARMS)
     for stage, arms in ARMS.items():
         for name in arms:
@@ -111,12 +111,12 @@ def test_equal_predictions_give_equal_files():
     assert b"\r" not in before
 
 
-def test_without_a_run_it_stops():
+def test_comparisons_without_a_run_are_refused():
     with pytest.raises(InputError, match="need a finished run"):
         read_graded_runs(make_params(arms=ARMS))
 
 
-def test_every_declared_pair_is_of_arms_of_the_whole_experiment():
+def test_every_declared_pair_exists_in_the_whole_experiment():
     arms = composed("scale=paper")["arms"]
     for pair in read_pairs(ROOT / PAIRS):
         for stage, _, name in (pair.first.partition("/"), pair.second.partition("/")):
@@ -131,7 +131,7 @@ class Sample:
     yes: bool
 
 
-def test_rows_read_back_as_they_were_written(tmp_path):
+def test_estimates_survive_writing_and_reading(tmp_path):
     rows = [Sample("NA", 0, 1.25, True), Sample("", 3, float("-inf"), False), Sample("a,b", -1, -1e-9, True)]
     path = tmp_path / "rows.csv"
     write_rows(path, Sample, rows)
@@ -142,7 +142,7 @@ def test_rows_read_back_as_they_were_written(tmp_path):
     assert to_csv(Sample, []) == ",".join(field.name for field in fields(Sample)) + "\n"
 
 
-def test_rows_of_another_kind_or_none_are_refused(tmp_path):
+def test_an_invalid_or_missing_estimates_file_is_refused(tmp_path):
     path = tmp_path / "rows.csv"
     with pytest.raises(InputError, match="does not exist yet: run `fundusbench x`"):
         read_rows(path, Sample, "fundusbench x")

@@ -45,7 +45,7 @@ def test_the_comparison_reads_as_the_poster_prints_it():
     }
 
 
-def test_what_is_added_is_no_row_of_the_poster_and_was_not_read_on_val():
+def test_added_rows_are_not_in_the_poster_and_have_no_val_kappa():
     assert {name: row("added", name) for name in TABLES["added"].rows} == {"Huang et al. 2023": ["-", "0.8631"]}
     assert not set(TABLES["added"].rows) & set(TABLES["comparison"].rows)
     cell = TABLES["added"].cell("Huang et al. 2023", "test set")
@@ -59,7 +59,7 @@ def test_the_spatial_table_reads_as_the_poster_prints_it():
     assert row("spatial", "after multi-cell") == ["5x5", "8x8", "5x5", "4x4"]
 
 
-def test_what_is_inferred_is_marked_so():
+def test_inferred_facts_are_marked():
     assert all(cell.split.evidence == "inferred" for cell in TABLES["ablation"].cells)
     assert all(cell.split.evidence == "stated" for cell in TABLES["comparison"].cells)
     assert TABLES["comparison"].cell("M2CNN", "val set").head.evidence == "inferred"
@@ -67,7 +67,7 @@ def test_what_is_inferred_is_marked_so():
     assert TABLES["comparison"].cell("o_O", "val set").inputs.evidence == "stated"
 
 
-def test_every_compared_number_says_what_it_was_computed_from():
+def test_every_compared_number_lists_its_inputs():
     inputs = {name: TABLES["comparison"].cell(name, "test set").inputs for name in TABLES["comparison"].rows}
     assert {name for name, given in inputs.items() if given.eyes == "both"} == {
         "Min-pooling",
@@ -77,7 +77,7 @@ def test_every_compared_number_says_what_it_was_computed_from():
     assert str(inputs["BaseNet"]) == "one eye; 1 net; 1 test pass; 720 px (inferred)"
 
 
-def test_each_ablation_cell_finds_its_arm():
+def test_each_ablation_cell_matches_an_arm():
     params = make_params()
     found = [find_arm(cell.measured_by, params) for cell in TABLES["ablation"].cells]
     names = ["/".join(arm) if arm else None for arm in found]
@@ -111,7 +111,7 @@ def test_records_are_frozen():
         ("ablation:\n", "ablation: [\n", "must be valid YAML"),
     ],
 )
-def test_a_broken_file_stops_with_one_sentence(tmp_path, old, new, sentence):
+def test_an_invalid_file_is_refused_with_one_sentence(tmp_path, old, new, sentence):
     text = (ROOT / PUBLISHED).read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / "published.yaml"
@@ -120,6 +120,6 @@ def test_a_broken_file_stops_with_one_sentence(tmp_path, old, new, sentence):
         load_published(path)
 
 
-def test_a_missing_file_stops(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist here"):
         load_published(tmp_path / "none.yaml")

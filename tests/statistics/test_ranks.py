@@ -1,4 +1,4 @@
-"""How probable each rank is: sure where arms lie far apart, even where they are alike, and as simulated in between."""
+"""Rank probabilities: 1 for very different arms, equal for equal arms, and as simulated in between."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ N = 80
 
 
 def arm(wrong: list[float], seed: int = 0) -> Graded:
-    """Runs that grade a share of the images one too low or too high."""
+    """Return runs that grade a fraction of the images one too low or too high."""
     draw = np.random.default_rng(seed)
     grade = np.arange(N) % 5
     step = np.where(grade == 4, -1, 1)
@@ -24,7 +24,7 @@ def arm(wrong: list[float], seed: int = 0) -> Graded:
     return Graded(np.arange(N).astype(str), (np.arange(N) // 2).astype(str), grade, predicted)
 
 
-def test_an_arm_that_errs_less_is_first_and_probabilities_are_those_of_ranks():
+def test_the_arm_with_fewer_errors_ranks_first_and_probabilities_sum_to_1():
     arms = [arm([0.6, 0.62]), arm([0.05, 0.06], 1), arm([0.3, 0.33], 2)]
     found = rank_probabilities(arms, [[0, 1]] * 3, 2000)
     assert found.shape == (3, 3)
@@ -33,7 +33,7 @@ def test_an_arm_that_errs_less_is_first_and_probabilities_are_those_of_ranks():
     np.testing.assert_allclose(found.sum(1), 1)
 
 
-def test_equal_arms_are_ranked_by_lot():
+def test_equal_arms_are_ranked_at_random():
     found = rank_probabilities([arm([0.3, 0.3])] * 2, [[0, 1]] * 2, 4000)
     np.testing.assert_allclose(found, 0.5, atol=0.05)
 
@@ -45,8 +45,8 @@ def test_an_undefined_kappa_is_last():
     assert rank_probabilities([collapsed, arm([0.1])], [[0], [0]], 200)[1, 0] == 1
 
 
-def test_shared_seeds_move_arms_together_and_other_seeds_do_not():
-    """Of two arms whose seeds differ far more than the arms do, shared seeds tell which is better."""
+def test_only_shared_seeds_correlate_arms():
+    """If seeds differ far more than two arms do, only shared seeds show the better arm."""
     spread = [0.1, 0.3, 0.5, 0.7]
     first, second = arm(spread), arm([share - 0.04 for share in spread])
     shared = rank_probabilities([first, second], [[0, 1, 2, 3]] * 2, 4000)

@@ -1,4 +1,4 @@
-"""What each shipped profile can say of the paper."""
+"""Scope of the verdicts of each shipped profile."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def profiles(folder: str) -> list[str]:
 
 
 def of_systems(cells) -> bool:
-    """Whether a claim speaks of another system, which is a scaled one at every scale."""
+    """Return True if a claim is about a compared system, which is scaled down in every profile."""
     return any(cell.measured_by.arm for cell in cells)
 
 
 def scopes(data: str, scale: str, **images: int) -> set[str]:
-    """What the profile's arms can say of any claim, had it the paper's numbers of images but for those given."""
+    """Return the scopes of all claims under a profile with the paper's numbers of images, apart from those given."""
     params = parse_params(composed(f"data={data}", f"scale={scale}"))
     run = make_result(params, "m2cnn", "large", 0)
     run = run.model_copy(update={"data": run.data.model_copy(update=LOADED.paper.images | images)})
@@ -42,7 +42,7 @@ def scopes(data: str, scale: str, **images: int) -> set[str]:
 
 @pytest.mark.parametrize("data", profiles("data"))
 @pytest.mark.parametrize("scale", profiles("scale"))
-def test_only_the_papers_data_at_the_papers_scale_judge_the_papers_numbers(data, scale):
+def test_only_the_papers_data_and_scale_judge_the_papers_numbers(data, scale):
     expected = "other data: evidence on the ordering only"
     if data == "phantom":
         expected = "phantom: no claim about real eyes"
@@ -54,7 +54,7 @@ def test_only_the_papers_data_at_the_papers_scale_judge_the_papers_numbers(data,
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_unreadable_photographs_that_are_left_out_leave_the_papers_data_what_they_are(split):
+def test_a_few_missing_photographs_keep_the_papers_scope(split):
     images = LOADED.paper.images[split]
     assert scopes("eyepacs", "paper", **{split: images - 1}) == {"the paper's data"}
     assert scopes("eyepacs", "paper", **{split: images - images // 1000}) == {"the paper's data"}

@@ -1,4 +1,4 @@
-"""Other systems part by part: which comparisons are made, and that they stay apart from those of single-eye arms."""
+"""Compared systems step by step: their comparisons, separate from those of single-eye arms."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _kappa(runs, side, split):
     return np.mean(runs.grades[tuple(path.split("/")), head, split].kappas)
 
 
-def test_arms_of_the_paper_are_told_apart_as_if_there_were_no_other_system(made):
+def test_systems_do_not_change_the_estimates_of_the_papers_arms(made):
     params, decoded, _ = made
     alone = GradedRuns(
         {arm: runs for arm, runs in decoded.runs.items() if arm.stage in params.arms},
@@ -72,7 +72,7 @@ def test_arms_of_the_paper_are_told_apart_as_if_there_were_no_other_system(made)
     assert list(ranks.rank_estimates(decoded, 50)) == list(ranks.rank_estimates(alone, 50))
 
 
-def test_a_system_that_reads_both_eyes_is_ranked_with_others_only_where_that_is_said(made, monkeypatch):
+def test_systems_that_read_both_eyes_are_ranked_only_under_a_title_that_says_so(made, monkeypatch):
     params, decoded, _ = made
     monkeypatch.setattr(systems, "N_RESAMPLES", 200)
     rows = list(systems.system_ranks(params, decoded, PRINTED, ADDED))

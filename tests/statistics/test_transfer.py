@@ -1,4 +1,4 @@
-"""Kappa on other data sets: its value, the interval of its change, and which predictions are refused."""
+"""Kappa on other data sets: its value, the interval of its change, and the predictions that are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ARM = ("basenet_mt", "mid")
 
 
 def sklearn_kappa(arm: Graded) -> float:
-    """Mean over runs."""
+    """Return the mean over runs."""
     kappas = [cohen_kappa_score(arm.grade, run, labels=range(5), weights="quadratic") for run in arm.predicted]
     return float(np.mean(kappas))
 
@@ -40,7 +40,7 @@ def other():
     return simulate(90, np.random.default_rng(2), own=(0.9, 0.8, 1.0))
 
 
-def test_the_change_is_the_difference_of_the_mean_kappas(own, other):
+def test_the_change_equals_the_difference_of_the_mean_kappas(own, other):
     found = change(own, other)
     assert found.estimate == pytest.approx(sklearn_kappa(other) - sklearn_kappa(own))
     assert found.low < found.estimate < found.high
@@ -54,7 +54,7 @@ def test_with_one_run_the_variances_of_the_two_sets_add_up(own, other):
     assert change(*single, n_resamples=20_000).se == pytest.approx(np.hypot(*apart), rel=0.03)
 
 
-def test_what_is_no_evidence_on_either_set_is_none_of_the_change(own, other):
+def test_an_inconclusive_set_makes_the_change_inconclusive(own, other):
     assert change(own, other).inconclusive_reason == ""
     single = [Graded(arm.image_id, arm.patient, arm.grade, arm.predicted[:1]) for arm in (own, other)]
     assert change(*single).inconclusive_reason == ONE_RUN
@@ -62,8 +62,8 @@ def test_what_is_no_evidence_on_either_set_is_none_of_the_change(own, other):
     assert change(own, collapsed[1]).inconclusive_reason == change(collapsed[0], other).inconclusive_reason == COLLAPSED
 
 
-def test_runs_that_lose_alike_leave_no_error_of_their_own(own):
-    """A run's seed moves its kappas on both sets together: where the loss is one for all, seeds add nothing."""
+def test_runs_with_equal_losses_add_no_error(own):
+    """A seed changes kappa on both sets together; if the loss is equal for all runs, seeds add no error."""
     copies = Graded(own.image_id, own.patient, own.grade, np.repeat(own.predicted[:1], 3, axis=0))
     single = Graded(own.image_id, own.patient, own.grade, own.predicted[:1])
     assert change(own, own).se == pytest.approx(change(copies, copies).se, rel=0.3)
@@ -71,7 +71,7 @@ def test_runs_that_lose_alike_leave_no_error_of_their_own(own):
 
 
 def test_the_interval_of_the_change_covers_the_truth():
-    """Both sets are drawn alike, so that the true change is 0: 95 % intervals must hold it about as often."""
+    """Both sets are drawn in the same way, so the true change is 0, and 95 % intervals must cover it about as often."""
     rng = np.random.default_rng(3)
     pairs = [[simulate(60, rng, own=(0.3,)) for _ in range(2)] for _ in range(120)]
     found = [change(*pair, n_resamples=400) for pair in pairs]
@@ -94,7 +94,7 @@ def transferred(tmp_path, monkeypatch):
     return params
 
 
-def test_rows_hold_the_kappa_there_and_its_change(transferred):
+def test_rows_give_kappa_on_the_other_set_and_its_change(transferred):
     rows = transfer_estimates(transferred, read_graded_runs(transferred))
     assert [(row.kind, row.head) for row in rows] == [
         (kind, head) for head in ("score", "prob") for kind in ("transfer", "transfer change")
@@ -121,7 +121,7 @@ def test_rows_hold_the_kappa_there_and_its_change(transferred):
 
 
 @pytest.mark.parametrize("fault", ["missing", "stale", "set"])
-def test_predictions_that_are_missing_or_of_another_training_are_refused(transferred, fault):
+def test_missing_predictions_or_those_of_another_training_are_refused(transferred, fault):
     mark = mark_of(predictions_path("other", make_result(transferred, *ARM, 1)))
     if fault == "missing":
         mark.unlink()
@@ -138,6 +138,6 @@ def test_predictions_that_are_missing_or_of_another_training_are_refused(transfe
         transfer_estimates(transferred, read_graded_runs(transferred))
 
 
-def test_with_nothing_declared_there_is_no_row(tmp_path, monkeypatch):
+def test_without_declared_sets_there_are_no_rows(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert transfer_estimates(make_params(), GradedRuns({}, {})) == []

@@ -1,4 +1,4 @@
-"""The rules of judgement: fair at any tolerance, never firmer for knowing less, and rarely fooled by chance."""
+"""Rules for verdicts: monotone in the tolerance, never firmer with less data, and rarely wrong by chance."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NONE = (float("nan"), float("nan"))
         (-0.040, -0.010, "not reproduced"),
     ],
 )
-def test_an_ordering_is_judged_by_where_its_interval_lies_to_the_margin(low, high, verdict):
+def test_an_ordering_is_judged_by_its_interval_and_the_margin(low, high, verdict):
     assert judge_ordering((low, high), 0.005, None) == verdict
 
 
@@ -47,21 +47,21 @@ def test_a_printed_difference_smaller_than_the_tolerance_can_be_reproduced():
 
 
 @given(ends, tolerances, tolerances, printed)
-def test_a_larger_tolerance_never_makes_an_ordering_better(interval, one, other, effect):
+def test_a_larger_tolerance_never_improves_an_ordering(interval, one, other, effect):
     small, large = sorted((one, other))
     verdicts = [judge_ordering(interval, tolerance, effect) for tolerance in (small, large)]
     assert ORDER.index(verdicts[1]) <= ORDER.index(verdicts[0])
 
 
 @given(ends, tolerances, tolerances, kappas)
-def test_a_larger_tolerance_never_makes_a_number_worse(interval, one, other, value):
+def test_a_larger_tolerance_never_worsens_a_number(interval, one, other, value):
     small, large = sorted((one, other))
     verdicts = [judge_number(interval, tolerance, value) for tolerance in (small, large)]
     assert ORDER.index(verdicts[1]) >= ORDER.index(verdicts[0])
 
 
 @given(ends, tolerances, printed)
-def test_exchanging_the_arms_turns_the_verdict(interval, tolerance, effect):
+def test_exchanging_the_arms_reverses_the_verdict(interval, tolerance, effect):
     low, high = interval
     if judge_ordering(interval, tolerance, effect) == "reproduced":
         assert judge_ordering((-high, -low), tolerance, effect) == "not reproduced"
@@ -75,14 +75,14 @@ def test_a_wider_interval_never_makes_a_verdict_firmer(interval, down, up, toler
 
 
 def test_an_interval_that_touches_the_margin_leaves_an_ordering_open():
-    """ "All of it lies above", or below: an end on the margin itself is neither."""
+    """The whole interval must be above or below the margin; an end on the margin is neither."""
     assert judge_ordering((0.25, 0.5), 0.25, None) == "inconclusive"
     assert judge_ordering((0.0, 0.25), 0.25, None) == "inconclusive"
     assert judge_ordering((0.125, 0.5), 0.25, 0.25) == "inconclusive"
     assert judge_ordering((0.25, 0.25), 0.25, None) == "inconclusive"
 
 
-def test_a_printed_difference_of_0_is_in_no_direction():
+def test_a_printed_difference_of_0_has_no_direction():
     assert margin(0.005, 0.0) == 0.005
     assert margin(0.005, math.ulp(0.0)) < 0.005
 
@@ -91,12 +91,12 @@ def test_the_ends_of_the_band_belong_to_it():
     low, high = 0.25, 0.75
     assert judge_magnitude((low, high), 0.25, 0.5) == "as printed"
     assert judge_number((low, high), 0.25, 0.5) == "reproduced"
-    # One point of the interval in the band is enough for it not to lie outside.
+    # One shared point is enough for the interval not to be outside the band.
     assert judge_magnitude((0.0, low), 0.25, 0.5) == "unresolved"
     assert judge_magnitude((high, 1.0), 0.25, 0.5) == "unresolved"
 
 
-def test_a_part_whose_p_is_the_level_itself_is_not_found_wanting():
+def test_a_part_with_p_equal_to_the_level_is_inconclusive():
     assert judge_all(["not reproduced"], [(1 - CONFIDENCE_LEVEL) / 2]) == "inconclusive"
     assert judge_all(["not reproduced"], [math.nextafter((1 - CONFIDENCE_LEVEL) / 2, 0)]) == "not reproduced"
 
@@ -117,7 +117,7 @@ def test_an_ordering_can_hold_without_the_printed_size():
     assert judge_magnitude((0.030, 0.040), 0.005, 0.022) == "larger than printed"
 
 
-def test_without_an_interval_nothing_is_concluded():
+def test_a_missing_interval_is_inconclusive():
     assert judge_ordering(NONE, 0.005, 0.022) == judge_number(NONE, 0.02, 0.841) == "inconclusive"
 
 
@@ -134,14 +134,12 @@ def test_without_an_interval_nothing_is_concluded():
         (["not reproduced"] * 3, [0.02, 0.02, 0.005], "not reproduced"),
     ],
 )
-def test_a_claim_of_several_parts_holds_if_all_do_and_fails_if_one_does_for_all_that_were_looked_at(
-    parts, p_short, whole
-):
+def test_a_claim_of_several_parts_needs_all_and_fails_by_one_after_adjustment(parts, p_short, whole):
     assert judge_all(parts, p_short) == whole
 
 
 def verdict(patients: int, rng: np.random.Generator, a: tuple[float, ...], b: tuple[float, ...], replicates: int = 300):
-    """Verdict on "a is better", for runs whose own errors have these sizes."""
+    """Return the verdict on "a is better" for runs with these errors."""
     both = simulate(patients, rng, own=a + b)
     sides = [replace(both, predicted=part) for part in (both.predicted[: len(a)], both.predicted[len(a) :])]
     found = compare(*sides, n_resamples=replicates).difference
@@ -149,7 +147,7 @@ def verdict(patients: int, rng: np.random.Generator, a: tuple[float, ...], b: tu
 
 
 @pytest.mark.parametrize("runs", [1, 3])
-def test_a_true_effect_is_found_with_enough_data_and_not_with_little(runs):
+def test_a_true_effect_is_detected_with_enough_data_only(runs):
     good, bad = (0.1,) * runs, (0.6,) * runs
     assert verdict(3000, np.random.default_rng(0), good, bad) == "reproduced"
     assert verdict(3000, np.random.default_rng(0), bad, good) == "not reproduced"
@@ -157,7 +155,7 @@ def test_a_true_effect_is_found_with_enough_data_and_not_with_little(runs):
 
 
 @pytest.mark.parametrize("runs", [1, 3])
-def test_where_there_is_no_effect_reproduced_is_rare(runs):
+def test_reproduced_is_rare_without_an_effect(runs):
     rng, trials = np.random.default_rng(4), 300
     alike = (0.4,) * runs
     found = sum(verdict(100, rng, alike, alike) == "reproduced" for _ in range(trials))

@@ -1,4 +1,4 @@
-"""Verdicts: what is judged, on which data, with what said beside it."""
+"""Verdicts: judged claims, their data, and their notes."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def made_claims(text: str = TEXT):
 
 
 def grades(split: str, noise: float, seeds: list[int]) -> Graded:
-    """Two eyes per patient, graded through noise; the same on every machine."""
+    """Return two eyes per patient with noisy grades, equal on every machine."""
     n = {"val": 60, "test": 100}[split]
     grade = np.random.RandomState(n).choice(5, n, p=(0.4, 0.15, 0.2, 0.13, 0.12))
     seen = [grade + noise * np.random.RandomState(int(1000 * noise) + seed).standard_normal(n) for seed in seeds]
@@ -105,7 +105,7 @@ def grades(split: str, noise: float, seeds: list[int]) -> Graded:
 
 
 def made_case(params=None, skip=(), flags=None, noise=NOISE, **data) -> Case:
-    """Runs of every declared arm but those in ``skip``, on data with these properties."""
+    """Return runs of every declared arm except those in ``skip``, on data with these properties."""
     params = params or make_params(arms=ARMS)
     runs, graded, curves = {}, {}, []
     for stage, arms in params.arms.items():
@@ -128,20 +128,20 @@ def made_case(params=None, skip=(), flags=None, noise=NOISE, **data) -> Case:
 
 
 def judged(case: Case, text: str = TEXT) -> dict[tuple[str, str], VerdictRow]:
-    """Rows by claim and part (of a row for all parts, its split is named)."""
+    """Return rows by claim and part; the key of a row for all parts includes its split."""
     rows = verdicts.verdicts(made_claims(text), case)
     return {(row.claim, row.part if row.part != "all" else f"all {row.split}"): row for row in rows}
 
 
 def in_the_papers_setting(images=None, **changes) -> Case:
-    """Runs at the paper's sizes on its data; ``images`` of splits and other parameters may be given."""
+    """Return runs at the paper's sizes on its data, with other numbers of ``images`` or parameters if given."""
     params = make_params(arms=ARMS).model_copy(update={"sizes": Sizes(small=224, mid=448, large=720)})
     data = {"name": "eyepacs", "source": "eyepacs", "synthetic": False} | (images or {})
     return made_case(params.model_copy(update=changes), **data)
 
 
 def fix_difference(monkeypatch, low: float, high: float) -> None:
-    """Whatever is compared differs by this."""
+    """Make every comparison differ by this amount."""
     found = Interval((low + high) / 2, low, high, 0.95, 200, 30, 0, 0.01)
     middle, many = (low + high) / 2, 10**6
     drawn = middle + (high - low) / 2 / 1.96 * ndtri(np.arange(0.5, 1000) / 1000)
@@ -162,7 +162,7 @@ def test_verdicts_render_as_stored():
     assert text.encode() == GOLDEN.read_bytes()
 
 
-def test_on_a_phantom_nothing_is_said_of_the_paper():
+def test_phantom_results_say_nothing_about_the_paper():
     rows = judged(made_case()).values()
     measured = [row for row in rows if row.kind != "consistency"]
     assert {row.scope for row in measured} == {"phantom: no claim about real eyes"}
@@ -172,7 +172,7 @@ def test_on_a_phantom_nothing_is_said_of_the_paper():
 
 
 @pytest.mark.parametrize("data", [{"name": "idrid"}, {"name": "eyepacs", "train": 79}])
-def test_on_other_data_an_ordering_holds_here_or_not(monkeypatch, data):
+def test_on_other_data_an_ordering_holds_here_or_does_not(monkeypatch, data):
     case = made_case(synthetic=False, source="csv", **data)
     fix_difference(monkeypatch, 0.01, 0.02)
     row = judged(case)[MT_224]
@@ -197,7 +197,7 @@ def test_in_the_papers_setting_sizes_and_numbers_are_compared_too(monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["size", "trunk"])
-def test_another_size_or_trunk_makes_numbers_incomparable(change):
+def test_another_size_or_backbone_makes_numbers_incomparable(change):
     case = in_the_papers_setting()
     update = {"sizes": Sizes(small=224, mid=448, large=512)}
     if change == "trunk":
@@ -209,7 +209,7 @@ def test_another_size_or_trunk_makes_numbers_incomparable(change):
     assert same == (change == "size")
 
 
-def test_a_few_images_less_are_the_papers_data_and_are_counted():
+def test_a_few_missing_images_are_allowed_and_counted():
     few = TEXT.replace("may_lack: 0.001", "may_lack: 0.0125")
     rows = judged(in_the_papers_setting({"train": 79}), few)
     assert {row.scope for row in rows.values() if row.kind != "consistency"} == {"the paper's data"}
@@ -219,12 +219,12 @@ def test_a_few_images_less_are_the_papers_data_and_are_counted():
         assert judged(in_the_papers_setting(changed), few)[MT_224].scope.startswith("other data")
 
 
-def test_the_tag_of_timms_weights_does_not_make_another_network():
+def test_the_tag_of_timms_weights_does_not_change_the_scope():
     model = make_params().model.model_copy(update={"trunk": "test_byobnet.tf_in1k"})
     assert judged(in_the_papers_setting(model=model))[MT_224].scope == "the paper's data"
 
 
-def test_a_difference_above_0_but_below_the_margin_is_called_smaller_than_it(monkeypatch):
+def test_a_difference_between_0_and_the_margin_is_called_smaller(monkeypatch):
     fix_difference(monkeypatch, 0.001, 0.004)
     for case in (made_case(), in_the_papers_setting()):
         row = judged(case)[MT_224]
@@ -245,7 +245,7 @@ def kept_best(**changes):
     return in_the_papers_setting(train=params.train.model_copy(update={"keep": "best"}), **changes)
 
 
-def test_where_val_chose_the_weights_by_one_side_it_is_judged_on_test():
+def test_a_claim_is_judged_on_test_if_val_selected_the_epoch_by_one_side():
     last = judged(in_the_papers_setting(), HEADS)[HEAD_224]
     best = judged(kept_best(), HEADS)
     assert (last.split, last.published, last.n_images) == ("val", "+0.024", 60)
@@ -259,7 +259,7 @@ def test_where_val_chose_the_weights_by_one_side_it_is_judged_on_test():
     assert best["grows", "720x720: M2CNN scores > Multi-Task scores"].split == "val"
 
 
-def test_nothing_is_concluded_in_favour_of_the_head_that_chose_the_weights(monkeypatch):
+def test_no_conclusion_favours_the_head_that_selected_the_epoch(monkeypatch):
     for low, high, heads, multi_task in (
         (0.01, 0.02, "inconclusive", "reproduced"),
         (-0.02, -0.01, "not reproduced", "inconclusive"),
@@ -277,8 +277,8 @@ def test_nothing_is_concluded_in_favour_of_the_head_that_chose_the_weights(monke
 PROB_720 = "[ablation, 720x720, Multi-Task prob.], worse: [ablation, 720x720, CE prob.]"
 
 
-def test_two_equal_heads_differ_on_val_that_chose_the_epoch_and_not_where_they_are_judged():
-    """Curves of noise: val kappas of two heads with one true value, each epoch seen through its own luck."""
+def test_equal_heads_differ_on_the_selecting_val_split_and_not_on_test():
+    """Simulated val kappas of two heads with equal true values and independent noise per epoch."""
     rng, runs, epochs, sd = np.random.default_rng(0), 4000, 15, 0.006
     kappas = {split: 0.8 + sd * rng.standard_normal((runs, epochs, 2)) for split in ("val", "test")}
     kept = kappas["val"][..., 0].argmax(1)
@@ -308,12 +308,12 @@ def test_two_equal_heads_differ_on_val_that_chose_the_epoch_and_not_where_they_a
         (("score", "score"), ("prob", "prob"), "val"),
     ],
 )
-def test_sides_are_compared_on_val_where_the_choice_treats_them_alike(kept_by, heads, split):
+def test_sides_are_compared_on_val_if_selection_treats_them_equally(kept_by, heads, split):
     assert verdicts.fair_split("val", kept_by, heads) == split
     assert verdicts.fair_split("test", kept_by, heads) == "test"
 
 
-def test_exchanging_what_is_claimed_turns_the_verdict():
+def test_exchanging_the_claim_reverses_the_verdict():
     case = made_case(noise={"basenet": 2.5, "basenet_mt": 0.01, "m2cnn": 0.3})
     assert judged(case)[MT_224].verdict == "reproduced"
     cells = "better: [ablation, 224x224, Multi-Task scores], worse: [ablation, 224x224, MSE scores]"
@@ -332,7 +332,7 @@ def test_every_verdict_is_repeated_with_half_and_twice_the_tolerance(monkeypatch
     assert (row.verdict, row.verdict_half, row.verdict_double) == ("inconclusive", "inconclusive", "not reproduced")
 
 
-def test_a_doubted_printed_difference_is_held_against_nothing(monkeypatch):
+def test_a_doubted_printed_difference_is_not_used(monkeypatch):
     fix_difference(monkeypatch, -0.01, 0.01)
     row = judged(in_the_papers_setting())[CE_720]
     assert (row.verdict, row.magnitude, row.margin) == ("inconclusive", "", 0.005)
@@ -340,7 +340,7 @@ def test_a_doubted_printed_difference_is_held_against_nothing(monkeypatch):
     assert "It dips." in row.notes
 
 
-def test_what_is_not_run_is_named_and_the_rest_is_judged():
+def test_missing_runs_are_named_and_the_rest_is_judged():
     rows = judged(made_case(skip={("basenet", "mse_small")}))
     missing = rows[MT_224]
     assert (missing.verdict, missing.finding, missing.n_images) == ("not run", "not run", 0)
@@ -368,7 +368,7 @@ def test_a_claim_is_judged_as_a_whole_on_each_split_that_has_several_parts(monke
     assert rows["grows", "all val"].note == "2 parts: 2 reproduced."
 
 
-def test_rows_say_what_they_were_measured_on():
+def test_rows_describe_their_data():
     row = judged(made_case())[MT_224]
     assert (row.a, row.b) == ("basenet_mt/small score", "basenet/mse_small score")
     assert (row.split, row.split_evidence) == ("val", "inferred")
@@ -377,7 +377,7 @@ def test_rows_say_what_they_were_measured_on():
     assert row.low < row.estimate < row.high
 
 
-def test_rows_say_what_a_reader_must_know_of_the_runs():
+def test_rows_note_caveats_on_the_runs():
     params = make_params(seeds=[7], arms=ARMS)
     params = params.model_copy(update={"train": params.train.model_copy(update={"keep": "best"})})
     rows = judged(made_case(params, flags={("basenet", "mse_small"): ["collapsed:score", "collapsed:prob"]}))
@@ -390,7 +390,7 @@ def test_rows_say_what_a_reader_must_know_of_the_runs():
     assert "chosen" not in rows["grows", "test set: M2CNN > BaseNet+MT"].note
 
 
-def test_a_saving_counts_the_whole_chain():
+def test_a_saving_includes_all_ancestors():
     row = judged(made_case())["faster", "720x720: M2CNN scores before Multi-Task scores"]
     # Three epochs at 40 px and two at 128 px, against three at 128 px.
     assert row.estimate == pytest.approx(1 - (3 * 40**2 + 2 * 128**2) / (3 * 128**2), abs=0.02)
@@ -399,7 +399,7 @@ def test_a_saving_counts_the_whole_chain():
     assert one.verdict == "inconclusive"
     assert np.isnan(one.low)
     rows = judged(made_case(skip={("basenet_mt", "small")}))
-    assert rows["faster", row.part].note.startswith("There is no seed")
+    assert rows["faster", row.part].note.startswith("No seed has finished runs")
 
 
 def test_the_papers_own_numbers_are_checked():
@@ -421,7 +421,7 @@ def test_the_papers_own_numbers_are_checked():
 
 @pytest.fixture
 def project():
-    """The published files beside the runs of the paper's arms."""
+    """A project with the published files and runs of the paper's arms."""
     Path("experiments").mkdir()
     Path("experiments/published").symlink_to(ROOT / "experiments/published")
     params = make_params(seeds=[0, 1], systems=tuple(SYSTEMS))
@@ -447,7 +447,7 @@ def test_every_claim_of_the_paper_is_judged(project):
     assert b"\r" not in before
 
 
-def test_without_an_evaluation_it_says_what_to_run(project):
+def test_a_missing_evaluation_names_the_command_to_run(project):
     Path("evaluation/curves.csv").unlink()
     with pytest.raises(InputError, match="run `fundusbench evaluate`"):
         verdicts.run(project, read_graded_runs(project))
