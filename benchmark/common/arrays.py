@@ -1,4 +1,4 @@
-"""Kinds of arrays that several packages pass on."""
+"""Array types that several packages share."""
 
 from __future__ import annotations
 

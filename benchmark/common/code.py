@@ -1,8 +1,8 @@
-"""The code that determines a result, and its hash: what a module's imports reach, less its comments and wording.
+"""Hash of the code that determines a result.
 
-A list of files kept by hand misses the file that somebody adds. So a result names a folder or a module, and every file
-of this project that these import follows, at whatever place of a file the import stands. Comments, docstrings and the
-wording of errors are not hashed.
+A hand-kept list of files would miss the file that somebody adds. A result therefore names folders or modules, and the
+hash covers every file of this project that they import, directly or not, also inside functions. Comments, docstrings
+and error messages are excluded.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _PACKAGES = ("benchmark", "models")
 
 
 def code_sha256(*roots: str, without: Iterable[str] = (), libraries: Iterable[str] = ()) -> str:
-    """Hash the code that determines a result: the same wherever it lies and however it is commented and worded.
+    """Hash the code that determines a result.
 
     Args:
-        roots: files and folders, relative to the project; what their imports reach belongs to them.
-        without: files that determine nothing: neither they nor what only they import is hashed.
-        libraries: installed packages whose versions determine the result, too.
+        roots: files and folders, relative to the project; the hash includes everything that they import.
+        without: files to exclude, with everything that only they import.
+        libraries: installed packages whose versions are hashed, too.
     """
     found = closure(*roots, without=without)
     files = [[str(path), _bare((PROJECT / path).read_text(encoding="utf-8"))] for path in found]
@@ -36,30 +36,30 @@ def code_sha256(*roots: str, without: Iterable[str] = (), libraries: Iterable[st
 
 
 def closure(*roots: str, without: Iterable[str] = ()) -> tuple[Path, ...]:
-    """List every file of the project that the roots and their imports reach, relative to it, sorted.
+    """List the roots' files and all files of the project that they import, sorted and relative to the project.
 
-    A module reaches the ``__init__`` of its packages. Imports for type checkers reach nothing, for they never run.
+    A module imports the ``__init__`` of its packages. Imports under TYPE_CHECKING never run and are ignored.
 
     Args:
         roots: files and folders, relative to the project.
-        without: files that are not followed.
+        without: files to exclude, whose imports are not followed.
     """
     found, names = set[Path](), set[str]()
-    outside = {PROJECT / path for path in without}
-    ahead = [path for root in roots for path in _below(PROJECT / root)]
-    while ahead:
-        path = ahead.pop()
-        if path not in found and path not in outside:
+    excluded = {PROJECT / path for path in without}
+    pending = [path for root in roots for path in _files_of(PROJECT / root)]
+    while pending:
+        path = pending.pop()
+        if path not in found and path not in excluded:
             found.add(path)
             package = ".".join(path.relative_to(PROJECT).parts[:-1])
-            new = {*_imports(path.read_text(encoding="utf-8")), *_around(package)} - names
+            new = {*_imports(path.read_text(encoding="utf-8")), *_with_packages(package)} - names
             names |= new
-            ahead += [file for name in new for file in _files(name)]
+            pending += [file for name in new for file in _module_files(name)]
     return tuple(sorted(path.relative_to(PROJECT) for path in found))
 
 
-def _below(root: Path) -> list[Path]:
-    """A file, or all of a folder's; what does not exist is a mistake of ours."""
+def _files_of(root: Path) -> list[Path]:
+    """List a file, or the modules of a folder."""
     files = sorted(root.rglob("*.py")) if root.is_dir() else [root]
     assert files, root
     assert all(path.exists() for path in files), root
@@ -68,43 +68,43 @@ def _below(root: Path) -> list[Path]:
 
 @cache
 def _imports(text: str) -> frozenset[str]:
-    """Name the modules of this project that a file's text imports, and the packages around them."""
-    names = {name for statement in _running(ast.parse(text)) for name in _names(statement)}
-    return frozenset(each for name in names if name.split(".")[0] in _PACKAGES for each in _around(name))
+    """Return the modules of this project that a file imports, with their packages."""
+    names = {name for statement in _import_statements(ast.parse(text)) for name in _names(statement)}
+    return frozenset(each for name in names if name.split(".")[0] in _PACKAGES for each in _with_packages(name))
 
 
-def _around(name: str) -> list[str]:
-    """Name a module and the packages around it."""
+def _with_packages(name: str) -> list[str]:
+    """Return a module and the packages that contain it."""
     parts = name.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
-def _running(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Import statements that may run."""
+def _import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield import statements that may run."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
         elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
-            yield from _running(node)
+            yield from _import_statements(node)
 
 
 def _names(statement: ast.Import | ast.ImportFrom) -> list[str]:
-    """Modules that a statement may name: of ``from a import b``, both a and a.b."""
+    """Return the modules that a statement may import: for ``from a import b``, both a and a.b."""
     if isinstance(statement, ast.Import):
         return [alias.name for alias in statement.names]
     module = statement.module or ""
     return [module, *(f"{module}.{alias.name}" for alias in statement.names)]
 
 
-def _files(name: str) -> list[Path]:
-    """The file of a module or package; none for a name that is neither."""
+def _module_files(name: str) -> list[Path]:
+    """Return the file of a module or package; empty for other names."""
     stem = PROJECT.joinpath(*name.split("."))
     return [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.exists()]
 
 
 @cache
 def _bare(text: str) -> str:
-    """Return a file's text without comments, docstrings, error messages and the blanks at the ends of lines."""
+    """Return a file's text without comments, docstrings, error messages, empty lines and trailing blanks."""
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
@@ -115,14 +115,14 @@ def _bare(text: str) -> str:
     return "\n".join(stripped for line in lines if (stripped := line.rstrip()))
 
 
-Place = tuple[int, int]
-"""Line from 1 and byte from 0, as the nodes of a syntax tree have them."""
+Position = tuple[int, int]
+"""Line from 1 and byte from 0, as in the nodes of a syntax tree."""
 
 
-def _wording(node: ast.AST) -> Iterator[tuple[Place, Place]]:
-    """Where a node holds words for people: a docstring, what ``raise`` is given, or the message that it will be given.
+def _wording(node: ast.AST) -> Iterator[tuple[Position, Position]]:
+    """Yield the span of a docstring, of the arguments of a raised exception, or of a statement ``msg = ...``.
 
-    The message is built in a statement ``msg = ...`` of its own, as ruff's rule EM101 wants it.
+    Ruff's rule EM101 has the message of an exception assigned to a name first.
     """
     match node:
         case ast.Expr(value=ast.Constant(value=str())):
@@ -133,14 +133,14 @@ def _wording(node: ast.AST) -> Iterator[tuple[Place, Place]]:
             yield _span(raised)[1], _span(call)[1]
 
 
-def _span(node: ast.expr | ast.stmt) -> tuple[Place, Place]:
+def _span(node: ast.expr | ast.stmt) -> tuple[Position, Position]:
     assert node.end_lineno is not None
     assert node.end_col_offset is not None
     return (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
 
 
-def _cut_out(lines: list[str], start: Place, end: Place) -> None:
-    """Remove what lies between two places, in place; the number of lines stays."""
-    (first, column), (last, behind) = start, end
-    rest = lines[last - 1].encode()[behind:].decode()
+def _cut_out(lines: list[str], start: Position, end: Position) -> None:
+    """Remove the text between two positions in place; the number of lines stays the same."""
+    (first, column), (last, end_column) = start, end
+    rest = lines[last - 1].encode()[end_column:].decode()
     lines[first - 1 : last] = [lines[first - 1].encode()[:column].decode() + rest, *[""] * (last - first)]

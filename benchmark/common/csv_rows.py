@@ -1,4 +1,4 @@
-"""Tables of typed rows as csv files: each row is a frozen dataclass of plain fields and is read back as written."""
+"""Tables of typed rows as csv files; a row is a frozen dataclass with plain fields."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ DIGITS = 6
 
 R = TypeVar("R")
 
-Plain = type[str] | type[int] | type[bool] | type[float]
-"""Type of a column's values."""
+ColumnType = type[str] | type[int] | type[bool] | type[float]
 
 
 def to_csv(kind: type[R], rows: Iterable[R]) -> str:
-    """Render rows as csv: a column per field in declared order; an undefined number is empty.
+    """Format rows as csv, with a column per field in declared order; NaN and None are empty.
 
     Args:
         kind: a dataclass whose fields are str (or literals), int, bool or float.
@@ -39,59 +38,59 @@ def to_csv(kind: type[R], rows: Iterable[R]) -> str:
 
 
 def write_rows(path: Path, kind: type[R], rows: Iterable[R]) -> None:
-    """Write rows atomically, as :func:`to_csv` renders them."""
+    """Write rows atomically in the format of :func:`to_csv`."""
     write_text(path, to_csv(kind, rows))
 
 
 def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
-    """Read what :func:`write_rows` wrote.
+    """Read a file of :func:`write_rows`.
 
     Args:
         path: the file.
         kind: dataclass of a row.
-        made_by: command that writes the file; the message names it.
+        made_by: command that writes the file, for the message.
 
     Raises:
-        InputError: the file is missing, or has other columns or values than the fields of ``kind``.
+        InputError: the file is missing, or its columns or values do not fit the fields of ``kind``.
     """
     hints = get_type_hints(kind)
     # Literals are text.
-    plain: dict[str, Plain] = {name: hint if hint in (int, float, bool) else str for name, hint in hints.items()}
+    plain: dict[str, ColumnType] = {name: hint if hint in (int, float, bool) else str for name, hint in hints.items()}
     types = {field.name: plain[field.name] for field in fields(kind)}  # type: ignore[arg-type]
     frame = read_frame(path, types, made_by)
     return [kind(**dict(zip(types, record, strict=True))) for record in frame.itertuples(index=False, name=None)]
 
 
-def read_frame(path: Path, types: Mapping[str, Plain], made_by: str) -> pd.DataFrame:
-    """Read a table of exactly these columns; an empty float is NaN, any other empty number is an error.
+def read_frame(path: Path, types: Mapping[str, ColumnType], made_by: str) -> pd.DataFrame:
+    """Read a table with exactly these columns; an empty float is NaN, any other empty number is an error.
 
     Args:
         path: the file.
         types: type of each column, in the file's order.
-        made_by: command that writes the file; the message names it.
+        made_by: command that writes the file, for the message.
 
     Raises:
-        InputError: the file is missing, or has other columns or values.
+        InputError: the file is missing, or its columns or values do not fit.
     """
     import pandas as pd
 
     if not path.exists():
-        msg = f"{path} must be made first, but does not exist yet: run `{made_by}` or `dvc repro`"
+        msg = f"{path} must exist, but does not yet: run `{made_by}` or `dvc repro`"
         raise InputError(msg)
-    gaps = {name: [""] for name, type_ in types.items() if type_ is float}
+    nan_values = {name: [""] for name, type_ in types.items() if type_ is float}
     try:
         text = path.read_text(encoding="utf-8")
         if text and not text.endswith("\n"):
             raise ValueError("it ends within a line")
         with warnings.catch_warnings(category=pd.errors.ParserWarning, action="error"):
             frame = pd.read_csv(
-                StringIO(text), dtype=dict(types), keep_default_na=False, na_values=gaps, index_col=False
+                StringIO(text), dtype=dict(types), keep_default_na=False, na_values=nan_values, index_col=False
             )
         if short := [name for name, type_ in types.items() if type_ is str and name in frame and frame[name].hasnans]:
             raise ValueError(f"a line ends before {short[0]}")
     except (OSError, ValueError, OverflowError, pd.errors.ParserWarning) as error:
         why = " ".join(str(error).split())
-        msg = f"{path} must be as it was written, but is damaged ({why}): make it again with `{made_by}`"
+        msg = f"{path} must be unchanged since it was written, but is damaged ({why}): make it again with `{made_by}`"
         raise InputError(msg) from error
     if list(frame) != list(types):
         msg = f"{path} must have the columns {', '.join(types)}, but has others: make it again with `{made_by}`"
@@ -100,5 +99,5 @@ def read_frame(path: Path, types: Mapping[str, Plain], made_by: str) -> pd.DataF
 
 
 def _plain(value: Any) -> Any:
-    """Round a float as it is written, without the sign of a negative zero."""
+    """Round a float to the written decimals, without the sign of a negative zero."""
     return round(value, DIGITS) + 0.0 if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""What the names of photographs tell of patients: two eyes of one patient must not fall into two splits."""
+"""Patients and eyes in names of photographs, so that the eyes of a patient are never in different splits."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from benchmark.common.terms import Eye
 
 _SIDES = sorted((name for name, eye in EYE_NAMES.items() if eye != "unknown"), key=len, reverse=True)
 _SIDE, _WORD = (rf"(?P<eye>{'|'.join(names)})" for names in (_SIDES, [name for name in _SIDES if len(name) > 1]))
-_BETWEEN = r"[\s_.-]+"
+_SEPARATOR = r"[\s_.-]+"
 _NAMES = [
     re.compile(form, re.IGNORECASE)
     for form in (
-        rf"(?P<patient>.*[^\s_.-]){_BETWEEN}{_SIDE}",
-        rf"{_SIDE}{_BETWEEN}(?P<patient>[^\s_.-].*)",
+        rf"(?P<patient>.*[^\s_.-]){_SEPARATOR}{_SIDE}",
+        rf"{_SIDE}{_SEPARATOR}(?P<patient>[^\s_.-].*)",
         rf"(?P<patient>.*\d){_WORD}",
     )
 ]
-"""17_left, left_17 and 17left; a single letter is a side only where something parts it from the rest."""
+"""17_left, left_17 and 17left; a single letter is a side only next to a separator."""
 _ENDING = re.compile(r"(?P<rest>.*[^\s_.-])[\s_.-]+(?P<end>[a-z]{1,8}|\d)|(?P<before>.*\d)(?P<letter>[a-z])", re.I)
 _WITHIN = re.compile(rf"(?<![a-z0-9]){_WORD}(?![a-z0-9])", re.IGNORECASE)
 
 
 def patient_and_eye(image_id: str) -> tuple[str, Eye]:
-    """Patient and eye that a name like 17_left, 17-OD or R.17 tells, in any case; else "" and unknown.
+    """Return patient and eye from a name like 17_left, 17-OD or R.17, in any case; else "" and unknown.
 
     Args:
-        image_id: without the extension of its file; folders before the name tell nothing.
+        image_id: name without file extension; leading folders are ignored.
     """
     name = PurePosixPath(image_id).name
     match = next(filter(None, (form.fullmatch(name) for form in _NAMES)), None)
@@ -38,9 +38,10 @@ def patient_and_eye(image_id: str) -> tuple[str, Eye]:
 
 
 def likely_pairs(image_ids: Iterable[str]) -> list[tuple[str, str]]:
-    """Ids of unknown patients that look like the two eyes of one: alike but for one and the same pair of endings.
+    """Return pairs of ids that look like two eyes of one patient: equal except for the commonest pair of endings.
 
-    None where fewer than half of the ids are of such pairs: names that number photographs pair by chance.
+    Returns:
+        No pair if fewer than half of the ids are in pairs: numbered photographs form pairs by chance.
     """
     ids = list(image_ids)
     groups: dict[str, list[tuple[str, str]]] = {}
@@ -55,7 +56,7 @@ def likely_pairs(image_ids: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _parts(image_id: str) -> tuple[str, str] | None:
-    """What two eyes' ids would share, and what would tell them apart."""
+    """Split an id into the part that the ids of two eyes share and the part that differs."""
     path = PurePosixPath(image_id)
     folder, name = path.parent.as_posix(), path.name
     if side := _WITHIN.search(name):

@@ -1,4 +1,4 @@
-"""Writing so that a file is either whole or absent, and hashing what was written."""
+"""Atomic writing, reading and hashing of files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any
 from benchmark.common.errors import InputError
 
 PROJECT = Path(__file__).resolve().parents[2]
-"""The folder of the code that runs."""
+"""Folder of the running code."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; it takes the name of ``path`` when the block ends well.
+    """Yield a temporary path, which is renamed to ``path`` if the block succeeds.
 
     Raises:
-        InputError: the file cannot be written, by its folder, its disk or who may do so.
+        InputError: the file cannot be written because of its folder, its disk or its permissions.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -42,30 +42,30 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def fix_for(code: int | None) -> str:
-    """What to do about an error of the system, by its code."""
+    """Return the fix for a system error, by its code."""
     if code in (errno.ENOSPC, errno.EDQUOT):
-        return "make room on its disk"
+        return "free space on its disk"
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "allow it, or work in a folder that you may write to"
+        return "change its permissions, or work in a folder that you may write to"
     return "correct the path"
 
 
 def _system_code(error: Exception) -> int | None:
-    """The system's code of an error; libraries in Rust, such as safetensors, hold it in their text alone."""
+    """Return the system's code of an error; libraries in Rust, such as safetensors, only have it in their message."""
     if isinstance(error, OSError):
         return error.errno
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    return int(told[1]) if told else None
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    return int(match[1]) if match else None
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` atomically, with ``\\n`` line ends on every system."""
+    """Write text atomically, with ``\\n`` as line end on every system."""
     with atomic(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as sorted, indented JSON, atomically."""
+    """Write a value as sorted, indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
@@ -73,45 +73,49 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        InputError: it is damaged.
+        InputError: the file is damaged.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        msg = f"{path} must be JSON as it was written, but is damaged ({error}): remove it, and make it again"
+        msg = f"{path} must be valid JSON, but is damaged ({error}): remove it, and run its command again"
         raise InputError(msg) from error
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex, read in blocks."""
+    """Return the SHA-256 of a file in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_json(value: Any) -> str:
-    """SHA-256 of a value's canonical JSON, in hex: the identity of a set of parameters."""
+    """Return the SHA-256 of a value's canonical JSON in hex."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Read a YAML file; ``what`` begins the sentence that says that it is missing.
+    """Read a YAML file.
+
+    Args:
+        path: the file.
+        what: subject and verb of the message about a missing file, such as "the parameters are".
 
     Raises:
-        InputError: the file is missing, cannot be read, is no YAML in UTF-8, or gives a key twice.
+        InputError: the file is missing, cannot be read, is not valid YAML in UTF-8, or has a key twice.
     """
     import yaml
 
-    # libyaml reads the same ten times as fast, where the package was built with it.
+    # libyaml is ten times faster, if the package was built with it.
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Loader(base):  # type: ignore[misc]
-        """Refuses a key that recurs, of which YAML would silently take the last."""
+        """Loader that refuses duplicate keys, of which YAML would silently use the last."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             seen: set[str] = set()
             for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
                 if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                    message = f"the key {key.value!r} recurs: remove one"
+                    message = f"the key {key.value!r} occurs twice: remove one"
                     raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
                 seen.add(str(key.value))
             mapping: dict[Any, Any] = super().construct_mapping(node, deep)
@@ -122,6 +126,6 @@ def read_yaml(path: Path, what: str) -> Any:
         raise InputError(msg)
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader)
-    except (yaml.YAMLError, ValueError, OSError) as error:  # A ValueError is raised by 2020-99-99, which is no date.
+    except (yaml.YAMLError, ValueError, OSError) as error:  # The invalid date 2020-99-99 raises a ValueError.
         msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
         raise InputError(msg) from error

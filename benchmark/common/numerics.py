@@ -1,9 +1,8 @@
-"""The same bits on every x86-64 processor with AVX2, by environment variables that libraries read when they are loaded.
+"""Equal bits on every x86-64 processor with AVX2, by environment variables that libraries read when they are loaded.
 
-A float sum depends on its order, and the order on how many numbers an instruction takes. Every library is therefore
-restricted to AVX2 where it could choose more, and to a single thread where it would split sums by threads. Commands
-of this project set the variables when they start, and their worker processes inherit them; importing the project
-changes no variable.
+A float sum depends on the order of its terms, and the order on the width of the instructions. Every library is
+therefore restricted to AVX2, and to one thread where it would split sums among threads. Commands of this project set
+the variables when they start, and their worker processes inherit them; importing the project changes no variable.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ PINS = {
     # PyTorch's own kernels, and oneDNN's convolutions.
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
-    # MKL's small matrix products: of its fixed branches, COMPATIBLE is the only one for processors of every maker.
+    # MKL's small matrix products: COMPATIBLE is its only fixed branch for processors of every vendor.
     "MKL_CBWR": "COMPATIBLE",
     # NumPy's and SciPy's matrix products, and NumPy's vectorised functions.
     "OPENBLAS_CORETYPE": "Haswell",
@@ -39,7 +38,7 @@ def pin(environment: MutableMapping[str, str]) -> None:
     """Set :data:`PINS`, which restrict the libraries that a process and its children load from then on."""
     environment.update(PINS)
     if not _has_avx512(_CPUINFO):
-        # OpenCV would warn, at the start of every command, that it lacks a feature that it is to disable.
+        # OpenCV would warn at the start of every command that the feature to disable does not exist.
         del environment["OPENCV_CPU_DISABLE"]
 
 
@@ -50,7 +49,7 @@ def pin_process() -> None:
 
 
 def unpin(environment: MutableMapping[str, str]) -> None:
-    """Let the libraries that are loaded from now on choose: faster, with results of this machine alone."""
+    """Remove :data:`PINS`: libraries loaded from now on are faster, and their results depend on this machine."""
     for name in PINS:
         environment.pop(name, None)
 
@@ -59,7 +58,7 @@ def require_pins() -> None:
     """Check that this process was pinned before its libraries were loaded.
 
     Raises:
-        InputError: it was not, so that its results would depend on the processor.
+        InputError: it was not, so its results would depend on the processor.
     """
     wanted: dict[str, str] = {}
     pin(wanted)

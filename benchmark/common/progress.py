@@ -10,5 +10,5 @@ from tqdm import tqdm
 
 
 def progress_bar(work: Iterable[Any] | None = None, **options: Any) -> tqdm[Any]:
-    """A tqdm bar with rate and time left; ``options`` are tqdm's."""
+    """Return a tqdm bar with rate and remaining time; ``options`` are tqdm's."""
     return tqdm(work, mininterval=0.2 if sys.stderr.isatty() else 10.0, **options)

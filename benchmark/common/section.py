@@ -1,4 +1,4 @@
-"""What every group of parameters is, and how its faults are told: immutable, strict about keys, one sentence each."""
+"""Base class of groups of parameters, and messages about their faults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Section(BaseModel):
-    """A group of parameters: immutable, and strict about keys."""
+    """Immutable group of parameters without unknown keys."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -25,17 +25,17 @@ class Section(BaseModel):
 
 
 def validated(kind: TypeAdapter[T], raw: Any, origin: str, prefix: Sequence[str] = (), context: Any = None) -> T:
-    """Validate what a file holds.
+    """Validate the content of a file.
 
     Args:
-        kind: what it should be.
-        raw: the keys and values.
-        origin: what the sentence calls the file.
+        kind: expected type.
+        raw: keys and values.
+        origin: name of the file in messages.
         prefix: keys above ``raw`` in the file.
-        context: for the rules that need one.
+        context: context of rules that need one.
 
     Raises:
-        InputError: a rule is broken; :func:`in_words` says how it is told.
+        InputError: a rule is broken; :func:`in_words` formats the message.
     """
     try:
         return kind.validate_python(raw, context=context)
@@ -48,16 +48,16 @@ def in_words(
     origin: str,
     prefix: Sequence[str] = (),
     near: Callable[[tuple[Any, ...]], str] = lambda _: "",
-    mend: Callable[[str], str] = lambda _: "correct it",
+    fix: Callable[[str], str] = lambda _: "correct it",
 ) -> str:
-    """Every fault: the key, the rule, the value and the mend.
+    """Describe every fault by key, rule, value and fix.
 
     Args:
-        error: what was raised.
-        origin: what the sentence calls the file, or the place in it.
+        error: the validation error.
+        origin: name of the file, or of a part of it, in the message.
         prefix: keys above the validated part.
-        near: of an unknown key, what may be meant.
-        mend: of a key, where to correct it.
+        near: returns a hint at the key that an unknown one may mean.
+        fix: returns the fix for a key.
     """
 
     def sentence(fault: Any) -> str:
@@ -68,9 +68,9 @@ def in_words(
             return f"{where} is not a parameter{near(fault['loc'])}: remove or rename it"
         if fault["type"].startswith("missing"):
             return f"{where} must be given, but is missing: add it"
-        # A rule of ours names the value itself, and of a whole section the keys are enough.
+        # Rules of this project name the value themselves; values of whole sections are too long.
         if fault["type"] == "value_error" or isinstance(fault["input"], dict):
             return f"{where} {rule}: correct it"
-        return f"{where} {rule}, but got {fault['input']!r}: {mend(key)}"
+        return f"{where} {rule}, but got {fault['input']!r}: {fix(key)}"
 
     return "; ".join(map(sentence, error.errors(include_url=False)))

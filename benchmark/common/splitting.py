@@ -1,4 +1,4 @@
-"""Stratified, reproducible selection: equal names are always selected alike, in whatever order they come."""
+"""Stratified, reproducible selection, which does not depend on the order of the names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 Cluster = tuple[str, str]
-"""Group of images that must not be split: those of a patient, or one image without a known patient."""
+"""Group of images that belong to one split: the images of a patient, or one image of an unknown patient."""
 
 
 def cluster_of(patient: str, image_id: str) -> Cluster:

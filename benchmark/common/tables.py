@@ -1,9 +1,9 @@
-"""The one reader of tables that other people's programs write; every command reads tables by it.
+"""Reader of tables that other programs have written, shared by all commands.
 
 A table is text in UTF-8, UTF-16 or UTF-32 with any line ends, separated by commas, semicolons or tabs, also packed as
-.gz or .zip; or the one filled sheet of a workbook (xlsx, xlsb, xls, ods). The content decides on the format, never the
-file's name. Blanks around values, blank rows, blank columns and an index column without a name are dropped. A list
-without a header, as DDR has, is read if its first line is an image's name and a number.
+.gz or .zip; or the one filled sheet of a workbook (xlsx, xlsb, xls, ods). The format is detected from the content, not
+from the file name. Blanks around values, empty rows, empty columns and an unnamed index column are dropped. A list
+without a header, as DDR has, is read if its first line is an image name and a number.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ NUMPY = b"\x93NUMPY"
 """First bytes of a NumPy array's file (.npy)."""
 
 _LISTED = 12
-"""Most columns that a message names."""
+"""Largest number of columns that a message lists."""
 _MAX_BYTES = 256 * 1024**2
-"""Largest unpacked table, a thousand times the size of EyePACS' labels."""
+"""Largest unpacked table: a thousand times the size of EyePACS' labels."""
 _KINDS = {
     NUMPY: "an array of NumPy (.npy)",
     b"MATLAB 5.0": "a file of MATLAB (.mat)",
@@ -94,7 +94,7 @@ def read_table(path: Path) -> Table:
     """
     filled = _filled_rows(path)
     if len(filled) < 2:
-        msg = f"a table must have a header and a row per image, but {path} has none: fill it"
+        msg = f"a table must have a header and a row per image, but {path} has no rows: add them"
         raise InputError(msg)
     (_, names), *rows = filled
     width = len(names)
@@ -113,7 +113,7 @@ def read_table(path: Path) -> Table:
             continue
         if not name or name in columns:
             fault = f"{name!r} twice" if name else f"none for column {place + 1}, which holds {values[0]!r}"
-            msg = f"the first line of a table must give each column a name of its own, but {path} has {fault}: name it"
+            msg = f"the first line of a table must give each column a unique name, but {path} has {fault}: name it"
             raise InputError(msg)
         columns[name] = values
     return Table(path, columns)
@@ -135,13 +135,13 @@ def read_bytes(path: Path) -> bytes:
         msg = f"a table must be a readable file, but {what}: correct its name"
         raise InputError(msg) from error
     if not data:
-        msg = f"a table must be a readable file, but {path} is empty: get it again"
+        msg = f"a table must be a readable file, but {path} is empty: download or save it again"
         raise InputError(msg)
     return data
 
 
 def _text(data: bytes, path: Path) -> str:
-    """Unpack and decode a file's content; line ends stay as they are."""
+    """Unpack and decode a file's content, without changing line ends."""
     data = _unpacked(data, path)
     start = data.lstrip()
     for first, kind in _KINDS.items():
@@ -154,7 +154,7 @@ def _text(data: bytes, path: Path) -> str:
         fault = f"in neither UTF-8 nor UTF-16 (byte {error.start + 1} is wrong)"
         raise InputError(_no_table(path, fault, "save it again as UTF-8")) from error
     if _BINARY.search(text):
-        raise InputError(_no_table(path, "binary, or in UTF-16 without its mark", "save it again as UTF-8"))
+        raise InputError(_no_table(path, "binary, or UTF-16 without a byte order mark", "save it again as UTF-8"))
     return text
 
 
@@ -170,7 +170,7 @@ def whole(value: str) -> int | None:
 
 
 def _filled_rows(path: Path) -> list[tuple[int, Row]]:
-    """Return the line number and the values of every row that is not blank, the header first."""
+    """Return the line number and the values of every row that is not empty, the header first."""
     data = read_bytes(path)
     rows = read_sheet(data, path) if is_workbook(data) else _split(_text(data, path), path)
     stripped = [(line, [value.strip() for value in row]) for line, row in rows]
@@ -198,8 +198,8 @@ def _split(text: str, path: Path) -> list[tuple[int, Row]]:
         _refuse_other_separators(fitting[0], path)
         return header + fitting[0]
     kinds = " or ".join(_SEPARATORS.get(separator, separator) for separator in separators)
-    fault = f"not plainly separated by {kinds}{faults}"
-    raise InputError(_no_table(path, fault, "separate values by commas, and put text that has some in quotes"))
+    fault = f"not consistently separated by {kinds}{faults}"
+    raise InputError(_no_table(path, fault, "separate values by commas, and quote text that contains commas"))
 
 
 def _parsed(text: str, separator: str) -> list[tuple[int, Row]]:
@@ -212,7 +212,7 @@ def _widths(rows: Iterable[tuple[int, Row]]) -> set[int]:
 
 
 def _refuse_other_separators(rows: Sequence[tuple[int, Row]], path: Path) -> None:
-    """Refuse a single column that bars or blanks would divide into rows of equal length."""
+    """Refuse a single column whose values bars or blanks would split into equally many parts."""
     values = [row[0].strip() for _, row in rows if any(row)]
     for sign, name in (("|", "bars"), (None, "blanks")):
         parts = {len(value.split(sign)) for value in values}
@@ -235,7 +235,7 @@ def _unpacked(data: bytes, path: Path) -> bytes:
         if isinstance(error, InputError):
             raise
         why = " ".join(str(error).split())
-        msg = f"{path} must be a whole archive, but is cut, damaged or locked ({why}): get it again"
+        msg = f"{path} must be a readable archive, but is truncated, damaged or encrypted ({why}): get it again"
         raise InputError(msg) from error
     if len(inside) > _MAX_BYTES:
         raise InputError(_too_large(path))
@@ -252,14 +252,14 @@ def _unzipped(data: bytes, path: Path) -> bytes:
         tables = [name for name in names if _is_member(name)]
         if len(tables) != 1:
             inside = ", ".join(tables[:3]) + (" and more" if len(tables) > 3 else "")
-            msg = f"a zipped table must be alone in its archive, but {path} holds {inside or 'none'}: unpack the one"
+            msg = f"a zip archive must hold one table, but {path} holds {inside or 'none'}: unpack the table"
             raise InputError(msg)
         with archive.open(tables[0]) as stream:
             return stream.read(_MAX_BYTES + 1)
 
 
 def _is_member(name: str) -> bool:
-    """Return whether an archive's member is a file, not hidden and not one of macOS' own."""
+    """Return whether an archive's member is a visible file, and not macOS metadata."""
     parts = PurePosixPath(name).parts
     return not name.endswith("/") and "__MACOSX" not in parts and not parts[-1].startswith(".")
 

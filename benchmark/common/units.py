@@ -1,4 +1,4 @@
-"""Numbers in words: quantities of three digits with a unit, and measures between 0 and 1 with their uncertainty."""
+"""Formatting of numbers: quantities with units, and measures between 0 and 1 with their uncertainty."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 def quantity(value: float, unit: str = "") -> str:
     """Format a number >= 0 to three digits, with the prefix k, M, G, T or P from 1000 on: ``84.4 G``."""
     for factor, prefix in _PREFIXES:
-        # What rounds to 1000 of the smaller unit is 1 of this one.
+        # A value that rounds to 1000 of the smaller unit is 1 of this one.
         if value >= 0.9995 * factor:
             scaled = value / factor
             digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.common.csv_rows import Plain, read_frame
+from benchmark.common.csv_rows import ColumnType, read_frame
 from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED, GRADES
 from models.blends.registry import BLENDS
@@ -18,14 +18,14 @@ from models.losses.registry import LOSSES
 
 EVALUATION = Path("evaluation")
 
-_RUN: Mapping[str, Plain] = {"stage": str, "arm": str, "seed": int}
-_OUTCOME: Mapping[str, Plain] = {**_RUN, "split": str, "head": str, "rule": str}
-CURVE: Mapping[str, Plain] = {
+_RUN: Mapping[str, ColumnType] = {"stage": str, "arm": str, "seed": int}
+_OUTCOME: Mapping[str, ColumnType] = {**_RUN, "split": str, "head": str, "rule": str}
+CURVE: Mapping[str, ColumnType] = {
     **{"epoch": int, "images": int, "lr": float, "train_loss": float, "val_loss": float},
     **{"val_kappa_score": float, "val_kappa_prob": float},
 }
 """Columns of a run's ``history.csv``."""
-COLUMNS: Mapping[str, Mapping[str, Plain]] = {
+COLUMNS: Mapping[str, Mapping[str, ColumnType]] = {
     "runs": {
         **_RUN,
         **{"size": str, "pixels": int, "level": int, "parent": str, "epoch_kept": int, "key": str, "parameters": int},

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Ints
-from benchmark.common.csv_rows import Plain, read_frame
+from benchmark.common.csv_rows import ColumnType, read_frame
 from benchmark.common.files import write_text
 from benchmark.common.terms import Head
 
@@ -22,7 +22,13 @@ PROBS = tuple(f"prob_{grade}" for grade in range(5))
 OUTPUTS: dict[Head, tuple[str, ...]] = {"score": ("score",), "prob": PROBS}
 """Columns of each head."""
 COLUMNS = ("image_id", "patient", "eye", "grade", "score", *PROBS)
-_TYPES: dict[str, Plain] = {**dict.fromkeys(COLUMNS, float), "image_id": str, "patient": str, "eye": str, "grade": int}
+_TYPES: dict[str, ColumnType] = {
+    **dict.fromkeys(COLUMNS, float),
+    "image_id": str,
+    "patient": str,
+    "eye": str,
+    "grade": int,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def _sentence(
     prefix: tuple[str, ...] = (),
     near: Callable[[tuple[Any, ...]], str] = lambda _: "",
 ) -> str:
-    return in_words(error, origin, prefix, near=near, mend="correct it there or with -S {}=...".format)
+    return in_words(error, origin, prefix, near=near, fix="correct it there or with -S {}=...".format)
 
 
 def _near(section: Any, path: tuple[Any, ...]) -> str:

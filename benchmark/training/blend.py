@@ -20,7 +20,7 @@ from lightning_fabric import Fabric
 from safetensors.numpy import load_file, save_file
 
 from benchmark.common.arrays import Ints
-from benchmark.common.fellows import MISSING, fellows, pair, sides, strangers
+from benchmark.common.fellows import MISSING, fellows, pair, shuffled_fellows, sides
 from benchmark.common.files import atomic, sha256_json, write_text
 from benchmark.common.splitting import sorted_by_grade
 from benchmark.common.terms import EVALUATED
@@ -205,7 +205,7 @@ def columns(spec: BlendRun, eyes: Eyes) -> Columns:
             return own
         fellow = np.full_like(fellow, MISSING)
     elif spec.eyes == "shuffled":
-        fellow = strangers(fellow, derive(spec.seed, "strangers"))
+        fellow = shuffled_fellows(fellow, derive(spec.seed, "strangers"))
     read = pair(own, fellow)
     return np.column_stack([read, sides([row.eye for row in eyes.data.rows])]) if entry.pairs else read
 

@@ -54,8 +54,8 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
     ),
     "no mapping called one": ("data: !!map x", "must be valid YAML: expected a mapping node"),
     "a date that is none": ("data: 2020-99-99", "must be valid YAML: month must be in 1..12"),
-    "a key twice": (f"{GOOD}seeds: [7]\n", "must be valid YAML: the key 'seeds' recurs: remove one"),
-    "a key twice below": (GOOD.replace("  batch: 8\n", "  batch: 8\n  batch: 16\n"), "the key 'batch' recurs"),
+    "a key twice": (f"{GOOD}seeds: [7]\n", "must be valid YAML: the key 'seeds' occurs twice: remove one"),
+    "a key twice below": (GOOD.replace("  batch: 8\n", "  batch: 8\n  batch: 16\n"), "the key 'batch' occurs twice"),
     "a mistyped section": (
         changed(trane={}),
         "`trane` is not a parameter .did you mean `train`.*remove or",

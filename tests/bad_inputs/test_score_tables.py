@@ -220,7 +220,7 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
     "no header with probabilities": (
         "".join(f"{image},0,0,0,1,0\n" for image in IMAGES),
         LABELS,
-        "each column a name of its own, but predictions has '0' twice",
+        "each column a unique name, but predictions has '0' twice",
     ),
     "a name twice": (csv({"image": IMAGES, "p": PREDICTED}).replace("p\n", "image\n"), LABELS, "has 'image' twice"),
     "values without a name": (GRADES.replace("prediction", ""), LABELS, "none for column 2, which holds '0'"),

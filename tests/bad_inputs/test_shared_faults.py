@@ -61,8 +61,8 @@ ARRAYS = {
     "probs.npz": ".npz",
 }
 PACKED = {
-    "cut.csv.gz": "cut, damaged",
-    "cut.csv.zip": "cut, damaged",
+    "cut.csv.gz": "truncated, damaged",
+    "cut.csv.zip": "truncated, damaged",
     "empty.csv.zip": "holds none",
     "mac.csv.zip": "",
     "renamed.csv.gz": "",

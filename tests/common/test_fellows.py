@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.common.fellows import MISSING, fellows, pair, sides, strangers
+from benchmark.common.fellows import MISSING, fellows, pair, shuffled_fellows, sides
 
 EYES = st.lists(
     st.tuples(st.sampled_from(["", "a", "b", "c", "d"]), st.sampled_from(["left", "right", "unknown"])), max_size=14
@@ -39,13 +39,13 @@ def test_two_eyes_find_each_other_and_what_is_not_clear_has_none():
 def test_a_stranger_is_of_another_patient_and_everyone_serves_once(images, seed):
     patient, eye = [name for name, _ in images], [side for _, side in images]
     own = fellows(patient, eye)
-    found = strangers(own, seed)
+    found = shuffled_fellows(own, seed)
     paired = own != MISSING
     assert ((found == MISSING) == ~paired).all()
     assert sorted(found[paired]) == sorted(own[paired])
     if paired.sum() > 2:
         assert all(patient[found[row]] != patient[row] for row in np.flatnonzero(paired))
-    assert (strangers(own, seed) == found).all()
+    assert (shuffled_fellows(own, seed) == found).all()
 
 
 def test_a_pair_is_own_then_fellow_and_own_twice_where_there_is_none():

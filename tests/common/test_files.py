@@ -1,4 +1,4 @@
-"""What cannot be written is told in one sentence, whichever library writes it."""
+"""Errors of reading and writing files: one sentence, whichever library raises them."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from benchmark.common.files import atomic, read_json, write_json
 
 
 class SafetensorError(Exception):
-    """As the library's own, which is no OSError."""
+    """Stand-in for the error of safetensors, which is no OSError."""
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), r"No space left on device\): make room"),
-        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "make room"),
-        (SafetensorError("I/O error: No space left on device (os error 28)"), r"No space left on device\): make room"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), r"No space left on device\): free space"),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "free space"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), r"No space left on device\): free space"),
     ],
 )
-def test_a_full_disk_names_the_file_and_the_mend(tmp_path, error, words):
+def test_a_full_disk_is_reported_with_file_and_fix(tmp_path, error, words):
     with pytest.raises(InputError, match=rf"report\.json must be written.*{words}"), atomic(tmp_path / "report.json"):
         raise error
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("error", [ValueError("of ours"), FileNotFoundError(errno.ENOENT, "none", "another.csv")])
-def test_what_is_not_of_the_file_stays_what_it_is(tmp_path, error):
+def test_other_errors_pass_through(tmp_path, error):
     with pytest.raises(type(error), match=str(error.args[-1])), atomic(tmp_path / "report.json"):
         raise error
 
 
-def test_a_place_that_takes_no_file_is_named(tmp_path):
+def test_an_impossible_path_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "file/report.json", tmp_path / "folder"):
@@ -46,7 +46,7 @@ def test_a_place_that_takes_no_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["check", "--source", "phantom"], ["fetch"], ["prepare"], ["track"]])
-def test_a_folder_that_nobody_may_write_to_is_told_by_every_command(command, tmp_path, monkeypatch, capsys):
+def test_every_command_reports_a_read_only_folder(command, tmp_path, monkeypatch, capsys):
     from tests.made.paths import ROOT
 
     monkeypatch.chdir(tmp_path)
@@ -65,14 +65,14 @@ def test_a_folder_that_nobody_may_write_to_is_told_by_every_command(command, tmp
     if command == ["track"]:
         Path("runs").touch()
     code = main(command)
-    told = capsys.readouterr().err
-    assert code == (0 if command == ["track"] else 2), told
-    assert command == ["track"] or "Read-only file system" in told
-    assert "Traceback" not in told
+    err = capsys.readouterr().err
+    assert code == (0 if command == ["track"] else 2), err
+    assert command == ["track"] or "Read-only file system" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\x00\xff" * 40])
-def test_json_that_was_damaged_is_named(tmp_path, content):
+def test_damaged_json_is_reported(tmp_path, content):
     (tmp_path / "run.json").write_bytes(content)
-    with pytest.raises(InputError, match=r"run\.json must be JSON as it was written, but is damaged"):
+    with pytest.raises(InputError, match=r"run\.json must be valid JSON, but is damaged"):
         read_json(tmp_path / "run.json")

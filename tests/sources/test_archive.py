@@ -190,5 +190,5 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(_archive.shutil, "copyfileobj", full)
-    with pytest.raises(InputError, match=r"No space left on device.*make room"):
+    with pytest.raises(InputError, match=r"No space left on device.*free space"):
         unpack([write_zip(tmp_path / "set.zip")], tmp_path / "out")
