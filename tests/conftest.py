@@ -1,4 +1,4 @@
-"""How the tests share the machine, and parameters so small that the whole pipeline runs in seconds."""
+"""Shared fixtures, the tests' use of cores and memory, and parameters with which the whole pipeline runs in seconds."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from benchmark.common.numerics import pin_process
 from benchmark.common.resources import core_count
 from tests.made.paths import ROOT
 
-# As every command does: libraries read it when they are loaded.
+# Every command does the same: libraries read these variables when they load.
 pin_process()
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 if WORKER:
-    # Read when torch loads: each worker has a core to itself.
+    # One thread per worker; torch reads it when it loads.
     os.environ["OMP_NUM_THREADS"] = "1"
-# How long an example takes is no property of the code on a machine that has other work.
+# The time of an example depends on the load of the machine, so it must not fail a test.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 PEAK = "peak memory in MB"
@@ -33,39 +33,39 @@ peaks: dict[str, int] = {}
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Of ``-n logical``."""
+    """Return the number of workers for ``-n logical``."""
     return core_count()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that reads a shared folder as slow, for it may be the one that makes the folder."""
+    """Mark every test that reads a shared folder as slow, because it may have to fill the folder."""
     for item in items:
         if "shared_folder" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let a worker tell how much memory it took."""
+    """Send a worker's peak memory to the main process."""
     if hasattr(session.config, "workeroutput"):
         kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         session.config.workeroutput[PEAK] = kib // (1024 if sys.platform != "darwin" else 1024**2)
 
 
 def pytest_testnodedown(node: Any) -> None:
-    """Take down what a worker tells."""
+    """Record the peak memory that a worker sent."""
     peaks[node.gateway.id] = getattr(node, "workeroutput", {}).get(PEAK, 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show how much memory the workers took."""
+    """Print the peak memory of each worker."""
     if peaks:
         terminalreporter.write_line(f"{PEAK}: {', '.join(f'{name} {peak}' for name, peak in sorted(peaks.items()))}")
 
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
-    """Folders that one worker makes and all of them read: a name, and what fills the empty folder."""
+    """Return a function that finds a folder by name; the first worker to ask fills it, and all of them read it."""
     own = tmp_path_factory.getbasetemp()
     root = own.parent if WORKER else own
 
@@ -83,7 +83,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Ca
 
 
 def tiny_params() -> dict[str, Any]:
-    """The committed parameters, cut down: few patients, one epoch or two, one arm per stage."""
+    """Return the committed parameters with few patients, at most two epochs and one arm per method."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["data"] |= {"patients": {"train": 16, "val": 10, "test": 10}, "pixels": 160}
     raw["sizes"] = {"small": 32, "mid": 48, "large": 64}

@@ -43,7 +43,7 @@ def test_inception_resnet_v2_has_the_printed_map_sizes_except_at_256(networks):
 
 
 def test_the_backbone_is_inception_resnet_v2_up_to_block8(networks):
-    """Counted by hand from timm's own network: all but the last convolution and the classifier, and two heads."""
+    """Expect the parameters of timm's network without the last convolution and the classifier, plus two heads."""
     import timm
     import torch
 

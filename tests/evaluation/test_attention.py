@@ -1,4 +1,4 @@
-"""Where a trained network looks: its windows in a few test photographs, and what they follow."""
+"""The windows of a trained Zoom-in-Net in a few test photographs, and its attention maps."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def weighted(run):
 
 
 @pytest.mark.parametrize(
-    ("path", "change", "said"),
+    ("path", "change", "messages"),
     [
         ("basenet_mt/small/1", retrained, [
             "m2cnn/mid seed 1 was not made from the basenet_mt/small/1 that is here, which was trained since",
@@ -200,18 +200,18 @@ def weighted(run):
         ("m2cnn/mid/0", weighted, ["mid seed 0 was trained with objectives.ce_mse.weight 0.3 where 1.0 is declared"]),
     ],
 )  # fmt: skip
-def test_inconsistent_runs_are_refused_by_name(path, change, said):
+def test_inconsistent_runs_are_refused_by_name(path, change, messages):
     params = make_params()
     make_all(params)
     folder = evaluate.RUNS / path
     write_json(folder / "run.json", change(read_json(folder / "run.json")))
-    if not said:
+    if not messages:
         evaluate.run(params)
         return
     with pytest.raises(InputError, match="runs must belong together, but ") as refused:
         evaluate.run(params)
-    assert all(part in str(refused.value) for part in said)
-    assert str(refused.value).count(" seed ") == sum(part.count(" seed ") for part in said)
+    assert all(message in str(refused.value) for message in messages)
+    assert str(refused.value).count(" seed ") == sum(message.count(" seed ") for message in messages)
 
 
 def test_a_run_without_its_parent_is_evaluated():

@@ -1,4 +1,4 @@
-"""What is told of the outputs on test: calibration that sums to ECE, scores counted once, and the worst errors."""
+"""Tables of the outputs on test: calibration bins that sum to the ECE, counts of scores, and the worst errors."""
 
 from __future__ import annotations
 

@@ -57,27 +57,27 @@ def graded(capsys, *arguments):
 
 def test_a_photograph_of_a_split_gets_the_same_prediction_as_in_the_split(project, capsys):
     test = [row for row in read_manifest() if row.split == "test"]
-    code, told = graded(capsys, *(row.path for row in test), "--run", "basenet_mt/small/1")
+    code, printed = graded(capsys, *(row.path for row in test), "--run", "basenet_mt/small/1")
     own = read_predictions(project / "runs/basenet_mt/small/1/test.csv")
     assert code == 0
     assert [row.image_id for row in test] == own.image_id.tolist()
-    answers = told["photographs"]
+    answers = printed["photographs"]
     # Both are float32; a batch of another length may round the last bit otherwise.
     np.testing.assert_allclose([answer["score"] for answer in answers], own.score, rtol=1e-5)
     np.testing.assert_allclose([[answer[name] for name in PROBS] for answer in answers], own.prob, rtol=1e-5)
     assert all(answer["score_sd"] is None and answer["runs"] == 1 for answer in answers)
-    assert "drawn eyes" in told["limits"]
+    assert "drawn eyes" in printed["limits"]
 
 
 def test_an_arm_gives_mean_and_sd_over_its_seeds(project, capsys):
     row = next(row for row in read_manifest() if row.split == "test")
-    _, told = graded(capsys, row.path, "--arm", "basenet_mt/small")
+    _, printed = graded(capsys, row.path, "--arm", "basenet_mt/small")
     own = [read_predictions(project / f"runs/basenet_mt/small/{seed}/test.csv") for seed in (0, 1)]
     scores = [predictions.score[list(predictions.image_id).index(row.image_id)] for predictions in own]
-    (answer,) = told["photographs"]
+    (answer,) = printed["photographs"]
     assert answer["score"] == pytest.approx(np.mean(scores), rel=1e-5)
     assert answer["score_sd"] == pytest.approx(np.std(scores, ddof=1), rel=1e-3)
-    assert (answer["runs"], told["graded_by"]) == (2, "basenet_mt/small, seeds 0, 1")
+    assert (answer["runs"], printed["graded_by"]) == (2, "basenet_mt/small, seeds 0, 1")
     assert answer["grade"] == int(np.clip(np.round(np.mean(scores)), 0, 4))
 
 
@@ -87,15 +87,15 @@ def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(proj
     Image.fromarray(grey).save(tmp_path / "a.png")
     Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
     (tmp_path / "c.jpg").write_text("not a photograph")
-    code, told = graded(capsys, str(tmp_path), photograph)
-    remarks = [answer["remark"] for answer in told["photographs"]]
+    code, printed = graded(capsys, str(tmp_path), photograph)
+    remarks = [answer["remark"] for answer in printed["photographs"]]
     assert code == 1
     assert remarks[0].startswith("looks like no fundus: no round disc")
     assert remarks[1:] == ["is black", "cannot be read: the file is no JPEG, PNG or TIFF", ""]
-    assert [answer["grade"] is None for answer in told["photographs"]] == [True, True, True, False]
+    assert [answer["grade"] is None for answer in printed["photographs"]] == [True, True, True, False]
     assert main(["predict", str(tmp_path / "*.png"), photograph]) == 1
     lines = list(filter(None, capsys.readouterr().out.splitlines()))
-    assert len(lines) == 3 + 2  # By whom, the header, the one that was graded; and two that were not.
+    assert len(lines) == 3 + 2  # The runs, the header and the graded photograph; two that were not graded.
     assert "looks like no fundus" in lines[3]
 
 
@@ -114,7 +114,7 @@ def test_predict_draws_the_saliency_overlay(project, capsys, tmp_path):
     assert main(["predict", photograph, "--run", "basenet_mt/small/1", "--overlay", str(tmp_path / "x.png")]) == 0
     drawn = np.asarray(Image.open(tmp_path / "x.png").convert("RGB")).astype(int)
     half = drawn.shape[1] // 2
-    # The right half is the left one, coloured.
+    # The right half is the left one with the overlay.
     assert np.abs(drawn[150:450, :half] - drawn[150:450, -half:]).mean() > 5
     assert main(["predict", photograph, photograph.replace("left", "right"), "--overlay", "x.png"]) == 2
     assert "--overlay draws one photograph, but 2 are given" in capsys.readouterr().err

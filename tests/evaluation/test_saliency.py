@@ -1,4 +1,4 @@
-"""Maps of what sways an output: where it is swayed, the same each time, of photographs that no output chose."""
+"""Saliency maps: they mark the pixels that affect an output, are deterministic, and use photographs chosen by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.made.runs import make_params
 
 
 class Corner(torch.nn.Module):
-    """Sees the upper left quarter alone."""
+    """A network that sees the upper left quarter alone."""
 
     def __init__(self) -> None:
         super().__init__()

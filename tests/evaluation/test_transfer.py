@@ -1,4 +1,4 @@
-"""Finished runs on other data sets: what is predicted, what is kept, and what a reader is warned of."""
+"""Finished runs on other data sets: predictions, their reuse, and warnings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ARMS = (("basenet", "mse_small"), ("m2cnn", "mid"))
 
 
 def declared(others: dict[str, Any] | None = None, **changes: Any) -> Params:
-    """Two small arms of two seeds, trained on the folder ``own``."""
+    """Return parameters of two small arms with two seeds, trained on the folder ``own``."""
     raw = tiny_params() | {"data": OWN, "transfer": {"other": OTHER} if others is None else others}
     raw["train"] |= {"epochs": 1} | changes
     raw["prepare"] |= {"workers": 1}
@@ -47,7 +47,7 @@ def declared(others: dict[str, Any] | None = None, **changes: Any) -> Params:
 
 
 def write_other(shown: int = 5) -> None:
-    """A set with one train and some test photographs, of patients unknown."""
+    """Write a data set with one train and some test photographs of unknown patients."""
     rows = [{"image": "seen", "level": 0, "split": "train"}]
     rows += [{"image": f"t{i}", "level": i % 5, "split": "test"} for i in range(shown)]
     for seed, row in enumerate(rows):
@@ -57,7 +57,7 @@ def write_other(shown: int = 5) -> None:
 
 @pytest.fixture(scope="module")
 def trained(shared_folder):
-    """Trained once; each test works in a copy."""
+    """A folder with trained runs; each test works in a copy."""
     return shared_folder("transfer", fill)
 
 
@@ -79,7 +79,7 @@ def project(trained, tmp_path, monkeypatch):
 
 @pytest.fixture
 def predicted(monkeypatch):
-    """The runs that are predicted, as ``stage/arm/seed``, in turn."""
+    """The runs that have predicted so far, as ``method/arm/seed``, in order."""
     done: list[str] = []
     predict_split = predict.predict_split
 
@@ -97,7 +97,7 @@ def files() -> dict[str, bytes]:
 
 ALL = [f"{stage}/{arm}/{seed}" for stage, arm in ARMS for seed in (0, 1)]
 IN_TURN = [*ALL[2:], *ALL[:2]]
-"""The costly arm first."""
+"""All runs in the order of prediction: the most expensive arm first."""
 
 
 def test_every_run_predicts_only_the_test_split_of_the_other_data_set(predicted):

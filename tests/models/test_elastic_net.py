@@ -1,4 +1,4 @@
-"""The elastic nets against scikit-learn's own, fold by fold and penalty by penalty."""
+"""The elastic nets compared with scikit-learn's, fold by fold and penalty by penalty."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.blends import elastic_net, elastic_nets
 
 
 def scores(n=40, networks=1, seed=0):
-    """Own and fellow's scores of each network, and the side; grades."""
+    """Return each network's scores of the eye and its fellow eye with the side, and the grades."""
     rng = np.random.default_rng(seed)
     grade = rng.integers(0, 5, n)
     x = grade[:, None] + rng.normal(0, 0.8, (n, 2 * networks))
@@ -32,7 +32,7 @@ def test_columns_are_five_values_and_their_pairwise_products():
 
 
 def test_the_penalty_is_the_strongest_within_a_standard_error_of_the_best():
-    """Each fold and penalty by scikit-learn's estimator, and the rule step by step as glmnet documents it."""
+    """Fit each fold and penalty with scikit-learn's estimator, and apply the rule as glmnet documents it."""
     x, grade = scores(40)
     rows = elastic_net.columns(*x.astype(np.float64).T)
     seed, mix, folds, count = 3, 0.5, 4, 12
@@ -90,10 +90,10 @@ def test_the_second_level_reads_only_the_grade_of_each_network():
     assert np.array_equal(alone["weights"], state["weights"][0])
     fitted = elastic_net.columns(*first.astype(np.float64).T) @ alone["weights"] + alone["intercept"]
     assert tuple(state["thresholds"][0]) == best_thresholds(fitted, grade)
-    # As many answers as there are pairs of grades, at most.
-    answers = elastic_nets.predict(state, x)
-    assert len(np.unique(answers)) <= 25
-    assert len(np.unique(answers[apply_thresholds(fitted, tuple(state["thresholds"][0])) == 0])) <= 5
+    # At most one prediction per pair of grades.
+    predicted = elastic_nets.predict(state, x)
+    assert len(np.unique(predicted)) <= 25
+    assert len(np.unique(predicted[apply_thresholds(fitted, tuple(state["thresholds"][0])) == 0])) <= 5
 
 
 def test_constant_columns_and_labels_of_one_grade_can_be_fitted():

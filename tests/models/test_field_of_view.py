@@ -1,4 +1,4 @@
-"""How large the field of view is in the input of each network of the compared systems."""
+"""The size of the field of view in the input of each network of the compared systems."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WIDER = TINY | {
     "zoom_in_net": dict.fromkeys(("m", "a", "c", "c_random"), (160, 160)),
     "huang": {"single_eye": (160, 160)},
 }
-"""The networks whose blocks fix their input see as much of the eye as before; the others see more pixels."""
+"""Larger sizes: networks whose blocks fix the input size see the same field of view; the others get more pixels."""
 
 
 @pytest.mark.parametrize(

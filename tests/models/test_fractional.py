@@ -1,4 +1,4 @@
-"""Fractional max pooling: torch's own numbers, each image's windows by its own draw, and a gradient."""
+"""Fractional max pooling: equal to torch's, with its own windows for each image, and with gradients."""
 
 from __future__ import annotations
 

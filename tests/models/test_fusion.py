@@ -1,4 +1,4 @@
-"""The fusion of two eyes' features: its layers, what it reads, and how it is fitted."""
+"""The fusion of the features of two eyes: its layers, its inputs and its fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ SOURCE = BLENDS["fusion"].defaults
 
 
 def eyes(n=80, width=48, seed=0, fellow=True):
-    """Features of either eye that grow with the grade, and the side; grades. Without ``fellow`` its own are noise."""
+    """Return features of both eyes that grow with the grade, with the side, and the grades.
+
+    Args:
+        n: number of eyes.
+        width: number of features of an eye.
+        seed: seed of the noise.
+        fellow: whether the fellow eye's features match the grade; otherwise they are shuffled.
+    """
     rng = np.random.default_rng(seed)
     grade = rng.integers(0, 5, n)
     weights = rng.uniform(0, 0.3, width)
@@ -24,7 +31,7 @@ def eyes(n=80, width=48, seed=0, fellow=True):
 
 
 def test_layer_widths_have_the_proportions_of_the_source():
-    """2 x 2048 features, 2048 and the larger of each two, 512 and the larger of each two, one without a constant."""
+    """The source: 2 x 2048 features; dense layers of 2048 and 512, each with maxout of 2; one output without bias."""
     x, grade = eyes(width=64)
     state = fusion.fit(x, grade, 0, **SOURCE | {"epochs": 1})
     assert {name: value.shape for name, value in state.items()} == {
@@ -47,7 +54,7 @@ def test_each_layer_takes_the_larger_of_two_outputs_and_clips_at_zero():
 
 
 def test_one_full_batch_update_is_a_nesterov_step_on_the_squared_error():
-    """From the start w, with gradient g and decay d: w - rate (1 + momentum) (g + d w), g no longer than the clip."""
+    """Expect w - rate (1 + momentum) (g + d w) from weights w, the clipped gradient g and weight decay d."""
     x, grade = eyes(20)
     given = SOURCE | {"epochs": 1, "weight_decay": 0.1, "rate": 0.05, "clip": 0.5}
     start = fusion.fit(x, grade, 3, **given | {"epochs": 0})
@@ -98,6 +105,6 @@ def test_initial_weights_and_order_depend_on_the_seed_alone():
 @pytest.mark.parametrize("rows", [1, 63, 65])
 def test_any_number_of_rows_can_be_fitted(rows):
     x, grade = eyes(rows)
-    answer = fusion.predict(fusion.fit(x, grade, 0, **SOURCE), x)
-    assert answer.shape == (rows,)
-    assert np.isfinite(answer).all()
+    predicted = fusion.predict(fusion.fit(x, grade, 0, **SOURCE), x)
+    assert predicted.shape == (rows,)
+    assert np.isfinite(predicted).all()

@@ -1,4 +1,4 @@
-"""Every loss through one interface, and the paper's formulas against hand-made sums."""
+"""Every loss through the common interface, and the paper's formulas compared with explicit sums."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ GRADE = torch.tensor([0, 1, 2, 3, 4, 0])
 
 
 def raw_shape(head):
-    """Shape of a head's raw outputs for GRADE."""
+    """Return the shape of a head's raw outputs for GRADE."""
     return load_head(head).build(5)(torch.randn(len(GRADE), 5)).shape
 
 
 def outputs(name, seed=0, scale=1.0):
-    """Random raw outputs of the loss's heads."""
+    """Return random raw outputs of the loss's heads."""
     generator = torch.Generator().manual_seed(seed)
     shapes = {output: raw_shape(head) for output, head in LOSSES[name].heads.items()}
     return {
@@ -31,7 +31,7 @@ def outputs(name, seed=0, scale=1.0):
 
 @cache
 def fitted(name):
-    """Raw outputs for GRADE after descent on the loss."""
+    """Return raw outputs for GRADE after gradient descent on the loss."""
     given = outputs(name)
     descent = torch.optim.Adam(given.values(), lr=0.1)
     for _ in range(400):
@@ -113,9 +113,9 @@ def test_coral_is_the_sum_of_binary_cross_entropies():
 
 
 def test_cumulative_probabilities_out_of_order_are_corrected():
-    answer = load_head("coral").predict(torch.tensor([[-1.0, 2.0, 0.0, -3.0]]))
-    assert (answer >= 0).all()
-    assert answer.sum().item() == pytest.approx(1)
+    prob = load_head("coral").predict(torch.tensor([[-1.0, 2.0, 0.0, -3.0]]))
+    assert (prob >= 0).all()
+    assert prob.sum().item() == pytest.approx(1)
 
 
 def test_the_multi_task_loss_at_weight_0_equals_ce_and_trains_no_score():

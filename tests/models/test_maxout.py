@@ -1,4 +1,4 @@
-"""The maxout network: its start, its answers by hand, its penalties and its batches."""
+"""The maxout network: its initial weights, predictions, penalties and batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALL = {**BLENDS["maxout"].defaults, "first": 8, "second": 4, "epochs": 20, "ba
 
 
 def rows(n=60, d=6, seed=0):
-    """Columns of which the first two tell the grade through noise, on scales of their own; grades."""
+    """Return columns on different scales, of which the first two are noisy grades, and the grades."""
     rng = np.random.default_rng(seed)
     grade = np.arange(n) % 5
     x = rng.normal(0, 1, (n, d))

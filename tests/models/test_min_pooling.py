@@ -1,4 +1,4 @@
-"""Min-pooling's networks at the size of their source: weights, maps and fields of view as it lists them."""
+"""Min-pooling's networks at full size: weights, feature maps and fields of view as the source lists them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POOLED = {
     "net_2": [544, 361, 239, 158, 104, 68, 44, 28, 17, 10, 5, 2, 1],
     "net_3": [507, 251, 123, 59, 27, 11, 3, 2, 1],
 }
-"""Sides of the maps after each pooling and at the end, as listed."""
+"""Sizes of the feature maps after each pooling and at the end, as listed by the source."""
 
 
 @pytest.mark.parametrize(("net", "millions"), [("net_1", 2.699), ("net_2", 6.105), ("net_3", 3.010)])

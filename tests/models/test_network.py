@@ -1,4 +1,4 @@
-"""Trunk, cells and heads: shapes, weights carried over, and what is refused."""
+"""Backbone, cells and heads: shapes, carried-over weights, and errors."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_heads_are_carried_over_if_their_input_width_is_the_same():
 
 
 def grown(width, kernels=(4,)):
-    """Convolutions, a norm and a dense layer behind maps of some width."""
+    """Return convolutions and a dense layer with some number of inputs."""
     sizes = itertools.pairwise((3, *kernels))
     convolutions = [torch.nn.Conv2d(before, after, 3) for before, after in sizes]
     return torch.nn.Sequential(*convolutions, torch.nn.Flatten(), torch.nn.Linear(width, 2))

@@ -1,4 +1,4 @@
-"""o_O's networks at the size of their source, how they grow, and what a stage takes of the one before."""
+"""o_O's networks at full size, their growth, and the weights that a stage inherits from the previous one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEHIND = {
     "b_2": [224, 113, 56, 28, 13, 14, 6, 7, 3],
     "b_3": [448, 225, 112, 56, 27, 28, 13, 14, 6, 5, 2],
 }
-"""Sides before and behind each max pooling, where they change."""
+"""Sizes of the feature maps where they change."""
 
 
 def made(net, blocks, width=0.0625, seed=0):
@@ -72,7 +72,7 @@ def test_the_last_stage_has_the_source_s_convolutions_and_dense_layers(net, kern
     slopes = {module.negative_slope for module in modules if isinstance(module, nn.LeakyReLU)}
     assert slopes == {0.01}
     assert sum(isinstance(module, Maxout) for module in modules) == 2
-    # A pooling lies between groups, and none behind the last.
+    # One pooling between each two groups, and none after the last.
     assert sum(isinstance(module, nn.MaxPool2d) for module in modules) == 4
 
 

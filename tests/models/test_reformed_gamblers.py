@@ -1,4 +1,4 @@
-"""Reformed Gamblers' networks at the size of their source, their turned copies, and their soft step by its formula."""
+"""Reformed Gamblers' networks at full size, their rotated copies, and the formula of their soft step."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_rotated_photograph_gives_a_rotated_feature_map():
 
 def test_rolled_channels_are_the_other_copies_rotated_into_the_copys_frame():
     copies = CyclicSlice()(torch.rand(1, 1, 4, 4))
-    # Copies of one image, each turned back, are that image again.
+    # Each rotated copy, rotated back, equals the image.
     rolled = CyclicRoll()(copies)
     assert rolled.shape == (4, 4, 4, 4)
     assert all(torch.equal(rolled[own, channel], copies[own, 0]) for own in range(4) for channel in range(4))
@@ -97,7 +97,7 @@ def test_windows_of_fractional_poolings_are_drawn_once_and_saved_with_the_weight
     assert not torch.equal(one(x)["score"], other(x)["score"])
     other.load_state_dict(one.state_dict())
     assert torch.equal(one(x)["score"], other(x)["score"])
-    # Training takes the same windows, and those of an image do not depend on its place.
+    # The windows do not depend on the image's position in the batch.
     assert torch.allclose(one(x[1:])["score"], one(x)["score"][1:], atol=1e-6)
 
 
@@ -129,7 +129,7 @@ def test_a_score_beyond_the_ends_of_the_scale_has_no_extra_loss():
     score = torch.tensor([-0.5, 0.5, 4.5, 3.0, -0.5, 4.5, 2.0], requires_grad=True)
     grade = torch.tensor([0, 0, 4, 4, 1, 3, 2])
     loss = load_loss("mse_free_ends")({"score": score}, grade)
-    # As the source has it: such a score counts as the end itself.
+    # As in the source, such a score is clipped to the end of the scale.
     counted = [0.0, 0.5, 4.0, 3.0, -0.5, 4.5, 2.0]
     assert loss.tolist() == [(value - label) ** 2 for value, label in zip(counted, grade.tolist(), strict=True)]
     loss.sum().backward()

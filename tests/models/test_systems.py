@@ -1,4 +1,4 @@
-"""What every system of others has to keep to, and every blend."""
+"""Requirements on every compared system and every blend."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def test_a_network_predicts_for_images_of_its_input_size(system, net):
     side = geometry(system, net, Net(**settings), SIZES[settings["size"]]).input_px
     x = torch.rand(3, 3, side, side)
     give(network, torch.rand(3, count_numbers(network)))
-    said = network.answers(network.train()(x))
-    assert {name: tuple(value.shape) for name, value in said.items()} == {
+    outputs = network.answers(network.train()(x))
+    assert {name: tuple(value.shape) for name, value in outputs.items()} == {
         name: {"score": (3,), "prob": (3, 5)}[name] for name in heads
     }
     sum(value.sum() for value in network(x).values()).backward()
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.requires_grad)
-    # A part that is held fixed is so from the first convolution on; the rest learns.
+    # Some networks have frozen parts, but never all.
     assert any(p.requires_grad for p in network.parameters())
     give(network, None)
     assert all(torch.equal(a, b) for a, b in zip(network.eval()(x).values(), network(x).values(), strict=True))
@@ -71,11 +71,11 @@ def test_columns_depend_on_each_eye_alone(name):
 
 
 WIDTHS = {"elastic_net": 1, "elastic_nets": 3, "fusion": 32}
-"""How many numbers of each eye a blend that answers a score is tried with."""
+"""Number of columns per eye in the tests of blends that predict scores; 1 for the others."""
 
 
 def columns(name, n=60, seed=0):
-    """Columns that tell the grade through noise: probabilities of either eye or, where a blend reads them, scores."""
+    """Return columns of noisy grades: scores for blends that predict scores, else the probabilities of both eyes."""
     rng = np.random.default_rng(seed)
     grade = np.arange(n) % 5
     if BLENDS[name].head == "score":
@@ -88,7 +88,7 @@ def columns(name, n=60, seed=0):
 
 def parameters(name):
     few = {key: min(value, 20) for key, value in BLENDS[name].defaults.items()}
-    # A few dozen updates get somewhere in larger steps alone.
+    # A few dozen updates need larger steps.
     return few | ({"rate": 0.02} if "rate" in few else {})
 
 

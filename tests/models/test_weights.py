@@ -1,4 +1,4 @@
-"""A trunk that starts from weights in a file: mapped tensor by tensor, and others refused in a sentence."""
+"""A backbone that starts from a weights file: every tensor is mapped, and other files are refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SMALL = Model(trunk="test_resnet", stride=8)
 
 @pytest.fixture(scope="module")
 def photographs():
-    """Two photographs as the network is fed, (2, 3, 224, 224): a temple in China and a dahlia."""
+    """Two photographs as network inputs, (2, 3, 224, 224): a temple in China and a dahlia."""
     arrays = np.stack([image[:427, :640] for image in load_sample_images().images])
     images = torch.from_numpy(arrays).permute(0, 3, 1, 2).float()
     return (interpolate(images, (224, 224), mode="bicubic", antialias=True) - 127) / 128
@@ -43,7 +43,7 @@ def photographs():
 
 @pytest.fixture(scope="module")
 def whole():
-    """timm's network with the package's weights, classifier included."""
+    """timm's network with the package's weights, including the classifier."""
     network = timm.create_model(TRUNK)
     network.load_state_dict(timm_tensors(LITE0, TRUNK), strict=False)
     theirs = torch.load(find_weights(LITE0), weights_only=True)
@@ -53,7 +53,7 @@ def whole():
 
 @pytest.fixture(scope="module")
 def original():
-    """The network of the package's own authors, whose code shares nothing with timm's."""
+    """The network by the package's authors, whose code shares nothing with timm's."""
     return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(find_weights(LITE0))).eval()
 
 
@@ -63,7 +63,7 @@ def logits(network, images):
 
 
 def save_weights(path: Path, change=lambda tensors: tensors) -> Model:
-    """A small trunk that starts from a file of its own tensors, changed."""
+    """Save the changed tensors of a small backbone, and return a model that starts from the file."""
     tensors = change(timm.create_model("test_resnet").state_dict())
     if path.suffix == ".safetensors":
         save_file(tensors, path)
@@ -213,17 +213,17 @@ def test_a_model_without_weights_is_returned_unchanged():
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"pretrained": True, "weights": "w.pth"}, "both `pretrained: true` and `weights: w.pth`"),
         ({"weights_sha256": "0" * 64}, "must have `weights` where it has `weights_sha256`"),
         ({"weights": "w.pth", "weights_sha256": "123"}, "model.weights_sha256"),
     ],
 )
-def test_contradictory_settings_are_refused(fields, told):
+def test_contradictory_settings_are_refused(fields, message):
     raw = compose(ROOT, [])
     raw["model"] |= fields
-    with pytest.raises(InputError, match=re.escape(told)):
+    with pytest.raises(InputError, match=re.escape(message)):
         parse_params(raw)
 
 

@@ -1,4 +1,4 @@
-"""Zoom-in-Net: windows lie where attention peaks, cut from the photograph itself; parts add to what is held fixed."""
+"""Zoom-in-Net: windows cut from the photograph at the peaks of attention, and parts trained on top of frozen ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_windows_surround_the_peaks_in_descending_order():
     peaks = {(2, 7): 4.0, (7, 2): 3.0, (2, 2): 2.0, (7, 7): 1.0}
     for place, value in peaks.items():
         response[(0, *place)] = value
-    # The middle of position i is at (i + 0.5) * 12.8 px, and a window has 40.
+    # The centre of position i is at (i + 0.5) * 12.8 px, and a window has 40 px.
     corner = {2: 12, 7: 76}
     assert suspected(response, 128)[0].tolist() == [[corner[row], corner[column]] for row, column in peaks]
 
@@ -66,7 +66,7 @@ def test_windows_stay_inside_the_photograph_for_any_response(m, side, seed):
     assert corners.shape == (3, WINDOWS, 2)
     assert (corners >= 0).all()
     assert (corners + window_side(side) <= side).all()
-    # The first has the position of the largest response in it.
+    # The first window contains the position of the largest response.
     place = response.flatten(1).argmax(1)
     centre = (torch.stack((place // m, place % m), 1) + 0.5) * side / m
     assert ((centre >= corners[:, 0] - 1) & (centre <= corners[:, 0] + window_side(side) + 1)).all()
@@ -83,14 +83,14 @@ def test_windows_equal_slices_of_the_photograph():
 
 
 class Shrunk(nn.Module):
-    """A trunk whose map is the photograph itself, ten times smaller."""
+    """A backbone whose feature map is the photograph, ten times smaller."""
 
     def forward(self, images):
         return [avg_pool2d(images, images.shape[-1] // 10)]
 
 
 def test_the_window_shows_the_lesion_that_the_scores_respond_to():
-    """A bright spot in a dark photograph, scores that follow brightness, and gates that are open everywhere."""
+    """Use a bright spot in a dark photograph, scores that grow with brightness, and uniform gates."""
     photograph = torch.zeros(2, 3, 128, 128)
     photograph[0, :, 90:96, 20:26] = 1.0
     photograph[1, :, 30:36, 100:106] = 1.0

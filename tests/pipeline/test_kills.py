@@ -1,4 +1,4 @@
-"""Commands killed within a write, and a pipeline killed in two trainings at once, end with the same bits."""
+"""Commands killed during a write, and `dvc repro` killed during two runs, end with the same bytes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ STAGES = {
     "saliency": ("saliency",),
     "report": ("report",),
 }
-"""Stage -> its command. `architecture` and `transfer` write a single file here, as `fetch` does."""
+"""Command of each stage. `architecture` and `transfer` write one file here, as `fetch` does, so they are left out."""
 WRITES = (1, 3)
-"""The write that each attempt is killed in; the attempt after the last one is left alone."""
+"""Number of the write during which each attempt is killed; the attempt after the last one may finish."""
 STOPS_IN_A_WRITE = """
 import os
 import time
@@ -47,11 +47,11 @@ def stopping(source, target, **more):
 
 os.replace = stopping
 """
-"""Run by every Python that starts: it stops where a file is written and does not yet have its name."""
+"""Run at the start of every Python: it pauses after a file is written and before it is renamed."""
 
 
 def run_killed(root: Path, arguments: tuple[str, ...], write: int) -> None:
-    """Run a command in ``root``, in a process group of its own that is killed within the given write; 0: in none."""
+    """Run a command in ``root`` in a new process group, and kill the group during the given write; 0 kills nothing."""
     from benchmark.cli.main import main
 
     os.setsid()
@@ -70,7 +70,7 @@ def run_killed(root: Path, arguments: tuple[str, ...], write: int) -> None:
 
 
 def outs_of(root: Path, stage: str) -> list[Path]:
-    """Files and folders that a stage of dvc.yaml writes."""
+    """Return the files and folders that a stage of dvc.yaml writes."""
     name, _, key = stage.partition("@")
     declared = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][name]
     outs = declared.get("do", declared)["outs"]
@@ -79,7 +79,7 @@ def outs_of(root: Path, stage: str) -> list[Path]:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """As DVC does with a stage's outputs before it runs."""
+    """Remove a stage's outputs, as DVC does before it runs the stage."""
     for path in paths:
         if path.is_dir():
             shutil.rmtree(path)
@@ -93,7 +93,7 @@ def bytes_of(path: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def forked():
-    """How processes are started here: forked from a server that imported what the commands need."""
+    """A context that forks processes from a server that has imported the commands."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmark.cli.main", "benchmark.cli.stages", "benchmark.settings.loading"])
     return context

@@ -22,7 +22,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def trained(project, *arguments: str) -> dict[str, int]:
-    """``dvc repro``; how many runs of each method it trained, of the methods whose stage it ran."""
+    """Run ``dvc repro``; return the number of trained runs of each method whose stage it ran."""
     said = project.run("dvc", "repro", *arguments).stdout
     found = re.findall(r"> fundusbench train (\w+)\nruns/: \d+ of \d+ runs, (\d+) of them trained now", said)
     return {method: int(count) for method, count in found}
@@ -54,7 +54,7 @@ def test_track_and_verify_leave_no_stage_to_rerun(project):
         return [seed["mlflow_run_id"] for arm in arms for seed in arm["seeds"].values()]
 
     first = ids()
-    # Six trainings of methods; of a system, a network and the rows of its ladder.
+    # Six runs of methods; of a system, one network and the steps that add to it.
     assert len(set(first)) == 6 + 1 + len(SYSTEMS["min_pooling"].rows)
     assert all(first)
     path.unlink()
@@ -126,7 +126,7 @@ def test_dvc_shows_metrics_and_plots(project):
 
 
 def test_an_identical_retraining_changes_no_run_and_no_kappa(project):
-    """Only what shows the times of a training may be made again."""
+    """Only the report may run again, because it shows the training times."""
     before = contents(project.root / "runs")
     shutil.rmtree(project.root / "scratch/runs/basenet")
     assert trained(project, "--force", "--single-item", "train@basenet") == {"basenet": 2}

@@ -1,4 +1,4 @@
-"""Results between machines: one pushes what it trained, another takes it from the remote that they share."""
+"""Results shared between machines: one pushes its runs to a DVC remote, another pulls them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_runs_pushed_by_one_machine_are_pulled_by_another_instead_of_retrained(p
         place.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "remote"))
     project.run("dvc", "push", "--run-cache", *(f"train@{method}" for method in methods), "prepare")
     clone.run("dvc", "pull", "--run-cache", "--allow-missing")
-    # The photographs are drawn again: no stage pushes them, for the terms of a data set may forbid it.
+    # The photographs are fetched again: no stage pushes them, because the terms of a data set may forbid it.
     assert clone.repro("--pull", *(f"train@{method}" for method in methods)) == ["fetch"]
     for method in methods:
         assert contents(clone.root / "runs" / method) == contents(project.root / "runs" / method)

@@ -1,4 +1,4 @@
-"""The manual's commands, run as shown in a finished project; each is run here or named with its test."""
+"""The manual's commands, run as shown in a finished project; those run elsewhere are listed with their tests."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def labelled() -> None:
 
 
 def predicted() -> None:
-    """Two files of scores."""
+    """Write labels and two files of scores."""
     labelled()
     for name, off in (("predictions.csv", 0.2), ("other.csv", 0.7)):
         write_table(Path(), [{"image": i, "score": place // 2 % 5 + off} for place, i in enumerate(IDS)], name)
 
 
 def ambiguous() -> None:
-    """A file with two columns that may be meant."""
+    """Write labels and a file with two columns that could hold the prediction."""
     labelled()
     rows = [{"image": name, "score": 0.5, "pred": place // 2 % 5} for place, name in enumerate(IDS)]
     write_table(Path(), rows, "predictions.csv")
 
 
 def photographed() -> None:
-    """A folder of photographs with a table of Kaggle's columns."""
+    """Write a folder of photographs with a table that has Kaggle's columns."""
     ids = write_folder(Path("DIR"), patients=6)
     usage = ("Public", "Private", "train")
     write_table(Path("DIR"), [{"image": i, "level": n // 2 % 5, "Usage": usage[n // 4]} for n, i in enumerate(ids)])
 
 
 def as_it_is() -> None:
-    """The finished project."""
+    """Leave the finished project as it is."""
 
 
 RUN: dict[str, Callable[[], None]] = {
@@ -66,7 +66,7 @@ RUN: dict[str, Callable[[], None]] = {
     ),
     "fundusbench keep experiments/results/phantom": as_it_is,
 }
-"""Command -> what must lie there."""
+"""Each command with a function that writes the files it needs."""
 ELSEWHERE = {
     "fundusbench plan": "tests/cli/test_plan.py",
     "fundusbench doctor": "tests/cli/test_doctor.py",
@@ -86,7 +86,7 @@ ELSEWHERE = {
     "fundusbench track": "tests/pipeline/test_pipeline.py",
     "fundusbench ui --port 5050": "tests/tracking/test_server.py",
 }
-"""Command -> the test that runs it."""
+"""Each command that another test runs, with that test's file."""
 
 
 def test_every_command_of_the_manual_has_a_test():
@@ -105,16 +105,15 @@ def test_a_command_of_the_manual_runs_as_shown(workshop, command, monkeypatch, c
     monkeypatch.chdir(workshop.root)
     RUN[command]()
     assert main(shlex.split(command)[1:]) == 0
-    said = capsys.readouterr().out
-    assert said or "keep" in command
+    assert capsys.readouterr().out or "keep" in command
 
 
 def test_summary_prints_json(workshop, monkeypatch, capsys):
     monkeypatch.chdir(workshop.root)
     assert main(["summary", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [one["stage"] for one in told["stages"]][-1] == "all stages"
-    assert (told["identical"] is None) == told["comparison"].startswith("no results are kept")
+    printed = json.loads(capsys.readouterr().out)
+    assert [stage["stage"] for stage in printed["stages"]][-1] == "all stages"
+    assert (printed["identical"] is None) == printed["comparison"].startswith("no results are kept")
 
 
 def test_keep_writes_the_time_of_each_stage(workshop, monkeypatch):

@@ -1,4 +1,4 @@
-"""The sweep as a stage of the pipeline."""
+"""A sweep as a stage of the pipeline."""
 
 from __future__ import annotations
 

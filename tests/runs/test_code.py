@@ -1,4 +1,4 @@
-"""The table of edits: which runs of the default parameters get another key, and so are trained again."""
+"""Edits of the code, and the runs of the default parameters whose keys they change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def loss(outputs, grade):
 
 
 class Project:
-    """A copy of the project's code to be edited, and the runs that the default parameters declare over it."""
+    """A copy of the project's code for editing, and the runs that the default parameters declare with it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +46,7 @@ class Project:
         return {spec.name: spec for spec in declare(self.params, MANIFEST)}
 
     def changed(self) -> list[RunSpec]:
-        """Runs whose keys differ from those of the code as it is."""
+        """Return the runs whose keys differ from those with the unchanged code."""
         return [spec for name, spec in self.runs().items() if spec.key != self.before[name].key]
 
     def closure(self, spec: RunSpec) -> list[str]:
@@ -67,7 +67,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture
 def edit(project):
-    """Edit a file of the copy; it is put back after the test."""
+    """A function that edits a file of the copy; the file is restored after the test."""
     kept: dict[Path, str | None] = {}
 
     def write(path: str, change: Callable[[str], str]) -> None:
@@ -106,7 +106,7 @@ NONE: dict[str, tuple[str, Callable[[str], str]]] = {
     "the queue": ("benchmark/jobs/queue.py", added("X = 1")),
     "the local engine": ("benchmark/jobs/local_engine.py", added("X = 1")),
     "the Ray engine": ("benchmark/jobs/ray_engine.py", added("X = 1")),
-    "the start of several processes": ("benchmark/dispatch/launch.py", added("X = 1")),
+    "the start of distributed processes": ("benchmark/dispatch/launch.py", added("X = 1")),
     "the stage that trains": ("benchmark/dispatch/train.py", added("X = 1")),
     "a default of the sweep": ("benchmark/settings/sweep.py", replaced("= 12", "= 13")),
     "a setting of MLflow": ("benchmark/settings/params.py", replaced("= 300.0", "= 301.0")),
@@ -120,9 +120,9 @@ NONE: dict[str, tuple[str, Callable[[str], str]]] = {
     "a local variable outside": ("benchmark/statistics/bootstrap.py", added("X = 1")),
     "the report": ("benchmark/report/report.py", added("X = 1")),
     "the plan": ("benchmark/cli/plan.py", added("X = 1")),
-    "where a run lies": ("benchmark/runs/shelf.py", added("X = 1")),
+    "the run store": ("benchmark/runs/shelf.py", added("X = 1")),
 }
-"""Edits that cost no run."""
+"""Edits that change no key."""
 
 
 @pytest.mark.parametrize("name", NONE)
@@ -132,22 +132,22 @@ def test_an_edit_that_affects_no_numbers_changes_no_key(project, edit, name):
 
 
 def of_loss(*names: str) -> Callable[[RunSpec], bool]:
-    """Trained runs with one of some losses."""
+    """Select the trained runs with one of some losses."""
     return lambda spec: isinstance(spec, ArmRun | NetworkRun) and spec.objective.name in names
 
 
 def of_blend(*names: str) -> Callable[[RunSpec], bool]:
-    """Blends by one of some files."""
+    """Select the blends of some kinds."""
     return lambda spec: isinstance(spec, BlendRun) and spec.blend.name in names
 
 
 def of_system(*names: str) -> Callable[[RunSpec], bool]:
-    """Runs of some systems."""
+    """Select the runs of some systems."""
     return lambda spec: spec.stage in names
 
 
 def tuned_scores(spec: RunSpec) -> bool:
-    """Blends that predict scores, of the one system of these whose thresholds are tuned."""
+    """Select the blends that predict scores, of the only such system with tuned thresholds."""
     return isinstance(spec, BlendRun) and spec.stage == "reformed_gamblers"
 
 
@@ -155,11 +155,11 @@ SOME: dict[str, tuple[str, Callable[[RunSpec], bool]]] = {
     "the loop": ("benchmark/training/loop.py", lambda spec: True),
     "the network": ("models/network.py", lambda spec: True),
     "the pins": ("benchmark/common/numerics.py", lambda spec: True),
-    "how pixels are made": ("benchmark/images/fov.py", lambda spec: True),
-    "passes": ("benchmark/training/passes.py", lambda spec: isinstance(spec, BlendRun)),
-    "how blends are fitted": ("benchmark/training/blend.py", lambda spec: isinstance(spec, BlendRun)),
+    "the preparation of pixels": ("benchmark/images/fov.py", lambda spec: True),
+    "test-time views": ("benchmark/training/passes.py", lambda spec: isinstance(spec, BlendRun)),
+    "the fit of blends": ("benchmark/training/blend.py", lambda spec: isinstance(spec, BlendRun)),
     "a loss": ("models/losses/mse.py", of_loss("mse", "ce_mse")),
-    "a loss in another": ("models/losses/ce_mse.py", of_loss("ce_mse")),
+    "a loss that uses another": ("models/losses/ce_mse.py", of_loss("ce_mse")),
     "a head": ("models/heads/softmax.py", of_loss("ce", "ce_mse")),
     "a head of one system": ("models/heads/staircase.py", of_system("reformed_gamblers")),
     "a decision rule": ("benchmark/scoring/decision_rules/tuned.py", tuned_scores),
@@ -168,10 +168,10 @@ SOME: dict[str, tuple[str, Callable[[RunSpec], bool]]] = {
         for name in ("min_pooling", "o_o", "reformed_gamblers", "zoom_in_net", "huang")
     },
     "a blend": ("models/blends/forest.py", of_blend("forest")),
-    "a blend in another": ("models/blends/elastic_net.py", of_blend("elastic_net", "elastic_nets")),
-    "a variant of the colours": ("benchmark/images/colour_normalisation/graham.py", of_system("min_pooling")),
+    "a blend that uses another": ("models/blends/elastic_net.py", of_blend("elastic_net", "elastic_nets")),
+    "a colour normalisation": ("benchmark/images/colour_normalisation/graham.py", of_system("min_pooling")),
 }
-"""Edits with the runs that they cost at first hand; what starts from one of these or reads it is trained again, too."""
+"""Edits with the runs that they change directly; the runs that depend on these change, too."""
 
 
 def with_descendants(runs: dict[str, RunSpec], first: Callable[[RunSpec], bool]) -> list[str]:
@@ -190,7 +190,7 @@ def test_an_edit_changes_the_keys_of_exactly_the_runs_it_affects(project, edit, 
 
 
 def kinds(project: Project) -> dict[str, RunSpec]:
-    """A run of each kind."""
+    """Return one run of each kind."""
     names = ("m2cnn/mid/0", "min_pooling/net_1/0", "min_pooling/ensemble/0", "zoom_in_net/c/0", "o_o/fellow/0")
     return {name: project.before[name] for name in names}
 
@@ -208,7 +208,7 @@ def test_every_file_of_the_import_closure_is_hashed(project, edit):
 
 
 ABOVE = {"cli", "dispatch", "evaluation", "jobs", "report", "sources", "statistics", "sweep", "tracking"}
-"""Packages that start runs, show them or read them."""
+"""Packages that start, show or read runs."""
 
 
 def test_the_training_core_imports_nothing_that_starts_shows_or_reads_runs(project):

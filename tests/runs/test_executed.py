@@ -1,4 +1,4 @@
-"""Nothing that determines a run's numbers is missed: what a real training imports is hashed, or named with a reason."""
+"""Every module that a training imports is hashed into the run key, or excluded with a reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ else:
         train(spec, splits_of(spec, manifest), fabric, place(spec))
 print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("benchmark", "models")]))
 """
-"""Trains runs in a fresh process, without the code that dispatches them, and prints the project's files it imported."""
+"""Train runs in a fresh process without the dispatching code, and print the project's files that it imported."""
 
 
 def imported(specs: list[RunSpec]) -> set[str]:

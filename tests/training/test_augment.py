@@ -1,4 +1,4 @@
-"""Augmentation against slow, obvious references."""
+"""Augmentation compared with slow, obvious references."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def images(n=3, side=9, seed=0):
 
 
 def draw(**at):
-    """Middle draws (no change), but for the given places."""
+    """Return draws that change nothing, except the given ones (``d0`` is the first)."""
     row = torch.full((DRAWS,), 0.5)
     row[2:4] = 0.9
     for place, value in at.items():

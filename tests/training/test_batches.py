@@ -1,4 +1,4 @@
-"""Reading batches ahead: the same for any number of threads, bounded, without copies, and honest about waiting."""
+"""Prefetched batches: equal for any number of threads, bounded, without copies, and with the true waiting time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def images(count: int = COUNT) -> np.ndarray:
 
 
 def split(path: Path, encoding: str, damaged: int | None = None) -> SplitData:
-    """A split whose images are noise; one of them may be damaged."""
+    """Write a pack of noise images, one of them damaged if its index is given, and return the split."""
     stored = [encode(image, encoding) for image in images()]
     if damaged is not None:
         stored[damaged] = stored[damaged][: len(stored[damaged]) // 2]
@@ -44,7 +44,7 @@ def order(seed: int = 0) -> list[np.ndarray]:
 
 
 def read(data: SplitData, readers: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """All positions and pixels of an epoch."""
+    """Return all positions and pixels of an epoch."""
     positions, pixels = zip(*Reader(data, CPU, readers).batches(order()), strict=True)
     return np.concatenate(positions), torch.cat(pixels).numpy()
 
@@ -56,7 +56,7 @@ def encoding(request):
 
 @pytest.fixture
 def threads(monkeypatch):
-    """Sets how many threads decode."""
+    """A function that sets the number of decoding threads."""
 
     def choose(count: int) -> None:
         packs._decoders.cache_clear()
@@ -117,7 +117,7 @@ def test_resampling_draws_in_proportion_to_a_negative_power_of_the_grades_count(
 
 
 def test_resampling_weights_decay_from_epoch_to_epoch_to_the_final_weights():
-    """With a half left after each epoch, shares follow from weights n / n_grade and those at the end, by hand."""
+    """Compute the expected shares by hand: half of the weight n / n_grade remains after each epoch."""
     grade = np.repeat([0, 3], [9000, 1000])
     fade = Fade(by=0.5, to=[1, 1, 1, 2, 1])
     for epoch, left in ((0, 1.0), (1, 0.5), (2, 0.25), (50, 0.0)):
@@ -144,7 +144,7 @@ def test_a_pack_that_does_not_match_the_manifest_is_refused(tmp_path, ids, words
 
 
 class Slow:
-    """A pack that takes its time and counts the batches asked for."""
+    """A slow pack that counts the requested batches."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -204,9 +204,9 @@ print(most)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells private from shared memory")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports private memory")
 def test_threads_share_the_mapped_file_without_copies(tmp_path):
-    """Private memory grows by the batches under way, by no pack per thread."""
+    """Private memory grows by the prefetched batches and not by one pack per thread."""
     size, count = 256, 400
     image = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8).tobytes()
     write_pack(tmp_path / "pack", PackSpec(size, "raw", "made"), (PackRow(str(i), "", image) for i in range(count)))

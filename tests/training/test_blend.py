@@ -1,4 +1,4 @@
-"""A system from its networks to the rows of its ladder: what each is made from, and what it cannot know."""
+"""Systems from their networks to their last step: the inputs of each step, and the labels out of its reach."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMES = tuple(SYSTEMS)
 
 @pytest.fixture(scope="module")
 def trained(shared_folder):
-    """Folder of a project in which each system was run."""
+    """A function that finds the folder of a project in which a system was trained."""
 
     def find(name):
         def fill(folder):
@@ -52,7 +52,7 @@ def trained(shared_folder):
 
 @pytest.fixture
 def project(trained, tmp_path, monkeypatch):
-    """A copy of such a folder, to work in."""
+    """A function that copies such a folder and enters the copy."""
 
     def enter(name):
         shutil.copytree(trained(name), tmp_path, dirs_exist_ok=True)
@@ -111,7 +111,7 @@ def test_interrupted_steps_are_completed_from_the_stored_views(project, name, mo
     rows = list(SYSTEMS[name].rows)
     for arm in rows[2:]:
         shutil.rmtree(Path("scratch/runs", name, arm))
-    monkeypatch.setattr(blending, "passes_of", None)  # No network is asked again.
+    monkeypatch.setattr(blending, "passes_of", None)  # No network may predict again.
     train.run(system_params(name), [name])
     assert contents() == before
 
@@ -123,7 +123,7 @@ def relabelled(change):
 
 
 def learnt(name, arm):
-    """What a row learns from the labels at hand, its networks as they are: state, thresholds, answers to test."""
+    """Fit a step on the present labels; return its state, thresholds, predictions on test, and the eyes."""
     params = system_params(name)
     spec = read_result(Path("runs", name, arm, "0"))
     manifest, fabric = read_manifest(), open_fabric(params.train)
@@ -143,7 +143,7 @@ def test_a_blend_sees_no_labels_but_those_of_holdout_patients(project, name, arm
     state, thresholds, answers, eyes = learnt(name, arm)
     assert {row.image_id for row in eyes["holdout"].data.rows} == {i for i, role in dealt.items() if role == "holdout"}
     relabelled(lambda row: dealt.get(row.image_id) != "holdout")
-    # The deal itself goes by labels, so it is held to what it was.
+    # The split into roles is stratified by the labels, so keep the first one.
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
         patch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: dealt)
@@ -157,7 +157,7 @@ def test_a_blend_sees_no_labels_but_those_of_holdout_patients(project, name, arm
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_fellow_eyes_label_is_out_of_reach(project, name):
-    """An eye's answer does not move with its fellow's label, or with its own."""
+    """The inputs of an eye depend neither on its fellow eye's label nor on its own."""
     project(name)
     arm = list(SYSTEMS[name].rows)[-1]
     spec = read_result(Path("runs", name, arm, "0"))
@@ -246,7 +246,7 @@ def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_t
     assert np.array_equal(blending.columns(spec, both), expected)
     spec, alone = eyes["own_eye"]
     assert np.array_equal(blending.columns(spec, alone)[:, :-1], np.hstack([own, own]))
-    # A single pass has no spread; the first step reads the score alone.
+    # A single view has no standard deviation; the first step reads the score alone.
     spec, once = eyes["one_pass"]
     assert "features_sd" not in once.outputs[0]
     assert blending.columns(spec, once).shape == (32, 1)
@@ -257,19 +257,19 @@ def test_the_views_of_a_network_are_predicted_once_for_all_steps(project, monkey
     specs = {spec.arm: spec for spec in declare(system_params("min_pooling"), read_manifest())}
     first, rows = specs["net_1"], [specs[arm] for arm in SYSTEMS["min_pooling"].rows]
     images = first.holdout.held_images + first.data.val + first.data.test
-    # Of the images as they are, val and test were predicted when the network was trained.
+    # Of the plain images, those of val and test were predicted when the network was trained.
     kept = first.holdout.held_images
     assert [(blend.passes, shown) for blend, shown in passes_read(rows)] == [(0, kept), (2, 2 * images)]
-    before, told = contents("scratch/passes"), []
+    before, done = contents("scratch/passes"), []
     shutil.rmtree("scratch/passes")
     manifest, fabric = read_manifest(), open_fabric(first.train)
     for net in ("net_1", "net_3"):
         readers = [spec for spec in rows if specs[net].name in spec.needs]
-        blending.make_passes(specs[net], readers, manifest, fabric, told.append)
+        blending.make_passes(specs[net], readers, manifest, fabric, done.append)
     found = contents("scratch/passes")
     assert found.items() <= before.items()
-    assert told == [kept, kept + 2 * images, 2 * images]
-    # What is left for the blends themselves is the statistics of the photographs.
+    assert done == [kept, kept + 2 * images, 2 * images]
+    # The blends themselves only compute the statistics of the photographs.
     monkeypatch.setattr(blending, "passes_of", None)
     blending.complete(rows, manifest, fabric, lambda number, words: None)
     assert contents("scratch/passes") == before

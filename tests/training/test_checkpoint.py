@@ -1,4 +1,4 @@
-"""A checkpoint brings everything back, bit by bit, and is read without pickle."""
+"""A checkpoint restores the whole state bit for bit, and is read without pickle."""
 
 from __future__ import annotations
 

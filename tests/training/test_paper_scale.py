@@ -1,6 +1,6 @@
-"""The paper's network: a real training step of each level, at sizes that give it the smallest feature maps.
+"""The paper's network: a real training step with each number of cells, at sizes with the smallest feature maps.
 
-Which maps it has at the paper's own sizes is asked of the meta device, in ``tests/evaluation/test_architecture.py``.
+``tests/evaluation/test_architecture.py`` checks the map sizes at the paper's own sizes on the meta device.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def step(network: nn.Module, pixels: int) -> None:
-    """One update, which must reach every tensor and leave it finite."""
+    """Make one update; it must reach every tensor and leave it finite."""
     images = torch.randn(2, 3, pixels, pixels).to(memory_format=torch.channels_last)
     load_loss("ce_mse")(network(images), torch.tensor([0, 3])).mean().backward()
     silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
@@ -31,7 +31,7 @@ def step(network: nn.Module, pixels: int) -> None:
 
 
 def test_one_step_with_each_number_of_cells_updates_every_tensor_and_carries_its_weights_over():
-    # In a process of its own, with which its gigabytes go.
+    # A separate process frees its gigabytes when it ends.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(_step_each_level).result()
 
@@ -47,7 +47,7 @@ def _step_each_level() -> None:
             new = {name for name in network.state_dict() if name not in carried}
             assert {name.split(".")[0] for name in new} == {"cells", "heads"}
             assert all(name.startswith(("heads.", f"cells.{level - 2}.")) for name in new)
-            parent = {}  # 200 MB that the step can use.
+            parent = {}  # Free 200 MB for the step.
         step(network, pixels)
         network.zero_grad()
         parent = network.state_dict()

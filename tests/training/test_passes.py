@@ -1,4 +1,4 @@
-"""Passes of a finished network: what an image gets depends on the seed, the image and the pass's number alone."""
+"""Test-time views of a trained network: the augmentation depends on seed, image and number of the view alone."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_equal_seeds_give_equal_bytes_and_other_seeds_others(eyes, network, fabr
 
 
 def test_more_views_begin_with_those_of_fewer(eyes, network, fabric):
-    """The mean of two passes is known from the first alone and from both."""
+    """The mean and the standard deviation of two views must agree with the first view."""
     one, two = (passes_of(network, eyes, fabric, 0, count, CHANGES)["prob"] for count in (1, 2))
     spread = passes_of(network, eyes, fabric, 0, 2, CHANGES)["prob_sd"]
     second = 2 * two - one
@@ -71,7 +71,7 @@ def test_more_views_begin_with_those_of_fewer(eyes, network, fabric):
 
 
 def test_the_networks_noise_differs_between_views_and_images(eyes, network, fabric):
-    """Nothing is changed but where fractional poolings lie."""
+    """Only the windows of the fractional poolings change."""
     found = passes_of(network, eyes, fabric, 0, 4, Warp(flip=False))
     assert found["prob_sd"].max() > 0
     middle = passes_of(network, eyes, fabric, 0, 0, Warp(flip=False))
@@ -146,7 +146,7 @@ def test_augmented_pixels_stay_within_the_range_of_image_and_background(stretch,
 
 
 def test_stretching_lengthens_one_axis_and_shortens_the_other():
-    """A bar of a quarter of the side, stretched by a half along it, covers half as much again."""
+    """A bar that covers a quarter of the side covers three eighths after stretching by a half."""
     bar = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
     bar[:, 24:40, 24:40] = 255
     draws = torch.full((1, DRAWS), 0.5)
@@ -157,7 +157,7 @@ def test_stretching_lengthens_one_axis_and_shortens_the_other():
 
 
 def test_each_axis_has_its_own_zoom_factor():
-    """At the ends of their draws, one axis is half as long again and the other shorter by as much."""
+    """At the ends of the draws, one axis is scaled by 1.5 and the other by 1 / 1.5."""
     bar = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
     bar[:, 20:44, 20:44] = 255
     draws = torch.full((1, DRAWS), 0.5)
@@ -186,5 +186,5 @@ def test_colours_shift_by_a_normal_draw_along_each_principal_axis():
     assert torch.allclose(along.std(0), 0.5 * torch.tensor(VARIANCES), rtol=0.05)
     assert (along.mean(0).abs() < 0.05 * torch.tensor(VARIANCES)).all()
     assert torch.corrcoef(along.T)[0, 1:].abs().max() < 0.05
-    # A normal draw lies within one deviation in 68.3 % of cases.
+    # 68.3 % of normal draws are within one standard deviation.
     assert ((along / along.std(0)).abs() < 1).float().mean() == pytest.approx(0.683, abs=0.015)

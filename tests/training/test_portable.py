@@ -1,4 +1,4 @@
-"""The same bits on every x86-64 processor with AVX2: each operation's result is a committed hash."""
+"""Equal bytes on every x86-64 processor with AVX2: the hash of each operation's result is committed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def has_avx2() -> bool:
 
 
 def unpinned() -> dict[str, str]:
-    """This process's environment as it was before the tests began."""
+    """Return this process's environment from before the tests started."""
     return {name: value for name, value in os.environ.items() if name not in PINS}
 
 
@@ -43,12 +43,12 @@ def printed(*flags: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not has_avx2(), reason="numbers are portable among x86-64 processors with AVX2 alone")
+@pytest.mark.skipif(not has_avx2(), reason="portable numerics need an x86-64 processor with AVX2")
 def test_every_operation_of_a_training_step_gives_the_committed_bytes():
-    """FUNDUSBENCH_GOLDEN=write renews the file: after other versions of libraries, or other layers, and then alone.
+    """FUNDUSBENCH_GOLDEN=write renews the file; do that only after a change of library versions or layers.
 
-    The committed hashes were made on a processor with AVX-512 and were the same on an emulated one of another maker,
-    with other caches and without AVX-512 (qemu-x86_64 -cpu Haswell).
+    The committed hashes were made on a processor with AVX-512. They were equal on an emulated processor of another
+    maker with other caches and without AVX-512 (qemu-x86_64 -cpu Haswell).
     """
     lines = printed()
     if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
@@ -58,7 +58,7 @@ def test_every_operation_of_a_training_step_gives_the_committed_bytes():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(" avx512f " not in Path("/proc/cpuinfo").read_text(), reason="nothing to choose but AVX2 here")
+@pytest.mark.skipif(" avx512f " not in Path("/proc/cpuinfo").read_text(), reason="this processor has no AVX-512")
 def test_without_the_pins_this_processor_gives_other_bytes():
     assert printed("--unpinned") != GOLDEN.read_text().splitlines()
 
@@ -76,7 +76,7 @@ def test_opencv_is_denied_avx512_only_on_processors_that_have_it(
 
 
 def run(code: str) -> str:
-    """What a fresh process prints, which nobody pinned; it says nothing on standard error."""
+    """Return the output of a fresh process without pins; its standard error must be empty."""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=unpinned(), capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""Draws depend on what they are for and on nothing else."""
+"""Random draws depend on seed, role, epoch and image alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_an_images_draws_do_not_depend_on_its_neighbours(seed, ids, batch):
 
 
 def splitmix(x: int) -> int:
-    """The mixing of SplitMix64 (Steele, Lea and Flood 2014), in whole numbers."""
+    """Return the mixing function of SplitMix64 (Steele, Lea and Flood 2014), computed with integers."""
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
     return x ^ (x >> 31)

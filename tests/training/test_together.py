@@ -1,4 +1,4 @@
-"""One run trained by two processes: the run of one, however a process ends."""
+"""One run trained by two processes equals the run of one, also if a process is killed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tests.made.project import BIN
 from tests.training.test_train import SIZES
 
 COUNTS = {"train": 61, "val": 131, "test": 33}
-"""None of them divides by 2; val has more than one part."""
+"""Numbers of images that are not divisible by 2; val has more than one batch."""
 
 
 def raw_params(**changes):
-    """A trunk without batch norm, so that no image sees the others, and plain SGD, which does not magnify rounding."""
+    """Return parameters without batch norm, which couples images, and with plain SGD, which keeps rounding small."""
     raw = tiny_params()
     raw["sizes"], raw["seeds"] = SIZES, [0]
     raw["model"] |= {"trunk": "test_convnext"}
@@ -54,7 +54,7 @@ def start(log: Path, **changes) -> subprocess.Popen[bytes]:
 
 
 def lose_one(command: subprocess.Popen[bytes]) -> None:
-    """Kill the second process once some updates have been saved."""
+    """Kill the second process after the first checkpoint."""
     deadline = time.monotonic() + 240
     while not list(Path("scratch/runs").rglob("checkpoint.safetensors")):
         assert command.poll() is None
@@ -70,11 +70,11 @@ def test_two_processes_train_the_run_of_one_and_resume_after_a_kill(project):
     command = start(project / "first", processes=2)
     lose_one(command)
     assert command.wait(timeout=240) == 2
-    said = (project / "first").read_text()
+    log = (project / "first").read_text()
     assert re.fullmatch(
         r"fundusbench: each of the 2 processes must live, but number 1 was ended by signal SIGKILL: run the same "
         r"command again, it goes on from the last checkpoint\n",
-        said,
+        log,
     )
     assert start(project / "second", processes=2).wait(timeout=240) == 0, (project / "second").read_text()
     folder = project / "runs/basenet_mt/small/0"

@@ -1,4 +1,4 @@
-"""Training through its Python interface, on data that a small network learns in seconds."""
+"""Training through the Python interface, on data that a small network learns in seconds."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def one_seed(**changes):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """What a method's runs hold after a training that nothing stopped, made once for each set of parameters."""
+    """A function that returns the files of a method's uninterrupted runs, trained once per set of parameters."""
     made = {}
 
     def find(method, wanted):
@@ -312,7 +312,7 @@ def test_training_needs_neither_mlflow_nor_dvc():
 
 
 def test_accumulated_gradients_make_the_same_update_without_batch_norm(project):
-    """With SGD and a trunk without batch norm, 2 passes of 8 images give the weights of 1 pass of 16."""
+    """With SGD and a backbone without batch norm, 2 micro-batches of 8 images give the weights of 1 batch of 16."""
     raw = tiny_params()
     raw["sizes"] = SIZES
     raw["model"] |= {"trunk": "test_convnext"}
@@ -399,9 +399,9 @@ def test_a_run_stopped_at_any_final_write_ends_bit_identical(project, monkeypatc
     }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only glibc gives freed memory back so eagerly")
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc returns freed memory so eagerly")
 def test_memory_freed_by_a_step_is_reused_by_the_next():
-    """Faulted in anew at each step, it took half of a step at 206 px."""
+    """Page faults of freshly mapped memory took half of a step's time at 206 px."""
     counted = """
 import resource
 import torch
