@@ -17,7 +17,7 @@ from hypothesis import settings
 
 from benchmark.common.numerics import pin_process
 from benchmark.common.resources import core_count
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 # Every command does the same: libraries read these variables when they load.
 pin_process()

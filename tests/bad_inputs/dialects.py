@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Callable, Mapping
 
 from tests.bad_inputs.running import GRADES, LABELS, gzipped, zipped
-from tests.made.workbooks import ods, xlsx
+from tests.factories.workbooks import ods, xlsx
 
 
 def _lines(text: str, change: Callable[[int, str], str]) -> str:

@@ -13,7 +13,7 @@ import yaml
 from tests.bad_inputs.dialects import DIALECTS, NO_TABLES
 from tests.bad_inputs.running import IMAGES, LABELS, TRUTH, csv, is_one_sentence, outcome, put
 from tests.conftest import tiny_params
-from tests.made.eyes import write_eyes
+from tests.factories.eyes import write_eyes
 
 SPLITS = ["Public"] * 6 + ["Private"] * 6
 CHECK = ("check", "--source", "csv", "--root", "own", "--labels-only", "--param", "split.val=0", "split.test=0")

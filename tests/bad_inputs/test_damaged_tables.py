@@ -14,8 +14,8 @@ import yaml
 from benchmark.evaluation import transfer
 from benchmark.settings.params import Params
 from tests.bad_inputs.running import is_one_sentence, outcome
-from tests.made.paths import ROOT
-from tests.made.runs import ARMS, make_all, make_params, settle
+from tests.factories.paths import ROOT
+from tests.factories.runs import ARMS, make_all, make_params, settle
 
 pytestmark = pytest.mark.slow
 

@@ -26,7 +26,7 @@ from tests.bad_inputs.running import (
     put,
     saved,
 )
-from tests.made.workbooks import xlsx
+from tests.factories.workbooks import xlsx
 
 SCORES = [grade + 0.25 for grade in PREDICTED]
 ALPHABETICAL = ("Mild", "Moderate", "No_DR", "Proliferate_DR", "Severe")

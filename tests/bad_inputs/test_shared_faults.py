@@ -9,8 +9,8 @@ import zipfile
 import pytest
 
 from tests.bad_inputs.running import is_one_sentence, outcome
-from tests.made.paths import SHARED
-from tests.made.workbooks import xlsx
+from tests.factories.paths import SHARED
+from tests.factories.workbooks import xlsx
 
 FAULTS = SHARED / "faults"
 pytestmark = pytest.mark.skipif(not FAULTS.exists(), reason=f"inputs that people report are not at {FAULTS}")

@@ -17,8 +17,8 @@ import yaml
 
 from benchmark.cli.main import main
 from tests.conftest import ROOT, tiny_params
-from tests.made.eyes import encoded, eye, write_eyes
-from tests.made.photographs import write_table
+from tests.factories.eyes import encoded, eye, write_eyes
+from tests.factories.photographs import write_table
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.cli.main import COMMANDS, EXAMPLES, main, parser_of
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 BIN = Path(sys.executable).parent
 LINES = [line for lines in EXAMPLES.values() for line in lines]

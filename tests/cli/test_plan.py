@@ -24,8 +24,8 @@ from benchmark.runs.results import write_spec
 from benchmark.settings.loading import parse_params
 from models.cost import network_cost
 from tests.conftest import ROOT, tiny_params
-from tests.made.data import make_data
-from tests.made.runs import make_params, make_record, make_result, record_path
+from tests.factories.data import make_data
+from tests.factories.runs import make_params, make_record, make_result, record_path
 
 BOTH = {"score": "regression", "prob": "softmax"}
 

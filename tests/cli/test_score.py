@@ -16,8 +16,8 @@ from benchmark.cli import score
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import PROBS, Predictions, write_predictions
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
-from tests.made.grades import simulate
-from tests.made.paths import SHARED
+from tests.factories.grades import simulate
+from tests.factories.paths import SHARED
 
 EYEPACS = SHARED / "data/eyepacs_labels/retinopathy_solution.csv"
 needs_eyepacs = pytest.mark.skipif(not EYEPACS.exists(), reason=f"the labels of EyePACS are not at {EYEPACS}")

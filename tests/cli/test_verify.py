@@ -21,8 +21,8 @@ from benchmark.evaluation import transfer
 from benchmark.report.verification import rebuild
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
-from tests.made.paths import ROOT
-from tests.made.runs import ARMS, make_all, make_check_rows, make_networks, make_params
+from tests.factories.paths import ROOT
+from tests.factories.runs import ARMS, make_all, make_check_rows, make_networks, make_params
 
 pytestmark = pytest.mark.slow
 

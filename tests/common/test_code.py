@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from benchmark.common import code
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 KEYS = ("benchmark/runs/declared.py", "benchmark/training/loop.py", "benchmark/training/blend.py")
 """What may change a run's key."""

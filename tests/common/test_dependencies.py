@@ -8,7 +8,7 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 OWN = ("benchmark", "models")
 STARTED_OR_FOUND_BY_NAME = {

@@ -47,7 +47,7 @@ def test_an_impossible_path_is_reported(tmp_path):
 
 @pytest.mark.parametrize("command", [["check", "--source", "phantom"], ["fetch"], ["prepare"], ["track"]])
 def test_every_command_reports_a_read_only_folder(command, tmp_path, monkeypatch, capsys):
-    from tests.made.paths import ROOT
+    from tests.factories.paths import ROOT
 
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text((ROOT / "params.yaml").read_text())

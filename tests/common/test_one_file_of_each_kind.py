@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 MADE_BY_USE = (
     ".dvc/cache/files/md5/0a/photograph.png",

@@ -12,7 +12,7 @@ from benchmark.data.checks.fundus import WARM
 from benchmark.data.checks.registry import CHECKS, CheckResult, InspectedDataset, NearDuplicate, load_check
 from benchmark.data.checks.tiny import MIN_SIDE
 from benchmark.settings.checks import default_policies
-from tests.made.eyes import dataset_of, image_info
+from tests.factories.eyes import dataset_of, image_info
 
 ROWS = [
     (f"{patient}_{eye}", patient % 5, split)

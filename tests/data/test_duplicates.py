@@ -22,7 +22,7 @@ from benchmark.data.duplicates import (
 from benchmark.images.fingerprint import ANGLES, RINGS, fingerprint
 from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
-from tests.made.eyes import descriptors, encoded, eye
+from tests.factories.eyes import descriptors, encoded, eye
 
 EYES = 40
 IDRID = ROOT / "../shared/data/idrid/images"

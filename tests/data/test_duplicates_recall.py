@@ -14,8 +14,8 @@ import pytest
 from benchmark.data.duplicates import MIN_SIMILARITY, PREFILTER_SIMILARITY, compare, magnitudes
 from benchmark.images.fingerprint import fingerprint
 from benchmark.images.reading import read_rgb
-from tests.made.eyes import encoded
-from tests.made.paths import ROOT, SHARED
+from tests.factories.eyes import encoded
+from tests.factories.paths import ROOT, SHARED
 
 PHOTOGRAPHS = 100
 TABLE = ROOT / "tests/golden/duplicates_recall.md"

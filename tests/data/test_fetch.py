@@ -12,7 +12,7 @@ from benchmark.data import fetch
 from benchmark.data.manifest import read_manifest
 from benchmark.settings.checks import default_policies
 from benchmark.sources.registry import Photograph
-from tests.made.photographs import folder_params, write_folder, write_photograph, write_table
+from tests.factories.photographs import folder_params, write_folder, write_photograph, write_table
 
 
 @pytest.fixture(autouse=True)

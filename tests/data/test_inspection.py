@@ -21,7 +21,7 @@ from benchmark.data.inspection import STORE, inspect_dataset
 from benchmark.images.reading import read_rgb
 from benchmark.sources.registry import Photograph
 from tests.conftest import ROOT
-from tests.made.eyes import encoded, eye, write_eyes
+from tests.factories.eyes import encoded, eye, write_eyes
 
 NAMES = [str(seed) for seed in range(6)]
 

@@ -16,8 +16,8 @@ from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.outcome import CHECKS_CSV, CheckRow, raise_if_stopped, run_checks, summary
 from benchmark.settings.checks import default_policies
 from benchmark.settings.loading import parse_params
-from tests.made.eyes import dataset_of, encoded, eye, write_eyes
-from tests.made.photographs import folder_params, write_table
+from tests.factories.eyes import dataset_of, encoded, eye, write_eyes
+from tests.factories.photographs import folder_params, write_table
 
 NAMES = [f"{patient}_{side}" for patient in range(6) for side in ("left", "right")]
 SPLITS = dict(zip(NAMES, ["train"] * 6 + ["val"] * 2 + ["test"] * 4, strict=True))

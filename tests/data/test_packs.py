@@ -18,7 +18,7 @@ from PIL import Image
 from benchmark.common.errors import InputError
 from benchmark.data.packs import Pack, PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
-from tests.made.photographs import disc_photograph
+from tests.factories.photographs import disc_photograph
 
 COUNT, SIZE = 37, 12
 

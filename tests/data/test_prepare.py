@@ -27,7 +27,14 @@ from benchmark.images.reading import read_rgb
 from benchmark.images.square import square_images
 from benchmark.training.batches import load_split
 from tests.conftest import ROOT
-from tests.made.photographs import SIZES, disc_photograph, folder_params, write_folder, write_photograph, write_table
+from tests.factories.photographs import (
+    SIZES,
+    disc_photograph,
+    folder_params,
+    write_folder,
+    write_photograph,
+    write_table,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -302,7 +309,7 @@ STEP = """
 import re, sys
 from pathlib import Path
 from benchmark.data import prepare
-from tests.made.photographs import folder_params
+from tests.factories.photographs import folder_params
 if __name__ == "__main__":
     params = folder_params("photos", workers=int(sys.argv[1]))
     sizes = params.sizes.model_copy(update={"large": int(sys.argv[2])})

@@ -11,8 +11,8 @@ from benchmark.dispatch import train
 from benchmark.evaluation import attention
 from benchmark.evaluation.salient import ATTENTION, WINDOWS, WindowsRow
 from models.systems.zoom_in_net import window_side
-from tests.made.runs import make_params
-from tests.made.systems import make_eyes, system_params
+from tests.factories.runs import make_params
+from tests.factories.systems import make_eyes, system_params
 
 pytestmark = pytest.mark.slow
 

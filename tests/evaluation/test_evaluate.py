@@ -15,7 +15,7 @@ from benchmark.evaluation import evaluate
 from benchmark.runs.predictions import read_predictions, write_predictions
 from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.metrics import METRICS
-from tests.made.runs import make_all, make_params, make_run
+from tests.factories.runs import make_all, make_params, make_run
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from benchmark.evaluation import evaluate
 from benchmark.evaluation.outputs import HIGH, LOW, STEP, CalibrationRow, ScoreRow, WorstRow, best_arm
 from benchmark.runs.declared import find_runs
 from benchmark.runs.predictions import read_predictions
-from tests.made.runs import ARMS, IMAGES, make_all, make_params
+from tests.factories.runs import ARMS, IMAGES, make_all, make_params
 
 MADE = {
     "basenet": {"ce_small": ARMS["basenet"]["ce_small"], "mse_small": ARMS["basenet"]["mse_small"]},

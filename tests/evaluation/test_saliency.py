@@ -14,7 +14,7 @@ from benchmark.evaluation.outputs import WorstRow
 from benchmark.evaluation.salient import IMAGES, MAPS
 from models.network import build_network
 from models.settings import Model
-from tests.made.runs import make_params
+from tests.factories.runs import make_params
 
 
 class Corner(torch.nn.Module):

@@ -23,7 +23,7 @@ from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
 from benchmark.training import predict
 from tests.conftest import tiny_params
-from tests.made.photographs import write_folder, write_photograph, write_table
+from tests.factories.photographs import write_folder, write_photograph, write_table
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from PIL import Image
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS, load_normalisation
 from benchmark.images.fov import FieldOfView, crop_to_fov, detect_fov, resize
 from benchmark.images.square import square_images
-from tests.made.hard_photographs import lay
+from tests.factories.hard_photographs import lay
 
 SIZES = (16, 33, 128, 720)
 

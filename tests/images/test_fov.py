@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmark.images.fov import FieldOfView, crop_to_fov, detect_fov, resize
 from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
-from tests.made.photographs import disc_photograph
+from tests.factories.photographs import disc_photograph
 
 IDRID = ROOT / "../shared/data/idrid/images"
 RETINAMNIST = ROOT / "../shared/data/retinamnist/retinamnist.npz"

@@ -16,8 +16,8 @@ import pytest
 from benchmark.images.fov import FieldOfView, detect_fov
 from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
-from tests.made.fov_baselines import RIVALS
-from tests.made.hard_photographs import Case, hard_cases
+from tests.factories.fov_baselines import RIVALS
+from tests.factories.hard_photographs import Case, hard_cases
 
 GOLDEN = ROOT / "tests/golden"
 IDRID = ROOT / "../shared/data/idrid/images"
@@ -127,7 +127,7 @@ def render() -> str:
         "Largest deviation of the circle's centre and radius from the truth, in % of the radius; a method has",
         f"**lost** the disc where that is {LOST:.0%} or more. One photograph per row (n = {len(cases())}), drawn by",
         "the phantom and shown in `discs.png`: no claim about real eyes, nor about how often photographs are so. The",
-        "published methods are written anew in `tests/made/fov_baselines.py`, with their sources.",
+        "published methods are written anew in `tests/factories/fov_baselines.py`, with their sources.",
         "",
         f"| photograph | {' | '.join(methods)} |",
         f"| --- |{' ---: |' * len(methods)}",

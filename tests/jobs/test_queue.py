@@ -14,7 +14,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.jobs.local_engine import LocalEngine
 from benchmark.jobs.queue import Job, in_order, run_jobs
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

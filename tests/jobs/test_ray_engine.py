@@ -22,11 +22,11 @@ from benchmark.jobs.queue import Job, run_jobs
 from benchmark.jobs.ray_engine import RayEngine, connect
 from benchmark.settings.loading import load_params
 from tests.conftest import tiny_params
+from tests.factories.data import make_data
+from tests.factories.photographs import folder_params, write_folder
+from tests.factories.project import BIN
+from tests.factories.ray_cluster import listens, ray_cluster
 from tests.jobs.test_queue import Noted
-from tests.made.data import make_data
-from tests.made.photographs import folder_params, write_folder
-from tests.made.project import BIN
-from tests.made.ray_cluster import listens, ray_cluster
 
 SIZES = {"small": 24, "mid": 40, "large": 64}
 

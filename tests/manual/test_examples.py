@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from tests.conftest import tiny_params
-from tests.made.paths import ROOT
-from tests.made.project import Project
-from tests.made.texts import blocks, commands, write_shown
+from tests.factories.paths import ROOT
+from tests.factories.project import Project
+from tests.factories.texts import blocks, commands, write_shown
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.made.paths import ROOT
-from tests.made.texts import MANUAL
+from tests.factories.paths import ROOT
+from tests.factories.texts import MANUAL
 
 CHOICES = ROOT / "docs/reference/choices.md"
 

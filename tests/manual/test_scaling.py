@@ -16,7 +16,7 @@ from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
 from models.cost import network_cost
 from models.losses.registry import LOSSES
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 from tests.settings.test_params import composed
 
 FOLDER = ROOT / "experiments/results/scaling"

@@ -18,13 +18,13 @@ import yaml
 from benchmark.cli.main import COMMANDS, parser_of
 from benchmark.settings.composition import compose
 from benchmark.settings.loading import parse_params
-from tests.made.paths import ROOT
-from tests.made.texts import shown_commands
+from tests.factories.paths import ROOT
+from tests.factories.texts import shown_commands
 
 NOT_PARSED = {
     **dict.fromkeys(
         ("initdb", "postgres", "createdb", "su"),
-        "PostgreSQL's own: tests/made/postgres.py starts such a server, as such a user",
+        "PostgreSQL's own: tests/factories/postgres.py starts such a server, as such a user",
     ),
     "uv": "the installer's own",
     "curl": "asks the server that tests/tracking/test_model.py starts and asks the same",

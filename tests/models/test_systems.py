@@ -16,8 +16,8 @@ from models.settings import Model
 from models.system_network import build_system_network
 from models.system_settings import Net, Warp
 from models.systems.registry import SYSTEMS, geometry, load_system
-from tests.made.systems import SIZES
-from tests.made.systems import SYSTEMS as SMALL
+from tests.factories.systems import SIZES
+from tests.factories.systems import SYSTEMS as SMALL
 
 SHARED = Model(trunk="test_resnet", stride=8)
 NETS = [(system, net) for system in SYSTEMS for net in SMALL[system]["nets"]]

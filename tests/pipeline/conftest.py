@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.made.project import Project
+from tests.factories.project import Project
 
 
 @pytest.fixture(scope="session")

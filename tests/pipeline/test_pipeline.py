@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.systems.registry import SYSTEMS
-from tests.made.photographs import write_folder, write_photograph
+from tests.factories.photographs import write_folder, write_photograph
 
 pytestmark = pytest.mark.slow
 

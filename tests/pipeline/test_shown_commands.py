@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from benchmark.cli.main import main
-from tests.made.paths import ROOT
-from tests.made.photographs import write_folder, write_table
-from tests.made.texts import shown_commands
+from tests.factories.paths import ROOT
+from tests.factories.photographs import write_folder, write_table
+from tests.factories.texts import shown_commands
 
 pytestmark = pytest.mark.slow
 

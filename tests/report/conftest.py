@@ -9,7 +9,7 @@ from contextlib import chdir
 import pytest
 
 from benchmark.report.inputs import Inputs
-from tests.made.runs import make_all, make_params, settle
+from tests.factories.runs import make_all, make_params, settle
 
 
 @pytest.fixture(autouse=True)

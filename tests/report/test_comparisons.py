@@ -12,7 +12,7 @@ from benchmark.report.render import to_csv, to_markdown
 from benchmark.report.results import load_results
 from benchmark.report.tables.comparisons import comparisons_table, p_text
 from benchmark.statistics.estimates import select
-from tests.made.runs import ARMS, records
+from tests.factories.runs import ARMS, records
 
 PAIR = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 

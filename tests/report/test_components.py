@@ -7,7 +7,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.report.inputs import Inputs
 from benchmark.report.tables import components
-from tests.made.runs import ARMS, make_params, records
+from tests.factories.runs import ARMS, make_params, records
 
 MULTI_TASK = {stage: ARMS[stage] for stage in ("basenet_mt", "m2cnn", "controls")}
 

@@ -11,7 +11,7 @@ import pytest
 from benchmark.report.costs import chain, curve, first_reaching, spent, targets
 from benchmark.report.tables import cost, cost_time
 from benchmark.runs.run import RECORDS
-from tests.made.runs import ARMS, ROOT, named_tables, records
+from tests.factories.runs import ARMS, ROOT, named_tables, records
 
 LARGE = {
     "basenet_mt": ARMS["basenet_mt"],
@@ -140,7 +140,7 @@ def test_making_the_tables_needs_no_torch(large):
 import sys
 from benchmark.report.inputs import Inputs
 from benchmark.report.tables.registry import make_tables
-from tests.made.runs import make_params
+from tests.factories.runs import make_params
 from tests.report.test_cost import LARGE
 make_tables(Inputs(make_params(arms=LARGE)))
 sys.exit("torch" in sys.modules)

@@ -19,7 +19,7 @@ from benchmark.scoring.metrics import measure
 from benchmark.statistics.estimates import read_estimates, select, write_estimates
 from benchmark.statistics.published.dataset_authors import DATASET_AUTHORS, read_dataset_authors
 from tests.conftest import ROOT
-from tests.made.runs import ARMS, records
+from tests.factories.runs import ARMS, records
 
 
 def test_accuracy_and_auc_are_those_of_the_medmnist_evaluator():

@@ -12,7 +12,7 @@ from benchmark.report.render import to_markdown
 from benchmark.report.table import Number
 from benchmark.report.tables import decoding
 from benchmark.runs.predictions import read_predictions, write_predictions
-from tests.made.runs import ARMS, make_params, make_run, records, tables
+from tests.factories.runs import ARMS, make_params, make_run, records, tables
 
 
 @pytest.fixture

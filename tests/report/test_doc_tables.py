@@ -10,8 +10,8 @@ import pytest
 from benchmark.cli.main import main
 from benchmark.common.errors import InputError
 from benchmark.report.doc_tables import render_tables, unsupported
-from tests.made.paths import ROOT
-from tests.made.texts import TEXTS
+from tests.factories.paths import ROOT
+from tests.factories.texts import TEXTS
 
 CSV = """\
 pixels,column,split,mean,sd,finding

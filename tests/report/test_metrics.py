@@ -10,7 +10,7 @@ from benchmark.evaluation.evaluate import METRICS_FILE
 from benchmark.report.tables import metrics
 from benchmark.runs.predictions import read_predictions, write_predictions
 from benchmark.scoring.metrics import METRICS
-from tests.made.runs import ARMS, make_params, make_run, records, tables
+from tests.factories.runs import ARMS, make_params, make_run, records, tables
 
 TWO = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 

@@ -8,8 +8,8 @@ from hatchling.builders.wheel import WheelBuilder
 
 from benchmark.report.page.page import HERE, to_page
 from benchmark.report.tables import ablation
-from tests.made.paths import ROOT
-from tests.made.runs import ARMS
+from tests.factories.paths import ROOT
+from tests.factories.runs import ARMS
 
 
 def test_templates_style_and_script_are_in_the_wheel():

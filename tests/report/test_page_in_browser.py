@@ -8,7 +8,7 @@ from contextlib import chdir
 import pytest
 
 from benchmark.report import report
-from tests.made.runs import ARMS
+from tests.factories.runs import ARMS
 
 pytestmark = pytest.mark.slow
 

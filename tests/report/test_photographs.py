@@ -15,8 +15,8 @@ from benchmark.data.packs import PackRow, PackSpec, write_pack
 from benchmark.evaluation.salient import ATTENTION, IMAGES, MAPS, WINDOWS, SalientRow, WindowsRow
 from benchmark.report import report
 from benchmark.report.figures import attention, registry, saliency, worst_errors
-from tests.made.runs import ARMS
-from tests.made.runs import IMAGES as COUNTS
+from tests.factories.runs import ARMS
+from tests.factories.runs import IMAGES as COUNTS
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pytest
 from benchmark.report.captions import PHANTOM
 from benchmark.report.figures import registry as figures
 from benchmark.report.tables import registry as tables
-from tests.made.runs import ARMS
+from tests.factories.runs import ARMS
 
 
 @pytest.mark.parametrize("name", tables.TABLES)

@@ -29,8 +29,8 @@ from benchmark.statistics.systems import steps
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
 from models.systems.registry import SYSTEMS
-from tests.made.paths import ROOT
-from tests.made.runs import ARMS, make_params, make_run, named_tables, records, tables
+from tests.factories.paths import ROOT
+from tests.factories.runs import ARMS, make_params, make_run, named_tables, records, tables
 
 GOLDEN = ROOT / "tests/golden"
 

@@ -22,7 +22,7 @@ from benchmark.report.verification import keys
 from benchmark.report.verification.keys import keys_of
 from benchmark.report.verification.seed_noise import Sample, compare_tables, welch
 from benchmark.report.verification.table_diff import Difference, first_difference, first_line, read_lines
-from tests.made.runs import named_tables
+from tests.factories.runs import named_tables
 from tests.report.test_report import PATCHY
 
 MEANS = st.floats(-1, 1).map(lambda value: round(value, 6))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmark.report.tables import spatial
-from tests.made.runs import ARMS, records
+from tests.factories.runs import ARMS, records
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from benchmark.report.results import load_results
 from benchmark.report.table import Number, Text
 from benchmark.report.tables.verdicts import COLUMNS, verdict_table
 from benchmark.statistics.verdict_row import VerdictRow
-from tests.made.runs import ARMS
+from tests.factories.runs import ARMS
 
 ROW = VerdictRow(
     claim="multi-task-over-mse",

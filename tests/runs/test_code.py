@@ -14,7 +14,7 @@ from benchmark.runs import code
 from benchmark.runs.declared import declare
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec
 from benchmark.settings.loading import load_params
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 MANIFEST = [
     ManifestRow(f"{split}{i}", "", f"{split}{i}", "left", i % 5, split, f"{split}{i}", 9, 9, "made")

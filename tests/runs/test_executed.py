@@ -15,8 +15,8 @@ from benchmark.runs.code import OUTSIDE, roots_of
 from benchmark.runs.declared import declare
 from benchmark.runs.results import write_spec
 from benchmark.runs.spec import RunSpec
-from tests.made.paths import ROOT
-from tests.made.systems import make_eyes, system_params
+from tests.factories.paths import ROOT
+from tests.factories.systems import make_eyes, system_params
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from benchmark.runs.results import write_spec
 from benchmark.runs.run import RECORDS, RUNS
 from benchmark.runs.shelf import RECORD, find_needed, is_finished, place, publish
 from benchmark.runs.spec import ArmResult
-from tests.made.runs import make_params, make_result
+from tests.factories.runs import make_params, make_result
 
 
 @pytest.fixture(autouse=True)

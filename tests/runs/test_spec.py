@@ -16,7 +16,7 @@ from benchmark.runs.run import Outcome
 from benchmark.runs.spec import finished
 from benchmark.settings.training import Fade
 from models.settings import Model
-from tests.made.runs import make_params
+from tests.factories.runs import make_params
 
 MANIFEST = [
     ManifestRow(f"{split}{i}", "", "", "unknown", 0, split, "", 0, 0, "made")

@@ -13,7 +13,7 @@ from benchmark.cli.main import main
 from benchmark.common.errors import InputError
 from benchmark.settings.composition import compose
 from benchmark.settings.loading import load_params, parse_params
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from benchmark.common.errors import InputError
 from benchmark.sources._splits import Entry, Shares, deal
 from benchmark.sources.csv import Params, expected, photographs
 from benchmark.sources.registry import Photograph
-from tests.made.photographs import write_table
+from tests.factories.photographs import write_table
 
 
 def read(root: Path, **data: object) -> list[Photograph]:

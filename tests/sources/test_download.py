@@ -10,7 +10,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.sources import _download
 from benchmark.sources._download import Remote, download
-from tests.made.loopback import Loopback, serve
+from tests.factories.loopback import Loopback, serve
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 

@@ -12,8 +12,8 @@ import requests
 
 from benchmark.common.errors import InputError
 from benchmark.sources._kaggle import competition_archive, competition_files
-from tests.made.loopback import serve
-from tests.made.sets import FakeApi
+from tests.factories.loopback import serve
+from tests.factories.sets import FakeApi
 
 
 @pytest.fixture

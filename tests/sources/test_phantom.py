@@ -21,7 +21,7 @@ from benchmark.sources._phantom.render import photograph
 from benchmark.sources._phantom.sheet import contact_sheet
 from benchmark.sources.phantom import Params, draw, photographs
 from benchmark.sources.registry import Photograph, load_source
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 PROFILE: dict[str, Any] = yaml.safe_load((ROOT / "experiments/conf/data/phantom.yaml").read_text())
 SMALL = {"patients": {"train": 6, "val": 3, "test": 3}, "pixels": 160, "agreement": 0.6}

@@ -23,9 +23,9 @@ from benchmark.sources._labels import dealt, read_columns
 from benchmark.sources._splits import Entry, Shares, deal
 from benchmark.sources.registry import Photograph, load_source
 from tests.conftest import ROOT
-from tests.made.loopback import Loopback, serve
-from tests.made.photographs import write_photograph
-from tests.made.sets import WRITE, FakeApi, real_params, zipped
+from tests.factories.loopback import Loopback, serve
+from tests.factories.photographs import write_photograph
+from tests.factories.sets import WRITE, FakeApi, real_params, zipped
 
 DATA = ROOT / "../shared/data"
 

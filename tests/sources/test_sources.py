@@ -14,8 +14,8 @@ from benchmark.common.terms import SPLITS
 from benchmark.images.reading import read_rgb
 from benchmark.sources.registry import SOURCES, Photograph, SourceParams, load_source
 from tests.conftest import ROOT
-from tests.made.photographs import folder_params, write_folder
-from tests.made.sets import WRITE, real_params
+from tests.factories.photographs import folder_params, write_folder
+from tests.factories.sets import WRITE, real_params
 
 
 def small_csv() -> SourceParams:

@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sklearn.metrics import cohen_kappa_score
 
 from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, kappa_interval
-from tests.made.grades import simulate
+from tests.factories.grades import simulate
 
 PATIENTS = 21_335
 """Of EyePACS' test split: 42,670 images."""

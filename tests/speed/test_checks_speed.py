@@ -16,7 +16,7 @@ from benchmark.images.fingerprint import ANGLES, RINGS, fingerprint
 from benchmark.images.reading import read_rgb
 from benchmark.jobs.processes import tune_process
 from tests.conftest import ROOT
-from tests.made.eyes import descriptors, eye
+from tests.factories.eyes import descriptors, eye
 
 PHOTOGRAPHS = 88_702
 """Of EyePACS."""

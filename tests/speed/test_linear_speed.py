@@ -26,7 +26,7 @@ from benchmark.jobs.processes import tune_process
 from benchmark.runs.environment import cpu
 from benchmark.sources._phantom.render import photograph
 from tests.conftest import tiny_params
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 from tests.settings.test_params import composed
 
 TABLE, DECODING = (ROOT / "experiments/results/scaling" / name for name in ("linear.csv", "decoding.csv"))

@@ -14,7 +14,7 @@ from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.metrics import METRICS, measure
 from benchmark.statistics.bootstrap import N_RESAMPLES, graded
 from benchmark.statistics.metrics import metric_confidence
-from tests.made.grades import simulate
+from tests.factories.grades import simulate
 
 PATIENTS = 21_335
 """Of EyePACS' test split: 42,670 images."""

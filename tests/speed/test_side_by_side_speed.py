@@ -14,7 +14,7 @@ from benchmark.runs.declared import describe
 from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop
 from benchmark.training.batches import load_split
-from tests.made.data import make_data
+from tests.factories.data import make_data
 from tests.settings.test_params import composed
 from tests.speed.test_train_speed import bare_step
 

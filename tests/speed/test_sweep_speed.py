@@ -12,7 +12,7 @@ from benchmark.sweep.context import open_context, study_of
 from benchmark.sweep.trials import search
 from benchmark.training import loop
 from tests.conftest import ROOT
-from tests.made.data import make_data
+from tests.factories.data import make_data
 
 
 @pytest.mark.speed

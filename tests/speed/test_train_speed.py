@@ -15,7 +15,7 @@ from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop
 from benchmark.training.batches import load_split
 from models.losses.registry import load_loss
-from tests.made.data import make_data
+from tests.factories.data import make_data
 from tests.settings.test_params import composed
 
 COUNT = 512

@@ -18,7 +18,7 @@ from benchmark.scoring.kappa import confusion_matrix, kappa_of_parts, weighted_k
 from benchmark.statistics import bootstrap
 from benchmark.statistics.bootstrap import Graded, collapse, graded, kappa_interval, resample
 from benchmark.statistics.confidence import COLLAPSED, ONE_LABEL, ONE_RUN
-from tests.made.grades import simulate
+from tests.factories.grades import simulate
 
 images = st.lists(
     st.tuples(st.sampled_from(["", "a", "b", "c"]), st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)),

@@ -10,7 +10,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 PRINTED = load_published(ROOT / PUBLISHED)
 LOADED = load_claims(ROOT / CLAIMS, PRINTED)

@@ -19,7 +19,7 @@ from benchmark.statistics.bootstrap import Graded, kappa_interval
 from benchmark.statistics.comparison import compare, holm
 from benchmark.statistics.confidence import COLLAPSED, ONE_LABEL, ONE_RUN
 from benchmark.statistics.verdict_rules import judge_ordering
-from tests.made.grades import simulate
+from tests.factories.grades import simulate
 
 
 def two_arms(

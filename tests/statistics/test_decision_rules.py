@@ -22,7 +22,7 @@ from benchmark.statistics.comparison import compare
 from benchmark.statistics.decision_rules import THRESHOLDS, ThresholdsRow, grade_run
 from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, select, write_estimates
 from benchmark.statistics.graded_runs import read_graded_runs
-from tests.made.runs import make_all, make_params, make_predictions, make_run
+from tests.factories.runs import make_all, make_params, make_predictions, make_run
 
 TWO = {
     "basenet": {"mse_small": {"objective": "mse", "size": "small"}},

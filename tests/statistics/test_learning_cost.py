@@ -9,7 +9,7 @@ from scipy.stats import t
 
 from benchmark.common.errors import InputError
 from benchmark.statistics.learning_cost import CURVES, Curve, learning_curve, read_curves, share_saved
-from tests.made.runs import ARMS, make_params, make_result
+from tests.factories.runs import ARMS, make_params, make_result
 
 
 def curve(kappas, step=10.0, before=0.0) -> Curve:

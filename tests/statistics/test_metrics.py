@@ -17,7 +17,7 @@ from benchmark.statistics.bootstrap import graded, kappa_interval
 from benchmark.statistics.estimates import select
 from benchmark.statistics.graded_runs import read_graded_runs
 from benchmark.statistics.metrics import BOUNDS, metric_confidence
-from tests.made.runs import make_all, make_params, make_predictions
+from tests.factories.runs import make_all, make_params, make_predictions
 
 HEADS = tuple(DEFAULT)
 

@@ -16,8 +16,8 @@ from benchmark.statistics.comparison import compare, holm
 from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, write_estimates
 from benchmark.statistics.graded_runs import read_graded_runs
 from benchmark.statistics.planned import PAIRS, read_pairs
-from tests.made.paths import ROOT
-from tests.made.runs import make_all, make_params, make_run
+from tests.factories.paths import ROOT
+from tests.factories.runs import make_all, make_params, make_run
 from tests.settings.test_params import composed
 
 ARMS = {

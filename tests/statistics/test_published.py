@@ -8,8 +8,8 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.settings.params import Params
 from benchmark.statistics.published.tables import PUBLISHED, Selector, find_arm, load_published
-from tests.made.paths import ROOT
-from tests.made.runs import ARMS, make_params
+from tests.factories.paths import ROOT
+from tests.factories.runs import ARMS, make_params
 
 TABLES = load_published(ROOT / PUBLISHED)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmark.statistics.bootstrap import Graded
 from benchmark.statistics.graded_runs import read_graded_runs
 from benchmark.statistics.ranks import rank_estimates, rank_probabilities
-from tests.made.runs import ARMS, make_all, make_params
+from tests.factories.runs import ARMS, make_all, make_params
 
 N = 80
 

@@ -10,8 +10,8 @@ from benchmark.statistics.graded_runs import GradedRuns
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
 from benchmark.statistics.verdicts import Case, scope_of
-from tests.made.paths import ROOT
-from tests.made.runs import make_result
+from tests.factories.paths import ROOT
+from tests.factories.runs import make_result
 from tests.settings.test_params import composed
 
 PRINTED = load_published(ROOT / PUBLISHED)

@@ -9,8 +9,8 @@ from benchmark.statistics import planned, ranks, systems
 from benchmark.statistics.graded_runs import GradedRuns, read_graded_runs
 from benchmark.statistics.published.tables import PUBLISHED, load_published
 from models.systems.registry import SYSTEMS
-from tests.made.paths import ROOT
-from tests.made.runs import ARMS, make_all, make_params
+from tests.factories.paths import ROOT
+from tests.factories.runs import ARMS, make_all, make_params
 
 PUBLISHED_TABLES = load_published(ROOT / PUBLISHED)
 PRINTED, ADDED = PUBLISHED_TABLES["comparison"], PUBLISHED_TABLES["added"]

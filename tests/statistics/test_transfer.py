@@ -18,8 +18,8 @@ from benchmark.statistics.bootstrap import Graded, kappa_interval
 from benchmark.statistics.confidence import COLLAPSED, ONE_RUN
 from benchmark.statistics.graded_runs import GradedRuns, read_graded_runs
 from benchmark.statistics.transfer import change, transfer_estimates
-from tests.made.grades import simulate
-from tests.made.runs import ARMS, make_params, make_predictions, make_result, make_run
+from tests.factories.grades import simulate
+from tests.factories.runs import ARMS, make_params, make_predictions, make_result, make_run
 
 ARM = ("basenet_mt", "mid")
 

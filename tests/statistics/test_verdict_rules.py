@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmark.statistics.comparison import compare
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 from benchmark.statistics.verdict_rules import judge_all, judge_magnitude, judge_number, judge_ordering, margin
-from tests.made.grades import simulate
+from tests.factories.grades import simulate
 
 ORDER = ("not reproduced", "inconclusive", "reproduced")
 

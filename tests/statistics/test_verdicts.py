@@ -30,8 +30,8 @@ from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdicts import VERDICTS, Case
 from models.losses.registry import LOSSES
 from models.systems.registry import SYSTEMS
-from tests.made.paths import ROOT
-from tests.made.runs import make_all, make_networks, make_params, make_result
+from tests.factories.paths import ROOT
+from tests.factories.runs import make_all, make_networks, make_params, make_result
 
 GOLDEN = ROOT / "tests/golden/statistics_verdicts.csv"
 PRINTED = load_published(ROOT / PUBLISHED)

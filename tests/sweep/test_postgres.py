@@ -17,10 +17,10 @@ from benchmark.sweep import sweep
 from benchmark.sweep.optuna_keys import RUNS_OF, WORKER
 from benchmark.sweep.space import read_values
 from benchmark.sweep.study import open_storage, retry_failed
-from tests.made.data import make_data
-from tests.made.postgres import find_server, postgres
-from tests.made.project import BIN
-from tests.made.sweep import SIZES, WEIGHT
+from tests.factories.data import make_data
+from tests.factories.postgres import find_server, postgres
+from tests.factories.project import BIN
+from tests.factories.sweep import SIZES, WEIGHT
 from tests.sweep.test_workers import wait_for, write_params
 
 pytestmark = [pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")]

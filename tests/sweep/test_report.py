@@ -20,8 +20,8 @@ from benchmark.sweep.report import conclusions, retraining_table, trials_table
 from benchmark.sweep.results import compute_results
 from benchmark.sweep.retrain import retrain
 from benchmark.sweep.trials import search
-from tests.made.paths import ROOT
-from tests.made.sweep import Trainer, make_project, nan_loss, sweep_params
+from tests.factories.paths import ROOT
+from tests.factories.sweep import Trainer, make_project, nan_loss, sweep_params
 
 GOLDEN = ROOT / "tests/golden"
 pytestmark = [

@@ -8,7 +8,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.settings.loading import parse_params
 from benchmark.sweep.space import check_space, enqueued, published, read_values, suggest, variant
-from tests.made.sweep import WEIGHT, sweep_params
+from tests.factories.sweep import WEIGHT, sweep_params
 from tests.settings.test_params import ROOT, composed
 
 RANGE = {"low": 0.01, "high": 100.0, "log": True}

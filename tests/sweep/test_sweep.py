@@ -18,7 +18,7 @@ from benchmark.sweep.context import SweepContext, open_context, study_of
 from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, ROLE, RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import read_values
 from benchmark.sweep.study import update_states
-from tests.made.sweep import WEIGHT, Trainer, make_project, nan_loss, quality, sweep_params
+from tests.factories.sweep import WEIGHT, Trainer, make_project, nan_loss, quality, sweep_params
 
 pytestmark = [
     pytest.mark.slow,

@@ -21,8 +21,8 @@ from benchmark.sweep.optuna_keys import RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import read_values
 from benchmark.sweep.study import retry_failed
 from tests.conftest import ROOT, tiny_params
-from tests.made.data import make_data
-from tests.made.sweep import SIZES, WEIGHT, Trainer, make_project, nan_loss, sweep_params
+from tests.factories.data import make_data
+from tests.factories.sweep import SIZES, WEIGHT, Trainer, make_project, nan_loss, sweep_params
 
 pytestmark = [
     pytest.mark.slow,

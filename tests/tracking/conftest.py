@@ -10,8 +10,8 @@ import pytest
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
-from tests.made.paths import ROOT
-from tests.made.tracking import Filled, MlflowClient, content, fill, rows_of
+from tests.factories.paths import ROOT
+from tests.factories.tracking import Filled, MlflowClient, content, fill, rows_of
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,17 @@ from mlflow import MlflowClient
 
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
-from tests.made.tracking import Filled, client_of, content, fill, rows_of, runs_of, spec_of, write_evaluation, write_run
+from tests.factories.tracking import (
+    Filled,
+    client_of,
+    content,
+    fill,
+    rows_of,
+    runs_of,
+    spec_of,
+    write_evaluation,
+    write_run,
+)
 
 pytestmark = pytest.mark.slow
 

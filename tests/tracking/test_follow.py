@@ -17,8 +17,8 @@ from benchmark.runs.results import write_spec
 from benchmark.runs.spec import RunSpec
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import follow, sync
-from tests.made.paths import ROOT
-from tests.made.tracking import (
+from tests.factories.paths import ROOT
+from tests.factories.tracking import (
     client_of,
     content,
     free_port,

@@ -26,9 +26,9 @@ from benchmark.runs.predictions import PROBS
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import tracking_uri
 from benchmark.tracking.replay import sync
-from tests.made.eyes import encoded, eye
-from tests.made.paths import ROOT
-from tests.made.tracking import client_of, free_port, runs_of, spec_of, write_run
+from tests.factories.eyes import encoded, eye
+from tests.factories.paths import ROOT
+from tests.factories.tracking import client_of, free_port, runs_of, spec_of, write_run
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from benchmark.common.errors import InputError
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
 from benchmark.tracking.server import ui
-from tests.made.paths import ROOT
-from tests.made.tracking import Filled, client_of, files_of, fill, free_port, runs_of, spec_of, write_run
+from tests.factories.paths import ROOT
+from tests.factories.tracking import Filled, client_of, files_of, fill, free_port, runs_of, spec_of, write_run
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from benchmark.runs.environment import environment
 from benchmark.runs.run import Record
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport, sync
-from tests.made.runs import ARMS, make_all, make_params, make_record, make_result, record_path, settle
+from tests.factories.runs import ARMS, make_all, make_params, make_record, make_result, record_path, settle
 
 SMALL = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 IDS = {("basenet", "mse_mid", seed): f"id-{seed}" for seed in range(3)}

@@ -19,8 +19,8 @@ from benchmark.common.errors import InputError
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
 from benchmark.tracking.server import ui
-from tests.made.paths import ROOT
-from tests.made.tracking import Filled, client_of, content, fill, free_port
+from tests.factories.paths import ROOT
+from tests.factories.tracking import Filled, client_of, content, fill, free_port
 
 pytestmark = pytest.mark.slow
 

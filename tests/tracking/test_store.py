@@ -13,8 +13,18 @@ import pytest
 
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import SyncReport, sync
-from tests.made.paths import ROOT
-from tests.made.tracking import KAPPAS, Filled, client_of, fill, named, runs_of, spec_of, write_evaluation, write_run
+from tests.factories.paths import ROOT
+from tests.factories.tracking import (
+    KAPPAS,
+    Filled,
+    client_of,
+    fill,
+    named,
+    runs_of,
+    spec_of,
+    write_evaluation,
+    write_run,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ import pytest
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import tracking_uri
 from benchmark.tracking.replay import sync
-from tests.made.tracking import fill, free_port
+from tests.factories.tracking import fill, free_port
 
 pytestmark = pytest.mark.slow
 

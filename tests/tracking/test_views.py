@@ -16,7 +16,7 @@ from benchmark.tracking import views
 from benchmark.tracking.entries import group_key
 from benchmark.tracking.replay import sync
 from models.system_settings import Warp
-from tests.made.tracking import client_of, fill, runs_of, spec_of
+from tests.factories.tracking import client_of, fill, runs_of, spec_of
 from tests.tracking.test_server import served
 
 pytestmark = pytest.mark.slow

@@ -27,8 +27,8 @@ from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training import blend as blending
 from benchmark.training.device import open_fabric
 from models.systems.registry import SYSTEMS
-from tests.made.systems import SYSTEMS as SMALL
-from tests.made.systems import make_eyes, system_params
+from tests.factories.systems import SYSTEMS as SMALL
+from tests.factories.systems import make_eyes, system_params
 
 pytestmark = pytest.mark.slow
 

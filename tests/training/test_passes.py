@@ -19,7 +19,7 @@ from benchmark.training.warp import AXES, DRAWS, VARIANCES, warp
 from models.settings import Model
 from models.system_network import build_system_network
 from models.system_settings import Warp
-from tests.made.systems import make_eyes
+from tests.factories.systems import make_eyes
 
 CHANGES = Warp(flip=True, rotate=30.0, shift=0.1)
 

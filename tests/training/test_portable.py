@@ -15,7 +15,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.numerics import PINS, pin, unpin
 from benchmark.settings.training import Train
 from benchmark.training.device import open_fabric
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 GOLDEN = ROOT / "tests/golden/operations.txt"
 
@@ -32,7 +32,7 @@ def unpinned() -> dict[str, str]:
 
 def printed(*flags: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.made.operations", *flags],
+        [sys.executable, "-m", "tests.factories.operations", *flags],
         cwd=ROOT,
         env=unpinned(),
         capture_output=True,

@@ -21,8 +21,8 @@ from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
 from benchmark.settings.loading import load_params, parse_params
 from tests.conftest import tiny_params
-from tests.made.data import make_data
-from tests.made.project import BIN
+from tests.factories.data import make_data
+from tests.factories.project import BIN
 from tests.training.test_train import SIZES
 
 COUNTS = {"train": 61, "val": 131, "test": 33}

@@ -29,7 +29,7 @@ from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop, predict
 from benchmark.training.batches import load_split
 from tests.conftest import ROOT, tiny_params
-from tests.made.data import make_data
+from tests.factories.data import make_data
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tests.conftest import tiny_params
-from tests.made.paths import ROOT
+from tests.factories.paths import ROOT
 
 BIN = Path(sys.executable).parent
 

@@ -20,7 +20,7 @@ from benchmark.settings.params import Params
 from benchmark.sweep.context import SweepContext
 from benchmark.training.loop import HISTORY
 from tests.conftest import tiny_params
-from tests.made.data import make_data
+from tests.factories.data import make_data
 
 
 @event.listens_for(Engine, "connect")

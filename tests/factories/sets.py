@@ -14,8 +14,8 @@ import yaml
 
 from benchmark.sources.registry import SourceParams, load_source
 from tests.conftest import ROOT
-from tests.made.photographs import write_photograph
-from tests.made.workbooks import xlsx
+from tests.factories.photographs import write_photograph
+from tests.factories.workbooks import xlsx
 
 
 def real_params(source: str, **changed: Any) -> SourceParams:

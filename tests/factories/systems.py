@@ -1,4 +1,4 @@
-"""Systems of others so small that they are trained in a second or two, on the bars of :mod:`tests.made.data`."""
+"""Systems of others so small that they are trained in a second or two, on the bars of :mod:`tests.factories.data`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
 from tests.conftest import tiny_params
-from tests.made.data import make_data
+from tests.factories.data import make_data
 
 SIZES = {"small": 24, "mid": 40, "large": 64}
 SYSTEMS: dict[str, dict[str, Any]] = {

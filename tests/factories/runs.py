@@ -45,9 +45,9 @@ from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.systems.registry import SYSTEMS as LAID_OUT
 from models.systems.registry import fov_of
-from tests.made.eyes import dataset_of, image_info
-from tests.made.paths import ROOT
-from tests.made.systems import SYSTEMS
+from tests.factories.eyes import dataset_of, image_info
+from tests.factories.paths import ROOT
+from tests.factories.systems import SYSTEMS
 
 IMAGES = {"val": 60, "test": 100}
 TRANSFERRED = {("basenet", "mse_mid"), ("basenet", "ce_mid"), ("m2cnn", "large")}
