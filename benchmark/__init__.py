@@ -1,1 +1,1 @@
-"""The product: packages in the order in which data passes through them (dvc.yaml); each imports only earlier ones."""
+"""The product; packages are ordered as data passes through them (dvc.yaml), and each imports only earlier ones."""

@@ -48,7 +48,7 @@ def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
     Args:
         path: the file.
         kind: dataclass of a row.
-        made_by: command that writes the file, for the message.
+        made_by: command that writes the file, which the message names.
 
     Raises:
         InputError: the file is missing, or its columns or values do not fit the fields of ``kind``.
@@ -67,7 +67,7 @@ def read_frame(path: Path, types: Mapping[str, ColumnType], made_by: str) -> pd.
     Args:
         path: the file.
         types: type of each column, in the file's order.
-        made_by: command that writes the file, for the message.
+        made_by: command that writes the file, which the message names.
 
     Raises:
         InputError: the file is missing, or its columns or values do not fit.

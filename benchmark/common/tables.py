@@ -131,8 +131,8 @@ def read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
-        what = f"there is no {path}" if missing else f"{path} cannot be opened ({error.strerror or error})"
-        msg = f"a table must be a readable file, but {what}: correct its name"
+        fault = f"{path} does not exist" if missing else f"{path} cannot be opened ({error.strerror or error})"
+        msg = f"a table must be a readable file, but {fault}: correct its name"
         raise InputError(msg) from error
     if not data:
         msg = f"a table must be a readable file, but {path} is empty: download or save it again"

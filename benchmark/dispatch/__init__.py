@@ -1,1 +1,1 @@
-"""From declared runs to jobs: which runs are trained, where, and in how many processes."""
+"""Training of declared runs as jobs: which runs are trained, where, and in how many processes."""

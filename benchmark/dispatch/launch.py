@@ -1,7 +1,7 @@
-"""The processes that train one run together: their start, and what is said when one of them fails.
+"""Start of the processes that train a run together (DDP), and messages when one of them fails.
 
-They are started by torch's own launcher, here by :func:`launch` or, on several machines, by ``torchrun``; it gives each
-its rank in the environment.
+Torch's launcher starts them and sets the rank of each in its environment: :func:`launch` on one machine, ``torchrun``
+on several.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _LAUNCHED = "FUNDUSBENCH_LAUNCHED"
 
 
 def clear() -> None:
-    """Forget that a process failed in an earlier try."""
+    """Remove the mark of a failure in an earlier attempt."""
     _mark().unlink(missing_ok=True)
 
 
 def is_first_to_fail() -> bool:
-    """Whether no other process of this try has failed before: what all fail of is said once."""
+    """Return whether no other process of this attempt has failed before, so that a common failure is reported once."""
     try:
         _mark().touch(exist_ok=False)
     except FileExistsError:
@@ -47,31 +47,32 @@ def _mark() -> Path:
 
 @contextmanager
 def report_lost_peer() -> Iterator[None]:
-    """End this process where another has gone, of which a launcher of ours tells, and torch's own in many lines."""
+    """End this process if another one has ended; under ``torchrun``, the first process reports it."""
     try:
         yield
     except RuntimeError as error:
-        told = str(error)
-        if world() == 1 or not ("Gloo" in told or "gloo" in told or "NCCL" in told or "Connection" in told):
+        text = str(error)
+        if world() == 1 or not any(word in text for word in ("Gloo", "gloo", "NCCL", "Connection")):
             raise
         if not os.environ.get(_LAUNCHED) and is_first_to_fail():
             print(
-                f"fundusbench: each of the {world()} processes must live, but one has gone: run the same command "
-                "again, it goes on from the last checkpoint",
+                f"fundusbench: all {world()} processes must keep running, but one has ended: run the same command "
+                "again, which resumes from the last checkpoint",
                 file=sys.stderr,
             )
         raise SystemExit(3) from error
 
 
 def launch(processes: int, arguments: Sequence[str]) -> None:
-    """Run the command ``fundusbench`` in some processes of this machine, until all have ended.
+    """Run the command ``fundusbench`` in several processes of this machine, and wait for them.
 
     Args:
-        processes: how many.
-        arguments: of the command.
+        processes: number of processes.
+        arguments: arguments of the command.
 
     Raises:
-        InputError: a process ended badly; the launcher then ends the others. What they had to say, they have said.
+        InputError: a process was killed; the launcher then ends the others.
+        SystemExit: a process failed, and has reported why.
     """
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -86,20 +87,20 @@ def launch(processes: int, arguments: Sequence[str]) -> None:
         run_id=str(os.getpid()),
         max_restarts=0,
     )
-    # Of processes on one machine, only one another need to hear.
+    # Processes on one machine communicate over the loopback interface.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform != "darwin" else "lo0")
     os.environ[_LAUNCHED] = "1"
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     try:
         elastic_launch(config, sys.executable)("-m", "benchmark.cli", *arguments)
     except ChildFailedError as error:
-        killed = {number: one.exitcode for number, one in error.failures.items() if one.exitcode < 0}
+        killed = {rank: failure.exitcode for rank, failure in error.failures.items() if failure.exitcode < 0}
         if not killed:
-            raise SystemExit(2) from error  # They have said why.
-        # The launcher ends the others by SIGTERM.
-        number, code = min(killed.items(), key=lambda one: one[1] == -signal.SIGTERM)
+            raise SystemExit(2) from error
+        # The launcher ends the other processes by SIGTERM.
+        rank, code = min(killed.items(), key=lambda item: item[1] == -signal.SIGTERM)
         msg = (
-            f"each of the {processes} processes must live, but number {number} was ended by signal "
-            f"{signal.Signals(-code).name}: run the same command again, it goes on from the last checkpoint"
+            f"all {processes} processes must keep running, but number {rank} was killed by signal "
+            f"{signal.Signals(-code).name}: run the same command again, which resumes from the last checkpoint"
         )
         raise InputError(msg) from error

@@ -1,7 +1,7 @@
-"""The stage that trains: the runs of some methods side by side, as many at once as the machine carries.
+"""The stage ``train``: train the runs of some methods in parallel, as many at a time as the machine can hold.
 
-A run is a job of its own, which needs at most the run that it starts from. Those whose key is unchanged lie finished on
-the shelf (:mod:`benchmark.runs.shelf`) and are not trained again.
+Each run is a job, which depends at most on the run that it starts from. Finished runs with an unchanged key are in the
+run store (:mod:`benchmark.runs.shelf`) and are not trained again.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ if TYPE_CHECKING:
     from benchmark.training.loop import Curve, Watch
 
 PRELOAD = ("benchmark.training.loop", "pandas", "sklearn.ensemble")
-"""What every process needs and would import for itself."""
-ANSWERED = 1 / 3
-"""Work of an image's answer, as a share of its update's: the way back takes about twice the way there."""
+"""Modules that every training process imports."""
+FORWARD_COST = 1 / 3
+"""Cost of a forward pass relative to a training step; the backward pass costs about twice as much."""
 WORKER_BYTES = 1_000_000_000
-"""Memory that a process takes beside what it shares with the others, at the default scale."""
+"""Memory of a training process, without what processes share, at the default scale."""
 
 
 def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> None:
-    """Train every declared run of some methods, and publish them to ``runs/`` and their records to ``records/``.
+    """Train every declared run of some methods, and publish the runs to ``runs/`` and their records to ``records/``.
 
-    Runs of other methods that these start from are trained, too, unless they are finished; their own method publishes
-    them. So methods can be trained in any order.
+    Unfinished runs of other methods that these start from are trained, too, but only their own method publishes them.
+    Methods can therefore be trained in any order.
 
     Args:
         params: all parameters.
-        methods: keys of ``arms`` or ``systems``; none stands for all.
-        engine: where they are trained.
+        methods: keys of ``arms`` or ``systems``; empty for all.
+        engine: engine that runs the jobs.
 
     Raises:
-        InputError: a method is not declared, the packs are missing, or a run failed; the others are finished and kept.
+        InputError: a method is not declared, the packs are missing, or a run failed (the others are finished).
     """
     known = _known(params, methods)
     if engine == "local" and params.train.processes == 1 and params.train.workers != 1 and core_count() > 1:
@@ -81,7 +81,7 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         publish(method, (spec for spec in specs if spec.stage == method))
     print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
     if failures:
-        msg = f"every run must end well, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
+        msg = f"every run must succeed, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
         raise InputError(msg)
 
 
@@ -103,7 +103,7 @@ def _known(params: Params, methods: Sequence[str]) -> list[str]:
 
 
 def _with_parents(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> list[RunSpec]:
-    """Add the unfinished runs that some start from, whatever their method."""
+    """Add the unfinished runs of any method that these runs start from."""
     by_name, needed = {spec.name: spec for spec in declared}, list(todo)
     names = {spec.name for spec in needed}
     for spec in needed:
@@ -115,7 +115,7 @@ def _with_parents(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> list[
 
 
 def _check_optimizers(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> None:
-    """Refuse an optimizer that timm does not know, of any method, before the first network is trained."""
+    """Check that timm knows the optimizers of all methods, before the first network is trained."""
     if not any(spec.builds_network for spec in todo):
         return
     # Importing timm takes seconds, and only networks need it.
@@ -126,22 +126,22 @@ def _check_optimizers(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> N
 
 
 def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> None:
-    """Refuse what several processes per run cannot do."""
+    """Refuse parameters that several processes per run do not support."""
     if systems := sorted({spec.system for spec in todo if spec.system}):
         msg = (
-            f"a run of `systems` is made in one process, but train.processes is {params.train.processes}: set it to 1 "
+            f"runs of `systems` require one process, but train.processes is {params.train.processes}: set it to 1 "
             f"for {', '.join(systems)}"
         )
         raise InputError(msg)
     if engine != "local":
         msg = (
-            f"a cluster's jobs train a run in one process each, but train.processes is {params.train.processes}: set "
-            "it to 1, or take `--engine local` or torchrun"
+            f"runs on a Ray cluster require one process, but train.processes is {params.train.processes}: set it to "
+            "1, or use `--engine local` or torchrun"
         )
         raise InputError(msg)
     if world() not in (1, params.train.processes):
         msg = (
-            f"torchrun must start as many processes as train.processes says, but {world()} were started and it says "
+            f"torchrun must start train.processes processes, but started {world()} and train.processes is "
             f"{params.train.processes}: correct one"
         )
         raise InputError(msg)
@@ -154,18 +154,17 @@ def complete(
     scratch: Path,
     watch: Watch | None = None,
 ) -> None:
-    """Bring a run to its end, as :func:`benchmark.training.loop.train` does, unless its folder holds it finished.
+    """Train a run by :func:`benchmark.training.loop.train`, unless its folder holds the finished run.
 
     Raises:
-        InputError: a loss is not finite, or a batch does not fit into memory (the run is named), or the run takes more
-            processes than there are.
+        InputError: a loss is not finite, a batch does not fit into memory, or the number of processes is wrong.
     """
     from benchmark.training.loop import Watch, train
 
     if spec.train.processes != world():
         msg = (
-            f"{spec.title} is declared to be trained by {spec.train.processes} processes, but here is {world()}: only "
-            "`fundusbench train` and torchrun start several, so set train.processes to 1 for all else"
+            f"{spec.title} must be trained by train.processes = {spec.train.processes} processes, but {world()} are "
+            "running: set it to 1, because only `fundusbench train` and torchrun start several"
         )
         raise InputError(msg)
     if not is_finished(scratch, spec.key):
@@ -175,7 +174,7 @@ def complete(
 
 @contextmanager
 def explain_out_of_memory(spec: TrainedRun) -> Iterator[None]:
-    """Turn running out of memory into a sentence that says what to lower."""
+    """Explain a lack of memory in one sentence that names the parameters to change."""
     import torch
 
     try:
@@ -185,15 +184,15 @@ def explain_out_of_memory(spec: TrainedRun) -> Iterator[None]:
             raise
         msg = (
             f"a batch must fit into memory, but {spec.train.batch} images of {spec.pixels} px in "
-            f"{spec.train.accumulate} pass(es) of {spec.title} do not: raise `train.accumulate` to "
+            f"{spec.train.accumulate} micro-batch(es) of {spec.title} do not: raise `train.accumulate` to "
             f"{2 * spec.train.accumulate}, or lower `train.batch` or `sizes.{spec.size}`"
         )
         raise InputError(msg) from error
 
 
 def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, str]:
-    """Train some of the declared runs side by side; why those failed that did, by their names."""
-    # MLflow's store is this machine's: what a cluster trains is shown there when it has ended.
+    """Train some of the declared runs in parallel, and return the reason of each failure by the job's name."""
+    # MLflow's store is on this machine, so runs of a cluster appear in it only when they have ended.
     live_after_s = params.tracking.live_after_s if engine == "local" else math.inf
     jobs = _jobs(specs, declared, live_after_s)
     if world() > 1:
@@ -207,7 +206,7 @@ def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params
 
 
 def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: float) -> list[Job]:
-    """Return the jobs that bring some of the declared runs to their end, by their kind."""
+    """Return the jobs of some declared runs: one per arm, network, set of features and group of blends."""
     jobs: list[Job] = []
     blends: dict[tuple[str, int], list[BlendRun]] = {}
     for spec in specs:
@@ -219,13 +218,13 @@ def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: f
     networks = {spec.name: spec for spec in declared if isinstance(spec, NetworkRun)}
     for rows in blends.values():
         passes = [_passes(networks[name], rows) for name in dict.fromkeys(name for spec in rows for name in spec.needs)]
-        jobs += [*passes, _ladder(rows, passes)]
+        jobs += [*passes, _blends(rows, passes)]
     return jobs
 
 
 @dataclass(frozen=True, slots=True)
 class _AllOrNone:
-    """Shows jobs that several processes do together: what one fails of ends all, for the others would wait for it."""
+    """Display of jobs that several processes do together: a failure ends all, as the others would wait for it."""
 
     display: Display
 
@@ -241,16 +240,16 @@ class _AllOrNone:
     def failed(self, job: Job, why: str) -> None:
         if not is_first_to_fail():
             raise SystemExit(2)
-        msg = f"every run must end well, but one did not: {job.name}: {why}"
+        msg = f"every run must succeed, but one did not: {job.name}: {why}"
         raise InputError(msg)
 
 
 def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
-    """What brings a run to its end on the shelf.
+    """Return the job that trains a run in the run store.
 
     Args:
         spec: the run.
-        live_after_s: as in :class:`benchmark.training.loop.Watch`.
+        live_after_s: see :class:`benchmark.training.loop.Watch`.
     """
     from benchmark.training.networks import cost_of
 
@@ -274,7 +273,7 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
 
 
 def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
-    """What a network says of the eyes for the rows of its ladder: a job of its own, for several read the same."""
+    """Return the job that predicts a network's outputs for the blends of its system; several blends share them."""
     from benchmark.training.networks import cost_of
 
     readers = [spec for spec in rows if network.name in spec.needs]
@@ -284,7 +283,7 @@ def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
         work=_work_passes,
         arguments=(network, readers),
         depends_on=(network.name,),
-        cost=cost_of(network).macs * units * ANSWERED,
+        cost=cost_of(network).macs * units * FORWARD_COST,
         units=units,
         gpus=int(network.train.device == "cuda"),
         reads=(
@@ -297,7 +296,7 @@ def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
 
 
 def _work_passes(network: NetworkRun, rows: Sequence[BlendRun], slot: int, report: Report) -> str:
-    """Make a network's passes in this process."""
+    """Predict a network's outputs in this process."""
     from benchmark.training.blend import make_passes
     from benchmark.training.device import open_fabric
 
@@ -305,12 +304,12 @@ def _work_passes(network: NetworkRun, rows: Sequence[BlendRun], slot: int, repor
     return f"{sum(count for _, count in passes_read(rows)):,} images"
 
 
-def _ladder(rows: Sequence[BlendRun], passes: Sequence[Job]) -> Job:
-    """The blends of a system and seed: one job, for what they still find for themselves, they share."""
+def _blends(rows: Sequence[BlendRun], passes: Sequence[Job]) -> Job:
+    """Return the job that fits all blends of a system and seed, which share intermediate results."""
     first = rows[0]
     return Job(
         name=f"{first.group}/{first.seed}",
-        work=_work_ladder,
+        work=_work_blends,
         arguments=(rows,),
         depends_on=tuple(job.name for job in passes),
         units=len(rows),
@@ -324,8 +323,8 @@ def _ladder(rows: Sequence[BlendRun], passes: Sequence[Job]) -> Job:
     )
 
 
-def _work_ladder(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
-    """Make the blends of a system and seed in this process."""
+def _work_blends(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
+    """Fit the blends of a system and seed in this process."""
     from benchmark.training.blend import complete as complete_blends
     from benchmark.training.device import open_fabric
 
@@ -333,7 +332,7 @@ def _work_ladder(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
 
 
 def _weights(spec: TrainedRun) -> list[Path]:
-    """The file that a trunk starts from, where it lies in the project's folder."""
+    """Return the file of the backbone's initial weights, if it is in the project's folder."""
     name = spec.model.weights
     return [Path(name)] if name and not name.startswith(PACKAGE) and not Path(name).is_absolute() else []
 
@@ -344,11 +343,11 @@ def _work(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> s
     from benchmark.training.loop import Watch
     from benchmark.training.shown import splits_of
 
-    often, latest = throttled(report), ""
+    throttled_report, latest = throttled(report), ""
     splits = splits_of(spec, read_manifest())
 
     def images(done: int) -> None:
-        often(done, latest)
+        throttled_report(done, latest)
 
     def epoch(curve: Curve) -> None:
         nonlocal latest
@@ -359,14 +358,14 @@ def _work(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> s
 
 
 def _kappas(curve: Curve) -> str:
-    """The last epoch's kappas on val, in words."""
+    """Format the last epoch's kappas on val."""
     heads = {"score": "scores", "prob": "prob."}
-    found = ((name, curve[-1][f"val_kappa_{head}"]) for head, name in heads.items())
-    return "val kappa " + ", ".join(f"{name} {kappa:.3f}" for name, kappa in found if kappa is not None)
+    kappas = ((name, curve[-1][f"val_kappa_{head}"]) for head, name in heads.items())
+    return "val kappa " + ", ".join(f"{name} {kappa:.3f}" for name, kappa in kappas if kappa is not None)
 
 
 def count_workers(params: Params) -> int:
-    """How many runs are trained at once."""
+    """Return the number of runs that train in parallel."""
     if params.train.workers:
         return params.train.workers
     if params.train.device in ("auto", "cuda"):

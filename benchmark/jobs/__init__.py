@@ -1,1 +1,1 @@
-"""Pieces of work in an order, on this machine or a cluster, and their progress: no result depends on it."""
+"""Queue, engines and progress display of jobs, on this machine or a cluster; no result depends on them."""

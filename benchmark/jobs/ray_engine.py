@@ -54,7 +54,6 @@ class RayEngine:
         """
         self._home = (home or Path.cwd()).absolute()
         self._running: dict[Any, Job] = {}
-        self._absent: list[Job] = []
         self._stored: dict[Path, tuple[str, Any]] = {}
         self._store = False
 
@@ -72,7 +71,7 @@ class RayEngine:
     def __exit__(self, *_: object) -> None:
         (self._home / self._token).unlink(missing_ok=True)
         self._ray.shutdown()
-        self._running, self._absent, self._stored, self._store = {}, [], {}, False
+        self._running, self._stored, self._store = {}, {}, False
 
     def has_capacity(self) -> bool:
         """Return whether the cluster has fewer jobs than twice the number that it can run at once."""
@@ -81,7 +80,7 @@ class RayEngine:
     def submit(self, job: Job) -> None:
         """Submit a job to the cluster."""
         if job.gpus and not self._ray.cluster_resources().get("GPU"):
-            print(f"{job.name} waits for a graphics card, and the cluster has none yet", file=sys.stderr)
+            print(f"{job.name} waits for a GPU, of which the cluster has none yet", file=sys.stderr)
         files = {str(file): self._put(file) for file in _files(job.reads)} if self._store else None
         task = self._task.options(name=job.name, num_cpus=1, num_gpus=job.gpus, max_retries=RETRIES)
         self._running[task.remote(job, self._home, self._token, _identity(job.work), files, self._post)] = job
@@ -110,30 +109,30 @@ class RayEngine:
             jobs: consumed as the cluster becomes free.
 
         Raises:
-            InputError: a node does not see the project's folder, or nodes died again and again.
+            InputError: a node cannot read the project's folder, or nodes died repeatedly.
         """
         each = self._ray.remote(scheduling_strategy="SPREAD", max_retries=RETRIES)(_do_each)
         rest, running = iter(jobs), dict[Any, list[W]]()
         while True:
-            while len(running) < self._places() and (some := list(islice(rest, _CHUNK))):
-                running[each.remote(work, some, self._home, self._token, _identity(work))] = some
+            while len(running) < self._places() and (chunk := list(islice(rest, _CHUNK))):
+                running[each.remote(work, chunk, self._home, self._token, _identity(work))] = chunk
             if not running:
                 return
             ready, _ = self._ray.wait(list(running))
             for reference in ready:
-                some = running.pop(reference)
+                chunk = running.pop(reference)
                 try:
-                    found, refused = self._ray.get(reference)
+                    results, refused = self._ray.get(reference)
                 except self._ray.exceptions.RayError as error:
                     raise InputError(_death(error)) from error
                 if refused:
                     raise InputError(refused)
-                yield from zip(some, found, strict=True)
+                yield from zip(chunk, results, strict=True)
 
     def _places(self) -> int:
         """Return the number of jobs that the cluster accepts."""
-        there = self._ray.cluster_resources()
-        return 2 * max(1, int(there.get("GPU", 0) or there.get("CPU", 0)))
+        resources = self._ray.cluster_resources()
+        return 2 * max(1, int(resources.get("GPU", 0) or resources.get("CPU", 0)))
 
     def _put(self, path: Path) -> tuple[str, list[Any]]:
         """Put a file into the object store, once for all jobs."""
@@ -181,13 +180,13 @@ def connect() -> Any:
     host, _, port = address.rpartition(":")
     if address != "auto" and not (host and port.isdecimal()):
         msg = (
-            f"RAY_ADDRESS must say where the cluster is, as host:port, but is {address!r}: set it to what "
+            f"RAY_ADDRESS must be the address of the cluster, as host:port, but is {address!r}: set it to what "
             "`ray start --head` printed"
         )
         raise InputError(msg)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if host in ("127.0.0.1", "localhost"):
-        # Ray would take the address of another of this machine's networks, where such a cluster does not listen.
+        # Ray would use the address of another network interface, on which such a cluster does not listen.
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
@@ -197,19 +196,19 @@ def connect() -> Any:
     pins = {name: os.environ[name] for name in PINS if name in os.environ}
     try:
         if host:
-            # Ray itself would wait for minutes.
+            # Ray's own timeout is minutes.
             socket.create_connection((host, int(port)), _CONNECT_S).close()
-        found = ray.init(
+        context = ray.init(
             address, runtime_env={"env_vars": pins}, log_to_driver=False, logging_level="error", namespace="fundusbench"
         )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         msg = f"the cluster at {address} must answer, but does not ({_short(error)}): start it, or correct RAY_ADDRESS"
         raise InputError(msg) from error
-    there, nodes = ray.cluster_resources(), sum(node["Alive"] for node in ray.nodes())
-    shown = f"http://{found.dashboard_url}" if found.dashboard_url else "none"
+    resources, nodes = ray.cluster_resources(), sum(node["Alive"] for node in ray.nodes())
+    dashboard = f"http://{context.dashboard_url}" if context.dashboard_url else "none"
     print(
-        f"Ray at {address}: {nodes} node(s), {there.get('CPU', 0):g} cores, {there.get('GPU', 0):g} graphics cards; "
-        f"dashboard: {shown}",
+        f"Ray at {address}: {nodes} node(s), {resources.get('CPU', 0):g} cores, {resources.get('GPU', 0):g} GPUs; "
+        f"dashboard: {dashboard}",
         file=sys.stderr,
     )
     return ray
@@ -252,7 +251,7 @@ def _do_each(work: Callable[[W], R], jobs: Sequence[W], home: Path, token: Path,
     if not (home / token).exists():
         return (
             [],
-            f"{place} must see the photographs and the project's folder at {home}, but does not: share the folder",
+            f"{place} must be able to read the project's folder {home}, but is not: put it on a shared file system",
         )
     tune_process()
     os.chdir(home)
@@ -270,7 +269,10 @@ def _mismatch(work: Callable[..., Any], identity: str, place: str) -> str:
     """Return one sentence if this node has other code or libraries, else an empty string."""
     if _identity(work) == identity:
         return ""
-    return f"{place} has other code or libraries than this machine: bring both to one commit and its requirements.lock"
+    return (
+        f"{place} must have the same code and libraries as this machine, but has not: install the same commit and "
+        "requirements.lock on both"
+    )
 
 
 def _placed(event: Event, place: str) -> Event:
@@ -282,17 +284,17 @@ def _bring(path: Path, digest: str, stored: Any) -> None:
     """Link a file to its copy on this node, which is cached by its hash for later jobs."""
     import ray
 
-    kept = Path(tempfile.gettempdir()) / f"fundusbench-files-{os.getuid()}" / digest
-    kept.parent.mkdir(mode=0o700, exist_ok=True)
-    if not kept.exists():
-        with atomic(kept) as partial:
+    cached = Path(tempfile.gettempdir()) / f"fundusbench-files-{os.getuid()}" / digest
+    cached.parent.mkdir(mode=0o700, exist_ok=True)
+    if not cached.exists():
+        with atomic(cached) as partial:
             partial.write_bytes(ray.get(stored))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.symlink_to(kept)
+    path.symlink_to(cached)
 
 
 def _made(paths: Sequence[Path]) -> dict[str, bytes]:
-    """Return the files that a job made, in the order of their making: the last one marks completeness."""
+    """Return the files that a job wrote, in the order of writing: the last one marks completeness."""
     return {str(file): file.read_bytes() for file in sorted(_files(paths), key=lambda file: file.stat().st_mtime_ns)}
 
 
@@ -307,7 +309,7 @@ def _identity(work: Callable[..., Any]) -> str:
 
 def _death(error: Exception) -> str:
     """Explain the failure of a job that Ray gave up."""
-    return f"its process or node died {RETRIES + 1} times ({_short(error)}): see Ray's dashboard, or run fewer at once"
+    return f"its process or node died {RETRIES + 1} times ({_short(error)}): see Ray's dashboard, or run fewer jobs"
 
 
 def _short(error: Exception) -> str:

@@ -24,7 +24,7 @@ class CheckInfo:
     policies: tuple[Policy, ...] = get_args(Policy)
     """Allowed policies: the manifest cannot hold some faults, and nothing can be dropped for others."""
     unit: str = "photographs"
-    """What the check counts."""
+    """Name of the things that the check counts."""
     reads_files: bool = True
     """False if the table of labels is enough."""
     position: int = 100

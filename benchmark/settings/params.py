@@ -73,7 +73,7 @@ class Params(DataParams):
         """Look up an arm.
 
         Raises:
-            InputError: there is no such arm.
+            InputError: the arm is not declared.
         """
         arms = self.arms.get(stage, {})
         if name not in arms:

@@ -118,7 +118,7 @@ def test_the_rest_is_refused_in_one_sentence(fault, capsys):
 
 
 ARGUMENTS = {
-    "no table": ((), "there is no own/labels.csv"),
+    "no table": ((), "own/labels.csv does not exist"),
     "a folder as table": (("--table", "own"), "own cannot be opened"),
     "a column that is not there": (("--param", "columns.split=Usage"), "columns.split must name a column"),
     "an unknown parameter": (("--param", "colums.split=Usage"), "`data.colums` is not a parameter"),

@@ -290,8 +290,8 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
         table(level=TRUTH, Usage=["Public"] * 6 + ["Private"] * 6),
         "lacks 1 of the 6 images of test",
     ),
-    "no predictions": (None, LABELS, "there is no predictions: correct its name"),
-    "no labels": (GRADES, None, "there is no labels: correct its name"),
+    "no predictions": (None, LABELS, "predictions does not exist: correct its name"),
+    "no labels": (GRADES, None, "labels does not exist: correct its name"),
     "workbook with #N/A": (workbook(["image", "prediction"], ["#N/A"] * 12), LABELS, "has '#N/A' for image"),
     # Arrays.
     "array as labels": (GRADES, saved(PERCENT), "labels must be a table.* but labels is an array"),

@@ -187,7 +187,7 @@ def test_a_training_job_names_every_file_that_it_reads(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("address", "sentence"),
     [
-        ("", r"RAY_ADDRESS must say where the cluster is, as host:port, but is ''.*ray start --head"),
+        ("", r"RAY_ADDRESS must be the address of the cluster, as host:port, but is ''.*ray start --head"),
         ("http://here", r"as host:port, but is 'http://here'"),
         ("127.0.0.1:1", r"the cluster at 127\.0\.0\.1:1 must answer, but does not \(.*refused\): start it, or correct"),
     ],
