@@ -1,1 +1,1 @@
-"""What is compared: the trunk, its heads, the Multi-Cell part and the losses."""
+"""What is compared: the backbone, its heads, the Multi-Cell part and the losses."""

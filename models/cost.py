@@ -23,9 +23,9 @@ class Cost:
     """Multiply-adds of one image's forward pass, in convolutions and matrix products."""
 
 
-def network_cost(model: Model, level: int, heads: Mapping[str, str], pixels: int) -> Cost:
+def network_cost(model: Model, n_cells: int, heads: Mapping[str, str], pixels: int) -> Cost:
     """Count parameters and multiply-adds; the arguments are those of :func:`models.network.build_network`."""
-    return _count(model, level, tuple(heads.items()), pixels)
+    return _count(model, n_cells, tuple(heads.items()), pixels)
 
 
 def system_cost(name: str, model: Model, blocks: int, width: float, heads: Mapping[str, str], pixels: int) -> Cost:
@@ -34,8 +34,8 @@ def system_cost(name: str, model: Model, blocks: int, width: float, heads: Mappi
 
 
 @cache
-def _count(model: Model, level: int, heads: tuple[tuple[str, str], ...], pixels: int) -> Cost:
-    return _counted(lambda: build_network(model.bare, level, dict(heads), pixels), pixels)
+def _count(model: Model, n_cells: int, heads: tuple[tuple[str, str], ...], pixels: int) -> Cost:
+    return _counted(lambda: build_network(model.bare, n_cells, dict(heads), pixels), pixels)
 
 
 @cache

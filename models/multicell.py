@@ -73,7 +73,7 @@ class CellC(nn.Module):
 
 
 class MultiCell(nn.Sequential):
-    """One Reduction Cell-B followed by Normal Cell-C, ``normal`` times: what each level adds."""
+    """One Reduction Cell-B followed by Normal Cell-C, ``normal`` times: one unit of ``n_cells``."""
 
     def __init__(self, channels: int, width: float = 1.0, normal: int = 1) -> None:
         reduction = ReductionB(channels, width)

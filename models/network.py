@@ -1,4 +1,4 @@
-"""The network of every arm: a timm trunk, the Multi-Cell part of its level, pooling, and a head per output."""
+"""The network of every arm: a timm backbone, its extra cells, pooling, and a head per output."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ class Network(nn.Module):
     ``mean`` and ``std`` are the normalisation that it was built for.
     """
 
-    def __init__(self, trunk: nn.Module, channels: int, model: Model, level: int, heads: Mapping[str, Head]) -> None:
+    def __init__(
+        self, backbone: nn.Module, channels: int, model: Model, n_cells: int, heads: Mapping[str, Head]
+    ) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
         self.cells = nn.ModuleList()
-        for _ in range(level - 1):
+        for _ in range(n_cells):
             cell = MultiCell(channels, model.cells.width, model.cells.normal)
             self.cells.append(cell)
             channels = cell.out_channels
@@ -48,7 +50,7 @@ class Network(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Feature map that the heads pool, (n, c, m, m)."""
-        maps: Tensor = self.trunk(images)[-1]
+        maps: Tensor = self.backbone(images)[-1]
         for cell in self.cells:
             maps = cell(maps)
         return maps
@@ -66,35 +68,35 @@ class Network(nn.Module):
         return {output: self._answer[output](value) for output, value in raw.items()}
 
 
-def build_network(model: Model, level: int, heads: Mapping[str, str], pixels: int) -> Network:
+def build_network(model: Model, n_cells: int, heads: Mapping[str, str], pixels: int) -> Network:
     """Build the network of an arm, with the weights of its seed's start (torch's global generator).
 
     Args:
-        model: trunk and cells.
-        level: 1 for the trunk alone, 2 and 3 for one and two Multi-Cell modules.
+        model: backbone and cells.
+        n_cells: number of Multi-Cell modules after the backbone.
         heads: output (``score``, ``prob``) -> file of models/heads.
         pixels: side of the input, checked against what the cells need.
 
     Raises:
-        InputError: the trunk is unknown, has no map of that stride, cannot be fetched, or the map is too small.
+        InputError: the backbone is unknown, has no map of that stride, cannot be fetched, or the map is too small.
     """
-    shape = probe_trunk(model, pixels)
+    shape = probe_backbone(model, pixels)
     side = shape.side
-    for _ in range(level - 1):
+    for _ in range(n_cells):
         if side < SMALLEST_MAP:
             msg = (
-                f"a Reduction Cell-B needs a feature map of at least {SMALLEST_MAP} x {SMALLEST_MAP}, but level "
-                f"{level} at {pixels} px leaves {side} x {side}: raise that size in `sizes` or lower `model.stride`"
+                f"a Reduction Cell-B needs a feature map of at least {SMALLEST_MAP} x {SMALLEST_MAP}, but "
+                f"{n_cells} cell(s) at {pixels} px leave {side} x {side}: raise that size or lower `model.stride`"
             )
             raise InputError(msg)
         side = (side - 1) // 2
     found = {output: load_head(name) for output, name in heads.items()}
-    return Network(build_trunk(model, shape.index), shape.channels, model, level, found)
+    return Network(build_backbone(model, shape.index), shape.channels, model, n_cells, found)
 
 
 @dataclass(frozen=True, slots=True)
-class TrunkShape:
-    """Where a trunk is cut, and what comes out there."""
+class BackboneShape:
+    """Where a backbone is cut, and what comes out there."""
 
     index: int
     """timm's index of the feature map."""
@@ -104,62 +106,62 @@ class TrunkShape:
 
 
 @cache
-def probe_trunk(model: Model, pixels: int) -> TrunkShape:
-    """Run the trunk without weights or arithmetic (meta device) to learn its shape.
+def probe_backbone(model: Model, pixels: int) -> BackboneShape:
+    """Run the backbone without weights or arithmetic (meta device) to learn its shape.
 
     Raises:
-        InputError: timm has no such trunk, or the trunk no map of that stride or no module to cut after.
+        InputError: timm has no such backbone, or the backbone no map of that stride or no module to cut after.
     """
-    if not timm.is_model(model.trunk):
-        hint = did_you_mean(model.trunk, timm.list_models())
-        msg = f"model.trunk must be a timm model, but got {model.trunk!r}{hint}: correct it"
+    if not timm.is_model(model.backbone):
+        hint = did_you_mean(model.backbone, timm.list_models())
+        msg = f"model.backbone must be a timm model, but got {model.backbone!r}{hint}: correct it"
         raise InputError(msg)
     with torch.device("meta"), torch.no_grad():
-        trunk = timm.create_model(model.trunk, features_only=True).eval()
-        strides = list(trunk.feature_info.reduction())
+        backbone = timm.create_model(model.backbone, features_only=True).eval()
+        strides = list(backbone.feature_info.reduction())
         if model.stride not in strides:
-            msg = f"model.stride must be one of {strides} for the trunk {model.trunk}, but got {model.stride}: set one"
+            msg = f"model.stride must be one of {strides} for {model.backbone}, but got {model.stride}"
             raise InputError(msg)
         place = len(strides) - 1 - strides[::-1].index(model.stride)
-        index = trunk.feature_info.out_indices[place]
-        trunk = _cut(timm.create_model(model.trunk, features_only=True, out_indices=(index,)).eval(), model)
-        maps = trunk(torch.zeros(1, 3, pixels, pixels))[-1]
-    return TrunkShape(index, maps.shape[1], maps.shape[-1])
+        index = backbone.feature_info.out_indices[place]
+        backbone = _cut(timm.create_model(model.backbone, features_only=True, out_indices=(index,)).eval(), model)
+        maps = backbone(torch.zeros(1, 3, pixels, pixels))[-1]
+    return BackboneShape(index, maps.shape[1], maps.shape[-1])
 
 
-def build_trunk(model: Model, index: int) -> nn.Module:
+def build_backbone(model: Model, index: int) -> nn.Module:
     """A timm feature extractor that ends with one feature map."""
     if model.weights:
         return _cut(_weighted(model, index), model)
     try:
         with _hub_asked_once() if model.pretrained else nullcontext():
-            trunk = timm.create_model(
-                model.trunk, features_only=True, pretrained=model.pretrained, out_indices=(index,)
+            backbone = timm.create_model(
+                model.backbone, features_only=True, pretrained=model.pretrained, out_indices=(index,)
             )
     except (OSError, RuntimeError) as error:
         msg = (
-            f"timm could not fetch weights for the trunk {model.trunk!r} ({str(error).splitlines()[0]}): "
+            f"timm could not fetch weights for the backbone {model.backbone!r} ({str(error).splitlines()[0]}): "
             "connect to its hub once, or set `model.pretrained: false`"
         )
         raise InputError(msg) from error
-    return _cut(trunk, model)
+    return _cut(backbone, model)
 
 
 def _weighted(model: Model, index: int) -> nn.Module:
     """A timm feature extractor with the weights of a file.
 
     Raises:
-        InputError: the file does not hold the trunk's weights.
+        InputError: the file does not hold the backbone's weights.
     """
-    tensors = timm_tensors(model.weights, model.trunk)
-    # What comes after the trunk is left over, which timm would warn of.
+    tensors = timm_tensors(model.weights, model.backbone)
+    # What comes after the backbone is left over, which timm would warn of.
     builder = logging.getLogger("timm.models._builder")
     before = builder.level
     builder.setLevel(logging.ERROR)
     try:
         # timm itself knows where each tensor of a network lies in its feature extractor.
-        trunk: nn.Module = timm.create_model(
-            model.trunk,
+        backbone: nn.Module = timm.create_model(
+            model.backbone,
             features_only=True,
             out_indices=(index,),
             pretrained=True,
@@ -167,7 +169,7 @@ def _weighted(model: Model, index: int) -> nn.Module:
         )
     finally:
         builder.setLevel(before)
-    return trunk
+    return backbone
 
 
 @contextmanager
@@ -186,29 +188,32 @@ def _hub_asked_once() -> Iterator[None]:
         constants.HF_HUB_OFFLINE = before
 
 
-def _cut(trunk: nn.Module, model: Model) -> nn.Module:
-    """Drop what follows ``model.cut``, or the one map that is asked for, from a timm feature extractor.
+def _cut(backbone: nn.Module, model: Model) -> nn.Module:
+    """Drop what follows ``model.truncate_after``, or the one map that is asked for, from a timm feature extractor.
 
     Its modules run in their order. Those of EfficientNet and its kin run blocks beyond the last map, too.
     """
-    if ends := getattr(trunk, "_stage_out_idx", None):
-        del trunk.blocks[max(ends) :]  # type: ignore[operator, union-attr]
-    if not model.cut:
-        return trunk
-    names = [name for name, _ in trunk.named_children()]
-    if model.cut not in names:
-        msg = f"model.cut must name a module of the trunk {model.trunk} ({', '.join(names)}), but got {model.cut!r}"
+    if ends := getattr(backbone, "_stage_out_idx", None):
+        del backbone.blocks[max(ends) :]  # type: ignore[operator, union-attr]
+    if not model.truncate_after:
+        return backbone
+    names = [name for name, _ in backbone.named_children()]
+    if model.truncate_after not in names:
+        msg = (
+            f"model.truncate_after must name a module of {model.backbone} ({', '.join(names)}), "
+            f"but got {model.truncate_after!r}"
+        )
         raise InputError(msg)
-    for name in names[names.index(model.cut) + 1 :]:
-        delattr(trunk, name)
-    trunk.return_layers = {model.cut: "0"}  # type: ignore[assignment]
-    return trunk
+    for name in names[names.index(model.truncate_after) + 1 :]:
+        delattr(backbone, name)
+    backbone.return_layers = {model.truncate_after: "0"}  # type: ignore[assignment]
+    return backbone
 
 
 def carry_over(network: nn.Module, parent: Mapping[str, Tensor], kernels: bool = False) -> list[str]:
     """Start a network from its parent's weights, tensor by tensor and bit by bit.
 
-    Trunk and cells that both have are carried; so are the heads where the width before them is the same. What the
+    Backbone and cells that both have are carried; so are the heads where the width before them is the same. What the
     child alone has (its new cell, and heads of another width) keeps its own start.
 
     Args:
@@ -220,8 +225,8 @@ def carry_over(network: nn.Module, parent: Mapping[str, Tensor], kernels: bool =
         The names of the tensors carried over.
 
     Raises:
-        InputError: the parent holds a trunk or cell tensor, or with ``kernels`` a kernel, that the child lacks or has
-            in another shape.
+        InputError: the parent holds a backbone or cell tensor, or with ``kernels`` a kernel, that the child
+            does not have in the same shape.
     """
     own = network.state_dict()
     if kernels:
@@ -232,7 +237,7 @@ def carry_over(network: nn.Module, parent: Mapping[str, Tensor], kernels: bool =
         if name not in own or own[name].shape != parent[name].shape:
             found = tuple(own[name].shape) if name in own else "no such tensor"
             msg = (
-                f"weights carry over only between networks that share trunk and cells, but {name} is "
+                f"weights carry over only between networks that share backbone and cells, but {name} is "
                 f"{tuple(parent[name].shape)} in the parent and {found} here: train both with one `model` and `width`"
             )
             raise InputError(msg)

@@ -25,7 +25,7 @@ class Cells(Section):
 class Model(Section):
     """The network that every arm shares."""
 
-    trunk: str
+    backbone: str
     """Any timm model that gives feature maps (``timm.list_models()``)."""
     pretrained: bool = False
     """Start from timm's weights for that name (needs the network once)."""
@@ -35,9 +35,9 @@ class Model(Section):
     weights_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """What that file must hash to; empty: whatever it does. DVC does not watch the file, so a profile should say it."""
     stride: Annotated[int, Field(ge=2, le=64)] = 32
-    """Input pixels per feature-map pixel where the trunk is cut; must be one that the trunk has."""
-    cut: str = ""
-    """Module of the trunk to cut after, where that is not the end of the stage with this stride."""
+    """Input pixels per feature-map pixel after truncation; must be a stride of the backbone."""
+    truncate_after: str = ""
+    """Last module of the backbone to keep, if it is not the end of the stage with this stride."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout between pooling and heads."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -53,7 +53,7 @@ class Model(Section):
 
     @property
     def start(self) -> str:
-        """The weights that the trunk starts from, in words; nothing where the seed alone decides."""
+        """The weights that the backbone starts from, in words; nothing where the seed alone decides."""
         if self.pretrained:
             return "timm's own"
         name = self.weights if self.weights.startswith(PACKAGE) else PurePath(self.weights).name

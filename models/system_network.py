@@ -12,7 +12,7 @@ from models.settings import Model
 from models.systems.registry import load_system
 
 
-class _Trunk(nn.Module):
+class _Backbone(nn.Module):
     """A body that gives its map as timm's extractors do: last of a list."""
 
     def __init__(self, body: nn.Module) -> None:
@@ -28,7 +28,7 @@ def build_system_network(name: str, model: Model, blocks: int, width: float, hea
 
     Args:
         name: ``system/net``, of models/systems.
-        model: its normalisation, and its trunk where the system takes the one that every arm shares.
+        model: its normalisation, and its backbone where the system takes the one that every arm shares.
         blocks: as the system counts them.
         width: channels as a multiple of the source's.
         heads: output (``score``, ``prob``) -> file of models/heads, where the system has none of its own for it.
@@ -36,4 +36,4 @@ def build_system_network(name: str, model: Model, blocks: int, width: float, hea
     system, _, net = name.partition("/")
     body = load_system(system).build(net, blocks, width, model)
     found = {output: load_head(head) for output, head in heads.items() if output not in body.heads}
-    return Network(_Trunk(body.module), body.channels, model, 1, {**found, **body.heads})
+    return Network(_Backbone(body.module), body.channels, model, 0, {**found, **body.heads})

@@ -10,7 +10,7 @@ from benchmark.common.section import Section
 from benchmark.common.terms import Size
 
 
-class Warp(Section):
+class AffineAugment(Section):
     """Random changes of a training image, and of a pass; each depends on the seed, the epoch or pass, and the image."""
 
     flip: bool = True
@@ -57,14 +57,14 @@ class SystemSettings(Section):
     """Number of `seeds` that it is run with, the first ones; 0 leaves it out."""
     holdout_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the train patients that its networks never see: its blend and thresholds are fitted on these."""
-    passes: Annotated[int, Field(ge=1, le=1000)]
-    """Changed passes per image that its outputs are averaged over."""
+    tta_views: Annotated[int, Field(ge=1, le=1000)]
+    """Augmented views per image whose outputs are averaged (test-time augmentation)."""
     nets: Annotated[dict[str, Net], Field(min_length=1)]
     """Networks that are trained, by their names in models/systems, the first one alone in the ladder's first steps."""
     train: dict[str, Any] = Field({})
-    """Overrides of `train`; `warp` replaces `augment`."""
+    """Overrides of `train`; `augment` stands below `systems`."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of optimisers that have one."""
-    warp: Warp = Warp()
+    augment: AffineAugment = AffineAugment()
     blend: dict[str, float] = Field({})
     """Parameters of its blend."""

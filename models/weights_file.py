@@ -1,4 +1,4 @@
-"""Where the weights lie that a trunk starts from, and which they are; no library that would read them is loaded."""
+"""Where the weights lie that a backbone starts from, and which they are; no library that would read them is loaded."""
 
 from __future__ import annotations
 

@@ -87,19 +87,19 @@ def tiny_params() -> dict[str, Any]:
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["data"] |= {"patients": {"train": 16, "val": 10, "test": 10}, "pixels": 160}
     raw["sizes"] = {"small": 32, "mid": 48, "large": 64}
-    raw["train"] |= {"epochs": 2, "batch": 8, "workers": 1}
+    raw["train"] |= {"epochs": 2, "batch_size": 8, "parallel_runs": 1}
     raw["seeds"] = [0, 1]
     raw["arms"] = {
-        "basenet": {"mse_small": {"objective": "mse", "size": "small"}},
-        "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}},
-        "m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"}},
+        "basenet": {"mse_small": {"loss": "mse", "size": "small"}},
+        "basenet_mt": {"small": {"loss": "ce_mse", "size": "small"}},
+        "m2cnn": {"mid": {"loss": "ce_mse", "size": "mid", "n_cells": 1, "from": "basenet_mt/small"}},
         "controls": {},
     }
     raw["systems"] = {
         "min_pooling": {
             "seeds": 1,
             "holdout_fraction": 0.3,
-            "passes": 2,
+            "tta_views": 2,
             "nets": {"net_1": {"size": "small", "fov_px": 24, "blocks": 2, "width": 0.125}},
             "train": {"epochs": 1},
             "blend": {"trees": 5},

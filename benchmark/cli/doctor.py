@@ -284,6 +284,6 @@ def _tiny() -> str:
         "patients": {"train": 20, "val": 10, "test": 10},
         "pixels": 160,
     }
-    raw |= {"arms": {"basenet": {"mse_small": {"objective": "mse", "size": "small"}}}, "systems": {}, "seeds": [0]}
-    raw["train"] |= {"epochs": 1, "workers": 1}
+    raw |= {"arms": {"basenet": {"mse_small": {"loss": "mse", "size": "small"}}}, "systems": {}, "seeds": [0]}
+    raw["train"] |= {"epochs": 1, "parallel_runs": 1}
     return yaml.safe_dump(raw)

@@ -43,7 +43,7 @@ CHECKPOINT = 12
 ROLES: tuple[Size, ...] = ("small", "mid", "large")
 
 Key = tuple[int, Size, tuple[str, ...], str]
-"""Identity of a step's cost: level, size and heads, or the network of a system."""
+"""Identity of a step's cost: n_cells, size and heads, or the network of a system."""
 Range = tuple[float, float]
 """Low and high end of an estimate."""
 
@@ -52,11 +52,11 @@ Range = tuple[float, float]
 class Training:
     """One training stage of the pipeline, with every seed of an arm. None means that a number is not known yet."""
 
-    stage: str
+    method: str
     arm: str
     size: Size
     pixels: int
-    level: int
+    n_cells: int
     heads: tuple[str, ...]
     runs: int
     epochs: int
@@ -79,7 +79,7 @@ class Training:
     @property
     def key(self) -> Key:
         """Identity of the step's cost."""
-        return self.level, self.size, self.heads, self.net
+        return self.n_cells, self.size, self.heads, self.net
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def plan(params: Params, *, measure: bool) -> Plan:
         device=device,
         workers=workers,
         wall=_wall(params, timed, workers),
-        fewer=any(step.images < params.train.batch for step in steps.values()),
+        fewer=any(step.images < params.train.batch_size for step in steps.values()),
     )
 
 
@@ -184,14 +184,14 @@ def _declared(data: SourceParams) -> dict[Split, int] | None:
 
 
 def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[Training, TrainedRun]]:
-    """Count every training stage, and return each with one of its runs, whose data are noise."""
+    """Count every training method, and return each with one of its runs, whose data are noise."""
     from benchmark.cli.step_timing import NOISE, arm_spec
     from benchmark.runs.systems import describe_system
 
     counted: list[tuple[Training, TrainedRun]] = []
-    for stage, arms in params.arms.items():
+    for method, arms in params.arms.items():
         for name in arms:
-            spec = arm_spec(params, stage, name)
+            spec = arm_spec(params, method, name)
             counted.append((_count(spec, len(params.seeds), images), _without_start(spec)))
     for system, settings in params.systems.items():
         # Networks train on the patients that blends are not fitted on.
@@ -226,11 +226,11 @@ def _count(
     cost = cost_of(spec)
     seen = round(spec.train.epochs * images["train"] * share) if images else None
     return Training(
-        stage=spec.stage,
+        method=spec.method,
         arm=spec.arm,
         size=spec.size,
         pixels=spec.pixels,
-        level=spec.level,
+        n_cells=spec.n_cells,
         heads=tuple(spec.heads),
         runs=runs,
         epochs=spec.train.epochs,
@@ -249,7 +249,7 @@ def blends(params: Params, name: str, images: Mapping[Split, int] | None, traini
     """Count the forward passes of the networks that a system's blends read, over images that no network trains on."""
     settings = params.systems[name]
     read = {net for row in SYSTEMS[name].rows.values() for net in row_nets(row, settings)}
-    nets = [one for one in trainings if one.stage == name and one.arm in read]
+    nets = [one for one in trainings if one.method == name and one.arm in read]
     seen = None if images is None else passed(params, name, images)
     known = seen is not None and all(one.seconds for one in nets)
     ends = [sum(_per_image(one, end, images) for one in nets) / STEP for end in (0, 1)] if known else []
@@ -264,7 +264,7 @@ def blends(params: Params, name: str, images: Mapping[Split, int] | None, traini
         macs_per_image=macs,
         macs=None if seen is None else macs * seen * nets[0].runs,
         seconds=(seen * ends[0], seen * ends[1]) if seen is not None and ends else None,
-        depends_on=tuple(f"{one.stage}/{one.arm}" for one in nets),
+        depends_on=tuple(f"{one.method}/{one.arm}" for one in nets),
     )
 
 
@@ -272,9 +272,9 @@ def passed(params: Params, name: str, images: Mapping[Split, int]) -> int:
     """Return the images that each network of a system predicts after its training, over all passes."""
     settings, rows = params.systems[name], SYSTEMS[name].rows.values()
     kept, held = settings.holdout_fraction * images["train"], images["val"] + images["test"]
-    changed = settings.passes * (kept + held) if any(row.passes for row in rows) else 0
+    changed = settings.tta_views * (kept + held) if any(row.tta for row in rows) else 0
     # Training has predicted the unchanged val and test images already, but not the features of a layer.
-    plain = kept + (held if SYSTEMS[name].layer else 0) if not all(row.passes for row in rows) else 0
+    plain = kept + (held if SYSTEMS[name].layer else 0) if not all(row.tta for row in rows) else 0
     return round(changed + plain)
 
 
@@ -313,10 +313,10 @@ def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]
         except (InputError, ValueError):
             continue  # Another version wrote it, or the run was removed.
         one = kinds.get(run.step_key)
-        alike = one and (one.pixels, one.parameters, params.train.batch) == (
+        alike = one and (one.pixels, one.parameters, params.train.batch_size) == (
             run.pixels,
             run.parameters,
-            run.train.batch,
+            run.train.batch_size,
         )
         if one and alike and (record.cpu, record.gpu) == (here["cpu"], here["gpu"]):
             shown = run.data.model_dump() | {"train": run.train_images}
@@ -348,10 +348,10 @@ def _wall(params: Params, trainings: Sequence[Training], workers: int) -> Range 
     for end in (0, 1):
         jobs = []
         for one in trainings:
-            for seed in params.seeds_of(one.stage):
+            for seed in params.seeds_of(one.method):
                 needed = tuple(f"{arm}/{seed}" for arm in one.depends_on)
                 jobs.append(
-                    Job(f"{one.stage}/{one.arm}/{seed}", str, (), needed, one.seconds[end] if one.seconds else 0.0)
+                    Job(f"{one.method}/{one.arm}/{seed}", str, (), needed, one.seconds[end] if one.seconds else 0.0)
                 )
         ends.append(makespan(jobs, workers))
     return ends[0], ends[1]
@@ -368,7 +368,7 @@ def pack_bytes(params: Params, images: Mapping[Split, int] | None) -> dict[Size,
 HEADER = (
     "arm",
     "px",
-    "level",
+    "n_cells",
     "runs",
     "images",
     "parameters",
@@ -387,9 +387,9 @@ def parts(plan: Plan) -> tuple[Table, str]:
 
 def _cells(one: Training) -> tuple[str, ...]:
     return (
-        f"{one.stage}/{one.arm}",
+        f"{one.method}/{one.arm}",
         str(one.pixels),
-        str(one.level),
+        str(one.n_cells),
         str(one.runs),
         _known(one.images, quantity),
         quantity(one.parameters),
@@ -430,7 +430,7 @@ def _notes(plan: Plan) -> list[str]:
     fewer = ", some on part of a batch, and memory in proportion" if plan.fewer else ""
     timed = (
         f"time: of one run on {plan.device}, by the records of earlier runs there where there are some, else of a few "
-        f"steps per level, size and heads{fewer}; val and test at a third of a step per image; in all, {plan.workers} "
+        f"steps per cells, size and heads{fewer}; val and test at a third of a step per image; in all, {plan.workers} "
         "run(s) at a time, without the start of stages"
     )
     return [

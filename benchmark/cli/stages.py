@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
 
     params = load_params()
     if args.command == "train":
-        if params.train.numbers == "fast":
+        if params.train.numerics == "native":
             unpin(os.environ)
         if args.engine == "local":
             check_device(params.train)

@@ -87,14 +87,14 @@ class Stopwatch:
                 # The first step of a process loads libraries.
                 self._measure(spec, FEWEST)
                 self._warm = True
-            step = self._measure(spec, train.batch)
+            step = self._measure(spec, train.batch_size)
             if not self._cuda and step.memory > _physical():
                 raise MemoryError
             return step
 
     def _measure(self, spec: TrainedRun, limit: int) -> Step:
         """Measure steps of at most ``limit`` images; on a CPU of as many as train within :data:`SECONDS`."""
-        batch = spec.train.batch
+        batch = spec.train.batch_size
         before = self._reset_peak()
         with TemporaryDirectory() as scratch:
             began = time.perf_counter()
@@ -152,26 +152,24 @@ NOISE = DataSummary(name="noise", source="noise", synthetic=True, manifest_sha25
 """Data set of a run that is only timed."""
 
 
-def arm_spec(params: Params, stage: str, name: str) -> ArmRun:
+def arm_spec(params: Params, method: str, name: str) -> ArmRun:
     """Return a run of an arm on noise."""
-    arm = params.arm(stage, name)
-    loss = LOSSES[arm.objective]
+    arm = params.arm(method, name)
+    loss = LOSSES[arm.loss]
     return ArmRun(
-        stage=stage,
+        method=method,
         arm=name,
         seed=0,
-        objective=PluginChoice(
-            name=arm.objective, parameters={**loss.defaults, **params.objectives.get(arm.objective, {})}
-        ),
-        heads=heads_of(arm.objective),
+        loss=PluginChoice(name=arm.loss, parameters={**loss.defaults, **params.losses.get(arm.loss, {})}),
+        heads=heads_of(arm.loss),
         size=arm.size,
         pixels=params.sizes.of(arm.size),
-        level=arm.level,
+        n_cells=arm.n_cells,
         parent=arm.parent,
         data=NOISE,
         prepared=pack_specs(params.sizes, params.prepare)[arm.size],
         model=params.model.bare,
-        train=params.train.model_copy(update={"epochs": epochs_of(params, stage, name)}),
+        train=params.train.model_copy(update={"epochs": epochs_of(params, method, name)}),
         code_sha256="",
     )
 
@@ -203,8 +201,8 @@ def _in_memory(spec: TrainedRun, device: str) -> Iterator[None]:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in text:
             raise
         msg = (
-            f"a training step must fit into the memory of {device}, but one of {spec.train.batch} images "
-            f"({spec.summary}) does not: lower `train.batch` (now {spec.train.batch}) or "
+            f"a training step must fit into the memory of {device}, but one of {spec.train.batch_size} images "
+            f"({spec.summary}) does not: lower `train.batch_size` (now {spec.train.batch_size}) or "
             f"`sizes.{spec.size}` (now {spec.pixels})"
         )
         raise InputError(msg) from error

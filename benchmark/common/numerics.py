@@ -64,9 +64,9 @@ def require_pins() -> None:
     pin(wanted)
     if not wanted.items() <= os.environ.items():
         msg = (
-            "train.numbers: portable needs libraries that were restricted to AVX2 before they were loaded, but this "
+            "train.numerics: portable needs libraries that were restricted to AVX2 before they were loaded, but this "
             "process loaded them unrestricted: use the command `fundusbench`, call "
-            f"{__name__}.pin_process() before NumPy, PyTorch and OpenCV are imported, or set train.numbers to fast"
+            f"{__name__}.pin_process() before NumPy, PyTorch and OpenCV are imported, or set train.numerics to fast"
         )
         raise InputError(msg)
 

@@ -41,15 +41,15 @@ OURS = "ours"
 class Arm(NamedTuple):
     """Name of an arm, which is trained once per seed: an entry of ``arms`` in params.yaml."""
 
-    stage: str
+    method: str
     """Name of the method."""
     name: str
 
     @classmethod
     def parse(cls, path: str) -> Arm:
         """Parse ``method/name``; without a slash, the name is empty."""
-        stage, _, name = path.partition("/")
-        return cls(stage, name)
+        method, _, name = path.partition("/")
+        return cls(method, name)
 
     def __str__(self) -> str:
-        return f"{self.stage}/{self.name}"
+        return f"{self.method}/{self.name}"

@@ -25,8 +25,8 @@ from benchmark.jobs.local_engine import LocalEngine, warm
 from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
 from benchmark.runs.declared import declare
 from benchmark.runs.results import read_result
-from benchmark.runs.shelf import files_needed, find_run, forget_passes, is_finished, passes_place, place, publish
-from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, passes_read
+from benchmark.runs.shelf import files_needed, find_run, is_finished, place, publish, remove_stale_views, views_dir
+from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, views_read
 from benchmark.training.together import rank, world
 from models.settings import PACKAGE
 
@@ -60,10 +60,10 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         InputError: a method is not declared, the packs are missing, or a run failed (the others are finished).
     """
     known = _known(params, methods)
-    if engine == "local" and params.train.processes == 1 and params.train.workers != 1 and core_count() > 1:
+    if engine == "local" and params.train.processes == 1 and params.train.parallel_runs != 1 and core_count() > 1:
         warm(PRELOAD)
     declared = declare(params, read_manifest())
-    specs = [spec for spec in declared if not methods or spec.stage in methods]
+    specs = [spec for spec in declared if not methods or spec.method in methods]
     todo = _with_parents([spec for spec in specs if not is_finished(place(spec), spec.key)], declared)
     _check_optimizers(todo, declared)
     if params.train.processes > 1 and todo:
@@ -76,9 +76,9 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     failures = _train(todo, specs, params, engine) if todo else {}
     if rank():
         return
-    forget_passes()
+    remove_stale_views()
     for method in methods or known:
-        publish(method, (spec for spec in specs if spec.stage == method))
+        publish(method, (spec for spec in specs if spec.method == method))
     print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
     if failures:
         msg = f"every run must succeed, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
@@ -183,9 +183,9 @@ def explain_out_of_memory(spec: TrainedRun) -> Iterator[None]:
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         msg = (
-            f"a batch must fit into memory, but {spec.train.batch} images of {spec.pixels} px in "
-            f"{spec.train.accumulate} micro-batch(es) of {spec.title} do not: raise `train.accumulate` to "
-            f"{2 * spec.train.accumulate}, or lower `train.batch` or `sizes.{spec.size}`"
+            f"a batch must fit into memory, but {spec.train.batch_size} images of {spec.pixels} px in "
+            f"{spec.train.grad_accum_steps} micro-batch(es) of {spec.title} do not: raise `train.grad_accum_steps` to "
+            f"{2 * spec.train.grad_accum_steps}, or lower `train.batch_size` or `sizes.{spec.size}`"
         )
         raise InputError(msg) from error
 
@@ -214,7 +214,7 @@ def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: f
             case ArmRun() | NetworkRun():
                 jobs.append(job_of(spec, live_after_s))
             case BlendRun():
-                blends.setdefault((spec.stage, spec.seed), []).append(spec)
+                blends.setdefault((spec.method, spec.seed), []).append(spec)
     networks = {spec.name: spec for spec in declared if isinstance(spec, NetworkRun)}
     for rows in blends.values():
         passes = [_passes(networks[name], rows) for name in dict.fromkeys(name for spec in rows for name in spec.needs)]
@@ -277,10 +277,10 @@ def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
     from benchmark.training.networks import cost_of
 
     readers = [spec for spec in rows if network.name in spec.needs]
-    units = sum(count for _, count in passes_read(readers))
+    units = sum(count for _, count in views_read(readers))
     return Job(
         name=f"{network.name}/passes",
-        work=_work_passes,
+        work=_work_views,
         arguments=(network, readers),
         depends_on=(network.name,),
         cost=cost_of(network).macs * units * FORWARD_COST,
@@ -291,17 +291,17 @@ def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
             *(pack_path(split, network.size) for split in SPLITS),
             *files_needed(network.name, network.key),
         ),
-        writes=(passes_place(network.key),),
+        writes=(views_dir(network.key),),
     )
 
 
-def _work_passes(network: NetworkRun, rows: Sequence[BlendRun], slot: int, report: Report) -> str:
+def _work_views(network: NetworkRun, rows: Sequence[BlendRun], slot: int, report: Report) -> str:
     """Predict a network's outputs in this process."""
-    from benchmark.training.blend import make_passes
+    from benchmark.training.blend import predict_views
     from benchmark.training.device import open_fabric
 
-    make_passes(network, rows, read_manifest(), open_fabric(network.train, slot), throttled(report))
-    return f"{sum(count for _, count in passes_read(rows)):,} images"
+    predict_views(network, rows, read_manifest(), open_fabric(network.train, slot), throttled(report))
+    return f"{sum(count for _, count in views_read(rows)):,} images"
 
 
 def _blends(rows: Sequence[BlendRun], passes: Sequence[Job]) -> Job:
@@ -366,8 +366,8 @@ def _kappas(curve: Curve) -> str:
 
 def count_workers(params: Params) -> int:
     """Return the number of runs that train in parallel."""
-    if params.train.workers:
-        return params.train.workers
+    if params.train.parallel_runs:
+        return params.train.parallel_runs
     if params.train.device in ("auto", "cuda"):
         import torch
 

@@ -1,6 +1,6 @@
 """The step ``architecture``: sides of the feature maps, parameters and multiply-adds, without weights or arithmetic.
 
-Two sets of networks are measured: Inception-ResNet-v2 at the paper's sizes, and the trunk and sizes of params.yaml.
+Two sets of networks are measured: Inception-ResNet-v2 at the paper's sizes, and the backbone and sizes of params.yaml.
 Nothing is trained, so neither data nor arms matter.
 """
 
@@ -19,11 +19,11 @@ from models.settings import Model
 
 NETWORKS = Path("architecture/networks.csv")
 
-PAPER = Model(trunk="inception_resnet_v2", stride=32, cut="block8")
-"""The paper's trunk, cut after its Block8 stack: the place for the Multi-Cell part that fits the printed sizes."""
-PAPER_SIZES = {224: (1,), 256: (1,), 299: (1,), 448: (1, 2), 720: (1, 3)}
-"""Levels at each input size in pixels: those that the paper trains, and 299, of which its printed 256 may be a slip."""
-LEVELS: dict[Size, tuple[int, ...]] = {"small": (1,), "mid": (1, 2), "large": (1, 3)}
+PAPER = Model(backbone="inception_resnet_v2", stride=32, truncate_after="block8")
+"""The paper's backbone up to its Block8 stack. Cells after this module give the feature maps that the paper prints."""
+PAPER_SIZES = {224: (0,), 256: (0,), 299: (0,), 448: (0, 1), 720: (0, 2)}
+"""Numbers of cells by input size in pixels: the paper's, and 299 px, for which its printed 256 may be a slip."""
+N_CELLS: dict[Size, tuple[int, ...]] = {"small": (0,), "mid": (0, 1), "large": (0, 2)}
 """The same by role."""
 
 
@@ -32,16 +32,16 @@ class Architecture:
     """One network at one input size; it has both heads."""
 
     of: Literal["paper", "params"]
-    """Whose trunk and sizes."""
-    trunk: str
+    """Whose backbone and sizes."""
+    backbone: str
     stride: int
-    cut: str
+    truncate_after: str
     pixels: int
-    level: int
+    n_cells: int
     before: int
     """Side of the feature map before the Multi-Cell part."""
     after: int
-    """Side of the feature map after it; 0 where the map is too small for that level."""
+    """Side of the feature map after it; 0 where the map is too small for these cells."""
     parameters: int
     """0 where the map is too small."""
     macs: int
@@ -52,50 +52,50 @@ def run(params: Params) -> None:
     """Write ``architecture/networks.csv``.
 
     Raises:
-        InputError: the trunk of params.yaml is unknown, or cannot be cut as it says.
+        InputError: the backbone of params.yaml is unknown, or cannot be truncated as it says.
     """
     write_rows(NETWORKS, Architecture, networks(params))
 
 
 def networks(params: Params) -> Iterator[Architecture]:
     """Measure the paper's networks and those of the parameters, smaller inputs first."""
-    for pixels, levels in PAPER_SIZES.items():
-        for level in levels:
-            yield measure("paper", PAPER, pixels, level)
-    for size, levels in LEVELS.items():
-        for level in levels:
-            yield measure("params", params.model, params.sizes.of(size), level)
+    for pixels, counts in PAPER_SIZES.items():
+        for n_cells in counts:
+            yield measure("paper", PAPER, pixels, n_cells)
+    for size, counts in N_CELLS.items():
+        for n_cells in counts:
+            yield measure("params", params.model, params.sizes.of(size), n_cells)
 
 
-def measure(of: Literal["paper", "params"], model: Model, pixels: int, level: int) -> Architecture:
+def measure(of: Literal["paper", "params"], model: Model, pixels: int, n_cells: int) -> Architecture:
     """Run one network on torch's meta device.
 
     Raises:
-        InputError: the trunk is unknown, or cannot be cut as the model says.
+        InputError: the backbone is unknown, or cannot be truncated as the model says.
     """
     import torch
 
     from models.cost import network_cost
     from models.losses.registry import LOSSES
-    from models.network import build_network, probe_trunk
+    from models.network import build_network, probe_backbone
 
     heads = LOSSES["ce_mse"].heads
     bare = model.bare
-    before = probe_trunk(bare, pixels).side
-    named = (of, model.trunk, model.stride, model.cut, pixels, level, before)
+    before = probe_backbone(bare, pixels).side
+    named = (of, model.backbone, model.stride, model.truncate_after, pixels, n_cells, before)
     try:
         with torch.device("meta"), torch.no_grad():
-            network = build_network(bare, level, heads, pixels).eval()
+            network = build_network(bare, n_cells, heads, pixels).eval()
             after = network.features(torch.zeros(1, 3, pixels, pixels)).shape[-1]
     except InputError:
-        # The trunk itself was fine, so the map is too small: a profile may well do without that level.
+        # The backbone itself was fine, so the map is too small: a profile may well do without these cells.
         return Architecture(*named, after=0, parameters=0, macs=0)
-    cost = network_cost(bare, level, heads, pixels)
+    cost = network_cost(bare, n_cells, heads, pixels)
     return Architecture(*named, after, cost.parameters, cost.macs)
 
 
 def square(side: int) -> str:
-    """The sides of a feature map as the paper prints them; a map that is too small for its level has none."""
+    """The sides of a feature map as the paper prints them; a map that is too small for its cells has none."""
     return f"{side}x{side}" if side else "too small"
 
 

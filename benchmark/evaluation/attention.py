@@ -47,7 +47,7 @@ def _looked(params: Params, result: TrainedResult) -> tuple[list[WindowsRow], Ma
         return [], np.zeros((0, 0, 0), np.float32)
     model = load_model(result.folder()).to(open_fabric(params.train).device)
     pixels = torch.from_numpy(seen_by(result, data.pack.gather(np.array(places)))).to(model.mean.device)
-    body = cast("Any", model.trunk.get_submodule("body"))
+    body = cast("Any", model.backbone.get_submodule("body"))
     with torch.inference_mode():
         images = normalise(pixels, Normalisation(model.mean, model.std))
         response, corners, window = (each.float().cpu().numpy() for each in body.looked(images))
@@ -56,7 +56,7 @@ def _looked(params: Params, result: TrainedResult) -> tuple[list[WindowsRow], Ma
     maps = (response - low) / np.maximum(response.max((1, 2), keepdims=True) - low, np.finfo(np.float32).tiny)
     return [
         WindowsRow(
-            stage=result.stage,
+            method=result.method,
             arm=result.arm,
             seed=result.seed,
             size=result.size,

@@ -55,7 +55,7 @@ class Outcome:
         measures: by the names of :data:`benchmark.scoring.metrics.METRICS`.
     """
 
-    stage: str
+    method: str
     arm: str
     seed: int
     split: Split
@@ -79,7 +79,7 @@ class Outcome:
 class MetricRow:
     """A line of ``evaluation/metrics.csv``: one metric of one head of one run on one split."""
 
-    stage: str
+    method: str
     arm: str
     seed: int
     split: Split
@@ -119,7 +119,7 @@ def run(params: Params) -> None:
                 continue
             # Names and labels, which take most of the memory, are those of the first run.
             slim = replace(first, score=predictions.score, prob=predictions.prob)
-            read.setdefault((Arm(result.stage, result.arm), split), []).append((result, slim))
+            read.setdefault((Arm(result.method, result.arm), split), []).append((result, slim))
     _write("runs", runs_frame(results))
     _write("kappas", kappas_frame(outcomes))
     write_rows(METRICS_FILE, MetricRow, metric_rows(outcomes))
@@ -142,12 +142,12 @@ def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Itera
         predicted = grades_of(result, head, predictions)
         confusion = confusion_matrix(predictions.grade, predicted)
         measures = measure(head, predictions, predicted)
-        yield Outcome(result.stage, result.arm, result.seed, split, head, rule_of(result, head), confusion, measures)
+        yield Outcome(result.method, result.arm, result.seed, split, head, rule_of(result, head), confusion, measures)
 
 
 def runs_frame(results: list[RunResult]) -> pd.DataFrame:
     """One row per run: what it is, what it takes, on which data, and what a reader must know of it."""
-    columns = ("stage", "arm", "seed", "key", "epoch_kept", "parameters", "macs_per_image")
+    columns = ("method", "arm", "seed", "key", "epoch_kept", "parameters", "macs_per_image")
     rows = (
         {column: getattr(result, column) for column in columns}
         | result.table_columns
@@ -161,7 +161,7 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
 
 def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """One row per outcome; an undefined kappa is empty."""
-    columns = ("stage", "arm", "seed", "split", "head", "rule", "n", "kappa")
+    columns = ("method", "arm", "seed", "split", "head", "rule", "n", "kappa")
     return pd.DataFrame({column: getattr(outcome, column) for column in columns} for outcome in outcomes)
 
 
@@ -169,13 +169,13 @@ def metric_rows(outcomes: Iterable[Outcome]) -> Iterator[MetricRow]:
     """One row per outcome and metric."""
     for one in outcomes:
         for name, found in one.measures.items():
-            place = (one.stage, one.arm, one.seed, one.split, one.head, one.rule)
+            place = (one.method, one.arm, one.seed, one.split, one.head, one.rule)
             yield MetricRow(*place, metric=name, value=found.value, n=found.n)
 
 
 def confusion_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
     """One row per outcome, label and predicted grade."""
-    columns = ("stage", "arm", "seed", "split", "head", "rule")
+    columns = ("method", "arm", "seed", "split", "head", "rule")
     return pd.DataFrame(
         {column: getattr(outcome, column) for column in columns}
         | {"label": label, "predicted": predicted, "count": int(outcome.confusion[label, predicted])}
@@ -202,14 +202,14 @@ def grades_frame(split: Split, predictions: Predictions) -> pd.DataFrame:
 
 
 def metrics(outcomes: Iterable[Outcome]) -> dict[str, dict[str, Any]]:
-    """Per ``stage/arm``, what ``dvc metrics show`` prints as its row: mean kappa by split and head, seeds, and sd.
+    """Per ``method/arm``, what ``dvc metrics show`` prints as its row: mean kappa by split and head, seeds, and sd.
 
     An undefined kappa is left out, and so is the sample standard deviation of a single seed.
     """
     rows: dict[str, dict[str, Any]] = {}
     kappas: dict[tuple[str, Split, Head], list[float]] = {}
     for outcome in outcomes:
-        kappas.setdefault((f"{outcome.stage}/{outcome.arm}", outcome.split, outcome.head), []).append(outcome.kappa)
+        kappas.setdefault((f"{outcome.method}/{outcome.arm}", outcome.split, outcome.head), []).append(outcome.kappa)
     for (arm, split, head), values in kappas.items():
         row = rows.setdefault(arm, {"seeds": len(values), "val": {}, "test": {}})
         if all(map(math.isfinite, values)):
@@ -266,13 +266,13 @@ def _read_history(result: TrainedResult) -> pd.DataFrame:
     found = read_frame(path, CURVE, "dvc repro")
     refuse_gaps(path, zip(found["epoch"]), zip(range(1, result.train.epochs + 1)), "dvc repro")
     epochs = read_history(result.folder())
-    run = {column: getattr(result, column) for column in ("stage", "arm", "seed")}
+    run = {column: getattr(result, column) for column in ("method", "arm", "seed")}
     return pd.DataFrame([run | epoch for epoch in epochs])
 
 
 def _pairs_frame(results: list[RunResult]) -> pd.DataFrame:
     """Label and predicted grade of each test image by the arm declared last, its first seed and its main head."""
-    last = next(result for result in results if (result.stage, result.arm) == (results[-1].stage, results[-1].arm))
+    last = next(result for result in results if (result.method, result.arm) == (results[-1].method, results[-1].arm))
     predictions = _read_split(last, "test")
     head = main_head(last)
     return pd.DataFrame({"label": predictions.grade, "predicted": grades_of(last, head, predictions)})

@@ -31,7 +31,7 @@ Read = Mapping[tuple[Arm, Split], Sequence[tuple[RunResult, Predictions]]]
 class CalibrationRow:
     """Images of one run whose most probable grade has a probability in one bin of the calibration error."""
 
-    stage: str
+    method: str
     arm: str
     seed: int
     bin: int
@@ -47,7 +47,7 @@ class CalibrationRow:
 class ScoreRow:
     """How many images of one label have a score in one bar, all seeds of an arm together."""
 
-    stage: str
+    method: str
     arm: str
     grade: int
     low: float
@@ -59,7 +59,7 @@ class ScoreRow:
 class WorstRow:
     """An image that the arm with the highest val kappa grades farthest from its label; outputs are means over seeds."""
 
-    stage: str
+    method: str
     arm: str
     head: Head
     """The main one, by which images are chosen."""
@@ -122,7 +122,7 @@ def worst_rows(read: Read) -> Iterator[WorstRow]:
         values = outputs[:, place]
         means = _mean_probabilities([one for _, one in runs], int(place))
         yield WorstRow(
-            stage=arm.stage,
+            method=arm.method,
             arm=arm.name,
             head=head,
             image_id=str(first.image_id[place]),

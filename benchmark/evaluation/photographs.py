@@ -182,8 +182,8 @@ def runs_of(params: Params, arm: str = "", run: str = "") -> list[TrainedResult]
 
     Args:
         params: declare the arms.
-        arm: ``stage/arm``, or empty.
-        run: ``stage/arm/seed``, or empty; goes before the arm.
+        arm: ``method/arm``, or empty.
+        run: ``method/arm/seed``, or empty; goes before the arm.
 
     Raises:
         InputError: there is no such run, or none at all.

@@ -54,7 +54,7 @@ def run(params: Params) -> None:
 
 def _run_of(best: WorstRow) -> Path:
     """Folder of the first seed of the arm."""
-    return RUNS / best.stage / best.arm / best.seeds.split()[0]
+    return RUNS / best.method / best.arm / best.seeds.split()[0]
 
 
 def _look(params: Params, best: WorstRow) -> tuple[list[SalientRow], npt.NDArray[np.float32]]:
@@ -70,7 +70,7 @@ def _look(params: Params, best: WorstRow) -> tuple[list[SalientRow], npt.NDArray
     model = load_model(result.folder()).to(open_fabric(params.train).device)
     answer = predict_images(model, pixels)[best.head].astype(np.float64)
     outputs = answer if best.head == "score" else answer @ np.arange(GRADES)
-    whose = (result.stage, result.arm, result.seed, result.size, best.head)
+    whose = (result.method, result.arm, result.seed, result.size, best.head)
     shown = [data.rows[place] for place in places]
     rows = [
         SalientRow(*whose, row.image_id, row.grade, float(output)) for row, output in zip(shown, outputs, strict=True)

@@ -37,7 +37,7 @@ def write_maps(table: Path, kind: type[Row], rows: Sequence[Row], path: Path, ma
 class SalientRow:
     """An image whose map is the same row of ``maps.npy``, shape (images, pixels, pixels), values 0 to 1."""
 
-    stage: str
+    method: str
     arm: str
     seed: int
     size: Size
@@ -52,7 +52,7 @@ class SalientRow:
 class WindowsRow:
     """An image, and where a network cuts windows from it by the same row of ``attention.npy``, shape (images, m, m)."""
 
-    stage: str
+    method: str
     arm: str
     seed: int
     size: Size

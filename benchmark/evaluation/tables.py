@@ -18,7 +18,7 @@ from models.losses.registry import LOSSES
 
 EVALUATION = Path("evaluation")
 
-_RUN: Mapping[str, ColumnType] = {"stage": str, "arm": str, "seed": int}
+_RUN: Mapping[str, ColumnType] = {"method": str, "arm": str, "seed": int}
 _OUTCOME: Mapping[str, ColumnType] = {**_RUN, "split": str, "head": str, "rule": str}
 CURVE: Mapping[str, ColumnType] = {
     **{"epoch": int, "images": int, "lr": float, "train_loss": float, "val_loss": float},
@@ -28,10 +28,18 @@ CURVE: Mapping[str, ColumnType] = {
 COLUMNS: Mapping[str, Mapping[str, ColumnType]] = {
     "runs": {
         **_RUN,
-        **{"size": str, "pixels": int, "level": int, "parent": str, "epoch_kept": int, "key": str, "parameters": int},
-        **{"macs_per_image": int, "epochs": int, "objective": str, "flags": str, "data": str, "synthetic": bool},
-        **{"train": int, "device": str, "precision": str, "numbers": str, "trunk": str, "weights": str},
-        **{"data_hash": str, "parameter_hash": str, "system": str, "eyes": str, "nets": int, "passes": int, "px": str},
+        **{"size": str, "pixels": int, "n_cells": int, "parent": str, "epoch_kept": int, "key": str, "parameters": int},
+        **{"macs_per_image": int, "epochs": int, "loss": str, "flags": str, "data": str, "synthetic": bool},
+        **{"train": int, "device": str, "precision": str, "numerics": str, "backbone": str, "weights": str},
+        **{
+            "data_hash": str,
+            "parameter_hash": str,
+            "system": str,
+            "eyes": str,
+            "nets": int,
+            "tta_views": int,
+            "px": str,
+        },
         **{"blend_rows": str, "blend_images": int},
     },
     "kappas": {**_OUTCOME, "n": int, "kappa": float},
@@ -64,14 +72,12 @@ def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
         InputError: one does not exist yet or is not as it was written, or they do not hold the same runs in full.
     """
     tables = {name: read_table(name, root) for name in COLUMNS}
-    runs = list(_lines(tables["runs"], [*_RUN, "objective", "epochs"]))
+    runs = list(_lines(tables["runs"], [*_RUN, "loss", "epochs"]))
     if not runs:
         raise InputError(_unlike(_path("runs", root), "holds no run"))
-    if unknown := {objective for *_, objective, _ in runs} - {*LOSSES, *BLENDS}:
-        raise InputError(_unlike(_path("runs", root), f"has the objective {min(unknown)!r}"))
-    outcomes = [
-        (*run, split, head) for *run, objective, _ in runs for split, head in product(EVALUATED, _heads(objective))
-    ]
+    if unknown := {loss for *_, loss, _ in runs} - {*LOSSES, *BLENDS}:
+        raise InputError(_unlike(_path("runs", root), f"has the loss {min(unknown)!r}"))
+    outcomes = [(*run, split, head) for *run, loss, _ in runs for split, head in product(EVALUATED, _heads(loss))]
     grades = range(GRADES)
     expected: dict[str, tuple[list[str], Iterable[tuple[Any, ...]]]] = {
         "kappas": ([*_RUN, "split", "head"], outcomes),
@@ -83,7 +89,7 @@ def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
         "curves": (
             [*_RUN, "epoch"],
             # A blend is fitted at once.
-            [(*run, i) for *run, objective, last in runs if objective in LOSSES for i in range(1, last + 1)],
+            [(*run, i) for *run, loss, last in runs if loss in LOSSES for i in range(1, last + 1)],
         ),
     }
     for name, (columns, lines) in expected.items():
@@ -91,9 +97,9 @@ def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def _heads(objective: str) -> list[str]:
+def _heads(loss: str) -> list[str]:
     """Outputs of what minimises a loss, or of a blend."""
-    return [*LOSSES[objective].heads] if objective in LOSSES else [BLENDS[objective].head]
+    return [*LOSSES[loss].heads] if loss in LOSSES else [BLENDS[loss].head]
 
 
 def refuse_gaps(

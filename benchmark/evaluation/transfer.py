@@ -1,6 +1,6 @@
 """The step ``transfer``: every finished run, as it is, on the test split of each other data set in ``params.transfer``.
 
-``transfer/<set>/<stage>/<arm>/<seed>.csv`` holds a run's predictions, in the format of its own, and the ``.json``
+``transfer/<set>/<method>/<arm>/<seed>.csv`` holds a run's predictions, in the format of its own, and the ``.json``
 beside it names what they were made from. All are made in ``scratch/transfer``, and copied when they are complete. What
 still holds is kept there, so that a step that was killed goes on where it was and only changed runs are predicted anew.
 """

@@ -60,7 +60,7 @@ def interval_sentence(results: Results) -> str:
 
 def numbers_sentence(results: Results) -> str:
     """The number format that networks were trained in, where, and whose bits these are."""
-    columns = ["precision", "device", "numbers"]
+    columns = ["precision", "device", "numerics"]
     kinds = [tuple(kind) for kind in results.runs[columns].drop_duplicates().itertuples(index=False)]
     told = " or ".join(f"{precision} on {device}" for precision, device, _ in kinds)
     portable = {kind[1:] for kind in kinds} == {("cpu", "portable")}
@@ -69,10 +69,10 @@ def numbers_sentence(results: Results) -> str:
 
 
 def start_sentence(results: Results) -> str:
-    """What trunks started from, where that was more than their seeds; else nothing."""
-    kinds = results.runs[["trunk", "weights"]].drop_duplicates().itertuples(index=False)
-    told = [f"{trunk} from the weights {weights}" for trunk, weights in kinds if weights]
-    return f"Trunks started from training on other images: {', '.join(told)}." if told else ""
+    """What backbones started from, where that was more than their seeds; else nothing."""
+    kinds = results.runs[["backbone", "weights"]].drop_duplicates().itertuples(index=False)
+    told = [f"{backbone} from the weights {weights}" for backbone, weights in kinds if weights]
+    return f"Backbones started from training on other images: {', '.join(told)}." if told else ""
 
 
 def decoding_sentence() -> str:

@@ -27,7 +27,7 @@ class Spent:
     parent: Arm | None
     size: Size
     pixels: int
-    level: int
+    n_cells: int
     head: Head
     """The main one: scores where there are scores, else prob."""
     parameters: int
@@ -59,7 +59,7 @@ class CurvePoint:
 
 def arms_at(params: Params, size: Size) -> list[Arm]:
     """Every declared arm at a size, in declared order."""
-    return [Arm(stage, name) for stage, arms in params.arms.items() for name, arm in arms.items() if arm.size == size]
+    return [Arm(method, name) for method, arms in params.arms.items() for name, arm in arms.items() if arm.size == size]
 
 
 def spent(results: Results, arm: Arm) -> Spent | None:
@@ -73,8 +73,8 @@ def spent(results: Results, arm: Arm) -> Spent | None:
         parent=Arm.parse(run["parent"]) if run["parent"] else None,
         size=cast("Size", run["size"]),
         pixels=int(run["pixels"]),
-        level=int(run["level"]),
-        head=cast("Head", next(iter(LOSSES[run["objective"]].heads))),
+        n_cells=int(run["n_cells"]),
+        head=cast("Head", next(iter(LOSSES[run["loss"]].heads))),
         parameters=int(run["parameters"]),
         macs_per_image=int(run["macs_per_image"]),
         epochs=int(run["epochs"]),

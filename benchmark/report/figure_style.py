@@ -269,4 +269,4 @@ def by_grade(
     """Draw each photograph beside its map, a line per grade; the run that is shown, and the most pairs in a line."""
     most = max(sum(row.grade == grade for row in rows) for grade in {row.grade for row in rows})
     photographs(figure, pairs, words, per_line=most)
-    return f"{rows[0].stage}/{rows[0].arm}, seed {rows[0].seed}", most
+    return f"{rows[0].method}/{rows[0].arm}, seed {rows[0].seed}", most

@@ -105,14 +105,14 @@ class Inputs:
     @cached_property
     def records(self) -> dict[tuple[str, str, int], Record]:
         """Cost and commit of each run, by method, arm and seed, where recorded."""
-        runs = self.results.runs[["stage", "arm", "seed"]].itertuples(index=False, name=None)
-        paths = {(stage, arm, int(seed)): RECORDS / stage / arm / f"{seed}.json" for stage, arm, seed in runs}
+        runs = self.results.runs[["method", "arm", "seed"]].itertuples(index=False, name=None)
+        paths = {(method, arm, int(seed)): RECORDS / method / arm / f"{seed}.json" for method, arm, seed in runs}
         return {run: read_record(path) for run, path in paths.items() if path.exists()}
 
     def parameters(self, arm: Arm) -> dict[str, Any]:
         """Return the parameters of an arm's runs, the same for every seed; none where the runs are missing."""
         seed = self.results.runs_of(*arm)["seed"].iloc[0]
-        folder = RUNS / arm.stage / arm.name / str(seed)
+        folder = RUNS / arm.method / arm.name / str(seed)
         return read_result(folder).parameters_resolved if (folder / "run.json").exists() else {}
 
     @cached_property

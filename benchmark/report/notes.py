@@ -29,7 +29,7 @@ def run_texts(params: Params, results: Results, arm: Arm, head: Head) -> list[st
         flagged.setdefault(flag, []).append(seed)
     texts = [f"{name} {_seeds(seeds)}, {head}: {FLAGS.get(flag, flag)}." for flag, seeds in flagged.items()]
     measured = results.measured(arm, head, "val")
-    absent = [seed for seed in params.seeds_of(arm.stage) if measured and str(seed) not in measured.seeds.split()]
+    absent = [seed for seed in params.seeds_of(arm.method) if measured and str(seed) not in measured.seeds.split()]
     return texts + ([f"{name}: {_seeds(absent)} not run."] if absent else [])
 
 

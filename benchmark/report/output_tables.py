@@ -29,7 +29,7 @@ def read_calibration(results: Results) -> list[CalibrationRow]:
     rows = read_rows(CALIBRATION, CalibrationRow, _BY_EVALUATE)
     images = Counter[tuple[str, str, int]]()
     for row in rows:
-        images[row.stage, row.arm, row.seed] += row.images
+        images[row.method, row.arm, row.seed] += row.images
     runs = [(*arm, int(seed)) for arm in _with_head(results, "prob") for seed in results.runs_of(*arm)["seed"]]
     refuse_gaps(CALIBRATION, _counted(images), ((*run, results.images(SPLIT)) for run in runs), _BY_EVALUATE)
     return rows
@@ -44,7 +44,7 @@ def read_scores(results: Results) -> list[ScoreRow]:
     rows = read_rows(SCORES, ScoreRow, _BY_EVALUATE)
     images = Counter[tuple[str, str]]()
     for row in rows:
-        images[row.stage, row.arm] += row.images
+        images[row.method, row.arm] += row.images
     arms = [(*arm, results.images(SPLIT) * len(results.runs_of(*arm))) for arm in _with_head(results, "score")]
     refuse_gaps(SCORES, _counted(images), arms, _BY_EVALUATE)
     return rows
@@ -98,7 +98,7 @@ def _mapped(table: Path, kind: type[Row], path: Path) -> tuple[list[Row], Maps]:
 
 
 def _with_head(results: Results, head: Head) -> list[Arm]:
-    return [arm for arm in results.methods() if head in LOSSES[results.runs_of(*arm)["objective"].iloc[0]].heads]
+    return [arm for arm in results.methods() if head in LOSSES[results.runs_of(*arm)["loss"].iloc[0]].heads]
 
 
 def _counted(images: Counter[tuple[str, str, int]] | Counter[tuple[str, str]]) -> list[tuple[str | int, ...]]:

@@ -79,26 +79,26 @@ class Results:
         """Return the estimate of a metric of an arm's head by its own rule; None where no seed ran."""
         return self._measured.get((*arm, head, split, metric))
 
-    def flags(self, stage: str, arm: str, head: Head) -> list[tuple[int, str]]:
+    def flags(self, method: str, arm: str, head: Head) -> list[tuple[int, str]]:
         """Return the seed and flag of each run of an arm that matters to readers of this head."""
-        runs = self.runs_of(stage, arm)
+        runs = self.runs_of(method, arm)
         lines = zip(runs["seed"], runs["flags"], strict=True)
         pairs = [(int(seed), *flag.partition(":")[::2]) for seed, flags in lines for flag in flags.split()]
         return [(seed, flag) for seed, flag, about in pairs if about in ("", head)]
 
-    def runs_of(self, stage: str, arm: str) -> pd.DataFrame:
+    def runs_of(self, method: str, arm: str) -> pd.DataFrame:
         """Return the runs of one arm, one row per seed."""
-        found = self._runs.get(Arm(stage, arm))
+        found = self._runs.get(Arm(method, arm))
         return self.runs.iloc[:0] if found is None else found
 
-    def curves_of(self, stage: str, arm: str) -> pd.DataFrame:
+    def curves_of(self, method: str, arm: str) -> pd.DataFrame:
         """Return the learning curves of one arm, one row per seed and epoch."""
-        return self.curves[(self.curves["stage"] == stage) & (self.curves["arm"] == arm)]
+        return self.curves[(self.curves["method"] == method) & (self.curves["arm"] == arm)]
 
-    def confusion_of(self, stage: str, arm: str) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
+    def confusion_of(self, method: str, arm: str) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
         """Return the confusion matrices of one arm by head and split, summed over seeds; labels are in rows."""
         columns = ["head", "split", "label", "predicted", "count"]
-        found = self.confusion[(self.confusion["stage"] == stage) & (self.confusion["arm"] == arm)]
+        found = self.confusion[(self.confusion["method"] == method) & (self.confusion["arm"] == arm)]
         counts: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
         for head, split, label, predicted, count in found[columns].itertuples(index=False, name=None):
             counts.setdefault((head, split), np.zeros((GRADES, GRADES), np.int64))[label, predicted] += count
@@ -107,7 +107,7 @@ class Results:
     @cached_property
     def _runs(self) -> Mapping[Arm, pd.DataFrame]:
         return {
-            Arm(str(stage), str(arm)): rows for (stage, arm), rows in self.runs.groupby(["stage", "arm"], sort=False)
+            Arm(str(method), str(arm)): rows for (method, arm), rows in self.runs.groupby(["method", "arm"], sort=False)
         }
 
     @cached_property
@@ -141,7 +141,7 @@ def _key(row: Estimate) -> tuple[Any, ...]:
 
 def _metrics_due(results: Results) -> Iterator[tuple[Any, ...]]:
     """Return what identifies each estimate of a metric."""
-    outcomes = results.kappas[["stage", "arm", "split", "head"]].drop_duplicates()
+    outcomes = results.kappas[["method", "arm", "split", "head"]].drop_duplicates()
     for outcome, (name, metric) in product(outcomes.itertuples(index=False, name=None), METRICS.items()):
         if metric.head in (None, outcome[3]):
             yield (*outcome, name)

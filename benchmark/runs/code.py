@@ -61,13 +61,13 @@ def roots_of(spec: RunSpec) -> tuple[str, ...]:
 
 
 def _training_roots(spec: TrainedRun) -> tuple[str, ...]:
-    loss = LOSSES[spec.objective.name]
-    mappings = mappings_for(spec.model.trunk) if spec.model.weights else ()
+    loss = LOSSES[spec.loss.name]
+    mappings = mappings_for(spec.model.backbone) if spec.model.weights else ()
     return (
         "benchmark/training/loop.py",
-        f"models/losses/{spec.objective.name}.py",
+        f"models/losses/{spec.loss.name}.py",
         *(f"models/heads/{head}.py" for head in loss.heads.values()),
-        *(f"benchmark/scoring/decision_rules/{DEFAULT[output]}.py" for output in heads_of(spec.objective.name)),
+        *(f"benchmark/scoring/decision_rules/{DEFAULT[output]}.py" for output in heads_of(spec.loss.name)),
         *(f"models/weights/{name}.py" for name in mappings),
     )
 

@@ -18,11 +18,11 @@ from models.losses.registry import LOSSES
 from models.settings import Cells, Model
 from models.systems.registry import SYSTEMS, fov_of
 
-_EXECUTION = {"device", "precision", "compile", "workers", "threads", "checkpoint_minutes"}
+_EXECUTION = {"device", "precision", "compile", "parallel_runs", "threads", "checkpoint_minutes"}
 """Training options that say how a run is executed and not what is trained; captions name those that matter."""
 
 Runs = Mapping[str, RunResult]
-"""Finished runs by ``stage/arm/seed``."""
+"""Finished runs by ``method/arm/seed``."""
 
 
 def check_run_consistency(params: Params, results: Sequence[RunResult]) -> None:
@@ -51,10 +51,10 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
         case ArmResult():
             yield from _arm_faults(params, result, runs)
         case NetworkResult():
-            yield from _system_faults(params, result.holdout, result.prepared, result.stage)
+            yield from _system_faults(params, result.holdout, result.prepared, result.method)
             yield from _network_faults(params, result)
         case BlendResult():
-            yield from _system_faults(params, result.holdout, result.prepared, result.stage)
+            yield from _system_faults(params, result.holdout, result.prepared, result.method)
             yield from _blend_faults(params, result)
 
 
@@ -77,18 +77,18 @@ def _system_faults(params: Params, holdout: Holdout, prepared: PackSpec, system:
 
 
 def _network_faults(params: Params, result: NetworkResult) -> Iterator[str]:
-    settings = params.systems[result.stage]
+    settings = params.systems[result.method]
     found = {name: getattr(result, name) for name in ("size", "fov_px", "blocks", "width")}
     found["parent"] = Arm.parse(result.parent).name
-    train = params.train_of(result.stage, result.arm).model_dump(mode="json", exclude=_EXECUTION)
+    train = params.train_of(result.method, result.arm).model_dump(mode="json", exclude=_EXECUTION)
     trained = result.train.model_dump(mode="json", exclude=_EXECUTION)
-    same = (result.momentum, result.warp) == (settings.momentum, settings.warp)
+    same = (result.momentum, result.augment) == (settings.momentum, settings.augment)
     net = settings.nets[result.arm]
-    fov_px = fov_of(result.stage, net, params.sizes.of(net.size), result.pixels)
+    fov_px = fov_of(result.method, net, params.sizes.of(net.size), result.pixels)
     declared = net.model_copy(update={"fov_px": fov_px}).model_dump(exclude={"train"})
     if declared != found or train != trained or not same:
         yield "was trained with other parameters than are declared"
-    if SYSTEMS[result.stage].shares_trunk:
+    if SYSTEMS[result.method].shares_backbone:
         network = result.model.model_dump(mode="json")
         for name, value in _model(params.model.model_copy(update={"cells": Cells()}), result.model).items():
             if network.get(name) != value:
@@ -96,9 +96,9 @@ def _network_faults(params: Params, result: NetworkResult) -> Iterator[str]:
 
 
 def _blend_faults(params: Params, result: BlendResult) -> Iterator[str]:
-    settings, blend = params.systems[result.stage], result.blend
+    settings, blend = params.systems[result.method], result.blend
     declared = {key: settings.blend.get(key, value) for key, value in BLENDS[blend.name].defaults.items()}
-    if blend.parameters != declared or result.passes not in (0, settings.passes):
+    if blend.parameters != declared or result.tta_views not in (0, settings.tta_views):
         yield "was blended with other parameters or passes than are declared"
 
 
@@ -107,9 +107,9 @@ def _epochs(params: Params, result: ArmResult, runs: Runs) -> int | None:
 
     Multiply-adds are those that the runs were counted at, so that no network is built.
     """
-    arm = params.arm(result.stage, result.arm)
+    arm = params.arm(result.method, result.arm)
     if arm.match != "macs":
-        return epochs_of(params, result.stage, result.arm)
+        return epochs_of(params, result.method, result.arm)
     spent, path = 0, arm.of
     while path:
         link = runs.get(f"{path}/{result.seed}")
@@ -122,20 +122,20 @@ def _epochs(params: Params, result: ArmResult, runs: Runs) -> int | None:
 
 def _changed(params: Params, result: ArmResult) -> list[str]:
     """Return each parameter whose value is not the declared one, in words."""
-    loss = result.objective.name
+    loss = result.loss.name
     # Without cells a network does not depend on how they are made.
-    model = params.model if result.level > 1 else params.model.model_copy(update={"cells": Cells()})
+    model = params.model if result.n_cells > 0 else params.model.model_copy(update={"cells": Cells()})
     declared: dict[str, dict[str, Any]] = {
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
         "model": _model(model, result.model),
         "prepare": {"colour_normalisation": params.prepare.colour_normalisation, "encoding": params.prepare.encoding},
-        f"objectives.{loss}": {**LOSSES[loss].defaults, **params.objectives.get(loss, {})},
+        f"losses.{loss}": {**LOSSES[loss].defaults, **params.losses.get(loss, {})},
     }
     trained = (
         result.train.model_dump(mode="json"),
         result.model.model_dump(mode="json"),
         asdict(result.prepared),
-        result.objective.parameters,
+        result.loss.parameters,
     )
     return [
         f"{section}.{name} {found.get(name)} where {value} is declared"

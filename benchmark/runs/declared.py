@@ -44,7 +44,7 @@ def declare(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
         return known[arm]
 
     declared: list[RunSpec] = [
-        spec for stage, arms in params.arms.items() for name in arms for spec in specs(Arm(stage, name))
+        spec for method, arms in params.arms.items() for name in arms for spec in specs(Arm(method, name))
     ]
     for system in params.systems:
         declared += describe_system(params, system, manifest, summary(params, manifest), prepared)
@@ -64,13 +64,13 @@ def summary(params: Params, manifest: list[ManifestRow]) -> DataSummary:
 
 
 def describe(
-    params: Params, stage: str, name: str, manifest: list[ManifestRow], parents: Sequence[str] | None = None
+    params: Params, method: str, name: str, manifest: list[ManifestRow], parents: Sequence[str] | None = None
 ) -> list[ArmRun]:
     """The runs of an arm, one per seed.
 
     Args:
         params: all parameters.
-        stage: the method.
+        method: the method.
         name: the arm.
         manifest: the data set.
         parents: keys of the runs that they start from, seed by seed; by default those of the finished ones.
@@ -78,28 +78,28 @@ def describe(
     Raises:
         InputError: there is no such arm, its parent has not been trained, or its weights are not there.
     """
-    arm = params.arm(stage, name)
+    arm = params.arm(method, name)
     model = identified(params.model)
     if arm.parent and parents is None:
         parents = [read_result(RUNS / arm.parent / str(seed)).key for seed in params.seeds]
     spec = ArmRun(
-        stage=stage,
+        method=method,
         arm=name,
         seed=0,
-        objective=PluginChoice(
-            name=arm.objective,
-            parameters={**LOSSES[arm.objective].defaults, **params.objectives.get(arm.objective, {})},
+        loss=PluginChoice(
+            name=arm.loss,
+            parameters={**LOSSES[arm.loss].defaults, **params.losses.get(arm.loss, {})},
         ),
-        heads=heads_of(arm.objective),
+        heads=heads_of(arm.loss),
         size=arm.size,
         pixels=params.sizes.of(arm.size),
-        level=arm.level,
+        n_cells=arm.n_cells,
         parent=arm.parent,
         data=summary(params, manifest),
         prepared=prepared(params, arm.size),
         # Without cells a network does not depend on how they are made.
-        model=model if arm.level > 1 else model.model_copy(update={"cells": Cells()}),
-        train=resolved(params.train).model_copy(update={"epochs": epochs_of(params, stage, name), "workers": 0}),
+        model=model if arm.n_cells > 0 else model.model_copy(update={"cells": Cells()}),
+        train=resolved(params.train).model_copy(update={"epochs": epochs_of(params, method, name), "parallel_runs": 0}),
     )
     return [
         keyed(spec.model_copy(update={"seed": seed, "parent_key": parent}))
@@ -124,13 +124,13 @@ def find_runs(params: Params) -> Iterator[RunResult]:
     Raises:
         InputError: a run is not what params.yaml declares under its name.
     """
-    for (stage, name), seeds in params.declared():
-        present = [seed for seed in seeds if (RUNS / stage / name / str(seed)).exists()]
+    for (method, name), seeds in params.declared():
+        present = [seed for seed in seeds if (RUNS / method / name / str(seed)).exists()]
         if absent := [str(seed) for seed in seeds if seed not in present]:
-            log.warning("%s/%s is not run for seed %s: its cells say so", stage, name, ", ".join(absent))
+            log.warning("%s/%s is not run for seed %s: its cells say so", method, name, ", ".join(absent))
         for seed in present:
-            run = read_result(RUNS / stage / name / str(seed))
-            _check_name(params, Arm(stage, name), seed, run)
+            run = read_result(RUNS / method / name / str(seed))
+            _check_name(params, Arm(method, name), seed, run)
             yield run
 
 
@@ -141,19 +141,19 @@ def by_arm(results: Iterable[R]) -> dict[Arm, list[R]]:
     """Group runs by arm, both in the order given."""
     found: dict[Arm, list[R]] = {}
     for result in results:
-        found.setdefault(Arm(result.stage, result.arm), []).append(result)
+        found.setdefault(Arm(result.method, result.arm), []).append(result)
     return found
 
 
 def _check_name(params: Params, place: Arm, seed: int, run: RunResult) -> None:
     """Refuse a run that is not the one declared under its name."""
     declared: tuple[object, ...] = (*place, seed)
-    found: tuple[object, ...] = (run.stage, run.arm, run.seed)
-    if place.stage in params.arms:
+    found: tuple[object, ...] = (run.method, run.arm, run.seed)
+    if place.method in params.arms:
         arm = params.arm(*place)
-        declared += (arm.objective, params.sizes.of(arm.size), arm.level, arm.parent)
+        declared += (arm.loss, params.sizes.of(arm.size), arm.n_cells, arm.parent)
     if isinstance(run, ArmRun):
-        found += (run.objective.name, run.pixels, run.level, run.parent)
+        found += (run.loss.name, run.pixels, run.n_cells, run.parent)
     if found != declared:
         msg = (
             f"a run must be what params.yaml declares, {declared}, "

@@ -7,20 +7,20 @@ from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 
 
-def epochs_of(params: Params, stage: str, name: str) -> int:
+def epochs_of(params: Params, method: str, name: str) -> int:
     """Epochs that an arm trains.
 
     An arm with ``match: images`` sees as many images as all stages of the arm ``of`` together; one with ``match: macs``
     spends as many multiply-adds on them, to the nearest epoch and at least one.
     """
-    arm = params.arm(stage, name)
+    arm = params.arm(method, name)
     if not arm.match:
         return params.train.epochs
     chain = _chain(params, arm.of)
     if arm.match == "images":
         return sum(epochs_of(params, *link) for link in chain)
     spent = sum(epochs_of(params, *link) * _macs(params, *link) for link in chain)
-    return max(1, round(spent / _macs(params, stage, name)))
+    return max(1, round(spent / _macs(params, method, name)))
 
 
 def _chain(params: Params, path: str) -> list[Arm]:
@@ -32,8 +32,8 @@ def _chain(params: Params, path: str) -> list[Arm]:
     return chain
 
 
-def _macs(params: Params, stage: str, name: str) -> int:
+def _macs(params: Params, method: str, name: str) -> int:
     from models.cost import network_cost
 
-    arm = params.arm(stage, name)
-    return network_cost(params.model, arm.level, LOSSES[arm.objective].heads, params.sizes.of(arm.size)).macs
+    arm = params.arm(method, name)
+    return network_cost(params.model, arm.n_cells, LOSSES[arm.loss].heads, params.sizes.of(arm.size)).macs

@@ -1,7 +1,7 @@
 """What runs of every kind have: identity, outcome, record, and where each is kept.
 
-``runs/<stage>/<arm>/<seed>/`` holds only what an identical retraining reproduces bit by bit; times, host and commit are
-in ``records/<stage>/<arm>/<seed>.json``. A run in progress, and what earlier trainings made, lies in ``scratch/``.
+``runs/<method>/<arm>/<seed>/`` holds only files that an identical retraining reproduces bit by bit. Times, host and
+commit are in ``records/<method>/<arm>/<seed>.json``. Runs in progress and earlier runs are in ``scratch/``.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Run(Section):
     With portable numbers, two runs with one ``key`` are bit-identical anywhere.
     """
 
-    stage: str
+    method: str
     arm: str
     seed: int
     heads: list[Head]
@@ -94,22 +94,22 @@ class Run(Section):
 
     def folder(self, root: Path = RUNS) -> Path:
         """Folder of the run under ``root``."""
-        return root / self.stage / self.arm / str(self.seed)
+        return root / self.method / self.arm / str(self.seed)
 
     @property
     def title(self) -> str:
         """The run in messages."""
-        return f"{self.stage}/{self.arm} seed {self.seed}"
+        return f"{self.method}/{self.arm} seed {self.seed}"
 
     @property
     def name(self) -> str:
-        """``stage/arm/seed``."""
-        return f"{self.stage}/{self.arm}/{self.seed}"
+        """``method/arm/seed``."""
+        return f"{self.method}/{self.arm}/{self.seed}"
 
     @property
     def group(self) -> str:
-        """``stage/arm``; runs that share what they read are predicted as one group."""
-        return f"{self.stage}/{self.arm}"
+        """``method/arm``; runs that share what they read are predicted as one group."""
+        return f"{self.method}/{self.arm}"
 
     @property
     def system(self) -> str:
@@ -118,12 +118,12 @@ class Run(Section):
 
     @property
     def needs(self) -> dict[str, str]:
-        """Key of each run that it is made from, by ``stage/arm/seed``."""
+        """Key of each run that it is made from, by ``method/arm/seed``."""
         return {}
 
     @property
     def predicts_with(self) -> dict[str, str]:
-        """Key of each further run that it needs to predict new images, by ``stage/arm/seed``."""
+        """Key of each further run that it needs to predict new images, by ``method/arm/seed``."""
         return {}
 
     @property

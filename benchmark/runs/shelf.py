@@ -1,7 +1,7 @@
 """Where runs lie by their keys, in progress and finished, so that no run is trained twice; and their way to ``runs/``.
 
 DVC removes a stage's outputs before it runs again, and a change of one arm leaves the others as they are. So every
-training happens in ``scratch/runs/<stage>/<arm>/<seed>/<key>/``, stays there, and is published from there.
+training happens in ``scratch/runs/<method>/<arm>/<seed>/<key>/``, stays there, and is published from there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmark.common.terms import EVALUATED, Arm
 from benchmark.runs.run import RECORDS, RUNS, SCRATCH, WEIGHTS
 from benchmark.runs.spec import RunSpec
 
-SHELF, PASSES = SCRATCH / "runs", SCRATCH / "passes"
+SHELF, VIEWS = SCRATCH / "runs", SCRATCH / "views"
 """Runs by their keys; and what passes of finished networks gave, below the first digits of theirs."""
 RECORD, CHECKPOINT = "record.json", "checkpoint.safetensors"
 
@@ -31,9 +31,9 @@ def place(spec: RunSpec) -> Path:
     return spec.folder(SHELF) / spec.key[:16]
 
 
-def passes_place(key: str) -> Path:
+def views_dir(key: str) -> Path:
     """The folder of what passes of the run of a key gave."""
-    return PASSES / key[:16]
+    return VIEWS / key[:16]
 
 
 def key_of(folder: Path) -> str | None:
@@ -57,18 +57,18 @@ def find_needed(spec: RunSpec) -> list[Path]:
 
 
 def find_one_needed(spec: RunSpec, name: str) -> Path:
-    """Return the folder of one of these runs, named as ``stage/arm/seed``."""
+    """Return the folder of one of these runs, named as ``method/arm/seed``."""
     if folder := find_run(name, spec.needs[name]):
         return folder
     msg = (
         f"{spec.title} is made from {name}, which must be trained as declared, but is not: "
-        f"run `fundusbench train {Arm.parse(name).stage}` first"
+        f"run `fundusbench train {Arm.parse(name).method}` first"
     )
     raise InputError(msg)
 
 
 def find_run(name: str, key: str) -> Path | None:
-    """The folder of a finished run, known by ``stage/arm/seed`` and its key, where there is one."""
+    """The folder of a finished run, known by ``method/arm/seed`` and its key, where there is one."""
     return next((folder for folder in _places(name, key) if is_finished(folder, key)), None)
 
 
@@ -104,10 +104,10 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
                 arm.rmdir()
 
 
-def forget_passes() -> None:
+def remove_stale_views() -> None:
     """Remove what passes gave of runs that are no longer on the shelf."""
     left = {folder.name for folder in SHELF.glob("*/*/*/*")}
-    for folder in PASSES.glob("*/"):
+    for folder in VIEWS.glob("*/"):
         if folder.name not in left:
             shutil.rmtree(folder)
 

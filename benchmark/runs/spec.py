@@ -19,19 +19,19 @@ from benchmark.runs.run import WEIGHTS, Holdout, Outcome, PluginChoice, Run
 from benchmark.settings.training import Train
 from models.losses.registry import LOSSES
 from models.settings import Model
-from models.system_settings import Warp
+from models.system_settings import AffineAugment
 
 
 class _Trained(Run):
     """A run that trains a network."""
 
-    objective: PluginChoice
+    loss: PluginChoice
     """The loss."""
     size: Size
     pixels: int
     """Side of the network's input."""
     parent: str = ""
-    """``stage/arm`` whose weights it starts from, or empty."""
+    """``method/arm`` whose weights it starts from, or empty."""
     parent_key: str = ""
     carries: Literal["weights", "kernels"] = "weights"
     """What it takes over from its parent."""
@@ -51,11 +51,11 @@ class _Trained(Run):
     @property
     def summary(self) -> str:
         origin = f", from {self.parent}" if self.parent else ""
-        return f"{self.objective.name} at {self.pixels} px ({self.size}), level {self._level}{origin}"
+        return f"{self.loss.name} at {self.pixels} px ({self.size}), {self._n_cells} cell(s){origin}"
 
     @property
     def selecting_head(self) -> Head | None:
-        return self.heads[0] if self.train.keep == "best" else None
+        return self.heads[0] if self.train.select_epoch == "best" else None
 
     @property
     def optimizer_options(self) -> dict[str, float]:
@@ -66,18 +66,18 @@ class _Trained(Run):
     def table_columns(self) -> dict[str, Any]:
         return {
             **_input_columns(self.size, self.pixels, self.train),
-            **{"level": self._level, "parent": self.parent, "objective": self.objective.name},
-            **{"trunk": self.model.trunk, "weights": self.model.start},
-            **{"eyes": "one", "nets": 1, "passes": 1, "px": str(self.pixels), "blend_rows": "", "blend_images": 0},
+            **{"n_cells": self._n_cells, "parent": self.parent, "loss": self.loss.name},
+            **{"backbone": self.model.backbone, "weights": self.model.start},
+            **{"eyes": "one", "nets": 1, "tta_views": 1, "px": str(self.pixels), "blend_rows": "", "blend_images": 0},
         }
 
     @property
     def step_key(self) -> tuple[int, Size, tuple[str, ...], str]:
-        """What decides the cost of a training step: level, size and heads, or the network of a system."""
-        return self._level, self.size, tuple(self.heads), self.group if self.system else ""
+        """What decides the cost of a training step: n_cells, size and heads, or the network of a system."""
+        return self._n_cells, self.size, tuple(self.heads), self.group if self.system else ""
 
     @property
-    def _level(self) -> int:
+    def _n_cells(self) -> int:
         return 1
 
     @property
@@ -91,18 +91,18 @@ class ArmRun(_Trained):
     """A run of an arm of the paper, on the network that all arms share."""
 
     kind: Literal["arm"] = "arm"
-    level: int
+    n_cells: int
 
     @property
-    def _level(self) -> int:
-        return self.level
+    def _n_cells(self) -> int:
+        return self.n_cells
 
 
 class NetworkRun(_Trained):
     """A network of a compared system."""
 
     kind: Literal["network"] = "network"
-    level: ClassVar[int] = 1
+    n_cells: ClassVar[int] = 0
     holdout: Holdout
     fov_px: int
     """Diameter of the field of view in the network's input."""
@@ -111,15 +111,15 @@ class NetworkRun(_Trained):
     colour_normalisation: str
     """Colours that the network sees."""
     momentum: float
-    warp: Warp
+    augment: AffineAugment
 
     @property
     def system(self) -> str:
-        return self.stage
+        return self.method
 
     @property
     def selecting_head(self) -> Head | None:
-        return self.heads[0] if self.train.keep == "best" else None
+        return self.heads[0] if self.train.select_epoch == "best" else None
 
     @property
     def optimizer_options(self) -> dict[str, float]:
@@ -135,11 +135,11 @@ class BlendRun(Run):
     tuned: bool
     """Whether its thresholds are tuned on the held-out patients; else its head's default rule decides."""
     members: list[str]
-    """``stage/arm`` of the networks that it reads, each of its own seed."""
+    """``method/arm`` of the networks that it reads, each of its own seed."""
     member_keys: list[str]
-    passes: int
+    tta_views: int
     """Test-time views that outputs are averaged over; 0: the image as it is."""
-    warp: Warp
+    augment: AffineAugment
     """Random changes of the views."""
     layer: str = ""
     """Module of the networks whose output it reads, too; empty for none."""
@@ -161,15 +161,15 @@ class BlendRun(Run):
     @property
     def as_trained(self) -> bool:
         """Whether val and test are read as its networks' training predicted them: no views, and no layer's output."""
-        return not (self.passes or self.layer)
+        return not (self.tta_views or self.layer)
 
     @property
     def group(self) -> str:
-        return f"{self.stage}/blends"
+        return f"{self.method}/blends"
 
     @property
     def system(self) -> str:
-        return self.stage
+        return self.method
 
     @property
     def needs(self) -> dict[str, str]:
@@ -185,15 +185,15 @@ class BlendRun(Run):
 
     @property
     def summary(self) -> str:
-        return f"{self.blend.name} of {', '.join(self.members)}; eyes: {self.eyes}; passes: {self.passes}"
+        return f"{self.blend.name} of {', '.join(self.members)}; eyes: {self.eyes}; passes: {self.tta_views}"
 
     @property
     def table_columns(self) -> dict[str, Any]:
         return {
             **_input_columns(self.size, self.pixels, self.train),
-            **{"level": 1, "parent": "", "objective": self.blend.name, "trunk": self.stage, "weights": ""},
+            **{"n_cells": 0, "parent": "", "loss": self.blend.name, "backbone": self.method, "weights": ""},
             "eyes": {"one": "one", "both": "both", "shuffled": "own and a stranger's"}[self.eyes],
-            **{"nets": len(self.members), "passes": max(self.passes, 1)},
+            **{"nets": len(self.members), "tta_views": max(self.tta_views, 1)},
             "px": " ".join(dict.fromkeys(map(str, self.member_pixels))),
             **{"blend_rows": "held_out", "blend_images": self.train_images},
         }
@@ -239,13 +239,13 @@ def parse_result(fields: dict[str, Any]) -> RunResult:
     return _RESULT.validate_python(fields)
 
 
-def passes_read(rows: Iterable[BlendRun]) -> list[tuple[BlendRun, int]]:
+def views_read(rows: Iterable[BlendRun]) -> list[tuple[BlendRun, int]]:
     """List the unlike passes that some blends read of a network: a blend with each, and how many images it shows."""
     unlike = {}
     for row in rows:
         held = 0 if row.as_trained else row.data.val + row.data.test
-        shown = max(row.passes, 1) * (row.holdout.held_images + held)
-        unlike[row.passes, row.warp.model_dump_json(), row.layer] = (row, shown)
+        shown = max(row.tta_views, 1) * (row.holdout.held_images + held)
+        unlike[row.tta_views, row.augment.model_dump_json(), row.layer] = (row, shown)
     return list(unlike.values())
 
 
@@ -259,17 +259,17 @@ def finished(spec: Run, outcome: Outcome) -> RunResult:
     return parse_result(spec.model_dump() | outcome.model_dump())
 
 
-_NOT_DETERMINING = {"workers", "checkpoint_minutes"}
+_NOT_DETERMINING = {"parallel_runs", "checkpoint_minutes"}
 """Training options that decide when and where a run is trained, and not what comes of it."""
 
 
 def _undecided_training(train: Train) -> set[str]:
     """Options excluded from the key: DDP's when there is one process, ``fade`` when resampling never decays."""
     alone = {"processes", "sync_batch_norm"} if train.processes == 1 else set()
-    stays = {"fade"} if not train.resample or train.fade.by == 1 else set()
+    stays = {"resample_schedule"} if not train.resample or train.resample_schedule.decay == 1 else set()
     return _NOT_DETERMINING | alone | stays
 
 
 def _input_columns(size: Size, pixels: int, train: Train) -> dict[str, Any]:
-    device = {name: getattr(train, name) for name in ("device", "precision", "numbers")}
+    device = {name: getattr(train, name) for name in ("device", "precision", "numerics")}
     return {"size": size, "pixels": pixels, "epochs": train.epochs, **device}

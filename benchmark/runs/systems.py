@@ -17,11 +17,11 @@ from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Cells, Model
-from models.system_settings import Net, SystemSettings, Warp
+from models.system_settings import AffineAugment, Net, SystemSettings
 from models.systems.registry import SYSTEMS, Row, geometry
 from models.weights_file import identified
 
-ONE_PASS = 0
+ONE_VIEW = 0
 """Passes of a row whose nets see the image as it is, once."""
 
 
@@ -75,16 +75,16 @@ def row_nets(row: Row, settings: SystemSettings) -> list[str]:
 
 
 def system_model(params: Params, system: str, net: str) -> Model:
-    """What a network of a system has of those that every arm shares: its normalisation and, for some, its trunk.
+    """What a network of a system has of those that every arm shares: its normalisation and, for some, its backbone.
 
     Raises:
-        InputError: the trunk's weights are not there.
+        InputError: the backbone's weights are not there.
     """
     entry = SYSTEMS[system]
-    if entry.shares_trunk:
+    if entry.shares_backbone:
         return identified(params.model).model_copy(update={"cells": Cells()})
     mean, std = entry.colours or ((entry.centre,) * 3,) * 2
-    return Model(trunk=f"{system}/{net}", mean=_shares(mean), std=_shares(std))
+    return Model(backbone=f"{system}/{net}", mean=_shares(mean), std=_shares(std))
 
 
 def _shares(levels: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -107,14 +107,14 @@ def _network(
     net: Net = settings.nets[name]
     sides = geometry(system, name, net, prepared.size)
     return NetworkRun(
-        stage=system,
+        method=system,
         arm=name,
         seed=0,
-        objective=PluginChoice(
-            name=entry.objective,
-            parameters={**LOSSES[entry.objective].defaults, **params.objectives.get(entry.objective, {})},
+        loss=PluginChoice(
+            name=entry.loss,
+            parameters={**LOSSES[entry.loss].defaults, **params.losses.get(entry.loss, {})},
         ),
-        heads=heads_of(entry.objective),
+        heads=heads_of(entry.loss),
         size=net.size,
         pixels=sides.input_px,
         parent=str(Arm(system, net.parent)) if net.parent else "",
@@ -122,24 +122,24 @@ def _network(
         data=data,
         prepared=prepared,
         model=system_model(params, system, name),
-        train=resolved(params.train_of(system, name)).model_copy(update={"workers": 0}),
+        train=resolved(params.train_of(system, name)).model_copy(update={"parallel_runs": 0}),
         fov_px=sides.fov_px,
         blocks=net.blocks,
         width=net.width,
         colour_normalisation=entry.colour_normalisation,
         momentum=settings.momentum,
-        warp=settings.warp,
+        augment=settings.augment,
         holdout=holdout,
     )
 
 
 def _blend(arm: str, row: Row, members: Sequence[NetworkRun], settings: SystemSettings) -> BlendRun:
     """Describe a row of the ladder by its members, the runs of its networks with one seed."""
-    first, entry, blend = members[0], SYSTEMS[members[0].stage], BLENDS[row.blend]
+    first, entry, blend = members[0], SYSTEMS[members[0].method], BLENDS[row.blend]
     # Changes that belong to training alone take their neutral value: no mirroring, a range of 0.
-    neutral = {name: type(getattr(settings.warp, name))() for name in entry.still}
+    neutral = {name: type(getattr(settings.augment, name))() for name in entry.still}
     spec = BlendRun(
-        stage=first.stage,
+        method=first.method,
         arm=arm,
         seed=first.seed,
         heads=[blend.head],
@@ -147,11 +147,11 @@ def _blend(arm: str, row: Row, members: Sequence[NetworkRun], settings: SystemSe
             name=row.blend, parameters={key: settings.blend.get(key, value) for key, value in blend.defaults.items()}
         ),
         tuned=entry.tuned,
-        members=[str(Arm(spec.stage, spec.arm)) for spec in members],
+        members=[str(Arm(spec.method, spec.arm)) for spec in members],
         member_keys=[spec.key for spec in members],
         member_pixels=[spec.pixels for spec in members],
-        passes=settings.passes if row.passes else ONE_PASS,
-        warp=settings.warp.model_copy(update=neutral) if row.passes else Warp(flip=False),
+        tta_views=settings.tta_views if row.tta else ONE_VIEW,
+        augment=settings.augment.model_copy(update=neutral) if row.tta else AffineAugment(flip=False),
         layer=entry.layer,
         eyes=row.eyes,
         statistics=row.statistics,

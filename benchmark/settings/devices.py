@@ -31,7 +31,7 @@ def check_device(train: Train) -> None:
 def resolved(train: Train) -> Train:
     """Replace ``auto`` by the device and number format of this machine."""
     device = train.device if train.device != "auto" else _device()
-    precision = train.precision if train.precision != "auto" else _precision(train.numbers, device)
+    precision = train.precision if train.precision != "auto" else _precision(train.numerics, device)
     return train.model_copy(update={"device": device, "precision": precision})
 
 

@@ -27,12 +27,12 @@ _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 class ArmSettings(Section):
     """Parameters of an arm."""
 
-    objective: str
+    loss: str
     """Name of a loss, a file of models/losses."""
     size: Size
     """Role of the input size."""
-    level: Annotated[int, Field(ge=1, le=3)] = 1
-    """1: the backbone alone; 2: with one Reduction Cell-B; 3: with two."""
+    n_cells: Annotated[int, Field(ge=0, le=2)] = 0
+    """Number of Reduction Cell-B after the backbone."""
     parent: Annotated[str, Field(alias="from")] = ""
     """``method/arm`` whose weights of the same seed this arm starts from; empty: the backbone's initial weights."""
     match: Literal["", "images", "macs"] = ""
@@ -54,7 +54,7 @@ class Params(DataParams):
     """All sections of params.yaml."""
 
     model: Model
-    objectives: dict[str, dict[str, Any]] = Field({})
+    losses: dict[str, dict[str, Any]] = Field({})
     """Parameters of losses that differ from the defaults, by name of the loss."""
     train: Train
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
@@ -69,16 +69,16 @@ class Params(DataParams):
     sweep: Sweep = Sweep()
     """Search over the loss weighting (``fundusbench sweep``)."""
 
-    def arm(self, stage: str, name: str) -> ArmSettings:
+    def arm(self, method: str, name: str) -> ArmSettings:
         """Look up an arm.
 
         Raises:
             InputError: the arm is not declared.
         """
-        arms = self.arms.get(stage, {})
+        arms = self.arms.get(method, {})
         if name not in arms:
             known = ", ".join(f"{s}/{a}" for s in self.arms for a in self.arms[s])
-            msg = f"an arm must be one of {known}, but got {stage}/{name}: declare it under `arms` in params.yaml"
+            msg = f"an arm must be one of {known}, but got {method}/{name}: declare it under `arms` in params.yaml"
             raise InputError(msg)
         return arms[name]
 
@@ -87,26 +87,26 @@ class Params(DataParams):
         settings = self.systems[system]
         return Train.model_validate({**self.train.model_dump(), **settings.train, **settings.nets[net].train})
 
-    def seeds_of(self, stage: str) -> list[int]:
+    def seeds_of(self, method: str) -> list[int]:
         """Return the seeds of a method or system."""
-        return self.seeds if stage in self.arms else self.seeds[: self.systems[stage].seeds]
+        return self.seeds if method in self.arms else self.seeds[: self.systems[method].seeds]
 
     def declared(self) -> Iterator[tuple[Arm, list[int]]]:
         """Yield every arm with its seeds in declared order, then each system's networks and its blends."""
-        for stage, arms in self.arms.items():
-            yield from ((Arm(stage, name), self.seeds) for name in arms)
+        for method, arms in self.arms.items():
+            yield from ((Arm(method, name), self.seeds) for name in arms)
         for system, settings in self.systems.items():
             seeds = self.seeds_of(system)
             yield from ((Arm(system, name), seeds) for name in (*settings.nets, *SYSTEMS[system].rows) if seeds)
 
     @model_validator(mode="after")
     def _coheres(self) -> Params:
-        parts = self.train.accumulate * self.train.processes
-        if parts > self.train.batch // 2:
+        parts = self.train.grad_accum_steps * self.train.processes
+        if parts > self.train.batch_size // 2:
             among = f" for {self.train.processes} processes" if self.train.processes > 1 else ""
             msg = (
-                f"train.accumulate must leave two images or more per micro-batch, but splits {self.train.batch} into "
-                f"{self.train.accumulate}{among}: lower it, or raise train.batch"
+                "train.grad_accum_steps must leave two images or more per micro-batch, but splits "
+                f"{self.train.batch_size} into {self.train.grad_accum_steps}{among}: lower it, or raise batch_size"
             )
             raise ValueError(msg)
         if self.train.sync_batch_norm and (self.train.processes == 1 or self.train.device == "cpu"):
@@ -118,11 +118,11 @@ class Params(DataParams):
         if len(set(self.seeds)) != len(self.seeds):
             msg = f"seeds must differ from one another, but got {self.seeds}"
             raise ValueError(msg)
-        for name, given in self.objectives.items():
+        for name, given in self.losses.items():
             _check_loss(name, given)
-        for stage, arms in self.arms.items():
+        for method, arms in self.arms.items():
             for name, arm in arms.items():
-                self._check_arm(f"{stage}/{name}", arm)
+                self._check_arm(f"{method}/{name}", arm)
         for system in self.systems:
             self._check_system(system)
         return self
@@ -164,25 +164,25 @@ class Params(DataParams):
             raise ValueError(msg) from error
 
     def _check_arm(self, name: str, arm: ArmSettings) -> None:
-        if arm.objective not in LOSSES:
-            msg = f"arms: `objective` must be one of {', '.join(LOSSES)}, but {name} has {arm.objective!r}"
+        if arm.loss not in LOSSES:
+            msg = f"arms: `loss` must be one of {', '.join(LOSSES)}, but {name} has {arm.loss!r}"
             raise ValueError(msg)
-        if self.train.class_weights and not LOSSES[arm.objective].per_image:
+        if self.train.class_weights and not LOSSES[arm.loss].per_image:
             msg = (
                 f"train.class_weights requires losses that are means over images, but {name} minimises "
-                f"{arm.objective}: set it to 0, or use train.resample"
+                f"{arm.loss}: set it to 0, or use train.resample"
             )
             raise ValueError(msg)
-        if self.train.processes > 1 and not LOSSES[arm.objective].per_image:
+        if self.train.processes > 1 and not LOSSES[arm.loss].per_image:
             msg = (
                 f"train.processes above 1 requires losses that are means over images, but {name} minimises "
-                f"{arm.objective}, which depends on the whole batch: set it to 1"
+                f"{arm.loss}, which depends on the whole batch: set it to 1"
             )
             raise ValueError(msg)
         for key, path in (("from", arm.parent), ("of", arm.of)):
             other = Arm.parse(path)
-            if path and other.name not in self.arms.get(other.stage, {}):
-                msg = f"arms: `{key}` must name another arm as stage/arm, but {name} has {path!r}"
+            if path and other.name not in self.arms.get(other.method, {}):
+                msg = f"arms: `{key}` must name another arm as method/arm, but {name} has {path!r}"
                 raise ValueError(msg)
         if bool(arm.match) != bool(arm.of):
             msg = f"arms: `match` and `of` must be given together, but {name} has {arm.match!r} and {arm.of!r}"
@@ -200,7 +200,7 @@ class Params(DataParams):
             if path not in seen:
                 seen.add(path)
                 other = Arm.parse(path)
-                found = self.arms.get(other.stage, {}).get(other.name)
+                found = self.arms.get(other.method, {}).get(other.name)
                 pending += [found.parent, found.of] if found else []
 
 
@@ -220,13 +220,13 @@ def _check_start(key: str, net: str, settings: SystemSettings) -> None:
 
 def _check_loss(name: str, given: dict[str, Any]) -> None:
     if name not in LOSSES:
-        msg = f"objectives: a loss must be one of {', '.join(LOSSES)}, but got {name!r}"
+        msg = f"losses: a loss must be one of {', '.join(LOSSES)}, but got {name!r}"
         raise ValueError(msg)
     known = LOSSES[name].defaults
     for key, value in given.items():
         if key not in known:
-            msg = f"objectives.{name}: a key must be one of {', '.join(known) or 'none'}, but got {key!r}"
+            msg = f"losses.{name}: a key must be one of {', '.join(known) or 'none'}, but got {key!r}"
             raise ValueError(msg)
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            msg = f"objectives.{name}.{key} must be a number >= 0, but got {value!r}"
+            msg = f"losses.{name}.{key} must be a number >= 0, but got {value!r}"
             raise ValueError(msg)

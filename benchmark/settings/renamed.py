@@ -9,8 +9,30 @@ from benchmark.common.errors import InputError
 
 RENAMED: Mapping[str, str] = {
     "gates": "checks",
+    "objectives": "losses",
+    "arms.*.*.objective": "arms.*.*.loss",
+    "arms.*.*.level": "arms.*.*.n_cells (one less)",
+    "model.trunk": "model.backbone",
+    "model.cut": "model.truncate_after",
     "prepare.variant": "prepare.colour_normalisation",
     "systems.*.share": "systems.*.holdout_fraction",
+    "systems.*.passes": "systems.*.tta_views",
+    "systems.*.warp": "systems.*.augment",
+    "systems.*.nets.*.disc": "systems.*.nets.*.fov_px",
+    **{
+        f"{section}.{old}": f"{section}.{new}"
+        for section in ("train", "systems.*.train", "systems.*.nets.*.train")
+        for old, new in {
+            "accumulate": "grad_accum_steps",
+            "batch": "batch_size",
+            "clip": "clip_grad",
+            "fade": "resample_schedule",
+            "keep": "select_epoch",
+            "numbers": "numerics",
+            "warmup": "warmup_fraction",
+            "workers": "parallel_runs",
+        }.items()
+    },
 }
 """Former dotted key -> present one; ``*`` matches any key."""
 

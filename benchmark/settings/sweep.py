@@ -65,7 +65,7 @@ class Sweep(Section):
     head: Literal["score", "prob"] = "prob"
     """Output whose val kappa is maximised; ``prob`` is trained at every weight of the MSE, including 0."""
     space: dict[str, Rule] = Field(default={})
-    """Dotted name of a parameter in `objectives`, `train` or `model` -> values to try."""
+    """Dotted name of a parameter in `losses`, `train` or `model` -> values to try."""
     trials: Annotated[int, Field(ge=1, le=10_000)] = 12
     """Number of trials, complete or pruned."""
     seeds: list[Annotated[int, Field(ge=0)]] = Field(default=[10, 11], min_length=1)

@@ -1,4 +1,4 @@
-"""Parameters of a training run: the section ``train`` of params.yaml."""
+"""Settings of one training run."""
 
 from __future__ import annotations
 
@@ -10,83 +10,82 @@ from benchmark.common.section import Section as Section
 
 
 class Augment(Section):
-    """Augmentation of training images; random draws depend only on the seed, the epoch and the image."""
+    """Random augmentation of training images. It depends only on the run's seed, the epoch and the image."""
 
     flip: bool = True
-    """Flip horizontally and vertically, each with probability 0.5."""
+    """Flip left-right and up-down, each with probability one half."""
     rotate: Annotated[float, Field(ge=0, le=180)] = 180.0
-    """Largest rotation in degrees, in either direction."""
+    """Rotate by an angle drawn from plus or minus this many degrees."""
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Zoom by a factor from 1 - scale to 1 + scale."""
+    """Zoom by a factor drawn from 1 plus or minus this."""
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Multiply the pixels by a factor from 1 - brightness to 1 + brightness."""
+    """Multiply by a factor drawn from 1 plus or minus this."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Multiply the distance from the image's mean by a factor from 1 - contrast to 1 + contrast."""
+    """Stretch around the image's mean by a factor drawn from 1 plus or minus this."""
     colour: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Multiply each channel by a factor from 1 - colour to 1 + colour."""
+    """Multiply each channel by its own factor drawn from 1 plus or minus this."""
 
 
-class Fade(Section):
-    """Schedule by which resampling changes from its initial weights to its final weights, epoch by epoch."""
+class ResampleSchedule(Section):
+    """Decay of the sampling weights per grade over the epochs."""
 
-    by: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Factor of the initial weights' share per epoch; 1 keeps the initial weights."""
-    to: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=5, max_length=5)] = [1.0] * 5
-    """Final weight of an image of each grade; the initial weight with ``resample: 1`` is n_images / count(grade)."""
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor by which the influence of ``resample`` shrinks after each epoch; 1 keeps it."""
+    final_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=5, max_length=5)] = [1.0] * 5
+    """Sampling weight of an image of each grade at the end; ``resample: 1`` starts from n / count(grade)."""
 
 
 class Train(Section):
-    """Parameters of a training run; optimizer and schedule are named as in timm."""
+    """One training run. Optimiser and schedule are timm's, by name."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)]
-    """Number of epochs."""
-    batch: Annotated[int, Field(ge=2, le=4096)]
-    """Images per optimizer step."""
-    accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
-    """Micro-batches per optimizer step: less memory for the same gradient, except for batch norm's statistics."""
+    """Passes over the training split."""
+    batch_size: Annotated[int, Field(ge=2, le=4096)]
+    """Images per update."""
+    grad_accum_steps: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Micro-batches per update. More of them need less memory; only batch norm sees the difference."""
     opt: str = "adamw"
-    """Name of a timm optimizer (``timm.optim.list_optimizers()``)."""
+    """timm optimiser (``timm.optim.list_optimizers()``)."""
     lr: Annotated[float, Field(gt=0, le=10)]
     """Peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """Weight decay, which excludes biases and norm layers."""
+    """Weight decay, not applied to biases and norms."""
     sched: Literal["cosine", "poly", "step", "constant"] = "cosine"
-    """Name of a timm learning-rate schedule, updated at every optimizer step."""
+    """timm learning-rate schedule, stepped per update."""
     min_lr: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Final learning rate of the schedule."""
     decay_rate: Annotated[float, Field(gt=0, le=10)] = 0.1
-    """Factor of each drop of the schedule ``step``, or power of ``poly`` (1 is linear)."""
+    """For ``step``, the factor of each drop; for ``poly``, the power (1 is linear)."""
     decay_epochs: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """Interval between two drops of the schedule ``step``, as a fraction of the epochs."""
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Fraction of the optimizer steps over which the learning rate rises linearly."""
-    clip: Annotated[float, Field(ge=0)] = 1.0
-    """Largest norm of the gradient; 0 disables clipping."""
+    """For ``step``, the fraction of the epochs between two drops."""
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Fraction of all updates over which the learning rate rises linearly."""
+    clip_grad: Annotated[float, Field(ge=0)] = 1.0
+    """Maximum norm of the gradient; 0 turns clipping off."""
     class_weights: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Loss weight proportional to count(grade) ** -class_weights: 0 disables it, 1 balances the grades."""
+    """Loss weight proportional to count(grade) ** -class_weights: 0 weights all images equally, 1 all grades."""
     resample: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Sampling probability proportional to count(grade) ** -resample: 0 uses each image once, 1 balances the grades."""
-    fade: Fade = Fade()
-    """Schedule of ``resample``."""
-    keep: Literal["last", "best"] = "last"
-    """Epoch whose weights are evaluated: the last, or the one with the best val kappa of the main head (``score`` if
-    the run has one, else ``prob``; the earliest of equals). The test split is never used."""
-    numbers: Literal["portable", "fast"] = "portable"
-    """portable: the same bits on every x86-64 processor with AVX2; fast: the fastest kernels of this machine."""
+    """Sampling weight proportional to count(grade) ** -resample: 0 takes each image once, 1 balances the grades."""
+    resample_schedule: ResampleSchedule = ResampleSchedule()
+    """Decay of ``resample`` over the epochs."""
+    select_epoch: Literal["last", "best"] = "last"
+    """Epoch whose weights are evaluated: the last one, or the one with the best val kappa of the run's main head
+    (scores if the run has scores, else prob.; the earlier of two equals). Test is never used."""
+    numerics: Literal["portable", "native"] = "portable"
+    """``portable``: the same bits on every x86-64 processor with AVX2; ``native``: the fastest kernels here."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Device; auto is a GPU if there is one."""
+    """Training device; auto uses a GPU if there is one."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    """Number format; auto is bf16-mixed if numerics are not portable and the device supports it natively, else
-    32-true."""
+    """Number format; auto is 32-true, or with native numerics bf16-mixed if the device supports it natively."""
     compile: bool = False
-    """Compile the network with torch.compile: it takes minutes at the start, and pays off on GPUs."""
-    workers: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Number of runs that train in parallel; 0 is one per GPU, else one per core as far as memory suffices."""
+    """Compile the network with torch first: minutes at the start for faster steps, mainly on GPUs."""
+    parallel_runs: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Runs trained in parallel; 0 is one per GPU, or one per core as far as the memory allows."""
     processes: Annotated[int, Field(ge=1, le=4096)] = 1
-    """Processes per run (DDP), one per GPU or core, each with a part of every batch. Sums have another order, so the
-    run has another key. ``fundusbench train`` starts the processes; on several machines, ``torchrun`` does."""
+    """DDP processes per run, one per GPU or core, each with its part of every batch. The order of sums differs, so such
+    a run has its own key. ``fundusbench train`` starts them; on several machines, ``torchrun`` does."""
     sync_batch_norm: bool = False
-    """Synchronise batch norm over the processes; requires GPUs."""
+    """Synchronise batch norm over the processes of a run (GPUs only)."""
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
-    """Minutes between two checkpoints within an epoch; each epoch ends with one. 0 is one per optimizer step."""
+    """Interval between checkpoints, in addition to the end of each epoch; 0 saves after each update."""
     augment: Augment = Augment()

@@ -168,7 +168,7 @@ def _of_arm(
     first, seeds = results[0], [result.seed for result in results]
     for split in EVALUATED:
         joined = graded([each[split] for each in outputs], [each[split] for each in grades])
-        yield RuleGrades("rule", Arm(first.stage, first.arm), head, rule, tuned_on, split, seeds, joined, first.data)
+        yield RuleGrades("rule", Arm(first.method, first.arm), head, rule, tuned_on, split, seeds, joined, first.data)
 
 
 def _baselines(outputs: Outputs, data: DataSummary) -> Iterator[RuleGrades]:
@@ -212,4 +212,4 @@ def _thresholds(
     head = DECISION_RULES[rule].head
     for result, thresholds in zip(results, found, strict=True):
         if thresholds:
-            yield ThresholdsRow(result.stage, result.arm, result.seed, head, rule, tuned_on, n_images, *thresholds)
+            yield ThresholdsRow(result.method, result.arm, result.seed, head, rule, tuned_on, n_images, *thresholds)

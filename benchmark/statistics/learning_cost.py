@@ -122,7 +122,7 @@ def learning_curve(
 
 
 def _epochs(run: RunResult, curves: pd.DataFrame) -> pd.DataFrame:
-    rows = curves[(curves["stage"] == run.stage) & (curves["arm"] == run.arm) & (curves["seed"] == run.seed)]
+    rows = curves[(curves["method"] == run.method) & (curves["arm"] == run.arm) & (curves["seed"] == run.seed)]
     if rows.empty:
         msg = f"{CURVES} must contain the learning curve of {run.title}, but lacks it: run `fundusbench evaluate` again"
         raise InputError(msg)

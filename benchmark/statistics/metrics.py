@@ -62,7 +62,7 @@ def metric_estimates(runs: GradedRuns) -> list[Estimate]:
     """
     values: dict[tuple[str, str, str, str, str], list[MetricRow]] = defaultdict(list)
     for row in read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate"):
-        values[row.stage, row.arm, row.head, row.split, row.metric].append(row)
+        values[row.method, row.arm, row.head, row.split, row.metric].append(row)
     due = (
         (*arm, head, split, name, run.seed)
         for arm, head, split in runs.grades

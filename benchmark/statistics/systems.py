@@ -99,10 +99,10 @@ def system_ranks(params: Params, runs: GradedRuns, printed: PrintedTable, added:
 
 def _reads_one_eye_once(arm: Arm) -> bool:
     """Return True if an arm grades an eye from that eye alone, by one network in one view."""
-    if arm.stage not in SYSTEMS:
+    if arm.method not in SYSTEMS:
         return True
-    row = SYSTEMS[arm.stage].rows[arm.name]
-    return row.eyes == "one" and not row.passes and row.nets != "all"
+    row = SYSTEMS[arm.method].rows[arm.name]
+    return row.eyes == "one" and not row.tta and row.nets != "all"
 
 
 def _fields(params: Params, runs: GradedRuns, printed: PrintedTable, added: PrintedTable) -> dict[str, dict[str, Side]]:
@@ -123,7 +123,7 @@ def _entrants(params: Params, runs: GradedRuns, printed: PrintedTable) -> dict[s
 
 def _titled(whole: Mapping[str, Side], runs: GradedRuns) -> dict[str, dict[str, Side]]:
     """Return, by title, the whole systems and, if different, their first steps."""
-    first = {row: side if _reads_one_eye_once(side[0]) else steps(side[0].stage)[0] for row, side in whole.items()}
+    first = {row: side if _reads_one_eye_once(side[0]) else steps(side[0].method)[0] for row, side in whole.items()}
     single = {row: side for row, side in first.items() if side[0] in runs.runs}
     both = [row for row, side in whole.items() if side != single.get(row)]
     fields = {"one eye, one network, one pass": single}

@@ -54,7 +54,7 @@ class VerdictRow:
     recomputed: str = ""
     """Result of a check of the paper's own numbers."""
     a: str = ""
-    """Arm (stage/arm) and head that is claimed to be higher or cheaper, or whose kappa is printed."""
+    """Arm (method/arm) and head that is claimed to be higher or cheaper, or whose kappa is printed."""
     b: str = ""
     biased_towards: Literal["", "a", "b"] = ""
     """Side favoured by the choice of epochs; no conclusion is drawn in its favour."""

@@ -108,9 +108,9 @@ def scope_of(cells: Sequence[Printed], paper: Setting, case: Case) -> Scope:
         return scope
     roles = [cell.measured_by.size for cell in cells if cell.measured_by]
     sizes = [case.params.sizes.of(role) if role else None for role in roles]
-    trunk = case.params.model.trunk.partition(".")[0]
+    backbone = case.params.model.backbone.partition(".")[0]
     # A compared system never matches its source to the last number, so it has no size of the paper.
-    if trunk != paper.trunk or None in sizes or sizes != [cell.pixels for cell in cells]:
+    if backbone != paper.backbone or None in sizes or sizes != [cell.pixels for cell in cells]:
         return _OTHER_SIZE
     return PAPER
 
@@ -202,7 +202,7 @@ def _on_fair_split(row: VerdictRow, sides: Sequence[Side], case: Case) -> Verdic
     chosen = side_text(sides["ab".index(biased_towards)])
     row = replace(row, biased_towards=biased_towards).with_notes(
         f"The weights were chosen by val kappa, which favours {chosen}: nothing is concluded in its favour; "
-        "train.keep=last would favour neither."
+        "train.select_epoch=last would favour neither."
     )
     split = fair_split(_split(row), selected_by, heads)
     if split == row.split:

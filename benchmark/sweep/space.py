@@ -38,10 +38,10 @@ def check_space(params: Params) -> None:
             the arm, or may not take one of its values.
     """
     sweep = params.sweep
-    objective = params.arm(*arm_of(params)).objective
-    if sweep.head not in LOSSES[objective].heads:
-        heads = ", ".join(LOSSES[objective].heads)
-        msg = f"sweep.head must be a head of {sweep.arm}, but {objective} trains {heads}: choose one of them"
+    loss = params.arm(*arm_of(params)).loss
+    if sweep.head not in LOSSES[loss].heads:
+        heads = ", ".join(LOSSES[loss].heads)
+        msg = f"sweep.head must be a head of {sweep.arm}, but {loss} trains {heads}: choose one of them"
         raise InputError(msg)
     if not sweep.space:
         msg = "sweep.space must name a parameter to search, but is empty: use a profile such as -S sweep=weight"
@@ -73,9 +73,9 @@ def _check_name(key: str, known: Mapping[str, Value]) -> None:
 
 def values_of(params: Params) -> dict[str, Value]:
     """Return the parameters of the sweep's arm that may be swept, by dotted name; none changes the data."""
-    objective = params.arm(*arm_of(params)).objective
-    losses = {objective: LOSSES[objective].defaults | params.objectives.get(objective, {})}
-    sections = {"objectives": losses, "train": params.train.model_dump(), "model": params.model.model_dump()}
+    loss = params.arm(*arm_of(params)).loss
+    losses = {loss: LOSSES[loss].defaults | params.losses.get(loss, {})}
+    sections = {"losses": losses, "train": params.train.model_dump(), "model": params.model.model_dump()}
     return {name: value for name, value in _flatten(sections, "") if isinstance(value, float | int | str)}
 
 
@@ -90,8 +90,8 @@ def _flatten(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any
 def published(params: Params) -> dict[str, Value]:
     """Return the published value of each swept parameter; if there is none, the value in params.yaml."""
     known = values_of(params)
-    objective = params.arm(*arm_of(params)).objective
-    defaults = {f"objectives.{objective}.{key}": value for key, value in LOSSES[objective].defaults.items()}
+    loss = params.arm(*arm_of(params)).loss
+    defaults = {f"losses.{loss}.{key}": value for key, value in LOSSES[loss].defaults.items()}
     return {key: defaults.get(key, known[key]) for key in params.sweep.space}
 
 
@@ -146,7 +146,7 @@ def suggest(trial: Trial, params: Params) -> dict[str, Value]:
             values[key] = 0.0
         elif rule.low is None or rule.high is None:
             values[key] = trial.suggest_categorical(key, rule.choices)
-        elif isinstance(known[key], int) and not key.startswith("objectives."):
+        elif isinstance(known[key], int) and not key.startswith("losses."):
             # A loss's parameters are real numbers, even if one is written as an integer.
             values[key] = trial.suggest_int(key, int(rule.low), int(rule.high), log=rule.log)
         else:

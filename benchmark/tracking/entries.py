@@ -101,11 +101,11 @@ def finished_entry(training: Training) -> Entry:
 def live_entry(training: Training, status: Status) -> Entry:
     """Return the entry of a training in progress."""
     spec = training.spec
-    params = spec.model_dump(mode="json", by_alias=True, exclude=_RESULTS | {"stage", "arm", "seed", "key"})
-    identity = {"stage": spec.stage, "arm": f"{spec.stage}/{spec.arm}", "seed": str(spec.seed)}
+    params = spec.model_dump(mode="json", by_alias=True, exclude=_RESULTS | {"method", "arm", "seed", "key"})
+    identity = {"method": spec.method, "arm": f"{spec.method}/{spec.arm}", "seed": str(spec.seed)}
     return Entry(
         kind="seed",
-        name=f"{spec.stage}/{spec.arm}/{spec.seed}",
+        name=f"{spec.method}/{spec.arm}/{spec.seed}",
         key=spec.key,
         status=status,
         data=spec.data,
@@ -148,7 +148,7 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
     key = group_key(spec)
     return Entry(
         kind="group",
-        name=f"{spec.stage}/{spec.arm}",
+        name=f"{spec.method}/{spec.arm}",
         key=key,
         status=members[0].status,
         data=spec.data,
@@ -173,10 +173,10 @@ def base_tags(kind: str, key: str, data: DataSummary) -> dict[str, str]:
 
 def _run_tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
     tags = {
-        "method": spec.stage,
-        "arm": f"{spec.stage}/{spec.arm}",
+        "method": spec.method,
+        "arm": f"{spec.method}/{spec.arm}",
         "data": spec.data.name,
-        **{name: str(spec.table_columns[name]) for name in ("objective", "size", "pixels", "level", "parent")},
+        **{name: str(spec.table_columns[name]) for name in ("loss", "size", "pixels", "n_cells", "parent")},
         NOTE: note(spec.data, spec.summary),
     }
     return base_tags(kind, key, spec.data) | drop_empty(tags)

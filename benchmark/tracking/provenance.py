@@ -78,7 +78,7 @@ def _read_arms(root: Path, params: Params) -> dict[str, list[RunResult]]:
     arms: dict[str, list[RunResult]] = {}
     for arm, seeds in params.declared():
         for seed in seeds:
-            folder = root / RUNS / arm.stage / arm.name / str(seed)
+            folder = root / RUNS / arm.method / arm.name / str(seed)
             if (folder / "run.json").exists():
                 arms.setdefault(str(arm), []).append(read_result(folder))
     return arms
@@ -102,6 +102,6 @@ def _describe(root: Path, run: RunResult, ids: Mapping[tuple[str, str, int], str
         "data_hash": run.data.hash,
         "parameter_hash": run.parameter_hash,
         "weights": run.table_columns["weights"],
-        "mlflow_run_id": ids.get((run.stage, run.arm, run.seed), ""),
+        "mlflow_run_id": ids.get((run.method, run.arm, run.seed), ""),
         "record": read_record(record).model_dump(mode="json") if record.exists() else None,
     }

@@ -65,7 +65,7 @@ class Training:
     @property
     def identity(self) -> Identity:
         """Method, arm and seed."""
-        return self.spec.stage, self.spec.arm, self.spec.seed
+        return self.spec.method, self.spec.arm, self.spec.seed
 
 
 def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
@@ -78,7 +78,7 @@ def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
     for arm, seeds in params.declared():
         trainings = []
         for seed in seeds:
-            folder, record = (root / top / arm.stage / arm.name / str(seed) for top in (RUNS, RECORDS))
+            folder, record = (root / top / arm.method / arm.name / str(seed) for top in (RUNS, RECORDS))
             if is_finished(folder):
                 trainings.append(evaluated.complete(read_finished(folder, record.with_name(f"{seed}.json"))))
         if trainings:
@@ -184,12 +184,12 @@ class _Evaluation:
         # Kappa of the main output by its own rule, a metric that all runs share.
         kappas = {f"{split}_kappa": _kappa_name(split, head, rule_of(run, head)) for split in EVALUATED}
         metrics |= {main: metrics[name] for main, name in kappas.items() if name in metrics}
-        figure = self._figures / f"confusion_{run.stage}_{run.arm}.png"
+        figure = self._figures / f"confusion_{run.method}_{run.arm}.png"
         return replace(
             training,
             metrics=metrics,
             figure=figure if figure.exists() else None,
-            verdicts=self._verdicts.get(f"{run.stage}/{run.arm}", ()),
+            verdicts=self._verdicts.get(f"{run.method}/{run.arm}", ()),
         )
 
 
@@ -203,7 +203,7 @@ def _suffix(rule: str) -> str:
 
 
 def _identity(row: Mapping[str, str]) -> Identity:
-    return row["stage"], row["arm"], int(row["seed"])
+    return row["method"], row["arm"], int(row["seed"])
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:

@@ -17,14 +17,14 @@ from benchmark.common.errors import InputError
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS, Pack, open_pack, pack_path
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
-from benchmark.settings.training import Fade
+from benchmark.settings.training import ResampleSchedule
 from benchmark.training.randomness import derive, hash_ids
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-LASTING = Fade()
+LASTING = ResampleSchedule()
 """No fading."""
 READERS = 2
 """Threads that gather batches ahead, one each, and batches that are ready or under way while one is in use: when the
@@ -90,7 +90,7 @@ def load_split(split: str, size: str, manifest: list[ManifestRow], folder: Path 
 
 
 def epoch_order(
-    grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0, fade: Fade = LASTING
+    grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0, fade: ResampleSchedule = LASTING
 ) -> npt.NDArray[np.int64]:
     """Positions in the order of that epoch: every one once, or drawn with replacement to even out the grades.
 
@@ -107,9 +107,9 @@ def epoch_order(
     generator = np.random.default_rng(derive(seed, "order", epoch))
     if resample == 0:
         return generator.permutation(len(grade))
-    left = fade.by**epoch
+    left = fade.decay**epoch
     even = (len(grade) / np.bincount(grade)[grade]) ** resample
-    weight = left * even + (1 - left) * np.array(fade.to)[grade]
+    weight = left * even + (1 - left) * np.array(fade.final_weights)[grade]
     return generator.choice(len(grade), len(grade), p=weight / weight.sum())
 
 

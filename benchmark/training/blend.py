@@ -30,17 +30,17 @@ from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
 from benchmark.runs.results import read_result, read_trained, write_spec
 from benchmark.runs.run import WEIGHTS, TunedThresholds
-from benchmark.runs.shelf import RECORD, find_needed, find_one_needed, passes_place, place
-from benchmark.runs.spec import BlendResult, BlendRun, NetworkRun, TrainedRun, passes_read
+from benchmark.runs.shelf import RECORD, find_needed, find_one_needed, place, views_dir
+from benchmark.runs.spec import BlendResult, BlendRun, NetworkRun, TrainedRun, views_read
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, fit_on
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData
 from benchmark.training.device import open_fabric
-from benchmark.training.passes import FEATURES, SPREAD, Outputs, passes_of
 from benchmark.training.predict import EVALUATION_BATCH, load_model, predictions_of
 from benchmark.training.randomness import derive
 from benchmark.training.record import record_of
 from benchmark.training.shown import as_seen, load_role
+from benchmark.training.tta import FEATURES, SPREAD, Outputs, predict_tta
 from models.blends.registry import BLENDS, Columns, State, load_blend
 from models.network import Network
 from models.systems.registry import load_system
@@ -71,7 +71,7 @@ class Eyes:
         return fellows([row.patient for row in self.data.rows], [row.eye for row in self.data.rows])
 
 
-def make_passes(
+def predict_views(
     network: NetworkRun,
     rows: Sequence[BlendRun],
     manifest: list[ManifestRow],
@@ -90,7 +90,7 @@ def make_passes(
         folder: of the packs.
     """
     member, done = find_one_needed(rows[0], network.name), 0
-    for blend, images in passes_read(rows):
+    for blend, images in views_read(rows):
         for role in (FITTED, *EVALUATED):
             _outputs(member, blend, role, manifest, fabric, folder)
         done += images
@@ -145,7 +145,7 @@ def _blend(spec: BlendRun, manifest: list[ManifestRow], fabric: Fabric, folder: 
     return BlendResult(
         **spec.model_dump(),
         parameters=sum(member.parameters for member in members),
-        macs_per_image=max(spec.passes, 1) * sum(member.macs_per_image for member in members),
+        macs_per_image=max(spec.tta_views, 1) * sum(member.macs_per_image for member in members),
         flags=flags,
         tuned_thresholds=tuned,
     )
@@ -198,7 +198,7 @@ def tune_thresholds(spec: BlendRun, apart: Predictions) -> TunedThresholds:
 def columns(spec: BlendRun, eyes: Eyes) -> Columns:
     """What a blend reads of each eye, shape (n, d)."""
     entry, fellow = BLENDS[spec.blend.name], eyes.fellow
-    columns_of = load_system(spec.stage).columns
+    columns_of = load_system(spec.method).columns
     own = features(eyes.outputs) if entry.features else columns_of(eyes.outputs, eyes.statistics)
     if spec.eyes == "one":
         if not entry.pairs:
@@ -254,15 +254,15 @@ def _outputs(
 
     def find() -> Outputs:
         model = fabric.setup_module(load_model(member).to(memory_format=torch.channels_last))
-        return passes_of(cast("Network", model), data, fabric, run.seed, blend.passes, blend.warp, blend.layer)
+        return predict_tta(cast("Network", model), data, fabric, run.seed, blend.tta_views, blend.augment, blend.layer)
 
-    return _kept(run, data, [blend.passes, blend.warp.model_dump(mode="json"), blend.layer], find)
+    return _kept(run, data, [blend.tta_views, blend.augment.model_dump(mode="json"), blend.layer], find)
 
 
 def _kept(run: TrainedRun, data: SplitData, what: object, find: Callable[[], Outputs]) -> Outputs:
     """What was found before for a run on these images; else it is found now and kept."""
     images = [[row.image_id, row.sha256] for row in data.rows]
-    path = passes_place(run.key) / f"{sha256_json([what, images])[:16]}.safetensors"
+    path = views_dir(run.key) / f"{sha256_json([what, images])[:16]}.safetensors"
     if not path.exists():
         with atomic(path) as partial:
             save_file(find(), partial)
@@ -271,7 +271,7 @@ def _kept(run: TrainedRun, data: SplitData, what: object, find: Callable[[], Out
 
 def _statistics(spec: BlendRun, role: str, manifest: list[ManifestRow], folder: Path) -> npt.NDArray[np.float32]:
     """The system's statistics of the photographs of a role, of the largest squares there are."""
-    run, system = read_trained(find_needed(spec)[0]), load_system(spec.stage)
+    run, system = read_trained(find_needed(spec)[0]), load_system(spec.method)
     plain = load_role(role, "large", manifest, spec.holdout.fraction, folder)
 
     def find() -> Outputs:

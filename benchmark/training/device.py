@@ -31,7 +31,7 @@ def open_fabric(settings: Train, card: int = 0) -> Fabric:
     Raises:
         InputError: numbers are to be portable, but this process loaded its libraries unrestricted.
     """
-    if settings.numbers == "portable":
+    if settings.numerics == "portable":
         require_pins()
     settings = resolved(settings)
     torch.set_num_threads(1)

@@ -40,6 +40,8 @@ from benchmark.runs.shelf import CHECKPOINT, RECORD, find_needed, key_of
 from benchmark.runs.spec import NetworkRun, RunResult, TrainedRun, finished
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, default_kappa
 from benchmark.training import together
+from benchmark.training.affine import DRAWS as AFFINE_DRAWS
+from benchmark.training.affine import augment_affine
 from benchmark.training.augment import DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, epoch_order, grade_weights, split_batches
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
@@ -49,8 +51,6 @@ from benchmark.training.optimizer import optimizer_class
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
 from benchmark.training.record import record_of
-from benchmark.training.warp import DRAWS as WARP_DRAWS
-from benchmark.training.warp import warp
 from models.drawing import count_numbers, give
 from models.losses.registry import load_loss
 from models.network import Network, carry_over
@@ -113,8 +113,8 @@ class Training:
     def update(self, number: int) -> None:
         """Change the weights by the gradients at hand; ``number`` is that of the update in the whole run."""
         self.schedule.step_update(number)
-        if self.spec.train.clip:
-            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.spec.train.clip)
+        if self.spec.train.clip_grad:
+            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.spec.train.clip_grad)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.progress.step += 1
@@ -171,9 +171,11 @@ def train_epoch(training: Training, epoch: int) -> float:
     """Train what is left of an epoch; the mean loss over its images."""
     spec, fabric, progress, data = training.spec, training.fabric, training.progress, training.splits["train"]
     model, settings = training.model.train(), spec.train
-    loss_of = load_loss(spec.objective.name)
+    loss_of = load_loss(spec.loss.name)
     normalisation = Normalisation(model.mean, model.std)
-    parts = split_batches(epoch_order(data.grade, spec.seed, epoch, settings.resample, settings.fade), settings.batch)
+    parts = split_batches(
+        epoch_order(data.grade, spec.seed, epoch, settings.resample, settings.resample_schedule), settings.batch_size
+    )
     weights = grade_weights(data.grade, settings.class_weights)
     # Of this process's images; what was saved is of all, and the first process's to count.
     before = progress.loss_sum if fabric.is_global_zero else 0.0
@@ -181,14 +183,14 @@ def train_epoch(training: Training, epoch: int) -> float:
 
     training.clock.start()
     # Passes whose gradients add up to one update.
-    passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.accumulate)]
+    passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.grad_accum_steps)]
     place = (together.rank(),) if together.world() > 1 else ()
     for number, (positions, pixels) in enumerate(training.reader.batches(map(together.share, passes)), 1):
         update = epoch * len(parts) + progress.step
-        seed_generators(derive(spec.seed, "dropout", update, number % settings.accumulate, *place), fabric.device)
+        seed_generators(derive(spec.seed, "dropout", update, number % settings.grad_accum_steps, *place), fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
         images = _changed(training, pixels, positions, normalisation, epoch)
-        loss = loss_of(model(images), grade, **spec.objective.parameters)
+        loss = loss_of(model(images), grade, **spec.loss.parameters)
         if settings.class_weights:
             loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
         loss = loss.mean()
@@ -196,7 +198,7 @@ def train_epoch(training: Training, epoch: int) -> float:
         fabric.backward(loss * (len(positions) / len(parts[progress.step]) * together.world()))
         loss_sum += loss.detach() * len(positions)
         training.images += len(passes[number - 1])
-        if number % settings.accumulate == 0:
+        if number % settings.grad_accum_steps == 0:
             training.update(update)
             training.watch.images(epoch * len(data) + sum(map(len, parts[: progress.step])))
             due = together.agreed(fabric, training.clock.due(settings.checkpoint_minutes))
@@ -216,10 +218,10 @@ def _changed(
     if not isinstance(spec, NetworkRun):
         uniform = torch.from_numpy(draws(stream, keys, DRAWS)).to(device)
         return augment(pixels, uniform, spec.train.augment, normalisation, data.background)
-    uniform = torch.from_numpy(draws(stream, keys, WARP_DRAWS)).to(device)
+    uniform = torch.from_numpy(draws(stream, keys, AFFINE_DRAWS)).to(device)
     count = count_numbers(training.model)
     give(training.model, torch.from_numpy(draws(derive(spec.seed, "network", epoch), keys, count)).to(device))
-    return warp(pixels, uniform, spec.warp, normalisation, data.background)
+    return augment_affine(pixels, uniform, spec.augment, normalisation, data.background)
 
 
 def start(
@@ -240,7 +242,7 @@ def start(
     network = network.to(memory_format=torch.channels_last)
     if settings.compile:
         network.compile()
-    updates = len(split_batches(np.arange(len(splits["train"])), settings.batch))
+    updates = len(split_batches(np.arange(len(splits["train"])), settings.batch_size))
     # One kernel for all of an update, where the optimiser has it: many small tensors are mostly overhead.
     fused = {"fused": True} if "fused" in signature(optimizer_class(settings.opt)).parameters else {}
     bare = create_optimizer_v2(
@@ -250,7 +252,7 @@ def start(
         bare,
         sched=settings.sched,
         num_epochs=settings.epochs,
-        warmup_epochs=settings.warmup * settings.epochs,
+        warmup_epochs=settings.warmup_fraction * settings.epochs,
         warmup_lr=settings.lr / 100,
         min_lr=settings.min_lr,
         decay_epochs=settings.decay_epochs * settings.epochs,
@@ -272,7 +274,7 @@ def _validate(training: Training, epoch: int) -> dict[str, float | None]:
     """Loss and kappa on val, as columns of the history; None without that head."""
     data, spec = training.splits["val"], training.spec
     outputs = outputs_of(training.model, data, training.fabric)
-    loss = load_loss(spec.objective.name)(outputs, torch.from_numpy(data.grade), **spec.objective.parameters).mean()
+    loss = load_loss(spec.loss.name)(outputs, torch.from_numpy(data.grade), **spec.loss.parameters).mean()
     training.val = predictions = predictions_of(data, answers_of(training.model, outputs))
     row: dict[str, float | None] = {"val_loss": _finite(loss, spec, epoch)}
     for head in DEFAULT:
@@ -282,7 +284,7 @@ def _validate(training: Training, epoch: int) -> dict[str, float | None]:
 
 def _keep_best(training: Training) -> None:
     """Keep the weights of the epoch with the best val kappa of the main head, where ``keep: best`` says so."""
-    if training.spec.train.keep != "best":
+    if training.spec.train.select_epoch != "best":
         return
     kappa = training.progress.history[-1][f"val_kappa_{training.spec.heads[0]}"]
     assert kappa is not None
@@ -296,7 +298,7 @@ def _finish(training: Training) -> RunResult:
     """Write weights and predictions of the kept epoch; what ``run.json`` will say."""
     spec, model, scratch = training.spec, training.model, training.scratch
     training.fabric.barrier()
-    if spec.train.keep == "best":
+    if spec.train.select_epoch == "best":
         model.load_state_dict(load_file(training.best))
         training.val = None
     first = training.fabric.is_global_zero
@@ -312,7 +314,7 @@ def _finish(training: Training) -> RunResult:
             write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
-    epoch = training.progress.best_epoch if spec.train.keep == "best" else spec.train.epochs
+    epoch = training.progress.best_epoch if spec.train.select_epoch == "best" else spec.train.epochs
     cost = cost_of(spec)
     return finished(spec, Outcome(epoch_kept=epoch, parameters=cost.parameters, macs_per_image=cost.macs, flags=flags))
 

@@ -15,19 +15,19 @@ def network_of(spec: TrainedRun) -> Network:
     Raises:
         InputError: as :func:`models.network.build_network`.
     """
-    heads = LOSSES[spec.objective.name].heads
+    heads = LOSSES[spec.loss.name].heads
     match spec:
         case ArmRun():
-            return build_network(spec.model, spec.level, heads, spec.pixels)
+            return build_network(spec.model, spec.n_cells, heads, spec.pixels)
         case NetworkRun():
             return build_system_network(spec.group, spec.model, spec.blocks, spec.width, heads)
 
 
 def cost_of(spec: TrainedRun) -> Cost:
     """Count parameters and multiply-adds of a run's network."""
-    heads = LOSSES[spec.objective.name].heads
+    heads = LOSSES[spec.loss.name].heads
     match spec:
         case ArmRun():
-            return network_cost(spec.model, spec.level, heads, spec.pixels)
+            return network_cost(spec.model, spec.n_cells, heads, spec.pixels)
         case NetworkRun():
             return system_cost(spec.group, spec.model, spec.blocks, spec.width, heads, spec.pixels)

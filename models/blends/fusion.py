@@ -25,7 +25,7 @@ ABOUT = BlendInfo(
     rule="tuned",
     pairs=True,
     features=True,
-    defaults={"epochs": 50, "batch": 64, "rate": 0.02, "momentum": 0.9, "weight_decay": 0.0005, "clip": 1},
+    defaults={"epochs": 50, "batch_size": 64, "lr": 0.02, "momentum": 0.9, "weight_decay": 0.0005, "clip_grad": 1},
 )
 
 
@@ -35,11 +35,11 @@ def fit(
     seed: int,
     *,
     epochs: float,
-    batch: float,
-    rate: float,
+    batch_size: float,
+    lr: float,
     momentum: float,
     weight_decay: float,
-    clip: float,
+    clip_grad: float,
 ) -> State:
     """Weights of the layers, by square error and stochastic gradient descent with Nesterov's momentum.
 
@@ -48,24 +48,24 @@ def fit(
         grade: labels 0-4, shape (n,).
         seed: of the start and of the order.
         epochs: passes over all rows.
-        batch: rows of an update, at most.
-        rate: step size, the same throughout.
+        batch_size: rows of an update, at most.
+        lr: learning rate, the same throughout.
         momentum: share of the last step that goes on.
         weight_decay: what is taken off each weight, as a share of it, beside its gradient.
-        clip: largest norm of the gradients of an update.
+        clip_grad: largest norm of the gradients of an update.
     """
     features, target = _features(x), torch.from_numpy(grade).float()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _network(features.shape[1])
         optimizer = torch.optim.SGD(
-            network.parameters(), rate, momentum=momentum, weight_decay=weight_decay, nesterov=True
+            network.parameters(), lr, momentum=momentum, weight_decay=weight_decay, nesterov=True
         )
         for _ in range(int(epochs)):
-            for rows in torch.randperm(len(x)).tensor_split(-(-len(x) // int(batch))):
+            for rows in torch.randperm(len(x)).tensor_split(-(-len(x) // int(batch_size))):
                 optimizer.zero_grad()
                 mse_loss(network(features[rows]), target[rows]).backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(network.parameters(), clip)
+                nn.utils.clip_grad_norm_(network.parameters(), clip_grad)
                 optimizer.step()
     return {name: value.numpy() for name, value in network.state_dict().items()}
 

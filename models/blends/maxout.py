@@ -26,8 +26,8 @@ ABOUT = BlendInfo(
         "first": 32,
         "second": 32,
         "epochs": 100,
-        "batch": 128,
-        "rate": 5e-4,
+        "batch_size": 128,
+        "lr": 5e-4,
         "absolute": 2e-5,
         "squares": 5e-3,
         "balanced": 0.2,
@@ -49,8 +49,8 @@ def fit(
     first: float,
     second: float,
     epochs: float,
-    batch: float,
-    rate: float,
+    batch_size: float,
+    lr: float,
     absolute: float,
     squares: float,
     balanced: float,
@@ -65,8 +65,8 @@ def fit(
         first: numbers of the first layer, of which maxout leaves half.
         second: of the second one.
         epochs: as many batches each as the rows fill.
-        batch: rows per update.
-        rate: of Adam, a tenth of it after each of :data:`DROPS`.
+        batch_size: rows per update.
+        lr: learning rate of Adam, a tenth of it after each of :data:`DROPS`.
         absolute: penalty on the first layer's absolute weights.
         squares: penalty on the squares of all weights.
         balanced: share of batches that are drawn so that grades are even.
@@ -81,10 +81,10 @@ def fit(
     def penalty() -> Tensor:
         return absolute * weights[0].abs().sum() + squares * sum(weight.square().sum() for weight in weights)
 
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr)
     schedule = MultiStepLR(optimizer, [round(share * epochs) for share in DROPS], 0.1)
     for _ in range(int(epochs)):
-        for rows in _batches(grade, generator, int(batch), balanced, uniform):
+        for rows in _batches(grade, generator, int(batch_size), balanced, uniform):
             update(network, optimizer, shown[rows], target[rows], penalty)
         schedule.step()
     return kept(network, mean, scale)
@@ -167,11 +167,11 @@ def kept(network: nn.Module, mean: Columns, scale: Columns) -> State:
 
 
 def _batches(
-    grade: Ints, generator: np.random.Generator, batch: int, balanced: float, uniform: float
+    grade: Ints, generator: np.random.Generator, batch_size: int, balanced: float, uniform: float
 ) -> Iterator[Ints]:
     """Rows of each batch of an epoch."""
     even = 1 / np.bincount(grade)[grade]
-    for rows in np.array_split(np.arange(len(grade)), -(-len(grade) // batch)):
+    for rows in np.array_split(np.arange(len(grade)), -(-len(grade) // batch_size)):
         kind = generator.random()
         if kind < balanced:
             yield generator.choice(len(grade), len(rows), p=even / even.sum())

@@ -40,7 +40,7 @@ class LossInfo:
 
 
 LOSSES = discover(__package__, LossInfo)
-"""Metadata by name of the file, which is the name in ``arms.*.objective``."""
+"""Metadata by name of the file, which is the name in ``arms.*.loss``."""
 
 
 def load_loss(name: str) -> Callable[..., Tensor]:

@@ -3,7 +3,7 @@
 One network with one output, trained on square error; then, with that network held fixed, a fusion of the pooled
 features of both eyes (``models/blends/fusion.py``); grades are the nearest to the scores.
 
-Ours: the network is the trunk that every arm shares, so that rows differ by the fellow eye and not by the trunk; batch
+Ours: the network uses the backbone of every arm, so that rows differ by the fellow eye and not by the backbone; batch
 norms stay as training left them, where the source's go on changing while its fusion is trained.
 """
 
@@ -15,29 +15,29 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from models.network import build_trunk, probe_trunk
+from models.network import build_backbone, probe_backbone
 from models.settings import Model
 from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
 
 ABOUT = SystemInfo(
     title="Huang et al. 2023",
-    objective="mse",
+    loss="mse",
     colour_normalisation="plain",
     centre=127.5,
     nets=("single_eye",),
     still=(),
     rows={
-        "one_pass": Row("one net, one pass, one eye", "score", "first", passes=False, eyes="one"),
-        "fellow": Row("+ fellow eye, by a fusion of features", "fusion", passes=False),
-        "own_eye": Row("own eye alone", "fusion", passes=False, eyes="one", control=True),
-        "shuffled": Row("a stranger's eye as fellow", "fusion", passes=False, eyes="shuffled", control=True),
+        "one_view": Row("one network, one view, one eye", "score", "first", tta=False, eyes="one"),
+        "fellow": Row("+ fellow eye, by a fusion of features", "fusion", tta=False),
+        "own_eye": Row("own eye alone", "fusion", tta=False, eyes="one", control=True),
+        "shuffled": Row("a stranger's eye as fellow", "fusion", tta=False, eyes="shuffled", control=True),
     },
     missing="copy",
-    shares_trunk=True,
+    shares_backbone=True,
     # What heads read of its pooled map; it drops nothing when it answers.
     layer="dropout",
     tuned=False,
-    unlike="added here to the paper's rows, and on the trunk of all arms in the place of its ResNet-50",
+    unlike="added here to the paper's rows, and on the backbone of all arms in the place of its ResNet-50",
     left_out="changes of brightness and contrast, and a fusion that sees photographs changed anew in each epoch",
 )
 
@@ -45,12 +45,12 @@ ABOUT = SystemInfo(
 class _Last(nn.Module):
     """Images to the last map of a feature extractor."""
 
-    def __init__(self, trunk: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.backbone = backbone
 
     def forward(self, images: Tensor) -> Tensor:
-        maps: Tensor = self.trunk(images)[-1]
+        maps: Tensor = self.backbone(images)[-1]
         return maps
 
 
@@ -59,13 +59,13 @@ def build(net: str, blocks: int, width: float, model: Model) -> Body:
 
     Args:
         net: ``single_eye``, the only one.
-        blocks: of no account, and so is ``width``: both are the trunk's.
+        blocks: of no account, and so is ``width``: both are the backbone's.
         width: see there.
-        model: whose trunk it has.
+        model: whose backbone it has.
     """
     # How many channels come out does not depend on the side that is asked about.
-    shape = probe_trunk(model, 8 * model.stride)
-    return Body(_Last(build_trunk(model, shape.index)), shape.channels, 0)
+    shape = probe_backbone(model, 8 * model.stride)
+    return Body(_Last(build_backbone(model, shape.index)), shape.channels, 0)
 
 
 def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:

@@ -24,14 +24,14 @@ from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
 
 ABOUT = SystemInfo(
     title="Min-pooling",
-    objective="ce",
+    loss="ce",
     colour_normalisation="graham",
     centre=128,
     nets=("net_1", "net_2", "net_3"),
     still=("stretch", "skew"),
     rows={
-        "one_pass": Row("one net, one pass, one eye", "expected", "first", passes=False, eyes="one"),
-        "passes": Row("+ passes", "expected", "first", eyes="one"),
+        "one_view": Row("one network, one view, one eye", "expected", "first", tta=False, eyes="one"),
+        "tta": Row("+ TTA", "expected", "first", eyes="one"),
         "fellow": Row("+ fellow eye and image statistics, by a forest", "forest", "first", statistics=True),
         "ensemble": Row("+ ensemble", "forest", statistics=True),
         "own_eye": Row("own eye alone", "forest", eyes="one", statistics=True, control=True),
@@ -106,7 +106,7 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
         net: ``net_1``, ``net_2`` or ``net_3``.
         blocks: poolings, of which the source has 8, 10 and 7.
         width: channels as a multiple of the source's.
-        model: of no account: no net has a trunk that others share.
+        model: of no account: no net has a backbone that others share.
     """
     layers = [(max(1, round(width * count)), layer) for count, layer in _layers(net, blocks)]
     left = sides(net, blocks)

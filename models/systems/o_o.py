@@ -30,15 +30,15 @@ from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
 
 ABOUT = SystemInfo(
     title="o_O",
-    objective="mse",
+    loss="mse",
     colour_normalisation="plain",
     centre=0,
     colours=((108.64628601, 75.86886597, 54.34005737), (70.53946096, 51.71475228, 43.03428563)),
     nets=("a_1", "a_2", "a_3", "b_1", "b_2", "b_3"),
     still=(),
     rows={
-        "one_pass": Row("one net, one pass, one eye", "score", "last", passes=False, eyes="one"),
-        "passes": Row("+ passes", "score", "last", eyes="one"),
+        "one_view": Row("one network, one view, one eye", "score", "last", tta=False, eyes="one"),
+        "tta": Row("+ TTA", "score", "last", eyes="one"),
         "fellow": Row("+ fellow eye, by a maxout network on features", "maxout", "last"),
         "own_eye": Row("own eye alone", "maxout", "last", eyes="one", control=True),
         "shuffled": Row("a stranger's eye as fellow", "maxout", "last", eyes="shuffled", control=True),
@@ -46,7 +46,7 @@ ABOUT = SystemInfo(
     missing="drop",
     view=0.875,
     carries="kernels",
-    layer="trunk.body.pooled",
+    layer="backbone.body.pooled",
     tuned=False,
     left_out="a second net and two more weight sets of each, and passes from a quasi-random sequence",
 )
@@ -134,7 +134,7 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
         blocks: max poolings and strides of 2, of which the source has 4, 5 and 6 by stage; or two fewer, without the
             first of each, for smaller photographs.
         width: channels as a multiple of the source's.
-        model: of no account: no net has a trunk that others share.
+        model: of no account: no net has a backbone that others share.
     """
     start, steps = _steps(net, blocks)
     dense = max(1, round(width * DENSE))

@@ -27,14 +27,14 @@ from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
 
 ABOUT = SystemInfo(
     title="Reformed Gamblers",
-    objective="mse_free_ends",
+    loss="mse_free_ends",
     colour_normalisation="plain",
     centre=127.5,
     nets=("plain", "step", "cyclic", "fractional", "four"),
     still=(),
     rows={
-        "one_pass": Row("one net, one pass, one eye", "score", "first", passes=False, eyes="one"),
-        "passes": Row("+ passes", "score", "first", eyes="one"),
+        "one_view": Row("one network, one view, one eye", "score", "first", tta=False, eyes="one"),
+        "tta": Row("+ TTA", "score", "first", eyes="one"),
         "fellow": Row("+ fellow eye, by an elastic net", "elastic_net", "first"),
         "ensemble": Row("+ ensemble, by an elastic net on the nets' grades", "elastic_nets"),
         "own_eye": Row("own eye alone", "elastic_nets", eyes="one", control=True),
@@ -125,7 +125,7 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
         net: ``plain``, ``step``, ``cyclic``, ``fractional`` or ``four``.
         blocks: poolings, of which the source has 8, 8, 6, 15 and 7.
         width: channels as a multiple of the source's.
-        model: of no account: no net has a trunk that others share.
+        model: of no account: no net has a backbone that others share.
     """
     kind = LIKE.get(net, net)
     left = sides(net, blocks)

@@ -2,8 +2,8 @@
 
 A system is a module with ``sides(net, blocks)``, the sides of a net's input and maps, ``build(net, blocks, width,
 model) -> Body``, ``columns(outputs, statistics)``, which gives what its blends read of an eye, shape (n, d), and,
-where it reads the photographs themselves, ``statistics(plain, shown, sizes)``. One whose nets are built on the trunk
-that all arms share (``shares_trunk``) takes images of any side and has no ``sides``.
+where it reads the photographs themselves, ``statistics(plain, shown, sizes)``. One whose nets are built on the backbone
+that all arms share (``shares_backbone``) takes images of any side and has no ``sides``.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Row:
     """A file of models/blends."""
     nets: Literal["first", "last", "all"] | tuple[str, ...] = "all"
     """Networks that it reads, by position or by name."""
-    passes: bool = True
+    tta: bool = True
     """Use means over augmented passes instead of the outputs for the unchanged image."""
     eyes: Literal["one", "both", "shuffled"] = "both"
     """Eyes whose columns are read: the own one, both of the patient, or the own one and one of another patient."""
@@ -96,7 +96,7 @@ class SystemInfo:
 
     title: str
     """Name in the paper's comparison."""
-    objective: str
+    loss: str
     """Loss of its nets: a file of models/losses."""
     colour_normalisation: str
     """Colours that its nets are shown: a file of benchmark/images/colour_normalisation."""
@@ -110,8 +110,8 @@ class SystemInfo:
     """Steps from one net to the whole system, in order, and controls."""
     missing: Literal["copy", "drop"]
     """Replacement of a missing fellow eye: ``copy`` reads the own eye twice; ``drop`` fits no blend on such eyes."""
-    shares_trunk: bool = False
-    """Build its nets on the trunk of `model`, with the same normalisation; their input is then the square around the
+    shares_backbone: bool = False
+    """Build its nets on the backbone of `model`, with the same normalisation; their input is then the square around the
     field of view."""
     view: float | None = None
     """Side of a net's input as a share of the field of view's side, from which ``fov_px`` follows if it is not set;
@@ -123,8 +123,8 @@ class SystemInfo:
     """Part that a net takes from the net it starts from: all weights outside the heads, or only the kernels of the
     convolutions."""
     layer: str = ""
-    """Module of its nets (``trunk.body`` holds its own) whose output is kept with their answers, for blends that read
-    features; empty where none does."""
+    """Module of its nets (``backbone.body`` holds its own) whose output is kept for blends that read features; empty if
+    no blend does."""
     tuned: bool = True
     """Tune the thresholds of each row on the patients of its blend instead of using the default decision rule."""
     looks: str = ""
@@ -158,7 +158,7 @@ def geometry(name: str, net: str, settings: Net, size_px: int) -> Geometry:
     Raises:
         InputError: the blocks do not fit the source's layout, or the field of view fits neither the input nor the pack.
     """
-    if SYSTEMS[name].shares_trunk:
+    if SYSTEMS[name].shares_backbone:
         side = fov = fov_of(name, settings, size_px, 0)
     else:
         side = load_system(name).sides(net, settings.blocks)[0]

@@ -3,7 +3,7 @@
 From the abstract: M-Net classifies; A-Net learns from the photographs' labels alone where the evidence lies; C-Net
 looks at high-resolution patches of the regions that A-Net suspects, and corrects.
 
-Our reading, for the paper's body and its authors' code were not to be had: the trunk of M-Net is the one that every arm
+Our reading, since we had neither the paper's full text nor its authors' code: M-Net has the backbone that every arm
 shares, on the photograph shrunk to 0.625 of its side; A-Net is a map of scores per grade, weighted by a gate per grade
 that is a softmax over positions, summed and added to M-Net's logits; C-Net looks at four windows of 0.3125 of the side,
 cut from the photograph itself, takes the maximum of each feature over the windows, and adds a correction to the logits;
@@ -25,25 +25,25 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import GRADES
 from models.drawing import Drawing
 from models.heads import logits
-from models.network import build_trunk, probe_trunk
+from models.network import build_backbone, probe_backbone
 from models.settings import Model
 from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
 
 ABOUT = SystemInfo(
     title="Zoom-in-Net",
-    objective="ce",
+    loss="ce",
     colour_normalisation="plain",
     centre=127.5,
     nets=("m", "a", "c", "c_random"),
     still=("flip", "rotate"),
     rows={
-        "m_net": Row("M-Net, our reading", "expected", "first", passes=False, eyes="one"),
-        "m_net_a_net": Row("+ A-Net, our reading", "expected", ("a",), passes=False, eyes="one"),
-        "whole": Row("+ windows, our reading", "expected", ("c",), passes=False, eyes="one"),
+        "m_net": Row("M-Net, our reading", "expected", "first", tta=False, eyes="one"),
+        "m_net_a_net": Row("+ A-Net, our reading", "expected", ("a",), tta=False, eyes="one"),
+        "whole": Row("+ windows, our reading", "expected", ("c",), tta=False, eyes="one"),
         "random_windows": Row("windows anywhere", "expected", ("c_random",), eyes="one", control=True),
     },
     missing="drop",
-    shares_trunk=True,
+    shares_backbone=True,
     looks="c",
     unlike="our reading of its abstract, for its paper's body was not to be had",
 )
@@ -61,14 +61,14 @@ PATCH = 32
 class MNet(nn.Module):
     """The photograph, shrunk, to its feature map (n, c, m, m) and logits (n, 5)."""
 
-    def __init__(self, trunk: nn.Module, channels: int) -> None:
+    def __init__(self, backbone: nn.Module, channels: int) -> None:
         super().__init__()
-        self.trunk, self.classifier = trunk, nn.Linear(channels, GRADES)
+        self.backbone, self.classifier = backbone, nn.Linear(channels, GRADES)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         side = seen_side(images.shape[-1])
         shrunk = interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)
-        maps: Tensor = self.trunk(shrunk.contiguous(memory_format=torch.channels_last))[-1]
+        maps: Tensor = self.backbone(shrunk.contiguous(memory_format=torch.channels_last))[-1]
         logits: Tensor = self.classifier(maps.mean((2, 3)))
         return maps, logits
 
@@ -260,11 +260,11 @@ def build(net: str, blocks: int, width: float, model: Model) -> Body:
         net: ``m``, ``a`` (M-Net+A-Net), ``c`` (Zoom-in-Net) or ``c_random`` (the same with windows anywhere).
         blocks: poolings of C-Net; of no account to the others.
         width: channels of A-Net and C-Net as a multiple of our reading's.
-        model: whose trunk M-Net has.
+        model: whose backbone M-Net has.
     """
     # How many channels come out does not depend on the side that is asked about.
-    shape = probe_trunk(model, 8 * model.stride)
-    m = MNet(build_trunk(model, shape.index), shape.channels)
+    shape = probe_backbone(model, 8 * model.stride)
+    m = MNet(build_backbone(model, shape.index), shape.channels)
     a = None if net == "m" else ANet(shape.channels, max(1, round(width * GATE)))
     c = CNet(shape.channels, max(1, round(width * PATCH)), blocks) if net in ("c", "c_random") else None
     where = {"c": Suspected, "c_random": Anywhere}.get(net, lambda: None)()

@@ -1,1 +1,1 @@
-"""Weights that a trunk starts from: where they lie, and whose names their tensors bear."""
+"""Weights that a backbone starts from: where they lie, and whose names their tensors bear."""

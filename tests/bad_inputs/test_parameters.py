@@ -35,8 +35,8 @@ def changed(**values: Any) -> str:
     return yaml.safe_dump(raw)
 
 
-ARM = {"objective": "mse", "size": "small"}
-M2CNN = {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"}
+ARM = {"loss": "mse", "size": "small"}
+M2CNN = {"loss": "ce_mse", "size": "mid", "n_cells": 1, "from": "basenet_mt/small"}
 GOOD = changed()
 FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
     "no file": (None, "params.yaml, which does not exist here: run from the project's root"),
@@ -77,8 +77,8 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
     "epochs that are no number": (changed(train__epochs=float("nan")), "`train.epochs` should be a finite number"),
     "an infinite rate": (changed(train__lr=float("inf")), "`train.lr` should be less than or equal to"),
     "a rate in words": (changed(train__lr="small"), "`train.lr` should be a valid number"),
-    "a batch of none": (changed(train__batch=0), "`train.batch` should be greater"),
-    "a huge batch": (changed(train__batch=10**9), "`train.batch` should be less than or equal to"),
+    "a batch of none": (changed(train__batch_size=0), "`train.batch_size` should be greater"),
+    "a huge batch": (changed(train__batch_size=10**9), "`train.batch_size` should be less than or equal to"),
     "no seeds": (changed(seeds=[]), "`seeds` List should have at least 1 item"),
     "a seed twice": (changed(seeds=[1, 1]), "seeds must differ from one another"),
     "a seed below 0": (changed(seeds=[-1]), "`seeds.0` should be greater than or equal to 0"),
@@ -91,7 +91,7 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
     "an arm of a number": (changed(arms__basenet={3: ARM}), "should be a valid string"),
     "an arm above its folder": (changed(arms__basenet={"..": ARM}), "String should match pattern"),
     "an arm of two folders": (changed(arms__basenet={"a/b": ARM}), "String should match pattern"),
-    "an arm of an unknown loss": (changed(arms__basenet={"a": ARM | {"objective": "mae"}}), "must be one of .*'mae'"),
+    "an arm of an unknown loss": (changed(arms__basenet={"a": ARM | {"loss": "mae"}}), "must be one of .*'mae'"),
     "an arm of an unknown size": (
         changed(arms__basenet={"a": ARM | {"size": "tiny"}}),
         "should be 'small', 'mid'",

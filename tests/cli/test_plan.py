@@ -64,14 +64,14 @@ def manifest_of(name: str, counts: dict[str, int]) -> None:
 def test_every_declared_arm_has_a_row_with_its_counts():
     params = parse_params(default_params())
     made = plan(params, measure=False)
-    rows = {f"{one.stage}/{one.arm}": one for one in made.trainings}
+    rows = {f"{one.method}/{one.arm}": one for one in made.trainings}
     systems = [f"{name}/{arm}" for name, system in params.systems.items() for arm in (*system.nets, "blends")]
     own = [f"{stage}/{arm}" for stage, arms in params.arms.items() for arm in arms]
     assert sorted(rows) == sorted([*own, *systems])
     assert list(rows)[: len(own)] == own
     ours, train = rows["m2cnn/large"], 2 * params.data.patients.train
-    cost = network_cost(params.model, 3, BOTH, params.sizes.large)
-    assert (ours.pixels, ours.level, ours.runs) == (params.sizes.large, 3, len(params.seeds))
+    cost = network_cost(params.model, 2, BOTH, params.sizes.large)
+    assert (ours.pixels, ours.n_cells, ours.runs) == (params.sizes.large, 2, len(params.seeds))
     assert (ours.parameters, ours.macs_per_image) == (cost.parameters, cost.macs)
     assert ours.images == params.train.epochs * train
     # Three times a forward pass: the backward pass takes two more.
@@ -82,11 +82,11 @@ def test_every_declared_arm_has_a_row_with_its_counts():
 def test_a_systems_networks_and_their_passes_are_counted():
     raw = default_params()
     raw["systems"] = {
-        "min_pooling": raw["systems"]["min_pooling"] | {"holdout_fraction": 0.25, "passes": 3, "seeds": 2}
+        "min_pooling": raw["systems"]["min_pooling"] | {"holdout_fraction": 0.25, "tta_views": 3, "seeds": 2}
     }
     params = parse_params(raw)
     made = plan(params, measure=False)
-    one, two, blends = (row for row in made.trainings if row.stage == "min_pooling")
+    one, two, blends = (row for row in made.trainings if row.method == "min_pooling")
     train, held = 2 * params.data.patients.train, 2 * (params.data.patients.val + params.data.patients.test)
     assert (one.runs, one.images) == (2, params.train_of("min_pooling", "net_1").epochs * train * 3 // 4)
     assert one.macs == 3 * one.macs_per_image * one.images * 2
@@ -96,13 +96,13 @@ def test_a_systems_networks_and_their_passes_are_counted():
     assert blends.depends_on == ("min_pooling/net_1", "min_pooling/net_3")
     assert "forward only" in render(made)
     raw["systems"]["min_pooling"]["seeds"] = 0
-    assert not [row for row in plan(parse_params(raw), measure=False).trainings if row.stage == "min_pooling"]
+    assert not [row for row in plan(parse_params(raw), measure=False).trainings if row.method == "min_pooling"]
 
 
 def test_passes_are_counted_of_the_networks_that_blends_read_and_not_of_those_that_they_grew_from():
     raw = default_params()
     raw["systems"] = {"o_o": raw["systems"]["o_o"]}
-    *stages, last, blends = (row for row in plan(parse_params(raw), measure=False).trainings if row.stage == "o_o")
+    *stages, last, blends = (row for row in plan(parse_params(raw), measure=False).trainings if row.method == "o_o")
     assert [stage.arm for stage in (*stages, last)] == ["a_1", "a_2", "a_3"]
     assert last.depends_on == ("o_o/a_2",)
     assert blends.macs_per_image == last.macs_per_image
@@ -115,7 +115,7 @@ def test_what_training_has_predicted_is_not_asked_again_but_for_features():
     images = {split: 2 * getattr(patients, split) for split in SPLITS}
     held = images["val"] + images["test"]
     raw["systems"] = {
-        name: raw["systems"][name] | {"holdout_fraction": 0.25, "passes": 1} for name in ("zoom_in_net", "huang")
+        name: raw["systems"][name] | {"holdout_fraction": 0.25, "tta_views": 1} for name in ("zoom_in_net", "huang")
     }
     zoom, huang = (passed(parse_params(raw), name, images) for name in ("zoom_in_net", "huang"))
     kept = images["train"] // 4
@@ -127,7 +127,7 @@ def test_what_training_has_predicted_is_not_asked_again_but_for_features():
 @pytest.mark.slow
 def test_a_system_is_timed_and_taken_into_the_whole():
     raw = tiny_params()
-    raw["arms"] = {"basenet": {"mse_small": {"objective": "mse", "size": "small"}}}
+    raw["arms"] = {"basenet": {"mse_small": {"loss": "mse", "size": "small"}}}
     made = plan(parse_params(raw), measure=True)
     assert [row.arm for row in made.trainings] == ["mse_small", "net_1", "blends"]
     assert all(row.seconds and row.seconds[0] > 0 for row in made.trainings)
@@ -137,12 +137,17 @@ def test_a_system_is_timed_and_taken_into_the_whole():
 @pytest.mark.slow
 def test_the_papers_network_is_counted_without_being_trained():
     raw = default_params()
-    raw["model"] |= {"trunk": "inception_resnet_v2", "cut": "block8", "stride": 32, "cells": {"width": 1.0}}
+    raw["model"] |= {
+        "backbone": "inception_resnet_v2",
+        "truncate_after": "block8",
+        "stride": 32,
+        "cells": {"width": 1.0},
+    }
     raw["sizes"] = {"small": 224, "mid": 448, "large": 720}
     raw["arms"] = {stage: raw["arms"][stage] for stage in ("basenet_mt", "m2cnn")}
     raw["systems"] = {}
     made = plan(parse_params(raw), measure=False)
-    rows = {f"{one.stage}/{one.arm}": one for one in made.trainings}
+    rows = {f"{one.method}/{one.arm}": one for one in made.trainings}
     assert rows["basenet_mt/small"].macs_per_image == pytest.approx(6.39e9, rel=0.01)
     added = rows["m2cnn/large"].parameters - rows["basenet_mt/large"].parameters
     # Two levels at Inception-ResNet-v2's own widths add 16.6 M parameters.
@@ -235,7 +240,7 @@ def test_the_whole_takes_what_its_queue_takes_side_by_side(monkeypatch):
     monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(0.0, 0.0, 10.0, 5, 8))
     for workers, seconds in ((1, 60), (2, 30), (6, 20)):
         raw = tiny_params() | {"systems": {}}
-        raw["train"] |= {"workers": workers}
+        raw["train"] |= {"parallel_runs": workers}
         # Two seeds of a lone arm, and of a parent with its child.
         assert plan(parse_params(raw), measure=True).wall == pytest.approx((seconds, seconds))
 
@@ -268,7 +273,7 @@ def test_a_plan_is_within_half_again_of_what_its_runs_took(monkeypatch):
     """Records of a tiny rebuild against the plan that was made before it, by the process's own time."""
     monkeypatch.setattr(time, "perf_counter", time.process_time)
     raw = tiny_params() | {"systems": {}}
-    raw["arms"] = {"basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}}}
+    raw["arms"] = {"basenet_mt": {"small": {"loss": "ce_mse", "size": "small"}}}
     raw["train"] |= {"epochs": 20}
     params = parse_params(raw)
     make_data(Path(), {"small": 32}, {"train": 32, "val": 20, "test": 20})

@@ -26,19 +26,19 @@ def networks(params):
 
 
 def of(networks, whose):
-    return {(n.pixels, n.level): n for n in networks if n.of == whose}
+    return {(n.pixels, n.n_cells): n for n in networks if n.of == whose}
 
 
 def test_inception_resnet_v2_has_the_printed_map_sizes_except_at_256(networks):
     sides = {key: (n.before, n.after) for key, n in of(networks, "paper").items()}
     assert sides == {
-        (224, 1): (5, 5),
-        (256, 1): (6, 6),
-        (299, 1): (8, 8),
-        (448, 1): (12, 12),
-        (448, 2): (12, 5),
-        (720, 1): (21, 21),
-        (720, 3): (21, 4),
+        (224, 0): (5, 5),
+        (256, 0): (6, 6),
+        (299, 0): (8, 8),
+        (448, 0): (12, 12),
+        (448, 1): (12, 5),
+        (720, 0): (21, 21),
+        (720, 2): (21, 4),
     }
 
 
@@ -64,32 +64,32 @@ def test_multiply_adds_grow_with_input_size_and_cells(networks):
 def test_the_networks_of_params_are_measured_too(params, networks):
     ours = of(networks, "params")
     assert {key: (n.before, n.after) for key, n in ours.items()} == {
-        (40, 1): (5, 5),
-        (80, 1): (10, 10),
-        (80, 2): (10, 4),
-        (128, 1): (16, 16),
-        (128, 3): (16, 3),
+        (40, 0): (5, 5),
+        (80, 0): (10, 10),
+        (80, 1): (10, 4),
+        (128, 0): (16, 16),
+        (128, 2): (16, 3),
     }
-    assert {n.trunk for n in ours.values()} == {params.model.trunk}
+    assert {n.backbone for n in ours.values()} == {params.model.backbone}
 
 
 def test_a_feature_map_too_small_for_the_cells_is_reported(params):
-    small = architecture.measure("params", params.model, 32, 3)
+    small = architecture.measure("params", params.model, 32, 2)
     assert (small.before, small.after, small.parameters) == (4, 0, 0)
 
 
 def test_an_unknown_backbone_is_refused(params):
-    wrong = params.model.model_copy(update={"trunk": "resnet_fifty"})
+    wrong = params.model.model_copy(update={"backbone": "resnet_fifty"})
     with pytest.raises(InputError, match="must be a timm model"):
-        architecture.measure("params", wrong, 64, 1)
+        architecture.measure("params", wrong, 64, 0)
 
 
 def test_a_written_table_reads_back(params, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = architecture.Architecture("params", "test_byobnet", 8, "", 40, 1, 5, 5, 1234, 5678)
-    monkeypatch.setattr(architecture, "networks", lambda _: [made, replace(made, level=2)])
+    monkeypatch.setattr(architecture, "networks", lambda _: [made, replace(made, n_cells=1)])
     architecture.run(params)
-    assert architecture.read_networks() == [made, replace(made, level=2)]
+    assert architecture.read_networks() == [made, replace(made, n_cells=1)]
 
 
 def test_reading_needs_no_torch_and_names_the_command_to_run(tmp_path):

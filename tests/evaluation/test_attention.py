@@ -28,7 +28,7 @@ def test_windows_surround_the_peaks_of_attention(tmp_path, monkeypatch):
     assert maps.shape == (len(rows), 5, 5)
     assert (maps.min((1, 2)).tolist(), maps.max((1, 2)).tolist()) == ([0.0] * len(rows), [1.0] * len(rows))
     for row, shown in zip(rows, maps, strict=True):
-        assert (row.stage, row.arm, row.seed) == ("zoom_in_net", "c", 0)
+        assert (row.method, row.arm, row.seed) == ("zoom_in_net", "c", 0)
         assert row.grade == known[row.image_id].grade
         assert 0 <= row.output <= 4
         corners = np.array(row.corners.split(), int).reshape(-1, 2)

@@ -25,8 +25,8 @@ def here(tmp_path, monkeypatch):
 
 
 TWO = {
-    "basenet": {"mse_small": {"objective": "mse", "size": "small"}},
-    "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}},
+    "basenet": {"mse_small": {"loss": "mse", "size": "small"}},
+    "basenet_mt": {"small": {"loss": "ce_mse", "size": "small"}},
 }
 
 
@@ -41,7 +41,7 @@ def test_kappas_equal_scikit_learn():
     kappas = read("kappas")
     assert len(kappas) == 3 * 2 * 3
     for line in kappas.itertuples():
-        predictions = read_predictions(evaluate.RUNS / line.stage / line.arm / str(line.seed) / f"{line.split}.csv")
+        predictions = read_predictions(evaluate.RUNS / line.method / line.arm / str(line.seed) / f"{line.split}.csv")
         if line.head == "score":
             predicted = np.clip(np.rint(predictions.score), 0, 4).astype(int)
         else:
@@ -61,7 +61,7 @@ def test_metrics_csv_has_every_metric_of_every_run():
     kappas = table[table["metric"] == "kappa"].drop(columns="metric").rename(columns={"value": "kappa"})
     pd.testing.assert_frame_equal(kappas.reset_index(drop=True), read("kappas"), check_like=True)
     for line in table[table["metric"] == "referable_sensitivity"].itertuples():
-        path = evaluate.RUNS / line.stage / line.arm / str(line.seed) / f"{line.split}.csv"
+        path = evaluate.RUNS / line.method / line.arm / str(line.seed) / f"{line.split}.csv"
         predictions = read_predictions(path)
         sick = predictions.grade >= 2
         called = apply_rule(line.rule, predictions) >= 2
@@ -72,7 +72,7 @@ def test_confusion_counts_every_image_once():
     params = make_params(arms=TWO)
     make_all(params)
     evaluate.run(params)
-    totals = read("confusion").groupby(["stage", "arm", "seed", "split", "head"])["count"].sum()
+    totals = read("confusion").groupby(["method", "arm", "seed", "split", "head"])["count"].sum()
     assert set(totals.xs("val", level="split")) == {60}
     assert set(totals.xs("test", level="split")) == {100}
 
@@ -150,7 +150,7 @@ def test_a_run_on_other_data_is_refused():
 
 def test_a_run_with_other_parameters_is_refused():
     make_all(make_params(arms=TWO))
-    other = TWO | {"basenet": {"mse_small": {"objective": "mse", "size": "mid"}}}
+    other = TWO | {"basenet": {"mse_small": {"loss": "mse", "size": "mid"}}}
     with pytest.raises(InputError, match=r"must be what params.yaml declares"):
         evaluate.run(make_params(arms=other))
 
@@ -181,7 +181,7 @@ def equalised(run):
 
 
 def weighted(run):
-    return run | {"objective": run["objective"] | {"parameters": {"weight": 0.3}}}
+    return run | {"loss": run["loss"] | {"parameters": {"weight": 0.3}}}
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def weighted(run):
         ("controls/same_macs/0", longer, ["same_macs seed 0 was trained for 7 epochs where 4 are declared"]),
         ("basenet/ce_mid/0", faster, ["ce_mid seed 0 was trained with train.lr 0.5 where 0.003 is declared"]),
         ("basenet/ce_mid/1", equalised, ["ce_mid seed 1 was trained with prepare.colour_normalisation clahe where"]),
-        ("m2cnn/mid/0", weighted, ["mid seed 0 was trained with objectives.ce_mse.weight 0.3 where 1.0 is declared"]),
+        ("m2cnn/mid/0", weighted, ["mid seed 0 was trained with losses.ce_mse.weight 0.3 where 1.0 is declared"]),
     ],
 )  # fmt: skip
 def test_inconsistent_runs_are_refused_by_name(path, change, messages):

@@ -35,12 +35,12 @@ def predictions(stage, arm, split="test"):
 def test_bins_sum_to_the_expected_calibration_error(params):
     rows = read_rows(evaluate.CALIBRATION, CalibrationRow, "")
     metrics = read_rows(evaluate.METRICS_FILE, evaluate.MetricRow, "")
-    assert {(row.stage, row.arm, row.seed) for row in rows} == {
+    assert {(row.method, row.arm, row.seed) for row in rows} == {
         (stage, arm, seed) for stage, arm in (("basenet", "ce_small"), ("basenet_mt", "large")) for seed in (0, 1)
     }
     for line in metrics:
         if (line.metric, line.split) == ("ece", "test"):
-            own = [row for row in rows if (row.stage, row.arm, row.seed) == (line.stage, line.arm, line.seed)]
+            own = [row for row in rows if (row.method, row.arm, row.seed) == (line.method, line.arm, line.seed)]
             assert sum(row.images for row in own) == IMAGES["test"]
             gaps = [row.images * abs(row.confidence - row.accuracy) for row in own]
             assert sum(gaps) / IMAGES["test"] == pytest.approx(line.value, abs=1e-4)
@@ -49,7 +49,7 @@ def test_bins_sum_to_the_expected_calibration_error(params):
 def test_each_score_is_counted_once_under_its_label(params):
     rows = read_rows(evaluate.SCORES, ScoreRow, "")
     for stage, arm in (("basenet", "mse_small"), ("basenet_mt", "large")):
-        own = [row for row in rows if (row.stage, row.arm) == (stage, arm)]
+        own = [row for row in rows if (row.method, row.arm) == (stage, arm)]
         assert sum(row.images for row in own) == 2 * IMAGES["test"]
         assert all(LOW <= row.low <= HIGH - STEP + 1e-9 for row in own)
         found = predictions(stage, arm)
@@ -62,7 +62,7 @@ def test_each_score_is_counted_once_under_its_label(params):
 
 def test_the_worst_errors_of_the_best_arm_on_val_are_sorted(params):
     rows = read_rows(evaluate.WORST_ERRORS, WorstRow, "")
-    assert {(row.stage, row.arm, row.head, row.seeds) for row in rows} == {("basenet_mt", "large", "score", "0 1")}
+    assert {(row.method, row.arm, row.head, row.seeds) for row in rows} == {("basenet_mt", "large", "score", "0 1")}
     found = predictions("basenet_mt", "large")
     far = np.mean([np.abs(one.score.astype(float) - one.grade) for one in found], axis=0)
     assert [row.image_id for row in rows] == [
@@ -81,7 +81,7 @@ def test_the_best_arm_is_chosen_on_val_alone(params):
     for run in find_runs(params):
         for split in ("val", "test"):
             made = read_predictions(run.folder() / f"{split}.csv")
-            read.setdefault(((run.stage, run.arm), split), []).append((run, made))
+            read.setdefault(((run.method, run.arm), split), []).append((run, made))
     assert best_arm(read) == ("basenet_mt", "large")
     for one in ("basenet", "mse_small"), ("basenet_mt", "large"):
         for _, made in read[one, "test"]:

@@ -48,7 +48,7 @@ def test_a_saliency_map_marks_the_pixels_that_affect_the_output():
 def test_saliency_maps_are_deterministic_and_leave_the_random_state_alone(head):
     torch.manual_seed(1)
     model = build_network(
-        Model(trunk="test_resnet", stride=8), 1, {"score": "regression", "prob": "softmax"}, 32
+        Model(backbone="test_resnet", stride=8), 1, {"score": "regression", "prob": "softmax"}, 32
     ).eval()
     before = torch.get_rng_state()
     first, second = (saliency.saliency_maps(model, pictures(2), head) for _ in range(2))

@@ -39,9 +39,9 @@ def declared(others: dict[str, Any] | None = None, **changes: Any) -> Params:
     raw["prepare"] |= {"workers": 1}
     raw["systems"] = {}
     raw["arms"] = {
-        "basenet": {"mse_small": {"objective": "mse", "size": "small"}},
+        "basenet": {"mse_small": {"loss": "mse", "size": "small"}},
         "basenet_mt": {},
-        "m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2}},
+        "m2cnn": {"mid": {"loss": "ce_mse", "size": "mid", "n_cells": 1}},
     }
     return parse_params(raw)
 

@@ -40,7 +40,7 @@ def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
         return hook
 
     heads = LOSSES["ce_mse"].heads
-    model = Model(trunk="test_resnet", stride=8, cells=Cells(width=0.125, normal=1))
+    model = Model(backbone="test_resnet", stride=8, cells=Cells(width=0.125, normal=1))
     network = build_network(model, level, heads, pixels).to(memory_format=torch.channels_last)
     for name, module in network.named_modules():
         if not list(module.children()):

@@ -55,21 +55,21 @@ TRANSFERRED = {("basenet", "mse_mid"), ("basenet", "ce_mid"), ("m2cnn", "large")
 
 ARMS = {
     "basenet": {
-        **{f"mse_{size}": {"objective": "mse", "size": size} for size in ("small", "mid", "large")},
-        **{f"ce_{size}": {"objective": "ce", "size": size} for size in ("small", "mid", "large")},
+        **{f"mse_{size}": {"loss": "mse", "size": size} for size in ("small", "mid", "large")},
+        **{f"ce_{size}": {"loss": "ce", "size": size} for size in ("small", "mid", "large")},
     },
-    "basenet_mt": {size: {"objective": "ce_mse", "size": size} for size in ("small", "mid", "large")},
+    "basenet_mt": {size: {"loss": "ce_mse", "size": size} for size in ("small", "mid", "large")},
     "m2cnn": {
-        "mid": {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"},
-        "large": {"objective": "ce_mse", "size": "large", "level": 3, "from": "m2cnn/mid"},
+        "mid": {"loss": "ce_mse", "size": "mid", "n_cells": 1, "from": "basenet_mt/small"},
+        "large": {"loss": "ce_mse", "size": "large", "n_cells": 2, "from": "m2cnn/mid"},
     },
     "controls": {
-        "staged_mid": {"objective": "ce_mse", "size": "mid", "from": "basenet_mt/small"},
-        "staged_large": {"objective": "ce_mse", "size": "large", "from": "controls/staged_mid"},
-        "cells_mid": {"objective": "ce_mse", "size": "mid", "level": 2},
-        "cells_large": {"objective": "ce_mse", "size": "large", "level": 3},
-        "same_images": {"objective": "ce_mse", "size": "large", "match": "images", "of": "m2cnn/large"},
-        "same_macs": {"objective": "ce_mse", "size": "large", "match": "macs", "of": "m2cnn/large"},
+        "staged_mid": {"loss": "ce_mse", "size": "mid", "from": "basenet_mt/small"},
+        "staged_large": {"loss": "ce_mse", "size": "large", "from": "controls/staged_mid"},
+        "cells_mid": {"loss": "ce_mse", "size": "mid", "n_cells": 1},
+        "cells_large": {"loss": "ce_mse", "size": "large", "n_cells": 2},
+        "same_images": {"loss": "ce_mse", "size": "large", "match": "images", "of": "m2cnn/large"},
+        "same_macs": {"loss": "ce_mse", "size": "large", "match": "macs", "of": "m2cnn/large"},
     },
 }
 
@@ -77,7 +77,7 @@ EPOCHS = {"": 3, "images": 9, "macs": 4}
 """By what an arm matches: M2CNN's three stages of 3 epochs, and what their pixels amount to at the large size."""
 
 NETWORKS = """\
-of,trunk,stride,cut,pixels,level,before,after,parameters,macs
+of,backbone,stride,cut,pixels,level,before,after,parameters,macs
 paper,inception_resnet_v2,32,block8,224,1,5,5,51000000,6400000000
 paper,inception_resnet_v2,32,block8,256,1,6,6,51000000,8700000000
 paper,inception_resnet_v2,32,block8,299,1,8,8,51000000,12900000000
@@ -101,9 +101,9 @@ def make_params(
         {
             "data": SourceParams(source="phantom", name=name, root="-", synthetic=synthetic),
             "sizes": {"small": 40, "mid": 80, "large": 128},
-            "model": {"trunk": "test_byobnet"},
-            "objectives": {"mse": {}, "ce": {}, "ce_mse": {"weight": 1.0}},
-            "train": {"epochs": 3, "batch": 32, "lr": 0.003},
+            "model": {"backbone": "test_byobnet"},
+            "losses": {"mse": {}, "ce": {}, "ce_mse": {"weight": 1.0}},
+            "train": {"epochs": 3, "batch_size": 32, "lr": 0.003},
             "seeds": list(seeds),
             "arms": arms,
             "systems": {system: SYSTEMS[system] | {"seeds": 2} for system in systems},
@@ -131,17 +131,17 @@ def make_predictions(split: str, seed: int, noise: float, patients: bool = True)
     )
 
 
-def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> ArmResult:
-    arm = params.arm(stage, name)
+def make_result(params: Params, method: str, name: str, seed: int, flags=()) -> ArmResult:
+    arm = params.arm(method, name)
     return ArmResult(
-        stage=stage,
+        method=method,
         arm=name,
         seed=seed,
-        objective=PluginChoice(name=arm.objective, parameters=LOSSES[arm.objective].defaults),
-        heads=heads_of(arm.objective),
+        loss=PluginChoice(name=arm.loss, parameters=LOSSES[arm.loss].defaults),
+        heads=heads_of(arm.loss),
         size=arm.size,
         pixels=params.sizes.of(arm.size),
-        level=arm.level,
+        n_cells=arm.n_cells,
         parent=arm.parent,
         parent_key=f"{arm.parent}/{seed}" if arm.parent else "",
         data=DataSummary(
@@ -158,18 +158,18 @@ def make_result(params: Params, stage: str, name: str, seed: int, flags=()) -> A
         model=params.model,
         train=params.train.model_copy(update={"epochs": EPOCHS[arm.match], "device": "cpu", "precision": "32-true"}),
         code_sha256="0" * 64,
-        key=f"{stage}/{name}/{seed}",
+        key=f"{method}/{name}/{seed}",
         epoch_kept=3,
-        parameters=1000 * arm.level,
+        parameters=1000 * (arm.n_cells + 1),
         macs_per_image=params.sizes.of(arm.size) ** 2,
         flags=list(flags),
     )
 
 
-def make_run(params: Params, stage: str, name: str, seed: int, flags=(), patients: bool = True) -> Path:
+def make_run(params: Params, method: str, name: str, seed: int, flags=(), patients: bool = True) -> Path:
     """Write one run and its record; larger inputs and later stages see the grade more clearly."""
-    result = make_result(params, stage, name, seed, flags)
-    noise = {"small": 1.0, "mid": 0.8, "large": 0.7}[result.size] - 0.1 * [*ARMS, stage].index(stage)
+    result = make_result(params, method, name, seed, flags)
+    noise = {"small": 1.0, "mid": 0.8, "large": 0.7}[result.size] - 0.1 * [*ARMS, method].index(method)
     folder = result.folder(RUNS)
     for number, split in enumerate(IMAGES):
         predictions = make_predictions(split, 10 * seed + number + 100 * len(name), noise, patients)
@@ -214,38 +214,38 @@ def make_record(seed: int, seconds: float) -> Record:
 
 def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     """Write a run of a system and its record; what blends more sees the grade more clearly."""
-    settings, entry = params.systems[arm.stage], LAID_OUT[arm.stage]
+    settings, entry = params.systems[arm.method], LAID_OUT[arm.method]
     row = entry.rows.get(arm.name)
     net = arm.name if row is None else next(iter(settings.nets))
     own = settings.nets[net]
     like = make_result(params, "basenet", "ce_large", seed)
     shared: dict[str, Any] = {
         **{name: getattr(like, name) for name in ("data", "prepared", "code_sha256", "parameters", "macs_per_image")},
-        **{"stage": arm.stage, "arm": arm.name, "seed": seed, "key": f"{arm}/{seed}", "flags": [], "epoch_kept": 3},
-        "train": params.train_of(arm.stage, net).model_copy(update={"device": "cpu", "precision": "32-true"}),
+        **{"method": arm.method, "arm": arm.name, "seed": seed, "key": f"{arm}/{seed}", "flags": [], "epoch_kept": 3},
+        "train": params.train_of(arm.method, net).model_copy(update={"device": "cpu", "precision": "32-true"}),
         "holdout": Holdout(fraction=settings.holdout_fraction, fit_images=56, held_images=24, sha256="1" * 64),
-        "warp": settings.warp,
+        "augment": settings.augment,
     }
     result: RunResult
     if row is None:
         pixels = params.sizes.of(own.size)
-        heads = heads_of(entry.objective)
+        heads = heads_of(entry.loss)
         result = NetworkResult(
             **shared,
             **own.model_dump(include={"size", "blocks", "width"}),
             heads=heads,
-            objective=PluginChoice(name=entry.objective, parameters={}),
+            loss=PluginChoice(name=entry.loss, parameters={}),
             pixels=pixels,
             model=params.model,
-            fov_px=fov_of(arm.stage, own, pixels, pixels),
+            fov_px=fov_of(arm.method, own, pixels, pixels),
             colour_normalisation=entry.colour_normalisation,
             momentum=settings.momentum,
-            parent=f"{arm.stage}/{own.parent}" if own.parent else "",
-            parent_key=f"{arm.stage}/{own.parent}/{seed}" if own.parent else "",
+            parent=f"{arm.method}/{own.parent}" if own.parent else "",
+            parent_key=f"{arm.method}/{own.parent}/{seed}" if own.parent else "",
         )
         steps = 0
     else:
-        members = [f"{arm.stage}/{net}" for net in row_nets(row, settings)]
+        members = [f"{arm.method}/{net}" for net in row_nets(row, settings)]
         defaults, heads = BLENDS[row.blend].defaults, [BLENDS[row.blend].head]
         chosen = {key: settings.blend.get(key, value) for key, value in defaults.items()}
         result = BlendResult(
@@ -256,7 +256,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
             members=members,
             member_keys=[f"{member}/{seed}" for member in members],
             member_pixels=[params.sizes.of(settings.nets[net].size) for net in row_nets(row, settings)],
-            passes=settings.passes if row.passes else 0,
+            tta_views=settings.tta_views if row.tta else 0,
             eyes=row.eyes,
             statistics=row.statistics,
             missing=entry.missing,
@@ -264,7 +264,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
             pixels=like.pixels,
             tuned_thresholds=TunedThresholds(head=heads[0], rule=BLENDS[row.blend].rule, values=(0.6, 1.4, 2.4, 3.3)),
         )
-        steps = row.passes + (row.eyes == "both") + (row.nets == "all")
+        steps = row.tta + (row.eyes == "both") + (row.nets == "all")
     head = heads[0]
     folder = result.folder(RUNS)
     for number, split in enumerate((*IMAGES, *(["holdout"] if row else []))):
@@ -290,16 +290,16 @@ def make_networks() -> None:
 
 
 def make_all(params: Params, skip=(), flags=None) -> None:
-    """Every declared run but those in ``skip`` ((stage, arm, seed) each); ``flags`` by the same key."""
+    """Every declared run but those in ``skip`` ((method, arm, seed) each); ``flags`` by the same key."""
     PAIRS.parent.mkdir(exist_ok=True)
     PAIRS.write_bytes((ROOT / PAIRS).read_bytes())
-    for stage, arms in params.arms.items():
+    for method, arms in params.arms.items():
         for name in arms:
             for seed in params.seeds:
-                if (stage, name, seed) not in skip:
-                    make_run(params, stage, name, seed, (flags or {}).get((stage, name, seed), ()))
+                if (method, name, seed) not in skip:
+                    make_run(params, method, name, seed, (flags or {}).get((method, name, seed), ()))
     for arm, seeds in params.declared():
-        if arm.stage in params.systems:
+        if arm.method in params.systems:
             for seed in seeds:
                 make_system_run(params, arm, seed)
 
@@ -392,7 +392,7 @@ def make_systems(params) -> list[Estimate]:
         Estimate(
             kind="system comparison",
             about=f"{name}: whole against its first step",
-            method=steps(name)[-1][0].stage,
+            method=steps(name)[-1][0].method,
             arm=steps(name)[-1][0].name,
             head=steps(name)[-1][1],
             versus="{} {}".format(*other),

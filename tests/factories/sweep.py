@@ -30,7 +30,7 @@ def _without_waiting_for_the_disk(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
 
-WEIGHT = "objectives.ce_mse.weight"
+WEIGHT = "losses.ce_mse.weight"
 SIZES = {"small": 24, "mid": 40, "large": 64}
 
 
@@ -38,7 +38,7 @@ def sweep_params(train: dict[str, Any] | None = None, **changes: Any) -> Params:
     """Parameters of a small sweep."""
     raw = tiny_params()
     raw["sizes"] = SIZES
-    raw["train"] |= {"epochs": 3, "batch": 16, **(train or {})}
+    raw["train"] |= {"epochs": 3, "batch_size": 16, **(train or {})}
     small = {"arm": "basenet_mt/small", "epochs": 0, "trials": 6, "seeds": [10, 11], "retrain_seeds": [20, 21, 22]}
     raw["sweep"] |= small | {"startup": 3, "warmup_epochs": 0, "heartbeat_s": 1} | changes
     return parse_params(raw)
@@ -64,7 +64,7 @@ class Trainer:
     def __call__(self, context: SweepContext, spec: Any, folder: Path, label: str, on_epoch: Any = None) -> None:
         if (folder / "run.json").exists():
             return
-        weight, rows = spec.objective.parameters["weight"], []
+        weight, rows = spec.loss.parameters["weight"], []
         for epoch in range(1, spec.train.epochs + 1):
             self.fail(weight, spec.seed, epoch)
             self.trained.append((weight, spec.seed, epoch))

@@ -38,17 +38,17 @@ END = "2026-01-02T03:14:05+00:00"
 HEADER = "epoch,images,lr,train_loss,val_loss,val_kappa_score,val_kappa_prob\n"
 
 
-def spec_of(params: Params, stage: str, arm: str, seed: int, **changes: Any) -> ArmRun:
-    declared = params.arms[stage][arm]
+def spec_of(params: Params, method: str, arm: str, seed: int, **changes: Any) -> ArmRun:
+    declared = params.arms[method][arm]
     spec = ArmRun(
-        stage=stage,
+        method=method,
         arm=arm,
         seed=seed,
-        objective=PluginChoice(name=declared.objective, parameters={"weight": 1.0}),
+        loss=PluginChoice(name=declared.loss, parameters={"weight": 1.0}),
         heads=["score", "prob"],
         size=declared.size,
         pixels=params.sizes.of(declared.size),
-        level=declared.level,
+        n_cells=declared.n_cells,
         parent=declared.parent,
         parent_key=f"key-of-{declared.parent}-{seed}" if declared.parent else "",
         data=DataSummary(
@@ -100,24 +100,24 @@ def write_run(root: Path, spec: ArmRun, *, epochs: int = 3, loss: str = "", resu
 
 def write_evaluation(root: Path, kappas: dict[tuple[str, str, int], float]) -> None:
     rows = "".join(
-        f"{stage},{arm},{seed},{split},{head},{rule},300,{kappa if split == 'val' else kappa / 2}\n"
-        for (stage, arm, seed), kappa in kappas.items()
+        f"{method},{arm},{seed},{split},{head},{rule},300,{kappa if split == 'val' else kappa / 2}\n"
+        for (method, arm, seed), kappa in kappas.items()
         for split in ("val", "test")
         for head, rule in (("score", "nearest"), ("score", "expected"), ("prob", "argmax"))
     )
-    write_text(root / "evaluation/kappas.csv", "stage,arm,seed,split,head,rule,n,kappa\n" + rows)
+    write_text(root / "evaluation/kappas.csv", "method,arm,seed,split,head,rule,n,kappa\n" + rows)
     metrics = "".join(
-        f"{stage},{arm},{seed},{split},{head},{rule},{metric},{value},300\n"
-        for (stage, arm, seed), kappa in kappas.items()
+        f"{method},{arm},{seed},{split},{head},{rule},{metric},{value},300\n"
+        for (method, arm, seed), kappa in kappas.items()
         for split in ("val", "test")
         for head, rule in (("score", "nearest"), ("prob", "argmax"))
         for metric, value in (("kappa", kappa), ("accuracy", kappa + 0.1), ("recall_3", ""))
     )
-    header = "stage,arm,seed,split,head,rule,metric,value,n\n"
+    header = "method,arm,seed,split,head,rule,metric,value,n\n"
     write_text(root / "evaluation/metrics.csv", header + metrics)
     keys = [(*run, read_json(root / "runs" / "/".join(map(str, run)) / "run.json")["key"]) for run in kappas]
     write_text(
-        root / "evaluation/runs.csv", "stage,arm,seed,key\n" + "".join(f"{s},{a},{n},{k}\n" for s, a, n, k in keys)
+        root / "evaluation/runs.csv", "method,arm,seed,key\n" + "".join(f"{s},{a},{n},{k}\n" for s, a, n, k in keys)
     )
 
 
@@ -126,8 +126,8 @@ KAPPAS = {("basenet_mt", "small", 0): 0.6, ("basenet_mt", "small", 1): 0.7, ("m2
 
 def fill(root: Path, params: Params) -> None:
     """Three finished runs (m2cnn lacks its second seed), evaluated and reported."""
-    for stage, arm, seed in KAPPAS:
-        write_run(root, spec_of(params, stage, arm, seed))
+    for method, arm, seed in KAPPAS:
+        write_run(root, spec_of(params, method, arm, seed))
     write_evaluation(root, KAPPAS)
     figure = root / "reports/figures/confusion_basenet_mt_small.png"
     figure.parent.mkdir(parents=True)

@@ -52,7 +52,7 @@ def make_project(root: Path) -> Path:
     raw["sizes"], raw["systems"] = SIZES, {}
     del raw["arms"]["basenet"]
     # Saved after each update, so that a run can be lost anywhere.
-    raw["train"] |= {"epochs": 8, "batch": 16, "checkpoint_minutes": 0.0}
+    raw["train"] |= {"epochs": 8, "batch_size": 16, "checkpoint_minutes": 0.0}
     (root / "params.yaml").write_text(yaml.safe_dump(raw))
     return root
 
@@ -170,7 +170,7 @@ def test_a_training_job_names_every_file_that_it_reads(tmp_path, monkeypatch):
     params = load_params()
     params = params.model_copy(update={"seeds": [0], "train": params.train.model_copy(update={"epochs": 1})})
     train.run(params)
-    spec = next(spec for spec in train.declare(params, train.read_manifest()) if spec.stage == "m2cnn")
+    spec = next(spec for spec in train.declare(params, train.read_manifest()) if spec.method == "m2cnn")
     job, bare = train.job_of(spec), tmp_path / "bare"
     for path in job.reads:
         (bare / path).parent.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ def params() -> Params:
 def rate_of(params: Params) -> float:
     """Multiply-adds per second of such a card in training, by those that are counted here at its size."""
     images_per_s, pixels = PUBLISHED
-    return planning.STEP * images_per_s * network_cost(params.model, 1, LOSSES["ce_mse"].heads, pixels).macs
+    return planning.STEP * images_per_s * network_cost(params.model, 0, LOSSES["ce_mse"].heads, pixels).macs
 
 
 def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.Plan:
@@ -48,7 +48,7 @@ def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.P
 
     def steps(params: Params, trainings: Sequence[planning.Training]) -> tuple[dict[planning.Key, Step], str]:
         seconds = {one.key: planning.STEP * one.macs_per_image / rate_of(params) for one in trainings}
-        batch = params.train.batch
+        batch = params.train.batch_size
         return {key: Step(low=each, high=each, start=0.0, memory=0, images=batch) for key, each in seconds.items()}, "-"
 
     with (
@@ -95,7 +95,7 @@ def size_rows(params: Params) -> list[dict[str, object]]:
         packed = pixels**2 * 3 / planning.JPEG
         # A ring sends each gradient almost twice.
         sent = 2 * 7 / 8 * 4 * cost.parameters
-        step = params.train.batch / images_per_s
+        step = params.train.batch_size / images_per_s
         rows.append(
             {
                 "pixels": pixels,

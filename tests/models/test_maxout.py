@@ -13,7 +13,7 @@ from models.blends.registry import BLENDS
 from models.maxout import Maxout
 from models.orthogonal import orthogonal
 
-SMALL = {**BLENDS["maxout"].defaults, "first": 8, "second": 4, "epochs": 20, "batch": 16, "rate": 0.01}
+SMALL = {**BLENDS["maxout"].defaults, "first": 8, "second": 4, "epochs": 20, "batch_size": 16, "lr": 0.01}
 
 
 def rows(n=60, d=6, seed=0):

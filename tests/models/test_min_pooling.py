@@ -23,7 +23,7 @@ POOLED = {
 @pytest.mark.parametrize(("net", "millions"), [("net_1", 2.699), ("net_2", 6.105), ("net_3", 3.010)])
 def test_the_number_of_weights_equals_that_of_the_report(net, millions):
     with torch.device("meta"):
-        network = build_system_network(f"min_pooling/{net}", Model(trunk="-"), FULL[net], 1.0, {"prob": "softmax"})
+        network = build_system_network(f"min_pooling/{net}", Model(backbone="-"), FULL[net], 1.0, {"prob": "softmax"})
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.0005)
 
 

@@ -30,7 +30,7 @@ BEHIND = {
 
 def made(net, blocks, width=0.0625, seed=0):
     torch.manual_seed(seed)
-    return build_system_network(f"o_o/{net}", Model(trunk="-"), blocks, width, SCORE)
+    return build_system_network(f"o_o/{net}", Model(backbone="-"), blocks, width, SCORE)
 
 
 @pytest.mark.parametrize("net", FULL)
@@ -76,7 +76,7 @@ def test_the_last_stage_has_the_source_s_convolutions_and_dense_layers(net, kern
     assert sum(isinstance(module, nn.MaxPool2d) for module in modules) == 4
 
 
-@pytest.mark.parametrize(("stage", "side"), [(1, 35), (2, 70), (3, 112)])
+@pytest.mark.parametrize(("method", "side"), [(1, 35), (2, 70), (3, 112)])
 def test_small_photographs_skip_the_first_stride_and_pooling(stage, side):
     found = sides(f"a_{stage}", stage + 1)
     assert (found[0], found[-1]) == (side, 2)
@@ -105,7 +105,7 @@ def test_a_stage_inherits_every_kernel_of_the_previous_one_and_nothing_else(kind
         assert all(torch.equal(after[name], parent.state_dict()[name]) for name in kernels)
         assert {name for name in after if not torch.equal(after[name], before[name])} == set(kernels)
         grown = [name for name, value in after.items() if value.ndim == 4 and name not in kernels]
-        assert grown == [name for name in after if name.startswith("trunk.body.maps") and name in grown]
+        assert grown == [name for name in after if name.startswith("backbone.body.maps") and name in grown]
         assert grown
 
 
@@ -118,7 +118,7 @@ def test_stages_of_other_widths_or_kinds_are_refused():
 
 def test_initial_kernels_are_orthonormal_and_biases_equal():
     network = made("a_1", 2, 0.25)
-    for module in network.trunk.modules():
+    for module in network.backbone.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             rows = module.weight.flatten(1)
             rows = rows if len(rows) <= rows.shape[1] else rows.T
@@ -129,7 +129,7 @@ def test_initial_kernels_are_orthonormal_and_biases_equal():
 
 def test_biases_are_per_channel_and_position():
     network = made("a_1", 2)
-    shapes = [tuple(module.bias.shape) for module in network.trunk.modules() if isinstance(module, Untied)]
+    shapes = [tuple(module.bias.shape) for module in network.backbone.modules() if isinstance(module, Untied)]
     assert shapes == [(2, 35, 35)] * 2 + [(4, 18, 18)] * 3 + [(8, 8, 8)] * 3
 
 

@@ -87,7 +87,8 @@ def test_rotated_copies_are_pooled_by_root_mean_square():
 
 def test_windows_of_fractional_poolings_are_drawn_once_and_saved_with_the_weights():
     one, other = (
-        build_system_network("reformed_gamblers/fractional", Model(trunk="-"), 5, 0.25, SCORE).eval() for _ in range(2)
+        build_system_network("reformed_gamblers/fractional", Model(backbone="-"), 5, 0.25, SCORE).eval()
+        for _ in range(2)
     )
     assert count_numbers(one) == 0
     x = torch.rand(2, 3, 21, 21)
@@ -102,7 +103,7 @@ def test_windows_of_fractional_poolings_are_drawn_once_and_saved_with_the_weight
 
 
 def test_each_channel_of_each_photograph_is_standardised_by_itself():
-    network = build_system_network("reformed_gamblers/plain", Model(trunk="-"), 3, 0.25, SCORE).eval()
+    network = build_system_network("reformed_gamblers/plain", Model(backbone="-"), 3, 0.25, SCORE).eval()
     x = torch.rand(2, 3, 23, 23)
     changed = x * torch.tensor([0.5, 2.0, 3.0])[:, None, None] + torch.tensor([1.0, -2.0, 0.3])[:, None, None]
     assert torch.allclose(network(x)["score"], network(changed)["score"], atol=1e-3)
@@ -138,7 +139,8 @@ def test_a_score_beyond_the_ends_of_the_scale_has_no_extra_loss():
 
 def test_a_network_with_a_staircase_starts_from_one_without():
     plain, step = (
-        build_system_network(f"reformed_gamblers/{net}", Model(trunk="-"), 3, 0.25, SCORE) for net in ("plain", "step")
+        build_system_network(f"reformed_gamblers/{net}", Model(backbone="-"), 3, 0.25, SCORE)
+        for net in ("plain", "step")
     )
     own, parent = step.state_dict(), plain.state_dict()
     assert all(own[name].shape == value.shape for name, value in parent.items())

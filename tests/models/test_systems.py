@@ -14,12 +14,12 @@ from models.drawing import count_numbers, give
 from models.losses.registry import LOSSES
 from models.settings import Model
 from models.system_network import build_system_network
-from models.system_settings import Net, Warp
+from models.system_settings import AffineAugment, Net
 from models.systems.registry import SYSTEMS, geometry, load_system
 from tests.factories.systems import SIZES
 from tests.factories.systems import SYSTEMS as SMALL
 
-SHARED = Model(trunk="test_resnet", stride=8)
+SHARED = Model(backbone="test_resnet", stride=8)
 NETS = [(system, net) for system in SYSTEMS for net in SMALL[system]["nets"]]
 
 
@@ -27,20 +27,20 @@ NETS = [(system, net) for system in SYSTEMS for net in SMALL[system]["nets"]]
 def test_a_system_declares_existing_plugins_and_settings(name):
     entry = SYSTEMS[name]
     assert entry.colour_normalisation in NORMALISATIONS
-    assert entry.objective in LOSSES
+    assert entry.loss in LOSSES
     assert {row.blend for row in entry.rows.values()} <= set(BLENDS)
     assert not set(entry.nets) & set(entry.rows)
     ladder = [row for row in entry.rows.values() if not row.control]
-    assert (ladder[0].passes, ladder[0].eyes) == (False, "one")
+    assert (ladder[0].tta_views, ladder[0].eyes) == (False, "one")
     assert ladder[0].nets in ("first", "last")
     controls = {row.eyes for row in entry.rows.values() if row.control}
     assert controls >= {"one", "shuffled"} or all(row.eyes == "one" for row in ladder)
-    assert set(entry.still) <= set(Warp.model_fields)
+    assert set(entry.still) <= set(AffineAugment.model_fields)
 
 
 @pytest.mark.parametrize(("system", "net"), NETS)
 def test_a_network_predicts_for_images_of_its_input_size(system, net):
-    settings, heads = SMALL[system]["nets"][net], LOSSES[SYSTEMS[system].objective].heads
+    settings, heads = SMALL[system]["nets"][net], LOSSES[SYSTEMS[system].loss].heads
     torch.manual_seed(0)
     network = build_system_network(f"{system}/{net}", SHARED, settings["blocks"], settings["width"], heads).to(
         memory_format=torch.channels_last

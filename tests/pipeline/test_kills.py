@@ -28,7 +28,7 @@ STAGES = {
     "saliency": ("saliency",),
     "report": ("report",),
 }
-"""Command of each stage. `architecture` and `transfer` write one file here, as `fetch` does, so they are left out."""
+"""Command of each method. `architecture` and `transfer` write one file here, as `fetch` does, so they are left out."""
 WRITES = (1, 3)
 """Number of the write during which each attempt is killed; the attempt after the last one may finish."""
 STOPS_IN_A_WRITE = """
@@ -69,9 +69,9 @@ def run_killed(root: Path, arguments: tuple[str, ...], write: int) -> None:
     os._exit(main(arguments))
 
 
-def outs_of(root: Path, stage: str) -> list[Path]:
-    """Return the files and folders that a stage of dvc.yaml writes."""
-    name, _, key = stage.partition("@")
+def outs_of(root: Path, method: str) -> list[Path]:
+    """Return the files and folders that a method of dvc.yaml writes."""
+    name, _, key = method.partition("@")
     declared = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][name]
     outs = declared.get("do", declared)["outs"]
     paths = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
@@ -79,7 +79,7 @@ def outs_of(root: Path, stage: str) -> list[Path]:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove a stage's outputs, as DVC does before it runs the stage."""
+    """Remove a method's outputs, as DVC does before it runs the method."""
     for path in paths:
         if path.is_dir():
             shutil.rmtree(path)
@@ -104,13 +104,13 @@ def workshop(finished, tmp_path_factory):
     return finished.copy(tmp_path_factory.mktemp("killed"))
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(workshop, finished, forked, stage):
-    outs, ended = outs_of(workshop.root, stage), []
+@pytest.mark.parametrize("method", STAGES)
+def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(workshop, finished, forked, method):
+    outs, ended = outs_of(workshop.root, method), []
     remove([workshop.root / "scratch"])
     for write in (*WRITES, 0):
         remove(outs)
-        process = forked.Process(target=run_killed, args=(workshop.root, STAGES[stage], write))
+        process = forked.Process(target=run_killed, args=(workshop.root, STAGES[method], write))
         process.start()
         process.join(timeout=300)
         ended.append(process.exitcode)
@@ -125,7 +125,7 @@ def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again
 def test_dvc_repro_resumes_two_runs_that_were_killed_at_once(project, finished):
     shutil.rmtree(project.root / "scratch")
     raw = project.params()
-    raw["train"]["workers"] = 2
+    raw["train"]["parallel_runs"] = 2
     project.write_params(raw)
     (project.root / "sitecustomize.py").write_text(STOPS_IN_A_WRITE)
     command = ("dvc", "repro", "--force", "--single-item", "--no-run-cache", "train@basenet_mt")

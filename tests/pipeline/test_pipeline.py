@@ -67,7 +67,7 @@ def test_track_and_verify_leave_no_stage_to_rerun(project):
 
 def test_a_changed_setting_retrains_only_the_methods_that_depend_on_it(project):
     raw = project.params()
-    raw["objectives"]["ce_mse"]["weight"] = 0.5
+    raw["losses"]["ce_mse"]["weight"] = 0.5
     project.write_params(raw)
     stages = ("train@basenet", "train@basenet_mt", "train@m2cnn")
     expected = {"basenet": 0, "basenet_mt": 2, "m2cnn": 2, "min_pooling": 0}

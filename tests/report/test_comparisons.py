@@ -55,10 +55,8 @@ def test_a_collapsed_run_is_named_beside_what_it_takes_part_in(made):
 
 def test_where_val_chose_the_weights_of_one_arm_by_another_head_the_line_says_whom_it_favours(made):
     params, results, rows = made
-    best = params.model_copy(update={"train": params.train.model_copy(update={"keep": "best"})})
-    arms = params.arms | {
-        "basenet": {"ce_mid": params.arm("basenet", "mse_mid").model_copy(update={"objective": "ce"})}
-    }
+    best = params.model_copy(update={"train": params.train.model_copy(update={"select_epoch": "best"})})
+    arms = params.arms | {"basenet": {"ce_mid": params.arm("basenet", "mse_mid").model_copy(update={"loss": "ce"})}}
     best = best.model_copy(update={"arms": arms})
     row = replace(rows[0], versus="basenet/ce_mid prob", head="prob")
     note = "The weights were chosen by val kappa, of basenet_mt/mid by scores and basenet/ce_mid by prob.: val favours"

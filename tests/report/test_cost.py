@@ -32,7 +32,7 @@ def line(table, arm: str) -> dict[str, str]:
 def test_a_chain_starts_with_what_was_trained_first(large):
     links = chain(large.results, ("m2cnn", "large"))
     assert [link.arm for link in links] == [("basenet_mt", "small"), ("m2cnn", "mid"), ("m2cnn", "large")]
-    assert [link.level for link in links] == [1, 2, 3]
+    assert [link.n_cells for link in links] == [0, 1, 2]
 
 
 def test_a_chain_with_a_gap_is_none(read):

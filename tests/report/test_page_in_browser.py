@@ -171,7 +171,7 @@ def test_a_number_opens_its_provenance_in_place(visit, open_by):
     assert text.count("basenet/mse_larg\t") == 3  # The keys of made runs, cut.
     assert text.count("unknown") == 3  # Their commits.
     told.locator("summary").click()
-    assert "objective:" in told.locator("pre").inner_text()
+    assert "loss:" in told.locator("pre").inner_text()
     page.keyboard.press("Escape")
     assert told.count() == 0
     assert cell.evaluate("cell => document.activeElement === cell")

@@ -47,7 +47,7 @@ def inputs():
         of_paper("multi-task against MSE", "large", "score", 0.5),
     ]
     systems = [
-        of_system("o_O: + fellow eye", "o_o/fellow", "o_o/passes", 0.06),
+        of_system("o_O: + fellow eye", "o_o/fellow", "o_o/tta", 0.06),
         of_system("o_O, whole, against: own eye alone", "o_o/fellow", "o_o/own_eye", 0.07),
         of_system("M2CNN against o_O, whole", "m2cnn/large", "o_o/fellow", 0.08),
     ]

@@ -112,7 +112,7 @@ def test_an_arm_that_did_not_run_says_so(patchy):
 
 
 def test_an_arm_that_a_user_declares_is_in_the_ablation_and_on_the_page(read):
-    mine = {"mine": {"soft": {"objective": "mse", "size": "mid"}}}
+    mine = {"mine": {"soft": {"loss": "mse", "size": "mid"}}}
     inputs = read(arms={"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, **mine})
     made = named_tables(inputs)
     table = made["ablation"]
@@ -172,7 +172,7 @@ def test_a_phantom_is_named_in_each_caption(patchy, ending):
 
 
 def test_real_data_are_not_called_a_phantom(change):
-    arms = {"m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2}}}
+    arms = {"m2cnn": {"mid": {"loss": "ce_mse", "size": "mid", "n_cells": 1}}}
     report.run(change(seeds=[0], arms=arms, name="IDRiD", synthetic=False).params)
     for path in [report.REPORTS / "index.html", *(report.REPORTS / "tables").iterdir()]:
         assert "phantom" not in path.read_text(encoding="utf-8").lower(), path.name
@@ -330,7 +330,7 @@ def test_the_report_is_whole_and_stands_alone(change):
     }
     # All arms but one ran; of another system, the whole is shown.
     shown = [link for link in files if link.startswith("figures/confusion_") and link.endswith(".svg")]
-    whole = [arm for arm, _ in params.declared() if arm.stage not in SYSTEMS or arm == steps(arm.stage)[-1][0]]
+    whole = [arm for arm, _ in params.declared() if arm.method not in SYSTEMS or arm == steps(arm.method)[-1][0]]
     assert len(shown) == len(whole) - 1
 
 

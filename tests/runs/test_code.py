@@ -133,7 +133,7 @@ def test_an_edit_that_affects_no_numbers_changes_no_key(project, edit, name):
 
 def of_loss(*names: str) -> Callable[[RunSpec], bool]:
     """Select the trained runs with one of some losses."""
-    return lambda spec: isinstance(spec, ArmRun | NetworkRun) and spec.objective.name in names
+    return lambda spec: isinstance(spec, ArmRun | NetworkRun) and spec.loss.name in names
 
 
 def of_blend(*names: str) -> Callable[[RunSpec], bool]:
@@ -143,12 +143,12 @@ def of_blend(*names: str) -> Callable[[RunSpec], bool]:
 
 def of_system(*names: str) -> Callable[[RunSpec], bool]:
     """Select the runs of some systems."""
-    return lambda spec: spec.stage in names
+    return lambda spec: spec.method in names
 
 
 def tuned_scores(spec: RunSpec) -> bool:
     """Select the blends that predict scores, of the only such system with tuned thresholds."""
-    return isinstance(spec, BlendRun) and spec.stage == "reformed_gamblers"
+    return isinstance(spec, BlendRun) and spec.method == "reformed_gamblers"
 
 
 SOME: dict[str, tuple[str, Callable[[RunSpec], bool]]] = {

@@ -22,7 +22,7 @@ HEADS = {"score": "regression", "prob": "softmax"}
 def raw():
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["train"]["epochs"] = 4
-    same = {"objective": "ce_mse", "size": "large", "match": "images", "of": "m2cnn/large"}
+    same = {"loss": "ce_mse", "size": "large", "match": "images", "of": "m2cnn/large"}
     raw["arms"]["controls"]["same_images"] = same
     return raw
 
@@ -37,11 +37,11 @@ def test_matched_images_count_the_images_of_all_parents(raw):
 
 def test_matched_multiply_adds_count_those_of_all_parents(raw):
     params = parse_params(raw)
-    levels = {"small": 1, "mid": 2, "large": 3}
+    cells = {"small": 0, "mid": 1, "large": 2}
     macs = {
-        size: network_cost(params.model, level, HEADS, params.sizes.of(size)).macs for size, level in levels.items()
+        size: network_cost(params.model, n_cells, HEADS, params.sizes.of(size)).macs for size, n_cells in cells.items()
     }
-    direct = network_cost(params.model, 1, HEADS, params.sizes.large).macs
+    direct = network_cost(params.model, 0, HEADS, params.sizes.large).macs
     assert epochs_of(params, "controls", "same_macs") == round(4 * sum(macs.values()) / direct)
     assert 4 < epochs_of(params, "controls", "same_macs") < 12
 
@@ -56,7 +56,7 @@ def test_matched_multiply_adds_count_those_of_all_parents(raw):
     ],
 )
 def test_an_impossible_match_is_refused(raw, changes, words):
-    raw["arms"]["controls"]["same_images"] = {"objective": "ce_mse", "size": "large", **changes}
+    raw["arms"]["controls"]["same_images"] = {"loss": "ce_mse", "size": "large", **changes}
     with pytest.raises(InputError, match=words):
         parse_params(raw)
 
@@ -68,14 +68,14 @@ def test_circular_arms_are_refused(raw):
 
 
 def test_the_parameter_count_is_that_of_the_built_network():
-    model = Model(trunk="test_byobnet", stride=8)
-    network = build_network(model, 2, HEADS, 80)
-    assert network_cost(model, 2, HEADS, 80).parameters == sum(p.numel() for p in network.parameters())
+    model = Model(backbone="test_byobnet", stride=8)
+    network = build_network(model, 1, HEADS, 80)
+    assert network_cost(model, 1, HEADS, 80).parameters == sum(p.numel() for p in network.parameters())
 
 
 def test_multiply_adds_equal_those_that_timm_publishes():
     """timm's table lists 4.11 G multiply-adds and 25.56 M parameters for ResNet-50 at 224 px."""
-    cost = network_cost(Model(trunk="resnet50", stride=32), 1, HEADS, 224)
+    cost = network_cost(Model(backbone="resnet50", stride=32), 0, HEADS, 224)
     with torch.device("meta"):
         head = timm.create_model("resnet50").fc
     assert cost.macs / 1e9 == pytest.approx(4.11, rel=0.01)

@@ -20,8 +20,8 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def run(seed: int, key: str, stage: str = "basenet", arm: str = "mse_small") -> ArmResult:
-    return make_result(make_params(), stage, arm, seed).model_copy(update={"key": key})
+def run(seed: int, key: str, method: str = "basenet", arm: str = "mse_small") -> ArmResult:
+    return make_result(make_params(), method, arm, seed).model_copy(update={"key": key})
 
 
 def finish(result: ArmResult) -> ArmResult:

@@ -14,7 +14,7 @@ from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import describe
 from benchmark.runs.run import Outcome
 from benchmark.runs.spec import finished
-from benchmark.settings.training import Fade
+from benchmark.settings.training import ResampleSchedule
 from models.settings import Model
 from tests.factories.runs import make_params
 
@@ -26,8 +26,8 @@ MANIFEST = [
 
 
 def declared(params, **model):
-    """The first run of an arm whose trunk starts as told."""
-    fields = {"trunk": "test_resnet", "stride": 8} | model
+    """The first run of an arm whose backbone starts as told."""
+    fields = {"backbone": "test_resnet", "stride": 8} | model
     return describe(params.model_copy(update={"model": Model(**fields)}), "basenet", "mse_small", MANIFEST)[0]
 
 
@@ -67,7 +67,7 @@ def test_runs_from_other_weights_are_refused(weights, pinned):
     results = [
         finished(spec, Outcome(epoch_kept=1, parameters=1, macs_per_image=1, flags=[])) for spec in (trained, bare)
     ]
-    model = {"trunk": "test_resnet", "stride": 8, "weights": "/elsewhere/w.pth"}
+    model = {"backbone": "test_resnet", "stride": 8, "weights": "/elsewhere/w.pth"}
     model |= {"weights_sha256": trained.model.weights_sha256} if pinned else {}
     elsewhere = params.model_copy(update={"model": Model(**model)})
     check_run_consistency(elsewhere, results[:1])
@@ -78,11 +78,15 @@ def test_runs_from_other_weights_are_refused(weights, pinned):
 
 
 def test_the_resampling_schedule_is_part_of_the_key_only_if_resampling_decays():
-    params, fading = make_params(), Fade(by=0.5, to=[1, 2, 2, 2, 2])
+    params, fading = make_params(), ResampleSchedule(decay=0.5, final_weights=[1, 2, 2, 2, 2])
 
     def key(**changes):
         train = params.train.model_copy(update=changes)
         return declared(params.model_copy(update={"train": train})).key
 
-    assert key(fade=fading) == key() != key(resample=1.0)
-    assert key(resample=1.0, fade=Fade(to=[1, 2, 2, 2, 2])) == key(resample=1.0) != key(resample=1.0, fade=fading)
+    assert key(resample_schedule=fading) == key() != key(resample=1.0)
+    assert (
+        key(resample=1.0, resample_schedule=ResampleSchedule(final_weights=[1, 2, 2, 2, 2]))
+        == key(resample=1.0)
+        != key(resample=1.0, resample_schedule=fading)
+    )

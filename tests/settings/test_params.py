@@ -57,13 +57,13 @@ def test_the_committed_parameters_are_valid(raw):
         ("sizes.mid", 500, ["sizes", "grow from small to mid to large"]),
         ("seeds", [], ["seeds", "at least 1 item"]),
         ("seeds", [1, 1], ["seeds must differ"]),
-        ("objectives.ce_mse.wieght", 1, ["objectives.ce_mse", "'wieght'", "must be one of weight"]),
-        ("objectives.ce_mse.weight", -1, ["objectives.ce_mse.weight", ">= 0", "-1"]),
-        ("objectives.focal", {}, ["a loss must be one of", "'focal'"]),
+        ("losses.ce_mse.wieght", 1, ["losses.ce_mse", "'wieght'", "must be one of weight"]),
+        ("losses.ce_mse.weight", -1, ["losses.ce_mse.weight", ">= 0", "-1"]),
+        ("losses.focal", {}, ["a loss must be one of", "'focal'"]),
         ("arms.m2cnn.mid.from", "basenet_mt/tiny", ["`from` must name another arm", "'basenet_mt/tiny'"]),
-        ("arms.basenet.mse_small.objective", "mae", ["`objective` must be one of", "'mae'"]),
-        ("arms.basenet.mse_small.level", 4, ["arms.basenet.mse_small.level", "less than or equal to 3"]),
-        ("systems.rivals", {"seeds": 1, "passes": 1, "nets": {}}, ["systems.rivals.nets", "at least 1 item"]),
+        ("arms.basenet.mse_small.loss", "mae", ["`loss` must be one of", "'mae'"]),
+        ("arms.basenet.mse_small.n_cells", 3, ["arms.basenet.mse_small.n_cells", "less than or equal to 2"]),
+        ("systems.rivals", {"seeds": 1, "tta_views": 1, "nets": {}}, ["systems.rivals.nets", "at least 1 item"]),
         (
             "systems.reformed_gamblers.nets.plain.from",
             "step",
@@ -79,7 +79,7 @@ def test_the_committed_parameters_are_valid(raw):
             {"epochs": 0},
             ["systems.o_o.nets.a_1.train.epochs: ", "greater than or equal to 1", "got 0"],
         ),
-        ("systems.o_o.train.batch", "many", ["systems.o_o.train.batch: ", "valid integer", "'many'"]),
+        ("systems.o_o.train.batch_size", "many", ["systems.o_o.train.batch_size: ", "valid integer", "'many'"]),
         (
             "systems.zoom_in_net.nets",
             {"m": {"size": "large", "blocks": 3}},
@@ -103,9 +103,9 @@ def test_a_wrong_parameter_names_itself_the_rule_and_the_value(raw, key, value, 
 
 def test_every_fault_is_named_at_once(raw):
     with pytest.raises(InputError) as caught:
-        parse_params(changed(changed(raw, "train.epochs", 0), "train.batch", 0))
+        parse_params(changed(changed(raw, "train.epochs", 0), "train.batch_size", 0))
     assert "train.epochs" in str(caught.value)
-    assert "train.batch" in str(caught.value)
+    assert "train.batch_size" in str(caught.value)
 
 
 def test_parameters_are_read_in_half_a_second_and_without_heavy_imports():

@@ -46,10 +46,10 @@ def write_params(root: Path, times: int) -> None:
     raw["train"] |= {"epochs": 1}
     raw["arms"] = {
         "basenet": {
-            "mse_small": {"objective": "mse", "size": "small"},
-            "ce_small": {"objective": "ce", "size": "small"},
+            "mse_small": {"loss": "mse", "size": "small"},
+            "ce_small": {"loss": "ce", "size": "small"},
         },
-        "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}},
+        "basenet_mt": {"small": {"loss": "ce_mse", "size": "small"}},
         "m2cnn": {},
         "controls": {},
     }

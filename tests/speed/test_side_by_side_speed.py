@@ -27,7 +27,7 @@ def test_parallel_runs_against_bare_steps_on_all_cores(benchmark, tmp_path, monk
     raw = composed("scale=tiny")
     images = 960 if benchmark.enabled else 32
     raw["systems"] = {}
-    raw["arms"] = {"basenet_mt": {size: {"objective": "ce_mse", "size": size}}}
+    raw["arms"] = {"basenet_mt": {size: {"loss": "ce_mse", "size": size}}}
     raw["seeds"] = list(range(2 * core_count()))
     raw["train"] |= {"epochs": 2, "device": "cpu"}
     params = parse_params(raw)
@@ -41,7 +41,7 @@ def test_parallel_runs_against_bare_steps_on_all_cores(benchmark, tmp_path, monk
     began = time.perf_counter()
     for _ in range(STEPS if benchmark.enabled else 1):
         step()
-    bare = (STEPS if benchmark.enabled else 1) * spec.train.batch / (time.perf_counter() - began)
+    bare = (STEPS if benchmark.enabled else 1) * spec.train.batch_size / (time.perf_counter() - began)
 
     benchmark.pedantic(train.run, args=(params,), rounds=1)
     if benchmark.enabled:

@@ -36,10 +36,10 @@ CASES = [pytest.param("scale=tiny", arm, {}, id=arm) for arm in ARMS] + [
 def bare_step(training, spec):
     """One forward, backward and update of the run on a batch that lies ready on the device."""
     device = training.fabric.device
-    images = torch.randn(spec.train.batch, 3, spec.pixels, spec.pixels, device=device)
+    images = torch.randn(spec.train.batch_size, 3, spec.pixels, spec.pixels, device=device)
     images = images.to(memory_format=torch.channels_last)
-    grade = torch.randint(0, 5, (spec.train.batch,), device=device)
-    loss_of = load_loss(spec.objective.name)
+    grade = torch.randint(0, 5, (spec.train.batch_size,), device=device)
+    loss_of = load_loss(spec.loss.name)
 
     def step():
         training.fabric.backward(loss_of(training.model(images), grade).mean())
@@ -84,7 +84,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
 
     def paired():
         start = finished()
-        for _ in range(count // spec.train.batch):
+        for _ in range(count // spec.train.batch_size):
             step()
         middle = finished()
         epoch()

@@ -25,8 +25,8 @@ from benchmark.statistics.graded_runs import read_graded_runs
 from tests.factories.runs import make_all, make_params, make_predictions, make_run
 
 TWO = {
-    "basenet": {"mse_small": {"objective": "mse", "size": "small"}},
-    "basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}},
+    "basenet": {"mse_small": {"loss": "mse", "size": "small"}},
+    "basenet_mt": {"small": {"loss": "ce_mse", "size": "small"}},
 }
 SPLITS = ("val", "test")
 TUNED = [rule for rule, entry in DECISION_RULES.items() if entry.thresholds == "tuned"]
@@ -48,8 +48,8 @@ def decoded(params) -> tuple[list[Estimate], list[Estimate], list[ThresholdsRow]
     return [row for row in rows if row.kind != "rule range"], ranges, thresholds
 
 
-def run_of(stage: str, arm: str, seed: int) -> dict[str, Predictions]:
-    return {split: read_predictions(RUNS / stage / arm / str(seed) / f"{split}.csv") for split in SPLITS}
+def run_of(method: str, arm: str, seed: int) -> dict[str, Predictions]:
+    return {split: read_predictions(RUNS / method / arm / str(seed) / f"{split}.csv") for split in SPLITS}
 
 
 def kappa(predictions: Predictions, grades: np.ndarray) -> float:

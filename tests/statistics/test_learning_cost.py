@@ -62,9 +62,9 @@ def test_an_undefined_kappa_has_no_cost():
     assert np.isnan([found.estimate, found.low, found.high]).all()
 
 
-def history(stage: str, arm: str, seed: int = 0) -> pd.DataFrame:
+def history(method: str, arm: str, seed: int = 0) -> pd.DataFrame:
     """Two epochs of 80 images."""
-    columns = {"stage": stage, "arm": arm, "seed": seed, "epoch": [1, 2], "images": [80, 160]}
+    columns = {"method": method, "arm": arm, "seed": seed, "epoch": [1, 2], "images": [80, 160]}
     return pd.DataFrame(columns | {"val_kappa_score": [0.3, 0.5]})
 
 

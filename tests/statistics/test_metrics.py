@@ -73,7 +73,7 @@ def test_every_metric_of_every_arm_has_a_row(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(metrics, "N_RESAMPLES", 100)
     monkeypatch.setattr(metrics, "N_OUTPUT_RESAMPLES", 50)
-    params = make_params(arms={"basenet_mt": {"mid": {"objective": "ce_mse", "size": "mid"}}})
+    params = make_params(arms={"basenet_mt": {"mid": {"loss": "ce_mse", "size": "mid"}}})
     make_all(params)
     evaluate.run(params)
     rows = metrics.metric_estimates(read_graded_runs(params))
@@ -108,7 +108,7 @@ def test_every_metric_of_every_arm_has_a_row(tmp_path, monkeypatch) -> None:
 
 def test_an_evaluation_of_other_runs_is_refused(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    arms = {"basenet_mt": {"mid": {"objective": "ce_mse", "size": "mid"}}}
+    arms = {"basenet_mt": {"mid": {"loss": "ce_mse", "size": "mid"}}}
     make_all(make_params(arms=arms))
     evaluate.run(make_params(arms=arms, seeds=(0, 1)))
     with pytest.raises(InputError, match=r"metrics\.csv must be as it was written, but lacks .*fundusbench evaluate"):

@@ -21,9 +21,9 @@ from tests.factories.runs import make_all, make_params, make_run
 from tests.settings.test_params import composed
 
 ARMS = {
-    "basenet": {"mse_small": {"objective": "mse", "size": "small"}, "ce_small": {"objective": "ce", "size": "small"}},
-    "basenet_mt": {size: {"objective": "ce_mse", "size": size} for size in ("small", "mid")},
-    "m2cnn": {"mid": {"objective": "ce_mse", "size": "mid", "level": 2, "from": "basenet_mt/small"}},
+    "basenet": {"mse_small": {"loss": "mse", "size": "small"}, "ce_small": {"loss": "ce", "size": "small"}},
+    "basenet_mt": {size: {"loss": "ce_mse", "size": size} for size in ("small", "mid")},
+    "m2cnn": {"mid": {"loss": "ce_mse", "size": "mid", "n_cells": 1, "from": "basenet_mt/small"}},
 }
 
 

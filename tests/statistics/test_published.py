@@ -87,7 +87,7 @@ def test_each_ablation_cell_matches_an_arm():
 
 
 def test_two_arms_for_one_number_are_refused():
-    arms = ARMS | {"basenet": ARMS["basenet"] | {"again": {"objective": "mse", "size": "large"}}}
+    arms = ARMS | {"basenet": ARMS["basenet"] | {"again": {"loss": "mse", "size": "large"}}}
     params: Params = make_params(arms=arms)
     with pytest.raises(InputError, match="mse_large and again do: move all but one"):
         find_arm(Selector("basenet", "score", "mse", "large"), params)

@@ -64,9 +64,9 @@ def _kappa(runs, side, split):
 def test_systems_do_not_change_the_estimates_of_the_papers_arms(made):
     params, decoded, _ = made
     alone = GradedRuns(
-        {arm: runs for arm, runs in decoded.runs.items() if arm.stage in params.arms},
-        {key: grades for key, grades in decoded.grades.items() if key[0].stage in params.arms},
-        {key: outputs for key, outputs in decoded.outputs.items() if key[0].stage in params.arms},
+        {arm: runs for arm, runs in decoded.runs.items() if arm.method in params.arms},
+        {key: grades for key, grades in decoded.grades.items() if key[0].method in params.arms},
+        {key: outputs for key, outputs in decoded.outputs.items() if key[0].method in params.arms},
     )
     assert planned.comparisons(decoded) == planned.comparisons(alone)
     assert list(ranks.rank_estimates(decoded, 50)) == list(ranks.rank_estimates(alone, 50))

@@ -37,9 +37,9 @@ GOLDEN = ROOT / "tests/golden/statistics_verdicts.csv"
 PRINTED = load_published(ROOT / PUBLISHED)
 
 ARMS = {
-    "basenet": {"mse_small": {"objective": "mse", "size": "small"}, "ce_large": {"objective": "ce", "size": "large"}},
-    "basenet_mt": {size: {"objective": "ce_mse", "size": size} for size in ("small", "large")},
-    "m2cnn": {"large": {"objective": "ce_mse", "size": "large", "level": 2, "from": "basenet_mt/small"}},
+    "basenet": {"mse_small": {"loss": "mse", "size": "small"}, "ce_large": {"loss": "ce", "size": "large"}},
+    "basenet_mt": {size: {"loss": "ce_mse", "size": size} for size in ("small", "large")},
+    "m2cnn": {"large": {"loss": "ce_mse", "size": "large", "n_cells": 1, "from": "basenet_mt/small"}},
 }
 NETWORKS = [
     Architecture("paper", "inception_resnet_v2", 32, "block8", 256, 1, 6, 6, 1, 1),
@@ -48,7 +48,7 @@ NETWORKS = [
 NOISE = {"basenet": 1.0, "basenet_mt": 0.7, "m2cnn": 0.6}
 
 TEXT = """
-paper: {data: eyepacs, images: {train: 80, val: 60, test: 100}, may_lack: 0.001, trunk: test_byobnet}
+paper: {data: eyepacs, images: {train: 80, val: 60, test: 100}, may_lack: 0.001, backbone: test_byobnet}
 orderings:
   - &ordering
     id: grows
@@ -116,13 +116,13 @@ def made_case(params=None, skip=(), flags=None, noise=NOISE, **data) -> Case:
                 make_result(params, stage, name, seed, (flags or {}).get((stage, name), ())) for seed in params.seeds
             ]
             runs[stage, name] = [run.model_copy(update={"data": run.data.model_copy(update=data)}) for run in made]
-            for head in LOSSES[arm.objective].heads:
+            for head in LOSSES[arm.loss].heads:
                 for split in ("val", "test"):
                     worse = {"small": 0.3, "mid": 0.1, "large": 0.0}[arm.size] + (0.05 if head == "prob" else 0)
                     graded[(stage, name), head, split] = grades(split, noise[stage] + worse, params.seeds)
             for seed in params.seeds:
                 kappas = [0.3, 0.55, 0.6] if stage == "m2cnn" else [0.1, 0.2, 0.5 + 0.01 * seed]
-                columns = {"stage": stage, "arm": name, "seed": seed, "images": [80, 160, 240]}
+                columns = {"method": stage, "arm": name, "seed": seed, "images": [80, 160, 240]}
                 curves.append(pd.DataFrame(columns | {"val_kappa_score": kappas}))
     return Case(params, GradedRuns(runs, graded), PRINTED, pd.concat(curves), NETWORKS)
 
@@ -196,12 +196,12 @@ def test_in_the_papers_setting_sizes_and_numbers_are_compared_too(monkeypatch):
     assert (number.magnitude, number.published) == ("larger than printed", "0.841")
 
 
-@pytest.mark.parametrize("change", ["size", "trunk"])
+@pytest.mark.parametrize("change", ["size", "backbone"])
 def test_another_size_or_backbone_makes_numbers_incomparable(change):
     case = in_the_papers_setting()
     update = {"sizes": Sizes(small=224, mid=448, large=512)}
-    if change == "trunk":
-        update = {"model": case.params.model.model_copy(update={"trunk": "resnet50"})}
+    if change == "backbone":
+        update = {"model": case.params.model.model_copy(update={"backbone": "resnet50"})}
     rows = judged(in_the_papers_setting(**update))
     assert rows["headline", "M2CNN, val set"].verdict == "not comparable: other network or input size"
     assert rows["grows", "all val"].scope.endswith("evidence on the ordering only")
@@ -220,7 +220,7 @@ def test_a_few_missing_images_are_allowed_and_counted():
 
 
 def test_the_tag_of_timms_weights_does_not_change_the_scope():
-    model = make_params().model.model_copy(update={"trunk": "test_byobnet.tf_in1k"})
+    model = make_params().model.model_copy(update={"backbone": "test_byobnet.tf_in1k"})
     assert judged(in_the_papers_setting(model=model))[MT_224].scope == "the paper's data"
 
 
@@ -242,7 +242,7 @@ HEAD_224 = ("better", "224x224: Multi-Task scores > Multi-Task prob.")
 
 def kept_best(**changes):
     params = in_the_papers_setting().params
-    return in_the_papers_setting(train=params.train.model_copy(update={"keep": "best"}), **changes)
+    return in_the_papers_setting(train=params.train.model_copy(update={"select_epoch": "best"}), **changes)
 
 
 def test_a_claim_is_judged_on_test_if_val_selected_the_epoch_by_one_side():
@@ -379,7 +379,7 @@ def test_rows_describe_their_data():
 
 def test_rows_note_caveats_on_the_runs():
     params = make_params(seeds=[7], arms=ARMS)
-    params = params.model_copy(update={"train": params.train.model_copy(update={"keep": "best"})})
+    params = params.model_copy(update={"train": params.train.model_copy(update={"select_epoch": "best"})})
     rows = judged(made_case(params, flags={("basenet", "mse_small"): ["collapsed:score", "collapsed:prob"]}))
     assert rows[MT_224].resampled == "patients alone"
     assert rows[MT_224].note == (

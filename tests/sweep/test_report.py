@@ -170,13 +170,13 @@ def test_a_sweep_over_two_parameters_shows_both(tmp_path, monkeypatch):
     trainer = Trainer()
     monkeypatch.setattr(SweepContext, "complete", lambda self, *arguments: trainer(self, *arguments))
     space = {
-        "objectives.ce_mse.weight": {"low": 0.01, "high": 100.0, "log": True, "zero": True},
+        "losses.ce_mse.weight": {"low": 0.01, "high": 100.0, "log": True, "zero": True},
         "train.lr": {"low": 0.001, "high": 0.1, "log": True},
         "train.opt": {"choices": ["adamw", "sgd"]},
     }
     sweep.run(sweep_params(trials=4, space=space, study="both"))
     header = (tmp_path / "reports/sweep/both/trials.csv").read_text().partition("\n")[0]
-    assert "objectives.ce_mse.weight,train.lr,train.opt" in header
+    assert "losses.ce_mse.weight,train.lr,train.opt" in header
     assert (tmp_path / "reports/sweep/both/slice.png").exists()
 
 

@@ -27,7 +27,7 @@ def test_every_sweep_profile_is_valid_at_every_scale(sweep, scale):
 
 def test_the_paper_s_weight_is_the_first_trial_and_zero_the_second_at_any_configured_weight():
     params = of_space({WEIGHT: ZERO})
-    other = params.model_copy(update={"objectives": {**params.objectives, "ce_mse": {"weight": 3.0}}})
+    other = params.model_copy(update={"losses": {**params.losses, "ce_mse": {"weight": 3.0}}})
     assert published(other) == {WEIGHT: 1.0}
     first, second = enqueued(other).values()
     assert list(enqueued(other)) == ["paper", "zero"]
@@ -42,13 +42,15 @@ def test_an_unpublished_parameter_starts_from_params_yaml():
 
 
 def test_drawn_values_are_read_back_from_optuna():
-    params = of_space({WEIGHT: ZERO, "train.batch": {"low": 8, "high": 32}, "train.opt": {"choices": ["adamw", "sgd"]}})
+    params = of_space(
+        {WEIGHT: ZERO, "train.batch_size": {"low": 8, "high": 32}, "train.opt": {"choices": ["adamw", "sgd"]}}
+    )
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(20):
         trial = study.ask()
         values = suggest(trial, params)
         assert read_values(trial.params, params.sweep.space) == values
-        assert isinstance(values["train.batch"], int)
+        assert isinstance(values["train.batch_size"], int)
         study.tell(trial, 0.0)
     weights = [read_values(trial.params, params.sweep.space)[WEIGHT] for trial in study.trials]
     assert 0.0 in weights
@@ -58,7 +60,7 @@ def test_drawn_values_are_read_back_from_optuna():
 def test_a_variant_changes_only_the_swept_parameters_and_the_seeds():
     params = sweep_params(epochs=7)
     changed = variant(params, {WEIGHT: 0.25, "model.dropout": 0.5}, [5])
-    assert (changed.objectives["ce_mse"]["weight"], changed.model.dropout) == (0.25, 0.5)
+    assert (changed.losses["ce_mse"]["weight"], changed.model.dropout) == (0.25, 0.5)
     assert (changed.train.epochs, changed.seeds) == (7, [5])
     assert changed.data == params.data
     assert (changed.arms, changed.train.lr) == (params.arms, params.train.lr)
@@ -67,9 +69,9 @@ def test_a_variant_changes_only_the_swept_parameters_and_the_seeds():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"space": {"objectives.ce_mse.wieght": RANGE}}, ["wieght", "did you mean `objectives.ce_mse.weight`"]),
+        ({"space": {"losses.ce_mse.wieght": RANGE}}, ["wieght", "did you mean `losses.ce_mse.weight`"]),
         ({"space": {"train.lrr": RANGE}}, ["'train.lrr'", "`train.lr`"]),
-        ({"space": {"objectives.smooth_l1.beta": RANGE}}, ["its arm uses", "beta"]),
+        ({"space": {"losses.smooth_l1.beta": RANGE}}, ["its arm uses", "beta"]),
         ({"space": {"sizes.mid": {"low": 16, "high": 32}}}, ["its arm uses", "sizes.mid"]),
         ({"space": {"train.epochs": {"low": 2, "high": 9}}}, ["compared by epoch", "sweep.epochs"]),
         (

@@ -36,7 +36,7 @@ RUN = "from benchmark.sweep import sweep; from benchmark.settings.loading import
 def write_params(root: Path, **changes):
     raw = tiny_params()
     raw["sizes"] = SIZES
-    raw["train"] |= {"epochs": 4, "batch": 16}
+    raw["train"] |= {"epochs": 4, "batch_size": 16}
     raw["sweep"] |= SWEEP | {"startup": 3, "warmup_epochs": 1} | changes
     (root / "params.yaml").write_text(yaml.safe_dump(raw))
 

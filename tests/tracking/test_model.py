@@ -89,7 +89,7 @@ def test_the_model_predicts_as_the_network_does(project: Path, params: Params, m
     torch.manual_seed(
         0
     )  # Else an output is now and then so near to 0 that the last bits of float32 are a millionth of it.
-    network = build_network(spec.model, spec.level, LOSSES[spec.objective.name].heads, spec.pixels)
+    network = build_network(spec.model, spec.n_cells, LOSSES[spec.loss.name].heads, spec.pixels)
     save_file(network.state_dict(), folder / "model.safetensors")
     sync(project, params)
 

@@ -42,11 +42,11 @@ def test_a_run_says_what_it_is_and_where_it_came_from(filled: Filled, params: Pa
     run = named(runs_of(filled.root))["m2cnn/mid/0"]
     tags, given = run.data.tags, run.data.params
     spec = spec_of(params, "m2cnn", "mid", 0)
-    names = ("method", "arm", "data", "objective", "size", "pixels", "level", "seed", "parent", "key")
+    names = ("method", "arm", "data", "loss", "size", "pixels", "level", "seed", "parent", "key")
     assert {name: tags[name] for name in names} == {
         "method": "m2cnn",
         "data": "phantom",
-        "objective": "ce_mse",
+        "loss": "ce_mse",
         "arm": "m2cnn/mid",
         "size": "mid",
         "pixels": str(spec.pixels),
@@ -60,7 +60,7 @@ def test_a_run_says_what_it_is_and_where_it_came_from(filled: Filled, params: Pa
     assert "generated" in tags["mlflow.note.content"]
     assert (given["arm"], given["size"], given["seed"]) == ("m2cnn/mid", "mid", "0")
     assert given["train.augment.rotate"] == str(params.train.augment.rotate)
-    assert given["objective.parameters.weight"] == "1.0"
+    assert given["loss.parameters.weight"] == "1.0"
     assert filled.held["m2cnn/mid/0"]["data"] == [("phantom", "ab" * 8, '{"train": 600, "val": 300, "test": 600}')]
     experiment = client_of(filled.root).get_experiment(run.info.experiment_id)
     assert experiment.name == f"{params.tracking.experiment}/phantom"

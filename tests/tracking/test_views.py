@@ -15,7 +15,7 @@ from benchmark.settings.params import Params
 from benchmark.tracking import views
 from benchmark.tracking.entries import group_key
 from benchmark.tracking.replay import sync
-from models.system_settings import Warp
+from models.system_settings import AffineAugment
 from tests.factories.tracking import client_of, fill, runs_of, spec_of
 from tests.tracking.test_server import served
 
@@ -61,12 +61,12 @@ def test_each_view_names_metrics_and_tags_that_its_runs_have(project: Path, para
 
 
 def test_the_seeds_of_a_blend_share_a_group_though_each_reads_runs_of_its_own(params: Params) -> None:
-    def key(seed: int, passes: int) -> str:
+    def key(seed: int, tta_views: int) -> str:
         like = spec_of(params, "m2cnn", "mid", seed)
         shared = like.model_dump(include={"seed", "data", "size", "pixels", "train", "prepared", "code_sha256"})
         blend = BlendRun(
             **shared,
-            stage="min_pooling",
+            method="min_pooling",
             arm="ensemble",
             heads=["prob"],
             blend=PluginChoice(name="forest", parameters={"trees": 10}),
@@ -74,8 +74,8 @@ def test_the_seeds_of_a_blend_share_a_group_though_each_reads_runs_of_its_own(pa
             member_pixels=[24],
             members=["min_pooling/net_1"],
             member_keys=[f"key of seed {seed}"],
-            passes=passes,
-            warp=Warp(),
+            tta_views=tta_views,
+            augment=AffineAugment(),
             eyes="both",
             statistics=True,
             missing="copy",

@@ -18,7 +18,7 @@ from benchmark.data import packs
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
-from benchmark.settings.training import Fade
+from benchmark.settings.training import ResampleSchedule
 from benchmark.training.batches import Reader, SplitData, epoch_order, grade_weights, load_split, split_batches
 
 COUNT, SIZE = 60, 24
@@ -119,7 +119,7 @@ def test_resampling_draws_in_proportion_to_a_negative_power_of_the_grades_count(
 def test_resampling_weights_decay_from_epoch_to_epoch_to_the_final_weights():
     """Compute the expected shares by hand: half of the weight n / n_grade remains after each epoch."""
     grade = np.repeat([0, 3], [9000, 1000])
-    fade = Fade(by=0.5, to=[1, 1, 1, 2, 1])
+    fade = ResampleSchedule(decay=0.5, final_weights=[1, 1, 1, 2, 1])
     for epoch, left in ((0, 1.0), (1, 0.5), (2, 0.25), (50, 0.0)):
         common, rare = left * 10 / 9 + (1 - left), left * 10 + (1 - left) * 2
         drawn = epoch_order(grade, 0, epoch, 1.0, fade)
@@ -186,7 +186,7 @@ MEMORY = """
 import re, sys
 from pathlib import Path
 import numpy as np, torch
-from benchmark.settings.training import Fade
+from benchmark.settings.training import ResampleSchedule
 from benchmark.training.batches import Reader, SplitData, split_batches
 from benchmark.data.packs import open_pack
 

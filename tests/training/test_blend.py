@@ -20,7 +20,7 @@ from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import declare, find_runs
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
-from benchmark.runs.spec import passes_read
+from benchmark.runs.spec import views_read
 from benchmark.runs.systems import row_nets
 from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
@@ -70,7 +70,7 @@ def contents(root="runs"):
 def test_every_step_of_a_system_is_an_ordinary_run(project, name):
     project(name)
     params = system_params(name)
-    runs = {run.arm: run for run in find_runs(params) if run.stage == name}
+    runs = {run.arm: run for run in find_runs(params) if run.method == name}
     assert list(runs) == [*params.systems[name].nets, *SYSTEMS[name].rows]
     check_run_consistency(params, list(runs.values()))
     for arm, row in SYSTEMS[name].rows.items():
@@ -84,9 +84,9 @@ def test_every_step_of_a_system_is_an_ordinary_run(project, name):
         }
         assert run.members == [f"{name}/{net}" for net in row_nets(row, params.systems[name])]
         work = sum(runs[net].macs_per_image for net in row_nets(row, params.systems[name]))
-        assert run.macs_per_image == work * (params.systems[name].passes if row.passes else 1)
+        assert run.macs_per_image == work * (params.systems[name].tta_views if row.tta else 1)
         assert (run.tuned_thresholds is not None and run.tuned_thresholds.rule.endswith("tuned")) == SYSTEMS[name].tuned
-        assert (run.passes == 0) == (not row.passes)
+        assert (run.tta_views == 0) == (not row.tta)
         for split, count in (("val", 32), ("test", 32)):
             assert len(read_predictions(folder / f"{split}.csv")) == count
         assert Path("records", name, arm, "0.json").exists()
@@ -111,7 +111,7 @@ def test_interrupted_steps_are_completed_from_the_stored_views(project, name, mo
     rows = list(SYSTEMS[name].rows)
     for arm in rows[2:]:
         shutil.rmtree(Path("scratch/runs", name, arm))
-    monkeypatch.setattr(blending, "passes_of", None)  # No network may predict again.
+    monkeypatch.setattr(blending, "predict_tta", None)  # No network may predict again.
     train.run(system_params(name), [name])
     assert contents() == before
 
@@ -233,7 +233,7 @@ def test_an_unrelated_eye_replaces_the_fellow_eye(project, name):
 def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_the_side(project):
     project("o_o")
     eyes = {}
-    for arm in ("fellow", "own_eye", "one_pass"):
+    for arm in ("fellow", "own_eye", "one_view"):
         spec = read_result(Path("runs/o_o", arm, "0"))
         eyes[arm] = (spec, blending.read_eyes(spec, "val", read_manifest(), open_fabric(system_params("o_o").train)))
     spec, both = eyes["fellow"]
@@ -247,7 +247,7 @@ def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_t
     spec, alone = eyes["own_eye"]
     assert np.array_equal(blending.columns(spec, alone)[:, :-1], np.hstack([own, own]))
     # A single view has no standard deviation; the first step reads the score alone.
-    spec, once = eyes["one_pass"]
+    spec, once = eyes["one_view"]
     assert "features_sd" not in once.outputs[0]
     assert blending.columns(spec, once).shape == (32, 1)
 
@@ -259,20 +259,20 @@ def test_the_views_of_a_network_are_predicted_once_for_all_steps(project, monkey
     images = first.holdout.held_images + first.data.val + first.data.test
     # Of the plain images, those of val and test were predicted when the network was trained.
     kept = first.holdout.held_images
-    assert [(blend.passes, shown) for blend, shown in passes_read(rows)] == [(0, kept), (2, 2 * images)]
+    assert [(blend.tta_views, shown) for blend, shown in views_read(rows)] == [(0, kept), (2, 2 * images)]
     before, done = contents("scratch/passes"), []
     shutil.rmtree("scratch/passes")
     manifest, fabric = read_manifest(), open_fabric(first.train)
     for net in ("net_1", "net_3"):
         readers = [spec for spec in rows if specs[net].name in spec.needs]
-        blending.make_passes(specs[net], readers, manifest, fabric, done.append)
+        blending.predict_views(specs[net], readers, manifest, fabric, done.append)
     found = contents("scratch/passes")
     assert found.items() <= before.items()
     assert done == [kept, kept + 2 * images, 2 * images]
     # The blends themselves only compute the statistics of the photographs.
-    monkeypatch.setattr(blending, "passes_of", None)
+    monkeypatch.setattr(blending, "predict_tta", None)
     blending.complete(rows, manifest, fabric, lambda number, words: None)
-    assert contents("scratch/passes") == before
+    assert contents("scratch/tta") == before
 
 
 def test_a_network_may_override_training_settings(project):
@@ -281,7 +281,7 @@ def test_a_network_may_override_training_settings(project):
     own = {name: net | nets.get(name, {}) for name, net in SMALL["o_o"]["nets"].items()}
     specs = {spec.arm: spec for spec in declare(system_params("o_o", nets=own), read_manifest())}
     before = {spec.arm: spec for spec in declare(system_params("o_o"), read_manifest())}
-    assert (specs["a_1"].train.epochs, specs["a_1"].train.lr, specs["a_1"].train.batch) == (5, 0.01, 16)
+    assert (specs["a_1"].train.epochs, specs["a_1"].train.lr, specs["a_1"].train.batch_size) == (5, 0.01, 16)
     assert specs["a_2"].train == before["a_2"].train
     with pytest.raises(InputError, match="was trained with other parameters than are declared"):
         check_run_consistency(system_params("o_o", nets=own), list(find_runs(system_params("o_o"))))
@@ -292,7 +292,7 @@ def test_another_holdout_gives_other_runs(project, name):
     project(name)
     manifest = read_manifest()
     specs, others = (declare(system_params(name, holdout_fraction=share), manifest) for share in (0.3, 0.4))
-    pairs = [(a, b) for a, b in zip(specs, others, strict=True) if a.stage == name]
+    pairs = [(a, b) for a, b in zip(specs, others, strict=True) if a.method == name]
     assert all(a.key != b.key and a.data_hash != b.data_hash != a.data.hash for a, b in pairs)
     train.run(system_params(name), [name])
     with pytest.raises(InputError, match=r"keeps 0.3 of the patients for blends where 0.4 is declared"):

@@ -102,13 +102,13 @@ def test_a_command_called_after_libraries_loaded_leaves_the_environment_alone():
 
 
 def test_portable_numerics_are_refused_in_a_process_without_pins():
-    settings = Train(epochs=1, batch=8, lr=0.1, device="cpu")
+    settings = Train(epochs=1, batch_size=8, lr=0.1, device="cpu")
     open_fabric(settings)
     unpin(os.environ)
     try:
         with pytest.raises(InputError, match=r"restricted to AVX2 before .*use the command `fundusbench`") as caught:
             open_fabric(settings)
-        open_fabric(settings.model_copy(update={"numbers": "fast"}))
+        open_fabric(settings.model_copy(update={"numerics": "native"}))
     finally:
         pin(os.environ)
     assert "\n" not in str(caught.value)

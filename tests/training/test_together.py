@@ -33,10 +33,17 @@ def raw_params(**changes):
     """Return parameters without batch norm, which couples images, and with plain SGD, which keeps rounding small."""
     raw = tiny_params()
     raw["sizes"], raw["seeds"] = SIZES, [0]
-    raw["model"] |= {"trunk": "test_convnext"}
-    raw["train"] |= {"epochs": 5, "batch": 15, "opt": "sgd", "lr": 0.05, "accumulate": 2, "checkpoint_minutes": 0.0}
+    raw["model"] |= {"backbone": "test_convnext"}
+    raw["train"] |= {
+        "epochs": 5,
+        "batch_size": 15,
+        "opt": "sgd",
+        "lr": 0.05,
+        "grad_accum_steps": 2,
+        "checkpoint_minutes": 0.0,
+    }
     raw["train"] |= changes
-    raw["systems"], raw["arms"] = {}, {"basenet_mt": {"small": {"objective": "ce_mse", "size": "small"}}}
+    raw["systems"], raw["arms"] = {}, {"basenet_mt": {"small": {"loss": "ce_mse", "size": "small"}}}
     return raw
 
 
@@ -120,8 +127,8 @@ def test_settings_that_need_one_process_are_refused_with_several(changes, senten
 
 def test_a_loss_over_a_whole_batch_needs_one_process():
     raw = raw_params(processes=2, accumulate=1)
-    raw["objectives"]["soft_kappa"] = {}
-    raw["arms"]["basenet_mt"]["small"]["objective"] = "soft_kappa"
+    raw["losses"]["soft_kappa"] = {}
+    raw["arms"]["basenet_mt"]["small"]["loss"] = "soft_kappa"
     with pytest.raises(InputError, match=r"means over images, but basenet_mt/small minimises soft_kappa"):
         parse_params(raw)
 

@@ -40,7 +40,7 @@ COUNTS = {"train": 96, "val": 48, "test": 32}
 def params(**changes):
     raw = tiny_params()
     raw["sizes"] = SIZES
-    raw["train"] |= {"epochs": 6, "batch": 16, "lr": 0.01, **changes}
+    raw["train"] |= {"epochs": 6, "batch_size": 16, "lr": 0.01, **changes}
     return parse_params(raw)
 
 
@@ -98,7 +98,7 @@ def test_a_parent_run_of_another_method_is_trained_first(project):
     [
         ("train", "opt", "adamww", r"train\.opt must be .* got 'adamww' \(did you mean adamw or "),
         ("systems", "min_pooling", {"opt": "bnbadam"}, r"train\.opt must be .* got 'bnbadam' \(CUDA required"),
-        ("model", "trunk", "resnett50", r"model\.trunk must be .* got 'resnett50' \(did you mean resnet50"),
+        ("model", "backbone", "resnett50", r"model\.backbone must be .* got 'resnett50' \(did you mean resnet50"),
     ],
 )
 def test_a_name_unknown_to_timm_is_refused_before_training(project, section, key, name, words):
@@ -142,9 +142,9 @@ def test_parallel_runs_are_limited_by_cores_and_memory_but_at_least_one(monkeypa
     monkeypatch.setattr(train, "core_count", lambda: 4)
     for free, workers in ((0.5, 1), (1, 1), (2.9, 2), (99, 4)):
         monkeypatch.setattr(train, "free_memory", lambda free=free: int(free * train.WORKER_BYTES))
-        found = train.count_workers(params(workers=0, device="cpu"))
+        found = train.count_workers(params(parallel_runs=0, device="cpu"))
         assert (found, type(found)) == (workers, int)
-    assert train.count_workers(params(workers=7)) == 7
+    assert train.count_workers(params(parallel_runs=7)) == 7
 
 
 def test_equal_parameters_give_equal_bytes_and_another_seed_others(project, undisturbed):
@@ -199,8 +199,8 @@ def test_other_pixels_of_the_same_photographs_retrain_a_run(project, capsys):
 def test_a_child_starts_from_its_parent_of_the_same_seed(project):
     train.run(params(epochs=1, lr=1e-9), ["basenet_mt", "m2cnn"])
     for seed in ("0", "1"):
-        parent = predict.load_model(project / "runs/basenet_mt/small" / seed).trunk.state_dict()
-        child = predict.load_model(project / "runs/m2cnn/mid" / seed).trunk.state_dict()
+        parent = predict.load_model(project / "runs/basenet_mt/small" / seed).backbone.state_dict()
+        child = predict.load_model(project / "runs/m2cnn/mid" / seed).backbone.state_dict()
         weights = [name for name in parent if name.endswith("weight")]
         assert weights
         assert all(torch.allclose(parent[name], child[name], atol=1e-6) for name in weights)
@@ -259,7 +259,7 @@ def test_a_checkpoint_of_other_parameters_is_not_resumed(project, monkeypatch):
 
 
 def test_select_epoch_best_predicts_with_the_best_epoch_on_val(project):
-    train.run(one_seed(keep="best", epochs=5), ["basenet_mt"])
+    train.run(one_seed(select_epoch="best", epochs=5), ["basenet_mt"])
     folder = project / "runs/basenet_mt/small/0"
     history = pd.read_csv(folder / "history.csv")
     assert read_result(folder).epoch_kept == history.val_kappa_score.idxmax() + 1
@@ -273,24 +273,24 @@ def test_the_first_of_equally_good_epochs_is_selected(project, monkeypatch):
     kappas = iter([0.5, 0.7, 0.7, 0.6, 0.7, 0.1])
     monkeypatch.setattr(loop, "default_kappa", lambda head, predictions: next(kappas))
     monkeypatch.setattr(loop, "_collapsed", lambda predictions, head: False)
-    raw = params(keep="best").model_copy(update={"seeds": [0]})
+    raw = params(select_epoch="best").model_copy(update={"seeds": [0]})
     train.run(raw, ["basenet"])
     assert read_result(project / "runs/basenet/mse_small/0").epoch_kept == 2
 
 
 def test_test_labels_affect_neither_weights_nor_selection(project):
-    train.run(one_seed(keep="best"), ["basenet"])
+    train.run(one_seed(select_epoch="best"), ["basenet"])
     before = outputs(project)
     manifest = read_manifest()
     write_manifest([replace(row, grade=4 - row.grade) if row.split == "test" else row for row in manifest])
-    train.run(one_seed(keep="best"), ["basenet"])
+    train.run(one_seed(select_epoch="best"), ["basenet"])
     for name in ("model.safetensors", "val.csv", "history.csv"):
         assert outputs(project)[f"runs/basenet/mse_small/0/{name}"] == before[f"runs/basenet/mse_small/0/{name}"]
 
 
 def test_a_loss_that_is_not_finite_stops_and_names_the_run(project):
     with pytest.raises(InputError, match=r"loss must stay finite.*basenet/mse_small seed 0.*lower `train\.lr`"):
-        train.run(params(lr=9.0, clip=0.0, opt="sgd", warmup=0.0), ["basenet"])
+        train.run(params(lr=9.0, clip_grad=0.0, opt="sgd", warmup_fraction=0.0), ["basenet"])
     assert not list((project / "runs").rglob("run.json"))
 
 
@@ -315,11 +315,17 @@ def test_accumulated_gradients_make_the_same_update_without_batch_norm(project):
     """With SGD and a backbone without batch norm, 2 micro-batches of 8 images give the weights of 1 batch of 16."""
     raw = tiny_params()
     raw["sizes"] = SIZES
-    raw["model"] |= {"trunk": "test_convnext"}
+    raw["model"] |= {"backbone": "test_convnext"}
     raw["seeds"] = [0]
     states = []
     for accumulate in (1, 2):
-        raw["train"] |= {"epochs": 1, "batch": 16, "opt": "sgd", "precision": "32-true", "accumulate": accumulate}
+        raw["train"] |= {
+            "epochs": 1,
+            "batch_size": 16,
+            "opt": "sgd",
+            "precision": "32-true",
+            "grad_accum_steps": accumulate,
+        }
         train.run(parse_params(raw), ["basenet_mt"])
         states.append(predict.load_model(project / "runs/basenet_mt/small/0").state_dict())
     assert all(torch.allclose(states[0][name], states[1][name], atol=1e-4) for name in states[0])
@@ -372,7 +378,7 @@ def test_running_out_of_memory_names_the_settings_to_change(project, monkeypatch
 @pytest.mark.parametrize("keep", ["last", "best"])
 @pytest.mark.parametrize("stopped_at", ["save_tensors", "write_predictions", "write_text", "write_spec"])
 def test_a_run_stopped_at_any_final_write_ends_bit_identical(project, monkeypatch, undisturbed, keep, stopped_at):
-    made = one_seed(keep=keep, epochs=2)
+    made = one_seed(select_epoch=keep, epochs=2)
     whole = undisturbed("basenet", made)
     finish, write = loop._finish, getattr(loop, stopped_at)
 
@@ -407,7 +413,7 @@ import resource
 import torch
 from benchmark.settings.training import Train
 from benchmark.training.device import open_fabric
-open_fabric(Train(epochs=1, batch=8, lr=0.1, device="cpu"))
+open_fabric(Train(epochs=1, batch_size=8, lr=0.1, device="cpu"))
 def faults(blocks):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(blocks):

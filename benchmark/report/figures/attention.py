@@ -42,7 +42,7 @@ def _plot(figure: Figure, rows: Sequence[WindowsRow], images: Photographs, maps:
     arm, most = by_grade(figure, rows, pairs, words)
     set_title(figure, f"Where {arm} looks on test of {results.data}", results)
     return (
-        f"Windows that {arm} ({SYSTEMS[rows[0].stage].title}, our reading) cuts from {len(rows)} of "
+        f"Windows that {arm} ({SYSTEMS[rows[0].method].title}, our reading) cuts from {len(rows)} of "
         f"{results.images('test')} test photographs of {results.data}, up to {most} per grade, chosen by hashes of "
         "their names; beside each, what they follow: how far gated scores differ between grades, from the least "
         "(black) to the most (white) of each photograph. One run, no uncertainty. Where a network looks is not why it "

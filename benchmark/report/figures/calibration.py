@@ -30,7 +30,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure of every arm with probabilities; none without such."""
     arms: dict[Arm, list[CalibrationRow]] = {}
     for row in inputs.calibration:
-        arms.setdefault(Arm(row.stage, row.arm), []).append(row)
+        arms.setdefault(Arm(row.method, row.arm), []).append(row)
     return {"calibration": partial(_plot, arms=arms, results=inputs.results)} if arms else {}
 
 

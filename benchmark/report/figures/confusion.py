@@ -32,7 +32,7 @@ STEP = GRADES + 2
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure per arm that ran; of another system, of the whole alone."""
     whole = {steps(system)[-1][0] for system in SYSTEMS}
-    shown = [arm for arm in inputs.results.arms() if arm.stage not in SYSTEMS or arm in whole]
+    shown = [arm for arm in inputs.results.arms() if arm.method not in SYSTEMS or arm in whole]
     return {f"confusion_{'_'.join(arm)}": partial(_plot, results=inputs.results, arm=arm) for arm in shown}
 
 

@@ -53,14 +53,14 @@ def _of_systems(rows: Sequence[Estimate]) -> list[Line]:
     """Return what steps of systems add and what their controls show, without the comparisons with M2CNN."""
     lines: list[Line] = []
     for (about, a, b), group in groupby(rows, lambda row: (row.about, Arm(row.method, row.arm), _arm(row.versus))):
-        if a.stage not in SYSTEMS:
+        if a.method not in SYSTEMS:
             continue
-        system = SYSTEMS[a.stage]
+        system = SYSTEMS[a.method]
         splits: dict[str, Estimate] = {row.split: row for row in group}
         kind, name = "what a step adds", about
         if system.rows[b.name].control:
             kind, name = "the whole, less a control", f"{system.title}, whole less {system.rows[b.name].title}"
-        lines.append((a.stage, kind, name, splits))
+        lines.append((a.method, kind, name, splits))
     return lines
 
 
@@ -80,7 +80,7 @@ def _plot(figure: Figure, lines: Sequence[Line], results: Results) -> str:
             if split in splits:
                 interval(axes, place, splits[split], "o", *_LOOKS[kind])
     titles = [f"{split}, n = {results.images(split)}" for split in EVALUATED]
-    forest(panels, titles, [stage for stage, *_ in lines], [name for _, _, name, _ in lines])
+    forest(panels, titles, [method for method, *_ in lines], [name for _, _, name, _ in lines])
     for name, (shade, face) in _LOOKS.items():
         panels[0].plot([], [], "o", color=shade, mfc=face, ms=4.5, label=name)
     figure.legend(loc="upper left", bbox_to_anchor=(0.01, 1 - 0.1 / height), fontsize=8, frameon=False)

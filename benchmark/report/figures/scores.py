@@ -29,7 +29,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
     """A figure of every arm with scores; none without such."""
     arms: dict[Arm, list[ScoreRow]] = {}
     for row in inputs.scores:
-        arms.setdefault(Arm(row.stage, row.arm), []).append(row)
+        arms.setdefault(Arm(row.method, row.arm), []).append(row)
     return {"scores": partial(_plot, arms=arms, results=inputs.results)} if arms else {}
 
 

@@ -32,7 +32,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 def _plot(figure: Figure, rows: Sequence[WorstRow], images: Photographs, results: Results) -> str:
     photographs(figure, [[image] for image in images], [_words(row) for row in rows], per_line=5)
     first = rows[0]
-    arm = f"{first.stage}/{first.arm}"
+    arm = f"{first.method}/{first.arm}"
     set_title(figure, f"The {len(rows)} worst errors of {arm} on test of {results.data}", results)
     return (
         f"The {len(rows)} test photographs of {results.data} (n = {results.images('test')}) that {arm}, the arm with "

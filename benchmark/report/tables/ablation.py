@@ -47,7 +47,7 @@ def make(inputs: Inputs) -> Table:
         name="ablation",
         title="Results of each module",
         caption=caption(
-            "Quadratic weighted kappa by input size, training objective and output.",
+            "Quadratic weighted kappa by input size, training loss and output.",
             params,
             results,
             other_data_sentence(),
@@ -70,7 +70,7 @@ def added_arms(inputs: Inputs) -> list[Arm]:
 
 
 def _heads(arm: Arm, params: Params) -> tuple[str, ...]:
-    return tuple(LOSSES[params.arm(*arm).objective].heads)
+    return tuple(LOSSES[params.arm(*arm).loss].heads)
 
 
 def _cell(build: PrintedCells, arm: Arm, head: Head, split: Split) -> Number:

@@ -27,7 +27,7 @@ ADDED = "added here: not in the paper's comparison"
 SEEN = {
     "eyes": "eyes, ours",
     "nets": "nets",
-    "passes": "passes",
+    "tta_views": "tta_views",
     "px": "px",
     "macs_per_eye": "MACs per eye",
     "blend_rows": "blend fitted on",
@@ -91,7 +91,7 @@ def seen(results: Results, arm: Arm | None) -> dict[str, Any]:
     if runs.empty:
         return dict.fromkeys((*SEEN, "blend_images"), "")
     run = runs.iloc[0]
-    found = {name: run[name] for name in ("eyes", "nets", "passes", "px", "blend_rows", "blend_images")}
+    found = {name: run[name] for name in ("eyes", "nets", "tta_views", "px", "blend_rows", "blend_images")}
     return found | {"macs_per_eye": int(run["macs_per_image"]), "blend_images": int(run["blend_images"]) or ""}
 
 

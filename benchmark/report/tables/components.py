@@ -24,7 +24,7 @@ from benchmark.statistics.estimates import Estimate
 
 ABOUT = TableInfo(order=4)
 
-OBJECTIVE = "ce_mse"
+LOSS = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""
 SIZES: tuple[Size, ...] = ("mid", "large")
 """Where the paper has a Multi-Cell arm."""
@@ -36,7 +36,7 @@ class TrainingVariant:
     """A combination of the two components, at any size."""
 
     label: str
-    stage: str
+    method: str
     staged: bool
     """Whether smaller sizes are trained first."""
     cells: bool
@@ -85,8 +85,8 @@ def make(inputs: Inputs) -> Table:
         title="What M2CNN changes at once",
         caption=caption(
             "Quadratic weighted kappa of arms that minimise one loss and differ in two things: whether smaller sizes "
-            "are trained first (staged), and whether cells are added to the trunk (extra cells: one Reduction Cell-B "
-            f"and {params.model.cells.normal} Normal Cell-C per level).",
+            "are trained first (staged), and whether cells are added to the backbone (extra cells: Reduction Cell-B "
+            f"and {params.model.cells.normal} Normal Cell-C each).",
             params,
             results,
             "Read a size by its first four rows: from BaseNet+MT to the next two is the effect of each change alone, "
@@ -138,17 +138,17 @@ def find_variant(variant: TrainingVariant, size: Size, params: Params) -> Arm | 
     matched = "/".join(find_variant(M2CNN, size, params) or ()) if variant.match else ""
     names = [
         name
-        for name, arm in params.arms.get(variant.stage, {}).items()
-        if (arm.objective, arm.size, arm.match, arm.of) == (OBJECTIVE, size, variant.match, matched)
-        and (bool(arm.parent), arm.level > 1) == (variant.staged, variant.cells)
+        for name, arm in params.arms.get(variant.method, {}).items()
+        if (arm.loss, arm.size, arm.match, arm.of) == (LOSS, size, variant.match, matched)
+        and (bool(arm.parent), arm.n_cells > 0) == (variant.staged, variant.cells)
     ]
     if len(names) > 1:
         msg = (
-            f"one arm of {variant.stage} may stand for {variant.label!r} at size {size}, but {' and '.join(names)} do: "
-            "move all but one of them to a stage of their own"
+            f"one arm of {variant.method} may be {variant.label!r} at size {size}, but {' and '.join(names)} do: "
+            "move all but one of them to a method of their own"
         )
         raise InputError(msg)
-    return Arm(variant.stage, names[0]) if names else None
+    return Arm(variant.method, names[0]) if names else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class _Line:
     def _cells(self) -> Number:
         if self.variant.cells and self.arm is None:
             return Number("-")
-        count = (self.params.arm(*self.arm).level - 1) * (1 + self.params.model.cells.normal) if self.arm else 0
+        count = self.params.arm(*self.arm).n_cells * (1 + self.params.model.cells.normal) if self.arm else 0
         return Number(str(count), count)
 
     def _heads(self) -> str:
@@ -211,7 +211,7 @@ class _Line:
         if self.arm is None:
             return "-"
         own = self.params.arm(*self.arm)
-        carried = own.parent and self.params.arm(*Arm.parse(own.parent)).level == own.level
+        carried = own.parent and self.params.arm(*Arm.parse(own.parent)).n_cells == own.n_cells
         return "carried" if carried else "new"
 
     def _costs(self) -> tuple[Number, Number]:

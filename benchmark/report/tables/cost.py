@@ -63,7 +63,7 @@ class _Line:
 
     def record(self) -> dict[str, Any]:
         """As the csv holds it."""
-        named = dict.fromkeys(("method", "arm", "size", "pixels", "level", "head", "epochs", "chain"), "")
+        named = dict.fromkeys(("method", "arm", "size", "pixels", "n_cells", "head", "epochs", "chain"), "")
         counts = {name: self.counts.get(name) for name in COLUMNS}
         reached = dict.fromkeys(
             ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS)), ""
@@ -131,7 +131,7 @@ def _arm(group: str, arm: Arm, size: Size, wanted: Mapping[float, float], result
         point = first_reaching(points, kappa)
         counts |= {f"{cost}_to_{fraction * 100:.0f}": getattr(point, cost, None) for cost in ("images", "macs")}
         facts[f"kappa_{fraction * 100:.0f}"] = plain(kappa)
-    facts |= {name: getattr(own, name) for name in ("pixels", "level", "head", "epochs")}
+    facts |= {name: getattr(own, name) for name in ("pixels", "n_cells", "head", "epochs")}
     facts |= {"chain": " ".join("/".join(link.arm) for link in links), "status": "measured"}
     best = max(points, key=lambda point: point.kappa)
     facts |= {"best_kappa": plain(best.kappa), "best_kappa_sd": plain(best.sd)}
@@ -162,8 +162,8 @@ def _paper(sizes: set[int], architectures: list[Architecture]) -> Iterator[_Line
     """The paper's networks at the sizes that it trains."""
     for network in architectures:
         if network.of == "paper" and network.pixels in sizes:
-            cells = {1: "no cells", 2: "one level of cells", 3: "two levels of cells"}[network.level]
+            cells = {0: "no cells", 1: "one cell", 2: "two cells"}[network.n_cells]
             counts = {"parameters": network.parameters, "macs_per_image": network.macs}
-            group = f"{network.trunk} at the paper's sizes: counted, not trained"
-            facts = {"pixels": network.pixels, "level": network.level, "status": "counted"}
+            group = f"{network.backbone} at the paper's sizes: counted, not trained"
+            facts = {"pixels": network.pixels, "n_cells": network.n_cells, "status": "counted"}
             yield _Line(group, f"{network.pixels} px, {cells}", counts, "-", facts)

@@ -17,10 +17,10 @@ ABOUT = TableInfo(order=11)
 def make(inputs: Inputs) -> Table:
     """The feature map before and after the Multi-Cell part, by input size: printed and measured.
 
-    Of several levels at one size the deepest is shown.
+    Of several networks at one size the one with the most cells is shown.
     """
     printed, architectures, notes = inputs.printed["spatial"], inputs.networks, Notes()
-    deepest = {(network.of, network.pixels): network for network in sorted(architectures, key=lambda n: n.level)}
+    deepest = {(network.of, network.pixels): network for network in sorted(architectures, key=lambda n: n.n_cells)}
     shown = [network for network in architectures if network in deepest.values()]
     found = [(network, _printed(printed, network)) for network in shown]
     return Table(
@@ -28,11 +28,11 @@ def make(inputs: Inputs) -> Table:
         title="Spatial resolution of the feature maps",
         caption=(
             "Sides of the feature map before and after the Multi-Cell part, measured by running each network without "
-            "weights; level: 1 + the number of Reduction Cell-B. The paper's table has no 299x299, and no level for "
-            "its 256x256. "
+            "weights; cells: the number of Reduction Cell-B. The paper's table has no 299x299, and no cells "
+            "for its 256x256. "
             f"Source of the published sides: {printed.cells[0].source}."
         ),
-        columns=("input", "level", "before, paper", "before, measured", "after, paper", "after, measured", "agree"),
+        columns=("input", "cells", "before, paper", "before, measured", "after, paper", "after, measured", "agree"),
         rows=tuple(_row(network, *cells, notes) for network, cells in found),
         notes=tuple(notes.texts),
         records=tuple(_record(network, *cells) for network, cells in found),
@@ -49,13 +49,13 @@ def _printed(printed: PrintedTable, network: Architecture) -> tuple[Printed | No
 
 
 def _row(network: Architecture, before: Printed | None, after: Printed | None, notes: Notes) -> Row:
-    where = f"stride {network.stride}" + f", cut after {network.cut}" * bool(network.cut)
+    where = f"stride {network.stride}" + f", truncated after {network.truncate_after}" * bool(network.truncate_after)
     whose = {"paper": "the paper's sizes", "params": "this profile's sizes"}[network.of]
-    cells: list[Cell] = [Number(str(network.level), network.level)]
+    cells: list[Cell] = [Number(str(network.n_cells), network.n_cells)]
     for cell, side in ((before, network.before), (after, network.after)):
         cells += [Text(cell.value, notes.number(cell.note)) if cell else Number("-"), Number(square(side), side)]
     agree = {True: "yes", False: "no", None: "-"}[_agree(network, before, after)]
-    return Row(f"{network.trunk} ({where}) at {whose}", f"{network.pixels} px", (*cells, Text(agree)))
+    return Row(f"{network.backbone} ({where}) at {whose}", f"{network.pixels} px", (*cells, Text(agree)))
 
 
 def _record(network: Architecture, before: Printed | None, after: Printed | None) -> dict[str, Any]:
@@ -63,11 +63,11 @@ def _record(network: Architecture, before: Printed | None, after: Printed | None
     return {
         "table": "spatial",
         "sizes_of": network.of,
-        "trunk": network.trunk,
+        "backbone": network.backbone,
         "stride": network.stride,
-        "cut": network.cut,
+        "truncate_after": network.truncate_after,
         "pixels": network.pixels,
-        "level": network.level,
+        "n_cells": network.n_cells,
         "before_published": before.value if before else "",
         "before": square(network.before),
         "after_published": after.value if after else "",

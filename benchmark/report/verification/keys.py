@@ -21,7 +21,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "decoding": ("kind", "method", "arm", "head", "rule", "tuned_on", "split"),
         "checks": ("check", "issue"),
         "metrics": ("method", "arm", "split", "head", "metric"),
-        "spatial": ("sizes_of", "trunk", "pixels", "level"),
+        "spatial": ("sizes_of", "backbone", "pixels", "n_cells"),
         "systems": ("kind", "about", "method", "arm", "versus", "split", "rank"),
         "transfer": ("kind", "about", "method", "arm", "head"),
         "verdicts": ("claim", "part", "split"),

@@ -97,7 +97,7 @@ def _chosen(params: Path) -> dict[str, object]:
     """The parameters that decide tables."""
     places = _places(params)
     raw = _mapped(read_yaml(params, "the parameters are"), lambda value: places.get(value, value))
-    raw["train"] = {name: value for name, value in raw["train"].items() if name != "workers"}
+    raw["train"] = {name: value for name, value in raw["train"].items() if name != "parallel_runs"}
     return {name: value for name, value in raw.items() if name not in _NO_RESULT}
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.sources._phantom.pen import Frame, Layer, Points, hairlines, strips
 
-_TRUNKS = np.array(
+_BACKBONES = np.array(
     [  # heading at the optic disc and how far it turns, in degrees (0 nasal, -90 up), length, calibre
         (-84.0, -112.0, 1.9, 1.0),
         (84.0, 112.0, 1.9, 1.0),
@@ -19,7 +19,7 @@ _TRUNKS = np.array(
         (130.0, 50.0, 0.6, 0.4),
     ]
 )
-"""Superior and inferior temporal arcades, which arch around the macula, the nasal trunks, the macular vessels."""
+"""Superior and inferior temporal arcades, which arch around the macula, the nasal backbones, the macular vessels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Eye:
     cup: float
     veins: tuple[Vessels, ...]
     arteries: tuple[Vessels, ...]
-    """Of each, trunks, branches and twigs."""
+    """Of each, backbones, branches and twigs."""
 
 
 def draw_person(rng: np.random.Generator) -> Person:
@@ -92,16 +92,16 @@ def draw_eye(person: Person, rng: np.random.Generator) -> Eye:
 
 
 def draw_vessels(frame: Frame, tree: tuple[Vessels, ...], beading: float, rng: np.random.Generator) -> Layer:
-    """Density of one vessel tree; ``beading`` swells and pinches the trunks by that share of their width."""
+    """Density of one vessel tree; ``beading`` swells and pinches the backbones by that share of their width."""
     layer = frame.layer()
-    trunks, branches, twigs = tree
+    backbones, branches, twigs = tree
     for thin, strength in ((twigs, 0.3), (branches, 0.55)):
         hairlines(frame, layer, thin.paths, strength)
     wide = branches.widths[:, 0] > 2.0 / frame.radius
     strips(frame, layer, branches.paths[wide], branches.widths[wide], 0.8)
-    count, steps = trunks.widths.shape
+    count, steps = backbones.widths.shape
     beads = np.sin(np.linspace(0, 60, steps) + rng.uniform(0, 2 * np.pi, (count, 1)))
-    strips(frame, layer, trunks.paths, trunks.widths * (1 + beading * beads), 1.0)
+    strips(frame, layer, backbones.paths, backbones.widths * (1 + beading * beads), 1.0)
     return layer
 
 
@@ -125,15 +125,15 @@ def grow(
 
 
 def _tree(person: Person, disc: Points, fovea: Points, calibre: float, rng: np.random.Generator) -> tuple[Vessels, ...]:
-    k = len(_TRUNKS)
-    heading, turn = np.radians(_TRUNKS[:, :2] + rng.normal(0, 9, (k, 2))).T
+    k = len(_BACKBONES)
+    heading, turn = np.radians(_BACKBONES[:, :2] + rng.normal(0, 9, (k, 2))).T
     start = disc + rng.normal(0, 0.015, (k, 2))
-    length = _TRUNKS[:, 2] * rng.uniform(0.75, 1.1, k)
+    length = _BACKBONES[:, 2] * rng.uniform(0.75, 1.1, k)
     paths, headings = grow(start, heading, turn, length, 0.6 * person.tortuosity, rng, steps=40)
-    width = calibre * _TRUNKS[:, 3] * rng.uniform(0.85, 1.0, k)
-    trunks = Vessels(_short_of(fovea, paths), headings, width[:, None] * np.linspace(1, 0.35, 40))
-    branches = _sprout(trunks, 6, 0.37, fovea, person.tortuosity, rng)
-    return trunks, branches, _sprout(branches, 3, 0.7, fovea, person.tortuosity, rng)
+    width = calibre * _BACKBONES[:, 3] * rng.uniform(0.85, 1.0, k)
+    backbones = Vessels(_short_of(fovea, paths), headings, width[:, None] * np.linspace(1, 0.35, 40))
+    branches = _sprout(backbones, 6, 0.37, fovea, person.tortuosity, rng)
+    return backbones, branches, _sprout(branches, 3, 0.7, fovea, person.tortuosity, rng)
 
 
 def _sprout(

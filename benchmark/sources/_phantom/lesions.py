@@ -154,8 +154,8 @@ def _proliferation(frame: Frame, eye: Eye, found: Findings, rng: np.random.Gener
 
 def _new_vessels(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
     """Fine tangles at the optic disc or upon the arcades, sometimes with a fibrous veil."""
-    trunks = eye.veins[0].paths
-    centres = [trunks[rng.integers(0, 2), rng.integers(9, 22)] for _ in range(rng.integers(1, 4))]
+    backbones = eye.veins[0].paths
+    centres = [backbones[rng.integers(0, 2), rng.integers(9, 22)] for _ in range(rng.integers(1, 4))]
     if rng.uniform() < 0.5:
         centres[0] = eye.disc + rng.normal(0, 0.03, 2)
     for centre in centres:

@@ -49,7 +49,7 @@ class Setting:
     """Images per part of the official split."""
     may_lack: Annotated[float, Field(ge=0, lt=0.05)]
     """Largest fraction of a split's images that may be missing, for instance because they are unreadable."""
-    trunk: str
+    backbone: str
     """Architecture of the backbone, without the tag of its weights that timm appends after a dot."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 

@@ -47,7 +47,7 @@ def _feature_map(cell: Printed, table: PrintedTable, networks: Sequence[Architec
         rule = f"{NETWORKS} must contain the paper's network at {cell.pixels} px, but lacks it"
         msg = f"{rule}: run `fundusbench architecture`"
         raise InputError(msg)
-    deepest = max(found, key=lambda network: network.level)
+    deepest = max(found, key=lambda network: network.n_cells)
     return square(deepest.before if cell.row == table.rows[0] else deepest.after)
 
 

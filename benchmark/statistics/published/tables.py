@@ -40,14 +40,14 @@ class Inputs:
 
     eyes: Literal["one", "both", "unknown"]
     nets: str
-    passes: str
+    tta_views: str
     pixels: str
     evidence: Evidence
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def __str__(self) -> str:
         eyes = {"one": "one eye", "both": "both eyes", "unknown": "eyes unknown"}[self.eyes]
-        return f"{eyes}; {self.nets}; {self.passes}; {self.pixels} ({self.evidence})"
+        return f"{eyes}; {self.nets}; {self.tta_views}; {self.pixels} ({self.evidence})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +57,20 @@ class Selector:
     An arm of the paper's methods is identified by its loss and size, a row of a system by its name.
     """
 
-    stage: str
+    method: str
     head: Head
-    objective: str = ""
+    loss: str = ""
     size: Size | None = None
     arm: str = ""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def __post_init__(self) -> None:
-        if bool(self.arm) == bool(self.objective and self.size):
-            msg = "must name an arm, or else its objective and size"
+        if bool(self.arm) == bool(self.loss and self.size):
+            msg = "must name an arm, or else its loss and size"
             raise ValueError(msg)
 
     def __str__(self) -> str:
-        return f"{self.stage}/{self.arm}" if self.arm else f"{self.stage} with {self.objective} at size {self.size}"
+        return f"{self.method}/{self.arm}" if self.arm else f"{self.method} with {self.loss} at size {self.size}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +133,17 @@ def find_arm(selector: Selector | None, params: Params) -> Arm | None:
     if selector is None:
         return None
     if selector.arm:
-        named = Arm(selector.stage, selector.arm)
+        named = Arm(selector.method, selector.arm)
         return named if any(arm == named for arm, _ in params.declared()) else None
-    arms = params.arms.get(selector.stage, {})
-    names = [name for name, arm in arms.items() if (arm.objective, arm.size) == (selector.objective, selector.size)]
+    arms = params.arms.get(selector.method, {})
+    names = [name for name, arm in arms.items() if (arm.loss, arm.size) == (selector.loss, selector.size)]
     if len(names) > 1:
         msg = (
-            f"only one arm of {selector.stage} may measure {selector.objective} at size {selector.size}, but "
+            f"only one arm of {selector.method} may measure {selector.loss} at size {selector.size}, but "
             f"{' and '.join(names)} do: move all but one of them to another stage"
         )
         raise InputError(msg)
-    return Arm(selector.stage, names[0]) if names else None
+    return Arm(selector.method, names[0]) if names else None
 
 
 class _Section(BaseModel):

@@ -15,14 +15,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from benchmark.training.affine import DRAWS, augment_affine
 from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import Reader, SplitData, split_batches
 from benchmark.training.predict import EVALUATION_BATCH
 from benchmark.training.randomness import derive, draws
-from benchmark.training.warp import DRAWS, warp
 from models.drawing import count_numbers, give
 from models.network import Network
-from models.system_settings import Warp
+from models.system_settings import AffineAugment
 
 FEATURES = "features"
 """Name of a layer's output among what is said of an image."""
@@ -34,13 +34,13 @@ Outputs = dict[str, npt.NDArray[np.float32]]
 
 
 @torch.inference_mode()
-def passes_of(
+def predict_tta(
     model: Network,
     data: SplitData,
     fabric: Fabric,
     seed: int,
     count: int,
-    changes: Warp,
+    changes: AffineAugment,
     layer: str = "",
     batch: int = EVALUATION_BATCH,
 ) -> Outputs:
@@ -72,7 +72,7 @@ def _shown(
     pixels: Tensor,
     seed: int,
     count: int,
-    changes: Warp,
+    changes: AffineAugment,
 ) -> Iterator[Tensor]:
     """A batch as each pass shows it; the network's own numbers are given to it meanwhile."""
     normalisation, keys = Normalisation(model.mean, model.std), data.keys[positions]
@@ -85,7 +85,7 @@ def _shown(
             for role, many in (("pass", DRAWS), ("pass of network", count_numbers(model)))
         )
         give(model, own)
-        yield warp(pixels, uniform, changes, normalisation, data.background)
+        yield augment_affine(pixels, uniform, changes, normalisation, data.background)
 
 
 def _pass(model: Network, images: Tensor, seen: list[Tensor]) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from benchmark.training.augment import Normalisation, normalise
-from models.system_settings import Warp
+from models.system_settings import AffineAugment
 
 DRAWS = 15
 """Uniform numbers that one image's changes take."""
@@ -23,7 +23,9 @@ VARIANCES = (1.65513492, 0.48450358, 0.1565086)
 """Along each of them."""
 
 
-def warp(images: Tensor, draws: Tensor, changes: Warp, normalisation: Normalisation, background: int) -> Tensor:
+def augment_affine(
+    images: Tensor, draws: Tensor, changes: AffineAugment, normalisation: Normalisation, background: int
+) -> Tensor:
     """Change each image by its own draws, then normalise.
 
     Args:
@@ -62,7 +64,7 @@ def _recoloured(draws: Tensor, deviation: float) -> Tensor:
     return first + second + third
 
 
-def _grid(draws: Tensor, changes: Warp, side: int) -> Tensor:
+def _grid(draws: Tensor, changes: AffineAugment, side: int) -> Tensor:
     """Where in an image, in -1..1, every output pixel is taken from: shape (n, side, side, 2)."""
     symmetric = draws * 2 - 1
     angle = symmetric[:, 2] * math.radians(changes.rotate)
