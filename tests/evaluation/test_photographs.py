@@ -90,7 +90,7 @@ def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(proj
     code, printed = graded(capsys, str(tmp_path), photograph)
     remarks = [answer["remark"] for answer in printed["photographs"]]
     assert code == 1
-    assert remarks[0].startswith("looks like no fundus: no round disc")
+    assert remarks[0].startswith("looks like no fundus: no round field of view")
     assert remarks[1:] == ["is black", "cannot be read: the file is no JPEG, PNG or TIFF", ""]
     assert [answer["grade"] is None for answer in printed["photographs"]] == [True, True, True, False]
     assert main(["predict", str(tmp_path / "*.png"), photograph]) == 1
