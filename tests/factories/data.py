@@ -12,7 +12,7 @@ from benchmark.images.encoding import Encoding, encode
 
 
 def bars(grade: int, side: int, generator: np.random.Generator) -> np.ndarray:
-    """Noise, shape (side, side, 3), with ``grade`` bright bars."""
+    """Return noise with ``grade`` bright bars, shape (side, side, 3)."""
     image = generator.integers(0, 80, (side, side, 3), dtype=np.uint8)
     for bar in range(grade):
         image[:, (bar * side) // 5 : (bar * side) // 5 + side // 8] += 150

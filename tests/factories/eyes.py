@@ -1,4 +1,4 @@
-"""Drawn eyes whose vessels tell them apart, and data sets of them with planted defects."""
+"""Drawn eyes with distinct vessels, and data sets of them with planted defects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.sources.registry import Photograph
 
 
 def eye(seed: int, width: int = 300, height: int = 260) -> np.ndarray:
-    """A warm disc on black with an optic disc and a dozen vessels, shape (height, width, 3)."""
+    """Draw a warm field of view on black with an optic disc and a dozen vessels, shape (height, width, 3)."""
     rng = np.random.default_rng(seed)
     rgb = np.zeros((height, width, 3), np.uint8)
     centre, radius = (width // 2, height // 2), int(0.46 * height)
@@ -32,19 +32,19 @@ def eye(seed: int, width: int = 300, height: int = 260) -> np.ndarray:
 
 
 def encoded(rgb: np.ndarray, kind: str = "JPEG", quality: int = 90) -> bytes:
-    """The bytes of a file."""
+    """Return an image as the bytes of a file."""
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, kind, **({"quality": quality} if kind == "JPEG" else {}))
     return stream.getvalue()
 
 
 def descriptors(images: list[np.ndarray]) -> np.ndarray:
-    """Descriptors of images as their files would give them."""
+    """Return the descriptors of images, computed from their encoded files."""
     return np.stack([fingerprint(encoded(rgb)).descriptor for rgb in images])
 
 
 def write_eyes(root: Path, names: list[str], first_seed: int = 0) -> None:
-    """One eye of its own per name, as JPEG."""
+    """Write a different eye for each name, as JPEG."""
     root.mkdir(parents=True, exist_ok=True)
     for seed, name in enumerate(names, first_seed):
         (root / f"{name}.jpeg").write_bytes(encoded(eye(seed)))

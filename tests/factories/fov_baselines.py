@@ -1,7 +1,6 @@
-"""Three published ways to find the retinal disc, written anew and as short as can be: what ours is held against.
+"""Three published methods of finding the field of view, reimplemented as baselines.
 
-They see a photograph as we do, RGB of shape (height, width, 3), and return the circle that they crop by; None where
-they give up.
+Each takes a photograph, RGB of shape (height, width, 3), and returns the circle that it crops to, or None if it fails.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from benchmark.images.fov import FieldOfView
 def graham(rgb: np.ndarray) -> FieldOfView | None:
     """B. Graham, Kaggle diabetic retinopathy detection, 2015 (first place; competition report, preprocessing).
 
-    The middle row's pixels brighter than a tenth of its mean are the diameter; the photograph's centre is the disc's.
+    The diameter is the number of pixels in the middle row that are brighter than a tenth of the row's mean; the centre
+    is the photograph's.
     """
     height, width = rgb.shape[:2]
     row = rgb[height // 2].astype(np.int64).sum(axis=1)
@@ -28,9 +28,9 @@ def graham(rgb: np.ndarray) -> FieldOfView | None:
 def voets(rgb: np.ndarray) -> FieldOfView | None:
     """Voets, Møllersen and Bongo, PLOS ONE 14(6), 2019 (JAMA 2016 replication; lib/preprocess.py of their code).
 
-    Levels are squared and scaled so that 12 and less become 0 (high ones overflow, as they do there); what is left is
-    the mask. Of its largest outer contour, the centroid is the centre and the smallest enclosing circle's radius the
-    radius. Radii up to 100 px count as nothing.
+    Grey levels are squared and scaled so that those up to 12 become 0 (high ones overflow, as in the original); the
+    rest is the mask. The centre is the centroid of the largest outer contour, and the radius that of its smallest
+    enclosing circle. A radius up to 100 px is a failure.
     """
     squared = (255 / 1.3 * (rgb / (255 / 1.5)) ** 2).astype(np.int64).astype(np.uint8)
     contours = cv2.findContours(cv2.cvtColor(squared, cv2.COLOR_RGB2GRAY), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[
@@ -49,9 +49,9 @@ def voets(rgb: np.ndarray) -> FieldOfView | None:
 def sveitser(rgb: np.ndarray) -> FieldOfView | None:
     """The team o_O, Kaggle diabetic retinopathy detection, 2015 (second place; convert.py); YijinHuang's crop.py too.
 
-    In a blurred wide photograph, what outshines both side strips by more than 10 levels lies in the box to crop, unless
-    that is smaller than 80 % of the height; then, and in others, the central square is cropped. The circle is the one
-    inscribed in the box, as wide as it.
+    In a blurred wide photograph, the crop is the bounding box of all pixels that are more than 10 grey levels brighter
+    than both side strips. If the box is smaller than 80 % of the height, or the photograph is not wide, the crop is
+    the central square. The circle has the centre and the width of the crop.
     """
     height, width = rgb.shape[:2]
     square = FieldOfView(width / 2, height / 2, min(width, height) / 2)

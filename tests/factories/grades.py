@@ -1,4 +1,4 @@
-"""Simulated patients whose two eyes resemble each other, in their disease and in how a network errs on them."""
+"""Simulated patients whose two eyes are correlated in their disease and in the errors of the networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def simulate(
     """Grade both eyes of some patients by several runs.
 
     Args:
-        patients: how many; there are twice as many images.
+        patients: number of patients; there are twice as many images.
         rng: source of the draws.
         own: standard deviation of each run's own error, on the scale of the disease (standard deviation 1).
         common: standard deviation of the error that all runs share.

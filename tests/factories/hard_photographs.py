@@ -1,6 +1,6 @@
-"""Photographs in which the retinal disc is hard to find, made from the phantom, with the place where it is.
+"""Photographs with a field of view that is hard to find, made from the phantom, with its true position.
 
-Each has one fault that collections such as EyePACS, Messidor and IDRiD, or scans of prints, have.
+Each has one defect known from collections such as EyePACS, Messidor and IDRiD, or from scans of prints.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from benchmark.sources._phantom.camera import CAMERAS
 from benchmark.sources._phantom.render import photograph
 
 SIDE = 400
-"""Pixels of the square photographs that every case starts from."""
+"""Side of the square photographs that every case starts from, in pixels."""
 RADIUS = CAMERAS[0].radius * SIDE
-"""Of the disc in them, whose centre is theirs."""
+"""Radius of their centred field of view."""
 
 Picture = np.ndarray
 """RGB, uint8, shape (height, width, 3)."""
@@ -28,114 +28,114 @@ Picture = np.ndarray
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A photograph and its disc."""
+    """A photograph and its field of view."""
 
     rgb: Picture
     disc: FieldOfView
 
 
 def hard_cases() -> dict[str, Case]:
-    """Every case by its name."""
+    """Return every case by name."""
     return {make.__name__.replace("_", " "): make() for make in CASES}
 
 
 @cache
 def eye(number: int) -> Picture:
-    """One of some photographs that show the whole disc, with a notch at its rim; each with another grade."""
+    """Return one of several photographs of different grades that show the whole field of view with a notch."""
     made = (photograph(7, patient, "left", patient % 5, SIDE) for patient in count(1))
     return next(islice((rgb for rgb in made if rgb.shape == (SIDE, SIDE, 3)), number, None))
 
 
-def lay(number: int, width: int, height: int, disc: FieldOfView) -> Picture:
-    """An eye on black, its disc at the given place; what is beyond the canvas is cut off."""
+def place(number: int, width: int, height: int, disc: FieldOfView) -> Picture:
+    """Place an eye on a black canvas with its field of view at the given position, cropped to the canvas."""
     scale = disc.radius / RADIUS
     x, y = (centre - scale * SIDE / 2 - (1 - scale) / 2 for centre in (disc.cx, disc.cy))
     return cv2.warpAffine(eye(number), np.array([[scale, 0, x], [0, scale, y]]), (width, height))
 
 
 def distance(width: int, height: int, disc: FieldOfView) -> np.ndarray:
-    """Of each pixel from the disc's centre, in radii; shape (height, width, 1)."""
+    """Return the distance of each pixel from the centre of the field of view, in radii; shape (height, width, 1)."""
     y, x = np.mgrid[:height, :width] + 0.5
     return (np.hypot(x - disc.cx, y - disc.cy) / disc.radius)[..., None]
 
 
 def noisy(levels: np.ndarray, sigma: float = 1.5) -> Picture:
-    """As a sensor would see these levels."""
+    """Add sensor noise to grey levels."""
     noise = np.random.default_rng(0).normal(0, sigma, levels.shape)
     return np.clip(levels + noise, 0, 255).astype(np.uint8)
 
 
 def dark() -> Case:
     disc = FieldOfView(300, 200, 180)
-    return Case(noisy(lay(0, 600, 400, disc) * 0.1), disc)
+    return Case(noisy(place(0, 600, 400, disc) * 0.1), disc)
 
 
 def half_in_shadow() -> Case:
     disc = FieldOfView(300, 200, 180)
     light = np.linspace(0.1, 1.1, 600)[None, :, None] ** 1.5
-    return Case(noisy(lay(1, 600, 400, disc) * light), disc)
+    return Case(noisy(place(1, 600, 400, disc) * light), disc)
 
 
 def over_exposed() -> Case:
     disc = FieldOfView(300, 200, 180)
     bleeding = 90 * np.exp(-np.clip(distance(600, 400, disc) - 1, 0, None) / 0.08)
-    return Case(noisy(np.maximum(lay(2, 600, 400, disc) * 3.5, bleeding)), disc)
+    return Case(noisy(np.maximum(place(2, 600, 400, disc) * 3.5, bleeding)), disc)
 
 
 def bright_halo() -> Case:
     disc = FieldOfView(300, 200, 165)
     halo = np.where(distance(600, 400, FieldOfView(292, 208, 190)) < 1, (38.0, 24.0, 16.0), 0)
-    return Case(noisy(np.maximum(lay(3, 600, 400, disc), halo)), disc)
+    return Case(noisy(np.maximum(place(3, 600, 400, disc), halo)), disc)
 
 
 def cut_above_and_below() -> Case:
     disc = FieldOfView(280, 190, 245)
-    return Case(lay(0, 560, 380, disc), disc)
+    return Case(place(0, 560, 380, disc), disc)
 
 
 def cut_on_one_side() -> Case:
     disc = FieldOfView(120, 210, 185)
-    return Case(lay(1, 520, 420, disc), disc)
+    return Case(place(1, 520, 420, disc), disc)
 
 
 def cut_within_a_black_frame() -> Case:
     disc = FieldOfView(330, 260, 235)
-    rgb = lay(2, 660, 520, disc)
+    rgb = place(2, 660, 520, disc)
     rgb[:110] = rgb[410:] = 0
     return Case(noisy(rgb), disc)
 
 
 def off_centre() -> Case:
     disc = FieldOfView(430, 250, 140)
-    return Case(noisy(lay(3, 600, 420, disc)), disc)
+    return Case(noisy(place(3, 600, 420, disc)), disc)
 
 
 def small_in_a_wide_frame() -> Case:
     disc = FieldOfView(660, 380, 160)
-    return Case(noisy(lay(0, 1440, 800, disc)), disc)
+    return Case(noisy(place(0, 1440, 800, disc)), disc)
 
 
 def coloured_border() -> Case:
     disc = FieldOfView(300, 200, 175)
     blue = np.array([20.0, 40.0, 110.0])
-    return Case(noisy(np.where(distance(600, 400, disc) <= 1, lay(1, 600, 400, disc), blue)), disc)
+    return Case(noisy(np.where(distance(600, 400, disc) <= 1, place(1, 600, 400, disc), blue)), disc)
 
 
 def white_page() -> Case:
     disc = FieldOfView(290, 210, 170)
-    return Case(noisy(np.where(distance(600, 420, disc) <= 1, lay(2, 600, 420, disc), 250)), disc)
+    return Case(noisy(np.where(distance(600, 420, disc) <= 1, place(2, 600, 420, disc), 250)), disc)
 
 
 def white_frame() -> Case:
     disc = FieldOfView(300, 215, 180)
     return Case(
-        cv2.copyMakeBorder(lay(3, 576, 406, FieldOfView(288, 203, 180)), 12, 12, 12, 12, 0, value=(255,) * 3), disc
+        cv2.copyMakeBorder(place(3, 576, 406, FieldOfView(288, 203, 180)), 12, 12, 12, 12, 0, value=(255,) * 3), disc
     )
 
 
 def text_in_the_corner() -> Case:
     disc = FieldOfView(300, 200, 180)
-    rgb = lay(0, 600, 400, disc)
+    rgb = place(0, 600, 400, disc)
     for line, text in enumerate(("2015-02-17 10:42", "OD  45 deg", "ID 004711")):
         cv2.putText(rgb, text, (6, 28 + 26 * line), 0, 0.75, (255, 255, 255), 2)
     return Case(rgb, disc)
@@ -143,7 +143,7 @@ def text_in_the_corner() -> Case:
 
 def label_beside() -> Case:
     disc = FieldOfView(240, 200, 170)
-    rgb = lay(1, 640, 400, disc)
+    rgb = place(1, 640, 400, disc)
     cv2.rectangle(rgb, (470, 20), (625, 380), (225, 225, 215), -1)
     cv2.putText(rgb, "LEFT", (490, 210), 0, 1.4, (20, 20, 20), 3)
     return Case(rgb, disc)
@@ -153,12 +153,12 @@ def reflex_at_the_rim() -> Case:
     disc = FieldOfView(300, 200, 180)
     far = distance(600, 400, disc)
     crescent = 260 * np.exp(-(((far - 0.97) / 0.06) ** 2)) * (np.arange(600) > 330)[None, :, None] * (far <= 1)
-    return Case(noisy(lay(2, 600, 400, disc) * 0.45 + crescent), disc)
+    return Case(noisy(place(2, 600, 400, disc) * 0.45 + crescent), disc)
 
 
 def hot_pixels() -> Case:
     disc = FieldOfView(300, 200, 180)
-    rgb = noisy(lay(3, 600, 400, disc) * 0.4, 5.0)
+    rgb = noisy(place(3, 600, 400, disc) * 0.4, 5.0)
     rgb[::23, ::29] = 255
     return Case(rgb, disc)
 

@@ -1,4 +1,4 @@
-"""A file server on loopback that can misbehave: it cuts connections, ignores ranges, answers with errors."""
+"""A file server on loopback that can misbehave: it cuts connections, ignores ranges, or returns errors."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from urllib.parse import unquote, urlsplit
 
 @dataclass
 class Loopback:
-    """What the server serves, how it misbehaves, and what was asked of it."""
+    """The server's files, its planned misbehaviour, and the requests that it received."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    """By path, which begins with a slash."""
+    """Content by path, which begins with a slash."""
     redirects: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
-    """JSON by path, for POST requests."""
+    """JSON responses to POST requests, by path."""
     cuts: list[int] = field(default_factory=list)
-    """The next responses end after so many bytes of their body."""
+    """Numbers of body bytes after which the next responses end."""
     statuses: list[int] = field(default_factory=list)
-    """The next responses are these errors."""
+    """Error statuses of the next responses."""
     ranges: bool = True
-    """Whether a part of a file may be asked for."""
+    """True if the server supports range requests."""
     tags: bool = True
-    """Whether responses carry an ETag."""
+    """True if responses have an ETag."""
     asked: list[tuple[str, str]] = field(default_factory=list)
-    """(path, Range) of each request."""
+    """Path and Range header of each request."""
     url: str = ""
 
     def tag(self, path: str) -> str:
-        """The ETag of a file."""
+        """Return the ETag of a file."""
         return f'"{hashlib.sha256(self.files[path]).hexdigest()[:16]}"'
 
 
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve() -> Iterator[Loopback]:
-    """Serve until the block ends."""
+    """Run the server until the block ends."""
     loopback = Loopback()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"loopback": loopback}))
     loopback.url = f"http://127.0.0.1:{server.server_port}"

@@ -1,6 +1,6 @@
-"""One training step, operation by operation, as hashes: what must be the same on every processor.
+"""Hashes of every operation of one training step, which must be equal on every processor.
 
-Run as a script, it prints a line per operation; libraries are told which instructions to use before they are loaded.
+Run as a script, it pins the instruction sets of libraries before they load, and prints one line per operation.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmark.common.numerics import pin_process
 
 
 def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
-    """Name and hash of every layer's output and gradient, of the weights' gradients and of the updated weights."""
+    """Yield name and hash of every layer's output and gradient, of the weights' gradients and the updated weights."""
     import torch
 
     from benchmark.settings.training import Augment
@@ -27,15 +27,15 @@ def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
     torch.manual_seed(0)
     found: list[tuple[str, str]] = []
 
-    def note(name: str, tensor: torch.Tensor) -> None:
+    def record(name: str, tensor: torch.Tensor) -> None:
         found.append((name, hashed(tensor.detach().contiguous().numpy())))
 
-    def look(name: str) -> Callable[..., None]:
+    def recorder(name: str) -> Callable[..., None]:
         def hook(_module: object, _inputs: object, output: object) -> None:
             if isinstance(output, torch.Tensor):
-                note(name, output)
+                record(name, output)
                 if output.requires_grad:
-                    output.register_hook(lambda gradient: note(f"gradient at {name}", gradient))
+                    output.register_hook(lambda gradient: record(f"gradient at {name}", gradient))
 
         return hook
 
@@ -44,26 +44,26 @@ def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
     network = build_network(model, level, heads, pixels).to(memory_format=torch.channels_last)
     for name, module in network.named_modules():
         if not list(module.children()):
-            module.register_forward_hook(look(f"{name} ({type(module).__name__})"))
+            module.register_forward_hook(recorder(f"{name} ({type(module).__name__})"))
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (16, pixels, pixels, 3), dtype=torch.uint8, generator=generator)
     draws = torch.rand(16, DRAWS, generator=generator)
     shown = augment(images, draws, Augment(rotate=0.0, scale=0.0), Normalisation(network.mean, network.std))
-    note("augmented images", shown)
+    record("augmented images", shown)
     loss = load_loss("ce_mse")(network(shown), torch.arange(16) % 5, weight=1.0).mean()
-    note("loss", loss)
+    record("loss", loss)
     loss.backward()
     for name, parameter in network.named_parameters():
-        note(f"gradient of {name}", parameter.grad)
-    note("norm", torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0))
+        record(f"gradient of {name}", parameter.grad)
+    record("norm", torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0))
     torch.optim.AdamW(network.parameters(), lr=0.005, fused=True).step()
     for name, parameter in network.named_parameters():
-        note(f"updated {name}", parameter)
+        record(f"updated {name}", parameter)
     yield from found
 
 
-def elsewhere() -> Iterator[tuple[str, str]]:
-    """Name and hash of what is computed beside networks: by NumPy, SciPy and OpenCV."""
+def other_operations() -> Iterator[tuple[str, str]]:
+    """Yield name and hash of operations outside of networks, by NumPy, SciPy and OpenCV."""
     import cv2
     import numpy as np
     from scipy import stats
@@ -91,6 +91,6 @@ if __name__ == "__main__":
     for pixels, level in ((40, 1), (80, 2), (128, 3)):
         for name, value in operations(pixels, level):
             print(f"{pixels} px, level {level}, {name}: {value}")
-    for name, value in elsewhere():
+    for name, value in other_operations():
         print(f"{name}: {value}")
     sys.stdout.flush()

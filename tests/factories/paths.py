@@ -1,4 +1,4 @@
-"""Where the project is, and the data that a workplace may keep beside it for trials."""
+"""Paths of the project and of the optional data folder next to it."""
 
 from __future__ import annotations
 

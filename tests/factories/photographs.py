@@ -25,7 +25,7 @@ def disc_photograph(
     background: float = 0,
     seed: int = 0,
 ) -> np.ndarray:
-    """A disc (cx, cy, radius) that darkens towards its rim, with noise; shape (height, width, 3)."""
+    """Draw a noisy field of view (cx, cy, radius) that darkens towards its rim; shape (height, width, 3)."""
     cx, cy, radius = disc
     y, x = np.mgrid[:height, :width] + 0.5
     distance = np.hypot(x - cx, y - cy) / radius
@@ -35,14 +35,14 @@ def disc_photograph(
 
 
 def write_photograph(path: Path, seed: int = 0, width: int = 96, height: int = 64) -> None:
-    """Save a photograph of its own, in the format of the file's name."""
+    """Save a photograph that differs by seed, in the format of the file's extension."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rgb = disc_photograph(width, height, (width / 2 + seed % 7, height / 2, 0.45 * height), 120 + seed % 90, seed=seed)
     Image.fromarray(rgb).save(path)
 
 
 def write_folder(root: Path, patients: int = 12, extension: str = ".jpeg") -> list[str]:
-    """Two eyes per patient and ``labels.csv`` without splits; returns the image ids."""
+    """Write two eyes per patient and ``labels.csv`` without splits, and return the image ids."""
     ids = [f"{patient}_{eye}" for patient in range(patients) for eye in ("left", "right")]
     for seed, image_id in enumerate(ids):
         write_photograph(root / f"{image_id}{extension}", seed)
@@ -51,14 +51,14 @@ def write_folder(root: Path, patients: int = 12, extension: str = ".jpeg") -> li
 
 
 def write_table(root: Path, rows: list[dict[str, Any]], name: str = "labels.csv") -> None:
-    """A csv file with the keys of the first row as columns."""
+    """Write a csv file with the keys of the first row as columns."""
     lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
     root.mkdir(parents=True, exist_ok=True)
     (root / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def folder_params(root: Path | str, data: dict[str, Any] | None = None, **prepare: Any) -> Params:
-    """The committed parameters, with a folder as data set, small sizes, and checks that let all pass that can pass."""
+    """Return the committed parameters with a folder as data set, small sizes, and checks that warn where possible."""
     raw = yaml.safe_load((ROOT / "params.yaml").read_text())
     raw["data"] = {"source": "csv", "name": "made", "root": str(root), **(data or {})}
     raw["checks"] = {name: "warn" for name, info in CHECKS.items() if "warn" in info.policies}

@@ -1,4 +1,4 @@
-"""A PostgreSQL server on loopback, of a user who owns nothing else, for as long as a test needs it."""
+"""A temporary PostgreSQL server on loopback, run by an unprivileged user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def find_server() -> Path | None:
-    """The folder of Debian's newest server, or the one on the PATH; none where none is installed."""
+    """Return the folder of Debian's newest server, else of the one on the PATH; None if there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("initdb")
     return found[-1].parent if found else Path(on_path).parent if on_path else None
@@ -25,10 +25,10 @@ def find_server() -> Path | None:
 
 @contextmanager
 def postgres(*databases: str) -> Iterator[str]:
-    """Start a server and make databases in it; yields the beginning of their addresses, without their names."""
+    """Start a server, create databases, and yield the server's address without a database name."""
     server = find_server()
     assert server is not None
-    # Neither of pytest's folders nor of this user, for the server refuses root.
+    # The server refuses root, and another user cannot read pytest's folders.
     folder, port = Path(tempfile.mkdtemp(prefix="postgres-")), _free_port()
     who = _unprivileged()
     if who:
@@ -45,13 +45,13 @@ def postgres(*databases: str) -> Iterator[str]:
         _make(databases, port, process, folder / "log")
         yield address
     finally:
-        process.send_signal(signal.SIGINT)  # Without waiting for those that are still connected.
+        process.send_signal(signal.SIGINT)  # Do not wait for open connections.
         process.wait()
         shutil.rmtree(folder)
 
 
 def _unprivileged() -> dict[str, Any]:
-    """As whom to run it where this is root."""
+    """Return the user that runs the server, as arguments of Popen; empty if this process is not root."""
     if os.getuid():
         return {}
     names = {entry.pw_name for entry in pwd.getpwall()}

@@ -1,4 +1,4 @@
-"""A copy of the project with parameters so small that the whole pipeline runs in seconds."""
+"""A copy of the project with parameters with which the whole pipeline runs in seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 
 
 class Project:
-    """A copy of the project's tracked files, under its own git and DVC, with parameters of its own."""
+    """A copy of the project's tracked files with its own git repository, DVC cache and parameters."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -27,7 +27,7 @@ class Project:
 
     @classmethod
     def make(cls, root: Path) -> Project:
-        """A fresh clone with tiny parameters."""
+        """Make a fresh clone with tiny parameters."""
         listing = ("git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard")
         for name in subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split():
             if (ROOT / name).is_file() and not name.startswith(("tests/", "dvc.lock")):
@@ -35,7 +35,7 @@ class Project:
                 shutil.copy2(ROOT / name, root / name)
         made = cls(root)
         raw = tiny_params()
-        # Saved after each update, so that a training can be killed anywhere.
+        # Save after each update, so that a run can be killed anywhere.
         raw["train"]["checkpoint_minutes"] = 0.0
         made.write_params(raw)
         made.run("git", "init", "-q", "-b", "main")
@@ -43,12 +43,12 @@ class Project:
         return made
 
     def copy(self, root: Path) -> Project:
-        """The same project, with all that it made, in another folder."""
+        """Copy the project with all outputs to another folder."""
         shutil.copytree(self.root, root, dirs_exist_ok=True)
         return Project(root)
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project; its output is kept."""
+        """Run a command in the project and capture its output."""
         done = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True)
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -65,10 +65,10 @@ class Project:
         (self.root / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
 
     def params(self) -> dict[str, Any]:
-        """The project's parameters."""
+        """Return the content of params.yaml."""
         return yaml.safe_load((self.root / "params.yaml").read_text())
 
     def repro(self, *arguments: str) -> list[str]:
-        """``dvc repro``; the names of the stages that it ran."""
+        """Run ``dvc repro`` and return the names of the stages that it ran."""
         output = self.run("dvc", "repro", *arguments).stdout
         return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]

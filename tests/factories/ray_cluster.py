@@ -1,4 +1,4 @@
-"""Two nodes of Ray on this machine's loopback, of which one may be lost."""
+"""A Ray cluster on loopback, of which nodes may be removed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import psutil
 
 LOOPBACK = "127.0.0.1"
 STORE = 80 * 1024 * 1024
-"""Bytes of a node's object store; the least that Ray takes is 75 MB."""
+"""Bytes of a node's object store; Ray's minimum is 75 MB."""
 
 
 @contextmanager
 def ray_cluster(nodes: int = 2, *, dashboard: bool = False) -> Iterator[Any]:
-    """``ray.cluster_utils.Cluster`` of nodes with one core each."""
+    """Yield a ``ray.cluster_utils.Cluster`` whose nodes have one core each."""
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     from ray.cluster_utils import Cluster
 
@@ -33,8 +33,8 @@ def ray_cluster(nodes: int = 2, *, dashboard: bool = False) -> Iterator[Any]:
         cluster.shutdown()
 
 
-def listens(cluster: Any) -> set[str]:
-    """Addresses that any process of a cluster listens on."""
+def listening_addresses(cluster: Any) -> set[str]:
+    """Return the addresses that the processes of a cluster listen on."""
     session = cluster.head_node.get_session_dir_path()
     found = set()
     for process in psutil.process_iter(["cmdline", "pid"]):
@@ -43,7 +43,7 @@ def listens(cluster: Any) -> set[str]:
                 sockets = process.net_connections("inet")
                 found |= {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
         except psutil.Error:
-            continue  # It has ended meanwhile.
+            continue  # The process has ended.
     return found
 
 

@@ -1,4 +1,4 @@
-"""Finished runs with made-up predictions, the same on every machine: what the evaluation and the report read."""
+"""Finished runs with made-up predictions, equal on every machine, as input of the evaluation and the report."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from tests.factories.systems import SYSTEMS
 
 IMAGES = {"val": 60, "test": 100}
 TRANSFERRED = {("basenet", "mse_mid"), ("basenet", "ce_mid"), ("m2cnn", "large")}
-"""Arms with predictions on other sets."""
+"""Arms with predictions on other data sets."""
 
 ARMS = {
     "basenet": {
@@ -74,7 +74,7 @@ ARMS = {
 }
 
 EPOCHS = {"": 3, "images": 9, "macs": 4}
-"""By what an arm matches: M2CNN's three stages of 3 epochs, and what their pixels amount to at the large size."""
+"""Epochs by the cost that an arm matches: M2CNN's three stages of 3 epochs, as images or as multiply-adds."""
 
 NETWORKS = """\
 of,backbone,stride,cut,pixels,level,before,after,parameters,macs
@@ -91,7 +91,7 @@ params,test_byobnet,8,,80,2,10,4,2000,6400
 params,test_byobnet,8,,128,1,16,16,1000,16384
 params,test_byobnet,8,,128,3,16,0,0,0
 """
-"""What the step ``architecture`` writes, with rounded costs and, in the last line, a map that is too small."""
+"""Table of the step ``architecture`` with rounded costs; the last line has a feature map that is too small."""
 
 
 def make_params(
@@ -113,8 +113,8 @@ def make_params(
 
 
 def make_predictions(split: str, seed: int, noise: float, patients: bool = True) -> Predictions:
-    """Two images per patient; both heads see the grade through noise."""
-    # RandomState: its stream is frozen for good, so golden files stay valid.
+    """Return predictions of both heads that are noisy grades, for two images per patient."""
+    # The stream of RandomState never changes, so golden files stay valid.
     n = IMAGES[split]
     grade = np.random.RandomState(len(split)).choice(5, n, p=(0.4, 0.15, 0.2, 0.13, 0.12))
     draw = np.random.RandomState(1000 + seed)
@@ -167,7 +167,7 @@ def make_result(params: Params, method: str, name: str, seed: int, flags=()) -> 
 
 
 def make_run(params: Params, method: str, name: str, seed: int, flags=(), patients: bool = True) -> Path:
-    """Write one run and its record; larger inputs and later stages see the grade more clearly."""
+    """Write one run and its record; larger inputs and later methods have less noise."""
     result = make_result(params, method, name, seed, flags)
     noise = {"small": 1.0, "mid": 0.8, "large": 0.7}[result.size] - 0.1 * [*ARMS, method].index(method)
     folder = result.folder(RUNS)
@@ -213,7 +213,7 @@ def make_record(seed: int, seconds: float) -> Record:
 
 
 def make_system_run(params: Params, arm: Arm, seed: int) -> None:
-    """Write a run of a system and its record; what blends more sees the grade more clearly."""
+    """Write a run of a system and its record; later steps have less noise."""
     settings, entry = params.systems[arm.method], LAID_OUT[arm.method]
     row = entry.rows.get(arm.name)
     net = arm.name if row is None else next(iter(settings.nets))
@@ -285,12 +285,12 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
 
 
 def make_networks() -> None:
-    """What the step ``architecture`` would write."""
+    """Write the table of the step ``architecture``."""
     write_text(architecture.NETWORKS, NETWORKS)
 
 
 def make_all(params: Params, skip=(), flags=None) -> None:
-    """Every declared run but those in ``skip`` ((method, arm, seed) each); ``flags`` by the same key."""
+    """Write every declared run except those in ``skip``, with ``flags`` by run; a run is (method, arm, seed)."""
     PAIRS.parent.mkdir(exist_ok=True)
     PAIRS.write_bytes((ROOT / PAIRS).read_bytes())
     for method, arms in params.arms.items():
@@ -305,18 +305,18 @@ def make_all(params: Params, skip=(), flags=None) -> None:
 
 
 def tables(params):
-    """Every table of the runs that lie here, by name."""
+    """Return every table of the runs in the current folder, by name."""
     settle(params)
     return named_tables(Inputs(params))
 
 
 def named_tables(inputs):
-    """Every table of a finished project, by name."""
+    """Return every table of a finished project, by name."""
     return {table.name: table for table in make_tables(inputs)}
 
 
 def settle(params) -> None:
-    """All that the report reads beside the runs and their records."""
+    """Write all inputs of the report except the runs and their records."""
     for path in (PUBLISHED, CLAIMS, DATASET_AUTHORS):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((ROOT / path).read_bytes())
@@ -356,7 +356,7 @@ def make_metrics(runs: GradedRuns) -> list[Estimate]:
 
 
 def make_comparisons(rows: Sequence[Estimate]) -> list[Estimate]:
-    """A comparison of each pair whose arms ran, around the difference of their means, likewise made up."""
+    """Return a made-up comparison of each pair whose arms have runs, centred on the difference of their means."""
     kappas = select(rows, quantity="kappa")
     found = {(f"{row.method}/{row.arm}", row.split, row.head): row for row in kappas}
     return [
@@ -385,7 +385,7 @@ def make_comparisons(rows: Sequence[Estimate]) -> list[Estimate]:
 
 
 def make_systems(params) -> list[Estimate]:
-    """Two comparisons of each system's rows, and two ranks of M2CNN, likewise made up; none without systems."""
+    """Return two made-up comparisons of each system's steps and two ranks of M2CNN; nothing without systems."""
     shared = {"n_patients": "50", "n_resamples": 10_000, "resampled": BOTH}
     shared |= {"data": params.data.name, "synthetic": params.data.synthetic}
     differences = [
@@ -437,7 +437,7 @@ def make_systems(params) -> list[Estimate]:
 
 
 def make_transfers(params, rules: Sequence[Estimate]) -> list[Estimate]:
-    """Kappas of some arms on each other set and their changes, likewise made up; none without such a set."""
+    """Return made-up kappas of some arms on each other data set, and their changes."""
     sets = {"idrid": ("IDRiD", False, 103, "unknown: each image its own cluster", 0)}
     sets["again"] = ("phantom-1", True, 480, "240", 12)
     own = [row for row in select(rules, split="test") if row.rule in DEFAULT.values()]
@@ -459,7 +459,7 @@ def make_transfers(params, rules: Sequence[Estimate]) -> list[Estimate]:
 
 
 def make_check_rows() -> None:
-    """What the step ``fetch`` would write of a set with a leak, five thumbnails and no expected counts."""
+    """Write the check table of a data set with a leak, five thumbnails and no expected counts."""
     names = [(f"{patient}_{side}", patient % 5, "train") for patient in range(6) for side in ("left", "right")]
     data = dataset_of([*names, ("6_left", 1, "test"), ("6_right", 1, "test")])
     looks = [image_info("same") if place in (0, 12) else each for place, each in enumerate(data.infos)]
@@ -473,5 +473,5 @@ def make_check_rows() -> None:
 
 
 def records(table) -> list[dict[str, str]]:
-    """The table's csv, read back."""
+    """Return the rows of a table's csv."""
     return list(csv.DictReader(io.StringIO(to_csv(table))))

@@ -1,4 +1,4 @@
-"""Small copies of the real data sets' shape, with made-up photographs: their folders, names and tables."""
+"""Small imitations of the real data sets with made-up photographs: their folders, names and tables."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.factories.workbooks import xlsx
 
 
 def real_params(source: str, **changed: Any) -> SourceParams:
-    """The committed profile of a data set, changed."""
+    """Return the committed profile of a data set with some changes."""
     raw = yaml.safe_load((ROOT / f"experiments/conf/data/{source}.yaml").read_text()) | changed
     return load_source(source).Params.model_validate(raw)
 
 
 def write_eyepacs(root: Path, train: int = 5, test: int = 6) -> None:
-    """As at Kaggle: patients 1 to ``train``, then those of the test set, in turn Public and Private."""
+    """Write Kaggle's layout: patients 1 to ``train``, then the test patients, alternately Public and Private."""
     rows = {"train": ["image,level"], "test": ["image,level,Usage"]}
     for patient in range(1, train + test + 1):
         part = "train" if patient <= train else "test"
@@ -38,7 +38,7 @@ def write_eyepacs(root: Path, train: int = 5, test: int = 6) -> None:
 
 
 def write_aptos2019(root: Path, images: int = 20) -> None:
-    """As at Kaggle, with a test set of which there are no grades."""
+    """Write Kaggle's layout, with a test set without grades."""
     ids = [f"{i:012x}" for i in range(images)]
     for seed, image_id in enumerate(ids):
         write_photograph(root / "train_images" / f"{image_id}.png", seed)
@@ -49,7 +49,7 @@ def write_aptos2019(root: Path, images: int = 20) -> None:
 
 
 def write_idrid(root: Path, train: int = 20, test: int = 6) -> None:
-    """As in the official archive, with its empty columns and rows."""
+    """Write the layout of the official archive, with its empty columns and rows."""
     folder = root / "B. Disease Grading"
     for part, title, count in (("a", "Training", train), ("b", "Testing", test)):
         table = folder / f"2. Groundtruths/{part}. IDRiD_Disease Grading_{title} Labels.csv"
@@ -62,7 +62,7 @@ def write_idrid(root: Path, train: int = 20, test: int = 6) -> None:
 
 
 def write_messidor2(root: Path, patients: int = 12) -> None:
-    """Photographs in two formats, one of them ungradable, with the grades' table and that of the pairs."""
+    """Write photographs in two formats, one of them ungradable, with the tables of grades and of pairs."""
     pairs, grades = ["left;right"], ["image_id,adjudicated_dr_grade,adjudicated_dme,adjudicated_gradable"]
     for patient in range(patients):
         names = [f"20051020_{1000 + 2 * patient + eye}_0100_PP.png" for eye in (0, 1)]
@@ -70,7 +70,7 @@ def write_messidor2(root: Path, patients: int = 12) -> None:
         for eye, name in enumerate(names):
             write_photograph(root / "IMAGES" / name, 2 * patient + eye)
             ungradable = patient == eye == 0
-            # The table writes some extensions otherwise than the files.
+            # Some extensions in the table differ from those of the files.
             graded = name.replace(".JPG", ".jpg")
             grades.append(f"{graded},,,0" if ungradable else f"{graded},{patient % 5},0,1")
         pairs.append(";".join(names))
@@ -79,7 +79,7 @@ def write_messidor2(root: Path, patients: int = 12) -> None:
 
 
 def write_deepdrid(root: Path, patients: tuple[int, int, int] = (4, 2, 2)) -> None:
-    """As in the authors' repository, with one ungradable eye in the evaluation set."""
+    """Write the layout of the authors' repository, with one ungradable eye in the evaluation set."""
     folder = root / "regular_fundus_images"
     header = "patient_id,image_id,image_path,Overall quality,left_eye_DR_Level,right_eye_DR_Level,patient_DR_Level"
     number = 0
@@ -106,7 +106,7 @@ def write_deepdrid(root: Path, patients: tuple[int, int, int] = (4, 2, 2)) -> No
 
 
 def write_ddr(root: Path, images: tuple[int, int, int] = (8, 5, 6)) -> None:
-    """The folder DR_grading, one image per list ungradable, and another part with a photograph of the same name."""
+    """Write the folder DR_grading, one image per list ungradable, and another part that repeats a file name."""
     for name, count in zip(("train", "valid", "test"), images, strict=True):
         names = [f"{name[0]}07-{i:04d}-000.jpg" for i in range(count)]
         for seed, image in enumerate(names):
@@ -117,7 +117,7 @@ def write_ddr(root: Path, images: tuple[int, int, int] = (8, 5, 6)) -> None:
 
 
 def write_retinamnist(root: Path, size: int = 28, images: int = 5) -> None:
-    """MedMNIST's file of arrays."""
+    """Write MedMNIST's file of arrays."""
     generator = np.random.default_rng(0)
     arrays = {}
     for split in ("train", "val", "test"):
@@ -136,11 +136,11 @@ WRITE: dict[str, Callable[[Path], None]] = {
     "messidor2": write_messidor2,
     "retinamnist": write_retinamnist,
 }
-"""Data set -> what writes a small copy of its shape into a folder."""
+"""Each data set with the function that writes its imitation into a folder."""
 
 
 class FakeApi:
-    """Kaggle's client at its boundary: lists files, and writes them where it is told."""
+    """A replacement of Kaggle's client that lists files and writes them to the given path."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
@@ -163,7 +163,7 @@ class FakeApi:
 
 
 def zipped(folder: Path, prefix: str = "") -> bytes:
-    """A zip archive of a folder's files, below ``prefix``."""
+    """Return a zip archive of a folder's files below ``prefix``."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):

@@ -1,4 +1,4 @@
-"""A sweep without training: runs whose predictions depend on the weight and the seed alone."""
+"""A sweep without training: the predictions of runs depend on the loss weight and the seed alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.factories.data import make_data
 
 @event.listens_for(Engine, "connect")
 def _without_waiting_for_the_disk(connection: Any, _: Any) -> None:
-    """A test's study need not survive a power cut."""
+    """Switch off synchronous writes: a test's study need not survive a power cut."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
 
@@ -35,7 +35,7 @@ SIZES = {"small": 24, "mid": 40, "large": 64}
 
 
 def sweep_params(train: dict[str, Any] | None = None, **changes: Any) -> Params:
-    """Parameters of a small sweep."""
+    """Return the parameters of a small sweep."""
     raw = tiny_params()
     raw["sizes"] = SIZES
     raw["train"] |= {"epochs": 3, "batch_size": 16, **(train or {})}
@@ -45,16 +45,16 @@ def sweep_params(train: dict[str, Any] | None = None, **changes: Any) -> Params:
 
 
 def make_project(root: Path, images: int = 40) -> None:
-    """Manifest and packs of a small data set."""
+    """Write manifest and packs of a small data set."""
     make_data(root, SIZES, {"train": 32, "val": images, "test": images})
 
 
 class Trainer:
-    """Replaces :meth:`SweepContext.complete`: writes a run's files epoch by epoch and counts the epochs.
+    """A replacement of :meth:`SweepContext.complete` that writes a run's files epoch by epoch and records the epochs.
 
     Attributes:
         trained: (weight, seed, epoch) of each epoch, in order.
-        fail: called with (weight, seed, epoch) before each; what it raises ends the run.
+        fail: called with (weight, seed, epoch) before each epoch; an exception ends the run.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Trainer:
 
 
 def quality(weight: float) -> float:
-    """Highest at weight 0.3."""
+    """Return the quality of predictions, highest at weight 0.3."""
     return 0.8 - 0.15 * abs(math.log10(max(weight, 0.001) / 0.3))
 
 
@@ -91,8 +91,8 @@ def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
 
 
 def predictions(data: Any, weight: float, seed: int) -> Predictions:
-    """Both outputs see the grade through noise that the weight sets."""
-    # RandomState: its stream is frozen for good, so golden files stay valid.
+    """Return scores and probabilities that are noisy grades; the weight determines the noise."""
+    # The stream of RandomState never changes, so golden files stay valid.
     draw = np.random.RandomState(seed)
     n, noise = len(data), 2.2 * (1 - quality(weight))
     distance = np.arange(5) - (data.grade + noise * draw.standard_normal(n)).round(3)[:, None]
@@ -108,6 +108,6 @@ def predictions(data: Any, weight: float, seed: int) -> Predictions:
 
 
 def nan_loss(*_: Any) -> None:
-    """What a loss that is not finite raises."""
+    """Raise the error of a loss that is not finite."""
     msg = "the loss must stay finite, but is nan"
     raise InputError(msg)

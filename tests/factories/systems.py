@@ -1,4 +1,4 @@
-"""Systems of others so small that they are trained in a second or two, on the bars of :mod:`tests.factories.data`."""
+"""Compared systems that train in a second or two on the bars of :mod:`tests.factories.data`."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "train": {"epochs": 2, "batch_size": 16, "lr": 0.004},
     },
 }
-"""Settings of each system, by its name."""
+"""Settings of each system by name."""
 
 
 def system_params(name: str, **changes: Any) -> Params:
-    """Parameters with one system, some of whose settings are others."""
+    """Return parameters with one system and some changed settings."""
     raw = tiny_params()
     raw["sizes"] = SIZES
     raw["systems"] = {name: SYSTEMS[name] | changes}
@@ -86,5 +86,5 @@ def system_params(name: str, **changes: Any) -> Params:
 
 
 def make_eyes(root: Any) -> None:
-    """Packs and a manifest of patients with two eyes each."""
+    """Write packs and a manifest of patients with two eyes each."""
     make_data(root, SIZES, {"train": 96, "val": 32, "test": 32})

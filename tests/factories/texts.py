@@ -1,4 +1,4 @@
-"""What the project's texts show: commands, and files and changes that a reader is to make."""
+"""Commands, files and changes that the project's texts show to the reader."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import NamedTuple
 from tests.factories.paths import ROOT
 
 MANUAL = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
-"""What tells how to use this version."""
+"""Texts on the use of this version."""
 TEXTS = [*MANUAL, *sorted(ROOT.glob("experiments/results/*/README.md"))]
-"""What holds figures; those of results tell what was run then."""
+"""Texts with figures, including those of committed results, which may be of an earlier version."""
 
 _BLOCK = re.compile(
     r"(?:<!-- (?P<mark>[a-z]+)(?: (?P<path>\S+))? -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.S | re.M
@@ -29,25 +29,25 @@ class Block(NamedTuple):
 
 
 def blocks(text: str) -> list[Block]:
-    """The fenced blocks of a text, in reading order."""
+    """Return the fenced blocks of a text in order."""
     return [Block(m["mark"] or "", m["path"] or "", m["kind"], m["body"]) for m in _BLOCK.finditer(text)]
 
 
 def commands(body: str) -> list[str]:
-    """The commands that a console block shows, each on one line and without its comment."""
+    """Return the commands of a console block, each on one line and without its comment."""
     lines = re.sub(r"\\\n\s*", "", body).splitlines()
     return [shlex.join(shlex.split(line[2:], comments=True)) for line in lines if line.startswith("$ ")]
 
 
 def shown_commands() -> list[str]:
-    """The commands of the manual, each once; what is marked as run is for the example that it belongs to."""
+    """Return the distinct commands of the manual, except those marked as run, which the tests of examples run."""
     shown = [block for path in MANUAL for block in blocks(path.read_text(encoding="utf-8"))]
     consoles = [block.body for block in shown if block.kind == "console" and block.mark != "run"]
     return list(dict.fromkeys(command for body in consoles for command in commands(body)))
 
 
 def changed(text: str, diff: str) -> str:
-    """A file's text with the lines of a diff added; those that are not new must be there, once."""
+    """Return a text with the added lines of a diff; the context lines must occur exactly once."""
     lines = diff.splitlines()
     before = "".join(f"{line[1:]}\n" for line in lines if line[0] == " ")
     after = "".join(f"{line[1:]}\n" for line in lines)
@@ -56,7 +56,7 @@ def changed(text: str, diff: str) -> str:
 
 
 def write_shown(text: str, root: Path) -> list[str]:
-    """Make the files and changes that a text shows; their paths."""
+    """Make the files and changes that a text shows, and return their paths."""
     made = []
     for block in blocks(text):
         path = root / block.path

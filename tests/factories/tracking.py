@@ -1,4 +1,4 @@
-"""Runs and evaluations as the pipeline leaves them, and a look into the store that they are replayed into."""
+"""Runs and evaluations as the pipeline writes them, and queries of the MLflow store after their replay."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sqlalchemy import Engine, event  # noqa: E402
 
 @event.listens_for(Engine, "connect")
 def _without_waiting_for_the_disk(connection: Any, _: Any) -> None:
-    """A test's store need not survive a power cut."""
+    """Switch off synchronous writes: a test's store need not survive a power cut."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
 
@@ -72,7 +72,7 @@ def history(epochs: int, seed: int = 0) -> str:
 
 
 def write_run(root: Path, spec: ArmRun, *, epochs: int = 3, loss: str = "", resumed: int = 0) -> None:
-    """A finished run as training leaves it."""
+    """Write a finished run as training does."""
     folder = spec.folder(root / "runs")
     write_spec(result_of(spec, epochs), folder)
     write_text(folder / "history.csv", history(epochs, spec.seed))
@@ -125,7 +125,7 @@ KAPPAS = {("basenet_mt", "small", 0): 0.6, ("basenet_mt", "small", 1): 0.7, ("m2
 
 
 def fill(root: Path, params: Params) -> None:
-    """Three finished runs (m2cnn lacks its second seed), evaluated and reported."""
+    """Write three finished runs (m2cnn lacks its second seed), their evaluation and their report."""
     for method, arm, seed in KAPPAS:
         write_run(root, spec_of(params, method, arm, seed))
     write_evaluation(root, KAPPAS)
@@ -156,14 +156,14 @@ def named(runs: list[Run]) -> dict[str, Run]:
 
 
 def content(root: Path) -> dict[str, Any]:
-    """All that the store holds, by run name, without what differs between two stores."""
+    """Return the store's content by run name, without values that differ between equal stores."""
     client = client_of(root)
-    told = {}
+    runs = {}
     for kind in ("seed", "group"):
         for name, run in named(runs_of(root, kind)).items():
             parent = run.data.tags.pop("mlflow.parentRunId", "")
             run.data.tags.pop("owner")
-            told[name] = {
+            runs[name] = {
                 "parent": client.get_run(parent).info.run_name if parent else "",
                 "tags": run.data.tags,
                 "params": run.data.params,
@@ -177,7 +177,7 @@ def content(root: Path) -> dict[str, Any]:
                 "files": sorted(files_of(client, run)),
                 "models": len(run.outputs.model_outputs) if run.outputs else 0,
             }
-    return told
+    return runs
 
 
 def files_of(client: MlflowClient, run: Run, folder: str | None = None) -> Iterator[str]:
@@ -189,7 +189,7 @@ def files_of(client: MlflowClient, run: Run, folder: str | None = None) -> Itera
 
 
 def rows_of(root: Path) -> dict[str, int]:
-    """Rows of every table of the store."""
+    """Return the number of rows of every table of the store."""
     import sqlite3
 
     with sqlite3.connect(root / "mlflow.db") as db:
@@ -199,7 +199,7 @@ def rows_of(root: Path) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Filled:
-    """A project that was synchronised once, undisturbed; tests only read it."""
+    """A project that was synchronised once; tests must not change it."""
 
     root: Path
     report: SyncReport

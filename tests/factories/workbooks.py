@@ -1,4 +1,4 @@
-"""Workbooks as programs write them: Excel files in their legal variants, and OpenDocument spreadsheets."""
+"""Workbooks as programs write them: Excel files in several valid variants, and OpenDocument spreadsheets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 
 
 def xlsx(*sheets: Rows, references: bool = True, phonetic: bool = False, strict: bool = False) -> bytes:
-    """An Excel file: text in a table of its own, numbers in the cells.
+    """Return an Excel file with text in the shared table and numbers in the cells.
 
     Args:
         sheets: values of each sheet.
@@ -51,7 +51,7 @@ def xlsx(*sheets: Rows, references: bool = True, phonetic: bool = False, strict:
 
 
 def ods(rows: Rows) -> bytes:
-    """An OpenDocument spreadsheet of one sheet."""
+    """Return an OpenDocument spreadsheet of one sheet."""
     kind = "application/vnd.oasis.opendocument.spreadsheet"
     name = "urn:oasis:names:tc:opendocument:xmlns:"
     spaces = "".join(f' xmlns:{space}="{name}{space}:1.0"' for space in ("office", "table", "text", "manifest"))

@@ -25,7 +25,7 @@ from tests.conftest import tiny_params
 from tests.factories.data import make_data
 from tests.factories.photographs import folder_params, write_folder
 from tests.factories.project import BIN
-from tests.factories.ray_cluster import listens, ray_cluster
+from tests.factories.ray_cluster import listening_addresses, ray_cluster
 from tests.jobs.test_queue import Noted
 
 SIZES = {"small": 24, "mid": 40, "large": 64}
@@ -90,7 +90,7 @@ def test_runs_on_several_nodes_survive_a_lost_node_with_the_bytes_of_a_local_run
     with (tmp_path / "log").open("w") as log:
         driver = subprocess.Popen(command, cwd=root, stderr=log, env=os.environ | {"RAY_ADDRESS": address})
         node, run = busy_node(cluster, root, driver)
-        heard = listens(cluster)
+        heard = listening_addresses(cluster)
         cluster.remove_node(node, allow_graceful=False)
         ended = driver.wait(timeout=300)
     said = (tmp_path / "log").read_text()
@@ -117,7 +117,7 @@ def test_the_dashboard_is_printed_and_the_cluster_listens_on_loopback_alone():
     with ray_cluster(nodes=1, dashboard=True) as made:
         environment = os.environ | {"RAY_ADDRESS": made.address}
         said = subprocess.run(connecting, env=environment, capture_output=True, text=True, check=True).stderr
-        heard = listens(made)
+        heard = listening_addresses(made)
     assert re.search(r"dashboard: http://127\.0\.0\.1:\d+\n", said)
     assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
 
