@@ -18,13 +18,15 @@ from PIL import Image
 from benchmark.common.errors import InputError
 from benchmark.data.packs import Pack, PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
-from tests.factories.photographs import disc_photograph
+from tests.factories.photographs import fundus_photograph
 
 COUNT, SIZE = 37, 12
 
 
 def images(count: int = COUNT, size: int = SIZE) -> np.ndarray:
-    return np.stack([disc_photograph(size, size, (size / 2, size / 2, size / 2), 60 + i, seed=i) for i in range(count)])
+    return np.stack(
+        [fundus_photograph(size, size, (size / 2, size / 2, size / 2), 60 + i, seed=i) for i in range(count)]
+    )
 
 
 def rows(made: np.ndarray, encoding: str):

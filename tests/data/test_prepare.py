@@ -29,8 +29,8 @@ from benchmark.training.batches import load_split
 from tests.conftest import ROOT
 from tests.factories.photographs import (
     SIZES,
-    disc_photograph,
     folder_params,
+    fundus_photograph,
     write_folder,
     write_photograph,
     write_table,
@@ -94,7 +94,7 @@ def test_packs_hold_each_photograph_at_three_sizes_in_manifest_order():
 
 
 def test_the_disc_fills_the_square_and_small_sizes_come_from_the_largest():
-    rgb = disc_photograph(300, 200, (140, 110, 70), level=200)
+    rgb = fundus_photograph(300, 200, (140, 110, 70), level=200)
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "PNG")
     made = square_images(stream.getvalue(), SIZES)
@@ -107,7 +107,7 @@ def test_the_disc_fills_the_square_and_small_sizes_come_from_the_largest():
 
 
 def test_a_small_disc_in_a_wide_frame_is_decoded_with_enough_pixels():
-    rgb = disc_photograph(800, 600, (400, 300, 75), level=220)
+    rgb = fundus_photograph(800, 600, (400, 300, 75), level=220)
     rgb[230:370:4, 330:470] //= 2  # Fine stripes, lost where too few pixels are decoded.
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "JPEG", quality=98, subsampling=0)
@@ -381,7 +381,7 @@ def test_memory_does_not_grow_with_the_number_of_images():
         assert "VmHWM" in out, error
         return int(out.split()[-2]) / 1024
 
-    rgb = disc_photograph(60, 40, (30, 20, 18))
+    rgb = fundus_photograph(60, 40, (30, 20, 18))
     Path("photos").mkdir()
     for i in range(240):
         rgb[0, 0] = (i, 0, 0)

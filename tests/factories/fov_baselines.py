@@ -70,7 +70,7 @@ def sveitser(rgb: np.ndarray) -> FieldOfView | None:
     return FieldOfView((left + right) / 2, (top + bottom) / 2, (right - left) / 2)
 
 
-RIVALS: dict[str, Callable[[np.ndarray], FieldOfView | None]] = {
+BASELINES: dict[str, Callable[[np.ndarray], FieldOfView | None]] = {
     "Graham 2015": graham,
     "Voets et al. 2019": voets,
     "o_O 2015": sveitser,

@@ -17,16 +17,16 @@ from tests.conftest import ROOT
 SIZES = {"small": 16, "mid": 24, "large": 40}
 
 
-def disc_photograph(
+def fundus_photograph(
     width: int,
     height: int,
-    disc: tuple[float, float, float],
+    fov: tuple[float, float, float],
     level: float = 160,
     background: float = 0,
     seed: int = 0,
 ) -> np.ndarray:
     """Draw a noisy field of view (cx, cy, radius) that darkens towards its rim; shape (height, width, 3)."""
-    cx, cy, radius = disc
+    cx, cy, radius = fov
     y, x = np.mgrid[:height, :width] + 0.5
     distance = np.hypot(x - cx, y - cy) / radius
     grey = np.where(distance <= 1, level * (1 - 0.3 * distance**2), background)
@@ -37,7 +37,9 @@ def disc_photograph(
 def write_photograph(path: Path, seed: int = 0, width: int = 96, height: int = 64) -> None:
     """Save a photograph that differs by seed, in the format of the file's extension."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rgb = disc_photograph(width, height, (width / 2 + seed % 7, height / 2, 0.45 * height), 120 + seed % 90, seed=seed)
+    rgb = fundus_photograph(
+        width, height, (width / 2 + seed % 7, height / 2, 0.45 * height), 120 + seed % 90, seed=seed
+    )
     Image.fromarray(rgb).save(path)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmark.images.fov import FieldOfView, crop_to_fov, detect_fov, resize
 from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
-from tests.factories.photographs import disc_photograph
+from tests.factories.photographs import fundus_photograph
 
 IDRID = ROOT / "../shared/data/idrid/images"
 RETINAMNIST = ROOT / "../shared/data/retinamnist/retinamnist.npz"
@@ -36,13 +36,13 @@ def test_a_disc_is_found_off_centre_cut_and_dark(width, ratio, radius, shift, le
     disc = (width * (0.5 + shift[0]), height * (0.5 + shift[1]), radius * min(width, height * 1.2))
     corners = np.hypot(np.array([disc[0], width - disc[0]])[:, None], np.array([disc[1], height - disc[1]])[None])
     assume(corners.min() > 1.05 * disc[2])  # Some background must be left in every corner.
-    rgb = disc_photograph(width, height, disc, level, background * level)
+    rgb = fundus_photograph(width, height, disc, level, background * level)
     assert error(detect_fov(rgb), disc) < 0.03
 
 
 def test_labels_notches_and_hot_pixels_do_not_move_it():
     disc = (300.0, 200.0, 170.0)
-    rgb = disc_photograph(600, 400, disc)
+    rgb = fundus_photograph(600, 400, disc)
     cv2.putText(rgb, "2015-02-17 OD", (5, 30), 0, 0.7, (255, 255, 255), 2)
     cv2.rectangle(rgb, (460, 190), (480, 215), (170, 100, 50), -1)
     rgb[::37, ::41] = 255
@@ -51,12 +51,12 @@ def test_labels_notches_and_hot_pixels_do_not_move_it():
 
 def test_a_halo_does_not_widen_it():
     disc = (300.0, 200.0, 170.0)
-    wide = disc_photograph(600, 400, (290.0, 210.0, 195.0), level=18)
-    assert error(detect_fov(np.maximum(disc_photograph(600, 400, disc), wide)), disc) < 0.02
+    wide = fundus_photograph(600, 400, (290.0, 210.0, 195.0), level=18)
+    assert error(detect_fov(np.maximum(fundus_photograph(600, 400, disc), wide)), disc) < 0.02
 
 
 def test_a_disc_cut_within_a_black_frame_keeps_its_full_circle():
-    cut = disc_photograph(600, 400, (300.0, 200.0, 240.0))
+    cut = fundus_photograph(600, 400, (300.0, 200.0, 240.0))
     framed = cv2.copyMakeBorder(cut, 100, 60, 30, 80, cv2.BORDER_CONSTANT)
     assert error(detect_fov(framed), (330.0, 300.0, 240.0)) < 0.02
 
@@ -68,7 +68,7 @@ def test_a_disc_cut_within_a_black_frame_keeps_its_full_circle():
         np.full((300, 400, 3), 130, np.uint8),
         np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8),
         np.pad(np.full((100, 250, 3), 200, np.uint8), ((100, 100), (50, 100), (0, 0))),
-        disc_photograph(400, 300, (200, 150, 400)),
+        fundus_photograph(400, 300, (200, 150, 400)),
     ],
     ids=["black", "flat", "noise", "rectangle", "no border"],
 )
@@ -112,7 +112,7 @@ def test_shrinking_does_not_alias(size):
 
 
 def test_enlarging_keeps_the_mean_and_the_range():
-    square = disc_photograph(50, 50, (25, 25, 20))
+    square = fundus_photograph(50, 50, (25, 25, 20))
     large = resize(square, 120)
     assert large.shape == (120, 120, 3)
     assert abs(large.mean() - square.mean()) < 1
@@ -121,27 +121,27 @@ def test_enlarging_keeps_the_mean_and_the_range():
 @pytest.mark.parametrize("side", [16, 28, 63, 64, 100, 128, 300])
 @pytest.mark.parametrize("background", [0, 12])
 def test_a_square_that_was_cropped_to_its_disc_is_kept_pixel_for_pixel(side, background):
-    rgb = disc_photograph(side, side, (side / 2, side / 2, side / 2), background=background)
+    rgb = fundus_photograph(side, side, (side / 2, side / 2, side / 2), background=background)
     assert np.array_equal(crop_to_fov(rgb, detect_fov(rgb), side), rgb)
 
 
 @pytest.mark.parametrize("side", [16, 28, 63])
 @pytest.mark.parametrize("reach", [0.7, 1.2])
 def test_a_photograph_too_small_to_tell_is_kept_pixel_for_pixel(side, reach):
-    rgb = disc_photograph(side, side, (side / 2, side / 2, reach * side / 2))
+    rgb = fundus_photograph(side, side, (side / 2, side / 2, reach * side / 2))
     assert np.array_equal(crop_to_fov(rgb, detect_fov(rgb), side), rgb)
 
 
 @pytest.mark.parametrize("side", [64, 128, 300])
 def test_a_square_that_cuts_its_disc_keeps_the_full_circle(side):
     disc = (side / 2, side / 2, 0.6 * side)
-    assert error(detect_fov(disc_photograph(side, side, disc)), disc) < 0.03
+    assert error(detect_fov(fundus_photograph(side, side, disc)), disc) < 0.03
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0)])
 def test_a_square_with_room_around_its_disc_is_cropped(shift):
     disc = (150 + shift[0], 150 + shift[1], 135.0)
-    assert error(detect_fov(disc_photograph(300, 300, disc)), disc) < 0.02
+    assert error(detect_fov(fundus_photograph(300, 300, disc)), disc) < 0.02
 
 
 def test_photographs_of_28_pixels_are_kept_whole():

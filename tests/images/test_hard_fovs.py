@@ -16,7 +16,7 @@ import pytest
 from benchmark.images.fov import FieldOfView, detect_fov
 from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
-from tests.factories.fov_baselines import RIVALS
+from tests.factories.fov_baselines import BASELINES
 from tests.factories.hard_photographs import Case, hard_cases
 
 GOLDEN = ROOT / "tests/golden"
@@ -24,7 +24,7 @@ IDRID = ROOT / "../shared/data/idrid/images"
 WRITE = os.environ.get("FUNDUSBENCH_GOLDEN") == "write"
 
 OURS = "ours"
-METHODS = {OURS: detect_fov, **RIVALS}
+METHODS = {OURS: detect_fov, **BASELINES}
 CLOSE = 0.02
 """Share of the radius that ours may be off."""
 LOST = 0.1
@@ -84,7 +84,7 @@ def error(found: FieldOfView | None, true: FieldOfView) -> float:
 def errors() -> dict[str, dict[str, float]]:
     """Method -> case -> error."""
     return {
-        method: {name: error(find(case.rgb), case.disc) for name, case in cases().items()}
+        method: {name: error(find(case.rgb), case.fov) for name, case in cases().items()}
         for method, find in METHODS.items()
     }
 
@@ -94,22 +94,22 @@ def test_ours_finds_the_disc_in_every_hard_photograph(name):
     assert errors()[OURS][name] < CLOSE
 
 
-@pytest.mark.parametrize("method", RIVALS)
+@pytest.mark.parametrize("method", BASELINES)
 def test_a_published_method_loses_it_where_we_say_and_nowhere_else(method):
     assert {name for name, off in errors()[method].items() if off >= LOST} == LOSES[method]
 
 
-@pytest.mark.parametrize("method", RIVALS)
+@pytest.mark.parametrize("method", BASELINES)
 def test_a_published_method_as_written_here_finds_the_disc_where_nothing_is_hard(method):
     """So that what it loses above is its own fault, not that of our writing."""
     y, x = np.mgrid[:400, :500] + 0.5
     plain = np.where(np.hypot(x - 250, y - 200)[..., None] <= 170, (200, 150, 140), 0).astype(np.uint8)
-    assert error(RIVALS[method](plain), FieldOfView(250.0, 200.0, 170.0)) < 0.02
+    assert error(BASELINES[method](plain), FieldOfView(250.0, 200.0, 170.0)) < 0.02
 
 
 def test_a_circle_in_a_wrong_place_would_be_noticed():
     case = cases()["dark"]
-    assert error(FieldOfView(case.disc.cx + 8, case.disc.cy, case.disc.radius), case.disc) > CLOSE
+    assert error(FieldOfView(case.fov.cx + 8, case.fov.cy, case.fov.radius), case.fov) > CLOSE
 
 
 def rows(table: str) -> list[list[str]]:
@@ -219,4 +219,4 @@ def test_the_discs_of_one_real_camera_agree_better_than_by_any_published_method(
         if (radii := [found.radius for rgb in photographs if (found := find(rgb)) is not None])
     }
     assert spread[OURS] < 0.002
-    assert all(spread[OURS] < spread[method] / 2 for method in RIVALS), spread
+    assert all(spread[OURS] < spread[method] / 2 for method in BASELINES), spread
