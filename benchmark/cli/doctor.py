@@ -1,4 +1,4 @@
-"""``fundusbench doctor``: what this machine and folder have, and what to do about what they lack."""
+"""``fundusbench doctor``: check this machine and folder, and say how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -25,33 +25,26 @@ from benchmark.tracking.server import HOST, PORT, check_free
 if TYPE_CHECKING:
     from benchmark.settings.params import Params
 
-State = Literal["well", "note", "wrong"]
+State = Literal["ok", "note", "error"]
+"""``note``: only some uses need it; ``error``: it stops the work, or changes results."""
 LOCK = PROJECT / "requirements.lock"
 OPTIONAL = {
-    "chromium": ("the report's page is tested in it", "make browser"),
-    "initdb": ("sweeps are tried on PostgreSQL", "make database"),
+    "chromium": ("for tests of the report's page", "make browser"),
+    "initdb": ("for tests of sweeps on PostgreSQL", "make database"),
 }
-"""Program -> what it is for, and the target of make that installs it."""
+"""Program -> its purpose, and the target of make that installs it."""
 TRIAL = ("fetch", "prepare", "train", "score runs/basenet/mse_small/0/val.csv --labels data/manifest.csv")
-"""Sub-commands, one after the other."""
-_MEND = "see the other findings; if all are well, report it with this line"
+"""Sub-commands of the trial, in order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
+class Result:
+    """Result of one check."""
 
-    Attributes:
-        about: what.
-        state: ``well``; ``note`` for what only some uses need; ``wrong`` for what stops work, or changes results.
-        told: what was found.
-        mend: what to do about it; empty where all is well.
-    """
-
-    about: str
+    check: str
     state: State
-    told: str
-    mend: str = ""
+    text: str
+    fix: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,72 +52,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Look at everything, and print what was found.
+def run(args: argparse.Namespace) -> int:
+    """Run all checks, and print their results.
 
     Returns:
-        1 where something is wrong, else 0.
+        1 if there is an error, else 0.
     """
-    looks = list(_looks())
-    bar = progress_bar(looks, desc="doctor", unit=" looks", leave=False)
-    found = [look() for look in bar]
-    if chosen.json:
-        show_json(found)
+    results = [check() for check in progress_bar(_checks(), desc="doctor", unit=" checks", leave=False)]
+    if args.json:
+        show_json(results)
     else:
-        show(
-            Table(("", "about", "found"), [(one.state, one.about, one.told) for one in found], texts=3), *_mends(found)
-        )
-    return int(any(one.state == "wrong" for one in found))
+        table = Table(("", "check", "result"), [(each.state, each.check, each.text) for each in results], texts=3)
+        fixes = [f"{each.check}: {each.fix}" for each in results if each.fix]
+        show(table, *(["\n".join(["How to fix it:", *fixes])] if fixes else []))
+    return int(any(each.state == "error" for each in results))
 
 
-def _mends(found: list[Finding]) -> Iterator[str]:
-    mends = [f"{one.about}: {one.mend}" for one in found if one.mend]
-    if mends:
-        yield "\n".join(["What to do:", *mends])
-
-
-def _looks() -> Iterator[Callable[[], Finding]]:
-    yield python
-    yield packages
-    yield programs
+def _checks() -> list[Callable[[], Result]]:
     params = _params()
-    if isinstance(params, Finding):
-        yield lambda: params
+    if isinstance(params, Result):
+        of_params: list[Callable[[], Result]] = [lambda: params]
     else:
-        yield lambda: Finding("params.yaml", "well", f"{len(params.arms)} methods on {params.data.name}")
-        for look in (device, room, data, store):
-            yield partial(look, params)
-    yield port
-    yield from (partial(optional, name) for name in OPTIONAL)
-    yield trial
+        text = f"{len(params.arms)} methods on {params.data.name}"
+        of_params = [
+            lambda: Result("params.yaml", "ok", text),
+            *(partial(check, params) for check in (device, disk, data, store)),
+        ]
+    return [python, packages, programs, *of_params, port, *(partial(optional, name) for name in OPTIONAL), trial]
 
 
-def python() -> Finding:
-    """The interpreter."""
-    return Finding("Python", "well", f"{sys.version.split()[0]} at {sys.prefix}")
+def python() -> Result:
+    """Report the interpreter."""
+    return Result("Python", "ok", f"{sys.version.split()[0]} at {sys.prefix}")
 
 
-def packages() -> Finding:
-    """What is installed, against what the lock names for this machine."""
+def packages() -> Result:
+    """Compare the installed packages with the lock for this machine."""
     if not LOCK.exists():
-        return Finding("packages", "note", f"no {LOCK.name} beside the code", "install the project from a clone: make")
+        return Result("packages", "note", f"{LOCK.name} is missing", "install the project from a clone: make")
     locked = list(_locked(LOCK.read_text("utf-8")))
-    other = [f"{name} {here or 'absent'}, not {there}" for name, there in locked if (here := _installed(name)) != there]
+    other = [f"{name} {here or 'missing'}, not {pin}" for name, pin in locked if (here := _installed(name)) != pin]
     if not other:
-        return Finding("packages", "well", f"all {len(locked)} are those of {LOCK.name}")
-    told = f"{len(other)} of {len(locked)} are not those of {LOCK.name}: {some(other)}"
-    return Finding("packages", "wrong", told, "other versions may give other numbers: run `make`, which installs them")
+        return Result("packages", "ok", f"all {len(locked)} have the versions of {LOCK.name}")
+    text = f"{len(other)} of {len(locked)} have other versions than {LOCK.name}: {some(other)}"
+    return Result("packages", "error", text, "other versions may give other numbers: install these by `make`")
 
 
 def _locked(text: str) -> Iterator[tuple[str, str]]:
-    """Name and version of each package that a lock wants on this machine."""
+    """Yield name and version of each package that a lock requires on this machine."""
     from packaging.requirements import Requirement
 
     for line in text.splitlines():
         if line[:1].isalnum():
-            wanted = Requirement(line.removesuffix("\\").strip())
-            if wanted.marker is None or wanted.marker.evaluate():
-                yield wanted.name, next(iter(wanted.specifier)).version
+            required = Requirement(line.removesuffix("\\").strip())
+            if required.marker is None or required.marker.evaluate():
+                yield required.name, next(iter(required.specifier)).version
 
 
 def _installed(name: str) -> str:
@@ -134,27 +116,27 @@ def _installed(name: str) -> str:
         return ""
 
 
-def programs() -> Finding:
-    """What the pipeline calls."""
+def programs() -> Result:
+    """Look for the programs that the pipeline calls."""
     absent = [name for name in ("git", "dvc", "make") if not shutil.which(name)]
     if absent:
-        return Finding(
-            "programs", "wrong", f"{', '.join(absent)} not on the path", "install it, or `source .venv/bin/activate`"
+        return Result(
+            "programs", "error", f"{', '.join(absent)} not on the path", "install it, or `source .venv/bin/activate`"
         )
-    return Finding("programs", "well", "git, dvc and make are on the path")
+    return Result("programs", "ok", "git, dvc and make are on the path")
 
 
-def _params() -> Params | Finding:
+def _params() -> Params | Result:
     from benchmark.settings.loading import load_params
 
     try:
         return load_params()
     except InputError as error:
-        return Finding("params.yaml", "wrong", str(error), "mend it; the other looks at this folder wait for it")
+        return Result("params.yaml", "error", str(error), "correct it, then run the other checks of this folder")
 
 
-def device(params: Params) -> Finding:
-    """What trains, and how many runs at a time."""
+def device(params: Params) -> Result:
+    """Report the device and the number of parallel runs."""
     import torch
 
     from benchmark.common.resources import core_count, free_memory
@@ -164,97 +146,103 @@ def device(params: Params) -> Finding:
     try:
         check_device(params.train)
     except InputError as error:
-        return Finding("device", "wrong", str(error), "set `train.device: auto`")
-    cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    told = f"{', '.join(cards) or 'no graphics card'}, {core_count()} cores, {memory(free_memory())} of memory free"
-    at_once = f"{told}; {count_workers(params)} run(s) at a time"
-    if not cards and free_memory() < WORKER_BYTES:
-        return Finding("device", "wrong", at_once, f"a run may take {memory(WORKER_BYTES)}: free some memory")
-    if not cards and free_memory() < WORKER_BYTES * core_count():
-        return Finding("device", "note", at_once, "cores stay idle for want of memory: free some")
-    return Finding("device", "well", at_once)
+        return Result("device", "error", str(error), "set `train.device: auto`")
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    text = (
+        f"{', '.join(gpus) or 'no GPU'}, {core_count()} cores, {memory(free_memory())} of free memory; "
+        f"{count_workers(params)} run(s) in parallel"
+    )
+    if not gpus and free_memory() < WORKER_BYTES:
+        return Result("device", "error", text, f"a run may need {memory(WORKER_BYTES)}: free some memory")
+    if not gpus and free_memory() < WORKER_BYTES * core_count():
+        return Result("device", "note", text, "too little memory to use all cores: free some")
+    return Result("device", "ok", text)
 
 
-def room(params: Params) -> Finding:
-    """Disk for packs, model files and checkpoints."""
+def disk(params: Params) -> Result:
+    """Compare the free disk space with the needs of packs, model files and checkpoints."""
     from benchmark.cli.plan import plan
 
     planned, free = plan(params, measure=False), shutil.disk_usage(Path()).free
     packs = sum((planned.packs or {}).values())
-    # Packs lie in their folder and in DVC's cache, and once more while they are made.
+    # Packs are in their folder and in DVC's cache, and there is a third copy while they are written.
     needed = 3 * packs + 2 * planned.models + 2 * planned.checkpoint
-    unknown = "" if planned.packs else " without the packs, which are unknown until fetch"
-    told = f"{memory(free)} free, at most {memory(needed)} needed{unknown}"
+    unknown = "" if planned.packs else ", plus packs of unknown size"
+    text = f"{memory(free)} free, at most {memory(needed)} needed{unknown}"
     if free < needed:
-        return Finding("disk", "wrong", told, "free some, or set `prepare.encoding: jpeg`")
-    return Finding("disk", "well", told)
+        return Result("disk", "error", text, "free some, or set `prepare.encoding: jpeg`")
+    return Result("disk", "ok", text)
 
 
-def data(params: Params) -> Finding:
-    """Whether the data set lies where the parameters say, and is the one that was fetched."""
+def data(params: Params) -> Result:
+    """Check that the data set of the parameters exists and has been fetched."""
     from benchmark.data.manifest import MANIFEST, read_manifest
 
     root = Path(params.data.root)
     if not params.data.synthetic and not root.exists():
-        return Finding(
-            "data", "note", f"{root} does not exist", "`fundusbench fetch` gets it, or says how: set `data.root`"
+        return Result(
+            "data",
+            "note",
+            f"{root} does not exist",
+            "run `fundusbench fetch`, which downloads it or says how, or set `data.root`",
         )
     if not MANIFEST.exists():
-        return Finding("data", "note", f"{params.data.name} is not fetched yet", "`dvc repro` or `fundusbench fetch`")
+        return Result("data", "note", f"{params.data.name} is not fetched yet", "run `fundusbench fetch`")
     try:
         rows = read_manifest()
     except InputError as error:
-        return Finding("data", "wrong", str(error), "`dvc repro fetch`")
+        return Result("data", "error", str(error), "run `dvc repro fetch`")
     sources = {row.source for row in rows}
     if sources != {params.data.name}:
-        told = f"{MANIFEST} lists {', '.join(sorted(sources))}, but params.yaml says {params.data.name}"
-        return Finding("data", "wrong", told, "`dvc repro` fetches what params.yaml says")
-    lost = [row.path for row in rows if not Path(row.path).exists()]
-    if lost:
-        return Finding(
+        text = f"{MANIFEST} lists {', '.join(sorted(sources))}, but `data` is {params.data.name}"
+        return Result("data", "error", text, "run `dvc repro`, which fetches it")
+    missing = [row.path for row in rows if not Path(row.path).exists()]
+    if missing:
+        return Result(
             "data",
-            "wrong",
-            f"{len(lost)} of {len(rows)} photographs are gone: {some(lost)}",
-            "`dvc repro --force fetch`",
+            "error",
+            f"{len(missing)} of {len(rows)} photographs are missing: {some(missing)}",
+            "run `dvc repro --force fetch`",
         )
-    return Finding("data", "well", f"{params.data.name}: {len(rows):,} photographs")
+    return Result("data", "ok", f"{params.data.name}: {len(rows):,} photographs")
 
 
-def store(params: Params) -> Finding:
-    """Whether MLflow's store answers."""
+def store(params: Params) -> Result:
+    """Connect to MLflow's store."""
     from benchmark.tracking.connection import attempt, masked, tracking_uri
 
     where = masked(tracking_uri(Path()))
     if where.startswith("sqlite:///") and not Path(where.removeprefix("sqlite:///")).exists():
-        return Finding("MLflow", "well", f"{where}, made at the first run")
+        return Result("MLflow", "ok", f"{where}, which the first run creates")
     names: list[str] = []
-    warning = attempt(Path(), lambda client: names.extend(one.name for one in client.search_experiments()))
+    warning = attempt(Path(), lambda client: names.extend(each.name for each in client.search_experiments()))
     if warning:
-        return Finding("MLflow", "wrong", warning, "start the server, or correct MLFLOW_TRACKING_URI")
-    return Finding("MLflow", "well", f"{where}, experiments: {some(names)}")
+        return Result("MLflow", "error", warning, "start the server, or correct MLFLOW_TRACKING_URI")
+    return Result("MLflow", "ok", f"{where}, experiments: {some(names)}")
 
 
-def port() -> Finding:
-    """Whether the UI's port is free."""
+def port() -> Result:
+    """Check that the UI's port is free."""
     try:
         check_free(PORT)
     except InputError:
-        return Finding("port", "note", f"{HOST}:{PORT} is taken", "`fundusbench ui --port` takes another")
-    return Finding("port", "well", f"{HOST}:{PORT} is free for `fundusbench ui`")
+        return Result("port", "note", f"{HOST}:{PORT} is in use", "use another one with `fundusbench ui --port`")
+    return Result("port", "ok", f"{HOST}:{PORT} is free for `fundusbench ui`")
 
 
-def optional(name: str) -> Finding:
-    """A program that only some tests need."""
+def optional(name: str) -> Result:
+    """Look for a program that only some tests need."""
     purpose, target = OPTIONAL[name]
-    at = shutil.which(name) or next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), "")
-    if at:
-        return Finding(name, "well", at)
-    return Finding(name, "note", f"absent; {purpose}", f"`{target}`, where that is wanted")
+    path = shutil.which(name) or next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), "")
+    if path:
+        return Result(name, "ok", path)
+    return Result(name, "note", f"missing; {purpose}", f"run `{target}` if you need it")
 
 
-def trial() -> Finding:
-    """A run from end to end on a few drawn eyes, in a folder of its own."""
-    began = time.perf_counter()
+def trial() -> Result:
+    """Train and score one run on a few phantom eyes in a temporary folder."""
+    start = time.perf_counter()
+    fix = "see the other results; if all are ok, report it with this line"
     with TemporaryDirectory(prefix="fundusbench-doctor-") as folder:
         write_text(Path(folder) / "params.yaml", _tiny())
         for command in TRIAL:
@@ -266,14 +254,14 @@ def trial() -> Finding:
                 check=False,
             )
             if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
-                return Finding("trial", "wrong", f"`fundusbench {command}` ended with {done.returncode}: {last}", _MEND)
+                last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+                return Result("trial", "error", f"`fundusbench {command}` exited with {done.returncode}: {last}", fix)
     words = ", ".join(command.partition(" ")[0] for command in TRIAL)
-    return Finding("trial", "well", f"{words} of one run on drawn eyes: {duration(time.perf_counter() - began)}")
+    return Result("trial", "ok", f"{words} of one run on phantom eyes: {duration(time.perf_counter() - start)}")
 
 
 def _tiny() -> str:
-    """Parameters of a trial: the default ones, cut down to one run of seconds."""
+    """Return the default parameters, reduced to one run of a few seconds."""
     import yaml
 
     from benchmark.settings.composition import compose

@@ -1,4 +1,4 @@
-"""Each finding of the doctor, made to be found."""
+"""Checks of ``fundusbench doctor``, each on a machine or folder with its fault."""
 
 from __future__ import annotations
 
@@ -33,33 +33,33 @@ def manifest(name: str, *paths: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_healthy_folder_is_told_so_and_the_trial_runs(capsys):
+def test_a_healthy_folder_passes_and_the_trial_runs(capsys):
     assert main(["doctor", "--json"]) == 0
-    found = {one["about"]: one for one in json.loads(capsys.readouterr().out)}
-    assert found["trial"]["state"] == found["packages"]["state"] == found["programs"]["state"] == "well"
-    assert "fetch, prepare, train, score" in found["trial"]["told"]
+    found = {each["check"]: each for each in json.loads(capsys.readouterr().out)}
+    assert found["trial"]["state"] == found["packages"]["state"] == found["programs"]["state"] == "ok"
+    assert "fetch, prepare, train, score" in found["trial"]["text"]
     assert found["data"]["state"] == "note"
     assert not Path("runs").exists()
 
 
-def test_bad_parameters_are_a_finding_and_the_rest_is_looked_at(capsys, monkeypatch):
-    monkeypatch.setattr(doctor, "trial", lambda: doctor.Finding("trial", "well", ""))
+def test_bad_parameters_are_an_error_and_other_checks_still_run(capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "trial", lambda: doctor.Result("trial", "ok", ""))
     Path("params.yaml").write_text("seeds: none\n")
     assert main(["doctor"]) == 1
-    told = capsys.readouterr().out
-    assert "wrong  params.yaml" in told
-    assert "well   port" in told or "note   port" in told
-    assert "What to do:" in told
+    out = capsys.readouterr().out
+    assert "error  params.yaml" in out
+    assert "ok     port" in out or "note   port" in out
+    assert "How to fix it:" in out
 
 
-def test_a_trial_that_fails_says_with_which_sentence(monkeypatch):
+def test_a_failed_trial_reports_the_message(monkeypatch):
     monkeypatch.setattr(doctor, "_tiny", lambda: "seeds: none\n")
     found = doctor.trial()
-    assert found.state == "wrong"
-    assert found.told.startswith("`fundusbench fetch` ended with 2: fundusbench: ")
+    assert found.state == "error"
+    assert found.text.startswith("`fundusbench fetch` exited with 2: fundusbench: ")
 
 
-def test_packages_are_held_against_the_lock(tmp_path, monkeypatch):
+def test_packages_are_compared_with_the_lock(tmp_path, monkeypatch):
     lock = tmp_path / "some.lock"
     lock.write_text(
         "numpy==0.1 \\\n    --hash=sha256:00\nno-such-package==2.0 ; python_version >= '3' \\\n"
@@ -67,45 +67,45 @@ def test_packages_are_held_against_the_lock(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(doctor, "LOCK", lock)
     found = doctor.packages()
-    assert (found.state, found.told.partition(":")[0]) == ("wrong", "2 of 3 are not those of some.lock")
-    assert "no-such-package absent, not 2.0" in found.told
+    assert (found.state, found.text.partition(":")[0]) == ("error", "2 of 3 have other versions than some.lock")
+    assert "no-such-package missing, not 2.0" in found.text
 
 
-def test_data_that_are_not_there_or_are_others_or_were_lost_are_told(tmp_path):
-    assert (doctor.data(csv_params()).state, doctor.data(csv_params()).mend[:19]) == ("note", "`fundusbench fetch`")
+def test_missing_and_other_data_are_reported(tmp_path):
+    assert (doctor.data(csv_params()).state, "`fundusbench fetch`" in doctor.data(csv_params()).fix) == ("note", True)
     (tmp_path / "photographs").mkdir()
-    assert "not fetched yet" in doctor.data(csv_params()).told
+    assert "not fetched yet" in doctor.data(csv_params()).text
     manifest("another", "photographs/a.jpg")
-    assert doctor.data(csv_params()).told == "data/manifest.csv lists another, but params.yaml says mine"
+    assert doctor.data(csv_params()).text == "data/manifest.csv lists another, but `data` is mine"
     manifest("mine", "photographs/a.jpg", "photographs/b.jpg")
     (tmp_path / "photographs/a.jpg").touch()
-    assert doctor.data(csv_params()).told == "1 of 2 photographs are gone: photographs/b.jpg"
+    assert doctor.data(csv_params()).text == "1 of 2 photographs are missing: photographs/b.jpg"
     (tmp_path / "photographs/b.jpg").touch()
-    assert doctor.data(csv_params()) == doctor.Finding("data", "well", "mine: 2 photographs")
+    assert doctor.data(csv_params()) == doctor.Result("data", "ok", "mine: 2 photographs")
 
 
-def test_a_full_disk_is_found_before_it_is_full(monkeypatch):
+def test_too_little_disk_space_is_an_error(monkeypatch):
     params = load_params(ROOT / "params.yaml")
-    assert doctor.room(params).state == "well"
+    assert doctor.disk(params).state == "ok"
     usage = doctor.shutil.disk_usage(".")
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
-    assert doctor.room(params).state == "wrong"
+    assert doctor.disk(params).state == "error"
 
 
-def test_a_port_in_use_and_a_program_that_is_absent_are_notes(monkeypatch):
+def test_a_port_in_use_and_a_missing_program_are_notes(monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setattr(doctor, "PORT", taken.getsockname()[1])
         assert doctor.port().state == "note"
-    assert doctor.port().state == "well"
+    assert doctor.port().state == "ok"
     monkeypatch.setenv("PATH", "/nowhere")
-    assert doctor.optional("chromium").mend == "`make browser`, where that is wanted"
-    assert doctor.programs().state == "wrong"
+    assert doctor.optional("chromium").fix == "run `make browser` if you need it"
+    assert doctor.programs().state == "error"
 
 
-def test_a_store_that_does_not_answer_is_wrong(monkeypatch):
-    assert doctor.store(load_params()).state == "well"
+def test_a_store_that_does_not_answer_is_an_error(monkeypatch):
+    assert doctor.store(load_params()).state == "ok"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     found = doctor.store(load_params())
-    assert (found.state, bool(found.mend)) == ("wrong", True)
+    assert (found.state, bool(found.fix)) == ("error", True)
