@@ -1,6 +1,6 @@
 """Fractional max pooling (Graham 2014, arXiv 1412.6071): overlapping windows at pseudo-random places.
 
-Where the windows lie is drawn outside, as :mod:`models.drawing` says.
+Where the windows lie is drawn outside, as :mod:`models.stochastic` says.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import fractional_max_pool2d
 
-from models.drawing import Drawing
+from models.stochastic import StochasticModule
 
 MIDDLE = 0.5
 """The number of every axis where none are given: what an evaluation in one pass takes."""
 
 
-class FractionalMaxPool(Drawing):
+class FractionalMaxPool(StochasticModule):
     """Maps (n, c, s, s) to (n, c, side, side), the maximum over ``kernel`` x ``kernel`` windows.
 
     Along an axis, window i starts at floor((i + u) * a) - floor(u * a) with a = (s - kernel) / (side - 1), the last one
@@ -37,11 +37,11 @@ class FractionalMaxPool(Drawing):
     def forward(self, x: Tensor) -> Tensor:
         if self.fixed is not None:
             u = self.fixed.float().expand(len(x), 2)
-        elif self.given is None:
+        elif self.noise is None:
             assert not self.training, "numbers must be given for each batch of a training"
             u = torch.full((len(x), 2), MIDDLE, device=x.device)
         else:
-            u = self.given
+            u = self.noise
         if x.device.type == "cpu" and torch.is_grad_enabled():
             # torch takes the width's number first, and one for each channel.
             samples = u.flip(1)[:, None].expand(-1, x.shape[1], -1).to(x.dtype).contiguous()

@@ -22,7 +22,7 @@ from benchmark.runs.environment import hardware
 from benchmark.runs.results import read_trained
 from benchmark.runs.run import RECORDS, RUNS, Record
 from benchmark.runs.spec import NetworkRun, TrainedRun
-from benchmark.runs.systems import row_nets
+from benchmark.runs.systems import step_nets
 from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
@@ -248,7 +248,7 @@ def _count(
 def blends(params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[Training]) -> Training:
     """Count the forward passes of the networks that a system's blends read, over images that no network trains on."""
     settings = params.systems[name]
-    read = {net for row in SYSTEMS[name].rows.values() for net in row_nets(row, settings)}
+    read = {net for step in SYSTEMS[name].steps.values() for net in step_nets(step, settings)}
     nets = [one for one in trainings if one.method == name and one.arm in read]
     seen = None if images is None else passed(params, name, images)
     known = seen is not None and all(one.seconds for one in nets)
@@ -270,11 +270,11 @@ def blends(params: Params, name: str, images: Mapping[Split, int] | None, traini
 
 def passed(params: Params, name: str, images: Mapping[Split, int]) -> int:
     """Return the images that each network of a system predicts after its training, over all passes."""
-    settings, rows = params.systems[name], SYSTEMS[name].rows.values()
+    settings, steps = params.systems[name], SYSTEMS[name].steps.values()
     kept, held = settings.holdout_fraction * images["train"], images["val"] + images["test"]
-    changed = settings.tta_views * (kept + held) if any(row.tta for row in rows) else 0
+    changed = settings.tta_views * (kept + held) if any(step.tta for step in steps) else 0
     # Training has predicted the unchanged val and test images already, but not the features of a layer.
-    plain = kept + (held if SYSTEMS[name].layer else 0) if not all(row.tta for row in rows) else 0
+    plain = kept + (held if SYSTEMS[name].layer else 0) if not all(step.tta for step in steps) else 0
     return round(changed + plain)
 
 

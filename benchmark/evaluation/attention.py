@@ -24,13 +24,13 @@ def run(params: Params) -> None:
     rows: list[WindowsRow] = []
     maps: Maps = np.zeros((0, 0, 0), np.float32)
     for system in params.systems:
-        folder = RUNS / system / SYSTEMS[system].looks / str(params.seeds[0])
-        if SYSTEMS[system].looks and (folder / WEIGHTS).exists():
-            rows, maps = _looked(params, read_trained(folder))
+        folder = RUNS / system / SYSTEMS[system].attention_net / str(params.seeds[0])
+        if SYSTEMS[system].attention_net and (folder / WEIGHTS).exists():
+            rows, maps = _attention(params, read_trained(folder))
     write_maps(WINDOWS, WindowsRow, rows, ATTENTION, maps)
 
 
-def _looked(params: Params, result: TrainedResult) -> tuple[list[WindowsRow], Maps]:
+def _attention(params: Params, result: TrainedResult) -> tuple[list[WindowsRow], Maps]:
     """Photographs, windows in them, and the attention that these follow, from 0 to 1 in each map."""
     import torch
 
@@ -50,7 +50,7 @@ def _looked(params: Params, result: TrainedResult) -> tuple[list[WindowsRow], Ma
     body = cast("Any", model.backbone.get_submodule("body"))
     with torch.inference_mode():
         images = normalise(pixels, Normalisation(model.mean, model.std))
-        response, corners, window = (each.float().cpu().numpy() for each in body.looked(images))
+        response, corners, window = (each.float().cpu().numpy() for each in body.attention(images))
         prob = answers_of(model, {name: raw.float().cpu() for name, raw in model(images).items()})["prob"]
     low = response.min((1, 2), keepdims=True)
     maps = (response - low) / np.maximum(response.max((1, 2), keepdims=True) - low, np.finfo(np.float32).tiny)

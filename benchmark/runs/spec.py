@@ -192,7 +192,7 @@ class BlendRun(Run):
         return {
             **_input_columns(self.size, self.pixels, self.train),
             **{"n_cells": 0, "parent": "", "loss": self.blend.name, "backbone": self.method, "weights": ""},
-            "eyes": {"one": "one", "both": "both", "shuffled": "own and a stranger's"}[self.eyes],
+            "eyes": {"one": "one", "both": "both", "shuffled": "own and another patient's"}[self.eyes],
             **{"nets": len(self.members), "tta_views": max(self.tta_views, 1)},
             "px": " ".join(dict.fromkeys(map(str, self.member_pixels))),
             **{"blend_rows": "held_out", "blend_images": self.train_images},

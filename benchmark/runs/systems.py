@@ -18,11 +18,11 @@ from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Cells, Model
 from models.system_settings import AffineAugment, Net, SystemSettings
-from models.systems.registry import SYSTEMS, Row, geometry
+from models.systems.registry import SYSTEMS, Step, geometry
 from models.weights_file import identified
 
 ONE_VIEW = 0
-"""Passes of a row whose nets see the image as it is, once."""
+"""Passes of a step whose nets see the image as it is, once."""
 
 
 def describe_system(
@@ -32,7 +32,7 @@ def describe_system(
     data: DataSummary,
     prepared: Callable[[Params, Size], PackSpec],
 ) -> list[NetworkRun | BlendRun]:
-    """The runs of a system, seed by seed of each of its networks and then of each row of its ladder.
+    """The runs of a system, seed by seed of each of its networks and then of each step of its ladder.
 
     Args:
         params: all parameters.
@@ -59,19 +59,19 @@ def describe_system(
 
     networks = [spec for net in settings.nets for spec in runs_of(net)]
     blends = [
-        _blend(arm, row, [trained[net][place] for net in row_nets(row, settings)], settings)
-        for arm, row in SYSTEMS[name].rows.items()
+        _blend(arm, step, [trained[net][place] for net in step_nets(step, settings)], settings)
+        for arm, step in SYSTEMS[name].steps.items()
         for place in range(len(seeds))
     ]
     return [*networks, *blends]
 
 
-def row_nets(row: Row, settings: SystemSettings) -> list[str]:
-    """Names of the networks that a row of the ladder reads."""
+def step_nets(step: Step, settings: SystemSettings) -> list[str]:
+    """Names of the networks that a step of the ladder reads."""
     nets = list(settings.nets)
-    if isinstance(row.nets, tuple):
-        return list(row.nets)
-    return {"first": nets[:1], "last": nets[-1:], "all": nets}[row.nets]
+    if isinstance(step.nets, tuple):
+        return list(step.nets)
+    return {"first": nets[:1], "last": nets[-1:], "all": nets}[step.nets]
 
 
 def system_model(params: Params, system: str, net: str) -> Model:
@@ -118,7 +118,7 @@ def _network(
         size=net.size,
         pixels=sides.input_px,
         parent=str(Arm(system, net.parent)) if net.parent else "",
-        carries=entry.carries,
+        carries=entry.inherits,
         data=data,
         prepared=prepared,
         model=system_model(params, system, name),
@@ -133,29 +133,29 @@ def _network(
     )
 
 
-def _blend(arm: str, row: Row, members: Sequence[NetworkRun], settings: SystemSettings) -> BlendRun:
-    """Describe a row of the ladder by its members, the runs of its networks with one seed."""
-    first, entry, blend = members[0], SYSTEMS[members[0].method], BLENDS[row.blend]
+def _blend(arm: str, step: Step, members: Sequence[NetworkRun], settings: SystemSettings) -> BlendRun:
+    """Describe a step of the ladder by its members, the runs of its networks with one seed."""
+    first, entry, blend = members[0], SYSTEMS[members[0].method], BLENDS[step.blend]
     # Changes that belong to training alone take their neutral value: no mirroring, a range of 0.
-    neutral = {name: type(getattr(settings.augment, name))() for name in entry.still}
+    neutral = {name: type(getattr(settings.augment, name))() for name in entry.train_only_augment}
     spec = BlendRun(
         method=first.method,
         arm=arm,
         seed=first.seed,
         heads=[blend.head],
         blend=PluginChoice(
-            name=row.blend, parameters={key: settings.blend.get(key, value) for key, value in blend.defaults.items()}
+            name=step.blend, parameters={key: settings.blend.get(key, value) for key, value in blend.defaults.items()}
         ),
         tuned=entry.tuned,
         members=[str(Arm(spec.method, spec.arm)) for spec in members],
         member_keys=[spec.key for spec in members],
         member_pixels=[spec.pixels for spec in members],
-        tta_views=settings.tta_views if row.tta else ONE_VIEW,
-        augment=settings.augment.model_copy(update=neutral) if row.tta else AffineAugment(flip=False),
+        tta_views=settings.tta_views if step.tta else ONE_VIEW,
+        augment=settings.augment.model_copy(update=neutral) if step.tta else AffineAugment(flip=False),
         layer=entry.layer,
-        eyes=row.eyes,
-        statistics=row.statistics,
-        missing=entry.missing,
+        eyes=step.eyes,
+        statistics=step.statistics,
+        missing=entry.missing_fellow,
         holdout=first.holdout,
         data=first.data,
         size=first.size,

@@ -97,7 +97,7 @@ class Params(DataParams):
             yield from ((Arm(method, name), self.seeds) for name in arms)
         for system, settings in self.systems.items():
             seeds = self.seeds_of(system)
-            yield from ((Arm(system, name), seeds) for name in (*settings.nets, *SYSTEMS[system].rows) if seeds)
+            yield from ((Arm(system, name), seeds) for name in (*settings.nets, *SYSTEMS[system].steps) if seeds)
 
     @model_validator(mode="after")
     def _coheres(self) -> Params:
@@ -138,13 +138,13 @@ class Params(DataParams):
         if unknown := [net for net in settings.nets if net not in entry.nets]:
             msg = f"systems.{name}.nets: a network must be one of {', '.join(entry.nets)}, but got {unknown[0]!r}"
             raise ValueError(msg)
-        read = {net for row in entry.rows.values() if isinstance(row.nets, tuple) for net in row.nets}
+        read = {net for step in entry.steps.values() if isinstance(step.nets, tuple) for net in step.nets}
         if absent := [net for net in entry.nets if net in read - set(settings.nets)]:
-            msg = f"systems.{name}.nets must have {', '.join(absent)}, which its rows read, but lacks it: add it"
+            msg = f"systems.{name}.nets must have {', '.join(absent)}, which its steps read, but lacks it: add it"
             raise ValueError(msg)
         for net in settings.nets:
             _check_start(f"systems.{name}.nets", net, settings)
-        known = {key for row in entry.rows.values() for key in BLENDS[row.blend].defaults}
+        known = {key for step in entry.steps.values() for key in BLENDS[step.blend].defaults}
         if unknown := [key for key in settings.blend if key not in known]:
             names = ", ".join(sorted(known)) or "none"
             msg = f"systems.{name}.blend: a key must be one of {names}, but got {unknown[0]!r}"

@@ -47,7 +47,7 @@ def controls(system: str) -> list[Side]:
 
 
 def _sides(system: str) -> list[tuple[Side, bool]]:
-    rows = SYSTEMS[system].rows
+    rows = SYSTEMS[system].steps
     return [((Arm(system, name), BLENDS[row.blend].head), row.control) for name, row in rows.items()]
 
 
@@ -66,14 +66,14 @@ def _side(params: Params, printed: PrintedTable, row: str) -> Side | None:
 def _pairs(params: Params, printed: PrintedTable) -> Iterator[tuple[str, Side, Side]]:
     ours, method = paper_side(params, printed), printed.rows[-1]
     for system in params.systems:
-        title, rows, own = SYSTEMS[system].title, SYSTEMS[system].rows, steps(system)
+        title, own_steps, own = SYSTEMS[system].title, SYSTEMS[system].steps, steps(system)
         for before, after in pairwise(own):
-            yield f"{title}: {rows[after[0].name].title}", after, before
+            yield f"{title}: {own_steps[after[0].name].title}", after, before
         for control in controls(system):
-            yield f"{title}, whole, against: {rows[control[0].name].title}", own[-1], control
+            yield f"{title}, whole, against: {own_steps[control[0].name].title}", own[-1], control
         if ours:
             yield f"{method} against {title}, whole", ours, own[-1]
-            yield f"{method} against {title}, {rows[own[0][0].name].title}", ours, own[0]
+            yield f"{method} against {title}, {own_steps[own[0][0].name].title}", ours, own[0]
             # A row of the comparison may be less than the whole system, and more than its first step.
             printed_sides = {row: _side(params, printed, row) for row in printed.rows}
             yield from (
@@ -101,7 +101,7 @@ def _reads_one_eye_once(arm: Arm) -> bool:
     """Return True if an arm grades an eye from that eye alone, by one network in one view."""
     if arm.method not in SYSTEMS:
         return True
-    row = SYSTEMS[arm.method].rows[arm.name]
+    row = SYSTEMS[arm.method].steps[arm.name]
     return row.eyes == "one" and not row.tta and row.nets != "all"
 
 

@@ -51,9 +51,9 @@ from benchmark.training.optimizer import optimizer_class
 from benchmark.training.predict import answers_of, outputs_of, predictions_of
 from benchmark.training.randomness import derive, draws
 from benchmark.training.record import record_of
-from models.drawing import count_numbers, give
 from models.losses.registry import load_loss
 from models.network import Network, carry_over
+from models.stochastic import count_noise, set_noise
 
 HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score", "val_kappa_prob")
 """Columns of ``history.csv``."""
@@ -219,8 +219,8 @@ def _changed(
         uniform = torch.from_numpy(draws(stream, keys, DRAWS)).to(device)
         return augment(pixels, uniform, spec.train.augment, normalisation, data.background)
     uniform = torch.from_numpy(draws(stream, keys, AFFINE_DRAWS)).to(device)
-    count = count_numbers(training.model)
-    give(training.model, torch.from_numpy(draws(derive(spec.seed, "network", epoch), keys, count)).to(device))
+    count = count_noise(training.model)
+    set_noise(training.model, torch.from_numpy(draws(derive(spec.seed, "network", epoch), keys, count)).to(device))
     return augment_affine(pixels, uniform, spec.augment, normalisation, data.background)
 
 

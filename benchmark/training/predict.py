@@ -22,8 +22,8 @@ from benchmark.training.device import open_fabric
 from benchmark.training.networks import network_of
 from benchmark.training.shown import as_seen
 from benchmark.training.together import gathered, rank, world
-from models.drawing import give
 from models.network import Network
+from models.stochastic import set_noise
 
 if TYPE_CHECKING:
     from benchmark.settings.training import Train
@@ -47,7 +47,7 @@ def predict_images(model: Network, pixels: npt.NDArray[np.uint8]) -> dict[str, n
 @torch.inference_mode()
 def raw_outputs(model: Network, pixels: Tensor) -> dict[str, Tensor]:
     """Raw outputs of a batch, bytes (n, s, s, 3) on the model's device, as float32 on the CPU."""
-    give(model, None)
+    set_noise(model, None)
     outputs = model.eval()(normalise(pixels, Normalisation(model.mean, model.std)))
     return {head: value.float().cpu() for head, value in outputs.items()}
 

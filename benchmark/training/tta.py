@@ -20,8 +20,8 @@ from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import Reader, SplitData, split_batches
 from benchmark.training.predict import EVALUATION_BATCH
 from benchmark.training.randomness import derive, draws
-from models.drawing import count_numbers, give
 from models.network import Network
+from models.stochastic import count_noise, set_noise
 from models.system_settings import AffineAugment
 
 FEATURES = "features"
@@ -61,7 +61,7 @@ def predict_tta(
         with _watched(model.eval(), layer) as seen:
             said = [_pass(model, shown, seen) for shown in _shown(model, data, positions, pixels, seed, count, changes)]
         found.append(_summary(said))
-    give(model, None)
+    set_noise(model, None)
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
@@ -77,14 +77,14 @@ def _shown(
     """A batch as each pass shows it; the network's own numbers are given to it meanwhile."""
     normalisation, keys = Normalisation(model.mean, model.std), data.keys[positions]
     if not count:
-        give(model, None)
+        set_noise(model, None)
         yield normalise(pixels, normalisation)
     for number in range(count):
         uniform, own = (
             torch.from_numpy(draws(derive(seed, role, number), keys, many)).to(pixels.device)
-            for role, many in (("pass", DRAWS), ("pass of network", count_numbers(model)))
+            for role, many in (("pass", DRAWS), ("pass of network", count_noise(model)))
         )
-        give(model, own)
+        set_noise(model, own)
         yield augment_affine(pixels, uniform, changes, normalisation, data.background)
 
 

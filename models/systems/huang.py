@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from models.network import build_backbone, probe_backbone
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+from models.systems.registry import Body, Outputs, Statistics, Step, SystemInfo
 
 ABOUT = SystemInfo(
     title="Huang et al. 2023",
@@ -25,20 +25,20 @@ ABOUT = SystemInfo(
     colour_normalisation="plain",
     centre=127.5,
     nets=("single_eye",),
-    still=(),
-    rows={
-        "one_view": Row("one network, one view, one eye", "score", "first", tta=False, eyes="one"),
-        "fellow": Row("+ fellow eye, by a fusion of features", "fusion", tta=False),
-        "own_eye": Row("own eye alone", "fusion", tta=False, eyes="one", control=True),
-        "shuffled": Row("a stranger's eye as fellow", "fusion", tta=False, eyes="shuffled", control=True),
+    train_only_augment=(),
+    steps={
+        "one_view": Step("one network, one view, one eye", "score", "first", tta=False, eyes="one"),
+        "fellow": Step("+ fellow eye, by a fusion of features", "fusion", tta=False),
+        "own_eye": Step("own eye alone", "fusion", tta=False, eyes="one", control=True),
+        "shuffled": Step("another patient's eye as fellow", "fusion", tta=False, eyes="shuffled", control=True),
     },
-    missing="copy",
+    missing_fellow="copy",
     shares_backbone=True,
     # What heads read of its pooled map; it drops nothing when it answers.
     layer="dropout",
     tuned=False,
-    unlike="added here to the paper's rows, and on the backbone of all arms in the place of its ResNet-50",
-    left_out="changes of brightness and contrast, and a fusion that sees photographs changed anew in each epoch",
+    our_version="added here to the paper's rows, on the backbone of all arms instead of its ResNet-50",
+    left_out="brightness and contrast augmentation, and a fusion trained on photographs augmented anew in each epoch",
 )
 
 

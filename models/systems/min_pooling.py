@@ -20,7 +20,7 @@ from torch import nn
 
 from models.fractional import FractionalMaxPool
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+from models.systems.registry import Body, Outputs, Statistics, Step, SystemInfo
 
 ABOUT = SystemInfo(
     title="Min-pooling",
@@ -28,17 +28,17 @@ ABOUT = SystemInfo(
     colour_normalisation="graham",
     centre=128,
     nets=("net_1", "net_2", "net_3"),
-    still=("stretch", "skew"),
-    rows={
-        "one_view": Row("one network, one view, one eye", "expected", "first", tta=False, eyes="one"),
-        "tta": Row("+ TTA", "expected", "first", eyes="one"),
-        "fellow": Row("+ fellow eye and image statistics, by a forest", "forest", "first", statistics=True),
-        "ensemble": Row("+ ensemble", "forest", statistics=True),
-        "own_eye": Row("own eye alone", "forest", eyes="one", statistics=True, control=True),
-        "shuffled": Row("a stranger's eye as fellow", "forest", eyes="shuffled", statistics=True, control=True),
-        "no_statistics": Row("no image statistics", "forest", control=True),
+    train_only_augment=("stretch", "skew"),
+    steps={
+        "one_view": Step("one network, one view, one eye", "expected", "first", tta=False, eyes="one"),
+        "tta": Step("+ TTA", "expected", "first", eyes="one"),
+        "fellow": Step("+ fellow eye and image statistics, by a forest", "forest", "first", statistics=True),
+        "ensemble": Step("+ ensemble", "forest", statistics=True),
+        "own_eye": Step("own eye alone", "forest", eyes="one", statistics=True, control=True),
+        "shuffled": Step("another patient's eye as fellow", "forest", eyes="shuffled", statistics=True, control=True),
+        "no_statistics": Step("no image statistics", "forest", control=True),
     },
-    missing="copy",
+    missing_fellow="copy",
 )
 
 SLOPE = 0.333

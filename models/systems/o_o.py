@@ -26,7 +26,7 @@ from benchmark.common.errors import InputError
 from models.maxout import Maxout
 from models.orthogonal import orthogonal
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+from models.systems.registry import Body, Outputs, Statistics, Step, SystemInfo
 
 ABOUT = SystemInfo(
     title="o_O",
@@ -35,20 +35,20 @@ ABOUT = SystemInfo(
     centre=0,
     colours=((108.64628601, 75.86886597, 54.34005737), (70.53946096, 51.71475228, 43.03428563)),
     nets=("a_1", "a_2", "a_3", "b_1", "b_2", "b_3"),
-    still=(),
-    rows={
-        "one_view": Row("one network, one view, one eye", "score", "last", tta=False, eyes="one"),
-        "tta": Row("+ TTA", "score", "last", eyes="one"),
-        "fellow": Row("+ fellow eye, by a maxout network on features", "maxout", "last"),
-        "own_eye": Row("own eye alone", "maxout", "last", eyes="one", control=True),
-        "shuffled": Row("a stranger's eye as fellow", "maxout", "last", eyes="shuffled", control=True),
+    train_only_augment=(),
+    steps={
+        "one_view": Step("one network, one view, one eye", "score", "last", tta=False, eyes="one"),
+        "tta": Step("+ TTA", "score", "last", eyes="one"),
+        "fellow": Step("+ fellow eye, by a maxout network on features", "maxout", "last"),
+        "own_eye": Step("own eye alone", "maxout", "last", eyes="one", control=True),
+        "shuffled": Step("another patient's eye as fellow", "maxout", "last", eyes="shuffled", control=True),
     },
-    missing="drop",
+    missing_fellow="drop",
     view=0.875,
-    carries="kernels",
+    inherits="kernels",
     layer="backbone.body.pooled",
     tuned=False,
-    left_out="a second net and two more weight sets of each, and passes from a quasi-random sequence",
+    left_out="a second net, two more sets of weights of each net, and views from a quasi-random sequence",
 )
 
 SLOPE = 0.01
@@ -83,7 +83,7 @@ POOLED = {"a": 3, "b": 2}
 """How far apart the windows of the root-mean-square pooling lie."""
 
 
-class _Step(NamedTuple):
+class _Operation(NamedTuple):
     """A convolution, or a max pooling."""
 
     convolution: _Convolution | None
@@ -121,8 +121,8 @@ def sides(net: str, blocks: int) -> list[int]:
     Raises:
         InputError: the poolings and strides are neither those of the source nor two fewer.
     """
-    start, steps = _steps(net, blocks)
-    found = [start, *(step.side for step in steps)]
+    start, operations = _operations(net, blocks)
+    found = [start, *(operation.side for operation in operations)]
     return [*found, _shrunk(found[-1], POOLED[net[0]])]
 
 
@@ -136,11 +136,11 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
         width: channels as a multiple of the source's.
         model: of no account: no net has a backbone that others share.
     """
-    start, steps = _steps(net, blocks)
+    start, operations = _operations(net, blocks)
     dense = max(1, round(width * DENSE))
-    features = _channels(steps[-1].group, width) * sides(net, blocks)[-1] ** 2
+    features = _channels(operations[-1].group, width) * sides(net, blocks)[-1] ** 2
     stack = OrderedDict[str, nn.Module](
-        maps=nn.Sequential(*_maps(steps, width)),
+        maps=nn.Sequential(*_maps(operations, width)),
         pooled=RootMeanSquare(POOLED[net[0]]),
         dense=nn.Sequential(nn.Flatten(), *_dense(features, dense), *_dense(dense, dense)),
         out=nn.Unflatten(1, (dense, 1, 1)),
@@ -148,7 +148,7 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
     return Body(nn.Sequential(stack), dense, start)
 
 
-def _steps(net: str, blocks: int) -> tuple[int, list[_Step]]:
+def _operations(net: str, blocks: int) -> tuple[int, list[_Operation]]:
     """Side of the input, and the convolutions and max poolings of a net."""
     kind, _, number = net.partition("_")
     stage = int(number)
@@ -160,16 +160,16 @@ def _steps(net: str, blocks: int) -> tuple[int, list[_Step]]:
         )
         raise InputError(msg)
     start = side = (SIDES if whole else SMALL)[stage - 1]
-    found: list[_Step] = []
+    found: list[_Operation] = []
     for group, convolutions in enumerate(GROUPS[kind][: stage + 2]):
         if group > 1 or (group == 1 and whole):
             side = _shrunk(side, 2)
-            found.append(_Step(None, group, side))
+            found.append(_Operation(None, group, side))
         for place, each in enumerate(convolutions):
             if place == group == 0 and not whole:
                 each = each._replace(stride=1)
             side = (side + 2 * each.padding - each.kernel) // each.stride + 1
-            found.append(_Step(each, group, side))
+            found.append(_Operation(each, group, side))
     return start, found
 
 
@@ -182,15 +182,15 @@ def _channels(group: int, width: float) -> int:
     return max(1, round(width * (STEP << group)))
 
 
-def _maps(steps: Sequence[_Step], width: float) -> Iterator[nn.Module]:
+def _maps(operations: Sequence[_Operation], width: float) -> Iterator[nn.Module]:
     before = 3
-    for step in steps:
-        if step.convolution is None:
+    for operation in operations:
+        if operation.convolution is None:
             yield nn.MaxPool2d(3, stride=2)
             continue
-        after, (kernel, padding, stride) = _channels(step.group, width), step.convolution
+        after, (kernel, padding, stride) = _channels(operation.group, width), operation.convolution
         yield _started(nn.Conv2d(before, after, kernel, stride, padding, bias=False))
-        yield Untied(after, step.side)
+        yield Untied(after, operation.side)
         yield nn.LeakyReLU(SLOPE)
         before = after
 

@@ -23,7 +23,7 @@ from benchmark.common.errors import InputError
 from models.fractional import FractionalMaxPool
 from models.heads import staircase
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+from models.systems.registry import Body, Outputs, Statistics, Step, SystemInfo
 
 ABOUT = SystemInfo(
     title="Reformed Gamblers",
@@ -31,18 +31,18 @@ ABOUT = SystemInfo(
     colour_normalisation="plain",
     centre=127.5,
     nets=("plain", "step", "cyclic", "fractional", "four"),
-    still=(),
-    rows={
-        "one_view": Row("one network, one view, one eye", "score", "first", tta=False, eyes="one"),
-        "tta": Row("+ TTA", "score", "first", eyes="one"),
-        "fellow": Row("+ fellow eye, by an elastic net", "elastic_net", "first"),
-        "ensemble": Row("+ ensemble, by an elastic net on the nets' grades", "elastic_nets"),
-        "own_eye": Row("own eye alone", "elastic_nets", eyes="one", control=True),
-        "shuffled": Row("a stranger's eye as fellow", "elastic_nets", eyes="shuffled", control=True),
+    train_only_augment=(),
+    steps={
+        "one_view": Step("one network, one view, one eye", "score", "first", tta=False, eyes="one"),
+        "tta": Step("+ TTA", "score", "first", eyes="one"),
+        "fellow": Step("+ fellow eye, by an elastic net", "elastic_net", "first"),
+        "ensemble": Step("+ ensemble, by an elastic net on the nets' grades", "elastic_nets"),
+        "own_eye": Step("own eye alone", "elastic_nets", eyes="one", control=True),
+        "shuffled": Step("another patient's eye as fellow", "elastic_nets", eyes="shuffled", control=True),
     },
-    missing="drop",
+    missing_fellow="drop",
     view=0.875,
-    left_out="retuned copies of nets, nets at other sizes, and another net's first block in its cyclic one",
+    left_out="retuned copies of nets, nets of other sizes, and the first block of its cyclic net, from another net",
 )
 
 SLOPE = 0.1

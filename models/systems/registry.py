@@ -72,7 +72,7 @@ class System(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Step:
     """A step of a system's ladder, or a control."""
 
     title: str
@@ -104,11 +104,11 @@ class SystemInfo:
     """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0. See ``colours``, too."""
     nets: tuple[str, ...]
     """Names of its nets, the most important first."""
-    still: tuple[str, ...]
+    train_only_augment: tuple[str, ...]
     """Random changes that belong to training alone and not to passes."""
-    rows: Mapping[str, Row]
+    steps: Mapping[str, Step]
     """Steps from one net to the whole system, in order, and controls."""
-    missing: Literal["copy", "drop"]
+    missing_fellow: Literal["copy", "drop"]
     """Replacement of a missing fellow eye: ``copy`` reads the own eye twice; ``drop`` fits no blend on such eyes."""
     shares_backbone: bool = False
     """Build its nets on the backbone of `model`, with the same normalisation; their input is then the square around the
@@ -119,7 +119,7 @@ class SystemInfo:
     colours: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     """Levels, 0-255, of red, green and blue that are zero to its nets, and how far above them one is, in the place of
     ``centre``."""
-    carries: Literal["weights", "kernels"] = "weights"
+    inherits: Literal["weights", "kernels"] = "weights"
     """Part that a net takes from the net it starts from: all weights outside the heads, or only the kernels of the
     convolutions."""
     layer: str = ""
@@ -127,15 +127,15 @@ class SystemInfo:
     no blend does."""
     tuned: bool = True
     """Tune the thresholds of each row on the patients of its blend instead of using the default decision rule."""
-    looks: str = ""
-    """Net whose body has ``looked(images)``: what its windows follow (n, m, m), their corners (n, w, 2) and side."""
-    unlike: str = "a scaled one, with fewer blocks, channels, passes and images than its source"
+    attention_net: str = ""
+    """Net whose body has ``attention(images)``: what its windows follow (n, m, m), their corners (n, w, 2) and side."""
+    our_version: str = "scaled down, with fewer blocks, channels, views and images than its source"
     """Difference between our version and the system in the paper's comparison, in words."""
     left_out: str = ""
     """Parts of the source that are missing here at every scale, apart from pseudo-labels, which no system has."""
 
 
-SYSTEMS = discover(__package__, SystemInfo, Row)
+SYSTEMS = discover(__package__, SystemInfo, Step)
 """Metadata by name of the file, which is the name in ``systems``."""
 
 

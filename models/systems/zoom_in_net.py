@@ -23,11 +23,11 @@ from torch.nn.functional import interpolate
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import GRADES
-from models.drawing import Drawing
 from models.heads import logits
 from models.network import build_backbone, probe_backbone
 from models.settings import Model
-from models.systems.registry import Body, Outputs, Row, Statistics, SystemInfo
+from models.stochastic import StochasticModule
+from models.systems.registry import Body, Outputs, Statistics, Step, SystemInfo
 
 ABOUT = SystemInfo(
     title="Zoom-in-Net",
@@ -35,17 +35,17 @@ ABOUT = SystemInfo(
     colour_normalisation="plain",
     centre=127.5,
     nets=("m", "a", "c", "c_random"),
-    still=("flip", "rotate"),
-    rows={
-        "m_net": Row("M-Net, our reading", "expected", "first", tta=False, eyes="one"),
-        "m_net_a_net": Row("+ A-Net, our reading", "expected", ("a",), tta=False, eyes="one"),
-        "whole": Row("+ windows, our reading", "expected", ("c",), tta=False, eyes="one"),
-        "random_windows": Row("windows anywhere", "expected", ("c_random",), eyes="one", control=True),
+    train_only_augment=("flip", "rotate"),
+    steps={
+        "m_net": Step("M-Net, our reading", "expected", "first", tta=False, eyes="one"),
+        "m_net_a_net": Step("+ A-Net, our reading", "expected", ("a",), tta=False, eyes="one"),
+        "whole": Step("+ windows, our reading", "expected", ("c",), tta=False, eyes="one"),
+        "random_windows": Step("random windows", "expected", ("c_random",), eyes="one", control=True),
     },
-    missing="drop",
+    missing_fellow="drop",
     shares_backbone=True,
-    looks="c",
-    unlike="our reading of its abstract, for its paper's body was not to be had",
+    attention_net="c",
+    our_version="our reading of its abstract, because we did not have the full text of its paper",
 )
 
 SEEN = 0.625
@@ -128,18 +128,18 @@ class Suspected(nn.Module):
         return suspected(suspicion(gated), side)
 
 
-class Anywhere(Drawing):
+class Anywhere(StochasticModule):
     """Where windows lie: anywhere, by each image's own numbers; else one in each quarter of the photograph."""
 
     def __init__(self) -> None:
         super().__init__(2 * WINDOWS)
 
     def forward(self, gated: Tensor, side: int) -> Tensor:
-        if self.given is None:
+        if self.noise is None:
             quarters = gated.new_tensor([[0.25, 0.25], [0.25, 0.75], [0.75, 0.25], [0.75, 0.75]])
             places = quarters.expand(len(gated), WINDOWS, 2)
         else:
-            places = self.given.reshape(-1, WINDOWS, 2)
+            places = self.noise.reshape(-1, WINDOWS, 2)
         corners: Tensor = (places * (side - window_side(side) + 1)).long()
         return corners
 
@@ -163,7 +163,7 @@ class ZoomInNet(nn.Module):
             part.eval()
         return self
 
-    def looked(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def attention(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What windows follow, (n, m, m), the corners of windows, (n, w, 2), and their side."""
         assert self.a is not None
         assert self.where is not None
@@ -257,7 +257,7 @@ def build(net: str, blocks: int, width: float, model: Model) -> Body:
     """A network with its classifier.
 
     Args:
-        net: ``m``, ``a`` (M-Net+A-Net), ``c`` (Zoom-in-Net) or ``c_random`` (the same with windows anywhere).
+        net: ``m``, ``a`` (M-Net+A-Net), ``c`` (Zoom-in-Net) or ``c_random`` (the same with random windows).
         blocks: poolings of C-Net; of no account to the others.
         width: channels of A-Net and C-Net as a multiple of our reading's.
         model: whose backbone M-Net has.

@@ -26,7 +26,7 @@ from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
 from benchmark.runs.run import RECORDS, RUNS, DataSummary, Holdout, PluginChoice, Record, TunedThresholds
 from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult, heads_of
-from benchmark.runs.systems import row_nets
+from benchmark.runs.systems import step_nets
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.settings.checks import default_policies
 from benchmark.settings.params import Params
@@ -215,7 +215,7 @@ def make_record(seed: int, seconds: float) -> Record:
 def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     """Write a run of a system and its record; later steps have less noise."""
     settings, entry = params.systems[arm.method], LAID_OUT[arm.method]
-    row = entry.rows.get(arm.name)
+    row = entry.steps.get(arm.name)
     net = arm.name if row is None else next(iter(settings.nets))
     own = settings.nets[net]
     like = make_result(params, "basenet", "ce_large", seed)
@@ -245,7 +245,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
         )
         steps = 0
     else:
-        members = [f"{arm.method}/{net}" for net in row_nets(row, settings)]
+        members = [f"{arm.method}/{net}" for net in step_nets(row, settings)]
         defaults, heads = BLENDS[row.blend].defaults, [BLENDS[row.blend].head]
         chosen = {key: settings.blend.get(key, value) for key, value in defaults.items()}
         result = BlendResult(
@@ -255,11 +255,11 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
             tuned=entry.tuned,
             members=members,
             member_keys=[f"{member}/{seed}" for member in members],
-            member_pixels=[params.sizes.of(settings.nets[net].size) for net in row_nets(row, settings)],
+            member_pixels=[params.sizes.of(settings.nets[net].size) for net in step_nets(row, settings)],
             tta_views=settings.tta_views if row.tta else 0,
             eyes=row.eyes,
             statistics=row.statistics,
-            missing=entry.missing,
+            missing=entry.missing_fellow,
             size=like.size,
             pixels=like.pixels,
             tuned_thresholds=TunedThresholds(head=heads[0], rule=BLENDS[row.blend].rule, values=(0.6, 1.4, 2.4, 3.3)),

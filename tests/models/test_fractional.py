@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import fractional_max_pool2d
 
-from models.drawing import count_numbers, give
 from models.fractional import FractionalMaxPool
+from models.stochastic import count_noise, set_noise
 
 
 def drawn(pool: FractionalMaxPool, n: int, seed: int = 0) -> torch.Tensor:
     uniform = torch.rand(n, 2, generator=torch.Generator().manual_seed(seed))
-    give(pool, uniform)
+    set_noise(pool, uniform)
     return uniform
 
 
@@ -47,7 +47,7 @@ def test_the_pooling_of_an_image_depends_on_its_own_noise_alone():
     pool = FractionalMaxPool(2, 7)
     uniform = drawn(pool, 5)
     together = pool(x)
-    give(pool, uniform[3:4])
+    set_noise(pool, uniform[3:4])
     assert torch.equal(pool(x[3:4]), together[3:4])
     assert not torch.equal(uniform[0], uniform[1])
 
@@ -62,9 +62,9 @@ def test_without_noise_evaluation_is_deterministic_and_training_is_refused():
 
 def test_noise_is_split_among_the_poolings_in_order():
     network = torch.nn.Sequential(FractionalMaxPool(3, 5), torch.nn.ReLU(), FractionalMaxPool(2, 3))
-    assert count_numbers(network) == 4
+    assert count_noise(network) == 4
     uniform = torch.rand(2, 4)
-    give(network, uniform)
-    assert torch.equal(network[2].given, uniform[:, 2:])
-    give(network, None)
-    assert network[0].given is None
+    set_noise(network, uniform)
+    assert torch.equal(network[2].noise, uniform[:, 2:])
+    set_noise(network, None)
+    assert network[0].noise is None

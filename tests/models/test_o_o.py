@@ -76,7 +76,7 @@ def test_the_last_stage_has_the_source_s_convolutions_and_dense_layers(net, kern
     assert sum(isinstance(module, nn.MaxPool2d) for module in modules) == 4
 
 
-@pytest.mark.parametrize(("method", "side"), [(1, 35), (2, 70), (3, 112)])
+@pytest.mark.parametrize(("stage", "side"), [(1, 35), (2, 70), (3, 112)])
 def test_small_photographs_skip_the_first_stride_and_pooling(stage, side):
     found = sides(f"a_{stage}", stage + 1)
     assert (found[0], found[-1]) == (side, 2)

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from benchmark.common.errors import InputError
-from models.drawing import count_numbers
 from models.fractional import FractionalMaxPool
 from models.heads.staircase import Staircase
 from models.losses.registry import load_loss
 from models.settings import Model
+from models.stochastic import count_noise
 from models.system_network import build_system_network
 from models.systems.reformed_gamblers import CyclicPool, CyclicRoll, CyclicSlice, build, sides
 
@@ -90,7 +90,7 @@ def test_windows_of_fractional_poolings_are_drawn_once_and_saved_with_the_weight
         build_system_network("reformed_gamblers/fractional", Model(backbone="-"), 5, 0.25, SCORE).eval()
         for _ in range(2)
     )
-    assert count_numbers(one) == 0
+    assert count_noise(one) == 0
     x = torch.rand(2, 3, 21, 21)
     assert torch.equal(one(x)["score"], one(x)["score"])
     grids = [name for name in one.state_dict() if name.endswith("fixed")]

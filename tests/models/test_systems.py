@@ -10,9 +10,9 @@ from safetensors.numpy import load, save
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.scoring.decision_rules.registry import DECISION_RULES
 from models.blends.registry import BLENDS, load_blend
-from models.drawing import count_numbers, give
 from models.losses.registry import LOSSES
 from models.settings import Model
+from models.stochastic import count_noise, set_noise
 from models.system_network import build_system_network
 from models.system_settings import AffineAugment, Net
 from models.systems.registry import SYSTEMS, geometry, load_system
@@ -28,14 +28,14 @@ def test_a_system_declares_existing_plugins_and_settings(name):
     entry = SYSTEMS[name]
     assert entry.colour_normalisation in NORMALISATIONS
     assert entry.loss in LOSSES
-    assert {row.blend for row in entry.rows.values()} <= set(BLENDS)
-    assert not set(entry.nets) & set(entry.rows)
-    ladder = [row for row in entry.rows.values() if not row.control]
+    assert {row.blend for row in entry.steps.values()} <= set(BLENDS)
+    assert not set(entry.nets) & set(entry.steps)
+    ladder = [row for row in entry.steps.values() if not row.control]
     assert (ladder[0].tta_views, ladder[0].eyes) == (False, "one")
     assert ladder[0].nets in ("first", "last")
-    controls = {row.eyes for row in entry.rows.values() if row.control}
+    controls = {row.eyes for row in entry.steps.values() if row.control}
     assert controls >= {"one", "shuffled"} or all(row.eyes == "one" for row in ladder)
-    assert set(entry.still) <= set(AffineAugment.model_fields)
+    assert set(entry.train_only_augment) <= set(AffineAugment.model_fields)
 
 
 @pytest.mark.parametrize(("system", "net"), NETS)
@@ -47,7 +47,7 @@ def test_a_network_predicts_for_images_of_its_input_size(system, net):
     )
     side = geometry(system, net, Net(**settings), SIZES[settings["size"]]).input_px
     x = torch.rand(3, 3, side, side)
-    give(network, torch.rand(3, count_numbers(network)))
+    set_noise(network, torch.rand(3, count_noise(network)))
     outputs = network.answers(network.train()(x))
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
         name: {"score": (3,), "prob": (3, 5)}[name] for name in heads
@@ -56,7 +56,7 @@ def test_a_network_predicts_for_images_of_its_input_size(system, net):
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.requires_grad)
     # Some networks have frozen parts, but never all.
     assert any(p.requires_grad for p in network.parameters())
-    give(network, None)
+    set_noise(network, None)
     assert all(torch.equal(a, b) for a, b in zip(network.eval()(x).values(), network(x).values(), strict=True))
 
 

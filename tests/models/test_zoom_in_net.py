@@ -11,9 +11,9 @@ from torch.nn.functional import avg_pool2d
 
 from benchmark.common.errors import InputError
 from benchmark.training.randomness import draws, hash_ids
-from models.drawing import count_numbers, give
 from models.network import carry_over
 from models.settings import Model
+from models.stochastic import count_noise, set_noise
 from models.system_network import build_system_network
 from models.systems.zoom_in_net import (
     WINDOWS,
@@ -137,7 +137,7 @@ def test_an_untrained_part_adds_nothing():
 @pytest.mark.parametrize(("net", "learnt"), [("m", "m"), ("a", "a"), ("c", "c"), ("c_random", "c")])
 def test_only_the_last_part_learns(net, learnt):
     network = made(net).train()
-    give(network, torch.rand(2, count_numbers(network)))
+    set_noise(network, torch.rand(2, count_noise(network)))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
     network(torch.rand(2, 3, 64, 64))["prob"].square().sum().backward()
@@ -151,7 +151,7 @@ def test_random_windows_depend_on_image_and_seed_alone():
     keys = hash_ids(["a", "b", "c"])
 
     def corners(stream, keys):
-        anywhere.given = torch.from_numpy(draws(stream, keys, anywhere.numbers))
+        anywhere.noise = torch.from_numpy(draws(stream, keys, anywhere.n_noise))
         return anywhere(gated[: len(keys)], 64)
 
     first = corners(1, keys)
@@ -162,7 +162,7 @@ def test_random_windows_depend_on_image_and_seed_alone():
 
 
 def test_without_noise_random_windows_cover_the_four_quarters():
-    give(anywhere := Anywhere(), None)
+    set_noise(anywhere := Anywhere(), None)
     corners = anywhere(torch.zeros(2, 5, 4, 4), 128)
     assert torch.equal(corners[0], corners[1])
     middles = corners[0] + window_side(128) // 2

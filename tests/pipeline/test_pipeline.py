@@ -34,7 +34,7 @@ def test_every_stage_writes_its_outputs(finished):
         names = {path.name for path in (finished.root / "runs" / run).iterdir()}
         assert names == {"run.json", "history.csv", "val.csv", "test.csv", "model.safetensors"}
         assert (finished.root / "records" / f"{run}.json").exists()
-    for row in SYSTEMS["min_pooling"].rows:
+    for row in SYSTEMS["min_pooling"].steps:
         names = {path.name for path in (finished.root / "runs/min_pooling" / row / "0").iterdir()}
         assert names == {"run.json", "holdout.csv", "val.csv", "test.csv", "model.safetensors"}
     assert "Min-pooling, part by part" in (finished.root / "reports/tables/comparison.md").read_text()
@@ -55,7 +55,7 @@ def test_track_and_verify_leave_no_stage_to_rerun(project):
 
     first = ids()
     # Six runs of methods; of a system, one network and the steps that add to it.
-    assert len(set(first)) == 6 + 1 + len(SYSTEMS["min_pooling"].rows)
+    assert len(set(first)) == 6 + 1 + len(SYSTEMS["min_pooling"].steps)
     assert all(first)
     path.unlink()
     assert project.repro() == []

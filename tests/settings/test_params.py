@@ -83,7 +83,7 @@ def test_the_committed_parameters_are_valid(raw):
         (
             "systems.zoom_in_net.nets",
             {"m": {"size": "large", "blocks": 3}},
-            ["systems.zoom_in_net.nets must have a, c, c_random, which its rows read"],
+            ["systems.zoom_in_net.nets must have a, c, c_random, which its steps read"],
         ),
         ("data.source", "imagenet", ["data.source must be one of", "'imagenet'"]),
         ("data.colour", 3, ["data.colour", "not a parameter"]),

@@ -78,7 +78,7 @@ def test_systems_that_read_both_eyes_are_ranked_only_under_a_title_that_says_so(
     rows = list(systems.system_ranks(params, decoded, PRINTED, ADDED))
     fields = dict.fromkeys(row.about for row in rows)
     whole, single, whole_and_more, single_and_more = fields
-    last = {name: list(entry.rows.values())[len(systems.steps(name)) - 1] for name, entry in SYSTEMS.items()}
+    last = {name: list(entry.steps.values())[len(systems.steps(name)) - 1] for name, entry in SYSTEMS.items()}
     both = [
         SYSTEMS[name] for name in params.systems if last[name].eyes == "both" and SYSTEMS[name].title in PRINTED.rows
     ]

@@ -21,7 +21,7 @@ from benchmark.runs.declared import declare, find_runs
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
 from benchmark.runs.spec import views_read
-from benchmark.runs.systems import row_nets
+from benchmark.runs.systems import step_nets
 from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.training import blend as blending
@@ -71,9 +71,9 @@ def test_every_step_of_a_system_is_an_ordinary_run(project, name):
     project(name)
     params = system_params(name)
     runs = {run.arm: run for run in find_runs(params) if run.method == name}
-    assert list(runs) == [*params.systems[name].nets, *SYSTEMS[name].rows]
+    assert list(runs) == [*params.systems[name].nets, *SYSTEMS[name].steps]
     check_run_consistency(params, list(runs.values()))
-    for arm, row in SYSTEMS[name].rows.items():
+    for arm, row in SYSTEMS[name].steps.items():
         folder, run = Path("runs", name, arm, "0"), runs[arm]
         assert {path.name for path in folder.iterdir()} == {
             "run.json",
@@ -82,8 +82,8 @@ def test_every_step_of_a_system_is_an_ordinary_run(project, name):
             "test.csv",
             "model.safetensors",
         }
-        assert run.members == [f"{name}/{net}" for net in row_nets(row, params.systems[name])]
-        work = sum(runs[net].macs_per_image for net in row_nets(row, params.systems[name]))
+        assert run.members == [f"{name}/{net}" for net in step_nets(row, params.systems[name])]
+        work = sum(runs[net].macs_per_image for net in step_nets(row, params.systems[name]))
         assert run.macs_per_image == work * (params.systems[name].tta_views if row.tta else 1)
         assert (run.tuned_thresholds is not None and run.tuned_thresholds.rule.endswith("tuned")) == SYSTEMS[name].tuned
         assert (run.tta_views == 0) == (not row.tta)
@@ -108,7 +108,7 @@ def test_a_second_run_trains_nothing_and_a_run_from_scratch_gives_the_same_bytes
 def test_interrupted_steps_are_completed_from_the_stored_views(project, name, monkeypatch):
     project(name)
     before = contents()
-    rows = list(SYSTEMS[name].rows)
+    rows = list(SYSTEMS[name].steps)
     for arm in rows[2:]:
         shutil.rmtree(Path("scratch/runs", name, arm))
     monkeypatch.setattr(blending, "predict_tta", None)  # No network may predict again.
@@ -132,7 +132,7 @@ def learnt(name, arm):
     return state, blending.tune_thresholds(spec, apart), blending.answers(spec, state, eyes["test"]), eyes
 
 
-ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].rows]
+ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].steps]
 
 
 @pytest.mark.parametrize(("name", "arm"), ROWS)
@@ -159,7 +159,7 @@ def test_a_blend_sees_no_labels_but_those_of_holdout_patients(project, name, arm
 def test_the_fellow_eyes_label_is_out_of_reach(project, name):
     """The inputs of an eye depend neither on its fellow eye's label nor on its own."""
     project(name)
-    arm = list(SYSTEMS[name].rows)[-1]
+    arm = list(SYSTEMS[name].steps)[-1]
     spec = read_result(Path("runs", name, arm, "0"))
     eyes = blending.read_eyes(spec, "test", read_manifest(), open_fabric(system_params(name).train))
     before = blending.columns(spec, eyes)
@@ -204,7 +204,7 @@ def test_a_network_starts_from_its_declared_parent(project, name):
 @pytest.mark.parametrize("name", [name for name in NAMES if SYSTEMS[name].tuned])
 def test_thresholds_are_tuned_on_out_of_fold_predictions(project, name):
     project(name)
-    for arm in SYSTEMS[name].rows:
+    for arm in SYSTEMS[name].steps:
         folder = Path("runs", name, arm, "0")
         run, apart = read_result(folder), read_predictions(folder / "holdout.csv")
 
@@ -216,7 +216,7 @@ def test_thresholds_are_tuned_on_out_of_fold_predictions(project, name):
         assert kappa(run.tuned_thresholds.values) >= kappa((0.5, 1.5, 2.5, 3.5))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "shuffled" in SYSTEMS[name].rows])
+@pytest.mark.parametrize("name", [name for name in NAMES if "shuffled" in SYSTEMS[name].steps])
 def test_an_unrelated_eye_replaces_the_fellow_eye(project, name):
     project(name)
     fabric, manifest = open_fabric(system_params(name).train), read_manifest()
@@ -255,7 +255,7 @@ def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_t
 def test_the_views_of_a_network_are_predicted_once_for_all_steps(project, monkeypatch):
     project("min_pooling")
     specs = {spec.arm: spec for spec in declare(system_params("min_pooling"), read_manifest())}
-    first, rows = specs["net_1"], [specs[arm] for arm in SYSTEMS["min_pooling"].rows]
+    first, rows = specs["net_1"], [specs[arm] for arm in SYSTEMS["min_pooling"].steps]
     images = first.holdout.held_images + first.data.val + first.data.test
     # Of the plain images, those of val and test were predicted when the network was trained.
     kept = first.holdout.held_images
@@ -303,7 +303,7 @@ def test_another_holdout_gives_other_runs(project, name):
 def test_a_finished_step_predicts_its_own_test_split_again_with_the_same_bytes(project, name):
     project(name)
     params, manifest = system_params(name), read_manifest()
-    for arm in SYSTEMS[name].rows:
+    for arm in SYSTEMS[name].steps:
         folder = Path("runs", name, arm, "0")
         found = blending.predict_blend(read_result(folder), manifest, params.train, Path("data/packs"))
         own = read_predictions(folder / "test.csv")

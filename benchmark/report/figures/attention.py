@@ -46,7 +46,7 @@ def _plot(figure: Figure, rows: Sequence[WindowsRow], images: Photographs, maps:
         f"{results.images('test')} test photographs of {results.data}, up to {most} per grade, chosen by hashes of "
         "their names; beside each, what they follow: how far gated scores differ between grades, from the least "
         "(black) to the most (white) of each photograph. One run, no uncertainty. Where a network looks is not why it "
-        "grades so; whether its windows tell more than windows anywhere, the control in the comparison says."
+        "grades so; whether its windows tell more than random windows, the control in the comparison says."
     )
 
 

@@ -58,8 +58,8 @@ def _of_systems(rows: Sequence[Estimate]) -> list[Line]:
         system = SYSTEMS[a.method]
         splits: dict[str, Estimate] = {row.split: row for row in group}
         kind, name = "what a step adds", about
-        if system.rows[b.name].control:
-            kind, name = "the whole, less a control", f"{system.title}, whole less {system.rows[b.name].title}"
+        if system.steps[b.name].control:
+            kind, name = "the whole, less a control", f"{system.title}, whole less {system.steps[b.name].title}"
         lines.append((a.method, kind, name, splits))
     return lines
 

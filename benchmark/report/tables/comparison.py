@@ -110,7 +110,7 @@ def _words(facts: dict[str, Any]) -> list[str]:
 
 def _sides(system: str) -> list[tuple[Side, str]]:
     """Return the rows of a system and their titles, its steps before its controls."""
-    rows = SYSTEMS[system].rows
+    rows = SYSTEMS[system].steps
     own = [(side, rows[side[0].name].title) for side in steps(system)]
     return [*own, *((side, f"control: {rows[side[0].name].title}") for side in controls(system))]
 
@@ -149,7 +149,7 @@ def _meaning(params: Params) -> list[str]:
         entry, settings = SYSTEMS[system], params.systems[system]
         listed = ", ".join(map(str, params.seeds_of(system)))
         sentences.append(
-            f"{entry.title} is {entry.unlike}: {len(settings.nets)} nets, of seeds {listed}, that never see "
+            f"{entry.title} is {entry.our_version}: {len(settings.nets)} nets, of seeds {listed}, that never see "
             f"{settings.holdout_fraction:.0%} of the train patients, on whom its blends are fitted"
             + (" and its thresholds tuned." if entry.tuned else "; its scores are rounded.")
         )
