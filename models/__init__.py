@@ -1,1 +1,1 @@
-"""What is compared: the backbone, its heads, the Multi-Cell part and the losses."""
+"""The compared networks: backbones, heads, Multi-Cell modules, losses, and the systems of other authors."""

@@ -1,4 +1,4 @@
-"""What a network costs, counted by torch's own counter without weights or arithmetic (meta device)."""
+"""Parameters and multiply-adds of a network, counted by torch's FLOP counter on the meta device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.system_network import build_system_network
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Size and work of a network at one input size."""
+    """Parameters and multiply-adds of a network at one input size."""
 
     parameters: int
     macs: int
@@ -29,7 +29,7 @@ def network_cost(model: Model, n_cells: int, heads: Mapping[str, str], pixels: i
 
 
 def system_cost(name: str, model: Model, blocks: int, width: float, heads: Mapping[str, str], pixels: int) -> Cost:
-    """The same of a system's network; arguments as of :func:`models.system_network.build_system_network`."""
+    """Count the same for a system's network; see :func:`models.system_network.build_system_network`."""
     return _count_system(name, model, blocks, width, tuple(heads.items()), pixels)
 
 

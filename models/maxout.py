@@ -1,4 +1,4 @@
-"""Maxout of two (Goodfellow et al. 2013)."""
+"""Maxout over pairs of neighbouring features (Goodfellow et al. 2013)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Maxout(nn.Module):
-    """The larger of each two neighbours: (n, 2 d) to (n, d)."""
+    """Maximum of each pair of neighbours: (n, 2 d) to (n, d)."""
 
     def forward(self, x: Tensor) -> Tensor:
         larger: Tensor = x.reshape(len(x), -1, 2).amax(2)

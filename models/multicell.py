@@ -1,6 +1,6 @@
-"""The Multi-Cell part: Reduction Cell-B and Normal Cell-C of Inception-ResNet-v2, for any number of channels.
+"""Multi-Cell modules: Reduction Cell-B and Normal Cell-C of Inception-ResNet-v2, for any number of channels.
 
-At Inception-ResNet-v2's own channels (1088 and 2080) and ``width=1`` they hold the same tensors under the same names
+With the channels of Inception-ResNet-v2 (1088 and 2080) and ``width=1`` they have the same tensors under the same names
 as timm's ``Mixed_7a`` and ``Block8``.
 """
 
@@ -12,21 +12,21 @@ import torch
 from timm.layers import ConvNormAct
 from torch import Tensor, nn
 
-# Convolution, batch norm and ReLU as Inception-ResNet-v2 has them: unpadded unless said, epsilon 1e-3.
+# Convolution, batch norm and ReLU of Inception-ResNet-v2: no padding by default, epsilon 1e-3.
 _conv = partial(ConvNormAct, padding=0, norm_layer="batchnorm2d", act_layer="relu", norm_kwargs={"eps": 1e-3})
 
 SMALLEST_MAP = 3
-"""Side of the smallest feature map that a Reduction Cell-B takes."""
+"""Minimum side of the input of a Reduction Cell-B."""
 
 
 class ReductionB(nn.Module):
-    """Halve the map: three convolution branches and a max-pool, concatenated.
+    """Reduction block: three convolution branches and a max pooling, concatenated.
 
     Maps (n, channels, s, s) to (n, out_channels, (s - 1) // 2, (s - 1) // 2); s >= 3. ``out_channels`` is
     ``channels`` plus the widths of the three branches (992 at ``width=1``).
 
     Args:
-        channels: of the input.
+        channels: input channels.
         width: branch widths as a multiple of Inception-ResNet-v2's.
     """
 
@@ -46,12 +46,12 @@ class ReductionB(nn.Module):
 
 
 class CellC(nn.Module):
-    """Residual block with a 1x1 branch and a factorised 3x3 branch; the shape stays.
+    """Residual block with a 1x1 branch and a factorised 3x3 branch; it preserves the shape.
 
     Args:
-        channels: of input and output.
+        channels: input and output channels.
         width: branch widths as a multiple of Inception-ResNet-v2's.
-        scale: of the residual (0.2 in Inception-ResNet-v2's stack of nine).
+        scale: scale of the residual (0.2 in Inception-ResNet-v2's first nine blocks).
     """
 
     def __init__(self, channels: int, width: float = 1.0, scale: float = 0.2) -> None:
@@ -73,7 +73,7 @@ class CellC(nn.Module):
 
 
 class MultiCell(nn.Sequential):
-    """One Reduction Cell-B followed by Normal Cell-C, ``normal`` times: one unit of ``n_cells``."""
+    """A Reduction Cell-B and ``normal`` Normal Cells-C: one of the ``n_cells`` of a network."""
 
     def __init__(self, channels: int, width: float = 1.0, normal: int = 1) -> None:
         reduction = ReductionB(channels, width)

@@ -1,4 +1,4 @@
-"""The start of weights whose rows, or columns where these are fewer, are orthogonal and of length one."""
+"""Orthogonal initial weights, identical on every platform."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from benchmark.common.arrays import Floats
 
 
 def orthogonal(normal: Floats) -> Floats:
-    """Make a matrix orthonormal, row by row (Gram-Schmidt).
+    """Orthonormalise a matrix row by row (Gram-Schmidt).
 
     Args:
-        normal: numbers drawn from a normal distribution, float64, shape (r, c).
+        normal: independent normal numbers, float64, shape (r, c).
 
     Returns:
-        Shape (r, c): orthonormal rows, or columns where r > c. Uniform among such where the draws are independent.
+        A uniformly distributed matrix (r, c) with orthonormal rows, or orthonormal columns if r > c.
     """
-    found = (normal.T if len(normal) > normal.shape[1] else normal).copy()
-    for place, row in enumerate(found):
-        # What rounding leaves of the rows before it goes the second time.
+    rows = (normal.T if len(normal) > normal.shape[1] else normal).copy()
+    for i, row in enumerate(rows):
+        # The second projection removes the rounding errors of the first.
         for _ in range(2):
-            row -= (found[:place] @ row) @ found[:place]
+            row -= (rows[:i] @ row) @ rows[:i]
         row /= np.sqrt(row @ row)
-    return found.T if len(normal) > normal.shape[1] else found
+    return rows.T if len(normal) > normal.shape[1] else rows

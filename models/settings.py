@@ -1,4 +1,4 @@
-"""The network that every arm shares."""
+"""Settings of the network that all arms share."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pydantic import Field, model_validator
 from benchmark.common.section import Section as Section
 
 PACKAGE = "package:"
-"""What ``model.weights`` begins with where it names an installed package."""
+"""Prefix of ``model.weights`` for an installed package."""
 
 
 class Cells(Section):
-    """The Multi-Cell part."""
+    """Settings of the Multi-Cell modules."""
 
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
-    """Branch widths as a multiple of Inception-ResNet-v2's own."""
+    """Branch widths as a multiple of Inception-ResNet-v2's."""
     normal: Annotated[int, Field(ge=0, le=20)] = 1
-    """Normal Cell-C after each Reduction Cell-B (not printed in the paper)."""
+    """Number of Normal Cells-C after each Reduction Cell-B (not printed in the paper)."""
 
 
 class Model(Section):
-    """The network that every arm shares."""
+    """Settings of the network that all arms share."""
 
     backbone: str
-    """Any timm model that gives feature maps (``timm.list_models()``)."""
+    """Any timm model with feature maps (``timm.list_models()``)."""
     pretrained: bool = False
-    """Start from timm's weights for that name (needs the network once)."""
+    """Start from timm's pretrained weights (needs internet access once)."""
     weights: str = ""
-    """Start from the weights in a file instead: its path (safetensors, or a torch state dict), or ``package:`` and the
-    name of an installed package that ships one. Empty: from the seed's own start."""
+    """Start from the weights in a file: its path (safetensors, or a torch state dict), or ``package:`` and the name of
+    an installed package with such a file. Empty: random initial weights."""
     weights_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
-    """What that file must hash to; empty: whatever it does. DVC does not watch the file, so a profile should say it."""
+    """Expected SHA-256 of the file; empty: any. Profiles should set it, because DVC does not track the file."""
     stride: Annotated[int, Field(ge=2, le=64)] = 32
     """Input pixels per feature-map pixel after truncation; must be a stride of the backbone."""
     truncate_after: str = ""
@@ -48,12 +48,12 @@ class Model(Section):
 
     @property
     def bare(self) -> Self:
-        """The same network with no weights to start from: what is counted, timed, or given a finished run's own."""
+        """The same network without pretrained weights, to be counted, timed, or loaded with a run's weights."""
         return self.model_copy(update={"pretrained": False, "weights": "", "weights_sha256": ""})
 
     @property
     def start(self) -> str:
-        """The weights that the backbone starts from, in words; nothing where the seed alone decides."""
+        """Description of the backbone's pretrained weights; empty for random initial weights."""
         if self.pretrained:
             return "timm's own"
         name = self.weights if self.weights.startswith(PACKAGE) else PurePath(self.weights).name
@@ -62,9 +62,9 @@ class Model(Section):
     @model_validator(mode="after")
     def _starts_once(self) -> Self:
         if self.pretrained and self.weights:
-            msg = f"must start from one set of weights, but has both `pretrained: true` and `weights: {self.weights}`"
+            msg = f"must have one set of weights, but has both `pretrained: true` and `weights: {self.weights}`"
             raise ValueError(msg)
         if self.weights_sha256 and not self.weights:
-            msg = "must have `weights` where it has `weights_sha256`"
+            msg = "must have `weights` if it has `weights_sha256`: add the one or remove the other"
             raise ValueError(msg)
         return self

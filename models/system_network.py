@@ -1,4 +1,4 @@
-"""A network of a system as every network here is: with normalisation, heads and answers."""
+"""Networks of the compared systems, with the same interface as the networks of the arms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.systems.registry import load_system
 
 
 class _Backbone(nn.Module):
-    """A body that gives its map as timm's extractors do: last of a list."""
+    """Adapter that returns a body's feature map in a list, like timm's feature extractors."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -24,16 +24,16 @@ class _Backbone(nn.Module):
 
 
 def build_system_network(name: str, model: Model, blocks: int, width: float, heads: Mapping[str, str]) -> Network:
-    """Build a system's network, with the weights of its seed's start (torch's global generator).
+    """Build a system's network, initialised from torch's global generator or from pretrained weights.
 
     Args:
-        name: ``system/net``, of models/systems.
-        model: its normalisation, and its backbone where the system takes the one that every arm shares.
-        blocks: as the system counts them.
+        name: ``system/net`` of models/systems.
+        model: its normalisation, and its backbone if the system uses the backbone of the arms.
+        blocks: number of blocks, in the system's own count.
         width: channels as a multiple of the source's.
-        heads: output (``score``, ``prob``) -> file of models/heads, where the system has none of its own for it.
+        heads: output (``score``, ``prob``) -> file of models/heads; the system's own heads replace them.
     """
     system, _, net = name.partition("/")
     body = load_system(system).build(net, blocks, width, model)
-    found = {output: load_head(head) for output, head in heads.items() if output not in body.heads}
-    return Network(_Backbone(body.module), body.channels, model, 0, {**found, **body.heads})
+    loaded = {output: load_head(head) for output, head in heads.items() if output not in body.heads}
+    return Network(_Backbone(body.module), body.channels, model, 0, {**loaded, **body.heads})

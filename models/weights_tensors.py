@@ -1,4 +1,4 @@
-"""The tensors of a file of weights under timm's names: all of a network's, and nothing else."""
+"""Tensors of a weights file under timm's names, checked for completeness."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _COUNTER = "num_batches_tracked"
-"""Batch norm's count of batches, which no output depends on and many files lack."""
+"""Batch counter of batch norm, which does not affect the output and which many files lack."""
 
 
 def timm_tensors(weights: str, backbone: str) -> dict[str, Tensor]:
-    """What a file holds, under the names that timm gives the tensors of a whole network.
+    """Read the tensors of a file under timm's names, without the classifier.
 
-    Names must agree one by one, as timm writes them or as a mapping of :mod:`models.weights` does, and so must shapes.
-    The classifier alone, which no backbone has, may be absent or of another width.
+    The names must be timm's or those of a mapping in :mod:`models.weights`; names and shapes must match one to one.
+    Only the classifier, which is not part of a backbone, may be absent or have another width.
 
     Args:
-        weights: as ``model.weights``.
+        weights: value of ``model.weights``.
         backbone: timm's name of the network.
 
     Raises:
-        InputError: the file cannot be read, or holds other tensors.
+        InputError: the file cannot be read or has other tensors.
     """
     path = find_weights(weights)
     wanted, classifier = _wanted(backbone)
@@ -36,27 +36,27 @@ def timm_tensors(weights: str, backbone: str) -> dict[str, Tensor]:
     if not found.keys() & (wanted.keys() - classifier):
         found = _renamed(found, tuple(wanted), backbone)
     lacking = [name for name in wanted if name not in found and name not in classifier]
-    over = [name for name in found if name not in wanted]
-    for fault, names in (("lacks", lacking), ("has beside them", over)):
+    extra = [name for name in found if name not in wanted]
+    for fault, names in (("lacks", lacking), ("also has", extra)):
         if names:
             msg = (
-                f"model.weights must hold the tensors of {backbone}, {len(wanted)} of them, but {path.name} {fault} "
-                f"{_listed(names)}: take a file made for that backbone, or name its own in `model.backbone`"
+                f"model.weights must have the {len(wanted)} tensors of {backbone}, but {path.name} {fault} "
+                f"{_listed(names)}: take a file made for that backbone, or set `model.backbone` accordingly"
             )
             raise InputError(msg)
     for name in (name for name in found if name not in classifier):
         if tuple(found[name].shape) != wanted[name]:
             msg = (
-                f"model.weights must hold the tensors of {backbone}, but {name} is {tuple(found[name].shape)} in "
-                f"{path.name} and {wanted[name]} there: take a file made for that backbone, or name its own in "
-                "`model.backbone`"
+                f"model.weights must have the tensors of {backbone}, but {name} is {tuple(found[name].shape)} in "
+                f"{path.name} instead of {wanted[name]}: take a file made for that backbone, or set "
+                "`model.backbone` accordingly"
             )
             raise InputError(msg)
     return {name: value for name, value in found.items() if name not in classifier}
 
 
 def _wanted(backbone: str) -> tuple[dict[str, tuple[int, ...]], frozenset[str]]:
-    """Shapes of a whole network's tensors by timm's names, and which of them are its classifier's."""
+    """Return the shapes of a network's tensors by timm's names, and the names of its classifier's tensors."""
     import timm
     import torch
 
@@ -69,25 +69,25 @@ def _wanted(backbone: str) -> tuple[dict[str, tuple[int, ...]], frozenset[str]]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by its own names; a pickle is read for tensors alone, and runs no code."""
+    """Read the tensors of a file under its own names; unpickling is limited to tensors and runs no code."""
     import torch
     from timm.models import load_state_dict
 
     try:
         found: dict[str, Tensor] = load_state_dict(str(path))
         assert all(isinstance(value, torch.Tensor) for value in found.values())
-    except Exception as error:  # Damaged files break each reader in ways of its own.
-        told = str(error).strip().splitlines() or [type(error).__name__]
+    except Exception as error:  # Each reader raises its own exceptions on damaged files.
+        reason = str(error).strip().splitlines() or [type(error).__name__]
         msg = (
-            f"model.weights must be a safetensors file or a torch state dict of tensors alone, but {path} is none "
-            f"({told[0]}): save it with safetensors, or as `torch.save(model.state_dict(), path)`"
+            f"model.weights must be a safetensors file or a torch state dict of tensors, but {path} is neither "
+            f"({reason[0]}): save it with safetensors, or as `torch.save(model.state_dict(), path)`"
         )
         raise InputError(msg) from error
     return found
 
 
 def _renamed(found: Mapping[str, Tensor], wanted: tuple[str, ...], backbone: str) -> dict[str, Tensor]:
-    """Tensors under timm's names, as far as a registered mapping knows them; the others keep theirs."""
+    """Rename tensors to timm's names by the first mapping that recognises the file; the others keep their names."""
     for name in mappings_for(backbone):
         if MAPPINGS[name].sign in found:
             names = load_mapping(name)(tuple(found), wanted)

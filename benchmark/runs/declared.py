@@ -22,7 +22,7 @@ from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 from models.settings import Cells
-from models.weights_file import identified
+from models.weights_file import with_weights_hash
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def describe(
         InputError: there is no such arm, its parent has not been trained, or its weights are not there.
     """
     arm = params.arm(method, name)
-    model = identified(params.model)
+    model = with_weights_hash(params.model)
     if arm.parent and parents is None:
         parents = [read_result(RUNS / arm.parent / str(seed)).key for seed in params.seeds]
     spec = ArmRun(

@@ -19,7 +19,7 @@ from models.losses.registry import LOSSES
 from models.settings import Cells, Model
 from models.system_settings import AffineAugment, Net, SystemSettings
 from models.systems.registry import SYSTEMS, Step, geometry
-from models.weights_file import identified
+from models.weights_file import with_weights_hash
 
 ONE_VIEW = 0
 """Passes of a step whose nets see the image as it is, once."""
@@ -82,7 +82,7 @@ def system_model(params: Params, system: str, net: str) -> Model:
     """
     entry = SYSTEMS[system]
     if entry.shares_backbone:
-        return identified(params.model).model_copy(update={"cells": Cells()})
+        return with_weights_hash(params.model).model_copy(update={"cells": Cells()})
     mean, std = entry.colours or ((entry.centre,) * 3,) * 2
     return Model(backbone=f"{system}/{net}", mean=_shares(mean), std=_shares(std))
 

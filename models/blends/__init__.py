@@ -1,1 +1,1 @@
-"""From what networks say of eyes to one answer per eye, one file each."""
+"""Blends of network outputs into one prediction per eye, one file each."""

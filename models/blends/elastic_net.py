@@ -1,8 +1,8 @@
-"""Elastic net on one network's scores of both eyes (scikit-learn), as strong as the one-standard-error rule allows.
+"""Elastic net on one network's scores of both eyes (scikit-learn), its penalty chosen by the one-standard-error rule.
 
-Of own and fellow's score, their larger, their smaller and the eye's side, all products of two are columns, too (Xu,
-Dunavent and Kainkaryam 2015, with R's glmnet). Folds are drawn by row, as glmnet draws them: the two eyes of a patient
-may lie in different ones, which touches the choice of the penalty alone.
+The columns are the eye's score, the fellow eye's score, their maximum, their minimum, the eye's side, and all pairwise
+products (Xu, Dunavent and Kainkaryam 2015, with R's glmnet). Folds are drawn by row, as in glmnet. The two eyes of a
+patient may be in different folds, which affects only the choice of the penalty.
 """
 
 from __future__ import annotations
@@ -25,61 +25,61 @@ ABOUT = BlendInfo(
 )
 
 SMALLEST = 1e-3
-"""The weakest penalty tried, as a share of the one at which all weights are 0."""
+"""The weakest penalty, as a fraction of the penalty at which all weights become 0."""
 _SWEEPS = 2_000
-"""Over all weights, at most, for a penalty."""
+"""Maximum number of coordinate-descent sweeps per penalty."""
 
 
 def fit(x: Columns, grade: Ints, seed: int, **parameters: float) -> State:
-    """Weights of the columns and an intercept; parameters as of :func:`fit_line`."""
+    """Fit the weights of the columns and an intercept; the parameters are those of :func:`fit_line`."""
     weights, intercept = fit_line(columns(*x.astype(np.float64).T), grade, seed, **parameters)
     return {"weights": weights, "intercept": np.array([intercept])}
 
 
 def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
-    """Scores (n,)."""
+    """Predict scores (n,)."""
     value = columns(*x.astype(np.float64).T) @ state["weights"] + state["intercept"]
     return np.asarray(value, np.float32)
 
 
 def columns(own: Floats, fellow: Floats, side: Floats) -> Floats:
-    """Side, own, fellow's, larger and smaller score, and all products of two of these: shape (n, 15)."""
-    given = [side, own, fellow, np.maximum(own, fellow), np.minimum(own, fellow)]
-    return np.column_stack([*given, *(a * b for a, b in combinations(given, 2))])
+    """Build the columns (n, 15): side, own, fellow's, maximum and minimum score, and their pairwise products."""
+    base = [side, own, fellow, np.maximum(own, fellow), np.minimum(own, fellow)]
+    return np.column_stack([*base, *(a * b for a, b in combinations(base, 2))])
 
 
 def fit_line(x: Floats, y: Ints, seed: int, *, mix: float, folds: float, penalties: float) -> tuple[Floats, float]:
-    """The elastic net with the strongest penalty whose held-out error is within a standard error of the least.
+    """Fit an elastic net with the strongest penalty whose held-out error is within a standard error of the minimum.
 
     Args:
-        x: columns, shape (n, d); each is brought to the standard deviation 1 before it is penalised.
+        x: columns, shape (n, d); they are standardised before the penalty applies.
         y: targets, shape (n,).
-        seed: of the folds.
-        mix: share of the penalty that is of absolute weights; the rest is of squares (glmnet's alpha).
-        folds: parts that the rows are cut into for the held-out error.
-        penalties: how many are tried.
+        seed: seed of the folds.
+        mix: L1 fraction of the penalty; the rest is L2 (glmnet's alpha).
+        folds: number of cross-validation folds.
+        penalties: number of penalties on the path.
 
     Returns:
         Weights (d,) and the intercept.
     """
-    tried = _penalties(x, y, mix, int(penalties))
+    path = _penalties(x, y, mix, int(penalties))
     fold = np.random.default_rng(seed).permutation(len(x)) % min(int(folds), len(x))
-    errors = np.empty((fold.max() + 1, len(tried)))
+    errors = np.empty((fold.max() + 1, len(path)))
     for number, error in enumerate(errors):
-        weights, intercepts = _path(x[fold != number], y[fold != number], mix, tried)
-        missed = x[fold == number] @ weights + intercepts - y[fold == number, None]
-        error[:] = (missed**2).mean(0)
-    place = one_standard_error(errors, np.bincount(fold))
-    weights, intercepts = _path(x, y, mix, tried)
-    return weights[:, place].copy(), float(intercepts[place])
+        weights, intercepts = _path(x[fold != number], y[fold != number], mix, path)
+        residual = x[fold == number] @ weights + intercepts - y[fold == number, None]
+        error[:] = (residual**2).mean(0)
+    best = one_standard_error(errors, np.bincount(fold))
+    weights, intercepts = _path(x, y, mix, path)
+    return weights[:, best].copy(), float(intercepts[best])
 
 
 def one_standard_error(errors: Floats, sizes: Ints) -> int:
-    """Place of the first penalty whose mean error over folds is within a standard error of the least.
+    """Return the index of the first penalty whose mean error is within a standard error of the minimum.
 
     Args:
-        errors: by fold and penalty, the strongest first, shape (folds, penalties).
-        sizes: rows of each fold, by which it is weighted.
+        errors: error per fold and penalty, strongest penalty first, shape (folds, penalties).
+        sizes: rows per fold, the weights of the mean.
     """
     mean = np.average(errors, axis=0, weights=sizes)
     error = np.sqrt(np.average((errors - mean) ** 2, axis=0, weights=sizes) / max(len(errors) - 1, 1))
@@ -88,28 +88,30 @@ def one_standard_error(errors: Floats, sizes: Ints) -> int:
 
 
 def _penalties(x: Floats, y: Ints, mix: float, count: int) -> Floats:
-    """From that at which all weights are 0 down, evenly on a logarithmic scale."""
+    """Return penalties in descending order on a logarithmic scale, from the one at which all weights become 0."""
     standard, _, _ = _standard(x)
     strongest = np.abs(standard.T @ (y - y.mean())).max() / (len(x) * mix)
     return np.geomspace(1, SMALLEST, count) * (strongest or 1.0)
 
 
-def _path(x: Floats, y: Ints, mix: float, tried: Floats) -> tuple[Floats, Floats]:
-    """Weights (d, penalties) and intercepts (penalties,) for columns as they are."""
+def _path(x: Floats, y: Ints, mix: float, penalties: Floats) -> tuple[Floats, Floats]:
+    """Return weights (d, penalties) and intercepts (penalties,) for unstandardised columns."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import enet_path
 
     standard, mean, scale = _standard(x)
     with warnings.catch_warnings():
-        # Where columns are nearly equal, the weakest penalties leave open which of them carries the weight.
+        # With nearly collinear columns the weakest penalties do not converge.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # It would check its own products anew for every penalty, which takes longer than the descent itself.
-        found = enet_path(standard, y - y.mean(), l1_ratio=mix, alphas=tried, max_iter=_SWEEPS, check_input=False)[1]
-    weights = found / scale[:, None]
+        # Checking the input again for every penalty would take longer than the descent.
+        coefficients = enet_path(
+            standard, y - y.mean(), l1_ratio=mix, alphas=penalties, max_iter=_SWEEPS, check_input=False
+        )[1]
+    weights = coefficients / scale[:, None]
     return weights, y.mean() - mean @ weights
 
 
 def _standard(x: Floats) -> tuple[Floats, Floats, Floats]:
-    """Columns with mean 0 and standard deviation 1, or 0 throughout where they do not vary; mean and deviation."""
+    """Return standardised columns (constant columns become 0), their means and their standard deviations."""
     mean, scale = x.mean(0), np.where(np.ptp(x, axis=0) > 0, x.std(0), 1.0)
     return np.asfortranarray((x - mean) / scale), mean, scale

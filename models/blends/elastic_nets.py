@@ -1,4 +1,4 @@
-"""An elastic net per network, each cut to a grade; and another on these grades, a column for each (Xu et al. 2015)."""
+"""Stacked elastic nets: one per network, its score cut to a grade; then one on these grades (Xu et al. 2015)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ABOUT = BlendInfo(
 def fit(
     x: Columns, grade: Ints, seed: int, *, mix: float, mix_of_grades: float, folds: float, penalties: float
 ) -> State:
-    """Weights, intercept and thresholds of each network, and weights and intercept of their grades."""
+    """Fit weights, intercept and thresholds per network, then weights and intercept for the resulting grades."""
     rest = {"folds": folds, "penalties": penalties}
     read = _networks(x)
     lines = [fit_line(each, grade, seed, mix=mix, **rest) for each in read]
     fitted = [each @ weights + intercept for each, (weights, intercept) in zip(read, lines, strict=True)]
-    several = np.ptp(grade) > 0
-    thresholds = np.array([best_thresholds(value, grade) if several else NEAREST for value in fitted])
+    varied = np.ptp(grade) > 0
+    thresholds = np.array([best_thresholds(value, grade) if varied else NEAREST for value in fitted])
     weights, intercept = fit_line(_one_hot(fitted, thresholds), grade, seed, mix=mix_of_grades, **rest)
     return {
         "weights": np.array([line[0] for line in lines]),
@@ -41,21 +41,21 @@ def fit(
 
 
 def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
-    """Scores (n,)."""
+    """Predict scores (n,)."""
     lines = zip(_networks(x), state["weights"], state["intercepts"], strict=True)
     grades = _one_hot([each @ weights + intercept for each, weights, intercept in lines], state["thresholds"])
     return np.asarray(grades @ state["grade_weights"] + state["grade_intercept"], np.float32)
 
 
 def _networks(x: Columns) -> list[Floats]:
-    """What the elastic net of each network reads: from own scores, the fellow's, and the side, last."""
+    """Return the elastic net columns of each network; ``x`` has own scores, fellow scores and the side."""
     values = x.astype(np.float64)
     own, fellow = np.split(values[:, :-1], 2, axis=1)
     return [columns(*pair, values[:, -1]) for pair in zip(own.T, fellow.T, strict=True)]
 
 
 def _one_hot(scores: list[Floats], thresholds: Floats) -> Floats:
-    """Grades of each network, as five columns of 0 and 1 each."""
+    """Return the one-hot grades of each network, five columns each."""
     return np.hstack(
         [np.eye(GRADES)[apply_thresholds(score, tuple(each))] for score, each in zip(scores, thresholds, strict=True)]
     )

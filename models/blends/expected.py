@@ -1,4 +1,4 @@
-"""The probabilities as they are: nothing is learnt."""
+"""Identity blend of probabilities: nothing is fitted."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ABOUT = BlendInfo(title="the probabilities as they are", head="prob", rule="expe
 
 
 def fit(x: Columns, grade: Ints, seed: int) -> State:
-    """Nothing; an empty file would not say so."""
+    """Return a placeholder state, because safetensors files must not be empty."""
     return {"nothing": np.zeros(1, np.float32)}
 
 
 def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
-    """Probabilities (n, 5), the first columns brought to the sum 1."""
+    """Return probabilities (n, 5): the first five columns, normalised to the sum 1."""
     prob: npt.NDArray[np.float32] = x[:, :GRADES] / x[:, :GRADES].sum(1, keepdims=True)
     return prob

@@ -1,4 +1,4 @@
-"""Random forest over all columns (scikit-learn), grown again from the rows that are kept of it."""
+"""Random forest on all columns (scikit-learn), stored as its training rows and refitted from them."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 
 def fit(x: Columns, grade: Ints, seed: int, trees: float) -> State:
-    """The rows, their labels, and what else the forest is grown from."""
+    """Return the training rows, their labels, the seed and the number of trees, from which the forest is refitted."""
     rows = np.ascontiguousarray(x, np.float32)
     return {"rows": rows, "grade": grade.astype(np.int64), "seed": np.array([seed]), "trees": np.array([int(trees)])}
 
 
 def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
-    """Probabilities (n, 5): the mean over trees; 0 for a grade that no row has."""
+    """Predict probabilities (n, 5), the mean over trees; a grade without training rows has probability 0."""
     rows, grade = state["rows"], state["grade"]
-    forest = _grown(rows.tobytes(), grade.tobytes(), rows.shape[1], int(state["seed"][0]), int(state["trees"][0]))
+    forest = _fit_forest(rows.tobytes(), grade.tobytes(), rows.shape[1], int(state["seed"][0]), int(state["trees"][0]))
     prob = np.zeros((len(x), GRADES), np.float32)
     prob[:, forest.classes_] = forest.predict_proba(np.ascontiguousarray(x, np.float32))
     return prob
 
 
 @lru_cache(maxsize=2)
-def _grown(rows: bytes, grade: bytes, columns: int, seed: int, trees: int) -> RandomForestClassifier:
+def _fit_forest(rows: bytes, grade: bytes, columns: int, seed: int, trees: int) -> RandomForestClassifier:
     from sklearn.ensemble import RandomForestClassifier
 
-    # A square root of the columns per split is what the sources' version took by itself.
+    # The scikit-learn of the source used sqrt(columns) per split by default.
     forest = RandomForestClassifier(trees, max_features="sqrt", random_state=seed % 2**32, n_jobs=1)
     return forest.fit(np.frombuffer(rows, np.float32).reshape(-1, columns), np.frombuffer(grade, np.int64))

@@ -1,10 +1,10 @@
-"""Features of both eyes to a score: two linear layers, of whose outputs the larger of each two goes on, and a last one.
+"""Network from the features of both eyes to a score: two linear layers with maxout, and a linear output layer.
 
-Layout and training are those of Huang et al. 2023 (``fundus/fusion.py`` of YijinHuang/pytorch-classification), who read
-2048 features of either eye; the layers are here as wide in proportion to however many there are. Ours: it is fitted on
-features of patients that the network was not fitted on, without random changes of their photographs, and the last
-epoch is kept, where the source takes its training photographs, changes them anew in each epoch, and keeps the epoch
-with the best kappa on val. The eye's side is not read.
+Layout and training follow Huang et al. 2023 (``fundus/fusion.py`` of YijinHuang/pytorch-classification), who use 2048
+features per eye. Our layer widths are in the same proportion to the number of features. We differ from the source in
+the data and in the epoch. We fit on holdout patients, without augmentation, and select the last epoch. The source fits
+on the training photographs, augmented in each epoch, and selects the epoch with the best kappa on val. The eye's side
+is ignored.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def fit(
     weight_decay: float,
     clip_grad: float,
 ) -> State:
-    """Weights of the layers, by square error and stochastic gradient descent with Nesterov's momentum.
+    """Fit the layers by MSE and stochastic gradient descent with Nesterov momentum.
 
     Args:
-        x: own features, the fellow's, and the side, shape (n, 2 c + 1).
+        x: features of the eye, of the fellow eye, and the side, shape (n, 2 c + 1).
         grade: labels 0-4, shape (n,).
-        seed: of the start and of the order.
-        epochs: passes over all rows.
-        batch_size: rows of an update, at most.
-        lr: learning rate, the same throughout.
-        momentum: share of the last step that goes on.
-        weight_decay: what is taken off each weight, as a share of it, beside its gradient.
-        clip_grad: largest norm of the gradients of an update.
+        seed: seed of the initial weights and of the order of rows.
+        epochs: number of epochs.
+        batch_size: maximum batch size.
+        lr: constant learning rate.
+        momentum: momentum of SGD.
+        weight_decay: weight decay of SGD.
+        clip_grad: maximum norm of the gradients.
     """
     features, target = _features(x), torch.from_numpy(grade).float()
     with torch.random.fork_rng(devices=[]):
@@ -72,7 +72,7 @@ def fit(
 
 @torch.no_grad()
 def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
-    """Scores (n,)."""
+    """Predict scores (n,)."""
     features = _features(x)
     network = _network(features.shape[1])
     network.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
@@ -81,7 +81,7 @@ def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
 
 
 def _features(x: Columns) -> Tensor:
-    """Own features and the fellow's, without the side, which stands last."""
+    """Return the features of both eyes without the side, the last column."""
     return torch.tensor(x[:, :-1], dtype=torch.float32)
 
 

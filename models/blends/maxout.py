@@ -1,4 +1,4 @@
-"""A small network on features of both eyes, of two maxout layers and a linear one (Antony and Brueggemann 2015)."""
+"""Small network on the features of both eyes: two maxout layers and a linear layer (Antony and Brueggemann 2015)."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ ABOUT = BlendInfo(
 )
 
 DROPS = (0.6, 0.8, 0.9)
-"""Shares of the epochs after which the rate falls to a tenth."""
+"""Fractions of the epochs after which the learning rate is divided by 10."""
 BIAS = 0.01
-"""Where every bias starts."""
+"""Initial value of every bias."""
 
 
 def fit(
@@ -56,24 +56,24 @@ def fit(
     balanced: float,
     uniform: float,
 ) -> State:
-    """Weights of a network that minimises square error on standardised columns, by Adam.
+    """Fit the network to standardised columns by MSE and Adam.
 
     Args:
         x: columns, shape (n, d).
         grade: labels, shape (n,).
-        seed: of the start and of batches.
-        first: numbers of the first layer, of which maxout leaves half.
-        second: of the second one.
-        epochs: as many batches each as the rows fill.
+        seed: seed of the initial weights and of the batches.
+        first: outputs of the first layer before maxout.
+        second: outputs of the second layer before maxout.
+        epochs: number of epochs.
         batch_size: rows per update.
-        lr: learning rate of Adam, a tenth of it after each of :data:`DROPS`.
-        absolute: penalty on the first layer's absolute weights.
-        squares: penalty on the squares of all weights.
-        balanced: share of batches that are drawn so that grades are even.
-        uniform: share of batches that are drawn evenly; the rest are rows in their order.
+        lr: initial learning rate of Adam, divided by 10 after each of :data:`DROPS`.
+        absolute: L1 penalty on the weights of the first layer.
+        squares: L2 penalty on all weights.
+        balanced: fraction of batches that are sampled with equal probability per grade.
+        uniform: fraction of batches that are sampled uniformly; the other batches are consecutive rows.
     """
     mean, scale = standard(x)
-    shown, target = torch.from_numpy((x - mean) / scale), torch.from_numpy(grade.astype(np.float32))
+    inputs, target = torch.from_numpy((x - mean) / scale), torch.from_numpy(grade.astype(np.float32))
     generator = np.random.default_rng(seed)
     network = build(x.shape[1], (int(first), int(second)), generator)
     weights = [layer.weight for layer in linear_layers(network)]
@@ -85,13 +85,13 @@ def fit(
     schedule = MultiStepLR(optimizer, [round(share * epochs) for share in DROPS], 0.1)
     for _ in range(int(epochs)):
         for rows in _batches(grade, generator, int(batch_size), balanced, uniform):
-            update(network, optimizer, shown[rows], target[rows], penalty)
+            update(network, optimizer, inputs[rows], target[rows], penalty)
         schedule.step()
-    return kept(network, mean, scale)
+    return state_of(network, mean, scale)
 
 
 def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
-    """Scores (n,)."""
+    """Predict scores (n,)."""
     layers = len([name for name in state if name.startswith("weight_")])
     hidden = (x - state["mean"]) / state["scale"]
     for layer in range(layers):
@@ -102,18 +102,18 @@ def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
 
 
 def standard(x: Columns) -> tuple[Columns, Columns]:
-    """Mean and standard deviation of each column, 1 where it does not vary; each shape (d,)."""
+    """Return the mean and standard deviation of each column, shape (d,) each; a constant column has deviation 1."""
     scale = np.where(np.ptp(x, axis=0) > 0, x.std(0, dtype=np.float64), 1)
     return x.mean(0, dtype=np.float64).astype(np.float32), scale.astype(np.float32)
 
 
 def build(columns: int, widths: Sequence[int], generator: np.random.Generator) -> nn.Sequential:
-    """A rectified maxout layer for each width, and a linear one to a number: (n, columns) to (n, 1).
+    """Build a network from (n, columns) to (n, 1): a ReLU and maxout layer per width, then a linear layer.
 
     Args:
-        columns: that it reads.
-        widths: numbers of each layer before maxout, even.
-        generator: of its orthogonal start.
+        columns: number of inputs.
+        widths: outputs of each layer before maxout, even numbers.
+        generator: generator of the orthogonal initial weights.
     """
     stack, before = list[nn.Module](), columns
     for width in widths:
@@ -131,45 +131,45 @@ def _linear(before: int, after: int, generator: np.random.Generator) -> nn.Linea
 
 
 def linear_layers(network: nn.Module) -> list[nn.Linear]:
-    """Those of a network, in their order."""
+    """List the linear layers of a network in order."""
     return [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
 
 
 def update(
     network: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, target: Tensor, penalty: Callable[[], Tensor]
 ) -> None:
-    """One step down the square error of a batch and a penalty.
+    """Take one optimiser step on the MSE of a batch plus a penalty.
 
     Args:
-        network: from (n, d) to (n, 1).
-        optimizer: of its weights.
+        network: network from (n, d) to (n, 1).
+        optimizer: optimiser of its weights.
         x: columns, shape (n, d).
         target: grades, float32, shape (n,).
-        penalty: of the weights as they are.
+        penalty: penalty on the current weights.
     """
     optimizer.zero_grad()
     (mse_loss(network(x)[:, 0], target) + penalty()).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
 
 
-def kept(network: nn.Module, mean: Columns, scale: Columns) -> State:
-    """What :func:`answer` reads.
+def state_of(network: nn.Module, mean: Columns, scale: Columns) -> State:
+    """Return the state that :func:`predict` reads.
 
     Args:
-        network: from :func:`build`.
-        mean: taken off each column first, shape (d,).
-        scale: by which it is then divided, shape (d,).
+        network: network of :func:`build`.
+        mean: subtracted from the columns, shape (d,).
+        scale: divides the columns after the subtraction, shape (d,).
     """
     state: State = {"mean": mean, "scale": scale}
-    for place, layer in enumerate(linear_layers(network)):
-        state |= {f"weight_{place}": layer.weight.detach().numpy(), f"bias_{place}": layer.bias.detach().numpy()}
+    for i, layer in enumerate(linear_layers(network)):
+        state |= {f"weight_{i}": layer.weight.detach().numpy(), f"bias_{i}": layer.bias.detach().numpy()}
     return state
 
 
 def _batches(
     grade: Ints, generator: np.random.Generator, batch_size: int, balanced: float, uniform: float
 ) -> Iterator[Ints]:
-    """Rows of each batch of an epoch."""
+    """Yield the rows of each batch of an epoch."""
     even = 1 / np.bincount(grade)[grade]
     for rows in np.array_split(np.arange(len(grade)), -(-len(grade) // batch_size)):
         kind = generator.random()

@@ -1,9 +1,9 @@
-"""Interface and metadata of the blends in this package, which turn outputs of networks into one prediction per eye.
+"""Interface and metadata of the blends in this package, which combine network outputs into one prediction per eye.
 
 Each file is one blend and describes itself in ``ABOUT``. A blend is a module with ``fit(x, grade, seed, **parameters)
--> State``, which learns from columns ``x`` (n, d) and labels (n,), and ``predict(state, x)``, which returns ``score``
-(n,) or ``prob`` (n, 5). A state is a set of plain arrays, stored as safetensors: no pickle is ever read, and equal
-states are equal files. The state of a forest is the rows that it was grown on, and it is grown again from them.
+-> State``, which is fitted to columns ``x`` (n, d) and labels (n,), and ``predict(state, x)``, which returns ``score``
+(n,) or ``prob`` (n, 5). A state is a set of arrays, stored as safetensors: no pickle is read, and equal states are
+equal files. A forest's state is its training rows, from which it is refitted.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ class BlendInfo:
     rule: str
     """Decision rule whose thresholds are tuned for it, on the patients that it is fitted on."""
     learns: bool = True
-    """Whether it is fitted: thresholds are then tuned on predictions for patients that it was not fitted on."""
+    """True for a fitted blend, whose thresholds are tuned on predictions for patients outside the fit."""
     pairs: bool = False
-    """Whether it always reads the columns of two eyes, the own ones twice if no fellow is read, followed by the own
-    eye's side: 1 for right, 0 for left, 0.5 for unknown."""
+    """True if the input is the columns of both eyes and the eye's side (1 right, 0 left, 0.5 unknown). Without a
+    fellow eye the eye's own columns are repeated."""
     features: bool = False
-    """Whether it reads features from the networks' ``layer`` (mean and, over passes, spread) instead of the system's
-    columns."""
+    """True if the input is features of the networks' ``layer`` (their mean and, with TTA, their spread over the views)
+    instead of the system's columns."""
     defaults: Mapping[str, float] = field(default_factory=dict)
-    """Parameters and the sources' values."""
+    """Parameters and their published values."""
 
 
 BLENDS = discover(__package__, BlendInfo)

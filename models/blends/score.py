@@ -1,4 +1,4 @@
-"""The score of the first network as it is: nothing is learnt."""
+"""Identity blend of the first network's score: nothing is fitted."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ABOUT = BlendInfo(title="the score as it is", head="score", rule="tuned", learns
 
 
 def fit(x: Columns, grade: Ints, seed: int) -> State:
-    """Nothing; an empty file would not say so."""
+    """Return a placeholder state, because safetensors files must not be empty."""
     return {"nothing": np.zeros(1, np.float32)}
 
 
 def predict(state: State, x: Columns) -> npt.NDArray[np.float32]:
-    """Scores (n,), the first column."""
+    """Return scores (n,), the first column."""
     return np.ascontiguousarray(x[:, 0], np.float32)

@@ -1,1 +1,1 @@
-"""Heads, from pooled features to an output, one file each."""
+"""Heads that map pooled features to an output, one file each."""

@@ -1,4 +1,4 @@
-"""CORN (Shi, Cao and Raschka 2021): four outputs, each for grade > k given grade > k - 1."""
+"""CORN (Shi, Cao and Raschka 2021): logits of grade > k given grade > k - 1, for k = 0..3."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ ABOUT = HeadInfo(output="prob")
 
 
 def build(channels: int) -> nn.Module:
-    """Features (n, channels) to conditional logits (n, 4)."""
+    """Build a layer from features (n, channels) to conditional logits (n, 4)."""
     return nn.Linear(channels, 4)
 
 
 def predict(raw: Tensor) -> Tensor:
-    """Probability of each grade, (n, 5): P(grade > k) is the product of the conditional ones up to k."""
-    return between(raw.sigmoid().cumprod(dim=1))
+    """Return the probability of each grade, (n, 5); P(grade > k) is the product of the conditional probabilities."""
+    return grade_probabilities(raw.sigmoid().cumprod(dim=1))
 
 
-def between(above: Tensor) -> Tensor:
-    """Probabilities of grades 0-4, (n, 5), from P(grade > k) for k = 0..3, (n, 4).
+def grade_probabilities(above: Tensor) -> Tensor:
+    """Return the probabilities of grades 0-4, (n, 5), from P(grade > k) for k = 0..3, (n, 4).
 
-    Where a training has not ordered them, P(grade > k) is lowered to its left neighbour, so that none is negative.
+    P(grade > k) is capped at P(grade > k - 1), so no probability is negative.
     """
     ordered = above.cummin(dim=1).values
     padded = torch.cat((torch.ones_like(ordered[:, :1]), ordered, torch.zeros_like(ordered[:, :1])), dim=1)

@@ -1,4 +1,4 @@
-"""Logits of the grades as a network's body gives them, for a body that holds its own classifier."""
+"""Identity head for a network that already returns logits of the grades."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ ABOUT = HeadInfo(output="prob")
 
 
 def build(channels: int) -> nn.Module:
-    """Five numbers of each image, (n, 5), to themselves."""
+    """Build an identity on logits (n, 5)."""
     assert channels == GRADES
     return nn.Identity()

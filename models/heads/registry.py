@@ -34,11 +34,11 @@ class Head(Protocol):
     """The interface of a module in this package; a function of a module takes no ``self``."""
 
     def build(self, channels: int) -> nn.Module:
-        """A layer from features (n, channels) to raw outputs."""
+        """Build a layer from features (n, channels) to raw outputs."""
         ...
 
     def predict(self, raw: Tensor) -> Tensor:
-        """Scores (n,) or probabilities (n, 5) from raw outputs."""
+        """Return scores (n,) or probabilities (n, 5) from raw outputs."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""One linear output: the grade itself as a score."""
+"""Linear regression of the grade, one score per image."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ABOUT = HeadInfo(output="score")
 
 
 def build(channels: int) -> nn.Module:
-    """Features (n, channels) to scores (n,)."""
+    """Build a layer from features (n, channels) to scores (n,)."""
     return nn.Sequential(nn.Linear(channels, 1), nn.Flatten(0))
 
 
 def predict(raw: Tensor) -> Tensor:
-    """The score is the output."""
+    """Return the raw output, which is the score."""
     return raw

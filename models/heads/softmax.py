@@ -1,4 +1,4 @@
-"""Five linear outputs: a logit per grade."""
+"""Linear classifier with one logit per grade."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ABOUT = HeadInfo(output="prob")
 
 
 def build(channels: int) -> nn.Module:
-    """Features (n, channels) to logits (n, 5)."""
+    """Build a layer from features (n, channels) to logits (n, 5)."""
     return nn.Linear(channels, 5)
 
 
 def predict(raw: Tensor) -> Tensor:
-    """Probability of each grade, (n, 5)."""
+    """Return the probability of each grade, (n, 5)."""
     return raw.softmax(dim=1)

@@ -1,4 +1,4 @@
-"""One linear output through a soft staircase whose steps are learnt (StepLayer of Xu, Dunavent and Kainkaryam 2015)."""
+"""Linear regression through a learnable soft staircase (StepLayer of Xu, Dunavent and Kainkaryam 2015)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from models.heads.regression import predict as predict
 ABOUT = HeadInfo(output="score")
 
 SLOPE = 10.0
-"""Slope of each step before training."""
+"""Initial slope of each step."""
 
 
 class Staircase(nn.Module):
-    """Numbers x (n,) to the sum over steps of sigmoid(slope * (x - threshold)), in 0-4."""
+    """Sum over steps of sigmoid(slope * (x - threshold)): maps x (n,) into the range 0-4."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,5 +27,5 @@ class Staircase(nn.Module):
 
 
 def build(channels: int) -> nn.Module:
-    """Features (n, channels) to scores (n,)."""
+    """Build a layer from features (n, channels) to scores (n,)."""
     return nn.Sequential(nn.Linear(channels, 1), nn.Flatten(0), Staircase())

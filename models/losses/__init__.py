@@ -1,1 +1,1 @@
-"""Objectives, one file each."""
+"""Losses, one file each."""

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy over the five grades (its mean is L1 of the paper)."""
+"""Softmax cross-entropy of the five grades (L1 of the paper)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ABOUT = LossInfo(title="CE", head_names=("softmax",))
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """-log Prob[grade] of each image, shape (n,).
+    """Return -log Prob[grade] of each image, shape (n,).
 
     Args:
-        outputs: ``prob``, logits, shape (n, 5).
+        outputs: ``prob``: logits, shape (n, 5).
         grade: labels 0-4, int64, shape (n,).
     """
     return cross_entropy(outputs["prob"].float(), grade, reduction="none")

@@ -1,4 +1,4 @@
-"""The paper's multi-task loss: cross-entropy plus weighted mean square error (L = L1 + L2)."""
+"""The paper's multi-task loss: cross-entropy plus weighted MSE (L = L1 + L2)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ABOUT = LossInfo(title="CE + weight x MSE", head_names=("regression", "softmax")
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor, weight: float = 1.0) -> Tensor:
-    """CE + weight x MSE of each image, shape (n,); the paper prints no weight, so its setting is 1.
+    """Return CE + weight x MSE of each image, shape (n,); the paper prints no weight, so the default is 1.
 
     Args:
         outputs: ``score``, shape (n,), and ``prob``, logits, shape (n, 5).
         grade: labels 0-4, int64, shape (n,).
-        weight: of the mean square error, >= 0.
+        weight: weight of the MSE, >= 0.
     """
     return ce.loss(outputs, grade) + weight * mse.loss(outputs, grade)

@@ -1,4 +1,4 @@
-"""CORAL's loss: four binary cross-entropies, one per event grade > k (coral-pytorch)."""
+"""CORAL loss: binary cross-entropy of grade > k, summed over k (coral-pytorch)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ABOUT = LossInfo(title="CORAL", head_names=("coral",))
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Sum over the events of each image's cross-entropy, shape (n,).
+    """Return the sum over k of each image's binary cross-entropy, shape (n,).
 
     Args:
         outputs: ``prob``, logits of grade > k, shape (n, 4).

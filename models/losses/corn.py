@@ -1,4 +1,4 @@
-"""CORN's loss: each event grade > k is learnt on the images with grade > k - 1 alone (coral-pytorch)."""
+"""CORN loss: binary cross-entropy of grade > k over the images with grade > k - 1 (coral-pytorch)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ABOUT = LossInfo(title="CORN", head_names=("corn",), per_image=False)
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Mean cross-entropy over all (image, event) pairs of the batch, shape ().
+    """Return the mean cross-entropy over the conditional binary tasks of the batch, shape ().
 
     Args:
         outputs: ``prob``, conditional logits, shape (n, 4).

@@ -1,4 +1,4 @@
-"""Square error of the scores (its mean is L2 of the paper)."""
+"""Squared error of the scores (L2 of the paper)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ABOUT = LossInfo(title="MSE", head_names=("regression",))
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """(score - grade)^2 of each image, shape (n,).
+    """Return (score - grade)^2 of each image, shape (n,).
 
     Args:
         outputs: ``score``, shape (n,).

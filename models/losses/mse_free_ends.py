@@ -1,4 +1,4 @@
-"""Square error that costs nothing beyond the ends of the scale (Xu, Dunavent and Kainkaryam 2015)."""
+"""Squared error without a penalty beyond the ends of the scale (Xu, Dunavent and Kainkaryam 2015)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from models.losses.registry import LossInfo
 ABOUT = LossInfo(title="MSE, free beyond the ends", head_names=("regression",))
 
 LAST = 4
-"""The highest grade."""
+"""Highest grade."""
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """(score - grade)^2 of each image, shape (n,); 0 for a score below 0 of a grade 0, or above 4 of a grade 4.
+    """Return (score - grade)^2 of each image, shape (n,); it is 0 below 0 for grade 0, and above 4 for grade 4.
 
     Args:
         outputs: ``score``, shape (n,).

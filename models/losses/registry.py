@@ -2,7 +2,7 @@
 
 A loss is a module with ``loss(outputs, grade, **parameters)``, where ``outputs`` holds the raw outputs of its heads and
 ``grade`` the labels 0-4, shape (n,). It returns the loss of each image, float32, shape (n,). A loss that is not a mean
-over images says ``per_image=False`` and returns the loss of the batch, shape ().
+over images declares ``per_image=False`` and returns the loss of the batch, shape ().
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class LossInfo:
     title: str
     """Name in tables."""
     head_names: tuple[str, ...]
-    """Files of models/heads that it trains, the main one first."""
+    """Files of models/heads that it trains, the main head first."""
     defaults: dict[str, float] = field(default_factory=dict)
     """Parameters and their published values."""
     per_image: bool = True
@@ -35,7 +35,7 @@ class LossInfo:
 
     @property
     def heads(self) -> dict[str, str]:
-        """File of models/heads by the output that it predicts (``score``, ``prob``), the main one first."""
+        """Files of models/heads by output (``score``, ``prob``), the main head first."""
         return {HEADS[name].output: name for name in self.head_names}
 
 

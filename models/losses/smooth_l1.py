@@ -1,4 +1,4 @@
-"""Smooth L1 (Huber) of the scores: square near the grade, linear beyond, so that a wrong label weighs less."""
+"""Smooth L1 (Huber) loss of the scores: quadratic near the grade and linear beyond, so outliers weigh less."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ABOUT = LossInfo(title="smooth L1", head_names=("regression",), defaults={"beta"
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor, beta: float = 1.0) -> Tensor:
-    """Smooth L1 of each image, shape (n,).
+    """Return the smooth L1 loss of each image, shape (n,).
 
     Args:
         outputs: ``score``, shape (n,).
         grade: labels 0-4, shape (n,).
-        beta: distance, in grades, where square turns to linear, >= 0.
+        beta: distance in grades at which the loss becomes linear, >= 0.
     """
     return smooth_l1_loss(outputs["score"].float(), grade.float(), reduction="none", beta=beta)

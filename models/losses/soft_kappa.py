@@ -1,4 +1,4 @@
-"""One minus quadratic weighted kappa, with probabilities in place of predicted grades (de la Torre et al. 2018)."""
+"""One minus quadratic weighted kappa of predicted probabilities (de la Torre et al. 2018)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ABOUT = LossInfo(title="soft kappa", head_names=("softmax",), per_image=False)
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Observed over expected disagreement of the batch, shape (), from 0 (perfect) over 1 (chance) to 2.
+    """Return observed / expected disagreement of the batch, shape (): 0 is perfect, 1 is chance level, 2 the maximum.
 
     Args:
         outputs: ``prob``, logits, shape (n, 5).
@@ -24,5 +24,5 @@ def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
     weight = (distance[:, None] - distance) ** 2
     observed = (weight * (label.T @ prob)).sum()
     expected = (weight * torch.outer(label.sum(0), prob.sum(0))).sum() / len(grade)
-    # A batch of one grade, all predicted so, expects no disagreement and shows none.
+    # Both terms are 0 for a batch of one grade that is predicted correctly with certainty.
     return observed / (expected + 1e-6)

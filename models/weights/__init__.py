@@ -1,1 +1,1 @@
-"""Weights that a backbone starts from: where they lie, and whose names their tensors bear."""
+"""Mappings of tensor names from other projects to timm, one file each."""

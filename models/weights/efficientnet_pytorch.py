@@ -1,7 +1,7 @@
-"""EfficientNet as Melas-Kyriazi's ``efficientnet_pytorch`` names it, and its offspring for the lite networks.
+"""EfficientNet of Melas-Kyriazi's ``efficientnet_pytorch`` and of its fork for the lite networks.
 
-Both it and timm list a network's tensors in the order in which images pass them, so the n-th is the n-th. That order,
-and not the names, is what they share: where a block widens its input first, the norms are counted from another one.
+Both the package and timm list a network's tensors in the order of the forward pass, so the n-th tensor of one is the
+n-th of the other. Their names do not correspond one to one, because the norms of a block are numbered differently.
 """
 
 from __future__ import annotations
@@ -16,6 +16,6 @@ ABOUT = MappingInfo(
 
 
 def rename(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
-    """The n-th tensor is timm's n-th, where both are of one kind (weight, bias, running mean or variance)."""
+    """Map the n-th tensor to timm's n-th if both have the same kind (weight, bias, running mean or variance)."""
     pairs = zip(names, wanted, strict=False)
     return {name: want for name, want in pairs if name.rpartition(".")[2] == want.rpartition(".")[2]}

@@ -23,11 +23,11 @@ class MappingInfo:
     """Metadata of a mapping."""
 
     backbones: str
-    """Regular expression for timm's names of the networks that it maps onto; it must match the whole name."""
+    """Regular expression for the full timm names of the networks that it maps to."""
     sign: str
     """Name of a tensor that identifies a file of this kind."""
     example: str
-    """A package that ships such a file."""
+    """A package with such a file."""
 
 
 MAPPINGS = discover(__package__, MappingInfo)
@@ -35,7 +35,7 @@ MAPPINGS = discover(__package__, MappingInfo)
 
 
 def mappings_for(backbone: str) -> list[str]:
-    """Names of the mappings onto a timm network, known before its file of weights is read."""
+    """List the mappings to a timm network, without reading its weights file."""
     base = backbone.partition(".")[0]
     return [name for name, entry in MAPPINGS.items() if re.fullmatch(entry.backbones, base)]
 

@@ -28,14 +28,14 @@ def test_pooling_equals_torch_with_one_sample_for_all_channels(kernel, side, mor
     samples = uniform.flip(1)[:, None].expand(3, 4, 2).contiguous()
     theirs = fractional_max_pool2d(x, kernel, output_size=side, _random_samples=samples)
     assert torch.equal(pool(x), theirs)
-    assert torch.equal(pool.by_copies(x, uniform), theirs)
+    assert torch.equal(pool.pool_by_gather(x, uniform), theirs)
 
 
 def test_both_implementations_have_the_same_gradient():
     x = torch.rand(2, 3, 11, 11, generator=torch.Generator().manual_seed(1))
     pool, gradients = FractionalMaxPool(3, 6), []
     uniform = drawn(pool, 2)
-    for way in (pool, lambda maps: pool.by_copies(maps, uniform)):
+    for way in (pool, lambda maps: pool.pool_by_gather(maps, uniform)):
         leaf = x.clone().requires_grad_()
         way(leaf).square().sum().backward()
         gradients.append(leaf.grad)

