@@ -1,1 +1,1 @@
-"""Whole systems of others that the comparison table lists, one file each: their networks and how they blend them."""
+"""Systems of other authors in the comparison table, one file each: their networks and their blends."""

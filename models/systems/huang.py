@@ -1,10 +1,10 @@
 """Huang et al. 2023 (a ResNet-50, then a fusion of both eyes), after their published code; added to the comparison.
 
-One network with one output, trained on square error; then, with that network held fixed, a fusion of the pooled
+One network with one output, trained on MSE; then, with that network frozen, a fusion of the pooled
 features of both eyes (``models/blends/fusion.py``); grades are the nearest to the scores.
 
-Ours: the network uses the backbone of every arm, so that rows differ by the fellow eye and not by the backbone; batch
-norms stay as training left them, where the source's go on changing while its fusion is trained.
+Ours: the network uses the backbone of the arms, so the effect of the fellow eye is not confounded with the backbone.
+Batch norms are frozen after training; in the source they are updated while the fusion is trained.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ABOUT = SystemInfo(
     },
     missing_fellow="copy",
     shares_backbone=True,
-    # What heads read of its pooled map; it drops nothing when it answers.
+    # Input of the heads: the pooled map (dropout is inactive in evaluation).
     layer="dropout",
     tuned=False,
     our_version="added here to the paper's rows, on the backbone of all arms instead of its ResNet-50",
@@ -43,7 +43,7 @@ ABOUT = SystemInfo(
 
 
 class _Last(nn.Module):
-    """Images to the last map of a feature extractor."""
+    """Return the last map of a feature extractor."""
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
@@ -55,19 +55,19 @@ class _Last(nn.Module):
 
 
 def build(net: str, blocks: int, width: float, model: Model) -> Body:
-    """The network up to its pooling.
+    """Build the network up to its pooling.
 
     Args:
         net: ``single_eye``, the only one.
-        blocks: of no account, and so is ``width``: both are the backbone's.
-        width: see there.
-        model: whose backbone it has.
+        blocks: ignored, because the backbone determines it.
+        width: ignored, because the backbone determines it.
+        model: settings of the backbone.
     """
-    # How many channels come out does not depend on the side that is asked about.
+    # The number of channels does not depend on the input size.
     shape = probe_backbone(model, 8 * model.stride)
     return Body(_Last(build_backbone(model, shape.index)), shape.channels, 0)
 
 
 def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
-    """The network's score, shape (n, 1)."""
+    """Return the network's score, shape (n, 1)."""
     return np.asarray(outputs[0]["score"][:, None], np.float32)

@@ -1,9 +1,9 @@
 """Min-pooling (B. Graham, first of the Kaggle contest of 2015), after his report and parameters, not his code.
 
-Photographs shown as their deviation from the local mean colour; valid convolutions with leaky rectifiers of slope 1/3
+Photographs are the deviation from the local mean colour; valid convolutions with leaky rectifiers of slope 1/3
 between fractional max poolings (nets 1 and 2) or max poolings (net 3), without padding or norms; probabilities averaged
-over passes with fresh pooling windows; a random forest over those of both eyes, summed over the nets, and statistics of
-the photographs; the mean grade under its probabilities, cut at four places.
+over TTA views with new pooling windows; a random forest over those of both eyes, summed over the nets, and statistics of
+the photographs; the expected grade with four thresholds.
 
 Not taken over: weights rescaled by the mean activation before training. Our reading: where dropout acts.
 """
@@ -43,28 +43,28 @@ ABOUT = SystemInfo(
 
 SLOPE = 0.333
 STEP = 32
-"""Channels that each layer has more than the one before it, at full width."""
+"""Increase of channels per layer at full width."""
 DROPOUT: dict[str, tuple[float, ...]] = {
     "net_1": (0.125, 0.11, 0.2, 0.18),
     "net_2": (0.09, 0.08, 0.15, 0.14),
     "net_3": (),
 }
-"""Shares dropped before the last convolutions."""
+"""Dropout rates before the last convolutions."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """A convolution with its rectifier, and the pooling behind it."""
+    """A convolution with its rectifier, and an optional pooling."""
 
     kernel: int
     pool: int = 0
     """Side of the pooling's windows; 0 for none."""
     shrink: float = 1.0
-    """How many times smaller the pooling makes a map."""
+    """Factor by which the pooling shrinks a map."""
     fractional: bool = False
 
     def takes(self, left: int) -> int:
-        """Side of the input that leaves a map of side ``left``."""
+        """Return the side of the input for an output of side ``left``."""
         pooled = int(self.shrink * left + 0.5) if self.fractional else 2 * left + 1 if self.pool else left
         return pooled + self.kernel - 1
 
@@ -73,13 +73,13 @@ _END = [_Layer(2), _Layer(1)]
 
 
 def _fractional(blocks: int, shrink: float, *last: tuple[int, float]) -> list[_Layer]:
-    """Nets 1 and 2: blocks that shrink alike, some that end the stack, and two convolutions to a single pixel."""
+    """Return the layers of nets 1 and 2: equal blocks, the last poolings, and two convolutions down to one pixel."""
     stack = [_Layer(5 if i == 0 else 3, 3, shrink, True) for i in range(blocks)]
     return [*stack, *(_Layer(3, pool, shrink, True) for pool, shrink in last), *_END]
 
 
 def _layers(net: str, blocks: int) -> list[tuple[int, _Layer]]:
-    """Channels at full width, and the layer, of each convolution of a net."""
+    """Return the channels at full width and the layer of each convolution of a net."""
     if net == "net_3":
         stack = [layer for _ in range(blocks) for layer in (_Layer(3), _Layer(3, 3, 2.0))]
         counts = [*(i // 2 + 1 for i in range(2 * blocks)), blocks + 2, blocks + 2, blocks + 3]
@@ -89,9 +89,9 @@ def _layers(net: str, blocks: int) -> list[tuple[int, _Layer]]:
 
 
 def sides(net: str, blocks: int) -> list[int]:
-    """Sides of the input and of the map that each layer leaves, down to a single pixel.
+    """Return the sides of the input and of each layer's output, down to a single pixel.
 
-    Worked out from there, as the source does: a pooling takes the nearest whole side to so many times what it leaves.
+    They are computed backwards from the pixel, as in the source: a pooling's input is its output times its factor.
     """
     found = [1]
     for _, layer in reversed(_layers(net, blocks)):
@@ -100,13 +100,13 @@ def sides(net: str, blocks: int) -> list[int]:
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
-    """A net up to its classifier.
+    """Build a net up to its classifier.
 
     Args:
         net: ``net_1``, ``net_2`` or ``net_3``.
-        blocks: poolings, of which the source has 8, 10 and 7.
+        blocks: number of poolings; the source has 8, 10 and 7.
         width: channels as a multiple of the source's.
-        model: of no account: no net has a backbone that others share.
+        model: ignored, because no net uses the backbone of the arms.
     """
     layers = [(max(1, round(width * count)), layer) for count, layer in _layers(net, blocks)]
     left = sides(net, blocks)
@@ -130,7 +130,7 @@ def _modules(
 
 
 def _convolution(before: int, after: int, layer: _Layer) -> nn.Conv2d:
-    """With the source's start: uniform, by what comes in and what goes on behind the pooling."""
+    """Build a convolution with the source's uniform initial weights, scaled by its fan-in and fan-out after pooling."""
     convolution = nn.Conv2d(before, after, layer.kernel)
     bound = (6 / (before * layer.kernel**2 + after * (layer.kernel / layer.shrink) ** 2)) ** 0.5
     nn.init.uniform_(convolution.weight, -bound, bound)
@@ -140,7 +140,7 @@ def _convolution(before: int, after: int, layer: _Layer) -> nn.Conv2d:
 
 
 def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
-    """What the forest reads of an eye: probabilities summed over the nets, and statistics where there are any."""
+    """Return the probabilities summed over the nets, followed by the image statistics if given."""
     summed = np.sum([each["prob"] for each in outputs], axis=0)
     return np.hstack([summed] if statistics is None else [summed, statistics]).astype(np.float32)
 
@@ -148,16 +148,16 @@ def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.ND
 def statistics(
     plain: npt.NDArray[np.uint8], shown: npt.NDArray[np.uint8], sizes: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
-    """Seven numbers of each photograph.
+    """Compute seven statistics of each photograph.
 
     Args:
-        plain: the square around the disc, shape (n, s, s, 3).
-        shown: the same, as the nets see it.
+        plain: the square around the field of view, shape (n, s, s, 3).
+        shown: the same squares with the nets' colour normalisation.
         sizes: width and height of the photographs, shape (n, 2).
 
     Returns:
-        Standard deviations of what is shown and of its Laplacian; means of red, green and blue of the plain square; and
-        width and height; all but the first of the middle half. Shape (n, 7).
+        Standard deviations of the normalised square and of its Laplacian; mean red, green and blue of the plain square;
+        width and height. All but the first are of the central half. Shape (n, 7).
     """
     quarter = plain.shape[1] // 4
     middle = (slice(None), slice(quarter, -quarter), slice(quarter, -quarter))

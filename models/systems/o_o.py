@@ -1,13 +1,13 @@
 """o_O (Antony and Brueggemann, second of the Kaggle contest of 2015), after their published code and report.
 
 Networks that grow with the photograph: three stages, each of twice the side of the one before and with a group of
-convolutions more, whose kernels start from its; leaky rectifiers of slope 0.01, a bias for every unit and position,
-root-mean-square pooling, two dense maxout layers, one score, trained on square error with draws by grade that fade;
-passes that give mean and spread of the pooled features; a small maxout network on those of both eyes; rounding.
+convolutions more, whose kernels are inherited; leaky rectifiers of slope 0.01, a bias for every unit and position,
+root-mean-square pooling, two dense maxout layers, one score, trained on MSE with class resampling that decays;
+TTA views that give mean and spread of the pooled features; a small maxout network on those of both eyes; rounding.
 
-Not taken over: a second net and three weight sets of each, whose blends are averaged; passes from a quasi-random
-sequence. Our reading: the score is linear, for the source's rectifier can die; the middle of the square is cut out
-before it is changed and not after.
+Not taken over: a second net and three weight sets of each, whose blends are averaged; TTA views from a quasi-random
+sequence. Our reading: the score is linear, because the source's rectifier can die; the square is cropped before
+augmentation instead of after it.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ DROPOUT = 0.5
 STEP = 32
 """Channels of the first group of convolutions at full width; each group has twice those of the one before."""
 DENSE = 512
-"""Numbers that a dense layer gives at full width, each the larger of two."""
+"""Outputs of a dense layer after maxout at full width."""
 SIDES = (112, 224, 448)
-"""Of the input at each stage."""
+"""Side of the input at each stage."""
 SMALL = (35, 70, 112)
 """The same without the first convolution's stride and the max pooling behind the first group."""
 _Layer = TypeVar("_Layer", nn.Conv2d, nn.Linear)
@@ -80,7 +80,7 @@ GROUPS: dict[str, tuple[tuple[_Convolution, ...], ...]] = {
 }
 """Convolutions of each kind of net, with a max pooling between groups; the first stage has three groups."""
 POOLED = {"a": 3, "b": 2}
-"""How far apart the windows of the root-mean-square pooling lie."""
+"""Stride of the root-mean-square pooling."""
 
 
 class _Operation(NamedTuple):
@@ -89,23 +89,23 @@ class _Operation(NamedTuple):
     convolution: _Convolution | None
     group: int
     side: int
-    """Of the map that it leaves."""
+    """Side of the output."""
 
 
 class RootMeanSquare(nn.Module):
-    """Pools windows of 3 x 3 to their root mean square."""
+    """Root-mean-square pooling over 3 x 3 windows."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        # A root has no slope at 0.
+        # The epsilon keeps the gradient finite at 0.
         return (avg_pool2d(x.square(), 3, self.stride) + 1e-12).sqrt()
 
 
 class Untied(nn.Module):
-    """Adds to maps (n, c, s, s) a bias for each channel and position."""
+    """Bias per channel and position, added to maps (n, c, s, s)."""
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class Untied(nn.Module):
 
 
 def sides(net: str, blocks: int) -> list[int]:
-    """Sides of the input, of the map that each convolution and max pooling leaves, and of the pooled features.
+    """Return the sides of the input, of each convolution's and max pooling's output, and of the pooled features.
 
     Raises:
         InputError: the poolings and strides are neither those of the source nor two fewer.
@@ -127,14 +127,14 @@ def sides(net: str, blocks: int) -> list[int]:
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
-    """A net up to its last maxout layer.
+    """Build a net up to its last maxout layer.
 
     Args:
         net: ``a_1`` to ``a_3`` or ``b_1`` to ``b_3``: kind and stage.
         blocks: max poolings and strides of 2, of which the source has 4, 5 and 6 by stage; or two fewer, without the
             first of each, for smaller photographs.
         width: channels as a multiple of the source's.
-        model: of no account: no net has a backbone that others share.
+        model: ignored, because no net uses the backbone of the arms.
     """
     start, operations = _operations(net, blocks)
     dense = max(1, round(width * DENSE))
@@ -149,7 +149,7 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
 
 
 def _operations(net: str, blocks: int) -> tuple[int, list[_Operation]]:
-    """Side of the input, and the convolutions and max poolings of a net."""
+    """Return the side of the input, and the convolutions and max poolings of a net."""
     kind, _, number = net.partition("_")
     stage = int(number)
     whole = blocks == stage + 3
@@ -174,7 +174,7 @@ def _operations(net: str, blocks: int) -> tuple[int, list[_Operation]]:
 
 
 def _shrunk(side: int, stride: int) -> int:
-    """Of a map behind windows of 3 x 3."""
+    """Return the side of a map after 3 x 3 windows."""
     return (side - 3) // stride + 1
 
 
@@ -202,7 +202,7 @@ def _dense(before: int, after: int) -> list[nn.Module]:
 
 
 def _started(layer: _Layer) -> _Layer:
-    """With the source's start: orthogonal rows."""
+    """Initialise a layer with orthogonal rows, as in the source."""
     if not layer.weight.is_meta:
         normal = torch.randn(len(layer.weight), layer.weight[0].numel(), dtype=torch.float64)
         with torch.no_grad():
@@ -211,5 +211,5 @@ def _started(layer: _Layer) -> _Layer:
 
 
 def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
-    """The score of the one net that a row reads, shape (n, 1); its features are read by themselves."""
+    """Return the score of the step's net, shape (n, 1); blends read its features separately."""
     return np.column_stack([each["score"] for each in outputs]).astype(np.float32)

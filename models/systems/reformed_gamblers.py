@@ -1,8 +1,8 @@
 """Reformed Gamblers (Xu, Dunavent and Kainkaryam, third of the Kaggle contest of 2015), after their published code.
 
-Networks of unlike kinds, each channel of each photograph brought to mean 0 and deviation 1; convolutions with leaky
-rectifiers of slope 0.1, three dense layers, one score, trained on square error without penalty beyond the ends; means
-over passes; per network an elastic net on the scores of both eyes, and another on the grades that these give.
+Networks of several kinds; each channel of each photograph is standardised; convolutions with leaky
+rectifiers of slope 0.1, three dense layers, one score, trained on MSE without penalty beyond the ends; means
+over TTA views; per network an elastic net on the scores of both eyes, and another on their grades.
 
 Grades are 0-4 here and 1-5 in the source: the same but for a shift of the last layer's start. Not taken over: the
 cyclic network's first block from another network and frozen; networks of other sizes and retuned copies; the network
@@ -48,7 +48,7 @@ ABOUT = SystemInfo(
 SLOPE = 0.1
 DROPOUT = 0.5
 DENSE = 1024
-"""Numbers that each dense layer gives, at full width."""
+"""Outputs of each dense layer at full width."""
 TURNS = 4
 _Layer = TypeVar("_Layer", nn.Conv2d, nn.Linear)
 
@@ -58,7 +58,7 @@ SIDES: dict[str, tuple[int, ...]] = {
     "fractional": (724, 512, 362, 256, 181, 128, 90, 63, 44, 31, 21, 14, 9, 6, 4, 2),
     "four": (385, 192, 95, 47, 23, 11, 5, 2),
 }
-"""Of the input and of what each pooling leaves, as the source lists them; a net of fewer blocks has the last ones."""
+"""Sides of the input and of each pooling's output in the source; a net with fewer blocks has the last ones."""
 WIDTHS: dict[str, tuple[tuple[int, ...], ...]] = {
     "plain": tuple((width, width) for width in (16, 32, 64, 128, 256, 384, 512, 512)),
     "cyclic": ((8, 8, 8), (32, 16), (64, 32), (128, 128, 64), (256, 256, 128), (512, 512)),
@@ -68,18 +68,18 @@ WIDTHS: dict[str, tuple[tuple[int, ...], ...]] = {
 """Channels of the convolutions of each block at full width."""
 KERNELS = {"plain": (3, 1), "cyclic": (3, 3, 3), "fractional": (3,), "four": (4, 4)}
 LIKE = {"step": "plain"}
-"""Nets that are another one with a soft staircase at its end."""
+"""Nets that equal another net followed by a soft staircase."""
 
 
 class CyclicSlice(nn.Module):
-    """Maps (n, c, s, s) to four copies, turned by 0 to 3 quarters: (4 n, c, s, s)."""
+    """Four copies of a map, rotated by 0 to 3 quarter turns: (n, c, s, s) to (4 n, c, s, s)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([x.rot90(turn, (2, 3)) for turn in range(TURNS)])
 
 
 class CyclicRoll(nn.Module):
-    """Each copy's channels and, turned into its frame, those of the other three: (4 n, c, s, s) to (4 n, 4 c, s, s)."""
+    """Channels of all copies, rotated into the frame of each: (4 n, c, s, s) to (4 n, 4 c, s, s)."""
 
     def forward(self, x: Tensor) -> Tensor:
         copies = x.chunk(TURNS)
@@ -92,16 +92,16 @@ class CyclicRoll(nn.Module):
 
 
 class CyclicPool(nn.Module):
-    """The root mean square over the four copies, turned back: (4 n, c, s, s) to (n, c, s, s)."""
+    """Root mean square over the four copies, rotated back: (4 n, c, s, s) to (n, c, s, s)."""
 
     def forward(self, x: Tensor) -> Tensor:
         back = torch.stack([copy.rot90(-turn, (2, 3)) for turn, copy in enumerate(x.chunk(TURNS))])
-        # A root has no slope at 0.
+        # The epsilon keeps the gradient finite at 0.
         return (back.square().mean(0) + 1e-12).sqrt()
 
 
 def sides(net: str, blocks: int) -> list[int]:
-    """Sides of the input and of the map that each pooling leaves.
+    """Return the sides of the input and of each pooling's output.
 
     Raises:
         InputError: there are more poolings than the source has.
@@ -114,25 +114,25 @@ def sides(net: str, blocks: int) -> list[int]:
         )
         raise InputError(msg)
     left = list(listed[len(listed) - blocks :])
-    # The first pooling of the cyclic net is of 4 x 4, whatever follows.
+    # The first pooling of the cyclic net is always 4 x 4.
     return [4 * left[0] if net == "cyclic" else listed[-blocks - 1], *left]
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
-    """A net up to its last dense layer.
+    """Build a net up to its last dense layer.
 
     Args:
         net: ``plain``, ``step``, ``cyclic``, ``fractional`` or ``four``.
-        blocks: poolings, of which the source has 8, 8, 6, 15 and 7.
+        blocks: number of poolings; the source has 8, 8, 6, 15 and 7.
         width: channels as a multiple of the source's.
-        model: of no account: no net has a backbone that others share.
+        model: ignored, because no net uses the backbone of the arms.
     """
     kind = LIKE.get(net, net)
     left = sides(net, blocks)
     widths = [[max(1, round(width * each)) for each in block] for block in WIDTHS[kind][:blocks]]
     dense = max(1, round(width * DENSE))
     stack = nn.Sequential(
-        # Each channel of each image by its own mean and deviation.
+        # Standardise each channel of each image by its own mean and deviation.
         nn.InstanceNorm2d(3),
         *_modules(kind, widths, left),
         nn.Flatten(),
@@ -182,7 +182,7 @@ def _dense(before: int, after: int) -> list[nn.Module]:
 
 
 def _started(layer: _Layer) -> _Layer:
-    """With the source's start: normal, of variance 2 by what comes in."""
+    """Initialise a layer with normal weights of variance 2 / fan-in, as in the source."""
     nn.init.normal_(layer.weight, std=(2 / layer.weight[0].numel()) ** 0.5)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
@@ -190,5 +190,5 @@ def _started(layer: _Layer) -> _Layer:
 
 
 def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
-    """What the elastic nets read of an eye: the score of each net."""
+    """Return the score of each net, shape (n, nets)."""
     return np.column_stack([each["score"] for each in outputs]).astype(np.float32)

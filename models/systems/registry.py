@@ -1,8 +1,8 @@
 """Interface and metadata of the compared systems in this package; each file is one and describes itself in ``ABOUT``.
 
 A system is a module with ``sides(net, blocks)``, the sides of a net's input and maps, ``build(net, blocks, width,
-model) -> Body``, ``columns(outputs, statistics)``, which gives what its blends read of an eye, shape (n, d), and,
-where it reads the photographs themselves, ``statistics(plain, shown, sizes)``. One whose nets are built on the backbone
+model) -> Body``, ``columns(outputs, statistics)``, which returns the input of its blends, shape (n, d), and,
+if it uses image statistics, ``statistics(plain, shown, sizes)``. One whose nets are built on the backbone
 that all arms share (``shares_backbone``) takes images of any side and has no ``sides``.
 """
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from models.system_settings import Net
 
 WIDEST, NARROWEST = 2.0, 0.8
-"""Side of a net's input as a multiple of the field of view's side, at most and at least."""
+"""Maximum and minimum side of a net's input as a multiple of the field of view's side."""
 ENLARGED = 2
 """Largest allowed enlargement of a prepared square."""
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
-"""Outputs of a net for each image, by name: ``score`` (n,), ``prob`` (n, 5), and the spread of each over passes."""
+"""Outputs of a net for each image, by name: ``score`` (n,), ``prob`` (n, 5), and the spread of each over TTA views."""
 Statistics = npt.NDArray[np.float32]
-"""Numbers of each photograph, shape (n, k)."""
+"""Statistics of each photograph, shape (n, k)."""
 
 
 class Body(NamedTuple):
@@ -47,10 +47,10 @@ class Body(NamedTuple):
     """Images (n, 3, pixels, pixels) to a map (n, channels, m, m)."""
     channels: int
     pixels: int
-    """The side of input that it takes."""
+    """Side of its input."""
     heads: Mapping[str, Head] = {}
-    """Output -> module of models/heads, where it is another than the loss has. The system imports it, so that the keys
-    of its runs hash it."""
+    """Output -> module of models/heads that replaces the head of the loss. The system imports it, so its run keys
+    hash it."""
 
 
 class System(Protocol):
@@ -73,18 +73,18 @@ class System(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a system's ladder, or a control."""
+    """A step from one network to the whole system, or a control."""
 
     title: str
     """Name in tables."""
     blend: str
     """A file of models/blends."""
     nets: Literal["first", "last", "all"] | tuple[str, ...] = "all"
-    """Networks that it reads, by position or by name."""
+    """Networks that it uses, by position or by name."""
     tta: bool = True
-    """Use means over augmented passes instead of the outputs for the unchanged image."""
+    """Use means over TTA views instead of the outputs for the original image."""
     eyes: Literal["one", "both", "shuffled"] = "both"
-    """Eyes whose columns are read: the own one, both of the patient, or the own one and one of another patient."""
+    """Eyes that it uses: the graded eye alone, both eyes, or the graded eye and one of another patient."""
     statistics: bool = False
     """Add the statistics of the photographs to the columns."""
     control: bool = False
@@ -99,13 +99,13 @@ class SystemInfo:
     loss: str
     """Loss of its nets: a file of models/losses."""
     colour_normalisation: str
-    """Colours that its nets are shown: a file of benchmark/images/colour_normalisation."""
+    """Colour normalisation of its photographs: a file of benchmark/images/colour_normalisation."""
     centre: float
-    """Level, 0-255, that is zero to its nets; one is as far from it as it is from 0. See ``colours``, too."""
+    """Pixel value, 0-255, that is subtracted from and then divides the input of its nets, unless ``colours`` is set."""
     nets: tuple[str, ...]
     """Names of its nets, the most important first."""
     train_only_augment: tuple[str, ...]
-    """Random changes that belong to training alone and not to passes."""
+    """Augmentations of the training that TTA omits."""
     steps: Mapping[str, Step]
     """Steps from one net to the whole system, in order, and controls."""
     missing_fellow: Literal["copy", "drop"]
@@ -117,22 +117,21 @@ class SystemInfo:
     """Side of a net's input as a share of the field of view's side, from which ``fov_px`` follows if it is not set;
     None: the field of view has as many pixels as the pack."""
     colours: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
-    """Levels, 0-255, of red, green and blue that are zero to its nets, and how far above them one is, in the place of
+    """Mean and standard deviation of red, green and blue, 0-255, that normalise the input of its nets; they replace
     ``centre``."""
     inherits: Literal["weights", "kernels"] = "weights"
-    """Part that a net takes from the net it starts from: all weights outside the heads, or only the kernels of the
-    convolutions."""
+    """Weights that a net inherits from its parent: all outside the heads, or only the kernels of the convolutions."""
     layer: str = ""
-    """Module of its nets (``backbone.body`` holds its own) whose output is kept for blends that read features; empty if
+    """Module of its nets (``backbone.body`` is its body) whose output is saved for blends that read features; empty if
     no blend does."""
     tuned: bool = True
     """Tune the thresholds of each row on the patients of its blend instead of using the default decision rule."""
     attention_net: str = ""
-    """Net whose body has ``attention(images)``: what its windows follow (n, m, m), their corners (n, w, 2) and side."""
+    """Net whose body has ``attention(images)``: the map (n, m, m), the corners of windows (n, w, 2) and their side."""
     our_version: str = "scaled down, with fewer blocks, channels, views and images than its source"
-    """Difference between our version and the system in the paper's comparison, in words."""
+    """Description of our version in captions: how it differs from the system in the paper's comparison."""
     left_out: str = ""
-    """Parts of the source that are missing here at every scale, apart from pseudo-labels, which no system has."""
+    """Parts of the source that are missing at every scale, apart from pseudo-labels, which no system uses."""
 
 
 SYSTEMS = discover(__package__, SystemInfo, Step)
@@ -147,13 +146,13 @@ class Geometry(NamedTuple):
 
 
 def geometry(name: str, net: str, settings: Net, size_px: int) -> Geometry:
-    """Work out how large a net's input is, and how large the field of view is in it.
+    """Compute the sides of a net's input and of the field of view in it.
 
     Args:
-        name: of the system.
-        net: of the network.
-        settings: of the network.
-        size_px: side of the prepared squares that it is shown.
+        name: name of the system.
+        net: name of the network.
+        settings: settings of the network.
+        size_px: side of its prepared squares.
 
     Raises:
         InputError: the blocks do not fit the source's layout, or the field of view fits neither the input nor the pack.
@@ -182,7 +181,7 @@ def geometry(name: str, net: str, settings: Net, size_px: int) -> Geometry:
 
 
 def fov_of(name: str, settings: Net, size_px: int, input_px: int) -> int:
-    """Side of the field of view in a net's input: as it is set or, by default, as its system derives it."""
+    """Return the side of the field of view in a net's input, as set or by default as derived by the system."""
     view = SYSTEMS[name].view
     return settings.fov_px or (int(input_px / view) if view else size_px)
 

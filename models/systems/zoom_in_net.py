@@ -1,14 +1,14 @@
 """M-Net, M-Net+A-Net and Zoom-in-Net (arXiv 1706.04372, MICCAI 2017), after its abstract.
 
-From the abstract: M-Net classifies; A-Net learns from the photographs' labels alone where the evidence lies; C-Net
-looks at high-resolution patches of the regions that A-Net suspects, and corrects.
+From the abstract: M-Net classifies; A-Net learns attention maps from image labels alone; C-Net
+examines high-resolution patches of the regions with high attention, and corrects.
 
 Our reading, since we had neither the paper's full text nor its authors' code: M-Net has the backbone that every arm
 shares, on the photograph shrunk to 0.625 of its side; A-Net is a map of scores per grade, weighted by a gate per grade
 that is a softmax over positions, summed and added to M-Net's logits; C-Net looks at four windows of 0.3125 of the side,
 cut from the photograph itself, takes the maximum of each feature over the windows, and adds a correction to the logits;
-windows lie around the positions whose gated scores differ most between grades, one after the other, without positions
-in a window taken before. The parts are trained one after the other; what was trained before is held fixed.
+windows surround the positions whose gated scores vary most between grades, in descending order, skipping positions
+in a previous window. The parts are trained one after the other; the earlier parts are frozen.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ ABOUT = SystemInfo(
 )
 
 SEEN = 0.625
-"""Side of what M-Net sees, as a share of the photograph's."""
+"""Side of M-Net's input as a fraction of the photograph's side."""
 WINDOW = 0.3125
-"""Side of a window, as a share of the photograph's."""
+"""Side of a window as a fraction of the photograph's side."""
 WINDOWS = 4
 GATE = 64
 PATCH = 32
@@ -122,14 +122,14 @@ class CNet(nn.Module):
 
 
 class Suspected(nn.Module):
-    """Where windows lie: where gated scores differ most between grades."""
+    """Windows at the positions whose gated scores vary most between grades."""
 
     def forward(self, gated: Tensor, side: int) -> Tensor:
         return suspected(suspicion(gated), side)
 
 
 class Anywhere(StochasticModule):
-    """Where windows lie: anywhere, by each image's own numbers; else one in each quarter of the photograph."""
+    """Windows at random positions, or without noise one in each quarter of the photograph."""
 
     def __init__(self) -> None:
         super().__init__(2 * WINDOWS)
@@ -147,7 +147,7 @@ class Anywhere(StochasticModule):
 class ZoomInNet(nn.Module):
     """Photographs (n, 3, s, s) to logits (n, 5, 1, 1): M-Net alone, with A-Net, or with C-Net, too.
 
-    All but the last part is held fixed, its statistics included.
+    All but the last part are frozen, including their batch-norm statistics.
     """
 
     def __init__(self, m: MNet, a: ANet | None = None, c: CNet | None = None, where: nn.Module | None = None) -> None:
@@ -164,7 +164,7 @@ class ZoomInNet(nn.Module):
         return self
 
     def attention(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What windows follow, (n, m, m), the corners of windows, (n, w, 2), and their side."""
+        """Return the suspicion map (n, m, m), the corners of the windows (n, w, 2), and their side."""
         assert self.a is not None
         assert self.where is not None
         gated, side = self.a(self.m(images)[0]), images.shape[-1]
@@ -185,7 +185,7 @@ class ZoomInNet(nn.Module):
 
 
 def _zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
-    """A layer that adds nothing before training."""
+    """Set the initial weights and biases of a layer to 0."""
     nn.init.zeros_(layer.weight)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
@@ -193,32 +193,32 @@ def _zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
 
 
 def seen_side(side: int) -> int:
-    """Side of what M-Net sees of a photograph."""
+    """Return the side of M-Net's input."""
     return round(SEEN * side)
 
 
 def window_side(side: int) -> int:
-    """Side of a window that is cut from a photograph."""
+    """Return the side of a window."""
     return round(WINDOW * side)
 
 
 def suspicion(gated: Tensor) -> Tensor:
-    """How far a position tells grades apart: the deviation of its gated scores, (n, 5, m, m) to (n, m, m).
+    """Return the standard deviation of the gated scores over grades, (n, 5, m, m) to (n, m, m).
 
-    What all grades have in common moves no probability, and evidence against a grade is evidence, too.
+    It ignores a common offset, which does not affect the probabilities, and counts evidence against a grade.
     """
     return gated.std(1)
 
 
 def suspected(response: Tensor, side: int) -> Tensor:
-    """Corners of the windows around the largest responses.
+    """Return the corners of the windows around the largest responses.
 
     Args:
-        response: of each position, shape (n, m, m).
-        side: of the photograph.
+        response: response of each position, shape (n, m, m).
+        side: side of the photograph.
 
     Returns:
-        First row and column of each window, int64, shape (n, WINDOWS, 2); the window lies within the photograph.
+        First row and column of each window, int64, shape (n, WINDOWS, 2); windows stay inside the photograph.
     """
     m = response.shape[-1]
     window = window_side(side)
@@ -236,7 +236,7 @@ def suspected(response: Tensor, side: int) -> Tensor:
 
 
 def cut_windows(images: Tensor, corners: Tensor, window: int) -> Tensor:
-    """Squares of the images.
+    """Crop square windows from the images.
 
     Args:
         images: shape (n, c, s, s).
@@ -254,15 +254,15 @@ def cut_windows(images: Tensor, corners: Tensor, window: int) -> Tensor:
 
 
 def build(net: str, blocks: int, width: float, model: Model) -> Body:
-    """A network with its classifier.
+    """Build a network with its classifier.
 
     Args:
         net: ``m``, ``a`` (M-Net+A-Net), ``c`` (Zoom-in-Net) or ``c_random`` (the same with random windows).
-        blocks: poolings of C-Net; of no account to the others.
+        blocks: number of poolings of C-Net; the other networks ignore it.
         width: channels of A-Net and C-Net as a multiple of our reading's.
-        model: whose backbone M-Net has.
+        model: settings of M-Net's backbone.
     """
-    # How many channels come out does not depend on the side that is asked about.
+    # The number of channels does not depend on the input size.
     shape = probe_backbone(model, 8 * model.stride)
     m = MNet(build_backbone(model, shape.index), shape.channels)
     a = None if net == "m" else ANet(shape.channels, max(1, round(width * GATE)))
@@ -272,5 +272,5 @@ def build(net: str, blocks: int, width: float, model: Model) -> Body:
 
 
 def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
-    """The probabilities of the one network that a row reads, shape (n, 5)."""
+    """Return the probabilities of the step's network, shape (n, 5)."""
     return np.asarray(outputs[0]["prob"], np.float32)
