@@ -2,8 +2,8 @@
 
 Photographs are the deviation from the local mean colour; valid convolutions with leaky rectifiers of slope 1/3
 between fractional max poolings (nets 1 and 2) or max poolings (net 3), without padding or norms; probabilities averaged
-over TTA views with new pooling windows; a random forest over those of both eyes, summed over the nets, and statistics of
-the photographs; the expected grade with four thresholds.
+over TTA views with new pooling windows; a random forest over those of both eyes, summed over the nets, and statistics
+of the photographs; the expected grade with four thresholds.
 
 Not taken over: weights rescaled by the mean activation before training. Our reading: where dropout acts.
 """
