@@ -55,7 +55,10 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
     "no mapping called one": ("data: !!map x", "must be valid YAML: expected a mapping node"),
     "a date that is none": ("data: 2020-99-99", "must be valid YAML: month must be in 1..12"),
     "a key twice": (f"{GOOD}seeds: [7]\n", "must be valid YAML: the key 'seeds' occurs twice: remove one"),
-    "a key twice below": (GOOD.replace("  batch: 8\n", "  batch: 8\n  batch: 16\n"), "the key 'batch' occurs twice"),
+    "a key twice below": (
+        GOOD.replace("  batch_size: 8\n", "  batch_size: 8\n  batch_size: 16\n"),
+        "the key 'batch_size' occurs twice",
+    ),
     "a mistyped section": (
         changed(trane={}),
         "`trane` is not a parameter .did you mean `train`.*remove or",
@@ -96,7 +99,10 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
         changed(arms__basenet={"a": ARM | {"size": "tiny"}}),
         "should be 'small', 'mid'",
     ),
-    "an arm of a fourth level": (changed(arms__m2cnn={"a": M2CNN | {"level": 4}}), "should be less than or equal to 3"),
+    "an arm with three cells": (
+        changed(arms__m2cnn={"a": M2CNN | {"n_cells": 3}}),
+        "should be less than or equal to 2",
+    ),
     "an arm from nowhere": (changed(arms__m2cnn={"a": M2CNN | {"from": "nowhere"}}), "`from` must name another arm"),
     "an arm from itself": (changed(arms__m2cnn={"a": M2CNN | {"from": "m2cnn/a"}}), "arm"),
     "former keys": (

@@ -67,7 +67,7 @@ def test_a_warning_ends_with_zero_and_a_stop_with_one(capsys):
 def test_two_checks_in_one_folder_at_once_both_end_as_one_alone_does():
     names = [f"{patient}_{side}" for patient in range(12) for side in ("left", "right")]
     write_eyes(Path("own"), names)
-    write_table(Path("own"), [{"image": name, "n_cells": 0} for name in names])
+    write_table(Path("own"), [{"image": name, "level": 1} for name in names])
     command = [sys.executable, "-m", "benchmark.cli", "check", "--source", "csv", "--root", "own", "--out"]
     settings = {"env": os.environ | {"PYTHONPATH": str(ROOT)}, "stderr": subprocess.PIPE, "text": True}
     checks = [subprocess.Popen([*command, out], **settings) for out in ("first", "second")]
@@ -121,7 +121,7 @@ def test_the_table_may_lie_elsewhere_and_have_other_columns():
 
 
 def test_labels_alone_are_checked_without_photographs(capsys):
-    write_table(Path("own"), [{"image": name, "n_cells": 0} for name in NAMES])
+    write_table(Path("own"), [{"image": name, "level": 1} for name in NAMES])
     assert main(["check", "--source", "csv", "--root", "own"]) == 2
     assert "of 8 none does, for instance own/0_left: no photograph of such a name" in capsys.readouterr().err
     assert main(["check", "--source", "csv", "--root", "own", "--labels-only"]) == 0
@@ -130,14 +130,14 @@ def test_labels_alone_are_checked_without_photographs(capsys):
 
 def test_paths_may_be_written_as_windows_does():
     write_eyes(Path("own/photos"), NAMES)
-    write_table(Path("own"), [{"image": f"photos\\{image}", "n_cells": 0} for image in NAMES])
+    write_table(Path("own"), [{"image": f"photos\\{image}", "level": 1} for image in NAMES])
     assert main(["check", "--source", "csv", "--root", "own"]) == 0
 
 
 @pytest.mark.parametrize("name", ["{}", "{}.png", "C:\\eyes\\{}.jpeg", "test/{}"])
 def test_photographs_that_lie_elsewhere_are_said_once_with_their_folder(capsys, name):
     write_eyes(Path("own/photos"), NAMES)
-    write_table(Path("own"), [{"image": name.format(image), "n_cells": 0} for image in NAMES])
+    write_table(Path("own"), [{"image": name.format(image), "level": 1} for image in NAMES])
     assert main(["check", "--source", "csv", "--root", "own"]) == 2
     said = capsys.readouterr().err
     assert "of 8 none does, for instance own/" in said

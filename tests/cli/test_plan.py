@@ -292,7 +292,7 @@ def test_out_of_memory_is_one_sentence_that_says_what_to_lower(monkeypatch, erro
         raise error
 
     monkeypatch.setattr(step_timing.loop, "train_epoch", full)
-    with pytest.raises(InputError, match=r"lower `train\.batch` \(now 8\) or `sizes\.small` \(now 32\)$"):
+    with pytest.raises(InputError, match=r"lower `train\.batch_size` \(now 8\) or `sizes\.small` \(now 32\)$"):
         plan(parse_params(tiny_params()), measure=True)
 
 

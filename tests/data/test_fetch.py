@@ -55,7 +55,7 @@ def test_the_summary_counts_images_patients_and_grades(capsys):
         {"image": "1_left", "level": 0, "split": "train"},
         {"image": "1_right", "level": 4, "split": "train"},
         {"image": "2_left", "level": 4, "split": "val"},
-        {"image": "odd", "n_cells": 1, "split": "test"},
+        {"image": "odd", "level": 2, "split": "test"},
     ]
     for seed, row in enumerate(table):
         write_photograph(Path(f"photos/{row['image']}.png"), seed)

@@ -189,7 +189,7 @@ def test_packs_that_dvc_removed_before_the_run_are_prepared_from_what_was_kept(c
 def test_other_labels_and_splits_prepare_nothing_again(capsys):
     ids = write_folder(Path("photos"), patients=4)
     run()
-    write_table(Path("photos"), [{"image": name, "n_cells": 0, "split": SPLITS[i % 3]} for i, name in enumerate(ids)])
+    write_table(Path("photos"), [{"image": name, "level": 1, "split": SPLITS[i % 3]} for i, name in enumerate(ids)])
     run()
     assert prepared_now(capsys) == 0
     moved = packs()

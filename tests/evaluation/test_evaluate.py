@@ -109,7 +109,7 @@ def test_a_missing_run_is_named_and_the_others_are_evaluated(caplog):
     make_all(params, skip={("basenet", "mse_small", 0), ("basenet", "mse_small", 2)})
     evaluate.run(params)
     assert caplog.messages == ["basenet/mse_small is not run for seed 0, 2: its cells say so"]
-    assert set(read("kappas").query("stage == 'basenet'")["seed"]) == {1}
+    assert set(read("kappas").query("method == 'basenet'")["seed"]) == {1}
 
 
 def test_no_finished_run_is_refused():

@@ -77,19 +77,19 @@ EPOCHS = {"": 3, "images": 9, "macs": 4}
 """Epochs by the cost that an arm matches: M2CNN's three stages of 3 epochs, as images or as multiply-adds."""
 
 NETWORKS = """\
-of,backbone,stride,cut,pixels,level,before,after,parameters,macs
-paper,inception_resnet_v2,32,block8,224,1,5,5,51000000,6400000000
-paper,inception_resnet_v2,32,block8,256,1,6,6,51000000,8700000000
-paper,inception_resnet_v2,32,block8,299,1,8,8,51000000,12900000000
-paper,inception_resnet_v2,32,block8,448,1,12,12,51000000,30000000000
-paper,inception_resnet_v2,32,block8,448,2,12,5,59000000,30400000000
-paper,inception_resnet_v2,32,block8,720,1,21,21,51000000,82500000000
-paper,inception_resnet_v2,32,block8,720,3,21,4,68000000,84400000000
-params,test_byobnet,8,,40,1,5,5,1000,1600
-params,test_byobnet,8,,80,1,10,10,1000,6400
-params,test_byobnet,8,,80,2,10,4,2000,6400
-params,test_byobnet,8,,128,1,16,16,1000,16384
-params,test_byobnet,8,,128,3,16,0,0,0
+of,backbone,stride,truncate_after,pixels,n_cells,before,after,parameters,macs
+paper,inception_resnet_v2,32,block8,224,0,5,5,51000000,6400000000
+paper,inception_resnet_v2,32,block8,256,0,6,6,51000000,8700000000
+paper,inception_resnet_v2,32,block8,299,0,8,8,51000000,12900000000
+paper,inception_resnet_v2,32,block8,448,0,12,12,51000000,30000000000
+paper,inception_resnet_v2,32,block8,448,1,12,5,59000000,30400000000
+paper,inception_resnet_v2,32,block8,720,0,21,21,51000000,82500000000
+paper,inception_resnet_v2,32,block8,720,2,21,4,68000000,84400000000
+params,test_byobnet,8,,40,0,5,5,1000,1600
+params,test_byobnet,8,,80,0,10,10,1000,6400
+params,test_byobnet,8,,80,1,10,4,2000,6400
+params,test_byobnet,8,,128,0,16,16,1000,16384
+params,test_byobnet,8,,128,2,16,0,0,0
 """
 """Table of the step ``architecture`` with rounded costs; the last line has a feature map that is too small."""
 

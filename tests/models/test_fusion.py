@@ -56,7 +56,7 @@ def test_each_layer_takes_the_larger_of_two_outputs_and_clips_at_zero():
 def test_one_full_batch_update_is_a_nesterov_step_on_the_squared_error():
     """Expect w - rate (1 + momentum) (g + d w) from weights w, the clipped gradient g and weight decay d."""
     x, grade = eyes(20)
-    given = SOURCE | {"epochs": 1, "weight_decay": 0.1, "rate": 0.05, "clip": 0.5}
+    given = SOURCE | {"epochs": 1, "weight_decay": 0.1, "lr": 0.05, "clip_grad": 0.5}
     start = fusion.fit(x, grade, 3, **given | {"epochs": 0})
     tensors = {name: torch.from_numpy(value.copy()).requires_grad_() for name, value in start.items()}
     rows = torch.from_numpy(x[:, :-1])

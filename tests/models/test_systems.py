@@ -89,7 +89,7 @@ def columns(name, n=60, seed=0):
 def parameters(name):
     few = {key: min(value, 20) for key, value in BLENDS[name].defaults.items()}
     # A few dozen updates need larger steps.
-    return few | ({"rate": 0.02} if "rate" in few else {})
+    return few | ({"lr": 0.02} if "lr" in few else {})
 
 
 @pytest.mark.parametrize("name", BLENDS)

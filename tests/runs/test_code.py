@@ -156,7 +156,7 @@ SOME: dict[str, tuple[str, Callable[[RunSpec], bool]]] = {
     "the network": ("models/network.py", lambda spec: True),
     "the pins": ("benchmark/common/numerics.py", lambda spec: True),
     "the preparation of pixels": ("benchmark/images/fov.py", lambda spec: True),
-    "test-time views": ("benchmark/training/passes.py", lambda spec: isinstance(spec, BlendRun)),
+    "test-time views": ("benchmark/training/tta.py", lambda spec: isinstance(spec, BlendRun)),
     "the fit of blends": ("benchmark/training/blend.py", lambda spec: isinstance(spec, BlendRun)),
     "a loss": ("models/losses/mse.py", of_loss("mse", "ce_mse")),
     "a loss that uses another": ("models/losses/ce_mse.py", of_loss("ce_mse")),

@@ -53,14 +53,14 @@ def test_a_table_with_every_column(tmp_path):
 def test_the_table_may_leave_out_or_mistake_the_extension(tmp_path, extension):
     touch(tmp_path, f"sub/x.1{extension}")
     for name in ("sub/x.1", f"sub/x.1{extension}", "sub/x.1.jpg"):
-        write_table(tmp_path, [{"image": name, "n_cells": 0}])
+        write_table(tmp_path, [{"image": name, "level": 1}])
         (photograph,) = read(tmp_path)
         assert (photograph.image_id, photograph.path) == ("sub/x.1", tmp_path / f"sub/x.1{extension}")
 
 
 def test_of_two_files_the_one_that_is_named_is_taken(tmp_path):
     touch(tmp_path, "x.png", "x.jpg", "y.png", "y.jpg")
-    write_table(tmp_path, [{"image": "x.png", "n_cells": 0}, {"image": "y", "n_cells": 0}])
+    write_table(tmp_path, [{"image": "x.png", "level": 1}, {"image": "y", "level": 1}])
     assert [photograph.path.name for photograph in read(tmp_path)] == ["x.png", "y.jpg"]
 
 

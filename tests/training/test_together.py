@@ -126,7 +126,7 @@ def test_settings_that_need_one_process_are_refused_with_several(changes, senten
 
 
 def test_a_loss_over_a_whole_batch_needs_one_process():
-    raw = raw_params(processes=2, accumulate=1)
+    raw = raw_params(processes=2, grad_accum_steps=1)
     raw["losses"]["soft_kappa"] = {}
     raw["arms"]["basenet_mt"]["small"]["loss"] = "soft_kappa"
     with pytest.raises(InputError, match=r"means over images, but basenet_mt/small minimises soft_kappa"):

@@ -371,7 +371,7 @@ def test_running_out_of_memory_names_the_settings_to_change(project, monkeypatch
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(loop, "augment", full)
-    with pytest.raises(InputError, match=r"16 images of 24 px in 1 pass.*raise `train\.accumulate` to 2.*sizes\.small"):
+    with pytest.raises(InputError, match=r"16 images of 24 px in 1 pass.*`train\.grad_accum_steps` to 2.*sizes\.small"):
         train.run(params(), ["basenet"])
 
 
