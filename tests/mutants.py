@@ -1,9 +1,9 @@
-"""Do the tests bite? Mutants of the core, a seeded sample per module, each given to the tests that reach it.
+"""Mutation-test the core modules: run the tests on a seeded sample of mutants of each module.
 
-``make mutants`` runs this; it takes tens of minutes, so CI does not. mutmut makes the mutants and runs the tests (its
-configuration is in ``pyproject.toml``); here they are sampled, and what survived is counted per module. A survivor that
-cannot be told from the original is listed in ``equivalent_mutants.yaml``, with a reason. ``mutmut show NAME`` opens a
-survivor, ``mutmut browse`` all of them.
+``make mutants`` runs this; CI does not, because it takes tens of minutes. mutmut makes the mutants and runs the tests
+that reach them (configured in ``pyproject.toml``); this module samples them and counts the survivors per module.
+``equivalent_mutants.yaml`` lists the survivors that behave like the original, with reasons. ``mutmut show NAME``
+prints a survivor, ``mutmut browse`` all of them.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ import yaml
 MADE = Path("mutants")
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.yaml")
 FIRST = "benchmark.statistics.verdict_rules"
-"""Tried whole, and first: with it mutmut makes the mutants of all modules, and learns which test reaches which."""
+"""The module tested first and completely: mutmut then makes all mutants and finds the tests that reach each."""
 _AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Mutants that are the same program."""
+    """Mutants that behave like the original."""
 
     change: re.Pattern[str]
-    """Found in what was changed: the lines before, each after ``-``, and the lines after, each after ``+``."""
+    """Pattern in the changed lines: those before the change start with ``-``, those after it with ``+``."""
     why: str
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Try the mutants, or with ``--count`` count those tried before, and print a line per module."""
+    """Test the mutants, or with ``--count`` count those tested before, and print one line per module."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sample", type=int, default=40, help="mutants per module (40); 0 takes all")
+    parser.add_argument("--sample", type=int, default=40, help="mutants per module (default 40; 0: all)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="benchmark", metavar="PREFIX", help="modules whose names begin so")
+    parser.add_argument("--only", default="benchmark", metavar="PREFIX", help="only modules whose names start so")
     parser.add_argument("--jobs", default="2")
-    parser.add_argument("--count", action="store_true", help="try none: count what was tried before")
+    parser.add_argument("--count", action="store_true", help="test nothing and count the mutants tested before")
     chosen = parser.parse_args(arguments)
     if not chosen.count:
         mutmut_run([f"{FIRST}*"], chosen.jobs)
@@ -54,12 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def mutmut_run(names: Iterable[str], jobs: str) -> None:
-    """Try mutants by name or pattern."""
+    """Test mutants by name or pattern."""
     subprocess.run(["mutmut", "run", "--max-children", jobs, *names], check=True, stdout=subprocess.DEVNULL)
 
 
 def known() -> dict[str, int | None]:
-    """Every mutant's name and the exit code of its tests; None where it was not tried."""
+    """Return the exit code of the tests by mutant; None if it was not tested."""
     found: dict[str, int | None] = {}
     for path in sorted(MADE.rglob("*.meta")):
         found |= json.loads(path.read_text())["exit_code_by_key"]
@@ -67,7 +67,7 @@ def known() -> dict[str, int | None]:
 
 
 def sample(names: Iterable[str], size: int, seed: int, prefix: str) -> list[str]:
-    """At most so many mutants of each module; equal seeds draw alike."""
+    """Draw at most ``size`` mutants of each module; equal seeds give equal samples."""
     modules = defaultdict(list)
     for name in names:
         if name.startswith(prefix):
@@ -80,12 +80,12 @@ def sample(names: Iterable[str], size: int, seed: int, prefix: str) -> list[str]
 
 
 def module_of(name: str) -> str:
-    """The module of a mutant, whose function's name mutmut begins with x_ or xǁ."""
+    """Return the module of a mutant; mutmut prefixes its function's name with x_ or xǁ."""
     return re.split(r"\.x[_ǁ]", name)[0]
 
 
 def summary(codes: dict[str, int | None]) -> str:
-    """A line per module and per package, then each survivor's change."""
+    """Return each survivor's change, then one line per module and package."""
     listed = [Same(re.compile(each["change"]), each["why"]) for each in yaml.safe_load(EQUIVALENT.read_text())]
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     survivors = []
@@ -93,7 +93,7 @@ def summary(codes: dict[str, int | None]) -> str:
         if code is None:
             continue
         fate = "killed"
-        if code in (0, 33):  # Its tests passed, or it has none.
+        if code in (0, 33):  # Its tests passed, or no test reaches it.
             change = change_of(name)
             fate = "equivalent" if any(same.change.search(change) for same in listed) else "survived"
             survivors += [f"mutmut show {name}\n{change}"] if fate == "survived" else []
@@ -109,7 +109,7 @@ def summary(codes: dict[str, int | None]) -> str:
 
 
 def change_of(name: str) -> str:
-    """The lines that a mutant changes."""
+    """Return the lines that a mutant changes."""
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
     diff = get_diff_for_mutant(name).splitlines()

@@ -1,4 +1,4 @@
-"""What people see of jobs: plain lines in a log, an estimate by work done, nothing that a log cannot hold."""
+"""The display of running jobs: plain lines in a log, and the remaining time estimated by work."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_time_left_is_estimated_by_work_and_not_by_runs(monkeypatch):
     assert state.left() is None
     state.advance("a/x/0", 100)
     state.ended.add("a/x/0")
-    # One unit of work took 10 s, so the three that are left take 30.
+    # One unit of work took 10 s, so the remaining three take 30 s.
     assert state.left() == pytest.approx(30.0)
 
 
@@ -61,7 +61,7 @@ def test_work_of_an_earlier_process_counts_as_done_but_not_as_speed(monkeypatch)
     state.advance("a/y/0", 50)
     state.advance("a/y/0", 60)
     assert state.rate == pytest.approx(1.0)
-    # 10 of 100 units of y took 10 s: 40 are left of it, and x is a third as much work as all of y.
+    # 10 of 100 units of y took 10 s; 40 remain, and x is a third of the work of y.
     assert state.left() == pytest.approx(10 * (0.4 * 3 + 1) / (0.1 * 3))
 
 

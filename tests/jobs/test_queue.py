@@ -83,7 +83,7 @@ def imported(module: str, slot: int, report) -> str:
 
 
 def test_modules_imported_in_advance_are_loaded_in_every_job():
-    """In a process of its own: that of these tests has begun its jobs' server by now."""
+    """Run in a fresh process, because the job server of this one has already started."""
     code = """
 from benchmark.jobs.queue import Job, NullDisplay, run_jobs
 from benchmark.jobs.local_engine import LocalEngine, warm

@@ -1,4 +1,4 @@
-"""Jobs on a real cluster of Ray: two nodes on loopback, of which one is lost in the middle."""
+"""Jobs on a real Ray cluster of two nodes on loopback, of which one is lost during a run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make_project(root: Path) -> Path:
     raw = tiny_params()
     raw["sizes"], raw["systems"] = SIZES, {}
     del raw["arms"]["basenet"]
-    # Saved after each update, so that a run can be lost anywhere.
+    # Save after each update, so that a run can be interrupted anywhere.
     raw["train"] |= {"epochs": 8, "batch_size": 16, "checkpoint_minutes": 0.0}
     (root / "params.yaml").write_text(yaml.safe_dump(raw))
     return root
@@ -62,7 +62,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def task_of(node) -> str:
-    """The job that a node does, by the name that Ray gives its process; nothing where it does none."""
+    """Return the name of the job that a node runs, which Ray puts into its process title; empty if it runs none."""
     (raylet,) = node.all_processes["raylet"]
     titles = [" ".join(child.cmdline()) for child in psutil.Process(raylet.process.pid).children()]
     return next(
@@ -71,15 +71,15 @@ def task_of(node) -> str:
 
 
 def busy_node(cluster, root: Path, driver: subprocess.Popen):
-    """A node, other than the first, in the middle of a run."""
-    deadline = time.monotonic() + 240
+    """Wait for a node other than the first that has saved a checkpoint of a run; return it with the run's name."""
+    deadline = time.monotonic() + 500
     while time.monotonic() < deadline and driver.poll() is None:
         for node in cluster.worker_nodes:
             run = task_of(node)
             if run and list((root / "scratch/runs" / run).glob("*/checkpoint.safetensors")):
                 return node, run
         time.sleep(0.005)
-    raise AssertionError("no node came to a run")
+    raise AssertionError("no node has started a run")
 
 
 @needs_ray
@@ -92,7 +92,7 @@ def test_runs_on_several_nodes_survive_a_lost_node_with_the_bytes_of_a_local_run
         node, run = busy_node(cluster, root, driver)
         heard = listening_addresses(cluster)
         cluster.remove_node(node, allow_graceful=False)
-        ended = driver.wait(timeout=300)
+        ended = driver.wait(timeout=500)
     said = (tmp_path / "log").read_text()
     assert ended == 0, said
     assert "2 node(s), 2 cores" in said
@@ -164,7 +164,7 @@ def test_all_nodes_prepare_photographs_to_the_same_packs_as_a_local_run(address,
 
 @pytest.mark.slow
 def test_a_training_job_names_every_file_that_it_reads(tmp_path, monkeypatch):
-    """What a node without the project's folder would have."""
+    """Run the job in a folder with nothing but its named files, as on a node without the project's folder."""
     root = make_project(tmp_path / "whole")
     monkeypatch.chdir(root)
     params = load_params()

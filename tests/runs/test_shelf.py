@@ -1,4 +1,4 @@
-"""Finished runs are kept by their keys, published from there, and never trained twice."""
+"""The run store: finished runs are stored by key, published from there, and never trained twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run's identity depends on, as far as its start is concerned."""
+"""The key of a run: its dependence on initial weights and on the resampling schedule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANIFEST = [
 
 
 def declared(params, **model):
-    """The first run of an arm whose backbone starts as told."""
+    """Return the first run of an arm with the given model settings."""
     fields = {"backbone": "test_resnet", "stride": 8} | model
     return describe(params.model_copy(update={"model": Model(**fields)}), "basenet", "mse_small", MANIFEST)[0]
 

@@ -1,4 +1,4 @@
-"""Whether the timings are measured (``make speed``) or only tried, on sizes that take a moment."""
+"""Sizes of the speed tests: full ones to measure (``make speed``), small ones to check that the tests run."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ T = TypeVar("T")
 
 @pytest.fixture
 def scaled(benchmark: BenchmarkFixture) -> Callable[[T, T], T]:
-    """The first of two values where times are measured, the second where the test is only tried."""
+    """A function that returns its first argument if times are measured, else its second."""
     return lambda measured, tried: measured if benchmark.enabled else tried

@@ -1,4 +1,4 @@
-"""How much faster the interval is than resampling patients in a loop with scikit-learn's kappa."""
+"""Speed of a bootstrap interval relative to a loop over resampled patients with scikit-learn's kappa."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, kappa_interval
 from tests.factories.grades import simulate
 
 PATIENTS = 21_335
-"""Of EyePACS' test split: 42,670 images."""
+"""Number of patients in EyePACS' test split, with 42,670 images."""
 TIMED = 15
-"""Replicates of the loop that are timed, and scaled up."""
+"""Number of timed resamples of the loop, whose time is scaled up."""
 TRIED = 200
-"""Patients where nothing is measured."""
+"""Number of patients if nothing is measured."""
 
 
 def loop_seconds(made: Graded) -> float:
-    """One replicate of the plain way: draw patients, gather both their images, ask scikit-learn."""
+    """Return the time of one resample by a plain loop: draw patients, gather their images, call scikit-learn."""
     rng = np.random.default_rng(0)
     grade, predicted = made.grade.reshape(-1, 2), made.predicted[0].reshape(-1, 2)
     seconds = []

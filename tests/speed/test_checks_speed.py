@@ -1,4 +1,4 @@
-"""The search for copies at EyePACS' size against bare products of all pairs, and a fingerprint against decoding."""
+"""Speed of the near-duplicate search relative to products of all pairs, and of a fingerprint relative to decoding."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tests.conftest import ROOT
 from tests.factories.eyes import descriptors, eye
 
 PHOTOGRAPHS = 88_702
-"""Of EyePACS."""
+"""Number of photographs in EyePACS."""
 COPIES = 200
 TRIED = 4_000
-"""Photographs where nothing is measured."""
+"""Number of photographs if nothing is measured."""
 TIMED = 512
-"""Photographs whose products with all others are timed, to be scaled up."""
+"""Number of photographs whose products with all others are timed; the time is scaled up."""
 ROUNDS = 5
 
 
 def many_sketches(photographs: int) -> np.ndarray:
-    """Descriptors with the mean and the spectrum of drawn eyes' rings, the last ones noisy copies of the first."""
+    """Return descriptors with the mean and spectrum of drawn eyes; the last ones are noisy copies of the first."""
     drawn = descriptors([eye(seed) for seed in range(60)]).astype(np.float32)
     common = drawn.mean(axis=0)
     spectrum = np.abs(np.fft.rfft2(drawn - common, axes=(1, 2))).mean(axis=0)
@@ -44,7 +44,7 @@ def many_sketches(photographs: int) -> np.ndarray:
 
 
 def all_pairs_seconds(known: np.ndarray) -> float:
-    """The bare matrix product of half of all pairs; the time of a few rows, scaled up."""
+    """Return the time of the matrix product of half of all pairs, scaled up from a few rows."""
     start = time.perf_counter()
     for row in range(0, TIMED, 256):
         known[row : row + 256] @ known.T
@@ -82,7 +82,7 @@ def test_a_fingerprint_against_bare_decoding(benchmark: BenchmarkFixture, scaled
     decoding: list[float] = []
 
     def decode() -> None:
-        """Time the bare limit between the rounds, so that both meet the same load."""
+        """Time the limit between the rounds, so that both have the same load."""
         start = time.perf_counter()
         for data in photographs:
             read_rgb(data, min_side=256)

@@ -1,4 +1,4 @@
-"""Which steps are linear in images: processor time and memory on the same phantom at 1, 4 and 16 times its patients."""
+"""Linear scaling: processor time and memory of steps on phantoms with 1, 4 and 16 times as many patients."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from tests.settings.test_params import composed
 
 TABLE, DECODING = (ROOT / "experiments/results/scaling" / name for name in ("linear.csv", "decoding.csv"))
 PATIENTS = {"train": 30, "val": 30, "test": 60}
-"""Of the smallest phantom, two photographs each."""
+"""Patients of the smallest phantom, with two photographs each."""
 TIMES = (1, 4, 16)
 STEPS = {"checks": ["check"], "prepare": ["prepare"], "statistics": ["statistics"]}
-"""Step -> the command that does it alone."""
+"""Each step with its command."""
 BEFORE = {"checks": [["fetch"]], "prepare": [], "statistics": [["train"], ["evaluate"], ["transfer"], ["architecture"]]}
-"""What each needs."""
+"""Commands that each step needs first."""
 
 
 def write_params(root: Path, times: int) -> None:
@@ -57,7 +57,7 @@ def write_params(root: Path, times: int) -> None:
 
 
 def run(root: Path, *command: str) -> tuple[float, int]:
-    """Seconds of a processor that a command and all its processes took, and the most bytes that they held together."""
+    """Run a command; return the processor seconds and the peak memory in bytes of all its processes together."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with (root / "log").open("w") as log:
         process = psutil.Popen([sys.executable, "-m", "benchmark.cli", *command], cwd=root, env=environment, stderr=log)
@@ -86,7 +86,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> None:
 def test_steps_are_linear_in_images(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """FUNDUSBENCH_GOLDEN=write renews the committed table."""
     if not benchmark.enabled:
-        pytest.skip("minutes of measuring: by make speed alone")
+        pytest.skip("it measures for minutes, so only make speed runs it")
     (tmp_path / "benchmark").symlink_to(ROOT / "benchmark")
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     rows: list[dict[str, Any]] = []
@@ -99,7 +99,7 @@ def test_steps_are_linear_in_images(benchmark: BenchmarkFixture, tmp_path: Path)
                 for needed in BEFORE[step]:
                     run(tmp_path, *needed)
                 if step == "checks":
-                    # What was looked at is remembered there.
+                    # Inspected photographs are cached there.
                     shutil.rmtree(tmp_path / "scratch", ignore_errors=True)
                 seconds, peak = run(tmp_path, *command)
                 rows.append(

@@ -1,4 +1,4 @@
-"""How much faster the intervals of all metrics of a run are than resampling patients in a loop."""
+"""Speed of the intervals of all metrics of a run relative to a loop over resampled patients."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from benchmark.statistics.metrics import metric_confidence
 from tests.factories.grades import simulate
 
 PATIENTS = 21_335
-"""Of EyePACS' test split: 42,670 images."""
+"""Number of patients in EyePACS' test split, with 42,670 images."""
 TIMED = 5
-"""Replicates of the loop that are timed, and scaled up."""
+"""Number of timed resamples of the loop, whose time is scaled up."""
 
 
 def made_run() -> Predictions:
@@ -32,7 +32,7 @@ def made_run() -> Predictions:
 
 
 def loop_seconds(run: Predictions) -> float:
-    """One replicate of the plain way: draw patients, gather both their images, measure."""
+    """Return the time of one resample by a plain loop: draw patients, gather their images, measure."""
     rng, predicted, seconds = np.random.default_rng(0), apply_rule("argmax", run), []
     for _ in range(TIMED):
         start = perf_counter()

@@ -1,4 +1,4 @@
-"""Preparing photographs of a real camera's size on one core, against decoding them alone at the same scale."""
+"""Speed of preparing real photographs on one core relative to only decoding them at the same scale."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_preparing_against_bare_decoding(benchmark: BenchmarkFixture, scaled, co
     decoding: list[float] = []
 
     def decode() -> None:
-        """Time the bare limit between the rounds, so that both meet the same load."""
+        """Time the limit between the rounds, so that both have the same load."""
         start = time.perf_counter()
         for data in photographs:
             read_rgb(data, min_side=SIZES["large"])

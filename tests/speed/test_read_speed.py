@@ -1,4 +1,4 @@
-"""Reading batches from packs against the bare limit: decoding their JPEGs on one core, or copying their bytes."""
+"""Speed of reading batches from packs relative to the limit: decoding JPEGs on one core, or copying bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNT, BATCH, ROUNDS = 256, 32, 5
 
 
 def bare(pack, encoding):
-    """Seconds of the bare limit for all images of a pack."""
+    """Return the time of only decoding or copying all images of a pack."""
     stored = [bytes(pack.stored(i)) for i in range(len(pack))]
     whole = np.empty((pack.size, pack.size, 3), np.uint8)
     start = time.perf_counter()
@@ -37,7 +37,7 @@ def bare(pack, encoding):
 @pytest.mark.parametrize("encoding", ["raw", "jpeg", "jpeg, kept"])
 @pytest.mark.parametrize("size", [40, 80, 128, 224, 448, 720])
 def test_reading_batches_against_the_bare_limit(benchmark, tmp_path, monkeypatch, scaled, size, encoding):
-    """Kept images are read once before; those not kept are decoded in every round."""
+    """Cached images are decoded once before the rounds; the others are decoded in every round."""
     count = scaled(COUNT, BATCH)
     stored_as, kept = encoding.split(", ")[0], encoding.endswith("kept")
     if not kept:

@@ -1,4 +1,4 @@
-"""Runs side by side: images/s of all workers together over as many bare single-threaded steps as there are cores."""
+"""Speed of parallel runs: their images/s together relative to bare single-threaded steps times the number of cores."""
 
 from __future__ import annotations
 

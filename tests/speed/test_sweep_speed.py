@@ -1,4 +1,4 @@
-"""What a trial costs beside its training: the study's time less the time inside training, as a share of the latter."""
+"""Overhead of a trial: the study's time outside of training as a fraction of the training time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.factories.data import make_data
 @pytest.mark.speed
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_trial_adds_little_time_to_its_training(benchmark: BenchmarkFixture, scaled, tmp_path, monkeypatch) -> None:
-    """Runs as long as those of the default profile, on its SQLite file."""
+    """Use runs as long as those of the default profile, on a SQLite file."""
     params = load_params(ROOT / "params.yaml")
     smaller = {"trials": 2, "seeds": params.sweep.seeds[:2], "epochs": scaled(params.sweep.epochs, 1)}
     settings = params.sweep.model_copy(update=smaller)
@@ -33,7 +33,7 @@ def test_a_trial_adds_little_time_to_its_training(benchmark: BenchmarkFixture, s
         training.append(time.perf_counter() - start)
 
     monkeypatch.setattr(loop, "train", timed)
-    # What a process does once: imports, packs, device, tables of the storage.
+    # Exclude one-off work: imports, packs, device, tables of the storage.
     context = open_context(params)
     study = study_of(context)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Images/s of the loop against the bare step (forward, backward, update) on a ready batch; its waiting for data."""
+"""Images/s of the training loop relative to bare steps on a loaded batch, and its time waiting for data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CASES = [pytest.param("scale=tiny", arm, {}, id=arm) for arm in ARMS] + [
     pytest.param(
         *("scale=paper", arm, {"device": "cuda", **settings}),
         id=f"paper {arm} {settings['precision']}",
-        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="the paper's scale is timed on a CUDA device"),
+        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="the paper's scale needs a CUDA device"),
     )
     for arm in LEVELS
     for settings in (PLAIN, FAST)
@@ -34,7 +34,7 @@ CASES = [pytest.param("scale=tiny", arm, {}, id=arm) for arm in ARMS] + [
 
 
 def bare_step(training, spec):
-    """One forward, backward and update of the run on a batch that lies ready on the device."""
+    """Return a function that makes one forward, backward and update on a batch on the device."""
     device = training.fabric.device
     images = torch.randn(spec.train.batch_size, 3, spec.pixels, spec.pixels, device=device)
     images = images.to(memory_format=torch.channels_last)

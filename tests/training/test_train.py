@@ -312,7 +312,7 @@ def test_training_needs_neither_mlflow_nor_dvc():
 
 
 def test_accumulated_gradients_make_the_same_update_without_batch_norm(project):
-    """With SGD and a backbone without batch norm, 2 micro-batches of 8 images give the weights of 1 batch of 16."""
+    """Two micro-batches of 8 images give the weights of one batch of 16, with SGD and without batch norm."""
     raw = tiny_params()
     raw["sizes"] = SIZES
     raw["model"] |= {"backbone": "test_convnext"}
