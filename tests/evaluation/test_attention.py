@@ -27,7 +27,7 @@ def test_windows_surround_the_peaks_of_attention(tmp_path, monkeypatch):
     known = {row.image_id: row for row in read_manifest() if row.split == "test"}
     assert maps.shape == (len(rows), 5, 5)
     assert (maps.min((1, 2)).tolist(), maps.max((1, 2)).tolist()) == ([0.0] * len(rows), [1.0] * len(rows))
-    for row, shown in zip(rows, maps, strict=True):
+    for row, heatmap in zip(rows, maps, strict=True):
         assert (row.method, row.arm, row.seed) == ("zoom_in_net", "c", 0)
         assert row.grade == known[row.image_id].grade
         assert 0 <= row.output <= 4
@@ -35,7 +35,7 @@ def test_windows_surround_the_peaks_of_attention(tmp_path, monkeypatch):
         assert (corners >= 0).all()
         assert (corners + row.window <= row.side).all()
         assert (row.side, row.window) == (64, window_side(64))
-        centre = (np.array(np.unravel_index(shown.argmax(), shown.shape)) + 0.5) * row.side / len(shown)
+        centre = (np.array(np.unravel_index(heatmap.argmax(), heatmap.shape)) + 0.5) * row.side / len(heatmap)
         assert (np.abs(corners[0] + row.window / 2 - centre) <= row.window / 2 + 1).all()
 
 

@@ -46,10 +46,10 @@ def declared(others: dict[str, Any] | None = None, **changes: Any) -> Params:
     return parse_params(raw)
 
 
-def write_other(shown: int = 5) -> None:
+def write_other(n_test: int = 5) -> None:
     """Write a data set with one train and some test photographs of unknown patients."""
     rows = [{"image": "seen", "level": 0, "split": "train"}]
-    rows += [{"image": f"t{i}", "level": i % 5, "split": "test"} for i in range(shown)]
+    rows += [{"image": f"t{i}", "level": i % 5, "split": "test"} for i in range(n_test)]
     for seed, row in enumerate(rows):
         write_photograph(Path(f"other/{row['image']}.png"), 1000 + seed)
     write_table(Path("other"), rows)
@@ -195,7 +195,7 @@ def test_a_dropped_photograph_is_not_counted():
 
 
 def test_a_data_set_without_test_photographs_is_refused():
-    write_other(shown=0)
+    write_other(n_test=0)
     with pytest.raises(InputError, match=r"a set of `transfer` must have test photographs, but other has none"):
         transfer.run(declared())
 

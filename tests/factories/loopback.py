@@ -28,7 +28,7 @@ class Loopback:
     """True if the server supports range requests."""
     tags: bool = True
     """True if responses have an ETag."""
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
     """Path and Range header of each request."""
     url: str = ""
 
@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.loopback.asked.append((path, self.headers.get("Range", "")))
+        self.loopback.requests.append((path, self.headers.get("Range", "")))
         if self.loopback.statuses:
             self._head(self.loopback.statuses.pop(0), 0)
         elif path in self.loopback.redirects:
@@ -79,9 +79,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _begin(self, path: str) -> int:
-        asked = self.headers.get("Range", "")
+        range_header = self.headers.get("Range", "")
         same = self.headers.get("If-Range", self.loopback.tag(path)) == self.loopback.tag(path)
-        return int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.loopback.ranges and same else 0
+        return (
+            int(range_header.removeprefix("bytes=").rstrip("-"))
+            if range_header and self.loopback.ranges and same
+            else 0
+        )
 
     def _head(self, status: int, length: int, **headers: str) -> None:
         self.send_response(status)

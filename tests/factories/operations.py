@@ -48,9 +48,9 @@ def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (16, pixels, pixels, 3), dtype=torch.uint8, generator=generator)
     draws = torch.rand(16, DRAWS, generator=generator)
-    shown = augment(images, draws, Augment(rotate=0.0, scale=0.0), Normalisation(network.mean, network.std))
-    record("augmented images", shown)
-    loss = load_loss("ce_mse")(network(shown), torch.arange(16) % 5, weight=1.0).mean()
+    augmented = augment(images, draws, Augment(rotate=0.0, scale=0.0), Normalisation(network.mean, network.std))
+    record("augmented images", augmented)
+    loss = load_loss("ce_mse")(network(augmented), torch.arange(16) % 5, weight=1.0).mean()
     record("loss", loss)
     loss.backward()
     for name, parameter in network.named_parameters():

@@ -41,8 +41,8 @@ def commands(body: str) -> list[str]:
 
 def shown_commands() -> list[str]:
     """Return the distinct commands of the manual, except those marked as run, which the tests of examples run."""
-    shown = [block for path in MANUAL for block in blocks(path.read_text(encoding="utf-8"))]
-    consoles = [block.body for block in shown if block.kind == "console" and block.mark != "run"]
+    all_blocks = [block for path in MANUAL for block in blocks(path.read_text(encoding="utf-8"))]
+    consoles = [block.body for block in all_blocks if block.kind == "console" and block.mark != "run"]
     return list(dict.fromkeys(command for body in consoles for command in commands(body)))
 
 

@@ -14,11 +14,11 @@ JOBS = [Job("a/x/0", str, (), cost=1.0, units=100), Job("a/y/0", str, (), cost=3
 
 
 def test_a_log_has_one_line_with_the_time_of_day_per_finished_run(capsys):
-    with ProgressDisplay(JOBS, "images") as shown:
+    with ProgressDisplay(JOBS, "images") as progress:
         for job in JOBS:
-            shown.started(job, "slot 0")
-            shown.advanced(job, 50, "")
-            shown.ended(job, 12.0, "val kappa scores 0.800")
+            progress.started(job, "slot 0")
+            progress.advanced(job, 50, "")
+            progress.ended(job, 12.0, "val kappa scores 0.800")
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert re.fullmatch(
@@ -33,14 +33,14 @@ def test_a_log_has_one_line_with_the_time_of_day_per_finished_run(capsys):
 
 def test_a_log_reports_running_jobs_during_a_long_wait(capsys, monkeypatch):
     monkeypatch.setattr(display, "_EVERY_S", 0.0)
-    with ProgressDisplay(JOBS, "images") as shown:
-        shown.advanced(JOBS[0], 25, "")
+    with ProgressDisplay(JOBS, "images") as progress:
+        progress.advanced(JOBS[0], 25, "")
     assert "running: a/x/0 25%" in capsys.readouterr().err
 
 
 def test_a_failure_is_a_line_of_its_own(capsys):
-    with ProgressDisplay(JOBS, "images") as shown:
-        shown.failed(JOBS[0], "the loss must stay finite {braces and all}")
+    with ProgressDisplay(JOBS, "images") as progress:
+        progress.failed(JOBS[0], "the loss must stay finite {braces and all}")
     assert "a/x/0 FAILED: the loss must stay finite {braces and all}; 1 of 2 runs done" in capsys.readouterr().err
 
 
@@ -66,8 +66,8 @@ def test_work_of_an_earlier_process_counts_as_done_but_not_as_speed(monkeypatch)
 
 
 def test_a_restarted_job_has_its_own_line(capsys):
-    with ProgressDisplay(JOBS, "images") as shown:
-        shown.started(JOBS[0], "one (a)")
-        shown.started(JOBS[0], "other (b)")
+    with ProgressDisplay(JOBS, "images") as progress:
+        progress.started(JOBS[0], "one (a)")
+        progress.started(JOBS[0], "other (b)")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("a/x/0: started again on other (b)")

@@ -90,16 +90,16 @@ def test_runs_on_several_nodes_survive_a_lost_node_with_the_bytes_of_a_local_run
     with (tmp_path / "log").open("w") as log:
         driver = subprocess.Popen(command, cwd=root, stderr=log, env=os.environ | {"RAY_ADDRESS": address})
         node, run = busy_node(cluster, root, driver)
-        heard = listening_addresses(cluster)
+        addresses = listening_addresses(cluster)
         cluster.remove_node(node, allow_graceful=False)
         ended = driver.wait(timeout=500)
-    said = (tmp_path / "log").read_text()
-    assert ended == 0, said
-    assert "2 node(s), 2 cores" in said
-    assert "dashboard: none\n" in said
-    assert f"{run}: started again on 127.0.0.1" in said
+    output = (tmp_path / "log").read_text()
+    assert ended == 0, output
+    assert "2 node(s), 2 cores" in output
+    assert "dashboard: none\n" in output
+    assert f"{run}: started again on 127.0.0.1" in output
     assert json.loads((root / f"records/{run}.json").read_text())["resumed"] == 1
-    assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
+    assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
 
     here = make_project(tmp_path / "here")
     os.chdir(here)
@@ -116,10 +116,10 @@ def test_the_dashboard_is_printed_and_the_cluster_listens_on_loopback_alone():
     connecting = [sys.executable, "-c", "from benchmark.jobs.ray_engine import connect; connect()"]
     with ray_cluster(nodes=1, dashboard=True) as made:
         environment = os.environ | {"RAY_ADDRESS": made.address}
-        said = subprocess.run(connecting, env=environment, capture_output=True, text=True, check=True).stderr
-        heard = listening_addresses(made)
-    assert re.search(r"dashboard: http://127\.0\.0\.1:\d+\n", said)
-    assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
+        output = subprocess.run(connecting, env=environment, capture_output=True, text=True, check=True).stderr
+        addresses = listening_addresses(made)
+    assert re.search(r"dashboard: http://127\.0\.0\.1:\d+\n", output)
+    assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
 
 
 def copied(source: str, target: str, slot: int, report) -> str:

@@ -45,11 +45,11 @@ def test_the_penalty_is_the_strongest_within_a_standard_error_of_the_best():
 
     fold = np.random.default_rng(seed).permutation(40) % folds
 
-    def missed(penalty, held):
-        fitted = model(penalty).fit(rows[~held], grade[~held])
-        return np.mean((fitted.predict(rows[held]) - grade[held]) ** 2)
+    def fold_error(penalty, validation):
+        fitted = model(penalty).fit(rows[~validation], grade[~validation])
+        return np.mean((fitted.predict(rows[validation]) - grade[validation]) ** 2)
 
-    errors = np.array([[missed(penalty, fold == number) for penalty in tried] for number in range(folds)])
+    errors = np.array([[fold_error(penalty, fold == number) for penalty in tried] for number in range(folds)])
     mean, error = errors.mean(0), errors.std(0, ddof=1) / folds**0.5
     limit = mean.min() + error[mean.argmin()]
     chosen = next(p for p, value in zip(tried, mean, strict=True) if value <= limit)

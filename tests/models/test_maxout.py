@@ -79,8 +79,8 @@ def test_columns_are_standardised_by_the_training_rows():
 @pytest.mark.parametrize(("penalty", "strong"), [("absolute", 1.0), ("squares", 1.0)])
 def test_a_strong_penalty_shrinks_the_first_layer(penalty, strong):
     x, grade = rows()
-    free, held = (maxout.fit(x, grade, 1, **{**SMALL, penalty: value})["weight_0"] for value in (0.0, strong))
-    assert np.abs(held).sum() < 0.5 * np.abs(free).sum()
+    free, penalised = (maxout.fit(x, grade, 1, **{**SMALL, penalty: value})["weight_0"] for value in (0.0, strong))
+    assert np.abs(penalised).sum() < 0.5 * np.abs(free).sum()
 
 
 @pytest.mark.parametrize(("balanced", "uniform"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)])

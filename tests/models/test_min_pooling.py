@@ -57,8 +57,8 @@ def test_fewer_blocks_have_smaller_fields_of_view(net, fields):
 def test_statistics_measure_sharpness_colour_and_size():
     rng = np.random.default_rng(0)
     plain = np.full((2, 32, 32, 3), (120, 60, 30), np.uint8)
-    shown = np.stack([np.full((32, 32, 3), 128, np.uint8), rng.integers(0, 256, (32, 32, 3), np.uint8)])
-    found = statistics(plain, shown, np.array([[640, 480], [1000, 900]]))
+    detailed = np.stack([np.full((32, 32, 3), 128, np.uint8), rng.integers(0, 256, (32, 32, 3), np.uint8)])
+    found = statistics(plain, detailed, np.array([[640, 480], [1000, 900]]))
     assert found.shape == (2, 7)
     assert found[0].tolist() == [0, 0, 120, 60, 30, 320, 240]
     assert (found[1, :2] > 10).all()

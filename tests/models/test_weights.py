@@ -127,8 +127,8 @@ def test_a_file_with_timms_names_is_loaded_by_name(tmp_path, name, backbone):
     tensors = timm.create_model(backbone, num_classes=7).state_dict()
     (save_file if name.endswith("safetensors") else torch.save)(tensors, tmp_path / name)
     ours = build_network(Model(backbone=backbone, stride=8, weights=str(tmp_path / name)), 0, HEADS, 64).backbone
-    held = {value.numpy().tobytes() for value in tensors.values()}
-    assert all(value.numpy().tobytes() in held for value in ours.state_dict().values())
+    known = {value.numpy().tobytes() for value in tensors.values()}
+    assert all(value.numpy().tobytes() in known for value in ours.state_dict().values())
 
 
 def test_the_seed_initialises_the_heads_and_not_the_backbone():

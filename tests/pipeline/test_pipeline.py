@@ -23,8 +23,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def trained(project, *arguments: str) -> dict[str, int]:
     """Run ``dvc repro``; return the number of trained runs of each method whose stage it ran."""
-    said = project.run("dvc", "repro", *arguments).stdout
-    found = re.findall(r"> fundusbench train (\w+)\nruns/: \d+ of \d+ runs, (\d+) of them trained now", said)
+    output = project.run("dvc", "repro", *arguments).stdout
+    found = re.findall(r"> fundusbench train (\w+)\nruns/: \d+ of \d+ runs, (\d+) of them trained now", output)
     return {method: int(count) for method, count in found}
 
 

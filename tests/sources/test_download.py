@@ -34,14 +34,14 @@ def test_a_file_arrives_whole_and_is_not_fetched_twice(server, tmp_path, algorit
         path = download(remote(server, algorithm=algorithm), tmp_path / "new")
         assert path.name == "the set.zip"
         assert path.read_bytes() == DATA
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["the set.zip"]
 
 
 def test_a_cut_connection_goes_on_where_it_was(server, tmp_path):
     server.cuts = [1_000_000, 500_000]
     assert download(remote(server), tmp_path).read_bytes() == DATA
-    begins = [int(asked.removeprefix("bytes=").rstrip("-") or 0) for _, asked in server.asked]
+    begins = [int(asked.removeprefix("bytes=").rstrip("-") or 0) for _, asked in server.requests]
     assert len(begins) == 3
     assert begins == sorted(begins)
     assert begins[1] > 900_000
@@ -52,7 +52,7 @@ def test_what_a_killed_run_left_is_continued(server, tmp_path):
     (tmp_path / "the set.zip.partial").write_bytes(DATA[:2_000_000])
     (tmp_path / "the set.zip.partial.version").write_text(server.tag("/set.zip"))
     assert download(remote(server), tmp_path).read_bytes() == DATA
-    assert server.asked == [("/set.zip", "bytes=2000000-")]
+    assert server.requests == [("/set.zip", "bytes=2000000-")]
     assert [file.name for file in tmp_path.iterdir()] == ["the set.zip"]
 
 
@@ -75,14 +75,14 @@ def test_a_server_without_ranges_is_asked_for_the_whole_again(server, tmp_path):
     server.ranges = False
     server.cuts = [2_000_000]
     assert download(remote(server), tmp_path).read_bytes() == DATA
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_a_server_without_versions_is_asked_for_the_whole_again(server, tmp_path):
     server.tags = False
     server.cuts = [2_000_000]
     assert download(remote(server), tmp_path).read_bytes() == DATA
-    assert [asked for _, asked in server.asked] == ["", ""]
+    assert [asked for _, asked in server.requests] == ["", ""]
 
 
 def test_a_passing_fault_is_waited_out(server, tmp_path):
@@ -109,7 +109,7 @@ def test_a_damaged_file_on_disk_is_fetched_again(server, tmp_path):
 def test_a_missing_file_is_one_sentence_at_once(server, tmp_path):
     with pytest.raises(InputError, match=r"404.*data\.root"):
         download(Remote(f"{server.url}/other.zip", "x", "sha256:0"), tmp_path)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_connection_that_brings_nothing_is_given_up_and_kept(server, tmp_path):
@@ -119,7 +119,7 @@ def test_a_connection_that_brings_nothing_is_given_up_and_kept(server, tmp_path)
     assert 0 < (tmp_path / "the set.zip.partial").stat().st_size <= 500_000
     server.cuts = []
     assert download(remote(server), tmp_path).read_bytes() == DATA
-    assert server.asked[-1][1]
+    assert server.requests[-1][1]
 
 
 def test_nobody_at_home_is_one_sentence(tmp_path, monkeypatch):

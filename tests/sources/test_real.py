@@ -74,7 +74,7 @@ def test_an_archive_is_fetched_once_and_read_like_a_copy(server, monkeypatch, ca
     shutil.rmtree("copy")
     for _ in range(2):
         assert names(read(source)) == expected
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert capsys.readouterr().out.count(f"terms: {module.ABOUT.terms}") == 1
     assert [path.name for path in Path("photographs").iterdir()] == [source]
     assert not list(Path("photographs").rglob("*.zip"))
@@ -101,7 +101,7 @@ def test_retinamnist_comes_by_the_address_of_its_size(server, monkeypatch, size)
     monkeypatch.setitem(retinamnist.MD5, size, remote.checksum.removeprefix("md5:"))
     found = read("retinamnist", size=size)
     assert names(found) == names(read("retinamnist", size=size)) == names(read("retinamnist", root="copy", size=size))
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert Counter(each.split for each in found) == {"train": 5, "val": 5, "test": 5}
 
 

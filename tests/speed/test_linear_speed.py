@@ -63,13 +63,13 @@ def run(root: Path, *command: str) -> tuple[float, int]:
         process = psutil.Popen([sys.executable, "-m", "benchmark.cli", *command], cwd=root, env=environment, stderr=log)
     spent, peak = dict[int, float](), 0
     while process.poll() is None:
-        held = 0
+        in_use = 0
         for one in (process, *process.children(recursive=True)):
             with suppress(psutil.Error):
                 times = one.cpu_times()
                 spent[one.pid] = times.user + times.system
-                held += one.memory_info().rss
-        peak = max(peak, held)
+                in_use += one.memory_info().rss
+        peak = max(peak, in_use)
         time.sleep(0.02)
     assert process.returncode == 0, (root / "log").read_text()
     return sum(spent.values()), peak

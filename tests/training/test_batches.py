@@ -148,12 +148,12 @@ class Slow:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.asked = 0
+        self.requests = 0
         self._lock = threading.Lock()
 
     def gather(self, indices):
         with self._lock:
-            self.asked += 1
+            self.requests += 1
         time.sleep(self.seconds)
         return np.zeros((len(indices), 2, 2, 3), np.uint8)
 
@@ -167,7 +167,7 @@ def test_the_reader_prefetches_at_most_a_few_batches():
     batches = Reader(data, CPU, readers=2).batches(order())
     next(batches)
     time.sleep(0.2)
-    assert data.pack.asked == 3
+    assert data.pack.requests == 3
     batches.close()
 
 

@@ -139,14 +139,14 @@ ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].steps]
 def test_a_blend_sees_no_labels_but_those_of_holdout_patients(project, name, arm):
     project(name)
     share = system_params(name).systems[name].holdout_fraction
-    dealt = assign_roles(read_manifest(), share)
+    roles = assign_roles(read_manifest(), share)
     state, thresholds, answers, eyes = learnt(name, arm)
-    assert {row.image_id for row in eyes["holdout"].data.rows} == {i for i, role in dealt.items() if role == "holdout"}
-    relabelled(lambda row: dealt.get(row.image_id) != "holdout")
+    assert {row.image_id for row in eyes["holdout"].data.rows} == {i for i, role in roles.items() if role == "holdout"}
+    relabelled(lambda row: roles.get(row.image_id) != "holdout")
     # The split into roles is stratified by the labels, so keep the first one.
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
-        patch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: dealt)
+        patch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: roles)
         other, other_thresholds, other_answers, _ = learnt(name, arm)
     assert all(np.array_equal(state[key], other[key]) for key in state)
     assert other_thresholds == thresholds
@@ -174,16 +174,16 @@ def test_the_fellow_eyes_label_is_out_of_reach(project, name):
 def test_networks_train_on_patients_outside_the_holdout(project, name, monkeypatch):
     project(name)
     params = system_params(name)
-    dealt = assign_roles(read_manifest(), params.systems[name].holdout_fraction)
-    fit = sum(role == "fit" for role in dealt.values())
+    roles = assign_roles(read_manifest(), params.systems[name].holdout_fraction)
+    fit = sum(role == "fit" for role in roles.values())
     for net in params.systems[name].nets:
         folder = Path("runs", name, net, "0")
         lines = (folder / "history.csv").read_text().splitlines()
         assert int(lines[-1].split(",")[1]) == fit * read_result(folder).train.epochs
         assert read_result(folder).holdout.fit_images == fit
     weights = {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in params.systems[name].nets}
-    relabelled(lambda row: dealt.get(row.image_id) != "fit")
-    monkeypatch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: dealt)
+    relabelled(lambda row: roles.get(row.image_id) != "fit")
+    monkeypatch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: roles)
     train.run(params, [name])
     assert {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in weights} == weights
 
@@ -237,10 +237,10 @@ def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_t
         spec = read_result(Path("runs/o_o", arm, "0"))
         eyes[arm] = (spec, blending.read_eyes(spec, "val", read_manifest(), open_fabric(system_params("o_o").train)))
     spec, both = eyes["fellow"]
-    (said,) = both.outputs
-    own = np.hstack([said["features"], said["features_sd"]])
+    (views,) = both.outputs
+    own = np.hstack([views["features"], views["features_sd"]])
     assert own.shape == (32, 2 * 16 * 2 * 2)
-    assert (said["features_sd"] > 0).any()
+    assert (views["features_sd"] > 0).any()
     side = [row.eye == "right" for row in both.data.rows]
     expected = np.column_stack([own, own[both.fellow], side])
     assert np.array_equal(blending.columns(spec, both), expected)

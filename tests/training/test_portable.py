@@ -63,16 +63,16 @@ def test_without_the_pins_this_processor_gives_other_bytes():
     assert printed("--unpinned") != GOLDEN.read_text().splitlines()
 
 
-@pytest.mark.parametrize(("flags", "held"), [("sse2 avx2 avx512f avx512vl", True), ("sse2 avx2", False)])
+@pytest.mark.parametrize(("flags", "disabled"), [("sse2 avx2 avx512f avx512vl", True), ("sse2 avx2", False)])
 def test_opencv_is_denied_avx512_only_on_processors_that_have_it(
-    flags: str, held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    flags: str, disabled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     listed = tmp_path / "cpuinfo"
     listed.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
     monkeypatch.setattr(numerics, "_CPUINFO", listed)
     environment = dict[str, str]()
     pin(environment)
-    assert ("OPENCV_CPU_DISABLE" in environment) == held
+    assert ("OPENCV_CPU_DISABLE" in environment) == disabled
 
 
 def run(code: str) -> str:

@@ -174,15 +174,15 @@ def test_nearest_neighbour_sampling_makes_no_new_values():
     found = augment_affine(images(), draws, AffineAugment(rotate=180.0, shift=0.2, nearest=True), PLAIN, 128)
     levels = (found * 255).round()
     assert torch.allclose(levels, found * 255, atol=1e-3)
-    for shown, image in zip(levels, images(), strict=True):
+    for pixels, image in zip(levels, images(), strict=True):
         there = {tuple(pixel) for pixel in image.reshape(-1, 3).tolist()} | {(128, 128, 128)}
-        assert {tuple(pixel) for pixel in shown.permute(1, 2, 0).reshape(-1, 3).tolist()} <= there
+        assert {tuple(pixel) for pixel in pixels.permute(1, 2, 0).reshape(-1, 3).tolist()} <= there
 
 
 def test_colours_shift_by_a_normal_draw_along_each_principal_axis():
     draws = torch.rand(4000, DRAWS, generator=torch.Generator().manual_seed(0))
-    shown = torch.zeros(4000, 2, 2, 3, dtype=torch.uint8)
-    found = augment_affine(shown, draws, AffineAugment(flip=False, colour=0.5), PLAIN, 0)
+    pixels = torch.zeros(4000, 2, 2, 3, dtype=torch.uint8)
+    found = augment_affine(pixels, draws, AffineAugment(flip=False, colour=0.5), PLAIN, 0)
     assert torch.equal(found, found[:, :, :1, :1].expand(-1, -1, 2, 2))
     along = found[:, :, 0, 0] @ torch.tensor(AXES).T
     assert torch.allclose(along.std(0), 0.5 * torch.tensor(VARIANCES), rtol=0.05)
