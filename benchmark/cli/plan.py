@@ -1,4 +1,4 @@
-"""The command ``fundusbench plan``: the trainings of the pipeline and their cost, before anything runs."""
+"""``fundusbench plan``: show the trainings of the pipeline and their cost, before anything runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """One training stage of the pipeline, with every seed of an arm. None means that a number is not known yet."""
+    """Training of an arm or network with all its seeds; None for numbers that are not known yet."""
 
     method: str
     arm: str
@@ -84,7 +84,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All training stages, and the disk space of models and packs."""
+    """All trainings, and the disk space of models and packs."""
 
     trainings: tuple[Training, ...]
     packs: Mapping[Size, int] | None
@@ -114,11 +114,11 @@ class Plan:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--no-measure", action="store_true", help="count only: no training step is run, so no times")
+    parser.add_argument("--no-measure", action="store_true", help="count only, without times: run no training step")
     add_json(parser)
 
 
-def run(chosen: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Print the plan of params.yaml.
 
     Raises:
@@ -126,13 +126,13 @@ def run(chosen: argparse.Namespace) -> None:
             memory.
     """
     params = load_params()
-    if not chosen.no_measure:
+    if not args.no_measure:
         check_device(params.train)
-    made = plan(params, measure=not chosen.no_measure)
-    if chosen.json:
-        show_json(made)
+    planned = plan(params, measure=not args.no_measure)
+    if args.json:
+        show_json(planned)
     else:
-        show(*parts(made))
+        show(*parts(planned))
 
 
 def plan(params: Params, *, measure: bool) -> Plan:
@@ -162,7 +162,7 @@ def plan(params: Params, *, measure: bool) -> Plan:
 
 
 def count_images(params: Params) -> tuple[dict[Split, int] | None, str]:
-    """Return the images per split and where they are known from: the source's parameters or the manifest."""
+    """Return the images per split and the origin of the counts: the source's parameters or the manifest."""
     declared = _declared(params.data)
     if declared:
         return declared, f"as `data` declares {params.data.name}"
@@ -212,13 +212,13 @@ def _without_start(spec: TrainedRun) -> TrainedRun:
 def _count(
     spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, share: float = 1.0, net: str = ""
 ) -> Training:
-    """Count one training stage.
+    """Count one training.
 
     Args:
         spec: one of its runs.
         runs: number of its runs.
         images: images per split.
-        share: share of the train images that a run uses.
+        share: fraction of the train images that a run uses.
         net: name of a system's network.
     """
     from benchmark.training.networks import cost_of
@@ -250,7 +250,7 @@ def blends(params: Params, name: str, images: Mapping[Split, int] | None, traini
     settings = params.systems[name]
     read = {net for step in SYSTEMS[name].steps.values() for net in step_nets(step, settings)}
     nets = [one for one in trainings if one.method == name and one.arm in read]
-    seen = None if images is None else passed(params, name, images)
+    seen = None if images is None else predicted_images(params, name, images)
     known = seen is not None and all(one.seconds for one in nets)
     ends = [sum(_per_image(one, end, images) for one in nets) / STEP for end in (0, 1)] if known else []
     macs = sum(one.macs_per_image for one in nets)
@@ -268,8 +268,8 @@ def blends(params: Params, name: str, images: Mapping[Split, int] | None, traini
     )
 
 
-def passed(params: Params, name: str, images: Mapping[Split, int]) -> int:
-    """Return the images that each network of a system predicts after its training, over all passes."""
+def predicted_images(params: Params, name: str, images: Mapping[Split, int]) -> int:
+    """Return the images that each network of a system predicts after its training, over all TTA views."""
     settings, steps = params.systems[name], SYSTEMS[name].steps.values()
     kept, held = settings.holdout_fraction * images["train"], images["val"] + images["test"]
     changed = settings.tta_views * (kept + held) if any(step.tta for step in steps) else 0
@@ -282,7 +282,7 @@ def _per_image(one: Training, end: int, images: Mapping[Split, int] | None) -> f
     """Return the seconds of a training step per image."""
     assert one.seconds
     assert images
-    return one.seconds[end] / passes(one.epochs, _seen(one, images))
+    return one.seconds[end] / image_equivalents(one.epochs, _seen(one, images))
 
 
 def _seen(one: Training, images: Mapping[Split, int]) -> dict[Split, int]:
@@ -320,11 +320,11 @@ def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]
         )
         if one and alike and (record.cpu, record.gpu) == (here["cpu"], here["gpu"]):
             shown = run.data.model_dump() | {"train": run.train_images}
-            found.setdefault(one.key, []).append(record.seconds / passes(run.train.epochs, shown))
+            found.setdefault(one.key, []).append(record.seconds / image_equivalents(run.train.epochs, shown))
     return {key: (min(seconds), max(seconds)) for key, seconds in found.items()}
 
 
-def passes(epochs: int, images: Mapping[Any, int]) -> float:
+def image_equivalents(epochs: int, images: Mapping[Any, int]) -> float:
     """Return a run's cost in images of a training step; val after each epoch and test at the end are forward only."""
     return epochs * (images["train"] + images["val"] / STEP) + images["test"] / STEP
 
@@ -335,7 +335,7 @@ def _timed(one: Training, step: Step | None, earlier: Range | None, images: Mapp
         return one
     if images is None:
         return replace(one, memory=step.memory)
-    seen = passes(one.epochs, _seen(one, images))
+    seen = image_equivalents(one.epochs, _seen(one, images))
     low, high = earlier or (step.low + step.start / seen, step.high + step.start / seen)
     return replace(one, seconds=(low * seen, high * seen), memory=step.memory)
 
@@ -373,7 +373,7 @@ HEADER = (
     "images",
     "parameters",
     "MACs/image",
-    "MACs, all",
+    "MACs, total",
     "time, one run",
     "memory",
     "model files",
@@ -411,7 +411,7 @@ def _totals(plan: Plan) -> tuple[str, ...]:
         _span(plan.wall),
         memory(max(peaks) * plan.workers) if peaks else "-",
     )
-    return ("in all", "", "", str(sum(one.runs for one in plan.trainings)), "", "", "", *whole, memory(plan.models))
+    return ("total", "", "", str(sum(one.runs for one in plan.trainings)), "", "", "", *whole, memory(plan.models))
 
 
 def _known(value: float | None, show: Callable[[float], str]) -> str:
@@ -429,22 +429,22 @@ def _notes(plan: Plan) -> list[str]:
     has_blends = any(one.arm == "blends" for one in plan.trainings)
     fewer = ", some on part of a batch, and memory in proportion" if plan.fewer else ""
     timed = (
-        f"time: of one run on {plan.device}, by the records of earlier runs there where there are some, else of a few "
-        f"steps per cells, size and heads{fewer}; val and test at a third of a step per image; in all, {plan.workers} "
-        "run(s) at a time, without the start of stages"
+        f"time: of one run on {plan.device}, from the records of earlier runs there if there are any, else from a few "
+        f"steps for each n_cells, size and heads{fewer}; val and test cost a third of a step per image; the total has "
+        f"{plan.workers} run(s) in parallel, without the start of stages"
     )
     return [
-        f"images: seen by one run, epochs x train; {f'{counts}, ' if counts else ''}{plan.images_from}",
-        f"MACs: multiply-adds, per image of a forward pass; of all runs {STEP} x as many, forward and backward",
+        f"images: number of one run, epochs x train; {f'{counts}, ' if counts else ''}{plan.images_from}",
+        f"MACs: multiply-adds per image of a forward pass; for all runs, {STEP} times as many, forward and backward",
         timed if plan.device else "time and memory: not measured",
         *_disk_notes(plan),
-        *(["blends: passes of a system's networks, forward only, without the fits on them"] * has_blends),
-        "stages that are up to date do not run again: `dvc status` lists those that will",
+        *(["blends: forward passes of a system's networks, without fitting the blends"] * has_blends),
+        "stages that are up to date are skipped: `dvc status` lists the others",
     ]
 
 
 def _disk_notes(plan: Plan) -> list[str]:
-    checkpoint = f"while a run trains, its checkpoint takes up to {memory(plan.checkpoint)}, twice while it is replaced"
+    checkpoint = f"a running training's checkpoint takes up to {memory(plan.checkpoint)}, twice while it is replaced"
     if plan.packs is None:
         return [f"disk: packs unknown until fetch, model files {memory(plan.models)}; {checkpoint}"]
     sizes = " + ".join(f"{size} {memory(count)}" for size, count in plan.packs.items())
@@ -452,6 +452,6 @@ def _disk_notes(plan: Plan) -> list[str]:
     encoding = plan.encoding if plan.encoding == "raw" else f"{plan.encoding}, an estimate at 1/{JPEG} of raw"
     return [
         f"disk: packs {memory(packs)} ({sizes}; {encoding}) and model files {memory(plan.models)}, "
-        f"{memory(packs + plan.models)} in all; DVC's cache takes as much again where the file system shares no files",
-        f"disk, temporarily: {memory(packs)} to prepare packs; {checkpoint}",
+        f"{memory(packs + plan.models)} in total; DVC's cache takes as much again where files cannot be shared",
+        f"temporary disk space: {memory(packs)} while packs are prepared; {checkpoint}",
     ]

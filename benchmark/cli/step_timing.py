@@ -45,7 +45,7 @@ FIXED = 16
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The cost of a training step at one level, input size and set of heads."""
+    """Cost of a training step of one network, input size and set of heads."""
 
     low: float
     """Seconds per image of the fastest step."""

@@ -34,27 +34,26 @@ RENAMED: Mapping[str, str] = {
         }.items()
     },
 }
-"""Former dotted key -> present one; ``*`` matches any key."""
+"""Former dotted key -> present key; ``*`` matches any key, in the order of the present key's ``*``."""
 
 
 def refuse_renamed(raw: Any, origin: str) -> None:
     """Raise if parameters contain former keys.
 
     Raises:
-        InputError: a former key is present; the sentence names all of them and the present keys.
+        InputError: a former key is present; the sentence names every such key and its present name.
     """
-    found = [
-        f"`{'.'.join(path)}` is now `{new}`" for old, new in RENAMED.items() for path in _matches(raw, old.split("."))
-    ]
-    if found:
-        msg = f"{origin} must use the present names of parameters, but {'; '.join(found)}: rename them"
+    faults = [fault for old, new in RENAMED.items() for fault in _faults(raw, old.split("."), old, new)]
+    if faults:
+        msg = f"{origin} must use the present names of parameters, but {'; '.join(faults)}: rename them"
         raise InputError(msg)
 
 
-def _matches(section: Any, pattern: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the keys that a pattern matches, as paths."""
+def _faults(section: Any, pattern: Sequence[str], old: str, new: str) -> Iterator[str]:
+    """Yield a clause for each key of a section that matches the pattern, with each ``*`` replaced by its key."""
     if not pattern:
-        yield []
+        yield f"`{old}` is now `{new}`"
     elif isinstance(section, dict):
         for key in list(section) if pattern[0] == "*" else [key for key in pattern[:1] if key in section]:
-            yield from ([str(key), *rest] for rest in _matches(section[key], pattern[1:]))
+            names = [name.replace("*", str(key), int(pattern[0] == "*")) for name in (old, new)]
+            yield from _faults(section[key], pattern[1:], *names)

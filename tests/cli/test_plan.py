@@ -1,3 +1,5 @@
+"""``fundusbench plan``: counts, times and disk space before anything runs."""
+
 from __future__ import annotations
 
 import json
@@ -13,7 +15,7 @@ import yaml
 
 from benchmark.cli import step_timing
 from benchmark.cli.output import plain
-from benchmark.cli.plan import Plan, count_images, parts, passed, plan
+from benchmark.cli.plan import Plan, count_images, parts, plan, predicted_images
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 from benchmark.common.terms import SPLITS
@@ -79,7 +81,7 @@ def test_every_declared_arm_has_a_row_with_its_counts():
     assert ours.images < rows["controls/same_macs"].images < 3 * ours.images
 
 
-def test_a_systems_networks_and_their_passes_are_counted():
+def test_a_systems_networks_and_their_predictions_are_counted():
     raw = default_params()
     raw["systems"] = {
         "min_pooling": raw["systems"]["min_pooling"] | {"holdout_fraction": 0.25, "tta_views": 3, "seeds": 2}
@@ -90,16 +92,16 @@ def test_a_systems_networks_and_their_passes_are_counted():
     train, held = 2 * params.data.patients.train, 2 * (params.data.patients.val + params.data.patients.test)
     assert (one.runs, one.images) == (2, params.train_of("min_pooling", "net_1").epochs * train * 3 // 4)
     assert one.macs == 3 * one.macs_per_image * one.images * 2
-    # Three passes of changed images, and one of those kept back as they are; forward alone.
+    # Forward passes: three TTA views of held-out and evaluated images, and the unchanged held-out images.
     assert blends.images == 3 * (train // 4 + held) + train // 4
     assert blends.macs == (one.macs_per_image + two.macs_per_image) * blends.images * 2
     assert blends.depends_on == ("min_pooling/net_1", "min_pooling/net_3")
-    assert "forward only" in render(made)
+    assert "forward passes" in render(made)
     raw["systems"]["min_pooling"]["seeds"] = 0
     assert not [row for row in plan(parse_params(raw), measure=False).trainings if row.method == "min_pooling"]
 
 
-def test_passes_are_counted_of_the_networks_that_blends_read_and_not_of_those_that_they_grew_from():
+def test_blends_cost_predictions_of_the_networks_that_they_read_but_not_of_their_parents():
     raw = default_params()
     raw["systems"] = {"o_o": raw["systems"]["o_o"]}
     *stages, last, blends = (row for row in plan(parse_params(raw), measure=False).trainings if row.method == "o_o")
@@ -109,7 +111,7 @@ def test_passes_are_counted_of_the_networks_that_blends_read_and_not_of_those_th
     assert blends.depends_on == ("o_o/a_3",)
 
 
-def test_what_training_has_predicted_is_not_asked_again_but_for_features():
+def test_only_features_are_predicted_again_after_training():
     raw = default_params()
     patients = parse_params(raw).data.patients
     images = {split: 2 * getattr(patients, split) for split in SPLITS}
@@ -117,15 +119,15 @@ def test_what_training_has_predicted_is_not_asked_again_but_for_features():
     raw["systems"] = {
         name: raw["systems"][name] | {"holdout_fraction": 0.25, "tta_views": 1} for name in ("zoom_in_net", "huang")
     }
-    zoom, huang = (passed(parse_params(raw), name, images) for name in ("zoom_in_net", "huang"))
+    zoom, huang = (predicted_images(parse_params(raw), name, images) for name in ("zoom_in_net", "huang"))
     kept = images["train"] // 4
-    # Windows anywhere are drawn in a pass.
+    # Zoom-in-Net draws random windows in a TTA view.
     assert zoom == kept + (kept + held)
     assert huang == kept + held
 
 
 @pytest.mark.slow
-def test_a_system_is_timed_and_taken_into_the_whole():
+def test_a_systems_time_is_part_of_the_total():
     raw = tiny_params()
     raw["arms"] = {"basenet": {"mse_small": {"loss": "mse", "size": "small"}}}
     made = plan(parse_params(raw), measure=True)
@@ -150,7 +152,7 @@ def test_the_papers_network_is_counted_without_being_trained():
     rows = {f"{one.method}/{one.arm}": one for one in made.trainings}
     assert rows["basenet_mt/small"].macs_per_image == pytest.approx(6.39e9, rel=0.01)
     added = rows["m2cnn/large"].parameters - rows["basenet_mt/large"].parameters
-    # Two levels at Inception-ResNet-v2's own widths add 16.6 M parameters.
+    # Two cells with the widths of Inception-ResNet-v2 add 16.6 M parameters.
     assert added == pytest.approx(16.6e6, rel=0.01)
     assert all(one.seconds is None and one.memory is None for one in made.trainings)
     assert "time and memory: not measured" in render(made)
@@ -161,10 +163,10 @@ def test_the_table_is_aligned_and_ends_with_totals():
     lines = render(made).partition("\n\n")[0].splitlines()
     assert len({len(line) for line in lines}) == 1
     assert len(lines) == len(made.trainings) + 4
-    assert lines[-1].split()[:3] == ["in", "all", str(sum(one.runs for one in made.trainings))]
+    assert lines[-1].split()[:2] == ["total", str(sum(one.runs for one in made.trainings))]
 
 
-def test_it_says_what_decides_which_stages_run():
+def test_it_points_to_the_command_that_lists_stale_stages():
     assert "`dvc status`" in render(plan(parse_params(tiny_params()), measure=False))
 
 
@@ -177,21 +179,21 @@ def test_without_a_manifest_the_images_of_a_folder_are_unknown():
     assert "packs unknown" in text
 
 
-def test_the_manifest_tells_the_images_of_a_folder():
+def test_the_images_of_a_folder_are_counted_in_the_manifest():
     manifest_of("folder", {"train": 30, "val": 10, "test": 20})
     params = parse_params(folder_params())
     assert count_images(params)[0] == {"train": 30, "val": 10, "test": 20}
     assert plan(params, measure=False).trainings[0].images == 2 * 30
 
 
-def test_a_manifest_of_other_data_tells_nothing():
+def test_a_manifest_of_other_data_is_ignored():
     manifest_of("another", {"train": 30, "val": 10, "test": 20})
     assert count_images(parse_params(folder_params()))[0] is None
-    # What the phantom will hold follows from its parameters, whatever was made before.
+    # The phantom's counts follow from its parameters, whatever the manifest lists.
     assert count_images(parse_params(tiny_params()))[0] == {"train": 32, "val": 20, "test": 20}
 
 
-def test_disk_is_that_of_packs_and_models():
+def test_disk_space_is_the_sum_of_packs_and_models():
     raw = tiny_params()
     made = plan(parse_params(raw), measure=False)
     images = 2 * (16 + 10 + 10)
@@ -205,20 +207,20 @@ def test_disk_is_that_of_packs_and_models():
 
 
 @pytest.mark.slow
-def test_steps_are_measured_once_per_level_size_and_heads(here, monkeypatch):
+def test_steps_are_measured_once_per_n_cells_size_and_heads(here, monkeypatch):
     raw = tiny_params()
-    # A rate at which noise would diverge.
+    # A learning rate at which training on noise would diverge.
     raw["train"] |= {"lr": 10.0}
     raw["systems"] = {}
     raw["arms"]["basenet"]["again"] = raw["arms"]["basenet"]["mse_small"]
     measured = []
     original = step_timing.Stopwatch.measure
 
-    def noted(self, arm):
+    def recorded(self, arm):
         measured.append(arm)
         return original(self, arm)
 
-    monkeypatch.setattr(step_timing.Stopwatch, "measure", noted)
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", recorded)
     made = plan(parse_params(raw), measure=True)
     assert len(measured) == 3
     assert all(0 < one.seconds[0] <= one.seconds[1] and one.memory >= 0 for one in made.trainings)
@@ -228,7 +230,7 @@ def test_steps_are_measured_once_per_level_size_and_heads(here, monkeypatch):
     assert list(here.iterdir()) == []
 
 
-def test_time_is_that_of_start_and_steps_with_val_and_test_at_a_third(monkeypatch):
+def test_time_counts_start_and_steps_with_val_and_test_at_a_third(monkeypatch):
     monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(1.0, 2.0, 7.0, 5, 8))
     one = plan(parse_params(tiny_params()), measure=True).trainings[0]
     train, val, test, epochs = 32, 20, 20, 2
@@ -236,7 +238,7 @@ def test_time_is_that_of_start_and_steps_with_val_and_test_at_a_third(monkeypatc
     assert one.seconds == pytest.approx((7 + steps, 7 + 2 * steps))
 
 
-def test_the_whole_takes_what_its_queue_takes_side_by_side(monkeypatch):
+def test_the_total_time_is_that_of_the_parallel_queue(monkeypatch):
     monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(0.0, 0.0, 10.0, 5, 8))
     for workers, seconds in ((1, 60), (2, 30), (6, 20)):
         raw = tiny_params() | {"systems": {}}
@@ -245,7 +247,7 @@ def test_the_whole_takes_what_its_queue_takes_side_by_side(monkeypatch):
         assert plan(parse_params(raw), measure=True).wall == pytest.approx((seconds, seconds))
 
 
-def test_records_of_earlier_runs_on_this_processor_come_before_measured_steps(monkeypatch):
+def test_records_of_earlier_runs_on_this_processor_replace_measured_steps(monkeypatch):
     monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(1.0, 2.0, 7.0, 5, 8))
     params = parse_params(tiny_params())
     counted = plan(params, measure=False).trainings[0]
@@ -269,8 +271,8 @@ def test_records_of_earlier_runs_on_this_processor_come_before_measured_steps(mo
 
 
 @pytest.mark.slow
-def test_a_plan_is_within_half_again_of_what_its_runs_took(monkeypatch):
-    """Records of a tiny rebuild against the plan that was made before it, by the process's own time."""
+def test_a_plan_is_within_a_factor_of_1_5_of_the_time_of_its_runs(monkeypatch):
+    """Compare the plan with the records of a tiny rebuild, both in CPU time."""
     monkeypatch.setattr(time, "perf_counter", time.process_time)
     raw = tiny_params() | {"systems": {}}
     raw["arms"] = {"basenet_mt": {"small": {"loss": "ce_mse", "size": "small"}}}
@@ -287,7 +289,7 @@ def test_a_plan_is_within_half_again_of_what_its_runs_took(monkeypatch):
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("can't allocate memory")]
 )
-def test_out_of_memory_is_one_sentence_that_says_what_to_lower(monkeypatch, error):
+def test_out_of_memory_is_one_sentence_that_names_the_parameters_to_lower(monkeypatch, error):
     def full(*_):
         raise error
 
@@ -297,13 +299,13 @@ def test_out_of_memory_is_one_sentence_that_says_what_to_lower(monkeypatch, erro
 
 
 @pytest.mark.slow
-def test_a_step_that_would_outgrow_the_machine_is_out_of_memory_too(monkeypatch):
+def test_a_step_larger_than_the_memory_is_out_of_memory(monkeypatch):
     monkeypatch.setattr(step_timing, "_physical", lambda: -1)
     with pytest.raises(InputError, match="must fit into the memory"):
         plan(parse_params(tiny_params() | {"train": tiny_params()["train"] | {"device": "cpu"}}), measure=True)
 
 
-def test_another_fault_is_not_called_out_of_memory(monkeypatch):
+def test_another_error_is_not_reported_as_out_of_memory(monkeypatch):
     def broken(*_):
         raise RuntimeError("shapes do not match")
 
@@ -312,7 +314,7 @@ def test_another_fault_is_not_called_out_of_memory(monkeypatch):
         plan(parse_params(tiny_params()), measure=True)
 
 
-def test_declaring_the_command_needs_no_torch():
+def test_importing_the_command_imports_no_torch():
     code = "import sys, benchmark.cli.plan; sys.exit('torch' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
