@@ -1,4 +1,4 @@
-"""What the real data sets share: a copy on disk, or one that is downloaded once."""
+"""Shared base of the real data sets: a copy on disk, or one that is downloaded once."""
 
 from __future__ import annotations
 
@@ -10,54 +10,60 @@ from benchmark.common.errors import InputError
 from benchmark.sources.registry import SourceInfo, SourceParams
 
 DOWNLOADS = "downloads"
-"""Folder of the archives while a data set is being fetched; it goes when they are unpacked."""
+"""Subfolder for archives during a download; it is removed after they are unpacked."""
 
 
 class RealParams(SourceParams):
-    """A data set of real photographs.
+    """Parameters of a data set of real photographs.
 
-    ``root`` is the folder of a copy on disk, whose files are used where they are; or it is the data set's module,
-    ``benchmark/sources/<source>.py``, and a copy is downloaded.
+    ``root`` is the folder of a copy on disk, which is read in place. If ``root`` is the data set's module,
+    ``benchmark/sources/<source>.py``, a copy is downloaded.
     """
 
     @property
-    def on_disk(self) -> bool:
-        """Whether ``root`` is a copy."""
-        return self.root != _module(self.source)
+    def module(self) -> str:
+        """Path of the data set's module, the ``root`` that asks for a download."""
+        return f"benchmark/sources/{self.source}.py"
 
 
 class RestrictedParams(RealParams):
-    """One whose owners want their terms accepted before a download."""
+    """Parameters of a data set whose owners require acceptance of their terms before a download."""
 
     accept_terms: bool = False
-    """True says that you have read the terms and accept them; a copy on disk needs no word here."""
+    """True if you have read the terms and accept them; not needed for a copy on disk."""
 
 
 def find_copy(params: SourceParams, about: SourceInfo, folder: Path, fetch: Callable[[Path], None]) -> Path:
-    """The folder of the data set's files: that of ``root``, or ``folder/<source>``, filled at the first call.
+    """Return the folder of the data set's files: ``root``, or ``folder/<source>``, which the first call fills.
 
     Args:
-        params: those of the data set.
-        about: its owners' terms, which are printed before a download.
-        folder: where downloads go.
-        fetch: fills a folder; called again after a failure, with what is there already. Archives belong into its
-            sub-folder :data:`DOWNLOADS`.
+        params: parameters of the data set.
+        about: metadata of the data set; its terms are printed before a download.
+        folder: folder of downloads.
+        fetch: fills a folder. After a failure it is called again with the files that exist already. Archives belong
+            into the subfolder :data:`DOWNLOADS`.
 
     Raises:
-        InputError: there is no such copy, or the terms are not accepted yet.
+        InputError: the copy is missing, or the terms are not accepted yet.
     """
     assert isinstance(params, RealParams)
-    if params.on_disk:
+    if params.root != params.module:
         if not Path(params.root).is_dir():
             msg = (
-                f"data.root must be the folder of a copy of {about.title}, but there is no folder {params.root}: "
-                f"correct it, or set it to {_module(params.source)} to download one"
+                f"data.root must be the folder of a copy of {about.title}, but the folder {params.root} does not "
+                f"exist: correct it, or set it to {params.module} to download one"
             )
             raise InputError(msg)
         return Path(params.root)
     target = folder / params.source
     if not target.is_dir():
-        _admit(params, about)
+        if isinstance(params, RestrictedParams) and not params.accept_terms:
+            msg = (
+                f"the terms of {about.title} must be accepted before its download ({about.terms}; {about.homepage}): "
+                "read them, then set data.accept_terms=true, or set data.root to the folder of your copy"
+            )
+            raise InputError(msg)
+        print(f"{about.title}, {about.homepage}\nterms: {about.terms}", flush=True)
         partial = folder / f"{params.source}.partial"
         partial.mkdir(parents=True, exist_ok=True)
         fetch(partial)
@@ -66,25 +72,11 @@ def find_copy(params: SourceParams, about: SourceInfo, folder: Path, fetch: Call
     return target
 
 
-def not_fetched(about: SourceInfo, what: str) -> Callable[[Path], None]:
-    """For a data set that its owners give by hand alone: a ``fetch`` that says how to get it."""
+def manual_download(about: SourceInfo, steps: str) -> Callable[[Path], None]:
+    """Return a ``fetch`` for a data set that only its owners give out: it raises an error with the steps to take."""
 
-    def refuse(_: Path) -> None:
-        msg = f"{about.title} cannot be downloaded by a program, but must be got by hand: {what}"
+    def fetch(_: Path) -> None:
+        msg = f"{about.title} cannot be downloaded by a program, but must be got by hand: {steps}"
         raise InputError(msg)
 
-    return refuse
-
-
-def _admit(params: RealParams, about: SourceInfo) -> None:
-    if isinstance(params, RestrictedParams) and not params.accept_terms:
-        msg = (
-            f"the terms of {about.title} must be accepted before its download ({about.terms}; {about.homepage}): read "
-            "them, then set data.accept_terms=true, or name a copy of yours in data.root"
-        )
-        raise InputError(msg)
-    print(f"{about.title}, {about.homepage}\nterms: {about.terms}", flush=True)
-
-
-def _module(source: str) -> str:
-    return f"benchmark/sources/{source}.py"
+    return fetch

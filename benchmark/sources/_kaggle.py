@@ -1,6 +1,6 @@
-"""Files of a Kaggle competition, through Kaggle's own client and with the user's own token.
+"""Files of a Kaggle competition, through Kaggle's client and with the user's token.
 
-The client resumes and retries by itself. Kaggle publishes no checksums, but its zip archives hold one per member.
+The client resumes and retries by itself. Kaggle publishes no checksums, but its zip archives hold one per file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmark.common.errors import InputError
 
 
 def competition_files(competition: str, pattern: str, folder: Path) -> list[Path]:
-    """Download the competition's files whose whole names match a regular expression; returns them by name.
+    """Download the files of a competition whose names match a regular expression; return them sorted by name.
 
     Raises:
         InputError: the client or a valid token is missing, the rules are not accepted yet, or Kaggle cannot be reached.
@@ -31,8 +31,8 @@ def competition_files(competition: str, pattern: str, folder: Path) -> list[Path
     paths = [folder / name for name in names]
     missing = [path.name for path in paths if not path.exists()]
     if missing or not paths:
-        what = f"gave no {missing[0]}" if missing else f"lists none like {pattern}"
-        msg = f"{competition} must have its files at Kaggle, but it {what}: download them by hand and set data.root"
+        fault = f"gave no {missing[0]}" if missing else f"lists none like {pattern}"
+        msg = f"{competition} must have its files at Kaggle, but it {fault}: download them by hand and set data.root"
         raise InputError(msg)
     return paths
 
@@ -50,7 +50,7 @@ def competition_archive(competition: str, folder: Path) -> Path:
 
 
 def _client() -> Any:
-    """Return the client with a token: importing it looks for one, and prints a page of help where there is none."""
+    """Return the authenticated client; its import looks for a token and, without one, prints a page of help."""
     try:
         with redirect_stdout(io.StringIO()):
             import kaggle
@@ -64,12 +64,12 @@ def _client() -> Any:
         raise InputError(msg) from error
     except SystemExit as error:
         msg = (
-            "Kaggle must know who downloads, but there is no valid token here: make one at "
+            "downloads from Kaggle need a token, but this machine has no valid token: create one at "
             "https://www.kaggle.com/settings/api and put it into KAGGLE_API_TOKEN or ~/.kaggle/access_token"
         )
         raise InputError(msg) from error
     except OSError as error:
-        msg = f"Kaggle must be within reach, but is not ({type(error).__name__}: {error}): check the network"
+        msg = f"Kaggle must be reachable, but is not ({type(error).__name__}: {error}): check the network"
         raise InputError(msg) from error
     return kaggle.api
 
@@ -83,13 +83,10 @@ def _explained(competition: str) -> Iterator[None]:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status in (401, 403):
             msg = (
-                f"Kaggle gives the files of {competition} to those who accepted its rules, but refused them (HTTP "
+                f"the rules of {competition} must be accepted before a download, but Kaggle refused it (HTTP "
                 f"{status}): accept them with the token's account at https://www.kaggle.com/c/{competition}/rules"
             )
         else:
-            why = " ".join(str(error).split())
-            msg = (
-                f"the files of {competition} must come from Kaggle, but did not ({why}): fetch again, which goes on "
-                "where it was"
-            )
+            reason = " ".join(str(error).split())
+            msg = f"the files of {competition} must come from Kaggle, but did not ({reason}): fetch again to resume"
         raise InputError(msg) from error

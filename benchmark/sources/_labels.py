@@ -1,4 +1,4 @@
-"""From the tables that data sets come with to photographs: find the files, read the grades, deal what has no split."""
+"""Shared steps from a data set's own tables to photographs: read the columns, find the files, parse the grades."""
 
 from __future__ import annotations
 
@@ -11,49 +11,45 @@ from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.tables import read_table, whole
-from benchmark.common.terms import SPLITS, Counts, Eye, Split
+from benchmark.common.terms import GRADES, SPLITS, Counts, Eye, Split
 from benchmark.common.units import some
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
-from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 from benchmark.sources.registry import Photograph, Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a table says of one image."""
+    """One image as a table describes it."""
 
     image: str
     """Name of its file, with or without extension."""
     grade: str
-    """As written."""
+    """Grade as written."""
     split: Split | None = None
-    """None where it is still to be dealt."""
+    """None if a split is still to be assigned."""
     patient: str = ""
     eye: Eye = "unknown"
 
 
 class Tree:
-    """The files below a folder, but for hidden ones."""
+    """All files below a folder, except hidden ones."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     @cached_property
     def files(self) -> list[Path]:
-        """All of them, in the order of their paths."""
+        """All files, sorted by path."""
         found: list[Path] = []
         for folder, subfolders, names in os.walk(self.root, followlinks=True):
             subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__MACOSX"]
             found += [Path(folder, name) for name in names if not name.startswith(".")]
         return sorted(found)
 
-    def has(self, name: str) -> bool:
-        """Whether there is a file of that name, whatever the case of its letters."""
-        return any(path.name.lower() == name.lower() for path in self.files)
-
     def table(self, name: str) -> Path:
-        """The file of that name, or the same packed.
+        """Find the file of that name, ignoring case, or else its zip or gz.
 
         Raises:
             InputError: there is none, or there are several.
@@ -68,7 +64,7 @@ class Tree:
         return found[0]
 
     def photographs(self, part: str = "") -> dict[str, list[Path]]:
-        """Photographs by the stem of their name; only those with ``part`` in a folder's name below the root."""
+        """Group the photographs by the stem of their name; only those below a folder whose name contains ``part``."""
         found: dict[str, list[Path]] = defaultdict(list)
         for path in self.files:
             folders = path.relative_to(self.root).parts[:-1]
@@ -78,14 +74,14 @@ class Tree:
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """Columns of a data set's own table as text, row by row.
+    """Read columns of a data set's own table as text, row by row.
 
     Args:
-        path: any table.
-        columns: their names, but for the case of letters, in the order that they are wanted in.
+        path: table in any supported format.
+        columns: their names in the order of the result, ignoring case.
 
     Raises:
-        InputError: it cannot be read, or lacks a column.
+        InputError: the table cannot be read, or lacks a column.
     """
     table = read_table(path)
     known = {name.casefold(): values for name, values in table.columns.items()}
@@ -96,31 +92,29 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
     return list(zip(*(known[name.casefold()] for name in columns), strict=True))
 
 
-def find_entries(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], prefix: str = "") -> list[Entry]:
-    """Give each label its grade as a number and its file.
+def match_files(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], prefix: str = "") -> list[GradedFile]:
+    """Parse the grade of each label and find its file.
 
-    An image that recurs, a number that is no grade and a file that is not there (its path is then the bare name) are
-    passed on: whoever reads the files and writes the manifest refuses them.
+    Repeated images, numbers that are not grades and missing files (whose path is the bare name) are passed on: the data
+    checks report them.
 
     Args:
-        labels: of one table.
-        files: those of the copy, by stem.
-        prefix: goes before the stem to make the image id, where stems recur in a data set.
+        labels: labels of one table.
+        files: files of the copy by stem.
+        prefix: text before the stem in the image id, for data sets in which stems repeat.
 
     Raises:
-        InputError: a label is no number, or an image has several files.
+        InputError: a label is not a number, or an image has several files.
     """
     labels = list(labels)
     grades = [whole(label.grade) for label in labels]
-    told = zip(labels, grades, strict=True)
-    _refuse(
-        "each grade must be 0, 1, 2, 3 or 4", [f"{one.image} has {one.grade!r}" for one, grade in told if grade is None]
-    )
-    found = [(label, stem(label.image)) for label in labels]
-    several = [f"{name} has {len(files[name])}" for _, name in found if len(files.get(name, ())) > 1]
-    _refuse("each image must have one file below data.root", several)
+    wrong = [f"{label.image} has {label.grade!r}" for label, grade in zip(labels, grades, strict=True) if grade is None]
+    _raise_if(wrong, "each grade must be 0, 1, 2, 3 or 4")
+    stems = [stem(label.image) for label in labels]
+    several = [f"{name} has {len(files[name])}" for name in stems if len(files.get(name, ())) > 1]
+    _raise_if(several, "each image must have one file below data.root")
     return [
-        Entry(
+        GradedFile(
             image_id=f"{prefix}{name}",
             path=files[name][0] if name in files else Path(label.image),
             grade=grade,
@@ -128,42 +122,42 @@ def find_entries(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], p
             patient=label.patient,
             eye=label.eye,
         )
-        for (label, name), grade in zip(found, grades, strict=True)
+        for label, name, grade in zip(labels, stems, grades, strict=True)
         if grade is not None
     ]
 
 
-def photographs_of(entries: Sequence[Entry], progress: Progress) -> Iterator[Photograph]:
-    """Yield what every entry says; each has its split by now."""
-    for done, entry in enumerate(entries, start=1):
-        assert entry.split is not None
-        yield Photograph(entry.image_id, entry.path, entry.grade, entry.split, entry.patient, entry.eye)
-        progress(done, len(entries))
+def _raise_if(faults: list[str], rule: str) -> None:
+    if faults:
+        msg = f"{rule}, but {some(faults)}: complete or correct the copy"
+        raise InputError(msg)
 
 
-def leave_out(title: str, ungradable: int) -> None:
-    """Say how many images have no grade."""
+def yield_photographs(files: Sequence[GradedFile], progress: Progress) -> Iterator[Photograph]:
+    """Yield the photographs of files whose split is assigned."""
+    for done, file in enumerate(files, start=1):
+        assert file.split is not None
+        yield Photograph(file.image_id, file.path, file.grade, file.split, file.patient, file.eye, file.written)
+        progress(done, len(files))
+
+
+def report_ungradable(title: str, ungradable: int) -> None:
+    """Print how many images are excluded because they have no grade."""
     if ungradable:
-        print(f"{title}: {ungradable} images that its graders call ungradable are left out", flush=True)
+        print(f"{title}: {ungradable} images that its graders call ungradable are excluded", flush=True)
 
 
-def dealt(known: Mapping[Split | None, Counts], shares: Shares) -> dict[Split, Counts]:
-    """Images per grade after :func:`benchmark.sources.registry.csv.deal`, where no patient is known.
+def expected_counts(known: Mapping[Split | None, Counts], fractions: SplitFractions) -> dict[Split, Counts]:
+    """Compute the number of images per split and grade after :func:`assign_splits`, if no patient is known.
 
-    Each image is then dealt by itself, in the order of the grades, so that the counts beforehand (under None those
-    without a split) decide the counts afterwards.
+    Every image is then split by itself in the order of the grades, so the counts before the split (those of images
+    without a split under None) determine the counts after it.
     """
-    entries = [
-        Entry(f"{split} {grade} {i}", Path(), grade, split, "", "unknown")
+    files = [
+        GradedFile(f"{split} {grade} {i}", Path(), grade, split, "", "unknown")
         for split, counts in known.items()
         for grade, count in enumerate(counts)
         for i in range(count)
     ]
-    found = Counter((entry.split, entry.grade) for entry in deal(entries, shares))
-    return {split: tuple(found[split, grade] for grade in range(5)) for split in SPLITS}  # type: ignore[misc]
-
-
-def _refuse(rule: str, faults: list[str]) -> None:
-    if faults:
-        msg = f"{rule}, but {some(faults)}: complete or correct the copy"
-        raise InputError(msg)
+    found = Counter((file.split, file.grade) for file in assign_splits(files, fractions))
+    return {split: tuple(found[split, grade] for grade in range(GRADES)) for split in SPLITS}  # type: ignore[misc]

@@ -1,9 +1,10 @@
-"""Photographs of a table that has no splits, dealt by patient; a file that recurs stays in one split."""
+"""Stratified splits by patient, for tables that have none; identical files stay in one split."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,33 +12,33 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from benchmark.common.eyes import likely_pairs
+from benchmark.common.files import sha256_file
 from benchmark.common.section import Section
 from benchmark.common.splitting import Cluster, cluster_of, evenly_spaced, sorted_by_grade
 from benchmark.common.terms import Eye, Split
-from benchmark.sources._equal_files import equal_files
 
 
-class Shares(Section):
-    """How patients are dealt to splits where the table does not say."""
+class SplitFractions(Section):
+    """Random split of the patients whose split the table does not give; train gets the rest."""
 
     val: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of patients for val."""
+    """Fraction of patients for val."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Share of patients for test."""
+    """Fraction of patients for test."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Another seed deals other patients."""
+    """Seed of the random split."""
 
     @model_validator(mode="after")
-    def _leaves_train(self) -> Shares:
+    def _leaves_train(self) -> SplitFractions:
         if self.val + self.test >= 1:
-            msg = f"val and test must leave a share for train, but take {self.val} + {self.test}"
+            msg = f"val + test must be below 1 to leave patients for train, but is {self.val} + {self.test}"
             raise ValueError(msg)
         return self
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of the table; its split is None where it is still to be dealt."""
+class GradedFile:
+    """One row of a data set's table with its file; ``split`` is None until one is assigned."""
 
     image_id: str
     path: Path
@@ -49,33 +50,33 @@ class Entry:
 
     @property
     def cluster(self) -> Cluster:
-        """What must stay in one split: the patient, or the image alone where that is unknown."""
+        """Unit of splitting: the patient, or the image alone if the patient is unknown."""
         return cluster_of(self.patient, self.image_id)
 
 
-def deal(entries: list[Entry], shares: Shares) -> list[Entry]:
-    """Give a split to every entry that has none, so that no patient and no recurring file is dealt to two.
+def assign_splits(files: list[GradedFile], fractions: SplitFractions) -> list[GradedFile]:
+    """Assign a split to every file without one; no patient and no identical file ends up in two splits.
 
-    A patient with a split in one row keeps it in all; the others are dealt by the shares. Where the table has train
-    and test in full but no val, val is dealt from train. Every split that is dealt holds its share of each grade (a
-    patient's highest). What a patient gets does not depend on the order of the rows. Patients who share a file, byte
-    for byte, are dealt to one split, and others with the same grades take their places.
+    A patient with a split in one row keeps it in all rows; the others are split at random by the fractions. If the
+    table has complete train and test splits but no val, val is drawn from train. Splits are stratified by grade (a
+    patient's highest) and do not depend on the order of the rows. Patients with byte-identical files go to one split,
+    in exchange for others with the same grades.
     """
-    _warn_of_pairs(entries)
-    if {entry.split for entry in entries} == {"train", "test"}:
-        train = [entry for entry in entries if entry.split == "train"]
-        dealt = _together(train, _draw(train, shares.model_copy(update={"test": 0.0})), {})
-        return [replace(entry, split=dealt[entry.cluster]) if entry.split == "train" else entry for entry in entries]
-    given = sorted((entry.split, entry.cluster) for entry in entries if entry.split)
-    told: dict[Cluster, Split] = {cluster: split for split, cluster in given}
-    drawn = _draw([entry for entry in entries if entry.cluster not in told], shares)
-    told |= _together(entries, drawn, told)
-    return [entry if entry.split else replace(entry, split=told[entry.cluster]) for entry in entries]
+    _warn_of_pairs(files)
+    if {file.split for file in files} == {"train", "test"}:
+        train = [file for file in files if file.split == "train"]
+        splits = _keep_together(train, _draw(train, fractions.model_copy(update={"test": 0.0})), {})
+        return [replace(file, split=splits[file.cluster]) if file.split == "train" else file for file in files]
+    declared = sorted((file.split, file.cluster) for file in files if file.split)
+    fixed: dict[Cluster, Split] = {cluster: split for split, cluster in declared}
+    drawn = _draw([file for file in files if file.cluster not in fixed], fractions)
+    splits = fixed | _keep_together(files, drawn, fixed)
+    return [file if file.split else replace(file, split=splits[file.cluster]) for file in files]
 
 
-def _warn_of_pairs(entries: list[Entry]) -> None:
-    """Say where ids look like the eyes of patients that nobody names."""
-    pairs = likely_pairs(entry.image_id for entry in entries if not entry.patient)
+def _warn_of_pairs(files: list[GradedFile]) -> None:
+    """Warn if image ids look like pairs of eyes of unknown patients."""
+    pairs = likely_pairs(file.image_id for file in files if not file.patient)
     if pairs:
         print(
             f"warning: {2 * len(pairs)} images look like pairs of one patient's eyes ({' and '.join(pairs[0])}), but "
@@ -85,54 +86,67 @@ def _warn_of_pairs(entries: list[Entry]) -> None:
         )
 
 
-def _together(
-    entries: list[Entry], drawn: Mapping[Cluster, Split], told: Mapping[Cluster, Split]
+def _keep_together(
+    files: list[GradedFile], drawn: Mapping[Cluster, Split], fixed: Mapping[Cluster, Split]
 ) -> dict[Cluster, Split]:
-    """What was drawn, exchanged so that clusters that share a file are in one split: that of one told, else the first.
+    """Move clusters that share a file into one split: the fixed split of one of them, or that of the first.
 
-    A cluster's place is taken by one with the same grades, so that each split keeps its counts as far as there is one.
+    Each moved cluster is exchanged for one with the same grades if there is one, so the sizes of the splits stay.
     """
-    dealt = dict(drawn)
+    splits = dict(drawn)
     owners: dict[Path, set[Cluster]] = {}
     grades: dict[Cluster, list[int]] = {}
-    for entry in entries:
-        owners.setdefault(entry.path, set()).add(entry.cluster)
-        grades.setdefault(entry.cluster, []).append(entry.grade)
-    groups = [set().union(*(owners[path] for path in same)) for same in equal_files(owners)]
-    groups = _joined(groups)
-    tied = set().union(*groups)
-    free: dict[tuple[Split, tuple[int, ...]], list[Cluster]] = {}
-    for cluster in sorted(set(dealt) - tied, reverse=True):
-        free.setdefault((dealt[cluster], tuple(sorted(grades[cluster]))), []).append(cluster)
+    for file in files:
+        owners.setdefault(file.path, set()).add(file.cluster)
+        grades.setdefault(file.cluster, []).append(file.grade)
+    groups = _merge_overlapping(set().union(*(owners[path] for path in same)) for same in _identical_files(owners))
+    grouped = set().union(*groups)
+    exchangeable: dict[tuple[Split, tuple[int, ...]], list[Cluster]] = {}
+    for cluster in sorted(set(splits) - grouped, reverse=True):
+        exchangeable.setdefault((splits[cluster], tuple(sorted(grades[cluster]))), []).append(cluster)
     for group in groups:
-        target = min((told[cluster] for cluster in group if cluster in told), default=dealt.get(min(group)))
+        target = min((fixed[cluster] for cluster in group if cluster in fixed), default=splits.get(min(group)))
         assert target is not None
-        for cluster in sorted(group & set(dealt)):
-            if dealt[cluster] != target:
-                others = free.get((target, tuple(sorted(grades[cluster]))))
+        for cluster in sorted(group & set(splits)):
+            if splits[cluster] != target:
+                others = exchangeable.get((target, tuple(sorted(grades[cluster]))))
                 if others:
-                    dealt[others.pop()] = dealt[cluster]
-                dealt[cluster] = target
-    return dealt
+                    splits[others.pop()] = splits[cluster]
+                splits[cluster] = target
+    return splits
 
 
-def _joined(groups: Iterable[set[Cluster]]) -> list[set[Cluster]]:
-    """Groups with a member in common are one, in the order of their first members."""
-    joined: list[set[Cluster]] = []
+def _identical_files(paths: Iterable[Path]) -> list[list[Path]]:
+    """Group two or more files with the same bytes; only files of one size are read. Missing files are ignored."""
+    sizes: dict[int, list[Path]] = {}
+    for path in paths:
+        with suppress(OSError):  # The name may be too long for a file.
+            if path.is_file():
+                sizes.setdefault(path.stat().st_size, []).append(path)
+    hashes: dict[str, list[Path]] = {}
+    for candidates in sizes.values():
+        for path in candidates if len(candidates) > 1 else ():
+            hashes.setdefault(sha256_file(path), []).append(path)
+    return [same for same in hashes.values() if len(same) > 1]
+
+
+def _merge_overlapping(groups: Iterable[set[Cluster]]) -> list[set[Cluster]]:
+    """Merge groups with a common member; return those of two or more, in the order of their first members."""
+    merged: list[set[Cluster]] = []
     for group in groups:
-        apart = [other for other in joined if not other & group]
-        joined = [*apart, group.union(*(other for other in joined if other & group))]
-    return sorted((group for group in joined if len(group) > 1), key=min)
+        disjoint = [other for other in merged if not other & group]
+        merged = [*disjoint, group.union(*(other for other in merged if other & group))]
+    return sorted((group for group in merged if len(group) > 1), key=min)
 
 
-def _draw(entries: list[Entry], shares: Shares) -> dict[Cluster, Split]:
-    """Systematic sampling over the clusters, ordered by grade and, within a grade, by a seeded hash."""
+def _draw(files: list[GradedFile], fractions: SplitFractions) -> dict[Cluster, Split]:
+    """Sample systematically over the clusters, ordered by grade and, within a grade, by a seeded hash."""
     highest: dict[Cluster, int] = {}
-    for entry in entries:
-        highest[entry.cluster] = max(entry.grade, highest.get(entry.cluster, 0))
+    for file in files:
+        highest[file.cluster] = max(file.grade, highest.get(file.cluster, 0))
 
-    order = sorted_by_grade(highest, shares.seed)
-    test = evenly_spaced(order, round(len(order) * shares.test))
+    order = sorted_by_grade(highest, fractions.seed)
+    test = evenly_spaced(order, round(len(order) * fractions.test))
     rest = [cluster for cluster in order if cluster not in test]
-    val = evenly_spaced(rest, min(round(len(order) * shares.val), len(rest)))
+    val = evenly_spaced(rest, min(round(len(order) * fractions.val), len(rest)))
     return {cluster: "test" if cluster in test else "val" if cluster in val else "train" for cluster in order}

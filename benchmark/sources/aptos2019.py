@@ -1,8 +1,7 @@
 """APTOS 2019 Blindness Detection: a Kaggle competition of the Asia Pacific Tele-Ophthalmology Society.
 
-Only its train set has public grades (3,662 images; those of the test set were never published), so train, val and test
-are dealt from it by image, stratified by grade: the set names no patients. These splits are this project's, not
-official ones.
+Only its train set has public grades (3,662 images), so train, val and test are all drawn from it. Patients are unknown,
+so the split is by image, stratified by grade. These splits are this project's and not official.
 
 A copy on disk holds ``train.csv`` and ``train_images``. A download (10 GB) comes through Kaggle's client.
 """
@@ -16,8 +15,8 @@ from benchmark.common.terms import Counts, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._kaggle import competition_archive
-from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_columns
-from benchmark.sources._splits import Shares, deal
+from benchmark.sources._labels import Label, Tree, expected_counts, match_files, read_columns, yield_photographs
+from benchmark.sources._splits import SplitFractions, assign_splits
 from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 COMPETITION = "aptos2019-blindness-detection"
@@ -30,17 +29,17 @@ ABOUT = SourceInfo(
     restricted=True,
 )
 GRADED: Counts = (1805, 370, 999, 193, 295)
-"""The whole train set."""
+"""Images per grade of the whole train set."""
 
 
 class Params(RestrictedParams):
-    """What ``data:`` may hold for APTOS 2019."""
+    """Parameters of APTOS 2019 under ``data:``."""
 
-    split: Shares = Shares()
+    split: SplitFractions = SplitFractions()
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Yield the graded images in their table's order.
+    """Yield the graded images in the order of their table.
 
     Raises:
         InputError: the copy is incomplete, or cannot be downloaded.
@@ -48,14 +47,14 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     assert isinstance(params, Params)
     tree = Tree(find_copy(params, ABOUT, folder, _fetch))
     rows = read_columns(tree.table("train.csv"), ("id_code", "diagnosis"))
-    entries = find_entries([Label(image, grade) for image, grade in rows], tree.photographs("train"))
-    yield from photographs_of(deal(entries, params.split), progress)
+    entries = match_files([Label(image, grade) for image, grade in rows], tree.photographs("train"))
+    yield from yield_photographs(assign_splits(entries, params.split), progress)
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """The graded images, dealt by the shares."""
+    """Compute the counts of the graded images after the random split."""
     assert isinstance(params, Params)
-    return dealt({None: GRADED}, params.split)
+    return expected_counts({None: GRADED}, params.split)
 
 
 def _fetch(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Any folder of photographs with a table of their grades."""
+"""Your own data: a folder of photographs and a table of their grades."""
 
 from __future__ import annotations
 
@@ -20,88 +20,86 @@ from benchmark.common.terms import Counts, Split
 from benchmark.common.units import some
 from benchmark.images import names
 from benchmark.images.reading import EXTENSIONS
-from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources._labels import yield_photographs
+from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
     title="Your own photographs",
     homepage="",
-    terms="whoever gave you the photographs decides what they may be used for",
+    terms="the owner of the photographs decides on their use",
     citation="the publication of the data set that the table describes",
 )
 
 NO_GRADE = -1
-"""Stands for a label that is no whole number."""
+"""Grade that replaces a label that is not a whole number."""
 
 
-class Columns(Section):
-    """Names of the table's columns. An empty one says that the table has none; image and level it must have.
+class ColumnNames(Section):
+    """Names of the table's columns; empty for a column that the table lacks. The image and the grade are required.
 
-    A default one stands for the field's other words, too, where the table lacks it (``id_code`` and ``diagnosis``).
+    If a column of a default name is missing, synonyms of the field are tried, such as ``id_code`` or ``diagnosis``.
     """
 
     image: Annotated[str, Field(min_length=1)] = "image"
-    """File name below ``images``, with or without extension; without it, this is the image id."""
+    """File name below ``images``, with or without extension; without the extension it is the image id."""
     level: Annotated[str, Field(min_length=1)] = "level"
-    """Grade, 0-4; what else stands there is for the check ``labels`` to judge."""
+    """Grade, 0-4; the check ``labels`` reports other values."""
     split: str = "split"
-    """train, val (validation, Public) or test (Private); empty in a row: the row is dealt."""
+    """train, val (validation, Public) or test (Private). A row without one is assigned a split by ``split``."""
     patient: str = "patient"
-    """Whom the eye belongs to; without such a column, names like 17_left or 17-OD tell it; else it is unknown."""
+    """Patient. Without this column, names like 17_left or 17-OD are parsed; otherwise patients are unknown."""
     eye: str = "eye"
-    """left (l, OS) or right (r, OD); without such a column, names like 17_left tell it."""
+    """left (l, OS) or right (r, OD). Without this column, names like 17_left are parsed."""
 
 
 class Params(SourceParams):
-    """Where the table and the photographs are."""
+    """Parameters of your own data under ``data:``."""
 
     table: str = "labels.csv"
-    """The table, relative to root."""
+    """Path of the table, relative to root."""
     images: str = "."
-    """Folder that the table's file names start from, relative to root."""
-    columns: Columns = Columns()
-    split: Shares = Shares()
+    """Folder that the file names in the table are relative to; itself relative to root."""
+    columns: ColumnNames = ColumnNames()
+    split: SplitFractions = SplitFractions()
     expected: dict[Split, Counts] | None = None
-    """Photographs per grade 0-4 that a split should have, for the check ``counts``; splits may be left out."""
+    """Expected photographs per grade 0-4 of some or all splits, for the check ``counts``."""
 
 
 T = TypeVar("T")
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Yield the table's rows in its order; ``folder`` stays empty, as the files are used where they are.
+    """Yield the rows of the table in order; the files are read in place, so ``folder`` stays empty.
 
-    Recurring images, labels that are no grade and files that are not there are passed on as they are.
+    Repeated images, labels that are not grades and missing files are passed on: the data checks report them.
 
     Raises:
-        InputError: the table or a column is missing, or a split or an eye has no known name.
+        InputError: the table or a column is missing, or the name of a split or an eye is unknown.
     """
     assert isinstance(params, Params)
     table = read_table(Path(params.root) / params.table)
     columns = _select(table, params.columns)
-    entries = deal(_entries(table, columns, Path(params.root) / params.images), params.split)
-    for done, entry in enumerate(entries, start=1):
-        assert entry.split is not None
-        yield Photograph(entry.image_id, entry.path, entry.grade, entry.split, entry.patient, entry.eye, entry.written)
-        progress(done, len(entries))
+    files = _read_rows(table, columns, Path(params.root) / params.images)
+    yield from yield_photographs(assign_splits(files, params.split), progress)
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """The counts that the parameters give."""
+    """Return the counts that the parameters declare."""
     assert isinstance(params, Params)
     return params.expected
 
 
-def _select(table: Table, columns: Columns) -> dict[str, Sequence[str]]:
-    """Values of the columns that there are, under the names of the fields of :class:`Columns`."""
+def _select(table: Table, columns: ColumnNames) -> dict[str, Sequence[str]]:
+    """Return the values of the existing columns by field of :class:`ColumnNames`."""
     found = {}
     for field, name in columns.model_dump().items():
-        default = Columns.model_fields[field].default
+        default = ColumnNames.model_fields[field].default
         if name in table.columns:
             found[field] = table.columns[name]
-        elif name == default and (column := _one(table, field)):
+        elif name == default and (column := _find_synonym(table, field)):
             found[field] = table.columns[column]
-        # A name of the user's own must be there; a default one asks for an optional column only where there is one.
+        # A name that the user sets must exist; optional columns with a default name may be missing.
         elif field in ("image", "level") or name not in ("", default):
             msg = (
                 f"data.columns.{field} must name a column of {table.path}, but got {name!r}: "
@@ -111,11 +109,11 @@ def _select(table: Table, columns: Columns) -> dict[str, Sequence[str]]:
     return found
 
 
-def _one(table: Table, field: str) -> str:
-    """The column that the field's words find, if there is one.
+def _find_synonym(table: Table, field: str) -> str:
+    """Return the column whose name is a synonym of a field; empty if there is none.
 
     Raises:
-        InputError: several columns, of different content, may be meant.
+        InputError: several columns with different content match.
     """
     role: Role = "grade" if field == "level" else field  # type: ignore[assignment]
     found = column_names.find(table.columns, role)
@@ -125,11 +123,12 @@ def _one(table: Table, field: str) -> str:
     return found[0] if found else ""
 
 
-def _entries(table: Table, columns: Mapping[str, Sequence[str]], images: Path) -> list[Entry]:
-    """Read every row and find its file."""
+def _read_rows(table: Table, columns: Mapping[str, Sequence[str]], images: Path) -> list[GradedFile]:
+    """Parse every row and find its file."""
     written = [names.posix(name) for name in columns["image"]]
     if "" in written:
-        msg = f"each row must name its image, but {table.path} has {written.count('')} without: name or drop them"
+        count = written.count("")
+        msg = f"each row must name its image, but {table.path} has {count} without: name the images or remove the rows"
         raise InputError(msg)
     ids = [names.image_id(name) for name in written]
     levels = [_level(value) for value in columns["level"]]
@@ -137,14 +136,16 @@ def _entries(table: Table, columns: Mapping[str, Sequence[str]], images: Path) -
     eyes = _values(columns, "eye", ids, EYE_NAMES, "left, right or empty")
     listing = cache(_listing)
     paths = [_find(images, name, listing) for name in written]
-    told = [patient_and_eye(image_id) for image_id in ids]
-    patients = columns.get("patient", [patient for patient, _ in told])
-    rows = zip(ids, paths, levels, splits or [None] * len(ids), patients, eyes or [eye for _, eye in told], strict=True)
-    return [Entry(i, path, grade, split, p, eye, label) for i, path, (grade, label), split, p, eye in rows]
+    parsed = [patient_and_eye(image_id) for image_id in ids]
+    patients = columns.get("patient", [patient for patient, _ in parsed])
+    rows = zip(
+        ids, paths, levels, splits or [None] * len(ids), patients, eyes or [eye for _, eye in parsed], strict=True
+    )
+    return [GradedFile(i, path, grade, split, p, eye, label) for i, path, (grade, label), split, p, eye in rows]
 
 
 def _level(written: str) -> tuple[int, str]:
-    """The whole number that a label is; else NO_GRADE and what is written."""
+    """Parse a label as a whole number; otherwise return NO_GRADE and the label as written."""
     grade = whole(written)
     return (NO_GRADE, written or "nothing") if grade is None else (grade, "")
 
@@ -152,20 +153,20 @@ def _level(written: str) -> tuple[int, str]:
 def _values(
     columns: Mapping[str, Sequence[str]], field: str, ids: list[str], known: Mapping[str, T], rule: str
 ) -> list[T]:
-    """A column's values under our names; empty where the table has no such column."""
+    """Translate the values of a column to our names; return an empty list if the table has no such column."""
     written = columns.get(field, [])
     wrong = [f"{i} has {value!r}" for i, value in zip(ids, written, strict=False) if value.lower() not in known]
     if wrong:
         msg = (
             f"each {field} must be {rule}, but {some(wrong)}: correct the table, or set "
-            f"data.columns.{field} to another column, or empty for none"
+            f"data.columns.{field} to another column, or to '' for none"
         )
         raise InputError(msg)
     return [known[value.lower()] for value in written]
 
 
 def _find(images: Path, name: str, listing: Callable[[Path], dict[str, list[str]]]) -> Path:
-    """The file of exactly that name, else the one with the first of the known extensions; or where it should be."""
+    """Find the file of that exact name, or else with the preferred extension; return its expected path if missing."""
     image_id = images / names.image_id(name)
     found = listing(image_id.parent).get(image_id.name)
     if not found:
@@ -175,10 +176,10 @@ def _find(images: Path, name: str, listing: Callable[[Path], dict[str, list[str]
 
 
 def _listing(folder: Path) -> dict[str, list[str]]:
-    """Names of a folder's photographs by their stem, the preferred extension first."""
+    """Group the photographs of a folder by stem, the preferred extension first."""
     stems: dict[str, list[str]] = {}
     files: list[Path] = []
-    with suppress(OSError):  # No folder has so long a name.
+    with suppress(OSError):  # The name may be too long for a folder.
         files = [file for file in folder.glob("*") if file.suffix.lower() in EXTENSIONS]
     for file in sorted(files, key=lambda file: (EXTENSIONS.index(file.suffix.lower()), file.name)):
         stems.setdefault(file.stem, []).append(file.name)

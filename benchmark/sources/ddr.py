@@ -1,12 +1,13 @@
 """DDR: photographs from 147 hospitals in China, its part for grading.
 
-Its split into train, valid and test (6,835, 2,733 and 4,105 images) is official; 1,151 images of the grade 5, which
-means ungradable, are left out and counted. It names no patients.
+The split into train, valid and test (6,835, 2,733 and 4,105 images) is official; 1,151 images with grade 5, which means
+ungradable, are excluded and counted. Patients are unknown.
 
-Its owners share it through file hosts for browsers, so nothing is downloaded here. A copy on disk is the folder
-``DR_grading``, or one that holds it: ``train.txt``, ``valid.txt`` and ``test.txt`` with a file name and a grade per
-line, and folders of the same names. The counts per grade are the published ones of the whole set (6266, 630, 4477, 236
-and 913), divided as users of the lists count valid and test; with the ungradable they add up to the sizes above.
+Its owners share it through file hosts that need a browser, so it cannot be downloaded here. A copy on disk is the
+folder ``DR_grading`` or a folder around it: ``train.txt``, ``valid.txt`` and ``test.txt`` with a file name and a grade
+per line, and folders of the same names. The counts per grade of the whole set (6266, 630, 4477, 236 and 913) are
+published; those of valid and test were counted by users of the lists. With the ungradable images they add up to the
+sizes above.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 from benchmark.common.errors import InputError
 from benchmark.common.tables import whole
 from benchmark.common.terms import Counts, Split
-from benchmark.sources._copy import RealParams, find_copy, not_fetched
-from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_columns
+from benchmark.sources._copy import RealParams, find_copy, manual_download
+from benchmark.sources._labels import Label, Tree, match_files, read_columns, report_ungradable, yield_photographs
 from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
@@ -39,34 +40,34 @@ EXPECTED: Mapping[Split, Counts] = {
 
 
 class Params(RealParams):
-    """What ``data:`` may hold for DDR."""
+    """Parameters of DDR under ``data:``."""
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Yield the gradable photographs, split by split, in their lists' order.
+    """Yield the gradable photographs, split by split, in the order of their lists.
 
     Raises:
-        InputError: the copy is incomplete, or there is none.
+        InputError: the copy is incomplete or missing.
     """
-    ask = f"follow the links at {ABOUT.homepage}, unpack the archive, and name its folder DR_grading in data.root"
-    root = _grading(find_copy(params, ABOUT, folder, not_fetched(ABOUT, ask)))
+    steps = f"follow the links at {ABOUT.homepage}, unpack the archive, and set data.root to its folder DR_grading"
+    root = _grading(find_copy(params, ABOUT, folder, manual_download(ABOUT, steps)))
     entries, ungradable = [], 0
     for name, split in FOLDERS.items():
         rows = read_columns(root / f"{name}.txt", ("image", "grade"))
         labels = [Label(image, grade, split) for image, grade in rows if whole(grade) != UNGRADABLE]
         ungradable += len(rows) - len(labels)
-        entries += find_entries(labels, Tree(root / name).photographs(), prefix=f"{name}/")
-    leave_out(ABOUT.title, ungradable)
-    yield from photographs_of(entries, progress)
+        entries += match_files(labels, Tree(root / name).photographs(), prefix=f"{name}/")
+    report_ungradable(ABOUT.title, ungradable)
+    yield from yield_photographs(entries, progress)
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """The official split without the ungradable images."""
+    """Return the counts of the official split without the ungradable images."""
     return EXPECTED
 
 
 def _grading(root: Path) -> Path:
-    """The folder of the three lists: other parts of DDR have photographs of the same names."""
+    """Find the folder of the three lists; other parts of DDR contain photographs of the same names."""
     for folder in (root, *sorted(root.rglob("DR_grading"))):
         if (folder / "train.txt").is_file():
             return folder

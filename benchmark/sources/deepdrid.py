@@ -1,13 +1,13 @@
 """DeepDRiD: the regular fundus photographs of the ISBI 2020 challenge, two per eye.
 
-Its split is official: training (300 patients, 1,200 images), validation (100, 400) and the challenge's evaluation set
-(100, 400). An image's grade is that of its eye. Image ids name the patient and the eye (``265_l1``). Images of the
-grade 5, which means ungradable, are left out and counted.
+The split is official: training (300 patients, 1,200 images), validation (100, 400) and the challenge's evaluation set
+(100, 400). An image has the grade of its eye. Image ids name the patient and the eye (``265_l1``). Images with grade 5,
+which means ungradable, are excluded and counted.
 
 A copy on disk is the authors' repository, or its folder ``regular_fundus_images``. A download (1.4 GB) is their release
-v1.1 at Zenodo (record 8248825), which gives an md5 and no other checksum. Of the counts, those of validation are its
-table's; those of training are what RetinaMNIST, which divided the same 1,200 images, counts. Those of the evaluation
-set are not known here, so nothing is expected of it.
+v1.1 at Zenodo (record 8248825), which publishes only an md5. The counts of validation are from its table; those of
+training are from RetinaMNIST, which split the same 1,200 images. The counts of the evaluation set are unknown here and
+are not checked.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from benchmark.common.tables import whole
 from benchmark.common.terms import Counts, Eye, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
-from benchmark.sources._download import Remote, download
-from benchmark.sources._labels import Label, Tree, find_entries, leave_out, photographs_of, read_columns
+from benchmark.sources._download import RemoteFile, download
+from benchmark.sources._labels import Label, Tree, match_files, read_columns, report_ungradable, yield_photographs
 from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
@@ -31,7 +31,7 @@ ABOUT = SourceInfo(
     citation="Liu et al.: DeepDRiD: Diabetic Retinopathy - Grading and Image Quality Estimation Challenge. Patterns "
     "3(6):100512, 2022, doi:10.1016/j.patter.2022.100512",
 )
-ARCHIVE = Remote(
+ARCHIVE = RemoteFile(
     "https://zenodo.org/api/records/8248825/files/deepdrdoc/DeepDRiD-v1.1.zip/content",
     "DeepDRiD-v1.1.zip",
     "md5:3379e2fd7a2dd398545a67148420a5d3",
@@ -44,11 +44,11 @@ EXPECTED: Mapping[Split, Counts] = {"train": (540, 140, 234, 214, 72), "val": (1
 
 
 class Params(RealParams):
-    """What ``data:`` may hold for DeepDRiD."""
+    """Parameters of DeepDRiD under ``data:``."""
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Yield the photographs, set by set, in their tables' order.
+    """Yield the photographs, set by set, in the order of their tables.
 
     Raises:
         InputError: the copy is incomplete, or cannot be downloaded.
@@ -61,12 +61,12 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     evaluation = read_columns(tree.table(EVALUATION), ("image_id", "DR_Levels"))
     rows += [(image, grade, "test") for image, grade in evaluation]
     labels = [_label(image, grade, split) for image, grade, split in rows if whole(grade) != UNGRADABLE]
-    leave_out(ABOUT.title, len(rows) - len(labels))
-    yield from photographs_of(find_entries(labels, tree.photographs("images")), progress)
+    report_ungradable(ABOUT.title, len(rows) - len(labels))
+    yield from yield_photographs(match_files(labels, tree.photographs("images")), progress)
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """Training and validation; of the evaluation set no counts are known here."""
+    """Return the counts of training and validation; those of the evaluation set are unknown."""
     return EXPECTED
 
 

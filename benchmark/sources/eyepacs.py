@@ -1,12 +1,12 @@
-"""EyePACS: Kaggle's competition of 2015, on whose split the paper reports.
+"""EyePACS: Kaggle's competition of 2015, whose split the paper uses.
 
-Train is the competition's train set; val and test are its test set, as the column ``Usage`` of the solution file that
-Kaggle published afterwards divides it (Public and Private). Image ids name the patient and the eye (``17_left``).
+Train is the competition's train set. Val and test are the public and private part of its test set, by the column
+``Usage`` of the solution file that Kaggle published afterwards. Image ids name the patient and the eye (``17_left``).
 
-A copy on disk holds ``trainLabels.csv``, ``retinopathy_solution.csv`` and the photographs, in whatever folders. A
-download (88 GB, and as much again while a part is being unpacked) takes the photographs and the train labels through
-Kaggle's client, and the solution from where Kaggle keeps it, by the checksum that TensorFlow Datasets lists for it. The
-counts are those of the two label files.
+A copy on disk holds ``trainLabels.csv``, ``retinopathy_solution.csv`` and the photographs, in any folders. A download
+(88 GB, and as much again while a part is unpacked) gets the photographs and the train labels through Kaggle's client.
+The solution comes from Kaggle's storage and is verified by the checksum that TensorFlow Datasets lists. The counts are
+from the two label files.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import Counts, Eye, Split
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
-from benchmark.sources._download import Remote, download
+from benchmark.sources._download import RemoteFile, download
 from benchmark.sources._kaggle import competition_files
-from benchmark.sources._labels import Label, Tree, find_entries, photographs_of, read_columns
+from benchmark.sources._labels import Label, Tree, match_files, read_columns, yield_photographs
 from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 COMPETITION = "diabetic-retinopathy-detection"
@@ -39,8 +39,8 @@ PARTS = {
     "test": r"test\.zip\.\d{3}",
     "labels": r"trainLabels\.csv\.zip",
 }
-"""Folder -> the numbered files at Kaggle that make the archive it is unpacked from."""
-SOLUTION = Remote(
+"""Pattern of the files at Kaggle that make up the archive of each folder."""
+SOLUTION = RemoteFile(
     "https://storage.googleapis.com/kaggle-forum-message-attachments/90528/2877/retinopathy_solution.csv",
     "retinopathy_solution.csv",
     "sha256:a6af3d66804e81887da89b9261bcfb7da4f5bacedb070f1b5db83fa879ab60c9",
@@ -53,11 +53,11 @@ EXPECTED: Mapping[Split, Counts] = {
 
 
 class Params(RestrictedParams):
-    """What ``data:`` may hold for EyePACS."""
+    """Parameters of EyePACS under ``data:``."""
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Yield train, then val and test, each in its table's order.
+    """Yield train, then val and test, each in the order of its table.
 
     Raises:
         InputError: the copy is incomplete, or cannot be downloaded.
@@ -67,11 +67,11 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     solution = read_columns(tree.table("retinopathy_solution.csv"), ("image", "level", "Usage"))
     labels = [_label(image, level, "train") for image, level in train]
     labels += [_label(image, level, usage) for image, level, usage in solution]
-    yield from photographs_of(find_entries(labels, tree.photographs()), progress)
+    yield from yield_photographs(match_files(labels, tree.photographs()), progress)
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """Kaggle's own split."""
+    """Return the counts of Kaggle's split."""
     return EXPECTED
 
 
@@ -84,7 +84,7 @@ def _label(image: str, level: str, usage: str) -> Label:
 
 
 def _fetch(folder: Path) -> None:
-    """One archive after the other, so that no more than one lies here packed and unpacked."""
+    """Fetch and unpack one archive after the other, so that only one of them takes twice its space."""
     download(SOLUTION, folder)
     for name, pattern in PARTS.items():
         if not (folder / name).exists():

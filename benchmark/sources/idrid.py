@@ -1,13 +1,14 @@
 """IDRiD, the Indian Diabetic Retinopathy Image Dataset: its part for disease grading.
 
-Its split into train (413) and test (103) is official; val is dealt from train by image, stratified by grade, as it
-names no patients. Its file names recur in train and test, so the image ids begin with the split (``train/IDRiD_001``).
+The split into train (413) and test (103) is official. Patients are unknown, so val is drawn from train by image,
+stratified by grade. File names repeat in train and test, so the image ids begin with the split (``train/IDRiD_001``).
 
 A copy on disk is the official archive unpacked (tables "a. IDRiD_Disease Grading_Training Labels.csv" and "b. ...
 Testing Labels.csv"), or ``images/{train,test}`` with one ``labels.csv`` of image, level and split. The official page at
-IEEE DataPort wants an account, so a download (212 MB) comes from Zenodo record 17219542: the same archive, which its
-licence lets others pass on, but put there by somebody else than its authors. Zenodo gives its md5
-(b9239a4b956021a1cf0225522f11f58f); the sha256 is that of a download which had it. The counts are those of its tables.
+IEEE DataPort requires an account, so the download (212 MB) uses Zenodo record 17219542: the same archive, which the
+licence allows others to distribute, but not uploaded by its authors. Zenodo publishes its md5
+(b9239a4b956021a1cf0225522f11f58f); our sha256 was computed from a download with that md5. The counts are from
+its tables.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from benchmark.common.terms import Counts, Split
 from benchmark.sources import csv
 from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
-from benchmark.sources._download import Remote, download
-from benchmark.sources._labels import Label, Tree, dealt, find_entries, photographs_of, read_columns
-from benchmark.sources._splits import Entry, Shares, deal
-from benchmark.sources.csv import Columns
+from benchmark.sources._download import RemoteFile, download
+from benchmark.sources._labels import Label, Tree, expected_counts, match_files, read_columns, yield_photographs
+from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
+from benchmark.sources.csv import ColumnNames
 from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
@@ -32,7 +33,7 @@ ABOUT = SourceInfo(
     citation="Porwal et al.: Indian Diabetic Retinopathy Image Dataset (IDRiD). Data 3(3):25, 2018, "
     "doi:10.3390/data3030025",
 )
-ARCHIVE = Remote(
+ARCHIVE = RemoteFile(
     "https://zenodo.org/records/17219542/files/B.%20Disease%20Grading.zip?download=1",
     "B. Disease Grading.zip",
     "sha256:8a9f4752b35d74cc35ff48b21ad44f295a6f800110ec218fc2d1c264803e4d8c",
@@ -45,14 +46,14 @@ OFFICIAL: Mapping[Split | None, Counts] = {"train": (134, 20, 136, 74, 49), "tes
 
 
 class Params(RealParams):
-    """What ``data:`` may hold for IDRiD."""
+    """Parameters of IDRiD under ``data:``."""
 
-    split: Shares = Shares(val=0.2)
-    """``val`` is the share of the official train set that becomes val; ``test`` is not used."""
+    split: SplitFractions = SplitFractions(val=0.2)
+    """``val`` is the fraction of the official train set that becomes val; ``test`` is unused."""
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Yield the photographs in their tables' order.
+    """Yield the photographs in the order of their tables.
 
     Raises:
         InputError: the copy is incomplete, or cannot be downloaded.
@@ -60,7 +61,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     assert isinstance(params, Params)
     root = find_copy(params, ABOUT, folder, _fetch)
     if (root / "labels.csv").exists():
-        columns = Columns(patient="", eye="")
+        columns = ColumnNames(patient="", eye="")
         flat = csv.Params(
             source="csv", name=params.name, root=str(root), images="images", columns=columns, split=params.split
         )
@@ -68,19 +69,19 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
         return
     tree = Tree(root)
     entries = [entry for split in TABLES for entry in _official(tree, split)]
-    yield from photographs_of(deal(entries, params.split), progress)
+    yield from yield_photographs(assign_splits(entries, params.split), progress)
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """The official test set, and the official train set less what is dealt to val."""
+    """Compute the counts of the official test set, and of the official train set after val is drawn from it."""
     assert isinstance(params, Params)
-    return dealt(OFFICIAL, params.split)
+    return expected_counts(OFFICIAL, params.split)
 
 
-def _official(tree: Tree, split: Split) -> list[Entry]:
+def _official(tree: Tree, split: Split) -> list[GradedFile]:
     rows = read_columns(tree.table(TABLES[split]), ("Image name", "Retinopathy grade"))
     labels = [Label(image, grade, split) for image, grade in rows]
-    return find_entries(labels, tree.photographs(split), prefix=f"{split}/")
+    return match_files(labels, tree.photographs(split), prefix=f"{split}/")
 
 
 def _fetch(folder: Path) -> None:

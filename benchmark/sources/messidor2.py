@@ -1,13 +1,12 @@
 """Messidor-2, with the grades that Google's retina specialists adjudicated.
 
-The set has neither grades nor splits of its own. The grades are those of Krause et al. 2018 (``messidor_data.csv``;
-1,748 images, of which 4 are ungradable and left out; the rest 1017, 270, 347, 75 and 35 of the grades 0-4); train, val
-and test are dealt by patient, stratified by grade. These splits are this project's, not official ones. Which two images
-are a patient's left and right eye stands in ``messidor-2.csv`` (``left;right``), which comes with the photographs; file
-names do not say it.
+The set has no official grades or splits. The grades are those of Krause et al. 2018 (``messidor_data.csv``; 1,748
+images, of which 4 are ungradable and excluded; the others have 1017, 270, 347, 75 and 35 of the grades 0-4). Train, val
+and test are split by patient, stratified by grade; these splits are this project's and not official. The file
+``messidor-2.csv`` (``left;right``), which comes with the photographs, lists the two eyes of each patient.
 
-Its owners give the photographs out on request, so nothing is downloaded here. A copy on disk holds the photographs and
-the two tables, in whatever folders.
+Its owners send the photographs on request, so they cannot be downloaded here. A copy on disk holds the photographs and
+the two tables, in any folders.
 """
 
 from __future__ import annotations
@@ -19,9 +18,17 @@ from benchmark.common.errors import InputError
 from benchmark.common.tables import whole
 from benchmark.common.terms import Counts, Eye, Split
 from benchmark.images.names import stem
-from benchmark.sources._copy import RealParams, find_copy, not_fetched
-from benchmark.sources._labels import Label, Tree, dealt, find_entries, leave_out, photographs_of, read_columns
-from benchmark.sources._splits import Shares, deal
+from benchmark.sources._copy import RealParams, find_copy, manual_download
+from benchmark.sources._labels import (
+    Label,
+    Tree,
+    expected_counts,
+    match_files,
+    read_columns,
+    report_ungradable,
+    yield_photographs,
+)
+from benchmark.sources._splits import SplitFractions, assign_splits
 from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
@@ -37,41 +44,41 @@ GRADED: Counts = (1017, 270, 347, 75, 35)
 
 
 class Params(RealParams):
-    """What ``data:`` may hold for Messidor-2."""
+    """Parameters of Messidor-2 under ``data:``."""
 
     pairs: str = "messidor-2.csv"
-    """Table of the two eyes of each patient; empty says that you have none: a patient may then be in two splits."""
-    split: Shares = Shares()
+    """Table of the two eyes of each patient. Empty if you have none; a patient may then be in two splits."""
+    split: SplitFractions = SplitFractions()
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Yield the gradable photographs in their table's order.
+    """Yield the gradable photographs in the order of their table.
 
     Raises:
-        InputError: the copy is incomplete, or there is none.
+        InputError: the copy is incomplete or missing.
     """
     assert isinstance(params, Params)
-    ask = (
-        f"request the photographs at {ABOUT.homepage}, put messidor_data.csv of Kaggle's data set "
-        "google-brain/messidor2-dr-grades beside them, and name their folder in data.root"
+    steps = (
+        f"request the photographs at {ABOUT.homepage}, add messidor_data.csv of Kaggle's data set "
+        "google-brain/messidor2-dr-grades, and set data.root to their folder"
     )
-    tree = Tree(find_copy(params, ABOUT, folder, not_fetched(ABOUT, ask)))
+    tree = Tree(find_copy(params, ABOUT, folder, manual_download(ABOUT, steps)))
     wanted = ("image_id", "adjudicated_dr_grade", "adjudicated_gradable")
     rows = read_columns(tree.table("messidor_data.csv"), wanted)
     eyes = _eyes(tree.table(params.pairs)) if params.pairs else {}
     labels = [_label(image, grade, eyes) for image, grade, gradable in rows if whole(gradable) != 0]
-    leave_out(ABOUT.title, len(rows) - len(labels))
-    yield from photographs_of(deal(find_entries(labels, tree.photographs()), params.split), progress)
+    report_ungradable(ABOUT.title, len(rows) - len(labels))
+    yield from yield_photographs(assign_splits(match_files(labels, tree.photographs()), params.split), progress)
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """Where patients are known, they decide what is dealt to where; else the grades' counts do."""
+    """Compute the counts after a split by image; return None if patients are known, whose grades are not."""
     assert isinstance(params, Params)
-    return None if params.pairs else dealt({None: GRADED}, params.split)
+    return None if params.pairs else expected_counts({None: GRADED}, params.split)
 
 
 def _eyes(path: Path) -> dict[str, tuple[str, Eye]]:
-    """Patient, named after the left eye's file, and eye of each photograph, by its stem."""
+    """Return the patient, named after the file of the left eye, and the eye of each photograph by its stem."""
     pairs = [(stem(left), stem(right)) for left, right in read_columns(path, ("left", "right"))]
     found: dict[str, tuple[str, Eye]] = {}
     for left, right in pairs:

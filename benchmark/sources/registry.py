@@ -5,7 +5,7 @@ A source is a module in this folder with four names:
 * ``ABOUT``: a :class:`SourceInfo` with origin, terms and citation of the data set;
 * ``Params``: a pydantic model (subclass of :class:`SourceParams`) of its parameters under ``data:``;
 * ``photographs(params, folder, progress)``: yields one :class:`Photograph` per row of its table, after generating,
-  fetching or locating the files. Rows are passed on as the table has them, because the data checks judge them;
+  fetching or locating the files. Rows are passed on as they are in the table, because the data checks judge them;
 * ``expected(params)``: the published number of images per grade of each split, or None.
 
 Modules whose names begin with an underscore are helpers of the sources.
@@ -32,13 +32,13 @@ class SourceInfo:
 
     title: str
     homepage: str
-    """Where its owners describe it and, mostly, give it out; an address, or empty for none."""
+    """Address of the page of its owners; empty if there is none."""
     terms: str
-    """Its licence, or who decides what it may be used for; one sentence without its full stop."""
+    """Licence or terms of use, as one sentence without a full stop."""
     citation: str
-    """What to cite for its photographs and grades."""
+    """Publications to cite for its photographs and grades."""
     restricted: bool = False
-    """True where its owners want terms accepted first: it is downloaded after ``accept_terms: true`` only."""
+    """True if its owners require acceptance of their terms: it is then downloaded only after ``accept_terms: true``."""
 
 
 SOURCES = discover("benchmark.sources", SourceInfo)
@@ -47,39 +47,39 @@ SOURCES = discover("benchmark.sources", SourceInfo)
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """One fundus photograph and what is known of it."""
+    """One fundus photograph with its labels."""
 
     image_id: str
     path: Path
-    """The file, relative to the working directory or absolute."""
+    """Path of the file, relative to the working directory or absolute."""
     grade: int
-    """International DR scale, 0 (none) to 4 (proliferative); any other number is no grade."""
+    """International DR scale, 0 (none) to 4 (proliferative); other numbers are not grades."""
     split: Split
     patient: str = ""
-    """Empty where unknown: each image is then its own cluster, and the report says so."""
+    """Empty if unknown; the image is then a cluster of its own, and the report notes it."""
     eye: Eye = "unknown"
     written: str = ""
-    """The label as written, where that is no whole number."""
+    """Label as written, if that is not a whole number."""
 
     @property
     def label(self) -> str:
-        """The label in words."""
+        """Label as text."""
         return self.written or str(self.grade)
 
 
 class SourceParams(BaseModel):
-    """What every data set declares."""
+    """Parameters that all data sets have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     source: str
-    """Which file of benchmark/sources reads this data set."""
+    """File of benchmark/sources that reads this data set."""
     name: str
-    """The data set's name, shown in every caption."""
+    """Name of the data set, shown in every caption."""
     root: str
-    """Folder of the photographs; for a generated or downloaded set, the code that makes it. DVC watches it."""
+    """Folder of the photographs or, for a generated or downloaded data set, its code. DVC tracks it."""
     synthetic: bool = False
-    """True where the photographs are generated: every table and figure then says so."""
+    """True if the photographs are generated; every table and figure then says so."""
 
 
 class Progress(Protocol):
@@ -89,7 +89,7 @@ class Progress(Protocol):
 
 
 class Source(Protocol):
-    """The interface of a module in this package."""
+    """Interface of a module in this package."""
 
     ABOUT: SourceInfo
     Params: type[SourceParams]
@@ -101,7 +101,7 @@ class Source(Protocol):
 
     @staticmethod
     def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-        """Images per grade of the splits that are known beforehand; None where nothing is."""
+        """Return the published images per grade of each split, as far as known; None if none are."""
         ...
 
 

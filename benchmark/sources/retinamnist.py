@@ -1,11 +1,11 @@
 """RetinaMNIST of MedMNIST v2: 1,600 of DeepDRiD's photographs at 28, 64, 128 or 224 px.
 
-Its split (1,080, 120 and 400) is official. It names no patients, and its train and val are drawn from one set that has
-four images per patient, so a patient may be in both: kappa on its val does not measure new patients. Its test set
-is DeepDRiD's validation set, of other patients.
+The split (1,080, 120 and 400) is official. Patients are unknown, and train and val were drawn from one set with four
+images per patient, so a patient may be in both: kappa on val does not measure new patients. The test set is DeepDRiD's
+validation set, which has other patients.
 
 The photographs come in one file of arrays, ``retinamnist.npz`` or ``retinamnist_<size>.npz``; ``root`` is the folder of
-a copy. They are written as PNG. The counts are those of the 28 px file; the other sizes hold the same images.
+a copy. They are written as PNG files. The counts are from the 28 px file; the other sizes hold the same images.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
 from benchmark.common.terms import SPLITS, Counts, Split
 from benchmark.sources._copy import RealParams, find_copy
-from benchmark.sources._download import Remote, download
+from benchmark.sources._download import RemoteFile, download
 from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
 
 Pixels = npt.NDArray[np.uint8]
@@ -51,7 +51,7 @@ MD5 = {
 }
 """MD5 checksum of each size's file, as medmnist 3.0.2 lists it (``medmnist.INFO``); no other checksum is published."""
 URL = "https://zenodo.org/records/10519652/files/{name}?download=1"
-"""Address of a file by its name, also from medmnist 3.0.2."""
+"""Address of a file, also from medmnist 3.0.2."""
 
 
 class Params(RealParams):
@@ -67,14 +67,14 @@ class Params(RealParams):
 
 
 def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
-    """Write the arrays' images to ``folder`` and yield them in their order.
+    """Write the images of the arrays to ``folder`` and yield them in order.
 
     Raises:
         InputError: the file is missing, is damaged or cannot be downloaded.
     """
     assert isinstance(params, Params)
     name = params.file.removesuffix(".npz")
-    remote = Remote(URL.format(name=params.file), params.file, f"md5:{MD5[params.size]}")
+    remote = RemoteFile(URL.format(name=params.file), params.file, f"md5:{MD5[params.size]}")
     arrays = find_copy(params, ABOUT, folder / name.replace("retinamnist", "arrays"), lambda to: _fetch(remote, to))
     if not (arrays / params.file).exists():
         msg = f"data.root must hold {params.file} (data.size is {params.size}), but {arrays} does not: correct either"
@@ -92,12 +92,12 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """Return the counts of MedMNIST's own split."""
+    """Return the counts of MedMNIST's split."""
     return EXPECTED
 
 
 def _read(path: Path) -> dict[Split, tuple[Pixels, Pixels]]:
-    """Images, shape (n, size, size, 3), and grades, shape (n, 1), of each split."""
+    """Read the images, shape (n, size, size, 3), and the grades, shape (n, 1), of each split."""
     try:
         with np.load(path) as arrays:
             return {split: (arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in SPLITS}
@@ -107,7 +107,7 @@ def _read(path: Path) -> dict[Split, tuple[Pixels, Pixels]]:
 
 
 def _save(image: Image.Image, path: Path) -> None:
-    """Write a PNG unless it is there; its bytes depend on its pixels alone."""
+    """Write a PNG unless an equal file exists; its bytes depend only on the pixels."""
     stream = io.BytesIO()
     image.save(stream, "PNG")
     if not path.exists() or path.read_bytes() != stream.getvalue():
@@ -115,5 +115,5 @@ def _save(image: Image.Image, path: Path) -> None:
             partial.write_bytes(stream.getvalue())
 
 
-def _fetch(remote: Remote, folder: Path) -> None:
+def _fetch(remote: RemoteFile, folder: Path) -> None:
     download(remote, folder)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.common.eyes import likely_pairs, patient_and_eye
-from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_no_patients_eyes_fall_into_two_splits(numbers, sides, between, first, s
         for number in numbers
         for side in sides.split()
     ]
-    entries = [Entry(name, Path(name), number % 5, None, *patient_and_eye(name)) for number, name in names]
-    split = {entry.image_id: entry.split for entry in deal(entries, Shares(seed=seed))}
+    entries = [GradedFile(name, Path(name), number % 5, None, *patient_and_eye(name)) for number, name in names]
+    split = {entry.image_id: entry.split for entry in assign_splits(entries, SplitFractions(seed=seed))}
     of = {}
     for number, name in names:
         of.setdefault(number, set()).add(split[name])
@@ -72,11 +72,16 @@ def test_no_patients_eyes_fall_into_two_splits(numbers, sides, between, first, s
 def test_ids_that_look_paired_and_are_not_recognised_are_counted(ends, capsys):
     ids = [f"{number}{end}" for number in range(10, 30) for end in ends.split()]
     assert len(likely_pairs(ids)) == 20
-    deal([Entry(image_id, Path(image_id), 0, None, *patient_and_eye(image_id)) for image_id in ids], Shares())
+    assign_splits(
+        [GradedFile(image_id, Path(image_id), 0, None, *patient_and_eye(image_id)) for image_id in ids],
+        SplitFractions(),
+    )
     told = capsys.readouterr().err
     assert "40 images look like pairs of one patient's eyes" in told
     assert "column `patient`" in told
-    deal([Entry(image_id, Path(image_id), 0, None, image_id, "unknown") for image_id in ids], Shares())
+    assign_splits(
+        [GradedFile(image_id, Path(image_id), 0, None, image_id, "unknown") for image_id in ids], SplitFractions()
+    )
     assert not capsys.readouterr().err
 
 

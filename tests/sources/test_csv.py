@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from benchmark.common.errors import InputError
-from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 from benchmark.sources.csv import Params, expected, photographs
 from benchmark.sources.registry import Photograph
 from tests.factories.photographs import write_table
@@ -30,8 +30,8 @@ def touch(root: Path, *names: str) -> None:
         (root / name).write_bytes(b"")
 
 
-def entry(name: str, grade: int = 0, split: str | None = None, patient: str = "") -> Entry:
-    return Entry(name, Path(name), grade, split, patient, "unknown")
+def entry(name: str, grade: int = 0, split: str | None = None, patient: str = "") -> GradedFile:
+    return GradedFile(name, Path(name), grade, split, patient, "unknown")
 
 
 def test_a_table_with_every_column(tmp_path):
@@ -99,20 +99,20 @@ def test_kaggles_usage_names_val_and_test(tmp_path):
 
 
 people = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=3), min_size=1, max_size=120)
-shares = st.builds(Shares, val=st.floats(0, 0.45), test=st.floats(0, 0.45), seed=st.integers(0, 5))
+shares = st.builds(SplitFractions, val=st.floats(0, 0.45), test=st.floats(0, 0.45), seed=st.integers(0, 5))
 
 
-def photographs_of(patients: list[list[int]]) -> list[Entry]:
+def photographs_of(patients: list[list[int]]) -> list[GradedFile]:
     return [entry(f"{p}/{i}", g, None, f"p{p}") for p, grades in enumerate(patients) for i, g in enumerate(grades)]
 
 
 @settings(deadline=None)
 @given(patients=people, shares=shares, order=st.randoms(use_true_random=False))
 def test_patients_are_dealt_exactly_whole_and_whatever_the_order(
-    patients: list[list[int]], shares: Shares, order: random.Random
+    patients: list[list[int]], shares: SplitFractions, order: random.Random
 ) -> None:
     entries = photographs_of(patients)
-    dealt = {entry.image_id: entry for entry in deal(entries, shares)}
+    dealt = {entry.image_id: entry for entry in assign_splits(entries, shares)}
     splits = defaultdict(set)
     for each in dealt.values():
         splits[each.patient].add(each.split)
@@ -121,13 +121,13 @@ def test_patients_are_dealt_exactly_whole_and_whatever_the_order(
     assert abs(counts["test"] - shares.test * len(patients)) <= 0.5
     assert abs(counts["val"] - shares.val * len(patients)) <= 1
     order.shuffle(entries)
-    assert {each.image_id: each for each in deal(entries, shares)} == dealt
+    assert {each.image_id: each for each in assign_splits(entries, shares)} == dealt
 
 
 @settings(deadline=None)
 @given(patients=people, shares=shares)
-def test_every_grade_gets_its_share(patients: list[list[int]], shares: Shares) -> None:
-    dealt = deal(photographs_of(patients), shares)
+def test_every_grade_gets_its_share(patients: list[list[int]], shares: SplitFractions) -> None:
+    dealt = assign_splits(photographs_of(patients), shares)
     split = {each.patient: each.split for each in dealt}
     for grade in range(5):
         stratum = [f"p{p}" for p, grades in enumerate(patients) if max(grades) == grade]
@@ -139,7 +139,11 @@ def test_every_grade_gets_its_share(patients: list[list[int]], shares: Shares) -
 def test_another_seed_deals_others():
     entries = photographs_of([[0]] * 100)
     test_sets = [
-        {each.patient for each in deal(entries, Shares(val=0, test=0.2, seed=seed)) if each.split == "test"}
+        {
+            each.patient
+            for each in assign_splits(entries, SplitFractions(val=0, test=0.2, seed=seed))
+            if each.split == "test"
+        }
         for seed in range(20)
     ]
     assert all(len(found) == 20 for found in test_sets)
@@ -148,13 +152,15 @@ def test_another_seed_deals_others():
 
 
 def test_images_of_unknown_patients_are_dealt_one_by_one():
-    splits = Counter(each.split for each in deal([entry(str(i)) for i in range(50)], Shares(val=0.1, test=0.2)))
+    splits = Counter(
+        each.split for each in assign_splits([entry(str(i)) for i in range(50)], SplitFractions(val=0.1, test=0.2))
+    )
     assert splits == {"train": 35, "val": 5, "test": 10}
 
 
 def test_val_is_dealt_from_train_where_the_table_has_none():
     entries = [entry(f"t{i}", i % 5, "train", f"p{i // 2}") for i in range(100)] + [entry("x", 1, "test", "p0")]
-    dealt = deal(entries, Shares(val=0.2, test=0.3))
+    dealt = assign_splits(entries, SplitFractions(val=0.2, test=0.3))
     assert Counter(each.split for each in dealt) == {"train": 80, "val": 20, "test": 1}
     assert dealt[-1].split == "test"
     splits = {(each.patient, each.split) for each in dealt[:-1]}
@@ -163,7 +169,7 @@ def test_val_is_dealt_from_train_where_the_table_has_none():
 
 def test_the_tables_splits_stay_and_its_patients_keep_theirs():
     entries = [entry("a", 0, "val", "p"), entry("b", 0, None, "p"), entry("c", 0, "train", "q")]
-    assert [each.split for each in deal(entries, Shares(val=0, test=0))] == ["val", "val", "train"]
+    assert [each.split for each in assign_splits(entries, SplitFractions(val=0, test=0))] == ["val", "val", "train"]
 
 
 def test_what_checks_judge_is_passed_on_as_the_table_says(tmp_path):
@@ -215,4 +221,4 @@ def test_what_is_wrong_is_one_sentence(tmp_path, table, data, words):
 @pytest.mark.parametrize("split", [{"val": 0.5, "test": 0.5}, {"val": -0.1}, {"seed": -1}, {"dev": 0.1}])
 def test_shares_that_leave_nothing_are_refused(split):
     with pytest.raises(ValidationError):
-        Shares.model_validate(split)
+        SplitFractions.model_validate(split)

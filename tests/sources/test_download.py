@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.sources import _download
-from benchmark.sources._download import Remote, download
+from benchmark.sources._download import RemoteFile, download
 from tests.factories.loopback import Loopback, serve
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
@@ -23,9 +23,9 @@ def server(monkeypatch):
         yield loopback
 
 
-def remote(server: Loopback, data: bytes = DATA, algorithm: str = "sha256") -> Remote:
+def remote(server: Loopback, data: bytes = DATA, algorithm: str = "sha256") -> RemoteFile:
     digest = hashlib.new(algorithm, data).hexdigest()
-    return Remote(f"{server.url}/set.zip?download=1", "the set.zip", f"{algorithm}:{digest}")
+    return RemoteFile(f"{server.url}/set.zip?download=1", "the set.zip", f"{algorithm}:{digest}")
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
@@ -108,13 +108,13 @@ def test_a_damaged_file_on_disk_is_fetched_again(server, tmp_path):
 
 def test_a_missing_file_is_one_sentence_at_once(server, tmp_path):
     with pytest.raises(InputError, match=r"404.*data\.root"):
-        download(Remote(f"{server.url}/other.zip", "x", "sha256:0"), tmp_path)
+        download(RemoteFile(f"{server.url}/other.zip", "x", "sha256:0"), tmp_path)
     assert len(server.requests) == 1
 
 
 def test_a_connection_that_brings_nothing_is_given_up_and_kept(server, tmp_path):
     server.cuts = [500_000, 0, 0, 0, 0, 0]
-    with pytest.raises(InputError, match="within reach, but was not in 4 attempts"):
+    with pytest.raises(InputError, match="must be reachable, but was not in 4 attempts"):
         download(remote(server), tmp_path)
     assert 0 < (tmp_path / "the set.zip.partial").stat().st_size <= 500_000
     server.cuts = []
@@ -127,10 +127,10 @@ def test_nobody_at_home_is_one_sentence(tmp_path, monkeypatch):
     with serve() as loopback:
         gone = loopback.url
     with pytest.raises(InputError, match="check the network"):
-        download(Remote(f"{gone}/x", "x", "sha256:0"), tmp_path)
+        download(RemoteFile(f"{gone}/x", "x", "sha256:0"), tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="make room"):
+    with pytest.raises(InputError, match="free some space"):
         download(remote(server), tmp_path / "file")

@@ -45,7 +45,7 @@ def test_a_missing_token_is_one_sentence_with_the_mend(api, tmp_path, capsys):
         sys.exit(1)
 
     api.authenticate = page_of_help
-    with pytest.raises(InputError, match=r"no valid token here: make one at https://.*KAGGLE_API_TOKEN") as caught:
+    with pytest.raises(InputError, match=r"no valid token: create one at https://.*KAGGLE_API_TOKEN") as caught:
         competition_archive("eyes", tmp_path)
     assert "\n" not in str(caught.value)
     assert capsys.readouterr().out == ""

@@ -271,7 +271,7 @@ def test_any_width_is_drawn_alike(pixels: int) -> None:
     [
         (
             {"grades": [0.4, 0.15, 0.2, 0.13, 0.1]},
-            "`data.grades` must be five shares that sum to 1, but .* sums to 0.98",
+            "`data.grades` must be five fractions that sum to 1, but .* sums to 0.98",
         ),
         ({"grades": [0.5, 0.5, -0.2, 0.1, 0.1]}, "`data.grades.2` should be greater than or equal to 0, but got -0.2"),
         ({"grades": [0.5, 0.5]}, "`data.grades.2` must be given"),

@@ -18,9 +18,9 @@ from PIL import Image
 from benchmark.common.column_names import SPLIT_NAMES
 from benchmark.common.errors import InputError
 from benchmark.sources import deepdrid, eyepacs, idrid, retinamnist
-from benchmark.sources._download import Remote
-from benchmark.sources._labels import dealt, read_columns
-from benchmark.sources._splits import Entry, Shares, deal
+from benchmark.sources._download import RemoteFile
+from benchmark.sources._labels import expected_counts, read_columns
+from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 from benchmark.sources.registry import Photograph, load_source
 from tests.conftest import ROOT
 from tests.factories.loopback import Loopback, serve
@@ -55,9 +55,9 @@ def names(found: list[Photograph]) -> list[tuple[object, ...]]:
     return [(each.image_id, each.grade, each.split, each.patient, each.eye) for each in found]
 
 
-def serve_file(server: Loopback, name: str, data: bytes, algorithm: str = "sha256") -> Remote:
+def serve_file(server: Loopback, name: str, data: bytes, algorithm: str = "sha256") -> RemoteFile:
     server.files[f"/{name}"] = data
-    return Remote(f"{server.url}/{name}", name, f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}")
+    return RemoteFile(f"{server.url}/{name}", name, f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}")
 
 
 def parts(data: bytes, name: str, count: int) -> dict[str, bytes]:
@@ -178,7 +178,9 @@ def test_what_cannot_be_fetched_says_how_to_get_it(source, where):
 
 @pytest.mark.parametrize("source", WRITE)
 def test_a_root_that_is_not_there_is_one_sentence(source):
-    with pytest.raises(InputError, match=r"data\.root must be the folder of a copy of .*, but there is no folder away"):
+    with pytest.raises(
+        InputError, match=r"data\.root must be the folder of a copy of .*, but the folder away does not exist"
+    ):
         read(source, root="away")
 
 
@@ -246,14 +248,14 @@ def test_the_expected_counts_add_up_to_the_published_sizes(source, counts):
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.integers(0, 30), min_size=5, max_size=5).filter(any),
-    st.builds(Shares, val=st.floats(0, 0.45), test=st.floats(0, 0.45), seed=st.integers(0, 5)),
+    st.builds(SplitFractions, val=st.floats(0, 0.45), test=st.floats(0, 0.45), seed=st.integers(0, 5)),
     st.integers(0, 10**6),
 )
 def test_counts_after_dealing_are_known_beforehand(counts, shares, first):
     grades = [grade for grade, count in enumerate(counts) for _ in range(count)]
-    entries = [Entry(f"{first + i}", Path(), grade, None, "", "unknown") for i, grade in enumerate(grades)]
-    found = Counter((each.split, each.grade) for each in deal(entries, shares))
-    for split, expected in dealt({None: tuple(counts)}, shares).items():
+    entries = [GradedFile(f"{first + i}", Path(), grade, None, "", "unknown") for i, grade in enumerate(grades)]
+    found = Counter((each.split, each.grade) for each in assign_splits(entries, shares))
+    for split, expected in expected_counts({None: tuple(counts)}, shares).items():
         assert expected == tuple(found[split, grade] for grade in range(5))
 
 
@@ -277,7 +279,7 @@ def test_idrids_photographs_have_the_expected_counts():
 
 def test_messidor2_pairs_eyes_and_leaves_out_the_ungradable(capsys):
     found = read("messidor2", root=str(made("messidor2")))
-    assert "1 images that its graders call ungradable are left out" in capsys.readouterr().out
+    assert "1 images that its graders call ungradable are excluded" in capsys.readouterr().out
     assert len(found) == 23
     assert Counter(each.eye for each in found) == {"left": 11, "right": 12}
     assert len({each.patient for each in found}) == 12
@@ -311,7 +313,7 @@ def test_deepdrid_has_the_grade_of_the_eye_and_its_own_split(capsys):
         ("7_r1", 3, "test", "7", "right"),
     ]
     assert "8_r1" not in found
-    assert "2 images that its graders call ungradable are left out" in capsys.readouterr().out
+    assert "2 images that its graders call ungradable are excluded" in capsys.readouterr().out
 
 
 def test_ddr_leaves_out_the_ungradable_and_other_parts(capsys):

@@ -1,4 +1,4 @@
-"""The healthy eye: optic disc, macula and vessel trees, drawn as right eyes (disc on the right, nasal side)."""
+"""Healthy eyes: optic disc, macula and vessel trees, drawn as right eyes (disc on the right, nasal side)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from benchmark.sources._phantom.pen import Frame, Layer, Points, hairlines, strips
 
-_BACKBONES = np.array(
-    [  # heading at the optic disc and how far it turns, in degrees (0 nasal, -90 up), length, calibre
+_TRUNKS = np.array(
+    [  # heading at the optic disc and its total turn, in degrees (0 nasal, -90 up), length, calibre
         (-84.0, -112.0, 1.9, 1.0),
         (84.0, 112.0, 1.9, 1.0),
         (-48.0, 30.0, 0.8, 0.8),
@@ -19,20 +19,20 @@ _BACKBONES = np.array(
         (130.0, 50.0, 0.6, 0.4),
     ]
 )
-"""Superior and inferior temporal arcades, which arch around the macula, the nasal backbones, the macular vessels."""
+"""Superior and inferior temporal arcades, which arch around the macula; nasal trunks; macular vessels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a patient's two eyes share."""
+    """Anatomy that is common to both eyes of a patient."""
 
     pigment: float
-    """0 light to 1 dark."""
+    """Pigmentation, from 0 (light) to 1 (dark)."""
     tessellation: float
-    """How visible the choroid's vessels are, 0-1."""
+    """Visibility of the choroidal vessels, 0-1."""
     disc_radius: float
     cup: float
-    """Cup to disc ratio."""
+    """Cup-to-disc ratio."""
     disc_to_fovea: float
     tortuosity: float
     calibre: float
@@ -41,7 +41,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Vessels:
-    """Paths [k, n, 2] and their widths [k, n]; ``heading`` [k, n] in radians."""
+    """Paths [k, n, 2] with their widths [k, n] and headings [k, n] in radians."""
 
     paths: Points
     heading: NDArray[np.float64]
@@ -50,7 +50,7 @@ class Vessels:
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """One eye's anatomy, in units of the field's radius."""
+    """Anatomy of one eye, in units of the radius of the field of view."""
 
     disc: Points
     fovea: Points
@@ -59,7 +59,7 @@ class Eye:
     cup: float
     veins: tuple[Vessels, ...]
     arteries: tuple[Vessels, ...]
-    """Of each, backbones, branches and twigs."""
+    """Trunks, branches and twigs, as of ``veins``."""
 
 
 def draw_person(rng: np.random.Generator) -> Person:
@@ -76,7 +76,7 @@ def draw_person(rng: np.random.Generator) -> Person:
 
 
 def draw_eye(person: Person, rng: np.random.Generator) -> Eye:
-    """Draw one eye of a patient, as it falls into the field of view."""
+    """Draw the anatomy and position of one eye of a patient."""
     middle = np.array([rng.normal(0.13, 0.06), rng.normal(0.0, 0.05)])
     span = np.array([person.disc_to_fovea / 2, -rng.uniform(0.02, 0.08)])
     disc, fovea = middle + span, middle - span
@@ -92,16 +92,16 @@ def draw_eye(person: Person, rng: np.random.Generator) -> Eye:
 
 
 def draw_vessels(frame: Frame, tree: tuple[Vessels, ...], beading: float, rng: np.random.Generator) -> Layer:
-    """Density of one vessel tree; ``beading`` swells and pinches the backbones by that share of their width."""
+    """Draw the density of a vessel tree; ``beading`` is the relative variation of the width of the trunks."""
     layer = frame.layer()
-    backbones, branches, twigs = tree
+    trunks, branches, twigs = tree
     for thin, strength in ((twigs, 0.3), (branches, 0.55)):
         hairlines(frame, layer, thin.paths, strength)
     wide = branches.widths[:, 0] > 2.0 / frame.radius
     strips(frame, layer, branches.paths[wide], branches.widths[wide], 0.8)
-    count, steps = backbones.widths.shape
+    count, steps = trunks.widths.shape
     beads = np.sin(np.linspace(0, 60, steps) + rng.uniform(0, 2 * np.pi, (count, 1)))
-    strips(frame, layer, backbones.paths, backbones.widths * (1 + beading * beads), 1.0)
+    strips(frame, layer, trunks.paths, trunks.widths * (1 + beading * beads), 1.0)
     return layer
 
 
@@ -114,7 +114,7 @@ def grow(
     rng: np.random.Generator,
     steps: int = 24,
 ) -> tuple[Points, NDArray[np.float64]]:
-    """Grow k paths that turn early and wobble all along; gives paths [k, steps, 2] and headings [k, steps]."""
+    """Grow k wobbling paths that turn mostly at the start; return paths [k, steps, 2] and headings [k, steps]."""
     t = np.linspace(0, 1, steps)
     phase = rng.uniform(0, 2 * np.pi, (2, len(start), 1))
     sway = np.sin(9 * t + phase[0]) + 0.7 * np.sin(21 * t + phase[1]) - np.sin(phase[0]) - 0.7 * np.sin(phase[1])
@@ -125,21 +125,21 @@ def grow(
 
 
 def _tree(person: Person, disc: Points, fovea: Points, calibre: float, rng: np.random.Generator) -> tuple[Vessels, ...]:
-    k = len(_BACKBONES)
-    heading, turn = np.radians(_BACKBONES[:, :2] + rng.normal(0, 9, (k, 2))).T
+    k = len(_TRUNKS)
+    heading, turn = np.radians(_TRUNKS[:, :2] + rng.normal(0, 9, (k, 2))).T
     start = disc + rng.normal(0, 0.015, (k, 2))
-    length = _BACKBONES[:, 2] * rng.uniform(0.75, 1.1, k)
+    length = _TRUNKS[:, 2] * rng.uniform(0.75, 1.1, k)
     paths, headings = grow(start, heading, turn, length, 0.6 * person.tortuosity, rng, steps=40)
-    width = calibre * _BACKBONES[:, 3] * rng.uniform(0.85, 1.0, k)
-    backbones = Vessels(_short_of(fovea, paths), headings, width[:, None] * np.linspace(1, 0.35, 40))
-    branches = _sprout(backbones, 6, 0.37, fovea, person.tortuosity, rng)
-    return backbones, branches, _sprout(branches, 3, 0.7, fovea, person.tortuosity, rng)
+    width = calibre * _TRUNKS[:, 3] * rng.uniform(0.85, 1.0, k)
+    trunks = Vessels(_short_of(fovea, paths), headings, width[:, None] * np.linspace(1, 0.35, 40))
+    branches = _sprout(trunks, 6, 0.37, fovea, person.tortuosity, rng)
+    return trunks, branches, _sprout(branches, 3, 0.7, fovea, person.tortuosity, rng)
 
 
 def _sprout(
     parents: Vessels, each: int, length: float, fovea: Points, wobble: float, rng: np.random.Generator
 ) -> Vessels:
-    """Let ``each`` branches leave every parent on alternating sides, ``length`` times as long as it at most."""
+    """Grow ``each`` branches per parent on alternating sides, at most ``length`` times as long as the parent."""
     k, n, _ = parents.paths.shape
     share = (np.arange(each) + rng.uniform(0.1, 0.9, (k, each))) / each * 0.82 + 0.12
     row, at = np.repeat(np.arange(k), each), (share * (n - 1)).astype(int).ravel()
@@ -155,7 +155,7 @@ def _sprout(
 
 
 def _short_of(fovea: Points, paths: Points) -> Points:
-    """End paths [k, n, 2] where they reach the zone around the fovea that has no vessels."""
+    """Cut paths [k, n, 2] off at the avascular zone around the fovea."""
     near = np.linalg.norm(paths - fovea, axis=-1) < 0.13
     last = np.where(near.any(axis=1), near.argmax(axis=1), paths.shape[1] - 1)
     kept = np.minimum(np.arange(paths.shape[1]), last[:, None])

@@ -1,4 +1,4 @@
-"""From reflected light to a picture: illumination, focus, sensor, and the black around the field."""
+"""Camera model: illumination, focus, sensor, and the black border around the field of view."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A make of fundus camera."""
+    """Model of a fundus camera."""
 
     aspect: float
-    """Width over height of the photograph."""
+    """Width of the photograph divided by its height."""
     radius: float
-    """The field's radius as a share of the width; more than half the height cuts the field at top and bottom."""
+    """Radius of the field of view as a fraction of the width. It is cut off if its diameter exceeds the height."""
     gain: tuple[float, float, float]
-    """Colour response."""
+    """Relative response of red, green and blue."""
     notch: bool
-    """Whether the field's rim carries an orientation mark."""
+    """True if the rim of the field of view has an orientation notch."""
 
     def frame(self, pixels: int) -> Frame:
-        """Where the field lies in a photograph so many pixels wide."""
+        """Return the position of the field of view in a photograph of this width in pixels."""
         return Frame(pixels, round(pixels / self.aspect), pixels * self.radius)
 
 
@@ -44,7 +44,7 @@ CAMERAS = (
 
 
 def illuminate(frame: Frame, eye: Eye, planes: list[Plane], rng: np.random.Generator) -> None:
-    """Uneven light, vignetting, the haze of a missed pupil at the rim, and reflexes; changes ``planes``."""
+    """Add uneven light, vignetting, haze at the rim from a missed pupil, and reflexes to ``planes``, in place."""
     x, y = axes(frame)
     r2 = x * x + y * y
     slope = [float(s) for s in rng.normal(0, 0.1, 2)]
@@ -62,7 +62,7 @@ def illuminate(frame: Frame, eye: Eye, planes: list[Plane], rng: np.random.Gener
 
 
 def expose(frame: Frame, planes: list[Plane], dust: Layer, gain: list[float], rng: np.random.Generator) -> Picture:
-    """Focus, dust on the sensor, exposure and noise."""
+    """Apply focus, dust on the sensor, exposure and noise."""
     exposure = 255 * float(rng.lognormal(-0.02, 0.04))
     blur = rng.uniform(0.0022, 0.0052) * frame.radius
     shade = 1 - 0.5 * unit(soften(frame, dust, 0.012))
@@ -75,7 +75,7 @@ def expose(frame: Frame, planes: list[Plane], dust: Layer, gain: list[float], rn
 
 
 def mount(frame: Frame, camera: Camera, picture: Picture) -> Picture:
-    """Set the field, with its orientation mark, on black."""
+    """Place the field of view, with its orientation notch, on black."""
     return np.asarray(cv2.multiply(picture, _mask(frame, camera.notch), scale=1 / 255), np.uint8)
 
 

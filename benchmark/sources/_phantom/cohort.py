@@ -1,4 +1,4 @@
-"""Who is photographed: patients, their two eyes, true grades, labels and splits, by exact quotas."""
+"""Cohort of patients: their eyes, true grades, labels and splits, with exact counts per grade."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Grades = NDArray[np.int64]
 
 _NEARNESS = 0.15
-"""Eyes of a disagreeing patient differ by d grades with a weight of this to the power d - 1."""
+"""Base of the weight, base ** (d - 1), with which the eyes of a disagreeing patient differ by d grades."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,18 @@ class Shot:
     eye: Literal["left", "right"]
     split: Split
     grade: int
-    """What is drawn."""
+    """True grade, which is drawn."""
     label: int
-    """What the grader says: the grade, or a neighbour of it."""
+    """Grade by the grader: the true grade or, with label noise, a neighbouring one."""
 
     @property
     def image_id(self) -> str:
-        """Named as in EyePACS."""
+        """Image id in the style of EyePACS."""
         return f"{self.patient}_{self.eye}"
 
 
 def cohort(params: Params) -> list[Shot]:
-    """Deal patients to splits, grades to eyes and errors to labels; ordered by patient, left eye first."""
+    """Assign splits to patients, grades to eyes and errors to labels; sort by patient, left eye first."""
     rng, graders = np.random.default_rng((params.seed, 0)).spawn(2)
     sizes = [getattr(params.patients, split) for split in SPLITS]
     numbers = np.split(rng.permutation(sum(sizes)) + 1, np.cumsum(sizes)[:-1])
@@ -54,7 +54,7 @@ def cohort(params: Params) -> list[Shot]:
 
 
 def quotas(shares: Sequence[float], total: int) -> list[int]:
-    """Whole numbers that sum to ``total`` and lie nearest to the shares of it (largest remainders, first of equals)."""
+    """Round the shares of ``total`` to whole numbers with the same sum by the largest-remainder method."""
     exact = np.array(shares) / sum(shares) * total
     whole = np.floor(exact + 1e-9).astype(int)
     whole[np.argsort(whole - exact, kind="stable")[: total - whole.sum()]] += 1
@@ -62,11 +62,11 @@ def quotas(shares: Sequence[float], total: int) -> list[int]:
 
 
 def fellows(grades: Grades, agreement: float, rng: np.random.Generator) -> Grades:
-    """Grade of each patient's other eye, with the same number of eyes per grade.
+    """Draw the grade of each patient's other eye, with the same number of eyes per grade.
 
-    The share ``1 - agreement`` of the patients (rounded down to an even number) is paired off across grades, mostly
-    neighbouring ones, and the two of a pair exchange the grades of their other eyes. While no grade's share exceeds
-    ``agreement`` there are always patients of two grades left to pair.
+    A fraction ``1 - agreement`` of the patients (rounded down to an even number) is paired across grades, mostly
+    neighbouring ones, and the two patients of a pair exchange the grades of their other eyes. Patients of two grades
+    remain to be paired as long as no grade's fraction exceeds ``agreement``.
     """
     other = grades.copy()
     alone = np.ones(len(grades), bool)
@@ -83,7 +83,7 @@ def fellows(grades: Grades, agreement: float, rng: np.random.Generator) -> Grade
 
 
 def mislabel(grades: Grades, share: float, rng: np.random.Generator) -> Grades:
-    """Move the labels of a share of the images (rounded to a whole number) to a neighbouring grade."""
+    """Move the labels of a fraction of the images (rounded to a whole number) to a neighbouring grade."""
     wrong = rng.choice(len(grades), round(len(grades) * share), replace=False)
     step = rng.choice([-1, 1], len(wrong))
     labels = grades.copy()

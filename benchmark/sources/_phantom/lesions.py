@@ -1,4 +1,4 @@
-"""Lesions by the international clinical DR scale, and harmless spots that every eye may have."""
+"""Lesions of each grade of the international clinical DR scale, and harmless spots in any eye."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from benchmark.sources._phantom.anatomy import Eye, grow
 from benchmark.sources._phantom.pen import Frame, Layer, Points, blob, hairlines, shape, spot, turned
 
 MICROANEURYSM = (1.15 / 128, 1.85 / 128)
-"""Smallest and largest diameter as a share of the field's diameter: 1-2 pixels where that is scaled to 128 pixels,
-a fraction of a pixel at 40. This is what makes the input size matter as it does for real photographs."""
+"""Smallest and largest diameter as a fraction of the diameter of the field of view: 1-2 pixels at an input size of 128,
+a fraction of a pixel at 40. The input size thus matters as it does for real photographs."""
 
 Range = tuple[int, int]
-"""Fewest and most, both included."""
+"""Minimum and maximum of a count, inclusive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burden:
-    """How many lesions a grade shows."""
+    """Numbers of lesions of a grade."""
 
     microaneurysms: Range = (0, 0)
     haemorrhages: Range = (0, 0)
     quadrants: Range = (1, 1)
-    """Over how many quadrants of the field the haemorrhages spread."""
+    """Number of quadrants with haemorrhages."""
     exudates: Range = (0, 0)
     """Clusters of hard exudates."""
     cotton_wool: Range = (0, 0)
     beading: float = 0.0
-    """Share of their width by which veins swell and pinch."""
+    """Relative variation of the width of the veins."""
 
 
 BURDENS = (
@@ -46,38 +46,37 @@ BURDENS = (
         beading=0.3,
     ),
 )
-"""Grades 0-3; grade 4 is drawn upon the burden of grade 2 or 3.
+"""Burden of grades 0-3; grade 4 is drawn on top of the burden of grade 2 or 3.
 
-Tuned so that a network of some 60,000 weights, trained for minutes, tells the grades apart better the larger its input,
-and never perfectly: the counts of neighbouring grades overlap; haemorrhages are mostly under three pixels at 128 pixels
-and under one at 40, so that small inputs lose them; blood is darker than veins, so that it can be told from them; and
-the colours and exposures of eyes and cameras vary less than in life, where they would drown the lesions in so few
-images."""
+The numbers were tuned so that a network of about 60,000 weights, trained for minutes, grades larger inputs better, but
+never perfectly. The counts of neighbouring grades overlap. Haemorrhages are mostly below three pixels at an input size
+of 128 and below one at 40, so small inputs lose them. Blood is darker than veins, so it can be distinguished. Colours
+and exposures vary less than in reality, because otherwise so few images would not suffice to learn the lesions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Layers of one eye's lesions and harmless spots."""
+    """Layers of the lesions and harmless spots of one eye."""
 
     blood: Layer
-    """Microaneurysms, haemorrhages, new vessels."""
+    """Layer of microaneurysms, haemorrhages and new vessels."""
     exudate: Layer
     cotton: Layer
-    """Cotton-wool spots and fibrous veils; to be blurred."""
+    """Layer of cotton-wool spots and fibrous veils, before blurring."""
     drusen: Layer
     dust: Layer
-    """Dark specks in front of the sensor; to be blurred."""
+    """Layer of dark specks in front of the sensor, before blurring."""
 
 
 def burden_of(grade: int, rng: np.random.Generator) -> Burden:
-    """The burden of a grade 0-4."""
+    """Draw the burden of a grade 0-4."""
     return BURDENS[grade] if grade < 4 else BURDENS[int(rng.integers(2, 4))]
 
 
 def draw_findings(frame: Frame, eye: Eye, grade: int, burden: Burden, rng: np.random.Generator) -> Findings:
-    """Draw one eye's lesions.
+    """Draw the lesions of one eye.
 
-    Harmless spots come from a stream of their own, so that they are the same whatever the grade.
+    Harmless spots use a random stream of their own, so they do not depend on the grade.
     """
     harmless, rng = rng.spawn(2)
     found = Findings(*(frame.layer() for _ in range(5)))
@@ -100,7 +99,7 @@ def _draw(bounds: Range, rng: np.random.Generator) -> int:
 def _places(
     frame: Frame, eye: Eye, count: int, rng: np.random.Generator, reach: float = 0.93, quadrants: int = 4
 ) -> Points:
-    """Positions [<= count, 2] in so many quadrants of the field, in view and off the optic disc."""
+    """Draw up to ``count`` positions in some quadrants, inside the photograph and outside the optic disc."""
     many = 6 * count
     angle = np.pi / 2 * (rng.integers(0, 4) + rng.permutation(many) % quadrants + rng.uniform(0, 1, many))
     points = reach * np.sqrt(rng.uniform(0, 1, many))[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
@@ -111,7 +110,7 @@ def _places(
 
 def _microaneurysms(frame: Frame, eye: Eye, layer: Layer, count: int, rng: np.random.Generator) -> None:
     for centre in _places(frame, eye, count, rng):
-        radius = rng.uniform(*MICROANEURYSM)  # The same number: that is a share of the field's diameter.
+        radius = rng.uniform(*MICROANEURYSM)  # A ratio of diameters is also the ratio of radii.
         spot(frame, layer, centre, radius, rng.uniform(0.7, 1.0))
 
 
@@ -126,7 +125,7 @@ def _haemorrhages(frame: Frame, eye: Eye, layer: Layer, burden: Burden, rng: np.
 
 
 def _exudates(frame: Frame, eye: Eye, layer: Layer, rng: np.random.Generator) -> None:
-    """A cluster of hard exudates: a ring around a leak (circinate), or loose."""
+    """Draw a cluster of hard exudates, in a ring around a leak (circinate) or scattered."""
     count = int(rng.integers(6, 26))
     centre = eye.fovea + rng.normal(0, 0.28, 2)
     ring = rng.uniform() < 0.4
@@ -146,16 +145,16 @@ def _cotton_wool(frame: Frame, layer: Layer, centre: Points, rng: np.random.Gene
 
 
 def _proliferation(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
-    """New vessels, a pre-retinal haemorrhage, or both."""
+    """Draw new vessels, a preretinal haemorrhage, or both."""
     kinds: tuple[tuple[Callable[..., None], ...], ...] = ((_new_vessels,), (_boat,), (_new_vessels, _boat))
     for kind in kinds[int(rng.choice(3, p=(0.45, 0.25, 0.3)))]:
         kind(frame, eye, found, rng)
 
 
 def _new_vessels(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
-    """Fine tangles at the optic disc or upon the arcades, sometimes with a fibrous veil."""
-    backbones = eye.veins[0].paths
-    centres = [backbones[rng.integers(0, 2), rng.integers(9, 22)] for _ in range(rng.integers(1, 4))]
+    """Draw fine tangles at the optic disc or on the arcades, sometimes with a fibrous veil."""
+    trunks = eye.veins[0].paths
+    centres = [trunks[rng.integers(0, 2), rng.integers(9, 22)] for _ in range(rng.integers(1, 4))]
     if rng.uniform() < 0.5:
         centres[0] = eye.disc + rng.normal(0, 0.03, 2)
     for centre in centres:
@@ -169,7 +168,7 @@ def _new_vessels(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generat
 
 
 def _boat(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
-    """Pre-retinal blood, settled below a fluid level."""
+    """Draw a boat-shaped preretinal haemorrhage, settled below a fluid level."""
     side = rng.choice([-1.0, 1.0])
     centre = eye.fovea + np.array([rng.normal(0, 0.25), side * rng.uniform(0.15, 0.4)])
     width, depth, tilt = rng.uniform(0.09, 0.22), rng.uniform(0.07, 0.16), rng.normal(0, 0.12)
@@ -180,7 +179,7 @@ def _boat(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> 
 
 
 def _drusen_and_dust(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
-    """What a grader must not take for a lesion: drusen in some eyes, dust on some lenses."""
+    """Draw harmless spots that resemble lesions: drusen in some eyes, dust on some lenses."""
     if rng.uniform() < 0.25:
         for point in eye.fovea + rng.normal(0, 0.16, (int(rng.integers(4, 22)), 2)):
             spot(frame, found.drusen, point, rng.uniform(0.007, 0.018), rng.uniform(0.3, 0.7))

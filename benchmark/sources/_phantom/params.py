@@ -42,7 +42,7 @@ class Params(SourceParams):
     @classmethod
     def _sum_to_one(cls, grades: tuple[float, ...]) -> tuple[float, ...]:
         if not math.isclose(sum(grades), 1, abs_tol=1e-6):
-            msg = f"must be five shares that sum to 1, but {list(grades)} sums to {sum(grades):.6g}"
+            msg = f"must be five fractions that sum to 1, but {list(grades)} sums to {sum(grades):.6g}"
             raise ValueError(msg)
         return grades
 

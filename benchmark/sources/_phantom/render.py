@@ -1,4 +1,4 @@
-"""One eye's photograph, and its file."""
+"""Rendering of the photograph of one eye."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ QUALITY = 92
 """JPEG quality."""
 
 _STREAMS = {"shared": 0, "left": 1, "right": 2}
-"""Random streams of a patient."""
+"""Number of each random stream of a patient."""
 
 
 def photograph(seed: int, patient: int, eye: str, grade: int, pixels: int) -> Picture:
-    """Photograph one eye: RGB [height, pixels, 3], the same for the same arguments, whoever calls and when.
+    """Render one eye as RGB [height, pixels, 3]; the result depends only on the arguments.
 
-    Anatomy, lesions, light and sensor draw from streams of their own, so that the same eye at another grade differs by
-    its lesions alone.
+    Anatomy, lesions, light and sensor use separate random streams, so the same eye at another grade differs only in its
+    lesions.
 
     Args:
         seed: Seed of the data set.
@@ -51,7 +51,7 @@ def photograph(seed: int, patient: int, eye: str, grade: int, pixels: int) -> Pi
 
 
 def save(seed: int, shot: Shot, pixels: int, path: Path) -> None:
-    """Write the photograph of one eye as JPEG; the file is whole or absent."""
+    """Write the photograph of one eye as JPEG, atomically."""
     picture = photograph(seed, shot.patient, shot.eye, shot.grade, pixels)
     _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     with atomic(path) as partial:

@@ -1,4 +1,4 @@
-"""A contact sheet: one row of photographs per grade."""
+"""Contact sheet with one row of photographs per grade."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def contact_sheet(params: Params, path: Path, columns: int = 6) -> None:
-    """Write a PNG: a row per true grade 0-4, with ``columns`` eyes of that grade, each of another patient."""
+    """Write a PNG with a row per true grade 0-4 of ``columns`` eyes, each of another patient."""
     shots = cohort(params)
     rows = []
     for grade in range(5):
@@ -34,7 +34,7 @@ def contact_sheet(params: Params, path: Path, columns: int = 6) -> None:
 
 
 def _tile(picture: Picture) -> Picture:
-    """Centre a photograph on a black square as wide as it."""
+    """Pad a photograph with black to a square of its width."""
     height, width, _ = picture.shape
     above = (width - height) // 2
     return np.pad(picture, ((above, width - height - above), (0, 0), (0, 0)))

@@ -1,4 +1,4 @@
-"""What the eye reflects: pigment, disc and lesions in colour, under even light."""
+"""Reflectance of the eye: pigment, optic disc, vessels and lesions in colour, under even light."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from benchmark.sources._phantom.lesions import Findings
 from benchmark.sources._phantom.pen import Frame, Layer, Plane, bell, shape, soften, turned, unit
 
 Colour = tuple[float, float, float]
-"""Red, green and blue."""
+"""Values of red, green and blue."""
 
 _LIGHT: Colour = (0.88, 0.53, 0.31)
 _DARK: Colour = (0.62, 0.31, 0.13)
-"""Reflected by the least and the most pigmented fundus."""
+"""Reflectance of the least and the most pigmented fundus."""
 _VEIN: Colour = (0.26, 0.58, 0.48)
 _ARTERY: Colour = (0.07, 0.38, 0.34)
 _BLOOD: Colour = (0.62, 1.30, 0.95)
-"""Optical densities of each absorber at full strength."""
+"""Optical density of each absorber at full strength."""
 _RIM: Colour = (1.00, 0.70, 0.38)
 _CUP: Colour = (1.05, 0.90, 0.64)
 _EXUDATE: Colour = (1.00, 0.86, 0.42)
 _COTTON: Colour = (0.95, 0.80, 0.60)
 _DRUSEN: Colour = (0.95, 0.70, 0.35)
-"""Colours of what covers the retina."""
+"""Colour of each substance that covers the retina."""
 _STRENGTHS = np.arange(256, dtype=np.float32) / 255
 """Strength of each layer value."""
 _CELLS = 72
-"""Cells across of the finest choroidal texture."""
+"""Number of cells across the finest choroidal texture."""
 
 
 def reflect(
     frame: Frame, person: Person, eye: Eye, found: Findings, beading: float, rng: np.random.Generator
 ) -> list[Plane]:
-    """Red, green and blue planes, about 0-1; the deepest layer of the eye is painted first."""
+    """Compute the red, green and blue planes, about 0-1, from the deepest layer of the eye upwards."""
     planes = _fundus(frame, person, eye, rng)
     _cover(planes, _disc(frame, eye, 1.0, 0.012), _RIM)
     _cover(planes, _disc(frame, eye, eye.cup, 0.02), _CUP)
@@ -48,7 +48,7 @@ def reflect(
 
 
 def _fundus(frame: Frame, person: Person, eye: Eye, rng: np.random.Generator) -> list[Plane]:
-    """The bare fundus, darker at the macula and where the choroid holds more pigment."""
+    """Compute the bare fundus, darker at the macula and under dense choroidal pigment."""
     pigment = _choroid(frame, person, rng) + 0.9 * bell(frame, eye.fovea, 0.19) + 0.6 * bell(frame, eye.fovea, 0.06)
     red = np.exp(-0.28 * pigment)
     melanin = (red, red * red, red * red)  # It absorbs green and blue about twice as densely as red.
@@ -57,7 +57,7 @@ def _fundus(frame: Frame, person: Person, eye: Eye, rng: np.random.Generator) ->
 
 
 def _choroid(frame: Frame, person: Person, rng: np.random.Generator) -> Plane:
-    """Unevenness of the layers below the retina: blotches, and ridges between choroidal vessels."""
+    """Compute the pigment below the retina: blotches, and ridges between choroidal vessels."""
     blotches, patches, ridges, grain = (_clouds(cells, rng) for cells in (5, 16, 13, _CELLS))
     strength = 0.05 + 0.5 * person.tessellation
     return _stretched(
@@ -66,7 +66,7 @@ def _choroid(frame: Frame, person: Person, rng: np.random.Generator) -> Plane:
 
 
 def _clouds(cells: int, rng: np.random.Generator) -> Plane:
-    """Smooth noise with so many cells across."""
+    """Draw smooth noise with this number of cells across."""
     return _stretched(rng.standard_normal((cells, cells), dtype=np.float32), _CELLS)
 
 
@@ -75,7 +75,7 @@ def _stretched(coarse: Plane, side: int) -> Plane:
 
 
 def _disc(frame: Frame, eye: Eye, share: float, softness: float) -> Layer:
-    """The optic disc, or that share of its width and height (its cup)."""
+    """Draw the optic disc, or its cup as that fraction of its width and height."""
     wide, high, tilt = eye.disc_shape
     turn = np.linspace(0, 2 * np.pi, 40)
     layer = frame.layer()
@@ -84,7 +84,7 @@ def _disc(frame: Frame, eye: Eye, share: float, softness: float) -> Layer:
 
 
 def _cover(planes: list[Plane], layer: Layer, colour: Colour) -> None:
-    """Paint over the planes, within the layer's bounding box."""
+    """Paint over the planes, within the bounding box of the layer."""
     left, top, width, height = cv2.boundingRect(layer)
     box = np.s_[top : top + height, left : left + width]
     cover = unit(layer[box])
@@ -93,6 +93,6 @@ def _cover(planes: list[Plane], layer: Layer, colour: Colour) -> None:
 
 
 def _absorb(planes: list[Plane], layer: Layer, density: Colour) -> None:
-    """Darken the planes by the law of Beer and Lambert."""
+    """Darken the planes by the Beer-Lambert law."""
     for plane, tone in zip(planes, density, strict=True):
         plane *= np.asarray(cv2.LUT(layer, np.exp(-tone * _STRENGTHS)), np.float32)
