@@ -1,8 +1,8 @@
-"""What every table and figure must say of itself: the data, the spread, the decoding, and what may not be concluded."""
+"""Sentences that captions and notes share: data, spread, intervals, decision rules, training, and flagged runs."""
 
 from __future__ import annotations
 
-from benchmark.common.terms import Head, Size
+from benchmark.common.terms import EVALUATED, Arm, Head, Size
 from benchmark.report.results import Results
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
 from benchmark.settings.params import Params
@@ -12,97 +12,117 @@ from benchmark.statistics.published.tables import PrintedTable
 PHANTOM = "phantom results: no claim about real eyes"
 
 HEADS: dict[Head, str] = {"score": "scores", "prob": "prob."}
-"""How the paper calls the outputs."""
+"""The paper's names of the outputs."""
 
 FLAGS = {"collapsed": "collapsed (one grade for all of val)"}
-"""How notes call a flag of a run; another flag is shown as it is."""
+"""Explanations of the flags of a run; other flags are shown as they are."""
 
 
 def data_sentence(results: Results) -> str:
-    """Name, nature and size of the data set."""
-    nature = f" ({PHANTOM})" if results.synthetic else ""
-    return f"Data: {results.data}{nature}; val {results.size_of('val')}, test {results.size_of('test')}."
+    """Return the name, nature and size of the data set."""
+    sizes = ", ".join(f"{split} {results.size_of(split)}" for split in EVALUATED)
+    return f"Data: {results.data}{nature(results.synthetic)}; {sizes}."
+
+
+def nature(synthetic: bool) -> str:
+    """Return the warning for synthetic data, in parentheses; empty for photographs."""
+    return f" ({PHANTOM})" if synthetic else ""
 
 
 def size_title(size: Size, params: Params, paper_pixels: int) -> str:
-    """An input size by its role, ours and the paper's."""
+    """Return an input size by its name and pixels, with the paper's pixels."""
     return f"{size}: {params.sizes.of(size)} px (paper: {paper_pixels})"
 
 
 def seeds_sentence(params: Params) -> str:
-    """How many seeds a number stands for, and what ± means."""
+    """Return the number of seeds and the meaning of ±."""
     if len(params.seeds) == 1:
         return f"Each measured value is from one run (seed {params.seeds[0]}), so it has no ±."
-    listed = ", ".join(map(str, params.seeds))
     return (
-        f"Each measured value is the mean over {len(params.seeds)} seeds ({listed}); ± is their sample standard "
-        "deviation, which does not include the sampling of patients."
+        f"Each measured value is the mean over {len(params.seeds)} seeds ({', '.join(map(str, params.seeds))}); ± is "
+        "their sample standard deviation, which does not include the sampling of patients."
     )
 
 
 def interval_sentence(results: Results) -> str:
-    """What [ ] means: of which coverage, over what, and from how many resamples (:mod:`.bootstrap`)."""
+    """Return the confidence level of the intervals in brackets, what they are over, and the number of resamples."""
     rows = results.kappa_estimates
-    levels, counts = (
-        " or ".join(dict.fromkeys(texts))
-        for texts in ((f"{row.confidence_level * 100:g} %" for row in rows), (f"{row.n_resamples:,}" for row in rows))
-    )
+    counts = " or ".join(dict.fromkeys(f"{row.n_resamples:,}" for row in rows))
     method = f"{counts} resamples; images of unknown patients count one each"
-    scopes = {row.resampled for row in rows}
-    if scopes == {ALONE}:
-        return f"[ ] is its {levels} interval over patients alone (bootstrap, {method})."
-    exception = "; over patients alone where a single seed ran" if ALONE in scopes else ""
+    resampled = {row.resampled for row in rows}
+    if resampled == {ALONE}:
+        return f"[ ] is its {results.confidence_level} interval over patients alone (bootstrap, {method})."
+    exception = "; over patients alone if a single seed ran" if ALONE in resampled else ""
     return (
-        f"[ ] is its {levels} interval over patients and seeds (hierarchical bootstrap: patients resampled, the error "
-        f"of the seeds by Student's t; {method}{exception})."
+        f"[ ] is its {results.confidence_level} interval over patients and seeds (hierarchical bootstrap: patients "
+        f"resampled, the error of the seeds by Student's t; {method}{exception})."
     )
 
 
-def numbers_sentence(results: Results) -> str:
-    """The number format that networks were trained in, where, and whose bits these are."""
-    columns = ["precision", "device", "numerics"]
-    kinds = [tuple(kind) for kind in results.runs[columns].drop_duplicates().itertuples(index=False)]
-    told = " or ".join(f"{precision} on {device}" for precision, device, _ in kinds)
-    portable = {kind[1:] for kind in kinds} == {("cpu", "portable")}
-    whose = "every x86-64 processor with AVX2 gives the same bits" if portable else "the bits are this machine's"
-    return f"Trained in {told}; {whose}."
+def numerics_sentence(results: Results) -> str:
+    """Return the precision and device of the trainings, and whether other machines give the same bits."""
+    runs = results.runs[["precision", "device", "numbers"]].drop_duplicates()
+    trained = " or ".join(f"{run.precision} on {run.device}" for run in runs.itertuples())
+    portable = (runs["device"] == "cpu").all() and (runs["numbers"] == "portable").all()
+    bits = "every x86-64 processor with AVX2 gives the same bits" if portable else "other machines give other bits"
+    return f"Trained in {trained}; {bits}."
 
 
 def start_sentence(results: Results) -> str:
-    """What backbones started from, where that was more than their seeds; else nothing."""
-    kinds = results.runs[["backbone", "weights"]].drop_duplicates().itertuples(index=False)
-    told = [f"{backbone} from the weights {weights}" for backbone, weights in kinds if weights]
-    return f"Backbones started from training on other images: {', '.join(told)}." if told else ""
+    """Return the pretrained weights of the backbones; empty if all were initialised at random."""
+    kinds = results.runs[["trunk", "weights"]].drop_duplicates().itertuples(index=False)
+    pretrained = [f"{trunk} from the weights {weights}" for trunk, weights in kinds if weights]
+    return f"Pretrained backbones: {', '.join(pretrained)}." if pretrained else ""
 
 
-def decoding_sentence() -> str:
-    """The rules from outputs to grades."""
+def rules_sentence() -> str:
+    """Return the decision rules from outputs to grades."""
     score, prob = (DECISION_RULES[DEFAULT[head]].title for head in ("score", "prob"))
-    return f"Decoding: scores by the {score}, prob. by the {prob}; the paper prints neither rule."
+    return f"Decision rules: {score} for scores, {prob} for prob.; the paper prints neither rule."
 
 
 def other_data_sentence() -> str:
-    """Why ours beside the paper's is no reproduction by itself."""
-    return "The paper's numbers are for Kaggle EyePACS 2015; a number on other data is no reproduction of them."
+    """Return the warning that our numbers are not a reproduction of the paper's."""
+    return "The paper's numbers are for Kaggle EyePACS 2015; a number on other data does not reproduce them."
 
 
 def inferred_sentence(printed: PrintedTable) -> str:
-    """What the paper does not print of a table and is read into it, for which rows and why."""
-    readings: dict[tuple[str, str, str], list[str]] = {}
+    """Return the splits and heads that the paper does not print and that we inferred, with rows and reasons."""
+    rows_of: dict[tuple[str, str, str], list[str]] = {}
     for cell in printed.cells:
         for name, fact in (("split", cell.split), ("head", cell.head)):
             if fact and fact.evidence == "inferred":
-                rows = readings.setdefault((name, fact.value, fact.note), [])
+                rows = rows_of.setdefault((name, fact.value, fact.note), [])
                 rows += [cell.row] if cell.row not in rows else []
     listed = []
-    for (name, value, note), rows in readings.items():
+    for (name, value, note), rows in rows_of.items():
         where = "" if len(rows) == len(printed.rows) else f" of {', '.join(rows)}"
         listed.append(f"{name} {value}{where} ({note})")
     return f"Inferred, not printed: {'; '.join(listed)}."
 
 
 def caption(first: str, params: Params, results: Results, *last: str) -> str:
-    """Caption of a table of kappas: what is shown, what holds for all such tables, and what else must be said."""
-    spread = (seeds_sentence(params), interval_sentence(results))
-    trained = filter(None, (numbers_sentence(results), start_sentence(results)))
-    return " ".join((first, data_sentence(results), *spread, decoding_sentence(), *trained, *last))
+    """Return the caption of a table of kappas: its subject, the sentences of all such tables, and further ones."""
+    spread = (seeds_sentence(params), interval_sentence(results), rules_sentence())
+    trained = filter(None, (numerics_sentence(results), start_sentence(results)))
+    return " ".join((first, data_sentence(results), *spread, *trained, *last))
+
+
+def run_notes(params: Params, results: Results, arm: Arm, head: Head) -> list[str]:
+    """Return notes on an arm's head: flagged runs, and seeds that did not run although others did."""
+    flagged: dict[str, list[int]] = {}
+    for seed, flag in results.flags(*arm, head):
+        flagged.setdefault(flag, []).append(seed)
+    notes = [f"{arm} {_seeds(seeds)}, {head}: {FLAGS.get(flag, flag)}." for flag, seeds in flagged.items()]
+    measured = results.measured(arm, head, "val")
+    absent = [seed for seed in params.seeds_of(arm.stage) if measured and str(seed) not in measured.seeds.split()]
+    return notes + ([f"{arm}: {_seeds(absent)} not run."] if absent else [])
+
+
+def seeds_in_words(count: int) -> str:
+    """Return a number of seeds, such as ``1 seed`` or ``5 seeds``."""
+    return f"{count} seed{'s' * (count > 1)}"
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from benchmark.report.table import Cell, Table, Text, words
+from benchmark.report.table import Cell, Table, Text, lines_of
 
 WIDE = 40
 """Number of characters above which LaTeX breaks words into lines."""
@@ -32,7 +32,7 @@ def _markdown_line(cells: tuple[str, ...]) -> str:
 
 
 def _markdown_cell(cell: Cell) -> str:
-    return " ".join(part for part in (*words(cell), *(f"[{note}]" for note in cell.notes)) if part)
+    return " ".join(part for part in (*lines_of(cell), *(f"[{note}]" for note in cell.notes)) if part)
 
 
 def to_csv(table: Table) -> str:
@@ -67,7 +67,7 @@ def _tex_table(table: Table) -> str:
 
 
 def _type(table: Table) -> str:
-    rows = ((row.label, *(max(words(cell), key=len) for cell in row.cells)) for row in table.rows)
+    rows = ((row.label, *(max(lines_of(cell), key=len) for cell in row.cells)) for row in table.rows)
     columns = zip(table.columns, *rows, strict=True)
     return r"\scriptsize" if sum(min(WIDE, max(map(len, column))) for column in columns) > FULL else r"\small"
 
@@ -83,7 +83,7 @@ def _tex_line(cells: list[str]) -> str:
 
 
 def _tex_cell(cell: Cell) -> str:
-    own, *below = (_escape(part) for part in words(cell))
+    own, *below = (_escape(part) for part in lines_of(cell))
     marks = rf"\textsuperscript{{{','.join(map(str, cell.notes))}}}" if cell.notes else ""
     lines = r" \\ ".join((own + marks, *(rf"\footnotesize {part}" for part in below)))
     return rf"\shortstack{{{lines}}}" if below else lines

@@ -1,25 +1,31 @@
-"""A table before it is rendered: typed cells, which each format writes in its own way."""
+"""Tables before rendering: rows of typed cells for readers, and records for the csv file."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from benchmark.common.terms import Arm
-from benchmark.common.units import ends, with_sd
-from benchmark.report.csv_fields import status
+from benchmark.common.units import ends, measure, with_sd
 from benchmark.statistics.estimates import Estimate
+from benchmark.statistics.verdict_row import VerdictRow
 
 Ends = tuple[float, float] | None
-"""Lower and upper end of an interval; None where there is none."""
+"""Lower and upper end of an interval; None if there is no interval."""
+
+MEASURED = (
+    *("estimate", "sd", "low", "high", "confidence_level", "n_resamples", "resampled", "seeds", "n_images"),
+    *("data", "synthetic", "method", "arm"),
+)
+"""Columns of an estimate in every csv file that holds one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words."""
+    """A cell of text."""
 
     text: str
     notes: tuple[int, ...] = ()
@@ -27,21 +33,21 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A quantity as text and as a value to sort by; without a value, the text says why there is none."""
+    """A quantity as text and as a value to sort by; if there is no value, the text gives the reason."""
 
     text: str
     value: float | None = None
     notes: tuple[int, ...] = ()
     interval: str = ""
-    """Text of the interval that is shown with it."""
+    """Text of its confidence interval."""
     ends: Ends = None
     """Ends of that interval."""
     arm: Arm | None = None
-    """Arm whose runs it is measured from, where they are not those of the whole row."""
+    """Arm that was measured, if other than the arms of the row."""
     published: str = ""
-    """Published number that is shown below it, as printed."""
+    """Published number, as printed."""
     scale: str = ""
-    """Scale that its interval is drawn on together with other columns; by default its column's own."""
+    """Name of an axis that columns share when their intervals are drawn; by default each column has its own."""
 
 
 Cell = Text | Number
@@ -49,46 +55,46 @@ Cell = Text | Number
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table; lines of one ``group`` stand together under its title (none where it is empty)."""
+    """A row of a table. Rows with the same ``group`` are shown below that title, which may be empty."""
 
     group: str
     label: str
     cells: tuple[Cell, ...]
     arms: tuple[Arm, ...] = ()
-    """Arms whose runs the whole line comes from."""
+    """Arms that the row is computed from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as readers see it, and the records of its csv file.
+    """A table for readers, and the records of its csv file.
 
     Attributes:
-        name: name of its files.
-        columns: titles; the first heads the rows' labels.
-        notes: numbered from 1.
-        records: lines of the csv, all with the same keys, in full precision and one fact per field.
-        titles: where a group has columns of its own, their titles by group.
+        name: stem of its file names.
+        columns: titles, the first for the rows' labels.
+        notes: notes, numbered from 1.
+        records: rows of the csv file, all with the same keys, in full precision and one fact per field.
+        titles: column titles of the groups that have their own.
     """
 
     name: str
     title: str
     caption: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...]
-    records: tuple[Mapping[str, Any], ...]
+    rows: Sequence[Row]
+    notes: Sequence[str]
+    records: Sequence[Mapping[str, Any]]
     titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def columns_of(self, group: str) -> tuple[str, ...]:
-        """Return the titles of a group's columns."""
+        """Return the column titles of a group."""
         return self.titles.get(group, self.columns)
 
     def parts(self) -> list[Table]:
-        """Split the table into parts with one set of columns each; the first part has the caption and the notes."""
+        """Split the table into parts with the same columns; the first part keeps the caption and the notes."""
         if not self.titles:
             return [self]
         parts = [
-            replace(self, name=f"{self.name}-{i}", columns=columns, rows=tuple(rows), titles={})
+            replace(self, name=f"{self.name}-{i}", columns=columns, rows=list(rows), titles={})
             for i, (columns, rows) in enumerate(groupby(self.rows, lambda row: self.columns_of(row.group)), 1)
         ]
         return [
@@ -102,37 +108,83 @@ class Table:
         return [(name, [row for row in self.rows if row.group == name]) for name in names]
 
 
+class Notes:
+    """Notes of a table, numbered in order of first use."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def number(self, *texts: str) -> tuple[int, ...]:
+        """Return the numbers of some notes, from 1; empty texts are ignored."""
+        notes = [text for text in texts if text]
+        self.texts += [text for text in dict.fromkeys(notes) if text not in self.texts]
+        return tuple(self.texts.index(text) + 1 for text in notes)
+
+
+def status(estimate: Estimate | None) -> str:
+    """Return ``measured``, ``undefined`` (a seed has no value) or ``not run``."""
+    if estimate is None:
+        return "not run"
+    return "undefined" if math.isnan(estimate.estimate) else "measured"
+
+
+def fields_of(estimate: Estimate | None, *further: str) -> dict[str, Any]:
+    """Return the columns :data:`MEASURED` of an estimate, with further ones before them; None without an estimate."""
+    facts = asdict(estimate) if estimate else {}
+    return {name: facts.get(name) for name in (*further, *MEASURED)}
+
+
 def estimate_cell(estimate: Estimate | None, notes: tuple[int, ...] = (), missing: str = "", **fields: Any) -> Number:
-    """Return the cell of an estimate: mean, spread and interval, or why there is none.
+    """Return the cell of an estimate with its spread and interval, or the reason why there is no value.
 
     Args:
-        estimate: what was measured; None where nothing was.
-        notes: numbers of the notes that concern the cell.
-        missing: text without a value; by default the status.
+        estimate: the estimate; None if there is none.
+        notes: numbers of its notes.
+        missing: text if there is no value; by default the status.
         fields: further fields of the cell.
     """
     if estimate is None or math.isnan(estimate.estimate):
         return Number(missing or status(estimate), None, notes, **fields)
-    low, high = estimate.low, estimate.high
     return Number(
-        with_sd(estimate.estimate, None if math.isnan(estimate.sd) else estimate.sd),
+        with_sd(estimate.estimate, estimate.sd),
         estimate.estimate,
         notes,
-        ends(low, high),
+        ends(estimate.low, estimate.high),
         ends_of(estimate),
         Arm(estimate.method, estimate.arm),
         **fields,
     )
 
 
-def ends_of(found: object) -> Ends:
-    """Return the ends of anything with ``low`` and ``high``; None where they are NaN."""
-    low, high = getattr(found, "low", math.nan), getattr(found, "high", math.nan)
-    return None if math.isnan(low) or math.isnan(high) else (low, high)
+def difference_cell(estimate: Estimate, notes: tuple[int, ...] = ()) -> Number:
+    """Return the cell of a difference with its sign and its interval."""
+    if math.isnan(estimate.estimate):
+        return Number("undefined", None, notes)
+    interval = "" if math.isnan(estimate.low) else f"[{estimate.low:+.3f}, {estimate.high:+.3f}]"
+    return Number(f"{estimate.estimate:+.3f}", estimate.estimate, notes, interval, ends_of(estimate))
 
 
-def words(cell: Cell) -> tuple[str, ...]:
-    """Return the texts of a cell: its own, its interval and the published number."""
+def difference_line(estimate: Estimate, sign: str = "+", notes: tuple[int, ...] = ()) -> Number:
+    """Return an estimate, by default with its sign, and its interval in one line."""
+    if math.isnan(estimate.estimate):
+        return Number("undefined", None, notes)
+    text = f"{measure(estimate.estimate, sign)} {ends(estimate.low, estimate.high, sign)}".rstrip()
+    return Number(text, estimate.estimate, notes, ends=ends_of(estimate))
+
+
+def one_line(cell: Number, suffix: str = "") -> Number:
+    """Return a cell with its interval in the same line, and a suffix if it has a value."""
+    text = f"{cell.text} {cell.interval}".rstrip() + suffix * (cell.value is not None)
+    return replace(cell, text=text, interval="", arm=None)
+
+
+def ends_of(estimate: Estimate | VerdictRow) -> Ends:
+    """Return the ends of an estimate's interval; None if they are NaN."""
+    return None if math.isnan(estimate.low) or math.isnan(estimate.high) else (estimate.low, estimate.high)
+
+
+def lines_of(cell: Cell) -> tuple[str, ...]:
+    """Return the lines of a cell: its text, its interval and the published number."""
     if isinstance(cell, Text):
         return (cell.text,)
     published = f"(paper {cell.published})" if cell.published else ""

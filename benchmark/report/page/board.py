@@ -11,10 +11,9 @@ from markupsafe import Markup
 
 from benchmark.common.terms import OURS, Arm
 from benchmark.common.units import ends, measure
-from benchmark.report.notes import Notes
 from benchmark.report.page.strips import Scale, strip
 from benchmark.report.run_columns import arms_of
-from benchmark.report.table import ends_of
+from benchmark.report.table import Notes, ends_of
 from benchmark.statistics.verdict_row import ALL, VerdictRow
 from benchmark.statistics.verdict_rules import Verdict
 

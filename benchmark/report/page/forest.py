@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from benchmark.common.terms import Arm
 from benchmark.report.page.strips import Scale, strip
-from benchmark.report.table import Number, Row, Table, words
+from benchmark.report.table import Number, Row, Table, lines_of
 
 PAPER = ", paper"
 """How the title of a column of published numbers ends."""
@@ -85,7 +85,7 @@ def by_row(table: Table, ran: Collection[Arm]) -> Forest | None:
 def _beside(row: Row, place: int, scale: Scale, ran: Collection[Arm]) -> Mark:
     """Return the mark of a published number and of our kappa to its right."""
     ours = row.cells[place + 1]
-    mark = _mark(ours, words(row.cells[place])[0], scale, ran) if isinstance(ours, Number) else None
+    mark = _mark(ours, lines_of(row.cells[place])[0], scale, ran) if isinstance(ours, Number) else None
     return mark or Mark(Markup(""), "", "", "", "")
 
 
@@ -104,7 +104,7 @@ def _mark(cell: Number, shown: str, scale: Scale, ran: Collection[Arm]) -> Mark 
     """Of a cell and the published number beside it; None where the paper prints nothing and nothing was measured."""
     if _number(shown) is None and cell.value is None:
         return None
-    own, *below = words(cell)
+    own, *below = lines_of(cell)
     arm = str(cell.arm) if cell.arm in ran and cell.value is not None else ""
     drawn = strip(scale, cell.value, cell.ends, _number(shown))
     return Mark(drawn, shown, own if cell.arm or cell.value is not None else "-", below[0] if cell.ends else "", arm)

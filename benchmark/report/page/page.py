@@ -16,7 +16,7 @@ import yaml
 from markupsafe import Markup
 
 from benchmark.common.terms import SPLITS, Arm
-from benchmark.report.captions import PHANTOM, numbers_sentence
+from benchmark.report.captions import PHANTOM, numerics_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.page.board import make_board
 from benchmark.report.page.forest import by_column, by_row
@@ -24,7 +24,7 @@ from benchmark.report.page.strips import Scale, strip
 from benchmark.report.render import FORMATS
 from benchmark.report.results import Results
 from benchmark.report.run_columns import columns_of_runs
-from benchmark.report.table import Cell, Number, Row, Table, words
+from benchmark.report.table import Cell, Number, Row, Table, lines_of
 
 HERE = Path(__file__).parent
 FIRST = ("verdicts", "ablation", "comparison")
@@ -59,7 +59,7 @@ class ShownCell:
         below: what stands under it: the interval, the published number.
         notes: numbers of the notes that concern it.
         sort: what a quantity is sorted by, empty where there is none; None for words.
-        arm: method/arm whose runs it leads to; empty where it leads to none.
+        arm: stage/arm whose runs it leads to; empty where it leads to none.
         strip: its interval, drawn; empty where it has none.
     """
 
@@ -161,8 +161,8 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
         ("Val", results.size_of("val")),
         ("Test", results.size_of("test")),
         ("Networks", f"{len(runs)} runs of {len(results.arms())} arms, seeds {', '.join(map(str, seeds))}"),
-        ("Backbone", f"{params.model.backbone}, input sizes in px: {', '.join(pixels)}"),
-        ("Numbers", numbers_sentence(results)),
+        ("Trunk", f"{params.model.trunk}, input sizes in px: {', '.join(pixels)}"),
+        ("Numbers", numerics_sentence(results)),
         ("Commit", ", ".join(commits) or "not recorded"),
     ]
 
@@ -207,7 +207,7 @@ def _row(row: Row, titles: tuple[str, ...], scales: Mapping[tuple[str, ...], Sca
 def _cell(
     cell: Cell, titles: tuple[str, ...], title: str, scales: Mapping[tuple[str, ...], Scale], ran: Collection[Arm]
 ) -> ShownCell:
-    own, *below = words(cell)
+    own, *below = lines_of(cell)
     if not isinstance(cell, Number):
         return ShownCell(own, tuple(below), cell.notes, None, "", Markup(""))
     sort = "" if cell.value is None else f"{cell.value:.9g}"
@@ -239,8 +239,8 @@ def _runs(arm: Arm, inputs: Inputs) -> ShownRuns:
     rows = inputs.results.runs_of(*arm)
     first, hashes = rows.iloc[0], columns_of_runs(rows)
     told: dict[str, Any] = {
-        "loss": first["loss"],
-        "input": f"{first['size']}, {first['pixels']} px, {first['n_cells']} cell(s)",
+        "objective": first["objective"],
+        "input": f"{first['size']}, {first['pixels']} px, level {first['level']}",
         "starts from": first["parent"] or "nothing: trained from its seed's own start",
         "epochs": first["epochs"],
         "weights": f"{first['parameters']:,}",

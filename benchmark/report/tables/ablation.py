@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from benchmark.common.terms import EVALUATED, Arm, Head, Split
+from benchmark.common.terms import EVALUATED, Arm
 from benchmark.report.captions import HEADS, caption, inferred_sentence, other_data_sentence
 from benchmark.report.inputs import Inputs
-from benchmark.report.notes import run_texts
 from benchmark.report.printed import PrintedCells, kappa_record
-from benchmark.report.table import Number, Row, Table, estimate_cell
+from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.components import MATCHED, SIZES, VARIANTS, find_variant
 from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
@@ -17,7 +16,7 @@ from models.losses.registry import LOSSES
 ABOUT = TableInfo(order=1)
 
 ADDED = "added arms"
-"""Title of the arms that are neither in the paper's ablation nor controls of M2CNN."""
+"""Title of the arms that are neither in the paper's ablation nor components of M2CNN."""
 
 
 def make(inputs: Inputs) -> Table:
@@ -31,32 +30,30 @@ def make(inputs: Inputs) -> Table:
             ours = tuple(build.ours(cell, split) for cell in cells)
             group = split if any(cell.published for cell in ours) else f"{split} (not in the paper's table)"
             rows.append(Row(group, _size(cells[0], params), ours))
-            records += [build.record("ablation", cell, split) for cell in cells]
-    added = added_arms(inputs)
+            records += [build.record(cell, split) for cell in cells]
     for split in EVALUATED:
-        for arm in added:
-            pixels = params.sizes.of(params.arm(*arm).size)
-            measured = {head: results.measured(arm, head, split) for head in HEADS if head in _heads(arm, params)}
-            shown = tuple(_cell(build, arm, head, split) for head in HEADS)
-            rows.append(Row(f"{split}, {ADDED}", f"{arm}, {pixels} px", shown, (arm,)))
-            records += [
-                kappa_record("ablation", str(arm), HEADS[head], split, arm, estimate, head) | {"pixels": pixels}
-                for head, estimate in measured.items()
-            ]
+        for arm in added_arms(inputs):
+            declared = params.arm(*arm)
+            pixels, heads = params.sizes.of(declared.size), LOSSES[declared.objective].heads
+            kappas = tuple(build.measured(arm, head, split) if head in heads else Number("-") for head in HEADS)
+            rows.append(Row(f"{split}, {ADDED}", f"{arm}, {pixels} px", kappas, (arm,)))
+            for head in (head for head in HEADS if head in heads):
+                measured = results.measured(arm, head, split)
+                records.append(kappa_record(str(arm), HEADS[head], split, arm, measured, head) | {"pixels": pixels})
     return Table(
         name="ablation",
         title="Results of each module",
         caption=caption(
-            "Quadratic weighted kappa by input size, training loss and output.",
+            "Quadratic weighted kappa by input size, loss and output.",
             params,
             results,
             other_data_sentence(),
             inferred_sentence(printed),
         ),
         columns=("input", *printed.columns),
-        rows=tuple(rows),
-        notes=tuple(build.notes.texts),
-        records=tuple(records),
+        rows=rows,
+        notes=build.notes.texts,
+        records=records,
         titles={row.group: ("arm", *HEADS.values()) for row in rows if row.group.endswith(ADDED)},
     )
 
@@ -67,19 +64,6 @@ def added_arms(inputs: Inputs) -> list[Arm]:
     shown = {find_arm(cell.measured_by, params) for cell in inputs.printed["ablation"].cells}
     shown |= {find_variant(variant, size, params) for variant in (*VARIANTS, *MATCHED) for size in SIZES}
     return [arm for stage, arms in params.arms.items() for name in arms if (arm := Arm(stage, name)) not in shown]
-
-
-def _heads(arm: Arm, params: Params) -> tuple[str, ...]:
-    return tuple(LOSSES[params.arm(*arm).loss].heads)
-
-
-def _cell(build: PrintedCells, arm: Arm, head: Head, split: Split) -> Number:
-    """Return the kappa of an added arm by one of its heads; a dash if its loss trains no such head."""
-    params, results = build.inputs.params, build.inputs.results
-    if head not in _heads(arm, params):
-        return Number("-")
-    notes = build.notes.number(*run_texts(params, results, arm, head))
-    return estimate_cell(results.measured(arm, head, split), notes, scale="kappa")
 
 
 def _size(printed: Printed, params: Params) -> str:

@@ -6,10 +6,9 @@ from dataclasses import asdict
 
 from benchmark.data.checks.registry import CHECKS
 from benchmark.data.outcome import SEPARATOR, CheckRow, group_by_check
-from benchmark.report.captions import PHANTOM
+from benchmark.report.captions import nature
 from benchmark.report.inputs import Inputs
-from benchmark.report.notes import Notes
-from benchmark.report.table import Number, Row, Table, Text
+from benchmark.report.table import Notes, Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 
 ABOUT = TableInfo(order=14)
@@ -26,35 +25,33 @@ def make(inputs: Inputs) -> Table:
 def check_table(rows: list[CheckRow], data: str, synthetic: bool) -> Table:
     """Make the table for a data set by its name; the caption says if the data are synthetic."""
     notes = Notes()
-    lines = tuple(_line(found, notes) for found in group_by_check(rows))
-    nature = f" ({PHANTOM})" if synthetic else ""
     return Table(
         name="checks",
         title="Issues found by the data checks",
         caption=(
-            "Every check ran on the whole data set before training. Policies: stop (no training while there are "
-            "issues), warn (issues are only listed here), drop (photographs were left out; for a leak between splits "
-            "those of train, or of val if the leak is into test). Near-duplicates are given with the correlation of "
-            f"their descriptors. The csv lists every issue with its files. Data: {data}{nature}."
+            "Issues that the data checks found. Every check ran on the whole data set before training. Policies: stop "
+            "(no training while there are issues), warn (issues are only listed here), drop (photographs were left "
+            "out; for a leak between splits those of train, or of val if the leak is into test). Near-duplicates are "
+            "given with the correlation of their descriptors. The csv lists every issue with its files. "
+            f"Data: {data}{nature(synthetic)}."
         ),
         columns=("check", "requirement", "checked", "issues", "policy", "dropped"),
-        rows=lines,
-        notes=tuple(notes.texts),
-        records=tuple({"table": "checks"} | asdict(row) for row in rows),
+        rows=[_row(check, notes) for check in group_by_check(rows)],
+        notes=notes.texts,
+        records=[asdict(row) for row in rows],
     )
 
 
-def _line(found: list[CheckRow], notes: Notes) -> Row:
-    first, count = found[0], found[-1].issue
-    dropped = {image for row in found for image in row.dropped.split(SEPARATOR) if image}
-    quoted = [f"{first.check}: {row.message}." for row in found[:SHOWN] if row.message]
+def _row(rows: list[CheckRow], notes: Notes) -> Row:
+    first, count = rows[0], rows[-1].issue
+    dropped = {image for row in rows for image in row.dropped.split(SEPARATOR) if image}
+    quoted = [f"{first.check}: {row.message}." for row in rows[:SHOWN] if row.message]
     quoted += [f"{first.check}: and {count - SHOWN} more in checks.csv."] if count > SHOWN else []
+    text, value = (str(count), count) if first.n_checked else ("-", None)
     cells = (
         Text(CHECKS[first.check].requirement),
         Number(f"{first.n_checked} {first.unit}", first.n_checked),
-        Number(str(count), count, notes.number(*quoted))
-        if first.n_checked
-        else Number("-", None, notes.number(*quoted)),
+        Number(text, value, notes.number(*quoted)),
         Text(first.policy),
         Number(str(len(dropped)), len(dropped)),
     )

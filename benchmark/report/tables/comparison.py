@@ -1,4 +1,4 @@
-"""The paper's comparison with other systems, row by row, and the systems that are run here, step by step."""
+"""The paper's comparison with other systems, rows added to it, and the systems that are run here, step by step."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 from benchmark.common.terms import EVALUATED, Arm
 from benchmark.common.units import quantity
 from benchmark.report.captions import caption, inferred_sentence, other_data_sentence
-from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
-from benchmark.report.notes import run_texts
 from benchmark.report.printed import PrintedCells, kappa_record
 from benchmark.report.results import Results
-from benchmark.report.table import Cell, Row, Table, Text, estimate_cell
+from benchmark.report.table import Cell, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate, Side
@@ -24,19 +22,19 @@ ABOUT = TableInfo(order=2)
 
 ADDED = "added here: not in the paper's comparison"
 """Title of the rows that are not in the paper."""
-SEEN = {
+GRADING = {
     "eyes": "eyes, ours",
     "nets": "nets",
-    "tta_views": "tta_views",
+    "passes": "passes",
     "px": "px",
     "macs_per_eye": "MACs per eye",
     "blend_rows": "blend fitted on",
 }
-"""Columns that describe how a system grades an eye, and their titles."""
+"""Titles of the columns that describe how a system grades an eye."""
 
 
 def make(inputs: Inputs) -> Table:
-    """The paper's comparison, rows added to it, the inputs of each number, and each system step by step."""
+    """Make the table: the paper's comparison, the added rows, and each system step by step."""
     printed, added = inputs.printed["comparison"], inputs.printed["added"]
     params, results = inputs.params, inputs.results
     build = PrintedCells(inputs)
@@ -44,131 +42,119 @@ def make(inputs: Inputs) -> Table:
     for group, table in (("", printed), (ADDED, added)):
         for name in table.rows:
             val, test = (table.cell(name, column) for column in table.columns)
-            ours = (build.ours(val, "val", beside=False), build.ours(test, "test", beside=False))
-            facts = seen(results, ours[0].arm)
-            cells: tuple[Cell, ...] = (build.paper(val), ours[0], build.paper(test), ours[1], *map(Text, _words(facts)))
+            ours = (build.ours(val, "val", with_published=False), build.ours(test, "test", with_published=False))
+            facts = grading_facts(results, ours[0].arm)
+            cells: tuple[Cell, ...] = (build.paper(val), ours[0], build.paper(test), ours[1], *_grading_cells(facts))
             rows.append(Row(group, name, (*cells, Text(str(val.inputs or "")))))
-            own = {"step": "", "added": plain(table is added)}
             records += [
-                build.record("comparison", cell, split) | own | facts
+                build.record(cell, split) | {"step": "", "added": table is added} | facts
                 for cell, split in zip((val, test), EVALUATED, strict=True)
             ]
     for system in params.systems:
         for side, title in _sides(system):
-            rows.append(_step(system, side, title, build))
+            rows.append(_step_row(system, side, title, build))
             records += _step_records(system, side, title, results)
     return Table(
         name="comparison",
         title="Comparison with other algorithms",
         caption=caption(
-            "Quadratic weighted kappa of the paper's comparison, and ours for the rows that are trained here.",
+            "Quadratic weighted kappa of the systems in the paper's comparison, as published and as measured here.",
             params,
             results,
             other_data_sentence(),
-            *_meaning(params),
+            *_system_sentences(params),
             f"Added here, not listed in the paper, and not ranked among its rows: {', '.join(added.rows)}.",
             *rank_sentences(inputs.estimates("system rank"), printed.rows[-1]),
             inferred_sentence(printed),
         ),
         columns=(
-            "algorithm",
-            "val, paper",
-            "val, ours",
-            "test, paper",
-            "test, ours",
-            *SEEN.values(),
+            *("algorithm", "val, paper", "val, ours", "test, paper", "test, ours"),
+            *GRADING.values(),
             "inputs of the published number",
         ),
-        rows=tuple(rows),
-        notes=tuple(build.notes.texts),
-        records=tuple(records),
+        rows=rows,
+        notes=build.notes.texts,
+        records=records,
     )
 
 
-def seen(results: Results, arm: Arm | None) -> dict[str, Any]:
-    """Return how an arm grades an eye, by the names of :data:`SEEN`; empty where it did not run."""
+def grading_facts(results: Results, arm: Arm | None) -> dict[str, Any]:
+    """Return how an arm grades an eye, by the names of :data:`GRADING`; empty if it did not run."""
     runs = results.runs_of(*arm) if arm else results.runs.iloc[:0]
     if runs.empty:
-        return dict.fromkeys((*SEEN, "blend_images"), "")
+        return dict.fromkeys((*GRADING, "blend_images"), "")
     run = runs.iloc[0]
-    found = {name: run[name] for name in ("eyes", "nets", "tta_views", "px", "blend_rows", "blend_images")}
-    return found | {"macs_per_eye": int(run["macs_per_image"]), "blend_images": int(run["blend_images"]) or ""}
+    facts = {name: run[name] for name in ("eyes", "nets", "passes", "px", "blend_rows")}
+    return facts | {"blend_images": int(run["blend_images"]) or "", "macs_per_eye": int(run["macs_per_image"])}
 
 
-def _words(facts: dict[str, Any]) -> list[str]:
-    """Return the same as the table shows it."""
+def _grading_cells(facts: dict[str, Any]) -> list[Text]:
     if not facts["eyes"]:
-        return ["-"] * len(SEEN)
-    held_out = f"{facts['blend_images']} held-out train images" if facts["blend_rows"] else "-"
+        return [Text("-")] * len(GRADING)
     shown = facts | {
         "px": facts["px"].replace(" ", ", "),
         "macs_per_eye": quantity(facts["macs_per_eye"]),
-        "blend_rows": held_out,
+        "blend_rows": f"{facts['blend_images']} held-out train images" if facts["blend_rows"] else "-",
     }
-    return [str(shown[name]) for name in SEEN]
+    return [Text(str(shown[name])) for name in GRADING]
 
 
 def _sides(system: str) -> list[tuple[Side, str]]:
-    """Return the rows of a system and their titles, its steps before its controls."""
-    rows = SYSTEMS[system].steps
+    """Return the arms of a system and their titles, its steps before its controls."""
+    rows = SYSTEMS[system].rows
     own = [(side, rows[side[0].name].title) for side in steps(system)]
     return [*own, *((side, f"control: {rows[side[0].name].title}") for side in controls(system))]
 
 
-def _step(system: str, side: Side, title: str, build: PrintedCells) -> Row:
-    """Return the line of a step or control."""
-    (arm, head), inputs = side, build.inputs
-    cells: list[Cell] = []
+def _step_row(system: str, side: Side, title: str, build: PrintedCells) -> Row:
+    """Return the row of a step or control."""
+    arm, head = side
+    kappas: list[Cell] = []
     for split in EVALUATED:
-        marks = build.notes.number(*run_texts(inputs.params, inputs.results, arm, head))
-        cells += [Text("-"), estimate_cell(inputs.results.measured(arm, head, split), marks)]
-    made_of = map(Text, _words(seen(inputs.results, arm)))
-    return Row(f"{SYSTEMS[system].title}, part by part", title, (*cells, *made_of, Text("-")), (arm,))
+        kappas += [Text("-"), build.measured(arm, head, split)]
+    facts = _grading_cells(grading_facts(build.inputs.results, arm))
+    return Row(f"{SYSTEMS[system].title}, part by part", title, (*kappas, *facts, Text("-")), (arm,))
 
 
 def _step_records(system: str, side: Side, title: str, results: Results) -> Iterator[dict[str, Any]]:
-    """Return the same for the csv."""
-    (arm, head), own = side, dict[str, Any](step=title, added="")
-    runs = results.runs_of(*arm)
-    own["pixels"] = "" if runs.empty else int(runs["pixels"].iloc[0])
+    """Yield the records of a step or control."""
+    (arm, head), runs = side, results.runs_of(*side[0])
+    pixels = "" if runs.empty else int(runs["pixels"].iloc[0])
     for split in EVALUATED:
         measured = results.measured(arm, head, split)
-        record = kappa_record("comparison", SYSTEMS[system].title, f"{split} set", split, arm, measured, head)
-        yield record | own | seen(results, arm)
+        record = kappa_record(SYSTEMS[system].title, f"{split} set", split, arm, measured, head)
+        yield record | {"pixels": pixels, "step": title, "added": ""} | grading_facts(results, arm)
 
 
-def _meaning(params: Params) -> list[str]:
-    """Return what else must be said of our numbers."""
+def _system_sentences(params: Params) -> list[str]:
+    """Return what differs between our systems and those of the paper."""
     sentences = [
-        "Ours grade one image by one net, once, unless the line says otherwise; rows with other inputs (both eyes, "
+        "Ours grade one image by one net, once, unless the row says otherwise; rows with other inputs (both eyes, "
         "several nets, test-time augmentation) solve another task. Marks: stated, printed in a source; inferred, our "
         "reading."
     ]
-    ran = [system for system, settings in params.systems.items() if settings.seeds]
-    for system in ran:
-        entry, settings = SYSTEMS[system], params.systems[system]
-        listed = ", ".join(map(str, params.seeds_of(system)))
+    trained = [system for system, settings in params.systems.items() if settings.seeds]
+    for system in trained:
+        info, settings = SYSTEMS[system], params.systems[system]
+        seeds = ", ".join(map(str, params.seeds_of(system)))
+        thresholds = " and its thresholds tuned." if info.tuned else "; its scores are rounded."
         sentences.append(
-            f"{entry.title} is {entry.our_version}: {len(settings.nets)} nets, of seeds {listed}, that never see "
-            f"{settings.holdout_fraction:.0%} of the train patients, on whom its blends are fitted"
-            + (" and its thresholds tuned." if entry.tuned else "; its scores are rounded.")
+            f"{info.title} is {info.unlike}: {len(settings.nets)} nets with seeds {seeds}, trained without the "
+            f"{settings.holdout_fraction:.0%} of the train patients on whom its blends are fitted{thresholds}"
         )
-        if entry.left_out:
-            sentences.append(f"Left out of {entry.title}: {entry.left_out}.")
-    if ran:
-        sentences.append("No system here uses pseudo-labels.")
-    return sentences
+        if info.left_out:
+            sentences.append(f"Left out of {info.title}: {info.left_out}.")
+    return [*sentences, "No system here uses pseudo-labels."] if trained else sentences
 
 
 def rank_sentences(rows: Sequence[Estimate], title: str) -> list[str]:
     """Return how probable each rank of the paper's method is on test."""
     sentences = []
-    for among in dict.fromkeys(row.about for row in rows):
-        found = [row for row in rows if row.about == among and row.split == "test"]
-        listed = ", ".join(f"{row.rank} in {row.estimate:.0%}" for row in found if row.estimate >= 0.005)
-        first = found[0]
+    for about in dict.fromkeys(row.about for row in rows):
+        ranks = [row for row in rows if row.about == about and row.split == "test"]
+        listed = ", ".join(f"{row.rank} in {row.estimate:.0%}" for row in ranks if row.estimate >= 0.005)
         sentences.append(
-            f"Rank of {title} on test (n = {first.n_images}) among {len(found)} rows, {among}: {listed} of "
-            f"{first.n_resamples:,} joint resamples of patients and seeds."
+            f"Rank of {title} on test (n = {ranks[0].n_images}) among {len(ranks)} rows, {about}: {listed} of "
+            f"{ranks[0].n_resamples:,} joint resamples of patients and seeds."
         )
     return sentences

@@ -1,24 +1,21 @@
-"""What each arm costs, and what it costs to reach a given kappa: counts, the same in every rebuild."""
+"""Cost of each arm, and of reaching a given kappa: counts, the same in every rebuild."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.common.terms import Arm, Size
 from benchmark.common.units import quantity
-from benchmark.evaluation.architecture import Architecture
 from benchmark.report.captions import data_sentence, size_title, start_sentence
 from benchmark.report.costs import FRACTIONS, arms_at, chain, curve, first_reaching, targets
-from benchmark.report.csv_fields import plain
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Number, Row, Table
-from benchmark.report.tables.components import M2CNN, VARIANTS, find_variant
+from benchmark.report.tables.components import BASE, M2CNN, find_variant
 from benchmark.report.tables.registry import TableInfo
-from benchmark.settings.params import Params
 
 ABOUT = TableInfo(order=9)
 
@@ -33,10 +30,13 @@ COLUMNS = {
     for fraction in FRACTIONS
     for cost, title in (("images", "images"), ("macs", "MACs"))
 }
-"""Title by name of each count."""
+"""Titles of the counts by their names in the csv file."""
+FACTS = ("method", "arm", "size", "pixels", "level", "head", "epochs", "chain")
+REACHED = ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS))
+"""Columns of the csv file before and after the counts."""
 
 Counts = Mapping[str, float | None]
-"""By the names of :data:`COLUMNS`; None where there is none."""
+"""Values by the names of :data:`COLUMNS`; None if there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,126 +44,112 @@ class _Line:
     group: str
     label: str
     counts: Counts
-    lacking: str
-    """What stands where there is no count."""
+    missing: str
+    """Text of a count without a value."""
     facts: Mapping[str, Any]
-    """What else the csv says of it."""
-    gaps: Mapping[str, str] = field(default_factory=dict)
-    """What stands for single counts instead."""
+    """Further fields of the csv file."""
+    exceptions: Mapping[str, str] = field(default_factory=dict)
+    """Text of single counts without a value."""
 
     def row(self) -> Row:
-        """As the table shows it."""
+        """Return the row for readers."""
         return Row(self.group, self.label, tuple(map(self._cell, COLUMNS)), arms_of(self.facts))
 
     def _cell(self, name: str) -> Number:
         value = self.counts.get(name)
         if value is None:
-            return Number(self.gaps.get(name, self.lacking))
+            return Number(self.exceptions.get(name, self.missing))
         return Number(f"{value:.2f}" if isinstance(value, float) else quantity(value), value)
 
     def record(self) -> dict[str, Any]:
-        """As the csv holds it."""
-        named = dict.fromkeys(("method", "arm", "size", "pixels", "n_cells", "head", "epochs", "chain"), "")
-        counts = {name: self.counts.get(name) for name in COLUMNS}
-        reached = dict.fromkeys(
-            ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS)), ""
-        )
-        facts = named | counts | reached | {"status": "", "data": "", "synthetic": ""} | dict(self.facts)
-        return {"table": "cost", "row": self.label, **facts}
+        """Return the record of the csv file, with ratios as short as they are."""
+        counts = {name: str(count) if isinstance(count, float) else count for name, count in self.counts.items()}
+        columns = dict.fromkeys(("row", *FACTS, *COLUMNS, *REACHED, "status", "data", "synthetic"))
+        return columns | {"row": self.label} | counts | dict(self.facts)
 
 
 def make(inputs: Inputs) -> Table:
-    """Parameters, images and multiply-adds per arm, and how much of them it took to reach a given val kappa."""
-    lines = [*_arms(inputs.paper_pixels, inputs.params, inputs.results)]
-    lines += [*_ratio(inputs.params, lines), *_paper(set(inputs.paper_pixels.values()), inputs.networks)]
+    """Make the table: parameters, images and multiply-adds per arm, and those until a given val kappa was reached."""
+    lines = [*_arms(inputs)]
+    lines += [*_ratio(inputs, lines), *_paper(inputs)]
+    sentences = (
+        "Cost of each arm in parameters, training images and multiply-adds (MACs), and the cost until it reached a "
+        "given val kappa. MACs are of one image's forward pass in convolutions and matrix products; a training step "
+        "takes about three times as many, and validation is not counted.",
+        data_sentence(inputs.results),
+        start_sentence(inputs.results),
+        "Images: those that one run sees, epochs by training images; chain: with the arms that it starts from.",
+        f"To {' and '.join(f'{fraction:.0%}' for fraction in FRACTIONS)}: until val kappa (main head: scores if there "
+        "are scores, else prob.; mean over seeds; measured after each epoch) first reaches that fraction of the "
+        "highest val kappa of any arm at the same size after any epoch, chain included. Each arm has its own "
+        "schedule, so an arm with fewer epochs also lowers its learning rate earlier.",
+        'The paper says that M2CNN "accelerates the training procedure" and prints no number; the verdicts judge '
+        "whether it does, with the uncertainty of the saving. The ratios here are of means.",
+    )
     return Table(
         name="cost",
         title="What it costs",
-        caption=" ".join(
-            sentence
-            for sentence in (
-                "Parameters, and multiply-adds (MACs) of one image's forward pass in convolutions and matrix products; "
-                "a training step takes about three times as many, and validation is not counted.",
-                data_sentence(inputs.results),
-                start_sentence(inputs.results),
-                "Images: those that one run sees, epochs by training images; chain: with the arms that it starts from.",
-                f"To {' and '.join(f'{fraction:.0%}' for fraction in FRACTIONS)}: until val kappa (main head: scores "
-                "where there are scores, else prob.; mean over seeds; measured after each epoch) first reaches that "
-                "share of the highest val kappa of any arm at the same size after any epoch, chain included. Each arm "
-                "runs on its own schedule, so one that stops earlier also lowers its learning rate earlier.",
-                'The paper says that M2CNN "accelerates the training procedure" and prints no figure; whether it does, '
-                "with the uncertainty of the saving, is judged among the verdicts. The ratios here are of means.",
-            )
-            if sentence
-        ),
+        caption=" ".join(filter(None, sentences)),
         columns=("arm", *COLUMNS.values()),
-        rows=tuple(line.row() for line in lines),
+        rows=[line.row() for line in lines],
         notes=(),
-        records=tuple(line.record() for line in lines),
+        records=[line.record() for line in lines],
     )
 
 
-def _arms(paper_pixels: Mapping[Size, int], params: Params, results: Results) -> Iterator[_Line]:
-    """A line per declared arm, by size."""
-    wanted = targets(results)
-    for size, pixels in paper_pixels.items():
-        group = size_title(size, params, pixels)
-        listed = ", ".join(f"{fraction:.0%} is kappa {kappa:.3f}" for fraction, kappa in wanted.get(size, {}).items())
-        for arm in arms_at(params, size):
-            yield _arm(f"{group}; {listed}" if listed else group, arm, size, wanted.get(size, {}), results)
+def _arms(inputs: Inputs) -> Iterator[_Line]:
+    """Yield a line per declared arm, by size."""
+    wanted = targets(inputs.results)
+    for size, pixels in inputs.paper_pixels.items():
+        kappas = wanted.get(size, {})
+        listed = ", ".join(f"{fraction:.0%} is kappa {kappa:.3f}" for fraction, kappa in kappas.items())
+        group = "; ".join(filter(None, (size_title(size, inputs.params, pixels), listed)))
+        for arm in arms_at(inputs.params, size):
+            yield _arm(group, arm, size, kappas, inputs.results)
 
 
-def _arm(group: str, arm: Arm, size: Size, wanted: Mapping[float, float], results: Results) -> _Line:
-    label = "/".join(arm)
+def _arm(group: str, arm: Arm, size: Size, kappas: Mapping[float, float], results: Results) -> _Line:
     facts: dict[str, Any] = {"method": arm[0], "arm": arm[1], "size": size, "status": "not run"}
     links = chain(results, arm)
     if links is None:
-        return _Line(group, label, {}, "not run", facts)
+        return _Line(group, str(arm), {}, "not run", facts)
     own, points = links[-1], curve(results, links)
-    counts: dict[str, float | None] = {
-        "parameters": own.parameters,
-        "macs_per_image": own.macs_per_image,
-        "images": own.images,
-        "images_chain": sum(link.images for link in links),
-        "macs_chain": sum(link.macs for link in links),
-    }
-    for fraction, kappa in wanted.items():
+    counts: dict[str, float | None] = {name: getattr(own, name) for name in ("parameters", "macs_per_image", "images")}
+    counts |= {f"{cost}_chain": sum(getattr(link, cost) for link in links) for cost in ("images", "macs")}
+    for fraction, kappa in kappas.items():
         point = first_reaching(points, kappa)
         counts |= {f"{cost}_to_{fraction * 100:.0f}": getattr(point, cost, None) for cost in ("images", "macs")}
-        facts[f"kappa_{fraction * 100:.0f}"] = plain(kappa)
-    facts |= {name: getattr(own, name) for name in ("pixels", "n_cells", "head", "epochs")}
-    facts |= {"chain": " ".join("/".join(link.arm) for link in links), "status": "measured"}
+        facts[f"kappa_{fraction * 100:.0f}"] = kappa
     best = max(points, key=lambda point: point.kappa)
-    facts |= {"best_kappa": plain(best.kappa), "best_kappa_sd": plain(best.sd)}
-    facts |= {"data": results.data, "synthetic": plain(results.synthetic)}
-    return _Line(group, label, counts, "not reached", facts)
+    facts |= {name: getattr(own, name) for name in ("pixels", "level", "head", "epochs")}
+    facts |= {"chain": " ".join(str(link.arm) for link in links), "status": "measured"}
+    facts |= {"best_kappa": best.kappa, "best_kappa_sd": best.sd, "data": results.data, "synthetic": results.synthetic}
+    return _Line(group, str(arm), counts, "not reached", facts)
 
 
-def _ratio(params: Params, lines: list[_Line]) -> Iterator[_Line]:
-    """M2CNN in multiples of BaseNet+MT at the large size, where both are declared."""
+def _ratio(inputs: Inputs, lines: Sequence[_Line]) -> Iterator[_Line]:
+    """Yield M2CNN in multiples of BaseNet+MT at the large size, if both are declared."""
     counts = {line.label: line.counts for line in lines}
-    arms = [find_variant(variant, "large", params) for variant in (M2CNN, VARIANTS[0])]
-    names = ["/".join(arm) for arm in arms if arm]
+    names = [str(arm) for variant in (M2CNN, BASE) if (arm := find_variant(variant, "large", inputs.params))]
     if len(names) == 2:
         ours, base = (counts[name] for name in names)
         ratios = {name: _divide(ours.get(name), base.get(name)) for name in COLUMNS}
-        # Where one of the two never gets there, which one does is the answer.
-        gaps = {name: f"only {names[0]}" for name in COLUMNS if ours.get(name) and not base.get(name)}
-        gaps |= {name: f"only {names[1]}" for name in COLUMNS if base.get(name) and not ours.get(name)}
+        exceptions = {name: f"only {names[0]}" for name in COLUMNS if ours.get(name) and not base.get(name)}
+        exceptions |= {name: f"only {names[1]}" for name in COLUMNS if base.get(name) and not ours.get(name)}
         group = "M2CNN in multiples of BaseNet+MT"
-        yield _Line(group, " / ".join(names), ratios, "neither", {"chain": " ".join(names)}, gaps)
+        yield _Line(group, " / ".join(names), ratios, "neither", {"chain": " ".join(names)}, exceptions)
 
 
 def _divide(ours: float | None, base: float | None) -> float | None:
     return round(ours / base, 6) if ours is not None and base else None
 
 
-def _paper(sizes: set[int], architectures: list[Architecture]) -> Iterator[_Line]:
-    """The paper's networks at the sizes that it trains."""
-    for network in architectures:
-        if network.of == "paper" and network.pixels in sizes:
-            cells = {0: "no cells", 1: "one cell", 2: "two cells"}[network.n_cells]
+def _paper(inputs: Inputs) -> Iterator[_Line]:
+    """Yield the paper's networks at the sizes that it trains."""
+    for network in inputs.networks:
+        if network.of == "paper" and network.pixels in inputs.paper_pixels.values():
+            cells = {1: "no cells", 2: "one level of cells", 3: "two levels of cells"}[network.level]
             counts = {"parameters": network.parameters, "macs_per_image": network.macs}
-            group = f"{network.backbone} at the paper's sizes: counted, not trained"
-            facts = {"pixels": network.pixels, "n_cells": network.n_cells, "status": "counted"}
+            group = f"{network.trunk} at the paper's sizes: counted, not trained"
+            facts = {"pixels": network.pixels, "level": network.level, "status": "counted"}
             yield _Line(group, f"{network.pixels} px, {cells}", counts, "-", facts)

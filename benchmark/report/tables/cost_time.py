@@ -1,10 +1,9 @@
-"""How long each arm took where it was trained: what differs from one execution to the next, kept apart."""
+"""Training time of each arm on this machine, apart from the other costs because it differs between executions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -13,11 +12,8 @@ from benchmark.common.units import duration, memory, quantity
 from benchmark.report.captions import data_sentence, size_title
 from benchmark.report.costs import arms_at, chain
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
-from benchmark.runs.results import read_record
-from benchmark.runs.run import RECORDS
 
 ABOUT = TableInfo(order=10)
 
@@ -26,25 +22,22 @@ NAME = "cost_time"
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What the runs of one arm took: means over seeds, and where."""
+    """Means over the seeds of one arm that have a record, and their devices."""
 
     seconds: float
     images_per_second: float
     wait_share: float
-    """Share of the training loop's time spent waiting for data."""
+    """Fraction of the training loop's time spent waiting for data."""
     peak_memory_bytes: float
     devices: tuple[str, ...]
     precisions: tuple[str, ...]
     threads: tuple[int, ...]
     seeds: tuple[int, ...]
-    """Those that have a record."""
 
 
-def timing(results: Results, arm: Arm, folder: Path = RECORDS) -> Timing | None:
-    """Read the records of an arm's runs; None where there is none."""
-    seeds = [int(seed) for seed in results.runs_of(*arm)["seed"]]
-    paths = {seed: folder / arm[0] / arm[1] / f"{seed}.json" for seed in seeds}
-    found = {seed: read_record(path) for seed, path in paths.items() if path.exists()}
+def timing(inputs: Inputs, arm: Arm) -> Timing | None:
+    """Return the timing of an arm; None if no run of it has a record."""
+    found = {seed: record for (*path, seed), record in inputs.records.items() if tuple(path) == arm}
     if not found:
         return None
     records = list(found.values())
@@ -67,57 +60,50 @@ MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "wait_share": ("waiting", "{:.0%}".format),
     "peak_memory_bytes": ("peak memory", memory),
 }
-"""Title and look of each measure, by its name."""
+"""Title and format of each measure."""
 
 
 def make(inputs: Inputs) -> Table:
-    """Wall time, speed and memory of each arm, mean over seeds."""
-    params, results = inputs.params, inputs.results
+    """Make the table: wall time, speed and memory of each arm, mean over seeds."""
     lines = [
-        _line(size_title(size, params, pixels), arm, size, results)
+        _line(size_title(size, inputs.params, pixels), arm, size, inputs)
         for size, pixels in inputs.paper_pixels.items()
-        for arm in arms_at(params, size)
+        for arm in arms_at(inputs.params, size)
     ]
     return Table(
         name=NAME,
         title="How long it took",
-        caption=" ".join(
-            (
-                "Wall time of one run (training, validation after each epoch, predictions; mean over seeds), alone and "
-                "with the arms that it starts from; training images per second; share of the training loop spent "
-                "waiting for data; peak memory (of the device, or of the whole process on a CPU).",
-                data_sentence(results),
-                "These are timings of one machine in one execution, shared with whatever else ran on it: they differ "
-                "from rebuild to rebuild, and no other table depends on them.",
-            )
+        caption=(
+            "Wall time of one run (training, validation after each epoch, predictions; mean over seeds), alone and "
+            "with the arms that it starts from. Also training images per second, the fraction of the training loop "
+            "spent waiting for data, and peak memory (of the device, or of the whole process on a CPU). "
+            f"{data_sentence(inputs.results)} These are timings of one machine in one execution, shared with other "
+            "processes: they differ between rebuilds, and no other table depends on them."
         ),
         columns=("arm", *(title for title, _ in MEASURES.values()), "device"),
-        rows=tuple(row for row, _ in lines),
+        rows=[row for row, _ in lines],
         notes=(),
-        records=tuple(record for _, record in lines),
+        records=[record for _, record in lines],
     )
 
 
-def _line(group: str, arm: Arm, size: Size, results: Results) -> tuple[Row, dict[str, Any]]:
-    """A row and its record."""
-    own = timing(results, arm)
-    links = [timing(results, link.arm) for link in chain(results, arm) or ()]
+def _line(group: str, arm: Arm, size: Size, inputs: Inputs) -> tuple[Row, dict[str, Any]]:
+    """Return the row and the record of an arm."""
+    own = timing(inputs, arm)
+    links = [timing(inputs, link.arm) for link in chain(inputs.results, arm) or ()]
     measures = {name: getattr(own, name, None) for name in MEASURES}
     measures["seconds_chain"] = sum(link.seconds for link in links if link) if links and all(links) else None
-    lacking = "not recorded" if links else "not run"
-    numbers = [_number(measures[name], show, lacking) for name, (_, show) in MEASURES.items()]
-    where = ", ".join((*own.devices, *own.precisions, _threads(own.threads))) if own else lacking
-    record = {"table": NAME, "method": arm[0], "arm": arm[1], "size": size}
-    record |= {name: "" if value is None else f"{value:.6g}" for name, value in measures.items()}
-    record |= {
-        name: " ".join(map(str, getattr(own, name, ()))) for name in ("devices", "precisions", "threads", "seeds")
-    }
-    return Row(group, "/".join(arm), (*numbers, Text(where)), (arm,)), record
-
-
-def _number(value: float | None, show: Callable[[float], str], lacking: str) -> Number:
-    return Number(lacking) if value is None else Number(show(value), value)
+    missing = "not recorded" if links else "not run"
+    numbers = [
+        Number(missing) if (value := measures[name]) is None else Number(show(value), value)
+        for name, (_, show) in MEASURES.items()
+    ]
+    device = ", ".join((*own.devices, *own.precisions, _threads(own.threads))) if own else missing
+    lists = {name: " ".join(map(str, getattr(own, name, ()))) for name in ("devices", "precisions", "threads", "seeds")}
+    values = {name: "" if value is None else f"{value:.6g}" for name, value in measures.items()}
+    record = {"method": arm[0], "arm": arm[1], "size": size, **values, **lists}
+    return Row(group, str(arm), (*numbers, Text(device)), (arm,)), record
 
 
 def _threads(threads: tuple[int, ...]) -> str:
-    return f"{' or '.join(map(str, threads))} thread" + "s" * (threads != (1,))
+    return f"{' or '.join(map(str, threads))} thread{'s' * (threads != (1,))}"

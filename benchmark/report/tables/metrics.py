@@ -7,12 +7,10 @@ from itertools import product
 from typing import Any, cast
 
 from benchmark.common.terms import EVALUATED, Arm, Head, Split
-from benchmark.report.captions import HEADS, caption
-from benchmark.report.csv_fields import fields_of, status
+from benchmark.report.captions import HEADS, caption, run_notes
 from benchmark.report.inputs import Inputs
-from benchmark.report.notes import Notes, run_texts
 from benchmark.report.results import Results
-from benchmark.report.table import Number, Row, Table, estimate_cell
+from benchmark.report.table import Notes, Number, Row, Table, estimate_cell, fields_of, status
 from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
@@ -32,78 +30,68 @@ FAMILIES: dict[Family, str] = {
 
 
 def make(inputs: Inputs) -> Table:
-    """Mean and spread over seeds of each metric, a line per arm and head."""
+    """Make the table: mean and spread over seeds of each metric, a row per arm and head."""
     params, results, notes = inputs.params, inputs.results, Notes()
     rows: list[Row] = []
     titles: dict[str, tuple[str, ...]] = {}
-    for split in EVALUATED:
-        for family, about in FAMILIES.items():
-            group = f"{split}: {about} (n = {results.images(split)})"
-            names = [name for name, metric in METRICS.items() if metric.family == family]
-            titles[group] = ("arm", *(_title(name, split, results) for name in names))
-            for arm, head in outputs(params):
-                marks = notes.number(*run_texts(params, results, arm, head))
-                cells = tuple(metric_cell(results, arm, split, head, name, marks) for name in names)
-                rows.append(Row(group, f"{'/'.join(arm)}: {HEADS[head]}", cells))
+    for split, (family, about) in product(EVALUATED, FAMILIES.items()):
+        group = f"{split}: {about} (n = {results.images(split)})"
+        names = [name for name, metric in METRICS.items() if metric.family == family]
+        titles[group] = ("arm", *(_title(name, split, results) for name in names))
+        for arm, head in outputs(params):
+            numbers = notes.number(*run_notes(params, results, arm, head))
+            cells = tuple(metric_cell(results, arm, split, head, name, numbers) for name in names)
+            rows.append(Row(group, f"{arm}: {HEADS[head]}", cells))
+    lower = ", ".join(metric.title for metric in METRICS.values() if metric.better == "lower")
     return Table(
         name="metrics",
         title="Further metrics",
-        caption=caption(_meaning(), params, results),
+        caption=caption(
+            "Further metrics of each arm and output. Kappa: quadratic weighted; macro F1: over the grades that occur; "
+            "MAE: mean distance from the label in grades; AMAE: that of each grade's images, averaged over the grades; "
+            "off by one: proportion graded exactly one too high or too low. Referable DR is grade "
+            f"{REFERABLE} or higher; its AUC is of the score or of the probability of those grades; AUC of grades: "
+            "that of each grade against the rest, averaged. RPS: ranked probability score, 0 to 4; ECE: expected "
+            f"calibration error over {BINS} bins; intervals of areas, RPS and ECE: {N_OUTPUT_RESAMPLES:,} resamples. "
+            f"{lower}: lower is better; the others: higher is better. A number in parentheses counts the images of a "
+            "column, if those are not all. Undefined: a run has no value, because there is no image of that grade or "
+            "on that side of the threshold.",
+            params,
+            results,
+        ),
         columns=next(iter(titles.values())),
-        rows=tuple(rows),
-        notes=tuple(notes.texts),
-        records=tuple(_records(params, results)),
+        rows=rows,
+        notes=notes.texts,
+        records=list(_records(params, results)),
         titles=titles,
     )
 
 
-def _meaning() -> str:
-    """What the columns are."""
-    lower = ", ".join(metric.title for metric in METRICS.values() if metric.better == "lower")
-    return (
-        "Metrics of each arm and output. Kappa: quadratic weighted; macro F1: over the grades that occur; MAE: mean "
-        "distance from the label in grades; AMAE: that of each grade's images, averaged over the grades; off by one: "
-        f"share graded exactly one too high or too low. Referable DR is grade {REFERABLE} or higher; its AUC is of the "
-        "score or of the probability of those grades; AUC of grades: that of each grade against the rest, averaged. "
-        "RPS: ranked probability score, 0 to 4; ECE: expected "
-        f"calibration error over {BINS} bins; intervals of areas, RPS and ECE: {N_OUTPUT_RESAMPLES:,} resamples. "
-        f"{lower}: the lower the better; the others: the higher. A number in "
-        "parentheses counts the images that a column speaks of, where those are not all. Undefined: a run lacks the "
-        "value, for the images cannot show it (no image of that grade or side)."
-    )
-
-
 def outputs(params: Params) -> Iterator[tuple[Arm, Head]]:
-    """Return every declared arm with each of its heads."""
-    for method, arms in params.arms.items():
+    """Yield every declared arm with each of its heads."""
+    for stage, arms in params.arms.items():
         for name, arm in arms.items():
-            for head in LOSSES[arm.loss].heads:
-                yield Arm(method, name), cast("Head", head)
+            for head in LOSSES[arm.objective].heads:
+                yield Arm(stage, name), cast("Head", head)
 
 
 def _title(name: str, split: Split, results: Results) -> str:
-    """Return the title of a metric's column, with its number of images where it is not that of the split."""
+    """Return the title of a metric's column, with its number of images if that is not the size of the split."""
     rows = select(results.estimates, kind="metric", quantity=name, split=split)
     title = METRICS[name].title
     return title if not rows or rows[0].n_images == results.images(split) else f"{title} ({rows[0].n_images})"
 
 
 def metric_cell(results: Results, arm: Arm, split: Split, head: Head, name: str, notes: tuple[int, ...]) -> Number:
-    """Return a metric's mean, spread and interval, or why there is none."""
+    """Return a metric's mean, spread and interval, or the reason why there is none."""
     if METRICS[name].head not in (None, head):
         return Number("-")
     return estimate_cell(results.measured(arm, head, split, name), notes)
 
 
 def _records(params: Params, results: Results) -> Iterator[dict[str, Any]]:
-    """Return the metrics as the csv holds them."""
     for (arm, head), split, (name, metric) in product(outputs(params), EVALUATED, METRICS.items()):
         if metric.head in (None, head):
-            found = results.measured(arm, head, split, name)
+            measured = results.measured(arm, head, split, name)
             own = {"method": arm[0], "arm": arm[1], "split": split, "head": head, "rule": DEFAULT[head], "metric": name}
-            yield (
-                {"table": "metrics", **own, "better": metric.better}
-                | fields_of(found)
-                | own
-                | {"status": status(found)}
-            )
+            yield own | {"better": metric.better} | fields_of(measured) | own | {"status": status(measured)}

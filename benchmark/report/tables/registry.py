@@ -12,7 +12,7 @@ from math import inf
 
 from benchmark.common.plugins import discover
 from benchmark.report.inputs import Inputs
-from benchmark.report.run_columns import with_run_columns
+from benchmark.report.run_columns import complete_records
 from benchmark.report.table import Table
 
 
@@ -29,10 +29,10 @@ TABLES = discover(__package__, TableInfo)
 
 
 def make_tables(inputs: Inputs) -> list[Table]:
-    """Make every table that has something to show, each line with the runs that it comes from.
+    """Make every table that has something to show, with the runs behind each record.
 
     Raises:
-        InputError: a step that a table is made from has not run, or the published numbers break a rule.
+        InputError: an earlier stage has not run, or the published numbers break a rule.
     """
-    made = (import_module(f"{__package__}.{name}").make(inputs) for name in TABLES)
-    return [with_run_columns(table, inputs.results) for table in made if table]
+    tables = (import_module(f"{__package__}.{name}").make(inputs) for name in TABLES)
+    return [complete_records(table, inputs.results) for table in tables if table]

@@ -1,13 +1,13 @@
-"""Sides of the feature maps: the paper's, beside those that its network and ours really give."""
+"""Sizes of the feature maps: the paper's, and those measured in its network and in ours."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from benchmark.evaluation.architecture import Architecture, square
 from benchmark.report.inputs import Inputs
-from benchmark.report.notes import Notes
-from benchmark.report.table import Cell, Number, Row, Table, Text
+from benchmark.report.table import Cell, Notes, Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.published.tables import Printed, PrintedTable
 
@@ -15,70 +15,69 @@ ABOUT = TableInfo(order=11)
 
 
 def make(inputs: Inputs) -> Table:
-    """The feature map before and after the Multi-Cell part, by input size: printed and measured.
+    """Make the table: feature map before and after the Multi-Cell part, by input size, printed and measured.
 
-    Of several networks at one size the one with the most cells is shown.
+    If a size occurs with several numbers of cells, the network with the most is shown.
     """
-    printed, architectures, notes = inputs.printed["spatial"], inputs.networks, Notes()
-    deepest = {(network.of, network.pixels): network for network in sorted(architectures, key=lambda n: n.n_cells)}
-    shown = [network for network in architectures if network in deepest.values()]
-    found = [(network, _printed(printed, network)) for network in shown]
+    printed, networks, notes = inputs.printed["spatial"], inputs.networks, Notes()
+    deepest = {(network.of, network.pixels): network for network in sorted(networks, key=lambda n: n.level)}
+    lines = [_line(printed, network) for network in networks if network in deepest.values()]
     return Table(
         name="spatial",
         title="Spatial resolution of the feature maps",
         caption=(
-            "Sides of the feature map before and after the Multi-Cell part, measured by running each network without "
-            "weights; cells: the number of Reduction Cell-B. The paper's table has no 299x299, and no cells "
-            "for its 256x256. "
-            f"Source of the published sides: {printed.cells[0].source}."
+            "Height and width of the feature map before and after the Multi-Cell part, measured by running each "
+            "network without weights. Level: 1 + the number of Reduction Cell-B. The paper's table has no 299x299, "
+            f"and no level for its 256x256. Source of the published sizes: {printed.cells[0].source}."
         ),
-        columns=("input", "cells", "before, paper", "before, measured", "after, paper", "after, measured", "agree"),
-        rows=tuple(_row(network, *cells, notes) for network, cells in found),
-        notes=tuple(notes.texts),
-        records=tuple(_record(network, *cells) for network, cells in found),
+        columns=("input", "level", "before, paper", "before, measured", "after, paper", "after, measured", "agree"),
+        rows=[line.row(notes) for line in lines],
+        notes=notes.texts,
+        records=[line.record() for line in lines],
     )
 
 
-def _printed(printed: PrintedTable, network: Architecture) -> tuple[Printed | None, Printed | None]:
-    """The published cells before and after, where the paper has this network at this size."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A network, and what the paper prints of it."""
+
+    network: Architecture
+    before: Printed | None
+    after: Printed | None
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether the printed sizes are the measured ones; None if none are printed."""
+        if self.before is None or self.after is None:
+            return None
+        return (self.before.value, self.after.value) == (square(self.network.before), square(self.network.after))
+
+    def row(self, notes: Notes) -> Row:
+        """Return the row for readers."""
+        network = self.network
+        backbone = f"{network.trunk} (stride {network.stride}" + f", truncated after {network.cut}" * bool(network.cut)
+        whose = {"paper": "the paper's sizes", "params": "this profile's sizes"}[network.of]
+        cells: list[Cell] = [Number(str(network.level), network.level)]
+        for cell, side in ((self.before, network.before), (self.after, network.after)):
+            cells += [Text(cell.value, notes.number(cell.note)) if cell else Number("-"), Number(square(side), side)]
+        agree = {True: "yes", False: "no", None: "-"}[self.agree]
+        return Row(f"{backbone}) at {whose}", f"{network.pixels} px", (*cells, Text(agree)))
+
+    def record(self) -> dict[str, Any]:
+        """Return the record of the csv file."""
+        network, before, after = self.network, self.before, self.after
+        return {
+            **{"sizes_of": network.of, "trunk": network.trunk, "stride": network.stride, "cut": network.cut},
+            **{"pixels": network.pixels, "level": network.level},
+            **{"before_published": before.value if before else "", "before": square(network.before)},
+            **{"after_published": after.value if after else "", "after": square(network.after)},
+            **{"published_evidence": before.evidence if before else "", "agree": self.agree},
+        }
+
+
+def _line(printed: PrintedTable, network: Architecture) -> _Line:
+    """Return a network with its published cells, if the paper has this network at this size."""
     columns = [column for column in printed.columns if printed.cell(printed.rows[0], column).pixels == network.pixels]
     if network.of != "paper" or not columns:
-        return None, None
-    before, after = (printed.cell(row, columns[0]) for row in printed.rows)
-    return before, after
-
-
-def _row(network: Architecture, before: Printed | None, after: Printed | None, notes: Notes) -> Row:
-    where = f"stride {network.stride}" + f", truncated after {network.truncate_after}" * bool(network.truncate_after)
-    whose = {"paper": "the paper's sizes", "params": "this profile's sizes"}[network.of]
-    cells: list[Cell] = [Number(str(network.n_cells), network.n_cells)]
-    for cell, side in ((before, network.before), (after, network.after)):
-        cells += [Text(cell.value, notes.number(cell.note)) if cell else Number("-"), Number(square(side), side)]
-    agree = {True: "yes", False: "no", None: "-"}[_agree(network, before, after)]
-    return Row(f"{network.backbone} ({where}) at {whose}", f"{network.pixels} px", (*cells, Text(agree)))
-
-
-def _record(network: Architecture, before: Printed | None, after: Printed | None) -> dict[str, Any]:
-    agree = _agree(network, before, after)
-    return {
-        "table": "spatial",
-        "sizes_of": network.of,
-        "backbone": network.backbone,
-        "stride": network.stride,
-        "truncate_after": network.truncate_after,
-        "pixels": network.pixels,
-        "n_cells": network.n_cells,
-        "before_published": before.value if before else "",
-        "before": square(network.before),
-        "after_published": after.value if after else "",
-        "after": square(network.after),
-        "published_evidence": before.evidence if before else "",
-        "agree": "" if agree is None else str(agree).lower(),
-    }
-
-
-def _agree(network: Architecture, before: Printed | None, after: Printed | None) -> bool | None:
-    """Whether what is printed is what was measured; None where nothing is printed."""
-    if before is None or after is None:
-        return None
-    return (before.value, after.value) == (square(network.before), square(network.after))
+        return _Line(network, None, None)
+    return _Line(network, *(printed.cell(row, columns[0]) for row in printed.rows))

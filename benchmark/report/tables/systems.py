@@ -1,17 +1,13 @@
-"""Compared systems: what each step of a system adds, what its controls show, how M2CNN compares with it, and ranks."""
+"""Compared systems: effect of each step and control of a system, M2CNN against it, and ranks."""
 
 from __future__ import annotations
 
 from itertools import groupby
-from math import isnan
-from typing import cast
 
-from benchmark.common.terms import Arm, Head
-from benchmark.report.captions import HEADS, caption
-from benchmark.report.csv_fields import fields_of
+from benchmark.report.captions import caption
 from benchmark.report.inputs import Inputs
-from benchmark.report.table import Cell, Number, Row, Table, Text
-from benchmark.report.tables.comparisons import COMPARED, difference_number, p_text
+from benchmark.report.table import Number, Row, Table, Text, difference_cell, fields_of
+from benchmark.report.tables.comparisons import COMPARED, detectable_cell, p_sentence, p_text, sides_of
 from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.estimates import Estimate
 
@@ -21,67 +17,46 @@ COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seed
 
 
 def make(inputs: Inputs) -> Table | None:
-    """A line per pair and split, and the ranks of the paper's method; None where no system ran."""
-    rows, ranked = inputs.estimates("system comparison"), inputs.estimates("system rank")
+    """Make the table: a row per pair and split, and the ranks of the paper's method; None if no system ran."""
+    rows, ranks = inputs.estimates("system comparison"), inputs.estimates("system rank")
     if not rows:
         return None
-    tests = sum(not isnan(row.p_retrained_holm) for row in rows)
-    fields = [
-        [list(same) for _, same in groupby(field, lambda row: row.split)]
-        for _, field in groupby(ranked, lambda row: row.about)
-    ]
-    title = inputs.printed["comparison"].rows[-1]
-    groups = {_group(found, title): ("rank", *(f"{one.rank}" for one in found[0])) for found in fields}
+    method = inputs.printed["comparison"].rows[-1]
+    rank_rows, titles = [], {}
+    for (about, split), same in groupby(ranks, lambda row: (row.about, row.split)):
+        probabilities = list(same)
+        group = f"rank of {method} among {len(probabilities)}: {about}"
+        titles[group] = ("rank", *(str(row.rank) for row in probabilities))
+        cells = tuple(Number(f"{row.estimate:.1%}", row.estimate) for row in probabilities)
+        rank_rows.append(Row(group, f"{split} (n = {probabilities[0].n_images})", cells))
     return Table(
         name="systems",
         title="Compared systems, step by step",
         caption=caption(
             "Paired differences of the mean quadratic weighted kappa, first arm minus second, on the same images, each "
-            "arm by its own decision rule. p, new networks: two-sided p-value of no difference between networks "
-            "trained with other seeds and tested on other patients, adjusted by Holm's method for the "
-            f"{tests} such tests of this table; there is none where a single seed ran. Detectable: the smallest true "
-            "difference that this many patients and runs would find in four of five cases. A whole system reads both "
-            "eyes, by several networks and passes, where M2CNN reads one eye once. Ranks: probability of each rank of "
-            "the paper's method, over joint resamples of patients and seeds.",
+            f"arm by its own decision rule. {p_sentence(rows, 'this table')} Detectable: the smallest true difference "
+            "that this number of patients and runs would detect in four of five cases. A whole system reads both eyes, "
+            "with several networks and views, and M2CNN reads one eye once. Ranks: probability of each rank of the "
+            "paper's method, over joint resamples of patients and seeds.",
             inputs.params,
             inputs.results,
         ),
         columns=COLUMNS,
-        rows=(*map(_row, rows), *(line for found in fields for line in _rank_rows(found, title))),
+        rows=[*map(_row, rows), *rank_rows],
         notes=(),
-        records=tuple({"table": "systems"} | fields_of(row, "kind", "rank", *COMPARED) for row in (*rows, *ranked)),
-        titles=groups,
+        records=[fields_of(row, "kind", "rank", *COMPARED) for row in (*rows, *ranks)],
+        titles=titles,
     )
 
 
 def _row(row: Estimate) -> Row:
-    seeds = " | ".join(str(len(side.split())) for side in row.seeds.split("|"))
-    cells: tuple[Cell, ...] = (
-        difference_number(row),
+    (first, first_head), (second, second_head) = sides_of(row)
+    cells = (
+        difference_cell(row),
         Text(row.resampled),
         Number(str(row.n_images), row.n_images),
-        Text(seeds),
+        Text(" | ".join(str(len(side.split())) for side in row.seeds.split("|"))),
         Text(p_text(row.p_retrained_holm)),
-        Text("-")
-        if isnan(row.min_detectable_difference)
-        else Number(f"{row.min_detectable_difference:.3f}", row.min_detectable_difference),
+        detectable_cell(row),
     )
-    path, _, head = row.versus.partition(" ")
-    arm = Arm(row.method, row.arm)
-    sides = f"{'/'.join(arm)} {HEADS[cast('Head', row.head)]} - {path} {HEADS[cast('Head', head)]}"
-    return Row(row.about, f"{sides}, {row.split}", cells, (arm, Arm.parse(path)))
-
-
-def _group(field: list[list[Estimate]], title: str) -> str:
-    return f"rank of {title} among {len(field[0])}: {field[0][0].about}"
-
-
-def _rank_rows(field: list[list[Estimate]], title: str) -> list[Row]:
-    return [
-        Row(
-            _group(field, title),
-            f"{found[0].split} (n = {found[0].n_images})",
-            tuple(Number(f"{row.estimate:.1%}", row.estimate) for row in found),
-        )
-        for found in field
-    ]
+    return Row(row.about, f"{first} {first_head} - {second} {second_head}, {row.split}", cells, (first, second))
