@@ -1,39 +1,42 @@
-"""How every figure of the report looks."""
+"""Style of the report's figures, and the parts that several figures share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, TypeVar
 
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Rectangle
 
 from benchmark.common.arrays import Floats
 from benchmark.common.files import atomic
+from benchmark.common.terms import EVALUATED, Arm
 from benchmark.evaluation.salient import Maps, Row
 from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
+from benchmark.statistics.estimates import Estimate
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Plot = Callable[["Figure"], str]
-"""Draws onto an empty figure and returns its caption."""
+Plot = Callable[[Figure], str]
+"""Function that draws onto an empty figure and returns its caption."""
 
 Photographs = npt.NDArray[np.uint8]
 """RGB, shape (n, s, s, 3)."""
 
 MARKERS = "osD^v<>P"
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-"""Of lines by their place, so that they can be told apart without colour."""
-GREY, DARK, WARNING = "#888888", "#222222", "#a03000"
+"""Line styles by index, so that lines differ without colour."""
+GREY, DARK, PALE, WARNING = "#888888", "#222222", "#dddddd", "#a03000"
 DPI = 150
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -47,13 +50,14 @@ _STYLE: Any = {
     "xtick.major.size": 3,
     "ytick.major.size": 3,
 }
-"""On top of seaborn's: text stays text in a vector file, which is then small, searchable and the same each time."""
+"""Additions to seaborn's style. Text stays text in a vector file, which is then small, searchable and reproducible."""
+
+R = TypeVar("R")
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The style that all figures are drawn in, without a display."""
-    import matplotlib as mpl
+    """Draw in the style of the report, without a display."""
     import seaborn as sns
 
     mpl.use("Agg")
@@ -66,13 +70,26 @@ def styled() -> Iterator[None]:
         yield
 
 
+def plot_if_any(name: str, plot: Callable[..., str], items: Any, inputs: Inputs, **further: Any) -> dict[str, Plot]:
+    """Return the plot of some items under its name; nothing if there are no items."""
+    return {name: partial(plot, items=items, results=inputs.results, **further)} if len(items) else {}
+
+
+def by_arm(rows: Iterable[R]) -> dict[Arm, list[R]]:
+    """Group rows that have ``stage`` and ``arm`` by arm, in order."""
+    arms: dict[Arm, list[R]] = {}
+    for row in rows:
+        arms.setdefault(Arm(row.stage, row.arm), []).append(row)  # type: ignore[attr-defined]
+    return arms
+
+
 def colour(index: int) -> str:
-    """Colour of a line by its place, safe for colour-blind readers; the palette's colours repeat."""
+    """Return a colour by index, safe for colour-blind readers; the colours of the palette repeat."""
     return f"C{index}"
 
 
 def look(index: int) -> dict[str, Any]:
-    """Colour, marker and dashes of a line by its place: any of them tells it apart."""
+    """Return colour, marker and dashes of a line by index, each of which identifies the line."""
     return {
         "color": colour(index),
         "marker": MARKERS[index % len(MARKERS)],
@@ -81,64 +98,81 @@ def look(index: int) -> dict[str, Any]:
 
 
 def bare(axes: Axes, grid: str = "") -> None:
-    """Leave out the upper and right edge, and show pale lines across: of axis ``x``, ``y`` or ``both``."""
+    """Remove the upper and right spines, and draw a pale grid for axis ``x``, ``y`` or ``both``."""
     axes.spines[["top", "right"]].set_visible(False)
     if grid:
-        axes.grid(axis=grid, color="#dddddd", lw=0.6)  # type: ignore[arg-type]
+        axes.grid(axis=grid, color=PALE, lw=0.6)  # type: ignore[arg-type]
 
 
-def forest(panels: Sequence[Axes], titles: Sequence[str], groups: Sequence[str], names: Sequence[str]) -> None:
-    """Dress axes as forests of intervals of differences, line by line from the top.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Marker, colour, fill and vertical shift of the marks of a forest."""
+
+    marker: str
+    colour: str
+    face: str
+    shift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ForestLine:
+    """A line of a forest: its group, its name, and its differences by split and name of their look."""
+
+    group: str
+    name: str
+    differences: Mapping[tuple[str, str], Estimate]
+
+
+def draw_forest(
+    figure: Figure, lines: Sequence[ForestLine], looks: Mapping[str, Look], results: Results, title: str
+) -> None:
+    """Draw differences with their intervals, line by line from the top, in a panel per split; sets the figure's size.
 
     Args:
-        panels: side by side, with shared axes.
-        titles: of the panels.
-        groups: of each line, whose group it is in; a pale line parts groups that follow one another.
-        names: of the lines.
+        figure: empty figure.
+        lines: lines in order; consecutive groups are separated by a pale line.
+        looks: looks by name, in the order of the legend.
+        results: the evaluation.
+        title: title of the figure.
     """
-    for axes, title in zip(panels, titles, strict=True):
+    height = 0.26 * len(lines) + 1.45
+    figure.set_size_inches(10.4, height)
+    figure.subplots_adjust(0.4, 0.5 / height, 0.985, 1 - 0.95 / height, wspace=0.06)
+    panels = figure.subplots(1, len(EVALUATED), sharex=True, sharey=True)
+    for axes, split in zip(panels, EVALUATED, strict=True):
         axes.axvline(0, color=DARK, lw=0.8)
-        axes.set(title=title, xlabel="difference of kappas, first - second")
+        axes.set(title=f"{split}, n = {results.images(split)}", xlabel="difference of kappas, first - second")
         bare(axes, grid="x")
         axes.tick_params(axis="y", length=0)
-        for place, (before, after) in enumerate(pairwise(groups)):
-            if before != after:
-                axes.axhline(place + 0.5, color="#dddddd", lw=0.7)
-    panels[0].set_yticks(range(len(names)), names)
-    panels[0].set_ylim(len(names) - 0.5, -0.5)
+        for place, (before, after) in enumerate(pairwise(lines)):
+            if before.group != after.group:
+                axes.axhline(place + 0.5, color=PALE, lw=0.7)
+        for place, line in enumerate(lines):
+            for (of, name), row in line.differences.items():
+                if of == split:
+                    _draw_difference(axes, place, row, looks[name])
+    panels[0].set_yticks(range(len(lines)), [line.name for line in lines])
+    panels[0].set_ylim(len(lines) - 0.5, -0.5)
+    for name, own in looks.items():
+        panels[0].plot([], [], own.marker, color=own.colour, mfc=own.face, ms=4.5, label=name)
+    # Above the panels, because inside them it would hide intervals.
+    figure.legend(loc="upper left", bbox_to_anchor=(0.01, 1 - 0.1 / height), fontsize=8, frameon=False)
+    set_title(figure, title, results)
 
 
-class Interval(Protocol):
-    """A difference and the ends of its interval, which are NaN where there is none."""
-
-    @property
-    def estimate(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-
-
-def interval(axes: Axes, place: float, row: Interval, marker: str, shade: str, face: str) -> None:
-    """A difference as a mark on a bar, at a height ``place``; its filling, ``face``, may differ from its colour."""
+def _draw_difference(axes: Axes, place: float, row: Estimate, own: Look) -> None:
     if not np.isnan(row.low):
-        axes.hlines(place, row.low, row.high, color=shade, lw=1.2)
-    axes.plot(row.estimate, place, marker, color=shade, mfc=face, ms=4.5)
+        axes.hlines(place + own.shift, row.low, row.high, color=own.colour, lw=1.2)
+    axes.plot(row.estimate, place + own.shift, own.marker, color=own.colour, mfc=own.face, ms=4.5)
 
 
-def legend(axes: Axes, place: float, title: str | None = None) -> None:
-    """A legend beside the axes, to their right.
-
-    Args:
-        axes: whose lines are named.
-        place: where it begins, in widths of the axes.
-        title: of the legend.
-    """
-    axes.legend(loc="center left", bbox_to_anchor=(place, 0.5), frameon=False, fontsize=8, title=title)
+def legend(axes: Axes, left: float, title: str | None = None) -> None:
+    """Draw a legend to the right of the axes, beginning at ``left`` in widths of the axes."""
+    axes.legend(loc="center left", bbox_to_anchor=(left, 0.5), frameon=False, fontsize=8, title=title)
 
 
 def set_title(figure: Figure, text: str, results: Results) -> None:
-    """Title, with the nature of the data in the figure itself."""
+    """Draw the title of a figure and, for synthetic data, the warning below it."""
     height = figure.get_figheight()
     figure.text(0.5, 1 - 0.1 / height, text, ha="center", va="top", fontsize=11)
     if results.synthetic:
@@ -146,39 +180,35 @@ def set_title(figure: Figure, text: str, results: Results) -> None:
 
 
 def save(figure: Figure, path: Path, **options: Any) -> None:
-    """Write a figure atomically; equal figures give equal bytes, for the file carries no date.
+    """Write a figure atomically. Equal figures give equal bytes, because the file has no date.
 
     Args:
-        figure: what is drawn.
-        path: the file; its ending says whether it is PNG or SVG, which has no background.
+        figure: the figure.
+        path: PNG file, or SVG file, which has no background.
         options: as for :meth:`matplotlib.figure.Figure.savefig`.
     """
     kinds: dict[str, dict[str, Any]] = {
-        # Half the time of the highest compression, for a few bytes in a hundred.
+        # Half the time of the highest compression, for a few per cent more bytes.
         ".png": {"dpi": DPI, "metadata": {"Software": None}, "pil_kwargs": {"compress_level": 4}},
         ".svg": {"metadata": {"Date": None, "Creator": None}, "transparent": True},
     }
-    with atomic(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:], **kinds[path.suffix], **options)
+    with atomic(path) as partial_path:
+        figure.savefig(partial_path, format=path.suffix[1:], **kinds[path.suffix], **options)
 
 
-def shade(share: float) -> str:
-    """A grey-readable colour for a share 0-1: white to dark blue."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    return to_hex(colormaps["Blues"](share))
+def shade(fraction: float) -> str:
+    """Return a colour from white to dark blue for a fraction 0-1; it stays readable in grey."""
+    return mpl.colors.to_hex(mpl.colormaps["Blues"](fraction))
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A small coordinate system in shared axes: axes and their ticks cost more than all that is drawn in them.
+    """A small coordinate system inside shared axes, which saves the cost of axes and ticks.
 
     Attributes:
-        axes: shared by all panels.
-        x, y: where its lower left corner lies, in the units of the axes.
-        side: its width and height there.
-        low, high: what its corners stand for, on both sides.
+        axes: axes that all panels share.
+        x, y: lower left corner, in the units of the axes.
+        low, high: values at its corners, on both sides.
     """
 
     axes: Axes
@@ -186,31 +216,27 @@ class Panel:
     y: float
     low: float
     high: float
-    side: float = 1.0
 
     def across(self, values: Any) -> Floats:
-        """Places of values on the horizontal side."""
-        return self.x + self.side * (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
+        """Return the horizontal positions of values."""
+        return self.x + (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
 
     def up(self, values: Any) -> Floats:
-        """Places of values on the vertical side."""
-        return self.y + self.side * (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
+        """Return the vertical positions of values."""
+        return self.y + (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
 
-    def frame(self, title: str, ticks: Sequence[float] = (), *, labels: bool = True) -> None:
-        """A pale frame, the title above, ticks below and, with ``labels``, to the left."""
-        from matplotlib.patches import Rectangle
-
-        self.axes.add_patch(Rectangle((self.x, self.y), self.side, self.side, fill=False, ec="#999999", lw=0.6))
-        self.axes.text(self.x, self.y + 1.03 * self.side, title, ha="left", va="bottom", fontsize=8)
+    def frame(self, title: str, ticks: Sequence[float]) -> None:
+        """Draw a pale frame with the title above it and ticks below and to the left."""
+        self.axes.add_patch(Rectangle((self.x, self.y), 1, 1, fill=False, ec="#999999", lw=0.6))
+        self.axes.text(self.x, self.y + 1.03, title, ha="left", va="bottom", fontsize=8)
         for tick in ticks:
-            at, text = {"fontsize": 7, "color": DARK}, f"{tick:g}"
-            self.axes.text(float(self.across(tick)), self.y - 0.03 * self.side, text, ha="center", va="top", **at)  # type: ignore[arg-type]
-            if labels:
-                self.axes.text(self.x - 0.03 * self.side, float(self.up(tick)), text, ha="right", va="center", **at)  # type: ignore[arg-type]
+            style: dict[str, Any] = {"fontsize": 7, "color": DARK}
+            self.axes.text(float(self.across(tick)), self.y - 0.03, f"{tick:g}", ha="center", va="top", **style)
+            self.axes.text(self.x - 0.03, float(self.up(tick)), f"{tick:g}", ha="right", va="center", **style)
 
 
 def panels(figure: Figure, count: int, low: float, high: float, per_line: int = 5) -> list[Panel]:
-    """Square panels in reading order that fill a figure below its title; sets the figure's size."""
+    """Return square panels in reading order that fill a figure below its title; sets the figure's size."""
     lines, columns = -(-count // per_line), min(count, per_line)
     inches, across, down, margin, head = 1.6, 1.18, 1.36, 0.22, 0.55
     wide, high_up = max(across * columns + margin, 3.4), down * lines + 0.02
@@ -225,19 +251,18 @@ def panels(figure: Figure, count: int, low: float, high: float, per_line: int = 
 
 
 def photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Sequence[str], per_line: int) -> None:
-    """Pictures in reading order with words below each; sets the figure's size.
+    """Draw pictures in reading order with words below each; sets the figure's size.
 
     Args:
-        figure: to draw onto.
-        images: of each place, one or several side by side, RGB or RGBA, equally large.
-        words: of each place.
-        per_line: places side by side.
+        figure: empty figure.
+        images: one or several pictures per position, side by side, RGB or RGBA, of the same size.
+        words: text per position.
+        per_line: positions per line.
     """
-    from matplotlib.font_manager import FontProperties
-
-    beside = len(images[0])
+    columns = len(images[0])
     lines = -(-len(images) // per_line)
-    width, step = beside * 1.5 / (1 + 0.25 * (beside > 1)), 1.5 / (1 + 0.25 * (beside > 1)) + 0.38
+    side = 1.5 / (1 + 0.25 * (columns > 1))
+    width, step = columns * side, side + 0.38
     height = lines * step + 0.65
     figure.set_size_inches(per_line * (width + 0.08) + 0.08, height)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -246,7 +271,6 @@ def photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Sequence
     for place, (row, text) in enumerate(zip(images, words, strict=True)):
         left = 0.08 + (place % per_line) * (width + 0.08)
         top = height - 0.6 - (place // per_line) * step
-        side = width / beside
         for column, image in enumerate(row):
             extent = (left + column * side, left + (column + 1) * side, top - side, top)
             axes.imshow(image, extent=extent, interpolation="antialiased")
@@ -255,18 +279,16 @@ def photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Sequence
 
 
 def mapped(name: str, inputs: Inputs, read: tuple[list[Row], Maps], plot: Callable[..., str]) -> dict[str, Plot]:
-    """The figure of some maps; none where they, or their photographs, do not lie here."""
+    """Return the plot of some maps; nothing if the maps or their photographs are not on this machine."""
     rows, maps = read
     images = inputs.photographs([row.image_id for row in rows], rows[0].size if rows else "large")
-    if not len(images):
-        return {}
-    return {name: partial(plot, rows=rows, images=images, maps=maps, results=inputs.results)}
+    return plot_if_any(name, plot, rows, inputs, images=images, maps=maps) if len(images) else {}
 
 
 def by_grade(
     figure: Figure, rows: Sequence[Row], pairs: Sequence[Sequence[Any]], words: Sequence[str]
 ) -> tuple[str, int]:
-    """Draw each photograph beside its map, a line per grade; the run that is shown, and the most pairs in a line."""
+    """Draw each photograph next to its map, a line per grade; return the run and the largest number of pairs."""
     most = max(sum(row.grade == grade for row in rows) for grade in {row.grade for row in rows})
     photographs(figure, pairs, words, per_line=most)
     return f"{rows[0].method}/{rows[0].arm}, seed {rows[0].seed}", most

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from benchmark.report.table import Cell, Table, Text, lines_of
+from benchmark.report.table import Cell, Table, Text, lines_of, plain
 
 WIDE = 40
 """Number of characters above which LaTeX breaks words into lines."""
@@ -36,8 +36,9 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Write the table's records, a line each; a missing value is empty."""
-    return pd.DataFrame(list(table.records), dtype=object).to_csv(index=False, lineterminator="\n")
+    """Write the table's records, a line each, in the form of :func:`.plain`."""
+    records = [{name: plain(value) for name, value in record.items()} for record in table.records]
+    return pd.DataFrame(records, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def to_tex(table: Table) -> str:

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from benchmark.common.csv_rows import DIGITS
 from benchmark.common.terms import Arm
 from benchmark.report.results import Results
 from benchmark.report.table import Table
@@ -23,12 +21,12 @@ RUN_COLUMNS = ("seeds", "runs", "data_hash", "parameter_hash")
 
 
 def complete_records(table: Table, results: Results) -> Table:
-    """Return a table whose records are ready for the csv file.
+    """Return a table whose records begin with its name and end with the runs behind them.
 
-    They begin with the table's name. If they name arms, as :func:`arms_of` describes, :data:`RUN_COLUMNS` are added;
+    If they name arms, as :func:`arms_of` describes, :data:`RUN_COLUMNS` are added;
     existing values stay, and the values of several arms are separated by bars.
     """
-    records = [{"table": table.name} | {name: _plain(value) for name, value in row.items()} for row in table.records]
+    records = [{"table": table.name, **record} for record in table.records]
     if any({"method", "arm"} <= record.keys() or {"a", "b"} <= record.keys() for record in records):
         columns = {arm: columns_of_runs(results.runs_of(*arm)) for arm in results.arms()}
         # Merged twice: values of the record win, but the columns stay in the order of the record.
@@ -66,12 +64,3 @@ def _columns_of(record: Mapping[str, Any], columns: Mapping[Arm, Mapping[str, st
     """Return the columns of a record's arms that ran."""
     ran = [columns[arm] for arm in arms_of(record) if arm in columns]
     return {name: " | ".join(dict.fromkeys(each[name] for each in ran)) for name in RUN_COLUMNS}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as in a csv file: floats with six decimals, NaN and None empty, booleans in lower case."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{round(value, DIGITS) + 0.0:.{DIGITS}f}"
-    return "" if value is None else value

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
+from benchmark.common.csv_rows import DIGITS
 from benchmark.common.terms import Arm
 from benchmark.common.units import ends, measure, with_sd
 from benchmark.statistics.estimates import Estimate
@@ -132,6 +133,15 @@ def fields_of(estimate: Estimate | None, *further: str) -> dict[str, Any]:
     """Return the columns :data:`MEASURED` of an estimate, with further ones before them; None without an estimate."""
     facts = asdict(estimate) if estimate else {}
     return {name: facts.get(name) for name in (*further, *MEASURED)}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as in a csv file: floats with six decimals, NaN and None empty, booleans in lower case."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{round(value, DIGITS) + 0.0:.{DIGITS}f}"
+    return "" if value is None else value
 
 
 def estimate_cell(estimate: Estimate | None, notes: tuple[int, ...] = (), missing: str = "", **fields: Any) -> Number:

@@ -10,9 +10,8 @@ from benchmark.common.files import write_text
 from benchmark.common.terms import EVALUATED, Split
 from benchmark.common.units import ends, measure
 from benchmark.report.captions import HEADS, PHANTOM
-from benchmark.report.csv_fields import plain
 from benchmark.report.render import to_csv, to_markdown, to_tex
-from benchmark.report.table import Row, Table, Text
+from benchmark.report.table import Row, Table, Text, plain
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
 from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import Interval

@@ -49,7 +49,7 @@ def test_the_caption_says_for_how_many_tests_p_is_adjusted(made):
 def test_a_collapsed_run_is_named_beside_what_it_takes_part_in(made):
     params, results, rows = made
     table = comparisons_table(rows, params, results)
-    assert table.notes == ("basenet_mt/mid seed 1, score: collapsed (one grade for all of val).",)
+    assert table.notes == ["basenet_mt/mid seed 1, score: collapsed (one grade for all of val)."]
     assert table.rows[0].cells[0].notes == (1,)
 
 
@@ -59,10 +59,10 @@ def test_where_val_chose_the_weights_of_one_arm_by_another_head_the_line_says_wh
     arms = params.arms | {"basenet": {"ce_mid": params.arm("basenet", "mse_mid").model_copy(update={"loss": "ce"})}}
     best = best.model_copy(update={"arms": arms})
     row = replace(rows[0], versus="basenet/ce_mid prob", head="prob")
-    note = "The weights were chosen by val kappa, of basenet_mt/mid by scores and basenet/ce_mid by prob.: val favours"
+    note = "The epoch was selected by val kappa, of basenet_mt/mid by scores and basenet/ce_mid by prob.: val favours"
     assert [text for text in comparisons_table([row], best, results).notes if text.startswith(note)]
     for other in (replace(row, split="test"), replace(row, versus="basenet_mt/mid prob")):
-        assert not [text for text in comparisons_table([other], best, results).notes if "chosen" in text]
+        assert not [text for text in comparisons_table([other], best, results).notes if "selected" in text]
 
 
 def test_without_a_test_there_is_no_p(made):

@@ -87,7 +87,7 @@ def test_a_match_to_another_arm_does_not_stand_for_a_match_to_m2cnn(read):
 def test_two_arms_for_one_row_are_refused(read):
     twice = ARMS["controls"] | {"again": ARMS["controls"]["staged_large"]}
     read(arms=MULTI_TASK, seeds=(0, 1))
-    words = "'smaller sizes first' at size large, but staged_large and again do"
+    words = "'smaller sizes first' at size large, but staged_large and again are"
     with pytest.raises(InputError, match=re.escape(words)):
         components.make(Inputs(make_params(arms=MULTI_TASK | {"controls": twice}, seeds=(0, 1))))
 

@@ -90,7 +90,7 @@ CAVEATS = (
 def test_every_caveat_is_printed_once_and_led_to(results):
     rows = [ROW.with_notes(*CAVEATS), ROW.with_notes(*CAVEATS[2:])]
     table = verdict_table(rows, results)
-    assert table.notes == CAVEATS
+    assert table.notes == list(CAVEATS)
     assert [row.cells[8].notes for row in table.rows] == [(1, 2, 3, 4, 5), (3, 4, 5)]
     text = to_markdown(table)
     assert "| inconclusive [1] [2] [3] [4] [5] |" in text
@@ -113,7 +113,7 @@ def test_a_kappa_has_no_sign_and_a_check_of_printed_numbers_shows_what_comes_out
 
 def test_the_caption_claims_no_more_than_the_lines_do(results):
     caption = verdict_table([ROW], results).caption
-    assert "[ ] is its 95 % interval, over what the line says" in caption
+    assert "[ ] is its 95 % interval, resampled over what the row says" in caption
     assert "seeds and patients together" not in caption
 
 

@@ -1,11 +1,12 @@
-"""The ablation, drawn: kappa by input size and method, ours and published."""
+"""Ablation: kappa by input size and method, measured and published."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmark.report.figure_style import Plot, bare, legend, look, set_title
 from benchmark.report.figures.registry import FigureInfo
@@ -17,18 +18,13 @@ from benchmark.report.tables import ablation
 ABOUT = FigureInfo(order=2)
 
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """The figure of the ablation table."""
+    """Return the figure of the ablation table."""
     return {"ablation": partial(_plot, table=ablation.make(inputs), results=inputs.results)}
 
 
 def _plot(figure: Figure, table: Table, results: Results) -> str:
-    """Draw kappa by input size on the table's first split: a line per column, with the published numbers hollow."""
+    """Draw kappa by input size on the table's first split: a line per column, published numbers hollow."""
     figure.set_size_inches(7.6, 4.4)
     figure.subplots_adjust(left=0.08, right=0.79, bottom=0.12, top=0.86)
     axes = figure.add_subplot()
@@ -43,14 +39,14 @@ def _plot(figure: Figure, table: Table, results: Results) -> str:
     legend(axes, 1)
     set_title(figure, f"Kappa by input size: on {results.data} (filled), published on EyePACS (hollow)", results)
     return (
-        f"Kappa by input size and method on val: on {results.data} (filled; n = {results.images('val')} images, mean "
-        f"over seeds; bars: {results.confidence_level} intervals over patients and, with several seeds, over seeds) "
-        "and as the paper printed it for EyePACS (hollow). A higher line does not show that two methods differ."
+        f"Kappa by input size and method on val, on {results.data} (filled; n = {results.images('val')} images, mean "
+        f"over seeds) and as published for EyePACS (hollow). Bars: {results.confidence_level} intervals over patients "
+        "and, with several seeds, over seeds. A higher line does not show that two methods differ."
     )
 
 
 def _line(axes: Axes, index: int, shift: float, column: str, cells: list[Number]) -> None:
-    """Draw a column of the table, moved by ``shift`` from the others."""
+    """Draw a column of the table, shifted horizontally."""
     places = np.arange(len(cells)) + shift
     means = np.array([np.nan if cell.value is None else cell.value for cell in cells])
     ends = np.array([cell.ends or (np.nan, np.nan) for cell in cells])

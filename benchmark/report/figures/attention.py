@@ -1,12 +1,13 @@
-"""Where a network of another system looks: its windows on a few photographs of each grade, and what they follow."""
+"""Attention of a network of a compared system: its windows on a few photographs of each grade, and its maps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import colormaps
+from matplotlib.figure import Figure
 
 from benchmark.evaluation.salient import Maps, WindowsRow
 from benchmark.report.figure_style import Photographs, Plot, by_grade, mapped, set_title
@@ -18,40 +19,35 @@ from models.systems.registry import SYSTEMS
 ABOUT = FigureInfo(order=13, photographs=True)
 
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 FRAME = (0, 255, 255)
-"""Colour of a window's frame: no retina has it."""
+"""Colour of a window's frame, which does not occur in a retina."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """The figure; none where no such network ran, or photographs do not lie here."""
+    """Return the figure; none if no such network ran, or without photographs on this machine."""
     return mapped("attention", inputs, inputs.attention, _plot)
 
 
-def _plot(figure: Figure, rows: Sequence[WindowsRow], images: Photographs, maps: Maps, results: Results) -> str:
-    """Each photograph with its windows beside its map, a line per grade."""
-    from matplotlib import colormaps
-
+def _plot(figure: Figure, items: Sequence[WindowsRow], images: Photographs, maps: Maps, results: Results) -> str:
     pairs = [
         [framed(image, row), colormaps["gray"](_enlarged(shown, len(image)))]
-        for image, shown, row in zip(images, maps, rows, strict=True)
+        for image, shown, row in zip(images, maps, items, strict=True)
     ]
-    words = [f"label {row.grade}, expected grade {row.output:.1f}" for row in rows]
-    arm, most = by_grade(figure, rows, pairs, words)
+    words = [f"label {row.grade}, expected grade {row.output:.1f}" for row in items]
+    arm, most = by_grade(figure, items, pairs, words)
     set_title(figure, f"Where {arm} looks on test of {results.data}", results)
     return (
-        f"Windows that {arm} ({SYSTEMS[rows[0].method].title}, our reading) cuts from {len(rows)} of "
+        f"Image windows that {arm} ({SYSTEMS[items[0].stage].title}, our reading) selects, on {len(items)} of "
         f"{results.images('test')} test photographs of {results.data}, up to {most} per grade, chosen by hashes of "
-        "their names; beside each, what they follow: how far gated scores differ between grades, from the least "
-        "(black) to the most (white) of each photograph. One run, no uncertainty. Where a network looks is not why it "
-        "grades so; whether its windows tell more than random windows, the control in the comparison says."
+        "their names. Right of each: the attention map that selects them, the spread of the gated scores between "
+        "grades, from the smallest (black) to the largest (white) of each photograph. One run, no uncertainty. A "
+        "window does not explain a grade; the control in the comparison tests whether these windows are better than "
+        "windows anywhere."
     )
 
 
 def framed(image: npt.NDArray[np.uint8], row: WindowsRow) -> npt.NDArray[np.uint8]:
-    """A photograph, shape (s, s, 3), with a frame of one pixel around each window."""
+    """Return a photograph, shape (s, s, 3), with a frame of one pixel around each window."""
     shown, scale = image.copy(), len(image) / row.side
     corners = np.array(row.corners.split(), np.float64).reshape(-1, 2)
     for first, last in zip(np.rint(corners * scale), np.rint((corners + row.window) * scale) - 1, strict=True):
@@ -62,6 +58,6 @@ def framed(image: npt.NDArray[np.uint8], row: WindowsRow) -> npt.NDArray[np.uint
 
 
 def _enlarged(shown: npt.NDArray[np.floating], side: int) -> npt.NDArray[np.floating]:
-    """A map with one square of pixels per position."""
+    """Return a map with one square of pixels per position."""
     places = np.arange(side) * len(shown) // side
     return shown[np.ix_(places, places)].astype(np.float32)

@@ -1,16 +1,15 @@
-"""Calibration: how often the most probable grade is right, by how probable it is said to be; a panel per arm."""
+"""Calibration: accuracy of the most probable grade by its probability, a panel per arm."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmark.common.terms import Arm
 from benchmark.evaluation.outputs import CalibrationRow
-from benchmark.report.figure_style import GREY, Panel, Plot, colour, panels, set_title
+from benchmark.report.figure_style import GREY, Panel, Plot, by_arm, colour, panels, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -19,36 +18,30 @@ from benchmark.scoring.metrics import BINS
 ABOUT = FigureInfo(order=9)
 
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 FEW = 5
-"""Images in a bin of all seeds together, below which its share is not drawn."""
+"""Bins with fewer images, of all seeds together, are not drawn."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """A figure of every arm with probabilities; none without such."""
-    arms: dict[Arm, list[CalibrationRow]] = {}
-    for row in inputs.calibration:
-        arms.setdefault(Arm(row.method, row.arm), []).append(row)
-    return {"calibration": partial(_plot, arms=arms, results=inputs.results)} if arms else {}
+    """Return one figure of all arms with probabilities; none without such an arm."""
+    return plot_if_any("calibration", _plot, by_arm(inputs.calibration), inputs)
 
 
-def _plot(figure: Figure, arms: dict[Arm, list[CalibrationRow]], results: Results) -> str:
-    for panel, (arm, rows) in zip(panels(figure, len(arms), 0, 1), arms.items(), strict=True):
+def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Results) -> str:
+    for panel, (arm, rows) in zip(panels(figure, len(items), 0, 1), items.items(), strict=True):
         found = results.measured(arm, "prob", "test", "ece")
         panel.frame(str(arm), (0, 0.5, 1))
         if found is not None:
             label = f"ECE {found.estimate:.2f}\n[{found.low:.2f}, {found.high:.2f}]"
             panel.axes.text(float(panel.across(0.04)), float(panel.up(0.97)), label, va="top", fontsize=6.5)
         _draw(panel, rows)
-    set_title(figure, f"Calibration on {results.data}: share right by probability of the most probable grade", results)
+    set_title(figure, f"Calibration on {results.data}: accuracy by probability of the most probable grade", results)
     return (
-        f"Calibration on test of {results.data} (n = {results.images('test')} images per seed): share of images whose "
-        f"most probable grade is the label, by its probability, in {BINS} bins, mean over seeds weighted by images; "
-        f"bars: range over seeds; grey bars below: share of the images in a bin; bins of fewer than {FEW} images are "
-        "left out. On the diagonal a probability is what it says; below, it promises too much. ECE with its 95 % "
-        "interval."
+        f"Calibration on test of {results.data} (n = {results.images('test')} images per seed): accuracy of the most "
+        f"probable grade by its probability. There are {BINS} bins; dots: mean over seeds, weighted by images; bars: "
+        f"range over seeds; grey bars below: fraction of the images in a bin; bins of fewer than {FEW} images are left "
+        "out. On the diagonal probabilities are calibrated; below it they are too high. ECE: expected calibration "
+        "error with its 95 % interval."
     )
 
 
@@ -63,8 +56,8 @@ def _draw(panel: Panel, rows: Sequence[CalibrationRow]) -> None:
     edges = np.arange(BINS) / BINS
     axes.bar(
         panel.across(edges),
-        0.25 * panel.side * held / held.sum(),
-        panel.side / BINS,
+        0.25 * held / held.sum(),
+        1 / BINS,
         panel.y,
         align="edge",
         color="#cccccc",

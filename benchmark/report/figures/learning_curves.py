@@ -1,17 +1,19 @@
-"""Learning curves: val kappa over the images seen and over the multiply-adds spent, a line per arm."""
+"""Learning curves: val kappa by training images and by multiply-adds, a line per arm."""
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmark.common.terms import Size
 from benchmark.common.units import quantity
 from benchmark.report.costs import CurvePoint, Spent, chain, curve, targets
-from benchmark.report.figure_style import GREY, Plot, bare, legend, look, set_title
+from benchmark.report.figure_style import GREY, Plot, bare, legend, look, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -19,31 +21,27 @@ from benchmark.report.results import Results
 ABOUT = FigureInfo(order=6)
 
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 COSTS = {"images": "training images seen", "macs": "multiply-adds of forward passes"}
-"""What a curve is drawn over: an attribute of a point, and how its axis is called."""
+"""Title of the horizontal axis by attribute of a point."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """A figure of every size that has an arm whose whole chain ran; none without such."""
-    found = [links for arm in inputs.results.methods() if (links := chain(inputs.results, arm))]
+    """Return one figure of the sizes with an arm whose whole chain ran; none without such an arm."""
+    chains = [links for arm in inputs.results.methods() if (links := chain(inputs.results, arm))]
     sizes: dict[Size, list[tuple[Spent, ...]]] = {}
-    for links in found:
+    for links in chains:
         sizes.setdefault(links[-1].size, []).append(links)
-    return {"learning_curves": partial(_plot, sizes=sizes, results=inputs.results)} if sizes else {}
+    return plot_if_any("learning_curves", _plot, sizes, inputs)
 
 
-def _plot(figure: Figure, sizes: dict[Size, list[tuple[Spent, ...]]], results: Results) -> str:
-    """A row per size, a panel per cost."""
-    height = 2.6 * len(sizes) + 0.9
+def _plot(figure: Figure, items: dict[Size, list[tuple[Spent, ...]]], results: Results) -> str:
+    """Draw a row per size and a panel per cost."""
+    height = 2.6 * len(items) + 0.9
     figure.set_size_inches(10.4, height)
     figure.subplots_adjust(0.075, 0.5 / height, 0.8, 1 - 0.7 / height, wspace=0.1, hspace=0.32)
-    grid = figure.subplots(len(sizes), len(COSTS), squeeze=False)
+    grid = figure.subplots(len(items), len(COSTS), squeeze=False)
     wanted = targets(results)
-    for (size, chains), line in zip(sizes.items(), grid, strict=True):
+    for (size, chains), line in zip(items.items(), grid, strict=True):
         for (cost, title), axes in zip(COSTS.items(), line, strict=True):
             for index, links in enumerate(chains):
                 _draw(axes, [curve(results, links[:end]) for end in range(1, len(links) + 1)], cost, index, links)
@@ -59,15 +57,15 @@ def _plot(figure: Figure, sizes: dict[Size, list[tuple[Spent, ...]]], results: R
         legend(line[1], 1.04, f"{size} size")
     set_title(figure, f"Learning curves on {results.data}", results)
     return (
-        f"Val kappa (main output, n = {results.images('val')} images of {results.data}) after each epoch, by training "
-        "images seen and by multiply-adds of their forward passes; mean over seeds, shaded: one sample standard "
-        "deviation to either side. Thin: the arms that an arm starts from, at their own sizes. Dotted across: the "
-        "kappas of the cost table."
+        f"Learning curves: val kappa (main output, n = {results.images('val')} images of {results.data}) after each "
+        "epoch, by training images and by multiply-adds of their forward passes. Mean over seeds; shaded: one sample "
+        "standard deviation to either side. Thin: the arms that an arm starts from, at their own sizes. Dotted "
+        "horizontal lines: the kappas of the cost table."
     )
 
 
 def _draw(axes: Axes, curves: list[list[CurvePoint]], cost: str, index: int, links: tuple[Spent, ...]) -> None:
-    """Consecutive learning curves: the last thick and with its spread, those before it thin, dots between."""
+    """Draw consecutive learning curves: the last thick and with its spread, the others thin, dots between them."""
     style: dict[str, Any] = look(index)
     places = [[getattr(point, cost) for point in points] for points in curves]
     kappas = [np.array([point.kappa for point in points]) for points in curves]
@@ -81,7 +79,6 @@ def _draw(axes: Axes, curves: list[list[CurvePoint]], cost: str, index: int, lin
 
 
 def _scale(axes: Axes, title: str) -> None:
-    from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_xlabel(title)
     axes.set_xscale("log")

@@ -1,13 +1,11 @@
-"""Published against measured: every cell of the ablation that has both numbers, beside the diagonal."""
+"""Published against measured: every cell of the ablation that has both numbers."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.figure import Figure
 
-from benchmark.report.figure_style import GREY, Plot, bare, legend, look, set_title
+from benchmark.report.figure_style import GREY, Plot, bare, legend, look, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -17,16 +15,12 @@ from benchmark.report.tables import ablation
 ABOUT = FigureInfo(order=1)
 
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
 Point = tuple[int, Number]
 """Input size in the paper, and the cell of the table."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """The figure of the cells that have both; none where there is none."""
+    """Return the figure of the cells that have both numbers; none without such a cell."""
     table, printed = ablation.make(inputs), inputs.printed["ablation"]
     series: dict[str, list[Point]] = {}
     for row, name in zip(table.rows, printed.rows * 2, strict=False):  # The rows of added arms follow.
@@ -34,15 +28,15 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
             if isinstance(cell, Number) and cell.published and cell.value is not None:
                 series.setdefault(column, []).append((printed.cell(name, column).pixels or 0, cell))
     ordered = {column: series[column] for column in table.columns[1:] if column in series}
-    return {"published": partial(_plot, series=ordered, results=inputs.results)} if ordered else {}
+    return plot_if_any("published", _plot, ordered, inputs)
 
 
-def _plot(figure: Figure, series: dict[str, list[Point]], results: Results) -> str:
-    """Draw measured over published kappa: a style per column, larger marks for larger inputs."""
+def _plot(figure: Figure, items: dict[str, list[Point]], results: Results) -> str:
+    """Draw measured against published kappa: a style per column, larger marks for larger inputs."""
     figure.set_size_inches(6.6, 4.8)
     figure.subplots_adjust(left=0.1, right=0.74, bottom=0.11, top=0.87)
     axes = figure.add_subplot()
-    for index, (name, cells) in enumerate(series.items()):
+    for index, (name, cells) in enumerate(items.items()):
         published = np.array([float(cell.published) for _, cell in cells])
         measured = np.array([cell.value for _, cell in cells], np.float64)
         ends = np.array([cell.ends or (np.nan, np.nan) for _, cell in cells])
@@ -61,10 +55,10 @@ def _plot(figure: Figure, series: dict[str, list[Point]], results: Results) -> s
     legend(axes, 1)
     set_title(figure, f"Published against measured on {results.data}", results)
     return (
-        f"Each cell of the ablation that the paper prints, against ours on {results.data} (val, n = "
-        f"{results.images('val')} images; bars: {results.confidence_level} intervals over patients and, with "
-        "several seeds, over seeds). Dashed: what is measured equals what is published. The larger a mark, the "
-        f"larger the input: {', '.join(f'{pixels} px' for pixels in _pixels(series))} in the paper. "
+        f"Published against measured kappa: each printed cell of the ablation, and ours on {results.data} (val, n = "
+        f"{results.images('val')} images). Bars: {results.confidence_level} intervals over patients and, with several "
+        "seeds, over seeds. Dashed: measured equals published. Larger marks are larger "
+        f"inputs: {', '.join(f'{pixels} px' for pixels in _pixels(items))} in the paper. "
         "Other data than the paper's give other kappas; only their order can be compared."
     )
 

@@ -1,45 +1,40 @@
-"""Rank probabilities: how sure it is which arm of a size is best, second, and so on, on test."""
+"""Rank probabilities of the arms of each size, on test."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from benchmark.report.figure_style import DARK, Plot, set_title, shade
+from benchmark.report.figure_style import DARK, Plot, plot_if_any, set_title, shade
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.estimates import Estimate
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 ABOUT = FigureInfo(order=4)
 SHOWN = 0.045
-"""Probabilities from here on are written out."""
+"""Smallest probability that is shown as a number."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """A figure of all sizes that have several arms; none without such."""
+    """Return one figure of all sizes with several arms; none without such a size."""
     rows = [row for row in inputs.estimates("rank") if row.split == "test"]
-    return {"ranks": partial(_plot, rows=rows, results=inputs.results)} if rows else {}
+    return plot_if_any("ranks", _plot, rows, inputs)
 
 
-def _plot(figure: Figure, rows: Sequence[Estimate], results: Results) -> str:
+def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
     """Draw a block per size: a line per arm, by expected rank, and a column per rank."""
-    from matplotlib.patches import Rectangle
-
     sizes: dict[str, list[list[Estimate]]] = {}
-    for row in rows:
+    for row in items:
         block = sizes.setdefault(row.about, [])
         if row.rank == 1:
             block.append([])
         block[-1].append(row)
     lines = sum(len(block) + 1.4 for block in sizes.values())
-    ranks = max(row.rank for row in rows)
+    ranks = max(row.rank for row in items)
     width, height = 0.55 * ranks + 2.75, 0.27 * lines + 0.95
     figure.set_size_inches(max(width, 5.6), height)
     axes = figure.add_axes((0, 0.01, 1, 1 - 0.75 / height))
@@ -67,16 +62,16 @@ def _plot(figure: Figure, rows: Sequence[Estimate], results: Results) -> str:
                     )
         top += len(block) + 1.4
     axes.set(xlim=(-2.6 / 0.55, max(width, 5.6) / 0.55 - 2.6 / 0.55), ylim=(top, 0))
-    set_title(figure, f"How probable each rank is, on {results.data}", results)
-    first = rows[0]
+    set_title(figure, f"Rank probabilities on {results.data}", results)
+    first = items[0]
     return (
         f"Probability of each rank (1: highest kappa) among the arms of an input size, main output, on the test split "
-        f"of {results.data} (n = {first.n_images} images): proportions of {first.n_resamples:,} resamples of patients, "
-        f"shared by all arms, with the error of the seeds by Student's t. Below {np.ceil(100 * SHOWN):.0f} % not "
-        "shown. This is not a test; the paired differences test whether two arms differ."
+        f"of {results.data} (n = {first.n_images} images). Proportions of {first.n_resamples:,} resamples of patients, "
+        f"shared by all arms, with the error of the seeds by Student's t. Values below {np.ceil(100 * SHOWN):.0f} % "
+        "are not shown. This is not a test; the paired differences test whether two arms differ."
     )
 
 
 def _words(probability: float) -> str:
-    """Return a percentage that never rounds up to certainty."""
+    """Return a percentage that is never rounded up to 100 %."""
     return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"

@@ -1,7 +1,7 @@
 """Interface and metadata of the figures in this package; each file is one figure and describes itself in ``ABOUT``.
 
-A figure is a module with ``plots(inputs) -> {name: plot}``: what to draw for this data set, which may be nothing or, as
-for the confusion matrices, a figure per arm. A plot draws onto an empty figure and returns its caption.
+A figure is a module with ``plots(inputs) -> {name: plot}``: the figures for this data set, which may be none or, as for
+the confusion matrices, one per arm. A plot draws onto an empty figure and returns its caption.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from math import inf
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from benchmark.common.plugins import discover
 from benchmark.common.resources import core_count
@@ -26,7 +28,7 @@ class FigureInfo:
     order: float = inf
     """Place in the report: figures are sorted by this, then by name."""
     photographs: bool = False
-    """Whether it shows photographs. Such figures are kept apart, since a data set's terms decide who may copy them."""
+    """Whether it shows photographs. They have a folder of their own, because a data set's terms apply to them."""
 
 
 FIGURES = discover(__package__, FigureInfo)
@@ -34,12 +36,12 @@ FIGURES = discover(__package__, FigureInfo)
 
 
 def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
-    """Draw every figure; figures of arms that are gone are removed.
+    """Draw every figure in a process pool, and remove old figures.
 
     Args:
-        inputs: what they show.
-        folder: where the files go, each as SVG and PNG.
-        photographs: where those with photographs go, as PNG.
+        inputs: outputs of earlier stages.
+        folder: folder of the files, each as SVG and PNG.
+        photographs: folder of the figures with photographs, as PNG.
 
     Returns:
         Caption by name, in reading order.
@@ -66,8 +68,6 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
 
 def _draw(job: tuple[str, Plot, Sequence[Path]]) -> str:
     """Draw a figure and return its caption."""
-    from matplotlib.figure import Figure
-
     _, plot, paths = job
     figure = Figure()
     caption = plot(figure)

@@ -1,16 +1,16 @@
-"""Score distributions: what scores the images of each label get, a panel per arm."""
+"""Distribution of the scores by label, a panel per arm."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmark.common.terms import GRADES, Arm
 from benchmark.evaluation.outputs import HIGH, LOW, STEP, ScoreRow
-from benchmark.report.figure_style import DARK, GREY, Panel, Plot, panels, set_title
+from benchmark.report.captions import seeds_in_words
+from benchmark.report.figure_style import DARK, GREY, Panel, Plot, by_arm, panels, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -18,38 +18,31 @@ from benchmark.report.results import Results
 ABOUT = FigureInfo(order=8)
 
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 TALL = 0.85
-"""Height of the highest bar of a label, in labels."""
+"""Height of the highest bar of a label, in units of the label axis."""
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """A figure of every arm with scores; none without such."""
-    arms: dict[Arm, list[ScoreRow]] = {}
-    for row in inputs.scores:
-        arms.setdefault(Arm(row.method, row.arm), []).append(row)
-    return {"scores": partial(_plot, arms=arms, results=inputs.results)} if arms else {}
+    """Return one figure of all arms with scores; none without such an arm."""
+    return plot_if_any("scores", _plot, by_arm(inputs.scores), inputs)
 
 
-def _plot(figure: Figure, arms: dict[Arm, list[ScoreRow]], results: Results) -> str:
-    for panel, (arm, rows) in zip(panels(figure, len(arms), LOW, HIGH), arms.items(), strict=True):
-        runs = len(results.runs_of(*arm))
-        panel.frame(f"{arm}, {runs} seed{'s'[: runs > 1]}", range(GRADES))
+def _plot(figure: Figure, items: dict[Arm, list[ScoreRow]], results: Results) -> str:
+    for panel, (arm, rows) in zip(panels(figure, len(items), LOW, HIGH), items.items(), strict=True):
+        panel.frame(f"{arm}, {seeds_in_words(len(results.runs_of(*arm)))}", range(GRADES))
         _draw(panel, rows)
     set_title(figure, f"Scores by label on {results.data} (across: score; up: label)", results)
     return (
-        f"Scores on test of {results.data} (n = {results.images('test')} images per seed, all seeds together) by the "
-        "image's label, each label's shares to its own height; bar: their middle half, dot: median. Dotted: where the "
-        "nearest grade changes. What lies beyond the frame is counted at its edge."
+        f"Distribution of the scores by label, on test of {results.data} (n = {results.images('test')} images per "
+        "seed, all seeds together). Each label's histogram is scaled to the same height; bar: interquartile range, "
+        "dot: median. Dotted: boundaries of the nearest grade. Scores outside the frame are counted at its edge."
     )
 
 
 def _draw(panel: Panel, rows: Sequence[ScoreRow]) -> None:
     axes, bars = panel.axes, round((HIGH - LOW) / STEP)
-    for cut in np.arange(GRADES - 1) + 0.5:
-        axes.plot(panel.across((cut, cut)), panel.up((LOW, HIGH)), color=GREY, lw=0.5, ls=":")
+    for boundary in np.arange(GRADES - 1) + 0.5:
+        axes.plot(panel.across((boundary, boundary)), panel.up((LOW, HIGH)), color=GREY, lw=0.5, ls=":")
     edges = LOW + STEP * np.arange(bars + 1)
     for grade in range(GRADES):
         counts = np.zeros(bars)

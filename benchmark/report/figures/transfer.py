@@ -1,15 +1,15 @@
-"""Across data sets, drawn: each arm's kappa on its own test split and on the others."""
+"""Generalisation: each arm's kappa on its own test split and on those of other data sets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmark.common.terms import Arm
-from benchmark.report.figure_style import GREY, Plot, bare, colour, set_title
+from benchmark.report.figure_style import GREY, Plot, bare, colour, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -19,20 +19,14 @@ from benchmark.statistics.estimates import Estimate
 ABOUT = FigureInfo(order=7)
 
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """A figure of all other sets; none where none is declared."""
-    rows, own = inputs.estimates("transfer"), own_estimates(inputs)
-    return {"transfer": partial(_plot, rows=rows, own=own, results=inputs.results)} if rows else {}
+    """Return one figure of all other sets; none if none is declared."""
+    return plot_if_any("transfer", _plot, inputs.estimates("transfer"), inputs, own=own_estimates(inputs))
 
 
-def _plot(figure: Figure, rows: Sequence[Estimate], own: Mapping[tuple[str, ...], Estimate], results: Results) -> str:
-    """Draw a panel per other set: its kappa filled, the own test split's hollow, a line per arm's main output."""
-    sets = list(_main_outputs(rows).values())
+def _plot(figure: Figure, items: Sequence[Estimate], own: Mapping[tuple[str, ...], Estimate], results: Results) -> str:
+    """Draw a panel per other set, with a line per arm's main output."""
+    sets = list(_main_outputs(items).values())
     lines = len(sets[0])
     height = 0.24 * lines + 1.5
     figure.set_size_inches(2.4 + 3.2 * len(sets), height)
@@ -43,10 +37,10 @@ def _plot(figure: Figure, rows: Sequence[Estimate], own: Mapping[tuple[str, ...]
     grid[0].set_yticks(range(lines), [f"{row.method}/{row.arm}" for row in sets[0]], fontsize=8)
     grid[0].set_ylim(lines - 0.5, -0.5)
     set_title(figure, f"Trained on {results.data} (hollow: its own test split), tested on", results)
-    first, here = rows[0], own[key_of(rows[0])]
+    first, here = items[0], own[key_of(items[0])]
     return (
-        f"Test kappa of the arms trained on {here.data}, main output, mean over seeds: on other sets (filled) and "
-        f"on its own test split (hollow, n = {here.n_images}); bars: {first.confidence_level:.0%} intervals over "
+        f"Test kappa of the arms trained on {here.data} (main output, mean over seeds), on other sets (filled) and on "
+        f"its own test split (hollow, n = {here.n_images}). Bars: {first.confidence_level:.0%} intervals over "
         "patients and, with several seeds, over seeds."
     )
 

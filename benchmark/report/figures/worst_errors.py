@@ -1,16 +1,15 @@
-"""The worst errors as photographs, with their labels and what the arm that is best on val says of them."""
+"""Photographs with the largest errors of the arm that is best on val, with label and output."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmark.evaluation.outputs import WorstRow
 from benchmark.report.captions import HEADS
-from benchmark.report.figure_style import Photographs, Plot, photographs, set_title
+from benchmark.report.figure_style import Photographs, Plot, photographs, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -18,27 +17,23 @@ from benchmark.report.results import Results
 ABOUT = FigureInfo(order=11, photographs=True)
 
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
 def plots(inputs: Inputs) -> dict[str, Plot]:
-    """The figure; none where the photographs do not lie here."""
+    """Return the figure; none without the photographs on this machine."""
     rows = inputs.worst_errors
     images = inputs.photographs([row.image_id for row in rows])
-    return {"worst_errors": partial(_plot, rows=rows, images=images, results=inputs.results)} if len(images) else {}
+    return plot_if_any("worst_errors", _plot, rows, inputs, images=images) if len(images) else {}
 
 
-def _plot(figure: Figure, rows: Sequence[WorstRow], images: Photographs, results: Results) -> str:
-    photographs(figure, [[image] for image in images], [_words(row) for row in rows], per_line=5)
-    first = rows[0]
-    arm = f"{first.method}/{first.arm}"
-    set_title(figure, f"The {len(rows)} worst errors of {arm} on test of {results.data}", results)
+def _plot(figure: Figure, items: Sequence[WorstRow], images: Photographs, results: Results) -> str:
+    photographs(figure, [[image] for image in images], [_words(row) for row in items], per_line=5)
+    first = items[0]
+    arm = f"{first.stage}/{first.arm}"
+    set_title(figure, f"The {len(items)} worst errors of {arm} on test of {results.data}", results)
     return (
-        f"The {len(rows)} test photographs of {results.data} (n = {results.images('test')}) that {arm}, the arm with "
-        f"the highest val kappa, grades farthest from their labels by {HEADS[first.head]}: label; output, mean over "
-        f"{len(first.seeds.split())} seeds ± standard deviation; probabilities of grades 0 to 4, mean over seeds, "
-        "where there are. Which of the two is wrong, the picture may show and the label does not say."
+        f"The {len(items)} test photographs of {results.data} (n = {results.images('test')}) with the largest error of "
+        f"{arm}, the arm with the highest val kappa, by {HEADS[first.head]}. Below each: label; output, mean over "
+        f"{len(first.seeds.split())} seeds ± standard deviation; probabilities of grades 0 to 4, mean over seeds, if "
+        "the arm has them. Either the network or the label may be wrong."
     )
 
 

@@ -57,7 +57,8 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
 
 def seeds_of(row: VerdictRow) -> str:
     """Return the number of seeds of a verdict: of each side in turn, if they differ."""
-    return " and ".join(dict.fromkeys(str(len(side.split())) for side in row.seeds.split("|") if side.strip()))
+    sides = dict.fromkeys(side.strip() for side in row.seeds.split("|") if side.strip())
+    return " and ".join(str(len(side.split())) for side in sides)
 
 
 def _group(row: VerdictRow) -> str:
