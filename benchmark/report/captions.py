@@ -61,17 +61,17 @@ def interval_sentence(results: Results) -> str:
 
 def numerics_sentence(results: Results) -> str:
     """Return the precision and device of the trainings, and whether other machines give the same bits."""
-    runs = results.runs[["precision", "device", "numbers"]].drop_duplicates()
+    runs = results.runs[["precision", "device", "numerics"]].drop_duplicates()
     trained = " or ".join(f"{run.precision} on {run.device}" for run in runs.itertuples())
-    portable = (runs["device"] == "cpu").all() and (runs["numbers"] == "portable").all()
+    portable = (runs["device"] == "cpu").all() and (runs["numerics"] == "portable").all()
     bits = "every x86-64 processor with AVX2 gives the same bits" if portable else "other machines give other bits"
     return f"Trained in {trained}; {bits}."
 
 
 def start_sentence(results: Results) -> str:
     """Return the pretrained weights of the backbones; empty if all were initialised at random."""
-    kinds = results.runs[["trunk", "weights"]].drop_duplicates().itertuples(index=False)
-    pretrained = [f"{trunk} from the weights {weights}" for trunk, weights in kinds if weights]
+    kinds = results.runs[["backbone", "weights"]].drop_duplicates().itertuples(index=False)
+    pretrained = [f"{backbone} from the weights {weights}" for backbone, weights in kinds if weights]
     return f"Pretrained backbones: {', '.join(pretrained)}." if pretrained else ""
 
 
@@ -115,7 +115,7 @@ def run_notes(params: Params, results: Results, arm: Arm, head: Head) -> list[st
         flagged.setdefault(flag, []).append(seed)
     notes = [f"{arm} {_seeds(seeds)}, {head}: {FLAGS.get(flag, flag)}." for flag, seeds in flagged.items()]
     measured = results.measured(arm, head, "val")
-    absent = [seed for seed in params.seeds_of(arm.stage) if measured and str(seed) not in measured.seeds.split()]
+    absent = [seed for seed in params.seeds_of(arm.method) if measured and str(seed) not in measured.seeds.split()]
     return notes + ([f"{arm}: {_seeds(absent)} not run."] if absent else [])
 
 

@@ -79,7 +79,7 @@ def by_arm(rows: Iterable[R]) -> dict[Arm, list[R]]:
     """Group rows that have ``stage`` and ``arm`` by arm, in order."""
     arms: dict[Arm, list[R]] = {}
     for row in rows:
-        arms.setdefault(Arm(row.stage, row.arm), []).append(row)  # type: ignore[attr-defined]
+        arms.setdefault(Arm(row.method, row.arm), []).append(row)  # type: ignore[attr-defined]
     return arms
 
 

@@ -93,8 +93,8 @@ def test_two_arms_for_one_row_are_refused(read):
 
 
 def test_the_caption_says_how_to_read_it(table):
-    assert "Read a size by its first four rows" in table.caption
-    assert "not for their means to say" in table.caption
+    assert "At each size, the first row has neither component" in table.caption
+    assert "Differences are paired, first minus second, with interval and p." in table.caption
 
 
 def test_heads_that_are_new_and_heads_that_are_carried_over_are_told_apart(table):

@@ -37,7 +37,7 @@ def _plot(figure: Figure, items: Sequence[WindowsRow], images: Photographs, maps
     arm, most = by_grade(figure, items, pairs, words)
     set_title(figure, f"Where {arm} looks on test of {results.data}", results)
     return (
-        f"Image windows that {arm} ({SYSTEMS[items[0].stage].title}, our reading) selects, on {len(items)} of "
+        f"Image windows that {arm} ({SYSTEMS[items[0].method].title}, our reading) selects, on {len(items)} of "
         f"{results.images('test')} test photographs of {results.data}, up to {most} per grade, chosen by hashes of "
         "their names. Right of each: the attention map that selects them, the spread of the gated scores between "
         "grades, from the smallest (black) to the largest (white) of each photograph. One run, no uncertainty. A "

@@ -48,12 +48,12 @@ def _of_systems(rows: Sequence[Estimate]) -> list[ForestLine]:
     for (about, first, second), group in groupby(
         rows, lambda row: (row.about, Arm(row.method, row.arm), Arm.parse(row.versus.partition(" ")[0]))
     ):
-        if first.stage in SYSTEMS:
-            system = SYSTEMS[first.stage]
+        if first.method in SYSTEMS:
+            system = SYSTEMS[first.method]
             kind, name = STEP, about
             if system.rows[second.name].control:
                 kind, name = CONTROL, f"{system.title}: whole minus {system.rows[second.name].title}"
-            lines.append(ForestLine(first.stage, name, {(row.split, kind): row for row in group}))
+            lines.append(ForestLine(first.method, name, {(row.split, kind): row for row in group}))
     return lines
 
 

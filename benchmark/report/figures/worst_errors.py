@@ -27,7 +27,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 def _plot(figure: Figure, items: Sequence[WorstRow], images: Photographs, results: Results) -> str:
     photographs(figure, [[image] for image in images], [_words(row) for row in items], per_line=5)
     first = items[0]
-    arm = f"{first.stage}/{first.arm}"
+    arm = f"{first.method}/{first.arm}"
     set_title(figure, f"The {len(items)} worst errors of {arm} on test of {results.data}", results)
     return (
         f"The {len(items)} test photographs of {results.data} (n = {results.images('test')}) with the largest error of "

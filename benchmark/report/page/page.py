@@ -161,7 +161,7 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
         ("Val", results.size_of("val")),
         ("Test", results.size_of("test")),
         ("Networks", f"{len(runs)} runs of {len(results.arms())} arms, seeds {', '.join(map(str, seeds))}"),
-        ("Trunk", f"{params.model.trunk}, input sizes in px: {', '.join(pixels)}"),
+        ("Backbone", f"{params.model.backbone}, input sizes in px: {', '.join(pixels)}"),
         ("Numbers", numerics_sentence(results)),
         ("Commit", ", ".join(commits) or "not recorded"),
     ]
@@ -239,8 +239,8 @@ def _runs(arm: Arm, inputs: Inputs) -> ShownRuns:
     rows = inputs.results.runs_of(*arm)
     first, hashes = rows.iloc[0], columns_of_runs(rows)
     told: dict[str, Any] = {
-        "objective": first["objective"],
-        "input": f"{first['size']}, {first['pixels']} px, level {first['level']}",
+        "loss": first["loss"],
+        "input": f"{first['size']}, {first['pixels']} px, {first['n_cells']} cell(s)",
         "starts from": first["parent"] or "nothing: trained from its seed's own start",
         "epochs": first["epochs"],
         "weights": f"{first['parameters']:,}",

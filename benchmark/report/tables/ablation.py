@@ -34,7 +34,7 @@ def make(inputs: Inputs) -> Table:
     for split in EVALUATED:
         for arm in added_arms(inputs):
             declared = params.arm(*arm)
-            pixels, heads = params.sizes.of(declared.size), LOSSES[declared.objective].heads
+            pixels, heads = params.sizes.of(declared.size), LOSSES[declared.loss].heads
             kappas = tuple(build.measured(arm, head, split) if head in heads else Number("-") for head in HEADS)
             rows.append(Row(f"{split}, {ADDED}", f"{arm}, {pixels} px", kappas, (arm,)))
             for head in (head for head in HEADS if head in heads):
@@ -63,7 +63,7 @@ def added_arms(inputs: Inputs) -> list[Arm]:
     params = inputs.params
     shown = {find_arm(cell.measured_by, params) for cell in inputs.printed["ablation"].cells}
     shown |= {find_variant(variant, size, params) for variant in (*VARIANTS, *MATCHED) for size in SIZES}
-    return [arm for stage, arms in params.arms.items() for name in arms if (arm := Arm(stage, name)) not in shown]
+    return [arm for method, arms in params.arms.items() for name in arms if (arm := Arm(method, name)) not in shown]
 
 
 def _size(printed: Printed, params: Params) -> str:

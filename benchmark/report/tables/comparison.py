@@ -25,7 +25,7 @@ ADDED = "added here: not in the paper's comparison"
 GRADING = {
     "eyes": "eyes, ours",
     "nets": "nets",
-    "passes": "passes",
+    "tta_views": "views",
     "px": "px",
     "macs_per_eye": "MACs per eye",
     "blend_rows": "blend fitted on",
@@ -84,7 +84,7 @@ def grading_facts(results: Results, arm: Arm | None) -> dict[str, Any]:
     if runs.empty:
         return dict.fromkeys((*GRADING, "blend_images"), "")
     run = runs.iloc[0]
-    facts = {name: run[name] for name in ("eyes", "nets", "passes", "px", "blend_rows")}
+    facts = {name: run[name] for name in ("eyes", "nets", "tta_views", "px", "blend_rows")}
     return facts | {"blend_images": int(run["blend_images"]) or "", "macs_per_eye": int(run["macs_per_image"])}
 
 

@@ -107,9 +107,9 @@ def _row(row: Estimate, params: Params, results: Results, notes: Notes) -> Row:
 
 def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params) -> str:
     """Return a note if selecting the epoch on val favours one arm's head."""
-    if params.train.keep != "best":
+    if params.train.select_epoch != "best":
         return ""
-    main = [cast("Head", next(iter(LOSSES[params.arm(*arm).objective].heads))) for arm in arms]
+    main = [cast("Head", next(iter(LOSSES[params.arm(*arm).loss].heads))) for arm in arms]
     head, split = cast("Head", row.head), cast("Split", row.split)
     if fair_split(split, main, [head] * len(arms)) == split:
         return ""

@@ -33,7 +33,7 @@ from benchmark.statistics.estimates import Estimate
 
 ABOUT = TableInfo(order=4)
 
-OBJECTIVE = "ce_mse"
+LOSS = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""
 SIZES: tuple[Size, ...] = ("mid", "large")
 """Sizes with a Multi-Cell arm in the paper."""
@@ -45,7 +45,7 @@ class TrainingVariant:
     """A combination of the two components, at any size."""
 
     label: str
-    stage: str
+    method: str
     staged: bool
     """Whether smaller sizes are trained first."""
     cells: bool
@@ -138,17 +138,17 @@ def find_variant(variant: TrainingVariant, size: Size, params: Params) -> Arm | 
     matched = "/".join(find_variant(M2CNN, size, params) or ()) if variant.match else ""
     names = [
         name
-        for name, arm in params.arms.get(variant.stage, {}).items()
-        if (arm.objective, arm.size, arm.match, arm.of) == (OBJECTIVE, size, variant.match, matched)
-        and (bool(arm.parent), arm.level > 1) == (variant.staged, variant.cells)
+        for name, arm in params.arms.get(variant.method, {}).items()
+        if (arm.loss, arm.size, arm.match, arm.of) == (LOSS, size, variant.match, matched)
+        and (bool(arm.parent), arm.n_cells > 0) == (variant.staged, variant.cells)
     ]
     if len(names) > 1:
         msg = (
-            f"only one arm of {variant.stage} may be {variant.label!r} at size {size}, but {' and '.join(names)} are: "
+            f"only one arm of {variant.method} may be {variant.label!r} at size {size}, but {' and '.join(names)} are: "
             "move all but one of them to a method of their own"
         )
         raise InputError(msg)
-    return Arm(variant.stage, names[0]) if names else None
+    return Arm(variant.method, names[0]) if names else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class _Line:
         if self.variant.cells and self.arm is None:
             return Number("-")
         params = self.inputs.params
-        count = (params.arm(*self.arm).level - 1) * (1 + params.model.cells.normal) if self.arm else 0
+        count = params.arm(*self.arm).n_cells * (1 + params.model.cells.normal) if self.arm else 0
         return Number(str(count), count)
 
     def _heads(self) -> str:
@@ -203,7 +203,7 @@ class _Line:
         if self.arm is None:
             return "-"
         own = self.inputs.params.arm(*self.arm)
-        carried = own.parent and self.inputs.params.arm(*Arm.parse(own.parent)).level == own.level
+        carried = own.parent and self.inputs.params.arm(*Arm.parse(own.parent)).n_cells == own.n_cells
         return "carried" if carried else "new"
 
     def _costs(self) -> tuple[Number, Number]:

@@ -31,7 +31,7 @@ COLUMNS = {
     for cost, title in (("images", "images"), ("macs", "MACs"))
 }
 """Titles of the counts by their names in the csv file."""
-FACTS = ("method", "arm", "size", "pixels", "level", "head", "epochs", "chain")
+FACTS = ("method", "arm", "size", "pixels", "n_cells", "head", "epochs", "chain")
 REACHED = ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS))
 """Columns of the csv file before and after the counts."""
 
@@ -121,7 +121,7 @@ def _arm(group: str, arm: Arm, size: Size, kappas: Mapping[float, float], result
         counts |= {f"{cost}_to_{fraction * 100:.0f}": getattr(point, cost, None) for cost in ("images", "macs")}
         facts[f"kappa_{fraction * 100:.0f}"] = kappa
     best = max(points, key=lambda point: point.kappa)
-    facts |= {name: getattr(own, name) for name in ("pixels", "level", "head", "epochs")}
+    facts |= {name: getattr(own, name) for name in ("pixels", "n_cells", "head", "epochs")}
     facts |= {"chain": " ".join(str(link.arm) for link in links), "status": "measured"}
     facts |= {"best_kappa": best.kappa, "best_kappa_sd": best.sd, "data": results.data, "synthetic": results.synthetic}
     return _Line(group, str(arm), counts, "not reached", facts)
@@ -148,8 +148,8 @@ def _paper(inputs: Inputs) -> Iterator[_Line]:
     """Yield the paper's networks at the sizes that it trains."""
     for network in inputs.networks:
         if network.of == "paper" and network.pixels in inputs.paper_pixels.values():
-            cells = {1: "no cells", 2: "one level of cells", 3: "two levels of cells"}[network.level]
+            cells = {0: "no cells", 1: "one cell", 2: "two cells"}[network.n_cells]
             counts = {"parameters": network.parameters, "macs_per_image": network.macs}
-            group = f"{network.trunk} at the paper's sizes: counted, not trained"
-            facts = {"pixels": network.pixels, "level": network.level, "status": "counted"}
+            group = f"{network.backbone} at the paper's sizes: counted, not trained"
+            facts = {"pixels": network.pixels, "n_cells": network.n_cells, "status": "counted"}
             yield _Line(group, f"{network.pixels} px, {cells}", counts, "-", facts)

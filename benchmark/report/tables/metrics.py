@@ -69,10 +69,10 @@ def make(inputs: Inputs) -> Table:
 
 def outputs(params: Params) -> Iterator[tuple[Arm, Head]]:
     """Yield every declared arm with each of its heads."""
-    for stage, arms in params.arms.items():
+    for method, arms in params.arms.items():
         for name, arm in arms.items():
-            for head in LOSSES[arm.objective].heads:
-                yield Arm(stage, name), cast("Head", head)
+            for head in LOSSES[arm.loss].heads:
+                yield Arm(method, name), cast("Head", head)
 
 
 def _title(name: str, split: Split, results: Results) -> str:

@@ -20,17 +20,17 @@ def make(inputs: Inputs) -> Table:
     If a size occurs with several numbers of cells, the network with the most is shown.
     """
     printed, networks, notes = inputs.printed["spatial"], inputs.networks, Notes()
-    deepest = {(network.of, network.pixels): network for network in sorted(networks, key=lambda n: n.level)}
+    deepest = {(network.of, network.pixels): network for network in sorted(networks, key=lambda n: n.n_cells)}
     lines = [_line(printed, network) for network in networks if network in deepest.values()]
     return Table(
         name="spatial",
         title="Spatial resolution of the feature maps",
         caption=(
             "Height and width of the feature map before and after the Multi-Cell part, measured by running each "
-            "network without weights. Level: 1 + the number of Reduction Cell-B. The paper's table has no 299x299, "
-            f"and no level for its 256x256. Source of the published sizes: {printed.cells[0].source}."
+            "network without weights. Cells: the number of Reduction Cell-B. The paper's table has no 299x299, "
+            f"and no cells for its 256x256. Source of the published sizes: {printed.cells[0].source}."
         ),
-        columns=("input", "level", "before, paper", "before, measured", "after, paper", "after, measured", "agree"),
+        columns=("input", "cells", "before, paper", "before, measured", "after, paper", "after, measured", "agree"),
         rows=[line.row(notes) for line in lines],
         notes=notes.texts,
         records=[line.record() for line in lines],
@@ -55,20 +55,29 @@ class _Line:
     def row(self, notes: Notes) -> Row:
         """Return the row for readers."""
         network = self.network
-        backbone = f"{network.trunk} (stride {network.stride}" + f", truncated after {network.cut}" * bool(network.cut)
+        end = f", truncated after {network.truncate_after}" if network.truncate_after else ""
         whose = {"paper": "the paper's sizes", "params": "this profile's sizes"}[network.of]
-        cells: list[Cell] = [Number(str(network.level), network.level)]
+        cells: list[Cell] = [Number(str(network.n_cells), network.n_cells)]
         for cell, side in ((self.before, network.before), (self.after, network.after)):
             cells += [Text(cell.value, notes.number(cell.note)) if cell else Number("-"), Number(square(side), side)]
         agree = {True: "yes", False: "no", None: "-"}[self.agree]
-        return Row(f"{backbone}) at {whose}", f"{network.pixels} px", (*cells, Text(agree)))
+        return Row(
+            f"{network.backbone} (stride {network.stride}{end}) at {whose}",
+            f"{network.pixels} px",
+            (*cells, Text(agree)),
+        )
 
     def record(self) -> dict[str, Any]:
         """Return the record of the csv file."""
         network, before, after = self.network, self.before, self.after
         return {
-            **{"sizes_of": network.of, "trunk": network.trunk, "stride": network.stride, "cut": network.cut},
-            **{"pixels": network.pixels, "level": network.level},
+            **{
+                "sizes_of": network.of,
+                "backbone": network.backbone,
+                "stride": network.stride,
+                "truncate_after": network.truncate_after,
+            },
+            **{"pixels": network.pixels, "n_cells": network.n_cells},
             **{"before_published": before.value if before else "", "before": square(network.before)},
             **{"after_published": after.value if after else "", "after": square(network.after)},
             **{"published_evidence": before.evidence if before else "", "agree": self.agree},
