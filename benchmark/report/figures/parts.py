@@ -51,8 +51,8 @@ def _of_systems(rows: Sequence[Estimate]) -> list[ForestLine]:
         if first.method in SYSTEMS:
             system = SYSTEMS[first.method]
             kind, name = STEP, about
-            if system.rows[second.name].control:
-                kind, name = CONTROL, f"{system.title}: whole minus {system.rows[second.name].title}"
+            if system.steps[second.name].control:
+                kind, name = CONTROL, f"{system.title}: whole minus {system.steps[second.name].title}"
             lines.append(ForestLine(first.method, name, {(row.split, kind): row for row in group}))
     return lines
 

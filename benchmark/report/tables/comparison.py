@@ -101,7 +101,7 @@ def _grading_cells(facts: dict[str, Any]) -> list[Text]:
 
 def _sides(system: str) -> list[tuple[Side, str]]:
     """Return the arms of a system and their titles, its steps before its controls."""
-    rows = SYSTEMS[system].rows
+    rows = SYSTEMS[system].steps
     own = [(side, rows[side[0].name].title) for side in steps(system)]
     return [*own, *((side, f"control: {rows[side[0].name].title}") for side in controls(system))]
 
@@ -139,7 +139,7 @@ def _system_sentences(params: Params) -> list[str]:
         seeds = ", ".join(map(str, params.seeds_of(system)))
         thresholds = " and its thresholds tuned." if info.tuned else "; its scores are rounded."
         sentences.append(
-            f"{info.title} is {info.unlike}: {len(settings.nets)} nets with seeds {seeds}, trained without the "
+            f"{info.title} is {info.our_version}: {len(settings.nets)} nets with seeds {seeds}, trained without the "
             f"{settings.holdout_fraction:.0%} of the train patients on whom its blends are fitted{thresholds}"
         )
         if info.left_out:
