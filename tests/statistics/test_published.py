@@ -74,7 +74,7 @@ def test_every_compared_number_lists_its_inputs():
         "o_O",
         "Reformed Gamblers",
     }
-    assert str(inputs["BaseNet"]) == "one eye; 1 net; 1 test pass; 720 px (inferred)"
+    assert str(inputs["BaseNet"]) == "one eye; 1 net; 1 view; 720 px (inferred)"
 
 
 def test_each_ablation_cell_matches_an_arm():

@@ -89,7 +89,7 @@ class Printed:
     """Meaning of the value: a quadratic weighted kappa or the sides of a feature map."""
     split: Fact | None = None
     head: Fact | None = None
-    decoding: Fact | None = None
+    decision_rule: Fact | None = None
     """Decision rule; None where no source prints it."""
     pixels: int | None = None
     """Side of the input in the paper, in pixels."""
