@@ -104,11 +104,7 @@ class Patterns:
 
 
 def graded(runs: Sequence[Predictions], predicted: Sequence[Ints]) -> Graded:
-    """Join the graded runs of one arm.
-
-    Args:
-        runs: predictions of each run on the same images in the same order.
-        predicted: grades of each run, one array of shape (n,) per run.
+    """Join the graded runs of one arm on the same images in the same order.
 
     Raises:
         InputError: no run was given, or two runs differ in their images or labels.
@@ -142,16 +138,10 @@ def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Pat
 
 
 def resample(patterns: Patterns, values: Floats, n_resamples: int, seed: int) -> Floats:
-    """Sum the patterns' values over as many patients, drawn with replacement.
+    """Sum values over as many patients, drawn with replacement: shape (n_resamples, ...).
 
-    Args:
-        patterns: of patients.
-        values: contribution of a patient of each pattern, shape (patterns, ...).
-        n_resamples: number of resamples.
-        seed: seed of the draws; equal numbers of patients are drawn alike.
-
-    Returns:
-        Shape (n_resamples, ...).
+    ``values`` are the contribution of a patient of each pattern, shape (patterns, ...). Equal seeds give equal
+    draws of equally many patients.
     """
     n = patterns.size
     if n == 0:
@@ -163,7 +153,7 @@ def resample(patterns: Patterns, values: Floats, n_resamples: int, seed: int) ->
 
 
 def exchange(patterns: Patterns, values: Floats, n_resamples: int, seed: int) -> Floats:
-    """Sum the patterns' values over patients, each taken with probability one half; arguments as of :func:`resample`.
+    """Sum values over patients, each taken with probability one half; arguments as of :func:`resample`.
 
     Of m patients with one pattern, a binomial number is taken.
     """
@@ -176,15 +166,9 @@ def exchange(patterns: Patterns, values: Floats, n_resamples: int, seed: int) ->
 
 
 def in_blocks(draw: Callable[[int], Ints], values: Floats, n_resamples: int) -> Floats:
-    """Sum values by random weights, in blocks of bounded memory.
+    """Sum values, shape (patterns, ...), by random weights, in blocks of bounded memory.
 
-    Args:
-        draw: returns the weights of a number of resamples, shape (resamples, patterns).
-        values: shape (patterns, ...).
-        n_resamples: number of sums.
-
-    Returns:
-        Shape (n_resamples, ...).
+    ``draw`` returns the weights of a number of resamples, shape (resamples, patterns).
     """
     block = max(1, _BLOCK // max(len(values), 1))
     sums = [weighted_sums(draw(min(block, n_resamples - start)), values) for start in range(0, n_resamples, block)]
@@ -205,13 +189,9 @@ def weighted_sums(weights: Ints | npt.NDArray[np.float32], values: Floats) -> Fl
 
 
 def weights_in_blocks(patients: int, images: int, n_resamples: int, seed: int) -> Iterator[Floats]:
-    """Draw patients with replacement: yield counts of shape (some resamples, patients), of bounded memory.
+    """Draw patients with replacement: yield counts of shape (some resamples, patients).
 
-    Args:
-        patients: number of patients.
-        images: number of images, which bounds the number of resamples held at once.
-        n_resamples: number of resamples.
-        seed: seed of the draws.
+    The number of ``images`` bounds the number of resamples held in memory at once.
     """
     rng, block = np.random.default_rng(seed), max(1, _BLOCK // max(images, 1))
     for start in range(0, n_resamples, block):
@@ -269,9 +249,7 @@ def _with_errors(patterns: Patterns) -> Floats:
 def inconclusive_reason(patterns: Patterns, fewest_runs: int) -> str:
     """Return why no conclusion about newly trained networks is allowed; empty where it is.
 
-    Args:
-        patterns: patterns of all patients.
-        fewest_runs: number of runs of the side that has fewest.
+    ``fewest_runs`` is the number of runs of the side with fewer.
     """
     total = patterns.total
     if (total.sum(2) > 0).sum(1).min() < 2:
@@ -284,14 +262,7 @@ def inconclusive_reason(patterns: Patterns, fewest_runs: int) -> str:
 def kappa_interval(
     arm: Graded, *, confidence_level: float = CONFIDENCE_LEVEL, n_resamples: int = N_RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Estimate quadratic weighted kappa, averaged over the runs, with an interval over patients and runs.
-
-    Args:
-        arm: grades of the arm's runs.
-        confidence_level: nominal coverage, between 0 and 1.
-        n_resamples: number of resamples.
-        seed: seed of the draws.
-    """
+    """Estimate quadratic weighted kappa, averaged over the runs, with an interval over patients and runs."""
     patterns = collapse(arm.patient, arm.grade, arm.predicted)
     kappas = weighted_kappa(patterns.total)
     over_patients = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), n_resamples, seed).mean(1)
@@ -305,13 +276,9 @@ def kappa_interval(
 
 
 def resampled_kappa(patterns: Patterns, first: npt.NDArray[np.bool_], n_resamples: int, seed: int) -> Floats:
-    """Compute kappa of each run on resampled patients, pseudo-patients included: shape (n_resamples, runs).
+    """Compute kappa of each run on resampled patients, shape (n_resamples, runs).
 
-    Args:
-        patterns: patterns of real patients.
-        first: as in :func:`with_pseudo_patients`.
-        n_resamples: number of resamples.
-        seed: seed of the draws.
+    ``patterns`` are those of real patients; :func:`with_pseudo_patients` adds two, and explains ``first``.
     """
     patterns = with_pseudo_patients(patterns, first)
     return kappa_of_parts(resample(patterns, patterns.kappa_parts, n_resamples, seed))

@@ -77,13 +77,6 @@ def compare(
     Runs are paired as :func:`benchmark.statistics.confidence.run_differences` says. With a single run on a side the
     interval is over patients alone and says nothing about newly trained networks.
 
-    Args:
-        a: grades of the first arm's runs.
-        b: grades of the second arm's runs.
-        confidence_level: nominal coverage of the interval, between 0 and 1.
-        n_resamples: resamples, and permutations.
-        seed: seed of the draws.
-
     Raises:
         InputError: the arms differ in their images, labels or patients.
     """

@@ -16,7 +16,7 @@ from benchmark.common.arrays import Grades
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import EVALUATED, Arm, Split
 from benchmark.common.thresholds import Thresholds
-from benchmark.runs.predictions import Predictions, patients_in_words
+from benchmark.runs.predictions import Predictions
 from benchmark.runs.run import DataSummary
 from benchmark.runs.spec import RunResult
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, applicable, apply_rule, fit_on
@@ -25,7 +25,7 @@ from benchmark.statistics.baselines import FROM, TRIVIAL_BASELINES, trivial_base
 from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import compare
 from benchmark.statistics.confidence import Interval
-from benchmark.statistics.estimates import Estimate, Kind
+from benchmark.statistics.estimates import Estimate, Kind, interval_columns
 from benchmark.statistics.graded_runs import ALONE, BOTH, STATISTICS, GradedRuns, on_every_core
 
 THRESHOLDS = STATISTICS / "thresholds.csv"
@@ -70,35 +70,22 @@ class RuleGrades:
     data: DataSummary
 
     def estimate(self, found: Interval, **columns: Any) -> Estimate:
-        """Return the row of an interval of these grades."""
+        """Return the row of an interval of these grades; ``columns`` override."""
         kappas = self.grades.kappas
         described: dict[str, Any] = {
             "kind": self.kind,
+            "method": self.arm.stage,
+            "arm": self.arm.name,
+            "head": self.head,
             "rule": self.rule,
             "tuned_on": self.tuned_on,
+            "split": self.split,
             "quantity": "kappa",
             "sd": float(np.std(kappas, ddof=1)) if len(kappas) > 1 else float("nan"),
+            "resampled": BOTH if len(kappas) > 1 else ALONE,
+            "seeds": " ".join(map(str, self.seeds)),
         }
-        return Estimate(
-            **(described | columns),
-            method=self.arm[0],
-            arm=self.arm[1],
-            head=self.head,
-            split=self.split,
-            estimate=found.estimate,
-            se=found.se,
-            low=found.low,
-            high=found.high,
-            confidence_level=found.confidence_level,
-            resampled=BOTH if len(kappas) > 1 else ALONE,
-            n_images=len(self.grades.grade),
-            n_patients=patients_in_words(self.grades.patient),
-            seeds=" ".join(map(str, self.seeds)),
-            n_resamples=found.n_resamples,
-            n_undefined=found.n_undefined,
-            data=self.data.name,
-            synthetic=self.data.synthetic,
-        )
+        return Estimate(**(interval_columns(found, self.grades, self.data) | described | columns))
 
 
 def rule_estimates(runs: GradedRuns) -> list[Estimate]:
@@ -132,14 +119,7 @@ def rule_estimates(runs: GradedRuns) -> list[Estimate]:
 
 
 def grade_run(rule: str, outputs: Outputs) -> tuple[dict[Split, Grades], Thresholds | None]:
-    """Grade every split of one run by a rule.
-
-    Args:
-        rule: a key of :data:`DECISION_RULES` whose head the run has.
-        outputs: predictions of the run.
-
-    Returns:
-        Grades by split, and the thresholds where they were tuned for this run.
+    """Grade every split of one run by a rule; return the grades and, if they were tuned for the run, the thresholds.
 
     Raises:
         InputError: thresholds would be tuned on another split than val, or on labels of fewer than two grades.

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from benchmark.common.csv_rows import read_rows, write_rows
 from benchmark.common.terms import Arm, Head, Split
 from benchmark.runs.predictions import patients_in_words
+from benchmark.runs.run import DataSummary
 from benchmark.statistics.bootstrap import Graded
 from benchmark.statistics.comparison import Comparison, holm
 from benchmark.statistics.confidence import Interval
@@ -107,13 +108,10 @@ def write_estimates(rows: Iterable[Estimate]) -> None:
 
 
 def read_estimates(root: Path = Path()) -> list[Estimate]:
-    """Read ``statistics/estimates.csv``.
-
-    Args:
-        root: the project's folder.
+    """Read ``statistics/estimates.csv`` of a project.
 
     Raises:
-        InputError: the file does not exist or is not as it was written.
+        InputError: the file is missing or was changed.
     """
     return read_rows(root / ESTIMATES, Estimate, "fundusbench statistics")
 
@@ -132,47 +130,42 @@ def estimate_of(
     grades: Graded,
     **columns: Any,
 ) -> Estimate:
-    """Return the row of an interval.
-
-    Args:
-        runs: all runs.
-        kind: part of the statistics.
-        sides: the arm and, in a comparison, the arm that is subtracted.
-        split: where it was measured.
-        found: estimate and interval.
-        grades: of the first arm.
-        columns: values of further columns.
-    """
+    """Return the row of an interval for an arm or, with two sides, for their difference; ``columns`` override."""
     arms = [arm for arm, _ in sides]
     (arm, head), *others = sides
-    row = Estimate(
-        kind=kind,
-        method=arm[0],
-        arm=arm[1],
-        head=head,
-        versus=" ".join(side_text(side) for side in others),
-        split=split,
-        quantity="kappa difference" if others else "kappa",
-        estimate=found.estimate,
-        se=found.se,
-        low=found.low,
-        high=found.high,
-        confidence_level=found.confidence_level,
-        resampled=runs.resampled(*arms),
-        n_images=len(grades.grade),
-        n_patients=patients_in_words(grades.patient),
-        seeds=runs.seeds(*arms),
-        n_resamples=found.n_resamples,
-        n_undefined=found.n_undefined,
-        data=runs.data.name,
-        synthetic=runs.data.synthetic,
-    )
-    return replace(row, **columns)
+    described: dict[str, Any] = {
+        "method": arm.stage,
+        "arm": arm.name,
+        "head": head,
+        "versus": " ".join(side_text(side) for side in others),
+        "split": split,
+        "quantity": "kappa difference" if others else "kappa",
+        "resampled": runs.resampled(*arms),
+        "seeds": runs.seeds(*arms),
+    }
+    return Estimate(kind=kind, **(interval_columns(found, grades, runs.data) | described | columns))
+
+
+def interval_columns(found: Interval, grades: Graded, data: DataSummary) -> dict[str, Any]:
+    """Return the columns that an interval, the graded images and their data set determine."""
+    return {
+        "estimate": found.estimate,
+        "se": found.se,
+        "low": found.low,
+        "high": found.high,
+        "confidence_level": found.confidence_level,
+        "n_images": len(grades.grade),
+        "n_patients": patients_in_words(grades.patient),
+        "n_resamples": found.n_resamples,
+        "n_undefined": found.n_undefined,
+        "data": data.name,
+        "synthetic": data.synthetic,
+    }
 
 
 def side_text(side: Side) -> str:
     """Return an arm and its head as ``method/arm head``."""
-    return f"{'/'.join(side[0])} {side[1]}"
+    return f"{side[0]} {side[1]}"
 
 
 def difference_of(

@@ -63,10 +63,7 @@ class SavedShare:
 def share_saved(cheaper: Sequence[Curve], dearer: Sequence[Curve], confidence_level: float) -> SavedShare:
     """Estimate the share of multiply-adds that the first way to train saves of the second.
 
-    Args:
-        cheaper: runs of the first way, at least one.
-        dearer: runs of the second way, with the same seeds in the same order.
-        confidence_level: nominal coverage of the interval, between 0 and 1.
+    Both sides need runs with the same seeds in the same order, at least one.
     """
     targets = [min(a.kappa[-1], b.kappa[-1]) for a, b in zip(cheaper, dearer, strict=True)]
     a = np.array([curve.reach(target) for curve, target in zip(cheaper, targets, strict=True)])
@@ -94,16 +91,7 @@ def read_curves() -> pd.DataFrame:
 def learning_curve(
     run: RunResult, head: Head, runs: Mapping[Arm, Sequence[RunResult]], curves: pd.DataFrame
 ) -> Curve | None:
-    """Return the learning curve of a run over the multiply-adds of the run and its ancestors.
-
-    Args:
-        run: the run.
-        head: head whose kappa the curve shows.
-        runs: runs of each arm, including the ancestors.
-        curves: table from :func:`read_curves`.
-
-    Returns:
-        The curve, or None if an ancestor has not run.
+    """Return a head's learning curve over the multiply-adds of a run and its ancestors; None if one has not run.
 
     Raises:
         InputError: the table lacks a run.

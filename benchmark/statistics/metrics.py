@@ -113,13 +113,7 @@ def metric_confidence(
 ) -> dict[str, Confidence]:
     """Bootstrap every metric of one arm's head, in the order of the tables.
 
-    Args:
-        arm: runs of the arm with their grades.
-        head: the head.
-        outputs: predictions of the same runs.
-        n_resamples: resamples for metrics of grades.
-        n_output_resamples: resamples for metrics of outputs.
-        seed: equal seeds give equal results.
+    ``outputs`` are the predictions behind the grades of ``arm``. Metrics of outputs use ``n_output_resamples``.
     """
     patients = int(clusters(arm.patient).max(initial=-1)) + 1
     values, resampled = _of_grades(arm, n_resamples, seed)

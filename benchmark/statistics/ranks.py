@@ -61,8 +61,8 @@ def ranked(
             yield Estimate(
                 kind=kind,
                 about=about,
-                method=side[0][0],
-                arm=side[0][1],
+                method=side[0].stage,
+                arm=side[0].name,
                 head=side[1],
                 split=split,
                 quantity="rank probability",

@@ -84,11 +84,8 @@ def _pairs(params: Params, printed: PrintedTable) -> Iterator[tuple[str, Side, S
 def system_ranks(params: Params, runs: GradedRuns, printed: PrintedTable, added: PrintedTable) -> Iterator[Estimate]:
     """Estimate the rank probabilities of the paper's method among systems.
 
-    Args:
-        params: declares the arms.
-        runs: finished runs.
-        printed: the paper's comparison, whose rows that ran are ranked, and then those of one eye in one pass.
-        added: rows that the paper does not list. They are ranked with the others once more, under a title that says so.
+    The rows of the paper's comparison that ran are ranked as whole systems and as single networks that read one eye in
+    one view. Then the ``added`` rows, which the paper does not list, are ranked with them under a separate title.
     """
     ours = paper_side(params, printed)
     for about, sides in _fields(params, runs, printed, added).items():

@@ -52,13 +52,8 @@ def transfer_estimates(params: Params, runs: GradedRuns) -> list[Estimate]:
 def change(own: Graded, other: Graded, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Interval:
     """Estimate kappa on another data set minus kappa on the own one, with an interval over patients and runs.
 
-    The patients of the two sets are resampled independently, because they are other people; runs are paired.
-
-    Args:
-        own: grades of an arm's runs on the own set.
-        other: grades of the same runs, in the same order, on the other set.
-        n_resamples: resamples.
-        seed: equal seeds give equal intervals.
+    The patients of the two sets are different people and are resampled independently. Runs are paired, so both sets
+    need the same runs in the same order.
     """
     there, here = (collapse(arm.patient, arm.grade, arm.predicted) for arm in (other, own))
     kappas = weighted_kappa(there.total) - weighted_kappa(here.total)

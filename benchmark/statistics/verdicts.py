@@ -19,7 +19,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import pandas as pd
 
@@ -36,6 +36,7 @@ from benchmark.statistics.graded_runs import STATISTICS, GradedRuns, on_every_co
 from benchmark.statistics.learning_cost import Curve, learning_curve, read_curves, share_saved
 from benchmark.statistics.planned import compared
 from benchmark.statistics.published.claims import (
+    Claim,
     Claims,
     Consistency,
     Judged,
@@ -166,7 +167,8 @@ def _step(claim: Step, paper: Setting, case: Case) -> VerdictRow:
     """Judge a claim on arms that no source prints both kappas of: an ordering without a published difference."""
     selectors = (claim.better, claim.worse)
     found = [find_arm(one, case.params) for one in selectors]
-    row = _text_row(claim, "ordering", claim.title, claim.split, _scope_of_step(paper, case), case)
+    texts = {"split": claim.split, "split_evidence": "", "data": case.runs.data.name}
+    row = _text_row(claim, kind="ordering", part=claim.title, scope=_scope_of_step(paper, case), **texts)
     missing = [str(one) for one, arm in zip(selectors, found, strict=True) if arm not in case.runs.runs]
     if missing:
         return row.with_notes(f"No finished run of {' and '.join(missing)}.")
@@ -260,22 +262,18 @@ def _saving(claim: Saving, paper: Setting, case: Case) -> VerdictRow:
 
 def _consistency(claim: Consistency, case: Case) -> VerdictRow:
     says, found = check(claim, case.printed, case.networks)
-    row = VerdictRow(
-        claim=claim.id,
+    split = claim.cells[0].split
+    row = _text_row(
+        claim,
         kind="consistency",
         part=claim.check,
-        split=claim.cells[0].split.value if claim.cells[0].split else "",
-        split_evidence=claim.cells[0].split.evidence if claim.cells[0].split else "",
+        split=split.value if split else "",
+        split_evidence=split.evidence if split else "",
         scope="the paper's own numbers",
         published=says,
         published_evidence=claim.evidence,
         recomputed=found,
         data="the paper's printed tables",
-        note=claim.caveat,
-        quote=claim.quote,
-        source=claim.source,
-        interpretation=claim.interpretation,
-        evidence=claim.evidence,
     )
     row = row.with_notes(
         f"Recomputed ({claim.value.evidence}): {claim.value.note}." if claim.value else "",
@@ -291,28 +289,17 @@ def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper
     scope = scope_of(cells, paper, case)
     missing = (_left_out(case.runs.data, paper) or {}) if scope == PAPER else {}
     listed = ", ".join(f"{count} of {paper.images[name]:,} {name}" for name, count in missing.items() if count)
-    row = replace(_text_row(claim, kind, part, split.value, scope, case), split_evidence=split.evidence)
+    texts = {"split": split.value, "split_evidence": split.evidence, "data": case.runs.data.name}
+    row = _text_row(claim, kind=kind, part=part, scope=scope, **texts)
     return row.with_notes(f"Left out of the official split: {listed} images." if listed else "")
 
 
-def _text_row(claim: Judged | Step, kind: Kind, part: str, split: str, scope: Scope, case: Case) -> VerdictRow:
-    """Return the row of a claim with its texts alone."""
-    return VerdictRow(
-        claim=claim.id,
-        kind=kind,
-        part=part,
-        split=split,
-        split_evidence="",
-        scope=scope,
-        tolerance=claim.tolerance,
-        data=case.runs.data.name,
-        note=claim.caveat,
-        quote=claim.quote,
-        source=claim.source,
-        interpretation=claim.interpretation,
-        rationale=claim.rationale,
-        evidence=claim.evidence,
-    )
+def _text_row(claim: Claim, **columns: Any) -> VerdictRow:
+    """Return the row of a claim with its texts and some columns."""
+    names = ["quote", "source", "interpretation", "evidence"]
+    names += ["tolerance", "rationale"] if isinstance(claim, Judged) else []
+    texts: dict[str, Any] = {name: getattr(claim, name) for name in names}
+    return VerdictRow(claim=claim.id, note=claim.caveat, **texts, **columns)
 
 
 def _sides(cells: Sequence[Printed], case: Case) -> list[Side]:
