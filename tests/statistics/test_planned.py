@@ -144,7 +144,7 @@ def test_estimates_survive_writing_and_reading(tmp_path):
 
 def test_an_invalid_or_missing_estimates_file_is_refused(tmp_path):
     path = tmp_path / "rows.csv"
-    with pytest.raises(InputError, match="does not exist yet: run `fundusbench x`"):
+    with pytest.raises(InputError, match="must exist, but does not yet: run `fundusbench x`"):
         read_rows(path, Sample, "fundusbench x")
     path.write_text("text,count\na,1\n")
     with pytest.raises(InputError, match="must have the columns text, count, value, yes"):
