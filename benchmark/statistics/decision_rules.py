@@ -74,7 +74,7 @@ class RuleGrades:
         kappas = self.grades.kappas
         described: dict[str, Any] = {
             "kind": self.kind,
-            "method": self.arm.stage,
+            "method": self.arm.method,
             "arm": self.arm.name,
             "head": self.head,
             "rule": self.rule,

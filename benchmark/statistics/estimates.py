@@ -134,7 +134,7 @@ def estimate_of(
     arms = [arm for arm, _ in sides]
     (arm, head), *others = sides
     described: dict[str, Any] = {
-        "method": arm.stage,
+        "method": arm.method,
         "arm": arm.name,
         "head": head,
         "versus": " ".join(side_text(side) for side in others),

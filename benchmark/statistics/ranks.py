@@ -61,7 +61,7 @@ def ranked(
             yield Estimate(
                 kind=kind,
                 about=about,
-                method=side[0].stage,
+                method=side[0].method,
                 arm=side[0].name,
                 head=side[1],
                 split=split,

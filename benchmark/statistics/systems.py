@@ -123,5 +123,5 @@ def _titled(whole: Mapping[str, Side], runs: GradedRuns) -> dict[str, dict[str, 
     first = {row: side if _reads_one_eye_once(side[0]) else steps(side[0].method)[0] for row, side in whole.items()}
     single = {row: side for row, side in first.items() if side[0] in runs.runs}
     both = [row for row, side in whole.items() if side != single.get(row)]
-    fields = {"one eye, one network, one pass": single}
+    fields = {"one eye, one network, one view": single}
     return {f"whole systems, of which {', '.join(both)} read both eyes": dict(whole)} | fields if both else fields

@@ -83,7 +83,7 @@ def test_systems_that_read_both_eyes_are_ranked_only_under_a_title_that_says_so(
         SYSTEMS[name] for name in params.systems if last[name].eyes == "both" and SYSTEMS[name].title in PRINTED.rows
     ]
     assert whole == f"whole systems, of which {', '.join(entry.title for entry in both)} read both eyes"
-    assert single == "one eye, one network, one pass"
+    assert single == "one eye, one network, one view"
     more = ", with Huang et al. 2023, which the paper does not list"
     assert whole_and_more == f"{whole.removesuffix(' read both eyes')}, Huang et al. 2023 read both eyes{more}"
     assert single_and_more == single + more

@@ -140,7 +140,7 @@ def find_arm(selector: Selector | None, params: Params) -> Arm | None:
     if len(names) > 1:
         msg = (
             f"only one arm of {selector.method} may measure {selector.loss} at size {selector.size}, but "
-            f"{' and '.join(names)} do: move all but one of them to another stage"
+            f"{' and '.join(names)} do: move all but one of them to another method"
         )
         raise InputError(msg)
     return Arm(selector.method, names[0]) if names else None
