@@ -21,12 +21,13 @@ def run(args: argparse.Namespace) -> int:
     """
     from benchmark.tracking import provenance
     from benchmark.tracking.replay import follow, sync
-    from benchmark.tracking.sweeps import sync_sweeps
 
     params = load_params()
     if args.follow:
         follow(args.follow, params)
         return 0
+    from benchmark.tracking.sweeps import sync_sweeps
+
     runs = sync(Path(), params)
     provenance.write(Path(), params, runs)
     sweeps = sync_sweeps(Path(), params)

@@ -1,9 +1,10 @@
-"""The connection to the MLflow store: its address, quiet settings, short timeouts, one writing process at a time."""
+"""The connection to the MLflow store: its address, quiet settings, short timeouts, and a lock for writing."""
 
 from __future__ import annotations
 
 import logging
 import os
+import platform
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,7 @@ _SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
-"""MLflow's settings, as far as the user's environment does not set them."""
+"""Default settings of MLflow; the user's environment takes precedence."""
 
 
 def tracking_uri(root: Path = Path()) -> str:
@@ -42,7 +43,7 @@ def tracking_uri(root: Path = Path()) -> str:
 
 
 def artifact_root(root: Path = Path()) -> str | None:
-    """Return the address of the default store's artifacts; None where ``MLFLOW_TRACKING_URI`` names another store."""
+    """Return the address of the default store's artifacts; None if ``MLFLOW_TRACKING_URI`` names another store."""
     return None if os.environ.get("MLFLOW_TRACKING_URI") else (root / ARTIFACTS).absolute().as_uri()
 
 
@@ -55,10 +56,10 @@ def quieten() -> None:
 
 
 def attempt(root: Path, work: Callable[[MlflowClient], None]) -> str:
-    """Connect to the store and work on it, while no other process of this machine does.
+    """Connect to the store and work on it, while other processes of this machine wait.
 
     Returns:
-        An empty string, or one sentence on why the work failed. Repeating the work resumes it.
+        An empty string, or one sentence with the reason of a failure. Repeating the work resumes it.
     """
     uri = tracking_uri(root)
     quieten()
@@ -68,26 +69,26 @@ def attempt(root: Path, work: Callable[[MlflowClient], None]) -> str:
     lock = root / SCRATCH / ".track.lock"
     lock.parent.mkdir(exist_ok=True)
     try:
-        # Two processes that write at once would create a run twice.
+        # Without the lock, two processes could create a run twice.
         with FileLock(lock):
             work(_connect(uri))
     except (InputError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = address_error(uri) or " ".join(str(error).split())
         if len(reason) > 250:
-            # MLflow begins with the request and ends with its cause.
+            # MLflow's messages begin with the request and end with the cause.
             reason = f"{reason[:100]} ... {reason[-150:]}"
-        return masked(f"MLflow at {uri} is not up to date, `fundusbench track` adds later what is missing: {reason}")
+        return masked(f"MLflow at {uri} is not up to date; run `fundusbench track` later to complete it: {reason}")
     return ""
 
 
 def address_error(uri: str) -> str:
-    """Explain why MLflow does not support an address; return an empty string where it does."""
+    """Explain why MLflow does not support an address; return an empty string if it does."""
     scheme, colon, _ = uri.partition(":")
     if not colon or scheme.partition("+")[0] in (*_DATABASES, "http", "https", "file", "databricks", "uc"):
         return ""
     return (
         f"MLFLOW_TRACKING_URI must begin with http://, https://, file: or one of {', '.join(_DATABASES)}, but is "
-        f"{uri!r}: write http:// before a server's address"
+        f"{uri!r}: write http:// before the address of a server"
     )
 
 
@@ -108,7 +109,7 @@ def _connect(uri: str) -> MlflowClient:
 
 
 def _check_database(uri: str) -> None:
-    """Fail at once if a database does not answer; MLflow itself retries for minutes."""
+    """Raise an error at once if a database does not answer; MLflow would retry for minutes."""
     import sqlalchemy
 
     local = uri.startswith("sqlite")
@@ -120,3 +121,23 @@ def _check_database(uri: str) -> None:
         sqlalchemy.inspect(engine).get_table_names()
     finally:
         engine.dispose()
+
+
+def owner_of(pid: int) -> str:
+    """Return the identity of a process of this machine, ``host:pid``."""
+    return f"{platform.node()}:{pid}"
+
+
+def has_died(owner: str) -> bool:
+    """Return whether an owner is known to have died; processes of other machines count as alive."""
+    host, _, pid = owner.rpartition(":")
+    if host != platform.node():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        # The process exists and belongs to another user.
+        return False
+    return False

@@ -1,4 +1,4 @@
-"""The intended content of the store for a training and for the trainings of an arm: pure functions without MLflow."""
+"""The intended content of the store for a training and for a group of trainings; pure functions without MLflow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from benchmark.common.files import sha256_json
 from benchmark.runs.run import DataSummary, Outcome
 from benchmark.runs.spec import RunSpec
-from benchmark.tracking.trainings import Training
+from benchmark.tracking.trainings import TrackedRun
 
 Status = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
 
@@ -21,12 +21,12 @@ NOTE = "mlflow.note.content"
 _SIZES = ("parameters", "macs_per_image")
 _COSTS = ("seconds", "images_per_second", "wait_share", "peak_memory_bytes")
 _DIGITS = 6
-"""Digits after the point of a mean and an sd, which keep the UI's columns narrow."""
+"""Decimals of means and standard deviations, so that the UI's columns stay narrow."""
 _RESULTS = set(Outcome.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class MetricPoint:
     """One value of a metric; ``ms`` is its time in milliseconds since 1970."""
 
     name: str
@@ -36,24 +36,24 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RunEntry:
     """The intended content of one MLflow run.
 
     Attributes:
         kind: ``seed`` for one training, ``group`` for the trainings of one arm, ``sweep`` for a study, ``trial`` for
             one of its trials, ``retrained`` for a training after the search.
         name: title in the UI.
-        key: the run's identity; another key is another MLflow run.
-        outcome: hash of the results; empty while there are none, and for a group.
+        key: identity of the run; another key means another MLflow run.
+        outcome: hash of the results; empty before there are any, and for a group.
         data: the data set.
-        tags, params: tags and parameters; MLflow shows them as they are.
-        points: the learning curve by epoch; each epoch's last point is its ``epoch``.
-        costs: metrics of the training's costs, with one value each.
-        finals: final metrics, with one value each; they may change when the evaluation does.
-        step: epoch whose weights were kept.
+        tags, params: tags and parameters, as MLflow shows them.
+        points: learning curve by epoch; the last point of each epoch is named ``epoch``.
+        costs: metrics of the training's costs, one value each.
+        finals: final metrics, one value each; they change with the evaluation.
+        step: epoch whose weights were selected.
         started, ended: milliseconds since 1970; ``ended`` is None while the run is in progress.
-        training: the finished training, whose files and model are uploaded; else None.
-        figure: picture to attach, or None.
+        training: the finished training, whose files and model are uploaded, or None.
+        figure: picture to upload, or None.
     """
 
     kind: Literal["seed", "group", "sweep", "trial", "retrained"]
@@ -66,15 +66,15 @@ class Entry:
     ended: int | None = None
     outcome: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
-    points: Sequence[Point] = ()
+    points: Sequence[MetricPoint] = ()
     costs: Mapping[str, float] = field(default_factory=dict)
     finals: Mapping[str, float] = field(default_factory=dict)
     step: int = 0
-    training: Training | None = None
+    training: TrackedRun | None = None
     figure: Path | None = None
 
 
-def finished_entry(training: Training) -> Entry:
+def finished_entry(training: TrackedRun) -> RunEntry:
     """Return the entry of a finished training."""
     run = training.spec
     assert isinstance(run, Outcome)
@@ -98,12 +98,12 @@ def finished_entry(training: Training) -> Entry:
     )
 
 
-def live_entry(training: Training, status: Status) -> Entry:
+def live_entry(training: TrackedRun, status: Status) -> RunEntry:
     """Return the entry of a training in progress."""
     spec = training.spec
     params = spec.model_dump(mode="json", by_alias=True, exclude=_RESULTS | {"method", "arm", "seed", "key"})
     identity = {"method": spec.method, "arm": f"{spec.method}/{spec.arm}", "seed": str(spec.seed)}
-    return Entry(
+    return RunEntry(
         kind="seed",
         name=f"{spec.method}/{spec.arm}/{spec.seed}",
         key=spec.key,
@@ -117,14 +117,14 @@ def live_entry(training: Training, status: Status) -> Entry:
 
 
 def group_key(spec: RunSpec) -> str:
-    """Return the identity of a run's group: seeds that were trained with other parameters belong to another group."""
+    """Return the identity of a run's group: the same parameters, data and code with other seeds."""
     return sha256_json([spec.parameters_resolved, spec.data.model_dump(mode="json"), spec.code_sha256])
 
 
-def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
+def group_entry(members: Sequence[RunEntry], spec: RunSpec) -> RunEntry:
     """Return the entry of a group: its number of seeds, and mean and sd of their final metrics.
 
-    A metric that some seeds lack has the number of its seeds beside it; one seed has no sd.
+    A single seed has no sd. If some seeds lack a metric, ``<metric>_n`` is the number of those that have it.
 
     Args:
         members: entries of trainings with the same :func:`group_key`.
@@ -146,7 +146,7 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
         "verdicts": "; ".join(f"{claim}: {verdict}" for claim, verdict in verdicts),
     }
     key = group_key(spec)
-    return Entry(
+    return RunEntry(
         kind="group",
         name=f"{spec.method}/{spec.arm}",
         key=key,
@@ -161,7 +161,7 @@ def group_entry(members: Sequence[Entry], spec: RunSpec) -> Entry:
 
 
 def base_tags(kind: str, key: str, data: DataSummary) -> dict[str, str]:
-    """Return the tags that every run has."""
+    """Return the tags of every MLflow run."""
     return {
         "kind": kind,
         "key": key,
@@ -186,8 +186,8 @@ def experiment_note(data: DataSummary) -> str:
     """Describe an experiment in Markdown."""
     text = (
         f"Trainings on {data.name} ({data.train} / {data.val} / {data.test} photographs in train, val and test). A run "
-        "of kind `group` has the mean and sd over the seeds of one arm, and the runs of kind `seed` are nested in it. "
-        "`val_kappa_*` and `test_kappa_*` are quadratic weighted kappas. The menu of views has a table of each kind. "
+        "of kind `group` has the mean and sd over the seeds of one arm; the runs of kind `seed` are nested in it. "
+        "`val_kappa_*` and `test_kappa_*` are quadratic weighted kappas. The menu of views has a table for each kind. "
         "Intervals and tests are in the report."
     )
     return note(data, text)
@@ -207,22 +207,22 @@ def drop_empty(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _flatten(value: Any, prefix: str = "") -> dict[str, str]:
-    """Return nested mappings as dotted names, with lists joined by commas."""
+    """Flatten nested mappings to dotted names, and join lists by commas."""
     if isinstance(value, dict):
         start = f"{prefix}." if prefix else ""
         return {name: text for key, inner in value.items() for name, text in _flatten(inner, f"{start}{key}").items()}
     return {prefix: ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)}
 
 
-def _points(training: Training) -> list[Point]:
+def _points(training: TrackedRun) -> list[MetricPoint]:
     """Return the learning curve, with the epochs spread evenly over the training's time.
 
-    Each epoch ends with its ``epoch``, so a store that has this point has the whole epoch.
+    The point ``epoch`` is the last of each epoch, so a store that has it has the whole epoch.
     """
     points = []
     span, epochs = training.ended - training.started, len(training.history)
     for index, row in enumerate(training.history, 1):
         step, ms = int(row["epoch"]), training.started + span * index // epochs
-        points += [Point(f"epoch/{name}", value, step, ms) for name, value in row.items() if name != "epoch"]
-        points.append(Point("epoch", step, step, ms))
+        points += [MetricPoint(f"epoch/{name}", value, step, ms) for name, value in row.items() if name != "epoch"]
+        points.append(MetricPoint("epoch", step, step, ms))
     return points

@@ -1,4 +1,4 @@
-"""A run's network as an MLflow model with a signature; ``served_model.py`` holds its code."""
+"""Logging of a run's network as an MLflow model with a signature; ``served_model.py`` is the model's code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, Schema
 
 from benchmark.runs.predictions import OUTPUTS
-from benchmark.tracking.entries import Entry
-from benchmark.tracking.trainings import Training
+from benchmark.tracking.entries import RunEntry
+from benchmark.tracking.trainings import TrackedRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,12 +39,12 @@ _PACKAGES = (
 
 
 def model_of(run: Run) -> str | None:
-    """Return the id of the run's model, or None."""
+    """Return the id of a run's model, or None."""
     outputs = run.outputs.model_outputs if run.outputs else []
     return str(outputs[0].model_id) if outputs else None
 
 
-def log_model(client: MlflowClient, run: Run, entry: Entry, training: Training) -> str:
+def log_model(client: MlflowClient, run: Run, entry: RunEntry, training: TrackedRun) -> str:
     """Log the network of a finished run, or complete a model whose logging was interrupted.
 
     Args:
@@ -65,7 +65,7 @@ def log_model(client: MlflowClient, run: Run, entry: Entry, training: Training) 
         model_type="pyfunc",
     )
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        # MLflow recommends an input example; the signature suffices.
+        # MLflow warns that there is no input example; the signature suffices.
         warnings.simplefilter("ignore")
         save_model(
             path=f"{scratch}/model",
@@ -90,21 +90,21 @@ def log_model(client: MlflowClient, run: Run, entry: Entry, training: Training) 
 _ARTIFACTS = {"weights": "model.safetensors", "run": "run.json"}
 
 
-def _signature(training: Training) -> ModelSignature:
+def _signature(training: TrackedRun) -> ModelSignature:
     inputs = [ColSpec("binary", "photograph", required=False), ColSpec("string", "path", required=False)]
     outputs = [ColSpec("string", "remark"), ColSpec("double", "grade")]
     outputs += [ColSpec("double", column) for head in training.spec.heads for column in OUTPUTS[head]]
     return ModelSignature(Schema(inputs), Schema(outputs))
 
 
-def _requirements(training: Training) -> list[str]:
-    """Return the packages in the versions that trained the network, as far as these are recorded."""
+def _requirements(training: TrackedRun) -> list[str]:
+    """Return the packages in the recorded versions that trained the network, else in the installed ones."""
     recorded = training.record[1].packages if training.record else {}
-    # Registries know no build tags such as +cpu.
+    # Package registries have no versions with build tags such as +cpu.
     return [f"{name}=={(recorded.get(name) or _installed(name)).partition('+')[0]}" for name in _PACKAGES]
 
 
 @cache
 def _installed(name: str) -> str:
-    """Return the installed version of a package, reading the package's files only once."""
+    """Return the installed version of a package; its files are read only once."""
     return version(name)

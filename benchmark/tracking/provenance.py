@@ -1,8 +1,8 @@
 """``reports/provenance.json``: run ids, commits, hosts and times of the runs behind every number.
 
 A row of a table names its arm (``method``, ``arm``) and hashes of its runs, data and parameters; this file resolves
-them. It is not an output of the pipeline, because outputs must be byte-identical on every rebuild. ``fundusbench
-report`` writes it, and ``fundusbench track`` updates it, for instance after the tables were restored from a cache.
+them. It is not an output of the pipeline, because outputs must be byte-identical in every rebuild. ``fundusbench
+report`` writes it, and ``fundusbench track`` updates it, e.g. after tables were restored from a cache.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 PROVENANCE = Path("reports/provenance.json")
 ABOUT = (
-    "A row of tables/*.csv names its arm by `method` and `arm`: look up method/arm under `arms`. `runs` there equals "
-    "the row's own `runs` unless the arm was retrained since. Each seed has its MLflow run id, commit, environment and "
+    "A row of tables/*.csv names its arm by `method` and `arm`: look up method/arm under `arms`. Its `runs` equals "
+    "`runs` in the row unless the arm was retrained since. Each seed has its MLflow run id, commit, environment and "
     "times, and names its parameters and data by their hashes. `written` describes the execution that wrote this file."
 )
 
 
 def write(root: Path, params: Params, synced: SyncReport) -> None:
-    """Write ``reports/provenance.json`` for every finished run of the declared arms; nothing if there is none.
+    """Write ``reports/provenance.json`` for all finished runs of the declared arms, if there are any.
 
     Args:
         root: the project's folder.
         params: declares arms and seeds.
-        synced: MLflow's run ids, or the reason if they are not known.
+        synced: MLflow's run ids, or the reason why they are unknown.
 
     Raises:
         InputError: a run was written by another version of the code.
@@ -86,10 +86,6 @@ def _read_arms(root: Path, params: Params) -> dict[str, list[RunResult]]:
 
 def _hash(members: list[RunResult]) -> str:
     return runs_hash(run.key for run in members)
-
-
-def _describe_arm(root: Path, members: list[RunResult], ids: Mapping[tuple[str, str, int], str]) -> dict[str, Any]:
-    return {"runs": _hash(members), "seeds": {str(run.seed): _describe(root, run, ids) for run in members}}
 
 
 def _describe(root: Path, run: RunResult, ids: Mapping[tuple[str, str, int], str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Replays the folders into the store, once (:func:`sync`) or while a training runs (:func:`follow`)."""
+"""Synchronisation of the store with the folders: once (:func:`sync`), or while a training runs (:func:`follow`)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.settings.params import Params
-from benchmark.tracking.connection import attempt, masked, tracking_uri
-from benchmark.tracking.entries import Entry, Status, finished_entry, group_entry, group_key, live_entry
-from benchmark.tracking.trainings import Identity, Training, read_arms, read_live
+from benchmark.tracking.connection import attempt, masked, owner_of, tracking_uri
+from benchmark.tracking.entries import RunEntry, Status, finished_entry, group_entry, group_key, live_entry
+from benchmark.tracking.trainings import Identity, TrackedRun, read_arms, read_live
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,11 +29,11 @@ class SyncReport:
     """Result of a synchronisation.
 
     Attributes:
-        runs: MLflow run id of each finished training; without those that were not reached.
-        created: number of new MLflow runs, groups included.
+        runs: MLflow run ids of the finished trainings, as far as they were synchronised.
+        created: number of new MLflow runs, including groups.
         changed: number of existing MLflow runs that were completed or updated.
-        warning: the reason if the store is not up to date, else empty.
-        store: the store's address without a password.
+        warning: reason why the store is not up to date, or empty.
+        store: address of the store without its password.
     """
 
     runs: dict[Identity, str] = field(default_factory=dict)
@@ -44,14 +44,14 @@ class SyncReport:
 
 
 def sync(root: Path, params: Params) -> SyncReport:
-    """Bring the MLflow store to the state of ``runs/``, ``records/``, ``evaluation/`` and ``reports/figures/``.
+    """Update the MLflow store from ``runs/``, ``records/``, ``evaluation/`` and ``reports/figures/``.
 
-    A second call writes nothing; a call after an interruption completes it. A store that cannot be reached causes a
-    warning on standard error and no exception.
+    A second call writes nothing; a call after an interruption completes it. An unreachable store causes a warning on
+    standard error and no exception.
 
     Args:
         root: the project's folder.
-        params: declares arms, seeds and the experiment's name.
+        params: parameters with the arms, the seeds and the experiment's name.
     """
     trainings = [training for arm in read_arms(root, params) for training in sorted(arm, key=_group_of)]
     if not trainings:
@@ -85,15 +85,15 @@ def report(warning: str, stores: Sequence[Store], ids: dict[Identity, str], addr
 
 
 def follow(folder: Path, params: Params, poll_s: float = 5.0) -> None:
-    """Show one training in MLflow while it runs, from a child process of the trainer.
+    """Show one training in MLflow while it runs; called in a child process of the trainer.
 
-    Return when the training has finished (:func:`sync` then completes its MLflow run) or the trainer has died. The run
-    is then marked as killed, and as running again when the training is resumed. A store that cannot be reached causes
-    one warning, and each poll tries it again.
+    Return when the training has finished (:func:`sync` then completes its MLflow run) or the trainer has died. In the
+    second case the run is marked as killed, and as running again when the training is resumed. An unreachable store
+    causes one warning, and each poll tries again.
 
     Args:
         folder: the run's folder, ``scratch/<method>/<arm>/<seed>``.
-        params: declares the experiment's name.
+        params: parameters with the experiment's name.
         poll_s: seconds between two reads of the folder.
     """
     trainer, root, warned = os.getppid(), folder.absolute().parents[3], False
@@ -112,8 +112,8 @@ def follow(folder: Path, params: Params, poll_s: float = 5.0) -> None:
         time.sleep(poll_s)
 
 
-def _show(root: Path, params: Params, training: Training, entry: Entry, trainer: int) -> str:
-    """Update the MLflow run of a training in progress; return a sentence if that fails."""
+def _show(root: Path, params: Params, training: TrackedRun, entry: RunEntry, trainer: int) -> str:
+    """Update the MLflow run of a training in progress; return one sentence on failure, else an empty string."""
 
     def work(client: MlflowClient) -> None:
         from benchmark.tracking.store import Store
@@ -123,12 +123,10 @@ def _show(root: Path, params: Params, training: Training, entry: Entry, trainer:
     return attempt(root, work)
 
 
-def _sync_group(store: Store, training: Training, entries: Sequence[Entry], owner: int) -> list[str]:
+def _sync_group(store: Store, training: TrackedRun, entries: Sequence[RunEntry], owner: int) -> list[str]:
     """Update the MLflow runs of a group, of which ``training`` is one."""
-    from benchmark.tracking.store import owner_of
-
     return store.sync_group(group_entry(entries, training.spec), entries, owner_of(owner))
 
 
-def _group_of(training: Training) -> str:
+def _group_of(training: TrackedRun) -> str:
     return group_key(training.spec)

@@ -1,7 +1,7 @@
-"""A trained network as MLflow loads and serves it.
+"""A trained network that MLflow loads and serves.
 
-MLflow stores this file's text with the model, so nothing is pickled; the model runs where this project is installed.
-Only ``mlflow.pyfunc.load_model`` reads this file.
+MLflow stores the text of this file with the model, so nothing is pickled; the project must be installed where the model
+runs. Only ``mlflow.pyfunc.load_model`` reads this file.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import pandas as pd
 
 
 class FundusModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-    """Grades photographs as ``fundusbench predict`` does, with the same preparation as in training."""
+    """Grades photographs like ``fundusbench predict``, with the same preparation as in training."""
 
     def load_context(self, context: Any) -> None:
-        """Read the run; the network is built with the first photograph."""
+        """Read the run; the network is built when the first photograph arrives."""
         from benchmark.evaluation.photographs import Grader
 
         self._grader = Grader([Path(context.artifacts["run"]).parent])

@@ -1,4 +1,4 @@
-"""MLflow's own UI over the project's store."""
+"""MLflow's UI for the project's store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ for _ in range(240):
         time.sleep(0.25)
 webbrowser.open(sys.argv[2])
 """
-"""A script that waits for the server and opens the page in a browser."""
+"""Script that waits for the server and opens the page in a browser."""
 
 
 def ui(port: int = PORT, experiment: str = "") -> None:
@@ -30,14 +30,14 @@ def ui(port: int = PORT, experiment: str = "") -> None:
 
     Args:
         port: port on loopback.
-        experiment: the experiment to open; MLflow's start page where it does not exist.
+        experiment: the experiment to open; MLflow's start page if it does not exist.
 
     Raises:
-        InputError: the port is taken, or the store is a server, which has a UI of its own.
+        InputError: the port is not free, or the store is a server, which has its own UI.
     """
     uri = tracking_uri()
     if uri.startswith(("http://", "https://")):
-        msg = f"the UI shows a local store, but MLFLOW_TRACKING_URI names a server: open {uri} in a browser"
+        msg = f"the store must be local for this UI, but MLFLOW_TRACKING_URI names a server: open {uri} in a browser"
         raise InputError(msg)
     if error := address_error(uri):
         raise InputError(masked(error))
@@ -65,15 +65,15 @@ def _page(uri: str, experiment: str) -> str:
 
 
 def check_free(port: int) -> None:
-    """Raise an error if another process uses a port of loopback.
+    """Raise an error if a port of loopback is not free.
 
     Raises:
-        InputError: the port is taken or does not exist.
+        InputError: another process uses the port, or it does not exist.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError) as error:
-            msg = f"port {port} must be free to serve the UI, but is not ({error}): choose another with --port"
+            msg = f"port {port} must be free for the UI, but is not ({error}): choose another with --port"
             raise InputError(msg) from error

@@ -1,15 +1,13 @@
-"""One MLflow experiment: writes the parts of an entry that the store lacks, so a second call writes nothing.
+"""Writing to one MLflow experiment: only what the store lacks, so a second call writes nothing.
 
 A run is found by its ``key``. Its ``outcome`` is tagged last: a run without that tag was interrupted, or is still
-training, and is completed. A run with the tag changes only in its final metrics, its figure and its group.
+training, and is completed. In a run with the tag, only the final metrics, the figure and the group can change.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -25,21 +23,21 @@ from benchmark.common.terms import EVALUATED
 from benchmark.data.manifest import MANIFEST
 from benchmark.runs.run import DataSummary
 from benchmark.settings.params import Params
-from benchmark.tracking.connection import artifact_root
-from benchmark.tracking.entries import NOTE, Entry, experiment_note
+from benchmark.tracking.connection import artifact_root, has_died
+from benchmark.tracking.entries import NOTE, RunEntry, experiment_note
 from benchmark.tracking.logged_model import log_model, model_of
-from benchmark.tracking.trainings import Training
+from benchmark.tracking.trainings import TrackedRun
 from benchmark.tracking.views import missing_views
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _KIND, _TRAININGS = "mlflow.experimentKind", "custom_model_development"
-"""Tag that lets MLflow's UI open an experiment with its runs; without it, the UI may open a page of traces."""
+"""Tag that makes MLflow's UI open an experiment with its runs; without it, the UI may open a page of traces."""
 
 
 class Store:
-    """The runs of one experiment.
+    """The MLflow runs of one experiment.
 
     Attributes:
         created: ids of new runs.
@@ -50,7 +48,7 @@ class Store:
         """Open the experiment of a data set, and create it if it does not exist.
 
         Raises:
-            InputError: the project was moved, so the experiment's artifacts are elsewhere.
+            InputError: the experiment's artifacts are elsewhere, because the project was moved.
         """
         self._client = client
         self._experiment = _open_experiment(client, f"{params.tracking.experiment}/{data.name}", data, root)
@@ -59,7 +57,7 @@ class Store:
         self.created: set[str] = set()
         self.written: set[str] = set()
 
-    def sync_group(self, group: Entry, members: Sequence[Entry], owner: str) -> list[str]:
+    def sync_group(self, group: RunEntry, members: Sequence[RunEntry], owner: str) -> list[str]:
         """Update the runs of an arm's trainings and of their group.
 
         Args:
@@ -74,30 +72,30 @@ class Store:
         parent = self._sync(group, self._find_group(group, members, found), owner)
         return [self._sync(member, runs, owner, parent) for member, runs in zip(members, found, strict=True)]
 
-    def sync_nested(self, parent: Entry, members: Sequence[Entry], owner: str) -> None:
-        """Update a run, found by its key alone, and the runs nested in it; a tag ``worker`` names a run's owner."""
+    def sync_nested(self, parent: RunEntry, members: Sequence[RunEntry], owner: str) -> None:
+        """Update a run, found by its key alone, and the runs nested in it; the tag ``worker`` is a run's owner."""
         parent_id = self._sync(parent, self._find(parent), owner)
         for member in members:
             self._sync(member, self._find(member), member.tags.get("worker", owner), parent_id)
 
     def mark_killed(self) -> None:
-        """Mark the other runs in progress as killed if their process ran on this machine and has died."""
+        """Mark those of the other runs in progress as killed whose process ran on this machine and has died."""
         for run in self._runs:
             in_progress = run.info.status == "RUNNING" and run.info.run_id not in self._synced
             if in_progress and has_died(run.data.tags.get("owner", "")):
                 self._client.update_run(run.info.run_id, status="KILLED")
                 self.written.add(run.info.run_id)
 
-    def _find(self, entry: Entry) -> list[Run]:
-        """Return the runs that may be an entry's: first those with its results, then unfinished ones of its key."""
+    def _find(self, entry: RunEntry) -> list[Run]:
+        """Return the candidates for an entry: first runs with its results, then unfinished runs with its key."""
         same = [run for run in self._runs if _is(run, entry)]
         exact = [run for run in same if run.data.tags.get("outcome", "") == entry.outcome]
         unfinished = [run for run in same if "outcome" not in run.data.tags]
-        # A training in progress may be the repetition of a finished one; its results will show.
+        # A training in progress may repeat a finished one; only its results can tell.
         return exact + unfinished + ([] if entry.outcome else same)
 
-    def _find_group(self, group: Entry, members: Sequence[Entry], found: Sequence[list[Run]]) -> list[Run]:
-        """Return the group's runs without a nested run that has a member's seed and is another run."""
+    def _find_group(self, group: RunEntry, members: Sequence[RunEntry], found: Sequence[list[Run]]) -> list[Run]:
+        """Return the candidates for a group: none with another nested run for the seed of a member."""
         ours = {m.tags["seed"]: [run.info.run_id for run in runs] for m, runs in zip(members, found, strict=True)}
 
         def is_free(group: Run) -> bool:
@@ -106,8 +104,8 @@ class Store:
 
         return [run for run in self._runs if _is(run, group) and is_free(run)]
 
-    def _sync(self, entry: Entry, found: Sequence[Run], owner: str, parent: str = "") -> str:
-        """Update the first of the runs found, or a new one, and return its id."""
+    def _sync(self, entry: RunEntry, found: Sequence[Run], owner: str, parent: str = "") -> str:
+        """Update the first candidate, or a new run, and return its id."""
         links = {PARENT: parent}
         run = found[0] if found else self._create(entry, {PARENT: parent, "owner": owner})
         self._synced.add(run.info.run_id)
@@ -124,16 +122,16 @@ class Store:
         self._log(run, links, _changed(run, entry.finals, model, entry.data))
         return str(run.info.run_id)
 
-    def _create(self, entry: Entry, links: Mapping[str, str]) -> Run:
+    def _create(self, entry: RunEntry, links: Mapping[str, str]) -> Run:
         tags = {**entry.tags, **{name: text for name, text in links.items() if text}}
         run = self._client.create_run(self._experiment, start_time=entry.started, tags=tags, run_name=entry.name)
         self._runs.append(run)
         self.created.add(run.info.run_id)
         return run
 
-    def _describe(self, run: Run, entry: Entry, owner: str) -> None:
+    def _describe(self, run: Run, entry: RunEntry, owner: str) -> None:
         """Log the tags, parameters, epochs and costs that the run lacks."""
-        # The description may have been edited in the UI since the run was created.
+        # The user may have edited the description in the UI.
         tags = {name: text for name, text in entry.tags.items() if name != NOTE}
         tags |= {"owner": owner} if entry.status == "RUNNING" else {}
         last = run.data.metrics.get("epoch", -math.inf)
@@ -151,8 +149,8 @@ class Store:
             self._client.log_batch(run.info.run_id, metrics=metrics, params=missing, tags=differing)
             self.written.add(run.info.run_id)
 
-    def _attach(self, run: Run, entry: Entry) -> str | None:
-        """Log the data set and, for a finished training, results and model; return the model's id."""
+    def _attach(self, run: Run, entry: RunEntry) -> str | None:
+        """Log the data set and, if the training is finished, results and model; return the model's id."""
         if not (run.inputs and run.inputs.dataset_inputs):
             self._client.log_inputs(run.info.run_id, [_dataset(entry.data)])
             self.written.add(run.info.run_id)
@@ -165,35 +163,15 @@ class Store:
             return None
         return log_model(self._client, run, entry, entry.training)
 
-    def _set_status(self, run: Run, entry: Entry) -> None:
+    def _set_status(self, run: Run, entry: RunEntry) -> None:
         if entry.ended is not None and (run.info.status, run.info.end_time) != (entry.status, entry.ended):
             self._client.set_terminated(run.info.run_id, entry.status, entry.ended)
         elif entry.ended is None and run.info.status != entry.status:
-            # No end time, so a killed training that is resumed shows its full duration.
+            # Without an end time, a killed training that is resumed shows its full duration.
             self._client.update_run(run.info.run_id, status=entry.status)
         else:
             return
         self.written.add(run.info.run_id)
-
-
-def owner_of(pid: int) -> str:
-    """Return the identity of a process of this machine."""
-    return f"{platform.node()}:{pid}"
-
-
-def has_died(owner: str) -> bool:
-    """Return whether an owner is known to have died; processes of other machines count as alive."""
-    host, _, pid = owner.rpartition(":")
-    if host != platform.node():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        # The process exists and belongs to another user.
-        return False
-    return False
 
 
 def _open_experiment(client: MlflowClient, name: str, data: DataSummary, root: Path) -> str:
@@ -204,7 +182,7 @@ def _open_experiment(client: MlflowClient, name: str, data: DataSummary, root: P
         return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
     if artifacts not in (None, found.artifact_location):
         msg = (
-            f"its artifacts must be in {artifacts}, but are in {found.artifact_location}, because the project was "
+            f"the artifacts must be in {artifacts}, but are in {found.artifact_location}, because the project was "
             "moved or copied: remove mlflow.db and mlartifacts"
         )
         raise InputError(msg)
@@ -228,7 +206,7 @@ def _search(client: MlflowClient, experiment: str) -> list[Run]:
     return runs
 
 
-def _is(run: Run, entry: Entry) -> bool:
+def _is(run: Run, entry: RunEntry) -> bool:
     tags = run.data.tags
     return (tags.get("kind"), tags.get("key")) == (entry.kind, entry.key)
 
@@ -238,7 +216,7 @@ def _changed(
 ) -> list[Metric]:
     """Return the metrics whose value in the store differs or is missing.
 
-    Their step is 0, so that the UI draws bars and no points over epochs.
+    All have step 0, so that the UI draws bars instead of points over epochs.
     """
     now = int(time.time() * 1000)
     name, digest = (data.name, data.hash) if data and model else (None, None)
@@ -261,8 +239,8 @@ def _dataset(data: DataSummary) -> DatasetInput:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
-def _link_results(training: Training, folder: Path) -> None:
-    """Link the files to upload into a folder, under their names in the store."""
+def _link_results(training: TrackedRun, folder: Path) -> None:
+    """Link the files to upload into a folder under their names in the store."""
     files = {f"predictions/{split}.csv": training.folder / f"{split}.csv" for split in EVALUATED}
     if training.record is not None:
         files["record.json"] = training.record[0]

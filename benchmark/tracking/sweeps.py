@@ -1,8 +1,8 @@
 """Replays Optuna's studies: one run per study, with nested runs for its trials and for the retrained runs.
 
-Everything is read from the study's storage and from the folders of the retrained runs, so :func:`sync_sweeps` may be
-repeated at any time, during a sweep or after its end. MLflow's states follow Optuna's: a complete trial is FINISHED, a
-pruned one KILLED, a failed one FAILED. A trial in the queue is not a run yet.
+The input is the study's storage and the folders of the retrained runs, so :func:`sync_sweeps` may be called at any
+time, during a sweep or later. A complete trial is FINISHED in MLflow, a pruned one KILLED, a failed one FAILED; a trial
+in Optuna's queue has no run yet.
 """
 
 from __future__ import annotations
@@ -14,21 +14,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import optuna
+from optuna import Study
+from optuna.trial import FrozenTrial
+from sqlalchemy import make_url
+
 from benchmark.common.files import sha256_json
 from benchmark.common.terms import EVALUATED
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.run import DataSummary
 from benchmark.scoring.decision_rules.registry import DEFAULT, default_kappa
 from benchmark.settings.params import Params
-from benchmark.tracking.connection import attempt
-from benchmark.tracking.entries import NOTE, Entry, Point, Status, base_tags, drop_empty, finished_entry, note
+from benchmark.sweep.optuna_keys import ABOUT, KAPPAS, PRUNER, ROLE, WINNERS, WORKER, remark_of, state_of
+from benchmark.sweep.space import read_values
+from benchmark.sweep.study import SWEEP, open_storage
+from benchmark.tracking.connection import attempt, has_died, owner_of
+from benchmark.tracking.entries import NOTE, MetricPoint, RunEntry, Status, base_tags, drop_empty, finished_entry, note
 from benchmark.tracking.replay import SyncReport, report
 from benchmark.tracking.trainings import is_finished, read_finished
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from optuna import Study
-    from optuna.trial import FrozenTrial
 
     from benchmark.tracking.store import Store
 
@@ -36,13 +42,13 @@ _STATES: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL"
 
 
 def sync_sweeps(root: Path, params: Params) -> SyncReport:
-    """Bring the MLflow store to the state of every study in ``sweep.storage``.
+    """Update the MLflow store from every study in ``sweep.storage``.
 
-    A second call writes nothing. A store that cannot be reached causes a warning on standard error and no exception.
+    A second call writes nothing. An unreachable store causes a warning on standard error and no exception.
 
     Args:
         root: the project's folder.
-        params: declares the storage and the experiment.
+        params: parameters with the storage and the experiment's name.
 
     Raises:
         InputError: Optuna's storage cannot be reached.
@@ -51,7 +57,7 @@ def sync_sweeps(root: Path, params: Params) -> SyncReport:
     stores: list[Store] = []
 
     def work(client: MlflowClient) -> None:
-        from benchmark.tracking.store import Store, owner_of
+        from benchmark.tracking.store import Store
 
         for study in studies:
             trials = [_trial_entry(study, trial) for trial in _started(study)]
@@ -63,20 +69,13 @@ def sync_sweeps(root: Path, params: Params) -> SyncReport:
 
 
 def _read_studies(root: Path, params: Params) -> list[Study]:
-    """Return the started studies of this benchmark; none if there is no storage yet."""
-    from sqlalchemy import make_url
-
+    """Return the started studies of this benchmark; an absent SQLite file holds none."""
     url = make_url(params.sweep.storage)
     if url.drivername.startswith("sqlite"):
         file = root / (url.database or "")
         if not file.is_file():
             return []
         url = url.set(database=str(file.absolute()))
-    import optuna
-
-    from benchmark.sweep.optuna_keys import ABOUT
-    from benchmark.sweep.study import open_storage
-
     storage = open_storage(url.render_as_string(hide_password=False))
     studies = [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
     return [study for study in studies if ABOUT in study.user_attrs and _started(study)]
@@ -86,10 +85,8 @@ def _started(study: Study) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials(deepcopy=False) if trial.datetime_start]
 
 
-def _study_entry(study: Study, trials: Sequence[Entry]) -> Entry:
-    """Return the entry of a study: finished once its winner is recorded, killed if nobody works on it."""
-    from benchmark.sweep.optuna_keys import ABOUT, WINNERS
-
+def _study_entry(study: Study, trials: Sequence[RunEntry]) -> RunEntry:
+    """Return the entry of a study: finished once its winner is recorded, killed if it has no running trial."""
     about = study.user_attrs[ABOUT]
     running = any(trial.status == "RUNNING" for trial in trials)
     status: Status = "RUNNING" if running else "FINISHED" if WINNERS in study.user_attrs else "KILLED"
@@ -100,7 +97,7 @@ def _study_entry(study: Study, trials: Sequence[Entry]) -> Entry:
         params |= {f"{section}.{key}": str(value) for key, value in about[section].items()}
     best = max(values, key=values.__getitem__, default="")
     tags = {"goal": str(about["goal"]), "best": best, "winners": str(study.user_attrs.get(WINNERS, ""))}
-    return Entry(
+    return RunEntry(
         kind="sweep",
         name=f"sweep {study.study_name}",
         key=study.study_name,
@@ -114,12 +111,8 @@ def _study_entry(study: Study, trials: Sequence[Entry]) -> Entry:
     )
 
 
-def _trial_entry(study: Study, trial: FrozenTrial) -> Entry:
+def _trial_entry(study: Study, trial: FrozenTrial) -> RunEntry:
     """Return the entry of one trial."""
-    from benchmark.sweep.optuna_keys import ABOUT, KAPPAS, PRUNER, ROLE, WORKER, remark_of, state_of
-    from benchmark.sweep.space import read_values
-    from benchmark.tracking.store import has_died
-
     attributes, key = trial.user_attrs, f"{study.study_name}/{trial.number}"
     status = _STATES[trial.state.name]
     if status == "RUNNING" and has_died(attributes.get(WORKER, "")):
@@ -132,9 +125,9 @@ def _trial_entry(study: Study, trial: FrozenTrial) -> Entry:
     points = []
     for step, value in sorted(trial.intermediate_values.items()):
         # Optuna's steps count epochs from 0, over all seeds.
-        for name, shown in (("val_kappa", value), ("epoch", step + 1)):
-            points.append(Point(name, shown, step + 1, started + step))
-    return Entry(
+        points.append(MetricPoint("val_kappa", value, step + 1, started + step))
+        points.append(MetricPoint("epoch", step + 1, step + 1, started + step))
+    return RunEntry(
         kind="trial",
         name=f"trial {trial.number}",
         key=key,
@@ -153,10 +146,8 @@ def _trial_entry(study: Study, trial: FrozenTrial) -> Entry:
     )
 
 
-def _retrained(root: Path, study: Study) -> list[Entry]:
+def _retrained(root: Path, study: Study) -> list[RunEntry]:
     """Return the entries of the retrained runs, with their predictions and models."""
-    from benchmark.sweep.study import SWEEP
-
     entries = []
     for folder in sorted((root / SWEEP / study.study_name / "retrained").glob("*/")):
         if is_finished(folder) and (folder / "record.json").exists():
@@ -179,16 +170,12 @@ def _kappas(folder: Path) -> dict[str, float]:
 
 
 def _tags(study: Study, kind: str, key: str) -> dict[str, str]:
-    from benchmark.sweep.optuna_keys import ABOUT
-
     about, data = study.user_attrs[ABOUT], _data(study)
     own = {"study": study.study_name, "arm": about["arm"], "head": about["head"], NOTE: note(data, "")}
     return base_tags(kind, key, data) | drop_empty(own)
 
 
 def _data(study: Study) -> DataSummary:
-    from benchmark.sweep.optuna_keys import ABOUT
-
     return DataSummary.model_validate(study.user_attrs[ABOUT]["data"])
 
 

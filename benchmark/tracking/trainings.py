@@ -1,4 +1,4 @@
-"""Reads what the project's folders hold of each training into one frozen dataclass."""
+"""Reads each training from the project's folders: its run, record, evaluation, figure and verdicts."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from benchmark.runs.spec import RunSpec, parse_spec
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.rules import rule_of
 from benchmark.settings.params import Params
+from benchmark.statistics.verdict_row import ALL
 
 EVALUATION = Path("evaluation")
 FIGURES = Path("reports/figures")
 VERDICTS = Path("statistics/verdicts.csv")
 HEADLINE = ("accuracy", "mae", "referable_auc")
-"""Metrics that MLflow shows in addition to kappa; the report's table has all of them."""
+"""Metrics that MLflow shows in addition to kappa; ``metrics.csv`` of the report has all."""
 
 _OUTCOME = (HISTORY, *(f"{split}.csv" for split in EVALUATED))
-"""Files of a run that distinguish two results of one key, as far as its kind has them."""
+"""Files whose contents distinguish two results of one key; a blend has no history."""
 
 Identity = tuple[str, str, int]
 """Method, arm and seed."""
@@ -36,7 +37,7 @@ Verdicts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrackedRun:
     """One training, finished or in progress.
 
     Attributes:
@@ -68,7 +69,7 @@ class Training:
         return self.spec.method, self.spec.arm, self.spec.seed
 
 
-def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
+def read_arms(root: Path, params: Params) -> Iterator[list[TrackedRun]]:
     """Yield the finished trainings of each declared arm that has any, in declared order.
 
     Raises:
@@ -85,7 +86,7 @@ def read_arms(root: Path, params: Params) -> Iterator[list[Training]]:
             yield trainings
 
 
-def read_finished(folder: Path, record_file: Path, metrics: Mapping[str, float] | None = None) -> Training:
+def read_finished(folder: Path, record_file: Path, metrics: Mapping[str, float] | None = None) -> TrackedRun:
     """Read a finished training.
 
     Args:
@@ -99,7 +100,7 @@ def read_finished(folder: Path, record_file: Path, metrics: Mapping[str, float] 
     record = read_record(record_file) if record_file.exists() else None
     started, ended = _span(record) if record else (_modified(folder / "run.json"),) * 2
     run = read_result(folder)
-    return Training(
+    return TrackedRun(
         spec=run,
         folder=folder,
         history=_read_numbers(folder),
@@ -111,8 +112,8 @@ def read_finished(folder: Path, record_file: Path, metrics: Mapping[str, float] 
     )
 
 
-def read_live(folder: Path) -> Training | None:
-    """Read the training in progress in a folder of ``scratch/``; return None where there is none."""
+def read_live(folder: Path) -> TrackedRun | None:
+    """Read the training in progress in a folder of ``scratch/``; return None if there is none."""
     try:
         content = read_json(folder / "run.json")
         if "flags" in content:
@@ -122,16 +123,16 @@ def read_live(folder: Path) -> Training | None:
         ended = _modified(folder / HISTORY) if history else started
     except FileNotFoundError:
         return None
-    return Training(parse_spec(content), folder, history, started, ended)
+    return TrackedRun(parse_spec(content), folder, history, started, ended)
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether all files of a finished run are there."""
+    """Return whether the folder holds all files of a finished run."""
     return (folder / "run.json").exists() and all((folder / name).exists() for name in read_result(folder).files)
 
 
 def _span(record: Record) -> tuple[int, int]:
-    """Return start and end of a training; the start of an interrupted one is chosen to give its training time."""
+    """Return start and end of a training; if it was interrupted, the start is its end minus its training time."""
     started, ended = (int(datetime.fromisoformat(time).timestamp() * 1000) for time in (record.started, record.ended))
     return (ended - int(record.seconds * 1000) if record.resumed else started), ended
 
@@ -144,19 +145,19 @@ def _read_numbers(folder: Path) -> tuple[Mapping[str, float], ...]:
     try:
         return tuple(map(numbers, read_history(folder)))
     except (ValueError, csv.Error) as error:
-        msg = f"{folder / HISTORY} must hold numbers, but does not ({error}): train the run again with `dvc repro`"
+        msg = f"{folder / HISTORY} must contain numbers, but is damaged ({error}): train the run again with `dvc repro`"
         raise InputError(msg) from error
 
 
 class _Evaluation:
-    """Metrics, figures and verdicts of the finished trainings, from the stages after training."""
+    """Metrics, figures and verdicts of finished trainings, as far as the later stages have written them."""
 
     def __init__(self, root: Path) -> None:
-        """Read the tables; absent ones count as empty."""
+        """Read the tables; an absent one counts as empty."""
         self._figures = root / FIGURES
         self._keys = {_identity(row): row["key"] for row in _read_rows(root / EVALUATION / "runs.csv")}
         self._metrics: dict[Identity, dict[str, float]] = {}
-        # The UI folds names with a slash into one section per split, and shows kappas outside these sections.
+        # The UI groups names with a slash in a section per split; kappas stay outside these sections.
         for row in _read_rows(root / EVALUATION / "kappas.csv"):
             self._add(row, _kappa_name(row["split"], row["head"], row["rule"]), row["kappa"])
         for row in _read_rows(root / EVALUATION / "metrics.csv"):
@@ -166,7 +167,7 @@ class _Evaluation:
         self._verdicts: dict[str, Verdicts] = {}
         for row in _read_rows(root / VERDICTS):
             arm = row["a"].partition(" ")[0]
-            if arm and row["kind"] in ("ordering", "saving") and row["part"] != "all" and row.get("mark") != OURS:
+            if arm and row["kind"] in ("ordering", "saving") and row["part"] != ALL and row["evidence"] != OURS:
                 verdict = (f"{row['part']} ({row['split']})", row["finding"])
                 self._verdicts[arm] = (*self._verdicts.get(arm, ()), verdict)
 
@@ -174,14 +175,14 @@ class _Evaluation:
         if value:
             self._metrics.setdefault(_identity(row), {})[name] = float(value)
 
-    def complete(self, training: Training) -> Training:
-        """Add metrics, figure and verdicts to a training, unless they belong to a run with another key."""
+    def complete(self, training: TrackedRun) -> TrackedRun:
+        """Add metrics, figure and verdicts to a training, unless they are those of a run with another key."""
         run = training.spec
         if self._keys.get(training.identity, run.key) != run.key:
             return training
         assert isinstance(run, Outcome)
         head, metrics = main_head(run), dict(self._metrics.get(training.identity, {}))
-        # Kappa of the main output by its own rule, a metric that all runs share.
+        # Kappa of the main head under its own decision rule, a metric that all runs share.
         kappas = {f"{split}_kappa": _kappa_name(split, head, rule_of(run, head)) for split in EVALUATED}
         metrics |= {main: metrics[name] for main, name in kappas.items() if name in metrics}
         figure = self._figures / f"confusion_{run.method}_{run.arm}.png"
@@ -198,7 +199,7 @@ def _kappa_name(split: str, head: str, rule: str) -> str:
 
 
 def _suffix(rule: str) -> str:
-    """Return the ending of a metric's name; a head's default rule has none."""
+    """Return the suffix of a metric's name; a head's default rule has none."""
     return "" if rule in DEFAULT.values() else f"_{rule}"
 
 

@@ -1,7 +1,7 @@
-"""Views of an experiment's runs in MLflow's UI: which runs the table shows, with which columns, in which order.
+"""Saved views of an experiment in MLflow's UI: selection, columns and order of the table of runs.
 
-MLflow stores a view that a user saves as a tag of the experiment, with its state as JSON (as of MLflow 3.17; columns
-are named ``kind.`name```). Other versions of the UI ignore such tags.
+MLflow stores a saved view as a tag of the experiment, with its state as JSON (as of MLflow 3.17; columns are named
+``kind.`name```). Other versions of the UI ignore such tags.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 TAG = "mlflow.sharedViewState."
 """Prefix of the tags that hold views."""
 PARAMETER = "viewStateShareKey"
-"""Query parameter of the page's address that selects the view."""
+"""Query parameter of the page that selects the view."""
 _WIDTH = 150
-"""Width of a column in pixels, enough to read its name."""
+"""Width of a column in pixels; column names fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class View:
         name: title in the UI.
         kind: kind of the runs shown.
         metrics, tags: columns.
-        order: metric that sorts the table, the highest value first.
+        order: metric that the table is sorted by, the highest value first.
     """
 
     name: str
@@ -37,7 +37,7 @@ class View:
     order: str
 
     def to_tag(self) -> str:
-        """Return the tag's value as the UI reads it."""
+        """Return the value of the tag in the UI's format."""
         columns = [f"metrics.`{name}`" for name in self.metrics] + [f"tags.`{name}`" for name in self.tags]
         state = {
             "searchFilter": f"tags.kind = '{self.kind}'",
@@ -52,7 +52,7 @@ class View:
 
 
 ARMS = "arms"
-"""The view that an experiment opens with."""
+"""Default view of an experiment."""
 VIEWS: dict[str, View] = {
     ARMS: View(
         name="Arms: mean over seeds",
@@ -72,7 +72,7 @@ VIEWS: dict[str, View] = {
 
 
 def missing_views(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags of the views that an experiment lacks; existing views may have been edited and stay.
+    """Return the tags of the views that an experiment lacks; existing views stay, since a user may have edited them.
 
     Args:
         tags: the experiment's tags.

@@ -114,7 +114,7 @@ def test_an_interrupted_command_ends_at_once_and_is_resumed_later(project):
         )
         wait_for(lambda: any(t.intermediate_values for t in trials_of(project) if t.state == TrialState.RUNNING))
         process.send_signal(stop)
-        assert "goes on from here" in process.communicate(timeout=240)[1]
+        assert "resumes from here" in process.communicate(timeout=240)[1]
         assert process.returncode == 130
         failed = [trial for trial in trials_of(project) if trial.state == TrialState.FAIL]
         assert [STOPPED in trial.user_attrs for trial in failed] == [True] * stopped

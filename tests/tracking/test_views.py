@@ -21,7 +21,7 @@ from tests.tracking.test_server import served
 
 pytestmark = pytest.mark.slow
 
-JUDGED = """kind,part,split,finding,a,mark
+JUDGED = """kind,part,split,finding,a,evidence
 ordering,448x448: M2CNN scores > Multi-Task scores,val,holds here,m2cnn/mid score
 ordering,448x448: M2CNN prob. > Multi-Task prob.,val,inconclusive,m2cnn/mid prob
 ordering,all,val,inconclusive,m2cnn/mid score
