@@ -54,7 +54,7 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
         study = study_of(context)
         if workers > 1 or engine != "local":
             _search_in_parallel(study, context, workers, chosen)
-        # Run all trials if there are no workers, else the trials of workers that died.
+        # Without workers, run all trials; otherwise those of workers that died.
         trials.search(study, context)
         retrained = retrain.retrain(study, context, chosen)
     except StorageInternalError as error:

@@ -65,7 +65,7 @@ def log_model(client: MlflowClient, run: Run, entry: RunEntry, training: Tracked
         model_type="pyfunc",
     )
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        # MLflow warns that there is no input example; the signature suffices.
+        # MLflow warns about the missing input example; the signature suffices.
         warnings.simplefilter("ignore")
         save_model(
             path=f"{scratch}/model",

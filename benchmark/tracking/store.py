@@ -1,4 +1,4 @@
-"""Writing to one MLflow experiment: only what the store lacks, so a second call writes nothing.
+"""Writing to one MLflow experiment; only missing content is written, so a second call writes nothing.
 
 A run is found by its ``key``. Its ``outcome`` is tagged last: a run without that tag was interrupted, or is still
 training, and is completed. In a run with the tag, only the final metrics, the figure and the group can change.

@@ -1,4 +1,4 @@
-"""The manual's worked examples, applied to a copy of the project: the conformance tests pass, and it trains."""
+"""The examples of the page on extending, applied to a copy of the project: they conform, and the new method trains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXT = (ROOT / "docs/how-to/extend.md").read_text()
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory) -> Project:
-    """The project with all that the page adds to it."""
+    """A copy of the project with all examples of the page."""
     project = Project.make(tmp_path_factory.mktemp("extended"))
     shutil.copytree(ROOT / "tests", project.root / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     assert len(write_shown(TEXT, project.root)) > 10
@@ -30,20 +30,20 @@ def extended(tmp_path_factory) -> Project:
 
 
 def shown(program: str) -> list[str]:
-    """The command of the page that starts so."""
+    """Return the command of the page that starts with a program."""
     (block,) = [block for block in blocks(TEXT) if block.mark == "run"]
     (command,) = [line for line in commands(block.body) if line.startswith(program)]
     return shlex.split(command)
 
 
-def test_what_was_added_conforms(extended):
+def test_the_examples_pass_the_conformance_tests(extended):
     done = extended.run(sys.executable, *shown("python")[1:], "-n", "0", "-p", "no:cacheprovider", "-q", check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     for name in ("mae", "middle", "montage", "green", "clinic"):
         assert name in TEXT
 
 
-def test_it_is_in_style(extended):
+def test_the_examples_pass_the_linter(extended):
     made = [block.path for block in blocks(TEXT) if block.mark in ("file", "edit") and block.path.endswith(".py")]
     ruff = (sys.executable, "-m", "ruff")
     assert extended.run(*ruff, "check", *made, check=False).stdout.startswith("All checks passed")
@@ -51,7 +51,7 @@ def test_it_is_in_style(extended):
     assert done.returncode == 0, done.stdout
 
 
-def test_the_new_method_trains_on_the_new_variant(extended):
+def test_the_new_method_trains_with_the_new_colour_normalisation(extended):
     command = shown("dvc")
     overrides = [word for flag, word in pairwise(command) if flag == "-S"]
     composed = "import yaml; from pathlib import Path; from benchmark.settings.composition import compose; "

@@ -1,4 +1,4 @@
-"""What surrounds the manual's prose: its links, the choices that it lists, and the site that is built of it."""
+"""The manual's links, its table of choices, and the site that is built from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHOICES = ROOT / "docs/reference/choices.md"
 
 
 @pytest.mark.parametrize("path", MANUAL, ids=lambda path: path.name)
-def test_links_lead_to_files_and_headings_that_are_there(path):
+def test_links_lead_to_existing_files_and_headings(path):
     text = path.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)]+)\)", text):
         if target.startswith("https://"):
@@ -43,11 +43,11 @@ def test_every_page_is_in_the_index_and_in_the_readme():
 
 def test_the_readme_is_short():
     lines = (ROOT / "README.md").read_text().splitlines()
-    assert len(lines) < 110, "the README is for one screen and a half; the rest belongs into docs/"
+    assert len(lines) < 110, "the README must have less than 110 lines: move details to docs/"
 
 
 def choices(profile: Path) -> str:
-    """The manual's table of what a profile chose where the paper is silent, from the profile's own marks."""
+    """Return the manual's table of a profile's choices, from the marks in the profile."""
     rows, path, above = ["| key | value | from |", "| --- | --- | --- |"], [], ""
     for line in profile.read_text(encoding="utf-8").splitlines():
         found = re.fullmatch(r"( *)(\w+):\s*(.*?)\s*(?:#\s*(.*))?", line)
@@ -55,16 +55,16 @@ def choices(profile: Path) -> str:
             above = line.strip(" #") if line.startswith(" ") else ""
             continue
         path = [*path[: len(found[1]) // 2], found[2]]
-        told = [(mark, why.strip(" ;")) for mark, why in re.findall(r"\[(\w+)\]\s*([^[]*)", found[4] or above)]
-        said = "; ".join(f"{mark}: {why}" if why else mark for mark, why in told if mark != "paper")
-        if said and path[0] != "systems":
-            rows.append(f"| `{'.'.join(path)}` | `{found[3]}` | {said} |")
+        marks = [(mark, note.strip(" ;")) for mark, note in re.findall(r"\[(\w+)\]\s*([^[]*)", found[4] or above)]
+        origin = "; ".join(f"{mark}: {note}" if note else mark for mark, note in marks if mark != "paper")
+        if origin and path[0] != "systems":
+            rows.append(f"| `{'.'.join(path)}` | `{found[3]}` | {origin} |")
         above = ""
     return "\n".join(rows) + "\n"
 
 
 def test_the_manual_lists_every_choice_of_the_papers_profile():
-    """FUNDUSBENCH_GOLDEN=write renews the table."""
+    """Compare the table; FUNDUSBENCH_GOLDEN=write updates it."""
     text, table = CHOICES.read_text(encoding="utf-8"), choices(ROOT / "experiments/conf/scale/paper.yaml")
     if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
         text = re.sub(r"\| key \| value \| from \|\n(\|.*\n)+", lambda _: table, text)
@@ -84,7 +84,7 @@ def test_the_citation_names_this_version_and_the_paper():
 
 
 @pytest.mark.slow
-def test_the_site_builds_without_a_warning_and_asks_for_nothing_from_elsewhere(tmp_path):
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_other_hosts(tmp_path):
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going", "-b", "html"]
     done = subprocess.run([*command, "-d", tmp_path / "trees", ROOT / "docs", tmp_path / "site"], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

@@ -1,4 +1,4 @@
-"""What the manual says of cost at EyePACS' size: multiply-adds counted here, over a rate that others published."""
+"""The manual's cost at the size of EyePACS: counted multiply-adds divided by a published rate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLDER = ROOT / "experiments/results/scaling"
 EYEPACS = {"train": 35_126, "val": 10_906, "test": 42_670}
 CARDS = (1, 8, 64)
 UNBOUNDED = 10_000
-"""Cards, more than there are runs."""
+"""More cards than runs."""
 
 PUBLISHED = (358.54, 299)
 """Images/s, and their pixels, at which Inception-ResNet-v2 trains on one RTX 3090: mixed precision, channels last, 192
@@ -38,13 +38,13 @@ def params() -> Params:
 
 
 def rate_of(params: Params) -> float:
-    """Multiply-adds per second of such a card in training, by those that are counted here at its size."""
+    """Return the multiply-adds per second of the published card in training."""
     images_per_s, pixels = PUBLISHED
     return planning.STEP * images_per_s * network_cost(params.model, 0, LOSSES["ce_mse"].heads, pixels).macs
 
 
 def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.Plan:
-    """The plan of a machine with some cards of the published rate."""
+    """Return the plan for a machine with some cards of the published rate."""
 
     def steps(params: Params, trainings: Sequence[planning.Training]) -> tuple[dict[planning.Key, Step], str]:
         seconds = {one.key: planning.STEP * one.macs_per_image / rate_of(params) for one in trainings}
@@ -61,7 +61,7 @@ def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.P
 
 
 def cost_rows(params: Params) -> list[dict[str, object]]:
-    """What the paper's profile takes on EyePACS and on a hundred times as many images, with and without the rivals."""
+    """Return the cost of the paper's profile on EyePACS and 100 times as many images, with and without systems."""
     rows: list[dict[str, object]] = []
     alone = params.model_copy(update={"systems": {}})
     for data, factor in (("EyePACS", 1), ("100 x EyePACS", 100)):
@@ -86,14 +86,14 @@ def cost_rows(params: Params) -> list[dict[str, object]]:
 
 
 def size_rows(params: Params) -> list[dict[str, object]]:
-    """What a card asks for at each size, and what an update over eight cards has to send."""
+    """Return the data rate of a card at each size, and the time of sending the gradients between eight cards."""
     rows: list[dict[str, object]] = []
     for size, level in (("small", 1), ("mid", 2), ("large", 3)):
         pixels = params.sizes.of(size)
         cost = network_cost(params.model, level, LOSSES["ce_mse"].heads, pixels)
         images_per_s = rate_of(params) / (planning.STEP * cost.macs)
         packed = pixels**2 * 3 / planning.JPEG
-        # A ring sends each gradient almost twice.
+        # Ring all-reduce sends each gradient almost twice.
         sent = 2 * 7 / 8 * 4 * cost.parameters
         step = params.train.batch_size / images_per_s
         rows.append(
@@ -113,8 +113,8 @@ def size_rows(params: Params) -> list[dict[str, object]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "make"), [("costs", cost_rows), ("sizes", size_rows)])
-def test_the_arithmetic_is_that_of_the_manual(params, name, make):
-    """FUNDUSBENCH_GOLDEN=write renews the tables."""
+def test_the_kept_tables_of_costs_are_up_to_date(params, name, make):
+    """Compare the tables; FUNDUSBENCH_GOLDEN=write updates them."""
     rows = make(params)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

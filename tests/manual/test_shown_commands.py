@@ -1,7 +1,7 @@
-"""Every command that the README and the manual show is one that its program takes.
+"""Every command in the README and the manual is valid.
 
-Each is read by its program's own parser; what ``-S`` sets is composed from the profiles and validated, as DVC and the
-stages do. ``tests/pipeline/test_shown_commands.py`` runs those of ``fundusbench``.
+Each is parsed by its program's own parser; the overrides of ``-S`` are composed from the profiles and validated, as DVC
+and the stages do. ``tests/pipeline/test_shown_commands.py`` runs the commands of ``fundusbench``.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tests.factories.texts import shown_commands
 NOT_PARSED = {
     **dict.fromkeys(
         ("initdb", "postgres", "createdb", "su"),
-        "PostgreSQL's own: tests/factories/postgres.py starts such a server, as such a user",
+        "commands of PostgreSQL; tests/factories/postgres.py starts such a server",
     ),
-    "uv": "the installer's own",
-    "curl": "asks the server that tests/tracking/test_model.py starts and asks the same",
-    "export": "the shell's own",
-    "source": "the shell's own",
-    "optuna-dashboard": "has its parser within its main function; that it is installed is all that is looked at",
+    "uv": "the installer",
+    "curl": "queries a server; tests/tracking/test_model.py sends the same request",
+    "export": "a shell builtin",
+    "source": "a shell builtin",
+    "optuna-dashboard": "its parser is inside its main function, so only the installation is checked",
 }
 SHOWN = [shlex.split(command) for command in shown_commands()]
 
@@ -41,31 +41,31 @@ def of(program: str) -> list[list[str]]:
     return found
 
 
-def taken(parser: ArgumentParser, words: list[str]) -> Namespace:
+def parsed(parser: ArgumentParser, words: list[str]) -> Namespace:
     try:
         return parser.parse_args(words)
     except SystemExit:
-        pytest.fail(f"{' '.join(words)} is not taken")
+        pytest.fail(f"{' '.join(words)} is not accepted")
 
 
-def test_no_program_goes_unlooked_at():
+def test_every_program_is_checked():
     assert {words[0] for words in SHOWN} == {"fundusbench", "make", "dvc", "mlflow", "ray", "torchrun", *NOT_PARSED}
     assert shutil.which("optuna-dashboard")
 
 
 @pytest.mark.parametrize("words", of("fundusbench"), ids=" ".join)
-def test_fundusbench_takes_it(words):
+def test_fundusbench_accepts_the_command(words):
     assert words[1] in COMMANDS
-    taken(parser_of([words[1]]), list(takewhile(">".__ne__, words[1:])))
+    parsed(parser_of([words[1]]), list(takewhile(">".__ne__, words[1:])))
 
 
 @pytest.mark.parametrize("words", of("make"), ids=" ".join)
-def test_make_knows_the_target(words):
+def test_make_has_the_target(words):
     done = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_dvc_takes_its_commands_and_knows_the_stages():
+def test_dvc_accepts_its_commands_and_has_the_stages():
     from dvc.cli.parser import get_main_parser
 
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -75,18 +75,18 @@ def test_dvc_takes_its_commands_and_knows_the_stages():
         assert stages[stage]["foreach"] == f"${{{key}}}"
         known |= {f"{stage}@{method}" for method in params[key]}
     for words in of("dvc"):
-        assert {*(getattr(taken(get_main_parser(), words[1:]), "targets", None) or ())} <= known, words
+        assert {*(getattr(parsed(get_main_parser(), words[1:]), "targets", None) or ())} <= known, words
 
 
 @pytest.mark.parametrize("words", [words for words in of("dvc") if "-S" in words], ids=" ".join)
-def test_what_is_set_composes_to_parameters(words):
+def test_overrides_compose_to_valid_parameters(words):
     overrides = [word for flag, word in pairwise(words) if flag == "-S"]
     params = parse_params(compose(ROOT, overrides))
     assert params.seeds
 
 
 @pytest.mark.slow
-def test_ray_and_torch_take_their_commands():
+def test_ray_and_torch_accept_their_commands():
     pytest.importorskip("ray", reason="Ray is not installed: it is the extra `cluster`")
     from ray.scripts.scripts import cli
     from torch.distributed.run import get_args_parser
@@ -94,11 +94,11 @@ def test_ray_and_torch_take_their_commands():
     for words in of("ray"):
         assert cli.commands[words[1]].make_context(words[1], words[2:])
     for words in of("torchrun"):
-        assert taken(get_args_parser(), words[1:]).training_script == "benchmark.cli"
+        assert parsed(get_args_parser(), words[1:]).training_script == "benchmark.cli"
 
 
 @pytest.mark.slow
-def test_mlflow_takes_its_command():
+def test_mlflow_accepts_its_command():
     from mlflow.models.cli import commands
 
     for words in of("mlflow"):

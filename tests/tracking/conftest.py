@@ -1,4 +1,4 @@
-"""An empty store, and one that was filled once."""
+"""Fixtures: an empty store, and one that was filled once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.factories.tracking import Filled, MlflowClient, content, fill, rows_o
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow needs seconds to lay out its tables: once is enough."""
+    """An empty database; MLflow needs seconds to create its tables, so it is made once."""
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path

@@ -1,4 +1,4 @@
-"""A store that holds a part is completed, and one that holds all is left as it is."""
+"""A partly filled store is completed; a complete one stays as it is."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def test_a_sync_that_crashes_is_completed_by_the_next(
 
 
 class _Crash(BaseException):
-    """The end of the process."""
+    """Stands for the end of the process."""
 
 
 def crash_at(patch: pytest.MonkeyPatch, method: str, call: int) -> None:
-    """Let a method of the client work until some call, then crash instead."""
+    """Let a method of the client crash at a given call."""
     honest, calls = getattr(MlflowClient, method), []
 
     def crashing(*arguments: Any, **named: Any) -> Any:
@@ -78,7 +78,7 @@ def crash_at(patch: pytest.MonkeyPatch, method: str, call: int) -> None:
     patch.setattr(MlflowClient, method, crashing)
 
 
-def test_an_evaluation_and_a_figure_that_come_later_are_added(project: Path, params: Params) -> None:
+def test_a_later_evaluation_and_figure_are_added(project: Path, params: Params) -> None:
     write_run(project, spec_of(params, "m2cnn", "mid", 0))
     before = sync(project, params)
     assert "val_kappa_score" not in runs_of(project)[0].data.metrics
@@ -108,7 +108,7 @@ def test_a_description_edited_in_the_ui_stays(project: Path, params: Params) -> 
     assert {run.data.tags["mlflow.note.content"] for run in runs_of(project) + runs_of(project, "group")} == {"mine"}
 
 
-def test_what_was_deleted_in_the_ui_comes_back(project: Path, params: Params) -> None:
+def test_runs_deleted_in_the_ui_are_logged_again(project: Path, params: Params) -> None:
     fill(project, params)
     first = sync(project, params)
     client = client_of(project)

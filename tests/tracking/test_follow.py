@@ -1,4 +1,4 @@
-"""A training is shown while it runs, and one that was killed is marked."""
+"""A training is shown while it runs, and a killed one is marked."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def live(root: Path, spec: RunSpec, epochs: int) -> Path:
 
 
 def play(monkeypatch: pytest.MonkeyPatch, *scenes: Callable[[], None]) -> None:
-    """Let time pass for a follower: each pause is one scene, and after the last its trainer is gone."""
+    """Replace each pause of a follower by a scene; after the last one, its trainer is gone."""
     left = list(scenes)
     trainer = os.getpid()
     monkeypatch.setattr(os, "getppid", lambda: trainer if left else 1)
     monkeypatch.setattr(time, "sleep", lambda _: left.pop(0)())
 
 
-def test_a_training_is_shown_while_it_runs_and_completed_when_it_has_ended(
+def test_a_training_is_shown_while_it_runs_and_completed_at_its_end(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = spec_of(params, "basenet_mt", "small", 0)
@@ -82,7 +82,7 @@ def test_a_training_is_shown_while_it_runs_and_completed_when_it_has_ended(
     assert content(project)["basenet_mt/small/0"]["models"] == 1
 
 
-def test_a_killed_training_is_marked_and_runs_again_when_it_goes_on(
+def test_a_killed_training_is_marked_and_shown_as_running_when_resumed(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = live(project, spec_of(params, "basenet_mt", "small", 0), 1)
@@ -94,7 +94,7 @@ def test_a_killed_training_is_marked_and_runs_again_when_it_goes_on(
         assert [run.info.status for run in runs_of(project)] == ["KILLED"]
 
 
-def test_a_follower_that_died_with_its_trainer_leaves_a_run_that_sync_marks(
+def test_sync_marks_the_run_of_a_follower_that_died_with_its_trainer(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_run(project, spec_of(params, "m2cnn", "mid", 0))
@@ -115,7 +115,7 @@ def test_a_follower_that_died_with_its_trainer_leaves_a_run_that_sync_marks(
     assert sync(project, params).changed == 0
 
 
-def test_a_run_that_nobody_followed_to_its_end_is_finished_by_sync(
+def test_sync_finishes_a_run_that_was_not_followed_to_its_end(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = spec_of(params, "basenet_mt", "small", 0)
@@ -131,7 +131,7 @@ def test_a_run_that_nobody_followed_to_its_end_is_finished_by_sync(
         assert [run.info.status for run in runs_of(project) + runs_of(project, "group")] == ["FINISHED"] * 2
 
 
-def test_training_again_what_is_tracked_shows_no_second_run(
+def test_retraining_a_tracked_run_creates_no_second_run(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = spec_of(params, "basenet_mt", "small", 0)
@@ -144,7 +144,7 @@ def test_training_again_what_is_tracked_shows_no_second_run(
     assert runs_of(project)[0].info.status == "FINISHED"
 
 
-def test_a_follower_warns_once_and_goes_on(
+def test_a_follower_warns_once_and_continues(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
@@ -153,7 +153,7 @@ def test_a_follower_warns_once_and_goes_on(
     assert len(caplog.records) == 1
 
 
-def test_a_follower_outlives_a_killed_trainer_only_to_mark_its_run(project: Path, params: Params) -> None:
+def test_a_follower_marks_the_run_of_its_killed_trainer_and_ends(project: Path, params: Params) -> None:
     folder = live(project, spec_of(params, "basenet_mt", "small", 0), 1)
     shutil.copy(ROOT / "params.yaml", project)
     follower = [sys.executable, "-m", "benchmark.cli", "track", "--follow", str(folder.relative_to(project))]

@@ -1,4 +1,4 @@
-"""The logged model grades photographs as the network does."""
+"""The logged model grades photographs like the network."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_model_predicts_as_the_network_does(project: Path, params: Params, m
 
 
 def asked(address: str, table: dict[str, Any]) -> list[dict[str, Any]]:
-    """The answer of a served model."""
+    """Return the predictions of a served model."""
     body = json.dumps({"dataframe_split": table}).encode()
     request = urllib.request.Request(f"{address}/invocations", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as answer:
@@ -121,7 +121,7 @@ def asked(address: str, table: dict[str, Any]) -> list[dict[str, Any]]:
 
 @contextmanager
 def served(model: str) -> Iterator[str]:
-    """A model behind MLflow's own scoring server, on loopback."""
+    """Serve a model with MLflow's scoring server on loopback."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", model, "--env-manager", "local"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

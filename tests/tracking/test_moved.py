@@ -1,4 +1,4 @@
-"""The answers to a project that was moved, a wrong address of the store and a damaged run."""
+"""Messages about a moved project, a wrong address of the store, and a damaged run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("uri", ["localhost:5000", "me:secret@host:80", "htp://localhost:5000"])
-def test_an_address_without_its_beginning_gets_its_own_sentence(
+def test_an_address_without_a_scheme_is_explained(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, uri: str
 ) -> None:
     fill(project, params)
@@ -29,7 +29,7 @@ def test_an_address_without_its_beginning_gets_its_own_sentence(
         ui()
 
 
-def test_track_ends_with_2_where_nothing_was_logged(
+def test_track_exits_with_2_if_nothing_was_logged(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fill(project, params)
@@ -41,7 +41,7 @@ def test_track_ends_with_2_where_nothing_was_logged(
     assert main(["track"]) == 0
 
 
-def test_the_store_of_a_moved_project_is_refused_until_it_is_removed_and_then_filled_again(
+def test_the_store_of_a_moved_project_is_refused_and_filled_again_after_its_removal(
     filled: Filled, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

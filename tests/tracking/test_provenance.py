@@ -1,4 +1,4 @@
-"""What differs between executions is found from a line of any table, and costs the tables nothing."""
+"""Provenance: every row of a table leads to its runs, and no table depends on run ids or times."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def params(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_line_of_a_table_leads_to_each_run(params, tmp_path):
+def test_a_row_of_a_table_leads_to_each_of_its_runs(params, tmp_path):
     settle(params)
     report.run(params)
     provenance.write(tmp_path, params, SyncReport(IDS, store="sqlite:///x"))
@@ -61,7 +61,7 @@ def test_seeds_share_their_parameters_and_other_parameters_have_another_hash(par
     assert results[0].parameter_hash == results[1].parameter_hash
     faster = results[0].model_copy(update={"train": params.train.model_copy(update={"lr": 0.1})})
     assert faster.parameter_hash != results[0].parameter_hash
-    # Another data set, another outcome or other code are no other parameters.
+    # The hash ignores the data set, the outcome and the code.
     moved = results[0].data.model_copy(update={"manifest_sha256": "1" * 64})
     assert results[0].model_copy(update={"data": moved, "epoch_kept": 1, "code_sha256": "-"}).parameter_hash == (
         results[0].parameter_hash
@@ -82,7 +82,7 @@ def test_neither_run_ids_nor_times_reach_the_tables_or_the_page(params, tmp_path
     assert not any(b"id-0" in content for content in before.values())
 
 
-def test_where_mlflow_cannot_be_reached_the_file_says_so(params, tmp_path, monkeypatch):
+def test_an_unreachable_mlflow_store_is_reported_in_the_file(params, tmp_path, monkeypatch):
     make_all(params)
     for path in tmp_path.glob("runs/*/*/*"):
         (path / "model.safetensors").touch()
@@ -95,7 +95,7 @@ def test_where_mlflow_cannot_be_reached_the_file_says_so(params, tmp_path, monke
     assert known["arms"]["basenet/mse_mid"]["seeds"]["0"]["mlflow_run_id"] == ""
 
 
-def test_a_run_without_a_record_is_told_of_without_one(params, tmp_path):
+def test_a_run_without_a_record_is_listed_without_one(params, tmp_path):
     record_path(make_result(params, "basenet", "mse_mid", 1)).unlink()
     provenance.write(tmp_path, params, SyncReport())
     seeds = read_json(provenance.PROVENANCE)["arms"]["basenet/mse_mid"]["seeds"]
@@ -108,7 +108,7 @@ def test_without_runs_nothing_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_it_is_stale_where_runs_were_added_or_it_is_missing(params, tmp_path):
+def test_the_file_is_outdated_if_it_is_missing_or_runs_were_added(params, tmp_path):
     assert "does not exist" in provenance.outdated(tmp_path, params)
     provenance.write(tmp_path, params, SyncReport())
     assert provenance.outdated(tmp_path, params) == ""
@@ -117,21 +117,21 @@ def test_it_is_stale_where_runs_were_added_or_it_is_missing(params, tmp_path):
     assert "describes other runs" in provenance.outdated(tmp_path, more)
 
 
-def test_a_record_of_before_the_hardware_was_noted_still_reads():
+def test_a_record_without_hardware_is_valid():
     old = make_record(0, 1.0).model_dump()
     for name in ("cpu", "gpu", "driver"):
         del old[name]
     assert Record.model_validate(old).gpu == ""
 
 
-def test_the_environment_names_processor_cards_and_driver(monkeypatch):
+def test_the_environment_names_processor_gpus_and_driver(monkeypatch):
     monkeypatch.setattr(machine, "_output", lambda *_: "NVIDIA A, 550.1\nNVIDIA B, 550.1\nNVIDIA A, 550.1")
     found = environment()
     assert (found["gpu"], found["driver"]) == ("2 x NVIDIA A, 1 x NVIDIA B", "550.1")
     assert found["cpu"]
 
 
-def test_without_a_card_or_its_tool_the_fields_are_empty(monkeypatch):
+def test_without_a_gpu_or_its_tool_the_fields_are_empty(monkeypatch):
     def absent(*_, **__):
         raise FileNotFoundError
 

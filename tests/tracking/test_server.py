@@ -1,4 +1,4 @@
-"""The store behind MLflow's own server."""
+"""The store behind an MLflow server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.factories.tracking import Filled, client_of, content, fill, free_port
 pytestmark = pytest.mark.slow
 
 
-def test_a_taken_port_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -34,13 +34,13 @@ def test_a_taken_port_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -
             ui(taken.getsockname()[1])
 
 
-def test_a_servers_own_ui_is_pointed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_message_refers_to_the_ui_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
     with pytest.raises(InputError, match="in a browser"):
         ui()
 
 
-def test_the_address_is_that_of_the_experiments_runs(
+def test_the_ui_opens_the_runs_of_the_experiment(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(project, params)
@@ -59,7 +59,7 @@ def test_the_address_is_that_of_the_experiments_runs(
     assert f"MLflow shows the runs at http://127.0.0.1:{port}/ (" in capsys.readouterr().out
 
 
-def test_a_server_holds_the_same_as_the_database(
+def test_a_server_stores_the_same_content_as_the_database(
     project: Path, params: Params, filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(project, params)
@@ -74,7 +74,7 @@ def test_a_server_holds_the_same_as_the_database(
 
 @contextmanager
 def served(root: Path) -> Iterator[str]:
-    """The UI over the store of a folder, as a server on loopback."""
+    """Serve the UI of a project's store on loopback."""
     port = free_port()
     command = [sys.executable, "-c", f"from benchmark.tracking.server import ui; ui({port})"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""MLflow holds what the folders hold: once and completely."""
+"""MLflow has the content of the folders, completely and without duplicates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.factories.tracking import (
 pytestmark = pytest.mark.slow
 
 
-def test_an_empty_store_is_filled_with_every_run(filled: Filled) -> None:
+def test_every_run_is_logged_to_an_empty_store(filled: Filled) -> None:
     assert filled.report.warning == ""
     assert (filled.report.created, filled.report.changed) == (5, 0)
     runs = named(runs_of(filled.root))
@@ -38,7 +38,7 @@ def test_an_empty_store_is_filled_with_every_run(filled: Filled) -> None:
         assert runs["/".join(map(str, identity))].info.run_id == run_id
 
 
-def test_a_run_says_what_it_is_and_where_it_came_from(filled: Filled, params: Params) -> None:
+def test_a_run_has_its_identity_parameters_and_origin(filled: Filled, params: Params) -> None:
     run = named(runs_of(filled.root))["m2cnn/mid/0"]
     tags, given = run.data.tags, run.data.params
     spec = spec_of(params, "m2cnn", "mid", 0)
@@ -81,7 +81,9 @@ def test_a_run_has_its_curve_its_kappas_its_costs_and_its_files(filled: Filled) 
     assert not any(name.startswith("val/kappa") for name in points), "a kappa is logged once"
     assert (points["resources/images_per_second"], points["resources/parameters"]) == ([(0, 50.0)], [(0, 1000.0)])
     assert held["files"] == ["predictions/test.csv", "predictions/val.csv", "record.json"]
-    assert filled.held["basenet_mt/small"]["files"] == ["figures/confusion_basenet_mt_small.png"], "once, for all seeds"
+    assert filled.held["basenet_mt/small"]["files"] == ["figures/confusion_basenet_mt_small.png"], (
+        "one per group"
+    )
 
 
 def test_a_run_lasts_as_long_as_its_training_did(project: Path, params: Params) -> None:
@@ -112,7 +114,7 @@ def test_seeds_are_grouped_under_one_parent_with_mean_and_sd(filled: Filled) -> 
     assert not any(name.endswith("_sd") for name in alone)
 
 
-def test_mlflow_keeps_quiet(project: Path, params: Params) -> None:
+def test_track_prints_nothing_and_writes_nothing_elsewhere(project: Path, params: Params) -> None:
     write_run(project, spec_of(params, "m2cnn", "mid", 0))
     shutil.copy(ROOT / "params.yaml", project)
     (project / "mlflow.db").unlink()
@@ -148,7 +150,7 @@ def test_a_changed_key_is_a_new_run_in_a_new_group(project: Path, params: Params
     assert second.runs["basenet_mt", "small", 0] != first.runs["basenet_mt", "small", 0]
 
     fresh = client_of(project).get_run(second.runs["basenet_mt", "small", 0])
-    assert "val_kappa_score" not in fresh.data.metrics, "those on file are the old run's"
+    assert "val_kappa_score" not in fresh.data.metrics, "the evaluation is that of the old run"
 
     fill_again = [spec_of(params, "basenet_mt", "small", seed) for seed in (0, 1)]
     for spec in fill_again:
@@ -156,7 +158,7 @@ def test_a_changed_key_is_a_new_run_in_a_new_group(project: Path, params: Params
     assert sync(project, params).runs == first.runs
 
 
-def test_a_changed_parent_is_a_new_group_even_where_the_arm_kept_its_parameters(project: Path, params: Params) -> None:
+def test_a_changed_parent_is_a_new_group_even_if_the_arm_has_the_same_parameters(project: Path, params: Params) -> None:
     fill(project, params)
     sync(project, params)
     write_run(project, spec_of(params, "m2cnn", "mid", 0, parent_key="another"))

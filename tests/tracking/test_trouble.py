@@ -1,4 +1,4 @@
-"""A store that fails costs one warning, and never stops the pipeline."""
+"""A failing store causes one warning and never stops the pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.factories.tracking import fill, free_port
 pytestmark = pytest.mark.slow
 
 
-def test_an_unreachable_server_costs_one_warning_and_seconds(
+def test_an_unreachable_server_causes_one_warning_within_seconds(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     fill(project, params)
@@ -45,7 +45,7 @@ def test_an_unreachable_server_costs_one_warning_and_seconds(
         "sqlite:///{project}/run.txt",
     ],
 )
-def test_a_bad_address_costs_one_warning_without_its_password(
+def test_a_bad_address_causes_one_warning_without_its_password(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, uri: str
 ) -> None:
     fill(project, params)
@@ -67,9 +67,9 @@ def test_a_bad_address_costs_one_warning_without_its_password(
         b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
         None,
     ],
-    ids=["fails", "is no MLflow", "wants a password", "hangs"],
+    ids=["error", "not MLflow", "unauthorized", "hangs"],
 )
-def test_a_server_that_fails_or_hangs_costs_one_warning(
+def test_a_server_that_fails_or_hangs_causes_one_warning(
     project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
 ) -> None:
     fill(project, params)
@@ -83,7 +83,7 @@ def test_a_server_that_fails_or_hangs_costs_one_warning(
 
 @contextmanager
 def broken_server(answer: bytes | None) -> Iterator[str]:
-    """A server that gives one answer to everything; None: it takes connections and says nothing."""
+    """Serve the same response to every request; None accepts connections and never responds."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -106,7 +106,7 @@ def broken_server(answer: bytes | None) -> Iterator[str]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_the_users_own_settings_hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_users_settings_take_precedence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
     assert tracking_uri(tmp_path) == "http://tracking.example"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")

@@ -1,4 +1,4 @@
-"""What a user of MLflow's UI sees first: views of the runs, verdicts, and all of it in a real browser."""
+"""Saved views and verdicts in MLflow's UI, also in a browser."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def judge(project: Path) -> None:
     (project / "statistics/verdicts.csv").write_text(JUDGED)
 
 
-def test_an_arm_bears_the_verdicts_on_claims_about_it(project: Path, params: Params) -> None:
+def test_a_group_is_tagged_with_the_verdicts_on_its_arm(project: Path, params: Params) -> None:
     fill(project, params)
     judge(project)
     sync(project, params)
@@ -49,7 +49,7 @@ def test_an_arm_bears_the_verdicts_on_claims_about_it(project: Path, params: Par
     assert [run.info.run_name for run in found] == ["m2cnn/mid"]
 
 
-def test_each_view_names_metrics_and_tags_that_its_runs_have(project: Path, params: Params) -> None:
+def test_the_columns_of_each_view_exist_in_its_runs(project: Path, params: Params) -> None:
     fill(project, params)
     judge(project)
     sync(project, params)
@@ -60,7 +60,7 @@ def test_each_view_names_metrics_and_tags_that_its_runs_have(project: Path, para
         assert view.order in view.metrics
 
 
-def test_the_seeds_of_a_blend_share_a_group_though_each_reads_runs_of_its_own(params: Params) -> None:
+def test_the_seeds_of_a_blend_share_a_group(params: Params) -> None:
     def key(seed: int, tta_views: int) -> str:
         like = spec_of(params, "m2cnn", "mid", seed)
         shared = like.model_dump(include={"seed", "data", "size", "pixels", "train", "prepared", "code_sha256"})
@@ -86,7 +86,7 @@ def test_the_seeds_of_a_blend_share_a_group_though_each_reads_runs_of_its_own(pa
     assert key(0, 4) == key(1, 4) != key(1, 8)
 
 
-def test_views_are_added_once_so_a_user_may_change_them(project: Path, params: Params) -> None:
+def test_a_view_that_a_user_changed_stays(project: Path, params: Params) -> None:
     fill(project, params)
     sync(project, params)
     client, (experiment,) = client_of(project), {run.info.experiment_id for run in runs_of(project)}
@@ -99,7 +99,7 @@ def test_views_are_added_once_so_a_user_may_change_them(project: Path, params: P
 
 
 def headers(page: Page) -> list[str]:
-    """Names of the table's columns from left to right, groups of columns left out."""
+    """Return the names of the table's columns from left to right, without groups of columns."""
     boxes = "all => all.map(one => [one.getBoundingClientRect().x, one.innerText.trim()])"
     found = sorted(page.locator("[role=columnheader]").evaluate_all(boxes))
     return [name for name in dict.fromkeys(name for _, name in found) if name not in ("", "Metrics", "Tags")]
@@ -108,7 +108,7 @@ def headers(page: Page) -> list[str]:
 def test_the_ui_opens_with_the_arms_their_kappas_and_verdicts(project: Path, params: Params) -> None:
     executable = shutil.which("chromium")
     if executable is None:
-        pytest.skip("there is no chromium here: `make browser` installs Debian's")
+        pytest.skip("chromium is not installed: `make browser` installs it")
     from playwright.sync_api import sync_playwright
 
     fill(project, params)
