@@ -58,25 +58,23 @@ class Store:
         self.written: set[str] = set()
 
     def sync_group(self, group: RunEntry, members: Sequence[RunEntry], owner: str) -> list[str]:
-        """Update the runs of an arm's trainings and of their group.
+        """Update the run of a group of trainings, or of a study, and the runs nested in it.
 
         Args:
             group: entry of the group.
-            members: entries of its trainings.
-            owner: the process that completes unfinished runs, from :func:`owner_of`.
+            members: entries of the nested runs; a tag ``worker`` names another owner.
+            owner: the process that completes unfinished runs, from :func:`.connection.owner_of`.
 
         Returns:
-            The ids of the trainings' MLflow runs.
+            The ids of the nested MLflow runs.
         """
         found = [self._find(member) for member in members]
-        parent = self._sync(group, self._find_group(group, members, found), owner)
-        return [self._sync(member, runs, owner, parent) for member, runs in zip(members, found, strict=True)]
-
-    def sync_nested(self, parent: RunEntry, members: Sequence[RunEntry], owner: str) -> None:
-        """Update a run, found by its key alone, and the runs nested in it; the tag ``worker`` is a run's owner."""
-        parent_id = self._sync(parent, self._find(parent), owner)
-        for member in members:
-            self._sync(member, self._find(member), member.tags.get("worker", owner), parent_id)
+        candidates = self._find_group(group, members, found) if group.kind == "group" else self._find(group)
+        parent = self._sync(group, candidates, owner)
+        return [
+            self._sync(member, runs, member.tags.get("worker", owner), parent)
+            for member, runs in zip(members, found, strict=True)
+        ]
 
     def mark_killed(self) -> None:
         """Mark those of the other runs in progress as killed whose process ran on this machine and has died."""

@@ -63,7 +63,7 @@ def sync_sweeps(root: Path, params: Params) -> SyncReport:
             trials = [_trial_entry(study, trial) for trial in _started(study)]
             parent = _study_entry(study, trials)
             stores.append(Store(client, root, params, parent.data))
-            stores[-1].sync_nested(parent, [*trials, *_retrained(root, study)], owner_of(os.getpid()))
+            stores[-1].sync_group(parent, [*trials, *_retrained(root, study)], owner_of(os.getpid()))
 
     return report(attempt(root, work) if studies else "", stores, {}, "")
 

@@ -81,9 +81,7 @@ def test_a_run_has_its_curve_its_kappas_its_costs_and_its_files(filled: Filled) 
     assert not any(name.startswith("val/kappa") for name in points), "a kappa is logged once"
     assert (points["resources/images_per_second"], points["resources/parameters"]) == ([(0, 50.0)], [(0, 1000.0)])
     assert held["files"] == ["predictions/test.csv", "predictions/val.csv", "record.json"]
-    assert filled.held["basenet_mt/small"]["files"] == ["figures/confusion_basenet_mt_small.png"], (
-        "one per group"
-    )
+    assert filled.held["basenet_mt/small"]["files"] == ["figures/confusion_basenet_mt_small.png"], "one per group"
 
 
 def test_a_run_lasts_as_long_as_its_training_did(project: Path, params: Params) -> None:
