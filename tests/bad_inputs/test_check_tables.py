@@ -123,7 +123,7 @@ ARGUMENTS = {
     "a column that is not there": (("--param", "columns.split=Usage"), "columns.split must name a column"),
     "an unknown parameter": (("--param", "colums.split=Usage"), "`data.colums` is not a parameter"),
     "an unknown column's role": (("--param", "columns.splt=Usage"), "`data.columns.splt` is not a parameter"),
-    "shares of all": (("--param", "split.val=0.5", "split.test=0.5"), "must leave a share for train"),
+    "shares of all": (("--param", "split.val=0.5", "split.test=0.5"), "must be below 1 to leave patients for train"),
     "a share below 0": (("--param", "split.val=-1"), "greater than or equal to 0"),
     "a share that is none": (("--param", "split.val=some"), "should be a valid number"),
     "four counts": (("--param", "expected={test: [1, 2, 3, 4]}"), "`data.expected.test"),

@@ -159,8 +159,8 @@ def test_without_a_source_it_checks_the_profile(capsys):
     [
         (["--root", "x"], "--root must go with --source"),
         (["--source", "nothing"], "data.source must be one of"),
-        (["--source", "csv", "--root", "nowhere"], "there is no nowhere/labels.csv"),
-        (["--source", "csv", "--root", "own", "--table", "none.csv"], "there is no /"),
+        (["--source", "csv", "--root", "nowhere"], "nowhere/labels.csv does not exist"),
+        (["--source", "csv", "--root", "own", "--table", "none.csv"], "none.csv does not exist"),
         (["--source", "csv", "--param", "rooot=3"], "`data.rooot` is not a parameter"),
         (["--source", "csv", "--param", "root"], "--param takes key=value"),
         (["--source", "csv", "--param", "table.x=3"], "--param takes key=value"),

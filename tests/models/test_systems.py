@@ -31,7 +31,7 @@ def test_a_system_declares_existing_plugins_and_settings(name):
     assert {row.blend for row in entry.steps.values()} <= set(BLENDS)
     assert not set(entry.nets) & set(entry.steps)
     ladder = [row for row in entry.steps.values() if not row.control]
-    assert (ladder[0].tta_views, ladder[0].eyes) == (False, "one")
+    assert (ladder[0].tta, ladder[0].eyes) == (False, "one")
     assert ladder[0].nets in ("first", "last")
     controls = {row.eyes for row in entry.steps.values() if row.control}
     assert controls >= {"one", "shuffled"} or all(row.eyes == "one" for row in ladder)
