@@ -1,1 +1,1 @@
-"""From a data set's photographs to packs of square images, past the checks."""
+"""Preparation of a data set: checks, manifest, packs of square images."""

@@ -39,7 +39,7 @@ def write_manifest(rows: list[ManifestRow], path: Path = MANIFEST) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.image_id in seen:
-            msg = f"each image id may occur once, but {row.image_id!r} recurs: remove one of its rows"
+            msg = f"each image id may occur once, but {row.image_id!r} has several rows: remove all but one"
             raise InputError(msg)
         seen.add(row.image_id)
         if row.grade not in range(5):
@@ -53,7 +53,7 @@ def read_manifest(path: Path = MANIFEST) -> list[ManifestRow]:
     """Read the rows in the file's order.
 
     Raises:
-        InputError: there is no manifest yet, or it is damaged.
+        InputError: the manifest is missing or damaged.
     """
     rows = read_rows(path, ManifestRow, "fundusbench fetch")
     for row in rows:

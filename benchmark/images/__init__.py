@@ -1,1 +1,1 @@
-"""Any photograph as the square of its retinal disc."""
+"""From a photograph's file to a square image around its field of view."""

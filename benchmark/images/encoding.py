@@ -1,4 +1,4 @@
-"""How a pack stores an image."""
+"""Encoding of the images in a pack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUALITY = 95
 
 
 def encode(rgb: npt.NDArray[np.uint8], encoding: Encoding) -> bytes:
-    """The bytes that a pack stores for an image of shape (size, size, 3)."""
+    """Encode an image of shape (size, size, 3) as the bytes that a pack stores."""
     if encoding == "raw":
         return rgb.tobytes()
     stream = io.BytesIO()

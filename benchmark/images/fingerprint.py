@@ -57,7 +57,7 @@ class Fingerprint:
     brightness: float
     """99th percentile of the brightest channel, 0-255, in the square around the field of view or else in all pixels."""
     has_fov: bool
-    """Whether a round field of view was detected."""
+    """True if a round field of view was detected."""
     warm_fraction: float
     """Fraction of the lit pixels that are redder than blue by at least a tenth."""
     descriptor: Descriptor

@@ -1,13 +1,13 @@
-"""Find the retinal disc in a fundus photograph, and cut the square around it.
+"""Detection of the round field of view in a fundus photograph, and cropping to it.
 
-The bright region of a small thumbnail is separated from the background at several thresholds; through the outermost
-points of each region (those on the photograph's own frame left out, as the disc is cut there) a circle is laid by
-RANSAC and refined by least squares. The circle that agrees best with its region is the disc, unless the step in
-brightness at its rim is that of a halo. Notches, labels, shadows and cut-off sides are outliers to the fit, and a
-region that is no disc agrees with no circle.
+The bright region of a thumbnail is separated from the background at several thresholds. A circle is fitted to the
+outermost points of each region by RANSAC and refined by least squares; points on the border of the photograph are
+excluded, because the field of view may be cut there. The circle with the best agreement with its region wins, unless
+the brightness step at its rim is so low that it is a halo. Notches, labels, shadows and cut-off sides are outliers of
+the fit. A region of another shape agrees with no circle.
 
-Where the photograph's own frame has one colour, as around a scan or a screenshot, and no region was a disc, what
-differs from that colour is searched in the same way, and then what lies inside the frame.
+If this fails and the border of the photograph has one colour, as in a scan or a screenshot, the same search is applied
+to the difference from that colour, and then to the part inside the frame.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ import numpy as np
 import numpy.typing as npt
 
 THUMBNAIL = 256
-"""Pixels along the thumbnail's longer side."""
+"""Longer side of the thumbnail in pixels."""
 CONTRASTS = (0.1, 0.2, 0.35)
-"""Thresholds: shares of the way from the background's brightness to the retina's. A low one alone takes in the halo
-that many cameras leave around the disc, a high one alone loses dark retina."""
+"""Thresholds, as fractions between the brightness of the background and of the retina. A low one alone would include
+the halo that many cameras produce, a high one alone would lose dark retina."""
 MIN_CONTRAST = 4.0
-"""Levels of 0-255 by which the retina must outshine the background."""
+"""Minimum difference in grey levels between retina and background."""
 MIN_SUPPORT = 0.6
-"""Share of the region's outline that must lie on the circle."""
+"""Minimum fraction of the outline of the region that is on the circle."""
 MIN_AGREEMENT = 0.85
-"""Intersection over union of region and circle below which the region is no disc."""
+"""Minimum intersection over union of region and circle."""
 MIN_PIXELS = 64
-"""Pixels of the longer side below which a circle cannot be placed to a few percent: such a photograph has been shrunk,
-and thus cropped, by somebody before."""
+"""Minimum longer side in pixels to locate a circle within a few percent. A smaller photograph has been shrunk, and thus
+probably cropped, before."""
 CROPPED = 2.0
-"""A square photograph whose inscribed circle is the disc to within so many of the thumbnail's pixels is cropped."""
+"""Tolerance, in pixels of the thumbnail, within which a square photograph counts as cropped to its inscribed circle."""
 FRAMED = 0.9
-"""Share of the outermost pixels that must have one colour to be a frame."""
+"""Minimum fraction of the border pixels that have the colour of a frame."""
 MIN_FRAMED = 0.2
-"""Smallest radius of a disc in a frame, as a share of the longer side: smaller bright circles lie within the retina."""
+"""Minimum radius inside a frame, as a fraction of the longer side; smaller bright circles are part of the retina."""
 
 MIN_STEP = 0.5
-"""A circle whose rim is less than so many times as high a step as another's is a halo around the disc."""
+"""Minimum brightness step at the rim, relative to the highest of all circles; a lower one is a halo."""
 
 _TRIPLES = 128
 _TOLERANCE = 1.0
@@ -55,7 +55,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class FieldOfView:
-    """A circle, in pixels from the photograph's upper left corner; it may reach beyond the photograph."""
+    """Circle in pixels from the upper left corner of the photograph; it may extend beyond the photograph."""
 
     cx: float
     cy: float
@@ -63,14 +63,14 @@ class FieldOfView:
 
 
 def detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView:
-    """Find the retinal disc.
+    """Detect the field of view, or else return a circle around the whole photograph.
 
     Args:
         rgb: shape (height, width, 3).
 
     Returns:
-        As :func:`try_detect_fov`; the circle whose square holds the whole photograph, so that nothing is lost, where it
-        finds none, and where the photograph is such a square already, or too small to tell.
+        Result of :func:`try_detect_fov`. If it detects none, or the photograph is already cropped to it or too small
+        for the detection, a circle whose square contains the whole photograph.
     """
     height, width = rgb.shape[:2]
     whole = FieldOfView(width / 2, height / 2, max(height, width) / 2)
@@ -82,14 +82,14 @@ def detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView:
 
 
 def try_detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView | None:
-    """Find the retinal disc where there is one.
+    """Detect the field of view.
 
     Args:
         rgb: shape (height, width, 3).
 
     Returns:
-        The disc's full circle, also where the photograph cuts it; None where no disc stands out from a background (no
-        border, or nothing to see).
+        The full circle, even if the photograph cuts it; None if no circle contrasts with a background, for instance in
+        a photograph without a border or without visible retina.
     """
     small, scale = _thumbnail(rgb)
     found = _brightest(_brightness(small)) or _framed(small)
@@ -97,7 +97,7 @@ def try_detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView | None:
 
 
 def crop_to_fov(rgb: npt.NDArray[np.uint8], disc: FieldOfView, size: int) -> npt.NDArray[np.uint8]:
-    """Cut the square around the disc, black where it reaches beyond the photograph, scaled to (size, size, 3)."""
+    """Crop to the square around the circle, padded with black, and scale it to (size, size, 3)."""
     height, width = rgb.shape[:2]
     left, top = round(disc.cx - disc.radius), round(disc.cy - disc.radius)
     side = max(1, round(2 * disc.radius))
@@ -110,8 +110,8 @@ def crop_to_fov(rgb: npt.NDArray[np.uint8], disc: FieldOfView, size: int) -> npt
 def resize(square: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     """Scale a square image to (size, size, 3) without aliasing.
 
-    It is scaled linearly to the nearest whole multiple of the size, whose blocks are then averaged: as sharp and as
-    near to the area average of the full photograph as averaging by fractions of pixels, in a third of the time.
+    It is scaled linearly to the nearest whole multiple of the size, whose blocks are then averaged. This is as sharp
+    and as close to an exact area average as averaging fractions of pixels, in a third of the time.
     """
     ratio = square.shape[0] / size
     whole = max(round(ratio), 2) if ratio > 1 else 1
@@ -120,28 +120,28 @@ def resize(square: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
 
 
 def _thumbnail(rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:
-    """The photograph on a small grid, and its pixels per pixel of it."""
+    """Return the thumbnail, and the scale of :func:`_scale`."""
     height, width = rgb.shape[:2]
     scale = _scale(rgb)
     shape = max(round(width / scale), 1), max(round(height / scale), 1)
-    # Each pixel is the mean of four, which is enough to tell bright from dark and takes no time.
+    # Each pixel is the mean of four, which is fast and suffices to separate bright from dark.
     return np.asarray(cv2.resize(rgb, shape, interpolation=cv2.INTER_LINEAR), np.uint8), scale
 
 
 def _scale(rgb: npt.NDArray[np.uint8]) -> float:
-    """Pixels of the photograph per pixel of its thumbnail."""
+    """Return the number of pixels of the photograph per pixel of its thumbnail, along a side."""
     longer: int = max(rgb.shape[:2])
     return max(longer / THUMBNAIL, 1.0)
 
 
 def _brightness(small: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Brightest channel."""
+    """Return the brightest channel of each pixel."""
     red, green, blue = cv2.split(small)
     return np.maximum(np.maximum(red, green), blue)
 
 
 def _brightest(bright: npt.NDArray[np.uint8]) -> FieldOfView | None:
-    """The circle that best agrees with the bright region at some threshold, if one agrees; halos apart."""
+    """Return the circle with the best agreement at any threshold, except halos; None if none agrees."""
     found: list[tuple[float, float, FieldOfView]] = []
     for region in _regions(bright):
         circle = _fit(_outline(region))
@@ -156,7 +156,7 @@ def _brightest(bright: npt.NDArray[np.uint8]) -> FieldOfView | None:
 
 
 def _framed(small: npt.NDArray[np.uint8]) -> FieldOfView | None:
-    """The disc in a photograph whose outermost pixels have one colour, if it is large enough."""
+    """Return the circle in a photograph with a border of one colour, if it is large enough."""
     colour = np.median(_border(small), axis=0)
     apart = np.abs(small - colour).max(axis=2).astype(np.uint8)
     if (_border(apart) <= _SAME_COLOUR).mean() < FRAMED:
@@ -166,7 +166,7 @@ def _framed(small: npt.NDArray[np.uint8]) -> FieldOfView | None:
 
 
 def _inside(small: npt.NDArray[np.uint8], other: Mask) -> FieldOfView | None:
-    """The disc within the rectangle that a frame leaves, less the pixels in which the two mix."""
+    """Return the circle inside the rectangle that a frame leaves, without the mixed pixels at its edge."""
     rows, columns = np.flatnonzero(other.any(axis=1)), np.flatnonzero(other.any(axis=0))
     if min(len(rows), len(columns)) < 3:
         return None
@@ -176,12 +176,12 @@ def _inside(small: npt.NDArray[np.uint8], other: Mask) -> FieldOfView | None:
 
 
 def _border(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Outermost pixels."""
+    """Return the border pixels."""
     return np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
 
 
 def _regions(bright: npt.NDArray[np.uint8]) -> Iterator[Mask]:
-    """Largest connected bright region at each threshold; none where nothing outshines the background."""
+    """Yield the largest connected bright region at each threshold; nothing if the contrast is too low."""
     background, retina = np.percentile(_border(bright), 5), np.percentile(bright, 95)
     if retina - background >= MIN_CONTRAST:
         for share in CONTRASTS:
@@ -194,7 +194,7 @@ def _largest(mask: Mask) -> Mask:
 
 
 def _outline(region: Mask) -> Points:
-    """First and last edge of the region in each row and each column, those on the frame left out; shape (n, 2)."""
+    """Return the first and last edge of the region in each row and column, except at the border; shape (n, 2)."""
     by_row = _extents(region)
     by_column = _extents(region.T)[:, ::-1]
     return np.concatenate([by_row, by_column])
@@ -211,7 +211,7 @@ def _extents(region: Mask) -> Points:
 
 
 def _fit(points: Points) -> FieldOfView | None:
-    """Circle through most of the points, or None: best of random triples, refined on the points near it."""
+    """Fit a circle to most of the points: the best of random triples, refined on the inliers; None if none fits."""
     if len(points) < 16:
         return None
     judges = points[:: len(points) // 128 + 1]
@@ -227,13 +227,13 @@ def _fit(points: Points) -> FieldOfView | None:
 
 
 def _distance(points: Points, circles: Points) -> Points:
-    """Distance of each point to each circle (cx, cy, radius); shape (circles, points)."""
+    """Compute the distance of each point to each circle (cx, cy, radius); shape (circles, points)."""
     offset = points[None] - circles[:, None, :2]
     return np.asarray(np.abs(np.hypot(offset[..., 0], offset[..., 1]) - circles[:, 2:]))
 
 
 def _through(triples: Points) -> Points:
-    """Circles through three points each; (n, 3, 2) -> (n, 3), nan where the points lie on a line."""
+    """Compute the circles through three points each, (n, 3, 2) to (n, 3); nan for collinear points."""
     a, b, c = triples[:, 0], triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0]
     twice = 2 * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
     twice = np.where(twice == 0, np.nan, twice)
@@ -244,7 +244,7 @@ def _through(triples: Points) -> Points:
 
 
 def _least_squares(points: Points) -> Points:
-    """Circle that minimises the squared algebraic distance to the points (Kasa 1976)."""
+    """Fit a circle by the squared algebraic distance to the points (Kasa 1976)."""
     middle = points.mean(axis=0)
     x, y = (points - middle).T
     solution, *_ = np.linalg.lstsq(np.column_stack([2 * x, 2 * y, np.ones_like(x)]), x**2 + y**2, rcond=None)
@@ -253,18 +253,18 @@ def _least_squares(points: Points) -> Points:
 
 
 def _beyond(shape: tuple[int, ...], circle: FieldOfView) -> npt.NDArray[np.float32]:
-    """How many pixels outside the circle each pixel's centre lies, negative within."""
+    """Compute the signed distance of each pixel's centre from the circle in pixels; negative inside."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     across, down = (x + (0.5 - circle.cx)).astype(np.float32), (y + (0.5 - circle.cy)).astype(np.float32)
     return np.asarray(np.sqrt(across**2 + down**2) - np.float32(circle.radius))
 
 
 def _agreement(region: Mask, inside: Mask) -> float:
-    """Intersection over union of the region and the part of the circle that lies in the frame."""
+    """Compute the intersection over union of the region and the visible part of the circle."""
     return float((region & inside).sum() / max((region | inside).sum(), 1))
 
 
 def _step(bright: npt.NDArray[np.uint8], beyond: npt.NDArray[np.float32]) -> float:
-    """Levels by which a ring just inside the circle outshines one just outside."""
+    """Compute the difference in mean brightness between a ring just inside the circle and one just outside."""
     within, without = bright[(beyond > -_RING) & (beyond <= -1)], bright[(beyond > 1) & (beyond <= _RING)]
     return float(within.mean() - without.mean()) if len(within) and len(without) else 0.0

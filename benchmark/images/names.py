@@ -1,4 +1,4 @@
-"""Names of photographs as tables write them: with or without folders, of either system, and extension."""
+"""Names of photographs in tables: with or without folders and extension, with slashes or backslashes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from benchmark.images.reading import EXTENSIONS
 
 
 def posix(name: str) -> str:
-    """The name with ``/`` between its folders."""
+    """Replace backslashes between folders by slashes."""
     return name.replace("\\", "/")
 
 
 def image_id(name: str) -> str:
-    """The name without an extension that photographs have, and with ``/`` between its folders."""
+    """Return the name with slashes and without the extension of a photograph."""
     path = posix(name)
     if "/" in path:
         path = PurePosixPath(path).as_posix()
@@ -22,5 +22,5 @@ def image_id(name: str) -> str:
 
 
 def stem(name: str) -> str:
-    """The image id without its folders."""
+    """Return the image id without its folders."""
     return image_id(name).rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The identity of what is done to photographs, found without doing it."""
+"""Identity of the code that prepares photographs, computed without running it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from benchmark.images.reading import LIBRARIES
 
 
 def recipe_of(colour_normalisation: str) -> str:
-    """Identity of the way from photograph to square: of the code that goes it, and of the libraries that this uses."""
+    """Return the identity of the preparation of squares: a hash of its code and of the versions of its libraries."""
     code = (
         "benchmark/images/square.py",
         f"benchmark/images/colour_normalisation/{colour_normalisation}.py",

@@ -1,4 +1,4 @@
-"""A photograph's file as squares around its retinal disc: all that decides the pixels that networks see."""
+"""From a photograph's file to squares around its field of view: all code that determines the pixels of a pack."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from benchmark.images.reading import read_rgb
 def square_images(
     data: bytes, sizes: dict[str, int], colour_normalisation: str = "plain"
 ) -> dict[str, npt.NDArray[np.uint8]]:
-    """Squares around the retinal disc, shape (size, size, 3) each, from the bytes of a photograph's file.
+    """Compute squares around the field of view, shape (size, size, 3) each, from the bytes of a photograph's file.
 
-    The photograph is decoded at the smallest scale that still gives the largest square its pixels.
+    The photograph is decoded at the smallest scale that has enough pixels for the largest square.
 
     Raises:
         UnreadableImage: the bytes cannot be read as an image.
@@ -25,7 +25,7 @@ def square_images(
     largest = max(sizes.values())
     rgb = read_rgb(data, min_side=largest)
     disc = detect_fov(rgb)
-    if 2 * disc.radius < largest:  # A small disc in a wide frame: the scale was chosen for the frame.
+    if 2 * disc.radius < largest:  # The scale suits the whole photograph, but its field of view is small.
         rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * disc.radius)))
         disc = detect_fov(rgb)
     square = load_normalisation(colour_normalisation)(crop_to_fov(rgb, disc, largest))

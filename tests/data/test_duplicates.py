@@ -232,7 +232,7 @@ def test_a_fingerprint_says_what_there_is_to_see():
     cut = fingerprint(encoded(eye(1))[:2000])
     assert "truncated" in cut.error
     assert (cut.width, cut.height) == (300, 260)
-    assert fingerprint(b"no image").error == "the file is no JPEG, PNG or TIFF"
+    assert fingerprint(b"no image").error == "the file is not a JPEG, PNG or TIFF"
 
 
 @pytest.mark.slow

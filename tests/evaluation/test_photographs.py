@@ -91,7 +91,7 @@ def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(proj
     remarks = [answer["remark"] for answer in printed["photographs"]]
     assert code == 1
     assert remarks[0].startswith("looks like no fundus: no round field of view")
-    assert remarks[1:] == ["is black", "cannot be read: the file is no JPEG, PNG or TIFF", ""]
+    assert remarks[1:] == ["is black", "cannot be read: the file is not a JPEG, PNG or TIFF", ""]
     assert [answer["grade"] is None for answer in printed["photographs"]] == [True, True, True, False]
     assert main(["predict", str(tmp_path / "*.png"), photograph]) == 1
     lines = list(filter(None, capsys.readouterr().out.splitlines()))

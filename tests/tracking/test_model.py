@@ -57,7 +57,7 @@ def test_the_model_has_a_signature_and_predicts(
     monkeypatch.chdir(project)
     table = model.predict(given)
     assert list(table.columns) == ["remark", "grade", "score", "prob_0", "prob_1", "prob_2", "prob_3", "prob_4"]
-    assert table["remark"].tolist() == ["", "", "cannot be read: the file is no JPEG, PNG or TIFF"]
+    assert table["remark"].tolist() == ["", "", "cannot be read: the file is not a JPEG, PNG or TIFF"]
     assert table["grade"].tolist()[:2] == [4.0, 4.0]
     assert table["score"].tolist()[0] != table["score"].tolist()[1]
     assert table.loc[2].isna().sum() == 7

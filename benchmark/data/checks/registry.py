@@ -23,7 +23,7 @@ class ImageInfo:
     """Properties of a photograph's file; the last three are as in :mod:`benchmark.images.fingerprint`."""
 
     sha256: str
-    """Hash of the file in hex; empty if there is no file."""
+    """Hash of the file in hex; empty if the file is missing."""
     pixels: str
     """Equal for two photographs if and only if their pixels are; empty if they cannot be read."""
     width: int
@@ -34,7 +34,7 @@ class ImageInfo:
     brightness: float
     """99th percentile of the pixels' brightest channel, 0-255."""
     has_fov: bool
-    """Whether a round field of view was detected."""
+    """True if a round field of view was detected."""
     warm_fraction: float
     """Fraction of the lit pixels that are redder than blue."""
 
@@ -87,7 +87,7 @@ class Issue:
     """One fault."""
 
     message: str
-    """What is wrong, naming the photographs."""
+    """Description of the fault with the ids of the photographs."""
     images: tuple[int, ...]
     """Photographs concerned."""
     drop: tuple[int, ...] = ()
