@@ -203,10 +203,10 @@ def test_counts_are_those_that_are_given(tmp_path):
         ("image,dr\nx,0\n", {}, r"data.columns.level must name a column of .*, but got 'level': .* image, dr"),
         ("image,grade,label\nx,0,1\n", {}, r"data.columns.level must name one column .* grade or label: set it"),
         ("image,level\nx,0\n", {"columns": {"split": "Usage"}}, "data.columns.split must name a column .* 'Usage'"),
-        ("image,level\n", {}, "must have a header and a row per image, but .*labels.csv has none"),
+        ("image,level\n", {}, "must have a header and a row per image, but .*labels.csv has no rows"),
         ("", {}, "labels.csv is empty"),
         ("image,level\n\xff,0\n", {}, "must be a table .* in neither UTF-8 nor UTF-16"),
-        (None, {}, "there is no .*labels.csv"),
+        (None, {}, "labels.csv does not exist"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(tmp_path, table, data, words):
