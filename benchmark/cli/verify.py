@@ -117,18 +117,18 @@ def _compare(root: Path, where: str, *, as_json: bool) -> int:
 
 def in_words(cells: Sequence[Compared], where: str) -> list[str]:
     """What a comparison found: each cell that is not identical, the rule, and how many there are of each kind."""
-    from benchmark.report.verification.seed_noise import LEVEL, Status, test_of
+    from benchmark.report.verification.seed_noise import ALPHA, Status, test_of
 
     counts = Counter(cell.status for cell in cells)
     tests = {test_of(cell): cell.gap.p for cell in cells if cell.gap}
-    low = sum(p < LEVEL for p in tests.values())
+    low = sum(p < ALPHA for p in tests.values())
     lines = [_cell_in_words(cell) for status in get_args(Status)[:0:-1] for cell in cells if cell.status == status]
     lines.append(f"{len(cells):,} cells of {len({cell.table for cell in cells})} tables against {where}:")
     lines += [f"  {counts[status]:6,} {status}" for status in get_args(Status) if counts[status]]
     tested = (
         f"Different: the p of Welch's t-test over seeds, or of the intervals over seeds, adjusted by the rule of "
-        f"Benjamini and Hochberg, is below {LEVEL}; of {len(tests)} distinct tests {low} are below it unadjusted, "
-        f"where chance alone gives {LEVEL * len(tests):.1f}."
+        f"Benjamini and Hochberg, is below {ALPHA}; of {len(tests)} distinct tests {low} are below it unadjusted, "
+        f"where chance alone gives {ALPHA * len(tests):.1f}."
     )
     open_ones = "Cannot tell: a difference below the named one would not have been found; it is no sign of agreement."
     unknown = "Noise unknown: a side has a single seed, or no spread over seeds is kept. Timings are not compared."

@@ -1,7 +1,7 @@
-"""What an arm took: images and multiply-adds, its own and those of the arms that it starts from, and what they bought.
+"""Training cost of an arm and of the arms that it starts from, in images and multiply-adds, and its learning curve.
 
-Multiply-adds are of forward passes over training images; a backward pass takes about twice as many again, validation
-is not counted.
+Multiply-adds are of forward passes over training images. A backward pass takes about twice as many; validation is not
+counted.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
 
 FRACTIONS = (0.9, 0.95)
-"""Of the highest val kappa at a size: what an arm must reach."""
+"""Fractions of the highest val kappa at a size, used as targets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Training of one arm by itself; every seed takes the same."""
+    """Training cost of one arm by itself, the same for every seed."""
 
     arm: Arm
     parent: Arm | None
@@ -29,7 +29,7 @@ class Spent:
     pixels: int
     n_cells: int
     head: Head
-    """The main one: scores where there are scores, else prob."""
+    """Main head: scores if there are scores, else prob."""
     parameters: int
     macs_per_image: int
     epochs: int
@@ -44,26 +44,26 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """A place on an arm's learning curve."""
+    """A point of an arm's learning curve."""
 
     epoch: int
     images: int
-    """Seen so far, those of the arms before it included."""
+    """Images seen so far, including those of the arms before it."""
     macs: int
-    """Spent so far, likewise."""
+    """Multiply-adds so far, including those of the arms before it."""
     kappa: float
-    """On val, by the main head; mean over seeds."""
+    """Kappa on val of the main head, mean over seeds."""
     sd: float = math.nan
     """Sample standard deviation over seeds; NaN for a single one."""
 
 
 def arms_at(params: Params, size: Size) -> list[Arm]:
-    """Every declared arm at a size, in declared order."""
+    """Return every declared arm at a size, in declared order."""
     return [Arm(method, name) for method, arms in params.arms.items() for name, arm in arms.items() if arm.size == size]
 
 
 def spent(results: Results, arm: Arm) -> Spent | None:
-    """What an arm took by itself; None where no seed of it ran."""
+    """Return the cost of an arm by itself; None if no seed ran."""
     rows = results.runs_of(*arm)
     if rows.empty:
         return None
@@ -83,7 +83,7 @@ def spent(results: Results, arm: Arm) -> Spent | None:
 
 
 def chain(results: Results, arm: Arm) -> tuple[Spent, ...] | None:
-    """An arm with all that it starts from, the first trained first; None where one of them did not run."""
+    """Return the costs of an arm and of those that it starts from, in order of training; None if one did not run."""
     links: list[Spent] = []
     following: Arm | None = arm
     while following:
@@ -96,7 +96,7 @@ def chain(results: Results, arm: Arm) -> tuple[Spent, ...] | None:
 
 
 def curve(results: Results, links: tuple[Spent, ...]) -> list[CurvePoint]:
-    """Learning curve of the last arm of a chain, one point per epoch, by what the whole chain had taken by then."""
+    """Return the learning curve of the last arm of a chain, one point per epoch, by the cost of the whole chain."""
     last = links[-1]
     images_before = sum(link.images for link in links[:-1])
     macs_before = sum(link.macs for link in links[:-1])
@@ -116,7 +116,7 @@ def curve(results: Results, links: tuple[Spent, ...]) -> list[CurvePoint]:
 
 
 def targets(results: Results) -> dict[Size, dict[float, float]]:
-    """Per size, the val kappa that arms are timed to, by its fraction of the highest one.
+    """Return the target val kappas of each size by their fraction of the highest.
 
     The highest is that of any arm at that size after any epoch (main head, mean over seeds).
     """
@@ -129,5 +129,5 @@ def targets(results: Results) -> dict[Size, dict[float, float]]:
 
 
 def first_reaching(points: list[CurvePoint], kappa: float) -> CurvePoint | None:
-    """The first point of a learning curve with at least that kappa."""
+    """Return the first point of a learning curve with at least this kappa."""
     return next((point for point in points if point.kappa >= kappa), None)

@@ -1,4 +1,4 @@
-"""Inputs of the report: files of earlier steps, each read once, when a table or a figure first needs it."""
+"""Inputs of the report: files of earlier stages, each read once when a table or a figure first needs it."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _BY_STATISTICS = "fundusbench statistics"
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything the report is made of; a property raises InputError where the step that writes its file has not run.
+    """All inputs of the report. A property raises InputError if the stage that writes its file has not run.
 
     Attributes:
-        params: declares data, sizes, arms and seeds.
+        params: parameters of the project.
     """
 
     params: Params
@@ -80,16 +80,16 @@ class Inputs:
 
     @cached_property
     def saliency(self) -> tuple[list[SalientRow], Maps]:
-        """Images and their saliency maps; none where that step has not run."""
+        """Images and their saliency maps; none if that stage has not run."""
         return read_saliency()
 
     @cached_property
     def attention(self) -> tuple[list[WindowsRow], Maps]:
-        """Images with a network's windows and their attention maps; none where that step has not run."""
+        """Images with a network's windows and their attention maps; none if that stage has not run."""
         return read_attention()
 
     def photographs(self, image_ids: Sequence[str], size: Size = "large") -> npt.NDArray[np.uint8]:
-        """Read prepared test photographs, shape (n, s, s, 3); none where there is no pack on this machine."""
+        """Read prepared test photographs, shape (n, s, s, 3); none without a pack on this machine."""
         path = DATA / "packs" / size / f"{SPLIT}.arrow"
         if not path.exists():
             return np.zeros((0, 0, 0, 3), np.uint8)
@@ -98,19 +98,19 @@ class Inputs:
         pack = open_pack(path)
         places = {image_id: place for place, image_id in enumerate(pack.image_ids)}
         if unknown := [image_id for image_id in image_ids if image_id not in places]:
-            msg = f"{path} must hold {unknown[0]!r}, but does not: run `dvc repro`, which prepares and evaluates anew"
+            msg = f"{path} must hold {unknown[0]!r}, but does not: run `dvc repro` to prepare and evaluate again"
             raise InputError(msg)
         return pack.gather(np.array([places[image_id] for image_id in image_ids], np.int64))
 
     @cached_property
     def records(self) -> dict[tuple[str, str, int], Record]:
-        """Cost and commit of each run, by method, arm and seed, where recorded."""
+        """Cost and commit of each recorded run, by method, arm and seed."""
         runs = self.results.runs[["method", "arm", "seed"]].itertuples(index=False, name=None)
         paths = {(method, arm, int(seed)): RECORDS / method / arm / f"{seed}.json" for method, arm, seed in runs}
         return {run: read_record(path) for run, path in paths.items() if path.exists()}
 
     def parameters(self, arm: Arm) -> dict[str, Any]:
-        """Return the parameters of an arm's runs, the same for every seed; none where the runs are missing."""
+        """Return the parameters of an arm's runs, the same for every seed; empty without the runs."""
         seed = self.results.runs_of(*arm)["seed"].iloc[0]
         folder = RUNS / arm.method / arm.name / str(seed)
         return read_result(folder).parameters_resolved if (folder / "run.json").exists() else {}
@@ -137,7 +137,7 @@ class Inputs:
 
     @cached_property
     def dataset_authors(self) -> DatasetAuthors | None:
-        """Results that the authors of the data set published; None where there are none."""
+        """Results that the authors of the data set published, if any."""
         return read_dataset_authors(self.params.data.source)
 
     @cached_property

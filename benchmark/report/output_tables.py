@@ -1,4 +1,4 @@
-"""Tables of outputs and saliency maps, checked to be complete and as they were written, for the figures."""
+"""Readers of the tables of outputs and of the maps, which check that they are complete."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def read_worst_errors(results: Results) -> list[WorstRow]:
 
 
 def read_saliency() -> tuple[list[SalientRow], Maps]:
-    """Read images and their maps; none where that step has not run.
+    """Read images and their maps; none if that stage has not run.
 
     Raises:
         InputError: as :func:`.read_rows`, or maps that are damaged or of other images.
@@ -79,7 +79,7 @@ def read_attention() -> tuple[list[WindowsRow], Maps]:
 
 
 def _mapped(table: Path, kind: type[Row], path: Path) -> tuple[list[Row], Maps]:
-    """Read the rows of a table and a map of each; none where the step has not run."""
+    """Read the rows of a table and a map of each; none if the stage has not run."""
     if not table.exists():
         return [], np.zeros((0, 0, 0), np.float16)
     rows = read_rows(table, kind, _BY_SALIENCY)
@@ -87,7 +87,7 @@ def _mapped(table: Path, kind: type[Row], path: Path) -> tuple[list[Row], Maps]:
         maps = np.load(path)
     except (OSError, ValueError, EOFError) as error:
         why = " ".join(str(error).split())
-        msg = f"{path} must hold a map of each image, but is damaged ({why}): make it again with `{_BY_SALIENCY}`"
+        msg = f"{path} must hold a map of each image, but is damaged ({why}): run `{_BY_SALIENCY}` again"
         raise InputError(msg) from error
     if maps.ndim != 3 or len(maps) != len(rows):
         msg = (

@@ -1,4 +1,4 @@
-"""Where the report lies."""
+"""Folders of the report."""
 
 from __future__ import annotations
 

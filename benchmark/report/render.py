@@ -1,4 +1,4 @@
-"""Rendering of tables as Markdown, csv and LaTeX: pure functions, the same text for the same table everywhere."""
+"""Rendering of tables as Markdown, csv and LaTeX by pure functions."""
 
 from __future__ import annotations
 
@@ -102,4 +102,4 @@ def _escape(text: str) -> str:
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
-"""Ending of a file -> what renders it."""
+"""Renderer by ending of the file."""

@@ -1,8 +1,8 @@
-"""The report: the paper's tables with our numbers in them, the figures, and a page that holds both.
+"""The report: the paper's tables with our numbers, the figures, and a page with both.
 
-Everything is made from ``data/checks.csv``, ``evaluation/``, ``statistics/``, ``architecture/``, ``records/`` (timings
-and commits), what the runs say of their parameters, and the published numbers; nothing is trained, decoded or measured
-here. Photographs and maps of ``saliency/`` are shown where they lie here.
+Its inputs are ``data/checks.csv``, ``evaluation/``, ``statistics/``, ``architecture/``, ``records/`` (timings and
+commits), the parameters of the runs, and the published numbers; nothing is trained or measured here. Photographs and
+the maps of ``saliency/`` are shown if they are on this machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def run(params: Params) -> None:
     """Write ``reports/``: ``tables/`` (each as md, csv and tex), ``figures/``, ``photographs/`` and ``index.html``.
 
     Raises:
-        InputError: a step before this one has not run, or the published numbers break a rule.
+        InputError: an earlier stage has not run, or the published numbers break a rule.
     """
     from benchmark.report.figures.registry import draw_all
     from benchmark.report.page.page import to_page
@@ -35,7 +35,7 @@ def run(params: Params) -> None:
 
 
 def write_tables(tables: Sequence[Table]) -> None:
-    """Write ``reports/tables/``: each as md, csv and tex. A table that there is no more leaves nothing behind."""
+    """Write ``reports/tables/``, each table as md, csv and tex, and remove the files of other tables."""
     names = {table.name for table in tables}
     for old in TABLES.glob("*.*"):
         if old.stem not in names:

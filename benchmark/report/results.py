@@ -1,4 +1,4 @@
-"""Tables of the evaluation and the estimates of the statistics, as the report reads them."""
+"""Tables of the evaluation and the estimates of the statistics."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ class Results:
         return f"{images} images of {patients} patients ({unknown} images without a patient count as their own)"
 
     def measured(self, arm: Arm, head: Head, split: Split, metric: str = "kappa") -> Estimate | None:
-        """Return the estimate of a metric of an arm's head by its own rule; None where no seed ran."""
+        """Return the estimate of a metric of an arm's head by its own rule; None if no seed ran."""
         return self._measured.get((*arm, head, split, metric))
 
     def flags(self, method: str, arm: str, head: Head) -> list[tuple[int, str]]:
-        """Return the seed and flag of each run of an arm that matters to readers of this head."""
+        """Return the seed and flag of each flagged run of an arm that concern this head."""
         runs = self.runs_of(method, arm)
         lines = zip(runs["seed"], runs["flags"], strict=True)
         pairs = [(int(seed), *flag.partition(":")[::2]) for seed, flags in lines for flag in flags.split()]
@@ -127,7 +127,7 @@ def load_results(root: Path = Path()) -> Results:
         root: the project's folder.
 
     Raises:
-        InputError: there is no evaluation yet, or there are no statistics, or a table is not as it was written.
+        InputError: evaluation or statistics have not run, or a table is damaged.
     """
     results = Results(**read_tables(root), estimates=read_estimates(root))
     found = [_key(row) for row in results.estimates if row.kind in ("metric", "rank")]
@@ -140,7 +140,7 @@ def _key(row: Estimate) -> tuple[Any, ...]:
 
 
 def _metrics_due(results: Results) -> Iterator[tuple[Any, ...]]:
-    """Return what identifies each estimate of a metric."""
+    """Yield the identity of each expected estimate of a metric."""
     outcomes = results.kappas[["method", "arm", "split", "head"]].drop_duplicates()
     for outcome, (name, metric) in product(outcomes.itertuples(index=False, name=None), METRICS.items()):
         if metric.head in (None, outcome[3]):
@@ -148,7 +148,7 @@ def _metrics_due(results: Results) -> Iterator[tuple[Any, ...]]:
 
 
 def _ranks_due(results: Results) -> Iterator[tuple[Any, ...]]:
-    """Return what identifies each rank probability."""
+    """Yield the identity of each expected rank probability."""
     sizes: dict[str, list[Arm]] = {}
     for arm in results.methods():
         sizes.setdefault(str(results.runs_of(*arm)["size"].iloc[0]), []).append(arm)

@@ -109,10 +109,11 @@ def test_welch_is_symmetric_and_a_probability(one, other):
 
 
 @given(SAMPLES, SAMPLES, st.floats(0.001, 0.5))
-def test_the_resolvable_difference_has_the_p_that_is_asked(one, other, p):
+def test_the_detectable_difference_has_the_given_p(one, other, p):
     gap = welch(one, other)
-    if gap.error > 1e-6:
-        assert gap._replace(difference=gap.resolvable(p)).p == pytest.approx(p, rel=1e-6)
+    if gap.se > 1e-6:
+        shifted = one._replace(mean=other.mean + gap.detectable(p))
+        assert welch(shifted, other).p == pytest.approx(p, rel=1e-6)
 
 
 def test_without_any_spread_every_difference_counts():

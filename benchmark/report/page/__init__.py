@@ -1,1 +1,1 @@
-"""The report as one page: what it holds, and the templates, style and script that show it."""
+"""The report as one page: its data, templates, style and script."""

@@ -1,4 +1,4 @@
-"""The page's first answer: each claim of the paper, published and measured with its interval drawn, and the verdict."""
+"""First section of the page: each claim of the paper with its published and measured values, and the verdict."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LOOKS: dict[Verdict, str] = {
     "inconsistent": "no",
     "inconclusive": "open",
 }
-"""Look of a verdict: its colour and its sign, beside which its word stands; what is not judged has one of its own."""
+"""Style of a verdict: colour and sign. A claim without a judgement has a style of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A judgement as the board shows it."""
+    """A judgement of the page."""
 
     part: str
     published: str
@@ -39,7 +39,7 @@ class Judged:
     finding: str
     look: str
     facts: tuple[str, ...]
-    """Split, images, seeds, what the interval is over, and the margin."""
+    """Split, images, seeds, resampling of the interval, and the margin."""
     notes: tuple[int, ...]
     arms: tuple[str, ...]
 
@@ -50,10 +50,10 @@ class Claim:
 
     Attributes:
         interpretation: the claim as it is judged.
-        quote, source: the paper's own words, and where they are printed.
-        whole: the judgement of all parts on a split, where there are several.
-        parts: each part.
-        axis: ticks of the scale that its strips share; none where nothing is drawn.
+        quote, source: the paper's words and their source.
+        whole: judgement of all parts on a split, if there are several.
+        parts: judgement of each part.
+        axis: ticks of the scale of its strips; empty if nothing is drawn.
     """
 
     interpretation: str
@@ -66,14 +66,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Claims, what holds for most of their parts, and notes numbered from 1.
+    """Claims, the facts that most parts share, and notes numbered from 1.
 
     Attributes:
-        claims: of the paper, about kappas and costs, in the order of the claims file.
-        asked: what the paper does not claim, and is asked here.
-        checks: of the paper's own numbers.
-        tally: look, word and number of each verdict on single parts of its claims, the most frequent first.
-        common: facts that hold for a part that does not show others.
+        claims: claims of the paper about kappas and costs, in the order of the claims file.
+        asked: questions that the paper does not claim.
+        checks: checks of the paper's own numbers.
+        tally: style, text and count of each verdict on parts of the paper's claims, the most frequent first.
+        common: facts of every part that does not list others.
     """
 
     claims: tuple[Claim, ...]
@@ -85,11 +85,11 @@ class Board:
 
 
 def make_board(rows: Sequence[VerdictRow], ran: Collection[Arm]) -> Board:
-    """The board of all judgements.
+    """Return the section with all judgements.
 
     Args:
-        rows: in the order of the claims file.
-        ran: the arms that have runs to lead to.
+        rows: verdicts in the order of the claims file.
+        ran: arms with runs.
     """
     notes = Notes()
     judged = [row for row in rows if row.kind != "consistency"]
@@ -150,7 +150,7 @@ def _judged(row: VerdictRow, scale: Scale | None, ran: Collection[Arm], notes: N
 
 
 def _printed(row: VerdictRow) -> float | None:
-    """What the paper prints, where it can be drawn beside what was measured."""
+    """Return the published number; None if it is not a number."""
     try:
         return float(row.published)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A table's kappas as a forest: a line per cell, the published number and ours on one scale."""
+"""Forest of a table's kappas: a line per cell, the published number and ours on one scale."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from benchmark.report.page.strips import Scale, strip
 from benchmark.report.table import Number, Row, Table, lines_of
 
 PAPER = ", paper"
-"""How the title of a column of published numbers ends."""
+"""Suffix of the title of a column of published numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One kappa of a line: its drawing, its words, and the arm that it leads to; empty where there is none."""
+    """One kappa of a line: its drawing, its texts, and the arm that it links to, which may be empty."""
 
     strip: Markup
     published: str
@@ -50,7 +50,7 @@ class Forest:
 
 
 def by_column(table: Table, ran: Collection[Arm]) -> Forest | None:
-    """The first group's rows as groups, their columns as lines; None where nothing is to be drawn."""
+    """Return the forest with the first group's rows as groups and their columns as lines; None without a value."""
     group, rows = table.groups()[0]
     scale = _scale(table)
     if scale is None:
@@ -66,9 +66,9 @@ def by_column(table: Table, ran: Collection[Arm]) -> Forest | None:
 
 
 def by_row(table: Table, ran: Collection[Arm]) -> Forest | None:
-    """A line per row, in the table's groups; a published number and the kappa to its right are a mark.
+    """Return the forest with a line per row; a published number and the kappa to its right are one mark.
 
-    None where nothing is to be drawn.
+    None without a value.
     """
     scale = _scale(table)
     if scale is None:
@@ -101,7 +101,7 @@ def _scale(table: Table) -> Scale | None:
 
 
 def _mark(cell: Number, shown: str, scale: Scale, ran: Collection[Arm]) -> Mark | None:
-    """Of a cell and the published number beside it; None where the paper prints nothing and nothing was measured."""
+    """Return the mark of a cell and its published number; None if neither has a value."""
     if _number(shown) is None and cell.value is None:
         return None
     own, *below = lines_of(cell)

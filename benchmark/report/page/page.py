@@ -1,8 +1,8 @@
-"""The report as one page: no script, style or font from elsewhere; figures lie beside it.
+"""The report as one HTML page without external scripts, styles or fonts; figures are separate files.
 
-What stands where, and how it looks, is told by the files beside this one: ``page.html.j2``, with the parts in the other
-templates (Jinja2, which escapes every text), ``page.css`` and ``page.js``. Without its script the page is whole, too:
-what folds is unfolded by the browser, and a number leads to its runs further down.
+Layout and style are in this folder: ``page.html.j2`` and the templates that it includes (Jinja2, which escapes every
+text), ``page.css`` and ``page.js``. The page also works without its script: the browser unfolds sections, and a number
+links to its runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmark.report.table import Cell, Number, Row, Table, lines_of
 
 HERE = Path(__file__).parent
 FIRST = ("verdicts", "ablation", "comparison")
-"""Tables whose sections stand open, in this order, before all others."""
+"""Tables whose sections come first, in this order, and are open."""
 SECTIONS = {
     "published": "ablation",
     "ablation": "ablation",
@@ -43,16 +43,16 @@ SECTIONS = {
     "saliency": "photographs",
     "attention": "photographs",
 }
-"""By a figure's name the section that it belongs to; those of no section there have one of their own."""
+"""Section of each figure; other figures have a section of their own."""
 CONFUSION = "confusion_"
-"""How the names of those figures begin of which there is one per arm."""
+"""Prefix of the figures of which there is one per arm."""
 FILTERED = 8
-"""Rows from which on a table has a field that filters them."""
+"""Minimum number of rows of a table with a filter."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownCell:
-    """A cell as the page shows it.
+    """A cell of the page.
 
     Attributes:
         text: its own.
@@ -73,7 +73,7 @@ class ShownCell:
 
 @dataclass(frozen=True, slots=True)
 class ShownRow:
-    """A line as the page shows it: its label, the arms that it leads to, and its cells."""
+    """A row of the page: its label, the arms that it links to, and its cells."""
 
     label: str
     arms: tuple[str, ...]
@@ -82,7 +82,7 @@ class ShownRow:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Columns, and the groups of rows under them: title and rows of each."""
+    """Columns and groups of rows, each with its title."""
 
     columns: tuple[str, ...]
     groups: list[tuple[str, list[ShownRow]]]
@@ -90,7 +90,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ShownRun:
-    """A run as the page shows it; what is not recorded of it is empty."""
+    """A run of the page; facts without a record are empty."""
 
     seed: int
     key: str
@@ -102,7 +102,7 @@ class ShownRun:
 
 @dataclass(frozen=True, slots=True)
 class ShownRuns:
-    """The runs of an arm as the page shows them: what they share, each by its seed, and all that was chosen."""
+    """The runs of an arm on the page: shared facts, the runs by seed, and their parameters."""
 
     arm: str
     facts: Mapping[str, str]
@@ -111,12 +111,12 @@ class ShownRuns:
 
 
 def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs) -> str:
-    """The whole page.
+    """Render the page.
 
     Args:
         tables: in reading order.
-        captions: caption by name of each figure; the files lie in ``figures/`` and ``photographs/`` beside the page.
-        inputs: the evaluation, the verdicts and what is known of the runs.
+        captions: captions by name of the figure; the files are in ``figures/`` and ``photographs/``.
+        inputs: the evaluation, the verdicts and the records of the runs.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -149,7 +149,7 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
 
 
 def facts(inputs: Inputs) -> list[tuple[str, str]]:
-    """What ran on which data, in a few words each."""
+    """Return the data, networks and code of the report as short texts with titles."""
     results, params = inputs.results, inputs.params
     runs = results.runs
     seeds = sorted({int(seed) for seed in runs["seed"]})
@@ -168,7 +168,7 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
 
 
 def blocks(table: Table, ran: Collection[Arm]) -> list[Block]:
-    """Groups of a table that share their columns, together; intervals are drawn on a scale per column."""
+    """Return the groups of a table in blocks with the same columns; intervals of a column share a scale."""
     scales, found = _scales(table), list[Block]()
     for group, rows in table.groups():
         columns = table.columns_of(group)
@@ -179,7 +179,7 @@ def blocks(table: Table, ran: Collection[Arm]) -> list[Block]:
 
 
 def _scales(table: Table) -> dict[tuple[str, ...], Scale]:
-    """A scale per column of intervals, by the titles of its group and its own; kappas of a printed table share one."""
+    """Return a scale per column of intervals, by its titles; the kappas of a printed table share one."""
     values: dict[tuple[str, ...], list[float | None]] = {}
     for row in table.rows:
         titles = table.columns_of(row.group)
@@ -218,7 +218,7 @@ def _cell(
 
 
 def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict[str, dict[str, str]]:
-    """Captions of figures by name, by section; what belongs to a table that is not there goes to ``figures``."""
+    """Return the captions of the figures by section; figures of a missing table are in ``figures``."""
     found: dict[str, dict[str, str]] = {}
     for name, text in captions.items():
         section = SECTIONS.get(name, "figures")
@@ -228,7 +228,7 @@ def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict
 
 
 def _grades(results: Results) -> dict[str, dict[str, int]]:
-    """Images per split and title of a grade."""
+    """Return the number of images by split and title of the grade."""
     counts: dict[str, dict[str, int]] = {split: {} for split in SPLITS[1:]}
     for split, grade, images in results.grades[["split", "grade", "images"]].itertuples(index=False, name=None):
         counts[split][grade if grade == "all" else f"grade {grade}"] = images
@@ -238,10 +238,10 @@ def _grades(results: Results) -> dict[str, dict[str, int]]:
 def _runs(arm: Arm, inputs: Inputs) -> ShownRuns:
     rows = inputs.results.runs_of(*arm)
     first, hashes = rows.iloc[0], columns_of_runs(rows)
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "loss": first["loss"],
         "input": f"{first['size']}, {first['pixels']} px, {first['n_cells']} cell(s)",
-        "starts from": first["parent"] or "nothing: trained from its seed's own start",
+        "starts from": first["parent"] or "its own initialisation",
         "epochs": first["epochs"],
         "weights": f"{first['parameters']:,}",
         "runs": hashes["runs"],
@@ -250,7 +250,7 @@ def _runs(arm: Arm, inputs: Inputs) -> ShownRuns:
     }
     return ShownRuns(
         str(arm),
-        {name: str(value) for name, value in told.items()},
+        {name: str(value) for name, value in facts.items()},
         tuple(_run(arm, row, inputs) for row in rows.to_dict("records")),
         yaml.safe_dump(inputs.parameters(arm), sort_keys=False, allow_unicode=True) if inputs.parameters(arm) else "",
     )

@@ -1,7 +1,7 @@
-"""Intervals as small drawings: a line with a dot, on a scale that a column shares; SVG, coloured by the page's style.
+"""Small SVG drawings of intervals: a line with a dot, on a scale that a column shares.
 
-A strip is 100 wide and stretched to its cell; lines and dots keep their width, for a dot is a line of no length with
-round ends.
+A strip is 100 wide and stretched to its cell. Lines and dots keep their width, because a dot is a line of length zero
+with round ends. The page's style sets the colours.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from markupsafe import Markup
 from benchmark.report.table import Ends
 
 TICKS = 4
-"""About how many numbers an axis shows."""
+"""Approximate number of ticks of an axis."""
 MARGIN = 0.04
-"""Of a scale, left free at either end."""
+"""Fraction of a scale that stays free at either end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From a value to its place on a strip."""
+    """Linear scale from values to positions on a strip."""
 
     low: float
     high: float
 
     @classmethod
     def of(cls, values: Iterable[float | None]) -> Scale | None:
-        """A scale that holds all finite values; None where there is none."""
+        """Return a scale of all finite values; None without such a value."""
         known = [value for value in values if value is not None and math.isfinite(value)]
         if not known:
             return None
@@ -38,12 +38,12 @@ class Scale:
         return cls(low - free, high + free)
 
     def at(self, value: float) -> float:
-        """Place in per cent."""
+        """Return the position of a value in per cent."""
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Place and text of round numbers."""
+        """Positions and texts of round numbers."""
         raw = (self.high - self.low) / TICKS
         power = 10.0 ** math.floor(math.log10(raw))
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
@@ -53,21 +53,21 @@ class Scale:
 
     @property
     def zero(self) -> float | None:
-        """Place of 0, where it lies within."""
+        """Position of 0, if the scale contains it."""
         return self.at(0) if self.low < 0 < self.high else None
 
 
 def strip(
     scale: Scale, value: float | None, ends: Ends = None, printed: float | None = None, margin: float | None = None
 ) -> Markup:
-    """An interval on its scale; hidden from screen readers, for the numbers stand beside it.
+    """Draw an interval on its scale, hidden from screen readers because the page also has its numbers.
 
     Args:
-        scale: of the column.
-        value: measured.
-        ends: of its interval.
-        printed: what the paper has, a bar across.
-        margin: what an interval must lie above, dotted across.
+        scale: scale of the column.
+        value: measured value, a dot.
+        ends: ends of its interval, a line.
+        printed: published value, a vertical bar.
+        margin: margin of the verdict, a dotted vertical line.
     """
     lines = [] if scale.zero is None else [("zero", f"M{scale.zero:g} 0V12")]
     lines += [] if margin is None else [("margin", f"M{scale.at(margin):g} 0V12")]

@@ -1,1 +1,1 @@
-"""Are the tables what the predictions give, here and in another run of the benchmark?"""
+"""Verification of tables: against the predictions, another run of the benchmark, and the reference results."""

@@ -1,4 +1,4 @@
-"""What tells the lines of each of the report's tables apart, and which of their columns hang on trainings."""
+"""Key columns of the report's csv tables, and their columns that depend on trainings."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "verdicts": ("claim", "part", "split"),
     }
 )
-"""Columns that identify a line of each table. None of them may hold a measured value."""
+"""Columns that identify a row of each table. None of them may hold a measured value."""
 
 NOISY: frozenset[str] = frozenset(
     {"low", "high", "n_undefined", "about", "binomial_se", "min_detectable_difference"}
     | {"p", "p_holm", "p_retrained", "p_retrained_holm", "p_short", "p_short_half", "p_short_double"}
-    | {f"{what}_{percent}" for what in ("images_to", "macs_to", "kappa") for percent in (90, 95)}
+    | {f"{name}_{percent}" for name in ("images_to", "macs_to", "kappa") for percent in (90, 95)}
     | {"verdict", "verdict_half", "verdict_double", "finding", "magnitude", "note", "biased_towards"}
 )
-"""Columns that depend on the trained networks and have no spread beside them; other seeds give other values."""
+"""Columns that depend on the trained networks but have no standard deviation in the table."""
 
 
 def keys_of(table: str) -> Key:
-    """The key columns of a table.
+    """Return the key columns of a table.
 
     Raises:
         InputError: none are declared.
     """
     if table not in KEYS:
-        msg = f"each table must declare what tells its lines apart, but {table} does not: add it to {__name__}.KEYS"
+        msg = f"each table must declare its key columns, but {table} does not: add it to {__name__}.KEYS"
         raise InputError(msg)
     return KEYS[table]

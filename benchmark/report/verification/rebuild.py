@@ -1,4 +1,4 @@
-"""All that is computed from finished runs, step by step, and a place to do it without touching the project."""
+"""Recomputation of everything that follows from finished runs, outside the project's folder."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from tempfile import TemporaryDirectory
 
 from benchmark.settings.params import Params
 
-_MADE = ("evaluation", "statistics", "reports")
-"""Folders that the steps after training write."""
-_OTHERS = ("scratch", "mlflow.db", "mlartifacts", "mlruns")
-"""What these steps neither read nor write."""
+_OUTPUTS = ("evaluation", "statistics", "reports")
+"""Folders that the stages after training write."""
+_UNUSED = ("scratch", "mlflow.db", "mlartifacts", "mlruns")
+"""Files and folders that these stages do not use."""
 
 
 def tables(params: Params) -> None:
-    """Every table of the report, from the runs' predictions alone: evaluation, statistics, then ``reports/tables/``.
+    """Write every table of the report from the runs' predictions: evaluation, statistics, then ``reports/tables/``.
 
     Raises:
-        InputError: a step lacks what it reads.
+        InputError: an input of a stage is missing.
     """
     from benchmark.evaluation import evaluate
     from benchmark.report import report
@@ -34,14 +34,14 @@ def tables(params: Params) -> None:
 
 @contextmanager
 def elsewhere(root: Path) -> Iterator[Path]:
-    """Work in a temporary folder that shows the project's files, but none that the steps after training have made.
+    """Work in a temporary folder that links to the project's files, without the outputs of the stages after training.
 
     Args:
         root: the project's folder.
     """
     with TemporaryDirectory(prefix="fundusbench-") as name:
         for entry in root.absolute().iterdir():
-            if entry.name not in (*_MADE, *_OTHERS) and not entry.name.startswith("."):
+            if entry.name not in (*_OUTPUTS, *_UNUSED) and not entry.name.startswith("."):
                 (Path(name) / entry.name).symlink_to(entry)
         with chdir(name):
             yield Path(name)

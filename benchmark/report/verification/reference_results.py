@@ -1,4 +1,4 @@
-"""Results that are kept in the repository, and whether this machine's rebuild gives the same cells."""
+"""Reference results in the repository: storing them, and comparing a rebuild with them cell by cell."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ RESULTS = Path("experiments/results")
 MADE_BY = "made_by.json"
 FIGURE = "ablation.png"
 STAGES = "stages.csv"
-"""How long each stage took, beside the tables."""
+"""Time of each stage."""
 TIMES = ("cost_time.csv", STAGES)
-"""What differs from one execution to the next."""
+"""Files that differ between executions."""
 _OF_CODE = "runs"
-"""The column that names runs by keys, in which the code's own identity is hashed: comments aside, any change of it."""
+"""Column with the hash of the runs' keys, which change with the code."""
 _NO_RESULT = ("tracking", "sweep")
-"""Parameters that no table depends on."""
+"""Sections of the parameters that no table depends on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A rebuild held against a kept one.
+    """Comparison of a rebuild with the reference results.
 
     Attributes:
-        folder: of the kept one.
-        tables: csv files compared.
-        cells: in them.
-        first: where the two first differ; None where every cell is the same.
-        made_on: the processor that made the kept one.
-        here: this one.
+        folder: folder of the reference results.
+        tables: number of compared csv files.
+        cells: number of compared cells.
+        first: first difference; None if every cell is the same.
+        made_on: processor of the reference results.
+        here: processor of this machine.
     """
 
     folder: Path
@@ -55,18 +55,18 @@ class Comparison:
 
 
 def keep(folder: Path, reports: Path = Path("reports")) -> None:
-    """Copy a rebuild's tables and the figure of its ablation, and what made them, to a folder of results.
+    """Copy a rebuild's tables, the figure of its ablation, and its environment to a folder of results.
 
-    Where the photographs lie is this machine's own affair: a path's last part is kept, below ``/path/to``.
+    Absolute paths of this machine are replaced: only the last part of a path is kept, below ``/path/to``.
 
     Raises:
-        InputError: there are no tables.
+        InputError: no table exists.
     """
     tables = sorted((reports / "tables").glob("*.csv"))
     if not tables:
-        msg = f"results must be there before they are kept, but {reports}/tables holds none: run `dvc repro` first"
+        msg = f"{reports}/tables must hold the tables to keep, but has none: run `dvc repro` first"
         raise InputError(msg)
-    made = environment()  # Before anything is written, which would make the code that ran another.
+    made = environment()  # Before anything is written, because that would change the state of the repository.
     folder.mkdir(parents=True, exist_ok=True)
     places = _places(PARAMS)
     for path in (*tables, *(table.with_suffix(".md") for table in tables), PARAMS):
@@ -76,7 +76,7 @@ def keep(folder: Path, reports: Path = Path("reports")) -> None:
 
 
 def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Comparison | None:
-    """Hold the tables that lie here against the kept ones of the same parameters; None where none are kept."""
+    """Compare the tables of this folder with the reference results of the same parameters; None without them."""
     ours = _chosen(PARAMS)
     folder = next(
         (path.parent for path in sorted(results.glob(f"*/{MADE_BY}")) if _chosen(path.parent / PARAMS) == ours), None
@@ -94,7 +94,7 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Co
 
 
 def _chosen(params: Path) -> dict[str, object]:
-    """The parameters that decide tables."""
+    """Return the parameters that tables depend on."""
     places = _places(params)
     raw = _mapped(read_yaml(params, "the parameters are"), lambda value: places.get(value, value))
     raw["train"] = {name: value for name, value in raw["train"].items() if name != "parallel_runs"}
@@ -102,7 +102,7 @@ def _chosen(params: Path) -> dict[str, object]:
 
 
 def _places(params: Path) -> dict[str, str]:
-    """Each path of this machine that the parameters name, and what stands for it on any."""
+    """Return the absolute paths among the parameters, each with its replacement."""
     found: dict[str, str] = {}
 
     def note(value: str) -> str:
@@ -115,7 +115,7 @@ def _places(params: Path) -> dict[str, str]:
 
 
 def _mapped(raw: Any, change: Callable[[str], str]) -> Any:
-    """The same lists and mappings with other texts."""
+    """Return the same lists and mappings with each text changed."""
     if isinstance(raw, dict):
         return {name: _mapped(value, change) for name, value in raw.items()}
     if isinstance(raw, list):
@@ -130,7 +130,7 @@ def _anywhere(text: str, places: Mapping[str, str]) -> str:
 
 
 def _lines(path: Path, places: Mapping[str, str] | None = None) -> list[Line]:
-    """The lines of a table without what names the code, or a place on this machine; none where it is absent."""
+    """Return the rows of a table without the hash of runs and without absolute paths; none if there is no file."""
     if not path.exists():
         return []
     return [

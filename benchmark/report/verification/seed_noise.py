@@ -1,24 +1,23 @@
-"""Two versions of the report's csv tables, cell by cell: the same, too near to be told apart, or different.
+"""Comparison of two versions of the report's csv tables, cell by cell, with the noise between seeds.
 
-Lines are paired by the keys that each table declares (:mod:`.keys`). A number with its standard deviation over seeds
-beside it (``estimate`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*.
-Two measured cells that are not identical are held apart by Welch's t-test, from mean, standard deviation and number of
-seeds of each side: the seeds of trainings on two machines are other draws, even where they bear the same numbers, so
-they are not paired, and their spreads may differ. Where there is an interval alone, the halves that face each other
-stand for the two errors (MOVER, Zou and Donner 2008); they hold the patients' share too, which both sides have in
-common, so that such a test is on the safe side.
+Rows are paired by the keys that each table declares (:mod:`.keys`). A number with a standard deviation over seeds in
+the same row (``estimate`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*.
+Measured cells that are not identical are compared by Welch's t-test from mean, standard deviation and number of seeds:
+trainings on two machines are independent draws, even with the same seeds, so they are not paired, and their variances
+may differ. With an interval only, the standard errors are the halves of the intervals that face each other (MOVER, Zou
+and Donner 2008); they include the error of the patients, which both sides share, so the test is conservative.
 
-The p-values are adjusted by the rule of Benjamini and Hochberg for all *distinct* tests, since a run shows up in
-several tables: where nothing but seeds differs, even one cell is called different in no more than 5 of 100 comparisons,
-and where much differs, no more than 5 of 100 cells called different are not. (Holm's rule, which is against a single
-false cell in any case, finds next to nothing among hundreds of cells of three seeds.) A cell is
+The p-values are adjusted by the method of Benjamini and Hochberg for all *distinct* tests, because a run occurs in
+several tables. If only seeds differ, the probability of any cell called different is at most 5 %; if much differs, at
+most 5 % of the cells called different are expected to be false. (Holm's method detects next to nothing among hundreds
+of cells with three seeds.) A cell is
 
 * identical: the same text on both sides;
-* different: measured, and the adjusted p is below 0.05; or with other text where no seed has a part (a count, a name,
-  a published number);
-* cannot tell: measured, with a larger p; differences *below* the one that is named would not have been found;
-* noise unknown: made from runs, but with a single seed on a side, or without any spread beside it;
-* here only, there only: the other side has no such line, column or value.
+* different: measured with an adjusted p below 0.05, or another text that does not depend on seeds (a count, a name, a
+  published number);
+* cannot tell: measured, with a larger p; differences *below* the given one would not have been detected;
+* noise unknown: computed from runs, but with a single seed on one side or without any standard deviation;
+* here only, there only: the other side has no such row, column or value.
 """
 
 from __future__ import annotations
@@ -34,18 +33,16 @@ from benchmark.report.run_columns import RUN_COLUMNS
 from benchmark.report.verification.keys import NOISY, Key, keys_of
 from benchmark.report.verification.table_diff import WHOLE, Line, named
 
-LEVEL = 0.05
-"""Of the tests, for all cells together."""
+ALPHA = 0.05
+"""Significance level of all tests together."""
 
 Status = Literal["identical", "different", "here only", "there only", "cannot tell", "noise unknown"]
 FAULTS: frozenset[Status] = frozenset({"different", "here only", "there only"})
-"""What makes two versions disagree."""
+"""Statuses that count as a disagreement."""
 
 _SPREADS = {"estimate": "sd"}
-"""Columns whose spread is not called after them."""
+"""Columns whose standard deviation is not named after them."""
 _WITH_INTERVAL = ("estimate",)
-_NORMAL = 1.959964
-"""Quantile of the standard normal at 0.975: what half of a 95 % interval is of its standard error."""
 
 
 class Sample(NamedTuple):
@@ -53,30 +50,22 @@ class Sample(NamedTuple):
 
     mean: float
     sd: float
-    seeds: int
+    n_seeds: int
 
 
 class Gap(NamedTuple):
-    """How far two measured cells lie apart, with the standard error of that and the error's degrees of freedom."""
+    """Difference of two measured cells with its standard error, degrees of freedom and two-sided p-value."""
 
     difference: float
-    error: float
-    freedom: float
+    se: float
+    df: float
+    p: float
 
-    @property
-    def p(self) -> float:
-        """Two-sided; where nothing varies, 1 for no difference and 0 for any."""
-        from scipy.special import stdtr
+    def detectable(self, p: float) -> float:
+        """Return the difference that would have this p-value."""
+        from scipy.stats import t
 
-        if self.error == 0:
-            return float(self.difference == 0)
-        return float(2 * stdtr(self.freedom, -abs(self.difference) / self.error))
-
-    def resolvable(self, p: float) -> float:
-        """The difference that would have just this p."""
-        from scipy.special import stdtrit
-
-        return float(-stdtrit(self.freedom, p / 2) * self.error) if self.error else 0.0
+        return float(t.isf(p / 2, self.df) * self.se) if self.se else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +73,12 @@ class Compared:
     """A cell on both sides.
 
     Attributes:
-        table, row, column: where it stands; the row by the fields that tell it from others.
-        ours, theirs: as the csv holds it, with its spread; empty on a side that has no such cell.
-        status: what the comparison says.
-        gap: what was tested; None where nothing was.
-        p_adjusted: of the test, among all distinct ones; NaN where none was made.
-        below: the smallest difference that would have been called one; NaN where no test was made.
+        table, row, column: position of the cell; the row is named by its key.
+        ours, theirs: text of the csv files with its standard deviation; empty if a side has no such cell.
+        status: result of the comparison.
+        gap: tested difference; None without a test.
+        p_adjusted: p-value adjusted for all distinct tests; NaN without a test.
+        below: smallest difference that would have been significant; NaN without a test.
     """
 
     table: str
@@ -107,11 +96,11 @@ def compare_tables(ours: Mapping[str, Sequence[Line]], theirs: Mapping[str, Sequ
     """Compare every cell of every table, in the order of ``ours``.
 
     Args:
-        ours: the lines of each table here, by its name.
-        theirs: those there.
+        ours: rows of each table of this project, by name of the table.
+        theirs: rows of the other project.
 
     Raises:
-        InputError: a table that both sides have declares no keys.
+        InputError: a table of both sides declares no keys.
     """
     found: list[Compared] = []
     for table in dict.fromkeys((*ours, *theirs)):
@@ -123,11 +112,17 @@ def compare_tables(ours: Mapping[str, Sequence[Line]], theirs: Mapping[str, Sequ
 
 
 def welch(ours: Sample, theirs: Sample) -> Gap:
-    """What Welch's t-test (Welch 1947) makes of two measured cells."""
-    shares = [sample.sd**2 / sample.seeds for sample in (ours, theirs)]
-    total = sum(shares)
-    spent = sum(share**2 / (sample.seeds - 1) for share, sample in zip(shares, (ours, theirs), strict=True))
-    return Gap(ours.mean - theirs.mean, math.sqrt(total), total**2 / spent if spent else math.inf)
+    """Compare two measured cells by Welch's t-test."""
+    from scipy.stats import ttest_ind_from_stats
+
+    difference = ours.mean - theirs.mean
+    variances = [side.sd**2 / side.n_seeds for side in (ours, theirs)]
+    total = sum(variances)
+    if not total:
+        return Gap(difference, 0.0, math.inf, float(difference == 0))
+    p = ttest_ind_from_stats(*ours, *theirs, equal_var=False).pvalue
+    spent = sum(one**2 / (side.n_seeds - 1) for one, side in zip(variances, (ours, theirs), strict=True))
+    return Gap(difference, math.sqrt(total), total**2 / spent if spent else math.inf, float(p))
 
 
 def _compare_table(table: str, ours: Sequence[Line], theirs: Sequence[Line]) -> Iterator[Compared]:
@@ -150,7 +145,7 @@ def _compare_table(table: str, ours: Sequence[Line], theirs: Sequence[Line]) -> 
 
 
 def _by_key(lines: Sequence[Line], keys: Key) -> dict[Key, Line]:
-    """Lines by their keys; where a line is there twice, the second has its number too."""
+    """Return rows by their keys; a repeated key gets its number."""
     seen: Counter[Key] = Counter()
     found: dict[Key, Line] = {}
     for line in lines:
@@ -171,7 +166,7 @@ def _compare_cell(table: str, row: str, column: str, ours: Line, theirs: Line) -
     cell = Compared(table, row, column, _in_words(ours, column), _in_words(theirs, column), "different")
     from_runs = bool(ours.get("seeds") or theirs.get("seeds"))
     if from_runs and (gap := _gap(ours, theirs, column)):
-        # What its p says is known when all are.
+        # The status follows when all p-values are known.
         return replace(cell, gap=gap)
     noisy = column in NOISY or column in _WITH_INTERVAL or spread in ours
     if from_runs and noisy and (column in NOISY or (ours[column] and theirs[column])):
@@ -182,13 +177,15 @@ def _compare_cell(table: str, row: str, column: str, ours: Line, theirs: Line) -
 
 
 def _in_words(line: Line, column: str) -> str:
-    """A cell with what is known of its noise."""
+    """Return the text of a cell with its standard deviation and number of seeds."""
     sd, seeds = line.get(_spread_of(column), ""), len(line.get("seeds", "").split())
     return f"{line[column]} ± {sd} (n = {seeds})" if sd and seeds > 1 else line[column]
 
 
 def _gap(ours: Line, theirs: Line, column: str) -> Gap | None:
-    """What is tested of two cells; None where a side has no spread over seeds."""
+    """Return the tested difference of two cells; None if a side has no spread over seeds."""
+    from scipy.stats import norm
+
     left, right = _sample(ours, column), _sample(theirs, column)
     if left and right:
         return welch(left, right)
@@ -200,11 +197,12 @@ def _gap(ours: Line, theirs: Line, column: str) -> Gap | None:
     values = float(ours[column]), float(theirs[column])
     side = int(values[1] > values[0])
     halves = ends[0][side] - values[0], ends[1][1 - side] - values[1]
-    return Gap(values[0] - values[1], math.hypot(*halves) / _NORMAL, math.inf)
+    difference, se = values[0] - values[1], math.hypot(*halves) / norm.isf(0.025)
+    return Gap(difference, se, math.inf, float(2 * norm.sf(abs(difference) / se) if se else difference == 0))
 
 
 def _sample(line: Line, column: str) -> Sample | None:
-    """A measured cell with its spread; None where there is none."""
+    """Return a measured cell with its standard deviation; None without one."""
     mean, sd, seeds = line[column], line.get(_spread_of(column), ""), line.get("seeds", "").split()
     try:
         return Sample(float(mean), float(sd), len(seeds)) if mean and sd and len(seeds) > 1 else None
@@ -216,31 +214,31 @@ def _sample(line: Line, column: str) -> Sample | None:
 
 
 def _ends(line: Line, column: str) -> tuple[float, float] | None:
-    """A cell's interval; None where it has none over seeds."""
+    """Return a cell's interval over seeds; None without one."""
     low, high = (line.get(f"{column}_{end}", line.get(end, "")) for end in ("low", "high"))
     over_seeds = "seeds" in line.get("resampled", "") and len(line["seeds"].split()) > 1
     return (float(low), float(high)) if line[column] and low and high and over_seeds else None
 
 
 def _judge(cells: Sequence[Compared]) -> list[Compared]:
-    """Adjust the p-values of the distinct tests together and say what they mean."""
+    """Adjust the p-values of the distinct tests together and set the status of each cell."""
     from scipy.stats import false_discovery_control
 
     tests = {test_of(cell): cell.gap.p for cell in cells if cell.gap}
     if not tests:
         return list(cells)
     adjusted = dict(zip(tests, false_discovery_control(list(tests.values())).tolist(), strict=True))
-    found = sum(p < LEVEL for p in adjusted.values())
-    # One cell more is called different where its p is below this.
-    asked = min(LEVEL * (found + 1) / len(tests), LEVEL)
-    return [_judged(cell, cell.gap, adjusted[test_of(cell)], asked) if cell.gap else cell for cell in cells]
+    found = sum(p < ALPHA for p in adjusted.values())
+    # One more cell would be called different with a p-value below this.
+    required = min(ALPHA * (found + 1) / len(tests), ALPHA)
+    return [_judged(cell, cell.gap, adjusted[test_of(cell)], required) if cell.gap else cell for cell in cells]
 
 
 def test_of(cell: Compared) -> tuple[str, str, Gap | None]:
-    """What two cells share where they show the same numbers of the same runs."""
+    """Return the identity of a test, which is the same if two cells show the same numbers of the same runs."""
     return cell.ours, cell.theirs, cell.gap
 
 
-def _judged(cell: Compared, gap: Gap, p: float, asked: float) -> Compared:
-    status: Status = "different" if p < LEVEL else "cannot tell"
-    return replace(cell, p_adjusted=p, below=gap.resolvable(asked), status=status)
+def _judged(cell: Compared, gap: Gap, p: float, required: float) -> Compared:
+    status: Status = "different" if p < ALPHA else "cannot tell"
+    return replace(cell, p_adjusted=p, below=gap.detectable(required), status=status)

@@ -1,4 +1,4 @@
-"""The cells of a csv table as text, and where two versions of it first differ."""
+"""Cells of a csv table as text, and the first difference between two versions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Line = Mapping[str, str]
 """Text by column."""
 
 WHOLE = "(all)"
-"""In place of the row or column where all of it is on one side alone."""
+"""Name of the row or column if all of it is on one side only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first place where a file differs from what it should be."""
+    """The first difference between a stored file and its recomputation."""
 
     table: str
     row: str
@@ -33,17 +33,17 @@ class Difference:
 
 
 def read_lines(text: str) -> list[dict[str, str]]:
-    """The lines of a csv; a field that a short line lacks is empty."""
+    """Return the rows of a csv file; missing fields of a short row are empty."""
     return list(csv.DictReader(io.StringIO(text), restval=""))
 
 
 def first_difference(table: str, stored: str, recomputed: str) -> Difference | None:
-    """The first cell in which two texts of a csv table differ, by line and column; None where they are equal.
+    """Return the first cell in which two texts of a csv table differ; None if they are equal.
 
     Args:
         table: name of its file.
-        stored: the one text.
-        recomputed: the other.
+        stored: first text.
+        recomputed: second text.
     """
     if stored == recomputed:
         return None
@@ -52,7 +52,7 @@ def first_difference(table: str, stored: str, recomputed: str) -> Difference | N
 
 
 def differing_cell(table: str, stored: Sequence[Line], recomputed: Sequence[Line]) -> Difference | None:
-    """The first cell in which two versions of a table's lines differ; None where all are equal."""
+    """Return the first cell in which two versions of a table's rows differ; None if all are equal."""
     if not (stored and recomputed):
         sides = ("absent", "present") if recomputed else ("present", "absent")
         return Difference(table, WHOLE, "", *sides) if stored or recomputed else None
@@ -67,7 +67,7 @@ def differing_cell(table: str, stored: Sequence[Line], recomputed: Sequence[Line
 
 
 def first_line(table: str, stored: str, recomputed: str) -> Difference | None:
-    """The first line in which two texts differ; None where they are equal."""
+    """Return the first line in which two texts differ; None if they are equal."""
     sides = stored.splitlines(keepends=True), recomputed.splitlines(keepends=True)
     for number, (old, new) in enumerate(zip_longest(*sides, fillvalue=""), 1):
         if old != new:
@@ -76,5 +76,5 @@ def first_line(table: str, stored: str, recomputed: str) -> Difference | None:
 
 
 def named(key: Key) -> str:
-    """A row by what tells it from others."""
+    """Return the name of a row from its key."""
     return " | ".join(filter(None, key))
