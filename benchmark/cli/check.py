@@ -1,4 +1,4 @@
-"""``fundusbench check``: run the data checks on any data set, without training."""
+"""``fundusbench check``: run the data checks on any data set."""
 
 from __future__ import annotations
 
@@ -16,32 +16,34 @@ if TYPE_CHECKING:
     from benchmark.sources.registry import SourceParams
 
 FOLDER = Path("scratch/check")
-"""Folder of photographs that a source other than the pipeline's generates."""
-SHOWN = 20
-"""Number of issues of a check that are printed."""
+"""Folder of photographs that a source generates, unless it is the pipeline's."""
+MAX_ISSUES = 20
+"""Largest number of printed issues per check."""
 PROFILES = PROJECT / "experiments/conf/data"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.description = "Without --source, the data set and the policies of params.yaml; else those by default."
-    parser.add_argument("--source", metavar="NAME", help=f"a profile of {PROFILES.name}/ (csv reads any folder)")
+    parser.description = "Check the data set of params.yaml or, with --source, another one with default policies."
+    parser.add_argument("--source", metavar="NAME", help=f"profile in {PROFILES.name}/ (csv reads any folder)")
     parser.add_argument("--root", metavar="DIR", help="folder of the photographs")
-    parser.add_argument("--table", type=Path, metavar="FILE", help="table of labels, from the working directory")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="table of labels, relative to the current folder")
     parser.add_argument(
         "--param",
         nargs="+",
         action="extend",
         default=[],
         metavar="KEY=VALUE",
-        help="of data, for instance columns.split=Usage",
+        help="parameter of data, e.g. columns.split=Usage",
     )
-    parser.add_argument("--labels-only", action="store_true", help="check the table alone, and open no photograph")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write checks.csv (every issue) and checks.md there")
+    parser.add_argument("--labels-only", action="store_true", help="check only the table, without reading photographs")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write checks.csv (with every issue) and checks.md to this folder"
+    )
     add_json(parser)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the issues that the checks find.
 
     Returns:
@@ -58,53 +60,53 @@ def run(chosen: argparse.Namespace) -> int:
     from benchmark.settings.data_loading import load_data_params
     from benchmark.sources.registry import load_source
 
-    if chosen.source:
-        data, policies, workers, folder = _data(chosen), default_policies(), 0, FOLDER
+    if args.source:
+        data, policies, workers, folder = _data(args), default_policies(), 0, FOLDER
     else:
-        _refuse_strays(chosen)
+        _require_source(args)
         params = load_data_params()
         data, policies, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS
     found, expected = locate(data, folder), load_source(data.source).expected(data)
-    if not chosen.labels_only:
+    if not args.labels_only:
         refuse_absent(found, Path(data.root))
-    if chosen.labels_only:
+    if args.labels_only:
         dataset = InspectedDataset(tuple(found), expected=expected)
     else:
         dataset = inspect_dataset(found, expected, workers)
     outcome = checking.run_checks(dataset, policies)
     stopping = list(dict.fromkeys(row.check for row in outcome.rows if row.policy == "stop" and row.issue))
-    if chosen.json:
+    if args.json:
         show_json({"issues": outcome.rows, "stopping": stopping})
     else:
-        print(checking.summary(outcome.rows, SHOWN))
+        print(checking.summary(outcome.rows, MAX_ISSUES))
         print(f"stops the pipeline: {', '.join(stopping) or 'nothing'}")
-    if chosen.out:
-        _write(chosen.out, outcome.rows, data)
+    if args.out:
+        _write(args.out, outcome.rows, data)
     return 1 if outcome.stops else 0
 
 
-def _data(chosen: argparse.Namespace) -> SourceParams:
-    """The named profile, changed as the arguments say."""
+def _data(args: argparse.Namespace) -> SourceParams:
+    """Return the parameters of the named profile with the changes of the arguments."""
     from benchmark.common.files import read_yaml
     from benchmark.settings.data_loading import parse_data
     from benchmark.sources.registry import load_source
 
-    profile = PROFILES / f"{chosen.source}.yaml"
+    profile = PROFILES / f"{args.source}.yaml"
     if not profile.exists():
-        load_source(chosen.source)
-    raw = read_yaml(profile, "a profile is") if profile.exists() else {"source": chosen.source, "name": chosen.source}
-    if chosen.root:
-        raw["root"] = chosen.root
-    if chosen.table:
-        raw["table"] = str(chosen.table.resolve())
-    for given in chosen.param:
+        load_source(args.source)
+    raw = read_yaml(profile, "a profile is") if profile.exists() else {"source": args.source, "name": args.source}
+    if args.root:
+        raw["root"] = args.root
+    if args.table:
+        raw["table"] = str(args.table.resolve())
+    for given in args.param:
         _set(raw, given)
     data: SourceParams = parse_data(raw, "the arguments")
     return data
 
 
 def _set(raw: dict[str, Any], given: str) -> None:
-    """Set one key, with dots between sections, as ``key=value`` says; the value is YAML."""
+    """Set one dotted key by an argument ``key=value`` with a value in YAML."""
     import yaml
 
     key, equals, value = given.partition("=")
@@ -113,7 +115,7 @@ def _set(raw: dict[str, Any], given: str) -> None:
     for part in path:
         section = section.setdefault(part, {}) if isinstance(section, dict) else None
     if not key or not equals or not isinstance(section, dict):
-        msg = f"--param takes key=value of a parameter of data, but got {given!r}: write, say, columns.split=Usage"
+        msg = f"--param takes key=value of a parameter of data, but got {given!r}: write e.g. columns.split=Usage"
         raise InputError(msg)
     try:
         section[last] = yaml.safe_load(value)
@@ -122,11 +124,11 @@ def _set(raw: dict[str, Any], given: str) -> None:
         raise InputError(msg) from error
 
 
-def _refuse_strays(chosen: argparse.Namespace) -> None:
-    """Raise where an argument is given that only goes with another data set than that of params.yaml."""
-    strays = [f"--{name}" for name in ("root", "table", "param") if getattr(chosen, name)]
-    if strays:
-        msg = f"{', '.join(strays)} must go with --source, but there is none: add it, for instance --source csv"
+def _require_source(args: argparse.Namespace) -> None:
+    """Refuse arguments that require ``--source``."""
+    given = [f"--{name}" for name in ("root", "table", "param") if getattr(args, name)]
+    if given:
+        msg = f"{', '.join(given)} must go with --source, which is missing: add it, e.g. --source csv"
         raise InputError(msg)
 
 

@@ -31,49 +31,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("image", nargs="+", help="photographs (JPEG, PNG, TIFF), folders of them, or globs in quotes")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--run", dest="one", default="", metavar="STAGE/ARM/SEED", help="grade with one run")
+    which.add_argument("--run", dest="one", default="", metavar="METHOD/ARM/SEED", help="grade with one run")
     which.add_argument(
-        "--arm", default="", metavar="STAGE/ARM", help="grade with every run of an arm; by default of the best on val"
+        "--arm", default="", metavar="METHOD/ARM", help="grade with all runs of an arm (default: the best arm on val)"
     )
     add_json(parser)
     parser.add_argument(
-        "--overlay", type=Path, metavar="FILE", help="draw what sways the grade of the one photograph given: .png"
+        "--overlay", type=Path, metavar="FILE", help="draw a saliency map of the only photograph (.png)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write all columns there: .csv or .json")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write all columns to this file (.csv or .json)")
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Grade, and print or write what came of it.
+def run(args: argparse.Namespace) -> int:
+    """Grade photographs, and print or write the result.
 
     Returns:
-        1 where a photograph was not graded, for it cannot be read or shows no fundus; else 0.
+        1 if a photograph was not graded because it cannot be read or shows no fundus, else 0.
 
     Raises:
-        InputError: there is no such photograph or run.
+        InputError: an argument is wrong, or a photograph or run does not exist.
     """
     from benchmark.evaluation.photographs import Grader, runs_of
 
-    if chosen.out and chosen.out.suffix.lower() not in ENDINGS:
-        msg = f"--out takes a file that ends in {' or '.join(ENDINGS)}, but got {str(chosen.out)!r}: rename it"
+    if args.out and args.out.suffix.lower() not in ENDINGS:
+        msg = f"--out takes a file that ends in {' or '.join(ENDINGS)}, but got {str(args.out)!r}: rename it"
         raise InputError(msg)
-    if chosen.overlay and chosen.overlay.suffix.lower() != ".png":
-        msg = f"--overlay takes a file that ends in .png, but got {str(chosen.overlay)!r}: rename it"
+    if args.overlay and args.overlay.suffix.lower() != ".png":
+        msg = f"--overlay takes a file that ends in .png, but got {str(args.overlay)!r}: rename it"
         raise InputError(msg)
-    paths = photographs(chosen.image)
-    if chosen.overlay and len(paths) != 1:
+    paths = photographs(args.image)
+    if args.overlay and len(paths) != 1:
         msg = f"--overlay draws one photograph, but {len(paths)} are given: name one"
         raise InputError(msg)
-    runs = runs_of(load_params(), chosen.arm, chosen.one)
+    runs = runs_of(load_params(), args.arm, args.one)
     grader = Grader([result.folder() for result in runs])
     read = (path.read_bytes() for path in paths)
     answers = list(progress_bar(grader.grade(read), total=len(paths), unit=" photographs", leave=False))
     about = graded_by(runs)
     rows = [{"image": str(path), **answer.columns()} for path, answer in zip(paths, answers, strict=True)]
-    if chosen.out:
-        _write(chosen.out, about, rows)
-    if chosen.overlay and not answers[0].remark:
-        _draw(chosen.overlay, grader.explain(paths[0].read_bytes()), about, answers[0])
-    if chosen.json:
+    if args.out:
+        _write(args.out, about, rows)
+    if args.overlay and not answers[0].remark:
+        _draw(args.overlay, grader.explain(paths[0].read_bytes()), about, answers[0])
+    if args.json:
         show_json(_values(about, rows))
     else:
         show(f"by {about['graded_by']}, {about['input']}; {about['limits']}", table(rows), *remarks(rows))
@@ -81,10 +81,10 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def photographs(given: Sequence[str]) -> list[Path]:
-    """The files that are named, in folders in the order of their names.
+    """List the photographs of files, folders and globs; those of a folder are sorted by name.
 
     Raises:
-        InputError: a name stands for no photograph.
+        InputError: an argument matches no photograph.
     """
     from benchmark.images.reading import EXTENSIONS
 
@@ -106,7 +106,7 @@ def photographs(given: Sequence[str]) -> list[Path]:
 
 
 def graded_by(runs: Sequence[RunResult]) -> dict[str, Any]:
-    """Which runs grade, what they look at, and what a reader must know of them."""
+    """Describe the runs that grade, their input and their limits."""
     first = runs[0]
     seeds = ", ".join(str(result.seed) for result in runs)
     eyes = "drawn eyes, so nothing is claimed of real ones" if first.data.synthetic else f"{first.data.train} images"
@@ -119,41 +119,41 @@ def graded_by(runs: Sequence[RunResult]) -> dict[str, Any]:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> Table:
-    """For a reader: grade, score and probabilities with their spread over seeds, of what was graded."""
+    """Return the table of graded photographs: grade, score and probabilities with their sd over seeds."""
     header = ("image", "grade", "score", *(f"P({grade})" for grade in range(len(PROBS))))
-    return Table(header, [_cells(told) for told in rows if not told["remark"]], texts=len(header))
+    return Table(header, [_cells(row) for row in rows if not row["remark"]], texts=len(header))
 
 
-def _cells(told: dict[str, Any]) -> list[str]:
-    spreads = [_spread(told[name], told[name.replace("prob", "prob_sd")], 2) for name in PROBS]
-    return [told["image"], str(told["grade"]), _spread(told["score"], told["score_sd"], 2), *spreads]
+def _cells(row: dict[str, Any]) -> list[str]:
+    probs = [_with_sd(row[name], row[name.replace("prob", "prob_sd")]) for name in PROBS]
+    return [row["image"], str(row["grade"]), _with_sd(row["score"], row["score_sd"]), *probs]
 
 
 def remarks(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Why what was not graded was not, as one text; none where all was."""
-    told = [f"{row['image']}: {row['remark']}" for row in rows if row["remark"]]
-    return ["\n".join(told)] if told else []
+    """Return the reasons why photographs were not graded as one text; an empty list if all were."""
+    reasons = [f"{row['image']}: {row['remark']}" for row in rows if row["remark"]]
+    return ["\n".join(reasons)] if reasons else []
 
 
-def _spread(value: float | None, sd: float | None, digits: int) -> str:
+def _with_sd(value: float | None, sd: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.{digits}f}" if sd is None else f"{value:.{digits}f} ± {sd:.{digits}f}"
+    return f"{value:.2f}" if sd is None else f"{value:.2f} ± {sd:.2f}"
 
 
 def _draw(
     path: Path, seen: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]], about: dict[str, Any], answer: Graded
 ) -> None:
-    """The square that the networks see, and the same under what sways them."""
+    """Draw the networks' input, and the same under its saliency map."""
     from matplotlib.figure import Figure
 
     from benchmark.report.figure_style import save, styled
 
     with styled():
         figure = Figure(figsize=(7.2, 4.2))
-        for axes, shown in zip(figure.subplots(1, 2), ("as the networks see it", "what sways the grade"), strict=True):
+        for axes, title in zip(figure.subplots(1, 2), ("input of the networks", "saliency map"), strict=True):
             axes.imshow(seen[0])
-            axes.set_title(shown, fontsize=9)
+            axes.set_title(title, fontsize=9)
             axes.axis("off")
         axes.imshow(seen[1], cmap="inferno", alpha=0.55, vmin=0, vmax=1)
         figure.suptitle(f"grade {answer.grade} by {about['graded_by']}", fontsize=11)

@@ -1,4 +1,4 @@
-"""``fundusbench score``: kappa, interval and paired test for predictions that anyone made."""
+"""``fundusbench score``: compute kappa, its interval and paired tests for predictions from any program."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="table of images and grades, a score, or five probabilities; or npy (n, 5) in the labels' order",
     )
     parser.add_argument(
-        "--labels", type=Path, required=True, help="table of image and level; Usage or split, and patient, where known"
+        "--labels",
+        type=Path,
+        required=True,
+        help="table of images and grades, and of splits (Usage) and patients if known",
     )
     parser.add_argument("--compare", type=Path, metavar="OTHER", help="predictions to test against, image by image")
     parser.add_argument(
@@ -70,15 +73,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def run(chosen: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Score one predictions file against labels, or two and their difference, and print the tables.
 
     Raises:
         InputError: a file is missing or breaks a rule.
     """
-    files = [file for file in (chosen.predictions, chosen.compare) if file]
-    truth, *contents = [read_file(file) for file in (chosen.labels, *files)]
-    names = parse_names(chosen.columns, truth, contents)
+    files = [file for file in (args.predictions, args.compare) if file]
+    truth, *contents = [read_file(file) for file in (args.labels, *files)]
+    names = parse_names(args.columns, truth, contents)
     labels = read_labels(truth, names)
     answered = [read_answers(content, labels, names) for content in contents]
     answers = [answer.splits for answer in answered]
@@ -87,7 +90,7 @@ def run(chosen: argparse.Namespace) -> None:
     pairs = compared(*arms) if len(arms) > 1 else []
     read = [note for answer in answered for note in answer.notes]
     notes = [labels.patients_from, *read, *_notes(labels, files, answers, scores)]
-    if chosen.json:
+    if args.json:
         show_json(values(scores, pairs, notes))
     else:
         show(*parts(scores, pairs, notes))
