@@ -188,7 +188,9 @@ def test_a_photograph_of_too_many_pixels_is_named_with_its_size_and_the_mend():
     header = struct.pack(">IIBBBBB", 16_000, 12_000, 8, 0, 0, 0, 0)
     parts = [(b"IHDR", header), (b"IDAT", b"")]
     chunks = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in parts]
-    with pytest.raises(UnreadableImage, match=r"16000 x 12000 pixels, but at most 180 million.*save it at a smaller size"):
+    with pytest.raises(
+        UnreadableImage, match=r"16000 x 12000 pixels, but at most 180 million.*save it at a smaller size"
+    ):
         read_rgb(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
