@@ -123,7 +123,7 @@ def test_the_table_may_lie_elsewhere_and_have_other_columns():
 def test_labels_alone_are_checked_without_photographs(capsys):
     write_table(Path("own"), [{"image": name, "level": 1} for name in NAMES])
     assert main(["check", "--source", "csv", "--root", "own"]) == 2
-    assert "of 8 none does, for instance own/0_left: no photograph of such a name" in capsys.readouterr().err
+    assert "none of 8 is, for instance own/0_left: no photograph with such a name" in capsys.readouterr().err
     assert main(["check", "--source", "csv", "--root", "own", "--labels-only"]) == 0
     assert capsys.readouterr().out.count("not checked: no file was opened") == 6
 
@@ -140,8 +140,8 @@ def test_photographs_that_lie_elsewhere_are_said_once_with_their_folder(capsys, 
     write_table(Path("own"), [{"image": name.format(image), "level": 1} for image in NAMES])
     assert main(["check", "--source", "csv", "--root", "own"]) == 2
     said = capsys.readouterr().err
-    assert "of 8 none does, for instance own/" in said
-    assert "8 lie in own/photos: set data.images" in said
+    assert "none of 8 is, for instance own/" in said
+    assert "8 are in own/photos: set data.images" in said
 
 
 def test_without_a_source_it_checks_the_profile(capsys):

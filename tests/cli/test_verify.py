@@ -100,7 +100,7 @@ def test_the_first_cell_that_differs_is_named_with_both_values(project, capfd):
     old = change(project / "reports/tables/ablation.csv", "estimate", "0.999999", **where)
     assert main(["verify"]) == 1
     assert (
-        "1 files differ from reports/tables/, first ablation.csv, row 448x448 | MSE scores | val, column mean: "
+        "1 files differ from reports/tables/, first ablation.csv, row 448x448 | MSE scores | val, column estimate: "
         f"stored '0.999999', recomputed '{old}'"
     ) in capfd.readouterr().out
 
@@ -127,7 +127,7 @@ def test_a_changed_prediction_is_found(project, capfd):
     fields[header.index("score")] = "4.0"
     path.write_text("\n".join([lines[0], ",".join(fields), *lines[2:]]) + "\n")
     assert main(["verify"]) == 1
-    assert "first ablation.csv, row 448x448 | MSE scores | test, column mean: stored" in capfd.readouterr().out
+    assert "first ablation.csv, row 448x448 | MSE scores | test, column estimate: stored" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(("ending", "said"), [("md", "present, "), ("tex", "")])
@@ -181,10 +181,10 @@ def test_another_clone_is_compared_cell_by_cell(project, tmp_path, capfd):
     change(other / "reports/tables/cost_time.csv", "seconds", "7", arm="mid")
     assert main(["verify", "--against", str(other)]) == 1
     out = capfd.readouterr().out
-    assert f"different: ablation, row 448x448 | MSE scores | val, column mean: {own} ± " in out
+    assert f"different: ablation, row 448x448 | MSE scores | val, column estimate: {own} ± " in out
     assert "0.111111 ± " in out
     assert re.search(
-        rf"cannot tell, below 0\.\d{{3}}: ablation, row 448x448 \| MSE scores \| test, column mean: {near} ± ", out
+        rf"cannot tell, below 0\.\d{{3}}: ablation, row 448x448 \| MSE scores \| test, column estimate: {near} ± ", out
     )
     assert "different: cost, row 448 px, no cells, column parameters: 51000000 here, 7 there" in out
     assert "cost_time" not in out
@@ -241,7 +241,7 @@ def test_a_commit_is_compared_by_what_dvc_holds_for_it(project, capfd, monkeypat
     change(table, "estimate", "0.111111", row="448x448", column="MSE scores", split="val")
     assert main(["verify", "--against", "tables"]) == 1
     out, _ = capfd.readouterr()
-    assert "different: ablation, row 448x448 | MSE scores | val, column mean: 0.111111 ± " in out
+    assert "different: ablation, row 448x448 | MSE scores | val, column estimate: 0.111111 ± " in out
     for revision, reason in (("bare", "its dvc.lock names no reports/tables"), ("nowhere", "unknown Git revision")):
         assert main(["verify", "--against", revision]) == 2
         assert reason in capfd.readouterr().err

@@ -52,13 +52,13 @@ def test_the_backbone_is_inception_resnet_v2_up_to_block8(networks):
     dropped = sum(p.numel() for part in (whole.conv2d_7b, whole.classif) for p in part.parameters())
     heads = 6 * (2080 + 1)
     expected = sum(p.numel() for p in whole.parameters()) - dropped + heads
-    assert {n.parameters for (_, level), n in of(networks, "paper").items() if level == 1} == {expected}
+    assert {n.parameters for (_, n_cells), n in of(networks, "paper").items() if n_cells == 0} == {expected}
 
 
 def test_multiply_adds_grow_with_input_size_and_cells(networks):
     paper = of(networks, "paper")
-    assert paper[224, 1].macs < paper[448, 1].macs < paper[448, 2].macs < paper[720, 1].macs < paper[720, 3].macs
-    assert paper[720, 1].macs / paper[224, 1].macs == pytest.approx((720 / 224) ** 2, rel=0.3)
+    assert paper[224, 0].macs < paper[448, 0].macs < paper[448, 1].macs < paper[720, 0].macs < paper[720, 2].macs
+    assert paper[720, 0].macs / paper[224, 0].macs == pytest.approx((720 / 224) ** 2, rel=0.3)
 
 
 def test_the_networks_of_params_are_measured_too(params, networks):
