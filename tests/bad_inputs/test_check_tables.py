@@ -99,7 +99,7 @@ REFUSED = {
     "two patients": (table(level=TRUTH, patient_id=IMAGES, subject=TRUTH), "may mean patient_id or subject: set it"),
     "an image without a name": (LABELS + ",3\n", "each row must name its image, but .* has 1 without"),
     "an unknown split": (table(level=TRUTH, split=["dev"] * 12), "each split must be train, val, test or empty"),
-    "an unknown eye": (table(level=TRUTH, laterality=["1"] * 12), "each eye must be left.* or empty for none"),
+    "an unknown eye": (table(level=TRUTH, laterality=["1"] * 12), r"each eye must be left, right or empty, but"),
     "an array": (b"\x93NUMPY\x01\x00", r"is an array of NumPy \(.npy\)"),
     "no header": (LABELS.split("\n", 1)[1], "columns.image must name a column .* choose one of 1_left, 0"),
 }
