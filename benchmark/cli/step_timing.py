@@ -28,7 +28,6 @@ from benchmark.runs.spec import ArmRun, TrainedRun, heads_of
 from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
 from benchmark.training.record import resident_peak
-from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params
@@ -155,12 +154,11 @@ NOISE = DataSummary(name="noise", source="noise", synthetic=True, manifest_sha25
 def arm_spec(params: Params, method: str, name: str) -> ArmRun:
     """Return a run of an arm on noise."""
     arm = params.arm(method, name)
-    loss = LOSSES[arm.loss]
     return ArmRun(
         method=method,
         arm=name,
         seed=0,
-        loss=PluginChoice(name=arm.loss, parameters={**loss.defaults, **params.losses.get(arm.loss, {})}),
+        loss=PluginChoice(name=arm.loss, parameters=params.loss_parameters(arm.loss)),
         heads=heads_of(arm.loss),
         size=arm.size,
         pixels=params.sizes.of(arm.size),

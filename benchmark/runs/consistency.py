@@ -14,7 +14,6 @@ from benchmark.runs.run import Holdout
 from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult
 from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
-from models.losses.registry import LOSSES
 from models.settings import Cells, Model
 from models.systems.registry import SYSTEMS, fov_of
 
@@ -129,7 +128,7 @@ def _changed(params: Params, result: ArmResult) -> list[str]:
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
         "model": _model(model, result.model),
         "prepare": {"colour_normalisation": params.prepare.colour_normalisation, "encoding": params.prepare.encoding},
-        f"losses.{loss}": {**LOSSES[loss].defaults, **params.losses.get(loss, {})},
+        f"losses.{loss}": params.loss_parameters(loss),
     }
     trained = (
         result.train.model_dump(mode="json"),

@@ -20,7 +20,6 @@ from benchmark.runs.spec import ArmRun, RunResult, RunSpec, heads_of
 from benchmark.runs.systems import describe_system
 from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
-from models.losses.registry import LOSSES
 from models.settings import Cells
 from models.weights_file import with_weights_hash
 
@@ -86,10 +85,7 @@ def describe(
         method=method,
         arm=name,
         seed=0,
-        loss=PluginChoice(
-            name=arm.loss,
-            parameters={**LOSSES[arm.loss].defaults, **params.losses.get(arm.loss, {})},
-        ),
+        loss=PluginChoice(name=arm.loss, parameters=params.loss_parameters(arm.loss)),
         heads=heads_of(arm.loss),
         size=arm.size,
         pixels=params.sizes.of(arm.size),

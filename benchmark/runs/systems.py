@@ -15,7 +15,6 @@ from benchmark.runs.spec import BlendRun, NetworkRun, heads_of
 from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
-from models.losses.registry import LOSSES
 from models.settings import Cells, Model
 from models.system_settings import AffineAugment, Net, SystemSettings
 from models.systems.registry import SYSTEMS, Step, geometry
@@ -110,10 +109,7 @@ def _network(
         method=system,
         arm=name,
         seed=0,
-        loss=PluginChoice(
-            name=entry.loss,
-            parameters={**LOSSES[entry.loss].defaults, **params.losses.get(entry.loss, {})},
-        ),
+        loss=PluginChoice(name=entry.loss, parameters=params.loss_parameters(entry.loss)),
         heads=heads_of(entry.loss),
         size=net.size,
         pixels=sides.input_px,

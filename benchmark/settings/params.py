@@ -87,6 +87,10 @@ class Params(DataParams):
         settings = self.systems[system]
         return Train.model_validate({**self.train.model_dump(), **settings.train, **settings.nets[net].train})
 
+    def loss_parameters(self, loss: str) -> dict[str, Any]:
+        """Return the parameters of a loss: its defaults with those that are set."""
+        return {**LOSSES[loss].defaults, **self.losses.get(loss, {})}
+
     def seeds_of(self, method: str) -> list[int]:
         """Return the seeds of a method or system."""
         return self.seeds if method in self.arms else self.seeds[: self.systems[method].seeds]

@@ -74,8 +74,11 @@ def _check_name(key: str, known: Mapping[str, Value]) -> None:
 def values_of(params: Params) -> dict[str, Value]:
     """Return the parameters of the sweep's arm that may be swept, by dotted name; none changes the data."""
     loss = params.arm(*arm_of(params)).loss
-    losses = {loss: LOSSES[loss].defaults | params.losses.get(loss, {})}
-    sections = {"losses": losses, "train": params.train.model_dump(), "model": params.model.model_dump()}
+    sections = {
+        "losses": {loss: params.loss_parameters(loss)},
+        "train": params.train.model_dump(),
+        "model": params.model.model_dump(),
+    }
     return {name: value for name, value in _flatten(sections, "") if isinstance(value, float | int | str)}
 
 
