@@ -144,6 +144,6 @@ def test_new_pixels_under_an_old_recipe_are_never_used(copy):
     from benchmark.images import recipe
 
     before = recipe.recipe_of("plain")
-    changed(copy / "benchmark/images/fov.py", "return ", "return 255 - ")
+    changed(copy / "benchmark/images/fov.py", "return whole if height == width", "return whole if height != width")
     assert recipe.recipe_of("plain") != before
     assert recipe.recipe_of("graham") != recipe.recipe_of("clahe")

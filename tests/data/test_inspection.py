@@ -109,7 +109,7 @@ def test_what_cannot_be_read_says_why_and_the_rest_is_described():
     assert reasons[:6] == [""] * 6
     assert "truncated" in reasons[6]
     assert "photos/gone.jpeg: No such file" in reasons[7]
-    assert "no JPEG" in reasons[8]
+    assert "not a JPEG" in reasons[8]
     assert [info.sha256 == "" for info in found.infos[6:]] == [False, True, False]
     assert [info.pixels for info in found.infos[6:]] == ["", "", ""]
 
