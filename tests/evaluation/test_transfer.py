@@ -188,9 +188,9 @@ def test_photographs_shared_with_train_or_val_are_counted_with_a_warning(capsys)
 def test_a_dropped_photograph_is_not_counted():
     Path("other/t0.png").write_bytes(b"no image")
     params = declared()
-    with pytest.raises(InputError, match=r"each file can be read, but finds 1 faults among 5 photographs \(t0"):
+    with pytest.raises(InputError, match=r"each file can be read, but finds 1 issues among 5 photographs \(t0"):
         transfer.run(params)
-    transfer.run(params.model_copy(update={"checks": params.checks.model_copy(update={"readable": "drop"})}))
+    transfer.run(params.model_copy(update={"checks": {**params.checks, "readable": "drop"}}))
     assert read_rows(SETS, OtherSet, "")[0].images == 4
 
 

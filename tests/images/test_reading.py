@@ -148,7 +148,7 @@ def test_a_truncated_file_is_refused(kind, share, min_side):
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_image_are_refused_with_a_reason(data):
-    with pytest.raises(UnreadableImage, match=r"empty|no JPEG, PNG or TIFF"):
+    with pytest.raises(UnreadableImage, match=r"empty|not a JPEG, PNG or TIFF"):
         read_rgb(data)
 
 
