@@ -186,7 +186,7 @@ def _declared(data: SourceParams) -> dict[Split, int] | None:
 def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[Training, TrainedRun]]:
     """Count every training method, and return each with one of its runs, whose data are noise."""
     from benchmark.cli.step_timing import NOISE, arm_spec
-    from benchmark.runs.systems import describe_system
+    from benchmark.runs.systems import resolve_system
 
     counted: list[tuple[Training, TrainedRun]] = []
     for method, arms in params.arms.items():
@@ -196,7 +196,7 @@ def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[
     for system, settings in params.systems.items():
         # Networks train on the patients that blends are not fitted on.
         share = 1 - settings.holdout_fraction
-        specs = describe_system(params, system, [], NOISE, _as_declared)
+        specs = resolve_system(params, system, [], NOISE, _as_declared)
         networks = {spec.arm: spec for spec in specs if isinstance(spec, NetworkRun)}
         for net, network in networks.items():
             one = _count(network, len(params.seeds_of(system)), images, share, net=f"{system}/{net}")

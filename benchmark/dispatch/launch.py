@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 from benchmark.runs.run import SCRATCH
-from benchmark.training.together import world
+from benchmark.training.distributed import world
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

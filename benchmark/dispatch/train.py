@@ -1,7 +1,7 @@
 """The stage ``train``: train the runs of some methods in parallel, as many at a time as the machine can hold.
 
 Each run is a job, which depends at most on the run that it starts from. Finished runs with an unchanged key are in the
-run store (:mod:`benchmark.runs.shelf`) and are not trained again.
+run store (:mod:`benchmark.runs.run_store`) and are not trained again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,19 @@ from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.local_engine import LocalEngine, warm
 from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
-from benchmark.runs.declared import declare
+from benchmark.runs.declared import resolve_runs
 from benchmark.runs.results import read_result
-from benchmark.runs.shelf import files_needed, find_run, is_finished, place, publish, remove_stale_views, views_dir
+from benchmark.runs.run_store import (
+    files_needed,
+    find_run,
+    is_finished,
+    publish,
+    remove_stale_views,
+    run_dir,
+    views_dir,
+)
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, views_read
-from benchmark.training.together import rank, world
+from benchmark.training.distributed import rank, world
 from models.settings import PACKAGE
 
 if TYPE_CHECKING:
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
 
     from benchmark.settings.params import Params
     from benchmark.training.batches import SplitData
-    from benchmark.training.loop import Curve, Watch
+    from benchmark.training.loop import Callbacks, Curve
 
 PRELOAD = ("benchmark.training.loop", "pandas", "sklearn.ensemble")
 """Modules that every training process imports."""
@@ -62,9 +70,9 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     known = _known(params, methods)
     if engine == "local" and params.train.processes == 1 and params.train.parallel_runs != 1 and core_count() > 1:
         warm(PRELOAD)
-    declared = declare(params, read_manifest())
+    declared = resolve_runs(params, read_manifest())
     specs = [spec for spec in declared if not methods or spec.method in methods]
-    todo = _with_parents([spec for spec in specs if not is_finished(place(spec), spec.key)], declared)
+    todo = _with_parents([spec for spec in specs if not is_finished(run_dir(spec), spec.key)], declared)
     _check_optimizers(todo, declared)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)
@@ -152,14 +160,14 @@ def complete(
     splits: Mapping[str, SplitData],
     fabric: Fabric,
     scratch: Path,
-    watch: Watch | None = None,
+    callbacks: Callbacks | None = None,
 ) -> None:
     """Train a run by :func:`benchmark.training.loop.train`, unless its folder holds the finished run.
 
     Raises:
         InputError: a loss is not finite, a batch does not fit into memory, or the number of processes is wrong.
     """
-    from benchmark.training.loop import Watch, train
+    from benchmark.training.loop import Callbacks, train
 
     if spec.train.processes != world():
         msg = (
@@ -169,7 +177,7 @@ def complete(
         raise InputError(msg)
     if not is_finished(scratch, spec.key):
         with report_lost_peer(), explain_out_of_memory(spec):
-            train(spec, splits, fabric, scratch, watch or Watch())
+            train(spec, splits, fabric, scratch, callbacks or Callbacks())
 
 
 @contextmanager
@@ -249,7 +257,7 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
 
     Args:
         spec: the run.
-        live_after_s: see :class:`benchmark.training.loop.Watch`.
+        live_after_s: see :class:`benchmark.training.loop.Callbacks`.
     """
     from benchmark.training.networks import cost_of
 
@@ -268,7 +276,7 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
             *(file for name, key in spec.needs.items() for file in files_needed(name, key)),
             *_weights(spec),
         ),
-        writes=(place(spec),),
+        writes=(run_dir(spec),),
     )
 
 
@@ -319,7 +327,7 @@ def _blends(rows: Sequence[BlendRun], passes: Sequence[Job]) -> Job:
             *(pack_path(split, size) for split in SPLITS for size in get_args(Size)),
             *(file for job in passes for file in (*job.reads, *job.writes)),
         ),
-        writes=tuple(map(place, rows)),
+        writes=tuple(map(run_dir, rows)),
     )
 
 
@@ -340,8 +348,8 @@ def _weights(spec: TrainedRun) -> list[Path]:
 def _work(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> str:
     """Train one run in this process."""
     from benchmark.training.device import open_fabric
-    from benchmark.training.loop import Watch
-    from benchmark.training.shown import splits_of
+    from benchmark.training.loop import Callbacks
+    from benchmark.training.system_view import splits_of
 
     throttled_report, latest = throttled(report), ""
     splits = splits_of(spec, read_manifest())
@@ -353,8 +361,8 @@ def _work(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> s
         nonlocal latest
         latest = _kappas(curve)
 
-    complete(spec, splits, open_fabric(spec.train, slot), place(spec), Watch(images, epoch, live_after_s))
-    return ", ".join([latest, *read_result(place(spec)).flags])
+    complete(spec, splits, open_fabric(spec.train, slot), run_dir(spec), Callbacks(images, epoch, live_after_s))
+    return ", ".join([latest, *read_result(run_dir(spec)).flags])
 
 
 def _kappas(curve: Curve) -> str:

@@ -39,7 +39,7 @@ def _attention(params: Params, result: TrainedResult) -> tuple[list[WindowsRow],
     from benchmark.training.batches import load_split
     from benchmark.training.device import open_fabric
     from benchmark.training.predict import answers_of, load_model
-    from benchmark.training.shown import seen_by
+    from benchmark.training.system_view import seen_by
 
     data = load_split(SPLIT, result.size, read_manifest())
     places = chosen(data.rows, PER_GRADE)

@@ -133,7 +133,7 @@ class Grader:
 
     def _pixels(self, photographs: Sequence[bytes]) -> npt.NDArray[np.uint8]:
         """What the networks look at: bytes, shape (n, s, s, 3)."""
-        from benchmark.training.shown import seen_by
+        from benchmark.training.system_view import seen_by
 
         return seen_by(self.result, np.stack([prepared_as(self.result.prepared, data) for data in photographs]))
 

@@ -29,7 +29,7 @@ from benchmark.jobs.queue import Job, Report, refusal, run_jobs
 from benchmark.runs.declared import data_sha256, find_runs
 from benchmark.runs.predictions import patients_in_words, write_predictions
 from benchmark.runs.run import RUNS, WEIGHTS
-from benchmark.runs.shelf import files_needed
+from benchmark.runs.run_store import files_needed
 from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult
 from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, mark_of, predictions_path
 from benchmark.settings.devices import resolved

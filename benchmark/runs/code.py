@@ -25,16 +25,16 @@ OUTSIDE = {
     "benchmark/common/resources.py": "counts cores and memory: how fast, not what",
     "benchmark/images/recipe.py": "names how pixels are made; each key holds the name that the pack was written with",
     "benchmark/runs/environment.py": "describes the machine, for the record",
-    "benchmark/runs/shelf.py": "finds and keeps runs by their keys",
+    "benchmark/runs/run_store.py": "finds and keeps runs by their keys",
     "benchmark/settings/devices.py": "resolves device and number format; each key holds what they are",
     "benchmark/training/record.py": "writes the record of what a run took",
 }
 """Files that the core imports and that determine no number of a run, each with the reason."""
 
 
-def keyed(spec: S) -> S:
+def with_key(spec: S) -> S:
     """Complete a run's specification by the hash of its code and by its key."""
-    return spec.model_copy(update={"code_sha256": _sha256(roots_of(spec))}).keyed()
+    return spec.model_copy(update={"code_sha256": _sha256(roots_of(spec))}).with_key()
 
 
 def roots_of(spec: RunSpec) -> tuple[str, ...]:

@@ -12,12 +12,12 @@ from benchmark.common.files import sha256_json
 from benchmark.common.terms import SPLITS, Arm, Size
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
-from benchmark.runs.code import keyed
+from benchmark.runs.code import with_key
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.results import read_result
 from benchmark.runs.run import RUNS, SHOWN_DIGITS, DataSummary, PluginChoice, Run
 from benchmark.runs.spec import ArmRun, RunResult, RunSpec, heads_of
-from benchmark.runs.systems import describe_system
+from benchmark.runs.systems import resolve_system
 from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
 from models.settings import Cells
@@ -31,7 +31,7 @@ def data_sha256(manifest: list[ManifestRow]) -> str:
     return sha256_json([[r.image_id, r.patient, r.eye, r.grade, r.split, r.sha256] for r in manifest])
 
 
-def declare(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
+def resolve_runs(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
     """Every run that is declared, in declared order; what a run starts from is known by its own specification."""
     known: dict[Arm, list[ArmRun]] = {}
 
@@ -39,14 +39,14 @@ def declare(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
         if arm not in known:
             parent = params.arm(*arm).parent
             parents = [spec.key for spec in specs(Arm.parse(parent))] if parent else None
-            known[arm] = describe(params, *arm, manifest, parents)
+            known[arm] = resolve_arm(params, *arm, manifest, parents)
         return known[arm]
 
     declared: list[RunSpec] = [
         spec for method, arms in params.arms.items() for name in arms for spec in specs(Arm(method, name))
     ]
     for system in params.systems:
-        declared += describe_system(params, system, manifest, summary(params, manifest), prepared)
+        declared += resolve_system(params, system, manifest, summary(params, manifest), prepared)
     return declared
 
 
@@ -62,7 +62,7 @@ def summary(params: Params, manifest: list[ManifestRow]) -> DataSummary:
     )
 
 
-def describe(
+def resolve_arm(
     params: Params, method: str, name: str, manifest: list[ManifestRow], parents: Sequence[str] | None = None
 ) -> list[ArmRun]:
     """The runs of an arm, one per seed.
@@ -98,7 +98,7 @@ def describe(
         train=resolved(params.train).model_copy(update={"epochs": epochs_of(params, method, name), "parallel_runs": 0}),
     )
     return [
-        keyed(spec.model_copy(update={"seed": seed, "parent_key": parent}))
+        with_key(spec.model_copy(update={"seed": seed, "parent_key": parent}))
         for seed, parent in zip(params.seeds, parents or [""] * len(params.seeds), strict=True)
     ]
 

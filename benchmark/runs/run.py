@@ -146,7 +146,7 @@ class Run(Section):
         """Columns of ``evaluation/runs.csv`` that depend on the kind."""
         raise NotImplementedError
 
-    def keyed(self) -> Self:
+    def with_key(self) -> Self:
         """Return the same run with its key: a hash of all that determines it."""
         return self.model_copy(update={"key": sha256_json(self._without(key=True))})
 

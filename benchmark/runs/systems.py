@@ -9,7 +9,7 @@ from benchmark.common.terms import Arm, Size
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PackSpec
 from benchmark.data.roles import assign_roles, roles_sha256
-from benchmark.runs.code import keyed
+from benchmark.runs.code import with_key
 from benchmark.runs.run import DataSummary, Holdout, PluginChoice
 from benchmark.runs.spec import BlendRun, NetworkRun, heads_of
 from benchmark.settings.devices import resolved
@@ -24,7 +24,7 @@ ONE_VIEW = 0
 """Passes of a step whose nets see the image as it is, once."""
 
 
-def describe_system(
+def resolve_system(
     params: Params,
     name: str,
     manifest: Sequence[ManifestRow],
@@ -51,7 +51,7 @@ def describe_system(
             spec = _network(params, name, net, data, holdout, prepared(params, own.size))
             parents = [parent.key for parent in runs_of(own.parent)] if own.parent else [""] * len(seeds)
             trained[net] = [
-                keyed(spec.model_copy(update={"parent_key": key, "seed": seed}))
+                with_key(spec.model_copy(update={"parent_key": key, "seed": seed}))
                 for key, seed in zip(parents, seeds, strict=True)
             ]
         return trained[net]
@@ -159,4 +159,4 @@ def _blend(arm: str, step: Step, members: Sequence[NetworkRun], settings: System
         prepared=first.prepared,
         train=first.train,
     )
-    return keyed(spec)
+    return with_key(spec)

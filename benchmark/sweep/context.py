@@ -15,9 +15,9 @@ from benchmark.data.manifest import MANIFEST, ManifestRow, read_manifest
 from benchmark.data.packs import pack_path
 from benchmark.dispatch import train
 from benchmark.jobs.queue import Report
-from benchmark.runs.declared import describe
+from benchmark.runs.declared import resolve_arm
 from benchmark.runs.run import RUNS
-from benchmark.runs.shelf import files_needed
+from benchmark.runs.run_store import files_needed
 from benchmark.runs.spec import TrainedRun
 from benchmark.settings.sweep import Value
 from benchmark.sweep.optuna_keys import ABOUT
@@ -25,7 +25,7 @@ from benchmark.sweep.space import arm_of, enqueued, fixed_parameters, published,
 from benchmark.sweep.study import SWEEP, open_study
 from benchmark.training import device
 from benchmark.training.batches import SplitData, load_split
-from benchmark.training.loop import Curve, Watch
+from benchmark.training.loop import Callbacks, Curve
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -66,7 +66,7 @@ class SweepContext:
             InputError: the arm starts from another one that was not trained on these seeds.
         """
         varied = variant(self.params, values, seeds)
-        return describe(varied, *arm_of(varied), self.manifest)
+        return resolve_arm(varied, *arm_of(varied), self.manifest)
 
     def complete(
         self, spec: TrainedRun, folder: Path, label: str, on_epoch: Callable[[Curve], None] | None = None
@@ -80,8 +80,8 @@ class SweepContext:
                 bar.update(done - bar.n)
 
             report = self.report or update
-            watch = Watch(report, on_epoch) if on_epoch else Watch(report)
-            train.complete(spec, self.splits, self.fabric, folder, watch)
+            callbacks = Callbacks(report, on_epoch) if on_epoch else Callbacks(report)
+            train.complete(spec, self.splits, self.fabric, folder, callbacks)
 
 
 def open_context(params: Params, opened: Sequence[Split] = SEARCHED, card: int = 0) -> SweepContext:

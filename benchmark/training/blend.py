@@ -30,7 +30,7 @@ from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
 from benchmark.runs.results import read_result, read_trained, write_spec
 from benchmark.runs.run import WEIGHTS, TunedThresholds
-from benchmark.runs.shelf import RECORD, find_needed, find_one_needed, place, views_dir
+from benchmark.runs.run_store import RECORD, find_needed, find_one_needed, run_dir, views_dir
 from benchmark.runs.spec import BlendResult, BlendRun, NetworkRun, TrainedRun, views_read
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, fit_on
 from benchmark.settings.training import Train
@@ -39,7 +39,7 @@ from benchmark.training.device import open_fabric
 from benchmark.training.predict import EVALUATION_BATCH, load_model, predictions_of
 from benchmark.training.randomness import derive
 from benchmark.training.record import record_of
-from benchmark.training.shown import as_seen, load_role
+from benchmark.training.system_view import as_seen, load_role
 from benchmark.training.tta import FEATURES, SPREAD, Outputs, predict_tta
 from models.blends.registry import BLENDS, Columns, State, load_blend
 from models.network import Network
@@ -120,8 +120,8 @@ def complete(
         began, started = time.perf_counter(), now()
         result = _blend(spec, manifest, fabric, folder)
         record = record_of(spec, fabric, started, time.perf_counter() - began)
-        write_text(place(spec) / RECORD, record.model_dump_json(indent=2) + "\n")
-        write_spec(result, place(spec))
+        write_text(run_dir(spec) / RECORD, record.model_dump_json(indent=2) + "\n")
+        write_spec(result, run_dir(spec))
         report(number, "")
     return f"{len(specs)} rows of the ladder"
 
@@ -131,15 +131,15 @@ def _blend(spec: BlendRun, manifest: list[ManifestRow], fabric: Fabric, folder: 
     state, apart = learn(spec, eyes[FITTED])
     head = BLENDS[spec.blend.name].head
     tuned = tune_thresholds(spec, apart) if spec.tuned else None
-    write_predictions(apart, place(spec) / f"{FITTED}.csv")
+    write_predictions(apart, run_dir(spec) / f"{FITTED}.csv")
     flags = []
     for split in EVALUATED:
         predictions = answers(spec, state, eyes[split])
-        write_predictions(predictions, place(spec) / f"{split}.csv")
+        write_predictions(predictions, run_dir(spec) / f"{split}.csv")
         grades = apply_rule(tuned.rule, predictions, tuned.values) if tuned else apply_rule(DEFAULT[head], predictions)
         if split == "val" and len(np.unique(grades)) == 1:
             flags = [f"collapsed:{head}"]
-    with atomic(place(spec) / WEIGHTS) as partial:
+    with atomic(run_dir(spec) / WEIGHTS) as partial:
         save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, partial)
     members = [read_result(folder) for folder in find_needed(spec)]
     return BlendResult(

@@ -13,7 +13,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from benchmark.common.numerics import require_pins
 from benchmark.common.resources import keep_freed_memory
 from benchmark.settings.devices import resolved
-from benchmark.training.together import world
+from benchmark.training.distributed import world
 
 if TYPE_CHECKING:
     from benchmark.settings.training import Train

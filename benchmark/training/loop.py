@@ -36,10 +36,10 @@ from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
 from benchmark.runs.run import WEIGHTS, Outcome, Record
-from benchmark.runs.shelf import CHECKPOINT, RECORD, find_needed, key_of
+from benchmark.runs.run_store import CHECKPOINT, RECORD, find_needed, key_of
 from benchmark.runs.spec import NetworkRun, RunResult, TrainedRun, finished
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, default_kappa
-from benchmark.training import together
+from benchmark.training import distributed
 from benchmark.training.affine import DRAWS as AFFINE_DRAWS
 from benchmark.training.affine import augment_affine
 from benchmark.training.augment import DRAWS, Normalisation, augment
@@ -67,7 +67,7 @@ def _ignore(_: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Callbacks:
     """Who is told how a training goes; what they raise ends it, and its checkpoint stays.
 
     Attributes:
@@ -95,7 +95,7 @@ class Training:
     progress: Progress
     clock: _Clock
     reader: Reader
-    watch: Watch
+    callbacks: Callbacks
     val: Predictions | None = None
     """On val, by the weights as they are; None before the first epoch of this process."""
     images: int = 0
@@ -128,7 +128,7 @@ class Training:
 
 
 def train(
-    spec: TrainedRun, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
+    spec: TrainedRun, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, callbacks: Callbacks = Callbacks()
 ) -> RunResult:
     """Train one run in ``scratch`` to its predictions; ``run.json`` gains its result last of all.
 
@@ -137,14 +137,14 @@ def train(
         splits: train, val and, where it is to be predicted, test at the run's size.
         fabric: device and precision.
         scratch: folder of the run in progress; a checkpoint of the same run found there is continued.
-        watch: who is told how it goes.
+        callbacks: who is told how it goes.
     """
     started = now()
-    training = start(spec, splits, fabric, scratch, watch)
+    training = start(spec, splits, fabric, scratch, callbacks)
     progress = training.progress
     for epoch in range(progress.epoch, spec.train.epochs):
         train_loss = train_epoch(training, epoch)
-        together.same_buffers(training.model)
+        distributed.sync_buffers(training.model)
         measured = _validate(training, epoch)
         lr = training.optimizer.param_groups[0]["lr"]
         progress.history.append({"lr": lr, "train_loss": train_loss, **measured})
@@ -153,10 +153,10 @@ def train(
         if fabric.is_global_zero:
             _write_history(training)
         training.save()
-        long = training.clock.total() / progress.epoch * spec.train.epochs > watch.live_after_s
+        long = training.clock.total() / progress.epoch * spec.train.epochs > callbacks.live_after_s
         if long and fabric.is_global_zero:
             _follow_live(scratch)
-        watch.epoch(progress.history)
+        callbacks.epoch(progress.history)
     result = _finish(training)
     if fabric.is_global_zero:
         write_text(scratch / RECORD, _record(training, started).model_dump_json(indent=2) + "\n")
@@ -184,8 +184,8 @@ def train_epoch(training: Training, epoch: int) -> float:
     training.clock.start()
     # Passes whose gradients add up to one update.
     passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.grad_accum_steps)]
-    place = (together.rank(),) if together.world() > 1 else ()
-    for number, (positions, pixels) in enumerate(training.reader.batches(map(together.share, passes)), 1):
+    place = (distributed.rank(),) if distributed.world() > 1 else ()
+    for number, (positions, pixels) in enumerate(training.reader.batches(map(distributed.local_part, passes)), 1):
         update = epoch * len(parts) + progress.step
         seed_generators(derive(spec.seed, "dropout", update, number % settings.grad_accum_steps, *place), fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
@@ -195,18 +195,18 @@ def train_epoch(training: Training, epoch: int) -> float:
             loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
         loss = loss.mean()
         # Gradients are the mean over processes, and shall be that over the batch.
-        fabric.backward(loss * (len(positions) / len(parts[progress.step]) * together.world()))
+        fabric.backward(loss * (len(positions) / len(parts[progress.step]) * distributed.world()))
         loss_sum += loss.detach() * len(positions)
         training.images += len(passes[number - 1])
         if number % settings.grad_accum_steps == 0:
             training.update(update)
-            training.watch.images(epoch * len(data) + sum(map(len, parts[: progress.step])))
-            due = together.agreed(fabric, training.clock.due(settings.checkpoint_minutes))
+            training.callbacks.images(epoch * len(data) + sum(map(len, parts[: progress.step])))
+            due = distributed.broadcast(fabric, training.clock.due(settings.checkpoint_minutes))
             if due and progress.step < len(parts):
-                progress.loss_sum = _finite(together.total(fabric, loss_sum), spec, epoch)
+                progress.loss_sum = _finite(distributed.all_reduce(fabric, loss_sum), spec, epoch)
                 training.save()
     training.clock.stop()
-    return _finite(together.total(fabric, loss_sum), spec, epoch) / len(data)
+    return _finite(distributed.all_reduce(fabric, loss_sum), spec, epoch) / len(data)
 
 
 def _changed(
@@ -225,7 +225,7 @@ def _changed(
 
 
 def start(
-    spec: TrainedRun, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, watch: Watch = Watch()
+    spec: TrainedRun, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, callbacks: Callbacks = Callbacks()
 ) -> Training:
     """Network, optimiser and schedule at their start, or where a killed process left them."""
     settings = spec.train
@@ -267,7 +267,7 @@ def start(
         progress.resumed += 1
     clock = _Clock(progress.seconds)
     reader = Reader(splits["train"], fabric.device)
-    return Training(spec, splits, fabric, scratch, model, optimizer, schedule, progress, clock, reader, watch)
+    return Training(spec, splits, fabric, scratch, model, optimizer, schedule, progress, clock, reader, callbacks)
 
 
 def _validate(training: Training, epoch: int) -> dict[str, float | None]:

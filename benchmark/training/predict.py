@@ -19,9 +19,9 @@ from benchmark.runs.run import WEIGHTS
 from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import Reader, SplitData, split_batches
 from benchmark.training.device import open_fabric
+from benchmark.training.distributed import all_gather, rank, world
 from benchmark.training.networks import network_of
-from benchmark.training.shown import as_seen
-from benchmark.training.together import gathered, rank, world
+from benchmark.training.system_view import as_seen
 from models.network import Network
 from models.stochastic import set_noise
 
@@ -35,7 +35,7 @@ EVALUATION_BATCH = 128
 def outputs_of(model: Network, data: SplitData, fabric: Fabric) -> dict[str, Tensor]:
     """Raw outputs for a whole split in pack order, on the CPU, as losses take them; processes share the work."""
     parts = split_batches(np.arange(len(data)), EVALUATION_BATCH)[rank() :: world()]
-    outputs = gathered([raw_outputs(model, pixels) for _, pixels in Reader(data, fabric.device).batches(parts)])
+    outputs = all_gather([raw_outputs(model, pixels) for _, pixels in Reader(data, fabric.device).batches(parts)])
     return {head: torch.cat([output[head] for output in outputs]) for head in outputs[0]}
 
 

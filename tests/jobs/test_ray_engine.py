@@ -170,7 +170,7 @@ def test_a_training_job_names_every_file_that_it_reads(tmp_path, monkeypatch):
     params = load_params()
     params = params.model_copy(update={"seeds": [0], "train": params.train.model_copy(update={"epochs": 1})})
     train.run(params)
-    spec = next(spec for spec in train.declare(params, train.read_manifest()) if spec.method == "m2cnn")
+    spec = next(spec for spec in train.resolve_runs(params, train.read_manifest()) if spec.method == "m2cnn")
     job, bare = train.job_of(spec), tmp_path / "bare"
     for path in job.reads:
         (bare / path).parent.mkdir(parents=True, exist_ok=True)

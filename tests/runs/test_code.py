@@ -11,7 +11,7 @@ import pytest
 from benchmark.common import code as hashing
 from benchmark.data.manifest import ManifestRow
 from benchmark.runs import code
-from benchmark.runs.declared import declare
+from benchmark.runs.declared import resolve_runs
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec
 from benchmark.settings.loading import load_params
 from tests.factories.paths import ROOT
@@ -43,7 +43,7 @@ class Project:
 
     def runs(self) -> dict[str, RunSpec]:
         code._sha256.cache_clear()
-        return {spec.name: spec for spec in declare(self.params, MANIFEST)}
+        return {spec.name: spec for spec in resolve_runs(self.params, MANIFEST)}
 
     def changed(self) -> list[RunSpec]:
         """Return the runs whose keys differ from those with the unchanged code."""
@@ -120,7 +120,7 @@ NONE: dict[str, tuple[str, Callable[[str], str]]] = {
     "a local variable outside": ("benchmark/statistics/bootstrap.py", added("X = 1")),
     "the report": ("benchmark/report/report.py", added("X = 1")),
     "the plan": ("benchmark/cli/plan.py", added("X = 1")),
-    "the run store": ("benchmark/runs/shelf.py", added("X = 1")),
+    "the run store": ("benchmark/runs/run_store.py", added("X = 1")),
 }
 """Edits that change no key."""
 

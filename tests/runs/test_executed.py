@@ -12,7 +12,7 @@ import pytest
 from benchmark.common.code import closure
 from benchmark.data.manifest import read_manifest
 from benchmark.runs.code import OUTSIDE, roots_of
-from benchmark.runs.declared import declare
+from benchmark.runs.declared import resolve_runs
 from benchmark.runs.results import write_spec
 from benchmark.runs.spec import RunSpec
 from tests.factories.paths import ROOT
@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmark.common.numerics import pin_process
 pin_process()
 from benchmark.data.manifest import read_manifest
-from benchmark.runs.shelf import place
+from benchmark.runs.run_store import run_dir
 from benchmark.runs.spec import parse_spec
 from benchmark.training.device import open_fabric
 
@@ -37,9 +37,9 @@ if specs[0].kind == "blend":
     complete(specs, manifest, fabric, lambda *_: None)
 else:
     from benchmark.training.loop import train
-    from benchmark.training.shown import splits_of
+    from benchmark.training.system_view import splits_of
     for spec in specs:
-        train(spec, splits_of(spec, manifest), fabric, place(spec))
+        train(spec, splits_of(spec, manifest), fabric, run_dir(spec))
 print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("benchmark", "models")]))
 """
 """Train runs in a fresh process without the dispatching code, and print the project's files that it imported."""
@@ -58,7 +58,7 @@ def imported(specs: list[RunSpec]) -> set[str]:
 def test_every_module_that_a_training_imports_is_hashed_or_has_a_reason(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_eyes(tmp_path)
-    declared = {spec.name: spec for spec in declare(system_params("min_pooling"), read_manifest())}
+    declared = {spec.name: spec for spec in resolve_runs(system_params("min_pooling"), read_manifest())}
     arms = [spec for spec in declared.values() if spec.seed == 0 and spec.kind == "arm"][:1]
     nets = [spec for spec in declared.values() if spec.kind == "network"]
     blends = [spec for spec in declared.values() if spec.kind == "blend"]

@@ -11,7 +11,7 @@ import torch
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import ManifestRow
 from benchmark.runs.consistency import check_run_consistency
-from benchmark.runs.declared import describe
+from benchmark.runs.declared import resolve_arm
 from benchmark.runs.run import Outcome
 from benchmark.runs.spec import finished
 from benchmark.settings.training import ResampleSchedule
@@ -28,7 +28,7 @@ MANIFEST = [
 def declared(params, **model):
     """Return the first run of an arm with the given model settings."""
     fields = {"backbone": "test_resnet", "stride": 8} | model
-    return describe(params.model_copy(update={"model": Model(**fields)}), "basenet", "mse_small", MANIFEST)[0]
+    return resolve_arm(params.model_copy(update={"model": Model(**fields)}), "basenet", "mse_small", MANIFEST)[0]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from benchmark.common.resources import core_count
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import read_manifest
 from benchmark.dispatch import train
-from benchmark.runs.declared import describe
+from benchmark.runs.declared import resolve_arm
 from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop
 from benchmark.training.batches import load_split
@@ -34,7 +34,7 @@ def test_parallel_runs_against_bare_steps_on_all_cores(benchmark, tmp_path, monk
     make_data(tmp_path, {size: params.sizes.of(size)}, {"train": images, "val": 8, "test": 8})
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
-    spec = describe(params, "basenet_mt", size, manifest)[0]
+    spec = resolve_arm(params, "basenet_mt", size, manifest)[0]
     splits = {split: load_split(split, size, manifest) for split in SPLITS}
     step = bare_step(loop.start(spec, splits, device.open_fabric(spec.train), tmp_path / "bare"), spec)
     step()

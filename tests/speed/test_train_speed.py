@@ -10,7 +10,7 @@ import torch
 
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import read_manifest
-from benchmark.runs.declared import describe
+from benchmark.runs.declared import resolve_arm
 from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop
 from benchmark.training.batches import load_split
@@ -65,7 +65,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
     splits = {split: load_split(split, size, manifest) for split in SPLITS}
-    spec = describe(params, stage, arm, manifest)[0]
+    spec = resolve_arm(params, stage, arm, manifest)[0]
     training = loop.start(spec, splits, device.open_fabric(spec.train), tmp_path / "scratch")
     step = bare_step(training, spec)
 

@@ -17,7 +17,7 @@ from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.data.roles import assign_roles
 from benchmark.dispatch import train
 from benchmark.runs.consistency import check_run_consistency
-from benchmark.runs.declared import declare, find_runs
+from benchmark.runs.declared import find_runs, resolve_runs
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
 from benchmark.runs.spec import views_read
@@ -146,7 +146,7 @@ def test_a_blend_sees_no_labels_but_those_of_holdout_patients(project, name, arm
     # The split into roles is stratified by the labels, so keep the first one.
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
-        patch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: roles)
+        patch.setattr("benchmark.training.system_view.assign_roles", lambda manifest, fraction: roles)
         other, other_thresholds, other_answers, _ = learnt(name, arm)
     assert all(np.array_equal(state[key], other[key]) for key in state)
     assert other_thresholds == thresholds
@@ -183,7 +183,7 @@ def test_networks_train_on_patients_outside_the_holdout(project, name, monkeypat
         assert read_result(folder).holdout.fit_images == fit
     weights = {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in params.systems[name].nets}
     relabelled(lambda row: roles.get(row.image_id) != "fit")
-    monkeypatch.setattr("benchmark.training.shown.assign_roles", lambda manifest, fraction: roles)
+    monkeypatch.setattr("benchmark.training.system_view.assign_roles", lambda manifest, fraction: roles)
     train.run(params, [name])
     assert {net: Path("runs", name, net, "0/model.safetensors").read_bytes() for net in weights} == weights
 
@@ -254,7 +254,7 @@ def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_t
 
 def test_the_views_of_a_network_are_predicted_once_for_all_steps(project, monkeypatch):
     project("min_pooling")
-    specs = {spec.arm: spec for spec in declare(system_params("min_pooling"), read_manifest())}
+    specs = {spec.arm: spec for spec in resolve_runs(system_params("min_pooling"), read_manifest())}
     first, rows = specs["net_1"], [specs[arm] for arm in SYSTEMS["min_pooling"].steps]
     images = first.holdout.held_images + first.data.val + first.data.test
     # Of the plain images, those of val and test were predicted when the network was trained.
@@ -279,8 +279,8 @@ def test_a_network_may_override_training_settings(project):
     project("o_o")
     nets = {"a_1": {"train": {"epochs": 5, "lr": 0.01}}}
     own = {name: net | nets.get(name, {}) for name, net in SMALL["o_o"]["nets"].items()}
-    specs = {spec.arm: spec for spec in declare(system_params("o_o", nets=own), read_manifest())}
-    before = {spec.arm: spec for spec in declare(system_params("o_o"), read_manifest())}
+    specs = {spec.arm: spec for spec in resolve_runs(system_params("o_o", nets=own), read_manifest())}
+    before = {spec.arm: spec for spec in resolve_runs(system_params("o_o"), read_manifest())}
     assert (specs["a_1"].train.epochs, specs["a_1"].train.lr, specs["a_1"].train.batch_size) == (5, 0.01, 16)
     assert specs["a_2"].train == before["a_2"].train
     with pytest.raises(InputError, match="was trained with other parameters than are declared"):
@@ -291,7 +291,7 @@ def test_a_network_may_override_training_settings(project):
 def test_another_holdout_gives_other_runs(project, name):
     project(name)
     manifest = read_manifest()
-    specs, others = (declare(system_params(name, holdout_fraction=share), manifest) for share in (0.3, 0.4))
+    specs, others = (resolve_runs(system_params(name, holdout_fraction=share), manifest) for share in (0.3, 0.4))
     pairs = [(a, b) for a, b in zip(specs, others, strict=True) if a.method == name]
     assert all(a.key != b.key and a.data_hash != b.data_hash != a.data.hash for a, b in pairs)
     train.run(system_params(name), [name])

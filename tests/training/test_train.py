@@ -20,10 +20,10 @@ import yaml
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.dispatch import train
-from benchmark.runs.declared import describe
+from benchmark.runs.declared import resolve_arm
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
-from benchmark.runs.shelf import RECORD
+from benchmark.runs.run_store import RECORD
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.settings.loading import parse_params
 from benchmark.training import device, loop, predict
@@ -334,7 +334,7 @@ def test_accumulated_gradients_make_the_same_update_without_batch_norm(project):
 def splits_of(made, *names):
     manifest = read_manifest()
     splits = {split: load_split(split, "small", manifest) for split in names}
-    return splits, describe(made, "basenet", "mse_small", manifest)[0]
+    return splits, resolve_arm(made, "basenet", "mse_small", manifest)[0]
 
 
 def test_the_epoch_callback_is_called_once_per_epoch_and_may_stop_the_run(project):
@@ -349,11 +349,11 @@ def test_the_epoch_callback_is_called_once_per_epoch_and_may_stop_the_run(projec
 
     scratch, fabric = Path("followed"), device.open_fabric(made.train)
     with pytest.raises(LookupError):
-        train.complete(spec, splits, fabric, scratch, loop.Watch(epoch=stop))
+        train.complete(spec, splits, fabric, scratch, loop.Callbacks(epoch=stop))
     assert (scratch / "checkpoint.safetensors").exists()
-    train.complete(spec, splits, fabric, scratch, loop.Watch(epoch=lambda history: seen.append(list(history))))
+    train.complete(spec, splits, fabric, scratch, loop.Callbacks(epoch=lambda history: seen.append(list(history))))
     assert [len(history) for history in seen] == [1, 2, 3, 4, 5, 6]
-    train.complete(spec, splits, fabric, scratch, loop.Watch(epoch=stop))
+    train.complete(spec, splits, fabric, scratch, loop.Callbacks(epoch=stop))
     assert len(seen) == 6
 
 

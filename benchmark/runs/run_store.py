@@ -17,7 +17,7 @@ from benchmark.common.terms import EVALUATED, Arm
 from benchmark.runs.run import RECORDS, RUNS, SCRATCH, WEIGHTS
 from benchmark.runs.spec import RunSpec
 
-SHELF, VIEWS = SCRATCH / "runs", SCRATCH / "views"
+RUN_STORE, VIEWS = SCRATCH / "runs", SCRATCH / "views"
 """Runs by their keys; and what passes of finished networks gave, below the first digits of theirs."""
 RECORD, CHECKPOINT = "record.json", "checkpoint.safetensors"
 
@@ -26,9 +26,9 @@ VERSIONS = 2
 """Of a run that stay on the shelf: the declared one and the one before it."""
 
 
-def place(spec: RunSpec) -> Path:
+def run_dir(spec: RunSpec) -> Path:
     """The folder of a run on the shelf."""
-    return spec.folder(SHELF) / spec.key[:16]
+    return spec.folder(RUN_STORE) / spec.key[:16]
 
 
 def views_dir(key: str) -> Path:
@@ -69,17 +69,17 @@ def find_one_needed(spec: RunSpec, name: str) -> Path:
 
 def find_run(name: str, key: str) -> Path | None:
     """The folder of a finished run, known by ``method/arm/seed`` and its key, where there is one."""
-    return next((folder for folder in _places(name, key) if is_finished(folder, key)), None)
+    return next((folder for folder in _run_dirs(name, key) if is_finished(folder, key)), None)
 
 
 def files_needed(name: str, key: str) -> tuple[Path, ...]:
     """What others read of a run: where it lies, or will lie when it has ended."""
-    folder = find_run(name, key) or _places(name, key)[0]
+    folder = find_run(name, key) or _run_dirs(name, key)[0]
     return tuple(folder / file for file in ("run.json", WEIGHTS, *(f"{split}.csv" for split in EVALUATED)))
 
 
-def _places(name: str, key: str) -> tuple[Path, Path]:
-    return SHELF / name / key[:16], RUNS / name
+def _run_dirs(name: str, key: str) -> tuple[Path, Path]:
+    return RUN_STORE / name / key[:16], RUNS / name
 
 
 def publish(method: str, specs: Iterable[RunSpec]) -> None:
@@ -89,14 +89,14 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
         method: a key of ``arms``.
         specs: all that is declared of it; those that are not finished are passed over.
     """
-    finished = {spec.folder(RUNS): spec for spec in specs if is_finished(place(spec), spec.key)}
+    finished = {spec.folder(RUNS): spec for spec in specs if is_finished(run_dir(spec), spec.key)}
     for folder in (RUNS / method).glob("*/*"):
         if folder not in finished:
             shutil.rmtree(folder)
             _record_of(folder).unlink(missing_ok=True)
     for spec in finished.values():
         _publish(spec)
-        _thin_out(place(spec))
+        _thin_out(run_dir(spec))
     for root in (RUNS / method, RECORDS / method):
         root.mkdir(parents=True, exist_ok=True)
         for arm in root.iterdir():
@@ -106,7 +106,7 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
 
 def remove_stale_views() -> None:
     """Remove what passes gave of runs that are no longer on the shelf."""
-    left = {folder.name for folder in SHELF.glob("*/*/*/*")}
+    left = {folder.name for folder in RUN_STORE.glob("*/*/*/*")}
     for folder in VIEWS.glob("*/"):
         if folder.name not in left:
             shutil.rmtree(folder)
@@ -118,7 +118,7 @@ def _record_of(folder: Path) -> Path:
 
 
 def _publish(spec: RunSpec) -> None:
-    source, target = place(spec), spec.folder(RUNS)
+    source, target = run_dir(spec), spec.folder(RUNS)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -16,7 +16,7 @@ import yaml
 
 from benchmark.common.errors import InputError
 from benchmark.dispatch import train
-from benchmark.runs.declared import declare
+from benchmark.runs.declared import resolve_runs
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
 from benchmark.settings.loading import load_params, parse_params
@@ -106,7 +106,7 @@ def test_two_processes_train_the_run_of_one_and_resume_after_a_kill(project):
 
 def test_one_process_is_not_part_of_the_run_key(project):
     def spec(**changes):
-        return declare(parse_params(raw_params(**changes)), train.read_manifest())[0]
+        return resolve_runs(parse_params(raw_params(**changes)), train.read_manifest())[0]
 
     assert "processes" not in spec().parameters_resolved["train"]
     assert len({spec().key, spec(processes=2).key, spec(processes=3).key}) == 3
@@ -135,7 +135,7 @@ def test_a_loss_over_a_whole_batch_needs_one_process():
 
 def test_a_run_of_several_processes_is_not_trained_by_one(project):
     made = parse_params(raw_params(processes=2))
-    spec = declare(made, train.read_manifest())[0]
+    spec = resolve_runs(made, train.read_manifest())[0]
     with pytest.raises(
         InputError, match=r"must be trained by train.processes = 2 processes, but 1 are running: set it to 1"
     ):

@@ -10,7 +10,7 @@ import pytest
 from benchmark.common.errors import InputError
 from benchmark.runs.results import write_spec
 from benchmark.runs.run import RECORDS, RUNS
-from benchmark.runs.shelf import RECORD, find_needed, is_finished, place, publish
+from benchmark.runs.run_store import RECORD, find_needed, is_finished, publish, run_dir
 from benchmark.runs.spec import ArmResult
 from tests.factories.runs import make_params, make_result
 
@@ -25,7 +25,7 @@ def run(seed: int, key: str, method: str = "basenet", arm: str = "mse_small") ->
 
 
 def finish(result: ArmResult) -> ArmResult:
-    folder = place(result)
+    folder = run_dir(result)
     folder.mkdir(parents=True)
     for name in (*result.files, RECORD):
         (folder / name).write_text(f"{name} of {result.key}")
@@ -53,7 +53,7 @@ def test_writing_into_a_published_table_leaves_the_store_unchanged():
     made = finish(run(0, "a" * 64))
     publish("basenet", [made])
     (made.folder() / "val.csv").write_text("changed by hand")
-    assert (place(made) / "val.csv").read_text() == f"val.csv of {made.key}"
+    assert (run_dir(made) / "val.csv").read_text() == f"val.csv of {made.key}"
 
 
 def test_unfinished_runs_are_skipped_and_undeclared_ones_removed():
@@ -80,14 +80,14 @@ def test_the_previous_version_is_found_again_and_older_ones_are_removed():
     versions = [finish(run(0, letter * 64)) for letter in "abc"]
     publish("basenet", [versions[2]])
     publish("basenet", [versions[1]])
-    assert len(list(place(versions[0]).parent.iterdir())) == 2
-    assert is_finished(place(versions[1]), versions[1].key)
+    assert len(list(run_dir(versions[0]).parent.iterdir())) == 2
+    assert is_finished(run_dir(versions[1]), versions[1].key)
 
 
 def test_a_parent_is_found_by_its_key_in_the_store_or_where_it_was_published():
     parent = finish(run(0, "a" * 64, "basenet_mt", "small"))
     child = run(0, "c" * 64, "m2cnn", "mid").model_copy(update={"parent": "basenet_mt/small", "parent_key": parent.key})
-    assert find_needed(child) == [place(parent)]
+    assert find_needed(child) == [run_dir(parent)]
     publish("basenet_mt", [parent])
     shutil.rmtree(Path("scratch"))
     assert find_needed(child) == [parent.folder()]

@@ -30,24 +30,24 @@ def rank() -> int:
     return int(os.environ["RANK"]) if world() > 1 else 0
 
 
-def share(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def local_part(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """This process's part of a batch; parts are as equal as can be, and in the batch's order."""
     import numpy as np
 
     return np.array_split(positions, world())[rank()]
 
 
-def total(fabric: Fabric, value: Tensor) -> Tensor:
+def all_reduce(fabric: Fabric, value: Tensor) -> Tensor:
     """The sum of a number over all processes."""
     return value if world() == 1 else fabric.all_reduce(value.clone(), reduce_op="sum")  # type: ignore[return-value]
 
 
-def agreed(fabric: Fabric, value: T) -> T:
+def broadcast(fabric: Fabric, value: T) -> T:
     """What the first process says, for all of them: of a clock, each has its own."""
     return value if world() == 1 else fabric.broadcast(value)
 
 
-def gathered(parts: list[T]) -> list[T]:
+def all_gather(parts: list[T]) -> list[T]:
     """Of parts that were dealt to the processes in turn, all of them in their order."""
     if world() == 1:
         return parts
@@ -58,7 +58,7 @@ def gathered(parts: list[T]) -> list[T]:
     return [found[place % world()][place // world()] for place in range(sum(map(len, found)))]
 
 
-def same_buffers(model: torch.nn.Module) -> None:
+def sync_buffers(model: torch.nn.Module) -> None:
     """Give all processes the first one's running statistics of batch norms, by which it will be judged."""
     if world() > 1:
         import torch.distributed as dist
