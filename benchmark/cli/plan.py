@@ -19,6 +19,7 @@ from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
 from benchmark.runs.environment import hardware
+from benchmark.runs.labels import step_key
 from benchmark.runs.results import read_trained
 from benchmark.runs.run import RECORDS, RUNS, Record
 from benchmark.runs.spec import NetworkRun, TrainedRun
@@ -312,7 +313,7 @@ def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]
             run = read_trained(RUNS / path.relative_to(RECORDS).with_suffix(""))
         except (InputError, ValueError):
             continue  # Another version wrote it, or the run was removed.
-        one = kinds.get(run.step_key)
+        one = kinds.get(step_key(run))
         alike = one and (one.pixels, one.parameters, params.train.batch_size) == (
             run.pixels,
             run.parameters,

@@ -23,6 +23,7 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import Pack, pack_specs
 from benchmark.runs.environment import cpu
 from benchmark.runs.epochs import epochs_of
+from benchmark.runs.labels import summary
 from benchmark.runs.run import DataSummary, PluginChoice
 from benchmark.runs.spec import ArmRun, TrainedRun, heads_of
 from benchmark.training import device, loop
@@ -200,7 +201,7 @@ def _in_memory(spec: TrainedRun, device: str) -> Iterator[None]:
             raise
         msg = (
             f"a training step must fit into the memory of {device}, but one of {spec.train.batch_size} images "
-            f"({spec.summary}) does not: lower `train.batch_size` (now {spec.train.batch_size}) or "
+            f"({summary(spec)}) does not: lower `train.batch_size` (now {spec.train.batch_size}) or "
             f"`sizes.{spec.size}` (now {spec.pixels})"
         )
         raise InputError(msg) from error

@@ -33,6 +33,7 @@ from benchmark.evaluation.tables import COLUMNS, CURVE, EVALUATION, refuse_gaps
 from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
+from benchmark.runs.labels import table_columns
 from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.results import trained
 from benchmark.runs.run import RUNS
@@ -150,7 +151,7 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
     columns = ("method", "arm", "seed", "key", "epoch_kept", "parameters", "macs_per_image")
     rows = (
         {column: getattr(result, column) for column in columns}
-        | result.table_columns
+        | table_columns(result)
         | {"flags": " ".join(result.flags), "system": result.system}
         | {"data": result.data.name, "synthetic": result.data.synthetic, "train": result.data.train}
         | {"data_hash": result.data_hash, "parameter_hash": result.parameter_hash}

@@ -131,21 +131,6 @@ class Run(Section):
         """Train images that it is fitted on."""
         return self.holdout.fit_images if self.holdout else self.data.train
 
-    @property
-    def selecting_head(self) -> Head | None:
-        """The head whose val kappa chose the epoch that was kept; None where nothing was chosen."""
-        return None
-
-    @property
-    def summary(self) -> str:
-        """One line that describes the run."""
-        raise NotImplementedError
-
-    @property
-    def table_columns(self) -> dict[str, Any]:
-        """Columns of ``evaluation/runs.csv`` that depend on the kind."""
-        raise NotImplementedError
-
     def with_key(self) -> Self:
         """Return the same run with its key: a hash of all that determines it."""
         return self.model_copy(update={"key": sha256_json(self._without(key=True))})

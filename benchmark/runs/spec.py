@@ -49,36 +49,9 @@ class _Trained(Run):
         return {f"{self.parent}/{self.seed}": self.parent_key} if self.parent else {}
 
     @property
-    def summary(self) -> str:
-        origin = f", from {self.parent}" if self.parent else ""
-        return f"{self.loss.name} at {self.pixels} px ({self.size}), {self._n_cells} cell(s){origin}"
-
-    @property
-    def selecting_head(self) -> Head | None:
-        return self.heads[0] if self.train.select_epoch == "best" else None
-
-    @property
     def optimizer_options(self) -> dict[str, float]:
         """Options of the optimiser beside those of ``train``."""
         return {}
-
-    @property
-    def table_columns(self) -> dict[str, Any]:
-        return {
-            **_input_columns(self.size, self.pixels, self.train),
-            **{"n_cells": self._n_cells, "parent": self.parent, "loss": self.loss.name},
-            **{"backbone": self.model.backbone, "weights": self.model.start},
-            **{"eyes": "one", "nets": 1, "tta_views": 1, "px": str(self.pixels), "blend_rows": "", "blend_images": 0},
-        }
-
-    @property
-    def step_key(self) -> tuple[int, Size, tuple[str, ...], str]:
-        """What decides the cost of a training step: n_cells, size and heads, or the network of a system."""
-        return self._n_cells, self.size, tuple(self.heads), self.group if self.system else ""
-
-    @property
-    def _n_cells(self) -> int:
-        return 1
 
     @property
     def _undecided(self) -> dict[str, Any]:
@@ -92,10 +65,6 @@ class ArmRun(_Trained):
 
     kind: Literal["arm"] = "arm"
     n_cells: int
-
-    @property
-    def _n_cells(self) -> int:
-        return self.n_cells
 
 
 class NetworkRun(_Trained):
@@ -116,10 +85,6 @@ class NetworkRun(_Trained):
     @property
     def system(self) -> str:
         return self.method
-
-    @property
-    def selecting_head(self) -> Head | None:
-        return self.heads[0] if self.train.select_epoch == "best" else None
 
     @property
     def optimizer_options(self) -> dict[str, float]:
@@ -184,21 +149,6 @@ class BlendRun(Run):
         return self.holdout.held_images
 
     @property
-    def summary(self) -> str:
-        return f"{self.blend.name} of {', '.join(self.members)}; eyes: {self.eyes}; passes: {self.tta_views}"
-
-    @property
-    def table_columns(self) -> dict[str, Any]:
-        return {
-            **_input_columns(self.size, self.pixels, self.train),
-            **{"n_cells": 0, "parent": "", "loss": self.blend.name, "backbone": self.method, "weights": ""},
-            "eyes": {"one": "one", "both": "both", "shuffled": "own and another patient's"}[self.eyes],
-            **{"nets": len(self.members), "tta_views": max(self.tta_views, 1)},
-            "px": " ".join(dict.fromkeys(map(str, self.member_pixels))),
-            **{"blend_rows": "held_out", "blend_images": self.train_images},
-        }
-
-    @property
     def _undecided(self) -> dict[str, Any]:
         return {"train": _undecided_training(self.train)}
 
@@ -259,7 +209,7 @@ def finished(spec: Run, outcome: Outcome) -> RunResult:
     return parse_result(spec.model_dump() | outcome.model_dump())
 
 
-_NOT_DETERMINING = {"parallel_runs", "checkpoint_minutes"}
+_EXECUTION = {"parallel_runs", "checkpoint_minutes"}
 """Training options that decide when and where a run is trained, and not what comes of it."""
 
 
@@ -267,9 +217,4 @@ def _undecided_training(train: Train) -> set[str]:
     """Options excluded from the key: DDP's when there is one process, ``fade`` when resampling never decays."""
     alone = {"processes", "sync_batch_norm"} if train.processes == 1 else set()
     stays = {"resample_schedule"} if not train.resample or train.resample_schedule.decay == 1 else set()
-    return _NOT_DETERMINING | alone | stays
-
-
-def _input_columns(size: Size, pixels: int, train: Train) -> dict[str, Any]:
-    device = {name: getattr(train, name) for name in ("device", "precision", "numerics")}
-    return {"size": size, "pixels": pixels, "epochs": train.epochs, **device}
+    return _EXECUTION | alone | stays

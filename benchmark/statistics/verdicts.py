@@ -26,6 +26,7 @@ import pandas as pd
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Head, Split
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
+from benchmark.runs.labels import selecting_head
 from benchmark.runs.predictions import patients_in_words
 from benchmark.runs.run import DataSummary
 from benchmark.settings.params import Params
@@ -216,7 +217,7 @@ def _on_fair_split(row: VerdictRow, sides: Sequence[Side], case: Case) -> Verdic
 
 def _selected_by(side: Side, case: Case) -> Head | None:
     """Return the head whose val kappa selected the epoch; None for the last epoch."""
-    return case.runs.runs[side[0]][0].selecting_head
+    return selecting_head(case.runs.runs[side[0]][0])
 
 
 def _number(claim: Number, cell: Printed, paper: Setting, case: Case) -> VerdictRow:

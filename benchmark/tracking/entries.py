@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 from typing import Any, Literal
 
 from benchmark.common.files import sha256_json
+from benchmark.runs.labels import summary, table_columns
 from benchmark.runs.run import DataSummary, Outcome
 from benchmark.runs.spec import RunSpec
 from benchmark.tracking.trainings import TrackedRun
@@ -176,8 +177,8 @@ def _run_tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
         "method": spec.method,
         "arm": f"{spec.method}/{spec.arm}",
         "data": spec.data.name,
-        **{name: str(spec.table_columns[name]) for name in ("loss", "size", "pixels", "n_cells", "parent")},
-        NOTE: note(spec.data, spec.summary),
+        **{name: str(table_columns(spec)[name]) for name in ("loss", "size", "pixels", "n_cells", "parent")},
+        NOTE: note(spec.data, summary(spec)),
     }
     return base_tags(kind, key, spec.data) | drop_empty(tags)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.common.files import read_json, write_json
 from benchmark.runs.declared import runs_hash
 from benchmark.runs.environment import environment, now
+from benchmark.runs.labels import table_columns
 from benchmark.runs.results import read_record, read_result
 from benchmark.runs.run import RECORDS, RUNS
 from benchmark.runs.spec import RunResult
@@ -97,7 +98,7 @@ def _describe(root: Path, run: RunResult, ids: Mapping[tuple[str, str, int], str
         "code_sha256": run.code_sha256,
         "data_hash": run.data.hash,
         "parameter_hash": run.parameter_hash,
-        "weights": run.table_columns["weights"],
+        "weights": table_columns(run)["weights"],
         "mlflow_run_id": ids.get((run.method, run.arm, run.seed), ""),
         "record": read_record(record).model_dump(mode="json") if record.exists() else None,
     }

@@ -120,6 +120,7 @@ NONE: dict[str, tuple[str, Callable[[str], str]]] = {
     "a local variable outside": ("benchmark/statistics/bootstrap.py", added("X = 1")),
     "the report": ("benchmark/report/report.py", added("X = 1")),
     "the plan": ("benchmark/cli/plan.py", added("X = 1")),
+    "the wording of a run's label": ("benchmark/runs/labels.py", replaced("cell(s)", "cells")),
     "the run store": ("benchmark/runs/run_store.py", added("X = 1")),
 }
 """Edits that change no key."""

@@ -1,0 +1,54 @@
+"""Descriptions of runs for messages and tables.
+
+Code that trains must not import this module, so that its edits change no run's key.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark.common.terms import Head, Size
+from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun
+
+EYES = {"one": "one", "both": "both", "shuffled": "own and another patient's"}
+"""Label of a blend's input, by ``BlendRun.eyes``."""
+
+
+def summary(run: RunSpec) -> str:
+    """Describe a run in one line."""
+    match run:
+        case ArmRun() | NetworkRun():
+            origin = f", from {run.parent}" if run.parent else ""
+            return f"{run.loss.name} at {run.pixels} px ({run.size}), {run.n_cells} cell(s){origin}"
+        case BlendRun():
+            return f"{run.blend.name} of {', '.join(run.members)}; eyes: {run.eyes}; TTA views: {run.tta_views}"
+
+
+def table_columns(run: RunSpec) -> dict[str, Any]:
+    """Return the columns of ``evaluation/runs.csv`` that depend on a run's kind."""
+    match run:
+        case ArmRun() | NetworkRun():
+            columns = {
+                **{"n_cells": run.n_cells, "parent": run.parent, "loss": run.loss.name},
+                **{"backbone": run.model.backbone, "weights": run.model.start, "px": str(run.pixels)},
+                **{"eyes": "one", "nets": 1, "tta_views": 1, "blend_rows": "", "blend_images": 0},
+            }
+        case BlendRun():
+            columns = {
+                **{"n_cells": 0, "parent": "", "loss": run.blend.name, "backbone": run.method, "weights": ""},
+                **{"px": " ".join(dict.fromkeys(map(str, run.member_pixels))), "eyes": EYES[run.eyes]},
+                **{"nets": len(run.members), "tta_views": max(run.tta_views, 1)},
+                **{"blend_rows": "held_out", "blend_images": run.train_images},
+            }
+    device = {name: getattr(run.train, name) for name in ("device", "precision", "numerics")}
+    return {"size": run.size, "pixels": run.pixels, "epochs": run.train.epochs} | device | columns
+
+
+def selecting_head(run: RunSpec) -> Head | None:
+    """Return the head whose val kappa selected the epoch; None for the last epoch, and for a blend."""
+    return run.heads[0] if not isinstance(run, BlendRun) and run.train.select_epoch == "best" else None
+
+
+def step_key(run: TrainedRun) -> tuple[int, Size, tuple[str, ...], str]:
+    """Return the identity of a training step's cost: n_cells, size and heads, or the network of a system."""
+    return run.n_cells, run.size, tuple(run.heads), run.group if run.system else ""
