@@ -25,7 +25,7 @@ _HUB_S = 5.0
 class Network(nn.Module):
     """Network from images to the raw outputs of its heads.
 
-    ``forward`` maps normalised float images (n, 3, s, s) to raw outputs, the input of the losses; ``answers`` maps raw
+    ``forward`` maps normalised float images (n, 3, s, s) to raw outputs, the input of the losses; ``predict`` maps raw
     outputs to ``score`` (n,) and/or ``prob`` (n, 5). ``mean`` and ``std`` are the normalisation of the images.
     """
 
@@ -62,7 +62,7 @@ class Network(nn.Module):
             pooled = self.dropout(maps.mean(dim=(2, 3)))
             return {name: head(pooled) for name, head in self.heads.items()}
 
-    def answers(self, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def predict(self, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return scores (n,) and/or probabilities of the grades (n, 5) from raw outputs."""
         return {output: self._predict[output](value) for output, value in raw.items()}
 

@@ -222,9 +222,9 @@ def _count(
         share: fraction of the train images that a run uses.
         net: name of a system's network.
     """
-    from benchmark.training.networks import cost_of
+    from benchmark.training.networks import run_cost
 
-    cost = cost_of(spec)
+    cost = run_cost(spec)
     seen = round(spec.train.epochs * images["train"] * share) if images else None
     return Training(
         method=spec.method,

@@ -28,7 +28,7 @@ from benchmark.runs.run import DataSummary, PluginChoice
 from benchmark.runs.spec import ArmRun, TrainedRun, heads_of
 from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
-from benchmark.training.record import resident_peak
+from benchmark.training.record import peak_resident_bytes
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params
@@ -124,7 +124,7 @@ class Stopwatch:
         return self._peak()
 
     def _peak(self) -> int:
-        return torch.cuda.max_memory_allocated() if self._cuda else resident_peak()
+        return torch.cuda.max_memory_allocated() if self._cuda else peak_resident_bytes()
 
 
 def _physical() -> float:

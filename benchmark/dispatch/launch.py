@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 from benchmark.runs.run import SCRATCH
-from benchmark.training.distributed import world
+from benchmark.training.distributed import world_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +52,11 @@ def report_lost_peer() -> Iterator[None]:
         yield
     except RuntimeError as error:
         text = str(error)
-        if world() == 1 or not any(word in text for word in ("Gloo", "gloo", "NCCL", "Connection")):
+        if world_size() == 1 or not any(word in text for word in ("Gloo", "gloo", "NCCL", "Connection")):
             raise
         if not os.environ.get(_LAUNCHED) and is_first_to_fail():
             print(
-                f"fundusbench: all {world()} processes must keep running, but one has ended: run the same command "
+                f"fundusbench: all {world_size()} processes must keep running, but one has ended: run the same command "
                 "again, which resumes from the last checkpoint",
                 file=sys.stderr,
             )

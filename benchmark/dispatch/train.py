@@ -35,7 +35,7 @@ from benchmark.runs.run_store import (
     views_dir,
 )
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, views_read
-from benchmark.training.distributed import rank, world
+from benchmark.training.distributed import rank, world_size
 from models.settings import PACKAGE
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     _check_optimizers(todo, declared)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)
-        if world() == 1:
+        if world_size() == 1:
             launch(params.train.processes, ["train", *methods])
             return
         if not rank():
@@ -147,9 +147,9 @@ def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> No
             "1, or use `--engine local` or torchrun"
         )
         raise InputError(msg)
-    if world() not in (1, params.train.processes):
+    if world_size() not in (1, params.train.processes):
         msg = (
-            f"torchrun must start train.processes processes, but started {world()} and train.processes is "
+            f"torchrun must start train.processes processes, but started {world_size()} and train.processes is "
             f"{params.train.processes}: correct one"
         )
         raise InputError(msg)
@@ -169,10 +169,10 @@ def complete(
     """
     from benchmark.training.loop import Callbacks, train
 
-    if spec.train.processes != world():
+    if spec.train.processes != world_size():
         msg = (
-            f"{spec.title} must be trained by train.processes = {spec.train.processes} processes, but {world()} are "
-            "running: set it to 1, because only `fundusbench train` and torchrun start several"
+            f"{spec.title} must be trained by train.processes = {spec.train.processes} processes, but {world_size()} "
+            "are running: set it to 1, because only `fundusbench train` and torchrun start several"
         )
         raise InputError(msg)
     if not is_finished(scratch, spec.key):
@@ -203,7 +203,7 @@ def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params
     # MLflow's store is on this machine, so runs of a cluster appear in it only when they have ended.
     live_after_s = params.tracking.live_after_s if engine == "local" else math.inf
     jobs = _jobs(specs, declared, live_after_s)
-    if world() > 1:
+    if world_size() > 1:
         if rank():
             return run_jobs(jobs, LocalEngine(1), _AllOrNone(NullDisplay()))
         with ProgressDisplay(jobs, "images") as display:
@@ -259,7 +259,7 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
         spec: the run.
         live_after_s: see :class:`benchmark.training.loop.Callbacks`.
     """
-    from benchmark.training.networks import cost_of
+    from benchmark.training.networks import run_cost
 
     images = spec.train.epochs * spec.train_images
     return Job(
@@ -267,7 +267,7 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
         work=_work,
         arguments=(spec, live_after_s),
         depends_on=tuple(spec.needs),
-        cost=cost_of(spec).macs * images,
+        cost=run_cost(spec).macs * images,
         units=images,
         gpus=int(spec.train.device == "cuda"),
         reads=(
@@ -282,7 +282,7 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
 
 def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
     """Return the job that predicts a network's outputs for the blends of its system; several blends share them."""
-    from benchmark.training.networks import cost_of
+    from benchmark.training.networks import run_cost
 
     readers = [spec for spec in rows if network.name in spec.needs]
     units = sum(count for _, count in views_read(readers))
@@ -291,7 +291,7 @@ def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
         work=_work_views,
         arguments=(network, readers),
         depends_on=(network.name,),
-        cost=cost_of(network).macs * units * FORWARD_COST,
+        cost=run_cost(network).macs * units * FORWARD_COST,
         units=units,
         gpus=int(network.train.device == "cuda"),
         reads=(
@@ -333,7 +333,7 @@ def _blends(rows: Sequence[BlendRun], passes: Sequence[Job]) -> Job:
 
 def _work_blends(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
     """Fit the blends of a system and seed in this process."""
-    from benchmark.training.blend import complete as complete_blends
+    from benchmark.training.blend import complete_blends
     from benchmark.training.device import open_fabric
 
     return complete_blends(rows, read_manifest(), open_fabric(rows[0].train, slot), report)
@@ -349,10 +349,10 @@ def _work(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> s
     """Train one run in this process."""
     from benchmark.training.device import open_fabric
     from benchmark.training.loop import Callbacks
-    from benchmark.training.system_view import splits_of
+    from benchmark.training.system_view import load_splits
 
     throttled_report, latest = throttled(report), ""
-    splits = splits_of(spec, read_manifest())
+    splits = load_splits(spec, read_manifest())
 
     def images(done: int) -> None:
         throttled_report(done, latest)

@@ -38,20 +38,20 @@ def _attention(params: Params, result: TrainedResult) -> tuple[list[WindowsRow],
     from benchmark.training.augment import Normalisation, normalise
     from benchmark.training.batches import load_split
     from benchmark.training.device import open_fabric
-    from benchmark.training.predict import answers_of, load_model
-    from benchmark.training.system_view import seen_by
+    from benchmark.training.predict import load_model, outputs_from_raw
+    from benchmark.training.system_view import view_images
 
     data = load_split(SPLIT, result.size, read_manifest())
     places = chosen(data.rows, PER_GRADE)
     if not places:
         return [], np.zeros((0, 0, 0), np.float32)
     model = load_model(result.folder()).to(open_fabric(params.train).device)
-    pixels = torch.from_numpy(seen_by(result, data.pack.gather(np.array(places)))).to(model.mean.device)
+    pixels = torch.from_numpy(view_images(result, data.pack.gather(np.array(places)))).to(model.mean.device)
     body = cast("Any", model.backbone.get_submodule("body"))
     with torch.inference_mode():
         images = normalise(pixels, Normalisation(model.mean, model.std))
         response, corners, window = (each.float().cpu().numpy() for each in body.attention(images))
-        prob = answers_of(model, {name: raw.float().cpu() for name, raw in model(images).items()})["prob"]
+        prob = outputs_from_raw(model, {name: raw.float().cpu() for name, raw in model(images).items()})["prob"]
     low = response.min((1, 2), keepdims=True)
     maps = (response - low) / np.maximum(response.max((1, 2), keepdims=True) - low, np.finfo(np.float32).tiny)
     return [

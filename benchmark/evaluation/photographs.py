@@ -133,9 +133,9 @@ class Grader:
 
     def _pixels(self, photographs: Sequence[bytes]) -> npt.NDArray[np.uint8]:
         """What the networks look at: bytes, shape (n, s, s, 3)."""
-        from benchmark.training.system_view import seen_by
+        from benchmark.training.system_view import view_images
 
-        return seen_by(self.result, np.stack([prepared_as(self.result.prepared, data) for data in photographs]))
+        return view_images(self.result, np.stack([prepared_as(self.result.prepared, data) for data in photographs]))
 
 
 def remark(data: bytes) -> str:

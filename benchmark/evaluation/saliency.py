@@ -101,7 +101,7 @@ def saliency_maps(model: Network, pixels: npt.NDArray[np.uint8], head: Head) -> 
     from benchmark.training.augment import Normalisation, normalise
 
     def output(images: Tensor) -> Tensor:
-        answer = model.answers(model(images))[head]
+        answer = model.predict(model(images))[head]
         return answer if head == "score" else answer @ torch.arange(GRADES, dtype=answer.dtype, device=answer.device)
 
     tunnel = NoiseTunnel(Saliency(output))

@@ -1,1 +1,1 @@
-"""From packs to predictions: what determines a run, and nothing else."""
+"""Training and prediction: the code that determines a run's numbers."""

@@ -1,4 +1,4 @@
-"""Batches of bytes to normalised network input, with or without random changes, on the device."""
+"""Normalisation and augmentation of batches of images, on the device."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch.nn.functional import grid_sample
 
 from benchmark.settings.training import Augment
 
-DRAWS = 9
-"""Uniform numbers that one image's augmentation takes."""
+N_DRAWS = 9
+"""Uniform numbers per image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """Mean and standard deviation per channel, of RGB in 0-1; each shape (3,), on the device."""
+    """Mean and standard deviation of each channel of RGB in 0-1; each of shape (3,), on the device."""
 
     mean: Tensor
     std: Tensor
 
 
 def normalise(images: Tensor, normalisation: Normalisation) -> Tensor:
-    """Bytes (n, s, s, 3) to (x / 255 - mean) / std as float32 (n, 3, s, s), channels last."""
+    """Return (x / 255 - mean) / std of bytes (n, s, s, 3) as float32 (n, 3, s, s), channels last."""
     factor = 1 / (255 * normalisation.std)
     offset = -normalisation.mean / normalisation.std
     return _scale_and_shift(_planar(images), _per_channel(factor), _per_channel(offset))
@@ -37,20 +37,20 @@ def augment(
 
     Args:
         images: bytes, shape (n, s, s, 3).
-        draws: uniform numbers in [0, 1), shape (n, DRAWS).
-        settings: ranges of each change.
-        normalisation: as in :func:`normalise`.
-        background: level 0-255 of what turns in from outside the photograph.
+        draws: uniform numbers in [0, 1), shape (n, N_DRAWS).
+        settings: ranges of the augmentations.
+        normalisation: see :func:`normalise`.
+        background: pixel value 0-255 outside the image.
 
     Returns:
         float32, shape (n, 3, s, s), channels last.
     """
     if settings.flip:
-        images = _mirror(images, draws[:, 2:4] < 0.5)
+        images = _flip(images, draws[:, 2:4] < 0.5)
     x = _planar(images)
     if settings.rotate or settings.scale:
         grid = _sampling_grid(_affine(draws[:, :2], settings), x.shape[-1])
-        # Padded with zeros, so the background is made zero meanwhile.
+        # grid_sample pads with zeros, so the background is zero while it runs.
         x = grid_sample(x - background, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + background
         x = x.contiguous(memory_format=torch.channels_last)
     symmetric = draws * 2 - 1
@@ -64,7 +64,7 @@ def augment(
 
 
 def _planar(images: Tensor) -> Tensor:
-    """Bytes (n, s, s, 3) seen as float (n, 3, s, s) in channels-last memory, without moving a byte."""
+    """Convert bytes (n, s, s, 3) to float (n, 3, s, s) in channels-last memory."""
     return images.permute(0, 3, 1, 2).to(torch.float32)
 
 
@@ -76,15 +76,15 @@ def _scale_and_shift(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
     return torch.addcmul(offset, x, factor)
 
 
-def _mirror(images: Tensor, sides: Tensor) -> Tensor:
-    """Mirror bytes (n, s, s, 3) left-right and up-down, as the columns of ``sides`` (n, 2) say; no pixel changes."""
+def _flip(images: Tensor, flips: Tensor) -> Tensor:
+    """Flip bytes (n, s, s, 3) left-right and up-down where the columns of ``flips`` (n, 2) are true."""
     for axis in (0, 1):
-        images = torch.where(sides[:, axis, None, None, None], images.flip(2 - axis), images)
+        images = torch.where(flips[:, axis, None, None, None], images.flip(2 - axis), images)
     return images
 
 
 def _affine(draws: Tensor, settings: Augment) -> Tensor:
-    """Maps from output to input coordinates in -1..1: shape (n, 2, 2), from draws (n, 2)."""
+    """Return the matrices from output to input coordinates in -1..1, shape (n, 2, 2), from draws (n, 2)."""
     angle = (draws[:, 0] * 2 - 1) * math.radians(settings.rotate)
     zoom = 1 / (1 + settings.scale * (draws[:, 1] * 2 - 1))
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
@@ -92,9 +92,9 @@ def _affine(draws: Tensor, settings: Augment) -> Tensor:
 
 
 def _sampling_grid(affine: Tensor, side: int) -> Tensor:
-    """Input coordinates of every output pixel, shape (n, side, side, 2).
+    """Return the input coordinates of every output pixel, shape (n, side, side, 2).
 
-    Two broadcast products: torch's ``affine_grid`` takes a matrix product and four times as long on the CPU.
+    Two broadcast products are four times as fast on CPUs as the matrix product of torch's ``affine_grid``.
     """
     centres = (torch.arange(side, device=affine.device, dtype=affine.dtype) * 2 + 1) / side - 1
     across = centres.view(1, 1, side, 1) * affine[:, None, None, :, 0]

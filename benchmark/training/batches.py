@@ -1,4 +1,4 @@
-"""Packs to batches: the images and labels of a split, in an order, read ahead of their use."""
+"""Batches of a split: images and labels in the order of an epoch, prefetched for GPUs."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-LASTING = ResampleSchedule()
-"""No fading."""
-READERS = 2
-"""Threads that gather batches ahead, one each, and batches that are ready or under way while one is in use: when the
-JPEGs of one are nearly decoded, those of the next take the cores that fall idle."""
+CONSTANT = ResampleSchedule()
+"""Resampling weights that do not decay."""
+N_READERS = 2
+"""Threads that prefetch for a GPU, one batch each. While the last JPEGs of one batch are decoded, the next batch uses
+the idle cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitData:
-    """One split at one size: pixels by position, and what is known of each image.
+    """Images of one split at one size, with their labels.
 
     Attributes:
-        pack: the images; those of this split are all of them, or those at ``places``.
+        pack: prepared images.
         rows: manifest rows in the pack's order.
         grade: labels 0-4, int64, shape (n,).
-        keys: a number per image id, for :func:`benchmark.training.randomness.draws`, shape (n,).
-        background: level 0-255 of the images where they show no retina.
-        places: where in the pack each row lies, shape (n,); None where the rows are all of the pack.
-        show: what is done to images before they are used, bytes (k, s, s, 3) to (k, t, t, 3); None for nothing.
+        keys: number of each image id, for :func:`benchmark.training.randomness.uniform_draws`, shape (n,).
+        background: pixel value 0-255 outside the retina.
+        indices: index of each row in the pack, shape (n,); None if the rows are the whole pack.
+        transform: function that is applied to images, bytes (k, s, s, 3) to (k, t, t, 3); None for none.
     """
 
     pack: Pack
@@ -50,37 +50,37 @@ class SplitData:
     grade: npt.NDArray[np.int64]
     keys: npt.NDArray[np.uint64]
     background: int = 0
-    places: npt.NDArray[np.int64] | None = None
-    show: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] | None = None
+    indices: npt.NDArray[np.int64] | None = None
+    transform: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def pixels(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """Images at positions of this split as they are used: bytes, shape (k, s, s, 3)."""
-        images = self.pack.gather(positions if self.places is None else self.places[positions])
-        return images if self.show is None else self.show(images)
+        """Return the transformed images at some positions of this split, bytes of shape (k, s, s, 3)."""
+        images = self.pack.gather(positions if self.indices is None else self.indices[positions])
+        return images if self.transform is None else self.transform(images)
 
-    def only(self, image_ids: Container[str]) -> SplitData:
-        """The rows of some images, in the same order."""
+    def select(self, image_ids: Container[str]) -> SplitData:
+        """Return the rows of some images, in the same order."""
         kept = np.array([i for i, row in enumerate(self.rows) if row.image_id in image_ids], np.int64)
-        places = kept if self.places is None else self.places[kept]
+        indices = kept if self.indices is None else self.indices[kept]
         rows = [self.rows[i] for i in kept]
-        return replace(self, rows=rows, grade=self.grade[kept], keys=self.keys[kept], places=places)
+        return replace(self, rows=rows, grade=self.grade[kept], keys=self.keys[kept], indices=indices)
 
 
 def load_split(split: str, size: str, manifest: list[ManifestRow], folder: Path = PACKS) -> SplitData:
-    """Open the pack of a split at a size role and join it with the manifest.
+    """Open the pack of a split at a size and join it with the manifest.
 
     Raises:
-        InputError: the pack holds an image that the manifest lacks, or none at all.
+        InputError: the pack is empty or has an image that the manifest lacks.
     """
     pack = open_pack(pack_path(split, size, folder))
     by_id = {row.image_id: row for row in manifest if row.split == split}
     unknown = [image_id for image_id in pack.image_ids if image_id not in by_id]
     if unknown or not pack.image_ids:
-        what = f"holds {unknown[0]!r}, which the manifest lacks" if unknown else "holds no image"
-        msg = f"a pack must hold images of the manifest, but {split} at {size} {what}: run `dvc repro prepare`"
+        fault = f"has {unknown[0]!r}, which the manifest lacks" if unknown else "is empty"
+        msg = f"a pack must have images of the manifest, but {split} at {size} {fault}: run `dvc repro prepare`"
         raise InputError(msg)
     rows = [by_id[image_id] for image_id in pack.image_ids]
     grade = np.array([row.grade for row in rows], np.int64)
@@ -90,16 +90,17 @@ def load_split(split: str, size: str, manifest: list[ManifestRow], folder: Path 
 
 
 def epoch_order(
-    grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0, fade: ResampleSchedule = LASTING
+    grade: npt.NDArray[np.int64], seed: int, epoch: int, resample: float = 0.0, schedule: ResampleSchedule = CONSTANT
 ) -> npt.NDArray[np.int64]:
-    """Positions in the order of that epoch: every one once, or drawn with replacement to even out the grades.
+    """Return the positions of an epoch in order: a permutation, or a resample that balances the grades.
 
     Args:
         grade: labels, shape (n,).
-        seed: of the run.
-        epoch: from 0.
-        resample: 0 takes every image once; 1 draws every grade equally often; between, by the count to that power.
-        fade: how such draws give way to others.
+        seed: seed of the run.
+        epoch: number of the epoch, from 0.
+        resample: 0 for a permutation; otherwise images are drawn with replacement, with weight count(grade) **
+            -resample, so 1 draws all grades equally often.
+        schedule: decay of these weights towards final ones.
 
     Returns:
         Shape (n,).
@@ -107,47 +108,45 @@ def epoch_order(
     generator = np.random.default_rng(derive(seed, "order", epoch))
     if resample == 0:
         return generator.permutation(len(grade))
-    left = fade.decay**epoch
-    even = (len(grade) / np.bincount(grade)[grade]) ** resample
-    weight = left * even + (1 - left) * np.array(fade.final_weights)[grade]
+    decay = schedule.decay**epoch
+    balanced = (len(grade) / np.bincount(grade)[grade]) ** resample
+    weight = decay * balanced + (1 - decay) * np.array(schedule.final_weights)[grade]
     return generator.choice(len(grade), len(grade), p=weight / weight.sum())
 
 
 def grade_weights(grade: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.float32]:
-    """Weight of each image's loss, by its grade's count to the power -``power``; their mean is 1; shape (n,)."""
+    """Return the weight of each image's loss, proportional to count(grade) ** -power with mean 1, shape (n,)."""
     weight: npt.NDArray[np.float64] = np.power(np.bincount(grade)[grade].astype(np.float64), -power)
-    even: npt.NDArray[np.float32] = (weight / weight.mean()).astype(np.float32)
-    return even
+    scaled: npt.NDArray[np.float32] = (weight / weight.mean()).astype(np.float32)
+    return scaled
 
 
-def split_batches(order: npt.NDArray[np.int64], batch: int) -> list[npt.NDArray[np.int64]]:
-    """Positions per batch, sizes as equal as can be: a last batch of one image would break batch norm."""
-    return np.array_split(order, max(1, round(len(order) / batch)))
+def split_batches(order: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
+    """Split positions into batches of nearly equal size, because a last batch of one image would break batch norm."""
+    return np.array_split(order, max(1, round(len(order) / batch_size)))
 
 
 class Reader:
-    """Reads batches, brings them to the device, and counts the seconds that this kept it waiting.
+    """Reader of batches to the device, which also measures the time spent waiting for them.
 
-    For a device of its own, batches are read ahead of their use. On a processor, reading ahead would take the core from
-    the training that it is meant to feed.
+    Batches are prefetched for GPUs only: on a CPU, prefetching would take cores from the training.
     """
 
     def __init__(self, data: SplitData, device: torch.device, readers: int | None = None) -> None:
-        """Read from a split.
+        """Prepare to read a split.
 
         Args:
             data: the split.
-            device: where batches are used.
-            readers: threads that gather batches ahead, one each; by default none for a processor, else
-                :data:`READERS`.
+            device: device of the batches.
+            readers: number of prefetching threads; by default 0 for a CPU, else :data:`N_READERS`.
         """
         self._data = data
         self._device = device
-        self._readers = readers if readers is not None else 0 if device.type == "cpu" else READERS
+        self._readers = readers if readers is not None else 0 if device.type == "cpu" else N_READERS
         self.waited = 0.0
 
     def batches(self, parts: Iterable[npt.NDArray[np.int64]]) -> Iterator[tuple[npt.NDArray[np.int64], Tensor]]:
-        """Yield (positions, bytes of shape (k, s, s, 3) on the device) for each part, in turn."""
+        """Yield (positions, bytes of shape (k, s, s, 3) on the device) for each part in order."""
         if not self._readers:
             for part in parts:
                 start = time.perf_counter()
@@ -168,7 +167,7 @@ class Reader:
         import torch
 
         images = torch.from_numpy(self._data.pixels(part))
-        # Only from page-locked memory does a copy run beside the device's work.
+        # Only copies from pinned memory overlap with the device's work.
         return images.pin_memory() if self._device.type == "cuda" else images
 
     def _next(
@@ -178,7 +177,7 @@ class Reader:
 
         part, future = pending.popleft()
         if not future.done() and self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)  # It waits only once it has done what it was given.
+            torch.cuda.synchronize(self._device)  # Time spent on queued work is not time waiting for data.
         start = time.perf_counter()
         images = future.result()
         self.waited += time.perf_counter() - start

@@ -1,7 +1,7 @@
-"""The rows of a system's ladder: from the outputs of its networks, eye by eye, to one answer per eye.
+"""Blends of a system: one prediction per eye from the outputs of its networks.
 
-A blend learns from the train patients that no network of its system was fitted on, and so do the thresholds between its
-grades: from answers to patients that the blend itself was not fitted on. Val and test are only answered.
+A blend is fitted on the holdout, the train patients that no network of its system was trained on. Its thresholds are
+tuned on out-of-fold predictions for the same patients. Val and test are only predicted.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, fit_o
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData
 from benchmark.training.device import open_fabric
-from benchmark.training.predict import EVALUATION_BATCH, load_model, predictions_of
+from benchmark.training.predict import EVALUATION_BATCH, as_predictions, load_model
 from benchmark.training.randomness import derive
-from benchmark.training.record import record_of
-from benchmark.training.system_view import as_seen, load_role
-from benchmark.training.tta import FEATURES, SPREAD, Outputs, predict_tta
+from benchmark.training.record import make_record
+from benchmark.training.system_view import load_role, with_system_view
+from benchmark.training.tta import FEATURES, SD_SUFFIX, Outputs, predict_tta
 from models.blends.registry import BLENDS, Columns, State, load_blend
 from models.network import Network
 from models.systems.registry import load_system
 
-FITTED: Literal["holdout"] = "holdout"
-"""Role that is fitted on."""
+HOLDOUT: Literal["holdout"] = "holdout"
+"""Role that blends are fitted on."""
 FOLDS = 5
-"""Parts of the patients that a blend is fitted without, one after the other, to tune its thresholds."""
+"""Number of folds of the out-of-fold predictions."""
 
 
 @dataclass(frozen=True)
 class Eyes:
-    """The eyes of a split or role, as a blend may know them: there are no labels here.
+    """Eyes of a split or role, with the inputs of a blend.
 
     Attributes:
-        data: their images and rows, as the first network's pack holds them.
-        outputs: of each network.
-        statistics: of the photographs; None where none are read.
+        data: their images and rows in the pack of the first network.
+        outputs: outputs of each network.
+        statistics: statistics of the photographs; None if the blend does not use them.
     """
 
     data: SplitData
@@ -67,74 +67,74 @@ class Eyes:
 
     @cached_property
     def fellow(self) -> Ints:
-        """ManifestRow of each eye's fellow."""
+        """Position of each eye's fellow."""
         return fellows([row.patient for row in self.data.rows], [row.eye for row in self.data.rows])
 
 
 def predict_views(
     network: NetworkRun,
-    rows: Sequence[BlendRun],
+    blends: Sequence[BlendRun],
     manifest: list[ManifestRow],
     fabric: Fabric,
     report: Callable[[int], None],
     folder: Path = PACKS,
 ) -> None:
-    """Find what a finished network says of all eyes that some rows of its ladder read, and keep it for them.
+    """Predict and cache the outputs of a finished network for some blends.
 
     Args:
         network: the run.
-        rows: that read it.
+        blends: blends that use it.
         manifest: the data set.
         fabric: device and precision.
-        report: told how many images it has been shown.
-        folder: of the packs.
+        report: called with the number of images so far.
+        folder: folder of the packs.
     """
-    member, done = find_one_needed(rows[0], network.name), 0
-    for blend, images in views_read(rows):
-        for role in (FITTED, *EVALUATED):
+    member, done = find_one_needed(blends[0], network.name), 0
+    for blend, images in views_read(blends):
+        for role in (HOLDOUT, *EVALUATED):
             _outputs(member, blend, role, manifest, fabric, folder)
         done += images
         report(done)
 
 
-def complete(
+def complete_blends(
     specs: Sequence[BlendRun],
     manifest: list[ManifestRow],
     fabric: Fabric,
     report: Callable[[int, str], None],
     folder: Path = PACKS,
 ) -> str:
-    """Bring the rows of one system and seed to their ends; what passes gave is shared by all and kept.
+    """Fit and predict the blends of one system and seed, which share the cached outputs of their networks.
 
     Args:
-        specs: the rows; the runs that they read are finished.
+        specs: the blends, whose networks are finished.
         manifest: the data set.
         fabric: device and precision.
-        report: told how many rows are done.
-        folder: of the packs.
+        report: called with the number of blends so far.
+        folder: folder of the packs.
 
     Returns:
-        What they reached on val, in words.
+        A summary for the progress display.
     """
     for number, spec in enumerate(specs, 1):
         began, started = time.perf_counter(), now()
         result = _blend(spec, manifest, fabric, folder)
-        record = record_of(spec, fabric, started, time.perf_counter() - began)
+        record = make_record(spec, fabric, started, time.perf_counter() - began)
         write_text(run_dir(spec) / RECORD, record.model_dump_json(indent=2) + "\n")
         write_spec(result, run_dir(spec))
         report(number, "")
-    return f"{len(specs)} rows of the ladder"
+    return f"{len(specs)} steps"
 
 
 def _blend(spec: BlendRun, manifest: list[ManifestRow], fabric: Fabric, folder: Path) -> BlendResult:
-    eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (FITTED, *EVALUATED)}
-    state, apart = learn(spec, eyes[FITTED])
+    eyes = {role: read_eyes(spec, role, manifest, fabric, folder) for role in (HOLDOUT, *EVALUATED)}
+    state, out_of_fold = fit_blend(spec, eyes[HOLDOUT])
     head = BLENDS[spec.blend.name].head
-    tuned = tune_thresholds(spec, apart) if spec.tuned else None
-    write_predictions(apart, run_dir(spec) / f"{FITTED}.csv")
+    tuned = tune_thresholds(spec, out_of_fold) if spec.tuned else None
+    write_predictions(out_of_fold, run_dir(spec) / f"{HOLDOUT}.csv")
     flags = []
     for split in EVALUATED:
-        predictions = answers(spec, state, eyes[split])
+        predictions = predict_eyes(spec, state, eyes[split])
         write_predictions(predictions, run_dir(spec) / f"{split}.csv")
         grades = apply_rule(tuned.rule, predictions, tuned.values) if tuned else apply_rule(DEFAULT[head], predictions)
         if split == "val" and len(np.unique(grades)) == 1:
@@ -151,91 +151,93 @@ def _blend(spec: BlendRun, manifest: list[ManifestRow], fabric: Fabric, folder: 
     )
 
 
-def learn(spec: BlendRun, eyes: Eyes) -> tuple[State, Predictions]:
-    """Fit a blend, and its answers to the same eyes by blends that were fitted without their patients."""
+def fit_blend(spec: BlendRun, eyes: Eyes) -> tuple[State, Predictions]:
+    """Fit a blend, and predict the same eyes out of fold: with blends fitted without their patients."""
     module = load_blend(spec.blend.name)
-    x, grade = columns(spec, eyes), eyes.data.grade
-    kept = _fitted(spec, eyes)
+    x, grade = blend_inputs(spec, eyes), eyes.data.grade
+    fitted = _fitted(spec, eyes)
     seed, parameters = derive(spec.seed, "blend"), cast("dict[str, Any]", spec.blend.parameters)
-    state = module.fit(x[kept], grade[kept], seed, **parameters)
+    state = module.fit(x[fitted], grade[fitted], seed, **parameters)
     if not BLENDS[spec.blend.name].learns:
-        return state, _answered(spec, eyes.data, module.predict(state, x))
-    found: npt.NDArray[np.float32] | None = None
-    fold = folds(eyes.data)
+        return state, _predictions(spec, eyes.data, module.predict(state, x))
+    out_of_fold: npt.NDArray[np.float32] | None = None
+    fold = assign_folds(eyes.data)
     for number in np.unique(fold):
-        rows, others = fold == number, (fold != number) & kept
-        apart = module.predict(module.fit(x[others], grade[others], seed, **parameters), x[rows])
-        found = np.zeros((len(x), *apart.shape[1:]), np.float32) if found is None else found
-        found[rows] = apart
-    assert found is not None
-    return state, _answered(spec, eyes.data, found)
+        rows, others = fold == number, (fold != number) & fitted
+        output = module.predict(module.fit(x[others], grade[others], seed, **parameters), x[rows])
+        if out_of_fold is None:
+            out_of_fold = np.zeros((len(x), *output.shape[1:]), np.float32)
+        out_of_fold[rows] = output
+    assert out_of_fold is not None
+    return state, _predictions(spec, eyes.data, out_of_fold)
 
 
-def answers(spec: BlendRun, state: State, eyes: Eyes) -> Predictions:
-    """What a fitted blend answers of some eyes."""
-    return _answered(spec, eyes.data, load_blend(spec.blend.name).predict(state, columns(spec, eyes)))
+def predict_eyes(spec: BlendRun, state: State, eyes: Eyes) -> Predictions:
+    """Predict eyes with a fitted blend."""
+    return _predictions(spec, eyes.data, load_blend(spec.blend.name).predict(state, blend_inputs(spec, eyes)))
 
 
 def predict_blend(spec: BlendRun, manifest: list[ManifestRow], settings: Train, folder: Path) -> Predictions:
-    """Answers of a finished blend to the test split of any data set.
+    """Predict the test split of any data set with a finished blend.
 
     Args:
-        spec: of the blend, whose networks are there.
+        spec: the blend, whose networks are in the run store.
         manifest: the data set.
-        settings: where, and in which number format.
-        folder: of its packs.
+        settings: training parameters, for device and precision.
+        folder: folder of its packs.
     """
     eyes = read_eyes(spec, "test", manifest, open_fabric(settings), folder)
-    return answers(spec, load_file(spec.folder() / WEIGHTS), eyes)
+    return predict_eyes(spec, load_file(spec.folder() / WEIGHTS), eyes)
 
 
-def tune_thresholds(spec: BlendRun, apart: Predictions) -> TunedThresholds:
-    """Tune the thresholds of a blend on eyes that it was not fitted on."""
-    entry = BLENDS[spec.blend.name]
-    return TunedThresholds(head=entry.head, rule=entry.rule, values=fit_on(FITTED, entry.rule, apart).thresholds)
+def tune_thresholds(spec: BlendRun, out_of_fold: Predictions) -> TunedThresholds:
+    """Tune the thresholds of a blend on its out-of-fold predictions."""
+    info = BLENDS[spec.blend.name]
+    return TunedThresholds(head=info.head, rule=info.rule, values=fit_on(HOLDOUT, info.rule, out_of_fold).thresholds)
 
 
-def columns(spec: BlendRun, eyes: Eyes) -> Columns:
-    """What a blend reads of each eye, shape (n, d)."""
-    entry, fellow = BLENDS[spec.blend.name], eyes.fellow
+def blend_inputs(spec: BlendRun, eyes: Eyes) -> Columns:
+    """Return the inputs of a blend for each eye, shape (n, d)."""
+    info, fellow = BLENDS[spec.blend.name], eyes.fellow
     columns_of = load_system(spec.method).columns
-    own = features(eyes.outputs) if entry.features else columns_of(eyes.outputs, eyes.statistics)
+    own = layer_features(eyes.outputs) if info.features else columns_of(eyes.outputs, eyes.statistics)
     if spec.eyes == "one":
-        if not entry.pairs:
+        if not info.pairs:
             return own
         fellow = np.full_like(fellow, MISSING)
     elif spec.eyes == "shuffled":
         fellow = shuffled_fellows(fellow, derive(spec.seed, "strangers"))
-    read = pair(own, fellow)
-    return np.column_stack([read, sides([row.eye for row in eyes.data.rows])]) if entry.pairs else read
+    both = pair(own, fellow)
+    return np.column_stack([both, sides([row.eye for row in eyes.data.rows])]) if info.pairs else both
 
 
-def features(outputs: Sequence[Outputs]) -> Columns:
-    """What the layer that was kept gave for each eye, net by net: mean and, over passes, spread, shape (n, d)."""
-    return np.hstack([each[name] for each in outputs for name in (FEATURES, FEATURES + SPREAD) if name in each])
+def layer_features(outputs: Sequence[Outputs]) -> Columns:
+    """Return the features of all networks for each eye and, if available, their spread over views, shape (n, d)."""
+    names = (FEATURES, FEATURES + SD_SUFFIX)
+    return np.hstack([network[name] for network in outputs for name in names if name in network])
 
 
-def folds(data: SplitData) -> Ints:
-    """A number per image that all images of a patient share, dealt evenly over the patients' worse grades."""
+def assign_folds(data: SplitData) -> Ints:
+    """Return the fold of each image; patients are kept together, and folds are stratified by the worse eye's grade."""
     cluster = clusters(np.array([row.patient for row in data.rows]))
-    worst = {int(each): int(data.grade[cluster == each].max()) for each in np.unique(cluster)}
-    number = {name: place % FOLDS for place, name in enumerate(sorted_by_grade(worst, "folds"))}
-    return np.array([number[int(each)] for each in cluster], np.int64)
+    worst = {int(patient): int(data.grade[cluster == patient].max()) for patient in np.unique(cluster)}
+    fold = {patient: i % FOLDS for i, patient in enumerate(sorted_by_grade(worst, "folds"))}
+    return np.array([fold[int(patient)] for patient in cluster], np.int64)
 
 
 def _fitted(spec: BlendRun, eyes: Eyes) -> npt.NDArray[np.bool_]:
-    """The eyes that a blend is fitted on."""
+    """Select the eyes that a blend is fitted on."""
     if spec.missing == "drop" and spec.eyes != "one":
         return np.asarray(eyes.fellow != MISSING)
     return np.ones(len(eyes.data), np.bool_)
 
 
-def _answered(spec: BlendRun, data: SplitData, answer: npt.NDArray[np.float32]) -> Predictions:
-    return predictions_of(data, {spec.heads[0]: answer})
+def _predictions(spec: BlendRun, data: SplitData, output: npt.NDArray[np.float32]) -> Predictions:
+    return as_predictions(data, {spec.heads[0]: output})
 
 
 def read_eyes(spec: BlendRun, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path = PACKS) -> Eyes:
-    """The eyes of a role, with what each network of a blend says of them."""
+    """Load the eyes of a role with the inputs of a blend."""
     outputs = [_outputs(member, spec, role, manifest, fabric, folder) for member in find_needed(spec)]
     data = load_role(role, spec.size, manifest, spec.holdout.fraction, folder)
     statistics = _statistics(spec, role, manifest, folder) if spec.statistics else None
@@ -245,41 +247,41 @@ def read_eyes(spec: BlendRun, role: str, manifest: list[ManifestRow], fabric: Fa
 def _outputs(
     member: Path, blend: BlendRun, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path
 ) -> Outputs:
-    """What a network says of the eyes of a role: as its training wrote it or as kept, else found now."""
+    """Return a network's outputs for the eyes of a role: from its training or the cache, else predicted now."""
     if blend.as_trained and role in EVALUATED and folder == PACKS:
-        written = read_predictions(member / f"{role}.csv")
-        return {name: said for name in ("score", "prob") if (said := getattr(written, name)) is not None}
+        predictions = read_predictions(member / f"{role}.csv")
+        return {name: value for name in ("score", "prob") if (value := getattr(predictions, name)) is not None}
     run = read_trained(member)
-    data = as_seen(load_role(role, run.size, manifest, blend.holdout.fraction, folder), run)
+    data = with_system_view(load_role(role, run.size, manifest, blend.holdout.fraction, folder), run)
 
-    def find() -> Outputs:
+    def predict() -> Outputs:
         model = fabric.setup_module(load_model(member).to(memory_format=torch.channels_last))
         return predict_tta(cast("Network", model), data, fabric, run.seed, blend.tta_views, blend.augment, blend.layer)
 
-    return _kept(run, data, [blend.tta_views, blend.augment.model_dump(mode="json"), blend.layer], find)
+    return _cached(run, data, [blend.tta_views, blend.augment.model_dump(mode="json"), blend.layer], predict)
 
 
-def _kept(run: TrainedRun, data: SplitData, what: object, find: Callable[[], Outputs]) -> Outputs:
-    """What was found before for a run on these images; else it is found now and kept."""
+def _cached(run: TrainedRun, data: SplitData, settings: object, compute: Callable[[], Outputs]) -> Outputs:
+    """Return a run's cached outputs for these images and settings; compute and cache them if they are missing."""
     images = [[row.image_id, row.sha256] for row in data.rows]
-    path = views_dir(run.key) / f"{sha256_json([what, images])[:16]}.safetensors"
+    path = views_dir(run.key) / f"{sha256_json([settings, images])[:16]}.safetensors"
     if not path.exists():
         with atomic(path) as partial:
-            save_file(find(), partial)
+            save_file(compute(), partial)
     return load_file(path)
 
 
 def _statistics(spec: BlendRun, role: str, manifest: list[ManifestRow], folder: Path) -> npt.NDArray[np.float32]:
-    """The system's statistics of the photographs of a role, of the largest squares there are."""
+    """Return the system's statistics of the photographs of a role, from their largest squares."""
     run, system = read_trained(find_needed(spec)[0]), load_system(spec.method)
     plain = load_role(role, "large", manifest, spec.holdout.fraction, folder)
 
-    def find() -> Outputs:
+    def compute() -> Outputs:
         side = plain.pack.size
-        shown = as_seen(plain, run.model_copy(update={"fov_px": side, "pixels": side}))
+        view = with_system_view(plain, run.model_copy(update={"fov_px": side, "pixels": side}))
         sizes = np.array([(row.width, row.height) for row in plain.rows], np.int64)
         parts = np.array_split(np.arange(len(plain)), -(-len(plain) // EVALUATION_BATCH))
-        found = [system.statistics(plain.pixels(i), shown.pixels(i), sizes[i]) for i in parts]
-        return {"statistics": np.concatenate(found)}
+        statistics = [system.statistics(plain.pixels(i), view.pixels(i), sizes[i]) for i in parts]
+        return {"statistics": np.concatenate(statistics)}
 
-    return _kept(run, plain, "statistics", find)["statistics"]
+    return _cached(run, plain, "statistics", compute)["statistics"]

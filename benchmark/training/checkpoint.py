@@ -1,4 +1,4 @@
-"""The state of a running training as one safetensors file: whole or absent, and read without pickle."""
+"""Checkpoint of a training in one safetensors file, written atomically and read without pickle."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from benchmark.common.files import atomic
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run has come. Counters name the next thing to do."""
+    """Progress of a run; ``epoch`` and ``step`` are those to do next."""
 
     epoch: int = 0
     step: int = 0
-    """Updates done in ``epoch``."""
+    """Number of updates done in ``epoch``."""
     loss_sum: float = 0.0
     """Sum of the losses of the images seen in ``epoch``."""
     history: list[dict[str, float | None]] = field(default_factory=list)
     """One row per finished epoch."""
     best_kappa: float | None = None
     best_epoch: int = 0
-    """Epoch (1 is the first) that was best on val so far; 0 before the first."""
+    """Epoch with the best val kappa so far, from 1; 0 before the first."""
     resumed: int = 0
     seconds: float = 0.0
-    """Time spent so far, by all the processes that took part."""
+    """Training time so far, over all processes that worked on the run."""
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
@@ -47,7 +47,7 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Put weights and optimiser state back in place and return the progress."""
+    """Restore weights and optimiser state, and return the progress."""
     with safe_open(path, framework="pt") as file:
         meta = json.loads(file.metadata()["meta"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
@@ -55,7 +55,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
     model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model/")})
     optimizer.load_state_dict({"state": dict(skeleton["state"]), "param_groups": skeleton["groups"]})
     for parameter, state in optimizer.state.items():
-        # A file holds numbers in their plain order; kernels that walk moments beside weights take them in memory's.
+        # A file has the default memory format; optimiser kernels expect that of the weights.
         for name, value in state.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 state[name] = torch.empty_like(parameter).copy_(value)
@@ -63,7 +63,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
 
 
 def _take_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """The nested value with each tensor moved to ``tensors`` and its name left in its place."""
+    """Return the nested value with each tensor moved to ``tensors`` and replaced by its name."""
     if isinstance(value, Tensor):
         tensors[name] = value
         return {"tensor": name}
@@ -86,6 +86,6 @@ def _put_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], meta: str = "{}") -> None:
-    """Write tensors by name, atomically; ``meta`` is kept as the file's metadata."""
+    """Write tensors by name, atomically, with ``meta`` as the file's metadata."""
     with atomic(path) as partial:
         save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, {"meta": meta})

@@ -1,4 +1,4 @@
-"""Where a network runs, and in which number format."""
+"""Device, precision and determinism of trainings and predictions."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from benchmark.common.numerics import require_pins
 from benchmark.common.resources import keep_freed_memory
 from benchmark.settings.devices import resolved
-from benchmark.training.distributed import world
+from benchmark.training.distributed import world_size
 
 if TYPE_CHECKING:
     from benchmark.settings.training import Train
 
 
-def open_fabric(settings: Train, card: int = 0) -> Fabric:
-    """Open the device with the number format and the determinism that the parameters ask; on a processor, one thread.
+def open_fabric(settings: Train, gpu: int = 0) -> Fabric:
+    """Set up the device, precision and determinism of the parameters, with one CPU thread.
 
-    Where a launcher started several processes, they share what is trained and predicted.
+    Processes that a launcher started share the training and the prediction.
 
     Args:
-        settings: of the training.
-        card: which of several graphics cards to use.
+        settings: training parameters.
+        gpu: index of the GPU.
 
     Raises:
-        InputError: numbers are to be portable, but this process loaded its libraries unrestricted.
+        InputError: numerics are portable, but this process has loaded its libraries without the pins.
     """
     if settings.numerics == "portable":
         require_pins()
@@ -38,22 +38,21 @@ def open_fabric(settings: Train, card: int = 0) -> Fabric:
     keep_freed_memory()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Memory that is not written before it is read would be a fault of ours; to fill it costs a tenth of a step.
+    # Filling costs a tenth of a step, and only code that reads memory before writing it would need it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     if settings.device == "cpu":
-        # Fabric sets it for processes that fork, and torch's optimisers then load the driver's library at every step.
+        # Fabric sets it for forked processes, but then torch's optimisers load the driver's library at every step.
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
-    if world() == 1:
-        devices = [card] if settings.device == "cuda" else 1
+    if world_size() == 1:
+        devices = [gpu] if settings.device == "cuda" else 1
         return Fabric(accelerator=settings.device, devices=devices, precision=settings.precision)  # type: ignore[arg-type]
-    here = int(os.environ["LOCAL_WORLD_SIZE"])
-    # A process judges part of a split, so processes make unequally many passes without gradients: no word may be
-    # exchanged in these.
+    local_size = int(os.environ["LOCAL_WORLD_SIZE"])
+    # Each process validates part of a split, so the numbers of forward passes differ and must not communicate.
     fabric = Fabric(
         accelerator=settings.device,
-        devices=here,
-        num_nodes=world() // here,
+        devices=local_size,
+        num_nodes=world_size() // local_size,
         strategy=DDPStrategy(forward_sync_buffers=False),
         precision=settings.precision,  # type: ignore[arg-type]
     )
@@ -62,7 +61,7 @@ def open_fabric(settings: Train, card: int = 0) -> Fabric:
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
-    """Seed the generators of the processor and of a device; ``torch.manual_seed`` looks for all kinds each time."""
+    """Seed the generators of the CPU and of a device; ``torch.manual_seed`` is slower, as it probes every backend."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)

@@ -1,8 +1,8 @@
-"""One run trained by several processes, each on its part of every batch: what they must agree on.
+"""Distributed training of one run: each process computes its part of every batch.
 
-An update is that of one process but for the order in which gradients are summed: each process takes its part of the
-same batch, in the same order and with the same changes to each image. Torch's launcher, which starts them, gives each
-its rank in the environment.
+An update equals that of a single process, apart from the order in which gradients are summed: the batches, their order
+and the augmentation of each image are the same. Torch's launcher starts the processes and sets the rank of each in its
+environment.
 """
 
 from __future__ import annotations
@@ -20,47 +20,47 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def world() -> int:
-    """How many processes train each run together; 1 where no launcher started this one."""
+def world_size() -> int:
+    """Return the number of processes that train a run together; 1 without a launcher."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 def rank() -> int:
-    """Which of them this one is, from 0."""
-    return int(os.environ["RANK"]) if world() > 1 else 0
+    """Return the index of this process, from 0."""
+    return int(os.environ["RANK"]) if world_size() > 1 else 0
 
 
 def local_part(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """This process's part of a batch; parts are as equal as can be, and in the batch's order."""
+    """Return this process's part of a batch; the parts are contiguous and of nearly equal size."""
     import numpy as np
 
-    return np.array_split(positions, world())[rank()]
+    return np.array_split(positions, world_size())[rank()]
 
 
 def all_reduce(fabric: Fabric, value: Tensor) -> Tensor:
-    """The sum of a number over all processes."""
-    return value if world() == 1 else fabric.all_reduce(value.clone(), reduce_op="sum")  # type: ignore[return-value]
+    """Return the sum of a number over all processes."""
+    return value if world_size() == 1 else fabric.all_reduce(value.clone(), reduce_op="sum")  # type: ignore[return-value]
 
 
 def broadcast(fabric: Fabric, value: T) -> T:
-    """What the first process says, for all of them: of a clock, each has its own."""
-    return value if world() == 1 else fabric.broadcast(value)
+    """Return the first process's value in all processes."""
+    return value if world_size() == 1 else fabric.broadcast(value)
 
 
 def all_gather(parts: list[T]) -> list[T]:
-    """Of parts that were dealt to the processes in turn, all of them in their order."""
-    if world() == 1:
+    """Return all parts in order; part i is in the process of rank i modulo the number of processes."""
+    if world_size() == 1:
         return parts
     import torch.distributed as dist
 
-    found: list[list[T]] = [[] for _ in range(world())]
-    dist.all_gather_object(found, parts)
-    return [found[place % world()][place // world()] for place in range(sum(map(len, found)))]
+    gathered: list[list[T]] = [[] for _ in range(world_size())]
+    dist.all_gather_object(gathered, parts)
+    return [gathered[i % world_size()][i // world_size()] for i in range(sum(map(len, gathered)))]
 
 
 def sync_buffers(model: torch.nn.Module) -> None:
-    """Give all processes the first one's running statistics of batch norms, by which it will be judged."""
-    if world() > 1:
+    """Copy the first process's running statistics of batch norm, which validation uses, to all processes."""
+    if world_size() > 1:
         import torch.distributed as dist
 
         for buffer in model.buffers():

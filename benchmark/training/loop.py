@@ -1,7 +1,7 @@
-"""One run, from its start or its checkpoint to its predictions.
+"""Training of one run, from its start or its checkpoint to its predictions.
 
-Read it from :func:`train` down. A run that is killed continues from its last checkpoint and ends bit-identical to one
-that was not: order, augmentation and dropout are drawn from (seed, epoch, step), never from a generator's past.
+A killed run resumes from its last checkpoint and ends bit-identical to an uninterrupted one, because order,
+augmentation and dropout depend on seed, epoch and step, not on the state of a generator. Start at :func:`train`.
 """
 
 from __future__ import annotations
@@ -40,17 +40,16 @@ from benchmark.runs.run_store import CHECKPOINT, RECORD, find_needed, key_of
 from benchmark.runs.spec import NetworkRun, RunResult, TrainedRun, finished
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, default_kappa
 from benchmark.training import distributed
-from benchmark.training.affine import DRAWS as AFFINE_DRAWS
-from benchmark.training.affine import augment_affine
-from benchmark.training.augment import DRAWS, Normalisation, augment
+from benchmark.training.affine import N_AFFINE_DRAWS, augment_affine
+from benchmark.training.augment import N_DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, epoch_order, grade_weights, split_batches
 from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
 from benchmark.training.device import seed_generators
-from benchmark.training.networks import cost_of, network_of
+from benchmark.training.networks import build_run_network, run_cost
 from benchmark.training.optimizer import optimizer_class
-from benchmark.training.predict import answers_of, outputs_of, predictions_of
-from benchmark.training.randomness import derive, draws
-from benchmark.training.record import record_of
+from benchmark.training.predict import as_predictions, outputs_from_raw, predict_data, split_raw_outputs
+from benchmark.training.randomness import derive, uniform_draws
+from benchmark.training.record import make_record
 from models.losses.registry import load_loss
 from models.network import Network, carry_over
 from models.stochastic import count_noise, set_noise
@@ -59,21 +58,21 @@ HISTORY = ("epoch", "images", "lr", "train_loss", "val_loss", "val_kappa_score",
 """Columns of ``history.csv``."""
 
 Curve = Sequence[Mapping[str, float | None]]
-"""One row of :data:`HISTORY`, less the counts, per finished epoch."""
+"""Learning curve: a row per finished epoch with the columns of :data:`HISTORY` except the counts."""
 
 
 def _ignore(_: Any) -> None:
-    """Nobody looks."""
+    """Do nothing, the default of the callbacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Who is told how a training goes; what they raise ends it, and its checkpoint stays.
+    """Callbacks of a training; an exception in one ends the training and keeps its checkpoint.
 
     Attributes:
-        images: given the training images that the run has seen, earlier processes included, after each update.
-        epoch: given the learning curve so far after each epoch that this process trains.
-        live_after_s: a run expected to take longer than this is followed in MLflow while it trains.
+        images: called after each update with the number of training images so far, including earlier processes.
+        epoch: called after each epoch of this process with the learning curve so far.
+        live_after_s: log the run to MLflow during training if it is expected to take longer than this.
     """
 
     images: Callable[[int], None] = _ignore
@@ -83,7 +82,7 @@ class Callbacks:
 
 @dataclass(slots=True)
 class Training:
-    """A run in progress: what it is, the objects that it changes, and how far it has come."""
+    """A run in progress: its specification, its mutable objects and its progress."""
 
     spec: TrainedRun
     splits: Mapping[str, SplitData]
@@ -97,9 +96,9 @@ class Training:
     reader: Reader
     callbacks: Callbacks
     val: Predictions | None = None
-    """On val, by the weights as they are; None before the first epoch of this process."""
+    """Predictions on val with the current weights; None before the first epoch of this process."""
     images: int = 0
-    """Training images seen by this process."""
+    """Number of training images that this process has used."""
 
     @property
     def checkpoint(self) -> Path:
@@ -107,11 +106,11 @@ class Training:
 
     @property
     def best(self) -> Path:
-        """Weights of the best epoch so far, where they are the ones to be kept."""
+        """File of the best epoch's weights, written if ``select_epoch`` is ``best``."""
         return self.scratch / "best.safetensors"
 
     def update(self, number: int) -> None:
-        """Change the weights by the gradients at hand; ``number`` is that of the update in the whole run."""
+        """Update the weights by the accumulated gradients; ``number`` counts the updates of the whole run."""
         self.schedule.step_update(number)
         if self.spec.train.clip_grad:
             self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.spec.train.clip_grad)
@@ -130,14 +129,14 @@ class Training:
 def train(
     spec: TrainedRun, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, callbacks: Callbacks = Callbacks()
 ) -> RunResult:
-    """Train one run in ``scratch`` to its predictions; ``run.json`` gains its result last of all.
+    """Train one run and predict val and test in ``scratch``; the result is written to ``run.json`` last.
 
     Args:
         spec: the run.
-        splits: train, val and, where it is to be predicted, test at the run's size.
+        splits: train, val and optionally test in the run's view.
         fabric: device and precision.
-        scratch: folder of the run in progress; a checkpoint of the same run found there is continued.
-        callbacks: who is told how it goes.
+        scratch: folder of the run; a checkpoint of the same run in it is resumed.
+        callbacks: callbacks of the training.
     """
     started = now()
     training = start(spec, splits, fabric, scratch, callbacks)
@@ -145,16 +144,16 @@ def train(
     for epoch in range(progress.epoch, spec.train.epochs):
         train_loss = train_epoch(training, epoch)
         distributed.sync_buffers(training.model)
-        measured = _validate(training, epoch)
+        metrics = _validate(training, epoch)
         lr = training.optimizer.param_groups[0]["lr"]
-        progress.history.append({"lr": lr, "train_loss": train_loss, **measured})
+        progress.history.append({"lr": lr, "train_loss": train_loss, **metrics})
         _keep_best(training)
         progress.epoch, progress.step, progress.loss_sum = epoch + 1, 0, 0.0
         if fabric.is_global_zero:
             _write_history(training)
         training.save()
-        long = training.clock.total() / progress.epoch * spec.train.epochs > callbacks.live_after_s
-        if long and fabric.is_global_zero:
+        expected_s = training.clock.total() / progress.epoch * spec.train.epochs
+        if expected_s > callbacks.live_after_s and fabric.is_global_zero:
             _follow_live(scratch)
         callbacks.epoch(progress.history)
     result = _finish(training)
@@ -168,7 +167,7 @@ def train(
 
 
 def train_epoch(training: Training, epoch: int) -> float:
-    """Train what is left of an epoch; the mean loss over its images."""
+    """Train the rest of an epoch and return the mean loss over its images."""
     spec, fabric, progress, data = training.spec, training.fabric, training.progress, training.splits["train"]
     model, settings = training.model.train(), spec.train
     loss_of = load_loss(spec.loss.name)
@@ -177,28 +176,29 @@ def train_epoch(training: Training, epoch: int) -> float:
         epoch_order(data.grade, spec.seed, epoch, settings.resample, settings.resample_schedule), settings.batch_size
     )
     weights = grade_weights(data.grade, settings.class_weights)
-    # Of this process's images; what was saved is of all, and the first process's to count.
+    # Each process sums its own losses; the saved sum is that of all, so only the first process adds it.
     before = progress.loss_sum if fabric.is_global_zero else 0.0
     loss_sum = torch.tensor(before, dtype=torch.float64, device=fabric.device)
 
     training.clock.start()
-    # Passes whose gradients add up to one update.
-    passes = [part for batch in parts[progress.step :] for part in np.array_split(batch, settings.grad_accum_steps)]
-    place = (distributed.rank(),) if distributed.world() > 1 else ()
-    for number, (positions, pixels) in enumerate(training.reader.batches(map(distributed.local_part, passes)), 1):
+    n_micro = settings.grad_accum_steps
+    micro_batches = [part for batch in parts[progress.step :] for part in np.array_split(batch, n_micro)]
+    ranks = (distributed.rank(),) if distributed.world_size() > 1 else ()
+    local_parts = map(distributed.local_part, micro_batches)
+    for number, (positions, pixels) in enumerate(training.reader.batches(local_parts), 1):
         update = epoch * len(parts) + progress.step
-        seed_generators(derive(spec.seed, "dropout", update, number % settings.grad_accum_steps, *place), fabric.device)
+        seed_generators(derive(spec.seed, "dropout", update, number % n_micro, *ranks), fabric.device)
         grade = torch.from_numpy(data.grade[positions]).to(fabric.device)
-        images = _changed(training, pixels, positions, normalisation, epoch)
+        images = _augmented(training, pixels, positions, normalisation, epoch)
         loss = loss_of(model(images), grade, **spec.loss.parameters)
         if settings.class_weights:
             loss = loss * torch.from_numpy(weights[positions]).to(fabric.device)
         loss = loss.mean()
-        # Gradients are the mean over processes, and shall be that over the batch.
-        fabric.backward(loss * (len(positions) / len(parts[progress.step]) * distributed.world()))
+        # DDP averages gradients over processes; the factor makes them the mean over the batch.
+        fabric.backward(loss * (len(positions) / len(parts[progress.step]) * distributed.world_size()))
         loss_sum += loss.detach() * len(positions)
-        training.images += len(passes[number - 1])
-        if number % settings.grad_accum_steps == 0:
+        training.images += len(micro_batches[number - 1])
+        if number % n_micro == 0:
             training.update(update)
             training.callbacks.images(epoch * len(data) + sum(map(len, parts[: progress.step])))
             due = distributed.broadcast(fabric, training.clock.due(settings.checkpoint_minutes))
@@ -209,32 +209,34 @@ def train_epoch(training: Training, epoch: int) -> float:
     return _finite(distributed.all_reduce(fabric, loss_sum), spec, epoch) / len(data)
 
 
-def _changed(
+def _augmented(
     training: Training, pixels: Tensor, positions: npt.NDArray[np.int64], normalisation: Normalisation, epoch: int
 ) -> Tensor:
-    """A batch with its random changes, normalised; a network that draws numbers of its own is given them, too."""
-    spec, data, device = training.spec, training.splits["train"], training.fabric.device
-    keys, stream = data.keys[positions], derive(spec.seed, "augmentation", epoch)
+    """Augment and normalise a batch, and set the noise of stochastic modules for it."""
+    spec, data = training.spec, training.splits["train"]
+
+    def draw(role: str, count: int) -> Tensor:
+        uniform = uniform_draws(derive(spec.seed, role, epoch), data.keys[positions], count)
+        return torch.from_numpy(uniform).to(training.fabric.device)
+
     if not isinstance(spec, NetworkRun):
-        uniform = torch.from_numpy(draws(stream, keys, DRAWS)).to(device)
-        return augment(pixels, uniform, spec.train.augment, normalisation, data.background)
-    uniform = torch.from_numpy(draws(stream, keys, AFFINE_DRAWS)).to(device)
-    count = count_noise(training.model)
-    set_noise(training.model, torch.from_numpy(draws(derive(spec.seed, "network", epoch), keys, count)).to(device))
-    return augment_affine(pixels, uniform, spec.augment, normalisation, data.background)
+        return augment(pixels, draw("augmentation", N_DRAWS), spec.train.augment, normalisation, data.background)
+    set_noise(training.model, draw("network", count_noise(training.model)))
+    draws = draw("augmentation", N_AFFINE_DRAWS)
+    return augment_affine(pixels, draws, spec.augment, normalisation, data.background)
 
 
 def start(
     spec: TrainedRun, splits: Mapping[str, SplitData], fabric: Fabric, scratch: Path, callbacks: Callbacks = Callbacks()
 ) -> Training:
-    """Network, optimiser and schedule at their start, or where a killed process left them."""
+    """Build network, optimiser and schedule, and restore them from a checkpoint of the run if there is one."""
     settings = spec.train
     if fabric.is_global_zero and key_of(scratch) != spec.key:
         shutil.rmtree(scratch, ignore_errors=True)
         write_spec(spec, scratch)
     fabric.barrier()
     torch.manual_seed(derive(spec.seed, "init"))
-    network = network_of(spec)
+    network = build_run_network(spec)
     for parent in find_needed(spec):
         carry_over(network, load_file(parent / WEIGHTS), spec.carries == "kernels")
     if settings.sync_batch_norm:
@@ -243,7 +245,7 @@ def start(
     if settings.compile:
         network.compile()
     updates = len(split_batches(np.arange(len(splits["train"])), settings.batch_size))
-    # One kernel for all of an update, where the optimiser has it: many small tensors are mostly overhead.
+    # A fused update has less overhead on many small tensors; some optimisers do not support it.
     fused = {"fused": True} if "fused" in signature(optimizer_class(settings.opt)).parameters else {}
     bare = create_optimizer_v2(
         network, opt=settings.opt, lr=settings.lr, weight_decay=settings.weight_decay, **spec.optimizer_options, **fused
@@ -271,11 +273,11 @@ def start(
 
 
 def _validate(training: Training, epoch: int) -> dict[str, float | None]:
-    """Loss and kappa on val, as columns of the history; None without that head."""
+    """Return loss and kappas on val as columns of the history; a kappa is None without its head."""
     data, spec = training.splits["val"], training.spec
-    outputs = outputs_of(training.model, data, training.fabric)
+    outputs = split_raw_outputs(training.model, data, training.fabric)
     loss = load_loss(spec.loss.name)(outputs, torch.from_numpy(data.grade), **spec.loss.parameters).mean()
-    training.val = predictions = predictions_of(data, answers_of(training.model, outputs))
+    training.val = predictions = as_predictions(data, outputs_from_raw(training.model, outputs))
     row: dict[str, float | None] = {"val_loss": _finite(loss, spec, epoch)}
     for head in DEFAULT:
         row[f"val_kappa_{head}"] = default_kappa(head, predictions) if head in outputs else None
@@ -283,7 +285,7 @@ def _validate(training: Training, epoch: int) -> dict[str, float | None]:
 
 
 def _keep_best(training: Training) -> None:
-    """Keep the weights of the epoch with the best val kappa of the main head, where ``keep: best`` says so."""
+    """Save the weights if ``select_epoch`` is ``best`` and the main head's val kappa is the best so far."""
     if training.spec.train.select_epoch != "best":
         return
     kappa = training.progress.history[-1][f"val_kappa_{training.spec.heads[0]}"]
@@ -295,7 +297,7 @@ def _keep_best(training: Training) -> None:
 
 
 def _finish(training: Training) -> RunResult:
-    """Write weights and predictions of the kept epoch; what ``run.json`` will say."""
+    """Write weights and predictions of the selected epoch, and return the result."""
     spec, model, scratch = training.spec, training.model, training.scratch
     training.fabric.barrier()
     if spec.train.select_epoch == "best":
@@ -308,14 +310,14 @@ def _finish(training: Training) -> RunResult:
     for split, data in training.splits.items():
         if split == "train":
             continue
-        known = training.val if split == "val" else None
-        predictions = known or predictions_of(data, answers_of(model, outputs_of(model, data, training.fabric)))
+        current = training.val if split == "val" else None
+        predictions = current or predict_data(model, data, training.fabric)
         if first:
             write_predictions(predictions, scratch / f"{split}.csv")
         if split == "val":
             flags = [f"collapsed:{head}" for head in spec.heads if _collapsed(predictions, head)]
     epoch = training.progress.best_epoch if spec.train.select_epoch == "best" else spec.train.epochs
-    cost = cost_of(spec)
+    cost = run_cost(spec)
     return finished(spec, Outcome(epoch_kept=epoch, parameters=cost.parameters, macs_per_image=cost.macs, flags=flags))
 
 
@@ -324,23 +326,23 @@ def _collapsed(predictions: Predictions, head: str) -> bool:
 
 
 def _finite(loss: Tensor, spec: TrainedRun, epoch: int) -> float:
-    """The loss as a number.
+    """Return the loss as a number.
 
     Raises:
-        InputError: it is not finite; nothing is saved, so that the last checkpoint stays good.
+        InputError: the loss is not finite; no checkpoint is saved, so the last one remains valid.
     """
     value = float(loss)
     if not np.isfinite(value):
         msg = (
             f"the loss must stay finite, but is {value} in epoch {epoch + 1} of {spec.title}: lower `train.lr` "
-            f"(now {spec.train.lr}) or the weight of its loss, or set `train.precision: 32-true`"
+            f"(now {spec.train.lr}) or the loss's weight, or set `train.precision: 32-true`"
         )
         raise InputError(msg)
     return value
 
 
 def _write_history(training: Training) -> None:
-    """Write ``history.csv``: one row per finished epoch; a number reads back to the same float."""
+    """Write ``history.csv``, one row per finished epoch, with floats in full precision."""
     images = len(training.splits["train"])
     rows = [{"epoch": i, "images": i * images, **row} for i, row in enumerate(training.progress.history, 1)]
     text = io.StringIO()
@@ -352,7 +354,7 @@ def _write_history(training: Training) -> None:
 
 def _record(training: Training, started: str) -> Record:
     clock = training.clock
-    return record_of(
+    return make_record(
         training.spec,
         training.fabric,
         started,
@@ -364,7 +366,7 @@ def _record(training: Training, started: str) -> Record:
 
 
 def _follow_live(scratch: Path) -> None:
-    """Start the process that shows this run in MLflow while it trains; once per process and run."""
+    """Start a process that logs this run to MLflow during training, once per process and run."""
     if scratch not in _followed:
         _followed.add(scratch)
         command = [sys.executable, "-m", "benchmark.cli", "track", "--follow", str(scratch)]
@@ -375,7 +377,7 @@ _followed: set[Path] = set()
 
 
 class _Clock:
-    """Seconds of a run: in all, over every process that worked on it, and of this process's training loop."""
+    """Time of a run in seconds: in total over all its processes, and in this process's training loop."""
 
     def __init__(self, before: float) -> None:
         self._before, self._began = before, time.perf_counter()

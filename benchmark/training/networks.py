@@ -1,4 +1,4 @@
-"""The network of a run, and what it costs."""
+"""Network of a run, and its cost."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from models.network import Network, build_network
 from models.system_network import build_system_network
 
 
-def network_of(spec: TrainedRun) -> Network:
-    """Build a run's network, with the weights of its seed's start (torch's global generator).
+def build_run_network(spec: TrainedRun) -> Network:
+    """Build a run's network, initialised from torch's global generator or from pretrained weights.
 
     Raises:
-        InputError: as :func:`models.network.build_network`.
+        InputError: see :func:`models.network.build_network`.
     """
     heads = LOSSES[spec.loss.name].heads
     match spec:
@@ -23,7 +23,7 @@ def network_of(spec: TrainedRun) -> Network:
             return build_system_network(spec.group, spec.model, spec.blocks, spec.width, heads)
 
 
-def cost_of(spec: TrainedRun) -> Cost:
+def run_cost(spec: TrainedRun) -> Cost:
     """Count parameters and multiply-adds of a run's network."""
     heads = LOSSES[spec.loss.name].heads
     match spec:

@@ -1,7 +1,7 @@
-"""Random numbers that depend on what they are for, and on nothing else.
+"""Reproducible random numbers, independent of the state of any generator.
 
-Each role (init, order, dropout, augmentation) has its own stream derived from the run's seed; an image's augmentation
-depends on (seed, epoch, image id) alone. So worker counts, batch sizes and a kill change no draw.
+Each role (init, order, dropout, augmentation) has its own stream, derived from the run's seed. An image's augmentation
+depends only on seed, epoch and image id, so the number of workers, the batch size and restarts do not change it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def derive(seed: int, role: str, *counters: int) -> int:
-    """A seed of 63 bits for one role of a run, at one place of it (epoch, step)."""
+    """Return a 63-bit seed for a role of a run and its counters, such as epoch and step."""
     text = "/".join([str(seed), role, *map(str, counters)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def hash_ids(image_ids: list[str]) -> npt.NDArray[np.uint64]:
-    """One 64-bit number per image id, shape (n,)."""
+    """Return a 64-bit number per image id, shape (n,)."""
     digests = b"".join(hashlib.sha256(image_id.encode()).digest()[:8] for image_id in image_ids)
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
-def draws(stream: int, keys: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.float32]:
-    """Uniform numbers in [0, 1) that depend on the stream and each key alone (SplitMix64).
+def uniform_draws(stream: int, keys: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.float32]:
+    """Return uniform numbers in [0, 1) that depend only on the stream and the key (SplitMix64).
 
     Args:
         stream: from :func:`derive`.

@@ -1,4 +1,4 @@
-"""The record of a run: what it took on this machine. No result depends on it."""
+"""Record of a run: time, memory and environment on this machine. No result depends on it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from benchmark.runs.run import Record
 from benchmark.runs.spec import BlendRun, TrainedRun
 
 
-def resident_peak() -> int:
-    """Most memory that this process ever held, in bytes."""
+def peak_resident_bytes() -> int:
+    """Return this process's peak memory in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def record_of(
+def make_record(
     spec: TrainedRun | BlendRun,
     fabric: Fabric,
     started: str,
@@ -29,16 +29,16 @@ def record_of(
     wait_share: float = 0.0,
     resumed: int = 0,
 ) -> Record:
-    """What a run took, as far as this process knows it.
+    """Return the record of a run.
 
     Args:
         spec: the run.
         fabric: its device.
-        started: when this process began it, as :func:`benchmark.runs.environment.now` says it.
-        seconds: in all, over every process that worked on it.
-        images_per_second: of a training, as in :class:`benchmark.runs.run.Record`; so, too, the rest.
-        wait_share: of a training.
-        resumed: of a training.
+        started: start time of this process's work, from :func:`benchmark.runs.environment.now`.
+        seconds: total time over all processes that worked on it.
+        images_per_second: speed of the training; see :class:`benchmark.runs.run.Record`.
+        wait_share: share of the training time spent waiting for images.
+        resumed: number of times that the training was resumed.
     """
     device = fabric.device
     cuda = device.type == "cuda"
@@ -48,7 +48,7 @@ def record_of(
         seconds=seconds,
         images_per_second=images_per_second,
         wait_share=wait_share,
-        peak_memory_bytes=torch.cuda.max_memory_allocated() if cuda else resident_peak(),
+        peak_memory_bytes=torch.cuda.max_memory_allocated() if cuda else peak_resident_bytes(),
         device=torch.cuda.get_device_name(device) if cuda else f"{device.type} ({core_count()} cores)",
         precision=spec.train.precision,
         threads=torch.get_num_threads(),

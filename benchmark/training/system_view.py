@@ -1,4 +1,4 @@
-"""What a run is shown: its splits, the part of train that is its own, and images as a system's networks see them."""
+"""Input of a run: its splits, the fit or holdout part of train, and the system's view of images."""
 
 from __future__ import annotations
 
@@ -22,41 +22,42 @@ from benchmark.training.batches import SplitData, load_split
 Bytes = npt.NDArray[np.uint8]
 
 
-def splits_of(spec: TrainedRun, manifest: list[ManifestRow], folder: Path = PACKS) -> dict[str, SplitData]:
-    """Train, val and test as a run is shown them: of train, the patients that its networks are fitted on."""
+def load_splits(spec: TrainedRun, manifest: list[ManifestRow], folder: Path = PACKS) -> dict[str, SplitData]:
+    """Load train, val and test in a run's view; train is limited to ``fit`` if the run has a holdout."""
     splits: dict[str, SplitData] = {split: load_split(split, spec.size, manifest, folder) for split in SPLITS}
     if spec.holdout:
-        splits["train"] = role_of(splits["train"], "fit", manifest, spec.holdout.fraction)
-    return {split: as_seen(data, spec) for split, data in splits.items()}
+        splits["train"] = select_role(splits["train"], "fit", manifest, spec.holdout.fraction)
+    return {split: with_system_view(data, spec) for split, data in splits.items()}
 
 
-def role_of(train: SplitData, role: Role, manifest: list[ManifestRow], holdout_fraction: float) -> SplitData:
-    """The images of train that have a role."""
-    return train.only({name for name, given in assign_roles(manifest, holdout_fraction).items() if given == role})
+def select_role(train: SplitData, role: Role, manifest: list[ManifestRow], holdout_fraction: float) -> SplitData:
+    """Return the images of train that have a role."""
+    roles = assign_roles(manifest, holdout_fraction)
+    return train.select({image_id for image_id in roles if roles[image_id] == role})
 
 
 def load_role(
     role: str, size: Size, manifest: list[ManifestRow], holdout_fraction: float, folder: Path = PACKS
 ) -> SplitData:
-    """A split, or the part of train that has a role, as it is packed."""
+    """Load a split, or the part of train that has a role, as packed."""
     if role in SPLITS:
         return load_split(role, size, manifest, folder)
-    return role_of(load_split("train", size, manifest, folder), role, manifest, holdout_fraction)  # type: ignore[arg-type]
+    return select_role(load_split("train", size, manifest, folder), role, manifest, holdout_fraction)  # type: ignore[arg-type]
 
 
-def as_seen(data: SplitData, run: TrainedRun) -> SplitData:
-    """Return a split as a run's network sees it: an arm's as packed; a system's in its colours, retina and background.
+def with_system_view(data: SplitData, run: TrainedRun) -> SplitData:
+    """Return a split in a run's view: as packed for an arm, in the system's colours, FOV and background for a network.
 
     Raises:
-        InputError: the pack shows other colours, from which the network's cannot be made.
+        InputError: the network's colours cannot be computed from those of the pack.
     """
     if not isinstance(run, NetworkRun):
         return data
     packed = data.pack.spec.colour_normalisation
     if packed not in ("plain", run.colour_normalisation):
         msg = (
-            f"{run.group} sees photographs as {run.colour_normalisation}, which is made of plain packs, but these show "
-            f"{packed}: set `prepare.colour_normalisation: plain`"
+            f"{run.group} requires the colour normalisation {run.colour_normalisation}, which is computed from plain "
+            f"packs, but these are {packed}: set `prepare.colour_normalisation: plain`"
         )
         raise InputError(msg)
     normalisation = "plain" if packed == run.colour_normalisation else run.colour_normalisation
@@ -64,36 +65,38 @@ def as_seen(data: SplitData, run: TrainedRun) -> SplitData:
     return replace(
         data,
         background=background,
-        show=partial(_show, normalisation=normalisation, fov_px=run.fov_px, side=run.pixels, background=background),
+        transform=partial(
+            _render, normalisation=normalisation, fov_px=run.fov_px, side=run.pixels, background=background
+        ),
     )
 
 
-def seen_by(run: TrainedRun, images: Bytes) -> Bytes:
-    """Prepared squares, shape (n, s, s, 3), as a run's network sees them."""
+def view_images(run: TrainedRun, images: Bytes) -> Bytes:
+    """Return prepared squares, shape (n, s, s, 3), in a run's view."""
     if not isinstance(run, NetworkRun):
         return images
     colour_normalisation = (
         run.colour_normalisation if run.prepared.colour_normalisation != run.colour_normalisation else "plain"
     )
-    return _show(
+    return _render(
         images, colour_normalisation, run.fov_px, run.pixels, NORMALISATIONS[run.colour_normalisation].background
     )
 
 
-def _show(images: Bytes, normalisation: str, fov_px: int, side: int, background: int) -> Bytes:
-    """Resize and recolour the field of view and centre it in a square; what does not fit is cut off."""
+def _render(images: Bytes, normalisation: str, fov_px: int, side: int, background: int) -> Bytes:
+    """Resize and recolour the field of view, and crop or pad it to a square around its centre."""
     recolour = load_normalisation(normalisation)
-    shown = np.full((len(images), side, side, 3), background, np.uint8)
-    inside, outside = _middle(fov_px, side), _middle(side, fov_px)
-    for image, target in zip(images, shown, strict=True):
-        target[outside, outside] = recolour(_resized(image, fov_px))[inside, inside]
-    return shown
+    views = np.full((len(images), side, side, 3), background, np.uint8)
+    source, destination = _centre(fov_px, side), _centre(side, fov_px)
+    for image, target in zip(images, views, strict=True):
+        target[destination, destination] = recolour(_resized(image, fov_px))[source, source]
+    return views
 
 
-def _middle(of: int, within: int) -> slice:
-    """The middle of one side that another has room for."""
-    start = max(0, (of - within) // 2)
-    return slice(start, start + min(of, within))
+def _centre(side: int, other: int) -> slice:
+    """Return the central part of a side that fits into another."""
+    start = max(0, (side - other) // 2)
+    return slice(start, start + min(side, other))
 
 
 def _resized(image: Bytes, side: int) -> Bytes:

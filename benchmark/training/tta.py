@@ -1,7 +1,7 @@
-"""Changed passes of a finished run over any images: the mean and the spread of what it says of each.
+"""Test-time augmentation: mean and spread of a finished run's outputs over augmented views of any images.
 
-What changes in a pass depends on the run's seed, the image and the pass's number alone, and so do the numbers that the
-network itself draws: batches, workers and restarts change nothing.
+A view and the noise of stochastic modules depend only on the run's seed, the image and the number of the view. Batch
+size, number of workers and restarts change nothing.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from benchmark.training.affine import DRAWS, augment_affine
+from benchmark.training.affine import N_AFFINE_DRAWS, augment_affine
 from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import Reader, SplitData, split_batches
 from benchmark.training.predict import EVALUATION_BATCH
-from benchmark.training.randomness import derive, draws
+from benchmark.training.randomness import derive, uniform_draws
 from models.network import Network
 from models.stochastic import count_noise, set_noise
 from models.system_settings import AffineAugment
 
 FEATURES = "features"
-"""Name of a layer's output among what is said of an image."""
-SPREAD = "_sd"
-"""Behind the name of an output: its sample standard deviation over passes."""
+"""Name of a layer's output among the outputs of an image."""
+SD_SUFFIX = "_sd"
+"""Suffix of an output's name for its sample standard deviation over views."""
 
 Outputs = dict[str, npt.NDArray[np.float32]]
-"""By name: ``score`` (n,), ``prob`` (n, 5) and :data:`FEATURES` (n, d), and the spread of each."""
+"""Outputs by name: ``score`` (n,), ``prob`` (n, 5) and :data:`FEATURES` (n, d), and the spread of each."""
 
 
 @torch.inference_mode()
@@ -39,82 +39,82 @@ def predict_tta(
     data: SplitData,
     fabric: Fabric,
     seed: int,
-    count: int,
-    changes: AffineAugment,
+    tta_views: int,
+    settings: AffineAugment,
     layer: str = "",
-    batch: int = EVALUATION_BATCH,
+    batch_size: int = EVALUATION_BATCH,
 ) -> Outputs:
-    """Mean and, of two passes or more, spread of a network's answers.
+    """Return the mean and, with two views or more, the spread of a network's outputs.
 
     Args:
         model: a finished network, set up by ``fabric``.
-        data: the images, as the network sees them.
+        data: the images in the network's view.
         fabric: device and precision.
-        seed: of the run.
-        count: passes; 0 for the images as they are, in one pass.
-        changes: what a pass changes.
-        layer: module of the network whose output, flattened, is kept, too; empty for none.
-        batch: images at a time.
+        seed: seed of the run.
+        tta_views: number of views; 0 predicts the original images.
+        settings: augmentation of a view.
+        layer: module of the network whose output, flattened, is also returned; empty for none.
+        batch_size: images per batch.
     """
-    found: list[Outputs] = []
-    for positions, pixels in Reader(data, fabric.device).batches(split_batches(np.arange(len(data)), batch)):
-        with _watched(model.eval(), layer) as seen:
-            said = [_pass(model, shown, seen) for shown in _shown(model, data, positions, pixels, seed, count, changes)]
-        found.append(_summary(said))
+    batches: list[Outputs] = []
+    for positions, pixels in Reader(data, fabric.device).batches(split_batches(np.arange(len(data)), batch_size)):
+        with _captured(model.eval(), layer) as captured:
+            views = _views(model, data, positions, pixels, seed, tta_views, settings)
+            batches.append(_summary([_outputs(model, view, captured) for view in views]))
     set_noise(model, None)
-    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def _shown(
+def _views(
     model: Network,
     data: SplitData,
     positions: npt.NDArray[np.int64],
     pixels: Tensor,
     seed: int,
-    count: int,
-    changes: AffineAugment,
+    tta_views: int,
+    settings: AffineAugment,
 ) -> Iterator[Tensor]:
-    """A batch as each pass shows it; the network's own numbers are given to it meanwhile."""
+    """Yield each view of a batch, with the network's noise set for it."""
     normalisation, keys = Normalisation(model.mean, model.std), data.keys[positions]
-    if not count:
+    if not tta_views:
         set_noise(model, None)
         yield normalise(pixels, normalisation)
-    for number in range(count):
-        uniform, own = (
-            torch.from_numpy(draws(derive(seed, role, number), keys, many)).to(pixels.device)
-            for role, many in (("pass", DRAWS), ("pass of network", count_noise(model)))
+    for number in range(tta_views):
+        draws, noise = (
+            torch.from_numpy(uniform_draws(derive(seed, role, number), keys, count)).to(pixels.device)
+            for role, count in (("pass", N_AFFINE_DRAWS), ("pass of network", count_noise(model)))
         )
-        set_noise(model, own)
-        yield augment_affine(pixels, uniform, changes, normalisation, data.background)
+        set_noise(model, noise)
+        yield augment_affine(pixels, draws, settings, normalisation, data.background)
 
 
-def _pass(model: Network, images: Tensor, seen: list[Tensor]) -> dict[str, Tensor]:
-    seen.clear()
-    said = model.answers({name: raw.float() for name, raw in model(images).items()})
-    if seen:
-        said[FEATURES] = seen[-1].float()
-    return {name: value.cpu() for name, value in said.items()}
+def _outputs(model: Network, images: Tensor, captured: list[Tensor]) -> dict[str, Tensor]:
+    captured.clear()
+    outputs = model.predict({name: raw.float() for name, raw in model(images).items()})
+    if captured:
+        outputs[FEATURES] = captured[-1].float()
+    return {name: value.cpu() for name, value in outputs.items()}
 
 
 @contextmanager
-def _watched(model: nn.Module, layer: str) -> Iterator[list[Tensor]]:
-    """A list that holds the layer's output, flattened, after each pass; an empty one where no layer is named."""
-    seen: list[Tensor] = []
+def _captured(model: nn.Module, layer: str) -> Iterator[list[Tensor]]:
+    """Yield a list to which each forward pass adds the layer's flattened output; it stays empty without a layer."""
+    captured: list[Tensor] = []
     if not layer:
-        yield seen
+        yield captured
         return
-    hook = model.get_submodule(layer).register_forward_hook(lambda _, __, output: seen.append(output.flatten(1)))
+    hook = model.get_submodule(layer).register_forward_hook(lambda _, __, output: captured.append(output.flatten(1)))
     try:
-        yield seen
+        yield captured
     finally:
         hook.remove()
 
 
-def _summary(said: Sequence[Mapping[str, Tensor]]) -> Outputs:
-    found: Outputs = {}
-    for name in said[0]:
-        values = torch.stack([each[name] for each in said]).double()
-        found[name] = values.mean(0).float().numpy()
-        if len(said) > 1:
-            found[name + SPREAD] = values.std(0).float().numpy()
-    return found
+def _summary(views: Sequence[Mapping[str, Tensor]]) -> Outputs:
+    summary: Outputs = {}
+    for name in views[0]:
+        values = torch.stack([view[name] for view in views]).double()
+        summary[name] = values.mean(0).float().numpy()
+        if len(views) > 1:
+            summary[name + SD_SUFFIX] = values.std(0).float().numpy()
+    return summary

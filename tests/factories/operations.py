@@ -17,7 +17,7 @@ def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
     import torch
 
     from benchmark.settings.training import Augment
-    from benchmark.training.augment import DRAWS, Normalisation, augment
+    from benchmark.training.augment import N_DRAWS, Normalisation, augment
     from models.losses.registry import LOSSES, load_loss
     from models.network import build_network
     from models.settings import Cells, Model
@@ -47,7 +47,7 @@ def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
             module.register_forward_hook(recorder(f"{name} ({type(module).__name__})"))
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (16, pixels, pixels, 3), dtype=torch.uint8, generator=generator)
-    draws = torch.rand(16, DRAWS, generator=generator)
+    draws = torch.rand(16, N_DRAWS, generator=generator)
     augmented = augment(images, draws, Augment(rotate=0.0, scale=0.0), Normalisation(network.mean, network.std))
     record("augmented images", augmented)
     loss = load_loss("ce_mse")(network(augmented), torch.arange(16) % 5, weight=1.0).mean()

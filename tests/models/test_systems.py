@@ -48,7 +48,7 @@ def test_a_network_predicts_for_images_of_its_input_size(system, net):
     side = geometry(system, net, Net(**settings), SIZES[settings["size"]]).input_px
     x = torch.rand(3, 3, side, side)
     set_noise(network, torch.rand(3, count_noise(network)))
-    outputs = network.answers(network.train()(x))
+    outputs = network.predict(network.train()(x))
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
         name: {"score": (3,), "prob": (3, 5)}[name] for name in heads
     }

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d
 
 from benchmark.common.errors import InputError
-from benchmark.training.randomness import draws, hash_ids
+from benchmark.training.randomness import hash_ids, uniform_draws
 from models.network import carry_over
 from models.settings import Model
 from models.stochastic import count_noise, set_noise
@@ -151,7 +151,7 @@ def test_random_windows_depend_on_image_and_seed_alone():
     keys = hash_ids(["a", "b", "c"])
 
     def corners(stream, keys):
-        anywhere.noise = torch.from_numpy(draws(stream, keys, anywhere.n_noise))
+        anywhere.noise = torch.from_numpy(uniform_draws(stream, keys, anywhere.n_noise))
         return anywhere(gated[: len(keys)], 64)
 
     first = corners(1, keys)

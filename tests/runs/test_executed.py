@@ -33,13 +33,13 @@ from benchmark.training.device import open_fabric
 specs = [parse_spec(json.loads(Path(path).read_text())) for path in sys.argv[1:]]
 fabric, manifest = open_fabric(specs[0].train), read_manifest()
 if specs[0].kind == "blend":
-    from benchmark.training.blend import complete
-    complete(specs, manifest, fabric, lambda *_: None)
+    from benchmark.training.blend import complete_blends
+    complete_blends(specs, manifest, fabric, lambda *_: None)
 else:
     from benchmark.training.loop import train
-    from benchmark.training.system_view import splits_of
+    from benchmark.training.system_view import load_splits
     for spec in specs:
-        train(spec, splits_of(spec, manifest), fabric, run_dir(spec))
+        train(spec, load_splits(spec, manifest), fabric, run_dir(spec))
 print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("benchmark", "models")]))
 """
 """Train runs in a fresh process without the dispatching code, and print the project's files that it imported."""

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import affine_grid, grid_sample
 
 from benchmark.settings.training import Augment
-from benchmark.training.augment import DRAWS, Normalisation, augment, normalise
+from benchmark.training.augment import N_DRAWS, Normalisation, augment, normalise
 
 NORM = Normalisation(torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.2, 0.3, 0.4]))
 OFF = Augment(flip=False, rotate=0, scale=0, brightness=0, contrast=0, colour=0)
@@ -21,7 +21,7 @@ def images(n=3, side=9, seed=0):
 
 def draw(**at):
     """Return draws that change nothing, except the given ones (``d0`` is the first)."""
-    row = torch.full((DRAWS,), 0.5)
+    row = torch.full((N_DRAWS,), 0.5)
     row[2:4] = 0.9
     for place, value in at.items():
         row[int(place[1:])] = value
@@ -36,7 +36,7 @@ def test_normalise_subtracts_the_mean_and_divides_by_the_std():
 
 def test_with_every_change_off_augment_only_normalises():
     x = images()
-    assert torch.allclose(augment(x, torch.rand(3, DRAWS), OFF, NORM), normalise(x, NORM), atol=1e-5)
+    assert torch.allclose(augment(x, torch.rand(3, N_DRAWS), OFF, NORM), normalise(x, NORM), atol=1e-5)
 
 
 def test_draws_of_one_half_change_nothing():

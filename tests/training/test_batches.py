@@ -119,10 +119,10 @@ def test_resampling_draws_in_proportion_to_a_negative_power_of_the_grades_count(
 def test_resampling_weights_decay_from_epoch_to_epoch_to_the_final_weights():
     """Compute the expected shares by hand: half of the weight n / n_grade remains after each epoch."""
     grade = np.repeat([0, 3], [9000, 1000])
-    fade = ResampleSchedule(decay=0.5, final_weights=[1, 1, 1, 2, 1])
+    schedule = ResampleSchedule(decay=0.5, final_weights=[1, 1, 1, 2, 1])
     for epoch, left in ((0, 1.0), (1, 0.5), (2, 0.25), (50, 0.0)):
         common, rare = left * 10 / 9 + (1 - left), left * 10 + (1 - left) * 2
-        drawn = epoch_order(grade, 0, epoch, 1.0, fade)
+        drawn = epoch_order(grade, 0, epoch, 1.0, schedule)
         share = rare * 1000 / (common * 9000 + rare * 1000)
         assert (grade[drawn] == 3).mean() == pytest.approx(share, abs=0.015)
 
@@ -134,7 +134,7 @@ def test_loss_weights_are_a_negative_power_of_the_grades_count_with_mean_1():
     assert grade_weights(grade, 0.0).tolist() == [1, 1, 1, 1]
 
 
-@pytest.mark.parametrize(("ids", "words"), [(["known", "other"], "holds 'other', which the"), ([], "holds no image")])
+@pytest.mark.parametrize(("ids", "words"), [(["known", "other"], "has 'other', which the"), ([], "is empty")])
 def test_a_pack_that_does_not_match_the_manifest_is_refused(tmp_path, ids, words):
     stored = [PackRow(name, "hash", encode(image, "raw")) for name, image in zip(ids, images(2), strict=False)]
     write_pack(tmp_path / "small/val.arrow", PackSpec(SIZE, "raw", "made"), stored)

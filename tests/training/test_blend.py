@@ -128,8 +128,8 @@ def learnt(name, arm):
     spec = read_result(Path("runs", name, arm, "0"))
     manifest, fabric = read_manifest(), open_fabric(params.train)
     eyes = {role: blending.read_eyes(spec, role, manifest, fabric) for role in ("holdout", "test")}
-    state, apart = blending.learn(spec, eyes["holdout"])
-    return state, blending.tune_thresholds(spec, apart), blending.answers(spec, state, eyes["test"]), eyes
+    state, apart = blending.fit_blend(spec, eyes["holdout"])
+    return state, blending.tune_thresholds(spec, apart), blending.predict_eyes(spec, state, eyes["test"]), eyes
 
 
 ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].steps]
@@ -162,9 +162,9 @@ def test_the_fellow_eyes_label_is_out_of_reach(project, name):
     arm = list(SYSTEMS[name].steps)[-1]
     spec = read_result(Path("runs", name, arm, "0"))
     eyes = blending.read_eyes(spec, "test", read_manifest(), open_fabric(system_params(name).train))
-    before = blending.columns(spec, eyes)
+    before = blending.blend_inputs(spec, eyes)
     relabelled(lambda row: row.split == "test")
-    after = blending.columns(
+    after = blending.blend_inputs(
         spec, blending.read_eyes(spec, "test", read_manifest(), open_fabric(system_params(name).train))
     )
     assert np.array_equal(before, after)
@@ -223,7 +223,7 @@ def test_an_unrelated_eye_replaces_the_fellow_eye(project, name):
     shuffled = read_result(Path("runs", name, "shuffled", "0"))
     eyes = blending.read_eyes(shuffled, "val", manifest, fabric)
     whole = shuffled.model_copy(update={"eyes": "both"})
-    strange, own = blending.columns(shuffled, eyes), blending.columns(whole, eyes)
+    strange, own = blending.blend_inputs(shuffled, eyes), blending.blend_inputs(whole, eyes)
     width = own.shape[1] // 2
     assert np.array_equal(strange[:, :width], own[:, :width])
     assert (eyes.fellow != MISSING).all()
@@ -243,13 +243,13 @@ def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_t
     assert (views["features_sd"] > 0).any()
     side = [row.eye == "right" for row in both.data.rows]
     expected = np.column_stack([own, own[both.fellow], side])
-    assert np.array_equal(blending.columns(spec, both), expected)
+    assert np.array_equal(blending.blend_inputs(spec, both), expected)
     spec, alone = eyes["own_eye"]
-    assert np.array_equal(blending.columns(spec, alone)[:, :-1], np.hstack([own, own]))
+    assert np.array_equal(blending.blend_inputs(spec, alone)[:, :-1], np.hstack([own, own]))
     # A single view has no standard deviation; the first step reads the score alone.
     spec, once = eyes["one_view"]
     assert "features_sd" not in once.outputs[0]
-    assert blending.columns(spec, once).shape == (32, 1)
+    assert blending.blend_inputs(spec, once).shape == (32, 1)
 
 
 def test_the_views_of_a_network_are_predicted_once_for_all_steps(project, monkeypatch):
@@ -271,7 +271,7 @@ def test_the_views_of_a_network_are_predicted_once_for_all_steps(project, monkey
     assert done == [kept, kept + 2 * images, 2 * images]
     # The blends themselves only compute the statistics of the photographs.
     monkeypatch.setattr(blending, "predict_tta", None)
-    blending.complete(rows, manifest, fabric, lambda number, words: None)
+    blending.complete_blends(rows, manifest, fabric, lambda number, words: None)
     assert contents("scratch/tta") == before
 
 

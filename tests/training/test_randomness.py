@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.training.batches import epoch_order, split_batches
-from benchmark.training.randomness import derive, draws, hash_ids
+from benchmark.training.randomness import derive, hash_ids, uniform_draws
 
 seeds = st.integers(0, 2**31)
 
@@ -15,10 +15,10 @@ seeds = st.integers(0, 2**31)
 @given(seeds, st.permutations([f"image{i}" for i in range(12)]), st.integers(1, 12))
 def test_an_images_draws_do_not_depend_on_its_neighbours(seed, ids, batch):
     stream = derive(seed, "augmentation", 4)
-    whole = dict(zip(ids, draws(stream, hash_ids(ids), 5), strict=True))
+    whole = dict(zip(ids, uniform_draws(stream, hash_ids(ids), 5), strict=True))
     for start in range(0, 12, batch):
         part = ids[start : start + batch]
-        for image_id, row in zip(part, draws(stream, hash_ids(part), 5), strict=True):
+        for image_id, row in zip(part, uniform_draws(stream, hash_ids(part), 5), strict=True):
             assert np.array_equal(row, whole[image_id])
 
 
@@ -34,11 +34,11 @@ def test_draws_match_splitmix64(stream, key):
     start = splitmix(key ^ stream)
     numbers = [splitmix((start + i * 0x9E3779B97F4A7C15) % 2**64) for i in (1, 2, 3)]
     expected = [(number >> 40) / 2**24 for number in numbers]
-    assert draws(stream, np.array([key], np.uint64), 3).tolist() == [expected]
+    assert uniform_draws(stream, np.array([key], np.uint64), 3).tolist() == [expected]
 
 
 def test_draws_are_uniform_and_uncorrelated():
-    sample = draws(derive(0, "augmentation", 0), hash_ids([str(i) for i in range(20_000)]), 4)
+    sample = uniform_draws(derive(0, "augmentation", 0), hash_ids([str(i) for i in range(20_000)]), 4)
     assert sample.min() >= 0
     assert sample.max() < 1
     counts = np.stack([np.histogram(column, 20, (0, 1))[0] for column in sample.T])

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from benchmark.data.manifest import read_manifest
 from benchmark.settings.training import Train
-from benchmark.training.affine import AXES, DRAWS, VARIANCES, augment_affine
+from benchmark.training.affine import COLOUR_AXES, COLOUR_VARIANCES, N_AFFINE_DRAWS, augment_affine
 from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import load_split
 from benchmark.training.device import open_fabric
-from benchmark.training.predict import answers_of, outputs_of
+from benchmark.training.predict import outputs_from_raw, split_raw_outputs
 from benchmark.training.tta import predict_tta
 from models.settings import Model
 from models.system_network import build_system_network
@@ -50,8 +50,8 @@ def same(a, b, rows=slice(None)):
 def test_an_images_views_do_not_depend_on_its_batch(eyes, network, fabric):
     found = predict_tta(network, eyes, fabric, 0, 3, CHANGES)
     assert {name: value.shape for name, value in found.items()} == {"prob": (32, 5), "prob_sd": (32, 5)}
-    assert same(found, predict_tta(network, eyes, fabric, 0, 3, CHANGES, batch=5))
-    few = eyes.only({eyes.rows[3].image_id, eyes.rows[20].image_id})
+    assert same(found, predict_tta(network, eyes, fabric, 0, 3, CHANGES, batch_size=5))
+    few = eyes.select({eyes.rows[3].image_id, eyes.rows[20].image_id})
     assert same(found, predict_tta(network, few, fabric, 0, 3, CHANGES), [3, 20])
 
 
@@ -80,7 +80,7 @@ def test_the_networks_noise_differs_between_views_and_images(eyes, network, fabr
 
 
 def test_zero_views_give_the_predictions_of_the_run_itself(eyes, network, fabric):
-    ordinary = answers_of(network, outputs_of(network, eyes, fabric))
+    ordinary = outputs_from_raw(network, split_raw_outputs(network, eyes, fabric))
     assert np.array_equal(predict_tta(network, eyes, fabric, 0, 0, CHANGES)["prob"], ordinary["prob"])
 
 
@@ -106,12 +106,12 @@ def images(n=3, side=8, seed=0):
 
 
 def test_settings_without_effect_return_the_image():
-    draws = torch.full((3, DRAWS), 0.9)
+    draws = torch.full((3, N_AFFINE_DRAWS), 0.9)
     assert torch.equal(augment_affine(images(), draws, AffineAugment(), PLAIN, 0), normalise(images(), PLAIN))
 
 
 def test_flips_are_exact_and_drawn_per_image():
-    draws = torch.full((3, DRAWS), 0.9)
+    draws = torch.full((3, N_AFFINE_DRAWS), 0.9)
     draws[1, 0], draws[2, 1] = 0.1, 0.1
     found = augment_affine(images(), draws, AffineAugment(), PLAIN, 0)
     as_is = normalise(images(), PLAIN)
@@ -121,14 +121,14 @@ def test_flips_are_exact_and_drawn_per_image():
 
 
 def test_a_half_turn_equals_both_flips():
-    draws = torch.full((3, DRAWS), 0.5)
+    draws = torch.full((3, N_AFFINE_DRAWS), 0.5)
     draws[:, 2] = 1.0
     found = augment_affine(images(), draws, AffineAugment(flip=False, rotate=180.0), PLAIN, 0)
     assert torch.allclose(found, normalise(images(), PLAIN).flip(2, 3), atol=1e-4)
 
 
 def test_pixels_moved_in_from_outside_are_background():
-    draws = torch.full((1, DRAWS), 0.5)
+    draws = torch.full((1, N_AFFINE_DRAWS), 0.5)
     draws[:, 5] = 1.0
     found = augment_affine(images(1), draws, AffineAugment(flip=False, shift=0.5), PLAIN, 128)
     assert torch.allclose(found[..., 4:], torch.tensor(128 / 255))
@@ -138,7 +138,7 @@ def test_pixels_moved_in_from_outside_are_background():
 @settings(max_examples=20, deadline=None)
 @given(stretch=st.floats(0, 0.5), skew=st.floats(0, 0.5), seed=st.integers(0, 9))
 def test_augmented_pixels_stay_within_the_range_of_image_and_background(stretch, skew, seed):
-    draws = torch.rand(3, DRAWS, generator=torch.Generator().manual_seed(seed))
+    draws = torch.rand(3, N_AFFINE_DRAWS, generator=torch.Generator().manual_seed(seed))
     found = augment_affine(
         images(), draws, AffineAugment(rotate=180.0, stretch=stretch, skew=skew, shift=0.2), PLAIN, 128
     )
@@ -151,7 +151,7 @@ def test_stretching_lengthens_one_axis_and_shortens_the_other():
     """A bar that covers a quarter of the side covers three eighths after stretching by a half."""
     bar = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
     bar[:, 24:40, 24:40] = 255
-    draws = torch.full((1, DRAWS), 0.5)
+    draws = torch.full((1, N_AFFINE_DRAWS), 0.5)
     draws[:, 3] = 1.0
     found = augment_affine(bar, draws, AffineAugment(flip=False, stretch=0.5), PLAIN, 0)[0, 0] > 0.5
     assert found.any(0).sum() == pytest.approx(24, abs=1)
@@ -162,7 +162,7 @@ def test_each_axis_has_its_own_zoom_factor():
     """At the ends of the draws, one axis is scaled by 1.5 and the other by 1 / 1.5."""
     bar = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
     bar[:, 20:44, 20:44] = 255
-    draws = torch.full((1, DRAWS), 0.5)
+    draws = torch.full((1, N_AFFINE_DRAWS), 0.5)
     draws[:, 7], draws[:, 8] = 1.0, 0.0
     found = augment_affine(bar, draws, AffineAugment(flip=False, zoom=0.5), PLAIN, 0)[0, 0] > 0.5
     assert found.any(0).sum() == pytest.approx(36, abs=1)
@@ -170,7 +170,7 @@ def test_each_axis_has_its_own_zoom_factor():
 
 
 def test_nearest_neighbour_sampling_makes_no_new_values():
-    draws = torch.rand(3, DRAWS, generator=torch.Generator().manual_seed(0))
+    draws = torch.rand(3, N_AFFINE_DRAWS, generator=torch.Generator().manual_seed(0))
     found = augment_affine(images(), draws, AffineAugment(rotate=180.0, shift=0.2, nearest=True), PLAIN, 128)
     levels = (found * 255).round()
     assert torch.allclose(levels, found * 255, atol=1e-3)
@@ -180,13 +180,13 @@ def test_nearest_neighbour_sampling_makes_no_new_values():
 
 
 def test_colours_shift_by_a_normal_draw_along_each_principal_axis():
-    draws = torch.rand(4000, DRAWS, generator=torch.Generator().manual_seed(0))
+    draws = torch.rand(4000, N_AFFINE_DRAWS, generator=torch.Generator().manual_seed(0))
     pixels = torch.zeros(4000, 2, 2, 3, dtype=torch.uint8)
     found = augment_affine(pixels, draws, AffineAugment(flip=False, colour=0.5), PLAIN, 0)
     assert torch.equal(found, found[:, :, :1, :1].expand(-1, -1, 2, 2))
-    along = found[:, :, 0, 0] @ torch.tensor(AXES).T
-    assert torch.allclose(along.std(0), 0.5 * torch.tensor(VARIANCES), rtol=0.05)
-    assert (along.mean(0).abs() < 0.05 * torch.tensor(VARIANCES)).all()
+    along = found[:, :, 0, 0] @ torch.tensor(COLOUR_AXES).T
+    assert torch.allclose(along.std(0), 0.5 * torch.tensor(COLOUR_VARIANCES), rtol=0.05)
+    assert (along.mean(0).abs() < 0.05 * torch.tensor(COLOUR_VARIANCES)).all()
     assert torch.corrcoef(along.T)[0, 1:].abs().max() < 0.05
     # 68.3 % of normal draws are within one standard deviation.
     assert ((along / along.std(0)).abs() < 1).float().mean() == pytest.approx(0.683, abs=0.015)
