@@ -1,4 +1,4 @@
-"""``fundusbench doctor``: check this machine and folder, and say how to fix what is missing."""
+"""``fundusbench doctor``: check the installation, the parameters and the disk space, and suggest fixes."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ COMMANDS = {
     "fetch": "locate, download or generate the photographs, check them and write the manifest",
     "check": "find leaks, duplicates, bad files and bad labels in a data set",
     "prepare": "crop and resize the photographs into one pack per split and size",
-    "plan": "show what the pipeline will train, and its time, memory and disk space",
+    "plan": "show the planned trainings, and their time, memory and disk space",
     "train": "train the runs of the given methods, or all runs",
     "evaluate": "compute kappa of every run on val and test",
     "transfer": "grade the test splits of other data sets with every run",
@@ -39,7 +39,7 @@ COMMANDS = {
     "sweep": "start or resume a search over the loss weighting with Optuna",
     "track": "update MLflow to the contents of runs/ (safe to repeat)",
     "ui": "open the runs in the MLflow UI on loopback",
-    "doctor": "check this machine and folder, and say how to fix what is missing",
+    "doctor": "check the installation, the parameters and the disk space, and suggest fixes",
     "completion": "print the script with which a shell completes this command",
 }
 """Name of a sub-command -> its purpose."""
@@ -67,15 +67,15 @@ EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
     "completion": ("fundusbench completion bash > ~/.local/share/bash-completion/completions/fundusbench",),
 }
 """Name of a sub-command -> command lines for its help."""
-EXIT_CODES = "exit codes: 0 success; 1 success, and the command found what it looks for; 2 bad input; 130 interrupted"
+EXIT_CODES = "exit codes: 0 success; 1 success, with findings; 2 bad input; 130 interrupted"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command, or print the help if there is none.
 
     Returns:
-        0 on success, 1 if the command found what it looks for, 2 on bad input (one sentence on standard error, no
-        traceback), 130 on an interrupt.
+        0 on success, 1 on success with findings, 2 on bad input (one sentence on standard error, no traceback), 130 on
+        an interrupt.
     """
     pin_process()
     words = sys.argv[1:] if arguments is None else arguments
@@ -89,14 +89,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         # Where a better message is possible, an InputError has been raised; this is the rest.
-        print(f"fundusbench: {in_words(error)}", file=sys.stderr)
+        print(f"fundusbench: {describe(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("fundusbench: interrupted; the same command resumes from here", file=sys.stderr)
         return 130
 
 
-def in_words(error: OSError) -> str:
+def describe(error: OSError) -> str:
     """Describe a system error and its fix in one sentence."""
     path = error.filename or "a file of the command"
     return f"{path} must be accessible, but is not ({error.strerror or error}): {fix_for(error.errno)}"

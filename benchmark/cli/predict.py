@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchmark.runs.spec import RunResult
 
 CAUTION = (
-    "Saliency (SmoothGrad, Captum) shows what an output is sensitive to, not what was learnt of the disease;\n"
+    "Saliency (SmoothGrad, Captum) shows the pixels that an output is sensitive to, not knowledge of the disease;\n"
     "a network with random weights can give much the same map (Adebayo et al. 2018)."
 )
 ENDINGS = (".csv", ".json")

@@ -91,8 +91,8 @@ def _no_reading(table: Table, readings: Sequence[_Reading], equal: Sequence[_Rea
         return f"predictions must be readable in one way, but {table.path} is in {len(readings)}: choose from {listed}"
     if equal:
         return (
-            "a column that equals the labels in every image is not taken for predictions unasked, but "
-            f"{table.path} has no other: if it is no copy of the truth, ask for it: {listed}"
+            "predictions must differ from the labels in some image, but every such column of "
+            f"{table.path} equals them: if it is not a copy of the labels, request it with {listed}"
         )
     return (
         "predictions need a column `prediction` of grades, one `score`, or five columns whose names hold the grades "

@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> None:
 
     *times, total = stage_times()
     compared = compare_kept()
-    comparison = str(compared or "there are no reference results for these parameters to compare the tables with")
+    comparison = str(compared or "these parameters have no reference results")
     if args.json:
         identical = compared.first is None if compared else None
         show_json({"stages": [*times, total], "identical": identical, "comparison": comparison})

@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the sub-command takes."""
+    """Declare the command's arguments."""
     parser.add_argument(
         "--against",
         metavar="WHERE",
-        help="another clone's folder, else a git revision or DVC experiment whose tables DVC holds: say for each cell "
-        "whether it is identical, different, or too near to be told apart by these seeds",
+        help="another clone's folder, else a git revision or DVC experiment whose tables DVC holds: report for each "
+        "cell whether it is identical, different, or inconclusive given the spread over seeds",
     )
     add_json(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Verify, or compare.
+    """Verify the tables, or compare them with others.
 
     Returns:
-        0; 1 where a cell differs, or is on one side alone.
+        0; 1 if a cell differs or exists on one side only.
 
     Raises:
-        InputError: there are no tables or no runs here, or no tables there.
+        InputError: this project has no tables or no runs, or the other has no tables.
     """
     if chosen.against is not None:
         return _compare(Path(), chosen.against, as_json=chosen.json)
@@ -58,29 +58,29 @@ def _verify(root: Path, params: Params, *, as_json: bool) -> int:
     stored = _read_files(root / TABLES, "*.*", "run `dvc repro` first")
     with rebuild.elsewhere(root) as folder:
         rebuild.tables(params)
-        made = _read_files(folder / TABLES, "*.*", "run `dvc repro` first")
-    found = differences(stored, made)
-    tables = [name for name in made if name.endswith(".csv")]
-    cells = sum(_count_cells(made[name]) for name in tables)
+        recomputed = _read_files(folder / TABLES, "*.*", "run `dvc repro` first")
+    found = differences(stored, recomputed)
+    tables = [name for name in recomputed if name.endswith(".csv")]
+    cells = sum(_count_cells(recomputed[name]) for name in tables)
     if notice := provenance.outdated(root, params):
         print(notice, file=sys.stderr)
     if as_json:
-        show_json({"tables": len(tables), "cells": cells, "files": len(made), "differences": found})
+        show_json({"tables": len(tables), "cells": cells, "files": len(recomputed), "differences": found})
         return int(bool(found))
-    print(f"recomputed {len(tables)} tables of {cells:,} cells ({len(made)} files) from the predictions in runs/")
+    print(f"recomputed {len(tables)} tables of {cells:,} cells ({len(recomputed)} files) from the predictions in runs/")
     if not found:
-        print(f"all are byte for byte what {TABLES}/ holds")
+        print(f"all files in {TABLES}/ are identical to them")
         return 0
     print(f"{len(found)} files differ from {TABLES}/, first {found[0]}")
     return 1
 
 
 def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Difference]:
-    """The first difference of each file, csv tables first; a file that one side lacks differs as a whole.
+    """Return the first difference of each file, csv tables first; a file on one side only differs as a whole.
 
     Args:
-        stored: the text of each file, by its name.
-        recomputed: the same as it should be.
+        stored: text of each file in the report, by name.
+        recomputed: text of each recomputed file, by name.
     """
     from benchmark.report.verification.table_diff import WHOLE, Difference, first_difference, first_line
 
@@ -88,8 +88,8 @@ def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Diff
     for name in sorted({*stored, *recomputed}, key=lambda name: (not name.endswith(".csv"), name)):
         sides = [texts.get(name) for texts in (stored, recomputed)]
         if sides[0] is None or sides[1] is None:
-            words = ["absent" if side is None else "present" for side in sides]
-            found.append(Difference(name, WHOLE, "", *words))
+            states = ["absent" if side is None else "present" for side in sides]
+            found.append(Difference(name, WHOLE, "", *states))
         else:
             search = first_difference if name.endswith(".csv") else first_line
             found.append(search(name, sides[0], sides[1]))
@@ -111,18 +111,18 @@ def _compare(root: Path, where: str, *, as_json: bool) -> int:
     if as_json:
         show_json({"against": where, "cells": compared, "notes": _other_data(here, there)})
     else:
-        print("\n".join([*in_words(compared, where), *_other_data(here, there)]))
+        print("\n".join([*describe(compared, where), *_other_data(here, there)]))
     return int(any(cell.status in FAULTS for cell in compared))
 
 
-def in_words(cells: Sequence[Compared], where: str) -> list[str]:
-    """What a comparison found: each cell that is not identical, the rule, and how many there are of each kind."""
+def describe(cells: Sequence[Compared], where: str) -> list[str]:
+    """Describe a comparison: the cells that are not identical, the counts by status, and the rule."""
     from benchmark.report.verification.seed_noise import ALPHA, Status, test_of
 
     counts = Counter(cell.status for cell in cells)
     tests = {test_of(cell): cell.gap.p for cell in cells if cell.gap}
     low = sum(p < ALPHA for p in tests.values())
-    lines = [_cell_in_words(cell) for status in get_args(Status)[:0:-1] for cell in cells if cell.status == status]
+    lines = [_describe_cell(cell) for status in get_args(Status)[:0:-1] for cell in cells if cell.status == status]
     lines.append(f"{len(cells):,} cells of {len({cell.table for cell in cells})} tables against {where}:")
     lines += [f"  {counts[status]:6,} {status}" for status in get_args(Status) if counts[status]]
     tested = (
@@ -130,12 +130,14 @@ def in_words(cells: Sequence[Compared], where: str) -> list[str]:
         f"Benjamini and Hochberg, is below {ALPHA}; of {len(tests)} distinct tests {low} are below it unadjusted, "
         f"where chance alone gives {ALPHA * len(tests):.1f}."
     )
-    open_ones = "Cannot tell: a difference below the named one would not have been found; it is no sign of agreement."
-    unknown = "Noise unknown: a side has a single seed, or no spread over seeds is kept. Timings are not compared."
-    return [*lines, f"{tested} {open_ones} {unknown}"]
+    inconclusive = "Cannot tell: smaller differences than the stated one are not detectable, so agreement is not shown."
+    unknown = (
+        "Noise unknown: a side has a single seed, or the tables lack the spread over seeds. Timings are not compared."
+    )
+    return [*lines, f"{tested} {inconclusive} {unknown}"]
 
 
-def _cell_in_words(cell: Compared) -> str:
+def _describe_cell(cell: Compared) -> str:
     below = f", below {cell.below:.3f}" if cell.status == "cannot tell" else ""
     values = f": {cell.ours or '-'} here, {cell.theirs or '-'} there" if cell.ours or cell.theirs else ""
     tested = f", p = {cell.gap.p:.2g}, adjusted {cell.p_adjusted:.2g}" if cell.gap else ""
@@ -143,12 +145,12 @@ def _cell_in_words(cell: Compared) -> str:
 
 
 def _other_data(*sides: dict[str, list[dict[str, str]]]) -> list[str]:
-    """A warning where the two sides were measured on different data."""
+    """Return a warning if the two sides have different data."""
     hashes = [{line.get("data_hash", "") for lines in side.values() for line in lines} - {""} for side in sides]
     if hashes[0] == hashes[1] or not all(hashes):
         return []
     here, there = (" ".join(sorted(side)) for side in hashes)
-    return [f"The data differ (hash {here} here, {there} there): differences are not of seeds alone."]
+    return [f"The data differ (hash {here} here, {there} there): the seeds alone do not explain differences."]
 
 
 def _read_other(root: Path, where: str) -> dict[str, str]:
@@ -158,7 +160,7 @@ def _read_other(root: Path, where: str) -> dict[str, str]:
 
 
 def _read_commit(root: Path, revision: str) -> dict[str, str]:
-    """The csv tables that DVC holds for a commit: its dvc.lock names them, and the cache or a remote has them."""
+    """Return the csv tables of a commit from the DVC cache or a remote."""
     if not revision:
         raise InputError(_no_tables(revision, "an empty name"))
     from dvc.api import DVCFileSystem
@@ -173,7 +175,7 @@ def _read_commit(root: Path, revision: str) -> dict[str, str]:
         reason = " ".join(str(error).split())
         raise InputError(_no_tables(revision, reason)) from error
     if not texts:
-        raise InputError(_no_tables(revision, f"its dvc.lock names no {TABLES}"))
+        raise InputError(_no_tables(revision, f"its dvc.lock does not list {TABLES}"))
     return texts
 
 
@@ -184,15 +186,15 @@ def _no_tables(revision: str, reason: str) -> str:
     )
 
 
-def _read_files(folder: Path, pattern: str, mend: str) -> dict[str, str]:
+def _read_files(folder: Path, pattern: str, fix: str) -> dict[str, str]:
     try:
-        # Bytes as they are: reading as text would hide other line ends.
+        # Reading as text would hide different line ends.
         files = {path.name: path.read_bytes().decode() for path in sorted(folder.glob(pattern))}
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"tables must be readable text in UTF-8, but one in {folder}/ is not ({error}): {mend}"
+        msg = f"tables must be readable text in UTF-8, but one in {folder}/ is not ({error}): {fix}"
         raise InputError(msg) from error
     if not files:
-        msg = f"tables are compared with those in {folder}/, but it holds none: {mend}"
+        msg = f"{folder}/ must contain tables, but has none: {fix}"
         raise InputError(msg)
     return files
 

@@ -40,16 +40,14 @@ if TYPE_CHECKING:
 
 SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
-KEPT = Path("scratch/kept")
-"""Links to the packs of the last run, below the folders of those: DVC removes the packs themselves before the next."""
-
-
-CHANGED, GONE = STALE = "it has changed since the manifest was written", "it is gone since the manifest was written"
+EARLIER = Path("scratch/earlier_packs")
+"""Hard links to the packs of the last run; DVC removes the packs themselves before the next run."""
+CHANGED, MISSING = STALE = "it has changed since the manifest was written", "it is missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One photograph to prepare, and the file that takes the result: an encoded image per role."""
+    """One photograph to prepare, and the target file for its encoded image of each role."""
 
     path: Path
     sha256: str
@@ -63,21 +61,21 @@ def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None
     """Write ``packs/<role>/<split>.arrow`` with the manifest's rows in its order, and ``packs/skipped.csv``.
 
     Args:
-        params: of the data stages.
-        folder: of the data set.
-        engine: where photographs are prepared; all of a cluster must see them, and the project's folder.
+        params: parameters of the data stages.
+        folder: folder of the data set.
+        engine: job engine; all machines of a cluster must have access to the photographs and the project's folder.
 
     Raises:
-        InputError: photographs have changed or gone since the manifest was written; all of them are named. One that the
-            check ``readable`` let pass unread is left out, and listed.
+        InputError: photographs have changed or are missing since the manifest was written; all of them are named.
+            Unreadable photographs that the check ``readable`` accepted are skipped and listed.
     """
     rows, packs = read_manifest(folder / MANIFEST.name), folder / PACKS.name
     for leftover in packs.rglob(".*.partial"):
         leftover.unlink()
     specs = pack_specs(params.sizes, params.prepare)
-    shelf = Shelf(specs, packs)
-    missing = {row.sha256: row for row in rows if row.sha256 not in shelf}
-    jobs = [shelf.job(Path(row.path), row.sha256) for row in missing.values()]
+    store = ImageStore(specs, packs)
+    missing = {row.sha256: row for row in rows if row.sha256 not in store}
+    jobs = [store.job(Path(row.path), row.sha256) for row in missing.values()]
     reasons = _prepare(jobs, engine, params.prepare.workers, len({row.sha256 for row in rows}))
     bad = [row for row in rows if row.sha256 in reasons]
     if stale := [f"{row.image_id} ({row.path}: {reasons[row.sha256]})" for row in bad if reasons[row.sha256] in STALE]:
@@ -86,26 +84,26 @@ def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None
     good = [row for row in rows if row.sha256 not in reasons]
     for role in specs:
         for split in SPLITS:
-            _pack(role, split, [row for row in good if row.split == split], shelf)
+            _pack(role, split, [row for row in good if row.split == split], store)
     _write_skipped(packs / SKIPPED.name, bad, reasons)
-    _keep(packs)
+    _link_packs(packs)
     shutil.rmtree(SCRATCH, ignore_errors=True)
     print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
 
 
-def prepared_as(spec: PackSpec, data: bytes) -> npt.NDArray[np.uint8]:
-    """One photograph, from the bytes of its file, as a pack of that kind gives it back: shape (size, size, 3).
+def prepare_photograph(spec: PackSpec, data: bytes) -> npt.NDArray[np.uint8]:
+    """Prepare one photograph from the bytes of its file, like an image read from a pack: shape (size, size, 3).
 
     Raises:
         UnreadableImage: the bytes cannot be read as an image.
     """
-    sizes = {"largest": spec.shrunk_from or spec.size, "own": spec.size}
-    image = square_images(data, sizes, spec.colour_normalisation)["own"]
+    sizes = {"largest": spec.shrunk_from or spec.size, "pack": spec.size}
+    image = square_images(data, sizes, spec.colour_normalisation)["pack"]
     return image if spec.encoding == "raw" else read_rgb(encode(image, spec.encoding))
 
 
-class Shelf:
-    """The images that are finished: in packs of an earlier run, or one by one in the scratch folder."""
+class ImageStore:
+    """The finished images: those in packs of an earlier run, and those in the scratch folder."""
 
     def __init__(self, specs: dict[str, PackSpec], packs: Path = PACKS) -> None:
         self.specs = specs
@@ -123,7 +121,7 @@ class Shelf:
         return Job(path, sha256, sizes, spec.colour_normalisation, spec.encoding, self._file(sha256))
 
     def image(self, role: str, sha256: str) -> bytes:
-        """An image as packs store it."""
+        """Return an image, encoded as in packs."""
         file = self._file(sha256)
         if file.exists():
             with safe_open(file, "numpy") as images:
@@ -138,14 +136,14 @@ class Shelf:
 def _packed(folder: Path, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
     """Return the reusable images of earlier packs of a size, by the hash of their photograph."""
     found: dict[str, tuple[Pack, int]] = {}
-    for place, split in product((KEPT / folder, folder), SPLITS):
-        pack = _earlier(_path(place, split))
+    for parent, split in product((EARLIER / folder, folder), SPLITS):
+        pack = _try_open(_path(parent, split))
         if pack is not None and pack.spec == spec:
             found |= {sha256: (pack, index) for index, sha256 in enumerate(pack.sha256)}
     return found
 
 
-def _earlier(path: Path) -> Pack | None:
+def _try_open(path: Path) -> Pack | None:
     try:
         return open_pack(path)
     except InputError:
@@ -157,7 +155,7 @@ def _path(folder: Path, split: str) -> Path:
 
 
 def _prepare(jobs: list[Job], engine: Name, workers: int, total: int) -> dict[str, str]:
-    """Do the jobs; returns why photographs could not be read, by their hash."""
+    """Run the jobs, and return the reason for each unreadable photograph, by its hash."""
     reasons: dict[str, str] = {}
     if not jobs:
         return reasons
@@ -170,12 +168,12 @@ def _prepare(jobs: list[Job], engine: Name, workers: int, total: int) -> dict[st
 
 
 def _work(job: Job) -> str:
-    """Prepare one photograph; returns why it cannot be read, or nothing."""
+    """Prepare one photograph, and return the reason if it cannot be read, else an empty string."""
     try:
         data = job.path.read_bytes()
     except OSError as error:
         # Without a hash it was missing when the manifest was written.
-        return GONE if job.sha256 else error.strerror or str(error)
+        return MISSING if job.sha256 else error.strerror or str(error)
     if hashlib.sha256(data).hexdigest() != job.sha256:
         return CHANGED
     try:
@@ -188,22 +186,22 @@ def _work(job: Job) -> str:
     return ""
 
 
-def _pack(role: str, split: str, rows: list[ManifestRow], shelf: Shelf) -> None:
-    """Write one pack, unless it is already there."""
-    path, spec = _path(shelf.packs / role, split), shelf.specs[role]
-    earlier = _earlier(path)
+def _pack(role: str, split: str, rows: list[ManifestRow], store: ImageStore) -> None:
+    """Write one pack, unless it is up to date."""
+    path, spec = _path(store.packs / role, split), store.specs[role]
+    present = _try_open(path)
     ids, hashes = [row.image_id for row in rows], [row.sha256 for row in rows]
-    if earlier is not None and (earlier.spec, earlier.image_ids, earlier.sha256) == (spec, ids, hashes):
+    if present is not None and (present.spec, present.image_ids, present.sha256) == (spec, ids, hashes):
         return
     bar = progress_bar(rows, unit=" images", desc=f"pack {role} {split}", leave=False)
-    write_pack(path, spec, (PackRow(row.image_id, row.sha256, shelf.image(role, row.sha256)) for row in bar))
+    write_pack(path, spec, (PackRow(row.image_id, row.sha256, store.image(role, row.sha256)) for row in bar))
 
 
-def _keep(packs: Path) -> None:
-    """Link the packs to where the next run looks for them; where files cannot be linked, it prepares all again."""
-    shutil.rmtree(KEPT / packs, ignore_errors=True)
+def _link_packs(packs: Path) -> None:
+    """Hard-link the packs for the next run; on a file system without links, it prepares all images again."""
+    shutil.rmtree(EARLIER / packs, ignore_errors=True)
     for path in packs.rglob("*.arrow"):
-        link = KEPT / path
+        link = EARLIER / path
         link.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):
             link.hardlink_to(path)

@@ -18,7 +18,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import GRADES, Arm, Head, Split
 from benchmark.data.checks.black import DARK
 from benchmark.data.checks.fundus import missing_signs
-from benchmark.data.prepare import prepared_as
+from benchmark.data.prepare import prepare_photograph
 from benchmark.evaluation.outputs import best_arm, main_head
 from benchmark.images.fingerprint import fingerprint
 from benchmark.runs.declared import by_arm, find_runs
@@ -135,7 +135,9 @@ class Grader:
         """What the networks look at: bytes, shape (n, s, s, 3)."""
         from benchmark.training.system_view import view_images
 
-        return view_images(self.result, np.stack([prepared_as(self.result.prepared, data) for data in photographs]))
+        return view_images(
+            self.result, np.stack([prepare_photograph(self.result.prepared, data) for data in photographs])
+        )
 
 
 def remark(data: bytes) -> str:

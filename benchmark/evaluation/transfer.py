@@ -31,7 +31,7 @@ from benchmark.runs.predictions import patients_in_words, write_predictions
 from benchmark.runs.run import RUNS, WEIGHTS
 from benchmark.runs.run_store import files_needed
 from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult
-from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, mark_of, predictions_path
+from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, inputs_path, predictions_path
 from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
 from benchmark.settings.training import Train
@@ -78,7 +78,7 @@ def _forget(params: Params, results: list[RunResult]) -> None:
     known = {predictions_path(name, result, WORK) for name in params.transfer for result in results}
     for path in WORK.rglob("*.csv"):
         if path not in known:
-            mark_of(path).unlink(missing_ok=True)
+            inputs_path(path).unlink(missing_ok=True)
             path.unlink()
 
 
@@ -120,7 +120,7 @@ def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[R
     load = cache(lambda size: _load(name, size, rows))
     groups: dict[str, list[RunResult]] = {}
     for result in results:
-        mark = mark_of(predictions_path(name, result, WORK))
+        mark = inputs_path(predictions_path(name, result, WORK))
         if not (mark.exists() and read_json(mark) == _origin(result, load(result.size))):
             mark.unlink(missing_ok=True)
             groups.setdefault(f"{result.group} on {name}", []).append(result)
@@ -155,7 +155,7 @@ def _job(title: str, name: str, rows: list[ManifestRow], results: list[RunResult
                 for file in files_needed(run, key)
             ),
         ),
-        writes=(*made, *map(mark_of, made)),
+        writes=(*made, *map(inputs_path, made)),
     )
 
 
@@ -175,7 +175,7 @@ def _work(
             case ArmResult() | NetworkResult():
                 predictions = predict_split(result.folder(), data, settings, slot)
         write_predictions(predictions, path)
-        write_json(mark_of(path), _origin(result, data))
+        write_json(inputs_path(path), _origin(result, data))
         report(number * len(rows))
     return f"{len(results)} run(s) predicted"
 

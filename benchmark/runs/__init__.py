@@ -1,1 +1,1 @@
-"""A run: what determines it, what came of it, what it took, and where each is kept."""
+"""Runs: specifications, keys, results and their storage."""

@@ -1,7 +1,7 @@
-"""The code that determines a run: a core that all runs of a kind share, and the plug-ins that this one names.
+"""The code that determines a run: a core that all runs of a kind share, and the plug-ins that the run names.
 
-A run's key hashes both. What starts runs, shows their progress or reads their results is in neither, so an edit of it
-keeps every finished run; an edit of a plug-in costs the runs that name it.
+A run's key hashes both. Code that starts runs, displays progress or reads results belongs to neither, so editing it
+invalidates no finished run. Editing a plug-in invalidates the runs that name it.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from models.weights.registry import mappings_for
 
 S = TypeVar("S", ArmRun, NetworkRun, BlendRun)
 LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless", "scikit-learn")
-"""Installed packages whose versions determine a run, too."""
+"""Installed packages whose versions are also part of the key."""
 
 OUTSIDE = {
-    "benchmark/common/code.py": "computes hashes of code; each key holds them",
-    "benchmark/common/resources.py": "counts cores and memory: how fast, not what",
-    "benchmark/images/recipe.py": "names how pixels are made; each key holds the name that the pack was written with",
-    "benchmark/runs/environment.py": "describes the machine, for the record",
-    "benchmark/runs/run_store.py": "finds and keeps runs by their keys",
-    "benchmark/settings/devices.py": "resolves device and number format; each key holds what they are",
-    "benchmark/training/record.py": "writes the record of what a run took",
+    "benchmark/common/code.py": "computes the hashes of code, which are in each key",
+    "benchmark/common/resources.py": "counts cores and memory, which affect speed only",
+    "benchmark/images/recipe.py": "names the recipe of the pixels; each key contains the recipe of its packs",
+    "benchmark/runs/environment.py": "describes the machine in the record",
+    "benchmark/runs/run_store.py": "finds and stores runs by their keys",
+    "benchmark/settings/devices.py": "resolves device and number format; each key contains the resolved values",
+    "benchmark/training/record.py": "writes the record of an execution",
 }
-"""Files that the core imports and that determine no number of a run, each with the reason."""
+"""Files that the core imports but that affect no number of a run, with the reason."""
 
 
 def with_key(spec: S) -> S:
-    """Complete a run's specification by the hash of its code and by its key."""
+    """Return a run's specification with the hash of its code and its key."""
     return spec.model_copy(update={"code_sha256": _sha256(roots_of(spec))}).with_key()
 
 
 def roots_of(spec: RunSpec) -> tuple[str, ...]:
-    """Files whose import closure determines a run.
+    """Return the files whose import closure determines a run.
 
-    The runs that it starts from or reads count by their keys, which its own key hashes.
+    Runs that it starts from or reads are represented by their keys, which are hashed into its key.
     """
     match spec:
         case ArmRun():

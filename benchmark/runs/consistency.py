@@ -1,4 +1,4 @@
-"""Check that finished runs belong together: each made as declared, from the runs that are here."""
+"""Check that finished runs belong together: each has the declared parameters and the current parents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.settings import Cells, Model
 from models.systems.registry import SYSTEMS, fov_of
 
 _EXECUTION = {"device", "precision", "compile", "parallel_runs", "threads", "checkpoint_minutes"}
-"""Training options that say how a run is executed and not what is trained; captions name those that matter."""
+"""Training options of the execution alone; captions name those that matter."""
 
 Runs = Mapping[str, RunResult]
 """Finished runs by ``method/arm/seed``."""
@@ -28,11 +28,11 @@ def check_run_consistency(params: Params, results: Sequence[RunResult]) -> None:
     """Refuse runs that do not belong together.
 
     Args:
-        params: declares the runs.
-        results: the runs, each found under the name, seed, loss, size and parent that are declared for it.
+        params: parameters that declare the runs.
+        results: runs whose name, seed, loss, size and parent are the declared ones.
 
     Raises:
-        InputError: a run does not belong to the others; the sentence names each such run and why.
+        InputError: a run does not belong to the others; the message names each such run and the reason.
     """
     runs = {result.name: result for result in results}
     faults = [f"{result.title} {fault}" for result in results for fault in _faults(params, result, runs)]
@@ -45,7 +45,7 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
     for name, key in result.needs.items():
         found = runs.get(name)
         if found.key != key if found else name in result.predicts_with:
-            yield f"was not made from the {name} that is here, which was trained since"
+            yield f"was made from an earlier training of {name}"
     match result:
         case ArmResult():
             yield from _arm_faults(params, result, runs)
@@ -60,19 +60,19 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
 def _arm_faults(params: Params, result: ArmResult, runs: Runs) -> Iterator[str]:
     epochs = _epochs(params, result, runs)
     if epochs and epochs != result.train.epochs:
-        yield f"was trained for {_counted(result.train.epochs)} where {epochs} are declared"
+        yield f"was trained for {_counted(result.train.epochs)}, but params.yaml declares {epochs}"
     if changed := _changed(params, result):
         yield f"was trained with {', '.join(changed)}"
 
 
 def _system_faults(params: Params, holdout: Holdout, prepared: PackSpec, system: str) -> Iterator[str]:
-    """Compare what all runs of a system share."""
+    """Compare the parameters that all runs of a system share."""
     declared = params.systems[system].holdout_fraction
     if holdout.fraction != declared:
-        yield f"holds out {holdout.fraction} of the train patients for blends where {declared} is declared"
+        yield f"holds out {holdout.fraction} of the train patients, but params.yaml declares {declared}"
     images = (prepared.colour_normalisation, prepared.encoding)
     if images != (params.prepare.colour_normalisation, params.prepare.encoding):
-        yield f"was made of {' '.join(images)} images where others are declared"
+        yield f"was trained on {' '.join(images)} images, but params.yaml declares others"
 
 
 def _network_faults(params: Params, result: NetworkResult) -> Iterator[str]:
@@ -86,25 +86,25 @@ def _network_faults(params: Params, result: NetworkResult) -> Iterator[str]:
     fov_px = fov_of(result.method, net, params.sizes.of(net.size), result.pixels)
     declared = net.model_copy(update={"fov_px": fov_px}).model_dump(exclude={"train"})
     if declared != found or train != trained or not same:
-        yield "was trained with other parameters than are declared"
+        yield "was trained with other parameters than params.yaml declares"
     if SYSTEMS[result.method].shares_backbone:
         network = result.model.model_dump(mode="json")
         for name, value in _model(params.model.model_copy(update={"cells": Cells()}), result.model).items():
             if network.get(name) != value:
-                yield f"was trained with model.{name} {network.get(name)} where {value} is declared"
+                yield f"was trained with model.{name} {network.get(name)}, but params.yaml declares {value}"
 
 
 def _blend_faults(params: Params, result: BlendResult) -> Iterator[str]:
     settings, blend = params.systems[result.method], result.blend
     declared = {key: settings.blend.get(key, value) for key, value in BLENDS[blend.name].defaults.items()}
     if blend.parameters != declared or result.tta_views not in (0, settings.tta_views):
-        yield "was blended with other parameters or passes than are declared"
+        yield "was fitted with other parameters or TTA views than params.yaml declares"
 
 
 def _epochs(params: Params, result: ArmResult, runs: Runs) -> int | None:
-    """Return the epochs that are declared for a run; None where a run that they depend on is not here.
+    """Return the declared epochs of a run; None if a run that they depend on is missing.
 
-    Multiply-adds are those that the runs were counted at, so that no network is built.
+    Multiply-adds are read from the runs, so that no network is built.
     """
     arm = params.arm(result.method, result.arm)
     if arm.match != "macs":
@@ -120,9 +120,9 @@ def _epochs(params: Params, result: ArmResult, runs: Runs) -> int | None:
 
 
 def _changed(params: Params, result: ArmResult) -> list[str]:
-    """Return each parameter whose value is not the declared one, in words."""
+    """Describe each parameter whose value is not the declared one."""
     loss = result.loss.name
-    # Without cells a network does not depend on how they are made.
+    # The settings of cells affect only networks that have some.
     model = params.model if result.n_cells > 0 else params.model.model_copy(update={"cells": Cells()})
     declared: dict[str, dict[str, Any]] = {
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
@@ -137,7 +137,7 @@ def _changed(params: Params, result: ArmResult) -> list[str]:
         result.loss.parameters,
     )
     return [
-        f"{section}.{name} {found.get(name)} where {value} is declared"
+        f"{section}.{name} {found.get(name)} instead of {value}"
         for (section, fields), found in zip(declared.items(), trained, strict=True)
         for name, value in fields.items()
         if found.get(name) != value
@@ -145,7 +145,7 @@ def _changed(params: Params, result: ArmResult) -> list[str]:
 
 
 def _model(declared: Model, trained: Model) -> dict[str, Any]:
-    """Return the declared network's fields to compare; the file of its weights is known by its hash, not its path."""
+    """Return the declared network's fields to compare; weights are compared by their hash, not their path."""
     fields = declared.model_dump(mode="json", exclude={"weights"})
     if declared.weights and not declared.weights_sha256:
         fields["weights_sha256"] = trained.weights_sha256 or f"that of {declared.weights}"

@@ -1,4 +1,4 @@
-"""The runs that params.yaml declares: their specifications before, their results after."""
+"""The runs that params.yaml declares: their specifications, and their results when they are finished."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 
 def data_sha256(manifest: list[ManifestRow]) -> str:
-    """Identity of a data set: what it holds, not where it lies."""
+    """Return the hash of a data set's rows and files, whatever their location."""
     return sha256_json([[r.image_id, r.patient, r.eye, r.grade, r.split, r.sha256] for r in manifest])
 
 
 def resolve_runs(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
-    """Every run that is declared, in declared order; what a run starts from is known by its own specification."""
+    """Return every declared run in declared order; parents are identified by the keys of their specifications."""
     known: dict[Arm, list[ArmRun]] = {}
 
     def specs(arm: Arm) -> list[ArmRun]:
@@ -46,12 +46,12 @@ def resolve_runs(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
         spec for method, arms in params.arms.items() for name in arms for spec in specs(Arm(method, name))
     ]
     for system in params.systems:
-        declared += resolve_system(params, system, manifest, summary(params, manifest), prepared)
+        declared += resolve_system(params, system, manifest, summarize_data(params, manifest), prepared)
     return declared
 
 
-def summary(params: Params, manifest: list[ManifestRow]) -> DataSummary:
-    """The data set of every run."""
+def summarize_data(params: Params, manifest: list[ManifestRow]) -> DataSummary:
+    """Summarize the data set of all runs."""
     counts = Counter(row.split for row in manifest)
     return DataSummary(
         name=params.data.name,
@@ -65,17 +65,17 @@ def summary(params: Params, manifest: list[ManifestRow]) -> DataSummary:
 def resolve_arm(
     params: Params, method: str, name: str, manifest: list[ManifestRow], parents: Sequence[str] | None = None
 ) -> list[ArmRun]:
-    """The runs of an arm, one per seed.
+    """Return the runs of an arm, one per seed.
 
     Args:
         params: all parameters.
         method: the method.
         name: the arm.
         manifest: the data set.
-        parents: keys of the runs that they start from, seed by seed; by default those of the finished ones.
+        parents: keys of the parent runs, one per seed; by default those of the finished runs.
 
     Raises:
-        InputError: there is no such arm, its parent has not been trained, or its weights are not there.
+        InputError: the arm does not exist, its parent has not been trained, or the weights are missing.
     """
     arm = params.arm(method, name)
     model = with_weights_hash(params.model)
@@ -91,9 +91,9 @@ def resolve_arm(
         pixels=params.sizes.of(arm.size),
         n_cells=arm.n_cells,
         parent=arm.parent,
-        data=summary(params, manifest),
+        data=summarize_data(params, manifest),
         prepared=prepared(params, arm.size),
-        # Without cells a network does not depend on how they are made.
+        # The settings of cells affect only networks that have some.
         model=model if arm.n_cells > 0 else model.model_copy(update={"cells": Cells()}),
         train=resolved(params.train).model_copy(update={"epochs": epochs_of(params, method, name), "parallel_runs": 0}),
     )
@@ -104,26 +104,26 @@ def resolve_arm(
 
 
 def prepared(params: Params, size: Size) -> PackSpec:
-    """How the images at a size were made: as the packs that lie here say, else as they are declared."""
+    """Return the specification of the packs of a size: that of the existing packs, else the declared one."""
     path = PACKS / size / "train.arrow"
     return open_pack(path).spec if path.exists() else pack_specs(params.sizes, params.prepare)[size]
 
 
 def runs_hash(keys: Iterable[str]) -> str:
-    """How tables name some runs, by their keys in the order of their seeds."""
+    """Return the short hash that identifies several runs in tables, from their keys in the order of their seeds."""
     return sha256_json(list(keys))[:SHOWN_DIGITS]
 
 
 def find_runs(params: Params) -> Iterator[RunResult]:
-    """Finished runs of the declared arms and seeds, in their declared order.
+    """Yield the finished runs of the declared arms and seeds, in declared order.
 
     Raises:
-        InputError: a run is not what params.yaml declares under its name.
+        InputError: a run differs from the one that params.yaml declares under its name.
     """
     for (method, name), seeds in params.declared():
         present = [seed for seed in seeds if (RUNS / method / name / str(seed)).exists()]
         if absent := [str(seed) for seed in seeds if seed not in present]:
-            log.warning("%s/%s is not run for seed %s: its cells say so", method, name, ", ".join(absent))
+            log.warning("%s/%s has no run for seed %s: its table cells state this", method, name, ", ".join(absent))
         for seed in present:
             run = read_result(RUNS / method / name / str(seed))
             _check_name(params, Arm(method, name), seed, run)
@@ -134,25 +134,25 @@ R = TypeVar("R", bound=Run)
 
 
 def by_arm(results: Iterable[R]) -> dict[Arm, list[R]]:
-    """Group runs by arm, both in the order given."""
+    """Group runs by arm; arms and runs keep their order."""
     found: dict[Arm, list[R]] = {}
     for result in results:
         found.setdefault(Arm(result.method, result.arm), []).append(result)
     return found
 
 
-def _check_name(params: Params, place: Arm, seed: int, run: RunResult) -> None:
-    """Refuse a run that is not the one declared under its name."""
-    declared: tuple[object, ...] = (*place, seed)
+def _check_name(params: Params, declared_arm: Arm, seed: int, run: RunResult) -> None:
+    """Refuse a run that differs from the one declared under its name."""
+    declared: tuple[object, ...] = (*declared_arm, seed)
     found: tuple[object, ...] = (run.method, run.arm, run.seed)
-    if place.method in params.arms:
-        arm = params.arm(*place)
+    if declared_arm.method in params.arms:
+        arm = params.arm(*declared_arm)
         declared += (arm.loss, params.sizes.of(arm.size), arm.n_cells, arm.parent)
     if isinstance(run, ArmRun):
         found += (run.loss.name, run.pixels, run.n_cells, run.parent)
     if found != declared:
         msg = (
             f"a run must be what params.yaml declares, {declared}, "
-            f"but {RUNS / str(place) / str(seed)} holds {found}: train it again with `dvc repro`"
+            f"but {RUNS / str(declared_arm) / str(seed)} contains {found}: train it again with `dvc repro`"
         )
         raise InputError(msg)

@@ -1,4 +1,4 @@
-"""What this machine is: processor, graphics cards and their driver, without loading any library that would use them."""
+"""Description of this machine: processor, GPUs and their driver, found without loading CUDA libraries."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def hardware() -> dict[str, str]:
-    """Processor, graphics cards and driver, as fields of :class:`.Record`; empty where there is none."""
+    """Return processor, GPUs and driver as fields of :class:`.Record`; empty without GPUs."""
     gpu, driver = gpus(_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"))
     return {"cpu": cpu(), "gpu": gpu, "driver": driver}
 
 
 def cpu() -> str:
-    """The processor's model, or its architecture where the system does not tell more."""
+    """Return the processor's model, or its architecture if the system does not report the model."""
     if _CPUINFO.exists():
         lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
         named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -31,10 +31,10 @@ def cpu() -> str:
 
 
 def gpus(listed: str) -> tuple[str, str]:
-    """Names of the cards, each with how many there are of it, and the driver's version.
+    """Return the GPU models with their counts, and the driver's version.
 
     Args:
-        listed: a line ``name, driver`` per card, as nvidia-smi prints it.
+        listed: a line ``name, driver`` per GPU, as nvidia-smi prints it.
     """
     cards = [tuple(part.strip() for part in line.rpartition(",")[::2]) for line in listed.splitlines() if "," in line]
     names = [name for name, _ in cards]
@@ -43,19 +43,19 @@ def gpus(listed: str) -> tuple[str, str]:
 
 
 def _output(*command: str) -> str:
-    """What a command prints; nothing where it is absent or fails."""
+    """Return the output of a command in the project's folder; an empty string if it does not exist or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
 
 
 def environment() -> dict[str, Any]:
-    """Host, hardware, package versions and git state, as fields of :class:`Record`."""
-    commit = _git("rev-parse", "HEAD")
-    # What the pipeline itself writes does not make the code that ran another.
-    dirty = _git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports", ":!params.yaml")
+    """Return host, hardware, package versions and git state as fields of :class:`.Record`."""
+    commit = _output("git", "rev-parse", "HEAD")
+    # Files that the pipeline itself writes do not change the code.
+    dirty = _output("git", "status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports", ":!params.yaml")
     packages = ("torch", "timm", "lightning-fabric", "numpy", "pyarrow", "fundusbench")
     return {
         "host": platform.node(),
@@ -66,15 +66,6 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _git(*arguments: str) -> str:
-    """Output of a git command in the project, or nothing where there is no repository."""
-    try:
-        done = subprocess.run(("git", *arguments), cwd=PROJECT, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
-
-
 def now() -> str:
-    """The time, ISO 8601 in UTC."""
+    """Return the current time, ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

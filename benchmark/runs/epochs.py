@@ -1,4 +1,4 @@
-"""How long an arm trains: the common number of epochs, or what another arm's whole chain of stages cost."""
+"""Number of epochs of an arm: the common number, or one that matches the cost of another arm's whole chain."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from models.losses.registry import LOSSES
 
 
 def epochs_of(params: Params, method: str, name: str) -> int:
-    """Epochs that an arm trains.
+    """Return the number of epochs of an arm.
 
-    An arm with ``match: images`` sees as many images as all stages of the arm ``of`` together; one with ``match: macs``
-    spends as many multiply-adds on them, to the nearest epoch and at least one.
+    An arm with ``match: images`` trains on as many images as the whole chain of the arm ``of``; one with
+    ``match: macs`` spends as many multiply-adds, to the nearest epoch and at least one.
     """
     arm = params.arm(method, name)
     if not arm.match:
@@ -24,7 +24,7 @@ def epochs_of(params: Params, method: str, name: str) -> int:
 
 
 def _chain(params: Params, path: str) -> list[Arm]:
-    """An arm and all that it descends from."""
+    """Return an arm and all its ancestors."""
     chain = []
     while path:
         chain.append(Arm.parse(path))

@@ -1,4 +1,4 @@
-"""A run's learning curve as training writes it: ``history.csv``, one line per finished epoch."""
+"""The learning curve that training writes: ``history.csv``, one line per finished epoch."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ HISTORY = "history.csv"
 
 
 def read_history(folder: Path) -> list[dict[str, str]]:
-    """Text by column of each finished epoch; none where there is no file.
+    """Return the text by column of each finished epoch; an empty list if the file does not exist.
 
     Args:
-        folder: the run's.
+        folder: folder of the run.
     """
     path = folder / HISTORY
     if not path.exists():
@@ -24,6 +24,6 @@ def read_history(folder: Path) -> list[dict[str, str]]:
 
 
 def numbers(epoch: Mapping[str, str]) -> dict[str, float]:
-    """The numbers of an epoch; what is empty or not finite, as an undefined kappa, is left out."""
+    """Return the finite numbers of an epoch, without for instance an undefined kappa."""
     found = {name: float(text) for name, text in epoch.items() if text}
     return {name: value for name, value in found.items() if math.isfinite(value)}

@@ -1,8 +1,8 @@
-"""Predictions: the contract between training and everything after it.
+"""Predictions: the interface between training and every later step.
 
 A file holds one row per image: ``image_id, patient, eye, grade, score, prob_0 .. prob_4``. ``score`` is the
 regression head's output (empty without that head), ``prob_*`` the softmax head's (empty without it). Numbers are
-written so that they read back to the same float32.
+written with enough digits to restore the same float32.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Predictions:
     """Outputs of one run on one split, in manifest order.
 
     Attributes:
-        image_id, patient, eye: arrays of str, shape (n,); patient is "" where unknown.
+        image_id, patient, eye: arrays of str, shape (n,); an unknown patient is "".
         grade: labels, int64, shape (n,), values 0-4.
         score: float32, shape (n,), or None without a regression head.
         prob: float32, shape (n, 5), rows summing to 1, or None without a softmax head.
@@ -77,7 +77,7 @@ def read_predictions(path: Path) -> Predictions:
     """Read a run's predictions.
 
     Raises:
-        InputError: there is no such file, or it is not as it was written.
+        InputError: the file does not exist, or it was changed after it was written.
     """
     frame = read_frame(path, _TYPES, "dvc repro")
     score = frame["score"].to_numpy(np.float32)
@@ -93,10 +93,10 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def patients_in_words(patient: npt.NDArray[np.str_]) -> str:
-    """How many patients there are, and what stands for one where that is not known.
+    """Return the number of patients, with a note on images of unknown patients.
 
     Args:
-        patient: one per image, "" where unknown.
+        patient: one per image; "" for an unknown one.
     """
     unknown = int((patient == "").sum())
     if not unknown:

@@ -1,6 +1,6 @@
-"""What runs of every kind have: identity, outcome, record, and where each is kept.
+"""The common interface of all kinds of runs: identity, outcome, record, and their folders.
 
-``runs/<method>/<arm>/<seed>/`` holds only files that an identical retraining reproduces bit by bit. Times, host and
+``runs/<method>/<arm>/<seed>/`` contains only files that an identical retraining reproduces bit by bit. Times, host and
 commit are in ``records/<method>/<arm>/<seed>.json``. Runs in progress and earlier runs are in ``scratch/``.
 """
 
@@ -15,7 +15,7 @@ from benchmark.common.terms import Head
 
 RUNS, RECORDS, SCRATCH = Path("runs"), Path("records"), Path("scratch")
 WEIGHTS = "model.safetensors"
-"""Weights of a network, or what a blend has learnt."""
+"""Weights of a network, or fitted parameters of a blend."""
 
 SHOWN_DIGITS = 16
 """Digits of a hash that tables show."""
@@ -35,7 +35,7 @@ class DataSummary(Section):
     source: str
     synthetic: bool
     manifest_sha256: str
-    """Of ids, patients, eyes, grades, splits and file hashes: the same wherever the files lie."""
+    """Hash of ids, patients, eyes, grades, splits and file hashes; independent of the files' location."""
     train: int
     """Images."""
     val: int
@@ -43,25 +43,25 @@ class DataSummary(Section):
 
     @property
     def hash(self) -> str:
-        """Short hash of files and labels, as tables show it."""
+        """Short hash of files and labels for tables."""
         return self.manifest_sha256[:SHOWN_DIGITS]
 
 
 class Holdout(Section):
-    """The split of a system's train patients: those whom its networks fit, and those held out for its blends."""
+    """Split of a system's train patients: some for fitting its networks, the others held out for its blends."""
 
     fraction: float
-    """Fraction of the patients that is held out."""
+    """Fraction of the patients that are held out."""
     fit_images: int
-    """Train images that the networks fit."""
+    """Number of train images that the networks are fitted on."""
     held_images: int
-    """Train images that blends and their thresholds are fitted on."""
+    """Number of train images that blends and their thresholds are fitted on."""
     sha256: str
     """Hash of every image's role."""
 
 
 class TunedThresholds(Section):
-    """A decision rule with the thresholds that were tuned for a run on its held-out patients."""
+    """A decision rule, with thresholds tuned for a run on its held-out patients."""
 
     head: Head
     rule: str
@@ -70,27 +70,27 @@ class TunedThresholds(Section):
 
 
 class Run(Section):
-    """What every kind of run has, and the interface that callers use.
+    """The common fields and interface of all kinds of runs.
 
-    With portable numbers, two runs with one ``key`` are bit-identical anywhere.
+    With portable numerics, two runs with one ``key`` are bit-identical anywhere.
     """
 
     method: str
     arm: str
     seed: int
     heads: list[Head]
-    """Outputs that it predicts, the main one first."""
+    """Outputs of the run, the main one first."""
     data: DataSummary
     holdout: Holdout | None = None
-    """The split of the train patients; None where the run uses all of them."""
+    """Split of the train patients; None if the run uses all of them."""
     code_sha256: str = ""
-    """Hash of the code, and of the versions of the libraries, that decide what comes of the rest."""
+    """Hash of the code and of the library versions that determine the result."""
     key: str = ""
 
     files: ClassVar[tuple[str, ...]]
     """Files of the finished run in ``runs/``."""
     builds_network: ClassVar[bool] = False
-    """Whether its weights are those of one network, which grades a single image."""
+    """True if the run trains one network, which can grade a single image."""
 
     def folder(self, root: Path = RUNS) -> Path:
         """Folder of the run under ``root``."""
@@ -98,7 +98,7 @@ class Run(Section):
 
     @property
     def title(self) -> str:
-        """The run in messages."""
+        """Name of the run in messages."""
         return f"{self.method}/{self.arm} seed {self.seed}"
 
     @property
@@ -108,102 +108,102 @@ class Run(Section):
 
     @property
     def group(self) -> str:
-        """``method/arm``; runs that share what they read are predicted as one group."""
+        """``method/arm``; runs of one group share their inputs and are predicted together."""
         return f"{self.method}/{self.arm}"
 
     @property
     def system(self) -> str:
-        """The compared system that it belongs to; empty for an arm of the paper."""
+        """Name of the run's compared system; empty for an arm of the paper."""
         return ""
 
     @property
     def needs(self) -> dict[str, str]:
-        """Key of each run that it is made from, by ``method/arm/seed``."""
+        """Key of each run that this one starts from or reads, by ``method/arm/seed``."""
         return {}
 
     @property
     def predicts_with(self) -> dict[str, str]:
-        """Key of each further run that it needs to predict new images, by ``method/arm/seed``."""
+        """Key of each further run that predictions on new images require, by ``method/arm/seed``."""
         return {}
 
     @property
     def train_images(self) -> int:
-        """Train images that it is fitted on."""
+        """Number of train images that the run is fitted on."""
         return self.holdout.fit_images if self.holdout else self.data.train
 
     def with_key(self) -> Self:
-        """Return the same run with its key: a hash of all that determines it."""
+        """Return the same run with its key: a hash of every field that affects its result."""
         return self.model_copy(update={"key": sha256_json(self._without(key=True))})
 
     @property
     def parameters_resolved(self) -> dict[str, Any]:
-        """Every parameter of the run, defaults included: the same for all seeds of an arm, whatever the data."""
-        return self._without(**dict.fromkeys(_NOT_CHOSEN, True))
+        """Every parameter of the run, including defaults; independent of seed and data."""
+        return self._without(**dict.fromkeys(_NOT_PARAMETERS, True))
 
     @property
     def parameter_hash(self) -> str:
-        """Short hash of the parameters, as tables show it."""
+        """Short hash of the parameters for tables."""
         return sha256_json(self.parameters_resolved)[:SHOWN_DIGITS]
 
     @property
     def data_hash(self) -> str:
-        """Short hash of files, labels and, where there is one, holdout, as tables show it."""
+        """Short hash of files, labels and any holdout for tables."""
         if self.holdout is None:
             return self.data.hash
         return sha256_json([self.data.manifest_sha256, self.holdout.sha256])[:SHOWN_DIGITS]
 
-    def _without(self, **left_out: Any) -> dict[str, Any]:
-        """Dump the run for a hash, less some fields, metadata that decides nothing, and what is None."""
-        found = self.model_dump(mode="json", exclude=self._undecided | left_out)
-        return {name: value for name, value in found.items() if value is not None}
+    def _without(self, **excluded: Any) -> dict[str, Any]:
+        """Dump the run for a hash, without some fields, those excluded from the key, and None."""
+        fields = self.model_dump(mode="json", exclude=self._excluded_from_key | excluded)
+        return {name: value for name, value in fields.items() if value is not None}
 
     @property
-    def _undecided(self) -> dict[str, Any]:
+    def _excluded_from_key(self) -> dict[str, Any]:
         """Fields excluded from the key."""
         return {}
 
 
 class Outcome(Section):
-    """What came of a run, whatever its kind."""
+    """Outcome of a run of any kind."""
 
     flags: list[str]
-    """What a reader must know, for instance ``collapsed:score``: that head predicts a single grade for all of val."""
+    """Warnings, for instance ``collapsed:score``: that head predicts a single grade for all of val."""
     tuned_thresholds: TunedThresholds | None = None
-    """Thresholds tuned for the run; None where the default rules of its heads apply."""
+    """Thresholds tuned for the run; None if the default rules of its heads apply."""
     epoch_kept: int = 0
-    """Epoch (1 is the first) whose weights were evaluated; 0 where it has no epochs."""
+    """Epoch (1 is the first) whose weights were evaluated; 0 for a blend."""
     parameters: int = 0
     macs_per_image: int = 0
     """Multiply-adds of one image's forward pass."""
 
 
-_NOT_CHOSEN = {"seed", "parent_key", "member_keys", "data", "code_sha256", "key", *Outcome.model_fields}
-"""Fields of a run that are no parameters."""
+_NOT_PARAMETERS = {"seed", "parent_key", "member_keys", "data", "code_sha256", "key", *Outcome.model_fields}
+"""Fields of a run that are not parameters."""
 
 
 class Record(Section):
-    """What a run took: everything that differs from one execution to the next."""
+    """Record of an execution: everything that differs from one execution to the next."""
 
     started: str
     ended: str
     seconds: float
     images_per_second: float
     wait_share: float
-    """Share of the training loop's time spent waiting for data, 0-1."""
+    """Fraction of the training loop's time spent waiting for data."""
     peak_memory_bytes: int
     host: str
     cpu: str = ""
-    """Model of the processor; empty in the records of an older version."""
+    """Model of the processor; empty in records of an older version."""
     gpu: str = ""
-    """Graphics cards of the host; empty without one."""
+    """GPUs of the host; empty without one."""
     driver: str = ""
-    """Version of the GPU driver."""
+    """GPU driver version."""
     device: str
-    """Device that the run was trained on."""
+    """Device of the training."""
     precision: str
     threads: int
     packages: dict[str, str]
     git_commit: str
     git_dirty: bool
     resumed: int
-    """How often the run was continued after it had been stopped."""
+    """Number of times that the run was resumed."""

@@ -1,7 +1,7 @@
-"""Where runs lie by their keys, in progress and finished, so that no run is trained twice; and their way to ``runs/``.
+"""Store of runs by their keys, in progress and finished, so that no run is trained twice.
 
-DVC removes a stage's outputs before it runs again, and a change of one arm leaves the others as they are. So every
-training happens in ``scratch/runs/<method>/<arm>/<seed>/<key>/``, stays there, and is published from there.
+DVC removes a stage's outputs before it runs again, even those of unchanged arms. Therefore every run is trained and
+kept in ``scratch/runs/<method>/<arm>/<seed>/<key>/`` and published to ``runs/`` from there.
 """
 
 from __future__ import annotations
@@ -18,46 +18,46 @@ from benchmark.runs.run import RECORDS, RUNS, SCRATCH, WEIGHTS
 from benchmark.runs.spec import RunSpec
 
 RUN_STORE, VIEWS = SCRATCH / "runs", SCRATCH / "views"
-"""Runs by their keys; and what passes of finished networks gave, below the first digits of theirs."""
+"""Folders of the runs, and of the outputs of networks over TTA views, by the first digits of the keys."""
 RECORD, CHECKPOINT = "record.json", "checkpoint.safetensors"
 
 
 VERSIONS = 2
-"""Of a run that stay on the shelf: the declared one and the one before it."""
+"""Number of versions of a run that are kept: the declared one and the one before it."""
 
 
 def run_dir(spec: RunSpec) -> Path:
-    """The folder of a run on the shelf."""
+    """Return the folder of a run in the store."""
     return spec.folder(RUN_STORE) / spec.key[:16]
 
 
 def views_dir(key: str) -> Path:
-    """The folder of what passes of the run of a key gave."""
+    """Return the folder of a network's outputs over TTA views, by the key of its run."""
     return VIEWS / key[:16]
 
 
 def key_of(folder: Path) -> str | None:
-    """Key of the run whose progress a folder holds."""
+    """Return the key of the run in a folder; None if there is none."""
     path = folder / "run.json"
     return str(read_json(path)["key"]) if path.exists() else None
 
 
 def is_finished(folder: Path, key: str) -> bool:
-    """Whether a folder holds that run, trained and predicted to its end."""
+    """Return whether a folder contains the run of a key, completely trained and predicted."""
     return key_of(folder) == key and "flags" in read_json(folder / "run.json")
 
 
 def find_needed(spec: RunSpec) -> list[Path]:
-    """Return the folder of each finished run that a run is made from.
+    """Return the folder of each finished run that a run starts from or reads.
 
     Raises:
-        InputError: one of them has not been trained, or was trained in another way since.
+        InputError: one of them is not trained as declared.
     """
     return [find_one_needed(spec, name) for name in spec.needs]
 
 
 def find_one_needed(spec: RunSpec, name: str) -> Path:
-    """Return the folder of one of these runs, named as ``method/arm/seed``."""
+    """Return the folder of one of these runs, by ``method/arm/seed``."""
     if folder := find_run(name, spec.needs[name]):
         return folder
     msg = (
@@ -68,12 +68,12 @@ def find_one_needed(spec: RunSpec, name: str) -> Path:
 
 
 def find_run(name: str, key: str) -> Path | None:
-    """The folder of a finished run, known by ``method/arm/seed`` and its key, where there is one."""
+    """Return the folder of a finished run, by ``method/arm/seed`` and key; None if there is none."""
     return next((folder for folder in _run_dirs(name, key) if is_finished(folder, key)), None)
 
 
 def files_needed(name: str, key: str) -> tuple[Path, ...]:
-    """What others read of a run: where it lies, or will lie when it has ended."""
+    """Return the files of a run that other runs read, whether or not it is finished."""
     folder = find_run(name, key) or _run_dirs(name, key)[0]
     return tuple(folder / file for file in ("run.json", WEIGHTS, *(f"{split}.csv" for split in EVALUATED)))
 
@@ -83,11 +83,11 @@ def _run_dirs(name: str, key: str) -> tuple[Path, Path]:
 
 
 def publish(method: str, specs: Iterable[RunSpec]) -> None:
-    """Bring a method's finished runs to ``runs/`` and their records to ``records/``; all others leave both.
+    """Copy a method's finished runs to ``runs/`` and their records to ``records/``, and remove all others from both.
 
     Args:
-        method: a key of ``arms``.
-        specs: all that is declared of it; those that are not finished are passed over.
+        method: name of the method.
+        specs: its declared runs; unfinished ones are skipped.
     """
     finished = {spec.folder(RUNS): spec for spec in specs if is_finished(run_dir(spec), spec.key)}
     for folder in (RUNS / method).glob("*/*"):
@@ -96,7 +96,7 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
             _record_of(folder).unlink(missing_ok=True)
     for spec in finished.values():
         _publish(spec)
-        _thin_out(run_dir(spec))
+        _remove_old_versions(run_dir(spec))
     for root in (RUNS / method, RECORDS / method):
         root.mkdir(parents=True, exist_ok=True)
         for arm in root.iterdir():
@@ -105,15 +105,15 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
 
 
 def remove_stale_views() -> None:
-    """Remove what passes gave of runs that are no longer on the shelf."""
-    left = {folder.name for folder in RUN_STORE.glob("*/*/*/*")}
+    """Remove the outputs over TTA views of runs that were removed from the store."""
+    stored = {folder.name for folder in RUN_STORE.glob("*/*/*/*")}
     for folder in VIEWS.glob("*/"):
-        if folder.name not in left:
+        if folder.name not in stored:
             shutil.rmtree(folder)
 
 
 def _record_of(folder: Path) -> Path:
-    """The record of a run in ``runs/``."""
+    """Return the path of the record of a run in ``runs/``."""
     return (RECORDS / folder.relative_to(RUNS)).with_suffix(".json")
 
 
@@ -123,7 +123,7 @@ def _publish(spec: RunSpec) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for name in spec.files:
-        # Weights are large and never written in place, so a second name for the same file does.
+        # Weights are large and never written in place, so a hard link is enough.
         (_link if name == WEIGHTS else shutil.copyfile)(source / name, partial / name)
     shutil.rmtree(target, ignore_errors=True)
     partial.replace(target)
@@ -134,12 +134,12 @@ def _publish(spec: RunSpec) -> None:
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # Another file system, or one that has no links.
+    except OSError:  # Another file system, or one without links.
         shutil.copyfile(source, target)
 
 
-def _thin_out(declared: Path) -> None:
-    """Keep the latest versions of a run, and the declared one."""
-    others = sorted(declared.parent.glob("*/"), key=lambda folder: (folder != declared, -folder.stat().st_mtime))
-    for folder in others[VERSIONS:]:
+def _remove_old_versions(declared: Path) -> None:
+    """Remove all versions of a run except the declared one and the latest others."""
+    versions = sorted(declared.parent.glob("*/"), key=lambda folder: (folder != declared, -folder.stat().st_mtime))
+    for folder in versions[VERSIONS:]:
         shutil.rmtree(folder)

@@ -1,8 +1,7 @@
 """The kinds of runs: an arm of the paper, a network of a compared system, and a blend of networks' outputs.
 
-:data:`RunSpec` is their closed union, told apart by ``kind``. Whatever is common to all kinds is in
-:class:`benchmark.runs.run.Run`; nothing else may be expected of a run whose kind is not known. In particular, a kind
-that trains nothing has no input size, network or epochs.
+:data:`RunSpec` is their closed union, discriminated by ``kind``. :class:`benchmark.runs.run.Run` has the fields that
+all kinds share. Descriptions for tables are in :mod:`benchmark.runs.labels`, which no key hashes.
 """
 
 from __future__ import annotations
@@ -26,20 +25,19 @@ class _Trained(Run):
     """A run that trains a network."""
 
     loss: PluginChoice
-    """The loss."""
     size: Size
     pixels: int
     """Side of the network's input."""
     parent: str = ""
-    """``method/arm`` whose weights it starts from, or empty."""
+    """``method/arm`` of the run whose weights it starts from; empty for none."""
     parent_key: str = ""
     carries: Literal["weights", "kernels"] = "weights"
-    """What it takes over from its parent."""
+    """Part of its parent's weights that it starts from."""
     prepared: PackSpec
-    """How its images were made from the photographs."""
+    """Specification of its packs."""
     model: Model
     train: Train
-    """Training settings, with device and precision settled."""
+    """Training settings, with resolved device and precision."""
 
     files: ClassVar[tuple[str, ...]] = ("run.json", HISTORY, "val.csv", "test.csv", WEIGHTS)
     builds_network: ClassVar[bool] = True
@@ -50,18 +48,18 @@ class _Trained(Run):
 
     @property
     def optimizer_options(self) -> dict[str, float]:
-        """Options of the optimiser beside those of ``train``."""
+        """Optimizer options in addition to those of ``train``."""
         return {}
 
     @property
-    def _undecided(self) -> dict[str, Any]:
-        # Where weights lie decides nothing, and their own hash says which they are.
+    def _excluded_from_key(self) -> dict[str, Any]:
+        # The hash identifies the weights; their path does not matter.
         weights = {"weights"} if self.model.weights_sha256 else {"weights", "weights_sha256"}
-        return {"train": _undecided_training(self.train), "model": weights}
+        return {"train": _excluded_options(self.train), "model": weights}
 
 
 class ArmRun(_Trained):
-    """A run of an arm of the paper, on the network that all arms share."""
+    """A run of an arm of the paper, with the network that all arms share."""
 
     kind: Literal["arm"] = "arm"
     n_cells: int
@@ -78,7 +76,7 @@ class NetworkRun(_Trained):
     blocks: int
     width: float
     colour_normalisation: str
-    """Colours that the network sees."""
+    """Colour normalisation of the network's input."""
     momentum: float
     augment: AffineAugment
 
@@ -96,36 +94,36 @@ class BlendRun(Run):
 
     kind: Literal["blend"] = "blend"
     blend: PluginChoice
-    """A file of models/blends."""
+    """Name and parameters of a module of models/blends."""
     tuned: bool
-    """Whether its thresholds are tuned on the held-out patients; else its head's default rule decides."""
+    """True for thresholds tuned on the held-out patients, False for the head's default rule."""
     members: list[str]
-    """``method/arm`` of the networks that it reads, each of its own seed."""
+    """``method/arm`` of the networks that it reads; their runs have the blend's seed."""
     member_keys: list[str]
     tta_views: int
-    """Test-time views that outputs are averaged over; 0: the image as it is."""
+    """Number of augmented views that outputs are averaged over; 0 for the unchanged image."""
     augment: AffineAugment
-    """Random changes of the views."""
+    """Augmentation of the views."""
     layer: str = ""
-    """Module of the networks whose output it reads, too; empty for none."""
+    """Module of the networks whose features it reads in addition; empty for none."""
     eyes: Literal["one", "both", "shuffled"]
     statistics: bool
     missing: Literal["copy", "drop"]
     holdout: Holdout
     size: Size
-    """Pack that the first network reads."""
+    """Size of the first network's pack."""
     pixels: int
     """Side of the first network's input."""
     member_pixels: list[int]
     train: Train
-    """Settings of the first network, whose device and number format it uses."""
+    """Settings of the first network; the blend uses its device and number format."""
     prepared: PackSpec
 
     files: ClassVar[tuple[str, ...]] = ("run.json", "holdout.csv", "val.csv", "test.csv", WEIGHTS)
 
     @property
     def as_trained(self) -> bool:
-        """Whether val and test are read as its networks' training predicted them: no views, and no layer's output."""
+        """True if it reads the predictions that training wrote for val and test: no TTA views and no features."""
         return not (self.tta_views or self.layer)
 
     @property
@@ -149,14 +147,14 @@ class BlendRun(Run):
         return self.holdout.held_images
 
     @property
-    def _undecided(self) -> dict[str, Any]:
-        return {"train": _undecided_training(self.train)}
+    def _excluded_from_key(self) -> dict[str, Any]:
+        return {"train": _excluded_options(self.train)}
 
 
 TrainedRun = ArmRun | NetworkRun
 """A run that trains a network."""
 RunSpec = Annotated[ArmRun | NetworkRun | BlendRun, Field(discriminator="kind")]
-"""A run of any kind: all that determines it."""
+"""A run of any kind."""
 
 
 class ArmResult(ArmRun, Outcome):
@@ -180,41 +178,41 @@ _RESULT: TypeAdapter[RunResult] = TypeAdapter(RunResult)
 
 
 def parse_spec(fields: dict[str, Any]) -> RunSpec:
-    """Validate the fields of a run of any kind, as ``run.json`` holds them while it is made."""
+    """Validate the fields of a run in progress, of any kind."""
     return _SPEC.validate_python(fields)
 
 
 def parse_result(fields: dict[str, Any]) -> RunResult:
-    """Validate the fields of a finished run of any kind, as ``run.json`` holds them."""
+    """Validate the fields of a finished run of any kind."""
     return _RESULT.validate_python(fields)
 
 
 def views_read(rows: Iterable[BlendRun]) -> list[tuple[BlendRun, int]]:
-    """List the unlike passes that some blends read of a network: a blend with each, and how many images it shows."""
-    unlike = {}
+    """List the distinct sets of TTA views that blends read of a network: one blend and the image count of each."""
+    distinct = {}
     for row in rows:
-        held = 0 if row.as_trained else row.data.val + row.data.test
-        shown = max(row.tta_views, 1) * (row.holdout.held_images + held)
-        unlike[row.tta_views, row.augment.model_dump_json(), row.layer] = (row, shown)
-    return list(unlike.values())
+        evaluated = 0 if row.as_trained else row.data.val + row.data.test
+        images = max(row.tta_views, 1) * (row.holdout.held_images + evaluated)
+        distinct[row.tta_views, row.augment.model_dump_json(), row.layer] = (row, images)
+    return list(distinct.values())
 
 
 def heads_of(loss: str) -> list[Head]:
-    """Return the heads that a loss trains, the main one first."""
+    """Return the heads of a loss, the main one first."""
     return cast("list[Head]", [*LOSSES[loss].heads])
 
 
 def finished(spec: Run, outcome: Outcome) -> RunResult:
-    """Return the result of a run from what came of it."""
+    """Return the result of a run with an outcome."""
     return parse_result(spec.model_dump() | outcome.model_dump())
 
 
-_EXECUTION = {"parallel_runs", "checkpoint_minutes"}
-"""Training options that decide when and where a run is trained, and not what comes of it."""
+_SCHEDULING = {"parallel_runs", "checkpoint_minutes"}
+"""Training options without an effect on the result."""
 
 
-def _undecided_training(train: Train) -> set[str]:
-    """Options excluded from the key: DDP's when there is one process, ``fade`` when resampling never decays."""
-    alone = {"processes", "sync_batch_norm"} if train.processes == 1 else set()
-    stays = {"resample_schedule"} if not train.resample or train.resample_schedule.decay == 1 else set()
-    return _EXECUTION | alone | stays
+def _excluded_options(train: Train) -> set[str]:
+    """Options excluded from the key: DDP options with one process, ``resample_schedule`` without decay."""
+    ddp = {"processes", "sync_batch_norm"} if train.processes == 1 else set()
+    schedule = {"resample_schedule"} if not train.resample or train.resample_schedule.decay == 1 else set()
+    return _SCHEDULING | ddp | schedule

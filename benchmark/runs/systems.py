@@ -1,4 +1,4 @@
-"""The runs of a system of others that params.yaml declares: its networks, and the blends of its ladder."""
+"""The declared runs of a compared system: its networks, and the blends of its steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from models.systems.registry import SYSTEMS, Step, geometry
 from models.weights_file import with_weights_hash
 
 ONE_VIEW = 0
-"""Passes of a step whose nets see the image as it is, once."""
+"""``tta_views`` of a step without test-time augmentation."""
 
 
 def resolve_system(
@@ -31,14 +31,14 @@ def resolve_system(
     data: DataSummary,
     prepared: Callable[[Params, Size], PackSpec],
 ) -> list[NetworkRun | BlendRun]:
-    """The runs of a system, seed by seed of each of its networks and then of each step of its ladder.
+    """Return the runs of a system: all seeds of each network, then all seeds of each step.
 
     Args:
         params: all parameters.
-        name: of the system.
+        name: name of the system.
         manifest: the data set.
-        data: its summary.
-        prepared: gives how the images at a size were made.
+        data: summary of the data set.
+        prepared: returns the specification of the packs of a size.
     """
     settings = params.systems[name]
     holdout = _holdout(manifest, settings.holdout_fraction)
@@ -47,9 +47,9 @@ def resolve_system(
 
     def runs_of(net: str) -> list[NetworkRun]:
         if net not in trained:
-            own = settings.nets[net]
-            spec = _network(params, name, net, data, holdout, prepared(params, own.size))
-            parents = [parent.key for parent in runs_of(own.parent)] if own.parent else [""] * len(seeds)
+            size, parent = settings.nets[net].size, settings.nets[net].parent
+            spec = _network(params, name, net, data, holdout, prepared(params, size))
+            parents = [run.key for run in runs_of(parent)] if parent else [""] * len(seeds)
             trained[net] = [
                 with_key(spec.model_copy(update={"parent_key": key, "seed": seed}))
                 for key, seed in zip(parents, seeds, strict=True)
@@ -58,15 +58,15 @@ def resolve_system(
 
     networks = [spec for net in settings.nets for spec in runs_of(net)]
     blends = [
-        _blend(arm, step, [trained[net][place] for net in step_nets(step, settings)], settings)
+        _blend(arm, step, [trained[net][i] for net in step_nets(step, settings)], settings)
         for arm, step in SYSTEMS[name].steps.items()
-        for place in range(len(seeds))
+        for i in range(len(seeds))
     ]
     return [*networks, *blends]
 
 
 def step_nets(step: Step, settings: SystemSettings) -> list[str]:
-    """Names of the networks that a step of the ladder reads."""
+    """Return the names of the networks that a step reads."""
     nets = list(settings.nets)
     if isinstance(step.nets, tuple):
         return list(step.nets)
@@ -74,19 +74,19 @@ def step_nets(step: Step, settings: SystemSettings) -> list[str]:
 
 
 def system_model(params: Params, system: str, net: str) -> Model:
-    """What a network of a system has of those that every arm shares: its normalisation and, for some, its backbone.
+    """Return the model settings of a system's network: its normalisation and, if shared with the arms, its backbone.
 
     Raises:
-        InputError: the backbone's weights are not there.
+        InputError: the backbone's weights are missing.
     """
     entry = SYSTEMS[system]
     if entry.shares_backbone:
         return with_weights_hash(params.model).model_copy(update={"cells": Cells()})
     mean, std = entry.colours or ((entry.centre,) * 3,) * 2
-    return Model(backbone=f"{system}/{net}", mean=_shares(mean), std=_shares(std))
+    return Model(backbone=f"{system}/{net}", mean=_fractions(mean), std=_fractions(std))
 
 
-def _shares(levels: tuple[float, float, float]) -> tuple[float, float, float]:
+def _fractions(levels: tuple[float, float, float]) -> tuple[float, float, float]:
     red, green, blue = (level / 255 for level in levels)
     return red, green, blue
 
@@ -130,9 +130,9 @@ def _network(
 
 
 def _blend(arm: str, step: Step, members: Sequence[NetworkRun], settings: SystemSettings) -> BlendRun:
-    """Describe a step of the ladder by its members, the runs of its networks with one seed."""
+    """Return the run of a step, from the runs of its networks with one seed."""
     first, entry, blend = members[0], SYSTEMS[members[0].method], BLENDS[step.blend]
-    # Changes that belong to training alone take their neutral value: no mirroring, a range of 0.
+    # Augmentations of training alone are turned off at test time: no mirroring, a range of 0.
     neutral = {name: type(getattr(settings.augment, name))() for name in entry.train_only_augment}
     spec = BlendRun(
         method=first.method,

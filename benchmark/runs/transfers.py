@@ -1,4 +1,4 @@
-"""Where the predictions of a run on another data set are kept."""
+"""Files of the predictions of runs on other data sets."""
 
 from __future__ import annotations
 
@@ -8,32 +8,30 @@ from pathlib import Path
 from benchmark.runs.run import SCRATCH, Run
 
 TRANSFER, WORK = Path("transfer"), SCRATCH / "transfer"
-
-
 SETS = TRANSFER / "sets.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherSet:
-    """A data set on which the runs were not trained."""
+    """A data set that the runs were not trained on."""
 
     name: str
-    """In ``params.transfer``."""
+    """Key of ``params.transfer``."""
     data: str
-    """What it calls itself."""
+    """Name of the data set."""
     synthetic: bool
     images: int
-    """Of its test split, as prepared."""
+    """Number of images of its prepared test split."""
     patients: str
     shared: int
-    """Files of them that also lie in train or val of the set that the runs were trained on."""
+    """Number of files that are also in train or val of the data set that the runs were trained on."""
 
 
 def predictions_path(name: str, result: Run, root: Path = TRANSFER) -> Path:
-    """Where the predictions of a run on another set lie under ``root``."""
+    """Return the path of the predictions of a run on another data set."""
     return result.folder(root / name).with_suffix(".csv")
 
 
-def mark_of(predictions: Path) -> Path:
-    """The file that names what predictions were made from."""
+def inputs_path(predictions: Path) -> Path:
+    """Return the path of the file that identifies the inputs of predictions."""
     return predictions.with_suffix(".json")

@@ -55,9 +55,9 @@ class Train(Section):
     min_lr: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Final learning rate of the schedule."""
     decay_rate: Annotated[float, Field(gt=0, le=10)] = 0.1
-    """For ``step``, the factor of each drop; for ``poly``, the power (1 is linear)."""
+    """Factor of each drop of ``step``; power of ``poly`` (1 is linear)."""
     decay_epochs: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """For ``step``, the fraction of the epochs between two drops."""
+    """Fraction of the epochs between two drops of ``step``."""
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Fraction of all updates over which the learning rate rises linearly."""
     clip_grad: Annotated[float, Field(ge=0)] = 1.0

@@ -16,7 +16,7 @@ from benchmark.common.files import read_json
 from benchmark.common.terms import Arm, Head
 from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.spec import RunResult
-from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
+from benchmark.runs.transfers import SETS, OtherSet, inputs_path, predictions_path
 from benchmark.scoring.kappa import weighted_kappa
 from benchmark.scoring.rules import grades_of, rule_of, tuned_on
 from benchmark.settings.params import Params
@@ -103,9 +103,9 @@ def _pair(
 def _read(name: str, run: RunResult) -> Predictions:
     """Read a run's predictions on another set."""
     path = predictions_path(name, run)
-    if not mark_of(path).exists():
+    if not inputs_path(path).exists():
         _refuse(f"{path} of {run.title} do not exist")
-    if read_json(mark_of(path))["run"] != run.key:
+    if read_json(inputs_path(path))["run"] != run.key:
         _refuse(f"{path} stem from another training than {run.title}")
     return read_predictions(path)
 

@@ -1,4 +1,4 @@
-"""``verify --against`` and tables that were damaged, or a place that holds none."""
+"""``verify --against`` and tables that were damaged, or a folder without tables."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DAMAGED = {
     "a number that is none": (GOOD.replace("0.", "x."), "must be numbers, but a table has 'x."),
 }
 PLACES = {
-    "no table here": ({}, "other", "it holds none: run `dvc repro` first"),
-    "no table there": ({TABLE: GOOD, "other/x": ""}, "other", "it holds none: run `dvc repro` there first"),
+    "no table here": ({}, "other", "has none: run `dvc repro` first"),
+    "no table there": ({TABLE: GOOD, "other/x": ""}, "other", "has none: run `dvc repro` there first"),
     "no such place": ({TABLE: GOOD}, "nowhere", "takes a folder with reports/tables/, or a revision"),
     "a file": ({TABLE: GOOD, "file": ""}, "file", "takes a folder with reports/tables/, or a revision"),
     "no name": ({TABLE: GOOD}, "", "an empty name"),

@@ -1,4 +1,4 @@
-"""The command check: any copy on disk, with or without params.yaml, and what it ends with."""
+"""The command ``check``: its input, with and without params.yaml, and its exit code."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def test_a_warning_ends_with_zero_and_a_stop_with_one(capsys):
     assert main(["check", "--source", "csv", "--root", "own"]) == 1
     assert "stops the pipeline: labels" in capsys.readouterr().out
     assert main(["check", "--source", "csv", "--root", "own", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["stopping"] == ["labels"]
-    assert {row["check"] for row in told["issues"] if row["issue"] and row["policy"] == "stop"} == {"labels"}
+    output = json.loads(capsys.readouterr().out)
+    assert output["stopping"] == ["labels"]
+    assert {row["check"] for row in output["issues"] if row["issue"] and row["policy"] == "stop"} == {"labels"}
 
 
 def test_two_checks_in_one_folder_at_once_both_end_as_one_alone_does():
@@ -115,9 +115,9 @@ def test_the_table_may_lie_elsewhere_and_have_other_columns():
     write_eyes(Path("own"), NAMES)
     write_table(Path("tables"), [{"image": name, "grade": 1, "Usage": "Public"} for name in NAMES], "t.csv")
     columns = ["columns.level=grade", "columns.split=Usage"]
-    given = ["check", "--source", "csv", "--root", "own", "--param", *columns, "--param", "name=mine"]
-    assert main([*given, "--table", "tables/t.csv"]) == 0
-    assert main([*given, "--table", str(Path("tables/t.csv").resolve())]) == 0
+    command = ["check", "--source", "csv", "--root", "own", "--param", *columns, "--param", "name=mine"]
+    assert main([*command, "--table", "tables/t.csv"]) == 0
+    assert main([*command, "--table", str(Path("tables/t.csv").resolve())]) == 0
 
 
 def test_labels_alone_are_checked_without_photographs(capsys):
@@ -180,11 +180,11 @@ def test_eyepacs_labels_are_whole(capsys):
     tables = DATA / "eyepacs_labels"
     if not tables.exists():
         pytest.skip("EyePACS' labels are not at ../shared/data/eyepacs_labels")
-    given = ["check", "--source", "csv", "--root", str(tables), "--labels-only", "--table"]
-    assert main([*given, str(tables / "trainLabels.csv")]) == 0
+    command = ["check", "--source", "csv", "--root", str(tables), "--labels-only", "--table"]
+    assert main([*command, str(tables / "trainLabels.csv")]) == 0
     expected = "expected={val: [8130, 720, 1579, 237, 240], test: [31403, 3042, 6282, 977, 966]}"
     solution = str(tables / "retinopathy_solution.csv")
-    assert main([*given, solution, "--param", "columns.split=Usage", expected]) == 0
+    assert main([*command, solution, "--param", "columns.split=Usage", expected]) == 0
     out = capsys.readouterr().out
     assert "10 counts         0  stop" in out
     assert "26788 patients         0  stop" in out

@@ -32,10 +32,10 @@ def test_a_terminal_gets_the_same_cells(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "100")
     show(TABLE, "a [note]")
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     cells = [cell for row in (TABLE.header, *TABLE.rows, TABLE.total) for cell in row]
-    assert all(cell in told for cell in (*cells, "Plan", "a [note]"))
-    assert "---" not in told
+    assert all(cell in output for cell in (*cells, "Plan", "a [note]"))
+    assert "---" not in output
 
 
 def test_a_table_without_rows_is_its_header():
@@ -50,5 +50,5 @@ class Inner:
 
 def test_json_holds_dataclasses_and_no_nan(capsys):
     show_json({"rows": (Inner(math.nan, Path("a/b")), Inner(1.5, Path("c"))), 3: None})
-    told = json.loads(capsys.readouterr().out)
-    assert told == {"rows": [{"value": None, "where": "a/b"}, {"value": 1.5, "where": "c"}], "3": None}
+    output = json.loads(capsys.readouterr().out)
+    assert output == {"rows": [{"value": None, "where": "a/b"}, {"value": 1.5, "where": "c"}], "3": None}

@@ -54,13 +54,13 @@ def run(folder: Path, predictions: str, *more: str, labels: str = "labels.csv") 
 
 
 def printed(folder: Path, predictions: str, *more: str) -> str:
-    """What a reader is shown."""
+    """Return the printed output of the command."""
     parser = argparse.ArgumentParser()
     score.add_arguments(parser)
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
         score.run(parser.parse_args([str(folder / predictions), "--labels", str(folder / "labels.csv"), *more]))
-    return told.getvalue()
+    return out.getvalue()
 
 
 def rows(result: dict) -> dict[tuple[str, str], dict]:
@@ -91,9 +91,9 @@ def test_grades_are_scored_per_split(folder: Path) -> None:
         assert kappa["value"] == pytest.approx(quadratic_weighted_kappa(confusion))
         assert kappa["low"] < kappa["value"] < kappa["high"]
         assert (found[split, "given"]["images"], kappa["patients"]) == (of.sum(), of.sum() // 2)
-    told = printed(folder, "grades.csv")
-    assert f"{found['test', 'given']['kappa']['value']:.4f}" in told
-    assert "patients: the image names" in told
+    out = printed(folder, "grades.csv")
+    assert f"{found['test', 'given']['kappa']['value']:.4f}" in out
+    assert "patients: the image names" in out
 
 
 def test_a_score_is_decoded_by_every_rule_and_tuned_thresholds_are_used_on_test_alone(folder: Path) -> None:
@@ -168,8 +168,8 @@ def test_two_files_are_compared_under_each_shared_rule(folder: Path) -> None:
     test = other[1]
     assert test["difference"]["low"] < test["difference"]["value"] < test["difference"]["high"]
     assert 0 < test["p"] <= test["p_holm"] <= 1
-    told = printed(folder, "grades.csv", "--compare", str(folder / "prob.npy"))
-    assert f"{test['difference']['value']:+.4f}" in told
+    out = printed(folder, "grades.csv", "--compare", str(folder / "prob.npy"))
+    assert f"{test['difference']['value']:+.4f}" in out
 
 
 def test_a_network_that_collapsed_has_no_kappa_but_a_reason(folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_network_that_collapsed_has_no_kappa_but_a_reason(folder: Path) -> Non
 
 
 BAD = {
-    "label that is no grade": (
+    "label that is not a grade": (
         "labels.csv",
         put("level", "7"),
         "grades.csv",

@@ -1,4 +1,4 @@
-"""``fundusbench verify``: what the report says is what the predictions give, here and elsewhere."""
+"""``fundusbench verify``: agreement of the tables with the predictions, and with those of another clone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fill(root: Path) -> None:
         patch.setattr("benchmark.statistics.verdicts.N_RESAMPLES", 200)
         params = make_params(arms=SMALL)
         raw = params.model_dump(mode="json", by_alias=True)
-        # The made data set stands for no source that could be asked for its parameters.
+        # The generated data set has no source module, and so no parameters.
         raw["data"] = {**yaml.safe_load((ROOT / "params.yaml").read_text())["data"]}
         Path("params.yaml").write_text(yaml.safe_dump(raw))
         shutil.copytree(ROOT / "experiments/published", "experiments/published")
@@ -70,7 +70,7 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def change(path: Path, field: str, value: str, **where: str) -> str:
-    """Change one field of a csv; what it was."""
+    """Change one field of a csv, and return its former value."""
     lines = list(csv.DictReader(io.StringIO(path.read_text())))
     line = next(line for line in lines if all(line[name] == text for name, text in where.items()))
     old, line[field] = line[field], value
@@ -91,7 +91,7 @@ def test_untouched_tables_are_confirmed_and_counted_and_nothing_is_touched(proje
         len(line) for path in project.glob("reports/tables/*.csv") for line in csv.DictReader(path.open(newline=""))
     )
     assert f"recomputed {FILES // 3} tables of {cells:,} cells ({FILES} files)" in out
-    assert "byte for byte what reports/tables/ holds" in out
+    assert "all files in reports/tables/ are identical to them" in out
     assert err == ""
 
 
@@ -105,10 +105,10 @@ def test_the_first_cell_that_differs_is_named_with_both_values(project, capfd):
     ) in capfd.readouterr().out
 
 
-def test_what_is_found_is_told_as_json(project, capfd):
+def test_json_output_lists_the_differences(project, capfd):
     assert main(["verify", "--json"]) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert (told["tables"], told["files"], told["differences"]) == (FILES // 3, FILES, [])
+    output = json.loads(capfd.readouterr().out)
+    assert (output["tables"], output["files"], output["differences"]) == (FILES // 3, FILES, [])
     assert main(["verify", "--against", str(project), "--json"]) == 0
     cells = json.loads(capfd.readouterr().out)["cells"]
     assert {cell["status"] for cell in cells} == {"identical"}
@@ -147,12 +147,12 @@ def test_a_table_that_is_not_stored_is_a_difference(project, capfd):
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        ("reports", "tables are compared with those in reports/tables/, but it holds none: run `dvc repro` first"),
+        ("reports", "reports/tables/ must contain tables, but has none: run `dvc repro` first"),
         ("runs", "evaluation needs a finished run"),
         ("architecture", "run `fundusbench architecture`"),
     ],
 )
-def test_without_what_it_reads_it_stops_with_one_sentence(project, capfd, missing, said):
+def test_missing_inputs_are_refused_in_one_sentence(project, capfd, missing, said):
     shutil.rmtree(project / missing)
     assert main(["verify"]) == 2
     err = capfd.readouterr().err
@@ -213,7 +213,7 @@ def test_other_data_are_pointed_at(project, tmp_path, capfd):
 def test_a_folder_without_tables_is_refused(project, tmp_path, capfd):
     (tmp_path / "empty").mkdir()
     assert main(["verify", "--against", str(tmp_path / "empty")]) == 2
-    assert "but it holds none: run `dvc repro` there first" in capfd.readouterr().err
+    assert "but has none: run `dvc repro` there first" in capfd.readouterr().err
 
 
 def test_a_commit_is_compared_by_what_dvc_holds_for_it(project, capfd, monkeypatch):

@@ -20,7 +20,7 @@ from benchmark.common.errors import InputError
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import read_manifest
 from benchmark.data.packs import open_pack
-from benchmark.data.prepare import KEPT, SCRATCH, SKIPPED
+from benchmark.data.prepare import EARLIER, SCRATCH, SKIPPED
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.fov import crop_to_fov, detect_fov, resize
 from benchmark.images.reading import read_rgb
@@ -67,7 +67,7 @@ def stored(role: str = "large") -> dict[str, bytes]:
 def forget() -> None:
     """Remove the packs, and what is kept of them."""
     shutil.rmtree("data/packs")
-    shutil.rmtree(KEPT)
+    shutil.rmtree(EARLIER)
 
 
 def prepared_now(capsys) -> int:
@@ -182,7 +182,7 @@ def test_packs_that_dvc_removed_before_the_run_are_prepared_from_what_was_kept(c
     write_photograph(Path("photos/2_left.jpeg"), seed=99)
     run()
     assert prepared_now(capsys) == 1
-    linked = {path.stat().st_ino for path in KEPT.rglob("*.arrow")}
+    linked = {path.stat().st_ino for path in EARLIER.rglob("*.arrow")}
     assert linked == {path.stat().st_ino for path in Path("data/packs").rglob("*.arrow")}
 
 
@@ -291,7 +291,7 @@ def test_photographs_that_vanished_or_changed_since_the_manifest_are_named():
     fetch.run(params)
     Path("photos/0_left.jpeg").unlink()
     write_photograph(Path("photos/1_left.jpeg"), seed=99)
-    with pytest.raises(InputError, match=r"0_left .*is gone since.*1_left .*has changed since the manifest.*fetch"):
+    with pytest.raises(InputError, match=r"0_left .*is missing.*1_left .*has changed since the manifest.*fetch"):
         prepare.run(params)
     assert not packs()
 

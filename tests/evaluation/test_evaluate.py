@@ -108,7 +108,7 @@ def test_a_missing_run_is_named_and_the_others_are_evaluated(caplog):
     params = make_params(arms=TWO)
     make_all(params, skip={("basenet", "mse_small", 0), ("basenet", "mse_small", 2)})
     evaluate.run(params)
-    assert caplog.messages == ["basenet/mse_small is not run for seed 0, 2: its cells say so"]
+    assert caplog.messages == ["basenet/mse_small has no run for seed 0, 2: its table cells state this"]
     assert set(read("kappas").query("method == 'basenet'")["seed"]) == {1}
 
 
@@ -188,16 +188,16 @@ def weighted(run):
     ("path", "change", "messages"),
     [
         ("basenet_mt/small/1", retrained, [
-            "m2cnn/mid seed 1 was not made from the basenet_mt/small/1 that is here, which was trained since",
-            "controls/staged_mid seed 1 was not made from the basenet_mt/small/1 that is here",
+            "m2cnn/mid seed 1 was made from an earlier training of basenet_mt/small/1",
+            "controls/staged_mid seed 1 was made from an earlier training of basenet_mt/small/1",
         ]),
         ("m2cnn/large/0", retrained, []),
-        ("basenet/ce_mid/2", longer, ["basenet/ce_mid seed 2 was trained for 7 epochs where 3 are declared"]),
-        ("controls/same_images/0", longer, ["same_images seed 0 was trained for 7 epochs where 9 are declared"]),
-        ("controls/same_macs/0", longer, ["same_macs seed 0 was trained for 7 epochs where 4 are declared"]),
-        ("basenet/ce_mid/0", faster, ["ce_mid seed 0 was trained with train.lr 0.5 where 0.003 is declared"]),
-        ("basenet/ce_mid/1", equalised, ["ce_mid seed 1 was trained with prepare.colour_normalisation clahe where"]),
-        ("m2cnn/mid/0", weighted, ["mid seed 0 was trained with losses.ce_mse.weight 0.3 where 1.0 is declared"]),
+        ("basenet/ce_mid/2", longer, ["basenet/ce_mid seed 2 was trained for 7 epochs, but params.yaml declares 3"]),
+        ("controls/same_images/0", longer, ["same_images seed 0 was trained for 7 epochs, but params.yaml declares 9"]),
+        ("controls/same_macs/0", longer, ["same_macs seed 0 was trained for 7 epochs, but params.yaml declares 4"]),
+        ("basenet/ce_mid/0", faster, ["ce_mid seed 0 was trained with train.lr 0.5 instead of 0.003"]),
+        ("basenet/ce_mid/1", equalised, ["ce_mid seed 1 was trained with prepare.colour_normalisation clahe"]),
+        ("m2cnn/mid/0", weighted, ["mid seed 0 was trained with losses.ce_mse.weight 0.3 instead of 1.0"]),
     ],
 )  # fmt: skip
 def test_inconsistent_runs_are_refused_by_name(path, change, messages):

@@ -125,7 +125,7 @@ def test_predict_draws_the_saliency_overlay(project, capsys, tmp_path):
     [
         (["nothing.jpg"], "'nothing.jpg' finds none"),
         (["data", "--arm", "m2cnn/mid"], "--arm takes an arm that has finished runs, one of basenet/"),
-        (["data", "--run", "basenet/mse_small/9"], "must hold a finished run"),
+        (["data", "--run", "basenet/mse_small/9"], "must contain a finished run"),
         (["data", "--overlay", "x.jpg"], "ends in .png"),
         (["data", "--out", "x.txt"], "ends in .csv or .json"),
     ],

@@ -12,7 +12,7 @@ from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json
 from benchmark.runs.predictions import read_predictions, write_predictions
-from benchmark.runs.transfers import SETS, OtherSet, mark_of, predictions_path
+from benchmark.runs.transfers import SETS, OtherSet, inputs_path, predictions_path
 from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.statistics.bootstrap import Graded, kappa_interval
 from benchmark.statistics.confidence import COLLAPSED, ONE_RUN
@@ -88,7 +88,7 @@ def transferred(tmp_path, monkeypatch):
         result = make_result(params, *ARM, seed)
         path = predictions_path("other", result)
         write_predictions(make_predictions("val", seed, 1.5), path)
-        write_json(mark_of(path), {"run": result.key})
+        write_json(inputs_path(path), {"run": result.key})
     described = OtherSet(name="other", data="Other", synthetic=False, images=60, patients="30", shared=2)
     write_rows(SETS, OtherSet, [described])
     return params
@@ -122,7 +122,7 @@ def test_rows_give_kappa_on_the_other_set_and_its_change(transferred):
 
 @pytest.mark.parametrize("fault", ["missing", "stale", "set"])
 def test_missing_predictions_or_those_of_another_training_are_refused(transferred, fault):
-    mark = mark_of(predictions_path("other", make_result(transferred, *ARM, 1)))
+    mark = inputs_path(predictions_path("other", make_result(transferred, *ARM, 1)))
     if fault == "missing":
         mark.unlink()
     elif fault == "stale":

@@ -254,7 +254,7 @@ def test_an_unreachable_storage_is_refused_in_one_sentence_without_its_password(
 
 
 def test_an_arm_whose_parent_is_not_trained_is_refused_before_the_search(trainer):
-    with pytest.raises(InputError, match="must hold a finished run"):
+    with pytest.raises(InputError, match="must contain a finished run"):
         searched(arm="m2cnn/mid")
     assert not Path("sweep.db").exists()
 

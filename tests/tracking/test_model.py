@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 from mlflow import pyfunc
 
-from benchmark.data.prepare import prepared_as
+from benchmark.data.prepare import prepare_photograph
 from benchmark.runs.predictions import PROBS
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import tracking_uri
@@ -94,7 +94,7 @@ def test_the_model_predicts_as_the_network_does(project: Path, params: Params, m
     sync(project, params)
 
     photographs = [encoded(eye(seed)) for seed in range(3)]
-    pixels = np.stack([prepared_as(spec.prepared, data) for data in photographs])
+    pixels = np.stack([prepare_photograph(spec.prepared, data) for data in photographs])
     expected = predict_images(load_model(folder), pixels)
     (output,) = runs_of(project)[0].outputs.model_outputs
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(project))

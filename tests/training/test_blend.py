@@ -283,7 +283,7 @@ def test_a_network_may_override_training_settings(project):
     before = {spec.arm: spec for spec in resolve_runs(system_params("o_o"), read_manifest())}
     assert (specs["a_1"].train.epochs, specs["a_1"].train.lr, specs["a_1"].train.batch_size) == (5, 0.01, 16)
     assert specs["a_2"].train == before["a_2"].train
-    with pytest.raises(InputError, match="was trained with other parameters than are declared"):
+    with pytest.raises(InputError, match="was trained with other parameters than"):
         check_run_consistency(system_params("o_o", nets=own), list(find_runs(system_params("o_o"))))
 
 
@@ -295,7 +295,7 @@ def test_another_holdout_gives_other_runs(project, name):
     pairs = [(a, b) for a, b in zip(specs, others, strict=True) if a.method == name]
     assert all(a.key != b.key and a.data_hash != b.data_hash != a.data.hash for a, b in pairs)
     train.run(system_params(name), [name])
-    with pytest.raises(InputError, match=r"keeps 0.3 of the patients for blends where 0.4 is declared"):
+    with pytest.raises(InputError, match=r"holds out 0.3 of the train patients, but params.yaml declares 0.4"):
         check_run_consistency(system_params(name, holdout_fraction=0.4), list(find_runs(system_params(name))))
 
 
@@ -317,7 +317,7 @@ def test_a_network_on_a_shared_backbone_must_match_the_declared_backbone(project
     results = list(find_runs(params))
     check_run_consistency(params, results)
     other = params.model_copy(update={"model": params.model.model_copy(update={"stride": 16})})
-    with pytest.raises(InputError, match=r"zoom_in_net/m seed 0 was trained with model.stride 8 where 16 is declared"):
+    with pytest.raises(InputError, match=r"zoom_in_net/m seed 0 was trained with model.stride 8, but .* declares 16"):
         check_run_consistency(other, results)
 
 
