@@ -15,13 +15,14 @@ import yaml
 
 from benchmark.cli import step_timing
 from benchmark.cli.output import plain
-from benchmark.cli.plan import Plan, count_images, parts, plan, predicted_images
+from benchmark.cli.plan import Plan, count_images, count_trainings, parts, plan, predicted_images
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import ManifestRow, write_manifest
 from benchmark.dispatch import train
 from benchmark.runs.environment import cpu
+from benchmark.runs.labels import step_key
 from benchmark.runs.results import write_spec
 from benchmark.settings.loading import parse_params
 from models.cost import network_cost
@@ -61,6 +62,11 @@ def manifest_of(name: str, counts: dict[str, int]) -> None:
             for i in range(count)
         ]
     )
+
+
+def test_records_of_runs_are_found_by_the_plans_key():
+    counted = count_trainings(parse_params(default_params()), None)
+    assert all(one.key == step_key(spec) for one, spec in counted)
 
 
 def test_every_declared_arm_has_a_row_with_its_counts():
