@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from benchmark.evaluation.photographs import Graded
+    from benchmark.evaluation.photographs import GradedPhotograph
     from benchmark.runs.spec import RunResult
 
 CAUTION = (
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InputError: an argument is wrong, or a photograph or run does not exist.
     """
-    from benchmark.evaluation.photographs import Grader, runs_of
+    from benchmark.evaluation.photographs import Grader, select_runs
 
     if args.out and args.out.suffix.lower() not in ENDINGS:
         msg = f"--out takes a file that ends in {' or '.join(ENDINGS)}, but got {str(args.out)!r}: rename it"
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if args.overlay and len(paths) != 1:
         msg = f"--overlay draws one photograph, but {len(paths)} are given: name one"
         raise InputError(msg)
-    runs = runs_of(load_params(), args.arm, args.one)
+    runs = select_runs(load_params(), args.arm, args.one)
     grader = Grader([result.folder() for result in runs])
     read = (path.read_bytes() for path in paths)
     answers = list(progress_bar(grader.grade(read), total=len(paths), unit=" photographs", leave=False))
@@ -142,7 +142,10 @@ def _with_sd(value: float | None, sd: float | None) -> str:
 
 
 def _draw(
-    path: Path, seen: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]], about: dict[str, Any], answer: Graded
+    path: Path,
+    seen: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
+    about: dict[str, Any],
+    answer: GradedPhotograph,
 ) -> None:
     """Draw the networks' input, and the same under its saliency map."""
     from matplotlib.figure import Figure

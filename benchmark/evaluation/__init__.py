@@ -1,1 +1,1 @@
-"""What finished networks do: their grades on val, test and other data sets, and what they cost."""
+"""Evaluation of finished runs: grades on val, test and other data sets, saliency maps, and the cost of networks."""

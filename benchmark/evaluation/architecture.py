@@ -1,7 +1,7 @@
-"""The step ``architecture``: sides of the feature maps, parameters and multiply-adds, without weights or arithmetic.
+"""The step ``architecture``: sides of the feature maps, parameters and multiply-adds of the networks.
 
-Two sets of networks are measured: Inception-ResNet-v2 at the paper's sizes, and the backbone and sizes of params.yaml.
-Nothing is trained, so neither data nor arms matter.
+Two sets of networks are measured on torch's meta device: Inception-ResNet-v2 at the paper's sizes, and the backbone and
+sizes of params.yaml. Nothing is trained, so neither data nor arms matter.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from models.settings import Model
 
 NETWORKS = Path("architecture/networks.csv")
 
-PAPER = Model(backbone="inception_resnet_v2", stride=32, truncate_after="block8")
+PAPER_MODEL = Model(backbone="inception_resnet_v2", stride=32, truncate_after="block8")
 """The paper's backbone up to its Block8 stack. Cells after this module give the feature maps that the paper prints."""
 PAPER_SIZES = {224: (0,), 256: (0,), 299: (0,), 448: (0, 1), 720: (0, 2)}
-"""Numbers of cells by input size in pixels: the paper's, and 299 px, for which its printed 256 may be a slip."""
-N_CELLS: dict[Size, tuple[int, ...]] = {"small": (0,), "mid": (0, 1), "large": (0, 2)}
-"""The same by role."""
+"""Numbers of cells by input size in pixels: the paper's sizes, and 299 px, since the printed 256 may be a slip."""
+N_CELLS_BY_SIZE: dict[Size, tuple[int, ...]] = {"small": (0,), "mid": (0, 1), "large": (0, 2)}
+"""Numbers of cells by the name of a size in params.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One network at one input size; it has both heads."""
+    """A line of ``architecture/networks.csv``: one network with both heads at one input size."""
 
     of: Literal["paper", "params"]
-    """Whose backbone and sizes."""
+    """Source of the backbone and the sizes."""
     backbone: str
     stride: int
     truncate_after: str
@@ -41,37 +41,37 @@ class Architecture:
     before: int
     """Side of the feature map before the Multi-Cell part."""
     after: int
-    """Side of the feature map after it; 0 where the map is too small for these cells."""
+    """Side of the feature map after the Multi-Cell part; 0 if the map is too small for these cells."""
     parameters: int
-    """0 where the map is too small."""
+    """0 if the map is too small."""
     macs: int
-    """Multiply-adds of one image's forward pass; 0 where the map is too small."""
+    """Multiply-adds of one image's forward pass; 0 if the map is too small."""
 
 
 def run(params: Params) -> None:
     """Write ``architecture/networks.csv``.
 
     Raises:
-        InputError: the backbone of params.yaml is unknown, or cannot be truncated as it says.
+        InputError: the backbone of params.yaml is unknown, or has no module `truncate_after`.
     """
     write_rows(NETWORKS, Architecture, networks(params))
 
 
 def networks(params: Params) -> Iterator[Architecture]:
-    """Measure the paper's networks and those of the parameters, smaller inputs first."""
+    """Measure the paper's networks and those of params.yaml, smaller inputs first."""
     for pixels, counts in PAPER_SIZES.items():
         for n_cells in counts:
-            yield measure("paper", PAPER, pixels, n_cells)
-    for size, counts in N_CELLS.items():
+            yield measure_network("paper", PAPER_MODEL, pixels, n_cells)
+    for size, counts in N_CELLS_BY_SIZE.items():
         for n_cells in counts:
-            yield measure("params", params.model, params.sizes.of(size), n_cells)
+            yield measure_network("params", params.model, params.sizes.of(size), n_cells)
 
 
-def measure(of: Literal["paper", "params"], model: Model, pixels: int, n_cells: int) -> Architecture:
+def measure_network(of: Literal["paper", "params"], model: Model, pixels: int, n_cells: int) -> Architecture:
     """Run one network on torch's meta device.
 
     Raises:
-        InputError: the backbone is unknown, or cannot be truncated as the model says.
+        InputError: the backbone is unknown, or has no module `truncate_after`.
     """
     import torch
 
@@ -82,27 +82,27 @@ def measure(of: Literal["paper", "params"], model: Model, pixels: int, n_cells: 
     heads = LOSSES["ce_mse"].heads
     bare = model.bare
     before = probe_backbone(bare, pixels).side
-    named = (of, model.backbone, model.stride, model.truncate_after, pixels, n_cells, before)
+    columns = (of, model.backbone, model.stride, model.truncate_after, pixels, n_cells, before)
     try:
         with torch.device("meta"), torch.no_grad():
             network = build_network(bare, n_cells, heads, pixels).eval()
             after = network.features(torch.zeros(1, 3, pixels, pixels)).shape[-1]
     except InputError:
-        # The backbone itself was fine, so the map is too small: a profile may well do without these cells.
-        return Architecture(*named, after=0, parameters=0, macs=0)
+        # The backbone is valid, so the map is too small. This is allowed: a profile need not use these cells.
+        return Architecture(*columns, after=0, parameters=0, macs=0)
     cost = network_cost(bare, n_cells, heads, pixels)
-    return Architecture(*named, after, cost.parameters, cost.macs)
+    return Architecture(*columns, after, cost.parameters, cost.macs)
 
 
-def square(side: int) -> str:
-    """The sides of a feature map as the paper prints them; a map that is too small for its cells has none."""
+def format_side(side: int) -> str:
+    """Format the sides of a feature map as the paper prints them."""
     return f"{side}x{side}" if side else "too small"
 
 
 def read_networks(path: Path = NETWORKS) -> list[Architecture]:
-    """Read what :func:`run` wrote.
+    """Read the table that :func:`run` wrote.
 
     Raises:
-        InputError: it was not run yet, or the file is not as it was written.
+        InputError: the file does not exist or is damaged.
     """
     return read_rows(path, Architecture, "fundusbench architecture")

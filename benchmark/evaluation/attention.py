@@ -1,4 +1,4 @@
-"""Where a system's network looks: its attention over a few test photographs, and the windows that it cuts there."""
+"""Attention maps of a compared system over a few test photographs, and the windows that its network crops there."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import numpy as np
 from benchmark.common.terms import GRADES
 from benchmark.data.manifest import read_manifest
 from benchmark.evaluation.outputs import SPLIT
-from benchmark.evaluation.salient import ATTENTION, WINDOWS, Maps, WindowsRow, write_maps
+from benchmark.evaluation.saliency_files import ATTENTION_MAPS, WINDOWS_FILE, Maps, WindowsRow, write_maps
 from benchmark.runs.results import read_trained
 from benchmark.runs.run import RUNS, WEIGHTS
 from benchmark.runs.spec import TrainedResult
 from benchmark.settings.params import Params
 from models.systems.registry import SYSTEMS
 
-PER_GRADE = 2
+N_ATTENTION_PER_GRADE = 2
 
 
 def run(params: Params) -> None:
-    """Write which photographs were looked at, and where; nothing is said of a network whose weights do not lie here."""
+    """Write the attention maps and windows; systems whose weights are not on this machine are skipped."""
     rows: list[WindowsRow] = []
     maps: Maps = np.zeros((0, 0, 0), np.float32)
     for system in params.systems:
         folder = RUNS / system / SYSTEMS[system].attention_net / str(params.seeds[0])
         if SYSTEMS[system].attention_net and (folder / WEIGHTS).exists():
             rows, maps = _attention(params, read_trained(folder))
-    write_maps(WINDOWS, WindowsRow, rows, ATTENTION, maps)
+    write_maps(WINDOWS_FILE, WindowsRow, rows, ATTENTION_MAPS, maps)
 
 
 def _attention(params: Params, result: TrainedResult) -> tuple[list[WindowsRow], Maps]:
-    """Photographs, windows in them, and the attention that these follow, from 0 to 1 in each map."""
+    """Return the windows of a few photographs and the attention maps that they follow, each scaled from 0 to 1."""
     import torch
 
-    from benchmark.evaluation.saliency import chosen
+    from benchmark.evaluation.saliency import choose_images
     from benchmark.training.augment import Normalisation, normalise
     from benchmark.training.batches import load_split
     from benchmark.training.device import open_fabric
@@ -42,15 +42,15 @@ def _attention(params: Params, result: TrainedResult) -> tuple[list[WindowsRow],
     from benchmark.training.system_view import view_images
 
     data = load_split(SPLIT, result.size, read_manifest())
-    places = chosen(data.rows, PER_GRADE)
-    if not places:
+    indices = choose_images(data.rows, N_ATTENTION_PER_GRADE)
+    if not indices:
         return [], np.zeros((0, 0, 0), np.float32)
     model = load_model(result.folder()).to(open_fabric(params.train).device)
-    pixels = torch.from_numpy(view_images(result, data.pack.gather(np.array(places)))).to(model.mean.device)
+    pixels = torch.from_numpy(view_images(result, data.pack.gather(np.array(indices)))).to(model.mean.device)
     body = cast("Any", model.backbone.get_submodule("body"))
     with torch.inference_mode():
         images = normalise(pixels, Normalisation(model.mean, model.std))
-        response, corners, window = (each.float().cpu().numpy() for each in body.attention(images))
+        response, corners, window = (tensor.float().cpu().numpy() for tensor in body.attention(images))
         prob = outputs_from_raw(model, {name: raw.float().cpu() for name, raw in model(images).items()})["prob"]
     low = response.min((1, 2), keepdims=True)
     maps = (response - low) / np.maximum(response.max((1, 2), keepdims=True) - low, np.finfo(np.float32).tiny)
@@ -60,12 +60,12 @@ def _attention(params: Params, result: TrainedResult) -> tuple[list[WindowsRow],
             arm=result.arm,
             seed=result.seed,
             size=result.size,
-            image_id=data.rows[place].image_id,
-            grade=data.rows[place].grade,
-            output=float(prob[number] @ np.arange(GRADES)),
+            image_id=data.rows[index].image_id,
+            grade=data.rows[index].grade,
+            output=float(prob[i] @ np.arange(GRADES)),
             side=result.pixels,
             window=int(window),
-            corners=" ".join(str(int(value)) for value in corners[number].ravel()),
+            corners=" ".join(str(int(value)) for value in corners[i].ravel()),
         )
-        for number, place in enumerate(places)
+        for i, index in enumerate(indices)
     ], maps

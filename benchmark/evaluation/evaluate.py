@@ -1,6 +1,6 @@
-"""From the runs' predictions to kappas and other metrics, confusion matrices and learning curves, in ``evaluation/``.
+"""The step ``evaluate``: kappas, other metrics, confusion matrices and learning curves from the runs' predictions.
 
-Only files are read, so every number rebuilds without a GPU or a checkpoint.
+The results are in ``evaluation/``. Only files are read, so every number can be rebuilt without a GPU or a checkpoint.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmark.evaluation.outputs import (
     score_rows,
     worst_rows,
 )
-from benchmark.evaluation.tables import COLUMNS, CURVE, EVALUATION, refuse_gaps
+from benchmark.evaluation.tables import CURVE, EVALUATION, EVALUATION_COLUMNS, refuse_gaps
 from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import find_runs
 from benchmark.runs.history import HISTORY, read_history
@@ -48,12 +48,12 @@ CALIBRATION, SCORES, WORST_ERRORS = (EVALUATION / f"{name}.csv" for name in ("ca
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one head of one run got on one split.
+class HeadEvaluation:
+    """Confusion matrix and metrics of one head of one run on one split.
 
     Attributes:
         confusion: counts of images, shape (5, 5), labels in rows.
-        measures: by the names of :data:`benchmark.scoring.metrics.METRICS`.
+        measures: values by the names of :data:`benchmark.scoring.metrics.METRICS`.
     """
 
     method: str
@@ -67,12 +67,12 @@ class Outcome:
 
     @property
     def kappa(self) -> float:
-        """Quadratic weighted kappa; NaN where it is not defined."""
+        """Quadratic weighted kappa; NaN if undefined."""
         return self.measures["kappa"].value
 
     @property
     def n(self) -> int:
-        """Images."""
+        """Number of images."""
         return int(self.confusion.sum())
 
 
@@ -89,17 +89,17 @@ class MetricRow:
     metric: str
     """A key of :data:`benchmark.scoring.metrics.METRICS`."""
     value: float
-    """NaN, in the file nothing, where it is not defined."""
+    """NaN, empty in the file, if undefined."""
     n: int
-    """Images that it speaks of."""
+    """Number of images over which the metric is computed."""
 
 
 def run(params: Params) -> None:
-    """Evaluate every declared run that exists; a missing one is named in a warning.
+    """Evaluate every declared run that exists; warn of the missing ones.
 
     Raises:
-        InputError: there is no run at all, a run lacks a file or a number, two runs saw other images or labels, or runs
-            do not belong together.
+        InputError: no run exists, a run lacks a file or a number, runs have different images or labels, or their
+            settings are inconsistent.
     """
     results = list(find_runs(params))
     if not results:
@@ -107,47 +107,48 @@ def run(params: Params) -> None:
         raise InputError(msg)
     check_run_consistency(params, results)
     reference: dict[Split, Predictions] = {}
-    outcomes: list[Outcome] = []
-    read: dict[tuple[Arm, Split], list[tuple[RunResult, Predictions]]] = {}
+    evaluations: list[HeadEvaluation] = []
+    predicted: dict[tuple[Arm, Split], list[tuple[RunResult, Predictions]]] = {}
     for result in results:
         _check_data(result, results[0])
         for split in EVALUATED:
             predictions = _read_split(result, split)
             first = reference.setdefault(split, predictions)
             _check_images(result, split, predictions, first, results[0])
-            outcomes += evaluate(result, split, predictions)
+            evaluations += evaluate(result, split, predictions)
             if result.system:
                 continue
-            # Names and labels, which take most of the memory, are those of the first run.
+            # Share ids and labels, which take most of the memory, with the first run.
             slim = replace(first, score=predictions.score, prob=predictions.prob)
-            read.setdefault((Arm(result.method, result.arm), split), []).append((result, slim))
+            predicted.setdefault((Arm(result.method, result.arm), split), []).append((result, slim))
     _write("runs", runs_frame(results))
-    _write("kappas", kappas_frame(outcomes))
-    write_rows(METRICS_FILE, MetricRow, metric_rows(outcomes))
-    _write("confusion", confusion_frame(outcomes))
+    _write("kappas", kappas_frame(evaluations))
+    write_rows(METRICS_FILE, MetricRow, metric_rows(evaluations))
+    _write("confusion", confusion_frame(evaluations))
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
     _write("curves", pd.concat([_read_history(result) for result in trained(results)]))
     _write("predictions_vs_label", _pairs_frame(results))
-    write_rows(CALIBRATION, CalibrationRow, calibration_rows(read))
-    write_rows(SCORES, ScoreRow, score_rows(read))
-    write_rows(WORST_ERRORS, WorstRow, worst_rows(read))
-    # A file per arm, so that `dvc metrics show` prints a line per arm; arms that are gone leave none behind.
+    write_rows(CALIBRATION, CalibrationRow, calibration_rows(predicted))
+    write_rows(SCORES, ScoreRow, score_rows(predicted))
+    write_rows(WORST_ERRORS, WorstRow, worst_rows(predicted))
+    # One file per arm, so that `dvc metrics show` prints one line per arm. Files of removed arms are deleted.
     shutil.rmtree(EVALUATION / "metrics", ignore_errors=True)
-    for arm, row in metrics(outcomes).items():
+    for arm, row in mean_kappas(evaluations).items():
         write_json(EVALUATION / "metrics" / f"{arm}.json", row)
 
 
-def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Iterator[Outcome]:
-    """Decode each head of a run by its rule and compare with the labels."""
+def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Iterator[HeadEvaluation]:
+    """Apply the decision rule of each head of a run and compare the grades with the labels."""
     for head in result.heads:
         predicted = grades_of(result, head, predictions)
         confusion = confusion_matrix(predictions.grade, predicted)
         measures = measure(head, predictions, predicted)
-        yield Outcome(result.method, result.arm, result.seed, split, head, rule_of(result, head), confusion, measures)
+        rule = rule_of(result, head)
+        yield HeadEvaluation(result.method, result.arm, result.seed, split, head, rule, confusion, measures)
 
 
 def runs_frame(results: list[RunResult]) -> pd.DataFrame:
-    """One row per run: what it is, what it takes, on which data, and what a reader must know of it."""
+    """Build a row per run: its names, cost, data, hashes and flags."""
     columns = ("method", "arm", "seed", "key", "epoch_kept", "parameters", "macs_per_image")
     rows = (
         {column: getattr(result, column) for column in columns}
@@ -157,37 +158,37 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
         | {"data_hash": result.data_hash, "parameter_hash": result.parameter_hash}
         for result in results
     )
-    return pd.DataFrame(rows, columns=list(COLUMNS["runs"]))
+    return pd.DataFrame(rows, columns=list(EVALUATION_COLUMNS["runs"]))
 
 
-def kappas_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
-    """One row per outcome; an undefined kappa is empty."""
+def kappas_frame(evaluations: Iterable[HeadEvaluation]) -> pd.DataFrame:
+    """Build a row per head, run and split; an undefined kappa is empty."""
     columns = ("method", "arm", "seed", "split", "head", "rule", "n", "kappa")
-    return pd.DataFrame({column: getattr(outcome, column) for column in columns} for outcome in outcomes)
+    return pd.DataFrame({column: getattr(one, column) for column in columns} for one in evaluations)
 
 
-def metric_rows(outcomes: Iterable[Outcome]) -> Iterator[MetricRow]:
-    """One row per outcome and metric."""
-    for one in outcomes:
-        for name, found in one.measures.items():
-            place = (one.method, one.arm, one.seed, one.split, one.head, one.rule)
-            yield MetricRow(*place, metric=name, value=found.value, n=found.n)
+def metric_rows(evaluations: Iterable[HeadEvaluation]) -> Iterator[MetricRow]:
+    """Build a row per metric, head, run and split."""
+    for one in evaluations:
+        for name, measured in one.measures.items():
+            columns = (one.method, one.arm, one.seed, one.split, one.head, one.rule)
+            yield MetricRow(*columns, metric=name, value=measured.value, n=measured.n)
 
 
-def confusion_frame(outcomes: Iterable[Outcome]) -> pd.DataFrame:
-    """One row per outcome, label and predicted grade."""
+def confusion_frame(evaluations: Iterable[HeadEvaluation]) -> pd.DataFrame:
+    """Build a row per cell of the confusion matrices."""
     columns = ("method", "arm", "seed", "split", "head", "rule")
     return pd.DataFrame(
-        {column: getattr(outcome, column) for column in columns}
-        | {"label": label, "predicted": predicted, "count": int(outcome.confusion[label, predicted])}
-        for outcome in outcomes
+        {column: getattr(one, column) for column in columns}
+        | {"label": label, "predicted": predicted, "count": int(one.confusion[label, predicted])}
+        for one in evaluations
         for label in range(GRADES)
         for predicted in range(GRADES)
     )
 
 
 def grades_frame(split: Split, predictions: Predictions) -> pd.DataFrame:
-    """Images and known patients of a split, per grade and in all; ``unknown`` counts images without a patient."""
+    """Count images, known patients and images without a patient (``unknown``) of a split, per grade and in total."""
     frame = pd.DataFrame({"grade": predictions.grade.astype(str), "patient": predictions.patient})
     groups = [(str(grade), frame[frame["grade"] == str(grade)]) for grade in range(GRADES)] + [("all", frame)]
     return pd.DataFrame(
@@ -202,15 +203,15 @@ def grades_frame(split: Split, predictions: Predictions) -> pd.DataFrame:
     )
 
 
-def metrics(outcomes: Iterable[Outcome]) -> dict[str, dict[str, Any]]:
-    """Per ``method/arm``, what ``dvc metrics show`` prints as its row: mean kappa by split and head, seeds, and sd.
+def mean_kappas(evaluations: Iterable[HeadEvaluation]) -> dict[str, dict[str, Any]]:
+    """Return the rows of ``dvc metrics show`` by ``method/arm``: seeds, mean and sd of kappa by split and head.
 
-    An undefined kappa is left out, and so is the sample standard deviation of a single seed.
+    Undefined kappas and the sd of a single seed are left out.
     """
     rows: dict[str, dict[str, Any]] = {}
     kappas: dict[tuple[str, Split, Head], list[float]] = {}
-    for outcome in outcomes:
-        kappas.setdefault((f"{outcome.method}/{outcome.arm}", outcome.split, outcome.head), []).append(outcome.kappa)
+    for one in evaluations:
+        kappas.setdefault((f"{one.method}/{one.arm}", one.split, one.head), []).append(one.kappa)
     for (arm, split, head), values in kappas.items():
         row = rows.setdefault(arm, {"seeds": len(values), "val": {}, "test": {}})
         if all(map(math.isfinite, values)):
@@ -239,14 +240,14 @@ def _read_split(result: RunResult, split: Split) -> Predictions:
 def _check_data(result: RunResult, first: RunResult) -> None:
     if result.data != first.data:
         msg = (
-            f"all runs must stem from one data set, but {result.title} has another than {first.title} "
+            f"all runs must use one data set, but {result.title} has another than {first.title} "
             f"({result.data.name} and {first.data.name}, or other files): train it again"
         )
         raise InputError(msg)
 
 
 def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Predictions, first: RunResult) -> None:
-    """Refuse a run that was evaluated on other images, or against other labels, than the first run."""
+    """Refuse a run that was evaluated on other images or against other labels than the first run."""
     if not np.array_equal(ours.image_id, theirs.image_id):
         fault = "images, or in another order,"
     elif not (np.array_equal(ours.grade, theirs.grade) and np.array_equal(ours.patient, theirs.patient)):
@@ -259,20 +260,20 @@ def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Pr
 
 
 def _read_history(result: TrainedResult) -> pd.DataFrame:
-    # As text, so that numbers stay as training wrote them.
     path = result.folder() / HISTORY
     if not path.exists():
         msg = f"a run must hold its learning curve, but {path} does not exist: train it again"
         raise InputError(msg)
-    found = read_frame(path, CURVE, "dvc repro")
-    refuse_gaps(path, zip(found["epoch"]), zip(range(1, result.train.epochs + 1)), "dvc repro")
+    numbers = read_frame(path, CURVE, "dvc repro")["epoch"]
+    refuse_gaps(path, zip(numbers), zip(range(1, result.train.epochs + 1)), "dvc repro")
+    # Read as text, so that numbers stay as training wrote them.
     epochs = read_history(result.folder())
     run = {column: getattr(result, column) for column in ("method", "arm", "seed")}
     return pd.DataFrame([run | epoch for epoch in epochs])
 
 
 def _pairs_frame(results: list[RunResult]) -> pd.DataFrame:
-    """Label and predicted grade of each test image by the arm declared last, its first seed and its main head."""
+    """Return label and predicted grade of each test image: last declared arm, first seed, main head."""
     last = next(result for result in results if (result.method, result.arm) == (results[-1].method, results[-1].arm))
     predictions = _read_split(last, "test")
     head = main_head(last)

@@ -1,4 +1,4 @@
-"""What the outputs look like on test: how sure they are and how often right, scores by label, and the worst errors."""
+"""Statistics of the outputs on test: calibration, distribution of scores by label, and the worst errors."""
 
 from __future__ import annotations
 
@@ -16,63 +16,63 @@ from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, defau
 from benchmark.scoring.metrics import BINS
 
 SPLIT: Split = "test"
-WORST = 20
-"""Photographs that are shown of the arm that is best on val."""
-STEP = 0.1
-"""Width of the bars that scores are counted in."""
-LOW, HIGH = -0.5, GRADES - 0.5
-"""What lies beyond is counted at the ends."""
+N_WORST = 20
+"""Number of worst errors reported."""
+SCORE_BIN_WIDTH = 0.1
+"""Width of the histogram bins of scores."""
+SCORE_MIN, SCORE_MAX = -0.5, GRADES - 0.5
+"""Range of the histogram; scores outside are counted in the outermost bins."""
 
-Read = Mapping[tuple[Arm, Split], Sequence[tuple[RunResult, Predictions]]]
-"""Runs of each arm and what they predict on a split, in the order of their seeds."""
+PredictionsByArm = Mapping[tuple[Arm, Split], Sequence[tuple[RunResult, Predictions]]]
+"""Runs of each arm with their predictions on a split, in the order of their seeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRow:
-    """Images of one run whose most probable grade has a probability in one bin of the calibration error."""
+    """One bin of a run's calibration error; images are binned by the probability of their most probable grade."""
 
     method: str
     arm: str
     seed: int
     bin: int
-    """From 0, of bins of equal width, as many as the metric ``ece`` has; a probability of 1 is in the last."""
+    """Index of the bin. The bins are those of the metric ``ece``; a probability of 1 is in the last one."""
     images: int
     confidence: float
     """Mean probability of the most probable grade."""
     accuracy: float
-    """Share of them whose label it is."""
+    """Fraction of images whose label is their most probable grade."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """How many images of one label have a score in one bar, all seeds of an arm together."""
+    """Number of images of one label in one bin of the scores, summed over the seeds of an arm."""
 
     method: str
     arm: str
     grade: int
     low: float
-    """Where the bar begins; it is 0.1 wide, and the outermost ones hold what lies beyond."""
+    """Lower end of the bin, which is 0.1 wide; the outermost bins include scores outside the range."""
     images: int
 
 
 @dataclass(frozen=True, slots=True)
 class WorstRow:
-    """An image that the arm with the highest val kappa grades farthest from its label; outputs are means over seeds."""
+    """One of the largest test errors of the arm with the highest val kappa; outputs are means over seeds."""
 
     method: str
     arm: str
     head: Head
-    """The main one, by which images are chosen."""
+    """The main head, whose error ranks the images."""
     image_id: str
     grade: int
     output: float
-    """Score or, of probabilities, the expected grade."""
+    """Score, or the expected grade of the probabilities."""
     sd: float
-    """Over seeds; NaN for a single one."""
+    """Standard deviation over seeds; NaN for a single seed."""
     predicted: str
-    """Decoded grade by seed."""
+    """Predicted grade of each seed, separated by spaces."""
     prob_0: float
-    """NaN, as those below, without that head."""
+    """Mean probability; all five are NaN for an arm without probabilities."""
     prob_1: float
     prob_2: float
     prob_3: float
@@ -80,74 +80,75 @@ class WorstRow:
     seeds: str
 
 
-def calibration_rows(read: Read) -> Iterator[CalibrationRow]:
-    """A row per run with probabilities and bin that holds an image."""
-    for (arm, split), runs in read.items():
+def calibration_rows(by_arm: PredictionsByArm) -> Iterator[CalibrationRow]:
+    """Build a row per run with probabilities and bin that is not empty."""
+    for (arm, split), runs in by_arm.items():
         for result, predictions in runs if split == SPLIT else ():
             if predictions.prob is None:
                 continue
             confidence = predictions.prob.max(1).clip(0, 1).astype(np.float64)
-            place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-            right = predictions.prob.argmax(1) == predictions.grade
-            for one in np.unique(place):
-                held = place == one
-                means = float(confidence[held].mean()), float(right[held].mean())
-                yield CalibrationRow(*arm, result.seed, int(one), int(held.sum()), *means)
+            bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+            correct = predictions.prob.argmax(1) == predictions.grade
+            for index in np.unique(bins):
+                members = bins == index
+                means = float(confidence[members].mean()), float(correct[members].mean())
+                yield CalibrationRow(*arm, result.seed, int(index), int(members.sum()), *means)
 
 
-def score_rows(read: Read) -> Iterator[ScoreRow]:
-    """A row per arm with scores, label and bar that holds an image."""
-    bars = round((HIGH - LOW) / STEP)
-    for (arm, split), runs in read.items():
+def score_rows(by_arm: PredictionsByArm) -> Iterator[ScoreRow]:
+    """Build a row per arm with scores, label and bin that is not empty."""
+    n_bins = round((SCORE_MAX - SCORE_MIN) / SCORE_BIN_WIDTH)
+    for (arm, split), runs in by_arm.items():
         scores = [one.score for _, one in runs if split == SPLIT and one.score is not None]
         if not scores:
             continue
-        places = np.clip(np.floor((np.stack(scores).astype(np.float64) - LOW) / STEP), 0, bars - 1).astype(np.int64)
+        indices = np.floor((np.stack(scores).astype(np.float64) - SCORE_MIN) / SCORE_BIN_WIDTH)
+        bins = np.clip(indices, 0, n_bins - 1).astype(np.int64)
         for grade in range(GRADES):
-            counts = np.bincount(places[:, runs[0][1].grade == grade].ravel(), minlength=bars)
-            for place in np.flatnonzero(counts):
-                yield ScoreRow(*arm, grade, round(LOW + STEP * int(place), 6), int(counts[place]))
+            counts = np.bincount(bins[:, runs[0][1].grade == grade].ravel(), minlength=n_bins)
+            for index in np.flatnonzero(counts):
+                yield ScoreRow(*arm, grade, round(SCORE_MIN + SCORE_BIN_WIDTH * int(index), 6), int(counts[index]))
 
 
-def worst_rows(read: Read) -> Iterator[WorstRow]:
-    """The worst errors on test of the best arm on val, the worst first."""
-    arm = best_arm(read)
-    runs = read[arm, SPLIT]
+def worst_rows(by_arm: PredictionsByArm) -> Iterator[WorstRow]:
+    """Build the rows of the worst errors on test of the arm that is best on val, worst first."""
+    arm = best_arm(by_arm)
+    runs = by_arm[arm, SPLIT]
     head = main_head(runs[0][0])
     outputs = np.stack([output_of(head, predictions) for _, predictions in runs])
-    decoded = np.stack([apply_rule(DEFAULT[head], predictions) for _, predictions in runs])
+    predicted = np.stack([apply_rule(DEFAULT[head], predictions) for _, predictions in runs])
     first = runs[0][1]
-    far = np.abs(outputs - first.grade).mean(0)
-    for place in np.argsort(-far, kind="stable")[:WORST]:
-        values = outputs[:, place]
-        means = _mean_probabilities([one for _, one in runs], int(place))
+    errors = np.abs(outputs - first.grade).mean(0)
+    for index in np.argsort(-errors, kind="stable")[:N_WORST]:
+        values = outputs[:, index]
+        means = _mean_probabilities([predictions for _, predictions in runs], int(index))
         yield WorstRow(
             method=arm.method,
             arm=arm.name,
             head=head,
-            image_id=str(first.image_id[place]),
-            grade=int(first.grade[place]),
+            image_id=str(first.image_id[index]),
+            grade=int(first.grade[index]),
             output=float(values.mean()),
             sd=float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
-            predicted=" ".join(map(str, decoded[:, place])),
+            predicted=" ".join(map(str, predicted[:, index])),
             **dict(zip(PROBS, means, strict=True)),
             seeds=" ".join(str(result.seed) for result, _ in runs),
         )
 
 
-def best_arm(read: Read) -> Arm:
-    """The arm whose main output has the highest mean kappa on val; the first declared of equal ones."""
-    arms = [arm for arm, split in read if split == "val"]
-    return max(arms, key=lambda arm: np.mean([default_kappa(main_head(run), one) for run, one in read[arm, "val"]]))
+def best_arm(by_arm: PredictionsByArm) -> Arm:
+    """Return the arm whose main output has the highest mean kappa on val; ties go to the arm declared first."""
+    arms = [arm for arm, split in by_arm if split == "val"]
+    return max(arms, key=lambda arm: np.mean([default_kappa(main_head(run), one) for run, one in by_arm[arm, "val"]]))
 
 
 def main_head(result: Run) -> Head:
-    """Scores where there are scores, else probabilities."""
+    """Return the score if the run has scores, else the probabilities."""
     return result.heads[0]
 
 
 def output_of(head: Head, predictions: Predictions) -> Floats:
-    """A number on the scale of the grades per image: the score, or the expected grade of the probabilities."""
+    """Return a number per image on the scale of the grades: the score, or the expected grade of the probabilities."""
     if head == "score":
         assert predictions.score is not None
         return predictions.score.astype(np.float64)
@@ -156,6 +157,6 @@ def output_of(head: Head, predictions: Predictions) -> Floats:
     return expected
 
 
-def _mean_probabilities(runs: Iterable[Predictions], place: int) -> list[float]:
-    found = [one.prob[place] for one in runs if one.prob is not None]
-    return np.mean(found, axis=0).tolist() if found else [float("nan")] * GRADES
+def _mean_probabilities(runs: Iterable[Predictions], index: int) -> list[float]:
+    probs = [predictions.prob[index] for predictions in runs if predictions.prob is not None]
+    return np.mean(probs, axis=0).tolist() if probs else [float("nan")] * GRADES

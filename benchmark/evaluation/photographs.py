@@ -1,4 +1,4 @@
-"""Anyone's photographs, graded by finished runs: prepared as their data were, and predicted by each."""
+"""Grading of a user's photographs with finished runs; photographs are prepared like the runs' training data."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
     from models.network import Network
 
 VAL: Split = "val"
-BATCH = 32
-"""Photographs that are held in memory at once."""
+BATCH_SIZE = 32
+"""Number of photographs in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
-    """What runs make of one photograph.
+class GradedPhotograph:
+    """Grade and mean outputs of one photograph over the runs of an arm.
 
     Attributes:
-        remark: why it was not graded, and then the rest is None; else empty.
-        grade: 0-4, from the mean output of the main head by its default rule.
-        score: mean output of the regression head over runs; None without that head.
-        score_sd: sample standard deviation over runs; None with fewer than two.
-        prob: mean probability of each grade, likewise.
-        prob_sd: likewise.
-        runs: how many.
+        remark: reason why the photograph was not graded, or empty. If there is a reason, grade and outputs are None.
+        grade: 0-4, by the default decision rule from the mean output of the main head.
+        score: mean score over runs; None for an arm without scores.
+        score_sd: sample standard deviation over runs; None with fewer than two runs.
+        prob: mean probability of each grade; None for an arm without probabilities.
+        prob_sd: sample standard deviation of each probability, None as for ``score_sd``.
+        runs: number of runs.
     """
 
     remark: str = ""
@@ -60,22 +60,22 @@ class Graded:
     runs: int = 0
 
     def columns(self) -> dict[str, Any]:
-        """The same with a column per number: ``prob_0`` .. ``prob_4`` and ``prob_sd_0`` .. ``prob_sd_4``."""
-        told = asdict(self)
+        """Return the fields as columns, with ``prob_0`` .. ``prob_4`` and ``prob_sd_0`` .. ``prob_sd_4``."""
+        columns = asdict(self)
         for name in ("prob", "prob_sd"):
-            values = told.pop(name) or [None] * GRADES
-            told |= {f"{name}_{grade}": value for grade, value in enumerate(values)}
-        return told
+            values = columns.pop(name) or [None] * GRADES
+            columns |= {f"{name}_{grade}": value for grade, value in enumerate(values)}
+        return columns
 
 
 class Grader:
-    """Runs of one arm, ready to grade."""
+    """Grader of photographs with the runs of one arm."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         """Read the runs; networks are built when the first photograph is graded.
 
         Args:
-            folders: of finished runs that differ in their seeds alone; at least one.
+            folders: folders of one or more finished runs that differ only in their seeds.
 
         Raises:
             InputError: a folder holds no finished run.
@@ -85,36 +85,36 @@ class Grader:
 
     @cached_property
     def networks(self) -> list[Network]:
-        """One per run, in evaluation mode."""
+        """One network per run, in evaluation mode."""
         from benchmark.training.predict import load_model
 
         return [load_model(folder) for folder in self._folders]
 
     @property
     def head(self) -> Head:
-        """The one that grades."""
+        """The main head, which gives the grade."""
         return main_head(self.result)
 
-    def grade(self, photographs: Iterable[bytes]) -> Iterator[Graded]:
-        """Grade photographs, given as the bytes of their files, a few at a time: one answer each, in order."""
-        coming = iter(photographs)
-        while batch := list(islice(coming, BATCH)):
-            remarks = [remark(data) for data in batch]
-            good = [data for data, fault in zip(batch, remarks, strict=True) if not fault]
-            answers = iter(self._graded(good) if good else ())
-            yield from (Graded(fault) if fault else next(answers) for fault in remarks)
+    def grade(self, photographs: Iterable[bytes]) -> Iterator[GradedPhotograph]:
+        """Grade photographs, given as the bytes of their files, in batches; yield one result each, in order."""
+        remaining = iter(photographs)
+        while batch := list(islice(remaining, BATCH_SIZE)):
+            reasons = [rejection_reason(data) for data in batch]
+            accepted = [data for data, reason in zip(batch, reasons, strict=True) if not reason]
+            graded = iter(self._grade_batch(accepted) if accepted else ())
+            yield from (GradedPhotograph(reason) if reason else next(graded) for reason in reasons)
 
     def table(self, photographs: Iterable[bytes]) -> pd.DataFrame:
-        """The same as a table: ``remark``, ``grade``, and ``score`` and ``prob_0`` .. ``prob_4`` of the run's heads."""
+        """Grade photographs; return ``remark``, ``grade`` and the outputs of the arm's heads as a table."""
         outputs = [name for head in self.result.heads for name in OUTPUTS[head]]
-        table = pd.DataFrame([answer.columns() for answer in self.grade(photographs)])
+        table = pd.DataFrame([graded.columns() for graded in self.grade(photographs)])
         return table[["remark", "grade", *outputs]].astype(dict.fromkeys(("grade", *outputs), np.float64))
 
     def explain(self, photograph: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """What the networks look at in a photograph that can be graded, and how much each place sways them.
+        """Return the network input and the mean saliency map of a photograph that can be graded.
 
         Returns:
-            The square, bytes of shape (s, s, 3), and the mean over networks of
+            The input, bytes of shape (s, s, 3), and the mean over networks of
             :func:`benchmark.evaluation.saliency.saliency_maps`, shape (s, s), values 0 to 1.
         """
         from benchmark.evaluation.saliency import saliency_maps
@@ -123,16 +123,16 @@ class Grader:
         maps = [saliency_maps(network, pixels, self.head)[0] for network in self.networks]
         return pixels[0], np.mean(maps, axis=0, dtype=np.float32)
 
-    def _graded(self, photographs: Sequence[bytes]) -> list[Graded]:
+    def _grade_batch(self, photographs: Sequence[bytes]) -> list[GradedPhotograph]:
         from benchmark.training.predict import predict_images
 
         pixels = self._pixels(photographs)
         outputs = [predict_images(network, pixels) for network in self.networks]
         stacked = {head: np.stack([out[head] for out in outputs]).astype(np.float64) for head in outputs[0]}
-        return summarised(stacked, self.head)
+        return summarise(stacked, self.head)
 
     def _pixels(self, photographs: Sequence[bytes]) -> npt.NDArray[np.uint8]:
-        """What the networks look at: bytes, shape (n, s, s, 3)."""
+        """Return the networks' inputs, bytes of shape (n, s, s, 3)."""
         from benchmark.training.system_view import view_images
 
         return view_images(
@@ -140,69 +140,69 @@ class Grader:
         )
 
 
-def remark(data: bytes) -> str:
-    """Why the bytes of a file are no photograph to be graded; empty where they may be one."""
-    look = fingerprint(data)
-    if look.error:
-        return f"cannot be read: {look.error}"
-    if look.brightness < DARK:
+def rejection_reason(data: bytes) -> str:
+    """Return the reason why the bytes of a file cannot be graded, or an empty string."""
+    info = fingerprint(data)
+    if info.error:
+        return f"cannot be read: {info.error}"
+    if info.brightness < DARK:
         return "is black"
-    missing = missing_signs(look)
+    missing = missing_signs(info)
     return f"looks like no fundus: {missing}" if missing else ""
 
 
-def summarised(outputs: Mapping[str, Floats], head: Head) -> list[Graded]:
-    """Means and standard deviations over runs, and the grade that the means give.
+def summarise(outputs: Mapping[str, Floats], head: Head) -> list[GradedPhotograph]:
+    """Compute means and standard deviations over runs, and the grade of the mean output.
 
     Args:
-        outputs: per head, score of shape (runs, n) or probabilities of shape (runs, n, 5).
-        head: the one that grades.
+        outputs: per head, scores of shape (runs, n) or probabilities of shape (runs, n, 5).
+        head: the head that gives the grade.
     """
     runs = len(outputs[head])
     means = {name: values.mean(0) for name, values in outputs.items()}
     sds = {name: values.std(0, ddof=1) for name, values in outputs.items()} if runs > 1 else {}
-    count = len(means[head])
-    nobody = np.full(count, "", np.str_)
-    predictions = Predictions(nobody, nobody, nobody, np.zeros(count, np.int64), None, None)
+    n = len(means[head])
+    empty = np.full(n, "", np.str_)
+    predictions = Predictions(empty, empty, empty, np.zeros(n, np.int64), None, None)
     predictions = replace(predictions, **{head: means[head].astype(np.float32)})
     grades = apply_rule(DEFAULT[head], predictions)
 
-    def score(of: Mapping[str, Floats], place: int) -> float | None:
-        return float(of["score"][place]) if "score" in of else None
+    def score(values: Mapping[str, Floats], index: int) -> float | None:
+        return float(values["score"][index]) if "score" in values else None
 
-    def prob(of: Mapping[str, Floats], place: int) -> tuple[float, ...] | None:
-        return tuple(of["prob"][place].tolist()) if "prob" in of else None
+    def prob(values: Mapping[str, Floats], index: int) -> tuple[float, ...] | None:
+        return tuple(values["prob"][index].tolist()) if "prob" in values else None
 
     return [
-        Graded("", int(grades[i]), score(means, i), score(sds, i), prob(means, i), prob(sds, i), runs)
-        for i in range(count)
+        GradedPhotograph("", int(grades[i]), score(means, i), score(sds, i), prob(means, i), prob(sds, i), runs)
+        for i in range(n)
     ]
 
 
-def runs_of(params: Params, arm: str = "", run: str = "") -> list[TrainedResult]:
-    """The finished runs that are asked for: one run, all of an arm, or all of the arm that is best on val.
+def select_runs(params: Params, arm: str = "", run: str = "") -> list[TrainedResult]:
+    """Select finished runs: one run, all runs of an arm, or by default all runs of the arm that is best on val.
 
     Args:
-        params: declare the arms.
+        params: parameters that declare the arms.
         arm: ``method/arm``, or empty.
-        run: ``method/arm/seed``, or empty; goes before the arm.
+        run: ``method/arm/seed``, or empty; takes precedence over the arm.
 
     Raises:
-        InputError: there is no such run, or none at all.
+        InputError: no finished run is selected.
     """
     if run:
         return [read_trained(RUNS / run)]
-    found = by_arm(trained(find_runs(params)))
-    if not found:
+    runs = by_arm(trained(find_runs(params)))
+    if not runs:
         msg = f"photographs are graded by finished runs, but {RUNS}/ holds none of the declared arms: run `dvc repro`"
         raise InputError(msg)
     if arm:
-        if (chosen := found.get(Arm.parse(arm))) is None:
-            msg = f"--arm takes an arm that has finished runs, one of {', '.join(map(str, found))}, but got {arm!r}"
+        if (selected := runs.get(Arm.parse(arm))) is None:
+            msg = f"--arm takes an arm that has finished runs, one of {', '.join(map(str, runs))}, but got {arm!r}"
             raise InputError(msg)
-        return chosen
-    read = {
+        return selected
+    predictions = {
         (arm, VAL): [(result, read_predictions(result.folder() / f"{VAL}.csv")) for result in results]
-        for arm, results in found.items()
+        for arm, results in runs.items()
     }
-    return found[best_arm(read)]
+    return runs[best_arm(predictions)]

@@ -1,4 +1,4 @@
-"""The tables of ``evaluation/`` as later steps read them: as they were written, and whole."""
+"""Columns of the tables in ``evaluation/``, and checked reading: a damaged or incomplete table is an error."""
 
 from __future__ import annotations
 
@@ -25,58 +25,50 @@ CURVE: Mapping[str, ColumnType] = {
     **{"val_kappa_score": float, "val_kappa_prob": float},
 }
 """Columns of a run's ``history.csv``."""
-COLUMNS: Mapping[str, Mapping[str, ColumnType]] = {
+EVALUATION_COLUMNS: Mapping[str, Mapping[str, ColumnType]] = {
     "runs": {
         **_RUN,
         **{"size": str, "pixels": int, "n_cells": int, "parent": str, "epoch_kept": int, "key": str, "parameters": int},
         **{"macs_per_image": int, "epochs": int, "loss": str, "flags": str, "data": str, "synthetic": bool},
         **{"train": int, "device": str, "precision": str, "numerics": str, "backbone": str, "weights": str},
-        **{
-            "data_hash": str,
-            "parameter_hash": str,
-            "system": str,
-            "eyes": str,
-            "nets": int,
-            "tta_views": int,
-            "px": str,
-        },
-        **{"blend_rows": str, "blend_images": int},
+        **{"data_hash": str, "parameter_hash": str, "system": str, "eyes": str, "nets": int, "tta_views": int},
+        **{"px": str, "blend_rows": str, "blend_images": int},
     },
     "kappas": {**_OUTCOME, "n": int, "kappa": float},
     "confusion": {**_OUTCOME, "label": int, "predicted": int, "count": int},
     "grades": {"split": str, "grade": str, "images": int, "patients": int, "unknown": int},
     "curves": {**_RUN, **CURVE},
 }
-"""Table -> its columns and what they hold; a float that is not defined is empty in the file, and NaN when read."""
+"""Columns and their types by table; an undefined float is empty in the file and NaN when read."""
 
 _MADE_BY = "fundusbench evaluate"
 
 
-def read_table(name: str, root: Path = Path()) -> pd.DataFrame:
+def read_evaluation_table(name: str, root: Path = Path()) -> pd.DataFrame:
     """Read one table.
 
     Args:
-        name: a key of :data:`COLUMNS`.
+        name: a key of :data:`EVALUATION_COLUMNS`.
         root: the project's folder.
 
     Raises:
-        InputError: it does not exist yet, or is not as it was written.
+        InputError: the table does not exist or is damaged.
     """
-    return read_frame(_path(name, root), COLUMNS[name], _MADE_BY)
+    return read_frame(_path(name, root), EVALUATION_COLUMNS[name], _MADE_BY)
 
 
-def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
-    """Read all of :data:`COLUMNS`, by name.
+def read_evaluation_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
+    """Read all of :data:`EVALUATION_COLUMNS`, by name.
 
     Raises:
-        InputError: one does not exist yet or is not as it was written, or they do not hold the same runs in full.
+        InputError: a table does not exist or is damaged, or the tables do not hold the same runs.
     """
-    tables = {name: read_table(name, root) for name in COLUMNS}
+    tables = {name: read_evaluation_table(name, root) for name in EVALUATION_COLUMNS}
     runs = list(_lines(tables["runs"], [*_RUN, "loss", "epochs"]))
     if not runs:
-        raise InputError(_unlike(_path("runs", root), "holds no run"))
+        raise InputError(_damaged(_path("runs", root), "holds no run"))
     if unknown := {loss for *_, loss, _ in runs} - {*LOSSES, *BLENDS}:
-        raise InputError(_unlike(_path("runs", root), f"has the loss {min(unknown)!r}"))
+        raise InputError(_damaged(_path("runs", root), f"has the loss {min(unknown)!r}"))
     outcomes = [(*run, split, head) for *run, loss, _ in runs for split, head in product(EVALUATED, _heads(loss))]
     grades = range(GRADES)
     expected: dict[str, tuple[list[str], Iterable[tuple[Any, ...]]]] = {
@@ -88,7 +80,7 @@ def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
         "grades": (["split", "grade"], product(EVALUATED, [*map(str, grades), "all"])),
         "curves": (
             [*_RUN, "epoch"],
-            # A blend is fitted at once.
+            # Blends have no epochs.
             [(*run, i) for *run, loss, last in runs if loss in LOSSES for i in range(1, last + 1)],
         ),
     }
@@ -98,29 +90,29 @@ def read_tables(root: Path = Path()) -> dict[str, pd.DataFrame]:
 
 
 def _heads(loss: str) -> list[str]:
-    """Outputs of what minimises a loss, or of a blend."""
+    """Return the heads of a network that is trained with a loss, or of a blend."""
     return [*LOSSES[loss].heads] if loss in LOSSES else [BLENDS[loss].head]
 
 
 def refuse_gaps(
     path: Path, found: Iterable[tuple[Any, ...]], expected: Iterable[tuple[Any, ...]], made_by: str
 ) -> None:
-    """Refuse a table that lacks lines, as one that was cut does, or has more than it should.
+    """Refuse a table that lacks lines, for example a truncated one, or has too many.
 
     Args:
         path: the table.
-        found: what names each of its lines.
-        expected: what should; the order is free.
+        found: keys of its lines.
+        expected: keys that it should have, in any order.
         made_by: the command that writes the table.
 
     Raises:
-        InputError: they differ.
+        InputError: the keys differ.
     """
-    there, due = Counter(found), Counter(expected)
-    for fault, lines in (("lacks", due - there), ("has too many", there - due)):
+    actual, due = Counter(found), Counter(expected)
+    for fault, lines in (("lacks", due - actual), ("has too many", actual - due)):
         if lines:
             first = ", ".join(map(str, next(iter(lines))))
-            raise InputError(_unlike(path, f"{fault} {lines.total()} lines, first that of {first}", made_by))
+            raise InputError(_damaged(path, f"{fault} {lines.total()} lines, first that of {first}", made_by))
 
 
 def _lines(table: pd.DataFrame, columns: list[str]) -> Iterable[tuple[Any, ...]]:
@@ -131,5 +123,5 @@ def _path(name: str, root: Path) -> Path:
     return root / EVALUATION / f"{name}.csv"
 
 
-def _unlike(path: Path, fault: str, made_by: str = _MADE_BY) -> str:
+def _damaged(path: Path, fault: str, made_by: str = _MADE_BY) -> str:
     return f"{path} must be as it was written, but {fault}: make it again with `{made_by}`"

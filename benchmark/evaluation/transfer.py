@@ -1,8 +1,8 @@
-"""The step ``transfer``: every finished run, as it is, on the test split of each other data set in ``params.transfer``.
+"""The step ``transfer``: predict the test split of each data set in ``params.transfer`` with every finished run.
 
-``transfer/<set>/<method>/<arm>/<seed>.csv`` holds a run's predictions, in the format of its own, and the ``.json``
-beside it names what they were made from. All are made in ``scratch/transfer``, and copied when they are complete. What
-still holds is kept there, so that a step that was killed goes on where it was and only changed runs are predicted anew.
+``transfer/<set>/<method>/<arm>/<seed>.csv`` holds a run's predictions in the format of its test predictions; the
+``.json`` file next to it records their inputs. Predictions are written to ``scratch/transfer`` and copied when all are
+complete. Files whose inputs did not change are reused, so a killed step resumes and only changed runs predict again.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from benchmark.settings.params import Params
 from benchmark.settings.training import Train
 from benchmark.training.batches import SplitData, load_split
 
-PHOTOGRAPHS = DATA / "transfer"
-"""Where each set has its folder, made as ``data/`` is."""
-SPLITS: tuple[Split, ...] = ("test",)
-"""What is read of them."""
+TRANSFER_DATA = DATA / "transfer"
+"""Folder of the other data sets; each has the layout of ``data/``."""
+TRANSFER_SPLITS: tuple[Split, ...] = ("test",)
+"""Splits that are fetched of the other data sets."""
 
 
 def run(params: Params, engine: Name = "local") -> None:
@@ -48,16 +48,16 @@ def run(params: Params, engine: Name = "local") -> None:
 
     Args:
         params: all parameters.
-        engine: where they are made.
+        engine: the engine that runs the predictions.
 
     Raises:
-        InputError: no run is finished, or a set cannot be fetched or prepared, or has no test photographs.
+        InputError: no run is finished, a set cannot be fetched or prepared, or a set has no test photographs.
     """
     results = list(find_runs(params)) if params.transfer else []
     if params.transfer and not results:
         msg = f"a transfer needs a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
         raise InputError(msg)
-    _forget(params, results)
+    _remove_stale(params, results)
     seen = {row.sha256 for row in read_manifest() if row.split != "test"} if params.transfer else set()
     sets = []
     for name in params.transfer:
@@ -70,9 +70,9 @@ def run(params: Params, engine: Name = "local") -> None:
     write_rows(SETS, OtherSet, sets)
 
 
-def _forget(params: Params, results: list[RunResult]) -> None:
-    """Remove what belongs to no declared set, or to no run that exists."""
-    for folder in (*WORK.glob("*/"), *PHOTOGRAPHS.glob("*/")):
+def _remove_stale(params: Params, results: list[RunResult]) -> None:
+    """Remove files of undeclared sets and of runs that no longer exist."""
+    for folder in (*WORK.glob("*/"), *TRANSFER_DATA.glob("*/")):
         if folder.name not in params.transfer:
             shutil.rmtree(folder)
     known = {predictions_path(name, result, WORK) for name in params.transfer for result in results}
@@ -83,9 +83,9 @@ def _forget(params: Params, results: list[RunResult]) -> None:
 
 
 def _fetch(params: Params, name: str, engine: Name) -> list[ManifestRow]:
-    """Fetch and prepare the test split of a set as the set that is trained on; the rows of what could be prepared."""
-    other, folder = params.model_copy(update={"data": params.transfer[name]}), PHOTOGRAPHS / name
-    fetch.run(other, folder, SPLITS)
+    """Fetch and prepare the test split of a set like the training data; return the rows of the prepared images."""
+    other, folder = params.model_copy(update={"data": params.transfer[name]}), TRANSFER_DATA / name
+    fetch.run(other, folder, TRANSFER_SPLITS)
     prepare.run(other, folder, engine)
     rows = read_manifest(folder / MANIFEST.name)
     if not rows:
@@ -98,7 +98,7 @@ def _fetch(params: Params, name: str, engine: Name) -> list[ManifestRow]:
 
 
 def _load(name: str, size: Size, rows: list[ManifestRow]) -> SplitData:
-    return load_split("test", size, rows, PHOTOGRAPHS / name / PACKS.name)
+    return load_split("test", size, rows, TRANSFER_DATA / name / PACKS.name)
 
 
 def _describe(params: Params, name: str, rows: list[ManifestRow], seen: set[str]) -> OtherSet:
@@ -106,7 +106,7 @@ def _describe(params: Params, name: str, rows: list[ManifestRow], seen: set[str]
     if shared:
         print(
             f"warning: {shared} of {len(rows)} test photographs of {data.name} are also train or val photographs of "
-            f"{params.data.name}: its kappas are no test on unseen images",
+            f"{params.data.name}, so its kappas do not measure performance on unseen images",
             file=sys.stderr,
         )
     patients = patients_in_words(np.array([row.patient for row in rows]))
@@ -116,7 +116,7 @@ def _describe(params: Params, name: str, rows: list[ManifestRow], seen: set[str]
 
 
 def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[RunResult], engine: Name) -> None:
-    """Predict with each run whose predictions are not there yet, those of an arm one after another."""
+    """Predict with each run whose predictions are missing or stale; the runs of an arm share a job."""
     load = cache(lambda size: _load(name, size, rows))
     groups: dict[str, list[RunResult]] = {}
     for result in results:
@@ -126,7 +126,7 @@ def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[R
             groups.setdefault(f"{result.group} on {name}", []).append(result)
     if not groups:
         return
-    jobs = [_job(title, name, rows, some, params.train) for title, some in groups.items()]
+    jobs = [_job(title, name, rows, members, params.train) for title, members in groups.items()]
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
     with ProgressDisplay(jobs, "images") as display:
         failures = run_jobs(jobs, choose_engine(engine, workers, ("benchmark.training.predict",)), display)
@@ -136,8 +136,8 @@ def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[R
 
 
 def _job(title: str, name: str, rows: list[ManifestRow], results: list[RunResult], settings: Train) -> Job:
-    made = [predictions_path(name, result, WORK) for result in results]
-    packs = PHOTOGRAPHS / name / PACKS.name
+    outputs = [predictions_path(name, result, WORK) for result in results]
+    packs = TRANSFER_DATA / name / PACKS.name
     return Job(
         name=title,
         work=_work,
@@ -155,33 +155,33 @@ def _job(title: str, name: str, rows: list[ManifestRow], results: list[RunResult
                 for file in files_needed(run, key)
             ),
         ),
-        writes=(*made, *map(inputs_path, made)),
+        writes=(*outputs, *map(inputs_path, outputs)),
     )
 
 
 def _work(
     name: str, rows: list[ManifestRow], results: list[RunResult], settings: Train, slot: int, report: Report
 ) -> str:
-    """Predict a set with some runs."""
+    """Predict a set with the runs of an arm."""
     from benchmark.training.blend import predict_blend
     from benchmark.training.predict import predict_split
 
     load = cache(lambda size: _load(name, size, rows))
-    for number, result in enumerate(results, 1):
+    for n_done, result in enumerate(results, 1):
         data, path = load(result.size), predictions_path(name, result, WORK)
         match result:
             case BlendResult():
-                predictions = predict_blend(result, rows, settings, PHOTOGRAPHS / name / PACKS.name)
+                predictions = predict_blend(result, rows, settings, TRANSFER_DATA / name / PACKS.name)
             case ArmResult() | NetworkResult():
                 predictions = predict_split(result.folder(), data, settings, slot)
         write_predictions(predictions, path)
         write_json(inputs_path(path), _origin(result, data))
-        report(number * len(rows))
+        report(n_done * len(rows))
     return f"{len(results)} run(s) predicted"
 
 
 def _origin(result: RunResult, data: SplitData) -> dict[str, Any]:
-    """All that decides the predictions of a run on a split."""
+    """Return the inputs that determine the predictions of a run on a split."""
     return {
         "run": result.key,
         "weights": sha256_file(result.folder() / WEIGHTS),

@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from benchmark.common.arrays import Floats
 from benchmark.common.files import atomic
 from benchmark.common.terms import EVALUATED, Arm
-from benchmark.evaluation.salient import Maps, Row
+from benchmark.evaluation.saliency_files import MapRow, Maps
 from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -278,7 +278,7 @@ def photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Sequence
     axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, height), aspect="auto")
 
 
-def mapped(name: str, inputs: Inputs, read: tuple[list[Row], Maps], plot: Callable[..., str]) -> dict[str, Plot]:
+def mapped(name: str, inputs: Inputs, read: tuple[list[MapRow], Maps], plot: Callable[..., str]) -> dict[str, Plot]:
     """Return the plot of some maps; nothing if the maps or their photographs are not on this machine."""
     rows, maps = read
     images = inputs.photographs([row.image_id for row in rows], rows[0].size if rows else "large")
@@ -286,7 +286,7 @@ def mapped(name: str, inputs: Inputs, read: tuple[list[Row], Maps], plot: Callab
 
 
 def by_grade(
-    figure: Figure, rows: Sequence[Row], pairs: Sequence[Sequence[Any]], words: Sequence[str]
+    figure: Figure, rows: Sequence[MapRow], pairs: Sequence[Sequence[Any]], words: Sequence[str]
 ) -> tuple[str, int]:
     """Draw each photograph next to its map, a line per grade; return the run and the largest number of pairs."""
     most = max(sum(row.grade == grade for row in rows) for grade in {row.grade for row in rows})

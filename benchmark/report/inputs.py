@@ -17,7 +17,7 @@ from benchmark.data.manifest import DATA
 from benchmark.data.outcome import CHECKS_CSV, CheckRow
 from benchmark.evaluation.architecture import Architecture, read_networks
 from benchmark.evaluation.outputs import SPLIT, CalibrationRow, ScoreRow, WorstRow
-from benchmark.evaluation.salient import Maps, SalientRow, WindowsRow
+from benchmark.evaluation.saliency_files import Maps, SaliencyRow, WindowsRow
 from benchmark.report.output_tables import (
     read_attention,
     read_calibration,
@@ -79,7 +79,7 @@ class Inputs:
         return read_worst_errors(self.results)
 
     @cached_property
-    def saliency(self) -> tuple[list[SalientRow], Maps]:
+    def saliency(self) -> tuple[list[SaliencyRow], Maps]:
         """Images and their saliency maps; none if that stage has not run."""
         return read_saliency()
 

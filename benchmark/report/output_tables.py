@@ -11,8 +11,17 @@ from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Head
 from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS
-from benchmark.evaluation.outputs import SPLIT, WORST, CalibrationRow, ScoreRow, WorstRow
-from benchmark.evaluation.salient import ATTENTION, IMAGES, MAPS, WINDOWS, Maps, Row, SalientRow, WindowsRow
+from benchmark.evaluation.outputs import N_WORST, SPLIT, CalibrationRow, ScoreRow, WorstRow
+from benchmark.evaluation.saliency_files import (
+    ATTENTION_MAPS,
+    SALIENCY_IMAGES,
+    SALIENCY_MAPS,
+    WINDOWS_FILE,
+    MapRow,
+    Maps,
+    SaliencyRow,
+    WindowsRow,
+)
 from benchmark.evaluation.tables import refuse_gaps
 from benchmark.report.results import Results
 from models.losses.registry import LOSSES
@@ -57,28 +66,28 @@ def read_worst_errors(results: Results) -> list[WorstRow]:
         InputError: as :func:`.read_rows`, or more or fewer than there should be.
     """
     rows = read_rows(WORST_ERRORS, WorstRow, _BY_EVALUATE)
-    due = range(1, min(WORST, results.images(SPLIT)) + 1)
+    due = range(1, min(N_WORST, results.images(SPLIT)) + 1)
     refuse_gaps(
         WORST_ERRORS, ((place,) for place in range(1, len(rows) + 1)), ((place,) for place in due), _BY_EVALUATE
     )
     return rows
 
 
-def read_saliency() -> tuple[list[SalientRow], Maps]:
+def read_saliency() -> tuple[list[SaliencyRow], Maps]:
     """Read images and their maps; none if that stage has not run.
 
     Raises:
         InputError: as :func:`.read_rows`, or maps that are damaged or of other images.
     """
-    return _mapped(IMAGES, SalientRow, MAPS)
+    return _mapped(SALIENCY_IMAGES, SaliencyRow, SALIENCY_MAPS)
 
 
 def read_attention() -> tuple[list[WindowsRow], Maps]:
     """Read images with their windows and attention maps; errors as of :func:`read_saliency`."""
-    return _mapped(WINDOWS, WindowsRow, ATTENTION)
+    return _mapped(WINDOWS_FILE, WindowsRow, ATTENTION_MAPS)
 
 
-def _mapped(table: Path, kind: type[Row], path: Path) -> tuple[list[Row], Maps]:
+def _mapped(table: Path, kind: type[MapRow], path: Path) -> tuple[list[MapRow], Maps]:
     """Read the rows of a table and a map of each; none if the stage has not run."""
     if not table.exists():
         return [], np.zeros((0, 0, 0), np.float16)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.common.terms import EVALUATED, GRADES, Arm, Head, Split
-from benchmark.evaluation.tables import read_tables, refuse_gaps
+from benchmark.evaluation.tables import read_evaluation_tables, refuse_gaps
 from benchmark.scoring.metrics import METRICS
 from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, select
 
@@ -129,7 +129,7 @@ def load_results(root: Path = Path()) -> Results:
     Raises:
         InputError: evaluation or statistics have not run, or a table is damaged.
     """
-    results = Results(**read_tables(root), estimates=read_estimates(root))
+    results = Results(**read_evaluation_tables(root), estimates=read_estimates(root))
     found = [_key(row) for row in results.estimates if row.kind in ("metric", "rank")]
     refuse_gaps(root / ESTIMATES, found, [*_metrics_due(results), *_ranks_due(results)], "fundusbench statistics")
     return results

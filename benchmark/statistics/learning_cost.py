@@ -17,7 +17,7 @@ import pandas as pd
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Head
-from benchmark.evaluation.tables import EVALUATION, read_table
+from benchmark.evaluation.tables import EVALUATION, read_evaluation_table
 from benchmark.runs.spec import RunResult
 
 CURVES = EVALUATION / "curves.csv"
@@ -85,7 +85,7 @@ def read_curves() -> pd.DataFrame:
     Raises:
         InputError: the runs were not evaluated, or the table was changed.
     """
-    return read_table("curves")
+    return read_evaluation_table("curves")
 
 
 def learning_curve(

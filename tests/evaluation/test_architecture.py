@@ -74,14 +74,14 @@ def test_the_networks_of_params_are_measured_too(params, networks):
 
 
 def test_a_feature_map_too_small_for_the_cells_is_reported(params):
-    small = architecture.measure("params", params.model, 32, 2)
+    small = architecture.measure_network("params", params.model, 32, 2)
     assert (small.before, small.after, small.parameters) == (4, 0, 0)
 
 
 def test_an_unknown_backbone_is_refused(params):
     wrong = params.model.model_copy(update={"backbone": "resnet_fifty"})
     with pytest.raises(InputError, match="must be a timm model"):
-        architecture.measure("params", wrong, 64, 0)
+        architecture.measure_network("params", wrong, 64, 0)
 
 
 def test_a_written_table_reads_back(params, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from benchmark.common.csv_rows import read_rows
 from benchmark.data.manifest import read_manifest
 from benchmark.dispatch import train
 from benchmark.evaluation import attention
-from benchmark.evaluation.salient import ATTENTION, WINDOWS, WindowsRow
+from benchmark.evaluation.saliency_files import ATTENTION_MAPS, WINDOWS_FILE, WindowsRow
 from models.systems.zoom_in_net import window_side
 from tests.factories.runs import make_params
 from tests.factories.systems import make_eyes, system_params
@@ -23,7 +23,7 @@ def test_windows_surround_the_peaks_of_attention(tmp_path, monkeypatch):
     params = system_params("zoom_in_net")
     train.run(params, ["zoom_in_net"])
     attention.run(params)
-    rows, maps = read_rows(WINDOWS, WindowsRow, "-"), np.load(ATTENTION)
+    rows, maps = read_rows(WINDOWS_FILE, WindowsRow, "-"), np.load(ATTENTION_MAPS)
     known = {row.image_id: row for row in read_manifest() if row.split == "test"}
     assert maps.shape == (len(rows), 5, 5)
     assert (maps.min((1, 2)).tolist(), maps.max((1, 2)).tolist()) == ([0.0] * len(rows), [1.0] * len(rows))
@@ -42,5 +42,5 @@ def test_windows_surround_the_peaks_of_attention(tmp_path, monkeypatch):
 def test_without_zoom_in_net_the_table_of_windows_is_empty(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     attention.run(make_params(systems=("min_pooling", "zoom_in_net")))
-    assert np.load(ATTENTION).shape == (0, 0, 0)
-    assert read_rows(WINDOWS, WindowsRow, "-") == []
+    assert np.load(ATTENTION_MAPS).shape == (0, 0, 0)
+    assert read_rows(WINDOWS_FILE, WindowsRow, "-") == []

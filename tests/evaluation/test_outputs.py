@@ -7,7 +7,15 @@ import pytest
 
 from benchmark.common.csv_rows import read_rows
 from benchmark.evaluation import evaluate
-from benchmark.evaluation.outputs import HIGH, LOW, STEP, CalibrationRow, ScoreRow, WorstRow, best_arm
+from benchmark.evaluation.outputs import (
+    SCORE_BIN_WIDTH,
+    SCORE_MAX,
+    SCORE_MIN,
+    CalibrationRow,
+    ScoreRow,
+    WorstRow,
+    best_arm,
+)
 from benchmark.runs.declared import find_runs
 from benchmark.runs.predictions import read_predictions
 from tests.factories.runs import ARMS, IMAGES, make_all, make_params
@@ -51,7 +59,7 @@ def test_each_score_is_counted_once_under_its_label(params):
     for stage, arm in (("basenet", "mse_small"), ("basenet_mt", "large")):
         own = [row for row in rows if (row.method, row.arm) == (stage, arm)]
         assert sum(row.images for row in own) == 2 * IMAGES["test"]
-        assert all(LOW <= row.low <= HIGH - STEP + 1e-9 for row in own)
+        assert all(SCORE_MIN <= row.low <= SCORE_MAX - SCORE_BIN_WIDTH + 1e-9 for row in own)
         found = predictions(stage, arm)
         for grade in range(5):
             scores = np.concatenate([one.score[one.grade == grade] for one in found])

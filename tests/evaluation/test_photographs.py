@@ -16,7 +16,7 @@ from benchmark.cli.main import main
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import read_manifest
 from benchmark.dispatch import train
-from benchmark.evaluation.photographs import summarised
+from benchmark.evaluation.photographs import summarise
 from benchmark.runs.predictions import PROBS, read_predictions
 from benchmark.settings.loading import parse_params
 from tests.conftest import tiny_params
@@ -82,12 +82,14 @@ def test_an_arm_gives_mean_and_sd_over_its_seeds(project, capsys):
 
 
 def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(project, capsys, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
     photograph = next(row.path for row in read_manifest())
     grey = np.random.default_rng(0).integers(90, 160, (64, 64, 1), np.uint8).repeat(3, 2)
-    Image.fromarray(grey).save(tmp_path / "a.png")
-    Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
-    (tmp_path / "c.jpg").write_text("not a photograph")
-    code, printed = graded(capsys, str(tmp_path), photograph)
+    Image.fromarray(grey).save(folder / "a.png")
+    Image.new("RGB", (64, 64)).save(folder / "b.png")
+    (folder / "c.jpg").write_text("not a photograph")
+    code, printed = graded(capsys, str(folder), photograph)
     remarks = [answer["remark"] for answer in printed["photographs"]]
     assert code == 1
     assert remarks[0].startswith("looks like no fundus: no round field of view")
@@ -137,6 +139,6 @@ def test_missing_inputs_are_refused(project, capsys, arguments, sentence):
 
 def test_without_a_score_the_most_probable_grade_is_taken():
     prob = np.array([[[0.1, 0.6, 0.1, 0.1, 0.1]], [[0.5, 0.2, 0.1, 0.1, 0.1]]])
-    (answer,) = summarised({"prob": prob}, "prob")
+    (answer,) = summarise({"prob": prob}, "prob")
     assert (answer.grade, answer.score, answer.runs) == (1, None, 2)
     assert answer.prob == pytest.approx((0.3, 0.4, 0.1, 0.1, 0.1))

@@ -11,7 +11,7 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.evaluation import saliency
 from benchmark.evaluation.evaluate import WORST_ERRORS
 from benchmark.evaluation.outputs import WorstRow
-from benchmark.evaluation.salient import IMAGES, MAPS
+from benchmark.evaluation.saliency_files import SALIENCY_IMAGES, SALIENCY_MAPS
 from models.network import build_network
 from models.settings import Model
 from tests.factories.runs import make_params
@@ -60,16 +60,16 @@ def test_saliency_maps_are_deterministic_and_leave_the_random_state_alone(head):
 
 def test_photographs_are_selected_per_grade_by_name_alone():
     rows = [ManifestRow(f"image{i}", "", "", "unknown", i % 4, "test", "", 0, 0, "") for i in range(30)]
-    found = saliency.chosen(rows, 3)
+    found = saliency.choose_images(rows, 3)
     assert [rows[place].grade for place in found] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     names = {rows[place].image_id for place in found}
     turned = rows[::-1]
-    assert {turned[place].image_id for place in saliency.chosen(turned, 3)} == names
+    assert {turned[place].image_id for place in saliency.choose_images(turned, 3)} == names
 
 
 def test_a_data_set_without_test_photographs_has_no_saliency_maps(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_rows(WORST_ERRORS, WorstRow, [])
     saliency.run(make_params())
-    assert np.load(MAPS).shape == (0, 0, 0)
-    assert len(IMAGES.read_text().splitlines()) == 1
+    assert np.load(SALIENCY_MAPS).shape == (0, 0, 0)
+    assert len(SALIENCY_IMAGES.read_text().splitlines()) == 1

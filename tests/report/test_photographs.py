@@ -12,7 +12,14 @@ from PIL import Image
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
 from benchmark.data.packs import PackRow, PackSpec, write_pack
-from benchmark.evaluation.salient import ATTENTION, IMAGES, MAPS, WINDOWS, SalientRow, WindowsRow
+from benchmark.evaluation.saliency_files import (
+    ATTENTION_MAPS,
+    SALIENCY_IMAGES,
+    SALIENCY_MAPS,
+    WINDOWS_FILE,
+    SaliencyRow,
+    WindowsRow,
+)
 from benchmark.report import report
 from benchmark.report.figures import attention, registry, saliency, worst_errors
 from tests.factories.runs import ARMS
@@ -33,15 +40,15 @@ def inputs(change):
         pictures = (draw.integers(0, 256, (SIDE, SIDE, 3), np.uint8).tobytes() for _ in range(COUNTS["test"]))
         rows = [PackRow(f"test{place:03d}", "", image) for place, image in enumerate(pictures)]
         write_pack(Path("data/packs") / size / "test.arrow", PackSpec(SIDE, "raw", "made"), rows)
-    rows = [SalientRow("basenet_mt", "mid", 0, "mid", "score", f"test{place:03d}", 2, 1.5) for place in range(3)]
-    write_rows(IMAGES, SalientRow, rows)
-    np.save(MAPS, draw.random((3, SIDE, SIDE)).astype(np.float16))
+    rows = [SaliencyRow("basenet_mt", "mid", 0, "mid", "score", f"test{place:03d}", 2, 1.5) for place in range(3)]
+    write_rows(SALIENCY_IMAGES, SaliencyRow, rows)
+    np.save(SALIENCY_MAPS, draw.random((3, SIDE, SIDE)).astype(np.float16))
     looked = [
         WindowsRow("zoom_in_net", "c", 0, "large", f"test{place:03d}", 2, 1.5, SIDE, 8, "0 0 0 16 16 0 9 9")
         for place in range(2)
     ]
-    write_rows(WINDOWS, WindowsRow, looked)
-    np.save(ATTENTION, draw.random((2, 3, 3)).astype(np.float16))
+    write_rows(WINDOWS_FILE, WindowsRow, looked)
+    np.save(ATTENTION_MAPS, draw.random((2, 3, 3)).astype(np.float16))
     return read
 
 
@@ -106,10 +113,16 @@ def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(input
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda: MAPS.write_bytes(MAPS.read_bytes()[:200]), r"saliency/maps.npy .* damaged .*fundusbench saliency"),
-        (lambda: MAPS.write_bytes(b"no array"), r"saliency/maps.npy .* damaged .*fundusbench saliency"),
-        (lambda: np.save(MAPS, np.zeros((2, 4, 4))), r"a map of each of 3 images, but holds \(2, 4, 4\)"),
-        (lambda: IMAGES.write_text(IMAGES.read_text().replace("test001", "other")), r"test.arrow must hold 'other'"),
+        (
+            lambda: SALIENCY_MAPS.write_bytes(SALIENCY_MAPS.read_bytes()[:200]),
+            r"saliency/maps.npy .* damaged .*fundusbench saliency",
+        ),
+        (lambda: SALIENCY_MAPS.write_bytes(b"no array"), r"saliency/maps.npy .* damaged .*fundusbench saliency"),
+        (lambda: np.save(SALIENCY_MAPS, np.zeros((2, 4, 4))), r"a map of each of 3 images, but holds \(2, 4, 4\)"),
+        (
+            lambda: SALIENCY_IMAGES.write_text(SALIENCY_IMAGES.read_text().replace("test001", "other")),
+            r"test.arrow must hold 'other'",
+        ),
     ],
 )
 def test_damaged_maps_and_unknown_photographs_are_named_in_a_sentence(inputs, damage, words):

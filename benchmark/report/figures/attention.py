@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from benchmark.evaluation.salient import Maps, WindowsRow
+from benchmark.evaluation.saliency_files import Maps, WindowsRow
 from benchmark.report.figure_style import Photographs, Plot, by_grade, mapped, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs

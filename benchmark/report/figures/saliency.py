@@ -1,4 +1,4 @@
-"""Saliency maps of the arm that is best on val, for a few photographs of each grade."""
+"""Saliency maps of a few photographs of each grade by the arm that is best on val."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from benchmark.evaluation.salient import COPIES, Maps, SalientRow
+from benchmark.evaluation.saliency_files import N_NOISY_COPIES, Maps, SaliencyRow
 from benchmark.report.captions import HEADS
 from benchmark.report.figure_style import Photographs, Plot, by_grade, mapped, set_title
 from benchmark.report.figures.registry import FigureInfo
@@ -22,7 +22,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
     return mapped("saliency", inputs, inputs.saliency, _plot)
 
 
-def _plot(figure: Figure, items: Sequence[SalientRow], images: Photographs, maps: Maps, results: Results) -> str:
+def _plot(figure: Figure, items: Sequence[SaliencyRow], images: Photographs, maps: Maps, results: Results) -> str:
     pairs = [[image, colormaps["gray"](shown)] for image, shown in zip(images, maps, strict=True)]
     words = [f"label {row.grade}, output {row.output:.1f}" for row in items]
     arm, most = by_grade(figure, items, pairs, words)
@@ -30,8 +30,8 @@ def _plot(figure: Figure, items: Sequence[SalientRow], images: Photographs, maps
     return (
         f"Saliency maps of {arm} (the arm with the highest val kappa) on {len(items)} of {results.images('test')} test "
         f"photographs of {results.data}, up to {most} per grade, chosen by hashes of their names. Right of each: the "
-        f"sensitivity of its {HEADS[items[0].head]} to each pixel (SmoothGrad over {COPIES} noisy copies, Captum; "
-        "white: highest). One run, no uncertainty. Caution: such a map does not show the reason for a grade or what "
-        "was learnt about the disease, and several methods give similar maps for a network with random weights "
+        f"sensitivity of its {HEADS[items[0].head]} to each pixel (SmoothGrad over {N_NOISY_COPIES} noisy copies, "
+        "Captum; white: highest). One run, no uncertainty. Caution: such a map does not show the reason for a grade or "
+        "what was learnt about the disease, and several methods give similar maps for a network with random weights "
         "(Adebayo et al. 2018, Sanity checks for saliency maps)."
     )

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.common.terms import GRADES, Arm
-from benchmark.evaluation.outputs import HIGH, LOW, STEP, ScoreRow
+from benchmark.evaluation.outputs import SCORE_BIN_WIDTH, SCORE_MAX, SCORE_MIN, ScoreRow
 from benchmark.report.captions import seeds_in_words
 from benchmark.report.figure_style import DARK, GREY, Panel, Plot, by_arm, panels, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
@@ -28,7 +28,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 
 def _plot(figure: Figure, items: dict[Arm, list[ScoreRow]], results: Results) -> str:
-    for panel, (arm, rows) in zip(panels(figure, len(items), LOW, HIGH), items.items(), strict=True):
+    for panel, (arm, rows) in zip(panels(figure, len(items), SCORE_MIN, SCORE_MAX), items.items(), strict=True):
         panel.frame(f"{arm}, {seeds_in_words(len(results.runs_of(*arm)))}", range(GRADES))
         _draw(panel, rows)
     set_title(figure, f"Scores by label on {results.data} (across: score; up: label)", results)
@@ -40,15 +40,15 @@ def _plot(figure: Figure, items: dict[Arm, list[ScoreRow]], results: Results) ->
 
 
 def _draw(panel: Panel, rows: Sequence[ScoreRow]) -> None:
-    axes, bars = panel.axes, round((HIGH - LOW) / STEP)
+    axes, bars = panel.axes, round((SCORE_MAX - SCORE_MIN) / SCORE_BIN_WIDTH)
     for boundary in np.arange(GRADES - 1) + 0.5:
-        axes.plot(panel.across((boundary, boundary)), panel.up((LOW, HIGH)), color=GREY, lw=0.5, ls=":")
-    edges = LOW + STEP * np.arange(bars + 1)
+        axes.plot(panel.across((boundary, boundary)), panel.up((SCORE_MIN, SCORE_MAX)), color=GREY, lw=0.5, ls=":")
+    edges = SCORE_MIN + SCORE_BIN_WIDTH * np.arange(bars + 1)
     for grade in range(GRADES):
         counts = np.zeros(bars)
         for row in rows:
             if row.grade == grade:
-                counts[round((row.low - LOW) / STEP)] = row.images
+                counts[round((row.low - SCORE_MIN) / SCORE_BIN_WIDTH)] = row.images
         if not counts.sum():
             continue
         base = grade - 0.45

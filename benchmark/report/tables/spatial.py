@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.evaluation.architecture import Architecture, square
+from benchmark.evaluation.architecture import Architecture, format_side
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Cell, Notes, Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
@@ -50,7 +50,10 @@ class _Line:
         """Whether the printed sizes are the measured ones; None if none are printed."""
         if self.before is None or self.after is None:
             return None
-        return (self.before.value, self.after.value) == (square(self.network.before), square(self.network.after))
+        return (self.before.value, self.after.value) == (
+            format_side(self.network.before),
+            format_side(self.network.after),
+        )
 
     def row(self, notes: Notes) -> Row:
         """Return the row for readers."""
@@ -59,7 +62,10 @@ class _Line:
         whose = {"paper": "the paper's sizes", "params": "this profile's sizes"}[network.of]
         cells: list[Cell] = [Number(str(network.n_cells), network.n_cells)]
         for cell, side in ((self.before, network.before), (self.after, network.after)):
-            cells += [Text(cell.value, notes.number(cell.note)) if cell else Number("-"), Number(square(side), side)]
+            cells += [
+                Text(cell.value, notes.number(cell.note)) if cell else Number("-"),
+                Number(format_side(side), side),
+            ]
         agree = {True: "yes", False: "no", None: "-"}[self.agree]
         return Row(
             f"{network.backbone} (stride {network.stride}{end}) at {whose}",
@@ -78,8 +84,8 @@ class _Line:
                 "truncate_after": network.truncate_after,
             },
             **{"pixels": network.pixels, "n_cells": network.n_cells},
-            **{"before_published": before.value if before else "", "before": square(network.before)},
-            **{"after_published": after.value if after else "", "after": square(network.after)},
+            **{"before_published": before.value if before else "", "before": format_side(network.before)},
+            **{"after_published": after.value if after else "", "after": format_side(network.after)},
             **{"published_evidence": before.evidence if before else "", "agree": self.agree},
         }
 

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from itertools import pairwise
 
 from benchmark.common.errors import InputError
-from benchmark.evaluation.architecture import NETWORKS, Architecture, square
+from benchmark.evaluation.architecture import NETWORKS, Architecture, format_side
 from benchmark.statistics.published.claims import Consistency
 from benchmark.statistics.published.tables import Printed, PrintedTable
 
@@ -48,7 +48,7 @@ def _feature_map(cell: Printed, table: PrintedTable, networks: Sequence[Architec
         msg = f"{rule}: run `fundusbench architecture`"
         raise InputError(msg)
     deepest = max(found, key=lambda network: network.n_cells)
-    return square(deepest.before if cell.row == table.rows[0] else deepest.after)
+    return format_side(deepest.before if cell.row == table.rows[0] else deepest.after)
 
 
 def _rounded(value: str, like: str) -> str:
