@@ -95,7 +95,7 @@ def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(proj
     assert remarks[0].startswith("looks like no fundus: no round field of view")
     assert remarks[1:] == ["is black", "cannot be read: the file is not a JPEG, PNG or TIFF", ""]
     assert [answer["grade"] is None for answer in printed["photographs"]] == [True, True, True, False]
-    assert main(["predict", str(tmp_path / "*.png"), photograph]) == 1
+    assert main(["predict", str(folder / "*.png"), photograph]) == 1
     lines = list(filter(None, capsys.readouterr().out.splitlines()))
     assert len(lines) == 3 + 2  # The runs, the header and the graded photograph; two that were not graded.
     assert "looks like no fundus" in lines[3]
