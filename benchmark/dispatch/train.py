@@ -214,7 +214,7 @@ def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params
 
 
 def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: float) -> list[Job]:
-    """Return the jobs of some declared runs: one per arm, network, set of features and group of blends."""
+    """Return the jobs of some declared runs: one per arm, network, network's TTA views and group of blends."""
     jobs: list[Job] = []
     blends: dict[tuple[str, int], list[BlendRun]] = {}
     for spec in specs:
@@ -225,8 +225,9 @@ def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: f
                 blends.setdefault((spec.method, spec.seed), []).append(spec)
     networks = {spec.name: spec for spec in declared if isinstance(spec, NetworkRun)}
     for rows in blends.values():
-        passes = [_passes(networks[name], rows) for name in dict.fromkeys(name for spec in rows for name in spec.needs)]
-        jobs += [*passes, _blends(rows, passes)]
+        names = dict.fromkeys(name for spec in rows for name in spec.needs)
+        views = [_views_job(networks[name], rows) for name in names]
+        jobs += [*views, _blends_job(rows, views)]
     return jobs
 
 
@@ -264,7 +265,7 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
     images = spec.train.epochs * spec.train_images
     return Job(
         name=spec.name,
-        work=_work,
+        work=_train_run,
         arguments=(spec, live_after_s),
         depends_on=tuple(spec.needs),
         cost=run_cost(spec).macs * images,
@@ -280,15 +281,15 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
     )
 
 
-def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
+def _views_job(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
     """Return the job that predicts a network's outputs for the blends of its system; several blends share them."""
     from benchmark.training.networks import run_cost
 
     readers = [spec for spec in rows if network.name in spec.needs]
     units = sum(count for _, count in views_read(readers))
     return Job(
-        name=f"{network.name}/passes",
-        work=_work_views,
+        name=f"{network.name}/views",
+        work=_predict_views,
         arguments=(network, readers),
         depends_on=(network.name,),
         cost=run_cost(network).macs * units * FORWARD_COST,
@@ -303,7 +304,7 @@ def _passes(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
     )
 
 
-def _work_views(network: NetworkRun, rows: Sequence[BlendRun], slot: int, report: Report) -> str:
+def _predict_views(network: NetworkRun, rows: Sequence[BlendRun], slot: int, report: Report) -> str:
     """Predict a network's outputs in this process."""
     from benchmark.training.blend import predict_views
     from benchmark.training.device import open_fabric
@@ -312,26 +313,26 @@ def _work_views(network: NetworkRun, rows: Sequence[BlendRun], slot: int, report
     return f"{sum(count for _, count in views_read(rows)):,} images"
 
 
-def _blends(rows: Sequence[BlendRun], passes: Sequence[Job]) -> Job:
+def _blends_job(rows: Sequence[BlendRun], views: Sequence[Job]) -> Job:
     """Return the job that fits all blends of a system and seed, which share intermediate results."""
     first = rows[0]
     return Job(
         name=f"{first.group}/{first.seed}",
-        work=_work_blends,
+        work=_fit_blends,
         arguments=(rows,),
-        depends_on=tuple(job.name for job in passes),
+        depends_on=tuple(job.name for job in views),
         units=len(rows),
         gpus=int(first.train.device == "cuda"),
         reads=(
             MANIFEST,
             *(pack_path(split, size) for split in SPLITS for size in get_args(Size)),
-            *(file for job in passes for file in (*job.reads, *job.writes)),
+            *(file for job in views for file in (*job.reads, *job.writes)),
         ),
         writes=tuple(map(run_dir, rows)),
     )
 
 
-def _work_blends(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
+def _fit_blends(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
     """Fit the blends of a system and seed in this process."""
     from benchmark.training.blend import complete_blends
     from benchmark.training.device import open_fabric
@@ -345,7 +346,7 @@ def _weights(spec: TrainedRun) -> list[Path]:
     return [Path(name)] if name and not name.startswith(PACKAGE) and not Path(name).is_absolute() else []
 
 
-def _work(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> str:
+def _train_run(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> str:
     """Train one run in this process."""
     from benchmark.training.device import open_fabric
     from benchmark.training.loop import Callbacks

@@ -38,7 +38,7 @@ ABOUT = SystemInfo(
     layer="dropout",
     tuned=False,
     our_version="added here to the paper's rows, on the backbone of all arms instead of its ResNet-50",
-    left_out="brightness and contrast augmentation, and a fusion trained on photographs augmented anew in each epoch",
+    left_out="brightness and contrast augmentation, and a fusion trained on photographs augmented in each epoch",
 )
 
 

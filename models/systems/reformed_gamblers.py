@@ -6,7 +6,7 @@ over TTA views; per network an elastic net on the scores of both eyes, and anoth
 
 Grades are 0-4 here and 1-5 in the source: the same but for a shift of the last layer's start. Not taken over: the
 cyclic network's first block from another network and frozen; networks of other sizes and retuned copies; the network
-trained on pseudo-labels; test-time passes other than the training's own changes. Our reading: where dropout acts.
+trained on pseudo-labels; test-time augmentation other than that of the training. Our reading: where dropout acts.
 """
 
 from __future__ import annotations

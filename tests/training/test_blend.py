@@ -122,14 +122,14 @@ def relabelled(change):
     write_manifest([replace(row, grade=(row.grade + 2) % 5) if change(row) else row for row in rows])
 
 
-def learnt(name, arm):
+def fitted(name, arm):
     """Fit a step on the present labels; return its state, thresholds, predictions on test, and the eyes."""
     params = system_params(name)
     spec = read_result(Path("runs", name, arm, "0"))
     manifest, fabric = read_manifest(), open_fabric(params.train)
     eyes = {role: blending.read_eyes(spec, role, manifest, fabric) for role in ("holdout", "test")}
-    state, apart = blending.fit_blend(spec, eyes["holdout"])
-    return state, blending.tune_thresholds(spec, apart), blending.predict_eyes(spec, state, eyes["test"]), eyes
+    state, out_of_fold = blending.fit_blend(spec, eyes["holdout"])
+    return state, blending.tune_thresholds(spec, out_of_fold), blending.predict_eyes(spec, state, eyes["test"]), eyes
 
 
 ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].steps]
@@ -138,16 +138,15 @@ ROWS = [(name, arm) for name in NAMES for arm in SYSTEMS[name].steps]
 @pytest.mark.parametrize(("name", "arm"), ROWS)
 def test_a_blend_sees_no_labels_but_those_of_holdout_patients(project, name, arm):
     project(name)
-    share = system_params(name).systems[name].holdout_fraction
-    roles = assign_roles(read_manifest(), share)
-    state, thresholds, answers, eyes = learnt(name, arm)
+    roles = assign_roles(read_manifest(), system_params(name).systems[name].holdout_fraction)
+    state, thresholds, answers, eyes = fitted(name, arm)
     assert {row.image_id for row in eyes["holdout"].data.rows} == {i for i, role in roles.items() if role == "holdout"}
     relabelled(lambda row: roles.get(row.image_id) != "holdout")
     # The split into roles is stratified by the labels, so keep the first one.
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
         patch.setattr("benchmark.training.system_view.assign_roles", lambda manifest, fraction: roles)
-        other, other_thresholds, other_answers, _ = learnt(name, arm)
+        other, other_thresholds, other_answers, _ = fitted(name, arm)
     assert all(np.array_equal(state[key], other[key]) for key in state)
     assert other_thresholds == thresholds
     for output in ("score", "prob"):
@@ -206,12 +205,11 @@ def test_thresholds_are_tuned_on_out_of_fold_predictions(project, name):
     project(name)
     for arm in SYSTEMS[name].steps:
         folder = Path("runs", name, arm, "0")
-        run, apart = read_result(folder), read_predictions(folder / "holdout.csv")
+        run, out_of_fold = read_result(folder), read_predictions(folder / "holdout.csv")
 
-        def kappa(thresholds, run=run, apart=apart):
-            return quadratic_weighted_kappa(
-                confusion_matrix(apart.grade, apply_rule(run.tuned_thresholds.rule, apart, thresholds))
-            )
+        def kappa(thresholds, run=run, predictions=out_of_fold):
+            grades = apply_rule(run.tuned_thresholds.rule, predictions, thresholds)
+            return quadratic_weighted_kappa(confusion_matrix(predictions.grade, grades))
 
         assert kappa(run.tuned_thresholds.values) >= kappa((0.5, 1.5, 2.5, 3.5))
 
@@ -222,12 +220,12 @@ def test_an_unrelated_eye_replaces_the_fellow_eye(project, name):
     fabric, manifest = open_fabric(system_params(name).train), read_manifest()
     shuffled = read_result(Path("runs", name, "shuffled", "0"))
     eyes = blending.read_eyes(shuffled, "val", manifest, fabric)
-    whole = shuffled.model_copy(update={"eyes": "both"})
-    strange, own = blending.blend_inputs(shuffled, eyes), blending.blend_inputs(whole, eyes)
-    width = own.shape[1] // 2
-    assert np.array_equal(strange[:, :width], own[:, :width])
+    both_eyes = shuffled.model_copy(update={"eyes": "both"})
+    shuffled_inputs, inputs = (blending.blend_inputs(spec, eyes) for spec in (shuffled, both_eyes))
+    width = inputs.shape[1] // 2
+    assert np.array_equal(shuffled_inputs[:, :width], inputs[:, :width])
     assert (eyes.fellow != MISSING).all()
-    assert (strange[:, width:] != own[:, width:]).any(1).mean() > 0.8
+    assert (shuffled_inputs[:, width:] != inputs[:, width:]).any(1).mean() > 0.8
 
 
 def test_a_blend_of_features_reads_mean_and_sd_over_the_views_of_both_eyes_and_the_side(project):
@@ -260,19 +258,19 @@ def test_the_views_of_a_network_are_predicted_once_for_all_steps(project, monkey
     # Of the plain images, those of val and test were predicted when the network was trained.
     kept = first.holdout.held_images
     assert [(blend.tta_views, shown) for blend, shown in views_read(rows)] == [(0, kept), (2, 2 * images)]
-    before, done = contents("scratch/passes"), []
-    shutil.rmtree("scratch/passes")
+    before, done = contents("scratch/views"), []
+    shutil.rmtree("scratch/views")
     manifest, fabric = read_manifest(), open_fabric(first.train)
     for net in ("net_1", "net_3"):
         readers = [spec for spec in rows if specs[net].name in spec.needs]
         blending.predict_views(specs[net], readers, manifest, fabric, done.append)
-    found = contents("scratch/passes")
+    found = contents("scratch/views")
     assert found.items() <= before.items()
     assert done == [kept, kept + 2 * images, 2 * images]
     # The blends themselves only compute the statistics of the photographs.
     monkeypatch.setattr(blending, "predict_tta", None)
     blending.complete_blends(rows, manifest, fabric, lambda number, words: None)
-    assert contents("scratch/tta") == before
+    assert contents("scratch/views") == before
 
 
 def test_a_network_may_override_training_settings(project):

@@ -20,7 +20,7 @@ import yaml
 from benchmark.common.errors import InputError
 from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.dispatch import train
-from benchmark.runs.declared import resolve_arm
+from benchmark.runs.declared import resolve_arm, resolve_runs
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.results import read_result
 from benchmark.runs.run_store import RECORD
@@ -210,10 +210,13 @@ def test_a_child_starts_from_its_parent_of_the_same_seed(project):
 
 
 def test_an_untrained_parent_is_refused(project):
+    made = params()
+    spec = next(spec for spec in resolve_runs(made, read_manifest()) if spec.name == "m2cnn/mid/0")
+    splits = {split: load_split(split, "mid", read_manifest()) for split in ("train", "val")}
     with pytest.raises(
-        InputError, match=r"m2cnn/mid seed 0 starts from basenet_mt/small/0.*run `fundusbench train basenet_mt`"
+        InputError, match=r"m2cnn/mid seed 0 is made from basenet_mt/small/0.*run `fundusbench train basenet_mt`"
     ):
-        train.run(params(), ["m2cnn"])
+        train.complete(spec, splits, device.open_fabric(made.train), Path("orphan"))
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 6, 9, 30])
@@ -371,7 +374,9 @@ def test_running_out_of_memory_names_the_settings_to_change(project, monkeypatch
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(loop, "augment", full)
-    with pytest.raises(InputError, match=r"16 images of 24 px in 1 pass.*`train\.grad_accum_steps` to 2.*sizes\.small"):
+    with pytest.raises(
+        InputError, match=r"16 images of 24 px in 1 micro-batch.*`train\.grad_accum_steps` to 2.*`sizes\.small"
+    ):
         train.run(params(), ["basenet"])
 
 
