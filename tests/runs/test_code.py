@@ -116,7 +116,7 @@ NONE: dict[str, tuple[str, Callable[[str], str]]] = {
     ),
     "an error of the network": ("models/network.py", replaced("msg = (", 'msg = "" or (')),
     "a comment": ("benchmark/training/loop.py", added("# A comment.")),
-    "a docstring": ("benchmark/training/loop.py", replaced('"""One run', '"""A run')),
+    "a docstring": ("benchmark/training/loop.py", replaced('"""Training of one run', '"""Training of a run')),
     "a local variable outside": ("benchmark/statistics/bootstrap.py", added("X = 1")),
     "the report": ("benchmark/report/report.py", added("X = 1")),
     "the plan": ("benchmark/cli/plan.py", added("X = 1")),
