@@ -24,7 +24,7 @@ class FractionalMaxPool(StochasticModule):
     Args:
         kernel: side of the windows.
         side: side of the output.
-        fixed: draw the noise once from torch's generator, for all images, and save it with the weights.
+        fixed: use the same noise for all images, drawn from torch's generator and saved with the weights.
     """
 
     def __init__(self, kernel: int, side: int, fixed: bool = False) -> None:

@@ -63,10 +63,10 @@ class SplitData:
 
     def select(self, image_ids: Container[str]) -> SplitData:
         """Return the rows of some images, in the same order."""
-        kept = np.array([i for i, row in enumerate(self.rows) if row.image_id in image_ids], np.int64)
-        indices = kept if self.indices is None else self.indices[kept]
-        rows = [self.rows[i] for i in kept]
-        return replace(self, rows=rows, grade=self.grade[kept], keys=self.keys[kept], indices=indices)
+        selected = np.array([i for i, row in enumerate(self.rows) if row.image_id in image_ids], np.int64)
+        indices = selected if self.indices is None else self.indices[selected]
+        rows = [self.rows[i] for i in selected]
+        return replace(self, rows=rows, grade=self.grade[selected], keys=self.keys[selected], indices=indices)
 
 
 def load_split(split: str, size: str, manifest: list[ManifestRow], folder: Path = PACKS) -> SplitData:

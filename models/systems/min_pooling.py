@@ -63,9 +63,9 @@ class _Layer:
     """Factor by which the pooling shrinks a map."""
     fractional: bool = False
 
-    def takes(self, left: int) -> int:
-        """Return the side of the input for an output of side ``left``."""
-        pooled = int(self.shrink * left + 0.5) if self.fractional else 2 * left + 1 if self.pool else left
+    def input_side(self, side: int) -> int:
+        """Return the side of the input for an output of side ``side``."""
+        pooled = int(self.shrink * side + 0.5) if self.fractional else 2 * side + 1 if self.pool else side
         return pooled + self.kernel - 1
 
 
@@ -93,10 +93,10 @@ def sides(net: str, blocks: int) -> list[int]:
 
     They are computed backwards from the pixel, as in the source: a pooling's input is its output times its factor.
     """
-    found = [1]
+    map_sides = [1]
     for _, layer in reversed(_layers(net, blocks)):
-        found.insert(0, layer.takes(found[0]))
-    return found
+        map_sides.insert(0, layer.input_side(map_sides[0]))
+    return map_sides
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
@@ -109,17 +109,17 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
         model: ignored, because no net uses the backbone of the arms.
     """
     layers = [(max(1, round(width * count)), layer) for count, layer in _layers(net, blocks)]
-    left = sides(net, blocks)
-    return Body(nn.Sequential(*_modules(layers, left[1:], DROPOUT[net])), layers[-1][0], left[0])
+    map_sides = sides(net, blocks)
+    return Body(nn.Sequential(*_modules(layers, map_sides[1:], DROPOUT[net])), layers[-1][0], map_sides[0])
 
 
 def _modules(
-    layers: Sequence[tuple[int, _Layer]], left: Sequence[int], dropped: Sequence[float]
+    layers: Sequence[tuple[int, _Layer]], map_sides: Sequence[int], dropped: Sequence[float]
 ) -> Iterator[nn.Module]:
-    before, shares = 3, [0.0] * (len(layers) - len(dropped)) + list(dropped)
-    for (after, layer), side, share in zip(layers, left, shares[-len(layers) :], strict=True):
-        if share:
-            yield nn.Dropout(share)
+    before, rates = 3, [0.0] * (len(layers) - len(dropped)) + list(dropped)
+    for (after, layer), side, rate in zip(layers, map_sides, rates[-len(layers) :], strict=True):
+        if rate:
+            yield nn.Dropout(rate)
         yield _convolution(before, after, layer)
         yield nn.LeakyReLU(SLOPE)
         if layer.fractional:

@@ -122,8 +122,8 @@ def sides(net: str, blocks: int) -> list[int]:
         InputError: the poolings and strides are neither those of the source nor two fewer.
     """
     start, operations = _operations(net, blocks)
-    found = [start, *(operation.side for operation in operations)]
-    return [*found, _shrunk(found[-1], POOLED[net[0]])]
+    maps = [start, *(operation.side for operation in operations)]
+    return [*maps, _shrunk(maps[-1], POOLED[net[0]])]
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
@@ -160,17 +160,17 @@ def _operations(net: str, blocks: int) -> tuple[int, list[_Operation]]:
         )
         raise InputError(msg)
     start = side = (SIDES if whole else SMALL)[stage - 1]
-    found: list[_Operation] = []
+    operations: list[_Operation] = []
     for group, convolutions in enumerate(GROUPS[kind][: stage + 2]):
         if group > 1 or (group == 1 and whole):
             side = _shrunk(side, 2)
-            found.append(_Operation(None, group, side))
-        for place, each in enumerate(convolutions):
-            if place == group == 0 and not whole:
-                each = each._replace(stride=1)
-            side = (side + 2 * each.padding - each.kernel) // each.stride + 1
-            found.append(_Operation(each, group, side))
-    return start, found
+            operations.append(_Operation(None, group, side))
+        for index, convolution in enumerate(convolutions):
+            if index == group == 0 and not whole:
+                convolution = convolution._replace(stride=1)
+            side = (side + 2 * convolution.padding - convolution.kernel) // convolution.stride + 1
+            operations.append(_Operation(convolution, group, side))
+    return start, operations
 
 
 def _shrunk(side: int, stride: int) -> int:

@@ -85,8 +85,8 @@ class CyclicRoll(nn.Module):
         copies = x.chunk(TURNS)
         return torch.cat(
             [
-                torch.cat([copies[(own + more) % TURNS].rot90(-more, (2, 3)) for more in range(TURNS)], 1)
-                for own in range(TURNS)
+                torch.cat([copies[(frame + turn) % TURNS].rot90(-turn, (2, 3)) for turn in range(TURNS)], 1)
+                for frame in range(TURNS)
             ]
         )
 
@@ -113,9 +113,9 @@ def sides(net: str, blocks: int) -> list[int]:
             f"has, but got {blocks}: lower it"
         )
         raise InputError(msg)
-    left = list(listed[len(listed) - blocks :])
+    pooled = list(listed[len(listed) - blocks :])
     # The first pooling of the cyclic net is always 4 x 4.
-    return [4 * left[0] if net == "cyclic" else listed[-blocks - 1], *left]
+    return [4 * pooled[0] if net == "cyclic" else listed[-blocks - 1], *pooled]
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
@@ -128,29 +128,29 @@ def build(net: str, blocks: int, width: float, model: Model | None = None) -> Bo
         model: ignored, because no net uses the backbone of the arms.
     """
     kind = LIKE.get(net, net)
-    left = sides(net, blocks)
+    map_sides = sides(net, blocks)
     widths = [[max(1, round(width * each)) for each in block] for block in WIDTHS[kind][:blocks]]
     dense = max(1, round(width * DENSE))
     stack = nn.Sequential(
         # Standardise each channel of each image by its own mean and deviation.
         nn.InstanceNorm2d(3),
-        *_modules(kind, widths, left),
+        *_modules(kind, widths, map_sides),
         nn.Flatten(),
         nn.Dropout(DROPOUT),
-        *_dense(widths[-1][-1] * left[-1] ** 2, dense),
+        *_dense(widths[-1][-1] * map_sides[-1] ** 2, dense),
         *_dense(dense, dense),
         nn.Unflatten(1, (dense, 1, 1)),
     )
-    return Body(stack, dense, left[0], {"score": staircase} if net in LIKE else {})
+    return Body(stack, dense, map_sides[0], {"score": staircase} if net in LIKE else {})
 
 
-def _modules(kind: str, widths: Sequence[Sequence[int]], left: Sequence[int]) -> Iterator[nn.Module]:
+def _modules(kind: str, widths: Sequence[Sequence[int]], map_sides: Sequence[int]) -> Iterator[nn.Module]:
     before = 3
-    for block, (channels, side) in enumerate(zip(widths, left[1:], strict=True)):
-        for place, after in enumerate(channels):
-            kernel = KERNELS[kind][place]
+    for block, (channels, side) in enumerate(zip(widths, map_sides[1:], strict=True)):
+        for index, after in enumerate(channels):
+            kernel = KERNELS[kind][index]
             # Two convolutions of side 4 keep a map's side between them.
-            padding = (2 - place) if kernel == 4 else kernel // 2
+            padding = (2 - index) if kernel == 4 else kernel // 2
             yield _started(nn.Conv2d(before, after, kernel, padding=padding))
             if kernel > 1:
                 yield nn.LeakyReLU(SLOPE)

@@ -137,10 +137,10 @@ class Anywhere(StochasticModule):
     def forward(self, gated: Tensor, side: int) -> Tensor:
         if self.noise is None:
             quarters = gated.new_tensor([[0.25, 0.25], [0.25, 0.75], [0.75, 0.25], [0.75, 0.75]])
-            places = quarters.expand(len(gated), WINDOWS, 2)
+            positions = quarters.expand(len(gated), WINDOWS, 2)
         else:
-            places = self.noise.reshape(-1, WINDOWS, 2)
-        corners: Tensor = (places * (side - window_side(side) + 1)).long()
+            positions = self.noise.reshape(-1, WINDOWS, 2)
+        corners: Tensor = (positions * (side - window_side(side) + 1)).long()
         return corners
 
 
@@ -223,14 +223,14 @@ def suspected(response: Tensor, side: int) -> Tensor:
     m = response.shape[-1]
     window = window_side(side)
     centres = (torch.arange(m, device=response.device) + 0.5) * side / m
-    left, corners = response.flatten(1).clone(), []
+    remaining, corners = response.flatten(1).clone(), []
     for _ in range(WINDOWS):
-        place = left.argmax(1)
-        centre = torch.stack((centres[place // m], centres[place % m]), 1)
+        index = remaining.argmax(1)
+        centre = torch.stack((centres[index // m], centres[index % m]), 1)
         corner = (centre - window / 2).round().clamp(0, side - window)
         inside = [(centres >= corner[:, i, None]) & (centres <= corner[:, i, None] + window) for i in (0, 1)]
         taken = inside[0][:, :, None] & inside[1][:, None, :]
-        left = left.masked_fill(taken.flatten(1), -torch.inf)
+        remaining = remaining.masked_fill(taken.flatten(1), -torch.inf)
         corners.append(corner.long())
     return torch.stack(corners, 1)
 
