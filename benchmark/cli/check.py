@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from benchmark.data import outcome as checking
     from benchmark.data.checks.registry import InspectedDataset
-    from benchmark.data.fetch import PHOTOGRAPHS, locate, refuse_absent
+    from benchmark.data.fetch import PHOTOGRAPHS_FOLDER, locate, refuse_absent
     from benchmark.data.inspection import inspect_dataset
     from benchmark.settings.checks import default_policies
     from benchmark.settings.data_loading import load_data_params
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _require_source(args)
         params = load_data_params()
-        data, policies, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS
+        data, policies, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS_FOLDER
     found, expected = locate(data, folder), load_source(data.source).expected(data)
     if not args.labels_only:
         refuse_absent(found, Path(data.root))
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show_json({"issues": outcome.rows, "stopping": stopping})
     else:
-        print(checking.summary(outcome.rows, MAX_ISSUES))
+        print(checking.format_checks(outcome.rows, MAX_ISSUES))
         print(f"stops the pipeline: {', '.join(stopping) or 'nothing'}")
     if args.out:
         _write(args.out, outcome.rows, data)

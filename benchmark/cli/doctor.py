@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from benchmark.cli.output import Table, add_json, show, show_json
+from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, write_text
 from benchmark.common.progress import progress_bar
@@ -25,7 +25,7 @@ from benchmark.tracking.server import HOST, PORT, check_free
 if TYPE_CHECKING:
     from benchmark.settings.params import Params
 
-State = Literal["ok", "note", "error"]
+FindingState = Literal["ok", "note", "error"]
 """``note``: only some uses need it; ``error``: it stops the work, or changes results."""
 LOCK = PROJECT / "requirements.lock"
 OPTIONAL = {
@@ -42,7 +42,7 @@ class Result:
     """Result of one check."""
 
     check: str
-    state: State
+    state: FindingState
     text: str
     fix: str = ""
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show_json(results)
     else:
-        table = Table(("", "check", "result"), [(each.state, each.check, each.text) for each in results], texts=3)
+        table = OutputTable(("", "check", "result"), [(each.state, each.check, each.text) for each in results], texts=3)
         fixes = [f"{each.check}: {each.fix}" for each in results if each.fix]
         show(table, *(["\n".join(["How to fix it:", *fixes])] if fixes else []))
     return int(any(each.state == "error" for each in results))

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Copy the results by :func:`benchmark.report.verification.reference_results.keep`, with the time of each stage."""
     from benchmark.common.csv_rows import write_rows
-    from benchmark.report.verification.reference_results import STAGES, keep
+    from benchmark.report.verification.reference_results import STAGE_TIMES, keep
 
     keep(args.folder)
-    write_rows(args.folder / STAGES, StageTime, stage_times())
+    write_rows(args.folder / STAGE_TIMES, StageTime, stage_times())

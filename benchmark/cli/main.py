@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from benchmark.cli.times import STAGES, timed
+from benchmark.cli.times import TIMED_STAGES, timed
 from benchmark.common.errors import InputError
 from benchmark.common.files import fix_for
 from benchmark.common.numerics import pin_process
@@ -129,7 +129,7 @@ def parser_of(chosen: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentPar
             formatter_class=formatter,
         )
         if name in chosen:
-            module = import_module(f"benchmark.cli.{'stages' if name in STAGES else name.replace('-', '_')}")
+            module = import_module(f"benchmark.cli.{'stages' if name in TIMED_STAGES else name.replace('-', '_')}")
             command.set_defaults(command=name, run=module.run)
             module.add_arguments(command)
     return parser

@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class OutputTable:
     """A table to print, with formatted cells.
 
     Attributes:
@@ -31,10 +31,10 @@ class Table:
     title: str = ""
 
 
-Part = str | Table
+Part = str | OutputTable
 
 
-def plain(*parts: Part) -> str:
+def format_plain(*parts: Part) -> str:
     """Format texts and tables as plain lines, separated by empty lines."""
     return "\n\n".join(part if isinstance(part, str) else _plain(part) for part in parts)
 
@@ -42,7 +42,7 @@ def plain(*parts: Part) -> str:
 def show(*parts: Part) -> None:
     """Print texts and tables."""
     if not sys.stdout.isatty():
-        print(plain(*parts))
+        print(format_plain(*parts))
         return
     from rich.console import Console
 
@@ -76,7 +76,7 @@ def _values(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _plain(table: Table) -> str:
+def _plain(table: OutputTable) -> str:
     """Align text to the left and numbers to the right, with rules around the rows if there is a total."""
     rows = [table.header, *table.rows, *([table.total] if table.total else [])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -93,7 +93,7 @@ def _plain(table: Table) -> str:
     return "\n".join([*([table.title] if table.title else []), *lines])
 
 
-def _drawn(table: Table) -> Any:
+def _drawn(table: OutputTable) -> Any:
     from rich import box
     from rich.table import Table as Drawn
     from rich.text import Text

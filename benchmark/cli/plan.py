@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.output import Table, add_json, show, show_json
+from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
 from benchmark.common.progress import progress_bar
@@ -31,9 +31,9 @@ from benchmark.sources.registry import SourceParams
 from models.systems.registry import SYSTEMS
 
 if TYPE_CHECKING:
-    from benchmark.cli.step_timing import Step
+    from benchmark.cli.step_timing import TimedStep
 
-STEP = 3
+STEP_COST = 3
 """Cost of a training step relative to its forward pass; the backward pass costs twice as much as the forward pass."""
 JPEG = 10
 """Compression of packed JPEG relative to raw: 8 to 11 times for fundus photographs of 224 to 720 px."""
@@ -41,16 +41,16 @@ WEIGHT = 4
 """Bytes per parameter in a model file."""
 CHECKPOINT = 12
 """Bytes per parameter in a checkpoint: the weight and its two moments."""
-ROLES: tuple[Size, ...] = ("small", "mid", "large")
+SIZE_ROLES: tuple[Size, ...] = ("small", "mid", "large")
 
-Key = tuple[int, Size, tuple[str, ...], str]
+StepKey = tuple[int, Size, tuple[str, ...], str]
 """Identity of a step's cost: n_cells, size and heads, or the network of a system."""
-Range = tuple[float, float]
+Interval = tuple[float, float]
 """Low and high end of an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class PlannedTraining:
     """Training of an arm or network with all its seeds; None for numbers that are not known yet."""
 
     method: str
@@ -68,7 +68,7 @@ class Training:
     """Multiply-adds of a forward pass."""
     macs: int | None
     """Multiply-adds of all runs, forward and backward."""
-    seconds: Range | None
+    seconds: Interval | None
     """Seconds of one run on the measured device."""
     memory: int | None
     """Bytes that a step takes on the measured device."""
@@ -78,7 +78,7 @@ class Training:
     """Arms whose run of the same seed must finish first."""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> StepKey:
         """Identity of the step's cost."""
         return self.n_cells, self.size, self.heads, self.net
 
@@ -87,7 +87,7 @@ class Training:
 class Plan:
     """All trainings, and the disk space of models and packs."""
 
-    trainings: tuple[Training, ...]
+    trainings: tuple[PlannedTraining, ...]
     packs: Mapping[Size, int] | None
     """Bytes per size over all splits; None if the number of images is not known."""
     encoding: str
@@ -97,7 +97,7 @@ class Plan:
     """Name of the measured device; empty if nothing was measured."""
     workers: int
     """Number of runs at once."""
-    wall: Range | None
+    wall: Interval | None
     """Seconds that all runs take; None if nothing was measured."""
     fewer: bool
     """True if a step was measured on fewer images than a batch."""
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         show_json(planned)
     else:
-        show(*parts(planned))
+        show(*plan_parts(planned))
 
 
 def plan(params: Params, *, measure: bool) -> Plan:
@@ -184,12 +184,12 @@ def _declared(data: SourceParams) -> dict[Split, int] | None:
     return {split: 2 * getattr(data.patients, split) for split in SPLITS}
 
 
-def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[Training, TrainedRun]]:
+def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[PlannedTraining, TrainedRun]]:
     """Count every training method, and return each with one of its runs, whose data are noise."""
-    from benchmark.cli.step_timing import NOISE, arm_spec
+    from benchmark.cli.step_timing import NOISE_DATA, arm_spec
     from benchmark.runs.systems import resolve_system
 
-    counted: list[tuple[Training, TrainedRun]] = []
+    counted: list[tuple[PlannedTraining, TrainedRun]] = []
     for method, arms in params.arms.items():
         for name in arms:
             spec = arm_spec(params, method, name)
@@ -197,7 +197,7 @@ def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[
     for system, settings in params.systems.items():
         # Networks train on the patients that blends are not fitted on.
         share = 1 - settings.holdout_fraction
-        specs = resolve_system(params, system, [], NOISE, _as_declared)
+        specs = resolve_system(params, system, [], NOISE_DATA, _as_declared)
         networks = {spec.arm: spec for spec in specs if isinstance(spec, NetworkRun)}
         for net, network in networks.items():
             one = _count(network, len(params.seeds_of(system)), images, share, net=f"{system}/{net}")
@@ -212,7 +212,7 @@ def _without_start(spec: TrainedRun) -> TrainedRun:
 
 def _count(
     spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, share: float = 1.0, net: str = ""
-) -> Training:
+) -> PlannedTraining:
     """Count one training.
 
     Args:
@@ -226,7 +226,7 @@ def _count(
 
     cost = run_cost(spec)
     seen = round(spec.train.epochs * images["train"] * share) if images else None
-    return Training(
+    return PlannedTraining(
         method=spec.method,
         arm=spec.arm,
         size=spec.size,
@@ -238,7 +238,7 @@ def _count(
         images=seen,
         parameters=cost.parameters,
         macs_per_image=cost.macs,
-        macs=None if seen is None else STEP * cost.macs * seen * runs,
+        macs=None if seen is None else STEP_COST * cost.macs * seen * runs,
         seconds=None,
         memory=None,
         net=net,
@@ -246,14 +246,16 @@ def _count(
     )
 
 
-def blends(params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[Training]) -> Training:
+def blends(
+    params: Params, name: str, images: Mapping[Split, int] | None, trainings: Sequence[PlannedTraining]
+) -> PlannedTraining:
     """Count the forward passes of the networks that a system's blends read, over images that no network trains on."""
     settings = params.systems[name]
     read = {net for step in SYSTEMS[name].steps.values() for net in step_nets(step, settings)}
     nets = [one for one in trainings if one.method == name and one.arm in read]
     seen = None if images is None else predicted_images(params, name, images)
     known = seen is not None and all(one.seconds for one in nets)
-    ends = [sum(_per_image(one, end, images) for one in nets) / STEP for end in (0, 1)] if known else []
+    ends = [sum(_per_image(one, end, images) for one in nets) / STEP_COST for end in (0, 1)] if known else []
     macs = sum(one.macs_per_image for one in nets)
     return replace(
         nets[0],
@@ -279,19 +281,19 @@ def predicted_images(params: Params, name: str, images: Mapping[Split, int]) -> 
     return round(changed + plain)
 
 
-def _per_image(one: Training, end: int, images: Mapping[Split, int] | None) -> float:
+def _per_image(one: PlannedTraining, end: int, images: Mapping[Split, int] | None) -> float:
     """Return the seconds of a training step per image."""
     assert one.seconds
     assert images
     return one.seconds[end] / image_equivalents(one.epochs, _seen(one, images))
 
 
-def _seen(one: Training, images: Mapping[Split, int]) -> dict[Split, int]:
+def _seen(one: PlannedTraining, images: Mapping[Split, int]) -> dict[Split, int]:
     """Return the images per split of a training; of train, those that it uses."""
     return {**images, "train": images["train"] if not one.images else one.images // max(one.epochs, 1)}
 
 
-def _measure(params: Params, kinds: Mapping[Key, TrainedRun]) -> tuple[dict[Key, Step], str]:
+def _measure(params: Params, kinds: Mapping[StepKey, TrainedRun]) -> tuple[dict[StepKey, TimedStep], str]:
     """Measure a step of each kind, and return the steps and the device's name."""
     from benchmark.cli.step_timing import Stopwatch
 
@@ -304,9 +306,9 @@ def _as_declared(params: Params, size: Size) -> PackSpec:
     return pack_specs(params.sizes, params.prepare)[size]
 
 
-def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]:
+def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[StepKey, Interval]:
     """Return the seconds per image of earlier runs of each kind on this processor and these cards."""
-    here, kinds, found = hardware(), {one.key: one for one in trainings}, dict[Key, list[float]]()
+    here, kinds, found = hardware(), {one.key: one for one in trainings}, dict[StepKey, list[float]]()
     for path in sorted(RECORDS.glob("*/*/*.json")):
         try:
             record = Record.model_validate(read_json(path))
@@ -327,10 +329,12 @@ def _recorded(params: Params, trainings: Sequence[Training]) -> dict[Key, Range]
 
 def image_equivalents(epochs: int, images: Mapping[Any, int]) -> float:
     """Return a run's cost in images of a training step; val after each epoch and test at the end are forward only."""
-    return epochs * (images["train"] + images["val"] / STEP) + images["test"] / STEP
+    return epochs * (images["train"] + images["val"] / STEP_COST) + images["test"] / STEP_COST
 
 
-def _timed(one: Training, step: Step | None, earlier: Range | None, images: Mapping[Split, int] | None) -> Training:
+def _timed(
+    one: PlannedTraining, step: TimedStep | None, earlier: Interval | None, images: Mapping[Split, int] | None
+) -> PlannedTraining:
     """Return a training with its time, from earlier runs or else from measured steps."""
     if step is None:
         return one
@@ -341,7 +345,7 @@ def _timed(one: Training, step: Step | None, earlier: Range | None, images: Mapp
     return replace(one, seconds=(low * seen, high * seen), memory=step.memory)
 
 
-def _wall(params: Params, trainings: Sequence[Training], workers: int) -> Range | None:
+def _wall(params: Params, trainings: Sequence[PlannedTraining], workers: int) -> Interval | None:
     """Simulate the job queue, and return the time of all runs."""
     if not trainings or any(one.seconds is None for one in trainings):
         return None
@@ -363,7 +367,7 @@ def pack_bytes(params: Params, images: Mapping[Split, int] | None) -> dict[Size,
     if images is None:
         return None
     smaller = JPEG if params.prepare.encoding == "jpeg" else 1
-    return {size: sum(images.values()) * params.sizes.of(size) ** 2 * 3 // smaller for size in ROLES}
+    return {size: sum(images.values()) * params.sizes.of(size) ** 2 * 3 // smaller for size in SIZE_ROLES}
 
 
 HEADER = (
@@ -381,12 +385,12 @@ HEADER = (
 )
 
 
-def parts(plan: Plan) -> tuple[Table, str]:
+def plan_parts(plan: Plan) -> tuple[OutputTable, str]:
     """Return the plan as a table with totals, and notes."""
-    return Table(HEADER, [_cells(one) for one in plan.trainings], total=_totals(plan)), "\n".join(_notes(plan))
+    return OutputTable(HEADER, [_cells(one) for one in plan.trainings], total=_totals(plan)), "\n".join(_notes(plan))
 
 
-def _cells(one: Training) -> tuple[str, ...]:
+def _cells(one: PlannedTraining) -> tuple[str, ...]:
     return (
         f"{one.method}/{one.arm}",
         str(one.pixels),
@@ -419,7 +423,7 @@ def _known(value: float | None, show: Callable[[float], str]) -> str:
     return "-" if value is None else show(value)
 
 
-def _span(seconds: Range | None) -> str:
+def _span(seconds: Interval | None) -> str:
     """Return a range of times as text; a single time if both ends read the same."""
     return "-" if seconds is None else " to ".join(dict.fromkeys(map(duration, seconds)))
 
@@ -436,7 +440,8 @@ def _notes(plan: Plan) -> list[str]:
     )
     return [
         f"images: number of one run, epochs x train; {f'{counts}, ' if counts else ''}{plan.images_from}",
-        f"MACs: multiply-adds per image of a forward pass; for all runs, {STEP} times as many, forward and backward",
+        f"MACs: multiply-adds per image of a forward pass; for all runs, {STEP_COST} times as many, forward and "
+        "backward",
         timed if plan.device else "time and memory: not measured",
         *_disk_notes(plan),
         *(["blends: forward passes of a system's networks, without fitting the blends"] * has_blends),

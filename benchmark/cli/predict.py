@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.output import Table, add_json, show, show_json
+from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.runs.predictions import PROBS
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.overlay and args.overlay.suffix.lower() != ".png":
         msg = f"--overlay takes a file that ends in .png, but got {str(args.overlay)!r}: rename it"
         raise InputError(msg)
-    paths = photographs(args.image)
+    paths = list_photographs(args.image)
     if args.overlay and len(paths) != 1:
         msg = f"--overlay draws one photograph, but {len(paths)} are given: name one"
         raise InputError(msg)
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     return int(any(answer.remark for answer in answers))
 
 
-def photographs(given: Sequence[str]) -> list[Path]:
+def list_photographs(given: Sequence[str]) -> list[Path]:
     """List the photographs of files, folders and globs; those of a folder are sorted by name.
 
     Raises:
@@ -118,10 +118,10 @@ def graded_by(runs: Sequence[RunResult]) -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[dict[str, Any]]) -> Table:
+def table(rows: Sequence[dict[str, Any]]) -> OutputTable:
     """Return the table of graded photographs: grade, score and probabilities with their sd over seeds."""
     header = ("image", "grade", "score", *(f"P({grade})" for grade in range(len(PROBS))))
-    return Table(header, [_cells(row) for row in rows if not row["remark"]], texts=len(header))
+    return OutputTable(header, [_cells(row) for row in rows if not row["remark"]], texts=len(header))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -150,7 +150,7 @@ def _draw(
     """Draw the networks' input, and the same under its saliency map."""
     from matplotlib.figure import Figure
 
-    from benchmark.report.figure_style import save, styled
+    from benchmark.report.figure_style import save_figure, styled
 
     with styled():
         figure = Figure(figsize=(7.2, 4.2))
@@ -162,7 +162,7 @@ def _draw(
         figure.suptitle(f"grade {answer.grade} by {about['graded_by']}", fontsize=11)
         figure.subplots_adjust(0.03, 0.13, 0.97, 0.86, wspace=0.05)
         figure.text(0.5, 0.02, f"{about['limits']}.\n{CAUTION}", ha="center", fontsize=6)
-        save(figure, path)
+        save_figure(figure, path)
 
 
 def _values(about: dict[str, Any], rows: Iterable[dict[str, Any]]) -> dict[str, Any]:

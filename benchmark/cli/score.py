@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.output import Part, Table, add_json, show, show_json
-from benchmark.cli.score_columns import ROLES, parse_names, read_file
+from benchmark.cli.output import OutputTable, Part, add_json, show, show_json
+from benchmark.cli.score_columns import SCORE_ROLES, parse_names, read_file
 from benchmark.cli.score_files import Answers, Labels, read_answers, read_labels
 from benchmark.common.errors import InputError
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, applicable, apply_rule, fit_on
@@ -39,7 +39,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PairedRow:
     """Row of the paired comparison: the first file minus the second."""
 
     split: str
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="ROLE=NAME",
-        help=f"name of the column for a role; roles: {', '.join(ROLES)}",
+        help=f"name of the column for a role; roles: {', '.join(SCORE_ROLES)}",
     )
     add_json(parser)
 
@@ -87,13 +87,13 @@ def run(args: argparse.Namespace) -> None:
     answers = [answer.splits for answer in answered]
     arms = [grade_all(answer) for answer in answers]
     scores = [row for file, arm in zip(files, arms, strict=True) for row in scored(str(file), arm)]
-    pairs = compared(*arms) if len(arms) > 1 else []
+    pairs = compare_files(*arms) if len(arms) > 1 else []
     read = [note for answer in answered for note in answer.notes]
     notes = [labels.patients_from, *read, *_notes(labels, files, answers, scores)]
     if args.json:
         show_json(values(scores, pairs, notes))
     else:
-        show(*parts(scores, pairs, notes))
+        show(*score_parts(scores, pairs, notes))
 
 
 def grade_all(answers: Mapping[str, Answers]) -> Arms:
@@ -131,7 +131,7 @@ def scored(file: str, arms: Arms) -> list[Score]:
     ]
 
 
-def compared(arms: Arms, others: Arms) -> list[Pair]:
+def compare_files(arms: Arms, others: Arms) -> list[PairedRow]:
     """Test the difference on each split under each decision rule that both files allow, or under each file's first one.
 
     Raises:
@@ -148,7 +148,7 @@ def compared(arms: Arms, others: Arms) -> list[Pair]:
     results = [compare(arms[key], others[other]) for key, other in keys]
     adjusted = holm([result.p for result in results])
     return [
-        Pair(key[0], key[1], other[1], result, float(p))
+        PairedRow(key[0], key[1], other[1], result, float(p))
         for (key, other), result, p in zip(keys, results, adjusted, strict=True)
     ]
 
@@ -177,7 +177,7 @@ def _title(rule: str) -> str:
     return DECISION_RULES[rule].title if rule in DECISION_RULES else "grades as given"
 
 
-def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> list[Part]:
+def score_parts(scores: Sequence[Score], pairs: Sequence[PairedRow], notes: Sequence[str]) -> list[Part]:
     """Return a table per file, a table of the differences, and the notes."""
     percent = f"{CONFIDENCE_LEVEL:.0%} interval"
     tables = []
@@ -187,7 +187,9 @@ def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
             for row in scores
             if row.file == file
         ]
-        tables.append(Table(("split", "decision rule", "images", "patients", "kappa", percent), rows, 2, title=file))
+        tables.append(
+            OutputTable(("split", "decision rule", "images", "patients", "kappa", percent), rows, 2, title=file)
+        )
     if pairs:
         lines = [
             (
@@ -201,7 +203,7 @@ def parts(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) 
             for pair in pairs
         ]
         header = ("split", "decision rule", "difference", percent, "p", "p (Holm)", "resolvable")
-        tables.append(Table(header, lines, 2, title="difference, the first minus the second"))
+        tables.append(OutputTable(header, lines, 2, title="difference, the first minus the second"))
     return [*tables, "\n".join(notes)]
 
 
@@ -218,7 +220,7 @@ def _p(value: float) -> str:
     return "-" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def values(scores: Sequence[Score], pairs: Sequence[Pair], notes: Sequence[str]) -> dict[str, Any]:
+def values(scores: Sequence[Score], pairs: Sequence[PairedRow], notes: Sequence[str]) -> dict[str, Any]:
     """Return the results as plain values for JSON."""
     return {
         "scores": [

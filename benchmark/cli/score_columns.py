@@ -13,15 +13,15 @@ import numpy.typing as npt
 
 from benchmark.common import column_names
 from benchmark.common.arrays import Floats, Ints
-from benchmark.common.column_names import Role
+from benchmark.common.column_names import ColumnRole
 from benchmark.common.errors import InputError
-from benchmark.common.tables import NUMPY, Table, numbers, read_bytes, read_table, whole
+from benchmark.common.tables import NUMPY, TextTable, parse_numbers, read_bytes, read_text_table, whole
 from benchmark.common.terms import GRADES
 from benchmark.runs.predictions import PROBS
 
 Flags = npt.NDArray[np.bool_]
 
-ROLES = ("image", "grade", "patient", "split", "prediction", "score", *PROBS)
+SCORE_ROLES = ("image", "grade", "patient", "split", "prediction", "score", *PROBS)
 """Roles that ``--columns`` accepts."""
 
 Names = Mapping[str, str]
@@ -36,7 +36,7 @@ class Array:
     values: Floats
 
 
-def read_file(path: Path) -> Table | Array:
+def read_file(path: Path) -> TextTable | Array:
     """Read a table or an array (.npy), recognised by its content.
 
     Raises:
@@ -44,7 +44,7 @@ def read_file(path: Path) -> Table | Array:
     """
     data = read_bytes(path)
     if not data.startswith(NUMPY):
-        return read_table(path)
+        return read_text_table(path)
     try:
         values = np.load(io.BytesIO(data), allow_pickle=False)
         fault = "" if values.dtype.kind in "fiu" else f"values of the type {values.dtype}"
@@ -57,7 +57,7 @@ def read_file(path: Path) -> Table | Array:
     return Array(path, values.astype(np.float64))
 
 
-def parse_names(given: Sequence[str], labels: Table | Array, predictions: Iterable[Table | Array]) -> Names:
+def parse_names(given: Sequence[str], labels: TextTable | Array, predictions: Iterable[TextTable | Array]) -> Names:
     """Read ``role=name`` pairs.
 
     Raises:
@@ -65,12 +65,12 @@ def parse_names(given: Sequence[str], labels: Table | Array, predictions: Iterab
             column.
     """
     truth, outputs = _columns_of([labels]), _columns_of(predictions)
-    known = dict.fromkeys(ROLES, outputs) | dict.fromkeys(("grade", "patient", "split"), truth)
+    known = dict.fromkeys(SCORE_ROLES, outputs) | dict.fromkeys(("grade", "patient", "split"), truth)
     known["image"] = truth + outputs
     names: dict[str, str] = {}
     for role, _, name in (pair.partition("=") for pair in given):
         if role not in known or role in names:
-            rule = f"each role of {', '.join(ROLES)} once"
+            rule = f"each role of {', '.join(SCORE_ROLES)} once"
             raise InputError(f"--columns takes ROLE=NAME with {rule}, but got {role}={name}: correct it")
         if name not in known[role]:
             rule = f"a column that the file has ({', '.join(dict.fromkeys(known[role]))})"
@@ -79,22 +79,22 @@ def parse_names(given: Sequence[str], labels: Table | Array, predictions: Iterab
     return names
 
 
-def _columns_of(files: Iterable[Table | Array]) -> list[str]:
-    return [column for file in files if isinstance(file, Table) for column in file.columns]
+def _columns_of(files: Iterable[TextTable | Array]) -> list[str]:
+    return [column for file in files if isinstance(file, TextTable) for column in file.columns]
 
 
-def required(table: Table, role: Role, names: Names) -> str:
+def required(table: TextTable, role: ColumnRole, names: Names) -> str:
     """Return the name of a column that the table must have."""
     if column := column_of(table, role, names):
         return column
     msg = (
-        f"{table.path} needs a column for the {role}, called {', '.join(column_names.NAMES[role][0][:5])} or the like, "
-        f"but has {table.listed()}: name it with --columns {role}=NAME"
+        f"{table.path} needs a column for the {role}, called {', '.join(column_names.COLUMN_NAMES[role][0][:5])} or "
+        f"the like, but has {table.listed()}: name it with --columns {role}=NAME"
     )
     raise InputError(msg)
 
 
-def column_of(table: Table, role: Role, names: Names) -> str | None:
+def column_of(table: TextTable, role: ColumnRole, names: Names) -> str | None:
     """Return the requested column, or else the one with a common name for the role; None if there is none.
 
     Raises:
@@ -109,7 +109,7 @@ def column_of(table: Table, role: Role, names: Names) -> str | None:
     return found[0] if found else None
 
 
-def grades_in(table: Table, column: str, images: Sequence[str]) -> Ints:
+def grades_in(table: TextTable, column: str, images: Sequence[str]) -> Ints:
     """Parse grades 0-4, shape (n,); the message on a bad value names its image."""
     written = table.columns[column]
     found = [whole(value) for value in written]
@@ -118,12 +118,12 @@ def grades_in(table: Table, column: str, images: Sequence[str]) -> Ints:
     return np.array(found, np.int64)
 
 
-def finite(table: Table, columns: Sequence[str], images: Sequence[str]) -> Floats:
+def finite(table: TextTable, columns: Sequence[str], images: Sequence[str]) -> Floats:
     """Parse finite numbers, shape (n, columns)."""
     found = []
     for name in columns:
         written = table.columns[name]
-        found.append(numbers(written))
+        found.append(parse_numbers(written))
         comma = " (decimals after a point, not a comma)" if any("," in value for value in written) else ""
         rule = f"column {name!r} must hold a finite number everywhere{comma}"
         refuse(~np.isfinite(found[-1]), written, images, table.path, rule)

@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.cli.score_columns import Array, Names, column_of, grades_in, refuse, required
-from benchmark.cli.score_outputs import Outputs, array_outputs, table_outputs
+from benchmark.cli.score_outputs import ScoredOutputs, array_outputs, table_outputs
 from benchmark.common.arrays import Ints
 from benchmark.common.column_names import SPLIT_NAMES
 from benchmark.common.errors import InputError
 from benchmark.common.eyes import patient_and_eye
-from benchmark.common.tables import Table
+from benchmark.common.tables import TextTable
 from benchmark.images.names import image_id
 from benchmark.runs.predictions import Predictions
 
 Texts = npt.NDArray[np.str_]
 
-ALL = "all"
+UNNAMED_SPLIT = "all"
 """Name of the only split, if labels name none."""
 
 
@@ -65,7 +65,7 @@ class Answered:
     notes: tuple[str, ...]
 
 
-def read_labels(file: Table | Array, names: Names) -> Labels:
+def read_labels(file: TextTable | Array, names: Names) -> Labels:
     """Read images and grades, and splits and patients if there are columns for them.
 
     Without such a column, patients follow from image names such as ``10_left``.
@@ -84,7 +84,7 @@ def read_labels(file: Table | Array, names: Names) -> Labels:
     return Labels(np.array(images), patient, grade, split, source)
 
 
-def read_answers(file: Table | Array, labels: Labels, names: Names) -> Answered:
+def read_answers(file: TextTable | Array, labels: Labels, names: Names) -> Answered:
     """Read predictions by split; splits without predictions are left out.
 
     Raises:
@@ -106,7 +106,7 @@ def read_answers(file: Table | Array, labels: Labels, names: Names) -> Answered:
     return Answered(splits, tuple(f"{file.path}: {note}" for note in outputs.notes))
 
 
-def _answers(labels: Labels, at: Ints, outputs: Outputs, row: Ints) -> Answers:
+def _answers(labels: Labels, at: Ints, outputs: ScoredOutputs, row: Ints) -> Answers:
     """Join the labels ``at`` these places with their outputs; ``row`` is each label's row among the outputs."""
     score, prob, grades = outputs.score, outputs.prob, outputs.grades
     # Keep the file's precision: rounding could move an output over a threshold.
@@ -162,7 +162,7 @@ def _ends_alike(one: Sequence[str], other: Sequence[str]) -> bool:
 def _covered(labels: Labels, row: Ints, path: Path) -> list[str]:
     """Return the predicted splits in the order train, val, test."""
     covered = []
-    for split in ("train", "val", "test", ALL):
+    for split in ("train", "val", "test", UNNAMED_SPLIT):
         missing = row[labels.split == split] < 0
         if missing.all():
             continue
@@ -177,7 +177,7 @@ def _covered(labels: Labels, row: Ints, path: Path) -> list[str]:
     return covered
 
 
-def _patients(table: Table, images: Sequence[str], names: Names) -> tuple[Texts, str]:
+def _patients(table: TextTable, images: Sequence[str], names: Names) -> tuple[Texts, str]:
     """Return each image's patient and a sentence on its source."""
     if column := column_of(table, "patient", names):
         patient, source = np.array(table.columns[column]), f"column {column!r}"
@@ -191,10 +191,10 @@ def _patients(table: Table, images: Sequence[str], names: Names) -> tuple[Texts,
     return patient, f"patients: {source}"
 
 
-def _splits(table: Table, images: Sequence[str], names: Names) -> Texts:
+def _splits(table: TextTable, images: Sequence[str], names: Names) -> Texts:
     column = column_of(table, "split", names)
     if not column:
-        return np.full(len(images), ALL)
+        return np.full(len(images), UNNAMED_SPLIT)
     written = table.columns[column]
     found = [SPLIT_NAMES.get(value.lower()) for value in written]
     rule = f"a split must be one of {', '.join(SPLIT_NAMES)}"
@@ -202,7 +202,7 @@ def _splits(table: Table, images: Sequence[str], names: Names) -> Texts:
     return np.array(found, np.str_)
 
 
-def _images(table: Table, names: Names) -> Sequence[str]:
+def _images(table: TextTable, names: Names) -> Sequence[str]:
     images = table.columns[required(table, "image", names)]
     if "" in images:
         msg = f"each row must name its image, but {table.path} has {list(images).count('')} without: name or drop them"

@@ -13,7 +13,7 @@ from benchmark.cli.score_columns import Array, Names, finite, grades_in
 from benchmark.common import column_names
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
-from benchmark.common.tables import Table, numbers
+from benchmark.common.tables import TextTable, parse_numbers
 from benchmark.common.terms import GRADES
 from benchmark.runs.predictions import COLUMNS as OWN
 from benchmark.runs.predictions import PROBS
@@ -25,7 +25,7 @@ MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Outputs:
+class ScoredOutputs:
     """Outputs in the file's order; None for heads that the file lacks."""
 
     score: Floats | None = None
@@ -47,7 +47,7 @@ class _Reading:
         return f"{self.kind} (--columns {asked})"
 
 
-def table_outputs(table: Table, images: Sequence[str], truth: Ints, names: Names) -> Outputs:
+def table_outputs(table: TextTable, images: Sequence[str], truth: Ints, names: Names) -> ScoredOutputs:
     """Read the requested columns, or else the only possible reading; both heads of a run of this project.
 
     Args:
@@ -73,19 +73,19 @@ def table_outputs(table: Table, images: Sequence[str], truth: Ints, names: Names
         for column in others
         if column not in used
     ]
-    merged = Outputs(notes=tuple(notes))
+    merged = ScoredOutputs(notes=tuple(notes))
     for part in parts:
         heads = {head: values for head in ("score", "prob", "grades") if (values := getattr(part, head)) is not None}
         merged = replace(merged, **heads)
     return merged
 
 
-def _are_heads_of_a_run(table: Table, readings: Sequence[_Reading]) -> bool:
+def _are_heads_of_a_run(table: TextTable, readings: Sequence[_Reading]) -> bool:
     """Return whether the readings are both heads of a network of this project."""
     return set(OWN) <= set(table.columns) and {reading.columns for reading in readings} == {("score",), PROBS}
 
 
-def _no_reading(table: Table, readings: Sequence[_Reading], equal: Sequence[_Reading]) -> str:
+def _no_reading(table: TextTable, readings: Sequence[_Reading], equal: Sequence[_Reading]) -> str:
     listed = "; ".join(map(str, readings or equal))
     if readings:
         return f"predictions must be readable in one way, but {table.path} is in {len(readings)}: choose from {listed}"
@@ -101,12 +101,14 @@ def _no_reading(table: Table, readings: Sequence[_Reading], equal: Sequence[_Rea
     )
 
 
-def _asked(table: Table, names: Names) -> list[_Reading]:
+def _asked(table: TextTable, names: Names) -> list[_Reading]:
     """Return the readings of requested columns that this table has."""
     here = {role: name for role, name in names.items() if name in table.columns}
     asked = [_Reading(_HEADS[role][0], (here[role],), (role,)) for role in ("prediction", "score") if role in here]
     if probs := {PROBS.index(role): name for role, name in here.items() if role in PROBS}:
-        sets = [five for five in column_names.by_grade(table.columns) if all(five[g] == n for g, n in probs.items())]
+        sets = [
+            five for five in column_names.columns_by_grade(table.columns) if all(five[g] == n for g, n in probs.items())
+        ]
         five = tuple(probs[grade] for grade in sorted(probs)) if len(probs) == GRADES else (sets or [()])[0]
         if not five:
             msg = (
@@ -118,7 +120,7 @@ def _asked(table: Table, names: Names) -> list[_Reading]:
     return asked
 
 
-def _readings(table: Table, names: Names) -> list[_Reading]:
+def _readings(table: TextTable, names: Names) -> list[_Reading]:
     """Return every reading that the names of filled columns suggest; names for the truth count last.
 
     Raises:
@@ -127,7 +129,7 @@ def _readings(table: Table, names: Names) -> list[_Reading]:
     filled = [column for column, values in table.columns.items() if any(values)]
     found = [_predicted(table, column) for column in column_names.find(filled, "prediction")]
     found += [_Reading("a score", (column,), ("score",)) for column in column_names.find(filled, "score")]
-    found += [_Reading("probabilities", five, PROBS) for five in column_names.by_grade(filled)]
+    found += [_Reading("probabilities", five, PROBS) for five in column_names.columns_by_grade(filled)]
     if found:
         return found
     submitted = [column for column in _truths(table, names) if column_names.may_be_predicted(column)]
@@ -138,7 +140,7 @@ def _readings(table: Table, names: Names) -> list[_Reading]:
     return truths
 
 
-def _distinct(table: Table, readings: Sequence[_Reading]) -> list[_Reading]:
+def _distinct(table: TextTable, readings: Sequence[_Reading]) -> list[_Reading]:
     """Drop readings whose values equal those of an earlier one."""
     first: dict[tuple[Sequence[str], ...], _Reading] = {}
     for reading in readings:
@@ -146,60 +148,60 @@ def _distinct(table: Table, readings: Sequence[_Reading]) -> list[_Reading]:
     return list(first.values())
 
 
-def _is_unknown(table: Table, column: str, names: Names) -> bool:
+def _is_unknown(table: TextTable, column: str, names: Names) -> bool:
     """Return whether a column holds numbers under an unknown name."""
     is_known = column_names.is_known(column) or column in names.values()
-    return not is_known and bool(np.isfinite(numbers(table.columns[column])).all())
+    return not is_known and bool(np.isfinite(parse_numbers(table.columns[column])).all())
 
 
-def _predicted(table: Table, column: str) -> _Reading:
+def _predicted(table: TextTable, column: str) -> _Reading:
     """Read a column as grades, or as a score if any number has a fraction."""
-    values = numbers(table.columns[column])
+    values = parse_numbers(table.columns[column])
     if np.isfinite(values).all() and (values % 1 != 0).any():
         return _Reading("a score", (column,), ("score",))
     return _Reading("grades", (column,), ("prediction",))
 
 
-def _truths(table: Table, names: Names) -> list[str]:
+def _truths(table: TextTable, names: Names) -> list[str]:
     """Return the columns with a name for the true grade."""
     named = [names["grade"]] if names.get("grade") in table.columns else []
     return list(dict.fromkeys([*named, *column_names.find(table.columns, "grade")]))
 
 
-def _equals(table: Table, reading: _Reading, truth: Ints) -> bool:
+def _equals(table: TextTable, reading: _Reading, truth: Ints) -> bool:
     """Return whether one column equals the labels, or five columns are their one-hot encoding."""
-    values = np.column_stack([numbers(table.columns[column]) for column in reading.columns])
+    values = np.column_stack([parse_numbers(table.columns[column]) for column in reading.columns])
     copy = truth[:, None] if len(reading.columns) == 1 else np.eye(GRADES)[truth]
     return bool((values == copy).all())
 
 
 def _told(values: Sequence[str], truth: Ints) -> str:
-    other = int((numbers(values) != truth).sum())
+    other = int((parse_numbers(values) != truth).sum())
     return f"differs from the labels in {other} of {len(truth)} images" if other else "equals the labels"
 
 
-def _read(table: Table, reading: _Reading, images: Sequence[str]) -> Outputs:
+def _read(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredOutputs:
     return _HEADS[reading.roles[0]][1](table, reading, images)
 
 
-def _read_grades(table: Table, reading: _Reading, images: Sequence[str]) -> Outputs:
+def _read_grades(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredOutputs:
     (column,) = reading.columns
-    return Outputs(grades=grades_in(table, column, images), notes=(f"grades are read from column {column!r}",))
+    return ScoredOutputs(grades=grades_in(table, column, images), notes=(f"grades are read from column {column!r}",))
 
 
-def _read_score(table: Table, reading: _Reading, images: Sequence[str]) -> Outputs:
+def _read_score(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredOutputs:
     (column,) = reading.columns
     score = finite(table, reading.columns, images)[:, 0]
-    return Outputs(score=score, notes=(f"a score is read from column {column!r}",))
+    return ScoredOutputs(score=score, notes=(f"a score is read from column {column!r}",))
 
 
-def _read_prob(table: Table, reading: _Reading, images: Sequence[str]) -> Outputs:
+def _read_prob(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredOutputs:
     prob, notes = _probabilities(finite(table, reading.columns, images), images, table.path)
     first = f"probabilities of the grades 0 to 4 are read from the columns {', '.join(reading.columns)}"
-    return Outputs(prob=prob, notes=(first, *notes))
+    return ScoredOutputs(prob=prob, notes=(first, *notes))
 
 
-_Read = Callable[[Table, _Reading, Sequence[str]], Outputs]
+_Read = Callable[[TextTable, _Reading, Sequence[str]], ScoredOutputs]
 _HEADS: Mapping[str, tuple[str, _Read]] = {
     "prediction": ("grades", _read_grades),
     "score": ("a score", _read_score),
@@ -208,7 +210,7 @@ _HEADS: Mapping[str, tuple[str, _Read]] = {
 """First role of a reading -> its kind and the function that reads it."""
 
 
-def array_outputs(array: Array, n: int) -> Outputs:
+def array_outputs(array: Array, n: int) -> ScoredOutputs:
     """Read probabilities in the labels' order."""
     if array.values.shape != (n, GRADES):
         msg = (
@@ -222,7 +224,9 @@ def array_outputs(array: Array, n: int) -> Outputs:
         msg = f"an npy file must hold finite numbers, but {array.path} does not in {first}: predict that image"
         raise InputError(msg)
     prob, notes = _probabilities(array.values, rows, array.path)
-    return Outputs(prob=prob, notes=("probabilities are read in the order of the labels and of the grades", *notes))
+    return ScoredOutputs(
+        prob=prob, notes=("probabilities are read in the order of the labels and of the grades", *notes)
+    )
 
 
 def _probabilities(values: Floats, images: Sequence[str], path: Path) -> tuple[Floats, list[str]]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmark.common.numerics import unpin
-from benchmark.jobs.engines import NAMES, default_engine
+from benchmark.jobs.engines import ENGINE_NAMES, default_engine
 from benchmark.settings.data_loading import load_data_params
 
 _MODULES = {
@@ -33,7 +33,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     """Declare the argument ``--engine``."""
     parser.add_argument(
         "--engine",
-        choices=NAMES,
+        choices=ENGINE_NAMES,
         default=default_engine(),
         help="where to run: on this machine, or on the Ray cluster at RAY_ADDRESS (default if that is set)",
     )

@@ -37,14 +37,14 @@ FEWEST = 2
 """Fewest images that batch norm accepts."""
 SECONDS = 1.0
 """Longest duration of a step on a CPU, and of all its repetitions."""
-STEPS = 5
+N_TIMED_STEPS = 5
 """Number of timed steps."""
 FIXED = 16
 """Bytes per parameter that do not depend on the batch: weight, gradient and two moments in float32."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TimedStep:
     """Cost of a training step of one network, input size and set of heads."""
 
     low: float
@@ -73,14 +73,14 @@ class Stopwatch:
         device = self._fabric.device
         return torch.cuda.get_device_name(device) if self._cuda else f"one thread of {cpu()}"
 
-    def measure(self, spec: TrainedRun) -> Step:
+    def measure(self, spec: TrainedRun) -> TimedStep:
         """Time steps of a run on noise, and measure their peak memory.
 
         Raises:
             InputError: they do not fit into memory.
         """
         # With a low learning rate, the loss on noise stays finite.
-        train = spec.train.model_copy(update={"epochs": STEPS, "lr": 1e-9})
+        train = spec.train.model_copy(update={"epochs": N_TIMED_STEPS, "lr": 1e-9})
         spec = spec.model_copy(update={"train": train})
         with _in_memory(spec, self.device):
             if not self._warm:
@@ -92,7 +92,7 @@ class Stopwatch:
                 raise MemoryError
             return step
 
-    def _measure(self, spec: TrainedRun, limit: int) -> Step:
+    def _measure(self, spec: TrainedRun, limit: int) -> TimedStep:
         """Measure steps of at most ``limit`` images; on a CPU of as many as train within :data:`SECONDS`."""
         batch = spec.train.batch_size
         before = self._reset_peak()
@@ -105,13 +105,15 @@ class Stopwatch:
             if not self._cuda and limit > FEWEST:
                 fits = int(FEWEST * SECONDS / _steps(training, FEWEST, 2)[-1])
                 images = max(FEWEST, min(limit, fits))
-            times = _steps(training, images, STEPS + 1)
+            times = _steps(training, images, N_TIMED_STEPS + 1)
             # The first step of a new batch size chooses kernels.
             times = times[1:] or times
         peak = self._peak() - before
         fixed = min(peak, FIXED * sum(parameter.numel() for parameter in training.model.parameters()))
         start = max(0.0, start - FEWEST * min(times) / images)
-        return Step(min(times) / images, max(times) / images, start, fixed + (peak - fixed) * batch // images, images)
+        return TimedStep(
+            min(times) / images, max(times) / images, start, fixed + (peak - fixed) * batch // images, images
+        )
 
     def _reset_peak(self) -> int:
         """Reset the peak memory where the system supports it, and return it."""
@@ -148,7 +150,7 @@ def _steps(training: loop.Training, images: int, steps: int) -> list[float]:
     return times
 
 
-NOISE = DataSummary(name="noise", source="noise", synthetic=True, manifest_sha256="", train=0, val=0, test=0)
+NOISE_DATA = DataSummary(name="noise", source="noise", synthetic=True, manifest_sha256="", train=0, val=0, test=0)
 """Data set of a run that is only timed."""
 
 
@@ -165,7 +167,7 @@ def arm_spec(params: Params, method: str, name: str) -> ArmRun:
         pixels=params.sizes.of(arm.size),
         n_cells=arm.n_cells,
         parent=arm.parent,
-        data=NOISE,
+        data=NOISE_DATA,
         prepared=pack_specs(params.sizes, params.prepare)[arm.size],
         model=params.model.bare,
         train=params.train.model_copy(update={"epochs": epochs_of(params, method, name)}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmark.cli.output import Table, add_json, show, show_json
+from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.cli.times import stage_times
 
 
@@ -25,4 +25,4 @@ def run(args: argparse.Namespace) -> None:
         show_json({"stages": [*times, total], "identical": identical, "comparison": comparison})
         return
     rows = [(time.stage, time.time, time.ended) for time in times]
-    show(Table(("stage", "time", "ended"), rows, total=(total.stage, total.time, "")), comparison)
+    show(OutputTable(("stage", "time", "ended"), rows, total=(total.stage, total.time, "")), comparison)

@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmark.common.files import read_json, write_json
 from benchmark.common.units import duration
 
-STAGES = ("fetch", "prepare", "train", "evaluate", "transfer", "statistics", "architecture", "saliency", "report")
-TIMES = Path("scratch/times.json")
+TIMED_STAGES = ("fetch", "prepare", "train", "evaluate", "transfer", "statistics", "architecture", "saliency", "report")
+TIMES_FILE = Path("scratch/times.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def timed(words: Sequence[str]) -> Iterator[None]:
     """
     start = time.perf_counter()
     yield
-    if words and words[0] in STAGES:
+    if words and words[0] in TIMED_STAGES:
         times = read_times()
         times.pop(" ".join(words), None)
         times[" ".join(words)] = {
@@ -49,13 +49,13 @@ def timed(words: Sequence[str]) -> Iterator[None]:
             "ended": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
         }
         with suppress(OSError):  # A missing duration must not fail the stage.
-            write_json(TIMES, times)
+            write_json(TIMES_FILE, times)
 
 
 def read_times() -> dict[str, dict[str, str | float]]:
     """Read seconds and end of each stage by its command line; empty if none was recorded."""
     with suppress(OSError, ValueError):
-        return dict(read_json(TIMES))
+        return dict(read_json(TIMES_FILE))
     return {}
 
 

@@ -117,14 +117,14 @@ def _compare(root: Path, where: str, *, as_json: bool) -> int:
 
 def describe(cells: Sequence[Compared], where: str) -> list[str]:
     """Describe a comparison: the cells that are not identical, the counts by status, and the rule."""
-    from benchmark.report.verification.seed_noise import ALPHA, Status, test_of
+    from benchmark.report.verification.seed_noise import ALPHA, CellStatus, test_of
 
     counts = Counter(cell.status for cell in cells)
     tests = {test_of(cell): cell.gap.p for cell in cells if cell.gap}
     low = sum(p < ALPHA for p in tests.values())
-    lines = [_describe_cell(cell) for status in get_args(Status)[:0:-1] for cell in cells if cell.status == status]
+    lines = [_describe_cell(cell) for status in get_args(CellStatus)[:0:-1] for cell in cells if cell.status == status]
     lines.append(f"{len(cells):,} cells of {len({cell.table for cell in cells})} tables against {where}:")
-    lines += [f"  {counts[status]:6,} {status}" for status in get_args(Status) if counts[status]]
+    lines += [f"  {counts[status]:6,} {status}" for status in get_args(CellStatus) if counts[status]]
     tested = (
         f"Different: the p of Welch's t-test over seeds, or of the intervals over seeds, adjusted by the rule of "
         f"Benjamini and Hochberg, is below {ALPHA}; of {len(tests)} distinct tests {low} are below it unadjusted, "

@@ -11,13 +11,13 @@ from typing import Literal
 
 from benchmark.common.terms import Eye, Split
 
-Role = Literal["image", "grade", "split", "patient", "eye", "prediction", "score"]
+ColumnRole = Literal["image", "grade", "split", "patient", "eye", "prediction", "score"]
 
 _PREDICTED = ("pred", "preds", "predicted", "prediction", "predictions")
 _GRADE = ("level", "grade", "diagnosis", "label", "class", "severity")
 _TRUTH = ("target", "targets", "truth", "ground_truth", "gt", "y_true", "true", "actual")
 """Names of a true grade that are never used for a prediction."""
-NAMES: Mapping[Role, tuple[tuple[str, ...], ...]] = {
+COLUMN_NAMES: Mapping[ColumnRole, tuple[tuple[str, ...], ...]] = {
     "image": (
         ("image", "images", "id_code", "Image name", "image_id", "img", "img_id", "img_name", "Fundus_images"),
         ("file", "files", "filename", "filenames", "file_path", "image_path", "path", "name", "names", "id"),
@@ -100,17 +100,17 @@ _WORD = re.compile(f"(.*?)({'|'.join(sorted(_GRADE_WORDS, key=len, reverse=True)
 _DIGIT = re.compile(r"(.*?)([0-9]+)")
 
 
-def find(columns: Iterable[str], role: Role) -> list[str]:
+def find(columns: Iterable[str], role: ColumnRole) -> list[str]:
     """Return the columns that may have a role, in the table's order."""
     columns = list(columns)
-    known = [{_plain(name) for name in group} for group in NAMES[role]]
+    known = [{_plain(name) for name in group} for group in COLUMN_NAMES[role]]
     groups = ([column for column in columns if _plain(column) in group] for group in known)
     return next(filter(None, groups), [])
 
 
 def is_known(column: str) -> bool:
     """Return whether a column's name belongs to any role."""
-    return any(_plain(column) == _plain(name) for groups in NAMES.values() for group in groups for name in group)
+    return any(_plain(column) == _plain(name) for groups in COLUMN_NAMES.values() for group in groups for name in group)
 
 
 def may_be_predicted(column: str) -> bool:
@@ -118,7 +118,7 @@ def may_be_predicted(column: str) -> bool:
     return _plain(column) not in {_plain(name) for name in _TRUTH}
 
 
-def by_grade(columns: Iterable[str]) -> list[tuple[str, ...]]:
+def columns_by_grade(columns: Iterable[str]) -> list[tuple[str, ...]]:
     """Return sets of five columns, named by one prefix and the grades 0-4 in digits or words, ordered by grade."""
     found: dict[str, list[tuple[int, str]]] = {}
     for column in columns:

@@ -23,7 +23,7 @@ R = TypeVar("R")
 ColumnType = type[str] | type[int] | type[bool] | type[float]
 
 
-def to_csv(kind: type[R], rows: Iterable[R]) -> str:
+def rows_to_csv(kind: type[R], rows: Iterable[R]) -> str:
     """Format rows as csv, with a column per field in declared order; NaN and None are empty.
 
     Args:
@@ -38,8 +38,8 @@ def to_csv(kind: type[R], rows: Iterable[R]) -> str:
 
 
 def write_rows(path: Path, kind: type[R], rows: Iterable[R]) -> None:
-    """Write rows atomically in the format of :func:`to_csv`."""
-    write_text(path, to_csv(kind, rows))
+    """Write rows atomically in the format of :func:`rows_to_csv`."""
+    write_text(path, rows_to_csv(kind, rows))
 
 
 def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:

@@ -41,7 +41,7 @@ def fellows(patient: Sequence[str], eye: Sequence[str]) -> Ints:
     return np.where(mutual, found, MISSING)
 
 
-def sides(eye: Sequence[str]) -> npt.NDArray[np.float32]:
+def encode_sides(eye: Sequence[str]) -> npt.NDArray[np.float32]:
     """Return 1 for each right eye, 0 for each left eye and 0.5 for an unknown side, shape (n,)."""
     known = {"right": 1.0, "left": 0.0}
     return np.array([known.get(each, 0.5) for each in eye], np.float32)

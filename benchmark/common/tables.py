@@ -68,11 +68,11 @@ _LIST = re.compile(r"\S+\.(?:jpe?g|png|tiff?)([,;\t ]) *\d+\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,9})(?:\.0*)?")
 
-Row = list[str]
+_Row = list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """Columns of stripped text by name, in the file's order, all of the same length of at least 1."""
 
     path: Path
@@ -86,7 +86,7 @@ class Table:
         return some(list(self.columns), _LISTED)
 
 
-def read_table(path: Path) -> Table:
+def read_text_table(path: Path) -> TextTable:
     """Read any table.
 
     Raises:
@@ -116,7 +116,7 @@ def read_table(path: Path) -> Table:
             msg = f"the first line of a table must give each column a unique name, but {path} has {fault}: name it"
             raise InputError(msg)
         columns[name] = values
-    return Table(path, columns)
+    return TextTable(path, columns)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -158,7 +158,7 @@ def _text(data: bytes, path: Path) -> str:
     return text
 
 
-def numbers(values: Iterable[str]) -> Floats:
+def parse_numbers(values: Iterable[str]) -> Floats:
     """Parse numbers in decimal notation with a point; NaN for any other text. Shape (n,)."""
     return np.array([float(value) if _NUMBER.fullmatch(value) else np.nan for value in values], np.float64)
 
@@ -169,7 +169,7 @@ def whole(value: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _filled_rows(path: Path) -> list[tuple[int, Row]]:
+def _filled_rows(path: Path) -> list[tuple[int, _Row]]:
     """Return the line number and the values of every row that is not empty, the header first."""
     data = read_bytes(path)
     rows = read_sheet(data, path) if is_workbook(data) else _split(_text(data, path), path)
@@ -177,10 +177,10 @@ def _filled_rows(path: Path) -> list[tuple[int, Row]]:
     return [(line, row) for line, row in stripped if any(row)]
 
 
-def _split(text: str, path: Path) -> list[tuple[int, Row]]:
+def _split(text: str, path: Path) -> list[tuple[int, _Row]]:
     """Split text into numbered rows by the one separator that gives all rows the header's length."""
     first = next((line for line in text.splitlines() if line.strip()), "")
-    header: list[tuple[int, Row]] = []
+    header: list[tuple[int, _Row]] = []
     if declared := re.fullmatch(r'"?sep=(.)"?', first.strip()):
         separators, text = [declared[1]], text[text.index(first) + len(first) :]
     elif listed := _LIST.fullmatch(first):
@@ -202,16 +202,16 @@ def _split(text: str, path: Path) -> list[tuple[int, Row]]:
     raise InputError(_no_table(path, fault, "separate values by commas, and quote text that contains commas"))
 
 
-def _parsed(text: str, separator: str) -> list[tuple[int, Row]]:
+def _parsed(text: str, separator: str) -> list[tuple[int, _Row]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
     return [(reader.line_num, row) for row in reader]
 
 
-def _widths(rows: Iterable[tuple[int, Row]]) -> set[int]:
+def _widths(rows: Iterable[tuple[int, _Row]]) -> set[int]:
     return {len(row) for _, row in rows if any(value.strip() for value in row)}
 
 
-def _refuse_other_separators(rows: Sequence[tuple[int, Row]], path: Path) -> None:
+def _refuse_other_separators(rows: Sequence[tuple[int, _Row]], path: Path) -> None:
     """Refuse a single column whose values bars or blanks would split into equally many parts."""
     values = [row[0].strip() for _, row in rows if any(row)]
     for sign, name in (("|", "bars"), (None, "blanks")):

@@ -38,7 +38,7 @@ def some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def measure(value: float, sign: str = "") -> str:
+def format_measure(value: float, sign: str = "") -> str:
     """Format a measure of the order of 1 to three decimals, without the sign of a negative zero.
 
     Args:
@@ -50,9 +50,9 @@ def measure(value: float, sign: str = "") -> str:
 
 def with_sd(value: float, sd: float | None) -> str:
     """Format a mean and, if it is defined, its standard deviation: ``0.812 ± 0.013``."""
-    return measure(value) if sd is None or math.isnan(sd) else f"{measure(value)} ± {measure(sd)}"
+    return format_measure(value) if sd is None or math.isnan(sd) else f"{format_measure(value)} ± {format_measure(sd)}"
 
 
 def ends(low: float, high: float, sign: str = "") -> str:
     """Format an interval by its ends, ``[0.790, 0.831]``; an undefined one is empty."""
-    return "" if math.isnan(low) else f"[{measure(low, sign)}, {measure(high, sign)}]"
+    return "" if math.isnan(low) else f"[{format_measure(low, sign)}, {format_measure(high, sign)}]"

@@ -52,7 +52,7 @@ def find_near_duplicates(descriptors: Descriptors) -> list[NearDuplicate]:
     known = descriptors[indices]
     found = []
     for first, second in candidate_pairs(magnitudes(known)):
-        similarity, degrees, mirrored = compare(known[first], known[second])
+        similarity, degrees, mirrored = correlate(known[first], known[second])
         for k in np.flatnonzero(similarity >= MIN_SIMILARITY).tolist():
             transform = describe_transform(float(degrees[k]), mirrored=bool(mirrored[k]))
             found.append(
@@ -89,7 +89,7 @@ def candidate_pairs(known: Magnitudes) -> Iterator[tuple[Indices, Indices]]:
                 yield i[start : start + _PAIRS], j[start : start + _PAIRS]
 
 
-def compare(
+def correlate(
     first: Descriptors, second: Descriptors
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Compute the highest correlation of pairs of descriptors over all rotations, upright and mirrored.

@@ -13,7 +13,7 @@ from benchmark.common.terms import SPLITS, Split
 from benchmark.data.checks.registry import ImageInfo
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, write_manifest
 from benchmark.data.outcome import CHECKS_CSV, raise_if_stopped, run_checks, write_check_rows
-from benchmark.data.outcome import summary as check_summary
+from benchmark.data.outcome import format_checks as check_summary
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._labels import Tree
@@ -22,7 +22,7 @@ from benchmark.sources.registry import Photograph, SourceParams, load_source
 if TYPE_CHECKING:
     from benchmark.settings.data import DataParams
 
-PHOTOGRAPHS = DATA / "photographs"
+PHOTOGRAPHS_FOLDER = DATA / "photographs"
 """Folder of generated or downloaded photographs; others stay where they are."""
 
 
@@ -42,7 +42,7 @@ def run(params: DataParams, folder: Path = DATA, splits: Collection[Split] = SPL
 
     checks_csv, manifest = folder / CHECKS_CSV.name, folder / MANIFEST.name
     source = load_source(params.data.source)
-    photographs = [one for one in locate(params.data, folder / PHOTOGRAPHS.name) if one.split in splits]
+    photographs = [one for one in locate(params.data, folder / PHOTOGRAPHS_FOLDER.name) if one.split in splits]
     refuse_absent(photographs, Path(params.data.root))
     known = source.expected(params.data) or {}
     expected = {split: known[split] for split in splits if split in known}
@@ -60,7 +60,7 @@ def run(params: DataParams, folder: Path = DATA, splits: Collection[Split] = SPL
     write_manifest(rows, manifest)
     print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(outcome.dropped)} dropped")
     print(f"cite: {source.ABOUT.citation}")
-    print(summary(rows))
+    print(format_splits(rows))
 
 
 def _refuse_empty(photographs: Sequence[Photograph], dropped: Container[int], listed: Path) -> None:
@@ -126,7 +126,7 @@ def _base_folder(path: Path, image_id: str) -> Path:
     return path.parents[len(folders)] if matches else path.parent
 
 
-def summary(rows: Iterable[ManifestRow]) -> str:
+def format_splits(rows: Iterable[ManifestRow]) -> str:
     """Format a table of images, patients and grades per split."""
     lines = [f"{'split':<6}{'images':>8}{'patients':>10}" + "".join(f"{f'grade {grade}':>9}" for grade in range(5))]
     for split in SPLITS:

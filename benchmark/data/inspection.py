@@ -46,7 +46,7 @@ _known: frozenset[bytes] = frozenset()
 """Hashes of the files whose fingerprint is in the store, in a worker process."""
 
 
-class Store:
+class InspectionStore:
     """Fingerprints and pixel hashes of files, by the hash of the file; safe to kill and to share between processes."""
 
     def __init__(self, path: Path = STORE) -> None:
@@ -143,7 +143,7 @@ def inspect_dataset(
     Raises:
         InputError: a worker was killed.
     """
-    with closing(Store()) as store:
+    with closing(InspectionStore()) as store:
         infos, descriptors = _inspect_files([one.path for one in photographs], store, workers or core_count())
         first: dict[str, int] = {}
         for index, info in enumerate(infos):
@@ -161,7 +161,7 @@ def inspect_dataset(
     return InspectedDataset(tuple(photographs), tuple(infos), tuple(_per_photograph(pairs, infos)), expected)
 
 
-def _inspect_files(paths: Sequence[Path], store: Store, workers: int) -> tuple[list[ImageInfo], Descriptors]:
+def _inspect_files(paths: Sequence[Path], store: InspectionStore, workers: int) -> tuple[list[ImageInfo], Descriptors]:
     """Return properties and descriptor of each file, in their order."""
     known = store.known()
     infos: list[ImageInfo | None] = [None] * len(paths)
@@ -211,7 +211,7 @@ def _same_size(indices: Iterable[int], infos: Sequence[ImageInfo]) -> list[int]:
     return [index for same in sizes.values() if len(same) > 1 for index in same]
 
 
-def _digest(files: Mapping[str, Path], store: Store, workers: int) -> dict[str, str]:
+def _digest(files: Mapping[str, Path], store: InspectionStore, workers: int) -> dict[str, str]:
     """Return the hash of each file's decoded pixels, by the hash of the file."""
     digests = store.digests()
     jobs = [(sha256, path) for sha256, path in files.items() if sha256 not in digests]

@@ -41,7 +41,7 @@ class CheckRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class InspectionOutcome:
     """Consequences of all issues."""
 
     rows: tuple[CheckRow, ...]
@@ -52,7 +52,7 @@ class Outcome:
     """One sentence per check that stops."""
 
 
-def run_checks(dataset: InspectedDataset, policies: Mapping[str, Policy]) -> Outcome:
+def run_checks(dataset: InspectedDataset, policies: Mapping[str, Policy]) -> InspectionOutcome:
     """Run every check on a data set. Checks that read files are skipped if no file was opened."""
     rows: list[CheckRow] = []
     dropped: set[int] = set()
@@ -65,7 +65,7 @@ def run_checks(dataset: InspectedDataset, policies: Mapping[str, Policy]) -> Out
             dropped.update(*(issue.drop for issue in result.issues))
         if policies[name] == "stop" and result.issues:
             stops.append(_explain_stop(name, result))
-    return Outcome(tuple(rows), frozenset(dropped), tuple(stops))
+    return InspectionOutcome(tuple(rows), frozenset(dropped), tuple(stops))
 
 
 def write_check_rows(rows: Iterable[CheckRow], path: Path = CHECKS_CSV) -> None:
@@ -73,7 +73,7 @@ def write_check_rows(rows: Iterable[CheckRow], path: Path = CHECKS_CSV) -> None:
     write_rows(path, CheckRow, rows)
 
 
-def raise_if_stopped(outcome: Outcome, listed: Path = CHECKS_CSV) -> None:
+def raise_if_stopped(outcome: InspectionOutcome, listed: Path = CHECKS_CSV) -> None:
     """Raise if a check with the policy stop found issues.
 
     Args:
@@ -88,7 +88,7 @@ def raise_if_stopped(outcome: Outcome, listed: Path = CHECKS_CSV) -> None:
         raise InputError(msg)
 
 
-def summary(rows: Iterable[CheckRow], most: int = 3) -> str:
+def format_checks(rows: Iterable[CheckRow], most: int = 3) -> str:
     """Format the table for a terminal: a line per check, followed by its first issues."""
     lines = [f"{'check':<10}{'checked':>20}{'issues':>10}  policy"]
     for found in group_by_check(rows):

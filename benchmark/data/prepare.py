@@ -46,7 +46,7 @@ CHANGED, MISSING = STALE = "it has changed since the manifest was written", "it 
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PrepareJob:
     """One photograph to prepare, and the target file for its encoded image of each role."""
 
     path: Path
@@ -114,11 +114,11 @@ class ImageStore:
     def __contains__(self, sha256: str) -> bool:
         return all(sha256 in packed for packed in self._packed.values()) or self._file(sha256).exists()
 
-    def job(self, path: Path, sha256: str) -> Job:
+    def job(self, path: Path, sha256: str) -> PrepareJob:
         """Return the job that prepares a photograph."""
         spec = next(iter(self.specs.values()))
         sizes = {role: spec.size for role, spec in self.specs.items()}
-        return Job(path, sha256, sizes, spec.colour_normalisation, spec.encoding, self._file(sha256))
+        return PrepareJob(path, sha256, sizes, spec.colour_normalisation, spec.encoding, self._file(sha256))
 
     def image(self, role: str, sha256: str) -> bytes:
         """Return an image, encoded as in packs."""
@@ -154,7 +154,7 @@ def _path(folder: Path, split: str) -> Path:
     return folder / f"{split}.arrow"
 
 
-def _prepare(jobs: list[Job], engine: Name, workers: int, total: int) -> dict[str, str]:
+def _prepare(jobs: list[PrepareJob], engine: Name, workers: int, total: int) -> dict[str, str]:
     """Run the jobs, and return the reason for each unreadable photograph, by its hash."""
     reasons: dict[str, str] = {}
     if not jobs:
@@ -167,7 +167,7 @@ def _prepare(jobs: list[Job], engine: Name, workers: int, total: int) -> dict[st
     return reasons
 
 
-def _work(job: Job) -> str:
+def _work(job: PrepareJob) -> str:
     """Prepare one photograph, and return the reason if it cannot be read, else an empty string."""
     try:
         data = job.path.read_bytes()

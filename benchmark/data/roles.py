@@ -9,10 +9,10 @@ from benchmark.common.files import sha256_json
 from benchmark.common.splitting import Cluster, cluster_of, evenly_spaced, sorted_by_grade
 from benchmark.data.manifest import ManifestRow
 
-Role = Literal["fit", "holdout"]
+TrainRole = Literal["fit", "holdout"]
 
 
-def assign_roles(rows: Iterable[ManifestRow], holdout_fraction: float) -> dict[str, Role]:
+def assign_roles(rows: Iterable[ManifestRow], holdout_fraction: float) -> dict[str, TrainRole]:
     """Assign a role to every train image.
 
     All images of a patient have one role; an image without a known patient counts as a patient of its own. Patients are
@@ -33,7 +33,7 @@ def assign_roles(rows: Iterable[ManifestRow], holdout_fraction: float) -> dict[s
     return {image_id: "holdout" if name in held_out else "fit" for image_id, name in cluster.items()}
 
 
-def roles_sha256(roles: dict[str, Role]) -> str:
+def roles_sha256(roles: dict[str, TrainRole]) -> str:
     """Compute the identity of an assignment of roles."""
     # The first published results contain this hash, when the role was still called "blend".
     return sha256_json(sorted((image_id, "blend" if role == "holdout" else role) for image_id, role in roles.items()))

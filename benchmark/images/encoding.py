@@ -12,7 +12,7 @@ from PIL import Image
 Encoding = Literal["raw", "jpeg"]
 
 
-QUALITY = 95
+JPEG_QUALITY = 95
 """JPEG quality."""
 
 
@@ -21,5 +21,5 @@ def encode(rgb: npt.NDArray[np.uint8], encoding: Encoding) -> bytes:
     if encoding == "raw":
         return rgb.tobytes()
     stream = io.BytesIO()
-    Image.fromarray(rgb).save(stream, "JPEG", quality=QUALITY, subsampling=0)
+    Image.fromarray(rgb).save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return stream.getvalue()

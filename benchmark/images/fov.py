@@ -49,7 +49,7 @@ _TOLERANCE = 1.0
 _SAME_COLOUR = 12
 _RING = 4
 
-Points = npt.NDArray[np.float64]
+_Points = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -193,14 +193,14 @@ def _largest(mask: Mask) -> Mask:
     return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])))
 
 
-def _outline(region: Mask) -> Points:
+def _outline(region: Mask) -> _Points:
     """Return the first and last edge of the region in each row and column, except at the border; shape (n, 2)."""
     by_row = _extents(region)
     by_column = _extents(region.T)[:, ::-1]
     return np.concatenate([by_row, by_column])
 
 
-def _extents(region: Mask) -> Points:
+def _extents(region: Mask) -> _Points:
     width = region.shape[1]
     rows = np.flatnonzero(region.any(axis=1))
     first = region[rows].argmax(axis=1)
@@ -210,7 +210,7 @@ def _extents(region: Mask) -> Points:
     return np.concatenate([left, right]).astype(np.float64)
 
 
-def _fit(points: Points) -> FieldOfView | None:
+def _fit(points: _Points) -> FieldOfView | None:
     """Fit a circle to most of the points: the best of random triples, refined on the inliers; None if none fits."""
     if len(points) < 16:
         return None
@@ -226,13 +226,13 @@ def _fit(points: Points) -> FieldOfView | None:
     return FieldOfView(*circle.tolist())
 
 
-def _distance(points: Points, circles: Points) -> Points:
+def _distance(points: _Points, circles: _Points) -> _Points:
     """Compute the distance of each point to each circle (cx, cy, radius); shape (circles, points)."""
     offset = points[None] - circles[:, None, :2]
     return np.asarray(np.abs(np.hypot(offset[..., 0], offset[..., 1]) - circles[:, 2:]))
 
 
-def _through(triples: Points) -> Points:
+def _through(triples: _Points) -> _Points:
     """Compute the circles through three points each, (n, 3, 2) to (n, 3); nan for collinear points."""
     a, b, c = triples[:, 0], triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0]
     twice = 2 * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
@@ -243,7 +243,7 @@ def _through(triples: Points) -> Points:
     return np.column_stack([a[:, 0] + ux, a[:, 1] + uy, np.hypot(ux, uy)])
 
 
-def _least_squares(points: Points) -> Points:
+def _least_squares(points: _Points) -> _Points:
     """Fit a circle by the squared algebraic distance to the points (Kasa 1976)."""
     middle = points.mean(axis=0)
     x, y = (points - middle).T

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from benchmark.jobs.queue import Engine
 
 Name = Literal["local", "ray"]
-NAMES: tuple[Name, ...] = ("local", "ray")
+ENGINE_NAMES: tuple[Name, ...] = ("local", "ray")
 
 W = TypeVar("W")
 R = TypeVar("R")

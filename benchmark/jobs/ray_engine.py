@@ -25,7 +25,7 @@ from benchmark.common.numerics import PINS
 from benchmark.jobs.processes import tune_process
 from benchmark.jobs.queue import Event, Job, OnEvent, outcome
 
-RETRIES = 3
+_RETRIES = 3
 """Restarts of a job whose process or node died."""
 _LIBRARIES = ("numpy", "torch", "timm", "opencv-python-headless", "pyarrow")
 """Libraries whose versions determine the results, as the code does."""
@@ -82,7 +82,7 @@ class RayEngine:
         if job.gpus and not self._ray.cluster_resources().get("GPU"):
             print(f"{job.name} waits for a GPU, of which the cluster has none yet", file=sys.stderr)
         files = {str(file): self._put(file) for file in _files(job.reads)} if self._store else None
-        task = self._task.options(name=job.name, num_cpus=1, num_gpus=job.gpus, max_retries=RETRIES)
+        task = self._task.options(name=job.name, num_cpus=1, num_gpus=job.gpus, max_retries=_RETRIES)
         self._running[task.remote(job, self._home, self._token, _identity(job.work), files, self._post)] = job
 
     def poll(self, on_event: OnEvent) -> None:
@@ -111,7 +111,7 @@ class RayEngine:
         Raises:
             InputError: a node cannot read the project's folder, or nodes died repeatedly.
         """
-        each = self._ray.remote(scheduling_strategy="SPREAD", max_retries=RETRIES)(_do_each)
+        each = self._ray.remote(scheduling_strategy="SPREAD", max_retries=_RETRIES)(_do_each)
         rest, running = iter(jobs), dict[Any, list[W]]()
         while True:
             while len(running) < self._places() and (chunk := list(islice(rest, _CHUNK))):
@@ -309,7 +309,7 @@ def _identity(work: Callable[..., Any]) -> str:
 
 def _death(error: Exception) -> str:
     """Explain the failure of a job that Ray gave up."""
-    return f"its process or node died {RETRIES + 1} times ({_short(error)}): see Ray's dashboard, or run fewer jobs"
+    return f"its process or node died {_RETRIES + 1} times ({_short(error)}): see Ray's dashboard, or run fewer jobs"
 
 
 def _short(error: Exception) -> str:

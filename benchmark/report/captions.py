@@ -11,7 +11,7 @@ from benchmark.statistics.published.tables import PrintedTable
 
 PHANTOM = "phantom results: no claim about real eyes"
 
-HEADS: dict[Head, str] = {"score": "scores", "prob": "prob."}
+HEAD_NAMES: dict[Head, str] = {"score": "scores", "prob": "prob."}
 """The paper's names of the outputs."""
 
 FLAGS = {"collapsed": "collapsed (one grade for all of val)"}

@@ -38,7 +38,7 @@ from benchmark.common.section import validated
 from benchmark.statistics.verdict_row import SMALLER
 from benchmark.statistics.verdict_rules import Verdict
 
-MISSING = "-"
+_MISSING = "-"
 """Cell without a value, or without a row of the csv file."""
 
 _BLOCK = re.compile(r"(<!-- table\n(.*?)-->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -140,7 +140,7 @@ def _lines(table: DocTable, rows: Sequence[Mapping[str, str]]) -> Iterator[tuple
             raise InputError(msg)
         cells = {place: _fill(table.cell, row) for place, row in zip(places, rows, strict=True)}
         for key in dict.fromkeys(keys):
-            yield (*key, *(cells.get((key, title), MISSING) for title in _across(table, rows)))
+            yield (*key, *(cells.get((key, title), _MISSING) for title in _across(table, rows)))
     else:
         yield from keys
 
@@ -154,8 +154,8 @@ def _fill(template: str, row: Mapping[str, str]) -> str:
     try:
         text = _FIELD.sub(lambda match: _format(row[match[1]], match[2]), template)
     except ValueError:
-        return MISSING
-    return text.replace("|", r"\|") or MISSING
+        return _MISSING
+    return text.replace("|", r"\|") or _MISSING
 
 
 def _format(value: str, number_format: str | None) -> str:

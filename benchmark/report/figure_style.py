@@ -75,7 +75,7 @@ def plot_if_any(name: str, plot: Callable[..., str], items: Any, inputs: Inputs,
     return {name: partial(plot, items=items, results=inputs.results, **further)} if len(items) else {}
 
 
-def by_arm(rows: Iterable[R]) -> dict[Arm, list[R]]:
+def rows_by_arm(rows: Iterable[R]) -> dict[Arm, list[R]]:
     """Group rows that have ``stage`` and ``arm`` by arm, in order."""
     arms: dict[Arm, list[R]] = {}
     for row in rows:
@@ -179,7 +179,7 @@ def set_title(figure: Figure, text: str, results: Results) -> None:
         figure.text(0.5, 1 - 0.33 / height, PHANTOM, ha="center", va="top", fontsize=9, color=WARNING)
 
 
-def save(figure: Figure, path: Path, **options: Any) -> None:
+def save_figure(figure: Figure, path: Path, **options: Any) -> None:
     """Write a figure atomically. Equal figures give equal bytes, because the file has no date.
 
     Args:
@@ -250,7 +250,7 @@ def panels(figure: Figure, count: int, low: float, high: float, per_line: int = 
     ]
 
 
-def photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Sequence[str], per_line: int) -> None:
+def draw_photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Sequence[str], per_line: int) -> None:
     """Draw pictures in reading order with words below each; sets the figure's size.
 
     Args:
@@ -285,10 +285,10 @@ def mapped(name: str, inputs: Inputs, read: tuple[list[MapRow], Maps], plot: Cal
     return plot_if_any(name, plot, rows, inputs, images=images, maps=maps) if len(images) else {}
 
 
-def by_grade(
+def draw_by_grade(
     figure: Figure, rows: Sequence[MapRow], pairs: Sequence[Sequence[Any]], words: Sequence[str]
 ) -> tuple[str, int]:
     """Draw each photograph next to its map, a line per grade; return the run and the largest number of pairs."""
     most = max(sum(row.grade == grade for row in rows) for grade in {row.grade for row in rows})
-    photographs(figure, pairs, words, per_line=most)
+    draw_photographs(figure, pairs, words, per_line=most)
     return f"{rows[0].method}/{rows[0].arm}, seed {rows[0].seed}", most

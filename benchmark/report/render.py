@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from benchmark.report.table import Cell, Table, Text, lines_of, plain
+from benchmark.report.table import Cell, Table, Text, format_plain_value, lines_of
 
 WIDE = 40
 """Number of characters above which LaTeX breaks words into lines."""
@@ -35,9 +35,9 @@ def _markdown_cell(cell: Cell) -> str:
     return " ".join(part for part in (*lines_of(cell), *(f"[{note}]" for note in cell.notes)) if part)
 
 
-def to_csv(table: Table) -> str:
+def table_to_csv(table: Table) -> str:
     """Write the table's records, a line each, in the form of :func:`.plain`."""
-    records = [{name: plain(value) for name, value in record.items()} for record in table.records]
+    records = [{name: format_plain_value(value) for name, value in record.items()} for record in table.records]
     return pd.DataFrame(records, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
@@ -101,5 +101,5 @@ def _escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "csv": to_csv, "tex": to_tex}
+FORMATS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "csv": table_to_csv, "tex": to_tex}
 """Renderer by ending of the file."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.common.csv_rows import DIGITS
 from benchmark.common.terms import Arm
-from benchmark.common.units import ends, measure, with_sd
+from benchmark.common.units import ends, format_measure, with_sd
 from benchmark.statistics.estimates import Estimate
 from benchmark.statistics.verdict_row import VerdictRow
 
@@ -135,7 +135,7 @@ def fields_of(estimate: Estimate | None, *further: str) -> dict[str, Any]:
     return {name: facts.get(name) for name in (*further, *MEASURED)}
 
 
-def plain(value: Any) -> Any:
+def format_plain_value(value: Any) -> Any:
     """Return a value as in a csv file: floats with six decimals, NaN and None empty, booleans in lower case."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -178,7 +178,7 @@ def difference_line(estimate: Estimate, sign: str = "+", notes: tuple[int, ...] 
     """Return an estimate, by default with its sign, and its interval in one line."""
     if math.isnan(estimate.estimate):
         return Number("undefined", None, notes)
-    text = f"{measure(estimate.estimate, sign)} {ends(estimate.low, estimate.high, sign)}".rstrip()
+    text = f"{format_measure(estimate.estimate, sign)} {ends(estimate.low, estimate.high, sign)}".rstrip()
     return Number(text, estimate.estimate, notes, ends=ends_of(estimate))
 
 

@@ -9,7 +9,7 @@ from benchmark.common.terms import GRADES
 
 _COST = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)).astype(np.float64) ** 2
 """Disagreement (i - j)^2 of label i and prediction j."""
-PARTS = 1 + 2 * GRADES
+_PARTS = 1 + 2 * GRADES
 """Number of sums over a confusion matrix that kappa is computed from."""
 _SUMS = np.column_stack([_COST.ravel(), np.repeat(np.eye(GRADES), GRADES, 0), np.tile(np.eye(GRADES), (GRADES, 1))])
 """Weights that turn the 25 cells of a matrix into its disagreement, its labels and its predictions by grade."""

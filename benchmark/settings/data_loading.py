@@ -28,7 +28,9 @@ def load_data_params(path: Path = PARAMS) -> DataParams:
         InputError: the file is missing, is not valid YAML, or breaks a rule; the sentence names every fault.
     """
     raw = mapping(read_yaml(path, "the parameters are"), str(path))
-    return validated(DataParams, {key: raw[key] for key in raw.keys() & DataParams.model_fields.keys()}, str(path))
+    return validate_sections(
+        DataParams, {key: raw[key] for key in raw.keys() & DataParams.model_fields.keys()}, str(path)
+    )
 
 
 def mapping(raw: Any, origin: str) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def mapping(raw: Any, origin: str) -> dict[str, Any]:
     return raw
 
 
-def validated(model: type[S], raw: dict[str, Any], origin: str) -> S:
+def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
     """Validate the sections of a parameter file.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmark.common.files import read_yaml
 from benchmark.settings.data_loading import PARAMS as PARAMS
-from benchmark.settings.data_loading import mapping, parse_data, validated
+from benchmark.settings.data_loading import mapping, parse_data, validate_sections
 from benchmark.settings.params import Params
 
 
@@ -30,4 +30,4 @@ def parse_params(raw: Any, origin: str = "params.yaml") -> Params:
     if isinstance(raw.get("transfer"), dict):
         others = raw["transfer"].items()
         raw = raw | {"transfer": {name: parse_data(data, origin, ("transfer", str(name))) for name, data in others}}
-    return validated(Params, raw, origin)
+    return validate_sections(Params, raw, origin)

@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark.common.errors import InputError
-from benchmark.common.tables import read_table, whole
+from benchmark.common.tables import read_text_table, whole
 from benchmark.common.terms import GRADES, SPLITS, Counts, Eye, Split
 from benchmark.common.units import some
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
-from benchmark.sources.registry import Photograph, Progress
+from benchmark.sources.registry import OnProgress, Photograph
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
     Raises:
         InputError: the table cannot be read, or lacks a column.
     """
-    table = read_table(path)
+    table = read_text_table(path)
     known = {name.casefold(): values for name, values in table.columns.items()}
     missing = [name for name in columns if name.casefold() not in known]
     if missing:
@@ -133,7 +133,7 @@ def _raise_if(faults: list[str], rule: str) -> None:
         raise InputError(msg)
 
 
-def yield_photographs(files: Sequence[GradedFile], progress: Progress) -> Iterator[Photograph]:
+def yield_photographs(files: Sequence[GradedFile], progress: OnProgress) -> Iterator[Photograph]:
     """Yield the photographs of files whose split is assigned."""
     for done, file in enumerate(files, start=1):
         assert file.split is not None

@@ -17,9 +17,9 @@ from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._kaggle import competition_archive
 from benchmark.sources._labels import Label, Tree, expected_counts, match_files, read_columns, yield_photographs
 from benchmark.sources._splits import SplitFractions, assign_splits
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
-COMPETITION = "aptos2019-blindness-detection"
+_COMPETITION = "aptos2019-blindness-detection"
 ABOUT = SourceInfo(
     title="APTOS 2019 Blindness Detection",
     homepage="https://www.kaggle.com/c/aptos2019-blindness-detection",
@@ -28,7 +28,7 @@ ABOUT = SourceInfo(
     "https://www.kaggle.com/c/aptos2019-blindness-detection",
     restricted=True,
 )
-GRADED: Counts = (1805, 370, 999, 193, 295)
+_GRADED: Counts = (1805, 370, 999, 193, 295)
 """Images per grade of the whole train set."""
 
 
@@ -38,7 +38,7 @@ class Params(RestrictedParams):
     split: SplitFractions = SplitFractions()
 
 
-def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the graded images in the order of their table.
 
     Raises:
@@ -54,10 +54,10 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """Compute the counts of the graded images after the random split."""
     assert isinstance(params, Params)
-    return expected_counts({None: GRADED}, params.split)
+    return expected_counts({None: _GRADED}, params.split)
 
 
 def _fetch(folder: Path) -> None:
     if not (folder / "graded").exists():
-        archive = competition_archive(COMPETITION, folder / DOWNLOADS)
+        archive = competition_archive(_COMPETITION, folder / DOWNLOADS)
         unpack([archive], folder / "graded", keep=lambda name: name.startswith("train"))

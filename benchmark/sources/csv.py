@@ -11,18 +11,18 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from benchmark.common import column_names
-from benchmark.common.column_names import EYE_NAMES, SPLIT_NAMES, Role
+from benchmark.common.column_names import EYE_NAMES, SPLIT_NAMES, ColumnRole
 from benchmark.common.errors import InputError
 from benchmark.common.eyes import patient_and_eye
 from benchmark.common.section import Section
-from benchmark.common.tables import Table, read_table, whole
+from benchmark.common.tables import TextTable, read_text_table, whole
 from benchmark.common.terms import Counts, Split
 from benchmark.common.units import some
 from benchmark.images import names
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._labels import yield_photographs
 from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
     title="Your own photographs",
@@ -69,7 +69,7 @@ class Params(SourceParams):
 T = TypeVar("T")
 
 
-def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the rows of the table in order; the files are read in place, so ``folder`` stays empty.
 
     Repeated images, labels that are not grades and missing files are passed on: the data checks report them.
@@ -78,7 +78,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
         InputError: the table or a column is missing, or the name of a split or an eye is unknown.
     """
     assert isinstance(params, Params)
-    table = read_table(Path(params.root) / params.table)
+    table = read_text_table(Path(params.root) / params.table)
     columns = _select(table, params.columns)
     files = _read_rows(table, columns, Path(params.root) / params.images)
     yield from yield_photographs(assign_splits(files, params.split), progress)
@@ -90,7 +90,7 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     return params.expected
 
 
-def _select(table: Table, columns: ColumnNames) -> dict[str, Sequence[str]]:
+def _select(table: TextTable, columns: ColumnNames) -> dict[str, Sequence[str]]:
     """Return the values of the existing columns by field of :class:`ColumnNames`."""
     found = {}
     for field, name in columns.model_dump().items():
@@ -109,13 +109,13 @@ def _select(table: Table, columns: ColumnNames) -> dict[str, Sequence[str]]:
     return found
 
 
-def _find_synonym(table: Table, field: str) -> str:
+def _find_synonym(table: TextTable, field: str) -> str:
     """Return the column whose name is a synonym of a field; empty if there is none.
 
     Raises:
         InputError: several columns with different content match.
     """
-    role: Role = "grade" if field == "level" else field  # type: ignore[assignment]
+    role: ColumnRole = "grade" if field == "level" else field  # type: ignore[assignment]
     found = column_names.find(table.columns, role)
     if len({tuple(table.columns[name]) for name in found}) > 1:
         msg = f"data.columns.{field} must name one column of {table.path}, but may mean {' or '.join(found)}: set it"
@@ -123,7 +123,7 @@ def _find_synonym(table: Table, field: str) -> str:
     return found[0] if found else ""
 
 
-def _read_rows(table: Table, columns: Mapping[str, Sequence[str]], images: Path) -> list[GradedFile]:
+def _read_rows(table: TextTable, columns: Mapping[str, Sequence[str]], images: Path) -> list[GradedFile]:
     """Parse every row and find its file."""
     written = [names.posix(name) for name in columns["image"]]
     if "" in written:

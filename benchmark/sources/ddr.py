@@ -20,7 +20,7 @@ from benchmark.common.tables import whole
 from benchmark.common.terms import Counts, Split
 from benchmark.sources._copy import RealParams, find_copy, manual_download
 from benchmark.sources._labels import Label, Tree, match_files, read_columns, report_ungradable, yield_photographs
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
     title="DDR",
@@ -31,8 +31,8 @@ ABOUT = SourceInfo(
     restricted=True,
 )
 FOLDERS: Mapping[str, Split] = {"train": "train", "valid": "val", "test": "test"}
-UNGRADABLE = 5
-EXPECTED: Mapping[Split, Counts] = {
+_UNGRADABLE = 5
+_EXPECTED: Mapping[Split, Counts] = {
     "train": (3133, 315, 2238, 118, 456),
     "val": (1253, 126, 895, 47, 182),
     "test": (1880, 189, 1344, 71, 275),
@@ -43,7 +43,7 @@ class Params(RealParams):
     """Parameters of DDR under ``data:``."""
 
 
-def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the gradable photographs, split by split, in the order of their lists.
 
     Raises:
@@ -54,7 +54,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     entries, ungradable = [], 0
     for name, split in FOLDERS.items():
         rows = read_columns(root / f"{name}.txt", ("image", "grade"))
-        labels = [Label(image, grade, split) for image, grade in rows if whole(grade) != UNGRADABLE]
+        labels = [Label(image, grade, split) for image, grade in rows if whole(grade) != _UNGRADABLE]
         ungradable += len(rows) - len(labels)
         entries += match_files(labels, Tree(root / name).photographs(), prefix=f"{name}/")
     report_ungradable(ABOUT.title, ungradable)
@@ -63,7 +63,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """Return the counts of the official split without the ungradable images."""
-    return EXPECTED
+    return _EXPECTED
 
 
 def _grading(root: Path) -> Path:

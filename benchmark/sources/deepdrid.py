@@ -22,7 +22,7 @@ from benchmark.sources._archive import unpack
 from benchmark.sources._copy import DOWNLOADS, RealParams, find_copy
 from benchmark.sources._download import RemoteFile, download
 from benchmark.sources._labels import Label, Tree, match_files, read_columns, report_ungradable, yield_photographs
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
     title="DeepDRiD regular fundus images",
@@ -31,23 +31,23 @@ ABOUT = SourceInfo(
     citation="Liu et al.: DeepDRiD: Diabetic Retinopathy - Grading and Image Quality Estimation Challenge. Patterns "
     "3(6):100512, 2022, doi:10.1016/j.patter.2022.100512",
 )
-ARCHIVE = RemoteFile(
+_ARCHIVE = RemoteFile(
     "https://zenodo.org/api/records/8248825/files/deepdrdoc/DeepDRiD-v1.1.zip/content",
     "DeepDRiD-v1.1.zip",
     "md5:3379e2fd7a2dd398545a67148420a5d3",
 )
-TABLES: Mapping[str, Split] = {"regular-fundus-training.csv": "train", "regular-fundus-validation.csv": "val"}
-EVALUATION = "Challenge1_labels.xlsx"
-UNGRADABLE = 5
+_TABLES: Mapping[str, Split] = {"regular-fundus-training.csv": "train", "regular-fundus-validation.csv": "val"}
+_EVALUATION = "Challenge1_labels.xlsx"
+_UNGRADABLE = 5
 EYES: Mapping[str, Eye] = {"l": "left", "r": "right"}
-EXPECTED: Mapping[Split, Counts] = {"train": (540, 140, 234, 214, 72), "val": (174, 46, 92, 68, 20)}
+_EXPECTED: Mapping[Split, Counts] = {"train": (540, 140, 234, 214, 72), "val": (174, 46, 92, 68, 20)}
 
 
 class Params(RealParams):
     """Parameters of DeepDRiD under ``data:``."""
 
 
-def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the photographs, set by set, in the order of their tables.
 
     Raises:
@@ -55,19 +55,19 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
     """
     tree = Tree(find_copy(params, ABOUT, folder, _fetch))
     rows: list[tuple[str, str, Split]] = []
-    for name, split in TABLES.items():
+    for name, split in _TABLES.items():
         table = read_columns(tree.table(name), ("image_id", "left_eye_DR_Level", "right_eye_DR_Level"))
         rows += [(image, left or right, split) for image, left, right in table]
-    evaluation = read_columns(tree.table(EVALUATION), ("image_id", "DR_Levels"))
+    evaluation = read_columns(tree.table(_EVALUATION), ("image_id", "DR_Levels"))
     rows += [(image, grade, "test") for image, grade in evaluation]
-    labels = [_label(image, grade, split) for image, grade, split in rows if whole(grade) != UNGRADABLE]
+    labels = [_label(image, grade, split) for image, grade, split in rows if whole(grade) != _UNGRADABLE]
     report_ungradable(ABOUT.title, len(rows) - len(labels))
     yield from yield_photographs(match_files(labels, tree.photographs("images")), progress)
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """Return the counts of training and validation; those of the evaluation set are unknown."""
-    return EXPECTED
+    return _EXPECTED
 
 
 def _label(image: str, grade: str, split: Split) -> Label:
@@ -80,5 +80,5 @@ def _label(image: str, grade: str, split: Split) -> Label:
 
 def _fetch(folder: Path) -> None:
     if not (folder / "regular").exists():
-        archive = download(ARCHIVE, folder / DOWNLOADS)
+        archive = download(_ARCHIVE, folder / DOWNLOADS)
         unpack([archive], folder / "regular", keep=lambda name: "/regular_fundus_images/" in f"/{name}")

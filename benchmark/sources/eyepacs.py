@@ -23,9 +23,9 @@ from benchmark.sources._copy import DOWNLOADS, RestrictedParams, find_copy
 from benchmark.sources._download import RemoteFile, download
 from benchmark.sources._kaggle import competition_files
 from benchmark.sources._labels import Label, Tree, match_files, read_columns, yield_photographs
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
-COMPETITION = "diabetic-retinopathy-detection"
+_COMPETITION = "diabetic-retinopathy-detection"
 ABOUT = SourceInfo(
     title="EyePACS (Kaggle Diabetic Retinopathy Detection 2015)",
     homepage="https://www.kaggle.com/c/diabetic-retinopathy-detection",
@@ -34,7 +34,7 @@ ABOUT = SourceInfo(
     "https://www.kaggle.com/c/diabetic-retinopathy-detection",
     restricted=True,
 )
-PARTS = {
+_PARTS = {
     "train": r"train\.zip\.\d{3}",
     "test": r"test\.zip\.\d{3}",
     "labels": r"trainLabels\.csv\.zip",
@@ -45,7 +45,7 @@ SOLUTION = RemoteFile(
     "retinopathy_solution.csv",
     "sha256:a6af3d66804e81887da89b9261bcfb7da4f5bacedb070f1b5db83fa879ab60c9",
 )
-EXPECTED: Mapping[Split, Counts] = {
+_EXPECTED: Mapping[Split, Counts] = {
     "train": (25810, 2443, 5292, 873, 708),
     "val": (8130, 720, 1579, 237, 240),
     "test": (31403, 3042, 6282, 977, 966),
@@ -56,7 +56,7 @@ class Params(RestrictedParams):
     """Parameters of EyePACS under ``data:``."""
 
 
-def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield train, then val and test, each in the order of its table.
 
     Raises:
@@ -72,7 +72,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """Return the counts of Kaggle's split."""
-    return EXPECTED
+    return _EXPECTED
 
 
 def _label(image: str, level: str, usage: str) -> Label:
@@ -86,9 +86,9 @@ def _label(image: str, level: str, usage: str) -> Label:
 def _fetch(folder: Path) -> None:
     """Fetch and unpack one archive after the other, so that only one of them takes twice its space."""
     download(SOLUTION, folder)
-    for name, pattern in PARTS.items():
+    for name, pattern in _PARTS.items():
         if not (folder / name).exists():
-            parts = competition_files(COMPETITION, pattern, folder / DOWNLOADS)
+            parts = competition_files(_COMPETITION, pattern, folder / DOWNLOADS)
             unpack(parts, folder / name)
             for part in parts:
                 part.unlink()

@@ -24,7 +24,7 @@ from benchmark.sources._download import RemoteFile, download
 from benchmark.sources._labels import Label, Tree, expected_counts, match_files, read_columns, yield_photographs
 from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 from benchmark.sources.csv import ColumnNames
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
     title="IDRiD disease grading",
@@ -33,12 +33,12 @@ ABOUT = SourceInfo(
     citation="Porwal et al.: Indian Diabetic Retinopathy Image Dataset (IDRiD). Data 3(3):25, 2018, "
     "doi:10.3390/data3030025",
 )
-ARCHIVE = RemoteFile(
+_ARCHIVE = RemoteFile(
     "https://zenodo.org/records/17219542/files/B.%20Disease%20Grading.zip?download=1",
     "B. Disease Grading.zip",
     "sha256:8a9f4752b35d74cc35ff48b21ad44f295a6f800110ec218fc2d1c264803e4d8c",
 )
-TABLES: Mapping[Split, str] = {
+_TABLES: Mapping[Split, str] = {
     "train": "a. IDRiD_Disease Grading_Training Labels.csv",
     "test": "b. IDRiD_Disease Grading_Testing Labels.csv",
 }
@@ -52,7 +52,7 @@ class Params(RealParams):
     """``val`` is the fraction of the official train set that becomes val; ``test`` is unused."""
 
 
-def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the photographs in the order of their tables.
 
     Raises:
@@ -68,7 +68,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
         yield from csv.photographs(flat, folder, progress)
         return
     tree = Tree(root)
-    entries = [entry for split in TABLES for entry in _official(tree, split)]
+    entries = [entry for split in _TABLES for entry in _official(tree, split)]
     yield from yield_photographs(assign_splits(entries, params.split), progress)
 
 
@@ -79,11 +79,11 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
 
 
 def _official(tree: Tree, split: Split) -> list[GradedFile]:
-    rows = read_columns(tree.table(TABLES[split]), ("Image name", "Retinopathy grade"))
+    rows = read_columns(tree.table(_TABLES[split]), ("Image name", "Retinopathy grade"))
     labels = [Label(image, grade, split) for image, grade in rows]
     return match_files(labels, tree.photographs(split), prefix=f"{split}/")
 
 
 def _fetch(folder: Path) -> None:
     if not (folder / "grading").exists():
-        unpack([download(ARCHIVE, folder / DOWNLOADS)], folder / "grading")
+        unpack([download(_ARCHIVE, folder / DOWNLOADS)], folder / "grading")

@@ -29,7 +29,7 @@ from benchmark.sources._labels import (
     yield_photographs,
 )
 from benchmark.sources._splits import SplitFractions, assign_splits
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
     title="Messidor-2",
@@ -40,7 +40,7 @@ ABOUT = SourceInfo(
     "2013; grades: Krause et al., Ophthalmology 125:1264-1272, 2018, doi:10.1016/j.ophtha.2018.01.034",
     restricted=True,
 )
-GRADED: Counts = (1017, 270, 347, 75, 35)
+_GRADED: Counts = (1017, 270, 347, 75, 35)
 
 
 class Params(RealParams):
@@ -51,7 +51,7 @@ class Params(RealParams):
     split: SplitFractions = SplitFractions()
 
 
-def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the gradable photographs in the order of their table.
 
     Raises:
@@ -74,7 +74,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """Compute the counts after a split by image; return None if patients are known, whose grades are not."""
     assert isinstance(params, Params)
-    return None if params.pairs else expected_counts({None: GRADED}, params.split)
+    return None if params.pairs else expected_counts({None: _GRADED}, params.split)
 
 
 def _eyes(path: Path) -> dict[str, tuple[str, Eye]]:

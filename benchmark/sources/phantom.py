@@ -14,8 +14,8 @@ from benchmark.common.terms import Counts, Split
 from benchmark.jobs.processes import outcomes
 from benchmark.sources._phantom.cohort import Shot, cohort
 from benchmark.sources._phantom.params import Params as Params
-from benchmark.sources._phantom.render import save
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources._phantom.render import save_photograph
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
     title="Phantom",
@@ -34,7 +34,7 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     return None
 
 
-def photographs(params: Params, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: Params, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Generate the missing photographs, then yield all of them, by patient, left eye first.
 
     The name of their folder is a hash of everything that determines their bytes, so existing files are reused and an
@@ -51,7 +51,7 @@ def photographs(params: Params, folder: Path, progress: Progress) -> Iterator[Ph
         yield Photograph(shot.image_id, path, shot.label, shot.split, str(shot.patient), shot.eye)
 
 
-def draw(jobs: list[tuple[int, Shot, int, Path]], progress: Progress, workers: int = 0) -> None:
+def draw(jobs: list[tuple[int, Shot, int, Path]], progress: OnProgress, workers: int = 0) -> None:
     """Write photographs (arguments of :func:`render.save`) in ``workers`` processes; 0 chooses their number.
 
     The bytes do not depend on the number of processes.
@@ -63,7 +63,7 @@ def draw(jobs: list[tuple[int, Shot, int, Path]], progress: Progress, workers: i
 
 
 def _save(job: tuple[int, Shot, int, Path]) -> None:
-    save(*job)
+    save_photograph(*job)
 
 
 def _identity(params: Params) -> str:

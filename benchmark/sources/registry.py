@@ -82,7 +82,7 @@ class SourceParams(BaseModel):
     """True if the photographs are generated; every table and figure then says so."""
 
 
-class Progress(Protocol):
+class OnProgress(Protocol):
     """Called with (done, total) as work advances."""
 
     def __call__(self, done: int, total: int) -> None: ...
@@ -95,7 +95,7 @@ class Source(Protocol):
     Params: type[SourceParams]
 
     @staticmethod
-    def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+    def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
         """Yield every photograph once; generated or fetched files go into ``folder``."""
         ...
 

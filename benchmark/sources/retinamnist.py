@@ -26,7 +26,7 @@ from benchmark.common.files import atomic
 from benchmark.common.terms import SPLITS, Counts, Split
 from benchmark.sources._copy import RealParams, find_copy
 from benchmark.sources._download import RemoteFile, download
-from benchmark.sources.registry import Photograph, Progress, SourceInfo, SourceParams
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -38,7 +38,7 @@ ABOUT = SourceInfo(
     "classification. Scientific Data 10:41, 2023, doi:10.1038/s41597-022-01721-8; photographs: Liu et al., Patterns "
     "3(6):100512, 2022",
 )
-EXPECTED: Mapping[Split, Counts] = {
+_EXPECTED: Mapping[Split, Counts] = {
     "train": (486, 128, 206, 194, 66),
     "val": (54, 12, 28, 20, 6),
     "test": (174, 46, 92, 68, 20),
@@ -66,7 +66,7 @@ class Params(RealParams):
         return "retinamnist.npz" if self.size == 28 else f"retinamnist_{self.size}.npz"
 
 
-def photographs(params: SourceParams, folder: Path, progress: Progress) -> Iterator[Photograph]:
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Write the images of the arrays to ``folder`` and yield them in order.
 
     Raises:
@@ -93,7 +93,7 @@ def photographs(params: SourceParams, folder: Path, progress: Progress) -> Itera
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """Return the counts of MedMNIST's split."""
-    return EXPECTED
+    return _EXPECTED
 
 
 def _read(path: Path) -> dict[Split, tuple[Pixels, Pixels]]:

@@ -13,7 +13,7 @@ from benchmark.statistics.bootstrap import Graded, graded
 
 FROM: Split = "val"
 """Split whose labels give the grade frequencies; of the two splits with predictions, it is not test."""
-DRAWS = 20
+N_BASELINE_DRAWS = 20
 """Seeds of the random grades."""
 
 _OTHER = {"left": "right", "right": "left"}
@@ -31,7 +31,7 @@ class TrivialBaseline:
 
 TRIVIAL_BASELINES: dict[str, TrivialBaseline] = {
     "majority": TrivialBaseline(f"the most frequent grade of {FROM}"),
-    "prior": TrivialBaseline(f"random grades, as frequent as on {FROM}", DRAWS),
+    "prior": TrivialBaseline(f"random grades, as frequent as on {FROM}", N_BASELINE_DRAWS),
     "fellow": TrivialBaseline("the label of the fellow eye"),
 }
 
@@ -46,10 +46,10 @@ def trivial_baselines(outputs: Mapping[Split, Predictions], split: Split) -> dic
     predictions = outputs[split]
     counts = np.bincount(outputs[FROM].grade, minlength=GRADES)
     n = len(predictions)
-    drawn = [np.random.default_rng(seed).choice(GRADES, n, p=counts / counts.sum()) for seed in range(DRAWS)]
+    drawn = [np.random.default_rng(seed).choice(GRADES, n, p=counts / counts.sum()) for seed in range(N_BASELINE_DRAWS)]
     return {
         "majority": graded([predictions], [np.full(n, counts.argmax(), np.int64)]),
-        "prior": graded([predictions] * DRAWS, [grades.astype(np.int64) for grades in drawn]),
+        "prior": graded([predictions] * N_BASELINE_DRAWS, [grades.astype(np.int64) for grades in drawn]),
         "fellow": fellow_grades(predictions),
     }
 

@@ -28,12 +28,12 @@ from benchmark.statistics.confidence import Interval
 from benchmark.statistics.estimates import Estimate, Kind, interval_columns
 from benchmark.statistics.graded_runs import ALONE, BOTH, STATISTICS, GradedRuns, on_every_core
 
-THRESHOLDS = STATISTICS / "thresholds.csv"
+THRESHOLDS_FILE = STATISTICS / "thresholds.csv"
 
 TUNED_ON: Split = "val"
 """Split on which thresholds are tuned."""
 
-Outputs = Mapping[Split, Predictions]
+RunOutputs = Mapping[Split, Predictions]
 """Predictions of one run."""
 
 
@@ -92,7 +92,7 @@ def rule_estimates(runs: GradedRuns) -> list[Estimate]:
     """Estimate kappa by rule and the range over rules, and write ``statistics/thresholds.csv``."""
     ruled: list[RuleGrades] = []
     thresholds: list[ThresholdsRow] = []
-    outputs: list[Outputs] = []
+    outputs: list[RunOutputs] = []
     for arm, results in runs.runs.items():
         outputs = [{split: runs.outputs[arm, split][run] for split in EVALUATED} for run in range(len(results))]
         for rule in _rules(outputs[0]):
@@ -113,12 +113,12 @@ def rule_estimates(runs: GradedRuns) -> list[Estimate]:
             thresholds += _thresholds(rule, results, found, HOLDOUT, results[0].train_images)
     # All runs were evaluated on the same images, so any of them knows the labels.
     ruled += _baselines(outputs[0], ruled[0].data)
-    write_rows(THRESHOLDS, ThresholdsRow, thresholds)
+    write_rows(THRESHOLDS_FILE, ThresholdsRow, thresholds)
     rows = on_every_core(lambda one: one.estimate(kappa_interval(one.grades, n_resamples=N_RESAMPLES)), ruled)
     return rows + on_every_core(_range, _extremes(ruled, rows))
 
 
-def grade_run(rule: str, outputs: Outputs) -> tuple[dict[Split, Grades], Thresholds | None]:
+def grade_run(rule: str, outputs: RunOutputs) -> tuple[dict[Split, Grades], Thresholds | None]:
     """Grade every split of one run by a rule; return the grades and, if they were tuned for the run, the thresholds.
 
     Raises:
@@ -130,7 +130,7 @@ def grade_run(rule: str, outputs: Outputs) -> tuple[dict[Split, Grades], Thresho
     return {split: fitted.apply(predictions) for split, predictions in outputs.items()}, fitted.thresholds
 
 
-def _rules(outputs: Outputs) -> list[str]:
+def _rules(outputs: RunOutputs) -> list[str]:
     """Return the rules that apply to an arm; tuned ones only where val has several grades."""
     tunable = len(np.unique(outputs[TUNED_ON].grade)) > 1
     return [rule for rule in applicable(outputs[TUNED_ON]) if tunable or DECISION_RULES[rule].thresholds != "tuned"]
@@ -141,7 +141,7 @@ def _of_arm(
     rule: str,
     tuned_on: str,
     results: Sequence[RunResult],
-    outputs: Sequence[Outputs],
+    outputs: Sequence[RunOutputs],
     grades: Sequence[Mapping[Split, Grades]],
 ) -> Iterator[RuleGrades]:
     """Join the grades of an arm's runs under one rule, on each split."""
@@ -151,7 +151,7 @@ def _of_arm(
         yield RuleGrades("rule", Arm(first.method, first.arm), head, rule, tuned_on, split, seeds, joined, first.data)
 
 
-def _baselines(outputs: Outputs, data: DataSummary) -> Iterator[RuleGrades]:
+def _baselines(outputs: RunOutputs, data: DataSummary) -> Iterator[RuleGrades]:
     for split in EVALUATED:
         for name, grades in trivial_baselines(outputs, split).items():
             tuned_on, seeds = "" if name == "fellow" else FROM, range(TRIVIAL_BASELINES[name].draws)

@@ -24,7 +24,7 @@ CURVES = EVALUATION / "curves.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LearningCurve:
     """Learning curve of one run.
 
     Attributes:
@@ -60,7 +60,9 @@ class SavedShare:
     high: float
 
 
-def share_saved(cheaper: Sequence[Curve], dearer: Sequence[Curve], confidence_level: float) -> SavedShare:
+def share_saved(
+    cheaper: Sequence[LearningCurve], dearer: Sequence[LearningCurve], confidence_level: float
+) -> SavedShare:
     """Estimate the share of multiply-adds that the first way to train saves of the second.
 
     Both sides need runs with the same seeds in the same order, at least one.
@@ -90,7 +92,7 @@ def read_curves() -> pd.DataFrame:
 
 def learning_curve(
     run: RunResult, head: Head, runs: Mapping[Arm, Sequence[RunResult]], curves: pd.DataFrame
-) -> Curve | None:
+) -> LearningCurve | None:
     """Return a head's learning curve over the multiply-adds of a run and its ancestors; None if one has not run.
 
     Raises:
@@ -106,7 +108,7 @@ def learning_curve(
         before += float(_epochs(ancestor, curves)["images"].max()) * ancestor.macs_per_image
         needed += ancestor.needs
     macs = before + own["images"].to_numpy(np.float64) * run.macs_per_image
-    return Curve(before, macs, own[f"val_kappa_{head}"].to_numpy(np.float64))
+    return LearningCurve(before, macs, own[f"val_kappa_{head}"].to_numpy(np.float64))
 
 
 def _epochs(run: RunResult, curves: pd.DataFrame) -> pd.DataFrame:

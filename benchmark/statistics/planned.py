@@ -58,11 +58,11 @@ def comparisons(runs: GradedRuns) -> list[Estimate]:
     ]
 
     def row(about: str, a: Side, b: Side, split: Split) -> Estimate:
-        return difference_of(runs, "comparison", about, (a, b), split, compared(runs, a, b, split))
+        return difference_of(runs, "comparison", about, (a, b), split, compare_arms(runs, a, b, split))
 
     return adjusted(on_every_core(lambda each: row(*each), asked))
 
 
-def compared(runs: GradedRuns, a: Side, b: Side, split: Split) -> Comparison:
+def compare_arms(runs: GradedRuns, a: Side, b: Side, split: Split) -> Comparison:
     """Compare two arms, each by one head, on one split."""
     return compare(runs.grades[*a, split], runs.grades[*b, split], n_resamples=N_RESAMPLES)

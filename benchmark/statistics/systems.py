@@ -14,7 +14,7 @@ from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import N_RESAMPLES
 from benchmark.statistics.estimates import Estimate, Side, adjusted, difference_of
 from benchmark.statistics.graded_runs import GradedRuns, on_every_core
-from benchmark.statistics.planned import compared
+from benchmark.statistics.planned import compare_arms
 from benchmark.statistics.published.tables import PrintedTable, find_arm
 from benchmark.statistics.ranks import ranked
 from models.blends.registry import BLENDS
@@ -31,7 +31,7 @@ def system_comparisons(params: Params, runs: GradedRuns, printed: PrintedTable) 
     ]
 
     def row(about: str, a: Side, b: Side, split: Split) -> Estimate:
-        return difference_of(runs, "system comparison", about, (a, b), split, compared(runs, a, b, split))
+        return difference_of(runs, "system comparison", about, (a, b), split, compare_arms(runs, a, b, split))
 
     return adjusted(on_every_core(lambda each: row(*each), asked))
 

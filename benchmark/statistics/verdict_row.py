@@ -10,10 +10,10 @@ from typing import Literal
 
 from benchmark.statistics.verdict_rules import Magnitude, Verdict, judge_all
 
-ALL = "all"
+ALL_PARTS = "all"
 """Part of the row that judges all parts of a claim on a split together."""
 
-Kind = Literal["ordering", "number", "saving", "consistency"]
+VerdictKind = Literal["ordering", "number", "saving", "consistency"]
 Scope = Literal[
     "the paper's data",
     "the paper's data, other network or input size: evidence on the ordering only",
@@ -22,7 +22,7 @@ Scope = Literal[
     "the paper's own numbers",
 ]
 """Conclusions about the paper that a judgement allows."""
-PAPER: Scope = "the paper's data"
+PAPER_SCOPE: Scope = "the paper's data"
 SMALLER = "smaller than the margin"
 """Finding for a difference in the claimed direction that is above 0 but below the margin."""
 _BETWEEN = " | "
@@ -35,7 +35,7 @@ class VerdictRow:
 
     claim: str
     """Id of the claim."""
-    kind: Kind
+    kind: VerdictKind
     part: str
     """Part of the claim; ``all`` in the row for all parts together."""
     split: str
@@ -104,7 +104,7 @@ class VerdictRow:
         if verdict == "not reproduced" and self.kind in ("ordering", "saving") and self.low > 0:
             return SMALLER
         here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
-        return verdict if self.scope == PAPER else here.get(verdict, verdict)
+        return verdict if self.scope == PAPER_SCOPE else here.get(verdict, verdict)
 
     def judged(self, judge: Callable[[float], Verdict]) -> VerdictRow:
         """Return the row with its verdicts.
@@ -142,11 +142,11 @@ def judge_parts(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
         whole = VerdictRow(
             claim=first.claim,
             kind=first.kind,
-            part=ALL,
+            part=ALL_PARTS,
             split=split,
             split_evidence=first.split_evidence,
             # One part outside the paper's setting limits the whole.
-            scope=next((row.scope for row in rows if row.scope != PAPER), PAPER),
+            scope=next((row.scope for row in rows if row.scope != PAPER_SCOPE), PAPER_SCOPE),
             tolerance=first.tolerance,
             n_images=max(row.n_images for row in rows),
             n_patients=_distinct(row.n_patients for row in rows),

@@ -52,7 +52,7 @@ Verdict = Literal[
 Magnitude = Literal["", "as printed", "smaller than printed", "larger than printed", "unresolved"]
 """Measured value relative to the printed one; empty where the two cannot be compared."""
 
-Ends = tuple[float, float]
+_Ends = tuple[float, float]
 """Low and high end of an interval; NaN where there is none."""
 
 
@@ -66,7 +66,7 @@ def margin(tolerance: float, printed: float | None) -> float:
     return min(tolerance, printed / 2) if printed is not None and printed > 0 else tolerance
 
 
-def judge_ordering(ends: Ends, tolerance: float, printed: float | None) -> Verdict:
+def judge_ordering(ends: _Ends, tolerance: float, printed: float | None) -> Verdict:
     """Judge a measured difference in the claimed direction; tolerance and printed difference as in :func:`margin`."""
     low, high = ends
     threshold = margin(tolerance, printed)
@@ -75,13 +75,13 @@ def judge_ordering(ends: Ends, tolerance: float, printed: float | None) -> Verdi
     return "not reproduced" if high < threshold else "inconclusive"
 
 
-def judge_number(ends: Ends, tolerance: float, printed: float) -> Verdict:
+def judge_number(ends: _Ends, tolerance: float, printed: float) -> Verdict:
     """Judge a measured number."""
     verdicts: dict[Magnitude, Verdict] = {"as printed": "reproduced", "unresolved": "inconclusive"}
     return verdicts.get(judge_magnitude(ends, tolerance, printed), "not reproduced")
 
 
-def judge_magnitude(ends: Ends, tolerance: float, printed: float) -> Magnitude:
+def judge_magnitude(ends: _Ends, tolerance: float, printed: float) -> Magnitude:
     """Compare an interval with the band around a printed value."""
     low, high = ends
     if high < printed - tolerance:

@@ -34,24 +34,24 @@ from benchmark.statistics.bootstrap import N_RESAMPLES, kappa_interval
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Interval
 from benchmark.statistics.estimates import Side, side_text
 from benchmark.statistics.graded_runs import STATISTICS, GradedRuns, on_every_core
-from benchmark.statistics.learning_cost import Curve, learning_curve, read_curves, share_saved
-from benchmark.statistics.planned import compared
+from benchmark.statistics.learning_cost import LearningCurve, learning_curve, read_curves, share_saved
+from benchmark.statistics.planned import compare_arms
 from benchmark.statistics.published.claims import (
     Claim,
     Claims,
     Consistency,
-    Judged,
-    Number,
+    InferredOrdering,
+    JudgedClaim,
+    NumberClaim,
     Ordering,
-    Pair,
+    PrintedPair,
     Saving,
     Setting,
-    Step,
     load_claims,
 )
 from benchmark.statistics.published.consistency import check
 from benchmark.statistics.published.tables import Printed, PrintedTable, find_arm, load_published
-from benchmark.statistics.verdict_row import PAPER, Kind, Scope, VerdictRow, judge_parts
+from benchmark.statistics.verdict_row import PAPER_SCOPE, Scope, VerdictKind, VerdictRow, judge_parts
 from benchmark.statistics.verdict_rules import Verdict, judge_magnitude, judge_number, judge_ordering, margin
 
 VERDICTS = STATISTICS / "verdicts.csv"
@@ -114,7 +114,7 @@ def scope_of(cells: Sequence[Printed], paper: Setting, case: Case) -> Scope:
     # A compared system never matches its source to the last number, so it has no size of the paper.
     if backbone != paper.backbone or None in sizes or sizes != [cell.pixels for cell in cells]:
         return _OTHER_SIZE
-    return PAPER
+    return PAPER_SCOPE
 
 
 def fair_split(split: Split, selected_by: Sequence[Head | None], heads: Sequence[Head]) -> Split:
@@ -150,7 +150,7 @@ def _left_out(data: DataSummary, paper: Setting) -> dict[Split, int] | None:
     return missing if allowed else None
 
 
-def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> VerdictRow:
+def _ordering(claim: Ordering, pair: PrintedPair, paper: Setting, case: Case) -> VerdictRow:
     cells = (pair.better, pair.worse)
     row = _start(claim, "ordering", pair.title, cells, paper, case)
     row = replace(row, published=f"{pair.effect:+}", published_evidence="computed")
@@ -160,11 +160,11 @@ def _ordering(claim: Ordering, pair: Pair, paper: Setting, case: Case) -> Verdic
         return row.with_notes(_missing_runs(cells, case))
     row = _on_fair_split(row, sides, case)
     # The printed difference counts only in the paper's setting and without doubts about it.
-    printed = float(pair.effect) if row.scope == PAPER and row.published and not pair.doubt else None
+    printed = float(pair.effect) if row.scope == PAPER_SCOPE and row.published and not pair.doubt else None
     return _judge_difference(row, sides, claim.tolerance, printed, case)
 
 
-def _step(claim: Step, paper: Setting, case: Case) -> VerdictRow:
+def _step(claim: InferredOrdering, paper: Setting, case: Case) -> VerdictRow:
     """Judge a claim on arms that no source prints both kappas of: an ordering without a published difference."""
     selectors = (claim.better, claim.worse)
     found = [find_arm(one, case.params) for one in selectors]
@@ -181,7 +181,7 @@ def _judge_difference(
     row: VerdictRow, sides: Sequence[Side], tolerance: float, printed: float | None, case: Case
 ) -> VerdictRow:
     """Add the difference between the sides and the verdict on their order."""
-    found = compared(case.runs, sides[0], sides[1], _split(row))
+    found = compare_arms(case.runs, sides[0], sides[1], _split(row))
     row = replace(_with_interval(row, sides, case, found.difference, printed), margin=margin(tolerance, printed))
     row = row.tested(lambda factor: found.p_at_least(margin(factor * tolerance, printed)))
     ends = found.difference.evidence
@@ -220,14 +220,14 @@ def _selected_by(side: Side, case: Case) -> Head | None:
     return selecting_head(case.runs.runs[side[0]][0])
 
 
-def _number(claim: Number, cell: Printed, paper: Setting, case: Case) -> VerdictRow:
+def _number(claim: NumberClaim, cell: Printed, paper: Setting, case: Case) -> VerdictRow:
     row = _start(claim, "number", f"{cell.row}, {cell.column}", (cell,), paper, case)
     row = replace(row, published=cell.value, published_evidence=cell.evidence)
     sides = _sides((cell,), case)
     if not sides:
         return row.with_notes(_missing_runs((cell,), case))
     found = kappa_interval(case.runs.grades[*sides[0], _split(row)], n_resamples=N_RESAMPLES)
-    if row.scope != PAPER:
+    if row.scope != PAPER_SCOPE:
         other: Verdict = "not comparable: other data"
         if row.scope == _OTHER_SIZE:
             other = "not comparable: other network or input size"
@@ -283,12 +283,14 @@ def _consistency(claim: Consistency, case: Case) -> VerdictRow:
     return row.judged(lambda _: "consistent" if says == found else "inconsistent")
 
 
-def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper: Setting, case: Case) -> VerdictRow:
+def _start(
+    claim: JudgedClaim, kind: VerdictKind, part: str, cells: Sequence[Printed], paper: Setting, case: Case
+) -> VerdictRow:
     """Return the row of a claim on printed cells before anything is measured."""
     split = cells[0].split
     assert split
     scope = scope_of(cells, paper, case)
-    missing = (_left_out(case.runs.data, paper) or {}) if scope == PAPER else {}
+    missing = (_left_out(case.runs.data, paper) or {}) if scope == PAPER_SCOPE else {}
     listed = ", ".join(f"{count} of {paper.images[name]:,} {name}" for name, count in missing.items() if count)
     texts = {"split": split.value, "split_evidence": split.evidence, "data": case.runs.data.name}
     row = _text_row(claim, kind=kind, part=part, scope=scope, **texts)
@@ -298,7 +300,7 @@ def _start(claim: Judged, kind: Kind, part: str, cells: Sequence[Printed], paper
 def _text_row(claim: Claim, **columns: Any) -> VerdictRow:
     """Return the row of a claim with its texts and some columns."""
     names = ["quote", "source", "interpretation", "evidence"]
-    names += ["tolerance", "rationale"] if isinstance(claim, Judged) else []
+    names += ["tolerance", "rationale"] if isinstance(claim, JudgedClaim) else []
     texts: dict[str, Any] = {name: getattr(claim, name) for name in names}
     return VerdictRow(claim=claim.id, note=claim.caveat, **texts, **columns)
 
@@ -364,7 +366,7 @@ def _with_runs(row: VerdictRow, sides: Sequence[Side], case: Case) -> VerdictRow
     )
 
 
-def _curves(side: Side, case: Case) -> dict[int, Curve]:
+def _curves(side: Side, case: Case) -> dict[int, LearningCurve]:
     """Return the learning curves of an arm's runs by seed, without runs that lack an ancestor."""
     arm, head = side
     curves = {run.seed: learning_curve(run, head, case.runs.runs, case.curves) for run in case.runs.runs[arm]}

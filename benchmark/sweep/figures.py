@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.report.captions import PHANTOM
-from benchmark.report.figure_style import WARNING, save
+from benchmark.report.figure_style import WARNING, save_figure
 from benchmark.sweep.results import SweepResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from optuna import Study
 
-SLICE, HISTORY, IMPORTANCES = "slice.png", "history.png", "importances.png"
+SLICE, HISTORY_FIGURE, IMPORTANCES = "slice.png", "history.png", "importances.png"
 _TARGET = "val kappa"
 
 
-def draw_all(results: SweepResults, study: Study, folder: Path) -> dict[str, str]:
+def draw_sweep_figures(results: SweepResults, study: Study, folder: Path) -> dict[str, str]:
     """Draw every figure into a folder, and return the captions by file name, in reading order."""
     import matplotlib as mpl
 
@@ -36,7 +36,7 @@ def draw_all(results: SweepResults, study: Study, folder: Path) -> dict[str, str
             "best and the published values, retrained on new seeds. A value of 0 has no place on a logarithmic axis.",
             lambda: plots.plot_slice(study, space, target_name=_TARGET),
         ),
-        HISTORY: (
+        HISTORY_FIGURE: (
             "Val kappa by trial (Optuna's history plot).",
             lambda: plots.plot_optimization_history(study, target_name=_TARGET),
         ),
@@ -59,7 +59,7 @@ def draw_all(results: SweepResults, study: Study, folder: Path) -> dict[str, str
                 panels[-1].legend(fontsize=8)
             if results.params.data.synthetic:
                 figure.text(0.5, 1.0, PHANTOM, ha="center", va="bottom", fontsize=9, color=WARNING)
-            save(figure, folder / name, bbox_inches="tight")
+            save_figure(figure, folder / name, bbox_inches="tight")
             pyplot.close(figure)
     return {name: caption for name, (caption, _) in drawings.items()}
 

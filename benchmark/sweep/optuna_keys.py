@@ -25,7 +25,7 @@ STOPPED = "stopped"
 """True if the user stopped the trial."""
 
 
-def state_of(trial: FrozenTrial) -> str:
+def trial_state(trial: FrozenTrial) -> str:
     """Return a trial's state in one word."""
     return "failed" if trial.state == TrialState.FAIL else str(trial.state.name).lower()
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from benchmark.common.files import write_text
 from benchmark.common.terms import EVALUATED, Split
-from benchmark.common.units import ends, measure
-from benchmark.report.captions import HEADS, PHANTOM
-from benchmark.report.render import to_csv, to_markdown, to_tex
-from benchmark.report.table import Row, Table, Text, plain
+from benchmark.common.units import ends, format_measure
+from benchmark.report.captions import HEAD_NAMES, PHANTOM
+from benchmark.report.render import table_to_csv, to_markdown, to_tex
+from benchmark.report.table import Row, Table, Text, format_plain_value
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
 from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import Interval
-from benchmark.sweep.figures import draw_all
+from benchmark.sweep.figures import draw_sweep_figures
 from benchmark.sweep.results import SweepResults, TrialResult, compute_results
 from benchmark.sweep.space import value_text, values_text
 
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from benchmark.settings.params import Params
-    from benchmark.sweep.retrain import Retrained, Side
+    from benchmark.sweep.retrain import Retrained, SweepSide
 
-REPORTS = Path("reports/sweep")
-ALPHA = 0.05
+SWEEP_REPORTS = Path("reports/sweep")
+_ALPHA = 0.05
 """Significance level, declared before any sweep ran."""
 DECISIVE: Split = "test"
 """The split that the search did not use."""
 
 
-def write(study: Study, params: Params, retrained: Mapping[Side, Retrained]) -> None:
+def write_report(study: Study, params: Params, retrained: Mapping[SweepSide, Retrained]) -> None:
     """Write the report of a study that has been searched and retrained."""
     results = compute_results(study, params, retrained)
-    folder = REPORTS / params.sweep.study
+    folder = SWEEP_REPORTS / params.sweep.study
     tables = [retraining_table(results), trials_table(results)]
     for table in tables:
-        write_text(folder / f"{table.name}.csv", to_csv(table))
+        write_text(folder / f"{table.name}.csv", table_to_csv(table))
         write_text(folder / f"{table.name}.tex", to_tex(table))
-    write_text(folder / "sweep.md", to_page(results, tables, draw_all(results, study, folder)))
+    write_text(folder / "sweep.md", sweep_page(results, tables, draw_sweep_figures(results, study, folder)))
     print(f"wrote {folder}/sweep.md")
 
 
-def to_page(results: SweepResults, tables: Sequence[Table], captions: Mapping[str, str]) -> str:
+def sweep_page(results: SweepResults, tables: Sequence[Table], captions: Mapping[str, str]) -> str:
     """Return the conclusions, the tables and the figures as one Markdown page."""
     data = results.params.data
     blocks = [f"# Sweep {results.params.sweep.study} on {data.name}"]
@@ -60,7 +60,7 @@ def conclusions(results: SweepResults) -> list[str]:
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     sentences = [
         f"Of {len(states)} trials ({counts}), trial {best.number} ({values_text(best.values)}) has the highest val "
-        f"kappa ({HEADS[results.params.sweep.head]}): {_with_ends(best.interval)}.",
+        f"kappa ({HEAD_NAMES[results.params.sweep.head]}): {_with_ends(best.interval)}.",
         _verdict(results) if results.differences else "The best values are the published ones, so nothing is compared.",
         _selection(results),
     ]
@@ -80,12 +80,12 @@ def _verdict(results: SweepResults) -> str:
     p = decisive_p(comparison)
     pair = f"kappa of {values_text(results.best.values)} minus that of the published {values_text(results.published)}"
     measured = f"Retrained on new seeds, {pair} is {_with_ends(comparison.difference, '+')} on {DECISIVE}, p = {p:.3g}."
-    if p < ALPHA:
+    if p < _ALPHA:
         side = "better" if comparison.difference.estimate > 0 else "worse"
         return f"{measured} The best values are significantly {side} than the published ones."
     return (
         f"{measured} The difference is inconclusive, which does not show that the two are equal: the power reaches "
-        f"80 % only for a true difference of {measure(comparison.min_detectable_difference)} or more."
+        f"80 % only for a true difference of {format_measure(comparison.min_detectable_difference)} or more."
     )
 
 
@@ -107,9 +107,9 @@ def trials_table(results: SweepResults) -> Table:
     return Table(
         name="trials",
         title=f"Trials of the sweep {sweep.study}",
-        caption=f"{_data_sentence(results)} A trial's value is the mean of val kappa ({HEADS[sweep.head]}, decision "
-        f"rule: {DECISION_RULES[DEFAULT[sweep.head]].title}) over the seeds {_join(sweep.seeds)}; brackets: 95 % "
-        "interval over seeds and patients, not corrected for the choice among trials. Test is not used.",
+        caption=f"{_data_sentence(results)} A trial's value is the mean of val kappa ({HEAD_NAMES[sweep.head]}, "
+        f"decision rule: {DECISION_RULES[DEFAULT[sweep.head]].title}) over the seeds {_join(sweep.seeds)}; brackets: "
+        "95 % interval over seeds and patients, not corrected for the choice among trials. Test is not used.",
         columns=("trial", *names, "state", "val kappa", "per seed", "remark"),
         rows=tuple(_trial_row(trial, results) for trial in results.trials),
         notes=(),
@@ -121,7 +121,7 @@ def _trial_row(trial: TrialResult, results: SweepResults) -> Row:
     marks = ["published values" if trial.role == "paper" else trial.role] if trial.role else []
     marks += ["best"] if trial.number == results.best.number else []
     values = [value_text(trial.values[name]) if name in trial.values else "-" for name in results.params.sweep.space]
-    per_seed = ", ".join(map(measure, trial.kappas)) or "-"
+    per_seed = ", ".join(map(format_measure, trial.kappas)) or "-"
     return _row(
         "",
         f"{trial.number} ({', '.join(marks)})" if marks else str(trial.number),
@@ -164,7 +164,7 @@ def retraining_table(results: SweepResults) -> Table:
         title="The best and the published values, retrained on new seeds",
         caption=f"{_data_sentence(results)} Trained on the seeds {_join(results.params.sweep.retrain_seeds)}, which "
         f"the search did not use; brackets: 95 % intervals over seeds and patients. Declared in advance: {DECISIVE} "
-        f"decides, at p < {ALPHA}; the patients of val took part in the choice of the best values. p, these networks: "
+        f"decides, at p < {_ALPHA}; the patients of val took part in the choice of the best values. p, these networks: "
         "over patients; p, retrained: over patients and seeds. The minimum detectable difference has a power of 80 %.",
         columns=("values", "kappa or difference", "p, these networks", "p, retrained", "min. detectable difference"),
         rows=tuple(_line_row(*line) for line in lines),
@@ -192,7 +192,7 @@ def _line_row(group: str, split: Split, label: str, interval: Interval | None, c
     if comparison is None:
         return _row(group, label, _with_ends(interval), "", "", "")
     p, retrained = ("-" if p != p else f"{p:.3g}" for p in (comparison.p, comparison.p_retrained))
-    detectable = measure(comparison.min_detectable_difference)
+    detectable = format_measure(comparison.min_detectable_difference)
     return _row(group, label, _with_ends(interval, "+"), p, retrained, detectable)
 
 
@@ -225,7 +225,7 @@ def _data_sentence(results: SweepResults) -> str:
 
 
 def _origin(results: SweepResults) -> dict[str, Any]:
-    return {"data": results.params.data.name, "synthetic": plain(results.params.data.synthetic)}
+    return {"data": results.params.data.name, "synthetic": format_plain_value(results.params.data.synthetic)}
 
 
 def _row(group: str, label: str, *cells: str) -> Row:
@@ -235,12 +235,12 @@ def _row(group: str, label: str, *cells: str) -> Row:
 def _with_ends(interval: Interval | None, sign: Literal["", "+"] = "") -> str:
     if interval is None:
         return "-"
-    return f"{measure(interval.estimate, sign)} {ends(interval.low, interval.high, sign)}"
+    return f"{format_measure(interval.estimate, sign)} {ends(interval.low, interval.high, sign)}"
 
 
 def _fields(source: Interval | Comparison | None, *names: str) -> dict[str, Any]:
     """Return fields as a csv holds them; empty without a source."""
-    return {name: plain(getattr(source, name)) if source else "" for name in names}
+    return {name: format_plain_value(getattr(source, name)) if source else "" for name in names}
 
 
 def _join(seeds: Sequence[int], separator: str = ", ") -> str:

@@ -17,8 +17,8 @@ from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare
 from benchmark.statistics.confidence import Interval
 from benchmark.sweep.context import run_folder
-from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, WINNERS, remark_of, state_of
-from benchmark.sweep.retrain import Retrained, Side, best_trial
+from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, WINNERS, remark_of, trial_state
+from benchmark.sweep.retrain import Retrained, SweepSide, best_trial
 from benchmark.sweep.space import read_values
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class SweepResults:
     trials: Sequence[TrialResult]
     best: TrialResult
     published: Mapping[str, Value]
-    kappas: Mapping[tuple[Side, Split], Interval]
+    kappas: Mapping[tuple[SweepSide, Split], Interval]
     differences: Mapping[Split, Comparison]
     selection: Comparison
     n_images: Mapping[Split, int]
@@ -80,7 +80,7 @@ class SweepResults:
     n_winners: int
 
 
-def compute_results(study: Study, params: Params, retrained: Mapping[Side, Retrained]) -> SweepResults:
+def compute_results(study: Study, params: Params, retrained: Mapping[SweepSide, Retrained]) -> SweepResults:
     """Compute the results of a study that has been searched and retrained."""
     head, trials = params.sweep.head, study.get_trials(deepcopy=False)
     winner = best_trial(trials)
@@ -110,7 +110,7 @@ def _trial_result(study: Study, params: Params, trial: FrozenTrial) -> TrialResu
         number=trial.number,
         role=str(trial.user_attrs.get(ROLE, "")),
         values=read_values(trial.params, params.sweep.space),
-        state=state_of(trial),
+        state=trial_state(trial),
         remark=remark_of(trial),
         kappas=trial.user_attrs[KAPPAS] if complete else (),
         interval=kappa_interval(_grades(_folders(study, trial), "val", params.sweep.head)) if complete else None,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from benchmark.settings.params import Params
 
-Side = Literal["best", "published"]
+SweepSide = Literal["best", "published"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Retrained:
     folders: Sequence[Path]
 
 
-def retrain(study: Study, context: SweepContext, engine: Engine) -> dict[Side, Retrained]:
+def retrain(study: Study, context: SweepContext, engine: Engine) -> dict[SweepSide, Retrained]:
     """Train the best trial's values and the published ones on the new seeds, with predictions on test.
 
     Args:
@@ -62,12 +62,12 @@ def retrain(study: Study, context: SweepContext, engine: Engine) -> dict[Side, R
     winners = study.user_attrs.get(WINNERS, [])
     if winner.number not in winners:
         study.set_user_attr(WINNERS, [*winners, winner.number])
-    sides: dict[Side, dict[str, Value]] = {
+    sides: dict[SweepSide, dict[str, Value]] = {
         "best": read_values(winner.params, context.params.sweep.space),
         "published": published(context.params),
     }
     jobs: dict[Path, Job] = {}
-    retrained: dict[Side, Retrained] = {}
+    retrained: dict[SweepSide, Retrained] = {}
     for side, values in sides.items():
         specs = context.specs(values, context.params.sweep.retrain_seeds)
         folders = [SWEEP / study.study_name / "retrained" / run_name(spec) for spec in specs]
@@ -84,7 +84,7 @@ def retrain(study: Study, context: SweepContext, engine: Engine) -> dict[Side, R
     return retrained
 
 
-def _job(side: Side, spec: TrainedRun, folder: Path, context: SweepContext) -> Job:
+def _job(side: SweepSide, spec: TrainedRun, folder: Path, context: SweepContext) -> Job:
     units = spec.train.epochs * spec.data.train
     return Job(
         name=f"{side} values, seed {spec.seed}",

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from benchmark.settings.sweep import Sweep
 
 SWEEP = Path("sweep")
-RETRIES = 1
+TRIAL_RETRIES = 1
 """Number of retries of a failed trial."""
 _LOCK_S = 60
 """Seconds to wait while another process writes to a SQLite study."""
 
 warnings.simplefilter("ignore", ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-retry_failed = RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
+retry_failed = RetryHeartbeatStaleTrialCallback(max_retry=TRIAL_RETRIES)
 """Queue the values of a failed trial again, unless all retries are used."""
 retry_stopped = RetryHeartbeatStaleTrialCallback()
 """Queue the values of a trial again that the user stopped."""
@@ -70,7 +70,7 @@ def open_study(sweep: Sweep, name: str, roles: Mapping[str, dict[str, Any]], fix
         for role, values in roles.items():
             states = [trial.state for trial in trials if trial.user_attrs.get(ROLE) == role]
             # A worker may have been killed between the failure of its trial and the retry.
-            if len(states) <= RETRIES and all(state == TrialState.FAIL for state in states):
+            if len(states) <= TRIAL_RETRIES and all(state == TrialState.FAIL for state in states):
                 study.enqueue_trial(values, user_attrs={ROLE: role})
     return study
 
@@ -147,7 +147,7 @@ class _SeededTPE(TPESampler):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class TrialCounts:
     """Numbers of trials by state; a failed trial with a retry is not counted.
 
     Attributes:
@@ -162,14 +162,14 @@ class Counts:
     given_up: tuple[FrozenTrial, ...]
 
 
-def update_states(study: Study, heartbeat_s: int) -> Counts:
+def update_states(study: Study, heartbeat_s: int) -> TrialCounts:
     """Mark the trials whose worker died as failed, queue their values again, and count the trials."""
     fail_stale_trials(study)
     _fail_unstarted(study, timedelta(seconds=3 * heartbeat_s))
     trials = study.get_trials(deepcopy=False)
     states = [trial.state for trial in trials]
     retried = {number for trial in trials for number in retry_failed.retry_history(trial)}
-    return Counts(
+    return TrialCounts(
         finished=states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED),
         running=states.count(TrialState.RUNNING),
         waiting=states.count(TrialState.WAITING),

@@ -60,7 +60,7 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     except StorageInternalError as error:
         msg = f"the study's storage must answer, but failed ({' '.join(str(error).split())[:200]}): run again to resume"
         raise InputError(msg) from error
-    report.write(study, params, retrained)
+    report.write_report(study, params, retrained)
 
 
 def _search_in_parallel(study: Study, context: SweepContext, workers: int, engine: Engine) -> None:

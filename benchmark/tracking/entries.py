@@ -15,7 +15,7 @@ from benchmark.runs.run import DataSummary, Outcome
 from benchmark.runs.spec import RunSpec
 from benchmark.tracking.trainings import TrackedRun
 
-Status = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
+MLflowStatus = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
 
 NOTE = "mlflow.note.content"
 """MLflow's tag for a description in Markdown."""
@@ -60,7 +60,7 @@ class RunEntry:
     kind: Literal["seed", "group", "sweep", "trial", "retrained"]
     name: str
     key: str
-    status: Status
+    status: MLflowStatus
     data: DataSummary
     tags: Mapping[str, str]
     started: int
@@ -99,7 +99,7 @@ def finished_entry(training: TrackedRun) -> RunEntry:
     )
 
 
-def live_entry(training: TrackedRun, status: Status) -> RunEntry:
+def live_entry(training: TrackedRun, status: MLflowStatus) -> RunEntry:
     """Return the entry of a training in progress."""
     spec = training.spec
     params = spec.model_dump(mode="json", by_alias=True, exclude=_RESULTS | {"method", "arm", "seed", "key"})

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import attempt, masked, owner_of, tracking_uri
-from benchmark.tracking.entries import RunEntry, Status, finished_entry, group_entry, group_key, live_entry
+from benchmark.tracking.entries import MLflowStatus, RunEntry, finished_entry, group_entry, group_key, live_entry
 from benchmark.tracking.trainings import Identity, TrackedRun, read_arms, read_live
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from benchmark.tracking.store import Store
+    from benchmark.tracking.store import TrackingStore
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,16 @@ def sync(root: Path, params: Params) -> SyncReport:
     if not trainings:
         return SyncReport()
     ids: dict[Identity, str] = {}
-    stores: dict[str, Store] = {}
+    stores: dict[str, TrackingStore] = {}
 
     def work(client: MlflowClient) -> None:
-        from benchmark.tracking.store import Store
+        from benchmark.tracking.store import TrackingStore
 
         for _, members in groupby(trainings, _group_of):
             group = list(members)
             data = group[0].spec.data
             if data.name not in stores:
-                stores[data.name] = Store(client, root, params, data)
+                stores[data.name] = TrackingStore(client, root, params, data)
             entries = [finished_entry(training) for training in group]
             found = _sync_group(stores[data.name], group[0], entries, os.getpid())
             ids.update(zip((training.identity for training in group), found, strict=True))
@@ -76,10 +76,10 @@ def sync(root: Path, params: Params) -> SyncReport:
     return report(attempt(root, work), list(stores.values()), ids, masked(tracking_uri(root)))
 
 
-def report(warning: str, stores: Sequence[Store], ids: dict[Identity, str], address: str) -> SyncReport:
+def report(warning: str, stores: Sequence[TrackingStore], ids: dict[Identity, str], address: str) -> SyncReport:
     """Log the warning of a synchronisation, and return its result."""
     if warning:
-        log.warning("warning: %s", warning)
+        _log.warning("warning: %s", warning)
     created = sum(len(store.created) for store in stores)
     return SyncReport(ids, created, sum(len(store.written - store.created) for store in stores), warning, address)
 
@@ -102,10 +102,10 @@ def follow(folder: Path, params: Params, poll_s: float = 5.0) -> None:
         training = read_live(folder)
         if training is None:
             return
-        status: Status = "KILLED" if trainer_died else "RUNNING"
+        status: MLflowStatus = "KILLED" if trainer_died else "RUNNING"
         warning = _show(root, params, training, live_entry(training, status), trainer)
         if warning and not warned:
-            log.warning("warning: %s", warning)
+            _log.warning("warning: %s", warning)
             warned = True
         if trainer_died:
             return
@@ -116,14 +116,14 @@ def _show(root: Path, params: Params, training: TrackedRun, entry: RunEntry, tra
     """Update the MLflow run of a training in progress; return one sentence on failure, else an empty string."""
 
     def work(client: MlflowClient) -> None:
-        from benchmark.tracking.store import Store
+        from benchmark.tracking.store import TrackingStore
 
-        _sync_group(Store(client, root, params, entry.data), training, [entry], trainer)
+        _sync_group(TrackingStore(client, root, params, entry.data), training, [entry], trainer)
 
     return attempt(root, work)
 
 
-def _sync_group(store: Store, training: TrackedRun, entries: Sequence[RunEntry], owner: int) -> list[str]:
+def _sync_group(store: TrackingStore, training: TrackedRun, entries: Sequence[RunEntry], owner: int) -> list[str]:
     """Update the MLflow runs of a group, of which ``training`` is one."""
     return store.sync_group(group_entry(entries, training.spec), entries, owner_of(owner))
 

@@ -36,7 +36,7 @@ _KIND, _TRAININGS = "mlflow.experimentKind", "custom_model_development"
 """Tag that makes MLflow's UI open an experiment with its runs; without it, the UI may open a page of traces."""
 
 
-class Store:
+class TrackingStore:
     """The MLflow runs of one experiment.
 
     Attributes:

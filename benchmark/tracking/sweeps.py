@@ -25,20 +25,29 @@ from benchmark.runs.predictions import read_predictions
 from benchmark.runs.run import DataSummary
 from benchmark.scoring.decision_rules.registry import DEFAULT, default_kappa
 from benchmark.settings.params import Params
-from benchmark.sweep.optuna_keys import ABOUT, KAPPAS, PRUNER, ROLE, WINNERS, WORKER, remark_of, state_of
+from benchmark.sweep.optuna_keys import ABOUT, KAPPAS, PRUNER, ROLE, WINNERS, WORKER, remark_of, trial_state
 from benchmark.sweep.space import read_values
 from benchmark.sweep.study import SWEEP, open_storage
 from benchmark.tracking.connection import attempt, has_died, owner_of
-from benchmark.tracking.entries import NOTE, MetricPoint, RunEntry, Status, base_tags, drop_empty, finished_entry, note
+from benchmark.tracking.entries import (
+    NOTE,
+    MetricPoint,
+    MLflowStatus,
+    RunEntry,
+    base_tags,
+    drop_empty,
+    finished_entry,
+    note,
+)
 from benchmark.tracking.replay import SyncReport, report
-from benchmark.tracking.trainings import is_finished, read_finished
+from benchmark.tracking.trainings import is_tracked_run_finished, read_finished
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from benchmark.tracking.store import Store
+    from benchmark.tracking.store import TrackingStore
 
-_STATES: dict[str, Status] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
+_STATES: dict[str, MLflowStatus] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
 
 
 def sync_sweeps(root: Path, params: Params) -> SyncReport:
@@ -54,15 +63,15 @@ def sync_sweeps(root: Path, params: Params) -> SyncReport:
         InputError: Optuna's storage cannot be reached.
     """
     studies = _read_studies(root, params)
-    stores: list[Store] = []
+    stores: list[TrackingStore] = []
 
     def work(client: MlflowClient) -> None:
-        from benchmark.tracking.store import Store
+        from benchmark.tracking.store import TrackingStore
 
         for study in studies:
             trials = [_trial_entry(study, trial) for trial in _started(study)]
             parent = _study_entry(study, trials)
-            stores.append(Store(client, root, params, parent.data))
+            stores.append(TrackingStore(client, root, params, parent.data))
             stores[-1].sync_group(parent, [*trials, *_retrained(root, study)], owner_of(os.getpid()))
 
     return report(attempt(root, work) if studies else "", stores, {}, "")
@@ -89,7 +98,7 @@ def _study_entry(study: Study, trials: Sequence[RunEntry]) -> RunEntry:
     """Return the entry of a study: finished once its winner is recorded, killed if it has no running trial."""
     about = study.user_attrs[ABOUT]
     running = any(trial.status == "RUNNING" for trial in trials)
-    status: Status = "RUNNING" if running else "FINISHED" if WINNERS in study.user_attrs else "KILLED"
+    status: MLflowStatus = "RUNNING" if running else "FINISHED" if WINNERS in study.user_attrs else "KILLED"
     values = {trial.name: trial.finals["value"] for trial in trials if trial.status == "FINISHED"}
     # The goal may be raised later, and MLflow's parameters cannot change.
     params = {key: str(value) for key, value in about.items() if key not in ("data", "space", "published", "goal")}
@@ -118,7 +127,7 @@ def _trial_entry(study: Study, trial: FrozenTrial) -> RunEntry:
     if status == "RUNNING" and has_died(attributes.get(WORKER, "")):
         status = "KILLED"
     tags = {name: attributes.get(name, "") for name in (ROLE, PRUNER, WORKER)}
-    tags |= {"state": state_of(trial), "remark": remark_of(trial)}
+    tags |= {"state": trial_state(trial), "remark": remark_of(trial)}
     finals = {"value": trial.value} if status == "FINISHED" else {}
     finals |= {f"val_kappa_seed_{index}": kappa for index, kappa in enumerate(attributes.get(KAPPAS, ()), 1)}
     started, ended = _ms(trial.datetime_start), trial.datetime_complete
@@ -150,7 +159,7 @@ def _retrained(root: Path, study: Study) -> list[RunEntry]:
     """Return the entries of the retrained runs, with their predictions and models."""
     entries = []
     for folder in sorted((root / SWEEP / study.study_name / "retrained").glob("*/")):
-        if is_finished(folder) and (folder / "record.json").exists():
+        if is_tracked_run_finished(folder) and (folder / "record.json").exists():
             entry = finished_entry(read_finished(folder, folder / "record.json", _kappas(folder)))
             key = f"{study.study_name}/{entry.key}"
             tags = {**entry.tags, "kind": "retrained", "key": key, "study": study.study_name}

@@ -19,11 +19,11 @@ from benchmark.runs.spec import RunSpec, parse_spec
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.rules import rule_of
 from benchmark.settings.params import Params
-from benchmark.statistics.verdict_row import ALL
+from benchmark.statistics.verdict_row import ALL_PARTS
 
-EVALUATION = Path("evaluation")
-FIGURES = Path("reports/figures")
-VERDICTS = Path("statistics/verdicts.csv")
+_EVALUATION = Path("evaluation")
+_FIGURES = Path("reports/figures")
+_VERDICTS = Path("statistics/verdicts.csv")
 HEADLINE = ("accuracy", "mae", "referable_auc")
 """Metrics that MLflow shows in addition to kappa; ``metrics.csv`` of the report has all."""
 
@@ -80,7 +80,7 @@ def read_arms(root: Path, params: Params) -> Iterator[list[TrackedRun]]:
         trainings = []
         for seed in seeds:
             folder, record = (root / top / arm.method / arm.name / str(seed) for top in (RUNS, RECORDS))
-            if is_finished(folder):
+            if is_tracked_run_finished(folder):
                 trainings.append(evaluated.complete(read_finished(folder, record.with_name(f"{seed}.json"))))
         if trainings:
             yield trainings
@@ -126,7 +126,7 @@ def read_live(folder: Path) -> TrackedRun | None:
     return TrackedRun(parse_spec(content), folder, history, started, ended)
 
 
-def is_finished(folder: Path) -> bool:
+def is_tracked_run_finished(folder: Path) -> bool:
     """Return whether the folder holds all files of a finished run."""
     return (folder / "run.json").exists() and all((folder / name).exists() for name in read_result(folder).files)
 
@@ -154,20 +154,20 @@ class _Evaluation:
 
     def __init__(self, root: Path) -> None:
         """Read the tables; an absent one counts as empty."""
-        self._figures = root / FIGURES
-        self._keys = {_identity(row): row["key"] for row in _read_rows(root / EVALUATION / "runs.csv")}
+        self._figures = root / _FIGURES
+        self._keys = {_identity(row): row["key"] for row in _read_rows(root / _EVALUATION / "runs.csv")}
         self._metrics: dict[Identity, dict[str, float]] = {}
         # The UI groups names with a slash in a section per split; kappas stay outside these sections.
-        for row in _read_rows(root / EVALUATION / "kappas.csv"):
+        for row in _read_rows(root / _EVALUATION / "kappas.csv"):
             self._add(row, _kappa_name(row["split"], row["head"], row["rule"]), row["kappa"])
-        for row in _read_rows(root / EVALUATION / "metrics.csv"):
+        for row in _read_rows(root / _EVALUATION / "metrics.csv"):
             if row["metric"] in HEADLINE:
                 name = f"{row['split']}/{row['metric']}_{row['head']}{_suffix(row['rule'])}"
                 self._add(row, name, row["value"])
         self._verdicts: dict[str, Verdicts] = {}
-        for row in _read_rows(root / VERDICTS):
+        for row in _read_rows(root / _VERDICTS):
             arm = row["a"].partition(" ")[0]
-            if arm and row["kind"] in ("ordering", "saving") and row["part"] != ALL and row["evidence"] != OURS:
+            if arm and row["kind"] in ("ordering", "saving") and row["part"] != ALL_PARTS and row["evidence"] != OURS:
                 verdict = (f"{row['part']} ({row['split']})", row["finding"])
                 self._verdicts[arm] = (*self._verdicts.get(arm, ()), verdict)
 

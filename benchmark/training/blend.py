@@ -20,7 +20,7 @@ from lightning_fabric import Fabric
 from safetensors.numpy import load_file, save_file
 
 from benchmark.common.arrays import Ints
-from benchmark.common.fellows import MISSING, fellows, pair, shuffled_fellows, sides
+from benchmark.common.fellows import MISSING, encode_sides, fellows, pair, shuffled_fellows
 from benchmark.common.files import atomic, sha256_json, write_text
 from benchmark.common.splitting import sorted_by_grade
 from benchmark.common.terms import EVALUATED
@@ -208,7 +208,7 @@ def blend_inputs(spec: BlendRun, eyes: Eyes) -> Columns:
     elif spec.eyes == "shuffled":
         fellow = shuffled_fellows(fellow, derive(spec.seed, "strangers"))
     both = pair(own, fellow)
-    return np.column_stack([both, sides([row.eye for row in eyes.data.rows])]) if info.pairs else both
+    return np.column_stack([both, encode_sides([row.eye for row in eyes.data.rows])]) if info.pairs else both
 
 
 def layer_features(outputs: Sequence[Outputs]) -> Columns:

@@ -14,7 +14,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import SPLITS, Size
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS
-from benchmark.data.roles import Role, assign_roles
+from benchmark.data.roles import TrainRole, assign_roles
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS, load_normalisation
 from benchmark.runs.spec import NetworkRun, TrainedRun
 from benchmark.training.batches import SplitData, load_split
@@ -30,7 +30,7 @@ def load_splits(spec: TrainedRun, manifest: list[ManifestRow], folder: Path = PA
     return {split: with_system_view(data, spec) for split, data in splits.items()}
 
 
-def select_role(train: SplitData, role: Role, manifest: list[ManifestRow], holdout_fraction: float) -> SplitData:
+def select_role(train: SplitData, role: TrainRole, manifest: list[ManifestRow], holdout_fraction: float) -> SplitData:
     """Return the images of train that have a role."""
     roles = assign_roles(manifest, holdout_fraction)
     return train.select({image_id for image_id in roles if roles[image_id] == role})

@@ -18,7 +18,7 @@ from benchmark.cli.score import grade_all
 from benchmark.cli.score_columns import parse_names, read_file
 from benchmark.cli.score_files import read_answers, read_labels
 from benchmark.common.errors import InputError
-from benchmark.common.tables import read_table
+from benchmark.common.tables import read_text_table
 from benchmark.data.manifest import ManifestRow, read_manifest, write_manifest
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.sources.csv import Params, photographs
@@ -221,7 +221,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 def test_damaged_files_are_read_or_refused_by_every_reader_alike(data: bytes, tmp_path: Path) -> None:
     put(tmp_path / "labels.csv", data)
     params = Params(source="csv", name="own", root=str(tmp_path))
-    table = tried(read_table, tmp_path / "labels.csv")
+    table = tried(read_text_table, tmp_path / "labels.csv")
     labels = tried(lambda: read_labels(read_file(tmp_path / "labels.csv"), {}))
     grades = tried(lambda: [one.grade for one in photographs(params, tmp_path, lambda done, total: None)])
     if is_refusal(table):

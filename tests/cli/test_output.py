@@ -8,9 +8,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.cli.output import Table, plain, show, show_json
+from benchmark.cli.output import OutputTable, format_plain, show, show_json
 
-TABLE = Table(("arm", "runs"), [("basenet/mse_small", "5"), ("[bold]", "12")], total=("in all", "17"), title="Plan")
+TABLE = OutputTable(
+    ("arm", "runs"), [("basenet/mse_small", "5"), ("[bold]", "12")], total=("in all", "17"), title="Plan"
+)
 
 
 def test_a_pipe_gets_columns_of_equal_width_and_nothing_else(capsys):
@@ -39,7 +41,7 @@ def test_a_terminal_gets_the_same_cells(capsys, monkeypatch):
 
 
 def test_a_table_without_rows_is_its_header():
-    assert plain(Table(("a", "b"), [])) == "a  b"
+    assert format_plain(OutputTable(("a", "b"), [])) == "a  b"
 
 
 @dataclass(frozen=True)

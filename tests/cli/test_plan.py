@@ -14,8 +14,8 @@ import torch
 import yaml
 
 from benchmark.cli import step_timing
-from benchmark.cli.output import plain
-from benchmark.cli.plan import Plan, count_images, count_trainings, parts, plan, predicted_images
+from benchmark.cli.output import format_plain
+from benchmark.cli.plan import Plan, count_images, count_trainings, plan, plan_parts, predicted_images
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 from benchmark.common.terms import SPLITS
@@ -40,7 +40,7 @@ def here(tmp_path, monkeypatch):
 
 
 def render(made: Plan) -> str:
-    return plain(*parts(made))
+    return format_plain(*plan_parts(made))
 
 
 def default_params():
@@ -237,7 +237,7 @@ def test_steps_are_measured_once_per_n_cells_size_and_heads(here, monkeypatch):
 
 
 def test_time_counts_start_and_steps_with_val_and_test_at_a_third(monkeypatch):
-    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(1.0, 2.0, 7.0, 5, 8))
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.TimedStep(1.0, 2.0, 7.0, 5, 8))
     one = plan(parse_params(tiny_params()), measure=True).trainings[0]
     train, val, test, epochs = 32, 20, 20, 2
     steps = epochs * (train + val / 3) + test / 3
@@ -245,7 +245,7 @@ def test_time_counts_start_and_steps_with_val_and_test_at_a_third(monkeypatch):
 
 
 def test_the_total_time_is_that_of_the_parallel_queue(monkeypatch):
-    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(0.0, 0.0, 10.0, 5, 8))
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.TimedStep(0.0, 0.0, 10.0, 5, 8))
     for workers, seconds in ((1, 60), (2, 30), (6, 20)):
         raw = tiny_params() | {"systems": {}}
         raw["train"] |= {"parallel_runs": workers}
@@ -254,7 +254,7 @@ def test_the_total_time_is_that_of_the_parallel_queue(monkeypatch):
 
 
 def test_records_of_earlier_runs_on_this_processor_replace_measured_steps(monkeypatch):
-    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.Step(1.0, 2.0, 7.0, 5, 8))
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.TimedStep(1.0, 2.0, 7.0, 5, 8))
     params = parse_params(tiny_params())
     counted = plan(params, measure=False).trainings[0]
     for seed, seconds in ((0, 30.0), (1, 45.0)):

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.common.fellows import MISSING, fellows, pair, shuffled_fellows, sides
+from benchmark.common.fellows import MISSING, encode_sides, fellows, pair, shuffled_fellows
 
 EYES = st.lists(
     st.tuples(st.sampled_from(["", "a", "b", "c", "d"]), st.sampled_from(["left", "right", "unknown"])), max_size=14
@@ -26,7 +26,7 @@ def test_fellows_are_of_one_patient_and_each_others(images):
 
 
 def test_a_side_that_is_not_known_is_neither():
-    assert sides(["left", "right", "unknown"]).tolist() == [0, 1, 0.5]
+    assert encode_sides(["left", "right", "unknown"]).tolist() == [0, 1, 0.5]
 
 
 def test_two_eyes_find_each_other_and_what_is_not_clear_has_none():

@@ -22,7 +22,7 @@ KINDS = {
     "benchmark/scoring/decision_rules/argmax.py": (
         "from benchmark.scoring.decision_rules.registry import *; DECISION_RULES['mine']"
     ),
-    "benchmark/report/tables/cost.py": "from benchmark.report.tables.registry import *; TABLES['mine']",
+    "benchmark/report/tables/cost.py": "from benchmark.report.tables.registry import *; TABLE_INFOS['mine']",
     "benchmark/report/figures/scores.py": "from benchmark.report.figures.registry import *; FIGURES['mine']",
 }
 """A plug-in of each kind, whose copy is added under another name, and the use of it."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.common.units import duration, ends, measure, memory, quantity, with_sd
+from benchmark.common.units import duration, ends, format_measure, memory, quantity, with_sd
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_a_quantity_reads_back_to_three_digits(value):
 
 
 def test_a_measure_has_three_digits_and_is_never_a_negative_zero():
-    assert [measure(x) for x in (0.8125, -0.0001, -0.25)] == ["0.812", "0.000", "-0.250"]
-    assert [measure(x, "+") for x in (0.25, -0.0001)] == ["+0.250", "+0.000"]
+    assert [format_measure(x) for x in (0.8125, -0.0001, -0.25)] == ["0.812", "0.000", "-0.250"]
+    assert [format_measure(x, "+") for x in (0.25, -0.0001)] == ["+0.250", "+0.000"]
 
 
 def test_a_mean_stands_with_its_sd_and_its_interval_where_there_are_any():

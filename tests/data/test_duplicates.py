@@ -14,7 +14,7 @@ from benchmark.data.duplicates import (
     MIN_SIMILARITY,
     PREFILTER_SIMILARITY,
     candidate_pairs,
-    compare,
+    correlate,
     describe_transform,
     find_near_duplicates,
     magnitudes,
@@ -126,7 +126,7 @@ def test_kinship_and_likeness_count_from_their_bounds_on(monkeypatch):
 def test_of_a_turn_and_a_mirror_that_fit_alike_the_turn_is_told():
     one = np.zeros((1, RINGS, ANGLES), np.int8)
     one[:, :, 0] = 100
-    similarity, degrees, mirrored = compare(one, one)
+    similarity, degrees, mirrored = correlate(one, one)
     assert (similarity.tolist(), degrees.tolist(), mirrored.tolist()) == ([1], [0], [False])
 
 
@@ -137,14 +137,14 @@ def test_a_turn_is_told_in_degrees_counter_clockwise_from_0_to_360(steps):
     # A mirror sends the direction at an angle a, clockwise from the right, to 180 degrees - a.
     mirrored = np.roll(one[:, :, (ANGLES // 2 - np.arange(ANGLES)) % ANGLES], steps, axis=2)
     for other, flip in ((turned, False), (mirrored, True)):
-        similarity, degrees, flipped = compare(one, other)
+        similarity, degrees, flipped = correlate(one, other)
         assert (similarity.item(), flipped.item()) == (1, flip)
         assert degrees.item() == pytest.approx(-steps * 360 / ANGLES % 360)
 
 
 def test_what_is_0_everywhere_correlates_with_nothing():
     none = np.zeros((1, RINGS, ANGLES), np.int8)
-    assert compare(none, none)[0].tolist() == [0]
+    assert correlate(none, none)[0].tolist() == [0]
     assert not magnitudes(none).any()
 
 
@@ -195,7 +195,7 @@ def test_the_likeness_is_the_highest_correlation_over_turns(seed: int):
     Of pictures that are nothing alike, the turn is chosen by their coarse structure alone, which may miss a little.
     """
     first, second = noisy_copies(seed, 2)
-    similarity, degrees, mirrored = (one[0] for one in compare(first[None], second[None]))
+    similarity, degrees, mirrored = (one[0] for one in correlate(first[None], second[None]))
 
     def correlation(shift: int, flip: bool) -> float:
         # Reversing the directions mirrors top to bottom: left to right is that, and half a turn.

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmark.data.duplicates import MIN_SIMILARITY, PREFILTER_SIMILARITY, compare, magnitudes
+from benchmark.data.duplicates import MIN_SIMILARITY, PREFILTER_SIMILARITY, correlate, magnitudes
 from benchmark.images.fingerprint import fingerprint
 from benchmark.images.reading import read_rgb
 from tests.factories.eyes import encoded
@@ -106,7 +106,7 @@ def measured_recall(count: int) -> dict[str, float]:
     for name, change in CHANGES.items():
         copies = described(map(change, photographs))
         kin = (magnitudes(own) * magnitudes(copies)).sum(axis=1) >= PREFILTER_SIMILARITY
-        recall[name] = float((kin & (compare(own, copies)[0] >= MIN_SIMILARITY)).mean())
+        recall[name] = float((kin & (correlate(own, copies)[0] >= MIN_SIMILARITY)).mean())
     return recall
 
 

@@ -118,8 +118,8 @@ def test_nothing_is_decoded_twice(monkeypatch):
     copy = save("other.png", encoded(read_rgb(Path("photos/2.jpeg")), "PNG"))
     first = seen([copy])
     put: list[str] = []
-    monkeypatch.setattr(inspecting.Store, "put", lambda self, sha256, _: put.append(sha256))
-    monkeypatch.setattr(inspecting.Store, "put_digest", lambda self, sha256, _: put.append(sha256))
+    monkeypatch.setattr(inspecting.InspectionStore, "put", lambda self, sha256, _: put.append(sha256))
+    monkeypatch.setattr(inspecting.InspectionStore, "put_digest", lambda self, sha256, _: put.append(sha256))
     assert seen([copy]) == first
     assert put == []
 
@@ -135,7 +135,7 @@ def test_a_changed_file_is_looked_at_again():
 def test_another_recipe_makes_all_fingerprints_again(monkeypatch):
     seen([])
     monkeypatch.setattr(inspecting, "RECIPE", "another")
-    assert inspecting.Store().known() == frozenset()
+    assert inspecting.InspectionStore().known() == frozenset()
 
 
 def test_a_store_that_is_none_is_one_sentence():
@@ -173,7 +173,7 @@ def test_a_healthy_store_that_cannot_be_written_is_not_to_be_removed(monkeypatch
 
 
 def test_a_full_disk_under_the_store_is_told(monkeypatch):
-    store = inspecting.Store()
+    store = inspecting.InspectionStore()
     store._base.execute("PRAGMA max_page_count = 6")
     for number in range(100):
         store.put(f"{number:064x}", inspecting.fingerprint(b"nothing"))
@@ -182,7 +182,7 @@ def test_a_full_disk_under_the_store_is_told(monkeypatch):
 
 
 def test_two_checks_in_one_folder_do_not_wait_for_one_another():
-    first, second = inspecting.Store(), inspecting.Store()
+    first, second = inspecting.InspectionStore(), inspecting.InspectionStore()
     print_of = inspecting.fingerprint(b"nothing")
     began = time.monotonic()
     for number in range(300):
@@ -191,7 +191,7 @@ def test_two_checks_in_one_folder_do_not_wait_for_one_another():
     second.close()
     first.close()
     assert time.monotonic() - began < 5
-    assert len(inspecting.Store().known()) == 500
+    assert len(inspecting.InspectionStore().known()) == 500
 
 
 @pytest.mark.slow
@@ -213,7 +213,7 @@ def test_a_killed_check_goes_on_where_it_was(monkeypatch):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    store = inspecting.Store()
+    store = inspecting.InspectionStore()
     kept = len(store.known())
     store.close()
     assert kept > 0

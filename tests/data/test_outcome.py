@@ -13,7 +13,7 @@ from benchmark.common.errors import InputError
 from benchmark.data import fetch
 from benchmark.data.checks.registry import CHECKS
 from benchmark.data.manifest import MANIFEST, read_manifest
-from benchmark.data.outcome import CHECKS_CSV, CheckRow, raise_if_stopped, run_checks, summary
+from benchmark.data.outcome import CHECKS_CSV, CheckRow, format_checks, raise_if_stopped, run_checks
 from benchmark.settings.checks import default_policies
 from benchmark.settings.loading import parse_params
 from tests.factories.eyes import dataset_of, encoded, eye, write_eyes
@@ -160,7 +160,7 @@ def test_long_lists_are_cut_for_a_reader_and_whole_in_the_table():
     data = dataset_of([(f"{place}_left", 9, "train") for place in range(30)])
     judged = run_checks(data, default_policies())
     assert len([row for row in judged.rows if row.check == "labels"]) == 30
-    assert "and 27 more" in summary(judged.rows)
+    assert "and 27 more" in format_checks(judged.rows)
     with pytest.raises(InputError, match=r"finds 30 issues among 30 photographs .*; and 27 more"):
         raise_if_stopped(judged)
 

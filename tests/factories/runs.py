@@ -20,7 +20,7 @@ from benchmark.data.outcome import run_checks, write_check_rows
 from benchmark.data.packs import PackSpec
 from benchmark.evaluation import architecture, evaluate
 from benchmark.report.inputs import Inputs
-from benchmark.report.render import to_csv
+from benchmark.report.render import table_to_csv
 from benchmark.report.tables.registry import make_tables
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_spec
@@ -474,4 +474,4 @@ def make_check_rows() -> None:
 
 def records(table) -> list[dict[str, str]]:
     """Return the rows of a table's csv."""
-    return list(csv.DictReader(io.StringIO(to_csv(table))))
+    return list(csv.DictReader(io.StringIO(table_to_csv(table))))

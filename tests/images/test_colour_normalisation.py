@@ -15,14 +15,14 @@ from PIL import Image
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS, load_normalisation
 from benchmark.images.fov import FieldOfView, crop_to_fov, detect_fov, resize
 from benchmark.images.square import square_images
-from tests.factories.hard_photographs import lay
+from tests.factories.hard_photographs import place
 
 SIZES = (16, 33, 128, 720)
 
 
 def square(size: int) -> np.ndarray:
     """A phantom's disc that fills a square; what is beyond it is black."""
-    rgb = lay(0, size, size, FieldOfView(size / 2, size / 2, size / 2))
+    rgb = place(0, size, size, FieldOfView(size / 2, size / 2, size / 2))
     rgb[beyond(size, 1 + 2 / size)] = 0  # The notch.
     return rgb
 
@@ -77,7 +77,7 @@ class TestEveryVariant:
 
     def test_small_sizes_are_shrunk_from_the_variant_of_the_largest(self, name):
         stream = io.BytesIO()
-        photograph = lay(1, 300, 220, FieldOfView(150, 110, 100))
+        photograph = place(1, 300, 220, FieldOfView(150, 110, 100))
         Image.fromarray(photograph).save(stream, "PNG")
         made = square_images(stream.getvalue(), {"small": 40, "large": 128}, name)
         assert np.array_equal(
@@ -155,9 +155,9 @@ def naive_clahe(lightness: np.ndarray, clip: float, tiles: int) -> np.ndarray:
             excess = np.clip(counts - limit, 0, None).sum()
             counts = np.minimum(counts, limit) + excess / 256
             tables[row, column] = np.cumsum(counts) * 255 / side**2
-    place = (np.arange(len(lightness)) + 0.5) / side - 0.5
-    low = np.floor(place).astype(int)
-    share = place - low
+    positions = (np.arange(len(lightness)) + 0.5) / side - 0.5
+    low = np.floor(positions).astype(int)
+    share = positions - low
     near, far = np.clip(low, 0, tiles - 1), np.clip(low + 1, 0, tiles - 1)
     at = lambda rows, columns: tables[rows[:, None], columns[None], lightness]  # noqa: E731
     upper = at(near, near) * (1 - share) + at(near, far) * share

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from benchmark.cli import plan as planning
-from benchmark.cli.step_timing import Step
+from benchmark.cli.step_timing import TimedStep
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
 from models.cost import network_cost
@@ -40,16 +40,20 @@ def params() -> Params:
 def rate_of(params: Params) -> float:
     """Return the multiply-adds per second of the published card in training."""
     images_per_s, pixels = PUBLISHED
-    return planning.STEP * images_per_s * network_cost(params.model, 0, LOSSES["ce_mse"].heads, pixels).macs
+    return planning.STEP_COST * images_per_s * network_cost(params.model, 0, LOSSES["ce_mse"].heads, pixels).macs
 
 
 def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.Plan:
     """Return the plan for a machine with some cards of the published rate."""
 
-    def steps(params: Params, trainings: Sequence[planning.Training]) -> tuple[dict[planning.Key, Step], str]:
-        seconds = {one.key: planning.STEP * one.macs_per_image / rate_of(params) for one in trainings}
+    def steps(
+        params: Params, trainings: Sequence[planning.PlannedTraining]
+    ) -> tuple[dict[planning.StepKey, TimedStep], str]:
+        seconds = {one.key: planning.STEP_COST * one.macs_per_image / rate_of(params) for one in trainings}
         batch = params.train.batch_size
-        return {key: Step(low=each, high=each, start=0.0, memory=0, images=batch) for key, each in seconds.items()}, "-"
+        return {
+            key: TimedStep(low=each, high=each, start=0.0, memory=0, images=batch) for key, each in seconds.items()
+        }, "-"
 
     with (
         patch.object(planning, "_measure", steps),
@@ -91,7 +95,7 @@ def size_rows(params: Params) -> list[dict[str, object]]:
     for size, level in (("small", 1), ("mid", 2), ("large", 3)):
         pixels = params.sizes.of(size)
         cost = network_cost(params.model, level, LOSSES["ce_mse"].heads, pixels)
-        images_per_s = rate_of(params) / (planning.STEP * cost.macs)
+        images_per_s = rate_of(params) / (planning.STEP_COST * cost.macs)
         packed = pixels**2 * 3 / planning.JPEG
         # Ring all-reduce sends each gradient almost twice.
         sent = 2 * 7 / 8 * 4 * cost.parameters

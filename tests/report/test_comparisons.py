@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.report.render import to_csv, to_markdown
+from benchmark.report.render import table_to_csv, to_markdown
 from benchmark.report.results import load_results
 from benchmark.report.tables.comparisons import comparisons_table, p_text
 from benchmark.statistics.estimates import select
@@ -70,7 +70,7 @@ def test_without_a_test_there_is_no_p(made):
     one = replace(rows[0], p_retrained_holm=math.nan, low=math.nan, high=math.nan, min_detectable_difference=math.nan)
     text = to_markdown(comparisons_table([one], params, results))
     assert "| - | 0.400 | - |" in text
-    assert "nan" not in text + to_csv(comparisons_table([one], params, results))
+    assert "nan" not in text + table_to_csv(comparisons_table([one], params, results))
 
 
 @pytest.mark.parametrize(("p", "text"), [(0.0001, "<0.001"), (0.001, "0.001"), (1.0, "1.000"), (math.nan, "-")])

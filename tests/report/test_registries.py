@@ -13,7 +13,7 @@ from benchmark.report.tables import registry as tables
 from tests.factories.runs import ARMS
 
 
-@pytest.mark.parametrize("name", tables.TABLES)
+@pytest.mark.parametrize("name", tables.TABLE_INFOS)
 def test_a_table_has_its_entry_point(name):
     assert callable(import_module(f"{tables.__package__}.{name}").make)
 
@@ -26,7 +26,7 @@ def test_a_figure_has_its_entry_point(name):
 def test_a_table_bears_the_name_of_its_file(read):
     made = tables.make_tables(read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}))
     assert [table.name for table in made] == [
-        name for name in tables.TABLES if name not in ("systems", "comparisons", "dataset_authors", "transfer")
+        name for name in tables.TABLE_INFOS if name not in ("systems", "comparisons", "dataset_authors", "transfer")
     ]
 
 

@@ -18,7 +18,7 @@ from benchmark.report.captions import PHANTOM
 from benchmark.report.figures import published
 from benchmark.report.inputs import Inputs
 from benchmark.report.page.page import to_page
-from benchmark.report.render import FORMATS, to_csv, to_markdown, to_tex
+from benchmark.report.render import FORMATS, table_to_csv, to_markdown, to_tex
 from benchmark.report.results import load_results
 from benchmark.report.table import estimate_cell
 from benchmark.report.tables import ablation
@@ -252,7 +252,7 @@ def test_an_undefined_kappa_is_not_a_number(change):
     write_estimates([replace(row, estimate=math.nan) for row in read_estimates(Path())])
     first = ablation.make(inputs)
     assert "undefined (paper 0.790)" in to_markdown(first)
-    assert "nan" not in to_csv(first)
+    assert "nan" not in table_to_csv(first)
 
 
 def test_tex_is_balanced_and_each_row_is_full(patchy):

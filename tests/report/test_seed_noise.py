@@ -16,7 +16,7 @@ from scipy.stats import ttest_ind
 
 from benchmark.common.errors import InputError
 from benchmark.report.inputs import Inputs
-from benchmark.report.render import to_csv
+from benchmark.report.render import table_to_csv
 from benchmark.report.run_columns import RUN_COLUMNS
 from benchmark.report.verification import keys
 from benchmark.report.verification.keys import keys_of
@@ -41,7 +41,7 @@ def lines_of(finished) -> dict[str, list[dict[str, str]]]:
     """The csv of every table of a finished project."""
     folder, params = finished(**PATCHY)
     with chdir(folder):
-        return {name: read_lines(to_csv(table)) for name, table in named_tables(Inputs(params)).items()}
+        return {name: read_lines(table_to_csv(table)) for name, table in named_tables(Inputs(params)).items()}
 
 
 def line(arm="a", mean="0.5", sd="0.01", seeds="0 1 2", **others) -> dict[str, str]:

@@ -10,7 +10,7 @@ from benchmark.report.page.board import make_board
 from benchmark.report.render import to_markdown
 from benchmark.report.results import load_results
 from benchmark.report.table import Number, Text
-from benchmark.report.tables.verdicts import COLUMNS, verdict_table
+from benchmark.report.tables.verdicts import VERDICT_COLUMNS, verdict_table
 from benchmark.statistics.verdict_row import VerdictRow
 from tests.factories.runs import ARMS
 
@@ -50,7 +50,7 @@ def results(finished):
 
 
 def shown(row: VerdictRow, results) -> dict[str, Text | Number]:
-    return dict(zip(COLUMNS[1:], verdict_table([row], results).rows[0].cells, strict=True))
+    return dict(zip(VERDICT_COLUMNS[1:], verdict_table([row], results).rows[0].cells, strict=True))
 
 
 def test_a_line_shows_tolerance_margin_and_what_its_interval_is_over(results):

@@ -83,7 +83,7 @@ def test_an_archive_is_fetched_once_and_read_like_a_copy(server, monkeypatch, ca
 def test_a_wrong_archive_is_refused_and_the_right_one_taken_later(server, monkeypatch):
     made("idrid")
     remote = serve_file(server, "archive.zip", zipped(Path("copy")))
-    monkeypatch.setattr(idrid, "ARCHIVE", remote)
+    monkeypatch.setattr(idrid, "_ARCHIVE", remote)
     whole = server.files["/archive.zip"]
     server.files["/archive.zip"] = whole[:-1]
     with pytest.raises(InputError, match="must have the checksum"):

@@ -19,7 +19,7 @@ from benchmark.statistics import decision_rules
 from benchmark.statistics.baselines import TRIVIAL_BASELINES, fellow_grades, trivial_baselines
 from benchmark.statistics.bootstrap import kappa_interval
 from benchmark.statistics.comparison import compare
-from benchmark.statistics.decision_rules import THRESHOLDS, ThresholdsRow, grade_run
+from benchmark.statistics.decision_rules import THRESHOLDS_FILE, ThresholdsRow, grade_run
 from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, select, write_estimates
 from benchmark.statistics.graded_runs import read_graded_runs
 from tests.factories.runs import make_all, make_params, make_predictions, make_run
@@ -44,7 +44,7 @@ def decoded(params) -> tuple[list[Estimate], list[Estimate], list[ThresholdsRow]
     write_estimates(decision_rules.rule_estimates(read_graded_runs(params)))
     rows = read_estimates()
     ranges = select(rows, kind="rule range")
-    thresholds = read_rows(THRESHOLDS, ThresholdsRow, "-")
+    thresholds = read_rows(THRESHOLDS_FILE, ThresholdsRow, "-")
     return [row for row in rows if row.kind != "rule range"], ranges, thresholds
 
 

@@ -8,12 +8,12 @@ import pytest
 from scipy.stats import t
 
 from benchmark.common.errors import InputError
-from benchmark.statistics.learning_cost import CURVES, Curve, learning_curve, read_curves, share_saved
+from benchmark.statistics.learning_cost import CURVES, LearningCurve, learning_curve, read_curves, share_saved
 from tests.factories.runs import ARMS, make_params, make_result
 
 
-def curve(kappas, step=10.0, before=0.0) -> Curve:
-    return Curve(before, before + step * np.arange(1, len(kappas) + 1), np.array(kappas))
+def curve(kappas, step=10.0, before=0.0) -> LearningCurve:
+    return LearningCurve(before, before + step * np.arange(1, len(kappas) + 1), np.array(kappas))
 
 
 def test_a_kappa_is_reached_within_its_first_epoch():

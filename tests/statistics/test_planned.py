@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pytest
 
-from benchmark.common.csv_rows import read_rows, to_csv, write_rows
+from benchmark.common.csv_rows import read_rows, rows_to_csv, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_text
 from benchmark.runs.predictions import patients_in_words
@@ -139,7 +139,7 @@ def test_estimates_survive_writing_and_reading(tmp_path):
     assert read_rows(path, Sample, "-") == [rows[0], rows[1], Sample("a,b", -1, 0.0, True)]
     write_rows(path, Sample, [Sample("x", 1, float("nan"), False)])
     assert np.isnan(read_rows(path, Sample, "-")[0].value)
-    assert to_csv(Sample, []) == ",".join(field.name for field in fields(Sample)) + "\n"
+    assert rows_to_csv(Sample, []) == ",".join(field.name for field in fields(Sample)) + "\n"
 
 
 def test_an_invalid_or_missing_estimates_file_is_refused(tmp_path):

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from scipy.special import ndtri
 
-from benchmark.common.csv_rows import read_rows, to_csv
+from benchmark.common.csv_rows import read_rows, rows_to_csv
 from benchmark.common.errors import InputError
 from benchmark.evaluation import evaluate
 from benchmark.evaluation.architecture import Architecture
@@ -156,7 +156,7 @@ CE_720 = ("better", "720x720: Multi-Task prob. > CE prob.")
 def test_verdicts_render_as_stored():
     """Compare with tests/golden; FUNDUSBENCH_GOLDEN=write pytest tests/statistics/test_verdicts.py renews the file."""
     case = made_case(flags={("m2cnn", "large"): ["collapsed:score"]})
-    text = to_csv(VerdictRow, verdicts.verdicts(made_claims(), case))
+    text = rows_to_csv(VerdictRow, verdicts.verdicts(made_claims(), case))
     if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
         GOLDEN.write_text(text, encoding="utf-8", newline="\n")
     assert text.encode() == GOLDEN.read_bytes()

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from benchmark.jobs.local_engine import LocalEngine
-from benchmark.report.render import to_csv, to_tex
+from benchmark.report.render import table_to_csv, to_tex
 from benchmark.sweep import report, sweep
 from benchmark.sweep.context import SweepContext, open_context, study_of
 from benchmark.sweep.optuna_keys import WINNERS
@@ -103,7 +103,7 @@ def test_the_retraining_agrees_with_scikit_learn(swept):
     assert len(kappas) == 6
     difference = results.differences["test"]
     assert sum(kappas.values()) / 3 == pytest.approx(difference.a + difference.b)
-    records = list(csv.DictReader(io.StringIO(to_csv(retraining_table(results)))))
+    records = list(csv.DictReader(io.StringIO(table_to_csv(retraining_table(results)))))
     estimates = {(r["group"], r["quantity"]): float(r["estimate"]) for r in records}
     assert estimates["test", "best - published"] == pytest.approx(difference.difference.estimate, abs=1e-6)
     best = estimates["selection, on val", f"best trial, number {results.best.number}"]

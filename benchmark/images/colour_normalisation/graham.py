@@ -21,7 +21,7 @@ GAIN = 4
 """Amplification of the deviation."""
 SIGMA = 1 / 30
 """Standard deviation of the Gaussian, as a fraction of the radius."""
-KEPT = 0.9
+KEPT_RADIUS = 0.9
 """Fraction of the radius that is shown."""
 GREY = ABOUT.background
 """Value of pixels without deviation."""
@@ -63,4 +63,4 @@ def _span(levels: npt.NDArray[np.uint8]) -> slice:
 def _beyond(size: int) -> npt.NDArray[np.bool_]:
     """Return a mask of the pixels in or beyond the outer tenth of the radius."""
     offset = np.arange(size) + 0.5 - size / 2
-    return np.asarray(np.hypot(offset[:, None], offset[None]) > KEPT * size / 2)
+    return np.asarray(np.hypot(offset[:, None], offset[None]) > KEPT_RADIUS * size / 2)

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from benchmark.evaluation.saliency_files import Maps, WindowsRow
-from benchmark.report.figure_style import Photographs, Plot, by_grade, mapped, set_title
+from benchmark.report.figure_style import Photographs, Plot, draw_by_grade, mapped, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -34,7 +34,7 @@ def _plot(figure: Figure, items: Sequence[WindowsRow], images: Photographs, maps
         for image, shown, row in zip(images, maps, items, strict=True)
     ]
     words = [f"label {row.grade}, expected grade {row.output:.1f}" for row in items]
-    arm, most = by_grade(figure, items, pairs, words)
+    arm, most = draw_by_grade(figure, items, pairs, words)
     set_title(figure, f"Where {arm} looks on test of {results.data}", results)
     return (
         f"Image windows that {arm} ({SYSTEMS[items[0].method].title}, our reading) selects, on {len(items)} of "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from benchmark.report.captions import HEADS
+from benchmark.report.captions import HEAD_NAMES
 from benchmark.report.figure_style import ForestLine, Look, Plot, colour, draw_forest, plot_if_any
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
@@ -15,9 +15,9 @@ from benchmark.statistics.estimates import Estimate
 
 ABOUT = FigureInfo(order=3)
 
-LOOKS = {
-    HEADS["score"]: Look("o", colour(0), colour(0), -0.14),
-    HEADS["prob"]: Look("s", colour(1), "white", 0.14),
+_LOOKS = {
+    HEAD_NAMES["score"]: Look("o", colour(0), colour(0), -0.14),
+    HEAD_NAMES["prob"]: Look("s", colour(1), "white", 0.14),
 }
 
 
@@ -30,9 +30,9 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
     pairs: dict[tuple[str, str], dict[tuple[str, str], Estimate]] = {}
     for row in items:
         pair = row.about, f"{row.method}/{row.arm} - {row.versus.partition(' ')[0]}"
-        pairs.setdefault(pair, {})[row.split, HEADS[row.head]] = row  # type: ignore[index]
+        pairs.setdefault(pair, {})[row.split, HEAD_NAMES[row.head]] = row  # type: ignore[index]
     lines = [ForestLine(*pair, differences) for pair, differences in pairs.items()]
-    draw_forest(figure, lines, LOOKS, results, f"Whether two arms differ, on {results.data}")
+    draw_forest(figure, lines, _LOOKS, results, f"Whether two arms differ, on {results.data}")
     return (
         f"Paired differences of mean kappa on {results.data}, first arm minus second, on the same images (val n = "
         f"{results.images('val')}, test n = {results.images('test')}). Bars: {items[0].confidence_level:.0%} intervals "

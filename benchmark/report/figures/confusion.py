@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from benchmark.common.arrays import Floats
 from benchmark.common.terms import EVALUATED, GRADES, Arm
-from benchmark.report.captions import HEADS, seeds_in_words
+from benchmark.report.captions import HEAD_NAMES, seeds_in_words
 from benchmark.report.figure_style import DARK, Plot, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
@@ -24,7 +24,7 @@ from models.systems.registry import SYSTEMS
 ABOUT = FigureInfo(order=10)
 
 
-STEP = GRADES + 2
+MATRIX_SPACING = GRADES + 2
 """Distance between matrices in cells, with space for titles and labels."""
 
 
@@ -38,22 +38,22 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 def _plot(figure: Figure, results: Results, arm: Arm) -> str:
     """Draw counts summed over seeds, coloured by their proportion of the label; a row per head, a column per split."""
     counts, seeds = results.confusion_of(*arm), seeds_in_words(len(results.runs_of(*arm)))
-    heads = [head for head in HEADS if (head, "val") in counts]
+    heads = [head for head in HEAD_NAMES if (head, "val") in counts]
     height = 3.2 * len(heads) + 0.6
     figure.set_size_inches(6.6, height)
     # All matrices share one pair of axes, because axes and ticks are slow to draw.
     axes = figure.add_axes((0, 0, 1, 1 - 0.6 / height))
     axes.axis("off")
-    shares = np.full((STEP * len(heads) - 2, STEP * len(EVALUATED) - 2), np.nan)
+    shares = np.full((MATRIX_SPACING * len(heads) - 2, MATRIX_SPACING * len(EVALUATED) - 2), np.nan)
     for row, head in enumerate(heads):
         for column, split in enumerate(EVALUATED):
-            matrix, x, y = counts[head, split], STEP * column, STEP * row
+            matrix, x, y = counts[head, split], MATRIX_SPACING * column, MATRIX_SPACING * row
             share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
             shares[y : y + GRADES, x : x + GRADES] = share
-            title = f"{HEADS[head]}, {split}: n = {results.images(split)} × {seeds}"
+            title = f"{HEAD_NAMES[head]}, {split}: n = {results.images(split)} × {seeds}"
             _draw(axes, matrix, share, title, x, y)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
-    axes.set(xlim=(-1.6, STEP + GRADES), ylim=(STEP * len(heads) - 0.6, -1.1))
+    axes.set(xlim=(-1.6, MATRIX_SPACING + GRADES), ylim=(MATRIX_SPACING * len(heads) - 0.6, -1.1))
     set_title(figure, f"{arm} on {results.data} (colour: proportion of the row)", results)
     sizes = ", ".join(f"{split} n = {results.images(split)}" for split in EVALUATED)
     return (

@@ -19,10 +19,10 @@ ABOUT = FigureInfo(order=5)
 
 QUESTIONS = ("M2CNN against multi-task", "staged start alone", "cells alone", "cells on top of a staged start")
 """Comparisons about the paper's method, shown at its largest size and for the output that the paper ranks it by."""
-PAPER, STEP, CONTROL = "the paper's method", "effect of a step", "whole system minus a control"
-LOOKS = {
-    PAPER: Look("o", colour(0), colour(0)),
-    STEP: Look("o", colour(2), colour(2)),
+PAPER_METHOD, STEP_EFFECT, CONTROL = "the paper's method", "effect of a step", "whole system minus a control"
+_LOOKS = {
+    PAPER_METHOD: Look("o", colour(0), colour(0)),
+    STEP_EFFECT: Look("o", colour(2), colour(2)),
     CONTROL: Look("o", GREY, "white"),
 }
 
@@ -38,7 +38,7 @@ def _of_paper(rows: Sequence[Estimate]) -> list[ForestLine]:
     found: dict[str, dict[tuple[str, str], Estimate]] = {}
     for row in rows:
         if row.about in QUESTIONS and row.head == "score":
-            found.setdefault(row.about, {})[row.split, PAPER] = row  # The last is of the largest size.
+            found.setdefault(row.about, {})[row.split, PAPER_METHOD] = row  # The last is of the largest size.
     return [ForestLine("m2cnn", about, splits) for about, splits in found.items()]
 
 
@@ -50,7 +50,7 @@ def _of_systems(rows: Sequence[Estimate]) -> list[ForestLine]:
     ):
         if first.method in SYSTEMS:
             system = SYSTEMS[first.method]
-            kind, name = STEP, about
+            kind, name = STEP_EFFECT, about
             if system.steps[second.name].control:
                 kind, name = CONTROL, f"{system.title}: whole minus {system.steps[second.name].title}"
             lines.append(ForestLine(first.method, name, {(row.split, kind): row for row in group}))
@@ -58,7 +58,7 @@ def _of_systems(rows: Sequence[Estimate]) -> list[ForestLine]:
 
 
 def _plot(figure: Figure, items: Sequence[ForestLine], results: Results) -> str:
-    draw_forest(figure, items, LOOKS, results, f"Effect of each part, on {results.data}")
+    draw_forest(figure, items, _LOOKS, results, f"Effect of each part, on {results.data}")
     first = next(iter(items[-1].differences.values()))
     return (
         f"Effect of each part of a method: paired differences of mean kappa on {results.data}, on the same images "

@@ -15,7 +15,7 @@ from benchmark.report.results import Results
 from benchmark.statistics.estimates import Estimate
 
 ABOUT = FigureInfo(order=4)
-SHOWN = 0.045
+_SHOWN = 0.045
 """Smallest probability that is shown as a number."""
 
 
@@ -49,7 +49,7 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
             axes.text(-0.1, top + line + 0.5, f"{found[0].method}/{found[0].arm}", ha="right", va="center", fontsize=8)
             for place, row in enumerate(found):
                 axes.add_patch(Rectangle((place, top + line), 1, 1, fc=shade(row.estimate), ec="white", lw=1.2))
-                if row.estimate >= SHOWN:
+                if row.estimate >= _SHOWN:
                     ink = "white" if row.estimate > 0.55 else DARK
                     axes.text(
                         place + 0.5,
@@ -67,7 +67,7 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
     return (
         f"Probability of each rank (1: highest kappa) among the arms of an input size, main output, on the test split "
         f"of {results.data} (n = {first.n_images} images). Proportions of {first.n_resamples:,} resamples of patients, "
-        f"shared by all arms, with the error of the seeds by Student's t. Values below {np.ceil(100 * SHOWN):.0f} % "
+        f"shared by all arms, with the error of the seeds by Student's t. Values below {np.ceil(100 * _SHOWN):.0f} % "
         "are not shown. This is not a test; the paired differences test whether two arms differ."
     )
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from benchmark.common.plugins import discover
 from benchmark.common.resources import core_count
 from benchmark.jobs.processes import outcomes
-from benchmark.report.figure_style import Plot, save, styled
+from benchmark.report.figure_style import Plot, save_figure, styled
 from benchmark.report.inputs import Inputs
 
 
@@ -72,5 +72,5 @@ def _draw(job: tuple[str, Plot, Sequence[Path]]) -> str:
     figure = Figure()
     caption = plot(figure)
     for path in paths:
-        save(figure, path)
+        save_figure(figure, path)
     return caption

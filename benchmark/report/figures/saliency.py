@@ -8,8 +8,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from benchmark.evaluation.saliency_files import N_NOISY_COPIES, Maps, SaliencyRow
-from benchmark.report.captions import HEADS
-from benchmark.report.figure_style import Photographs, Plot, by_grade, mapped, set_title
+from benchmark.report.captions import HEAD_NAMES
+from benchmark.report.figure_style import Photographs, Plot, draw_by_grade, mapped, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -25,12 +25,12 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 def _plot(figure: Figure, items: Sequence[SaliencyRow], images: Photographs, maps: Maps, results: Results) -> str:
     pairs = [[image, colormaps["gray"](shown)] for image, shown in zip(images, maps, strict=True)]
     words = [f"label {row.grade}, output {row.output:.1f}" for row in items]
-    arm, most = by_grade(figure, items, pairs, words)
+    arm, most = draw_by_grade(figure, items, pairs, words)
     set_title(figure, f"Saliency of {arm} on test of {results.data}", results)
     return (
         f"Saliency maps of {arm} (the arm with the highest val kappa) on {len(items)} of {results.images('test')} test "
         f"photographs of {results.data}, up to {most} per grade, chosen by hashes of their names. Right of each: the "
-        f"sensitivity of its {HEADS[items[0].head]} to each pixel (SmoothGrad over {N_NOISY_COPIES} noisy copies, "
+        f"sensitivity of its {HEAD_NAMES[items[0].head]} to each pixel (SmoothGrad over {N_NOISY_COPIES} noisy copies, "
         "Captum; white: highest). One run, no uncertainty. Caution: such a map does not show the reason for a grade or "
         "what was learnt about the disease, and several methods give similar maps for a network with random weights "
         "(Adebayo et al. 2018, Sanity checks for saliency maps)."

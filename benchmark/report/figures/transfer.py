@@ -13,7 +13,7 @@ from benchmark.report.figure_style import GREY, Plot, bare, colour, plot_if_any,
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.report.tables.transfer import key_of, own_estimates
+from benchmark.report.tables.transfer import own_estimates, transfer_key
 from benchmark.statistics.estimates import Estimate
 
 ABOUT = FigureInfo(order=7)
@@ -33,11 +33,11 @@ def _plot(figure: Figure, items: Sequence[Estimate], own: Mapping[tuple[str, ...
     figure.subplots_adjust(1.9 / figure.get_figwidth(), 0.6 / height, 0.98, 1 - 0.8 / height, wspace=0.08)
     grid = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, group in zip(grid, sets, strict=True):
-        _panel(axes, group, [own[key_of(row)] for row in group])
+        _panel(axes, group, [own[transfer_key(row)] for row in group])
     grid[0].set_yticks(range(lines), [f"{row.method}/{row.arm}" for row in sets[0]], fontsize=8)
     grid[0].set_ylim(lines - 0.5, -0.5)
     set_title(figure, f"Trained on {results.data} (hollow: its own test split), tested on", results)
-    first, here = items[0], own[key_of(items[0])]
+    first, here = items[0], own[transfer_key(items[0])]
     return (
         f"Test kappa of the arms trained on {here.data} (main output, mean over seeds), on other sets (filled) and on "
         f"its own test split (hollow, n = {here.n_images}). Bars: {first.confidence_level:.0%} intervals over "

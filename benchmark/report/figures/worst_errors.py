@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.evaluation.outputs import WorstRow
-from benchmark.report.captions import HEADS
-from benchmark.report.figure_style import Photographs, Plot, photographs, plot_if_any, set_title
+from benchmark.report.captions import HEAD_NAMES
+from benchmark.report.figure_style import Photographs, Plot, draw_photographs, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -25,13 +25,13 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 
 def _plot(figure: Figure, items: Sequence[WorstRow], images: Photographs, results: Results) -> str:
-    photographs(figure, [[image] for image in images], [_words(row) for row in items], per_line=5)
+    draw_photographs(figure, [[image] for image in images], [_words(row) for row in items], per_line=5)
     first = items[0]
     arm = f"{first.method}/{first.arm}"
     set_title(figure, f"The {len(items)} worst errors of {arm} on test of {results.data}", results)
     return (
         f"The {len(items)} test photographs of {results.data} (n = {results.images('test')}) with the largest error of "
-        f"{arm}, the arm with the highest val kappa, by {HEADS[first.head]}. Below each: label; output, mean over "
+        f"{arm}, the arm with the highest val kappa, by {HEAD_NAMES[first.head]}. Below each: label; output, mean over "
         f"{len(first.seeds.split())} seeds ± standard deviation; probabilities of grades 0 to 4, mean over seeds, if "
         "the arm has them. Either the network or the label may be wrong."
     )

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from markupsafe import Markup
 
 from benchmark.common.terms import OURS, Arm
-from benchmark.common.units import ends, measure
+from benchmark.common.units import ends, format_measure
 from benchmark.report.page.strips import Scale, strip
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Notes, ends_of
-from benchmark.statistics.verdict_row import ALL, VerdictRow
+from benchmark.statistics.verdict_row import ALL_PARTS, VerdictRow
 from benchmark.statistics.verdict_rules import Verdict
 
-LOOKS: dict[Verdict, str] = {
+VERDICT_STYLES: dict[Verdict, str] = {
     "reproduced": "yes",
     "consistent": "yes",
     "not reproduced": "no",
@@ -28,7 +28,7 @@ LOOKS: dict[Verdict, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgementView:
     """A judgement of the page."""
 
     part: str
@@ -45,7 +45,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimView:
     """A claim with its judgements.
 
     Attributes:
@@ -59,8 +59,8 @@ class Claim:
     interpretation: str
     quote: str
     source: str
-    whole: tuple[Judged, ...]
-    parts: tuple[Judged, ...]
+    whole: tuple[JudgementView, ...]
+    parts: tuple[JudgementView, ...]
     axis: list[tuple[float, str]]
 
 
@@ -76,9 +76,9 @@ class Board:
         common: facts of every part that does not list others.
     """
 
-    claims: tuple[Claim, ...]
-    asked: tuple[Claim, ...]
-    checks: tuple[Claim, ...]
+    claims: tuple[ClaimView, ...]
+    asked: tuple[ClaimView, ...]
+    checks: tuple[ClaimView, ...]
     tally: tuple[tuple[str, str, int], ...]
     common: tuple[str, ...]
     notes: tuple[str, ...]
@@ -109,42 +109,42 @@ def make_board(rows: Sequence[VerdictRow], ran: Collection[Arm]) -> Board:
     )
 
 
-def _claims(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> list[Claim]:
+def _claims(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> list[ClaimView]:
     groups: dict[str, list[VerdictRow]] = {}
     for row in rows:
         groups.setdefault(row.claim, []).append(row)
     return [_claim(group, ran, notes) for group in groups.values()]
 
 
-def _claim(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> Claim:
+def _claim(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> ClaimView:
     drawn = [row for row in rows if not math.isnan(row.estimate)]
     values = [value for row in drawn for value in (row.estimate, row.low, row.high, row.margin, _printed(row))]
     scale = Scale.of([*values, *([0.0] if any(row.kind != "number" for row in drawn) else [])])
     first = rows[0]
     judged = [(row, _judged(row, scale, ran, notes)) for row in rows]
-    return Claim(
+    return ClaimView(
         interpretation=first.interpretation[:1].upper() + first.interpretation[1:],
         quote=first.quote,
         source=first.source,
-        whole=tuple(shown for row, shown in judged if row.part == ALL),
-        parts=tuple(shown for row, shown in judged if row.part != ALL),
+        whole=tuple(shown for row, shown in judged if row.part == ALL_PARTS),
+        parts=tuple(shown for row, shown in judged if row.part != ALL_PARTS),
         axis=scale.ticks if scale else [],
     )
 
 
-def _judged(row: VerdictRow, scale: Scale | None, ran: Collection[Arm], notes: Notes) -> Judged:
+def _judged(row: VerdictRow, scale: Scale | None, ran: Collection[Arm], notes: Notes) -> JudgementView:
     sign, known = "" if row.kind == "number" else "+", not math.isnan(row.estimate)
     margin = None if math.isnan(row.margin) else row.margin
-    return Judged(
+    return JudgementView(
         part=row.part,
         published=row.published or "-",
-        measured=measure(row.estimate, sign) if known else row.recomputed or "-",
+        measured=format_measure(row.estimate, sign) if known else row.recomputed or "-",
         interval=ends(row.low, row.high, sign) if known else "",
         strip=strip(scale, row.estimate, ends_of(row), _printed(row), margin) if known and scale else Markup(""),
         finding=row.finding,
-        look=LOOKS.get(row.verdict, "other"),
+        look=VERDICT_STYLES.get(row.verdict, "other"),
         facts=_facts(row),
-        notes=notes.number(*row.notes) if row.part != ALL else (),
+        notes=notes.number(*row.notes) if row.part != ALL_PARTS else (),
         arms=tuple(str(arm) for arm in arms_of(asdict(row)) if arm in ran),
     )
 

@@ -11,7 +11,7 @@ from benchmark.common.terms import Arm
 from benchmark.report.page.strips import Scale, strip
 from benchmark.report.table import Number, Row, Table, lines_of
 
-PAPER = ", paper"
+PAPER_SUFFIX = ", paper"
 """Suffix of the title of a column of published numbers."""
 
 
@@ -27,7 +27,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KappaLine:
     """A line: its label and its marks, one per column."""
 
     label: str
@@ -45,7 +45,7 @@ class Forest:
     """
 
     columns: tuple[str, ...]
-    groups: tuple[tuple[str, tuple[Line, ...]], ...]
+    groups: tuple[tuple[str, tuple[KappaLine, ...]], ...]
     axis: list[tuple[float, str]]
 
 
@@ -56,7 +56,10 @@ def by_column(table: Table, ran: Collection[Arm]) -> Forest | None:
     if scale is None:
         return None
     lines = (
-        (row.label, tuple(Line(title, (mark,)) for title, mark in zip(table.columns[1:], marks, strict=True) if mark))
+        (
+            row.label,
+            tuple(KappaLine(title, (mark,)) for title, mark in zip(table.columns[1:], marks, strict=True) if mark),
+        )
         for row in rows
         for marks in [
             [_mark(cell, cell.published, scale, ran) if isinstance(cell, Number) else None for cell in row.cells]
@@ -73,10 +76,10 @@ def by_row(table: Table, ran: Collection[Arm]) -> Forest | None:
     scale = _scale(table)
     if scale is None:
         return None
-    places = [place for place, title in enumerate(table.columns[1:]) if title.endswith(PAPER)]
-    titles = tuple(table.columns[1 + place].removesuffix(PAPER) for place in places)
+    places = [place for place, title in enumerate(table.columns[1:]) if title.endswith(PAPER_SUFFIX)]
+    titles = tuple(table.columns[1 + place].removesuffix(PAPER_SUFFIX) for place in places)
     groups = (
-        (group, tuple(Line(row.label, tuple(_beside(row, place, scale, ran) for place in places)) for row in rows))
+        (group, tuple(KappaLine(row.label, tuple(_beside(row, place, scale, ran) for place in places)) for row in rows))
         for group, rows in table.groups()
     )
     return Forest(titles, tuple(groups), scale.ticks)
@@ -91,11 +94,11 @@ def _beside(row: Row, place: int, scale: Scale, ran: Collection[Arm]) -> Mark:
 
 def _scale(table: Table) -> Scale | None:
     values: list[float | None] = []
-    for row in table.rows if any(title.endswith(PAPER) for title in table.columns) else table.groups()[0][1]:
+    for row in table.rows if any(title.endswith(PAPER_SUFFIX) for title in table.columns) else table.groups()[0][1]:
         for title, cell in zip(table.columns[1:], row.cells, strict=True):
             if isinstance(cell, Number):
                 values += [cell.value, *(cell.ends or ()), _number(cell.published)]
-            elif title.endswith(PAPER):
+            elif title.endswith(PAPER_SUFFIX):
                 values.append(_number(cell.text))
     return Scale.of(values)
 

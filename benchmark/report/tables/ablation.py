@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.common.terms import EVALUATED, Arm
-from benchmark.report.captions import HEADS, caption, inferred_sentence, other_data_sentence
+from benchmark.report.captions import HEAD_NAMES, caption, inferred_sentence, other_data_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.printed import PrintedCells, kappa_record
 from benchmark.report.table import Number, Row, Table
@@ -15,7 +15,7 @@ from models.losses.registry import LOSSES
 
 ABOUT = TableInfo(order=1)
 
-ADDED = "added arms"
+_ADDED = "added arms"
 """Title of the arms that are neither in the paper's ablation nor components of M2CNN."""
 
 
@@ -35,11 +35,13 @@ def make(inputs: Inputs) -> Table:
         for arm in added_arms(inputs):
             declared = params.arm(*arm)
             pixels, heads = params.sizes.of(declared.size), LOSSES[declared.loss].heads
-            kappas = tuple(build.measured(arm, head, split) if head in heads else Number("-") for head in HEADS)
-            rows.append(Row(f"{split}, {ADDED}", f"{arm}, {pixels} px", kappas, (arm,)))
-            for head in (head for head in HEADS if head in heads):
+            kappas = tuple(build.measured(arm, head, split) if head in heads else Number("-") for head in HEAD_NAMES)
+            rows.append(Row(f"{split}, {_ADDED}", f"{arm}, {pixels} px", kappas, (arm,)))
+            for head in (head for head in HEAD_NAMES if head in heads):
                 measured = results.measured(arm, head, split)
-                records.append(kappa_record(str(arm), HEADS[head], split, arm, measured, head) | {"pixels": pixels})
+                records.append(
+                    kappa_record(str(arm), HEAD_NAMES[head], split, arm, measured, head) | {"pixels": pixels}
+                )
     return Table(
         name="ablation",
         title="Results of each module",
@@ -54,7 +56,7 @@ def make(inputs: Inputs) -> Table:
         rows=rows,
         notes=build.notes.texts,
         records=records,
-        titles={row.group: ("arm", *HEADS.values()) for row in rows if row.group.endswith(ADDED)},
+        titles={row.group: ("arm", *HEAD_NAMES.values()) for row in rows if row.group.endswith(_ADDED)},
     )
 
 

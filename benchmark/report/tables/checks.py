@@ -13,7 +13,7 @@ from benchmark.report.tables.registry import TableInfo
 
 ABOUT = TableInfo(order=14)
 
-SHOWN = 3
+_SHOWN = 3
 """Number of issues of a check that are quoted below the table; the csv has all."""
 
 
@@ -45,8 +45,8 @@ def check_table(rows: list[CheckRow], data: str, synthetic: bool) -> Table:
 def _row(rows: list[CheckRow], notes: Notes) -> Row:
     first, count = rows[0], rows[-1].issue
     dropped = {image for row in rows for image in row.dropped.split(SEPARATOR) if image}
-    quoted = [f"{first.check}: {row.message}." for row in rows[:SHOWN] if row.message]
-    quoted += [f"{first.check}: and {count - SHOWN} more in checks.csv."] if count > SHOWN else []
+    quoted = [f"{first.check}: {row.message}." for row in rows[:_SHOWN] if row.message]
+    quoted += [f"{first.check}: and {count - _SHOWN} more in checks.csv."] if count > _SHOWN else []
     text, value = (str(count), count) if first.n_checked else ("-", None)
     cells = (
         Text(CHECKS[first.check].requirement),

@@ -20,7 +20,7 @@ from models.systems.registry import SYSTEMS
 
 ABOUT = TableInfo(order=2)
 
-ADDED = "added here: not in the paper's comparison"
+_ADDED = "added here: not in the paper's comparison"
 """Title of the rows that are not in the paper."""
 GRADING = {
     "eyes": "eyes, ours",
@@ -39,7 +39,7 @@ def make(inputs: Inputs) -> Table:
     params, results = inputs.params, inputs.results
     build = PrintedCells(inputs)
     rows, records = [], []
-    for group, table in (("", printed), (ADDED, added)):
+    for group, table in (("", printed), (_ADDED, added)):
         for name in table.rows:
             val, test = (table.cell(name, column) for column in table.columns)
             ours = (build.ours(val, "val", with_published=False), build.ours(test, "test", with_published=False))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from benchmark.common.terms import Arm, Head, Split
-from benchmark.report.captions import HEADS, caption, run_notes
+from benchmark.report.captions import HEAD_NAMES, caption, run_notes
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Notes, Number, Row, Table, Text, difference_cell, fields_of
@@ -19,7 +19,7 @@ from models.losses.registry import LOSSES
 
 ABOUT = TableInfo(order=5)
 
-COLUMNS = (
+_COLUMNS = (
     *("first - second", "difference of kappas", "interval over", "n"),
     *("p, new networks", "p, these networks", "detectable"),
 )
@@ -50,7 +50,7 @@ def comparisons_table(rows: Sequence[Estimate], params: Params, results: Results
             params,
             results,
         ),
-        columns=COLUMNS,
+        columns=_COLUMNS,
         rows=[_row(row, params, results, notes) for row in rows],
         notes=notes.texts,
         records=[fields_of(row, *COMPARED) for row in rows],
@@ -88,7 +88,10 @@ def detectable_cell(row: Estimate) -> Cell:
 def sides_of(row: Estimate) -> tuple[tuple[Arm, str], tuple[Arm, str]]:
     """Return the two arms of a comparison, each with the name of its head."""
     path, _, head = row.versus.partition(" ")
-    return (Arm(row.method, row.arm), HEADS[cast("Head", row.head)]), (Arm.parse(path), HEADS[cast("Head", head)])
+    return (Arm(row.method, row.arm), HEAD_NAMES[cast("Head", row.head)]), (
+        Arm.parse(path),
+        HEAD_NAMES[cast("Head", head)],
+    )
 
 
 def _row(row: Estimate, params: Params, results: Results, notes: Notes) -> Row:
@@ -113,5 +116,6 @@ def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params) -> str:
     head, split = cast("Head", row.head), cast("Split", row.split)
     if fair_split(split, main, [head] * len(arms)) == split:
         return ""
-    listed = " and ".join(f"{arm} by {HEADS[own]}" for arm, own in zip(arms, main, strict=True))
-    return f"The epoch was selected by val kappa, of {listed}: val favours the arm that was selected by {HEADS[head]}."
+    listed = " and ".join(f"{arm} by {HEAD_NAMES[own]}" for arm, own in zip(arms, main, strict=True))
+    by = HEAD_NAMES[head]
+    return f"The epoch was selected by val kappa, of {listed}: val favours the arm that was selected by {by}."

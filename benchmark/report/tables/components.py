@@ -10,7 +10,7 @@ from typing import Any, Literal
 from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED, Arm, Head, Size, Split
 from benchmark.common.units import quantity
-from benchmark.report.captions import HEADS, caption, run_notes, size_title
+from benchmark.report.captions import HEAD_NAMES, caption, run_notes, size_title
 from benchmark.report.costs import Spent, chain
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import (
@@ -37,7 +37,7 @@ LOSS = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""
 SIZES: tuple[Size, ...] = ("mid", "large")
 """Sizes with a Multi-Cell arm in the paper."""
-OUTPUTS: tuple[tuple[Split, Head], ...] = tuple(product(EVALUATED, HEADS))
+_OUTPUTS: tuple[tuple[Split, Head], ...] = tuple(product(EVALUATED, HEAD_NAMES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,13 @@ MATCHED = (
     TrainingVariant("BaseNet+MT, M2CNN's MACs", "controls", staged=False, cells=False, match="macs"),
 )
 """Neither component, but as much training as M2CNN; only at the large size."""
-STEPS = ((STAGED, BASE), (CELLS, BASE), (M2CNN, STAGED), (M2CNN, CELLS), *((M2CNN, one) for one in (BASE, *MATCHED)))
+COMPONENT_STEPS = (
+    (STAGED, BASE),
+    (CELLS, BASE),
+    (M2CNN, STAGED),
+    (M2CNN, CELLS),
+    *((M2CNN, one) for one in (BASE, *MATCHED)),
+)
 """Pairs whose difference is the effect of a component: each alone, then on top of the other, then both."""
 
 
@@ -74,7 +80,7 @@ def make(inputs: Inputs) -> Table:
         InputError: several declared arms fit one row.
     """
     params, notes, compared = inputs.params, Notes(), inputs.estimates("comparison")
-    outputs = tuple(f"{split}, {HEADS[head]}" for split, head in OUTPUTS)
+    outputs = tuple(f"{split}, {HEAD_NAMES[head]}" for split, head in _OUTPUTS)
     lines = [
         _Line(variant, size, find_variant(variant, size, params), inputs)
         for size in SIZES
@@ -101,7 +107,7 @@ def make(inputs: Inputs) -> Table:
         columns=("arm", "staged", "extra cells", "heads", "images", "MACs", *outputs),
         rows=[*(line.row(notes) for line in lines), *differences],
         notes=notes.texts,
-        records=[line.record(split, head) for line in lines for split, head in OUTPUTS],
+        records=[line.record(split, head) for line in lines for split, head in _OUTPUTS],
         titles={row.group: ("first - second", *outputs) for row in differences},
     )
 
@@ -110,12 +116,12 @@ def _difference_rows(lines: Sequence[_Line], compared: Sequence[Estimate]) -> It
     """Yield a row per pair of arms of one size that were compared."""
     by_variant = {(line.size, line.variant): line for line in lines if line.arm}
     found = {(f"{row.method}/{row.arm}", row.versus, row.split, row.head): row for row in compared}
-    for size, (first, second) in product(SIZES, STEPS):
+    for size, (first, second) in product(SIZES, COMPONENT_STEPS):
         pair = [by_variant[size, variant] for variant in (first, second) if (size, variant) in by_variant]
         if len(pair) == 2:
             arms = [line.arm for line in pair if line.arm]
             cells = [
-                _difference(found.get((str(arms[0]), f"{arms[1]} {head}", split, head))) for split, head in OUTPUTS
+                _difference(found.get((str(arms[0]), f"{arms[1]} {head}", split, head))) for split, head in _OUTPUTS
             ]
             if any(cell.value is not None for cell in cells):
                 group = f"{pair[0].group}: paired differences"
@@ -167,7 +173,7 @@ class _Line:
 
     def row(self, notes: Notes) -> Row:
         """Return the row for readers."""
-        kappas = [self._kappa(split, head, notes) for split, head in OUTPUTS]
+        kappas = [self._kappa(split, head, notes) for split, head in _OUTPUTS]
         pixels = ", ".join(str(link.pixels) for link in self._chain())
         staged = Text("yes" + f" ({pixels} px)" * bool(pixels) if self.variant.staged else "no")
         arms = (self.arm,) if self.arm else ()

@@ -19,7 +19,7 @@ from benchmark.report.tables.registry import TableInfo
 
 ABOUT = TableInfo(order=9)
 
-COLUMNS = {
+_COLUMNS = {
     "parameters": "parameters",
     "macs_per_image": "MACs per image",
     "images": "images",
@@ -35,15 +35,15 @@ FACTS = ("method", "arm", "size", "pixels", "n_cells", "head", "epochs", "chain"
 REACHED = ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS))
 """Columns of the csv file before and after the counts."""
 
-Counts = Mapping[str, float | None]
-"""Values by the names of :data:`COLUMNS`; None if there is no value."""
+CostCounts = Mapping[str, float | None]
+"""Values by the names of :data:`_COLUMNS`; None if there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
     group: str
     label: str
-    counts: Counts
+    counts: CostCounts
     missing: str
     """Text of a count without a value."""
     facts: Mapping[str, Any]
@@ -53,7 +53,7 @@ class _Line:
 
     def row(self) -> Row:
         """Return the row for readers."""
-        return Row(self.group, self.label, tuple(map(self._cell, COLUMNS)), arms_of(self.facts))
+        return Row(self.group, self.label, tuple(map(self._cell, _COLUMNS)), arms_of(self.facts))
 
     def _cell(self, name: str) -> Number:
         value = self.counts.get(name)
@@ -64,7 +64,7 @@ class _Line:
     def record(self) -> dict[str, Any]:
         """Return the record of the csv file, with ratios as short as they are."""
         counts = {name: str(count) if isinstance(count, float) else count for name, count in self.counts.items()}
-        columns = dict.fromkeys(("row", *FACTS, *COLUMNS, *REACHED, "status", "data", "synthetic"))
+        columns = dict.fromkeys(("row", *FACTS, *_COLUMNS, *REACHED, "status", "data", "synthetic"))
         return columns | {"row": self.label} | counts | dict(self.facts)
 
 
@@ -90,7 +90,7 @@ def make(inputs: Inputs) -> Table:
         name="cost",
         title="What it costs",
         caption=" ".join(filter(None, sentences)),
-        columns=("arm", *COLUMNS.values()),
+        columns=("arm", *_COLUMNS.values()),
         rows=[line.row() for line in lines],
         notes=(),
         records=[line.record() for line in lines],
@@ -133,9 +133,9 @@ def _ratio(inputs: Inputs, lines: Sequence[_Line]) -> Iterator[_Line]:
     names = [str(arm) for variant in (M2CNN, BASE) if (arm := find_variant(variant, "large", inputs.params))]
     if len(names) == 2:
         ours, base = (counts[name] for name in names)
-        ratios = {name: _divide(ours.get(name), base.get(name)) for name in COLUMNS}
-        exceptions = {name: f"only {names[0]}" for name in COLUMNS if ours.get(name) and not base.get(name)}
-        exceptions |= {name: f"only {names[1]}" for name in COLUMNS if base.get(name) and not ours.get(name)}
+        ratios = {name: _divide(ours.get(name), base.get(name)) for name in _COLUMNS}
+        exceptions = {name: f"only {names[0]}" for name in _COLUMNS if ours.get(name) and not base.get(name)}
+        exceptions |= {name: f"only {names[1]}" for name in _COLUMNS if base.get(name) and not ours.get(name)}
         group = "M2CNN in multiples of BaseNet+MT"
         yield _Line(group, " / ".join(names), ratios, "neither", {"chain": " ".join(names)}, exceptions)
 

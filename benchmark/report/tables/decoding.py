@@ -8,17 +8,17 @@ from statistics import median
 from typing import Any
 
 from benchmark.common.terms import EVALUATED, Arm, Head
-from benchmark.report.captions import HEADS, caption, run_notes
+from benchmark.report.captions import HEAD_NAMES, caption, run_notes
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Cell, Notes, Number, Row, Table, difference_line, estimate_cell, fields_of, one_line
 from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decision_rules.registry import DECISION_RULES
 from benchmark.scoring.rules import HOLDOUT
-from benchmark.statistics.baselines import DRAWS, TRIVIAL_BASELINES
+from benchmark.statistics.baselines import N_BASELINE_DRAWS, TRIVIAL_BASELINES
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 from benchmark.statistics.decision_rules import TUNED_ON
 from benchmark.statistics.estimates import Estimate
-from benchmark.statistics.published.claims import Claims, Pair
+from benchmark.statistics.published.claims import Claims, PrintedPair
 from benchmark.statistics.published.tables import find_arm
 
 ABOUT = TableInfo(order=6)
@@ -26,7 +26,7 @@ ABOUT = TableInfo(order=6)
 BASELINES = "without looking at the image"
 EFFECTS = "the paper's effects, as printed"
 TUNED_HERE = "Thresholds tuned on this very split: how well they can fit, not how well they grade."
-COLUMNS = ("kind", "quantity", "split", "head", "rule", "tuned_on", "about", "n_patients")
+_COLUMNS = ("kind", "quantity", "split", "head", "rule", "tuned_on", "about", "n_patients")
 """Columns of the csv in addition to those of every estimate."""
 
 
@@ -48,7 +48,7 @@ class _Builder:
 
     def arm_rows(self, arm: Arm) -> Iterator[Row]:
         """Yield every rule of an arm, and per head the range over rules."""
-        for head, title in HEADS.items():
+        for head, title in HEAD_NAMES.items():
             rules = [rule for (of, rule, _) in self.rules if of == arm and DECISION_RULES[rule].head == head]
             for rule in dict.fromkeys(rules):
                 cells = tuple(self._kappa(arm, head, rule, split) for split in EVALUATED)
@@ -64,7 +64,7 @@ class _Builder:
             cells = tuple(_baseline(self.baselines[name, split]) for split in EVALUATED)
             yield Row(BASELINES, baseline.title, cells)
 
-    def effect_rows(self, pairs: Sequence[Pair]) -> Iterator[Row]:
+    def effect_rows(self, pairs: Sequence[PrintedPair]) -> Iterator[Row]:
         """Yield the paper's differences, each below the split that it is printed for."""
         for pair in pairs:
             number = Number(f"{pair.effect:+}", float(pair.effect), self.notes.number(pair.doubt))
@@ -97,9 +97,9 @@ def make(inputs: Inputs) -> Table:
             f"Tuned thresholds are tuned for each run on its own predictions on {TUNED_ON} and applied to test. "
             "Highest minus lowest: the range over an output's rules that were not tuned on the split, with the paired "
             "interval of that difference, which ignores that the two rules were selected. "
-            f"{BASELINES.capitalize()}: grades derived from labels alone, n images each; random ones are drawn {DRAWS} "
-            "times (± over the draws); the fellow eye is the same patient's other eye, and an image without one is "
-            "left out.",
+            f"{BASELINES.capitalize()}: grades derived from labels alone, n images each; random ones are drawn "
+            f"{N_BASELINE_DRAWS} times (± over the draws); the fellow eye is the same "
+            "patient's other eye, and an image without one is left out.",
             inputs.params,
             inputs.results,
             _compared(ranges, pairs),
@@ -107,7 +107,7 @@ def make(inputs: Inputs) -> Table:
         columns=("output: rule", *EVALUATED),
         rows=[*rows, *build.baseline_rows(), *build.effect_rows(pairs)],
         notes=build.notes.texts,
-        records=[*(fields_of(row, *COLUMNS) for row in (*rules, *baselines, *ranges)), *map(_published, pairs)],
+        records=[*(fields_of(row, *_COLUMNS) for row in (*rules, *baselines, *ranges)), *map(_published, pairs)],
     )
 
 
@@ -121,7 +121,7 @@ def _shown(inputs: Inputs) -> list[Arm]:
     return []
 
 
-def _effects(claims: Claims) -> list[Pair]:
+def _effects(claims: Claims) -> list[PrintedPair]:
     """Return claimed differences between two arms of one input size and one head."""
     pairs = [pair for claim in claims.orderings for pair in claim.pairs]
     return [pair for pair in pairs if _setting(pair.better) == _setting(pair.worse)]
@@ -131,12 +131,12 @@ def _setting(cell: Any) -> tuple[Any, Any]:
     return cell.measured_by.size, cell.measured_by.head
 
 
-def _split(pair: Pair) -> str:
+def _split(pair: PrintedPair) -> str:
     assert pair.better.split is not None
     return pair.better.split.value
 
 
-def _compared(ranges: Sequence[Estimate], pairs: Sequence[Pair]) -> str:
+def _compared(ranges: Sequence[Estimate], pairs: Sequence[PrintedPair]) -> str:
     """Return the effect of the rule alone on test, over all arms, compared with the paper's effects."""
     changes = [row.estimate for row in ranges if row.split == "test"]
     if not changes:
@@ -156,9 +156,9 @@ def _baseline(row: Estimate) -> Cell:
     return one_line(estimate_cell(row), f", n = {row.n_images}")
 
 
-def _published(pair: Pair) -> dict[str, Any]:
+def _published(pair: PrintedPair) -> dict[str, Any]:
     assert pair.better.measured_by is not None
-    return fields_of(None, *COLUMNS) | {
+    return fields_of(None, *_COLUMNS) | {
         **{"kind": "published", "quantity": "kappa difference", "split": _split(pair), "rule": pair.title},
         **{"head": pair.better.measured_by.head, "estimate": str(pair.effect)},
     }

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any, cast
 
 from benchmark.common.terms import EVALUATED, Arm, Head, Split
-from benchmark.report.captions import HEADS, caption, run_notes
+from benchmark.report.captions import HEAD_NAMES, caption, run_notes
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.report.table import Notes, Number, Row, Table, estimate_cell, fields_of, status
@@ -41,7 +41,7 @@ def make(inputs: Inputs) -> Table:
         for arm, head in outputs(params):
             numbers = notes.number(*run_notes(params, results, arm, head))
             cells = tuple(metric_cell(results, arm, split, head, name, numbers) for name in names)
-            rows.append(Row(group, f"{arm}: {HEADS[head]}", cells))
+            rows.append(Row(group, f"{arm}: {HEAD_NAMES[head]}", cells))
     lower = ", ".join(metric.title for metric in METRICS.values() if metric.better == "lower")
     return Table(
         name="metrics",

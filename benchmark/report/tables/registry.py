@@ -24,7 +24,7 @@ class TableInfo:
     """Place in the report: tables are sorted by this, then by name."""
 
 
-TABLES = discover(__package__, TableInfo)
+TABLE_INFOS = discover(__package__, TableInfo)
 """Metadata by name of the file, in reading order."""
 
 
@@ -34,5 +34,5 @@ def make_tables(inputs: Inputs) -> list[Table]:
     Raises:
         InputError: an earlier stage has not run, or the published numbers break a rule.
     """
-    tables = (import_module(f"{__package__}.{name}").make(inputs) for name in TABLES)
+    tables = (import_module(f"{__package__}.{name}").make(inputs) for name in TABLE_INFOS)
     return [complete_records(table, inputs.results) for table in tables if table]

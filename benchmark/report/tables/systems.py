@@ -13,7 +13,7 @@ from benchmark.statistics.estimates import Estimate
 
 ABOUT = TableInfo(order=3)
 
-COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", "p, new networks", "detectable")
+_COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", "p, new networks", "detectable")
 
 
 def make(inputs: Inputs) -> Table | None:
@@ -41,7 +41,7 @@ def make(inputs: Inputs) -> Table | None:
             inputs.params,
             inputs.results,
         ),
-        columns=COLUMNS,
+        columns=_COLUMNS,
         rows=[*map(_row, rows), *rank_rows],
         notes=(),
         records=[fields_of(row, "kind", "rank", *COMPARED) for row in (*rows, *ranks)],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from benchmark.common.terms import Arm, Head
-from benchmark.report.captions import HEADS, nature, rules_sentence, run_notes
+from benchmark.report.captions import HEAD_NAMES, nature, rules_sentence, run_notes
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Notes, Row, Table, Text, difference_line, fields_of
 from benchmark.report.tables.registry import TableInfo
@@ -14,16 +14,16 @@ from benchmark.statistics.estimates import Estimate
 
 ABOUT = TableInfo(order=12)
 
-COLUMNS = ("kind", "about", "head", "rule", "tuned_on", "split", "quantity", "n_patients", "n_undefined", "n_shared")
+_COLUMNS = ("kind", "about", "head", "rule", "tuned_on", "split", "quantity", "n_patients", "n_undefined", "n_shared")
 """Columns of the csv in addition to those of every estimate."""
 
 
 def own_estimates(inputs: Inputs) -> dict[tuple[str, ...], Estimate]:
-    """Return the kappas on the own test split, by :func:`key_of`."""
-    return {key_of(row): row for row in inputs.estimates("rule") if row.split == "test"}
+    """Return the kappas on the own test split, by :func:`transfer_key`."""
+    return {transfer_key(row): row for row in inputs.estimates("rule") if row.split == "test"}
 
 
-def key_of(row: Estimate) -> tuple[str, ...]:
+def transfer_key(row: Estimate) -> tuple[str, ...]:
     """Return the fields that an arm's kappas on several data sets share."""
     return row.method, row.arm, row.head, row.rule, row.tuned_on
 
@@ -34,7 +34,7 @@ def make(inputs: Inputs) -> Table | None:
     if not rows:
         return None
     own, notes = own_estimates(inputs), Notes()
-    here_rows = [own[key] for key in dict.fromkeys(map(key_of, rows))]
+    here_rows = [own[key] for key in dict.fromkeys(map(transfer_key, rows))]
     first, here = rows[0], here_rows[0]
     return Table(
         name="transfer",
@@ -52,16 +52,16 @@ def make(inputs: Inputs) -> Table | None:
         columns=("arm", "input", "output", "own test", "this set", "difference", "seeds"),
         rows=[_row(*pair, own, inputs, notes) for pair in zip(rows, changes, strict=True)],
         notes=notes.texts,
-        records=[fields_of(row, *COLUMNS) for row in (*here_rows, *rows, *changes)],
+        records=[fields_of(row, *_COLUMNS) for row in (*here_rows, *rows, *changes)],
     )
 
 
 def _row(row: Estimate, change: Estimate, own: Mapping[tuple[str, ...], Estimate], inputs: Inputs, notes: Notes) -> Row:
-    head, arm, here = cast("Head", row.head), Arm(row.method, row.arm), own[key_of(row)]
+    head, arm, here = cast("Head", row.head), Arm(row.method, row.arm), own[transfer_key(row)]
     own_notes = notes.number(*run_notes(inputs.params, inputs.results, arm, head))
     cells = (
         Text(f"{int(inputs.results.runs_of(*arm)['pixels'].iloc[0])} px"),
-        Text(HEADS[head]),
+        Text(HEAD_NAMES[head]),
         difference_line(here, "", own_notes),
         difference_line(row, "", notes.number(_overlap(row, here))),
         difference_line(change),

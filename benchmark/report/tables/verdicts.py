@@ -16,7 +16,7 @@ from benchmark.statistics.verdict_row import SMALLER, VerdictRow
 
 ABOUT = TableInfo(order=13)
 
-COLUMNS = (
+VERDICT_COLUMNS = (
     *("claim", "split", "published", "measured", "interval over", "n", "seeds", "tolerance", "margin", "verdict"),
     *("tolerance halved", "tolerance doubled"),
 )
@@ -48,7 +48,7 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
             "On other data than the paper's an ordering holds here, or does not hold here. Seeds: of each side, if the "
             f"two differ. {data_sentence(results)} Scope: {scopes}."
         ),
-        columns=COLUMNS,
+        columns=VERDICT_COLUMNS,
         rows=[Row(_group(row), row.part, _cells(row, notes), arms_of(asdict(row))) for row in rows],
         notes=notes.texts,
         records=[asdict(row) for row in rows],

@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from benchmark.common.errors import InputError
 
-Key = tuple[str, ...]
+RowKey = tuple[str, ...]
 
-KEYS: Mapping[str, Key] = MappingProxyType(
+KEYS: Mapping[str, RowKey] = MappingProxyType(
     {
         "ablation": ("row", "column", "split"),
         "comparison": ("row", "step", "column"),
@@ -38,7 +38,7 @@ NOISY: frozenset[str] = frozenset(
 """Columns that depend on the trained networks but have no standard deviation in the table."""
 
 
-def keys_of(table: str) -> Key:
+def keys_of(table: str) -> RowKey:
     """Return the key columns of a table.
 
     Raises:

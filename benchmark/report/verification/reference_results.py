@@ -10,16 +10,16 @@ from typing import Any
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, read_yaml, write_json, write_text
-from benchmark.report.verification.table_diff import Difference, Line, differing_cell, read_lines
+from benchmark.report.verification.table_diff import Difference, TextRow, differing_cell, read_lines
 from benchmark.runs.environment import environment
 from benchmark.settings.loading import PARAMS
 
 RESULTS = Path("experiments/results")
 MADE_BY = "made_by.json"
 FIGURE = "ablation.png"
-STAGES = "stages.csv"
+STAGE_TIMES = "stages.csv"
 """Time of each stage."""
-TIMES = ("cost_time.csv", STAGES)
+TIMING_FILES = ("cost_time.csv", STAGE_TIMES)
 """Files that differ between executions."""
 _OF_CODE = "runs"
 """Column with the hash of the runs' keys, which change with the code."""
@@ -28,7 +28,7 @@ _NO_RESULT = ("tracking", "sweep")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class RebuildComparison:
     """Comparison of a rebuild with the reference results.
 
     Attributes:
@@ -75,7 +75,7 @@ def keep(folder: Path, reports: Path = Path("reports")) -> None:
     write_json(folder / MADE_BY, {name: made[name] for name in ("cpu", "gpu", "git_commit", "git_dirty", "packages")})
 
 
-def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Comparison | None:
+def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> RebuildComparison | None:
     """Compare the tables of this folder with the reference results of the same parameters; None without them."""
     ours = _chosen(PARAMS)
     folder = next(
@@ -85,12 +85,14 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Co
         return None
     first, cells, tables, places = None, 0, 0, _places(PARAMS)
     for path in sorted(folder.glob("*.csv")):
-        if path.name in TIMES:
+        if path.name in TIMING_FILES:
             continue
         kept, made = _lines(path), _lines(reports / "tables" / path.name, places)
         tables, cells = tables + 1, cells + sum(map(len, kept))
         first = first or differing_cell(path.name, kept, made)
-    return Comparison(folder, tables, cells, first, str(read_json(folder / MADE_BY)["cpu"]), str(environment()["cpu"]))
+    return RebuildComparison(
+        folder, tables, cells, first, str(read_json(folder / MADE_BY)["cpu"]), str(environment()["cpu"])
+    )
 
 
 def _chosen(params: Path) -> dict[str, object]:
@@ -129,7 +131,7 @@ def _anywhere(text: str, places: Mapping[str, str]) -> str:
     return text
 
 
-def _lines(path: Path, places: Mapping[str, str] | None = None) -> list[Line]:
+def _lines(path: Path, places: Mapping[str, str] | None = None) -> list[TextRow]:
     """Return the rows of a table without the hash of runs and without absolute paths; none if there is no file."""
     if not path.exists():
         return []

@@ -30,14 +30,14 @@ from typing import Literal, NamedTuple
 
 from benchmark.common.errors import InputError
 from benchmark.report.run_columns import RUN_COLUMNS
-from benchmark.report.verification.keys import NOISY, Key, keys_of
-from benchmark.report.verification.table_diff import WHOLE, Line, named
+from benchmark.report.verification.keys import NOISY, RowKey, keys_of
+from benchmark.report.verification.table_diff import WHOLE, TextRow, named
 
 ALPHA = 0.05
 """Significance level of all tests together."""
 
-Status = Literal["identical", "different", "here only", "there only", "cannot tell", "noise unknown"]
-FAULTS: frozenset[Status] = frozenset({"different", "here only", "there only"})
+CellStatus = Literal["identical", "different", "here only", "there only", "cannot tell", "noise unknown"]
+FAULTS: frozenset[CellStatus] = frozenset({"different", "here only", "there only"})
 """Statuses that count as a disagreement."""
 
 _SPREADS = {"estimate": "sd"}
@@ -86,13 +86,13 @@ class Compared:
     column: str
     ours: str
     theirs: str
-    status: Status
+    status: CellStatus
     gap: Gap | None = None
     p_adjusted: float = math.nan
     below: float = math.nan
 
 
-def compare_tables(ours: Mapping[str, Sequence[Line]], theirs: Mapping[str, Sequence[Line]]) -> list[Compared]:
+def compare_tables(ours: Mapping[str, Sequence[TextRow]], theirs: Mapping[str, Sequence[TextRow]]) -> list[Compared]:
     """Compare every cell of every table, in the order of ``ours``.
 
     Args:
@@ -125,7 +125,7 @@ def welch(ours: Sample, theirs: Sample) -> Gap:
     return Gap(difference, math.sqrt(total), total**2 / spent if spent else math.inf, float(p))
 
 
-def _compare_table(table: str, ours: Sequence[Line], theirs: Sequence[Line]) -> Iterator[Compared]:
+def _compare_table(table: str, ours: Sequence[TextRow], theirs: Sequence[TextRow]) -> Iterator[Compared]:
     keys = keys_of(table)
     left, right = _by_key(ours, keys), _by_key(theirs, keys)
     columns = dict.fromkeys((*ours[0], *theirs[0]))
@@ -144,10 +144,10 @@ def _compare_table(table: str, ours: Sequence[Line], theirs: Sequence[Line]) -> 
                 yield _compare_cell(table, named(key), column, left[key], right[key])
 
 
-def _by_key(lines: Sequence[Line], keys: Key) -> dict[Key, Line]:
+def _by_key(lines: Sequence[TextRow], keys: RowKey) -> dict[RowKey, TextRow]:
     """Return rows by their keys; a repeated key gets its number."""
-    seen: Counter[Key] = Counter()
-    found: dict[Key, Line] = {}
+    seen: Counter[RowKey] = Counter()
+    found: dict[RowKey, TextRow] = {}
     for line in lines:
         key = tuple(line.get(name, "") for name in keys)
         seen[key] += 1
@@ -159,7 +159,7 @@ def _spread_of(column: str) -> str:
     return _SPREADS.get(column, f"{column}_sd")
 
 
-def _compare_cell(table: str, row: str, column: str, ours: Line, theirs: Line) -> Compared:
+def _compare_cell(table: str, row: str, column: str, ours: TextRow, theirs: TextRow) -> Compared:
     spread = _spread_of(column)
     if all(ours.get(name, "") == theirs.get(name, "") for name in (column, spread)):
         return Compared(table, row, column, ours[column], theirs[column], "identical")
@@ -176,13 +176,13 @@ def _compare_cell(table: str, row: str, column: str, ours: Line, theirs: Line) -
     return cell
 
 
-def _in_words(line: Line, column: str) -> str:
+def _in_words(line: TextRow, column: str) -> str:
     """Return the text of a cell with its standard deviation and number of seeds."""
     sd, seeds = line.get(_spread_of(column), ""), len(line.get("seeds", "").split())
     return f"{line[column]} ± {sd} (n = {seeds})" if sd and seeds > 1 else line[column]
 
 
-def _gap(ours: Line, theirs: Line, column: str) -> Gap | None:
+def _gap(ours: TextRow, theirs: TextRow, column: str) -> Gap | None:
     """Return the tested difference of two cells; None if a side has no spread over seeds."""
     from scipy.stats import norm
 
@@ -201,7 +201,7 @@ def _gap(ours: Line, theirs: Line, column: str) -> Gap | None:
     return Gap(difference, se, math.inf, float(2 * norm.sf(abs(difference) / se) if se else difference == 0))
 
 
-def _sample(line: Line, column: str) -> Sample | None:
+def _sample(line: TextRow, column: str) -> Sample | None:
     """Return a measured cell with its standard deviation; None without one."""
     mean, sd, seeds = line[column], line.get(_spread_of(column), ""), line.get("seeds", "").split()
     try:
@@ -213,7 +213,7 @@ def _sample(line: Line, column: str) -> Sample | None:
         raise InputError(msg) from error
 
 
-def _ends(line: Line, column: str) -> tuple[float, float] | None:
+def _ends(line: TextRow, column: str) -> tuple[float, float] | None:
     """Return a cell's interval over seeds; None without one."""
     low, high = (line.get(f"{column}_{end}", line.get(end, "")) for end in ("low", "high"))
     over_seeds = "seeds" in line.get("resampled", "") and len(line["seeds"].split()) > 1
@@ -240,5 +240,5 @@ def test_of(cell: Compared) -> tuple[str, str, Gap | None]:
 
 
 def _judged(cell: Compared, gap: Gap, p: float, required: float) -> Compared:
-    status: Status = "different" if p < ALPHA else "cannot tell"
+    status: CellStatus = "different" if p < ALPHA else "cannot tell"
     return replace(cell, p_adjusted=p, below=gap.detectable(required), status=status)

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from benchmark.report.verification.keys import Key, keys_of
+from benchmark.report.verification.keys import RowKey, keys_of
 
-Line = Mapping[str, str]
+TextRow = Mapping[str, str]
 """Text by column."""
 
 WHOLE = "(all)"
@@ -51,7 +51,7 @@ def first_difference(table: str, stored: str, recomputed: str) -> Difference | N
     return (differing_cell(table, *sides) if all(sides) else None) or first_line(table, stored, recomputed)
 
 
-def differing_cell(table: str, stored: Sequence[Line], recomputed: Sequence[Line]) -> Difference | None:
+def differing_cell(table: str, stored: Sequence[TextRow], recomputed: Sequence[TextRow]) -> Difference | None:
     """Return the first cell in which two versions of a table's rows differ; None if all are equal."""
     if not (stored and recomputed):
         sides = ("absent", "present") if recomputed else ("present", "absent")
@@ -75,6 +75,6 @@ def first_line(table: str, stored: str, recomputed: str) -> Difference | None:
     return None
 
 
-def named(key: Key) -> str:
+def named(key: RowKey) -> str:
     """Return the name of a row from its key."""
     return " | ".join(filter(None, key))

@@ -49,7 +49,7 @@ class Vessels:
 
 
 @dataclass(frozen=True, slots=True)
-class Eye:
+class PhantomEye:
     """Anatomy of one eye, in units of the radius of the field of view."""
 
     disc: Points
@@ -75,13 +75,13 @@ def draw_person(rng: np.random.Generator) -> Person:
     )
 
 
-def draw_eye(person: Person, rng: np.random.Generator) -> Eye:
+def draw_eye(person: Person, rng: np.random.Generator) -> PhantomEye:
     """Draw the anatomy and position of one eye of a patient."""
     middle = np.array([rng.normal(0.13, 0.06), rng.normal(0.0, 0.05)])
     span = np.array([person.disc_to_fovea / 2, -rng.uniform(0.02, 0.08)])
     disc, fovea = middle + span, middle - span
     radius = person.disc_radius * rng.uniform(0.95, 1.05)
-    return Eye(
+    return PhantomEye(
         disc=disc,
         fovea=fovea,
         disc_shape=(radius * rng.uniform(0.86, 0.98), radius * rng.uniform(1.0, 1.08), rng.normal(0, 0.2)),

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.sources._phantom.anatomy import Eye
+from benchmark.sources._phantom.anatomy import PhantomEye
 from benchmark.sources._phantom.pen import Frame, Layer, Plane, axes, bell, soften, spot, unit
 
 Picture = NDArray[np.uint8]
@@ -43,7 +43,7 @@ CAMERAS = (
 )
 
 
-def illuminate(frame: Frame, eye: Eye, planes: list[Plane], rng: np.random.Generator) -> None:
+def illuminate(frame: Frame, eye: PhantomEye, planes: list[Plane], rng: np.random.Generator) -> None:
     """Add uneven light, vignetting, haze at the rim from a missed pupil, and reflexes to ``planes``, in place."""
     x, y = axes(frame)
     r2 = x * x + y * y

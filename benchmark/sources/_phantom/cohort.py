@@ -14,7 +14,7 @@ from benchmark.common.terms import SPLITS, Split
 if TYPE_CHECKING:
     from benchmark.sources._phantom.params import Params
 
-Grades = NDArray[np.int64]
+_Grades = NDArray[np.int64]
 
 _NEARNESS = 0.15
 """Base of the weight, base ** (d - 1), with which the eyes of a disagreeing patient differ by d grades."""
@@ -46,7 +46,7 @@ def cohort(params: Params) -> list[Shot]:
     shots: list[Shot] = []
     for split, patients in zip(SPLITS, numbers, strict=True):
         left = rng.permutation(np.repeat(np.arange(5), quotas(params.grades, len(patients))))
-        grades = np.stack([left, fellows(left, params.agreement, rng)], axis=1).ravel()
+        grades = np.stack([left, draw_fellow_grades(left, params.agreement, rng)], axis=1).ravel()
         labels = mislabel(grades, params.label_noise, graders)
         for i, (grade, label) in enumerate(zip(grades.tolist(), labels.tolist(), strict=True)):
             shots.append(Shot(int(patients[i // 2]), "right" if i % 2 else "left", split, grade, label))
@@ -61,7 +61,7 @@ def quotas(shares: Sequence[float], total: int) -> list[int]:
     return [int(n) for n in whole]
 
 
-def fellows(grades: Grades, agreement: float, rng: np.random.Generator) -> Grades:
+def draw_fellow_grades(grades: _Grades, agreement: float, rng: np.random.Generator) -> _Grades:
     """Draw the grade of each patient's other eye, with the same number of eyes per grade.
 
     A fraction ``1 - agreement`` of the patients (rounded down to an even number) is paired across grades, mostly
@@ -82,7 +82,7 @@ def fellows(grades: Grades, agreement: float, rng: np.random.Generator) -> Grade
     return other
 
 
-def mislabel(grades: Grades, share: float, rng: np.random.Generator) -> Grades:
+def mislabel(grades: _Grades, share: float, rng: np.random.Generator) -> _Grades:
     """Move the labels of a fraction of the images (rounded to a whole number) to a neighbouring grade."""
     wrong = rng.choice(len(grades), round(len(grades) * share), replace=False)
     step = rng.choice([-1, 1], len(wrong))

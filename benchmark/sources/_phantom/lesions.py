@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.sources._phantom.anatomy import Eye, grow
+from benchmark.sources._phantom.anatomy import PhantomEye, grow
 from benchmark.sources._phantom.pen import Frame, Layer, Points, blob, hairlines, shape, spot, turned
 
 MICROANEURYSM = (1.15 / 128, 1.85 / 128)
 """Smallest and largest diameter as a fraction of the diameter of the field of view: 1-2 pixels at an input size of 128,
 a fraction of a pixel at 40. The input size thus matters as it does for real photographs."""
 
-Range = tuple[int, int]
+CountRange = tuple[int, int]
 """Minimum and maximum of a count, inclusive."""
 
 
@@ -22,13 +22,13 @@ Range = tuple[int, int]
 class Burden:
     """Numbers of lesions of a grade."""
 
-    microaneurysms: Range = (0, 0)
-    haemorrhages: Range = (0, 0)
-    quadrants: Range = (1, 1)
+    microaneurysms: CountRange = (0, 0)
+    haemorrhages: CountRange = (0, 0)
+    quadrants: CountRange = (1, 1)
     """Number of quadrants with haemorrhages."""
-    exudates: Range = (0, 0)
+    exudates: CountRange = (0, 0)
     """Clusters of hard exudates."""
-    cotton_wool: Range = (0, 0)
+    cotton_wool: CountRange = (0, 0)
     beading: float = 0.0
     """Relative variation of the width of the veins."""
 
@@ -73,7 +73,7 @@ def burden_of(grade: int, rng: np.random.Generator) -> Burden:
     return BURDENS[grade] if grade < 4 else BURDENS[int(rng.integers(2, 4))]
 
 
-def draw_findings(frame: Frame, eye: Eye, grade: int, burden: Burden, rng: np.random.Generator) -> Findings:
+def draw_findings(frame: Frame, eye: PhantomEye, grade: int, burden: Burden, rng: np.random.Generator) -> Findings:
     """Draw the lesions of one eye.
 
     Harmless spots use a random stream of their own, so they do not depend on the grade.
@@ -92,12 +92,12 @@ def draw_findings(frame: Frame, eye: Eye, grade: int, burden: Burden, rng: np.ra
     return found
 
 
-def _draw(bounds: Range, rng: np.random.Generator) -> int:
+def _draw(bounds: CountRange, rng: np.random.Generator) -> int:
     return int(rng.integers(bounds[0], bounds[1] + 1))
 
 
 def _places(
-    frame: Frame, eye: Eye, count: int, rng: np.random.Generator, reach: float = 0.93, quadrants: int = 4
+    frame: Frame, eye: PhantomEye, count: int, rng: np.random.Generator, reach: float = 0.93, quadrants: int = 4
 ) -> Points:
     """Draw up to ``count`` positions in some quadrants, inside the photograph and outside the optic disc."""
     many = 6 * count
@@ -108,13 +108,13 @@ def _places(
     return np.asarray(points[inside & clear][:count])
 
 
-def _microaneurysms(frame: Frame, eye: Eye, layer: Layer, count: int, rng: np.random.Generator) -> None:
+def _microaneurysms(frame: Frame, eye: PhantomEye, layer: Layer, count: int, rng: np.random.Generator) -> None:
     for centre in _places(frame, eye, count, rng):
         radius = rng.uniform(*MICROANEURYSM)  # A ratio of diameters is also the ratio of radii.
         spot(frame, layer, centre, radius, rng.uniform(0.7, 1.0))
 
 
-def _haemorrhages(frame: Frame, eye: Eye, layer: Layer, burden: Burden, rng: np.random.Generator) -> None:
+def _haemorrhages(frame: Frame, eye: PhantomEye, layer: Layer, burden: Burden, rng: np.random.Generator) -> None:
     places = _places(frame, eye, _draw(burden.haemorrhages, rng), rng, quadrants=_draw(burden.quadrants, rng))
     for centre in places:
         radius = float(np.clip(rng.lognormal(-4.15, 0.4), 0.011, 0.05))
@@ -124,7 +124,7 @@ def _haemorrhages(frame: Frame, eye: Eye, layer: Layer, burden: Burden, rng: np.
         shape(frame, layer, outline, rng.uniform(0.55, 1.0))
 
 
-def _exudates(frame: Frame, eye: Eye, layer: Layer, rng: np.random.Generator) -> None:
+def _exudates(frame: Frame, eye: PhantomEye, layer: Layer, rng: np.random.Generator) -> None:
     """Draw a cluster of hard exudates, in a ring around a leak (circinate) or scattered."""
     count = int(rng.integers(6, 26))
     centre = eye.fovea + rng.normal(0, 0.28, 2)
@@ -144,14 +144,14 @@ def _cotton_wool(frame: Frame, layer: Layer, centre: Points, rng: np.random.Gene
         shape(frame, layer, blob(rng, puff, radius * rng.uniform(0.5, 0.9), 1.4, rng.uniform(0, 3)), 0.5)
 
 
-def _proliferation(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
+def _proliferation(frame: Frame, eye: PhantomEye, found: Findings, rng: np.random.Generator) -> None:
     """Draw new vessels, a preretinal haemorrhage, or both."""
     kinds: tuple[tuple[Callable[..., None], ...], ...] = ((_new_vessels,), (_boat,), (_new_vessels, _boat))
     for kind in kinds[int(rng.choice(3, p=(0.45, 0.25, 0.3)))]:
         kind(frame, eye, found, rng)
 
 
-def _new_vessels(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
+def _new_vessels(frame: Frame, eye: PhantomEye, found: Findings, rng: np.random.Generator) -> None:
     """Draw fine tangles at the optic disc or on the arcades, sometimes with a fibrous veil."""
     trunks = eye.veins[0].paths
     centres = [trunks[rng.integers(0, 2), rng.integers(9, 22)] for _ in range(rng.integers(1, 4))]
@@ -167,7 +167,7 @@ def _new_vessels(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generat
             shape(frame, found.cotton, blob(rng, centre, rng.uniform(0.06, 0.13), 1.5, rng.uniform(0, 3)), 0.2)
 
 
-def _boat(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
+def _boat(frame: Frame, eye: PhantomEye, found: Findings, rng: np.random.Generator) -> None:
     """Draw a boat-shaped preretinal haemorrhage, settled below a fluid level."""
     side = rng.choice([-1.0, 1.0])
     centre = eye.fovea + np.array([rng.normal(0, 0.25), side * rng.uniform(0.15, 0.4)])
@@ -178,7 +178,7 @@ def _boat(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> 
         shape(frame, found.blood, centre + turned(x, height, tilt), strength)
 
 
-def _drusen_and_dust(frame: Frame, eye: Eye, found: Findings, rng: np.random.Generator) -> None:
+def _drusen_and_dust(frame: Frame, eye: PhantomEye, found: Findings, rng: np.random.Generator) -> None:
     """Draw harmless spots that resemble lesions: drusen in some eyes, dust on some lenses."""
     if rng.uniform() < 0.25:
         for point in eye.fovea + rng.normal(0, 0.16, (int(rng.integers(4, 22)), 2)):

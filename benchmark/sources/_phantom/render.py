@@ -14,7 +14,7 @@ from benchmark.sources._phantom.cohort import Shot
 from benchmark.sources._phantom.lesions import burden_of, draw_findings
 from benchmark.sources._phantom.tissue import reflect
 
-QUALITY = 92
+_QUALITY = 92
 """JPEG quality."""
 
 _STREAMS = {"shared": 0, "left": 1, "right": 2}
@@ -50,9 +50,9 @@ def photograph(seed: int, patient: int, eye: str, grade: int, pixels: int) -> Pi
     return mount(frame, camera, picture)
 
 
-def save(seed: int, shot: Shot, pixels: int, path: Path) -> None:
+def save_photograph(seed: int, shot: Shot, pixels: int, path: Path) -> None:
     """Write the photograph of one eye as JPEG, atomically."""
     picture = photograph(seed, shot.patient, shot.eye, shot.grade, pixels)
-    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     with atomic(path) as partial:
         partial.write_bytes(encoded.tobytes())

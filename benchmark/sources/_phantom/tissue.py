@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from benchmark.sources._phantom.anatomy import Eye, Person, draw_vessels
+from benchmark.sources._phantom.anatomy import Person, PhantomEye, draw_vessels
 from benchmark.sources._phantom.lesions import Findings
 from benchmark.sources._phantom.pen import Frame, Layer, Plane, bell, shape, soften, turned, unit
 
@@ -32,7 +32,7 @@ _CELLS = 72
 
 
 def reflect(
-    frame: Frame, person: Person, eye: Eye, found: Findings, beading: float, rng: np.random.Generator
+    frame: Frame, person: Person, eye: PhantomEye, found: Findings, beading: float, rng: np.random.Generator
 ) -> list[Plane]:
     """Compute the red, green and blue planes, about 0-1, from the deepest layer of the eye upwards."""
     planes = _fundus(frame, person, eye, rng)
@@ -47,7 +47,7 @@ def reflect(
     return planes
 
 
-def _fundus(frame: Frame, person: Person, eye: Eye, rng: np.random.Generator) -> list[Plane]:
+def _fundus(frame: Frame, person: Person, eye: PhantomEye, rng: np.random.Generator) -> list[Plane]:
     """Compute the bare fundus, darker at the macula and under dense choroidal pigment."""
     pigment = _choroid(frame, person, rng) + 0.9 * bell(frame, eye.fovea, 0.19) + 0.6 * bell(frame, eye.fovea, 0.06)
     red = np.exp(-0.28 * pigment)
@@ -74,7 +74,7 @@ def _stretched(coarse: Plane, side: int) -> Plane:
     return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _disc(frame: Frame, eye: Eye, share: float, softness: float) -> Layer:
+def _disc(frame: Frame, eye: PhantomEye, share: float, softness: float) -> Layer:
     """Draw the optic disc, or its cup as that fraction of its width and height."""
     wide, high, tilt = eye.disc_shape
     turn = np.linspace(0, 2 * np.pi, 40)

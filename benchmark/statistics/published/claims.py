@@ -32,8 +32,8 @@ def _find(address: Any, info: ValidationInfo) -> Any:
         raise ValueError(msg) from None
 
 
-Cell = Annotated[Printed, BeforeValidator(_find)]
-Text = Annotated[str, Field(min_length=1)]
+PrintedCell = Annotated[Printed, BeforeValidator(_find)]
+NonEmptyText = Annotated[str, Field(min_length=1)]
 Tolerance = Annotated[float, Field(gt=0, lt=1)]
 
 _STRICT = ConfigDict(extra="forbid")
@@ -58,12 +58,12 @@ class Setting:
 class Claim:
     """Fields of every claim."""
 
-    id: Text
-    quote: Text
+    id: NonEmptyText
+    quote: NonEmptyText
     """Words of the paper, or the title of the table that makes the claim; another source's words for our questions."""
-    source: Text
+    source: NonEmptyText
     """Place where the quote is printed."""
-    interpretation: Text
+    interpretation: NonEmptyText
     """Our wording of the comparison."""
     evidence: Literal[Evidence, "ours"]
     """Evidence that the paper makes the claim; ``ours`` if we ask the question ourselves."""
@@ -73,20 +73,20 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged(Claim):
+class JudgedClaim(Claim):
     """Claim that is judged by runs."""
 
     tolerance: Tolerance
-    rationale: Text
+    rationale: NonEmptyText
     """Reason for the tolerance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class PrintedPair:
     """Two printed kappas of one split, of which the first is claimed to be higher."""
 
-    better: Cell
-    worse: Cell
+    better: PrintedCell
+    worse: PrintedCell
     doubt: str = ""
     """Reason why the printed difference is not the effect of the method; if given, its size is not used."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -110,14 +110,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ordering(Judged):
+class Ordering(JudgedClaim):
     """Claim that some kappas are higher than others, for every pair and for all pairs together."""
 
-    pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
+    pairs: Annotated[tuple[PrintedPair, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step(Judged):
+class InferredOrdering(JudgedClaim):
     """Claim that one arm has a higher kappa than another, without a source that prints both."""
 
     split: Literal["val", "test"]
@@ -131,10 +131,10 @@ class Step(Judged):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number(Judged):
+class NumberClaim(JudgedClaim):
     """Claim about the values of kappas."""
 
-    cells: Annotated[tuple[Cell, ...], Field(min_length=1)]
+    cells: Annotated[tuple[PrintedCell, ...], Field(min_length=1)]
 
     def __post_init__(self) -> None:
         for cell in self.cells:
@@ -142,11 +142,11 @@ class Number(Judged):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saving(Judged):
+class Saving(JudgedClaim):
     """Claim that one way to train reaches a val kappa at a lower cost than another; no amount is printed."""
 
-    cheaper: Cell
-    dearer: Cell
+    cheaper: PrintedCell
+    dearer: PrintedCell
 
     def __post_init__(self) -> None:
         for cell in (self.cheaper, self.dearer):
@@ -171,7 +171,7 @@ class Consistency(Claim):
     * ``rank``: the rank of the cell in its column is ``value``.
     * ``network``: the cell is the feature map that the paper's network produces.
     """
-    cells: Annotated[tuple[Cell, ...], Field(min_length=1)]
+    cells: Annotated[tuple[PrintedCell, ...], Field(min_length=1)]
     value: Fact | None = None
     """Value to compare with; its note explains how to recompute it."""
 
@@ -194,10 +194,10 @@ class Claims:
 
     paper: Setting
     orderings: tuple[Ordering, ...]
-    numbers: tuple[Number, ...]
+    numbers: tuple[NumberClaim, ...]
     savings: tuple[Saving, ...]
     consistency: tuple[Consistency, ...]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[InferredOrdering, ...] = ()
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def __post_init__(self) -> None:

@@ -35,7 +35,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class PrintedInputs:
     """Inputs that a printed number was computed from; numbers with other inputs belong to another task."""
 
     eyes: Literal["one", "both", "unknown"]
@@ -93,7 +93,7 @@ class Printed:
     """Decision rule; None where no source prints it."""
     pixels: int | None = None
     """Side of the input in the paper, in pixels."""
-    inputs: Inputs | None = None
+    inputs: PrintedInputs | None = None
     measured_by: Selector | None = None
     note: str = ""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
