@@ -45,7 +45,7 @@ SIZE_ROLES: tuple[Size, ...] = ("small", "mid", "large")
 
 StepKey = tuple[int, Size, tuple[str, ...], str]
 """Identity of a step's cost: n_cells, size and heads, or the network of a system."""
-Interval = tuple[float, float]
+TimeRange = tuple[float, float]
 """Low and high end of an estimate."""
 
 
@@ -68,7 +68,7 @@ class PlannedTraining:
     """Multiply-adds of a forward pass."""
     macs: int | None
     """Multiply-adds of all runs, forward and backward."""
-    seconds: Interval | None
+    seconds: TimeRange | None
     """Seconds of one run on the measured device."""
     memory: int | None
     """Bytes that a step takes on the measured device."""
@@ -97,7 +97,7 @@ class Plan:
     """Name of the measured device; empty if nothing was measured."""
     workers: int
     """Number of runs at once."""
-    wall: Interval | None
+    wall: TimeRange | None
     """Seconds that all runs take; None if nothing was measured."""
     fewer: bool
     """True if a step was measured on fewer images than a batch."""
@@ -306,7 +306,7 @@ def _as_declared(params: Params, size: Size) -> PackSpec:
     return pack_specs(params.sizes, params.prepare)[size]
 
 
-def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[StepKey, Interval]:
+def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[StepKey, TimeRange]:
     """Return the seconds per image of earlier runs of each kind on this processor and these cards."""
     here, kinds, found = hardware(), {one.key: one for one in trainings}, dict[StepKey, list[float]]()
     for path in sorted(RECORDS.glob("*/*/*.json")):
@@ -333,7 +333,7 @@ def image_equivalents(epochs: int, images: Mapping[Any, int]) -> float:
 
 
 def _timed(
-    one: PlannedTraining, step: TimedStep | None, earlier: Interval | None, images: Mapping[Split, int] | None
+    one: PlannedTraining, step: TimedStep | None, earlier: TimeRange | None, images: Mapping[Split, int] | None
 ) -> PlannedTraining:
     """Return a training with its time, from earlier runs or else from measured steps."""
     if step is None:
@@ -345,7 +345,7 @@ def _timed(
     return replace(one, seconds=(low * seen, high * seen), memory=step.memory)
 
 
-def _wall(params: Params, trainings: Sequence[PlannedTraining], workers: int) -> Interval | None:
+def _wall(params: Params, trainings: Sequence[PlannedTraining], workers: int) -> TimeRange | None:
     """Simulate the job queue, and return the time of all runs."""
     if not trainings or any(one.seconds is None for one in trainings):
         return None
@@ -423,7 +423,7 @@ def _known(value: float | None, show: Callable[[float], str]) -> str:
     return "-" if value is None else show(value)
 
 
-def _span(seconds: Interval | None) -> str:
+def _span(seconds: TimeRange | None) -> str:
     """Return a range of times as text; a single time if both ends read the same."""
     return "-" if seconds is None else " to ".join(dict.fromkeys(map(duration, seconds)))
 

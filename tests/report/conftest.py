@@ -39,7 +39,7 @@ def finished(shared_folder):
 
 @pytest.fixture
 def read(finished, monkeypatch):
-    """Work in a finished project that other tests read, too; returns what its report is made of."""
+    """Work in a shared finished project, which must not be changed; return the inputs of its report."""
 
     def enter(**wanted):
         folder, params = finished(**wanted)
@@ -51,7 +51,7 @@ def read(finished, monkeypatch):
 
 @pytest.fixture
 def change(finished, here):
-    """Work in a copy of a finished project, which the test may change; returns what its report is made of."""
+    """Work in a copy of a finished project, which the test may change; return the inputs of its report."""
 
     def enter(**wanted):
         folder, params = finished(**wanted)

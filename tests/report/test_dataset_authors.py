@@ -68,7 +68,7 @@ def test_published_results_stand_before_ours(change):
     inputs = Inputs(inputs.params.model_copy(update={"data": data}))
     table = dataset_authors.make(inputs)
     text = to_markdown(table)
-    # The binomial error of 400 images beside theirs, and of 100 beside ours with its spread over seeds.
+    # The binomial error of 400 images for theirs, and of 100 for ours with its spread over seeds.
     assert "| ResNet-18 (28 px) | 0.717 | 0.524 (images ± 0.025) |" in text
     (ours,) = [line for line in text.splitlines() if line.startswith("| basenet/ce_small (40 px) |")]
     assert re.fullmatch(r".*0\.600 ± 0\.100( \[.*\])? \| 0\.600 ± 0\.100( \[.*\])? \(images ± 0\.049\) \|", ours)

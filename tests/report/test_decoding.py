@@ -1,4 +1,4 @@
-"""The table of decision rules: which arms it shows, what it marks, and that its sentence follows from its csv."""
+"""The table of decision rules: its arms, its marks, and the sentence derived from its csv."""
 
 from __future__ import annotations
 

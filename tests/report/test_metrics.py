@@ -1,4 +1,4 @@
-"""The table of metrics: every arm, head and split, with what each number speaks of."""
+"""The table of metrics: every arm, head and split, and the images of each number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page: what it is made from ships with the package, and no text of a table becomes markup."""
+"""The page: its sources ship with the package, and no text of a table becomes markup."""
 
 from __future__ import annotations
 

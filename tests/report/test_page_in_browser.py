@@ -22,7 +22,7 @@ CELL = "#ablation a.from[data-arms='basenet/mse_large']"
 
 @pytest.fixture(scope="module")
 def address(finished, tmp_path_factory):
-    """Where the page of a finished project lies."""
+    """Path of the page of a finished project."""
     made, params = finished(arms=FEW)
     folder = tmp_path_factory.mktemp("page") / "project"
     shutil.copytree(made, folder)
@@ -36,7 +36,7 @@ def browser():
     """One browser for all tests."""
     executable = shutil.which("chromium")
     if executable is None:
-        pytest.skip("there is no chromium here: `make browser` installs Debian's")
+        pytest.skip("chromium is not installed: `make browser` installs Debian's")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -47,7 +47,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser, address):
-    """Open the page; what it complains of, or asks for elsewhere, fails the test."""
+    """Open the page; fail on console errors and on requests to other origins."""
     faults, contexts = [], []
 
     def enter(**wanted):
@@ -69,7 +69,7 @@ def visit(browser, address):
 
 
 def column(page, table, place):
-    """What the rows that are shown are sorted by."""
+    """Sort values of the visible rows."""
     return page.locator(f"{table} tbody tr:not(.group) > :nth-child({place}):visible").evaluate_all(
         "cells => cells.map(cell => cell.dataset.sort ?? cell.textContent.trim())"
     )
@@ -162,18 +162,18 @@ def test_a_number_opens_its_provenance_in_place(visit, open_by):
     else:
         cell.focus()
         page.keyboard.press("Enter")
-    told = page.locator("#ablation tr.provenance")
+    provenance = page.locator("#ablation tr.provenance")
     assert cell.evaluate("cell => cell.closest('tr').nextElementSibling.className") == "provenance"
     assert cell.get_attribute("aria-expanded") == "true"
-    text = told.inner_text()
+    text = provenance.inner_text()
     assert "basenet/mse_large" in text
-    assert [row.locator("th").inner_text() for row in told.locator("tbody tr").all()] == ["0", "1", "2"]
+    assert [row.locator("th").inner_text() for row in provenance.locator("tbody tr").all()] == ["0", "1", "2"]
     assert text.count("basenet/mse_larg\t") == 3  # The keys of made runs, cut.
     assert text.count("unknown") == 3  # Their commits.
-    told.locator("summary").click()
-    assert "loss:" in told.locator("pre").inner_text()
+    provenance.locator("summary").click()
+    assert "loss:" in provenance.locator("pre").inner_text()
     page.keyboard.press("Escape")
-    assert told.count() == 0
+    assert provenance.count() == 0
     assert cell.evaluate("cell => document.activeElement === cell")
     assert cell.get_attribute("aria-expanded") == "false"
 

@@ -1,4 +1,4 @@
-"""The figure of what each part of a method adds."""
+"""The figure of the gain from each part of a method."""
 
 from __future__ import annotations
 

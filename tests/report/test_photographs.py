@@ -1,4 +1,4 @@
-"""Figures that show photographs: with what a reader must know, and apart from all that may be published."""
+"""Figures that show photographs: their captions, and a folder apart from the figures that may be published."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FOLDER = report.REPORTS / "photographs"
 
 @pytest.fixture
 def inputs(change):
-    """A finished project whose photographs lie beside it, with maps of three of them."""
+    """A finished project with its photographs and maps of three of them."""
     read, draw = change(seeds=[0, 1], arms=ONE), np.random.default_rng(0)
     for size in ("mid", "large"):
         pictures = (draw.integers(0, 256, (SIDE, SIDE, 3), np.uint8).tobytes() for _ in range(COUNTS["test"]))

@@ -1,4 +1,4 @@
-"""Results that are kept for others: what they hold of this machine, and that another finds them again."""
+"""Reference results: the facts of this machine that they contain, and their comparison with a rebuild."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import ROOT, tiny_params
 
 @pytest.fixture
 def rebuilt(tmp_path, monkeypatch):
-    """Makes a rebuild of photographs that lie somewhere, and enters its folder."""
+    """Make a rebuild of photographs at some path, and enter its folder."""
 
     def make(home, kappa=0.7):
         root = tmp_path / home / "eyes"

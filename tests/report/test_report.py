@@ -50,7 +50,7 @@ PATCHY = {
 
 @pytest.fixture(scope="module")
 def patchy(finished):
-    """That project: its folder, its parameters and its tables."""
+    """The finished project: its folder, parameters and tables."""
     folder, params = finished(**PATCHY)
     with chdir(folder):
         return folder, params, named_tables(Inputs(params))

@@ -200,7 +200,7 @@ def test_counts_differ_and_what_runs_gave_without_a_spread_is_left_open():
         "best": "cannot tell",
     }
     assert found(row(), row(images_to_90=""))["images_to_90"] == "noise unknown"
-    # A count has no noise, whether runs stand beside it or not.
+    # A count has no noise, with or without columns of runs.
     assert found(row(), row(macs="11"))["macs"] == "different"
     assert found(row(seeds=""), row(seeds="", macs="11"))["macs"] == "different"
     assert found(row(), row(macs=""))["macs"] == "here only"

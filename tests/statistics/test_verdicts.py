@@ -146,7 +146,7 @@ def fix_difference(monkeypatch, low: float, high: float) -> None:
     middle, many = (low + high) / 2, 10**6
     drawn = middle + (high - low) / 2 / 1.96 * ndtri(np.arange(0.5, 1000) / 1000)
     confidence = Confidence(middle, drawn, Spread(), many)
-    monkeypatch.setattr(verdicts, "compared", lambda *_: Comparison(0.8, 0.7, found, confidence, 0.5, 0.5, 0.1, 60))
+    monkeypatch.setattr(verdicts, "compare_arms", lambda *_: Comparison(0.8, 0.7, found, confidence, 0.5, 0.5, 0.1, 60))
 
 
 MT_224 = ("better", "224x224: Multi-Task scores > MSE scores")
