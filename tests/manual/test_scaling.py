@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from unittest.mock import patch
 
 import pytest
 
 from benchmark.cli import plan as planning
 from benchmark.cli.step_timing import TimedStep
+from benchmark.runs.spec import TrainedRun
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
 from models.cost import network_cost
@@ -47,9 +48,10 @@ def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.P
     """Return the plan for a machine with some cards of the published rate."""
 
     def steps(
-        params: Params, trainings: Sequence[planning.PlannedTraining]
+        params: Params, specs: Mapping[planning.StepKey, TrainedRun]
     ) -> tuple[dict[planning.StepKey, TimedStep], str]:
-        seconds = {one.key: planning.STEP_COST * one.macs_per_image / rate_of(params) for one in trainings}
+        macs = {one.key: one.macs_per_image for one, _ in planning.count_trainings(params, images)}
+        seconds = {key: planning.STEP_COST * macs[key] / rate_of(params) for key in specs}
         batch = params.train.batch_size
         return {
             key: TimedStep(low=each, high=each, start=0.0, memory=0, images=batch) for key, each in seconds.items()
@@ -92,9 +94,9 @@ def cost_rows(params: Params) -> list[dict[str, object]]:
 def size_rows(params: Params) -> list[dict[str, object]]:
     """Return the data rate of a card at each size, and the time of sending the gradients between eight cards."""
     rows: list[dict[str, object]] = []
-    for size, level in (("small", 1), ("mid", 2), ("large", 3)):
+    for size, n_cells in (("small", 0), ("mid", 1), ("large", 2)):
         pixels = params.sizes.of(size)
-        cost = network_cost(params.model, level, LOSSES["ce_mse"].heads, pixels)
+        cost = network_cost(params.model, n_cells, LOSSES["ce_mse"].heads, pixels)
         images_per_s = rate_of(params) / (planning.STEP_COST * cost.macs)
         packed = pixels**2 * 3 / planning.JPEG
         # Ring all-reduce sends each gradient almost twice.
