@@ -135,7 +135,8 @@ def _trial_record(trial: TrialResult, results: SweepResults) -> dict[str, Any]:
         "study": results.study,
         "trial": trial.number,
         "role": trial.role,
-        **{name: trial.values.get(name, "") for name in sweep.space},
+        # As text, because a value of a logarithmic scale needs more than six decimals.
+        **{name: str(trial.values.get(name, "")) for name in sweep.space},
         "state": trial.state,
         "head": sweep.head,
         "split": "val",

@@ -70,7 +70,7 @@ def run_killed(root: Path, arguments: tuple[str, ...], write: int) -> None:
 
 
 def outs_of(root: Path, method: str) -> list[Path]:
-    """Return the files and folders that a method of dvc.yaml writes."""
+    """Return the files and folders that a stage of dvc.yaml writes."""
     name, _, key = method.partition("@")
     declared = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][name]
     outs = declared.get("do", declared)["outs"]

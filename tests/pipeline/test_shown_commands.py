@@ -112,7 +112,7 @@ def test_summary_prints_json(workshop, monkeypatch, capsys):
     monkeypatch.chdir(workshop.root)
     assert main(["summary", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert [stage["method"] for stage in printed["stages"]][-1] == "all stages"
+    assert [stage["stage"] for stage in printed["stages"]][-1] == "all stages"
     assert (printed["identical"] is None) == printed["comparison"].startswith("no results are kept")
 
 
@@ -120,6 +120,6 @@ def test_keep_writes_the_time_of_each_stage(workshop, monkeypatch):
     monkeypatch.chdir(workshop.root)
     assert main(["keep", "kept"]) == 0
     stages = [line.split(",")[0] for line in Path("kept/stages.csv").read_text().splitlines()]
-    assert stages[0] == "method"
+    assert stages[0] == "stage"
     assert stages[-1] == "all stages"
     assert {"fetch", "train m2cnn", "report"} <= set(stages)

@@ -12,7 +12,7 @@ def test_dvc_has_a_sweep_stage_only_if_params_ask_for_it(project):
     small = {"arm": "basenet_mt/small", "trials": 2, "seeds": [10], "retrain_seeds": [20], "heartbeat_s": 1}
     raw["sweep"] |= small | {"epochs": 1}
     project.write_params(raw)
-    assert "sweep" not in project.run("dvc", "method", "list").stdout
+    assert "sweep" not in project.run("dvc", "stage", "list").stdout
     raw["sweep"]["pipeline"] = ["weight"]
     project.write_params(raw)
     assert project.repro("sweep@weight") == ["sweep@weight"]
@@ -20,4 +20,4 @@ def test_dvc_has_a_sweep_stage_only_if_params_ask_for_it(project):
     assert project.repro("sweep@weight") == []
     raw["sweep"]["pipeline"] = []
     project.write_params(raw)
-    assert "sweep@weight" not in project.run("dvc", "method", "list").stdout
+    assert "sweep@weight" not in project.run("dvc", "stage", "list").stdout

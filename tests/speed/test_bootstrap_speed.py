@@ -40,12 +40,12 @@ def test_an_interval_against_a_scikit_learn_loop(benchmark: BenchmarkFixture, sc
     made = simulate(scaled(PATIENTS, TRIED), np.random.default_rng(0), own=(0.2,) * runs)
     loop = runs * N_RESAMPLES * loop_seconds(made)
     interval = benchmark.pedantic(kappa_interval, args=(made,), rounds=3, warmup_rounds=1)
-    assert interval.low < interval.value < interval.high
+    assert interval.low < interval.estimate < interval.high
     benchmark.extra_info |= {
         "images": len(made.grade),
-        "patients": interval.clusters,
+        "patients": interval.n_patients,
         "runs": runs,
-        "replicates": interval.n_resamples,
+        "n_resamples": interval.n_resamples,
         "loop_s": round(loop, 1),
         "ratio": round(loop / benchmark.stats.stats.median, 1) if benchmark.stats else None,
     }
