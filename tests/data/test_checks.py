@@ -1,4 +1,4 @@
-"""What every check must hold to, and that each finds its defect. A new check needs a line in PLANTED."""
+"""Requirements on every check, and its detection of a planted defect. A new check needs an entry in PLANTED."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ ROWS = [
     for patient, split in enumerate(["train"] * 5 + ["val"] * 5 + ["test"] * 5)
     for eye in ("left", "right")
 ]
-"""Places 0-9 are train, 10-19 val, 20-29 test; both eyes of a patient have its number modulo 5 as grade."""
+"""Rows 0-9 are train, 10-19 val, 20-29 test; the grade of both eyes is the patient's number modulo 5."""
 
 COUNTS = {split: (2, 2, 2, 2, 2) for split in ("train", "val", "test")}
 CLEAN = dataset_of(ROWS, expected=COUNTS)
 
 
 def changed(place: int, **changes: object) -> InspectedDataset:
-    """One photograph other than it was."""
+    """Return the clean data set with one changed photograph."""
     photographs = list(CLEAN.photographs)
     photographs[place] = replace(photographs[place], **changes)
     return replace(CLEAN, photographs=tuple(photographs))
 
 
 def seen(*places: int, **changes: object) -> InspectedDataset:
-    """Some photographs that look other than they did."""
+    """Return the clean data set with other properties of some images."""
     looks = [image_info(str(place), **changes) if place in places else each for place, each in enumerate(CLEAN.infos)]
     return replace(CLEAN, infos=tuple(looks))
 
@@ -49,10 +49,10 @@ def nearly(first: int, second: int, transform: str = "") -> InspectedDataset:
 
 PLANTED: dict[str, list[tuple[Callable[[], InspectedDataset], set[int], set[int], str]]] = {
     "ids": [
-        # The rows agree: one stays, that of the last split.
+        # The rows agree: the one in the last split is kept.
         (lambda: changed(1, image_id="0_left"), {0, 1}, {1}, "0_left has 2 rows (train grade 0, train grade 0)"),
         (lambda: changed(20, image_id="0_left"), {0, 20}, {0}, "0_left has 2 rows"),
-        # They do not: nothing says which holds.
+        # The rows disagree: none is kept.
         (lambda: changed(2, image_id="0_left"), {0, 2}, {0, 2}, "(train grade 0, train grade 1)"),
     ],
     "labels": [
@@ -109,7 +109,7 @@ PLANTED: dict[str, list[tuple[Callable[[], InspectedDataset], set[int], set[int]
         (lambda: nearly(0, 2, "mirrored"), {0, 2}, {0, 2}, "nearly the same, one of them mirrored"),
     ],
 }
-"""Per check: a data set with one defect, the places concerned, those that ``drop`` removes, words of the message."""
+"""Cases by check: a data set with one defect, its rows, the rows that ``drop`` removes, words of the message."""
 
 CASES = [(name, *case) for name, cases in PLANTED.items() for case in cases]
 
@@ -125,22 +125,22 @@ def test_every_check_has_a_planted_defect_and_an_allowed_default():
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_a_clean_set_gives_no_findings_and_says_how_much_was_looked_at(name):
+def test_a_clean_set_has_no_issues_and_the_number_checked(name):
     found = find(name, CLEAN)
     expected = {"photographs": len(ROWS), "patients": 15, "counts": 15}
     assert found == CheckResult(expected[CHECKS[name].unit])
 
 
 @pytest.mark.parametrize(("name", "make", "members", "drop", "words"), CASES)
-def test_a_planted_defect_is_the_one_finding(name, make, members, drop, words):
+def test_a_planted_defect_is_the_only_issue(name, make, members, drop, words):
     (issue,) = find(name, make()).issues
     assert (set(issue.images), set(issue.drop)) == (members, drop)
     assert words in issue.message
 
 
 @pytest.mark.parametrize("name", [name for name in CHECKS if name != "counts"])
-def test_what_drop_leaves_is_clean_or_kept_on_purpose(name):
-    """After a drop the check finds nothing, but for what is kept because it is measured on."""
+def test_after_a_drop_train_is_clean(name):
+    """Issues may remain in val and test, whose photographs are kept for evaluation."""
     for make, _, drop, _ in PLANTED[name]:
         data = make()
         kept = [place for place in range(len(data.photographs)) if place not in drop]
@@ -157,7 +157,7 @@ def test_what_drop_leaves_is_clean_or_kept_on_purpose(name):
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_a_finding_drops_only_what_it_names(name):
+def test_an_issue_drops_only_images_that_it_lists(name):
     for make, *_ in PLANTED[name]:
         for issue in find(name, make()).issues:
             assert set(issue.drop) <= set(issue.images)
@@ -172,30 +172,30 @@ def test_a_finding_drops_only_what_it_names(name):
         ("eyes", dataset_of([("1", 0, "train"), ("2", 0, "test")]), "no patient's eyes are known"),
     ],
 )
-def test_what_cannot_be_looked_at_says_why(name, data, why):
+def test_a_check_that_does_not_apply_gives_the_reason(name, data, why):
     if name == "patients":
         data = replace(data, photographs=tuple(replace(p, patient="") for p in data.photographs))
     found = find(name, data)
     assert found == CheckResult(0, (), why)
 
 
-def test_a_leak_alone_is_called_a_leak_alone():
+def test_a_leak_without_contradicting_grades_is_reported_as_a_leak_alone():
     (issue,) = find("identical", same_pixels(0, 20)).issues
     assert issue.message.endswith(", in two splits")
 
 
-def test_copies_in_one_split_under_one_grade_are_no_defect():
+def test_copies_in_one_split_with_one_grade_are_allowed():
     assert find("identical", same_pixels(0, 1)).issues == ()
     assert find("near", nearly(0, 1)).issues == ()
 
 
-def test_one_photograph_with_two_rows_is_no_duplicate():
+def test_one_photograph_with_two_rows_is_not_a_duplicate():
     data = changed(20, image_id="0_left")
     looks = tuple(replace(each, pixels="same") if place in (0, 20) else each for place, each in enumerate(data.infos))
     assert find("identical", replace(data, infos=looks)).issues == ()
 
 
-def test_photographs_that_cannot_be_read_are_not_the_same():
+def test_unreadable_photographs_are_not_duplicates():
     assert find("identical", seen(0, 20, error="empty")).issues == ()
 
 
@@ -213,17 +213,17 @@ AT_BOUNDS = {
         ({"brightness": DARK - 0.01, "has_fov": False, "warm_fraction": 0.0}, False),
     ],
 }
-"""What lies on a check's bound passes it."""
+"""Properties at a check's bound, and whether they are an issue."""
 
 
 @pytest.mark.parametrize(
     ("name", "look", "bad"), [(name, *case) for name, cases in AT_BOUNDS.items() for case in cases]
 )
-def test_what_lies_on_a_bound_passes(name, look, bad):
+def test_a_value_at_the_bound_passes(name, look, bad):
     assert bool(find(name, seen(7, **look)).issues) == bad
 
 
-def test_one_sign_of_a_fundus_is_enough_and_a_black_one_is_not_named_twice():
+def test_one_sign_of_a_fundus_suffices_and_black_images_are_not_reported_twice():
     for data in (
         seen(7, has_fov=False, warm_fraction=0.9),
         seen(7, has_fov=True, warm_fraction=0.0),

@@ -1,4 +1,4 @@
-"""Fingerprints and the search among them: copies are found whatever was done to them, strangers are not."""
+"""Fingerprints and the near-duplicate search: modified copies are found, different eyes are not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAIRED = {name for pair in SAME_EYES for name in pair}
 
 
 def changes(rgb: np.ndarray) -> dict[str, np.ndarray]:
-    """What people do to photographs before they publish them again."""
+    """Return modified copies as they occur in republished photographs."""
     return {
         "saved badly": read_rgb(encoded(rgb, quality=30)),
         "halved": cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
@@ -46,7 +46,7 @@ def changes(rgb: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("change", changes(eye(0)))
-def test_a_changed_copy_is_the_one_pair_that_is_found(change):
+def test_modified_copies_are_the_only_pairs_found(change):
     images = [eye(seed) for seed in range(EYES)]
     copies = [np.ascontiguousarray(changes(image)[change]) for image in images[:5]]
     found = find_near_duplicates(descriptors([*images, *copies]))
@@ -56,7 +56,7 @@ def test_a_changed_copy_is_the_one_pair_that_is_found(change):
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("degrees", [0, 5, 45, 90, 170, 180, 270, 355])
-def test_a_copy_at_any_angle_is_found_and_called_so(degrees, mirrored):
+def test_a_rotated_copy_is_found_and_its_angle_reported(degrees, mirrored):
     images = [eye(seed, 260, 260) for seed in range(EYES)]
     shown = images[3][:, ::-1] if mirrored else images[3]
     turn = cv2.getRotationMatrix2D((129.5, 129.5), degrees, 1)
@@ -77,12 +77,12 @@ def test_a_copy_at_any_angle_is_found_and_called_so(degrees, mirrored):
         (270, True, "mirrored and turned by 270 degrees"),
     ],
 )
-def test_a_turn_is_told_to_five_degrees(degrees, mirrored, words):
+def test_a_rotation_is_reported_in_steps_of_five_degrees(degrees, mirrored, words):
     assert describe_transform(degrees, mirrored=mirrored) == words
 
 
-def test_strangers_are_not_alike_where_a_common_hash_says_so():
-    """The reference (pHash of imagehash) agrees on every pair found, and would find strangers as well."""
+def test_different_eyes_that_a_common_hash_confuses_are_not_found():
+    """The reference (pHash of imagehash) finds the same pairs, and also pairs of different eyes."""
     images = [eye(seed) for seed in range(EYES)]
     images += [changes(image)["brighter"] for image in images[:5]]
     hashes = [imagehash.phash(Image.fromarray(image)) for image in images]
@@ -92,13 +92,13 @@ def test_strangers_are_not_alike_where_a_common_hash_says_so():
     assert found < near
 
 
-def test_what_shows_nothing_is_like_nothing():
+def test_uniform_images_have_no_duplicates():
     black, grey = np.zeros((260, 300, 3), np.uint8), np.full((260, 300, 3), 128, np.uint8)
     assert not descriptors([black, grey]).any()
     assert find_near_duplicates(descriptors([black, black, grey, grey])) == []
 
 
-def test_nothing_and_one_have_no_pairs():
+def test_zero_and_one_images_have_no_pairs():
     assert find_near_duplicates(np.zeros((0, RINGS, ANGLES), np.int8)) == []
     assert find_near_duplicates(descriptors([eye(0)])) == []
 
@@ -107,7 +107,7 @@ def found_among(known: np.ndarray) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for some in candidate_pairs(known) for i, j in zip(*some, strict=True)]
 
 
-def test_kinship_and_likeness_count_from_their_bounds_on(monkeypatch):
+def test_similarities_at_the_thresholds_are_included(monkeypatch):
     bound = np.float32(PREFILTER_SIMILARITY)
     assert found_among(np.array([[1, 0], [bound, 0]], np.float32)) == [(0, 1)]
     assert found_among(np.array([[1, 0], [np.nextafter(bound, np.float32(0)), 0]], np.float32)) == []
@@ -123,7 +123,7 @@ def test_kinship_and_likeness_count_from_their_bounds_on(monkeypatch):
     assert find_near_duplicates(two) == []
 
 
-def test_of_a_turn_and_a_mirror_that_fit_alike_the_turn_is_told():
+def test_a_rotation_is_preferred_to_an_equally_similar_reflection():
     one = np.zeros((1, RINGS, ANGLES), np.int8)
     one[:, :, 0] = 100
     similarity, degrees, mirrored = correlate(one, one)
@@ -131,10 +131,10 @@ def test_of_a_turn_and_a_mirror_that_fit_alike_the_turn_is_told():
 
 
 @pytest.mark.parametrize("steps", [0, 1, 20, 40, 63])
-def test_a_turn_is_told_in_degrees_counter_clockwise_from_0_to_360(steps):
+def test_angles_are_counter_clockwise_from_0_to_360_degrees(steps):
     one = noisy_copies(0, 1)
     turned = np.roll(one, steps, axis=2)
-    # A mirror sends the direction at an angle a, clockwise from the right, to 180 degrees - a.
+    # A reflection maps the direction at an angle a, clockwise from the right, to 180 degrees - a.
     mirrored = np.roll(one[:, :, (ANGLES // 2 - np.arange(ANGLES)) % ANGLES], steps, axis=2)
     for other, flip in ((turned, False), (mirrored, True)):
         similarity, degrees, flipped = correlate(one, other)
@@ -142,16 +142,16 @@ def test_a_turn_is_told_in_degrees_counter_clockwise_from_0_to_360(steps):
         assert degrees.item() == pytest.approx(-steps * 360 / ANGLES % 360)
 
 
-def test_what_is_0_everywhere_correlates_with_nothing():
+def test_a_zero_descriptor_has_no_correlation():
     none = np.zeros((1, RINGS, ANGLES), np.int8)
     assert correlate(none, none)[0].tolist() == [0]
     assert not magnitudes(none).any()
 
 
-def test_magnitudes_are_of_norm_1_and_know_neither_turn_nor_mirror():
+def test_magnitudes_have_norm_1_and_ignore_rotation_and_reflection():
     known = magnitudes(noisy_copies(0, 5))
     by_ring = known.reshape(5, RINGS, -1)
-    # What all frequencies of a ring have in common, and all rings at a frequency, is taken off.
+    # The means over the frequencies of a ring and over the rings at a frequency are subtracted.
     assert by_ring.mean(1) == pytest.approx(0, abs=1e-6)
     assert by_ring.mean(2) == pytest.approx(0, abs=1e-6)
     assert np.linalg.norm(known, axis=1) == pytest.approx(1, abs=1e-5)
@@ -164,7 +164,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def noisy_copies(seed: int, count: int) -> np.ndarray:
-    """Noise around a few pictures, in rings that are turned and mirrored at random."""
+    """Return noisy copies of a few descriptors, rotated and mirrored at random."""
     rng = np.random.default_rng(seed)
     pictures = rng.normal(0, 30, (3, RINGS, ANGLES))[rng.integers(0, 3, count)]
     noise = rng.normal(0, 1, (count, RINGS, ANGLES)) * rng.uniform(0, 30, (count, 1, 1))
@@ -174,7 +174,7 @@ def noisy_copies(seed: int, count: int) -> np.ndarray:
 
 @settings(deadline=None, max_examples=20)
 @given(seed=seeds, count=st.integers(1, 40), rows=st.integers(1, 50), columns=st.integers(1, 50))
-def test_the_search_finds_exactly_what_comparing_all_pairs_finds(seed: int, count: int, rows: int, columns: int):
+def test_the_search_equals_a_comparison_of_all_pairs(seed: int, count: int, rows: int, columns: int):
     known = magnitudes(noisy_copies(seed, count))
     kinship = known @ known.T
     expected = [(i, j) for i in range(count) for j in range(i + 1, count) if kinship[i, j] >= PREFILTER_SIMILARITY]
@@ -189,16 +189,16 @@ def test_the_search_finds_exactly_what_comparing_all_pairs_finds(seed: int, coun
 
 @settings(deadline=None, max_examples=20)
 @given(seed=seeds)
-def test_the_likeness_is_the_highest_correlation_over_turns(seed: int):
-    """The plain definition at the descriptor's own angles; between them it may be a little higher.
+def test_the_similarity_is_the_highest_correlation_over_rotations(seed: int):
+    """Compare with the definition at the descriptor's angles; between them the similarity may be slightly higher.
 
-    Of pictures that are nothing alike, the turn is chosen by their coarse structure alone, which may miss a little.
+    For dissimilar images the rotation is chosen by their coarse structure, so the similarity may be slightly lower.
     """
     first, second = noisy_copies(seed, 2)
     similarity, degrees, mirrored = (one[0] for one in correlate(first[None], second[None]))
 
     def correlation(shift: int, flip: bool) -> float:
-        # Reversing the directions mirrors top to bottom: left to right is that, and half a turn.
+        # Reversed directions mirror top to bottom; left to right is that and half a turn.
         shown = np.roll(first[:, ::-1], 1 + ANGLES // 2, axis=1) if flip else first
         a, b = np.roll(shown, -shift, axis=1).astype(float).ravel(), second.astype(float).ravel()
         return float(a @ b / np.sqrt((a @ a) * (b @ b)))
@@ -211,14 +211,14 @@ def test_the_likeness_is_the_highest_correlation_over_turns(seed: int):
         assert abs((degrees - shift * 360 / ANGLES + 180) % 360 - 180) < 360 / ANGLES
 
 
-def test_a_turn_and_a_mirror_leave_the_magnitudes():
+def test_rotation_and_reflection_preserve_magnitudes():
     made = noisy_copies(0, 5)
     turned = np.roll(made[:, :, ::-1], 7, axis=2)
     assert (magnitudes(made) * magnitudes(turned)).sum(axis=1) == pytest.approx(1, abs=1e-5)
     assert not magnitudes(np.zeros((1, RINGS, ANGLES), np.int8)).any()
 
 
-def test_a_fingerprint_says_what_there_is_to_see():
+def test_a_fingerprint_has_the_properties_of_the_image():
     seen = fingerprint(encoded(eye(1)))
     assert (seen.width, seen.height, seen.error, seen.has_fov) == (300, 260, "", True)
     assert seen.warm_fraction > 0.9
@@ -237,8 +237,8 @@ def test_a_fingerprint_says_what_there_is_to_see():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("others", [60, pytest.param(502, marks=pytest.mark.nightly)])
-def test_what_idrid_holds_is_found_and_nothing_else(others):
-    """Six pairs of identical files, and one eye taken twice; all other 132,863 pairs are of different eyes."""
+def test_the_duplicates_of_idrid_are_found_without_false_positives(others):
+    """IDRiD has six pairs of identical files and one eye photographed twice; 132,863 pairs show different eyes."""
     files = sorted(IDRID.glob("*/*.jpg"))
     if not files:
         pytest.skip("IDRiD is not at ../shared/data/idrid")

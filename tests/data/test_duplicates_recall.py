@@ -1,6 +1,6 @@
-"""How many copies of real photographs the search finds, by what was done to them: the table that the manual prints.
+"""Recall of the near-duplicate search on modified copies of real photographs: the manual's table.
 
-FUNDUSBENCH_GOLDEN=write with `-m nightly` renews tests/golden/duplicates_recall.md.
+FUNDUSBENCH_GOLDEN=write with `-m nightly` updates tests/golden/duplicates_recall.md.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tests.factories.paths import ROOT, SHARED
 PHOTOGRAPHS = 100
 TABLE = ROOT / "tests/golden/duplicates_recall.md"
 TOLERANCE = 0.02
-"""Two photographs of 100, by which other builds of the libraries may differ."""
+"""Accepted difference between builds of the libraries: two of 100 photographs."""
 FEW, TOLERANCE_OF_FEW = 12, 0.13
-"""The first photographs alone, and by how much they may do worse than all: about one photograph and a half."""
+"""Size of a subset, and the accepted difference of its recall: about one and a half photographs."""
 
 
 def turned(rgb: np.ndarray, degrees: float) -> np.ndarray:
-    """The whole picture, in a larger frame."""
+    """Rotate an image without cropping it."""
     height, width = rgb.shape[:2]
     side = int(np.hypot(height, width)) + 2
     matrix = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, 1)
@@ -75,22 +75,22 @@ CHANGES = {
 
 
 def in_markdown(recall: dict[str, float]) -> str:
-    lines = [f"| what was done to the copy | found of {PHOTOGRAPHS} |", "| :-- | --: |"]
+    lines = [f"| modification of the copy | recall (n = {PHOTOGRAPHS}) |", "| :-- | --: |"]
     return "\n".join([*lines, *(f"| {change} | {share:.0%} |" for change, share in recall.items())]) + "\n"
 
 
-def told() -> dict[str, float]:
+def committed_recall() -> dict[str, float]:
     rows = [line.strip("| ").split(" | ") for line in TABLE.read_text(encoding="utf-8").splitlines()[2:]]
     return {change.strip(): float(share.rstrip(" %")) / 100 for change, share in rows}
 
 
 def test_the_manual_prints_the_table():
     assert TABLE.read_text(encoding="utf-8") in (ROOT / "docs/how-to/real-data.md").read_text(encoding="utf-8")
-    assert set(told()) == set(CHANGES)
+    assert set(committed_recall()) == set(CHANGES)
 
 
 def measured_recall(count: int) -> dict[str, float]:
-    """Share of ``count`` photographs whose changed copy is found, by change."""
+    """Return the fraction of ``count`` photographs whose modified copy is found, by modification."""
     files = sorted((SHARED / "data/idrid/images").glob("*/*.jpg"))
     if not files:
         pytest.skip("IDRiD is not in the shared folder")
@@ -98,7 +98,7 @@ def measured_recall(count: int) -> dict[str, float]:
     photographs = [read_rgb(files[place], min_side=256) for place in chosen]
 
     def described(images):
-        # TIFF is lossless, as PNG is, and takes a tenth of its time to write.
+        # TIFF is lossless like PNG and ten times faster to write.
         return np.stack([fingerprint(encoded(np.ascontiguousarray(rgb), "TIFF")).descriptor for rgb in images])
 
     own = described(photographs)
@@ -111,8 +111,8 @@ def measured_recall(count: int) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_copies_of_a_few_photographs_are_found_as_often_as_the_table_says():
-    table, recall = told(), measured_recall(FEW)
+def test_the_recall_on_a_subset_agrees_with_the_table():
+    table, recall = committed_recall(), measured_recall(FEW)
     found = [change for change, share in table.items() if share > 0.5]
     assert len(found) == 13
     assert all(recall[change] >= table[change] - TOLERANCE_OF_FEW for change in found)
@@ -121,8 +121,8 @@ def test_copies_of_a_few_photographs_are_found_as_often_as_the_table_says():
 
 @pytest.mark.nightly
 @pytest.mark.slow
-def test_copies_are_found_as_often_as_the_table_says():
+def test_the_recall_agrees_with_the_table():
     recall = measured_recall(PHOTOGRAPHS)
     if os.environ.get("FUNDUSBENCH_GOLDEN") == "write":
         TABLE.write_text(in_markdown(recall), encoding="utf-8")
-    assert recall == pytest.approx(told(), abs=TOLERANCE)
+    assert recall == pytest.approx(committed_recall(), abs=TOLERANCE)

@@ -1,4 +1,4 @@
-"""The step fetch: the manifest describes every file, and the summary says what there is."""
+"""The stage fetch: its manifest describes every file, and its summary counts images, patients and grades."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_same_data_gives_the_same_bytes():
     assert Path("data/manifest.csv").read_bytes() == first
 
 
-def test_a_file_that_cannot_be_read_has_no_size_but_a_hash():
+def test_an_unreadable_file_has_a_hash_but_no_size():
     write_table(Path("photos"), [{"image": "x", "level": 0}])
     Path("photos/x.jpg").write_text("no image")
     fetch.run(folder_params("photos"))
@@ -69,7 +69,7 @@ def test_the_summary_counts_images_patients_and_grades(capsys):
     ]
 
 
-def test_a_file_that_is_not_there_is_one_sentence(monkeypatch):
+def test_a_missing_file_is_refused_in_one_sentence(monkeypatch):
     write_folder(Path("photos"), patients=1)
     lost = Photograph("gone", Path("photos/gone.jpg"), 0, "train")
     there = Photograph("0_left", Path("photos/0_left.jpeg"), 0, "train")

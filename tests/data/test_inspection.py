@@ -1,4 +1,4 @@
-"""Inspection of a data set: each file is opened once, also after an interruption, and pixels are compared if needed."""
+"""Inspection of a data set: each file is opened once, even after an interruption, and pixels are compared if needed."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def seen(more: list[str]) -> inspecting.InspectedDataset:
     return inspect_dataset(photographs(*more), workers=1)
 
 
-def test_sound_files_differ_in_pixels_and_make_no_pair():
+def test_intact_files_with_different_pixels_are_not_paired():
     found = seen([])
     assert len({info.pixels for info in found.infos}) == len(NAMES)
     assert all(info.error == "" and (info.width, info.height) == (300, 260) for info in found.infos)
     assert found.near_duplicates == ()
 
 
-def test_the_same_pixels_are_known_in_another_file_and_another_format():
+def test_equal_pixels_are_detected_in_another_file_and_format():
     pixels = read_rgb(Path("photos/2.jpeg"))
     copy = save("copy.jpeg", Path("photos/1.jpeg").read_bytes())
     png = save("other.png", encoded(pixels, "PNG"))
@@ -66,8 +66,8 @@ def test_the_same_pixels_are_known_in_another_file_and_another_format():
     assert found.near_duplicates == ()
 
 
-def test_the_same_pixels_are_known_where_there_is_nothing_to_see():
-    """A flat photograph is like no other, and yet its pixels can recur in other bytes."""
+def test_equal_pixels_are_detected_in_uniform_images():
+    """A uniform photograph has no near-duplicate, but its pixels can recur in another file."""
     flat = np.full((260, 300, 3), 90, np.uint8)
     other = flat.copy()
     other[0, 0] ^= 1
@@ -78,7 +78,7 @@ def test_the_same_pixels_are_known_where_there_is_nothing_to_see():
     assert found.near_duplicates == ()
 
 
-def test_one_changed_pixel_is_a_near_duplicate_and_not_the_same():
+def test_one_changed_pixel_makes_a_near_duplicate():
     pixels = read_rgb(Path("photos/2.jpeg")).copy()
     pixels[130, 150] ^= 1
     found = seen([save("other.png", encoded(pixels, "PNG"))])
@@ -86,14 +86,14 @@ def test_one_changed_pixel_is_a_near_duplicate_and_not_the_same():
     assert [(pair.first, pair.second) for pair in found.near_duplicates] == [(2, 6)]
 
 
-def test_each_file_of_the_same_pixels_is_paired():
+def test_all_files_with_equal_pixels_are_paired():
     small = cv2.resize(read_rgb(Path("photos/2.jpeg")), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     names = [save(name, encoded(small)) for name in ("a.jpeg", "b.jpeg")]
     found = seen(names)
     assert {(pair.first, pair.second) for pair in found.near_duplicates} == {(2, 6), (2, 7)}
 
 
-def test_an_image_turned_by_its_header_has_the_pixels_that_it_shows():
+def test_pixels_are_compared_after_the_exif_orientation():
     upright = read_rgb(Path("photos/2.jpeg"))
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -103,7 +103,7 @@ def test_an_image_turned_by_its_header_has_the_pixels_that_it_shows():
     assert found.infos[6].pixels == found.infos[2].pixels
 
 
-def test_what_cannot_be_read_says_why_and_the_rest_is_described():
+def test_an_unreadable_file_has_a_reason_and_the_rest_is_inspected():
     found = seen([save("cut.jpeg", encoded(eye(9))[:3000]), "gone.jpeg", save("text.jpeg", b"no image")])
     reasons = [info.error for info in found.infos]
     assert reasons[:6] == [""] * 6
@@ -124,7 +124,7 @@ def test_nothing_is_decoded_twice(monkeypatch):
     assert put == []
 
 
-def test_a_changed_file_is_looked_at_again():
+def test_a_changed_file_is_inspected_again():
     first = seen([])
     write_eyes(Path("photos"), NAMES[:1], first_seed=77)
     second = seen([])
@@ -132,13 +132,13 @@ def test_a_changed_file_is_looked_at_again():
     assert first.infos[1:] == second.infos[1:]
 
 
-def test_another_recipe_makes_all_fingerprints_again(monkeypatch):
+def test_another_recipe_recomputes_all_fingerprints(monkeypatch):
     seen([])
     monkeypatch.setattr(inspecting, "RECIPE", "another")
     assert inspecting.InspectionStore().known() == frozenset()
 
 
-def test_a_store_that_is_none_is_one_sentence():
+def test_a_damaged_cache_is_reported_in_one_sentence():
     STORE.parent.mkdir()
     STORE.write_bytes(b"something else " * 100)
     with pytest.raises(
@@ -155,7 +155,7 @@ def test_a_store_that_is_none_is_one_sentence():
         ("SQLITE_READONLY", "change its permissions"),
     ],
 )
-def test_a_healthy_store_that_cannot_be_written_is_not_to_be_removed(monkeypatch, fault, words):
+def test_the_message_about_a_read_only_cache_does_not_advise_its_removal(monkeypatch, fault, words):
     error = sqlite3.OperationalError("it failed")
     error.sqlite_errorname = fault
 
@@ -172,7 +172,7 @@ def test_a_healthy_store_that_cannot_be_written_is_not_to_be_removed(monkeypatch
     assert "remove" not in str(caught.value)
 
 
-def test_a_full_disk_under_the_store_is_told(monkeypatch):
+def test_a_full_disk_is_reported(monkeypatch):
     store = inspecting.InspectionStore()
     store._base.execute("PRAGMA max_page_count = 6")
     for number in range(100):
@@ -181,7 +181,7 @@ def test_a_full_disk_under_the_store_is_told(monkeypatch):
         store.close()
 
 
-def test_two_checks_in_one_folder_do_not_wait_for_one_another():
+def test_two_checks_in_one_folder_do_not_block_each_other():
     first, second = inspecting.InspectionStore(), inspecting.InspectionStore()
     print_of = inspecting.fingerprint(b"nothing")
     began = time.monotonic()
@@ -195,8 +195,8 @@ def test_two_checks_in_one_folder_do_not_wait_for_one_another():
 
 
 @pytest.mark.slow
-def test_a_killed_check_goes_on_where_it_was(monkeypatch):
-    """Killed hard while it runs, it keeps what was committed, and ends like one that was never killed."""
+def test_a_killed_check_is_resumed(monkeypatch):
+    """A check killed by SIGKILL keeps its committed results, and ends like an uninterrupted one when repeated."""
     monkeypatch.setattr(inspecting, "_BATCH", 1)
     write_eyes(Path("photos"), [str(seed) for seed in range(120)])
     code = (
@@ -223,8 +223,8 @@ def test_a_killed_check_goes_on_where_it_was(monkeypatch):
     assert inspect_dataset(every, workers=1) == resumed
 
 
-def test_jobs_are_taken_as_workers_get_free():
-    """So that memory does not grow with the data set: no more than a few jobs are under way."""
+def test_jobs_are_submitted_as_workers_become_free():
+    """At most a few jobs are in progress, so memory does not grow with the data set."""
     from benchmark.jobs.processes import outcomes
 
     taken = 0
@@ -241,7 +241,7 @@ def test_jobs_are_taken_as_workers_get_free():
 
 
 @pytest.mark.parametrize("shape", [(3, 5000, 3), (5000, 3, 3)])
-def test_a_narrow_photograph_is_tiny_and_not_black(shape):
+def test_a_narrow_photograph_is_reported_as_tiny_and_not_as_black(shape):
     name = save("narrow.png", encoded(np.full(shape, (180, 90, 40), np.uint8), "PNG"))
     info = seen([name]).infos[-1]
     assert info.brightness > 100

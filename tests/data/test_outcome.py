@@ -30,7 +30,7 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 
 def fetch_with(checks: dict[str, str] | None = None, changes: dict[str, dict[str, Any]] | None = None, **data: Any):
-    """Run the step on the folder's photographs; ``changes`` go into the table's rows by image."""
+    """Run the stage fetch on the folder's photographs; ``changes`` update the table's rows by image."""
     rows = [{"image": name, "level": int(name[0]) % 5, "split": SPLITS[name]} for name in NAMES]
     extra = [row for name, row in (changes or {}).items() if name not in NAMES]
     write_table(Path("photos"), [row | (changes or {}).get(str(row["image"]), {}) for row in rows] + extra)
@@ -48,7 +48,7 @@ def copy(source: str, target: str) -> None:
     Path(f"photos/{target}.jpeg").write_bytes(Path(f"photos/{source}.jpeg").read_bytes())
 
 
-def test_a_clean_set_passes_whole_and_every_check_has_a_row(capsys):
+def test_a_clean_set_passes_and_every_check_has_a_row(capsys):
     assert sorted(fetch_with()) == sorted(NAMES)
     rows = read_rows(CHECKS_CSV, CheckRow, "fundusbench fetch")
     assert [row.check for row in rows] == list(CHECKS)
@@ -91,7 +91,7 @@ def test_warn_keeps_all_and_stop_keeps_the_issues(check):
     assert not MANIFEST.exists()
 
 
-def test_a_label_outside_the_scale_stops_or_goes_from_whichever_split():
+def test_a_label_outside_the_scale_stops_or_is_dropped_in_every_split():
     changes = {"4_left": {"level": 7}, "0_left": {"level": "mild"}, "0_right": {"level": ""}}
     with pytest.raises(
         InputError, match=r"0_left has the label 'mild'; 0_right has the label 'nothing'; 4_left .* '7'"
@@ -100,7 +100,7 @@ def test_a_label_outside_the_scale_stops_or_goes_from_whichever_split():
     assert set(NAMES) - set(fetch_with({"labels": "drop"}, changes)) == {"4_left", "0_left", "0_right"}
 
 
-def test_an_id_with_two_rows_stops_or_goes():
+def test_an_id_with_two_rows_stops_or_is_dropped():
     again = {"0_left.jpeg": {"image": "0_left.jpeg", "level": 0, "split": "train"}}
     with pytest.raises(
         InputError, match=r"each id is given once, but finds 1 issues among 13 .*set checks.ids to drop \("
@@ -111,7 +111,7 @@ def test_an_id_with_two_rows_stops_or_goes():
     assert set(NAMES) - set(fetch_with({"ids": "drop"}, again)) == {"0_left"}
 
 
-def test_missing_and_damaged_files_stop_or_go():
+def test_missing_and_damaged_files_stop_or_are_dropped():
     Path("photos/4_left.jpeg").unlink()
     Path("photos/0_left.jpeg").write_bytes(encoded(eye(0))[:3000])
     with pytest.raises(InputError, match=r"each file can be read, but finds 2 .* 4_left .*No such file"):
@@ -131,7 +131,7 @@ def test_counts_that_differ_stop_and_cannot_be_dropped():
         parse_params(raw)
 
 
-def test_a_split_of_which_nothing_is_left_stops():
+def test_a_split_left_empty_stops():
     for name in NAMES[:6]:
         copy("4_left", name)
     with pytest.raises(InputError, match=r"must leave photographs in each split, but drop all 6 of train"):
@@ -140,7 +140,7 @@ def test_a_split_of_which_nothing_is_left_stops():
     assert not MANIFEST.exists()
 
 
-def test_every_check_that_stops_is_named_at_once():
+def test_all_checks_that_stop_are_reported_together():
     changes = {"4_left": {"level": 7}}
     Path("photos/0_left.jpeg").unlink()
     with pytest.raises(InputError, match=r"the check labels .*; and the check readable"):
@@ -156,7 +156,7 @@ def test_the_same_data_give_the_same_bytes():
     assert (CHECKS_CSV.read_bytes(), MANIFEST.read_bytes()) == first
 
 
-def test_long_lists_are_cut_for_a_reader_and_whole_in_the_table():
+def test_long_lists_are_shortened_in_messages_and_complete_in_the_table():
     data = dataset_of([(f"{place}_left", 9, "train") for place in range(30)])
     judged = run_checks(data, default_policies())
     assert len([row for row in judged.rows if row.check == "labels"]) == 30
@@ -165,9 +165,9 @@ def test_long_lists_are_cut_for_a_reader_and_whole_in_the_table():
         raise_if_stopped(judged)
 
 
-def test_without_files_the_checks_that_need_them_say_so():
+def test_checks_that_need_files_report_that_none_was_opened():
     data = replace(dataset_of([("1_left", 0, "train"), ("1_right", 0, "train")]), infos=())
-    told = {row.check: row for row in run_checks(data, default_policies()).rows}
+    rows = {row.check: row for row in run_checks(data, default_policies()).rows}
     for name, info in CHECKS.items():
-        assert (told[name].message == "no file was opened") == info.reads_files
-    assert told["identical"].n_checked == 0
+        assert (rows[name].message == "no file was opened") == info.reads_files
+    assert rows["identical"].n_checked == 0

@@ -1,4 +1,4 @@
-"""Packs: what is written comes back, from any row, thread or process, and nothing half-written is ever seen."""
+"""Packs: images are read back unchanged from any row, thread or process, and a partly written pack is never read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def packs(tmp_path_factory) -> dict[str, Pack]:
 
 
 @pytest.mark.parametrize("encoding", ["raw", "jpeg"])
-def test_a_pack_says_what_it_holds(packs, encoding):
+def test_a_pack_describes_its_content(packs, encoding):
     pack = packs[encoding]
     assert (len(pack), pack.size, pack.encoding) == (COUNT, SIZE, encoding)
     assert pack.spec == PackSpec(SIZE, encoding, "made")
@@ -52,7 +52,7 @@ def test_a_pack_says_what_it_holds(packs, encoding):
 
 @settings(deadline=None)
 @given(indices=st.lists(st.integers(0, COUNT - 1), max_size=50))
-def test_raw_images_come_back_in_the_order_asked_for(packs, indices):
+def test_raw_images_are_read_in_the_requested_order(packs, indices):
     got = packs["raw"].gather(np.array(indices, np.int64))
     assert got.dtype == np.uint8
     assert np.array_equal(got, images()[indices].reshape(-1, SIZE, SIZE, 3))
@@ -60,7 +60,7 @@ def test_raw_images_come_back_in_the_order_asked_for(packs, indices):
 
 @settings(deadline=None)
 @given(indices=st.lists(st.integers(0, COUNT - 1), max_size=20))
-def test_jpeg_images_come_back_as_pillow_decodes_them(packs, indices):
+def test_jpeg_images_are_decoded_as_by_pillow(packs, indices):
     got = packs["jpeg"].gather(np.array(indices, np.int64))
     assert got.shape == (len(indices), SIZE, SIZE, 3)
     for image, index in zip(got, indices, strict=True):
@@ -79,8 +79,8 @@ def test_a_row_out_of_range_is_refused(packs, index):
         packs["raw"].gather(np.array([0, index]))
 
 
-def test_the_file_is_read_in_place(packs):
-    """Opening costs no memory of Arrow's: images stay in the mapped file."""
+def test_the_file_is_memory_mapped(packs):
+    """Opening a pack allocates no Arrow memory, because images stay in the mapped file."""
     before = pa.total_allocated_bytes()
     pack = open_pack(packs["raw"].path)
     assert pa.total_allocated_bytes() - before < COUNT * SIZE * SIZE * 3 / 10
@@ -110,14 +110,14 @@ def test_equal_rows_give_equal_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_a_pack_without_rows_is_a_pack(tmp_path):
+def test_a_pack_may_be_empty(tmp_path):
     write_pack(tmp_path / "empty", PackSpec(SIZE, "raw", "made"), [])
     pack = open_pack(tmp_path / "empty")
     assert len(pack) == 0
     assert pack.gather(np.array([], np.int64)).shape == (0, SIZE, SIZE, 3)
 
 
-def test_a_writer_that_fails_leaves_the_pack_before_it(tmp_path):
+def test_a_failed_write_leaves_the_previous_pack(tmp_path):
     path = tmp_path / "pack"
     write_pack(path, PackSpec(SIZE, "raw", "made"), rows(images(3), "raw"))
 
@@ -149,13 +149,13 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     assert peak(600) <= peak(60) + 64 * 64 * 3
 
 
-def test_a_missing_pack_says_what_makes_it(tmp_path):
+def test_a_missing_pack_is_reported_with_the_command_that_writes_it(tmp_path):
     with pytest.raises(InputError, match=r"none\.arrow does not exist yet: run `fundusbench prepare`"):
         open_pack(tmp_path / "none.arrow")
 
 
 @pytest.mark.parametrize("damage", ["text", "truncated", "other", "newer", "colour_normalisation"])
-def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, damage: str):
+def test_a_file_other_than_a_pack_is_refused(tmp_path: Path, damage: str):
     path = tmp_path / "pack.arrow"
     write_pack(path, PackSpec(SIZE, "raw", "made"), rows(images(), "raw"))
     if damage == "text":

@@ -1,4 +1,4 @@
-"""The step prepare: what packs hold, what is done again and what is not, and what becomes of bad files."""
+"""The stage prepare: content of the packs, reuse of earlier work, and unreadable files."""
 
 from __future__ import annotations
 
@@ -54,29 +54,29 @@ def run(**options) -> None:
 
 
 def packs() -> dict[str, bytes]:
-    """Every pack's bytes."""
+    """Return the bytes of every pack by path."""
     return {str(path): path.read_bytes() for path in sorted(Path("data/packs").rglob("*.arrow"))}
 
 
 def stored(role: str = "large") -> dict[str, bytes]:
-    """Every image as stored, by its id."""
+    """Return the stored bytes of every image by id."""
     opened = [open_pack(Path(f"data/packs/{role}/{split}.arrow")) for split in SPLITS]
     return {name: bytes(pack.stored(i)) for pack in opened for i, name in enumerate(pack.image_ids)}
 
 
 def forget() -> None:
-    """Remove the packs, and what is kept of them."""
+    """Remove the packs and the cache of earlier ones."""
     shutil.rmtree("data/packs")
     shutil.rmtree(EARLIER)
 
 
 def prepared_now(capsys) -> int:
-    """How many images the last run says it prepared."""
+    """Return the number of images that the last run reports as prepared."""
     line = [line for line in capsys.readouterr().out.splitlines() if "prepared now" in line][-1]
     return int(line.split(",")[1].split()[0])
 
 
-def test_packs_hold_each_photograph_at_three_sizes_in_manifest_order():
+def test_packs_have_each_photograph_at_three_sizes_in_manifest_order():
     write_folder(Path("photos"))
     run()
     rows = read_manifest()
@@ -93,7 +93,7 @@ def test_packs_hold_each_photograph_at_three_sizes_in_manifest_order():
     assert not SCRATCH.exists()
 
 
-def test_the_disc_fills_the_square_and_small_sizes_come_from_the_largest():
+def test_the_field_of_view_fills_the_square_and_small_sizes_are_resized_from_the_largest():
     rgb = fundus_photograph(300, 200, (140, 110, 70), level=200)
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "PNG")
@@ -106,9 +106,9 @@ def test_the_disc_fills_the_square_and_small_sizes_come_from_the_largest():
     assert (made["large"][distance > 1.08] < 20).all()
 
 
-def test_a_small_disc_in_a_wide_frame_is_decoded_with_enough_pixels():
+def test_a_small_field_of_view_in_a_wide_frame_is_decoded_with_enough_pixels():
     rgb = fundus_photograph(800, 600, (400, 300, 75), level=220)
-    rgb[230:370:4, 330:470] //= 2  # Fine stripes, lost where too few pixels are decoded.
+    rgb[230:370:4, 330:470] //= 2  # Fine stripes, which vanish if too few pixels are decoded.
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "JPEG", quality=98, subsampling=0)
     made = square_images(stream.getvalue(), {"large": 140})["large"].astype(int)
@@ -117,7 +117,7 @@ def test_a_small_disc_in_a_wide_frame_is_decoded_with_enough_pixels():
     assert np.abs(made - expected).mean() < 2
 
 
-def test_a_photograph_with_nothing_to_see_is_prepared():
+def test_a_uniform_photograph_is_prepared():
     write_table(Path("photos"), [{"image": "black", "level": 0, "split": "train"}])
     Image.new("RGB", (90, 60)).save("photos/black.png")
     run()
@@ -170,7 +170,7 @@ def test_only_new_and_changed_photographs_are_prepared_again(capsys):
     assert packs() == incremental
 
 
-def test_packs_that_dvc_removed_before_the_run_are_prepared_from_what_was_kept(capsys):
+def test_packs_that_dvc_removed_before_the_run_are_restored_from_the_cache(capsys):
     write_folder(Path("photos"), patients=4)
     run()
     before = packs()
@@ -205,7 +205,7 @@ def test_another_encoding_prepares_all_again(capsys):
     assert prepared_now(capsys) == 8
 
 
-def test_another_variant_prepares_all_again_and_shares_no_pack(capsys):
+def test_another_colour_normalisation_prepares_all_again_and_shares_no_pack(capsys):
     write_folder(Path("photos"), patients=4)
     seen = {}
     for colour_normalisation in NORMALISATIONS:
@@ -225,7 +225,7 @@ def test_another_variant_prepares_all_again_and_shares_no_pack(capsys):
     )
 
 
-def test_a_run_killed_with_one_variant_gives_nothing_to_another(capsys):
+def test_a_run_killed_with_one_colour_normalisation_is_not_reused_for_another(capsys):
     write_folder(Path("photos"), patients=4)
     spoil()
     params = folder_params("photos", colour_normalisation="graham")
@@ -238,7 +238,7 @@ def test_a_run_killed_with_one_variant_gives_nothing_to_another(capsys):
     assert prepared_now(capsys) == 6
 
 
-def test_a_pack_that_was_damaged_is_made_again(capsys):
+def test_a_damaged_pack_is_written_again(capsys):
     write_folder(Path("photos"), patients=4)
     run()
     whole = packs()
@@ -257,13 +257,13 @@ def test_equal_files_are_prepared_once(capsys):
 
 
 def spoil() -> None:
-    """Cut off one photograph and empty another."""
+    """Truncate one photograph and empty another."""
     whole = Path("photos/1_left.jpeg").read_bytes()
     Path("photos/1_left.jpeg").write_bytes(whole[: len(whole) // 2])
     Path("photos/3_right.jpeg").write_bytes(b"")
 
 
-def test_unreadable_photographs_that_the_gate_lets_pass_are_left_out_and_listed(capsys):
+def test_unreadable_photographs_that_the_check_allows_are_left_out_and_listed(capsys):
     write_folder(Path("photos"), patients=5)
     spoil()
     Path("photos/4_left.jpeg").unlink()
@@ -285,7 +285,7 @@ def test_unreadable_photographs_that_the_gate_lets_pass_are_left_out_and_listed(
     assert len(stored()) == 10
 
 
-def test_photographs_that_vanished_or_changed_since_the_manifest_are_named():
+def test_photographs_missing_or_changed_since_the_manifest_are_reported():
     write_folder(Path("photos"), patients=3)
     params = folder_params("photos")
     fetch.run(params)
@@ -296,7 +296,7 @@ def test_photographs_that_vanished_or_changed_since_the_manifest_are_named():
     assert not packs()
 
 
-def test_what_a_killed_run_left_beside_the_packs_is_removed():
+def test_temporary_files_of_a_killed_run_are_removed():
     write_folder(Path("photos"), patients=2)
     Path("data/packs/large").mkdir(parents=True)
     Path("data/packs/large/.train.arrow.123.partial").write_bytes(b"half")
@@ -323,7 +323,7 @@ if __name__ == "__main__":
 
 
 def start_step(workers: int, large: int = SIZES["large"]) -> subprocess.Popen[str]:
-    """Start the step in a process, and a process group, of its own."""
+    """Start the stage in a new process group."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", STEP, str(workers), str(large)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
@@ -331,7 +331,7 @@ def start_step(workers: int, large: int = SIZES["large"]) -> subprocess.Popen[st
 
 
 def alive(group: int) -> list[int]:
-    """Processes of a group that still run."""
+    """Return the running processes of a group."""
     psutil = pytest.importorskip("psutil")
     found = []
     for process in psutil.process_iter(["status"]):
@@ -350,7 +350,7 @@ def wait_until(holds, seconds: float = 60.0) -> None:
         time.sleep(0.01)
 
 
-def test_a_killed_run_goes_on_where_it_was_and_leaves_no_process(capsys):
+def test_a_killed_run_is_resumed_and_leaves_no_process(capsys):
     count = 40
     for i in range(count):
         write_photograph(Path(f"photos/{i}_left.jpeg"), i, width=1200, height=800)

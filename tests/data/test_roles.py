@@ -1,4 +1,4 @@
-"""Roles inside train."""
+"""Assignment of roles within train."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rows(patients=100, known=True):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25])
-def test_patients_are_whole_and_every_grade_has_its_share(share):
+def test_patients_are_not_divided_and_every_grade_is_stratified(share):
     manifest = rows()
     found = assign_roles(manifest, share)
     assert "v" not in found
@@ -36,7 +36,7 @@ def test_patients_are_whole_and_every_grade_has_its_share(share):
         assert sum(row.grade == grade for row in kept) == pytest.approx(share * of_grade, abs=4)
 
 
-def test_the_deal_does_not_depend_on_the_order_and_is_known_by_its_hash():
+def test_the_assignment_does_not_depend_on_the_order_and_is_identified_by_its_hash():
     manifest = rows()
     first = assign_roles(manifest, 0.2)
     random.Random(0).shuffle(manifest)
@@ -44,7 +44,7 @@ def test_the_deal_does_not_depend_on_the_order_and_is_known_by_its_hash():
     assert roles_sha256(first) == roles_sha256(assign_roles(manifest, 0.2)) != roles_sha256(assign_roles(manifest, 0.1))
 
 
-def test_an_image_of_an_unknown_patient_is_dealt_alone_and_neither_role_is_empty():
+def test_an_image_of_an_unknown_patient_is_assigned_alone_and_neither_role_is_empty():
     found = assign_roles(rows(10, known=False), 0.5)
     assert any(found[f"{i}_left"] != found[f"{i}_right"] for i in range(10))
     assert set(assign_roles(rows(2), 0.01).values()) == set(assign_roles(rows(2), 0.99).values()) == {"fit", "holdout"}

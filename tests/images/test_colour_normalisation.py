@@ -1,4 +1,4 @@
-"""Variants of the colours: what every one promises, the published formulas against naive ones, and their packs."""
+"""Colour normalisations: properties that all share, and agreement with naive versions of the published formulas."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ SIZES = (16, 33, 128, 720)
 
 
 def square(size: int) -> np.ndarray:
-    """A phantom's disc that fills a square; what is beyond it is black."""
+    """Return a phantom's field of view that fills a square with black corners."""
     rgb = place(0, size, size, FieldOfView(size / 2, size / 2, size / 2))
     rgb[beyond(size, 1 + 2 / size)] = 0  # The notch.
     return rgb
 
 
 def beyond(size: int, radii: float) -> np.ndarray:
-    """Pixels more than so many radii from the middle."""
+    """Return a mask of the pixels farther than ``radii`` from the centre, in units of half the size."""
     y, x = np.mgrid[:size, :size] + 0.5
     return np.hypot(x - size / 2, y - size / 2) > radii * size / 2
 
 
 @pytest.mark.parametrize("name", NORMALISATIONS)
-class TestEveryVariant:
+class TestEveryNormalisation:
     @pytest.mark.parametrize("size", SIZES)
-    def test_it_keeps_shape_and_type_leaves_its_argument_alone_and_is_deterministic(self, name, size):
+    def test_it_is_deterministic_and_keeps_shape_type_and_its_argument(self, name, size):
         given_square = square(size)
         before = given_square.copy()
         given_square.flags.writeable = False
@@ -46,19 +46,19 @@ class TestEveryVariant:
         assert np.array_equal(load_normalisation(name)(given_square), made)
 
     @pytest.mark.parametrize("size", SIZES)
-    def test_beyond_the_disc_it_shows_its_background_alone(self, name, size):
+    def test_pixels_outside_the_field_of_view_have_the_background_level(self, name, size):
         made = load_normalisation(name)(square(size))
         # Two pixels around the rim mix retina and black.
         assert (made[beyond(size, 1 + 4 / size)] == NORMALISATIONS[name].background).all()
 
     @pytest.mark.parametrize("size", SIZES[1:])
-    def test_it_shows_the_retina(self, name, size):
+    def test_the_retina_keeps_its_contrast(self, name, size):
         retina = ~beyond(size, 0.85)
         assert np.ptp(load_normalisation(name)(square(size))[retina].astype(int), axis=0).min() > 20
 
     @pytest.mark.parametrize("level", [0, 1, 90, 255])
     @pytest.mark.parametrize("size", [16, 128])
-    def test_one_level_everywhere_stays_one_level_within_the_disc(self, name, size, level):
+    def test_a_uniform_image_stays_uniform_within_the_field_of_view(self, name, size, level):
         made = load_normalisation(name)(np.full((size, size, 3), level, np.uint8))[~beyond(size, 0.85)]
         assert np.ptp(made.astype(int)) <= 3
 
@@ -71,11 +71,11 @@ class TestEveryVariant:
 
     @settings(deadline=None, max_examples=30)
     @given(data=st.data(), size=st.integers(16, 40))
-    def test_any_square_gives_a_square(self, name, data, size):
+    def test_any_square_is_accepted(self, name, data, size):
         made = load_normalisation(name)(data.draw(hnp.arrays(np.uint8, (size, size, 3))))
         assert (made.shape, made.dtype) == ((size, size, 3), np.uint8)
 
-    def test_small_sizes_are_shrunk_from_the_variant_of_the_largest(self, name):
+    def test_small_sizes_are_resized_from_the_normalised_largest(self, name):
         stream = io.BytesIO()
         photograph = place(1, 300, 220, FieldOfView(150, 110, 100))
         Image.fromarray(photograph).save(stream, "PNG")
@@ -86,12 +86,12 @@ class TestEveryVariant:
         assert np.array_equal(made["small"], resize(made["large"], 40))
 
 
-def test_plain_is_the_square_itself():
+def test_plain_changes_nothing():
     assert np.array_equal(load_normalisation("plain")(square(40)), square(40))
 
 
 def naive_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian-weighted mean around each pixel, mirrored at the sides, from its definition."""
+    """Return the Gaussian-weighted mean around each pixel, mirrored at the sides, by its definition."""
     reach = round(4 * sigma)
     weights = np.exp(-((np.arange(-reach, reach + 1) / sigma) ** 2) / 2)
     weights /= weights.sum()
@@ -109,15 +109,15 @@ def naive_graham(image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [64, 128, 300])
-def test_graham_is_his_formula(size):
-    """OpenCV rounds the blur to whole levels, which four times amplifies to two, and cuts the Gaussian at 3 sigma."""
+def test_graham_agrees_with_the_published_formula(size):
+    """The factor 4 amplifies OpenCV's rounding of the blur to 2 levels, and OpenCV truncates the Gaussian at 3 sigma."""
     apart = np.abs(load_normalisation("graham")(square(size)) - naive_graham(square(size)))
     assert apart.max() <= 6
     assert apart.mean() < 1.2
 
 
-def test_graham_shows_no_edge_where_the_photograph_cuts_the_disc():
-    """The published recipe blurs the photograph, which ends there, and no square with black beyond it."""
+def test_graham_has_no_edge_where_the_photograph_cuts_the_field_of_view():
+    """The published method blurs the photograph itself, which ends at the cut, not a square padded with black."""
     whole = square(300)
     cut = whole.copy()
     cut[:50] = cut[251:] = 0
@@ -135,8 +135,8 @@ def test_graham_shows_no_edge_where_the_photograph_cuts_the_disc():
     assert edge > 30, "a blur across the cut would show an edge"
 
 
-def test_graham_of_small_and_large_squares_shows_the_same_retina():
-    """The blur's width follows the radius, so that only the resolution differs between sizes."""
+def test_graham_looks_alike_at_small_and_large_sizes():
+    """The blur's width is proportional to the radius, so sizes differ only in resolution."""
     large, small = (load_normalisation("graham")(square(size)) for size in (480, 160))
     inside = ~beyond(160, 0.85)
     agreement = np.corrcoef(resize(large, 160)[inside].ravel(), small[inside].ravel())[0, 1]
@@ -144,7 +144,7 @@ def test_graham_of_small_and_large_squares_shows_the_same_retina():
 
 
 def naive_clahe(lightness: np.ndarray, clip: float, tiles: int) -> np.ndarray:
-    """Histogram per tile, clipped, its excess spread over all levels and summed up; bilinear between the tiles."""
+    """Equalise by clipped histograms of tiles, with the excess spread over all levels; interpolate between tiles."""
     side = len(lightness) // tiles
     limit = max(int(clip * side * side / 256), 1)
     tables = np.empty((tiles, tiles, 256))
@@ -165,20 +165,20 @@ def naive_clahe(lightness: np.ndarray, clip: float, tiles: int) -> np.ndarray:
     return upper * (1 - share[:, None]) + lower * share[:, None]
 
 
-def test_clahe_is_its_definition_on_the_lightness():
+def test_clahe_agrees_with_its_definition_on_the_lightness():
     given_square = square(720)
     before, after = (
         cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[..., 0]
         for image in (given_square, load_normalisation("clahe")(given_square))
     )
     apart = np.abs(after - naive_clahe(before, 2.0, 8))[~beyond(720, 0.95)]
-    # OpenCV spreads what excess is left of whole counts over the lowest levels; and the way to RGB and back rounds.
+    # OpenCV adds the remainder of the excess to the lowest levels, and the conversion to RGB and back rounds.
     assert np.median(apart) <= 3
     assert np.percentile(apart, 95) <= 6
     assert np.median(np.abs(after.astype(int) - before)[~beyond(720, 0.95)]) > 10
 
 
-def test_clahe_evens_out_the_light_and_keeps_the_hue():
+def test_clahe_evens_out_illumination_and_keeps_the_hue():
     shaded = (square(240) * np.linspace(0.3, 1, 240)[None, :, None]).astype(np.uint8)
     made = load_normalisation("clahe")(shaded)
     inside = ~beyond(240, 0.9)

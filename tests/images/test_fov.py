@@ -1,4 +1,4 @@
-"""Finding the retinal disc: wherever it lies, whatever cuts it, and when there is none."""
+"""Detection of the field of view: off-centre, cut, in poor photographs, and absent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RETINAMNIST = ROOT / "../shared/data/retinamnist/retinamnist.npz"
 
 
 def error(found: FieldOfView, expected: tuple[float, float, float]) -> float:
-    """Largest deviation of centre and radius, as a share of the radius."""
+    """Return the largest deviation of centre and radius, as a fraction of the radius."""
     return max(abs(np.array([found.cx, found.cy, found.radius]) - expected)) / expected[2]
 
 
@@ -31,16 +31,16 @@ def error(found: FieldOfView, expected: tuple[float, float, float]) -> float:
     level=st.floats(15, 250),
     background=st.floats(0, 0.15),
 )
-def test_a_disc_is_found_off_centre_cut_and_dark(width, ratio, radius, shift, level, background):
+def test_off_centre_cut_and_dark_fields_of_view_are_detected(width, ratio, radius, shift, level, background):
     height = round(ratio * width)
     disc = (width * (0.5 + shift[0]), height * (0.5 + shift[1]), radius * min(width, height * 1.2))
     corners = np.hypot(np.array([disc[0], width - disc[0]])[:, None], np.array([disc[1], height - disc[1]])[None])
-    assume(corners.min() > 1.05 * disc[2])  # Some background must be left in every corner.
+    assume(corners.min() > 1.05 * disc[2])  # Every corner must have some background.
     rgb = fundus_photograph(width, height, disc, level, background * level)
     assert error(detect_fov(rgb), disc) < 0.03
 
 
-def test_labels_notches_and_hot_pixels_do_not_move_it():
+def test_labels_notches_and_hot_pixels_do_not_affect_the_detection():
     disc = (300.0, 200.0, 170.0)
     rgb = fundus_photograph(600, 400, disc)
     cv2.putText(rgb, "2015-02-17 OD", (5, 30), 0, 0.7, (255, 255, 255), 2)
@@ -49,13 +49,13 @@ def test_labels_notches_and_hot_pixels_do_not_move_it():
     assert error(detect_fov(rgb), disc) < 0.02
 
 
-def test_a_halo_does_not_widen_it():
+def test_a_halo_does_not_affect_the_radius():
     disc = (300.0, 200.0, 170.0)
     wide = fundus_photograph(600, 400, (290.0, 210.0, 195.0), level=18)
     assert error(detect_fov(np.maximum(fundus_photograph(600, 400, disc), wide)), disc) < 0.02
 
 
-def test_a_disc_cut_within_a_black_frame_keeps_its_full_circle():
+def test_a_field_of_view_cut_within_a_black_frame_has_its_full_circle():
     cut = fundus_photograph(600, 400, (300.0, 200.0, 240.0))
     framed = cv2.copyMakeBorder(cut, 100, 60, 30, 80, cv2.BORDER_CONSTANT)
     assert error(detect_fov(framed), (330.0, 300.0, 240.0)) < 0.02
@@ -72,18 +72,18 @@ def test_a_disc_cut_within_a_black_frame_keeps_its_full_circle():
     ],
     ids=["black", "flat", "noise", "rectangle", "no border"],
 )
-def test_without_a_disc_the_whole_photograph_is_kept(rgb):
+def test_without_a_field_of_view_the_whole_photograph_is_kept(rgb):
     assert detect_fov(rgb) == FieldOfView(200.0, 150.0, 200.0)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (5, 9)])
 @pytest.mark.parametrize("level", [0, 255])
-def test_the_smallest_photographs_are_no_error(shape, level):
+def test_the_smallest_photographs_are_accepted(shape, level):
     rgb = np.full((*shape, 3), level, np.uint8)
     assert crop_to_fov(rgb, detect_fov(rgb), 32).shape == (32, 32, 3)
 
 
-def test_the_crop_is_the_square_around_the_disc_and_black_beyond_the_photograph():
+def test_the_crop_is_the_square_around_the_field_of_view_padded_with_black():
     rgb = np.full((100, 300, 3), 90, np.uint8)
     rgb[50, 150] = 255
     square = crop_to_fov(rgb, FieldOfView(150.5, 50.5, 80.0), 160)
@@ -120,26 +120,26 @@ def test_enlarging_keeps_the_mean_and_the_range():
 
 @pytest.mark.parametrize("side", [16, 28, 63, 64, 100, 128, 300])
 @pytest.mark.parametrize("background", [0, 12])
-def test_a_square_that_was_cropped_to_its_disc_is_kept_pixel_for_pixel(side, background):
+def test_a_square_already_cropped_to_its_field_of_view_is_unchanged(side, background):
     rgb = fundus_photograph(side, side, (side / 2, side / 2, side / 2), background=background)
     assert np.array_equal(crop_to_fov(rgb, detect_fov(rgb), side), rgb)
 
 
 @pytest.mark.parametrize("side", [16, 28, 63])
 @pytest.mark.parametrize("reach", [0.7, 1.2])
-def test_a_photograph_too_small_to_tell_is_kept_pixel_for_pixel(side, reach):
+def test_a_square_photograph_too_small_for_detection_is_unchanged(side, reach):
     rgb = fundus_photograph(side, side, (side / 2, side / 2, reach * side / 2))
     assert np.array_equal(crop_to_fov(rgb, detect_fov(rgb), side), rgb)
 
 
 @pytest.mark.parametrize("side", [64, 128, 300])
-def test_a_square_that_cuts_its_disc_keeps_the_full_circle(side):
+def test_a_field_of_view_cut_by_a_square_has_its_full_circle(side):
     disc = (side / 2, side / 2, 0.6 * side)
     assert error(detect_fov(fundus_photograph(side, side, disc)), disc) < 0.03
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0)])
-def test_a_square_with_room_around_its_disc_is_cropped(shift):
+def test_a_square_with_a_margin_around_its_field_of_view_is_cropped(shift):
     disc = (150 + shift[0], 150 + shift[1], 135.0)
     assert error(detect_fov(fundus_photograph(300, 300, disc)), disc) < 0.02
 
@@ -153,7 +153,7 @@ def test_photographs_of_28_pixels_are_kept_whole():
     assert all(np.array_equal(crop_to_fov(rgb, detect_fov(rgb), 28), rgb) for rgb in images)
 
 
-def test_every_disc_of_one_real_camera_has_one_radius():
+def test_all_photographs_of_one_real_camera_have_one_radius():
     files = sorted(IDRID.rglob("*.jpg"))[::20]
     if not files:
         pytest.skip("IDRiD is not at ../shared/data/idrid")

@@ -1,7 +1,7 @@
-"""The disc finder on the hardest photographs, against three published ways to find the disc.
+"""Detection of the field of view in difficult photographs, compared with three published methods.
 
-The errors of all four stand in ``golden/discs.md`` and what ours finds in ``golden/discs.png``; both are renewed with
-``FUNDUSBENCH_GOLDEN=write pytest tests/images/test_hard_fovs.py``, and looked at before they are committed.
+``golden/discs.md`` lists the errors of all four methods, and ``golden/discs.png`` shows our circles. Update both with
+``FUNDUSBENCH_GOLDEN=write pytest tests/images/test_hard_fovs.py``, and inspect them before you commit them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ WRITE = os.environ.get("FUNDUSBENCH_GOLDEN") == "write"
 OURS = "ours"
 METHODS = {OURS: detect_fov, **BASELINES}
 CLOSE = 0.02
-"""Share of the radius that ours may be off."""
+"""Largest accepted error of our method, as a fraction of the radius."""
 LOST = 0.1
-"""Share of the radius from which on a method has not found the disc: a tenth of the retina's width is missing, or as
-much of nothing is in the picture."""
+"""Smallest error that counts as a failed detection, as a fraction of the radius."""
 LOSES = {
     "Graham 2015": {
         "dark",
@@ -65,7 +64,7 @@ LOSES = {
         "label beside",
     },
 }
-"""What each published method loses, seen when this was written."""
+"""Photographs on which each published method is known to fail."""
 
 
 @cache
@@ -74,7 +73,7 @@ def cases() -> dict[str, Case]:
 
 
 def error(found: FieldOfView | None, true: FieldOfView) -> float:
-    """Largest deviation of centre and radius, as a share of the radius; infinite where nothing was found."""
+    """Return the largest deviation of centre and radius, as a fraction of the radius; infinite without a detection."""
     if found is None:
         return float("inf")
     return max(abs(found.cx - true.cx), abs(found.cy - true.cy), abs(found.radius - true.radius)) / true.radius
@@ -82,7 +81,7 @@ def error(found: FieldOfView | None, true: FieldOfView) -> float:
 
 @cache
 def errors() -> dict[str, dict[str, float]]:
-    """Method -> case -> error."""
+    """Return the errors by method and case."""
     return {
         method: {name: error(find(case.rgb), case.fov) for name, case in cases().items()}
         for method, find in METHODS.items()
@@ -90,44 +89,44 @@ def errors() -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.parametrize("name", cases())
-def test_ours_finds_the_disc_in_every_hard_photograph(name):
+def test_our_method_detects_the_field_of_view_in_every_photograph(name):
     assert errors()[OURS][name] < CLOSE
 
 
 @pytest.mark.parametrize("method", BASELINES)
-def test_a_published_method_loses_it_where_we_say_and_nowhere_else(method):
+def test_a_published_method_fails_on_the_listed_photographs_alone(method):
     assert {name for name, off in errors()[method].items() if off >= LOST} == LOSES[method]
 
 
 @pytest.mark.parametrize("method", BASELINES)
-def test_a_published_method_as_written_here_finds_the_disc_where_nothing_is_hard(method):
-    """So that what it loses above is its own fault, not that of our writing."""
+def test_a_reimplemented_method_works_on_an_easy_photograph(method):
+    """Its failures above are therefore not errors of the reimplementation."""
     y, x = np.mgrid[:400, :500] + 0.5
     plain = np.where(np.hypot(x - 250, y - 200)[..., None] <= 170, (200, 150, 140), 0).astype(np.uint8)
     assert error(BASELINES[method](plain), FieldOfView(250.0, 200.0, 170.0)) < 0.02
 
 
-def test_a_circle_in_a_wrong_place_would_be_noticed():
+def test_the_error_detects_a_displaced_circle():
     case = cases()["dark"]
     assert error(FieldOfView(case.fov.cx + 8, case.fov.cy, case.fov.radius), case.fov) > CLOSE
 
 
 def rows(table: str) -> list[list[str]]:
-    """Cells of a Markdown table's body."""
+    """Return the cells of a Markdown table's body."""
     lines = [line for line in table.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def render() -> str:
-    """The errors of all methods as a Markdown table, with what it shows."""
+    """Return the errors of all methods as a Markdown page."""
     methods = list(METHODS)
     head = [
-        "# Finding the retinal disc: ours against three published methods",
+        "# Detection of the field of view: ours and three published methods",
         "",
-        "Largest deviation of the circle's centre and radius from the truth, in % of the radius; a method has",
-        f"**lost** the disc where that is {LOST:.0%} or more. One photograph per row (n = {len(cases())}), drawn by",
-        "the phantom and shown in `discs.png`: no claim about real eyes, nor about how often photographs are so. The",
-        "published methods are written anew in `tests/factories/fov_baselines.py`, with their sources.",
+        "Largest deviation of the circle's centre and radius from the truth, in % of the radius. A detection is",
+        f"**lost** if that is {LOST:.0%} or more. Each row is one photograph (n = {len(cases())}) that the phantom",
+        "drew, shown in `discs.png`. The table says nothing about real eyes or the frequency of such photographs.",
+        "`tests/factories/fov_baselines.py` reimplements the published methods and cites their sources.",
         "",
         f"| photograph | {' | '.join(methods)} |",
         f"| --- |{' ---: |' * len(methods)}",
@@ -142,23 +141,23 @@ def cell(off: float) -> str:
 
 
 def number(text: str) -> float:
-    """Of a cell."""
+    """Return the number in a cell."""
     return float(text.strip("*").removesuffix(f" of {len(cases())}"))
 
 
-def test_the_table_of_errors_is_the_committed_one():
+def test_the_table_of_errors_equals_the_committed_one():
     path = GOLDEN / "discs.md"
     if WRITE:
         path.write_text(render(), encoding="utf-8")
     made, golden = rows(render()), rows(path.read_text(encoding="utf-8"))
     assert [row[0] for row in made] == [row[0] for row in golden]
     for got, want in zip(made, golden, strict=True):
-        # Another build of OpenCV may place an edge by a fraction of a pixel elsewhere.
+        # Edges may differ by a fraction of a pixel between builds of OpenCV.
         assert [number(text) for text in got[1:]] == pytest.approx([number(text) for text in want[1:]], abs=0.5), got[0]
 
 
 def contact_sheet(photographs: dict[str, np.ndarray], side: int, columns: int) -> np.ndarray:
-    """Photographs side by side, each with the circle that ours finds and its name; RGB."""
+    """Return photographs side by side, each with its name and our circle; RGB."""
     tiles = [_tile(rgb, name, side) for name, rgb in photographs.items()]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)])
@@ -181,20 +180,20 @@ def sheet_of_cases() -> np.ndarray:
 
 
 def changed(one: np.ndarray, other: np.ndarray) -> float:
-    """Share of the pixels that differ visibly."""
+    """Return the fraction of pixels that differ visibly."""
     return float((np.abs(one.astype(int) - other).max(axis=2) > 40).mean())
 
 
-def test_the_contact_sheet_of_the_hard_photographs_is_the_committed_one():
+def test_the_contact_sheet_equals_the_committed_one():
     path = GOLDEN / "discs.png"
     if WRITE:
         cv2.imwrite(str(path), sheet_of_cases()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    # Another build of OpenCV may smooth a line otherwise; a circle in another place changes more, as is seen below.
+    # Builds of OpenCV may smooth lines differently; a displaced circle changes more, as the next test shows.
     assert changed(sheet_of_cases(), read_rgb(path)) < 0.001
     assert path.stat().st_size < 300_000
 
 
-def test_one_moved_circle_would_not_pass_as_the_committed_sheet(monkeypatch):
+def test_the_contact_sheet_differs_if_one_circle_is_displaced(monkeypatch):
     dark = cases()["dark"].rgb
 
     def astray(rgb: np.ndarray) -> FieldOfView:
@@ -207,8 +206,8 @@ def test_one_moved_circle_would_not_pass_as_the_committed_sheet(monkeypatch):
     assert changed(sheet_of_cases(), before) > 0.001
 
 
-def test_the_discs_of_one_real_camera_agree_better_than_by_any_published_method():
-    """IDRiD was photographed with one camera, so the radii that a method finds may not vary."""
+def test_radii_of_one_real_camera_vary_least_with_our_method():
+    """IDRiD was photographed with one camera, so the true radius is constant."""
     files = sorted(IDRID.rglob("*.jpg"))[::20]
     if not files:
         pytest.skip("IDRiD is not at ../shared/data/idrid")

@@ -1,4 +1,4 @@
-"""Reading photographs: every kind of file gives the colours that it means, or a reason."""
+"""Reading photographs: correct colours from every kind of file, or a reason for the refusal."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def smooth(width: int = 96, height: int = 64) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @settings(deadline=None)
 @given(rgb=shapes.flatmap(lambda shape: hnp.arrays(np.uint8, (*shape, 3))))
-def test_lossless_colours_come_back_exactly(kind, rgb):
+def test_lossless_files_are_read_exactly(kind, rgb):
     assert np.array_equal(read_rgb(saved(Image.fromarray(rgb), kind)), rgb)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @settings(deadline=None)
 @given(grey=shapes.flatmap(lambda shape: hnp.arrays(np.uint8, shape)))
-def test_grey_fills_three_channels(kind, grey):
+def test_grey_files_have_three_equal_channels(kind, grey):
     assert np.array_equal(read_rgb(saved(Image.fromarray(grey), kind)), np.dstack([grey] * 3))
 
 
@@ -71,12 +71,12 @@ def test_big_endian_sixteen_bit_grey():
         ("1", 255, (255, 255, 255)),
     ],
 )
-def test_transparency_is_laid_on_black(mode, pixel, expected):
+def test_transparent_pixels_are_blended_with_black(mode, pixel, expected):
     image = Image.new(mode, (3, 2), pixel)
     assert read_rgb(saved(image, "PNG"))[1, 2].tolist() == list(expected)
 
 
-def test_a_palette_gives_its_colours_and_its_hole_is_black():
+def test_a_palette_is_applied_and_its_transparent_colour_is_black():
     image = Image.new("P", (2, 1))
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.putpixel((1, 0), 1)
@@ -85,7 +85,7 @@ def test_a_palette_gives_its_colours_and_its_hole_is_black():
 
 
 @pytest.mark.parametrize("black", [0, 80])
-def test_a_cmyk_jpeg_gives_the_colours_that_opencv_gives(black):
+def test_a_cmyk_jpeg_has_the_same_colours_as_in_opencv(black):
     ink = np.dstack([smooth(), np.full((64, 96), black, np.uint8)])
     data = saved(Image.fromarray(ink, "CMYK"), "JPEG", quality=98)
     expected = (255.0 - smooth()) * (255 - black) / 255
@@ -147,7 +147,7 @@ def test_a_truncated_file_is_refused(kind, share, min_side):
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_image_are_refused_with_a_reason(data):
+def test_other_content_than_an_image_is_refused_with_a_reason(data):
     with pytest.raises(UnreadableImage, match=r"empty|not a JPEG, PNG or TIFF"):
         read_rgb(data)
 
@@ -155,7 +155,7 @@ def test_bytes_that_are_no_image_are_refused_with_a_reason(data):
 @pytest.mark.filterwarnings("ignore")
 @settings(deadline=None)
 @given(kind=st.sampled_from(["JPEG", "PNG", "TIFF"]), at=st.integers(2, 2000), byte=st.integers(0, 255))
-def test_a_damaged_byte_gives_an_image_or_a_reason_but_no_other_error(kind, at, byte):
+def test_a_damaged_byte_causes_no_error_without_a_reason(kind, at, byte):
     data = bytearray(noise_file(kind))
     data[at] = byte
     with contextlib.suppress(UnreadableImage):
@@ -169,13 +169,13 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         read_rgb(tmp_path)
 
 
-def test_numbers_without_a_range_are_refused():
+def test_floating_point_pixels_are_refused():
     data = saved(Image.fromarray(np.ones((3, 3), np.float32)), "TIFF")
     with pytest.raises(UnreadableImage, match="save it with 8 or 16 bits"):
         read_rgb(data)
 
 
-def test_the_size_is_read_from_the_header_of_a_file_that_is_cut_off(tmp_path):
+def test_the_size_of_a_truncated_file_is_read_from_its_header(tmp_path):
     path = tmp_path / "cut.jpg"
     path.write_bytes(noise_file("JPEG")[:2000])
     assert read_size(path) == (160, 120)
@@ -184,7 +184,7 @@ def test_the_size_is_read_from_the_header_of_a_file_that_is_cut_off(tmp_path):
     assert read_size(tmp_path / "none.jpg") == (0, 0)
 
 
-def test_a_photograph_of_too_many_pixels_is_named_with_its_size_and_the_mend():
+def test_a_photograph_with_too_many_pixels_is_refused_with_its_size_and_the_fix():
     header = struct.pack(">IIBBBBB", 16_000, 12_000, 8, 0, 0, 0, 0)
     parts = [(b"IHDR", header), (b"IDAT", b"")]
     chunks = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in parts]
@@ -194,7 +194,7 @@ def test_a_photograph_of_too_many_pixels_is_named_with_its_size_and_the_mend():
         read_rgb(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
-def test_pillow_warns_of_nothing_in_a_process_of_its_own(tmp_path, capfd):
+def test_a_worker_process_prints_no_warnings_of_pillow(tmp_path, capfd):
     image = Image.fromarray(np.full((9_500, 9_500), 90, np.uint8))
     image.save(tmp_path / "large.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
     ((_, shape),) = outcomes(_shape_of, [tmp_path / "large.jpg"], 1)
