@@ -1,4 +1,4 @@
-"""What programs make of one table: forms that every command reads alike, and files that none takes for a table."""
+"""Variants of one table as programs write it, which every command must read alike, and files that are not tables."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ DIALECTS: Mapping[str, Callable[[str], str | bytes]] = {
     "semicolons": lambda text: text.replace(",", ";"),
     "tabs": lambda text: text.replace(",", "\t"),
     "sep= of Excel": lambda text: "sep=;\r\n" + text.replace(",", ";"),
-    "sep= of a bar": lambda text: '"sep=|"\n' + text.replace(",", "|"),
+    "sep= with a bar": lambda text: '"sep=|"\n' + text.replace(",", "|"),
     "CR": lambda text: text.replace("\n", "\r"),
     "CRLF": lambda text: text.replace("\n", "\r\n"),
     "mixed line ends": lambda text: text.replace("\n", "\r\n", 5),
     "BOM": lambda text: codecs.BOM_UTF8 + text.encode(),
     "BOM and quotes": lambda text: codecs.BOM_UTF8 + _quoted(text).encode(),
     "UTF-16": lambda text: text.encode("utf-16"),
-    "UTF-16 of the other order": lambda text: codecs.BOM_UTF16_BE + text.encode("utf-16-be"),
+    "UTF-16 in big-endian order": lambda text: codecs.BOM_UTF16_BE + text.encode("utf-16-be"),
     "UTF-32": lambda text: text.encode("utf-32"),
     "quotes": _quoted,
     "blanks in the header": lambda text: _lines(text, lambda n, line: line if n else f" {line.replace(',', ' , ')} "),
     "blanks around values": lambda text: text.replace(",", " , "),
     "blanks before quotes": lambda text: _quoted(text).replace(",", ", "),
-    "blanks that do not break": lambda text: text.replace(",", "\xa0,\xa0"),
+    "no-break spaces": lambda text: text.replace(",", "\xa0,\xa0"),
     "blank rows": lambda text: "\n" + text.replace("\n3_left", "\n\n,\n  ,\n3_left") + ",\n,\n\n",
     "blank columns": lambda text: _lines(text, lambda _, line: f"{line},,"),
     "a comma after each row but the header": lambda text: _lines(text, lambda n, line: f"{line}," if n else line),
@@ -64,7 +64,7 @@ DIALECTS: Mapping[str, Callable[[str], str | bytes]] = {
     "workbook with an empty sheet": lambda text: xlsx([], _cells(text)),
     "OpenDocument": lambda text: ods(_cells(text)),
 }
-"""Form -> what makes it of a table with commas."""
+"""Conversions from comma-separated text, by name of the form."""
 
 _ZIP = zipped({"a.csv": GRADES})
 _GZ = gzipped(GRADES)
@@ -122,4 +122,4 @@ NO_TABLES: Mapping[str, tuple[str | bytes, str]] = {
     "workbook of two sheets": (xlsx([["a"]], [["b"]]), "one filled sheet, but .* has 2"),
     "workbook without values": (xlsx([]), "one filled sheet, but .* has 0"),
 }
-"""Kind of file -> its content, and what the sentence says."""
+"""Content and a pattern of the error message, by kind of file."""

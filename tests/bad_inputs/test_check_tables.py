@@ -1,4 +1,4 @@
-"""``check`` and ``fetch`` on tables as people have them: the same are read as by ``score``, and the same refused."""
+"""``check`` and ``fetch`` on tables in many forms: they read and refuse the same forms as ``score``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def table(**columns: object) -> str:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_form_of_a_table_holds_the_same_grades(dialect, capsys):
+def test_every_form_of_a_table_is_read_alike(dialect, capsys):
     put("own/labels.csv", DIALECTS[dialect](LABELS))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -51,31 +51,31 @@ READ = {
     "Messidor-2": csv({"image_id": IMAGES, "adjudicated_dr_grade": TRUTH, "adjudicated_gradable": [1] * 12}),
     "DDR": "".join(f"{image}.jpg {grade}\n" for image, grade in zip(IMAGES, TRUTH, strict=True)),
     "Windows": csv({"image": [f"photos\\{image}.jpeg" for image in IMAGES], "level": TRUTH}),
-    "level beside other words": csv({"image": IMAGES, "label": [0] * 12, "level": TRUTH}),
+    "level and other column names": csv({"image": IMAGES, "label": [0] * 12, "level": TRUTH}),
 }
 
 
 @pytest.mark.parametrize("name", READ)
-def test_the_sets_own_columns_are_known(name, capsys):
+def test_columns_of_public_sets_are_recognised(name, capsys):
     put("own/labels.csv", READ[name])
     code, out, err = outcome(capsys, *CHECK, expected())
     assert (code, err) == (0, "")
     assert re.search(r"patients +6 patients +0 ", out), out
 
 
-def test_kaggles_usage_is_known_as_a_split(capsys):
+def test_kaggles_usage_column_is_recognised_as_the_split(capsys):
     put("own/labels.csv", csv({"image": IMAGES, "level": TRUTH, "Usage": SPLITS}))
     counts = [[part.count(grade) for grade in range(5)] for part in (TRUTH[:6], TRUTH[6:])]
-    told = f"expected={{val: {counts[0]}, test: {counts[1]}}}"
-    assert outcome(capsys, *CHECK, told)[0] == 0
+    counts_param = f"expected={{val: {counts[0]}, test: {counts[1]}}}"
+    assert outcome(capsys, *CHECK, counts_param)[0] == 0
 
 
 FOUND = {
-    "a grade that is none": (table(level=[5, *TRUTH[1:]]), "1_left has the label '5'"),
+    "a grade outside the scale": (table(level=[5, *TRUTH[1:]]), "1_left has the label '5'"),
     "a grade in words": (table(level=["mild", *TRUTH[1:]]), "1_left has the label 'mild'"),
     "half a grade": (table(level=[1.5, *TRUTH[1:]]), "1_left has the label '1.5'"),
     "no grade": (table(level=["", *TRUTH[1:]]), "1_left has the label 'nothing'"),
-    "a grade without end": (table(level=["9" * 5000, *TRUTH[1:]]), "1_left has the label '999"),
+    "a grade with thousands of digits": (table(level=["9" * 5000, *TRUTH[1:]]), "1_left has the label '999"),
     "an image twice": (LABELS + "1_left,0\n", "1_left has 2 rows"),
     "an image twice, once with extension": (LABELS + "1_left.png,0\n", "1_left has 2 rows"),
     "a patient in two splits": (table(level=TRUTH, split=["train", "test"] * 6), "patient 1 is in train and test"),
@@ -83,7 +83,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("fault", FOUND)
-def test_what_checks_judge_ends_with_one(fault, capsys):
+def test_defects_that_checks_detect_end_with_exit_code_1(fault, capsys):
     content, words = FOUND[fault]
     put("own/labels.csv", content)
     code, out, err = outcome(capsys, *CHECK)
@@ -106,7 +106,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("fault", REFUSED)
-def test_the_rest_is_refused_in_one_sentence(fault, capsys):
+def test_other_tables_are_refused_in_one_sentence(fault, capsys):
     content, words = REFUSED[fault]
     put("own/labels.csv", content)
     with warnings.catch_warnings():
@@ -123,15 +123,18 @@ ARGUMENTS = {
     "a column that is not there": (("--param", "columns.split=Usage"), "columns.split must name a column"),
     "an unknown parameter": (("--param", "colums.split=Usage"), "`data.colums` is not a parameter"),
     "an unknown column's role": (("--param", "columns.splt=Usage"), "`data.columns.splt` is not a parameter"),
-    "shares of all": (("--param", "split.val=0.5", "split.test=0.5"), "must be below 1 to leave patients for train"),
-    "a share below 0": (("--param", "split.val=-1"), "greater than or equal to 0"),
-    "a share that is none": (("--param", "split.val=some"), "should be a valid number"),
+    "fractions that sum to 1": (
+        ("--param", "split.val=0.5", "split.test=0.5"),
+        "must be below 1 to leave patients for train",
+    ),
+    "a fraction below 0": (("--param", "split.val=-1"), "greater than or equal to 0"),
+    "a fraction that is not a number": (("--param", "split.val=some"), "should be a valid number"),
     "four counts": (("--param", "expected={test: [1, 2, 3, 4]}"), "`data.expected.test"),
     "counts of no split": (("--param", "expected={dev: [1, 2, 3, 4, 5]}"), "`data.expected.dev"),
     "no value": (("--param", "root"), "--param takes key=value"),
     "no key": (("--param", "=3"), "--param takes key=value"),
     "no YAML": (("--param", "name={"), "--param takes a value in YAML"),
-    "a date that is none": (("--param", "name=2020-99-99"), "--param takes a value in YAML"),
+    "an invalid date": (("--param", "name=2020-99-99"), "--param takes a value in YAML"),
     "a section of a value": (("--param", "name.x=3"), "--param takes key=value"),
     "a list as a name": (("--param", "name=[1]"), "should be a valid string"),
 }
@@ -166,7 +169,7 @@ def test_fetch_refuses_what_check_refuses(fault, capsys):
     assert re.search(words, err), err
 
 
-def test_fetch_says_once_that_photographs_lie_elsewhere(capsys):
+def test_fetch_reports_once_that_photographs_are_in_another_folder(capsys):
     write_params()
     write_eyes(Path("own/photos"), list(IMAGES))
     put("own/labels.csv", LABELS)
@@ -175,7 +178,7 @@ def test_fetch_says_once_that_photographs_lie_elsewhere(capsys):
     assert "12 are in own/photos: set data.images" in err
 
 
-def test_fetch_takes_a_table_in_another_dialect(capsys):
+def test_fetch_accepts_a_table_in_another_form(capsys):
     write_params(images="photos")
     write_eyes(Path("own/photos"), list(IMAGES))
     put("own/labels.csv", DIALECTS["semicolons"](csv({"id_code": IMAGES, "diagnosis": TRUTH})))

@@ -1,4 +1,4 @@
-"""What one step wrote and another reads, damaged in between: one sentence that names the file and how to mend it."""
+"""Damaged files between two stages are reported in one sentence with the file and the fix."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUN = "runs/basenet_mt/mid/1"
 
 
 def not_a_number(text: str) -> bytes:
-    """The text with a letter in the last line's first number."""
+    """Return a text with a letter in the last line's first number."""
     *lines, last = text.splitlines(keepends=True)
     fields = last.split(",")
     place = next(i for i, field in enumerate(fields) if re.fullmatch(r"-?\d+(\.\d+)?", field))
@@ -33,7 +33,7 @@ def not_a_number(text: str) -> bytes:
 
 DAMAGES: dict[str, Callable[[str], bytes]] = {
     "emptied": lambda _: b"",
-    "its columns alone": lambda text: text.splitlines(keepends=True)[0].encode(),
+    "header alone": lambda text: text.splitlines(keepends=True)[0].encode(),
     "cut between lines": lambda text: "".join(text.splitlines(keepends=True)[:-1]).encode(),
     "cut within a line": lambda text: text[:-3].encode(),
     "cut to half": lambda text: text[: len(text) // 2].encode(),
@@ -44,9 +44,9 @@ DAMAGES: dict[str, Callable[[str], bytes]] = {
 }
 ALL = [*DAMAGES]
 SOME = ["emptied", "cut within a line", "not a number"]
-"""The rest is caught in the same place for every table."""
+"""The other damages are detected by the same code for every table."""
 SOME_IN_PART = [*SOME, "cut between lines"]
-"""Of tables whose lines are known from others."""
+"""Damages of tables whose lines are determined by other tables."""
 EVALUATE, STATISTICS = "fundusbench evaluate", "fundusbench statistics"
 TABLES = {
     "evaluation/kappas.csv": ("report", EVALUATE, ALL),
@@ -65,9 +65,9 @@ TABLES = {
 CASES = [(file, damage) for file, (_, _, damages) in TABLES.items() for damage in damages]
 OTHERS = [
     ("evaluation/runs.csv", "cut between lines", "report", "evaluation/kappas.csv .* too many 4 lines, .*`fundusbench"),
-    ("evaluation/runs.csv", "its columns alone", "report", "holds no run: make it again with `fundusbench evaluate"),
+    ("evaluation/runs.csv", "header alone", "report", "holds no run: make it again with `fundusbench evaluate"),
     (f"{RUN}/val.csv", "cut between lines", "evaluate", "basenet_mt/mid seed 1 has other images.*train it again"),
-    (f"{RUN}/val.csv", "its columns alone", "evaluate", f"{RUN}/val.csv has gaps: train it again"),
+    (f"{RUN}/val.csv", "header alone", "evaluate", f"{RUN}/val.csv has gaps: train it again"),
     ("evaluation/curves.csv", "not a number", "statistics", "evaluation/curves.csv.*fundusbench evaluate"),
     (f"{RUN}/test.csv", "cut within a line", "statistics", f"{RUN}/test.csv.*dvc repro"),
     (f"{RUN}/test.csv", "not a number", "verify", f"{RUN}/test.csv.*dvc repro"),
@@ -82,7 +82,7 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def made(shared_folder) -> Path:
-    """A project of two runs each of two arms, up to its report."""
+    """A project with two runs of two arms each and all stages up to the report."""
     return shared_folder("damaged", fill)
 
 
@@ -90,7 +90,7 @@ def fill(root: Path) -> None:
     with chdir(root):
         params: Params = make_params(seeds=[0, 1], arms=SMALL)
         raw = params.model_dump(mode="json", by_alias=True)
-        # The made data set stands for no source that could be asked for its parameters.
+        # The made-up data set has no source module that could validate its parameters.
         raw["data"] = yaml.safe_load((ROOT / "params.yaml").read_text())["data"]
         Path("params.yaml").write_text(yaml.safe_dump(raw))
         make_all(params)
@@ -116,17 +116,17 @@ def damaged(project: Path, file: str, damage: str) -> None:
 
 
 @pytest.mark.parametrize(("file", "damage"), CASES)
-def test_a_damaged_table_is_one_sentence_that_names_it_and_the_step_that_made_it(project, capsys, file, damage):
-    command, mend, _ = TABLES[file]
+def test_a_damaged_table_is_reported_with_its_name_and_the_command_that_writes_it(project, capsys, file, damage):
+    command, fix, _ = TABLES[file]
     damaged(project, file, damage)
     code, _, err = outcome(capsys, command)
     assert (code, is_one_sentence(err)) == (2, True), err
     assert file in err
-    assert mend in err
+    assert fix in err
 
 
 @pytest.mark.parametrize(("file", "damage", "command", "words"), OTHERS)
-def test_every_step_that_reads_it_says_so(project, capsys, file, damage, command, words):
+def test_every_stage_that_reads_a_damaged_file_reports_it(project, capsys, file, damage, command, words):
     damaged(project, file, damage)
     code, _, err = outcome(capsys, command)
     assert (code, is_one_sentence(err)) == (2, True), err

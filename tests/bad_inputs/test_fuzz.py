@@ -1,4 +1,4 @@
-"""Whatever the tables say and however they are written: the number that a slow reference gives too, or a refusal."""
+"""Fuzz tests: for any table in any form, the result of a naive reference or a refusal."""
 
 from __future__ import annotations
 
@@ -44,25 +44,25 @@ ODD = ("", "5", "-1", "nan", "inf", "1e999", "1_0", "½", "two", "1.5", "2.0", "
 
 @dataclass(frozen=True)
 class Case:
-    """A truth, predictions of it as cells of text, and how both are written."""
+    """Labels, predictions as text cells, and the forms in which both are written."""
 
     images: list[str]
     truth: list[int]
     kind: str
     columns: dict[str, list[str]]
-    beside: dict[str, list[str]]
-    """The truth as a column of the predictions, if any."""
+    truth_columns: dict[str, list[str]]
+    """Column of the predictions with the labels, if any."""
     order: list[int]
-    """Of the rows of predictions; one that lacks, recurs or is a stranger's (-1) is a fault."""
+    """Order of the rows of predictions; a missing, repeated or unknown (-1) row is a fault."""
     odd: bool
-    """Whether a cell was replaced by an odd one."""
+    """True if a cell was replaced by an unusual one."""
     forms: tuple[str, str]
     decorations: tuple[str, str]
-    """What the names of images are formatted with, among the predictions and among the labels."""
+    """Format strings of image names in the predictions and in the labels."""
 
 
 def probabilities(rng: random.Random) -> list[str]:
-    """Five numbers that add up to 1 or 100 but for rounding."""
+    """Return five numbers that sum to 1, before rounding."""
     raw = [rng.expovariate(1) for _ in range(5)]
     return [str(value / sum(raw)) for value in raw]
 
@@ -85,10 +85,10 @@ def cases(draw: st.DrawFn) -> Case:
         spread = rng.choice([1.0, 10.0])
         values = [str(rng.randrange(5)) if kind == "grades" else str(rng.gauss(2, spread)) for _ in images]
         columns = {rng.choice(NAMES[kind]): values}
-    beside = {}
+    truth_columns = {}
     if rng.random() < 0.5:
         free = [name for name in TRUTH_NAMES if name not in columns]
-        beside = {rng.choice(free): [str(grade) for grade in truth]}
+        truth_columns = {rng.choice(free): [str(grade) for grade in truth]}
     order = rng.sample(range(n), n)
     fault = rng.random()
     if fault < 0.1:
@@ -102,11 +102,11 @@ def cases(draw: st.DrawFn) -> Case:
         rng.choice(list(columns.values()))[rng.randrange(n)] = rng.choice(ODD)
     forms = (rng.choice(FORMS), rng.choice(FORMS))
     decorations = [rng.choice(["{}", "{}.jpeg", "test/{}", "test\\{}.PNG", "C:\\eyes\\test\\{}.tif"]) for _ in range(2)]
-    return Case(images, truth, kind, columns, beside, order, odd, forms, (decorations[0], decorations[1]))
+    return Case(images, truth, kind, columns, truth_columns, order, odd, forms, (decorations[0], decorations[1]))
 
 
 def reference(case: Case) -> float | None:
-    """Kappa by the book; None where the predictions cannot or may not be scored."""
+    """Return kappa by its definition, or None if the predictions must be refused."""
     if sorted(case.order) != list(range(len(case.images))):
         return None
     grades = [grade_of(case, place) for place in range(len(case.images))]
@@ -135,16 +135,16 @@ def grade_of(case: Case, place: int) -> int | None:
 
 
 def has_fraction(case: Case) -> bool:
-    """Whether a column of predictions is no column of whole numbers, and so holds scores."""
+    """Return True if a column of predictions has fractions, so that its values are scores."""
     ((name, values),) = case.columns.items()
     return name not in ("score", "output") and any("." in value and not value.endswith(".0") for value in values)
 
 
 def write(case: Case, folder: Path) -> None:
-    names = [case.decorations[0].format(image) for image in [*case.images, "stranger"]]
+    names = [case.decorations[0].format(image) for image in [*case.images, "unknown"]]
     columns = {
         name: [f'"{values[place]}"' if "," in values[place] else values[place] for place in case.order]
-        for name, values in (case.beside | case.columns).items()
+        for name, values in (case.truth_columns | case.columns).items()
     }
     predictions = csv({"image": [names[place] for place in case.order], **columns})
     labels = csv({"image": [case.decorations[1].format(image) for image in case.images], "level": case.truth})
@@ -153,7 +153,7 @@ def write(case: Case, folder: Path) -> None:
 
 
 def tried(action: Callable[..., Any], *given: Any) -> Any:
-    """What an action returns, or the sentence that it refuses with."""
+    """Return the result of an action, or the input error that it raises."""
     try:
         return action(*given)
     except InputError as error:
@@ -161,12 +161,12 @@ def tried(action: Callable[..., Any], *given: Any) -> Any:
 
 
 def is_refusal(result: object) -> bool:
-    """Whether that is a sentence on one line."""
+    """Return True if a result is an input error with a message of one line."""
     return isinstance(result, InputError) and str(result).isprintable()
 
 
 def kappas(folder: Path) -> dict[str, float]:
-    """Kappa per rule, as ``score`` gives it, but for the intervals."""
+    """Return kappa by decision rule as ``score`` computes it, without intervals."""
     truth, outputs = read_file(folder / "labels"), read_file(folder / "predictions")
     names = parse_names([], truth, [outputs])
     arms = grade_all(read_answers(outputs, read_labels(truth, names), names).splits)
@@ -178,7 +178,7 @@ def kappas(folder: Path) -> dict[str, float]:
 @seed(13)
 @FUZZ
 @given(case=cases())
-def test_predictions_get_the_references_number_or_are_refused(case: Case, tmp_path: Path) -> None:
+def test_predictions_have_the_kappa_of_the_reference_or_are_refused(case: Case, tmp_path: Path) -> None:
     write(case, tmp_path)
     expected, found = reference(case), tried(kappas, tmp_path)
     if is_refusal(found):
@@ -200,7 +200,7 @@ MARKS = (b"\0", b'"', b",", b"\n", b"\r", b";", b"\xff", b"PK", b"9" * 40, b"\t"
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A good file with some bytes changed, cut, doubled or put in; or noise."""
+    """Return a valid file with some bytes replaced, removed, repeated or inserted."""
     data = bytearray(draw(st.sampled_from(FILES)))
     for _ in range(draw(st.integers(1, 4))):
         place, length = draw(st.integers(0, len(data))), draw(st.integers(0, 8))
@@ -218,7 +218,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @seed(13)
 @FUZZ
 @given(data=damaged() | st.binary(max_size=200))
-def test_damaged_files_are_read_or_refused_by_every_reader_alike(data: bytes, tmp_path: Path) -> None:
+def test_every_reader_treats_a_damaged_file_alike(data: bytes, tmp_path: Path) -> None:
     put(tmp_path / "labels.csv", data)
     params = Params(source="csv", name="own", root=str(tmp_path))
     table = tried(read_text_table, tmp_path / "labels.csv")
@@ -235,7 +235,7 @@ def test_damaged_files_are_read_or_refused_by_every_reader_alike(data: bytes, tm
 @seed(13)
 @FUZZ
 @given(data=damaged())
-def test_damaged_predictions_end_in_numbers_or_a_refusal(data: bytes, tmp_path: Path) -> None:
+def test_damaged_predictions_have_a_kappa_or_are_refused(data: bytes, tmp_path: Path) -> None:
     put(tmp_path / "labels", LABELS)
     put(tmp_path / "predictions", data)
     found = tried(kappas, tmp_path)
@@ -254,7 +254,7 @@ def manifest(tmp_path: Path) -> bytes:
 @seed(13)
 @FUZZ
 @given(place=st.floats(0, 1), length=st.integers(0, 6), noise=st.binary(max_size=4) | st.sampled_from(MARKS))
-def test_a_damaged_manifest_is_read_as_its_text_says_or_refused(
+def test_a_damaged_manifest_is_read_as_written_or_refused(
     place: float, length: int, noise: bytes, tmp_path: Path
 ) -> None:
     data = bytearray(manifest(tmp_path))

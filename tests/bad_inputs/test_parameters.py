@@ -1,4 +1,4 @@
-"""params.yaml, and what lies in the project's folders, as hands and accidents leave them: one sentence, exit code 2."""
+"""Invalid or damaged params.yaml and manifests are refused in one sentence with exit code 2."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RAW = tiny_params()
 
 
 def changed(**values: Any) -> str:
-    """The parameters with values at places like ``train__epochs``."""
+    """Return the parameters as YAML with some values replaced, by keys like ``train__epochs``."""
     raw = deepcopy(RAW)
     for key, value in values.items():
         section: Any = raw
@@ -52,8 +52,8 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
         "data: !!python/object:os.system x",
         "could not determine a constructor",
     ),
-    "no mapping called one": ("data: !!map x", "must be valid YAML: expected a mapping node"),
-    "a date that is none": ("data: 2020-99-99", "must be valid YAML: month must be in 1..12"),
+    "a scalar tagged as mapping": ("data: !!map x", "must be valid YAML: expected a mapping node"),
+    "an invalid date": ("data: 2020-99-99", "must be valid YAML: month must be in 1..12"),
     "a key twice": (f"{GOOD}seeds: [7]\n", "must be valid YAML: the key 'seeds' occurs twice: remove one"),
     "a key twice below": (
         GOOD.replace("  batch_size: 8\n", "  batch_size: 8\n  batch_size: 16\n"),
@@ -77,15 +77,15 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
     "no epochs": (changed(train__epochs=0), "`train.epochs` should be greater than or equal to 1"),
     "half an epoch": (changed(train__epochs=1.5), "`train.epochs` should be a valid integer"),
     "epochs in words": (changed(train__epochs="two"), "`train.epochs` should be a valid integer"),
-    "epochs that are no number": (changed(train__epochs=float("nan")), "`train.epochs` should be a finite number"),
+    "epochs of NaN": (changed(train__epochs=float("nan")), "`train.epochs` should be a finite number"),
     "an infinite rate": (changed(train__lr=float("inf")), "`train.lr` should be less than or equal to"),
     "a rate in words": (changed(train__lr="small"), "`train.lr` should be a valid number"),
-    "a batch of none": (changed(train__batch_size=0), "`train.batch_size` should be greater"),
+    "a batch of 0": (changed(train__batch_size=0), "`train.batch_size` should be greater"),
     "a huge batch": (changed(train__batch_size=10**9), "`train.batch_size` should be less than or equal to"),
     "no seeds": (changed(seeds=[]), "`seeds` List should have at least 1 item"),
     "a seed twice": (changed(seeds=[1, 1]), "seeds must differ from one another"),
     "a seed below 0": (changed(seeds=[-1]), "`seeds.0` should be greater than or equal to 0"),
-    "a seed that no generator takes": (changed(seeds=[10**30]), "`seeds.0` should be less than 4294967296"),
+    "a seed beyond 32 bits": (changed(seeds=[10**30]), "`seeds.0` should be less than 4294967296"),
     "one seed without brackets": (changed(seeds=3), "`seeds` should be a valid list"),
     "sizes that shrink": (changed(sizes={"small": 64, "mid": 48, "large": 32}), "sizes must grow from small to mid"),
     "a size of text": (changed(sizes__small="big"), "`sizes.small` should be a valid integer"),
@@ -136,7 +136,7 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_in_the_parameters_is_one_sentence(fault, capsys):
+def test_invalid_parameters_are_refused_in_one_sentence(fault, capsys):
     content, words = FAULTS[fault]
     if content is not None:
         put("params.yaml", content)
@@ -150,7 +150,7 @@ def test_a_fault_in_the_parameters_is_one_sentence(fault, capsys):
 
 @pytest.mark.parametrize("command", ["fetch", "check", "prepare", "evaluate", "statistics", "report", "verify", "plan"])
 @pytest.mark.parametrize("fault", ["no file", "Latin-1", "a key twice", "a size of text"])
-def test_every_command_reads_them_alike(command, fault, capsys):
+def test_every_command_refuses_invalid_parameters(command, fault, capsys):
     content, words = FAULTS[fault]
     if content is not None:
         put("params.yaml", content)
@@ -159,7 +159,7 @@ def test_every_command_reads_them_alike(command, fault, capsys):
     assert re.search(words, err), err
 
 
-def test_a_folder_in_place_of_the_parameters_is_one_sentence(capsys):
+def test_a_folder_in_place_of_the_parameters_is_refused_in_one_sentence(capsys):
     put("params.yaml/x", "")
     code, _, err = outcome(capsys, "plan")
     assert (code, is_one_sentence(err)) == (2, True)
@@ -177,13 +177,13 @@ MANIFESTS: Mapping[str, tuple[str | bytes, str]] = {
     "an unknown split": (f"{HEAD}{LINE}".replace("train", "dev"), "'a' has the grade 0 and the split 'dev'"),
     "a field too many": (f"{HEAD}{LINE[:-1]},x\n", "is damaged"),
     "an open quote": (f'{HEAD}{LINE}"a', "is damaged"),
-    "a number without end": (f"{HEAD}{LINE}".replace(",0,", f",{'9' * 30},"), "is damaged"),
+    "a number with many digits": (f"{HEAD}{LINE}".replace(",0,", f",{'9' * 30},"), "is damaged"),
     "noise": (b"\xff\xfe\0\1", "is damaged"),
 }
 
 
 @pytest.mark.parametrize("fault", MANIFESTS)
-def test_a_damaged_manifest_is_one_sentence(fault, capsys):
+def test_a_damaged_manifest_is_refused_in_one_sentence(fault, capsys):
     content, words = MANIFESTS[fault]
     put("params.yaml", GOOD)
     put("data/manifest.csv", content)

@@ -1,4 +1,4 @@
-"""``score`` on tables as people have them: the right kappa, or exit code 2 and a sentence that says what to mend."""
+"""``score`` on tables in many forms: the right kappa, or exit code 2 and one sentence with the fix."""
 
 from __future__ import annotations
 
@@ -57,21 +57,21 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
     "grades as 2.0": (table(prediction=[f"{grade}.0" for grade in PREDICTED]), LABELS),
     "labels as 2.0": (GRADES, table(level=[f"{grade}.0" for grade in TRUTH])),
     "grades with a sign": (table(prediction=[f"+{grade}" for grade in PREDICTED]), LABELS),
-    # Words for a prediction, beside the truth.
-    "diagnosis beside pred": (table(diagnosis=TRUTH, pred=PREDICTED), LABELS),
-    "grade beside y_pred": (table(grade=TRUTH, y_pred=PREDICTED), LABELS),
-    "target beside Predicted": (table(target=TRUTH, Predicted=PREDICTED), LABELS),
-    "label beside predicted_label": (table(label=TRUTH, predicted_label=PREDICTED), LABELS),
-    "truth beside a score": (table(level=TRUTH, output=SCORES), LABELS),
+    # Column names of predictions next to the truth.
+    "diagnosis and pred": (table(diagnosis=TRUTH, pred=PREDICTED), LABELS),
+    "grade and y_pred": (table(grade=TRUTH, y_pred=PREDICTED), LABELS),
+    "target and Predicted": (table(target=TRUTH, Predicted=PREDICTED), LABELS),
+    "label and predicted_label": (table(label=TRUTH, predicted_label=PREDICTED), LABELS),
+    "truth and a score": (table(level=TRUTH, output=SCORES), LABELS),
     "preds, targets, images": (csv({"preds": SCORES, "targets": TRUTH, "images": IMAGES}), LABELS),
-    "a score of which some are whole": (table(pred=[*PREDICTED[:6], *SCORES[6:]]), LABELS),
+    "scores, some of them whole": (table(pred=[*PREDICTED[:6], *SCORES[6:]]), LABELS),
     "sides as ophthalmologists write them": (
         renamed([image.replace("_left", "-OS").replace("_right", "-OD") for image in IMAGES]),
         renamed([image.replace("_left", "-OS").replace("_right", "-OD") for image in IMAGES], "level", TRUTH),
     ),
     "a submission": (table(level=PREDICTED), LABELS),
     "truth and a submission's word": (table(level=TRUTH, diagnosis=PREDICTED), LABELS),
-    "predictions called as the truth is, twice the same": (table(level=PREDICTED, diagnosis=PREDICTED), LABELS),
+    "equal predictions under two names of the truth": (table(level=PREDICTED, diagnosis=PREDICTED), LABELS),
     # Probabilities: names and order.
     "prob_0..4": (probabilities([f"prob_{grade}" for grade in range(5)]), LABELS),
     "p0..4": (probabilities([f"p{grade}" for grade in range(5)]), LABELS),
@@ -88,11 +88,11 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
         probabilities(("No DR", "PDR", "Severe NPDR", "Moderate NPDR", "Mild NPDR"), order=(0, 4, 3, 2, 1)),
         LABELS,
     ),
-    "truth beside 0..4": (
+    "truth and 0..4": (
         csv({"image": IMAGES, "diagnosis": TRUTH, **dict(zip("01234", PERCENT.T / 100, strict=True))}),
         LABELS,
     ),
-    "a column more": (
+    "an additional column": (
         csv({"image": IMAGES, "seconds": [1] * 12, **dict(zip("01234", PERCENT.T / 100, strict=True))}),
         LABELS,
     ),
@@ -109,8 +109,8 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
         renamed([f"{image}.tif" for image in IMAGES], "level", TRUTH),
     ),
     "folder on one side": (renamed([f"test/{image}" for image in IMAGES]), LABELS),
-    "path of Windows": (renamed([f"C:\\eyes\\test\\{image}.jpeg" for image in IMAGES]), LABELS),
-    "folders of two depths": (
+    "Windows path": (renamed([f"C:\\eyes\\test\\{image}.jpeg" for image in IMAGES]), LABELS),
+    "folders of different depths": (
         renamed([f"/data/eyes/test/{image}.jpeg" for image in IMAGES]),
         renamed([f"test\\{image}" for image in IMAGES], "level", TRUTH),
     ),
@@ -134,14 +134,14 @@ READ: dict[str, tuple[str | bytes, str | bytes]] = {
     "array of another byte order": (saved((PERCENT / 100).astype(">f4")), LABELS),
     "array in the order of Fortran": (saved(np.asfortranarray(PERCENT / 100)), LABELS),
 }
-"""Predictions and labels that all say PREDICTED and TRUTH."""
-# Written once: the old workbook by xlwt 1.3.0, the binary one from records by hand.
+"""Predictions and labels, all of which mean PREDICTED and TRUTH."""
+# Committed files: labels.xls was written by xlwt 1.3.0, labels.xlsb record by record.
 READ |= {name: (GRADES, (WORKBOOKS / name).read_bytes()) for name in ("labels.xls", "labels.xlsb")}
 READ |= {name: (write(GRADES), write(LABELS)) for name, write in DIALECTS.items()}
 
 
 @pytest.mark.parametrize("case", READ)
-def test_what_can_be_read_in_one_way_gives_the_right_kappa(case, capsys):
+def test_an_unambiguous_table_has_the_right_kappa(case, capsys):
     predictions, labels = READ[case]
     put("predictions", predictions)
     put("labels", labels)
@@ -156,14 +156,22 @@ def test_what_can_be_read_in_one_way_gives_the_right_kappa(case, capsys):
 
 TWO = table(prediction=PREDICTED, score=SCORES)
 REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
-    # Which column?
-    "the truth alone": (LABELS, LABELS, "equals the labels in every image.*--columns prediction=level"),
-    "a copy of the truth called pred": (table(pred=TRUTH), LABELS, "equals the labels.*--columns prediction=pred"),
-    "a copy of the truth called score": (table(score=TRUTH), LABELS, "equals the labels.*--columns score=score"),
+    # Columns.
+    "the truth alone": (LABELS, LABELS, "must differ from the labels.*--columns prediction=level"),
+    "a copy of the truth called pred": (
+        table(pred=TRUTH),
+        LABELS,
+        "must differ from the labels.*--columns prediction=pred",
+    ),
+    "a copy of the truth called score": (
+        table(score=TRUTH),
+        LABELS,
+        "must differ from the labels.*--columns score=score",
+    ),
     "the truth with a 1 per grade": (
         probabilities("01234", np.eye(5, dtype=int)[list(TRUTH)]),
         LABELS,
-        "equals the labels.*--columns prob_0=0 prob_1=1",
+        "must differ from the labels.*--columns prob_0=0 prob_1=1",
     ),
     "another truth alone": (table(y_true=PREDICTED), LABELS, "predictions need a column"),
     "a name to be quoted": (
@@ -297,9 +305,9 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
     "array as labels": (GRADES, saved(PERCENT), "labels must be a table.* but labels is an array"),
     "array of another length": (saved(PERCENT[:5] / 100), LABELS, r"shape \(12, 5\).* has \(5, 5\)"),
     "array of four columns": (saved(PERCENT[:, :4] / 100), LABELS, r"shape \(12, 5\).* has \(12, 4\)"),
-    "array turned": (saved(PERCENT.T / 100), LABELS, r"shape \(12, 5\).* has \(5, 12\)"),
+    "transposed array": (saved(PERCENT.T / 100), LABELS, r"shape \(12, 5\).* has \(5, 12\)"),
     "array of grades": (saved(np.array(PREDICTED)), LABELS, r"shape \(12, 5\).* has \(12,\)"),
-    "array of nothing": (saved(np.zeros((0, 5))), LABELS, r"has \(0, 5\)"),
+    "empty array": (saved(np.zeros((0, 5))), LABELS, r"has \(0, 5\)"),
     "array of a number": (saved(np.float64(1)), LABELS, r"has \(\)"),
     "array of NaN": (saved(PERCENT * np.nan), LABELS, "finite numbers, but predictions does not in row 0"),
     "array of logits": (saved(PERCENT - 50.0), LABELS, "logits become by a softmax"),
@@ -310,15 +318,19 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
     "array cut off": (saved(PERCENT)[:-8], LABELS, "must be a whole npy file"),
     "array's header cut off": (saved(PERCENT)[:20], LABELS, "must be a whole npy file"),
     "array's header damaged": (saved(PERCENT).replace(b"'descr'", b"[[[[[[["), LABELS, "must be a whole npy file"),
-    "array's header that lies": (saved(PERCENT).replace(b"(12, 5), ", b"(12, 5" + b"0" * 3), LABELS, "whole npy file"),
+    "array's header with a wrong shape": (
+        saved(PERCENT).replace(b"(12, 5), ", b"(12, 5" + b"0" * 3),
+        LABELS,
+        "whole npy file",
+    ),
 }
-"""Predictions and labels (None: no file), and what the sentence says."""
+"""Predictions, labels (None for a missing file), and a pattern of the error message."""
 REFUSED |= {f"predictions: {name}": (content, LABELS, words) for name, (content, words) in NO_TABLES.items()}
 REFUSED |= {f"labels: {name}": (GRADES, content, words) for name, (content, words) in NO_TABLES.items()}
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_the_rest_is_refused_in_one_sentence(case, capsys):
+def test_other_input_is_refused_in_one_sentence(case, capsys):
     predictions, labels, words = REFUSED[case]
     for name, content in (("predictions", predictions), ("labels", labels)):
         if content is not None:
@@ -346,19 +358,19 @@ CHOSEN = {
 
 
 @pytest.mark.parametrize("case", CHOSEN)
-def test_a_column_that_is_asked_for_is_taken(case, capsys):
+def test_a_requested_column_is_used(case, capsys):
     asked, expected = CHOSEN[case]
     put("predictions", BOTH)
     put("labels", LABELS)
     code, out, _ = outcome(capsys, "score", "predictions", "--labels", "labels", "--json", "--columns", *asked)
     assert code == 0
-    told = json.loads(out)
-    found = {row["rule"]: row["kappa"]["value"] for row in told["scores"]}
+    output = json.loads(out)
+    found = {row["rule"]: row["kappa"]["value"] for row in output["scores"]}
     assert {rule: found[rule] for rule in expected} == pytest.approx(expected)
-    assert ("level equals the labels in every image" in " ".join(told["notes"])) == (case == "the truth")
+    assert ("level equals the labels in every image" in " ".join(output["notes"])) == (case == "the truth")
 
 
-def test_the_other_file_is_read_by_its_own_columns_and_never_as_the_truth(capsys):
+def test_the_compared_file_has_its_own_columns_and_may_not_be_the_labels(capsys):
     put("predictions", BOTH)
     put("other", table(level=TRUTH, y_pred=PREDICTED))
     put("labels", LABELS)
@@ -371,7 +383,7 @@ def test_the_other_file_is_read_by_its_own_columns_and_never_as_the_truth(capsys
     put("other", LABELS)
     code, _, err = outcome(capsys, *given)
     assert (code, is_one_sentence(err)) == (2, True)
-    assert "equals the labels in every image" in err
+    assert "must differ from the labels in some image" in err
 
 
 WRONG = {
@@ -387,7 +399,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_choice_of_columns_is_one_sentence(case, capsys):
+def test_a_wrong_choice_of_columns_is_refused_in_one_sentence(case, capsys):
     asked, words = WRONG[case]
     put("predictions", BOTH)
     put("labels", LABELS.replace("level", "truth"))

@@ -1,4 +1,4 @@
-"""The inputs that a workplace keeps of what people report, with what is right: the number, or a refusal."""
+"""Reported inputs from an optional folder, with the right kappa or a refusal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.factories.workbooks import xlsx
 FAULTS = SHARED / "faults"
 pytestmark = pytest.mark.skipif(not FAULTS.exists(), reason=f"inputs that people report are not at {FAULTS}")
 
-TRUTH_BESIDE = {
+WITH_TRUTH = {
     "c_diagnosis_pred.csv": ("given", 0.7696),
     "d_diagnosis_0to4.csv": ("argmax", 0.7696),
     "f_grade_ypred.csv": ("given", 0.7696),
@@ -85,60 +85,60 @@ def refusal(folder: str, predictions: str, capsys) -> str:
     return err
 
 
-@pytest.mark.parametrize("name", TRUTH_BESIDE)
-def test_predictions_beside_the_truth(name, capsys):
-    rule, kappa = TRUTH_BESIDE[name]
+@pytest.mark.parametrize("name", WITH_TRUTH)
+def test_a_column_with_the_truth_is_not_scored(name, capsys):
+    rule, kappa = WITH_TRUTH[name]
     assert kappas("score_truth_beside", name, "labels.csv", capsys)[rule] == pytest.approx(kappa, abs=5e-5)
 
 
 @pytest.mark.parametrize("name", ["in_order.csv", "alphabetical.csv", "counted_down.csv"])
-def test_probabilities_in_any_order(name, capsys):
+def test_probabilities_are_ordered_by_their_names(name, capsys):
     assert kappas("class_order", name, "labels.csv", capsys)["argmax"] == pytest.approx(0.8809, abs=5e-5)
 
 
-def test_a_prediction_with_its_confidence(capsys, tmp_path):
+def test_a_prediction_and_a_score_need_a_choice(capsys, tmp_path):
     assert "prediction=prediction" in refusal("class_order", "prediction_and_score.csv", capsys)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FAULTS.glob("csv_dialects/*.csv")))
-def test_one_table_in_every_dialect(name, capsys):
+def test_every_form_of_a_table_has_the_same_kappa(name, capsys):
     if name in ("pred.csv", "grades_as_floats.csv"):
         pytest.skip("no labels of pred.csv's images")
     assert kappas("csv_dialects", "pred.csv", name, capsys)["given"] == pytest.approx(0.9393939, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ODD_READ)
-def test_odd_predictions_that_can_be_read(name, capsys):
+def test_unusual_predictions_have_the_right_kappa(name, capsys):
     found = kappas("odd_predictions", name, "labels.csv", capsys)
     assert next(iter(found.values())) == pytest.approx(ODD_READ[name], abs=5e-5)
 
 
 @pytest.mark.parametrize("name", ODD_REFUSED)
-def test_odd_predictions_that_cannot(name, capsys):
+def test_invalid_predictions_are_refused(name, capsys):
     assert ODD_REFUSED[name] in refusal("odd_predictions", name, capsys)
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_and_other_files(name, capsys):
+def test_invalid_arrays_and_other_files_are_refused(name, capsys):
     assert ARRAYS[name] in refusal("arrays", name, capsys)
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_packed_labels(name, capsys):
+def test_compressed_labels_are_read_or_refused(name, capsys):
     where = str(FAULTS / "compressed" / name)
     code, _, err = outcome(capsys, "check", "--source", "csv", "--root", ".", "--table", where, "--labels-only")
     assert (code, is_one_sentence(err)) == ((2, True) if PACKED[name] else (0, False))
     assert PACKED[name] in err
 
 
-def test_grades_as_floats(capsys):
+def test_grades_may_be_written_as_floats(capsys):
     where = str(FAULTS / "csv_dialects/grades_as_floats.csv")
     assert outcome(capsys, "check", "--source", "csv", "--root", ".", "--table", where, "--labels-only")[0] == 0
 
 
 @pytest.mark.parametrize("name", ["no_references", "phonetic", "strict_ooxml"])
-def test_workbooks_that_other_programs_write(name, capsys, tmp_path):
-    """The kept files hold a sheet and its texts alone; a workbook has parts that name these, too."""
+def test_workbooks_of_other_programs_are_read(name, capsys, tmp_path):
+    """The reported files have only a sheet and its texts; add the other parts of a valid workbook."""
     whole = xlsx([["replaced"]], strict=name == "strict_ooxml")
     with (
         zipfile.ZipFile(FAULTS / f"round3/{name}.xlsx") as kept,
@@ -155,7 +155,7 @@ def test_workbooks_that_other_programs_write(name, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["no_references.xlsx", "phonetic.xlsx", "strict_ooxml.xlsx", "labels.ods"])
-def test_workbooks_that_lack_a_part_or_hold_text_for_a_number(name, capsys):
+def test_incomplete_workbooks_and_text_in_place_of_numbers_are_refused(name, capsys):
     given = ("score", str(FAULTS / "round3/sheets_pred.csv"), "--labels", str(FAULTS / "round3" / name))
     code, out, err = outcome(capsys, *given)
     assert (code, out, is_one_sentence(err)) == (2, "", True)

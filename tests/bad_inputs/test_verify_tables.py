@@ -1,4 +1,4 @@
-"""``verify --against`` and tables that were damaged, or a folder without tables."""
+"""``verify --against`` on damaged tables and on a folder without tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("sides", [(TABLE, f"other/{TABLE}"), (f"other/{TABLE}", TABLE)])
 @pytest.mark.parametrize("fault", DAMAGED)
-def test_a_damaged_table_on_either_side_is_one_sentence(fault, sides, capsys):
+def test_a_damaged_table_on_either_side_is_refused_in_one_sentence(fault, sides, capsys):
     content, words = DAMAGED[fault]
     put(sides[0], content)
     put(sides[1], GOOD)
@@ -41,7 +41,7 @@ def test_a_damaged_table_on_either_side_is_one_sentence(fault, sides, capsys):
 
 
 @pytest.mark.parametrize("case", PLACES)
-def test_a_place_without_tables_is_one_sentence(case, capsys):
+def test_a_folder_without_tables_is_refused_in_one_sentence(case, capsys):
     files, where, words = PLACES[case]
     for name, content in files.items():
         put(name, content)
@@ -50,7 +50,7 @@ def test_a_place_without_tables_is_one_sentence(case, capsys):
     assert re.search(words, err), err
 
 
-def test_a_folder_in_place_of_a_table_is_one_sentence(capsys):
+def test_a_folder_in_place_of_a_table_is_refused_in_one_sentence(capsys):
     put(f"{TABLE}/x", "")
     code, _, err = outcome(capsys, "verify", "--against", ".")
     assert (code, is_one_sentence(err)) == (2, True)

@@ -1,4 +1,4 @@
-"""The hash of a result's code: every file that it reaches, and nothing else."""
+"""The hash of a result's code covers exactly the files that its modules import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.common import code
 from tests.factories.paths import ROOT
 
 KEYS = ("benchmark/runs/declared.py", "benchmark/training/loop.py", "benchmark/training/blend.py")
-"""What may change a run's key."""
+"""Modules that determine a run's key."""
 STAGES = {
     "fetch": ("benchmark/data/fetch.py", "benchmark/settings/data_loading.py"),
     "prepare": ("benchmark/data/prepare.py", "benchmark/settings/data_loading.py"),
@@ -28,11 +28,11 @@ STAGES = {
     "report": ("benchmark/report/report.py",),
     "sweep": ("benchmark/sweep/sweep.py",),
 }
-"""Stage of dvc.yaml -> the modules that determine its results."""
+"""Modules that determine the results of each stage of dvc.yaml."""
 UNWATCHED = [
     str(p.relative_to(ROOT)) for name in ("dispatch", "jobs") for p in (ROOT / "benchmark" / name).glob("*.py")
 ]
-"""What starts jobs and shows their progress."""
+"""Modules that start jobs and display their progress; no stage depends on them."""
 
 
 def stage(name: str) -> dict:
@@ -40,12 +40,12 @@ def stage(name: str) -> dict:
     return made.get("do", made)
 
 
-def test_every_stage_of_the_pipeline_has_its_module():
+def test_every_stage_of_the_pipeline_is_listed():
     assert set(yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]) == set(STAGES)
 
 
 def plugins(files: tuple[Path, ...]) -> list[str]:
-    """Folders whose files are imported by their names at run time; those of data sets, by the data stages alone."""
+    """Return the folders of plug-ins imported by name; only the data stages import those of data sets."""
     folders = [str(path.parent) for path in files if path.name == "registry.py"]
     reads_sources = Path("benchmark/settings/data_loading.py") in files
     return [folder for folder in folders if reads_sources or folder != "benchmark/sources"]
@@ -57,12 +57,12 @@ def test_dvc_watches_every_file_that_a_stage_reaches(name):
     files = code.closure(*STAGES[name], *plugins(files), without=UNWATCHED)
     watched = [Path(dep) for dep in stage(name)["deps"] if "$" not in dep]
     missed = [file for file in files if not any(file.is_relative_to(dep) for dep in watched)]
-    # A package's own file is a docstring.
+    # A package's __init__.py may have only a docstring.
     assert not [str(file) for file in missed if code._bare((ROOT / file).read_text())]
 
 
 @pytest.mark.parametrize("name", ["fetch", "prepare"])
-def test_the_data_stages_need_nothing_of_models(name):
+def test_the_data_stages_do_not_import_models(name):
     files = code.closure(*STAGES[name], *plugins(code.closure(*STAGES[name])))
     assert not [str(path) for path in files if path.parts[0] == "models"]
     roots = ("benchmark/cli/main.py", "benchmark/cli/stages.py", *STAGES[name])
@@ -74,7 +74,7 @@ def test_the_data_stages_need_nothing_of_models(name):
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    """The project's code elsewhere, to be changed."""
+    """A copy of the project's code that a test may change."""
     for package in ("benchmark", "models"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(code, "PROJECT", tmp_path)
@@ -114,7 +114,7 @@ def hashed(folder: Path, text: str) -> str:
         ('"x must be given"', '\n            "say x",\n        '),
     ],
 )
-def test_comments_docstrings_blanks_and_the_wording_of_errors_change_nothing(copy, old, new):
+def test_comments_docstrings_blanks_and_error_messages_do_not_change_the_hash(copy, old, new):
     assert old in TEXT
     assert hashed(copy, TEXT) == hashed(copy, TEXT.replace(old, new))
 
@@ -125,7 +125,7 @@ def test_any_other_edit_changes_the_hash(copy, old, new):
     assert hashed(copy, TEXT) != hashed(copy, TEXT.replace(old, new))
 
 
-def test_an_import_inside_a_function_counts_and_one_for_type_checkers_does_not(copy):
+def test_imports_inside_functions_are_followed_and_those_for_type_checkers_are_not(copy):
     (copy / "benchmark/late.py").write_text("def f():\n    from models.losses import mse\n    return mse\n")
     (copy / "benchmark/typed.py").write_text(
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from models.losses import mse\n"
@@ -134,13 +134,13 @@ def test_an_import_inside_a_function_counts_and_one_for_type_checkers_does_not(c
     assert Path("models/losses/mse.py") not in code.closure("benchmark/typed.py")
 
 
-def test_other_versions_of_libraries_are_another_identity(monkeypatch):
+def test_other_versions_of_libraries_change_the_hash(monkeypatch):
     before = code.code_sha256("models", libraries=("torch",))
     monkeypatch.setattr(code, "version", lambda _: "0.0.0")
     assert code.code_sha256("models", libraries=("torch",)) != before
 
 
-def test_new_pixels_under_an_old_recipe_are_never_used(copy):
+def test_changed_image_processing_changes_the_recipe(copy):
     from benchmark.images import recipe
 
     before = recipe.recipe_of("plain")

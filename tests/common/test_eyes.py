@@ -1,4 +1,4 @@
-"""Names of photographs tell patients and eyes as people write them; what is likely a pair and not told is said."""
+"""Patients and eyes are parsed from file names, and a warning reports likely pairs that are not recognised."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
         ("20051019_38557_0100_PP", "", "unknown"),
     ],
 )
-def test_a_name_tells_patient_and_eye(name, patient, eye):
+def test_patient_and_eye_are_parsed_from_a_name(name, patient, eye):
     assert patient_and_eye(name) == (patient, eye)
 
 
@@ -54,7 +54,7 @@ def test_a_name_tells_patient_and_eye(name, patient, eye):
     st.booleans(),
     st.integers(0, 99),
 )
-def test_no_patients_eyes_fall_into_two_splits(numbers, sides, between, first, seed):
+def test_both_eyes_of_a_patient_are_in_one_split(numbers, sides, between, first, seed):
     names = [
         (number, f"{side}{between}{number}" if first else f"{number}{between}{side}")
         for number in numbers
@@ -69,16 +69,16 @@ def test_no_patients_eyes_fall_into_two_splits(numbers, sides, between, first, s
 
 
 @pytest.mark.parametrize("ends", ["_a _b", "a b", "_1 _2", "_left_2 _right_2", "_temp _nasal"])
-def test_ids_that_look_paired_and_are_not_recognised_are_counted(ends, capsys):
+def test_likely_pairs_that_are_not_recognised_are_reported(ends, capsys):
     ids = [f"{number}{end}" for number in range(10, 30) for end in ends.split()]
     assert len(likely_pairs(ids)) == 20
     assign_splits(
         [GradedFile(image_id, Path(image_id), 0, None, *patient_and_eye(image_id)) for image_id in ids],
         SplitFractions(),
     )
-    told = capsys.readouterr().err
-    assert "40 images look like pairs of one patient's eyes" in told
-    assert "column `patient`" in told
+    warning = capsys.readouterr().err
+    assert "40 images look like pairs of one patient's eyes" in warning
+    assert "column `patient`" in warning
     assign_splits(
         [GradedFile(image_id, Path(image_id), 0, None, image_id, "unknown") for image_id in ids], SplitFractions()
     )
@@ -96,5 +96,5 @@ def test_ids_that_look_paired_and_are_not_recognised_are_counted(ends, capsys):
         ["17_a", "17_b", "scan", "other", "third"],
     ],
 )
-def test_other_names_are_no_pairs(ids):
+def test_other_names_are_not_likely_pairs(ids):
     assert likely_pairs(ids) == []

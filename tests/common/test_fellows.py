@@ -1,4 +1,4 @@
-"""Eyes and their fellows."""
+"""Fellow eyes: matching, random permutation, and pairs of features."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EYES = st.lists(
 
 
 @given(EYES)
-def test_fellows_are_of_one_patient_and_each_others(images):
+def test_fellows_belong_to_one_patient_and_are_mutual(images):
     patient, eye = [name for name, _ in images], [side for _, side in images]
     found = fellows(patient, eye)
     for row, other in enumerate(found):
@@ -25,18 +25,18 @@ def test_fellows_are_of_one_patient_and_each_others(images):
             assert eye[row] != eye[other] or eye[row] == "unknown"
 
 
-def test_a_side_that_is_not_known_is_neither():
+def test_an_unknown_side_is_encoded_halfway():
     assert encode_sides(["left", "right", "unknown"]).tolist() == [0, 1, 0.5]
 
 
-def test_two_eyes_find_each_other_and_what_is_not_clear_has_none():
+def test_two_eyes_are_matched_and_ambiguous_ones_are_not():
     patient = ["a", "a", "b", "", "", "c", "c", "d", "d", "d", "e", "e"]
     eye = ["left", "right", "left", "left", "right", "left", "left", "left", "left", "right", "unknown", "unknown"]
     assert fellows(patient, eye).tolist() == [1, 0, -1, -1, -1, -1, -1, -1, -1, -1, 11, 10]
 
 
 @given(EYES, st.integers(0, 5))
-def test_a_stranger_is_of_another_patient_and_everyone_serves_once(images, seed):
+def test_shuffled_fellows_belong_to_other_patients_and_are_used_once(images, seed):
     patient, eye = [name for name, _ in images], [side for _, side in images]
     own = fellows(patient, eye)
     found = shuffled_fellows(own, seed)
@@ -48,6 +48,6 @@ def test_a_stranger_is_of_another_patient_and_everyone_serves_once(images, seed)
     assert (shuffled_fellows(own, seed) == found).all()
 
 
-def test_a_pair_is_own_then_fellow_and_own_twice_where_there_is_none():
+def test_an_eye_without_fellow_is_paired_with_itself():
     own = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     assert pair(own, np.array([1, 0, MISSING])).tolist() == [[1, 2, 3, 4], [3, 4, 1, 2], [5, 6, 5, 6]]

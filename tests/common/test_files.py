@@ -1,4 +1,4 @@
-"""Errors of reading and writing files: one sentence, whichever library raises them."""
+"""Errors of reading and writing files are one sentence, regardless of the library that raises them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.common.files import atomic, read_json, write_json
 
 
 class SafetensorError(Exception):
-    """Stand-in for the error of safetensors, which is no OSError."""
+    """Replacement of the error of safetensors, which does not derive from OSError."""
 
 
 @pytest.mark.parametrize(

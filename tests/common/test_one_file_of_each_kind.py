@@ -1,4 +1,4 @@
-"""Adding a plug-in is adding its file: a new one of every kind is found and used without any other edit."""
+"""A plug-in of each kind is added as one file, without any other edit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = {
     "benchmark/report/tables/cost.py": "from benchmark.report.tables.registry import *; TABLE_INFOS['mine']",
     "benchmark/report/figures/scores.py": "from benchmark.report.figures.registry import *; FIGURES['mine']",
 }
-"""A plug-in of each kind, whose copy is added under another name, and the use of it."""
+"""A plug-in of each kind to copy under another name, and a use of the copy."""
 
 
 def test_a_new_file_of_every_kind_is_found_and_used(tmp_path):
@@ -39,6 +39,6 @@ def test_a_new_file_of_every_kind_is_found_and_used(tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
 
 
-def test_metadata_is_known_without_importing_torch():
+def test_metadata_is_read_without_importing_torch():
     code = "import sys, benchmark.settings.params, benchmark.report.tables.registry; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -37,7 +37,7 @@ def tracked() -> set[str]:
 
 @pytest.fixture(scope="module")
 def used_checkout(tracked, tmp_path_factory) -> Path:
-    """A copy of this checkout with files that the pipeline makes."""
+    """A copy of this checkout with files that the pipeline writes."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in tracked:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -55,14 +55,14 @@ def build(folder: Path, target: str) -> Path:
 
 
 @pytest.mark.slow
-def test_an_sdist_of_a_used_checkout_holds_the_tracked_files_alone(tracked, used_checkout):
+def test_an_sdist_of_a_used_checkout_contains_only_tracked_files(tracked, used_checkout):
     with tarfile.open(build(used_checkout, "sdist")) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert names == tracked | {"PKG-INFO"}
 
 
 @pytest.mark.slow
-def test_a_wheel_declares_its_types_and_holds_no_photograph(tracked, used_checkout):
+def test_a_wheel_declares_its_types_and_contains_no_photographs(tracked, used_checkout):
     with zipfile.ZipFile(build(used_checkout, "wheel")) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert {"benchmark/py.typed", "models/py.typed"} <= names <= tracked

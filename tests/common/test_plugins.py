@@ -1,4 +1,4 @@
-"""Plug-ins describe themselves, and are found by their folder without being run."""
+"""Plug-ins describe themselves, and are discovered in their folder without being imported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict
     return write
 
 
-def test_every_module_is_found_without_being_run(write: Callable[..., dict[str, Info]]) -> None:
+def test_every_module_is_discovered_without_being_imported(write: Callable[..., dict[str, Info]]) -> None:
     found = write(
         b="import absent\nABOUT = Info('B', {'one': Step(title='first')}, pair=(Step('left'), Step('x')))",
         a="ABOUT = Info(title='A' ' and more')",
@@ -68,7 +68,7 @@ def test_a_package_describes_itself_in_its_init(write: Callable[..., dict[str, I
         ("ABOUT = Info()", "missing 1 required positional argument: 'title'"),
     ],
 )
-def test_a_plug_in_without_readable_metadata_is_one_sentence(
+def test_a_plug_in_without_readable_metadata_is_refused_in_one_sentence(
     write: Callable[..., dict[str, Info]], text: str, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):

@@ -24,7 +24,7 @@ from benchmark.common.units import duration, ends, format_measure, memory, quant
         (3.2e15, "3.20 P"),
     ],
 )
-def test_numbers_have_three_digits_and_a_prefix(value, text):
+def test_numbers_have_three_significant_digits_and_a_prefix(value, text):
     assert quantity(value) == text
 
 
@@ -34,18 +34,18 @@ def test_bytes_and_times_have_their_units():
 
 
 @given(st.floats(1, 1e15))
-def test_a_quantity_reads_back_to_three_digits(value):
+def test_a_formatted_quantity_is_exact_to_three_digits(value):
     number, _, prefix = quantity(value).partition(" ")
     factor = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}[prefix]
     assert float(number) * factor == pytest.approx(value, rel=0.006)
 
 
-def test_a_measure_has_three_digits_and_is_never_a_negative_zero():
+def test_a_measure_has_three_digits_and_no_negative_zero():
     assert [format_measure(x) for x in (0.8125, -0.0001, -0.25)] == ["0.812", "0.000", "-0.250"]
     assert [format_measure(x, "+") for x in (0.25, -0.0001)] == ["+0.250", "+0.000"]
 
 
-def test_a_mean_stands_with_its_sd_and_its_interval_where_there_are_any():
+def test_a_mean_has_its_sd_and_interval_if_they_exist():
     assert [with_sd(0.5, sd) for sd in (0.0123, None, math.nan)] == ["0.500 ± 0.012", "0.500", "0.500"]
     assert [ends(-0.1, 0.2, "+"), ends(-0.0001, 0.25), ends(math.nan, math.nan)] == [
         "[-0.100, +0.200]",

@@ -110,7 +110,7 @@ def naive_graham(image: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [64, 128, 300])
 def test_graham_agrees_with_the_published_formula(size):
-    """The factor 4 amplifies OpenCV's rounding of the blur to 2 levels, and OpenCV truncates the Gaussian at 3 sigma."""
+    """The factor 4 amplifies OpenCV's rounding of the blur to 2 levels, and the Gaussian is truncated at 3 sigma."""
     apart = np.abs(load_normalisation("graham")(square(size)) - naive_graham(square(size)))
     assert apart.max() <= 6
     assert apart.mean() < 1.2

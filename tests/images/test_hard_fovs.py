@@ -100,7 +100,7 @@ def test_a_published_method_fails_on_the_listed_photographs_alone(method):
 
 @pytest.mark.parametrize("method", BASELINES)
 def test_a_reimplemented_method_works_on_an_easy_photograph(method):
-    """Its failures above are therefore not errors of the reimplementation."""
+    """Check the reimplementation, so that its failures above are those of the method."""
     y, x = np.mgrid[:400, :500] + 0.5
     plain = np.where(np.hypot(x - 250, y - 200)[..., None] <= 170, (200, 150, 140), 0).astype(np.uint8)
     assert error(BASELINES[method](plain), FieldOfView(250.0, 200.0, 170.0)) < 0.02

@@ -1,4 +1,4 @@
-"""Unpacking: everything that is wanted, nothing that does harm, and nothing by halves."""
+"""Unpacking archives: only the requested files, no unsafe names or sizes, and nothing incomplete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_zip(path: Path, files: dict[str, bytes] = FILES) -> Path:
 
 
 def cut(path: Path, size: int) -> list[Path]:
-    """Cut a file into numbered parts."""
+    """Split a file into numbered parts."""
     data = path.read_bytes()
     path.unlink()
     parts = [path.with_name(f"{path.name}.{i + 1:03d}") for i in range(-(-len(data) // size))]
@@ -60,13 +60,13 @@ def test_parts_are_read_as_one_file(tmp_path):
         assert joined.seek(-10, io.SEEK_END) == 990
 
 
-def test_only_what_is_wanted_is_written(tmp_path):
+def test_only_requested_files_are_written(tmp_path):
     unpack([write_zip(tmp_path / "set.zip")], tmp_path / "out", keep=lambda name: name.endswith(".csv"))
     assert list(contents(tmp_path / "out")) == ["labels.csv"]
 
 
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "set/../../evil", "C:\\evil", "..\\evil", "C:/evil"])
-def test_names_that_lead_out_are_refused(tmp_path, name):
+def test_names_outside_the_target_are_refused(tmp_path, name):
     archive = write_zip(tmp_path / "set.archive", {"labels.csv": b"x", name: b"evil"})
     with pytest.raises(InputError, match="leads out of the folder") as caught:
         unpack([archive], tmp_path / "in" / "out")
@@ -84,20 +84,20 @@ def test_links_in_a_zip_are_refused(tmp_path):
         unpack([tmp_path / "set.zip"], tmp_path / "out")
 
 
-def test_a_bomb_is_refused_before_it_is_written(tmp_path):
+def test_a_decompression_bomb_is_refused_before_anything_is_written(tmp_path):
     bomb = write_zip(tmp_path / "bomb", {f"{i}": bytes(20_000_000) for i in range(2)})
     with pytest.raises(InputError, match="grows to more than"):
         unpack([bomb], tmp_path / "out")
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 1_000_000
 
 
-def test_more_than_any_set_has_is_refused(tmp_path, monkeypatch):
+def test_an_archive_larger_than_any_data_set_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(_archive, "MAX_BYTES", 10_000)
     with pytest.raises(InputError, match="grows to more than 10,000 bytes"):
         unpack([write_zip(tmp_path / "set.zip")], tmp_path / "out")
 
 
-def test_a_name_that_recurs_is_refused(tmp_path):
+def test_a_repeated_name_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         archive.writestr("a", b"1")
         with pytest.warns(UserWarning, match="Duplicate"):
@@ -107,7 +107,7 @@ def test_a_name_that_recurs_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "empty", "other"])
-def test_a_damaged_archive_is_one_sentence_and_leaves_no_target(tmp_path, damage):
+def test_a_damaged_archive_is_refused_in_one_sentence_and_leaves_no_target(tmp_path, damage):
     path = write_zip(tmp_path / "set.archive")
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
@@ -120,7 +120,7 @@ def test_a_damaged_archive_is_one_sentence_and_leaves_no_target(tmp_path, damage
     assert not list(tmp_path.glob("out*"))
 
 
-def test_an_archive_with_a_password_is_one_sentence(tmp_path):
+def test_an_archive_with_a_password_is_refused_in_one_sentence(tmp_path):
     path = write_zip(tmp_path / "set.zip")
     data = bytearray(path.read_bytes())
     for begin in (data.find(b"PK\3\4set/a") + 6, data.find(b"PK\1\2") + 8):
@@ -133,7 +133,7 @@ def test_an_archive_with_a_password_is_one_sentence(tmp_path):
         unpack([path], tmp_path / "out")
 
 
-def test_a_killed_run_goes_on(tmp_path, monkeypatch):
+def test_a_killed_run_is_resumed(tmp_path, monkeypatch):
     archive = write_zip(tmp_path / "set.zip")
     copy, written = shutil.copyfileobj, []
 
@@ -157,7 +157,7 @@ def test_a_killed_run_goes_on(tmp_path, monkeypatch):
     assert (tmp_path / "out" / "set/a.jpeg").stat().st_mtime_ns == stamp
 
 
-def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_in_one_sentence(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""The csv source: what a folder and its table may look like, how patients are dealt, and what is refused."""
+"""The source csv: accepted layouts of a folder and its table, splitting by patient, and refused input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read(root: Path, **data: object) -> list[Photograph]:
 
 
 def touch(root: Path, *names: str) -> None:
-    """Files that the source finds but does not open."""
+    """Create empty files; the source lists files without opening them."""
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"")
@@ -50,7 +50,7 @@ def test_a_table_with_every_column(tmp_path):
 
 
 @pytest.mark.parametrize("extension", [".jpeg", ".jpg", ".png", ".tif", ".tiff", ".JPG", ".Tiff"])
-def test_the_table_may_leave_out_or_mistake_the_extension(tmp_path, extension):
+def test_extensions_in_the_table_may_be_missing_or_wrong(tmp_path, extension):
     touch(tmp_path, f"sub/x.1{extension}")
     for name in ("sub/x.1", f"sub/x.1{extension}", "sub/x.1.jpg"):
         write_table(tmp_path, [{"image": name, "level": 1}])
@@ -58,13 +58,13 @@ def test_the_table_may_leave_out_or_mistake_the_extension(tmp_path, extension):
         assert (photograph.image_id, photograph.path) == ("sub/x.1", tmp_path / f"sub/x.1{extension}")
 
 
-def test_of_two_files_the_one_that_is_named_is_taken(tmp_path):
+def test_of_two_files_with_one_stem_the_named_one_is_used(tmp_path):
     touch(tmp_path, "x.png", "x.jpg", "y.png", "y.jpg")
     write_table(tmp_path, [{"image": "x.png", "level": 1}, {"image": "y", "level": 1}])
     assert [photograph.path.name for photograph in read(tmp_path)] == ["x.png", "y.jpg"]
 
 
-def test_patient_and_eye_come_from_names_that_hold_them(tmp_path):
+def test_patient_and_eye_are_parsed_from_names(tmp_path):
     touch(tmp_path, "10_left.jpg", "sub/10_right.jpg", "a_b_left.jpg", "left.jpg", "10_leftish.jpg")
     names = ["10_left", "sub/10_right", "a_b_left", "left", "10_leftish"]
     write_table(tmp_path, [{"image": name, "level": 0} for name in names])
@@ -77,7 +77,7 @@ def test_patient_and_eye_come_from_names_that_hold_them(tmp_path):
     ]
 
 
-def test_names_do_not_speak_where_a_column_does(tmp_path):
+def test_columns_take_precedence_over_names(tmp_path):
     touch(tmp_path, "10_left.jpg")
     write_table(tmp_path, [{"image": "10_left", "level": 0, "patient": "", "eye": "right"}])
     assert [(photograph.patient, photograph.eye) for photograph in read(tmp_path)] == [("", "right")]
@@ -91,7 +91,7 @@ def test_columns_may_have_other_names(tmp_path):
     assert (photograph.image_id, photograph.grade) == ("IDRiD_001", 3)
 
 
-def test_kaggles_usage_names_val_and_test(tmp_path):
+def test_kaggles_usage_column_is_mapped_to_val_and_test(tmp_path):
     touch(tmp_path, "1_left.jpg", "2_left.jpg", "3_left.jpg")
     usage = [("1_left", "Public"), ("2_left", "Private"), ("3_left", "Train")]
     write_table(tmp_path, [{"image": image, "level": 0, "Usage": value} for image, value in usage])
@@ -108,7 +108,7 @@ def photographs_of(patients: list[list[int]]) -> list[GradedFile]:
 
 @settings(deadline=None)
 @given(patients=people, shares=shares, order=st.randoms(use_true_random=False))
-def test_patients_are_dealt_exactly_whole_and_whatever_the_order(
+def test_patients_are_split_exactly_undivided_and_in_any_order(
     patients: list[list[int]], shares: SplitFractions, order: random.Random
 ) -> None:
     entries = photographs_of(patients)
@@ -126,7 +126,7 @@ def test_patients_are_dealt_exactly_whole_and_whatever_the_order(
 
 @settings(deadline=None)
 @given(patients=people, shares=shares)
-def test_every_grade_gets_its_share(patients: list[list[int]], shares: SplitFractions) -> None:
+def test_splits_are_stratified_by_grade(patients: list[list[int]], shares: SplitFractions) -> None:
     dealt = assign_splits(photographs_of(patients), shares)
     split = {each.patient: each.split for each in dealt}
     for grade in range(5):
@@ -136,7 +136,7 @@ def test_every_grade_gets_its_share(patients: list[list[int]], shares: SplitFrac
         assert abs(counts["val"] - shares.val * len(stratum)) < 3
 
 
-def test_another_seed_deals_others():
+def test_another_seed_selects_other_patients():
     entries = photographs_of([[0]] * 100)
     test_sets = [
         {
@@ -148,17 +148,17 @@ def test_another_seed_deals_others():
     ]
     assert all(len(found) == 20 for found in test_sets)
     chosen = Counter(patient for found in test_sets for patient in found)
-    assert len(chosen) > 90  # Of 100 patients, each left out with probability 0.8 ** 20.
+    assert len(chosen) > 90  # Each of 100 patients is missing with probability 0.8 ** 20.
 
 
-def test_images_of_unknown_patients_are_dealt_one_by_one():
+def test_images_of_unknown_patients_are_split_individually():
     splits = Counter(
         each.split for each in assign_splits([entry(str(i)) for i in range(50)], SplitFractions(val=0.1, test=0.2))
     )
     assert splits == {"train": 35, "val": 5, "test": 10}
 
 
-def test_val_is_dealt_from_train_where_the_table_has_none():
+def test_val_is_split_from_train_if_the_table_has_no_val():
     entries = [entry(f"t{i}", i % 5, "train", f"p{i // 2}") for i in range(100)] + [entry("x", 1, "test", "p0")]
     dealt = assign_splits(entries, SplitFractions(val=0.2, test=0.3))
     assert Counter(each.split for each in dealt) == {"train": 80, "val": 20, "test": 1}
@@ -167,12 +167,12 @@ def test_val_is_dealt_from_train_where_the_table_has_none():
     assert len(splits) == 50
 
 
-def test_the_tables_splits_stay_and_its_patients_keep_theirs():
+def test_the_splits_of_the_table_are_kept():
     entries = [entry("a", 0, "val", "p"), entry("b", 0, None, "p"), entry("c", 0, "train", "q")]
     assert [each.split for each in assign_splits(entries, SplitFractions(val=0, test=0))] == ["val", "val", "train"]
 
 
-def test_what_checks_judge_is_passed_on_as_the_table_says(tmp_path):
+def test_defects_that_checks_detect_are_passed_on_unchanged(tmp_path):
     touch(tmp_path, "x.jpg")
     (tmp_path / "labels.csv").write_text("image,level\nx,5\nx.jpg,\ngone,mild\nlost.png,2.0\n")
     found = read(tmp_path, split={"val": 0, "test": 0})
@@ -185,11 +185,11 @@ def test_what_checks_judge_is_passed_on_as_the_table_says(tmp_path):
     assert [each.path for each in found] == [tmp_path / name for name in ("x.jpg", "x.jpg", "gone", "lost.png")]
 
 
-def test_counts_are_those_that_are_given(tmp_path):
+def test_expected_counts_are_those_of_the_parameters(tmp_path):
     raw = {"source": "csv", "name": "made", "root": str(tmp_path)}
     assert expected(Params.model_validate(raw)) is None
-    told = Params.model_validate(raw | {"expected": {"test": [34, 5, 32, 19, 13]}})
-    assert expected(told) == {"test": (34, 5, 32, 19, 13)}
+    params = Params.model_validate(raw | {"expected": {"test": [34, 5, 32, 19, 13]}})
+    assert expected(params) == {"test": (34, 5, 32, 19, 13)}
     with pytest.raises(ValidationError):
         Params.model_validate(raw | {"expected": {"dev": [1, 1, 1, 1, 1]}})
 
@@ -209,7 +209,7 @@ def test_counts_are_those_that_are_given(tmp_path):
         (None, {}, "labels.csv does not exist"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(tmp_path, table, data, words):
+def test_wrong_input_is_refused_in_one_sentence(tmp_path, table, data, words):
     touch(tmp_path, "x.jpg")
     if table is not None:
         (tmp_path / "labels.csv").write_text(table, encoding="latin-1")
@@ -219,6 +219,6 @@ def test_what_is_wrong_is_one_sentence(tmp_path, table, data, words):
 
 
 @pytest.mark.parametrize("split", [{"val": 0.5, "test": 0.5}, {"val": -0.1}, {"seed": -1}, {"dev": 0.1}])
-def test_shares_that_leave_nothing_are_refused(split):
+def test_fractions_that_leave_a_split_empty_are_refused(split):
     with pytest.raises(ValidationError):
         SplitFractions.model_validate(split)

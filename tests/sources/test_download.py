@@ -1,4 +1,4 @@
-"""Downloads: whole and verified, or one sentence; whatever the connection does."""
+"""Downloads are complete and verified, or fail with one sentence, however the connection behaves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def remote(server: Loopback, data: bytes = DATA, algorithm: str = "sha256") -> R
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])
-def test_a_file_arrives_whole_and_is_not_fetched_twice(server, tmp_path, algorithm):
+def test_a_file_is_downloaded_completely_and_once(server, tmp_path, algorithm):
     for _ in range(2):
         path = download(remote(server, algorithm=algorithm), tmp_path / "new")
         assert path.name == "the set.zip"
@@ -38,7 +38,7 @@ def test_a_file_arrives_whole_and_is_not_fetched_twice(server, tmp_path, algorit
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["the set.zip"]
 
 
-def test_a_cut_connection_goes_on_where_it_was(server, tmp_path):
+def test_an_interrupted_download_is_resumed(server, tmp_path):
     server.cuts = [1_000_000, 500_000]
     assert download(remote(server), tmp_path).read_bytes() == DATA
     begins = [int(asked.removeprefix("bytes=").rstrip("-") or 0) for _, asked in server.requests]
@@ -48,7 +48,7 @@ def test_a_cut_connection_goes_on_where_it_was(server, tmp_path):
     assert begins[2] > 1_400_000
 
 
-def test_what_a_killed_run_left_is_continued(server, tmp_path):
+def test_the_partial_file_of_a_killed_run_is_resumed(server, tmp_path):
     (tmp_path / "the set.zip.partial").write_bytes(DATA[:2_000_000])
     (tmp_path / "the set.zip.partial.version").write_text(server.tag("/set.zip"))
     assert download(remote(server), tmp_path).read_bytes() == DATA
@@ -56,14 +56,14 @@ def test_what_a_killed_run_left_is_continued(server, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["the set.zip"]
 
 
-def test_a_partial_file_that_is_whole_is_taken(server, tmp_path):
+def test_a_partial_file_that_is_complete_is_used(server, tmp_path):
     (tmp_path / "the set.zip.partial").write_bytes(DATA)
     (tmp_path / "the set.zip.partial.version").write_text(server.tag("/set.zip"))
     assert download(remote(server), tmp_path).read_bytes() == DATA
 
 
 @pytest.mark.parametrize(("length", "version"), [(1000, '"older"'), (1000, None), (4_000_000, "same")])
-def test_what_is_left_of_another_file_is_not_built_upon(server, tmp_path, length, version):
+def test_the_partial_file_of_another_version_is_discarded(server, tmp_path, length, version):
     (tmp_path / "the set.zip.partial").write_bytes(bytes(length))
     if version:
         known = server.tag("/set.zip") if version == "same" else version
@@ -71,26 +71,26 @@ def test_what_is_left_of_another_file_is_not_built_upon(server, tmp_path, length
     assert download(remote(server), tmp_path).read_bytes() == DATA
 
 
-def test_a_server_without_ranges_is_asked_for_the_whole_again(server, tmp_path):
+def test_without_range_requests_the_file_is_downloaded_again(server, tmp_path):
     server.ranges = False
     server.cuts = [2_000_000]
     assert download(remote(server), tmp_path).read_bytes() == DATA
     assert len(server.requests) == 2
 
 
-def test_a_server_without_versions_is_asked_for_the_whole_again(server, tmp_path):
+def test_without_etags_the_file_is_downloaded_again(server, tmp_path):
     server.tags = False
     server.cuts = [2_000_000]
     assert download(remote(server), tmp_path).read_bytes() == DATA
     assert [asked for _, asked in server.requests] == ["", ""]
 
 
-def test_a_passing_fault_is_waited_out(server, tmp_path):
+def test_a_temporary_error_is_retried(server, tmp_path):
     server.statuses = [503, 429]
     assert download(remote(server), tmp_path).read_bytes() == DATA
 
 
-def test_a_wrong_file_is_removed_and_said(server, tmp_path):
+def test_a_wrong_file_is_removed_and_reported(server, tmp_path):
     wanted = remote(server)
     server.files["/set.zip"] = b"a page that asks to log in"
     with pytest.raises(InputError, match=r"the set\.zip must have the checksum sha256:.*data\.root") as caught:
@@ -101,18 +101,18 @@ def test_a_wrong_file_is_removed_and_said(server, tmp_path):
     assert download(wanted, tmp_path).read_bytes() == DATA
 
 
-def test_a_damaged_file_on_disk_is_fetched_again(server, tmp_path):
+def test_a_damaged_file_on_disk_is_downloaded_again(server, tmp_path):
     (tmp_path / "the set.zip").write_bytes(DATA[:-1])
     assert download(remote(server), tmp_path).read_bytes() == DATA
 
 
-def test_a_missing_file_is_one_sentence_at_once(server, tmp_path):
+def test_a_missing_file_is_reported_without_a_retry(server, tmp_path):
     with pytest.raises(InputError, match=r"404.*data\.root"):
         download(RemoteFile(f"{server.url}/other.zip", "x", "sha256:0"), tmp_path)
     assert len(server.requests) == 1
 
 
-def test_a_connection_that_brings_nothing_is_given_up_and_kept(server, tmp_path):
+def test_a_stalled_connection_is_closed_and_the_partial_file_kept(server, tmp_path):
     server.cuts = [500_000, 0, 0, 0, 0, 0]
     with pytest.raises(InputError, match="must be reachable, but was not in 4 attempts"):
         download(remote(server), tmp_path)
@@ -122,7 +122,7 @@ def test_a_connection_that_brings_nothing_is_given_up_and_kept(server, tmp_path)
     assert server.requests[-1][1]
 
 
-def test_nobody_at_home_is_one_sentence(tmp_path, monkeypatch):
+def test_an_unreachable_server_is_reported_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(_download, "WAITS", (0.0,))
     with serve() as loopback:
         gone = loopback.url
@@ -130,7 +130,7 @@ def test_nobody_at_home_is_one_sentence(tmp_path, monkeypatch):
         download(RemoteFile(f"{gone}/x", "x", "sha256:0"), tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(server, tmp_path):
+def test_a_read_only_folder_is_reported_in_one_sentence(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="free some space"):
         download(remote(server), tmp_path / "file")

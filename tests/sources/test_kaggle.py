@@ -1,4 +1,4 @@
-"""Kaggle: what is asked of its client, its client against a server on loopback, and a sentence for what goes wrong."""
+"""Downloads from Kaggle: with a replaced client, with the real client and a server on loopback, and failures."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def refusal(status: int) -> requests.HTTPError:
     return requests.HTTPError(f"{status} Client Error", response=response)
 
 
-def test_the_matching_files_come_in_the_order_of_their_names(api, tmp_path):
+def test_matching_files_are_downloaded_in_the_order_of_their_names(api, tmp_path):
     paths = competition_files("eyes", r"b\.zip\.\d{3}", tmp_path / "new")
     assert paths == [tmp_path / "new/b.zip.001", tmp_path / "new/b.zip.002"]
     assert [path.read_bytes() for path in paths] == [b"1", b"2"]
 
 
-def test_all_files_come_as_one_archive(api, tmp_path):
+def test_all_files_are_downloaded_as_one_archive(api, tmp_path):
     assert competition_archive("eyes", tmp_path / "new").read_bytes() == b"all"
 
 
-def test_a_missing_token_is_one_sentence_with_the_mend(api, tmp_path, capsys):
+def test_a_missing_token_is_reported_with_the_fix(api, tmp_path, capsys):
     def page_of_help() -> None:
         print("Authentication required\n" * 20)
         sys.exit(1)
@@ -52,7 +52,7 @@ def test_a_missing_token_is_one_sentence_with_the_mend(api, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_rules_that_were_not_accepted_are_named(api, tmp_path, status):
+def test_rules_that_were_not_accepted_are_reported(api, tmp_path, status):
     api.fault = refusal(status)
     with pytest.raises(
         InputError, match=r"accept them with the token's account at https://www\.kaggle\.com/c/eyes/rules"
@@ -60,19 +60,19 @@ def test_rules_that_were_not_accepted_are_named(api, tmp_path, status):
         competition_files("eyes", "x", tmp_path)
 
 
-def test_any_other_fault_is_one_sentence(api, tmp_path):
+def test_any_other_error_is_reported_in_one_sentence(api, tmp_path):
     api.fault = requests.ConnectionError("no\nroute")
     with pytest.raises(InputError, match=r"did not \(no route\): fetch again"):
         competition_archive("eyes", tmp_path)
 
 
-def test_a_missing_client_is_one_sentence(monkeypatch, tmp_path):
+def test_a_missing_client_is_reported_in_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "kaggle", None)
     with pytest.raises(InputError, match=r"install the extra `\.\[kaggle\]`, or download the files by hand"):
         competition_archive("eyes", tmp_path)
 
 
-def test_files_that_kaggle_no_longer_has_are_named(api, tmp_path):
+def test_files_that_kaggle_no_longer_has_are_reported(api, tmp_path):
     with pytest.raises(InputError, match="lists none like z"):
         competition_files("eyes", "z", tmp_path)
     api.competition_download_file = lambda *_, **__: None
@@ -85,7 +85,7 @@ SERVICE = "/v1/competitions.CompetitionApiService"
 
 @pytest.fixture
 def kaggle_server(monkeypatch, tmp_path):
-    """The real client, with a key of its own, and a server in Kaggle's place."""
+    """The real client with a made-up key, and a server that replaces Kaggle."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("KAGGLE_USERNAME", "somebody")
@@ -110,7 +110,7 @@ def test_the_real_client_lists_and_downloads(kaggle_server, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_real_client_goes_on_after_a_cut(kaggle_server, tmp_path):
+def test_the_real_client_resumes_an_interrupted_download(kaggle_server, tmp_path):
     data = bytes(range(256)) * 20_000
     kaggle_server.files["/bucket/archive.zip"] = data
     kaggle_server.redirects[f"{SERVICE}/DownloadDataFiles"] = f"{kaggle_server.url}/bucket/archive.zip"
@@ -118,7 +118,7 @@ def test_the_real_client_goes_on_after_a_cut(kaggle_server, tmp_path):
     assert competition_archive("eyes", tmp_path / "new").read_bytes() == data
 
 
-def test_the_real_client_is_refused_in_one_sentence(kaggle_server, tmp_path):
+def test_a_refusal_of_the_real_client_is_reported_in_one_sentence(kaggle_server, tmp_path):
     kaggle_server.statuses = [403]
     with pytest.raises(InputError, match="accept them with the token's account"):
         competition_archive("eyes", tmp_path)

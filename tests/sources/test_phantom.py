@@ -39,7 +39,7 @@ def contents(shots: list[Photograph]) -> dict[str, bytes]:
     return {shot.image_id: shot.path.read_bytes() for shot in shots}
 
 
-# Who is photographed
+# Patients
 
 
 def test_the_profile_is_valid_and_its_splits_share_no_patient() -> None:
@@ -51,7 +51,7 @@ def test_the_profile_is_valid_and_its_splits_share_no_patient() -> None:
     assert len({shot.image_id for shot in shots}) == len(shots) == 2 * sum(declared)
 
 
-def test_grades_meet_their_quotas_exactly_in_each_split_and_eye() -> None:
+def test_grades_have_exact_quotas_in_each_split_and_eye() -> None:
     for split, patients in PROFILE["patients"].items():
         for eye in ("left", "right"):
             grades = [shot.grade for shot in cohort(params()) if (shot.split, shot.eye) == (split, eye)]
@@ -62,7 +62,7 @@ def test_grades_meet_their_quotas_exactly_in_each_split_and_eye() -> None:
     weights=st.lists(st.integers(0, 50), min_size=5, max_size=5).filter(any),
     total=st.integers(0, 10_000),
 )
-def test_quotas_sum_to_the_total_and_round_each_share_by_less_than_one(weights: list[int], total: int) -> None:
+def test_quotas_sum_to_the_total_with_rounding_errors_below_one(weights: list[int], total: int) -> None:
     shares = [weight / sum(weights) for weight in weights]
     counts = quotas(shares, total)
     assert sum(counts) == total
@@ -76,7 +76,7 @@ def test_quotas_sum_to_the_total_and_round_each_share_by_less_than_one(weights: 
     patients=st.integers(1, 80),
     seed=st.integers(0, 2**40),
 )
-def test_any_agreement_that_the_rules_allow_is_met(weights: list[int], slack: float, patients: int, seed: int) -> None:
+def test_any_valid_agreement_between_eyes_is_met(weights: list[int], slack: float, patients: int, seed: int) -> None:
     shares = [weight / sum(weights) for weight in weights]
     agreement = max(shares) + slack * (1 - max(shares))
     deal = {"train": patients, "val": 1, "test": 1}
@@ -96,7 +96,7 @@ def test_eyes_that_disagree_differ_mostly_by_one_grade() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.05, 0.5])
-def test_label_noise_moves_its_exact_share_to_neighbouring_grades(noise: float) -> None:
+def test_label_noise_moves_its_exact_fraction_to_neighbouring_grades(noise: float) -> None:
     for split, patients in PROFILE["patients"].items():
         moves = [abs(s.label - s.grade) for s in cohort(params(label_noise=noise)) if s.split == split]
         assert sum(moves) == round(2 * patients * noise)
@@ -104,17 +104,17 @@ def test_label_noise_moves_its_exact_share_to_neighbouring_grades(noise: float) 
     assert {shot.label for shot in cohort(params(label_noise=noise))} == set(range(5))
 
 
-def test_label_noise_changes_labels_alone() -> None:
+def test_label_noise_changes_only_labels() -> None:
     def drawn(noise: float) -> list[tuple[Any, ...]]:
         return [(s.image_id, s.split, s.grade) for s in cohort(params(patients=SMALL["patients"], label_noise=noise))]
 
     assert drawn(0.0) == drawn(0.3)
 
 
-# The files
+# Files
 
 
-def test_photographs_name_file_patient_and_eye_as_eyepacs_does(tmp_path: Path) -> None:
+def test_files_are_named_by_patient_and_eye_as_in_eyepacs(tmp_path: Path) -> None:
     shots = take(tmp_path)
     assert len(shots) == 24
     assert load_source("phantom").Params is Params
@@ -129,7 +129,7 @@ def test_photographs_name_file_patient_and_eye_as_eyepacs_does(tmp_path: Path) -
     )
 
 
-def test_a_second_call_finds_the_files_and_draws_nothing(tmp_path: Path) -> None:
+def test_a_second_call_reuses_the_files(tmp_path: Path) -> None:
     first = take(tmp_path)
     times = {shot.path: shot.path.stat().st_mtime_ns for shot in first}
     calls: list[tuple[int, int]] = []
@@ -139,7 +139,7 @@ def test_a_second_call_finds_the_files_and_draws_nothing(tmp_path: Path) -> None
     assert {shot.path: shot.path.stat().st_mtime_ns for shot in second} == times
 
 
-def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_stopped_run_is_resumed(tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         assert total == 24
         if done == 10:
@@ -158,7 +158,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert {path.name for path in drawn[0].parent.iterdir()} == {shot.path.name for shot in again}
 
 
-def test_other_parameters_never_meet_old_files(tmp_path: Path) -> None:
+def test_other_parameters_do_not_reuse_old_files(tmp_path: Path) -> None:
     old, new = take(tmp_path, seed=1), take(tmp_path, seed=2)
     assert not {shot.path for shot in old} & {shot.path for shot in new}
     assert {path for path in tmp_path.rglob("*.jpeg")} == {shot.path for shot in new}
@@ -177,25 +177,25 @@ def test_bytes_depend_on_neither_workers_nor_order(tmp_path: Path) -> None:
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_contact_sheet_shows_a_row_per_grade(tmp_path: Path) -> None:
+def test_the_contact_sheet_has_a_row_per_grade(tmp_path: Path) -> None:
     contact_sheet(params(pixels=160), tmp_path / "sheet.png", columns=3)
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (5 * 160, 3 * 160, 3)
 
 
-# The picture
+# Images
 
 
 @pytest.mark.parametrize("patient", range(1, 9))
-def test_the_optic_disc_lies_on_the_nasal_side(patient: int) -> None:
+def test_the_optic_disc_is_on_the_nasal_side(patient: int) -> None:
     for eye, side in (("left", -1), ("right", 1)):
         green = photograph(0, patient, eye, 0, 160)[..., 1].astype(np.float32)
         bump = cv2.GaussianBlur(green, (0, 0), 3) - cv2.GaussianBlur(green, (0, 0), 12)
         y, x = np.indices(bump.shape) - (np.array(bump.shape).reshape(2, 1, 1) - 1) / 2
-        bump[np.hypot(x, y) > 0.68 * 64] = 0  # The rim of the field stands out as much.
+        bump[np.hypot(x, y) > 0.68 * 64] = 0  # The rim of the field has as much contrast.
         assert x[np.unravel_index(bump.argmax(), bump.shape)] * side > 16
 
 
-def test_the_eyes_of_a_patient_share_camera_and_colour_but_not_vessels() -> None:
+def test_the_eyes_of_a_patient_have_one_camera_and_colour_but_different_vessels() -> None:
     for patient in range(1, 6):
         left, right = (photograph(0, patient, eye, 0, 160) for eye in ("left", "right"))
         other = photograph(0, patient + 10, "right", 0, 160)
@@ -216,7 +216,7 @@ def test_more_severe_grades_change_more_of_the_same_eye() -> None:
     assert changed[4] > changed[2]
 
 
-def test_the_field_is_black_outside_and_lit_inside() -> None:
+def test_the_field_of_view_is_bright_inside_and_black_outside() -> None:
     for patient in range(1, 9):
         picture = photograph(0, patient, "right", 0, 160).max(axis=2)
         corners = [picture[y, x] for y in (0, -1) for x in (0, -1)]
@@ -225,7 +225,7 @@ def test_the_field_is_black_outside_and_lit_inside() -> None:
 
 
 def test_a_microaneurysm_is_one_to_two_pixels_wide_at_128() -> None:
-    """Width of the disc of the same area as what lies above half of the spot's height."""
+    """The width is the diameter of a circle with the area above half of the spot's peak."""
     assert 1 <= 128 * MICROANEURYSM[0] < 128 * MICROANEURYSM[1] <= 2
     widths = []
     for patient in range(1, 25):
@@ -257,13 +257,13 @@ def test_a_microaneurysm_almost_vanishes_at_40_pixels() -> None:
 
 
 @pytest.mark.parametrize("pixels", [160, 501, 1024])
-def test_any_width_is_drawn_alike(pixels: int) -> None:
+def test_images_of_any_width_look_alike(pixels: int) -> None:
     reference = cv2.resize(photograph(3, 1, "left", 4, 320), (80, 80), interpolation=cv2.INTER_AREA).astype(int)
     scaled = cv2.resize(photograph(3, 1, "left", 4, pixels), (80, 80), interpolation=cv2.INTER_AREA).astype(int)
     assert np.abs(scaled - reference).mean() < 6
 
 
-# The parameters
+# Parameters
 
 
 @pytest.mark.parametrize(
@@ -288,10 +288,10 @@ def test_any_width_is_drawn_alike(pixels: int) -> None:
         ({"sead": 1}, "`data.sead` is not a parameter"),
     ],
 )
-def test_a_broken_rule_is_named_with_its_value(change: dict[str, Any], sentence: str) -> None:
+def test_an_invalid_parameter_is_reported_with_its_value(change: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         parse_params({"data": PROFILE | change})
 
 
-def test_a_shot_is_named_after_patient_and_eye() -> None:
+def test_an_image_id_has_patient_and_eye() -> None:
     assert Shot(17, "left", "val", 2, 3).image_id == "17_left"

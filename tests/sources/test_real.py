@@ -1,4 +1,4 @@
-"""The real data sets: fetched from archives of their shape, read in their layouts, and refused in one sentence."""
+"""The real data sets: download of imitated archives, their layouts, and refused copies."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def parts(data: bytes, name: str, count: int) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("source", ["idrid", "deepdrid"])
-def test_an_archive_is_fetched_once_and_read_like_a_copy(server, monkeypatch, capsys, source):
+def test_an_archive_is_downloaded_once_and_read_like_a_copy_on_disk(server, monkeypatch, capsys, source):
     expected = names(read(source, root=str(made(source))))
     module = {"idrid": idrid, "deepdrid": deepdrid}[source]
     remote = serve_file(server, "archive.zip", zipped(Path("copy"), "top-0657068/"))
@@ -80,7 +80,7 @@ def test_an_archive_is_fetched_once_and_read_like_a_copy(server, monkeypatch, ca
     assert not list(Path("photographs").rglob("*.zip"))
 
 
-def test_a_wrong_archive_is_refused_and_the_right_one_taken_later(server, monkeypatch):
+def test_a_wrong_archive_is_refused_and_the_right_one_accepted_later(server, monkeypatch):
     made("idrid")
     remote = serve_file(server, "archive.zip", zipped(Path("copy")))
     monkeypatch.setattr(idrid, "_ARCHIVE", remote)
@@ -93,7 +93,7 @@ def test_a_wrong_archive_is_refused_and_the_right_one_taken_later(server, monkey
 
 
 @pytest.mark.parametrize("size", [28, 64])
-def test_retinamnist_comes_by_the_address_of_its_size(server, monkeypatch, size):
+def test_retinamnist_is_downloaded_from_the_address_of_its_size(server, monkeypatch, size):
     suffix = "" if size == 28 else f"_{size}"
     WRITE["retinamnist"](Path("copy"), size)
     remote = serve_file(server, "x.npz", Path(f"copy/retinamnist{suffix}.npz").read_bytes(), "md5")
@@ -117,7 +117,7 @@ def test_addresses_and_checksums_are_those_of_medmnist():
 
 @pytest.fixture
 def kaggle(server, monkeypatch):
-    """EyePACS as Kaggle serves it: numbered parts of two archives, a table, and the solution elsewhere."""
+    """A replacement of Kaggle's client with numbered parts of EyePACS' two archives; the solution is elsewhere."""
     made("eyepacs")
     solution = serve_file(server, "retinopathy_solution.csv", Path("copy/retinopathy_solution.csv").read_bytes())
     monkeypatch.setattr(eyepacs, "SOLUTION", solution)
@@ -132,7 +132,7 @@ def kaggle(server, monkeypatch):
     return api
 
 
-def test_eyepacs_is_put_together_from_its_parts(kaggle):
+def test_eyepacs_is_assembled_from_its_parts(kaggle):
     expected = names(read("eyepacs", root="copy"))
     assert names(read("eyepacs", accept_terms=True)) == expected
     kaggle.files = {}
@@ -140,7 +140,7 @@ def test_eyepacs_is_put_together_from_its_parts(kaggle):
     assert not list(Path("photographs").rglob("*.zip*"))
 
 
-def test_a_fetch_that_was_stopped_goes_on_with_the_part_it_was_at(kaggle):
+def test_a_stopped_fetch_is_resumed_at_its_part(kaggle):
     whole = kaggle.files
     kaggle.files = {name: data for name, data in whole.items() if not name.startswith("test")}
     with pytest.raises(InputError, match=r"lists none like test"):
@@ -150,7 +150,7 @@ def test_a_fetch_that_was_stopped_goes_on_with_the_part_it_was_at(kaggle):
     assert len(read("eyepacs", accept_terms=True)) == 22
 
 
-def test_aptos_comes_as_one_archive_of_which_the_graded_part_is_kept(monkeypatch):
+def test_only_the_graded_part_of_the_aptos_archive_is_kept(monkeypatch):
     expected = names(read("aptos2019", root=str(made("aptos2019"))))
     api = FakeApi({"all": zipped(Path("copy"))})
     monkeypatch.setitem(sys.modules, "kaggle", types.SimpleNamespace(api=api))
@@ -160,7 +160,7 @@ def test_aptos_comes_as_one_archive_of_which_the_graded_part_is_kept(monkeypatch
 
 
 @pytest.mark.parametrize("source", ["eyepacs", "aptos2019"])
-def test_nothing_is_fetched_before_the_terms_are_accepted(source):
+def test_nothing_is_downloaded_before_the_terms_are_accepted(source):
     with pytest.raises(
         InputError, match=r"terms of .* must be accepted .*kaggle\.com.*data\.accept_terms=true"
     ) as caught:
@@ -171,13 +171,13 @@ def test_nothing_is_fetched_before_the_terms_are_accepted(source):
 
 
 @pytest.mark.parametrize(("source", "where"), [("messidor2", "adcis"), ("ddr", "nkicsl/DDR-dataset")])
-def test_what_cannot_be_fetched_says_how_to_get_it(source, where):
+def test_a_set_without_download_is_refused_with_instructions(source, where):
     with pytest.raises(InputError, match=rf"must be got by hand: .*{where}.*data\.root"):
         read(source)
 
 
 @pytest.mark.parametrize("source", WRITE)
-def test_a_root_that_is_not_there_is_one_sentence(source):
+def test_a_missing_root_is_refused_in_one_sentence(source):
     with pytest.raises(
         InputError, match=r"data\.root must be the folder of a copy of .*, but the folder away does not exist"
     ):
@@ -185,14 +185,14 @@ def test_a_root_that_is_not_there_is_one_sentence(source):
 
 
 @pytest.mark.parametrize("source", WRITE)
-def test_a_root_without_the_tables_is_one_sentence(source):
+def test_a_root_without_tables_is_refused_in_one_sentence(source):
     Path("copy").mkdir()
     with pytest.raises(InputError, match=r"data\.root") as caught:
         read(source, root="copy")
     assert "\n" not in str(caught.value)
 
 
-def test_eyepacs_keeps_kaggles_split_and_names_patients_and_eyes():
+def test_eyepacs_has_kaggles_split_and_patients_and_eyes():
     found = {each.image_id: each for each in read("eyepacs", root=str(made("eyepacs")))}
     assert names([found[i] for i in ("1_left", "5_right", "7_left", "6_right")]) == [
         ("1_left", 1, "train", "1", "left"),
@@ -214,7 +214,7 @@ def test_a_copy_may_have_its_photographs_in_any_folder():
 
 
 @pytest.mark.slow
-def test_the_official_counts_are_those_of_the_label_files():
+def test_the_expected_counts_equal_those_of_the_official_label_files():
     folder = DATA / "eyepacs_labels"
     if not folder.exists():
         pytest.skip("the label files of EyePACS are not at ../shared/data/eyepacs_labels")
@@ -239,7 +239,7 @@ def test_the_official_counts_are_those_of_the_label_files():
         ("retinamnist", [1080, 120, 400]),
     ],
 )
-def test_the_expected_counts_add_up_to_the_published_sizes(source, counts):
+def test_the_expected_counts_sum_to_the_published_sizes(source, counts):
     expected = load_source(source).expected(real_params(source))
     sizes = [sum(split) for split in expected.values()]
     assert ([sum(sizes)] if len(counts) == 1 else sizes) == counts
@@ -251,7 +251,7 @@ def test_the_expected_counts_add_up_to_the_published_sizes(source, counts):
     st.builds(SplitFractions, val=st.floats(0, 0.45), test=st.floats(0, 0.45), seed=st.integers(0, 5)),
     st.integers(0, 10**6),
 )
-def test_counts_after_dealing_are_known_beforehand(counts, shares, first):
+def test_expected_counts_after_splitting_are_computed_in_advance(counts, shares, first):
     grades = [grade for grade, count in enumerate(counts) for _ in range(count)]
     entries = [GradedFile(f"{first + i}", Path(), grade, None, "", "unknown") for i, grade in enumerate(grades)]
     found = Counter((each.split, each.grade) for each in assign_splits(entries, shares))
@@ -277,7 +277,7 @@ def test_idrids_photographs_have_the_expected_counts():
     assert {each.image_id.split("/")[0] for each in found if each.split == "test"} == {"test"}
 
 
-def test_messidor2_pairs_eyes_and_leaves_out_the_ungradable(capsys):
+def test_messidor2_has_pairs_of_eyes_without_the_ungradable(capsys):
     found = read("messidor2", root=str(made("messidor2")))
     assert "1 images that its graders call ungradable are excluded" in capsys.readouterr().out
     assert len(found) == 23
@@ -296,7 +296,7 @@ def test_messidor2_without_pairs_has_unknown_patients():
     assert {each.patient for each in read("messidor2", root="copy", pairs="")} == {""}
 
 
-def test_messidor2_with_a_photograph_of_no_patient_is_refused():
+def test_messidor2_with_a_photograph_outside_the_pairs_is_refused():
     made("messidor2")
     lines = Path("copy/messidor-2.csv").read_text().splitlines()
     Path("copy/messidor-2.csv").write_text("\n".join(lines[:-1]) + "\n")
@@ -304,7 +304,7 @@ def test_messidor2_with_a_photograph_of_no_patient_is_refused():
         read("messidor2", root="copy")
 
 
-def test_deepdrid_has_the_grade_of_the_eye_and_its_own_split(capsys):
+def test_deepdrid_has_the_grade_of_the_eye_and_the_official_split(capsys):
     found = {each.image_id: each for each in read("deepdrid", root=str(made("deepdrid")))}
     assert names([found[i] for i in ("1_l1", "1_r2", "5_l2", "7_r1")]) == [
         ("1_l1", 1, "train", "1", "left"),
@@ -324,7 +324,7 @@ def test_ddr_leaves_out_the_ungradable_and_other_parts(capsys):
     assert names(read("ddr", root="copy/DR_grading")) == names(found)
 
 
-def test_retinamnists_pixels_are_medmnists():
+def test_retinamnist_has_the_pixels_of_medmnist():
     path = DATA / "retinamnist/retinamnist.npz"
     if not path.exists():
         pytest.skip("RetinaMNIST is not at ../shared/data/retinamnist")
@@ -338,7 +338,7 @@ def test_retinamnists_pixels_are_medmnists():
     assert [each.grade for each in found if each.split == "test"] == arrays["test_labels"][:, 0].tolist()
 
 
-def test_a_damaged_file_of_arrays_is_one_sentence():
+def test_a_damaged_file_of_arrays_is_refused_in_one_sentence():
     path = made("retinamnist") / "retinamnist.npz"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match=r"retinamnist\.npz must be MedMNIST's file, but is damaged"):
@@ -363,7 +363,7 @@ def rewrite(name: str, old: str, new: str) -> None:
         ),
     ],
 )
-def test_a_copy_of_another_shape_is_one_sentence(harm, words):
+def test_a_copy_with_another_layout_is_refused_in_one_sentence(harm, words):
     made("aptos2019")
     harm()
     with pytest.raises(InputError, match=words) as caught:
@@ -371,7 +371,7 @@ def test_a_copy_of_another_shape_is_one_sentence(harm, words):
     assert "\n" not in str(caught.value)
 
 
-def test_a_table_may_be_packed_as_kaggle_gives_it():
+def test_a_table_may_be_zipped_as_by_kaggle():
     expected = names(read("aptos2019", root=str(made("aptos2019"))))
     Path("packed").mkdir()
     Path("copy/train.csv").rename("packed/train.csv")
@@ -379,7 +379,7 @@ def test_a_table_may_be_packed_as_kaggle_gives_it():
     assert names(read("aptos2019", root="copy")) == expected
 
 
-def test_single_faults_are_passed_on_for_the_manifest_to_refuse():
+def test_defects_of_single_rows_are_passed_on_to_the_checks():
     made("aptos2019")
     rewrite("train.csv", "000000000001,1", "000000000001,5")
     rewrite("train.csv", "000000000002", "000000000000")

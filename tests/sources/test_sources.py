@@ -1,4 +1,4 @@
-"""What every data set must hold to. A new source needs a line in SMALL, which makes a small instance of it."""
+"""Requirements on every source. A new source needs an entry in SMALL with parameters of a small instance."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SMALL: dict[str, Callable[[], SourceParams]] = {
 
 @pytest.fixture(params=SOURCES)
 def source(request, tmp_path, monkeypatch):
-    """A source's name and small parameters, in a working directory of its own."""
+    """A source's name and small parameters, in a temporary working directory."""
     monkeypatch.chdir(tmp_path)
     return request.param, SMALL[request.param]()
 
@@ -60,7 +60,7 @@ def read(source: tuple[str, SourceParams], folder: str = "generated") -> list[Ph
     return list(load_source(name).photographs(params, Path(folder), lambda done, total: None))
 
 
-def test_photographs_keep_their_contract(source):
+def test_photographs_have_valid_fields(source):
     found = read(source)
     assert found
     assert len({photograph.image_id for photograph in found}) == len(found)
@@ -79,7 +79,7 @@ def test_every_split_has_photographs_and_no_patient_is_in_two(source):
     assert all(len(found) == 1 for found in splits.values())
 
 
-def test_a_second_call_yields_the_same(source):
+def test_a_second_call_returns_the_same_photographs(source):
     assert read(source) == read(source)
 
 
@@ -101,7 +101,7 @@ def test_progress_ends_at_the_total(source):
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
 
 
-def test_what_is_to_be_known_of_it_is_said(source):
+def test_its_facts_are_documented(source):
     name, _ = source
     about = load_source(name).ABOUT
     assert about.title
@@ -112,7 +112,7 @@ def test_what_is_to_be_known_of_it_is_said(source):
         assert f"| `{name}` |" in (ROOT / "docs/how-to/real-data.md").read_text()
 
 
-def test_the_counts_that_are_expected_are_counts(source):
+def test_expected_counts_have_a_positive_number_per_grade(source):
     name, params = source
     expected = load_source(name).expected(params)
     for split, counts in (expected or {}).items():

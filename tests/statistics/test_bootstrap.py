@@ -98,7 +98,7 @@ def test_draws_depend_on_the_seed_alone() -> None:
     values = patterns.counts[:, 0, :3]
 
     def sums(of: Callable[..., np.ndarray], seed: int) -> list[list[float]]:
-        # Draws are kept for the next call; here they are not to be.
+        # Clear the cache, because draws are kept for the next call.
         bootstrap._drawn.cache_clear()
         bootstrap._tossed.cache_clear()
         return of(patterns, values, 50, seed).tolist()

@@ -57,7 +57,7 @@ def test_the_headline_and_the_setting_are_the_papers():
 
 
 def test_the_band_of_a_number_is_wider_than_an_interval_over_patients():
-    """With a narrower band no run could reproduce the number: twice the standard error of kappa on val is 0.012."""
+    """Twice the standard error of kappa on val is 0.012; a narrower band would exclude even a faithful run."""
     assert all(number.tolerance > 0.012 for number in LOADED.numbers)
 
 

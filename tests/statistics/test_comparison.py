@@ -51,7 +51,7 @@ def test_an_arm_does_not_differ_from_itself() -> None:
     a, _ = two_arms(60, np.random.default_rng(0), (0.2,), (0.5,))
     result = compare(a, a, n_resamples=2000)
     assert (result.p, result.difference.estimate) == (1, 0)
-    # Three patients whom one arm grades right and the other with errors, as the rule of three has it.
+    # Three pseudo-patients, by the rule of three, whom one arm grades right and the other with errors.
     wrong = np.repeat((a.predicted[0] != a.grade).reshape(60, 2).any(1), 2)
     errors = ((a.predicted[0] - a.grade) ** 2).sum() / wrong.sum() * 2
     chance = (np.subtract.outer(a.grade, a.predicted[0]) ** 2).mean()
@@ -80,7 +80,7 @@ def test_p_depends_on_the_seed_alone() -> None:
     a, b = two_arms(30, np.random.default_rng(0), (0.2,), (0.4,))
 
     def p(seed: int) -> float:
-        # Draws are kept from one comparison to the next; here they are not to be.
+        # Clear the cache, because draws are kept from one comparison to the next.
         bootstrap._tossed.cache_clear()
         return compare(a, b, n_resamples=500, seed=seed).p
 

@@ -15,14 +15,14 @@ from benchmark.statistics.confidence import ONE_RUN, Confidence, Spread, run_dif
 from benchmark.statistics.verdict_rules import judge_all, judge_ordering
 
 PATIENTS = 10**6
-"""Number of patients so large that the ends are not widened."""
+"""Number of patients at which widening the ends has no effect."""
 NORMAL = 0.02 * np.random.default_rng(0).standard_normal(2000)
 
 runs = st.lists(st.floats(-1, 1), min_size=2, max_size=6).map(np.array)
 
 
 def of_runs(values: np.ndarray) -> Confidence:
-    """A statistic that only the runs move."""
+    """Return the mean of values that vary between runs alone."""
     return Confidence(values.mean(), np.full(1000, values.mean()), spread_of(values), PATIENTS)
 
 
@@ -36,7 +36,7 @@ def test_runs_alone_give_the_t_interval_and_its_p() -> None:
     assert (found.low, found.high) == pytest.approx(t.interval(0.95, 2, values.mean(), values.std(ddof=1) / 3**0.5))
     assert found.se == pytest.approx(values.std(ddof=1) / 3**0.5)
     differences = np.array([0.01, 0.03, 0.035])
-    # One replicate in a thousand is granted to chance, so that p is never 0.
+    # The p-value counts one resample of a thousand as extreme, so it is never 0.
     assert of_runs(differences).p_differs() == pytest.approx(ttest_1samp(differences, 0).pvalue, abs=2e-3)
 
 
@@ -101,7 +101,7 @@ def test_p_values_agree_with_the_interval(x: float, spread: Spread, patients: in
     made = with_patients(spread, NORMAL, patients)
     found = made.interval()
     for p, inside in ((made.p_at_least(x), x < found.high), (made.p_at_most(x), x > found.low)):
-        # Of 2000 replicates, the one that is granted to chance leaves this much open.
+        # The p-value counts one of 2000 resamples as extreme, which allows this difference.
         if abs(p - 0.025) > 3e-3:
             assert (p > 0.025) == inside
 
@@ -157,7 +157,7 @@ def test_p_values_of_equal_arms_are_uniform(runs: tuple[int, int], patients: flo
 
 @pytest.mark.parametrize("effect", [0.0, 0.01, 0.03])
 def test_fewer_runs_decide_fewer_verdicts(effect: float) -> None:
-    """In one sample, removing a run can bring two runs closer; on average, fewer runs decide fewer verdicts."""
+    """Removing a run can bring two runs closer in a single sample, so the rule holds on average."""
     decided = {}
     for runs in [(5, 5), (5, 3), (3, 3), (3, 2), (2, 2), (3, 1), (1, 1)]:
         rng, trials = np.random.default_rng(4), 300

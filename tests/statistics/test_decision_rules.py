@@ -173,7 +173,7 @@ def test_statistics_without_a_run_are_refused():
         decision_rules.rule_estimates(read_graded_runs(make_params(arms=TWO)))
 
 
-# Yardsticks
+# Trivial baselines
 
 
 def some(patient: list[str], eye: list[str], grade: list[int]) -> Predictions:
