@@ -45,7 +45,7 @@ def seeds_sentence(params: Params) -> str:
 
 
 def interval_sentence(results: Results) -> str:
-    """Return the confidence level of the intervals in brackets, what they are over, and the number of resamples."""
+    """Return the meaning of the intervals in brackets: confidence level, resampled units and number of resamples."""
     rows = results.kappa_estimates
     counts = " or ".join(dict.fromkeys(f"{row.n_resamples:,}" for row in rows))
     method = f"{counts} resamples; images of unknown patients count one each"

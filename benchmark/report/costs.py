@@ -1,7 +1,7 @@
 """Training cost of an arm and of the arms that it starts from, in images and multiply-adds, and its learning curve.
 
-Multiply-adds are of forward passes over training images. A backward pass takes about twice as many; validation is not
-counted.
+Multiply-adds count forward passes over training images. They exclude backward passes, which take about twice as many,
+and validation.
 """
 
 from __future__ import annotations

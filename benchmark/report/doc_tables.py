@@ -16,7 +16,7 @@ A block is an HTML comment with a YAML description of a table, and the table its
     <!-- end -->
 
 ``count: TITLE`` instead of ``across`` merges equal rows and counts them. Outside the blocks, each decimal number and
-each word of a verdict must occur in a block of the same file, or be declared as a fact that no csv file holds, such as
+each word of a verdict must occur in a block of the same file, or be declared as a fact that is in no csv file, such as
 a version or a download size: ``<!-- facts: 3.11 4.0 -->``.
 """
 

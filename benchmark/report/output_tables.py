@@ -63,7 +63,7 @@ def read_worst_errors(results: Results) -> list[WorstRow]:
     """Read the test images with the largest grading errors.
 
     Raises:
-        InputError: as :func:`.read_rows`, or more or fewer than there should be.
+        InputError: as :func:`.read_rows`, or another number of images than expected.
     """
     rows = read_rows(WORST_ERRORS, WorstRow, _BY_EVALUATE)
     due = range(1, min(N_WORST, results.images(SPLIT)) + 1)
@@ -83,7 +83,7 @@ def read_saliency() -> tuple[list[SaliencyRow], Maps]:
 
 
 def read_attention() -> tuple[list[WindowsRow], Maps]:
-    """Read images with their windows and attention maps; errors as of :func:`read_saliency`."""
+    """Read images with their windows and attention maps; errors as in :func:`read_saliency`."""
     return _mapped(WINDOWS_FILE, WindowsRow, ATTENTION_MAPS)
 
 
@@ -111,4 +111,4 @@ def _with_head(results: Results, head: Head) -> list[Arm]:
 
 
 def _counted(images: Counter[tuple[str, str, int]] | Counter[tuple[str, str]]) -> list[tuple[str | int, ...]]:
-    return [(*whose, count) for whose, count in images.items()]
+    return [(*run, count) for run, count in images.items()]

@@ -21,7 +21,7 @@ from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, 
 
 @dataclass(frozen=True)
 class Results:
-    """Tables of ``evaluation/`` (:mod:`benchmark.evaluation.evaluate` makes them), and all estimates.
+    """Tables of ``evaluation/``, which :mod:`benchmark.evaluation.evaluate` writes, and all estimates.
 
     Look-ups by arm are cached.
     """
@@ -40,7 +40,7 @@ class Results:
 
     @cached_property
     def synthetic(self) -> bool:
-        """Whether the photographs are generated."""
+        """True if the photographs are generated."""
         return bool(self.runs["synthetic"].iloc[0])
 
     def arms(self) -> list[Arm]:

@@ -15,13 +15,13 @@ from benchmark.statistics.estimates import Estimate
 from benchmark.statistics.verdict_row import VerdictRow
 
 Ends = tuple[float, float] | None
-"""Lower and upper end of an interval; None if there is no interval."""
+"""Lower and upper end of an interval; None without an interval."""
 
 MEASURED = (
     *("estimate", "sd", "low", "high", "confidence_level", "n_resamples", "resampled", "seeds", "n_images"),
     *("data", "synthetic", "method", "arm"),
 )
-"""Columns of an estimate in every csv file that holds one."""
+"""Columns of an estimate in every csv file with estimates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A quantity as text and as a value to sort by; if there is no value, the text gives the reason."""
+    """A quantity as text and as a value to sort by. Without a value, the text gives the reason."""
 
     text: str
     value: float | None = None
@@ -145,12 +145,12 @@ def format_plain_value(value: Any) -> Any:
 
 
 def estimate_cell(estimate: Estimate | None, notes: tuple[int, ...] = (), missing: str = "", **fields: Any) -> Number:
-    """Return the cell of an estimate with its spread and interval, or the reason why there is no value.
+    """Return the cell of an estimate with its spread and interval, or the reason for a missing value.
 
     Args:
-        estimate: the estimate; None if there is none.
+        estimate: the estimate, if any.
         notes: numbers of its notes.
-        missing: text if there is no value; by default the status.
+        missing: text without a value; by default the status.
         fields: further fields of the cell.
     """
     if estimate is None or math.isnan(estimate.estimate):

@@ -81,7 +81,7 @@ OTHERS = [
 
 
 @pytest.fixture(scope="module")
-def made(shared_folder) -> Path:
+def finished(shared_folder) -> Path:
     """A project with two runs of two arms each and all stages up to the report."""
     return shared_folder("damaged", fill)
 
@@ -101,8 +101,8 @@ def fill(root: Path) -> None:
 
 
 @pytest.fixture
-def project(made, tmp_path, monkeypatch) -> Path:
-    shutil.copytree(made, tmp_path / "here")
+def project(finished, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(finished, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr("benchmark.statistics.planned.N_RESAMPLES", 20)
     monkeypatch.setattr("benchmark.statistics.decision_rules.N_RESAMPLES", 20)

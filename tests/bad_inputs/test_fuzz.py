@@ -152,7 +152,7 @@ def write(case: Case, folder: Path) -> None:
         put(folder / name, DIALECTS[form](text))
 
 
-def tried(action: Callable[..., Any], *given: Any) -> Any:
+def result_or_error(action: Callable[..., Any], *given: Any) -> Any:
     """Return the result of an action, or the input error that it raises."""
     try:
         return action(*given)
@@ -180,7 +180,7 @@ def kappas(folder: Path) -> dict[str, float]:
 @given(case=cases())
 def test_predictions_have_the_kappa_of_the_reference_or_are_refused(case: Case, tmp_path: Path) -> None:
     write(case, tmp_path)
-    expected, found = reference(case), tried(kappas, tmp_path)
+    expected, found = reference(case), result_or_error(kappas, tmp_path)
     if is_refusal(found):
         is_copy = [grade_of(case, place) for place in range(len(case.images))] == case.truth
         assert expected is None or case.odd or (is_copy and case.kind == "grades")
@@ -221,9 +221,9 @@ def damaged(draw: st.DrawFn) -> bytes:
 def test_every_reader_treats_a_damaged_file_alike(data: bytes, tmp_path: Path) -> None:
     put(tmp_path / "labels.csv", data)
     params = Params(source="csv", name="own", root=str(tmp_path))
-    table = tried(read_text_table, tmp_path / "labels.csv")
-    labels = tried(lambda: read_labels(read_file(tmp_path / "labels.csv"), {}))
-    grades = tried(lambda: [one.grade for one in photographs(params, tmp_path, lambda done, total: None)])
+    table = result_or_error(read_text_table, tmp_path / "labels.csv")
+    labels = result_or_error(lambda: read_labels(read_file(tmp_path / "labels.csv"), {}))
+    grades = result_or_error(lambda: [one.grade for one in photographs(params, tmp_path, lambda done, total: None)])
     if is_refusal(table):
         assert is_refusal(labels)
         assert is_refusal(grades)
@@ -238,7 +238,7 @@ def test_every_reader_treats_a_damaged_file_alike(data: bytes, tmp_path: Path) -
 def test_damaged_predictions_have_a_kappa_or_are_refused(data: bytes, tmp_path: Path) -> None:
     put(tmp_path / "labels", LABELS)
     put(tmp_path / "predictions", data)
-    found = tried(kappas, tmp_path)
+    found = result_or_error(kappas, tmp_path)
     assert is_refusal(found) or all(math.isnan(kappa) or -1 <= kappa <= 1 for kappa in found.values())
 
 
@@ -261,7 +261,7 @@ def test_a_damaged_manifest_is_read_as_written_or_refused(
     start = round(place * len(data))
     data[start : start + length] = noise
     (tmp_path / "manifest.csv").write_bytes(bytes(data))
-    rows = tried(read_manifest, tmp_path / "manifest.csv")
+    rows = result_or_error(read_manifest, tmp_path / "manifest.csv")
     if not is_refusal(rows):
         text = data.decode("utf-8")
         assert all(row.grade in range(5) and str(row.grade) in text and row.split in text for row in rows)

@@ -56,10 +56,10 @@ def test_every_command_reports_a_read_only_folder(command, tmp_path, monkeypatch
         Path("data/manifest.csv").write_text("image_id,path,patient,eye,grade,split,sha256,width,height,source\n")
     make = Path.mkdir
 
-    def refuse(self, *given, **options):
+    def refuse(self, *arguments, **options):
         if not self.absolute().exists() and self.absolute().is_relative_to(tmp_path):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
-        make(self, *given, **options)
+        make(self, *arguments, **options)
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     if command == ["track"]:

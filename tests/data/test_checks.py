@@ -25,22 +25,22 @@ COUNTS = {split: (2, 2, 2, 2, 2) for split in ("train", "val", "test")}
 CLEAN = dataset_of(ROWS, expected=COUNTS)
 
 
-def changed(place: int, **changes: object) -> InspectedDataset:
+def changed(row: int, **changes: object) -> InspectedDataset:
     """Return the clean data set with one changed photograph."""
     photographs = list(CLEAN.photographs)
-    photographs[place] = replace(photographs[place], **changes)
+    photographs[row] = replace(photographs[row], **changes)
     return replace(CLEAN, photographs=tuple(photographs))
 
 
-def seen(*places: int, **changes: object) -> InspectedDataset:
+def with_info(*rows: int, **changes: object) -> InspectedDataset:
     """Return the clean data set with other properties of some images."""
-    looks = [image_info(str(place), **changes) if place in places else each for place, each in enumerate(CLEAN.infos)]
-    return replace(CLEAN, infos=tuple(looks))
+    infos = [image_info(str(row), **changes) if row in rows else each for row, each in enumerate(CLEAN.infos)]
+    return replace(CLEAN, infos=tuple(infos))
 
 
-def same_pixels(*places: int) -> InspectedDataset:
-    looks = [replace(each, pixels="same") if place in places else each for place, each in enumerate(CLEAN.infos)]
-    return replace(CLEAN, infos=tuple(looks))
+def same_pixels(*rows: int) -> InspectedDataset:
+    infos = [replace(each, pixels="same") if row in rows else each for row, each in enumerate(CLEAN.infos)]
+    return replace(CLEAN, infos=tuple(infos))
 
 
 def nearly(first: int, second: int, transform: str = "") -> InspectedDataset:
@@ -78,24 +78,29 @@ PLANTED: dict[str, list[tuple[Callable[[], InspectedDataset], set[int], set[int]
     ],
     "readable": [
         (
-            lambda: seen(4, error="it is cut off"),
+            lambda: with_info(4, error="it is cut off"),
             {4},
             {4},
             "2_left (train, grade 2) cannot be read: it is cut",
         ),
-        (lambda: seen(29, error="none"), {29}, {29}, "14_right (test, grade 4) cannot be read"),
+        (lambda: with_info(29, error="none"), {29}, {29}, "14_right (test, grade 4) cannot be read"),
     ],
     "black": [
         (
-            lambda: seen(5, brightness=3.0, has_fov=False, warm_fraction=0.0),
+            lambda: with_info(5, brightness=3.0, has_fov=False, warm_fraction=0.0),
             {5},
             {5},
             "2_right (train, grade 2) is black",
         )
     ],
-    "tiny": [(lambda: seen(6, width=1000, height=40), {6}, {6}, "3_left (train, grade 3) has 1000 x 40 pixels")],
+    "tiny": [(lambda: with_info(6, width=1000, height=40), {6}, {6}, "3_left (train, grade 3) has 1000 x 40 pixels")],
     "fundus": [
-        (lambda: seen(7, has_fov=False, warm_fraction=0.02), {7}, {7}, "3_right (train, grade 3) looks like no fundus")
+        (
+            lambda: with_info(7, has_fov=False, warm_fraction=0.02),
+            {7},
+            {7},
+            "3_right (train, grade 3) looks like no fundus",
+        )
     ],
     "identical": [
         (lambda: same_pixels(0, 20), {0, 20}, {0}, "have the same pixels, in two splits"),
@@ -143,17 +148,17 @@ def test_after_a_drop_train_is_clean(name):
     """Issues may remain in val and test, whose photographs are kept for evaluation."""
     for make, _, drop, _ in PLANTED[name]:
         data = make()
-        kept = [place for place in range(len(data.photographs)) if place not in drop]
-        renumbered = {place: number for number, place in enumerate(kept)}
+        kept = [row for row in range(len(data.photographs)) if row not in drop]
+        renumbered = {row: number for number, row in enumerate(kept)}
         pairs = [p for p in data.near_duplicates if p.first in renumbered and p.second in renumbered]
         left = replace(
             data,
-            photographs=tuple(data.photographs[place] for place in kept),
-            infos=tuple(data.infos[place] for place in kept),
+            photographs=tuple(data.photographs[row] for row in kept),
+            infos=tuple(data.infos[row] for row in kept),
             near_duplicates=tuple(replace(p, first=renumbered[p.first], second=renumbered[p.second]) for p in pairs),
         )
         remaining = find(name, left).issues
-        assert all(left.photographs[place].split != "train" for issue in remaining for place in issue.images)
+        assert all(left.photographs[row].split != "train" for issue in remaining for row in issue.images)
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -191,12 +196,12 @@ def test_copies_in_one_split_with_one_grade_are_allowed():
 
 def test_one_photograph_with_two_rows_is_not_a_duplicate():
     data = changed(20, image_id="0_left")
-    looks = tuple(replace(each, pixels="same") if place in (0, 20) else each for place, each in enumerate(data.infos))
-    assert find("identical", replace(data, infos=looks)).issues == ()
+    infos = tuple(replace(each, pixels="same") if row in (0, 20) else each for row, each in enumerate(data.infos))
+    assert find("identical", replace(data, infos=infos)).issues == ()
 
 
 def test_unreadable_photographs_are_not_duplicates():
-    assert find("identical", seen(0, 20, error="empty")).issues == ()
+    assert find("identical", with_info(0, 20, error="empty")).issues == ()
 
 
 AT_BOUNDS = {
@@ -217,16 +222,16 @@ AT_BOUNDS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "look", "bad"), [(name, *case) for name, cases in AT_BOUNDS.items() for case in cases]
+    ("name", "properties", "bad"), [(name, *case) for name, cases in AT_BOUNDS.items() for case in cases]
 )
-def test_a_value_at_the_bound_passes(name, look, bad):
-    assert bool(find(name, seen(7, **look)).issues) == bad
+def test_a_value_at_the_bound_passes(name, properties, bad):
+    assert bool(find(name, with_info(7, **properties)).issues) == bad
 
 
 def test_one_sign_of_a_fundus_suffices_and_black_images_are_not_reported_twice():
     for data in (
-        seen(7, has_fov=False, warm_fraction=0.9),
-        seen(7, has_fov=True, warm_fraction=0.0),
-        seen(7, brightness=3.0, has_fov=False, warm_fraction=0.0),
+        with_info(7, has_fov=False, warm_fraction=0.9),
+        with_info(7, has_fov=True, warm_fraction=0.0),
+        with_info(7, brightness=3.0, has_fov=False, warm_fraction=0.0),
     ):
         assert find("fundus", data).issues == ()

@@ -33,26 +33,26 @@ def error(found: FieldOfView, expected: tuple[float, float, float]) -> float:
 )
 def test_off_centre_cut_and_dark_fields_of_view_are_detected(width, ratio, radius, shift, level, background):
     height = round(ratio * width)
-    disc = (width * (0.5 + shift[0]), height * (0.5 + shift[1]), radius * min(width, height * 1.2))
-    corners = np.hypot(np.array([disc[0], width - disc[0]])[:, None], np.array([disc[1], height - disc[1]])[None])
-    assume(corners.min() > 1.05 * disc[2])  # Every corner must have some background.
-    rgb = fundus_photograph(width, height, disc, level, background * level)
-    assert error(detect_fov(rgb), disc) < 0.03
+    fov = (width * (0.5 + shift[0]), height * (0.5 + shift[1]), radius * min(width, height * 1.2))
+    corners = np.hypot(np.array([fov[0], width - fov[0]])[:, None], np.array([fov[1], height - fov[1]])[None])
+    assume(corners.min() > 1.05 * fov[2])  # Every corner must have some background.
+    rgb = fundus_photograph(width, height, fov, level, background * level)
+    assert error(detect_fov(rgb), fov) < 0.03
 
 
 def test_labels_notches_and_hot_pixels_do_not_affect_the_detection():
-    disc = (300.0, 200.0, 170.0)
-    rgb = fundus_photograph(600, 400, disc)
+    fov = (300.0, 200.0, 170.0)
+    rgb = fundus_photograph(600, 400, fov)
     cv2.putText(rgb, "2015-02-17 OD", (5, 30), 0, 0.7, (255, 255, 255), 2)
     cv2.rectangle(rgb, (460, 190), (480, 215), (170, 100, 50), -1)
     rgb[::37, ::41] = 255
-    assert error(detect_fov(rgb), disc) < 0.02
+    assert error(detect_fov(rgb), fov) < 0.02
 
 
 def test_a_halo_does_not_affect_the_radius():
-    disc = (300.0, 200.0, 170.0)
+    fov = (300.0, 200.0, 170.0)
     wide = fundus_photograph(600, 400, (290.0, 210.0, 195.0), level=18)
-    assert error(detect_fov(np.maximum(fundus_photograph(600, 400, disc), wide)), disc) < 0.02
+    assert error(detect_fov(np.maximum(fundus_photograph(600, 400, fov), wide)), fov) < 0.02
 
 
 def test_a_field_of_view_cut_within_a_black_frame_has_its_full_circle():
@@ -134,14 +134,14 @@ def test_a_square_photograph_too_small_for_detection_is_unchanged(side, reach):
 
 @pytest.mark.parametrize("side", [64, 128, 300])
 def test_a_field_of_view_cut_by_a_square_has_its_full_circle(side):
-    disc = (side / 2, side / 2, 0.6 * side)
-    assert error(detect_fov(fundus_photograph(side, side, disc)), disc) < 0.03
+    fov = (side / 2, side / 2, 0.6 * side)
+    assert error(detect_fov(fundus_photograph(side, side, fov)), fov) < 0.03
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0)])
 def test_a_square_with_a_margin_around_its_field_of_view_is_cropped(shift):
-    disc = (150 + shift[0], 150 + shift[1], 135.0)
-    assert error(detect_fov(fundus_photograph(300, 300, disc)), disc) < 0.02
+    fov = (150 + shift[0], 150 + shift[1], 135.0)
+    assert error(detect_fov(fundus_photograph(300, 300, fov)), fov) < 0.02
 
 
 def test_photographs_of_28_pixels_are_kept_whole():
@@ -158,6 +158,6 @@ def test_all_photographs_of_one_real_camera_have_one_radius():
     if not files:
         pytest.skip("IDRiD is not at ../shared/data/idrid")
     found = [detect_fov(read_rgb(file)) for file in files]
-    radius = np.array([disc.radius for disc in found])
+    radius = np.array([fov.radius for fov in found])
     assert np.abs(radius / np.median(radius) - 1).max() < 0.01
-    assert np.ptp([disc.cx for disc in found]) < 0.03 * np.median(radius)
+    assert np.ptp([fov.cx for fov in found]) < 0.03 * np.median(radius)

@@ -46,7 +46,7 @@ def read(source: str, **changed: object) -> list[Photograph]:
     return list(load_source(source).photographs(params, Path("photographs"), lambda done, total: None))
 
 
-def made(source: str) -> Path:
+def write_copy(source: str) -> Path:
     WRITE[source](Path("copy"))
     return Path("copy")
 
@@ -67,10 +67,10 @@ def parts(data: bytes, name: str, count: int) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("source", ["idrid", "deepdrid"])
 def test_an_archive_is_downloaded_once_and_read_like_a_copy_on_disk(server, monkeypatch, capsys, source):
-    expected = names(read(source, root=str(made(source))))
+    expected = names(read(source, root=str(write_copy(source))))
     module = {"idrid": idrid, "deepdrid": deepdrid}[source]
     remote = serve_file(server, "archive.zip", zipped(Path("copy"), "top-0657068/"))
-    monkeypatch.setattr(module, "ARCHIVE", remote)
+    monkeypatch.setattr(module, "_ARCHIVE", remote)
     shutil.rmtree("copy")
     for _ in range(2):
         assert names(read(source)) == expected
@@ -81,7 +81,7 @@ def test_an_archive_is_downloaded_once_and_read_like_a_copy_on_disk(server, monk
 
 
 def test_a_wrong_archive_is_refused_and_the_right_one_accepted_later(server, monkeypatch):
-    made("idrid")
+    write_copy("idrid")
     remote = serve_file(server, "archive.zip", zipped(Path("copy")))
     monkeypatch.setattr(idrid, "_ARCHIVE", remote)
     whole = server.files["/archive.zip"]
@@ -118,7 +118,7 @@ def test_addresses_and_checksums_are_those_of_medmnist():
 @pytest.fixture
 def kaggle(server, monkeypatch):
     """A replacement of Kaggle's client with numbered parts of EyePACS' two archives; the solution is elsewhere."""
-    made("eyepacs")
+    write_copy("eyepacs")
     solution = serve_file(server, "retinopathy_solution.csv", Path("copy/retinopathy_solution.csv").read_bytes())
     monkeypatch.setattr(eyepacs, "SOLUTION", solution)
     files = {"sample.zip": b"", "sampleSubmission.csv.zip": b""}
@@ -151,7 +151,7 @@ def test_a_stopped_fetch_is_resumed_at_its_part(kaggle):
 
 
 def test_only_the_graded_part_of_the_aptos_archive_is_kept(monkeypatch):
-    expected = names(read("aptos2019", root=str(made("aptos2019"))))
+    expected = names(read("aptos2019", root=str(write_copy("aptos2019"))))
     api = FakeApi({"all": zipped(Path("copy"))})
     monkeypatch.setitem(sys.modules, "kaggle", types.SimpleNamespace(api=api))
     assert names(read("aptos2019", accept_terms=True)) == expected
@@ -193,7 +193,7 @@ def test_a_root_without_tables_is_refused_in_one_sentence(source):
 
 
 def test_eyepacs_has_kaggles_split_and_patients_and_eyes():
-    found = {each.image_id: each for each in read("eyepacs", root=str(made("eyepacs")))}
+    found = {each.image_id: each for each in read("eyepacs", root=str(write_copy("eyepacs")))}
     assert names([found[i] for i in ("1_left", "5_right", "7_left", "6_right")]) == [
         ("1_left", 1, "train", "1", "left"),
         ("5_right", 0, "train", "5", "right"),
@@ -203,7 +203,7 @@ def test_eyepacs_has_kaggles_split_and_patients_and_eyes():
 
 
 def test_a_copy_may_have_its_photographs_in_any_folder():
-    expected = names(read("eyepacs", root=str(made("eyepacs"))))
+    expected = names(read("eyepacs", root=str(write_copy("eyepacs"))))
     Path("copy/resized/all").mkdir(parents=True)
     for path in [*Path("copy/train").iterdir(), *Path("copy/test").iterdir()]:
         path.rename(Path("copy/resized/all") / path.name)
@@ -260,7 +260,7 @@ def test_expected_counts_after_splitting_are_computed_in_advance(counts, shares,
 
 
 def test_idrid_is_read_in_its_official_layout():
-    found = read("idrid", root=str(made("idrid")))
+    found = read("idrid", root=str(write_copy("idrid")))
     assert Counter(each.split for each in found) == {"train": 16, "val": 4, "test": 6}
     by_id = {each.image_id: each for each in found}
     assert by_id["test/IDRiD_002"].path.as_posix().endswith("b. Testing Set/IDRiD_002.jpg")
@@ -278,7 +278,7 @@ def test_idrids_photographs_have_the_expected_counts():
 
 
 def test_messidor2_has_pairs_of_eyes_without_the_ungradable(capsys):
-    found = read("messidor2", root=str(made("messidor2")))
+    found = read("messidor2", root=str(write_copy("messidor2")))
     assert "1 images that its graders call ungradable are excluded" in capsys.readouterr().out
     assert len(found) == 23
     assert Counter(each.eye for each in found) == {"left": 11, "right": 12}
@@ -289,7 +289,7 @@ def test_messidor2_has_pairs_of_eyes_without_the_ungradable(capsys):
 
 
 def test_messidor2_without_pairs_has_unknown_patients():
-    made("messidor2")
+    write_copy("messidor2")
     Path("copy/messidor-2.csv").unlink()
     with pytest.raises(InputError, match=r"must have one file messidor-2\.csv below copy, but there is none"):
         read("messidor2", root="copy")
@@ -297,7 +297,7 @@ def test_messidor2_without_pairs_has_unknown_patients():
 
 
 def test_messidor2_with_a_photograph_outside_the_pairs_is_refused():
-    made("messidor2")
+    write_copy("messidor2")
     lines = Path("copy/messidor-2.csv").read_text().splitlines()
     Path("copy/messidor-2.csv").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(InputError, match=r"each image must have its row in data\.pairs, but 20051020_1022"):
@@ -305,7 +305,7 @@ def test_messidor2_with_a_photograph_outside_the_pairs_is_refused():
 
 
 def test_deepdrid_has_the_grade_of_the_eye_and_the_official_split(capsys):
-    found = {each.image_id: each for each in read("deepdrid", root=str(made("deepdrid")))}
+    found = {each.image_id: each for each in read("deepdrid", root=str(write_copy("deepdrid")))}
     assert names([found[i] for i in ("1_l1", "1_r2", "5_l2", "7_r1")]) == [
         ("1_l1", 1, "train", "1", "left"),
         ("1_r2", 2, "train", "1", "right"),
@@ -317,7 +317,7 @@ def test_deepdrid_has_the_grade_of_the_eye_and_the_official_split(capsys):
 
 
 def test_ddr_leaves_out_the_ungradable_and_other_parts(capsys):
-    found = read("ddr", root=str(made("ddr")))
+    found = read("ddr", root=str(write_copy("ddr")))
     assert Counter(each.split for each in found) == {"train": 7, "val": 5, "test": 5}
     assert "2 images" in capsys.readouterr().out
     assert all("DR_grading" in each.path.as_posix() for each in found)
@@ -339,7 +339,7 @@ def test_retinamnist_has_the_pixels_of_medmnist():
 
 
 def test_a_damaged_file_of_arrays_is_refused_in_one_sentence():
-    path = made("retinamnist") / "retinamnist.npz"
+    path = write_copy("retinamnist") / "retinamnist.npz"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match=r"retinamnist\.npz must be MedMNIST's file, but is damaged"):
         read("retinamnist", root="copy")
@@ -359,12 +359,12 @@ def rewrite(name: str, old: str, new: str) -> None:
         (lambda: shutil.copy("copy/train.csv", "copy/train_images"), "one file train.csv below copy, but there are 2"),
         (
             lambda: Path("copy/train.csv").write_bytes(b"\xff\xfe"),
-            "must have a header and a row per image, but copy/train.csv has none",
+            "must have a header and a row per image, but copy/train.csv has no rows",
         ),
     ],
 )
 def test_a_copy_with_another_layout_is_refused_in_one_sentence(harm, words):
-    made("aptos2019")
+    write_copy("aptos2019")
     harm()
     with pytest.raises(InputError, match=words) as caught:
         read("aptos2019", root="copy")
@@ -372,7 +372,7 @@ def test_a_copy_with_another_layout_is_refused_in_one_sentence(harm, words):
 
 
 def test_a_table_may_be_zipped_as_by_kaggle():
-    expected = names(read("aptos2019", root=str(made("aptos2019"))))
+    expected = names(read("aptos2019", root=str(write_copy("aptos2019"))))
     Path("packed").mkdir()
     Path("copy/train.csv").rename("packed/train.csv")
     Path("copy/train.csv.zip").write_bytes(zipped(Path("packed")))
@@ -380,7 +380,7 @@ def test_a_table_may_be_zipped_as_by_kaggle():
 
 
 def test_defects_of_single_rows_are_passed_on_to_the_checks():
-    made("aptos2019")
+    write_copy("aptos2019")
     rewrite("train.csv", "000000000001,1", "000000000001,5")
     rewrite("train.csv", "000000000002", "000000000000")
     Path("copy/train_images/000000000003.png").unlink()

@@ -28,7 +28,7 @@ class FigureInfo:
     order: float = inf
     """Place in the report: figures are sorted by this, then by name."""
     photographs: bool = False
-    """Whether it shows photographs. They have a folder of their own, because a data set's terms apply to them."""
+    """True if the figure shows photographs, to which the data set's terms apply; it is saved in a separate folder."""
 
 
 FIGURES = discover(__package__, FigureInfo)

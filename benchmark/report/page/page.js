@@ -2,7 +2,7 @@
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const rowsOf = body => [...body.rows].filter(row => !row.matches(".provenance, .group"));
 
-// Sort by a column, each group of rows by itself: by the number behind a cell, else by its text; what has none is last.
+// Sort each group of rows by a column: by the value of a cell, else by its text; empty cells are last.
 for (const button of all("table.sorted thead button")) button.addEventListener("click", () => {
   const head = button.parentElement, table = head.closest("table"), place = head.cellIndex;
   const down = head.ariaSort === "ascending" ? -1 : 1;
@@ -38,7 +38,7 @@ for (const filter of all(".filter")) {
   });
 }
 
-// A number opens its provenance in a row of its own below; Escape, the button or the number itself close it.
+// A click on a number shows its provenance in a row below; Escape, the button or another click hide it.
 function closeAll(within) {
   for (const row of all("tr.provenance", within)) close(row);
 }
@@ -81,7 +81,7 @@ for (const link of all("a.from")) {
   });
 }
 
-// Fold and unfold; a link to what is folded unfolds it.
+// Fold and unfold sections; a link into a folded section unfolds it.
 const sections = all("details.section"), unfold = document.getElementById("unfold");
 unfold.addEventListener("click", () => {
   const open = unfold.getAttribute("aria-pressed") !== "true";
@@ -96,7 +96,7 @@ function reveal() {
 addEventListener("hashchange", reveal);
 if (location.hash) reveal();
 
-// Light and dark: as the browser asks, until the button says otherwise.
+// Light or dark style, as the browser prefers or as chosen by the button.
 const theme = document.getElementById("theme"), asked = matchMedia("(prefers-color-scheme: dark)");
 const dark = () => (document.documentElement.dataset.theme ?? (asked.matches ? "dark" : "light")) === "dark";
 const say = () => theme.setAttribute("aria-pressed", dark());
@@ -108,12 +108,12 @@ asked.addEventListener("change", say);
 say();
 document.querySelector(".tools").hidden = false;
 
-// The index shows where the reader is.
+// The index marks the current section.
 const links = new Map(all("nav a").map(link => [link.hash.slice(1), link])), seen = new Set();
 const watch = new IntersectionObserver(entries => {
   for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target.id);
   const first = [...links.keys()].find(id => seen.has(id));
-  if (!first) return; // Between two sections the last one stays marked.
+  if (!first) return; // Between two sections the last one remains marked.
   for (const link of links.values()) link.removeAttribute("aria-current");
   const bar = document.querySelector("nav"), link = links.get(first);
   link.setAttribute("aria-current", "true");

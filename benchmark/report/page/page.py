@@ -45,7 +45,7 @@ SECTIONS = {
 }
 """Section of each figure; other figures have a section of their own."""
 CONFUSION = "confusion_"
-"""Prefix of the figures of which there is one per arm."""
+"""Prefix of the figures that are drawn once per arm."""
 FILTERED = 8
 """Minimum number of rows of a table with a filter."""
 
@@ -55,12 +55,12 @@ class ShownCell:
     """A cell of the page.
 
     Attributes:
-        text: its own.
-        below: what stands under it: the interval, the published number.
-        notes: numbers of the notes that concern it.
-        sort: what a quantity is sorted by, empty where there is none; None for words.
-        arm: stage/arm whose runs it leads to; empty where it leads to none.
-        strip: its interval, drawn; empty where it has none.
+        text: first line.
+        below: further lines: the interval, the published number.
+        notes: numbers of its notes.
+        sort: sort key of a quantity, empty without a value; None for words.
+        arm: method/arm whose runs the cell links to; empty without a link.
+        strip: drawing of the interval; empty without an interval.
     """
 
     text: str

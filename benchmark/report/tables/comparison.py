@@ -127,7 +127,7 @@ def _step_records(system: str, side: Side, title: str, results: Results) -> Iter
 
 
 def _system_sentences(params: Params) -> list[str]:
-    """Return what differs between our systems and those of the paper."""
+    """Return the differences between our systems and those of the paper."""
     sentences = [
         "Ours grade one image by one net, once, unless the row says otherwise; rows with other inputs (both eyes, "
         "several nets, test-time augmentation) solve another task. Marks: stated, printed in a source; inferred, our "
@@ -148,7 +148,7 @@ def _system_sentences(params: Params) -> list[str]:
 
 
 def rank_sentences(rows: Sequence[Estimate], title: str) -> list[str]:
-    """Return how probable each rank of the paper's method is on test."""
+    """Return the probability of each rank of the paper's method on test."""
     sentences = []
     for about in dict.fromkeys(row.about for row in rows):
         ranks = [row for row in rows if row.about == about and row.split == "test"]

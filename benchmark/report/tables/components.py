@@ -1,4 +1,4 @@
-"""Components of M2CNN: it changes two things at once; this table compares it with arms that change one or neither."""
+"""Components of M2CNN, which combines two changes, compared with arms that have one or neither."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TrainingVariant:
     label: str
     method: str
     staged: bool
-    """Whether smaller sizes are trained first."""
+    """True if smaller sizes are trained first."""
     cells: bool
     match: Literal["", "images", "macs"] = ""
     """Training cost that equals that of M2CNN's whole chain."""
@@ -205,7 +205,7 @@ class _Line:
         return Number(str(count), count)
 
     def _heads(self) -> str:
-        """Return whether the heads are carried over from the parent; they cannot be if new cells widen their input."""
+        """Return whether the heads start from the parent's weights, as they cannot if new cells widen their input."""
         if self.arm is None:
             return "-"
         own = self.inputs.params.arm(*self.arm)

@@ -36,7 +36,7 @@ REACHED = ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fr
 """Columns of the csv file before and after the counts."""
 
 CostCounts = Mapping[str, float | None]
-"""Values by the names of :data:`_COLUMNS`; None if there is no value."""
+"""Counts by the names of :data:`_COLUMNS`; None for a missing value."""
 
 
 @dataclass(frozen=True, slots=True)

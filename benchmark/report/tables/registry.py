@@ -21,7 +21,7 @@ class TableInfo:
     """Metadata of a table."""
 
     order: float = inf
-    """Place in the report: tables are sorted by this, then by name."""
+    """Position in the report: tables are sorted by this, then by name."""
 
 
 TABLE_INFOS = discover(__package__, TableInfo)

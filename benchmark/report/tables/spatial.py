@@ -39,7 +39,7 @@ def make(inputs: Inputs) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A network, and what the paper prints of it."""
+    """A network and the sizes that the paper prints for it."""
 
     network: Architecture
     before: Printed | None
@@ -47,7 +47,7 @@ class _Line:
 
     @property
     def agree(self) -> bool | None:
-        """Whether the printed sizes are the measured ones; None if none are printed."""
+        """True if the printed sizes equal the measured ones; None without printed sizes."""
         if self.before is None or self.after is None:
             return None
         return (self.before.value, self.after.value) == (

@@ -132,7 +132,7 @@ def _anywhere(text: str, places: Mapping[str, str]) -> str:
 
 
 def _lines(path: Path, places: Mapping[str, str] | None = None) -> list[TextRow]:
-    """Return the rows of a table without the hash of runs and without absolute paths; none if there is no file."""
+    """Return the rows of a table without the hash of runs and without absolute paths; empty without a file."""
     if not path.exists():
         return []
     return [
