@@ -24,7 +24,7 @@ def test_an_address_without_a_scheme_is_explained(
 ) -> None:
     fill(project, params)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert "write http:// before a server's address" in sync(project, params).warning
+    assert "write http:// before the address of a server" in sync(project, params).warning
     with pytest.raises(InputError, match="write http:// before"):
         ui()
 
