@@ -74,11 +74,11 @@ def detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView:
     """
     height, width = rgb.shape[:2]
     whole = FieldOfView(width / 2, height / 2, max(height, width) / 2)
-    disc = try_detect_fov(rgb) if max(height, width) >= MIN_PIXELS else None
-    if disc is None:
+    fov = try_detect_fov(rgb) if max(height, width) >= MIN_PIXELS else None
+    if fov is None:
         return whole
-    off = max(abs(disc.cx - whole.cx), abs(disc.cy - whole.cy), abs(disc.radius - whole.radius))
-    return whole if height == width and off <= CROPPED * _scale(rgb) else disc
+    off = max(abs(fov.cx - whole.cx), abs(fov.cy - whole.cy), abs(fov.radius - whole.radius))
+    return whole if height == width and off <= CROPPED * _scale(rgb) else fov
 
 
 def try_detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView | None:
@@ -96,11 +96,11 @@ def try_detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView | None:
     return FieldOfView(found.cx * scale, found.cy * scale, found.radius * scale) if found else None
 
 
-def crop_to_fov(rgb: npt.NDArray[np.uint8], disc: FieldOfView, size: int) -> npt.NDArray[np.uint8]:
+def crop_to_fov(rgb: npt.NDArray[np.uint8], fov: FieldOfView, size: int) -> npt.NDArray[np.uint8]:
     """Crop to the square around the circle, padded with black, and scale it to (size, size, 3)."""
     height, width = rgb.shape[:2]
-    left, top = round(disc.cx - disc.radius), round(disc.cy - disc.radius)
-    side = max(1, round(2 * disc.radius))
+    left, top = round(fov.cx - fov.radius), round(fov.cy - fov.radius)
+    side = max(1, round(2 * fov.radius))
     inside = rgb[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     right, bottom = max(left + side - width, 0), max(top + side - height, 0)
     square = cv2.copyMakeBorder(inside, max(-top, 0), bottom, max(-left, 0), right, cv2.BORDER_CONSTANT)

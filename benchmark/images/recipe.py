@@ -13,4 +13,4 @@ def recipe_of(colour_normalisation: str) -> str:
         f"benchmark/images/colour_normalisation/{colour_normalisation}.py",
         "benchmark/images/encoding.py",
     )
-    return f"square around the retinal disc, {colour_normalisation}, {code_sha256(*code, libraries=LIBRARIES)[:16]}"
+    return f"square around the field of view, {colour_normalisation}, {code_sha256(*code, libraries=LIBRARIES)[:16]}"

@@ -24,9 +24,9 @@ def square_images(
     """
     largest = max(sizes.values())
     rgb = read_rgb(data, min_side=largest)
-    disc = detect_fov(rgb)
-    if 2 * disc.radius < largest:  # The scale suits the whole photograph, but its field of view is small.
-        rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * disc.radius)))
-        disc = detect_fov(rgb)
-    square = load_normalisation(colour_normalisation)(crop_to_fov(rgb, disc, largest))
+    fov = detect_fov(rgb)
+    if 2 * fov.radius < largest:  # The scale suits the whole photograph, but its field of view is small.
+        rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * fov.radius)))
+        fov = detect_fov(rgb)
+    square = load_normalisation(colour_normalisation)(crop_to_fov(rgb, fov, largest))
     return {role: square if size == largest else resize(square, size) for role, size in sizes.items()}
