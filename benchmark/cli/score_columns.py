@@ -69,12 +69,15 @@ def parse_names(given: Sequence[str], labels: TextTable | Array, predictions: It
     known["image"] = truth + outputs
     names: dict[str, str] = {}
     for role, _, name in (pair.partition("=") for pair in given):
-        if role not in known or role in names:
-            rule = f"each role of {', '.join(SCORE_ROLES)} once"
-            raise InputError(f"--columns takes ROLE=NAME with {rule}, but got {role}={name}: correct it")
+        if role not in known:
+            raise InputError(f"a role of --columns must be one of {', '.join(known)}, but is {role!r}: correct it")
+        if role in names:
+            raise InputError(f"--columns must name each role once, but has {role}={name}, too: remove one")
         if name not in known[role]:
-            rule = f"a column that the file has ({', '.join(dict.fromkeys(known[role]))})"
-            raise InputError(f"--columns takes ROLE=NAME with {rule}, but got {role}={name}: correct it")
+            columns = ", ".join(dict.fromkeys(known[role]))
+            raise InputError(
+                f"--columns {role}=NAME must name a column of the file ({columns}), not {name!r}: correct it"
+            )
         names[role] = name
     return names
 

@@ -35,7 +35,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=ENGINE_NAMES,
         default=default_engine(),
-        help="where to run: on this machine, or on the Ray cluster at RAY_ADDRESS (default if that is set)",
+        help="where to run: on this machine, or on the Ray cluster at RAY_ADDRESS (default: ray if RAY_ADDRESS is set)",
     )
 
 

@@ -116,7 +116,7 @@ def _compare(root: Path, where: str, *, as_json: bool) -> int:
 
 
 def describe(cells: Sequence[Compared], where: str) -> list[str]:
-    """Describe a comparison: the cells that are not identical, the counts by status, and the rule."""
+    """Describe a comparison: the cells that are not identical, the counts by status, and the definition of a status."""
     from benchmark.report.verification.seed_noise import ALPHA, CellStatus, test_of
 
     counts = Counter(cell.status for cell in cells)
@@ -127,8 +127,8 @@ def describe(cells: Sequence[Compared], where: str) -> list[str]:
     lines += [f"  {counts[status]:6,} {status}" for status in get_args(CellStatus) if counts[status]]
     tested = (
         f"Different: the p of Welch's t-test over seeds, or of the intervals over seeds, adjusted by the rule of "
-        f"Benjamini and Hochberg, is below {ALPHA}; of {len(tests)} distinct tests {low} are below it unadjusted, "
-        f"where chance alone gives {ALPHA * len(tests):.1f}."
+        f"Benjamini and Hochberg, is below {ALPHA}; before adjustment, {low} of {len(tests)} distinct tests have "
+        f"p < {ALPHA}; chance alone would give {ALPHA * len(tests):.1f}."
     )
     inconclusive = "Cannot tell: smaller differences than the stated one are not detectable, so agreement is not shown."
     unknown = (

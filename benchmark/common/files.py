@@ -42,7 +42,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def fix_for(code: int | None) -> str:
-    """Return the fix for a system error, by its code."""
+    """Return advice on how to avoid a system error with this code (``errno``)."""
     if code in (errno.ENOSPC, errno.EDQUOT):
         return "free space on its disk"
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -66,7 +66,7 @@ def require_pins() -> None:
         msg = (
             "train.numerics: portable needs libraries that were restricted to AVX2 before they were loaded, but this "
             "process loaded them unrestricted: use the command `fundusbench`, call "
-            f"{__name__}.pin_process() before NumPy, PyTorch and OpenCV are imported, or set train.numerics to fast"
+            f"{__name__}.pin_process() before NumPy, PyTorch and OpenCV are imported, or set train.numerics to native"
         )
         raise InputError(msg)
 

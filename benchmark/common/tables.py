@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
+from benchmark.common.files import fix_for
 from benchmark.common.units import some
 from benchmark.common.workbooks import is_workbook, read_sheet
 
@@ -132,7 +133,7 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         fault = f"{path} does not exist" if missing else f"{path} cannot be opened ({error.strerror or error})"
-        msg = f"a table must be a readable file, but {fault}: correct its name"
+        msg = f"a table must be a readable file, but {fault}: {fix_for(error.errno)}"
         raise InputError(msg) from error
     if not data:
         msg = f"a table must be a readable file, but {path} is empty: download or save it again"

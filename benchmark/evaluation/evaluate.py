@@ -249,13 +249,13 @@ def _check_data(result: RunResult, first: RunResult) -> None:
 def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Predictions, first: RunResult) -> None:
     """Refuse a run that was evaluated on other images or against other labels than the first run."""
     if not np.array_equal(ours.image_id, theirs.image_id):
-        fault = "images, or in another order,"
+        fault = "images, or the same in another order"
     elif not (np.array_equal(ours.grade, theirs.grade) and np.array_equal(ours.patient, theirs.patient)):
         fault = "labels or patients"
     else:
         return
     rule = f"all runs must be evaluated on the same {split} images with the same labels"
-    msg = f"{rule}, but {result.title} has other {fault} than {first.title}: train it again"
+    msg = f"{rule}, but those of {result.title} differ from those of {first.title} (other {fault}): train it again"
     raise InputError(msg)
 
 

@@ -122,7 +122,8 @@ def _render(table: DocTable, folder: Path) -> str:
         msg = f"a table block may only name columns of {path}, but {error} is not one: correct the name"
         raise InputError(msg) from error
     if not rows:
-        msg = f"a table block must select a row of {path}, but none has {table.where}: correct `where`"
+        conditions = ", ".join(f"{column}={value}" for column, value in table.where.items())
+        msg = f"a table block must select a row of {path}, but no row has {conditions}: correct `where`"
         raise InputError(msg)
     head = [*table.columns, *_across(table, rows), *filter(None, [table.count])]
     return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *lines))

@@ -83,7 +83,7 @@ def read_saliency() -> tuple[list[SaliencyRow], Maps]:
 
 
 def read_attention() -> tuple[list[WindowsRow], Maps]:
-    """Read images with their windows and attention maps; errors as in :func:`read_saliency`."""
+    """Read the rows of the windows that Zoom-in-Net crops, and the attention maps; raises as :func:`read_saliency`."""
     return _mapped(WINDOWS_FILE, WindowsRow, ATTENTION_MAPS)
 
 

@@ -37,8 +37,9 @@ def complete_records(table: Table, results: Results) -> Table:
 def arms_of(record: Mapping[str, Any]) -> tuple[Arm, ...]:
     """Return the arms that a record names.
 
-    They are in ``method`` and ``arm``, or as ``method/arm`` in ``versus``, ``a``, ``b`` and ``chain``. In ``versus``,
-    ``a`` and ``b``, a head may follow.
+    They are in ``method`` and ``arm``. ``versus``, ``a`` and ``b``, the sides of a comparison, hold ``method/arm``,
+    optionally followed by a space and a head. ``chain``, an arm with all arms whose weights it builds on, holds several
+    ``method/arm`` and is read only without ``arm``.
     """
     arms = [Arm(record["method"], record["arm"])] if record.get("arm") else []
     paths = [(record.get(side) or "").partition(" ")[0] for side in ("versus", "a", "b")]

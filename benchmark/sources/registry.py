@@ -53,10 +53,10 @@ class Photograph:
     path: Path
     """Path of the file, relative to the working directory or absolute."""
     grade: int
-    """International DR scale, 0 (none) to 4 (proliferative); other numbers are not grades."""
+    """International DR scale, 0 (none) to 4 (proliferative); the checks report any other number."""
     split: Split
     patient: str = ""
-    """Empty if unknown; the image is then a cluster of its own, and the report notes it."""
+    """Empty if unknown; the image then counts as a patient of its own, and the report notes it."""
     eye: Eye = "unknown"
     written: str = ""
     """Label as written, if that is not a whole number."""

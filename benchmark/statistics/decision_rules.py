@@ -49,7 +49,7 @@ class ThresholdsRow:
     tuned_on: str
     n_images: int
     threshold_1: float
-    """Scores from here on are grade 1 or higher; and so on."""
+    """A score, or expected grade, of at least ``threshold_k`` gets grade k or higher."""
     threshold_2: float
     threshold_3: float
     threshold_4: float

@@ -64,5 +64,5 @@ def comparisons(runs: GradedRuns) -> list[Estimate]:
 
 
 def compare_arms(runs: GradedRuns, a: Side, b: Side, split: Split) -> Comparison:
-    """Compare two arms, each by one head, on one split."""
+    """Return the kappa of side a minus that of side b on one split, each side an arm graded from one of its heads."""
     return compare(runs.grades[*a, split], runs.grades[*b, split], n_resamples=N_RESAMPLES)

@@ -46,7 +46,9 @@ def load_role(
 
 
 def with_system_view(data: SplitData, run: TrainedRun) -> SplitData:
-    """Return a split in a run's view: as packed for an arm, in the system's colours, FOV and background for a network.
+    """Return a split as a run's network receives it.
+
+    An arm receives it as packed, a network of a system with the system's colours, field of view and background.
 
     Raises:
         InputError: the network's colours cannot be computed from those of the pack.

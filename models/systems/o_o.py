@@ -211,5 +211,5 @@ def _started(layer: _Layer) -> _Layer:
 
 
 def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.NDArray[np.float32]:
-    """Return the score of the step's net, shape (n, 1); blends read its features separately."""
+    """Return the scores of the step's only network, shape (n, 1). Blends use its features instead."""
     return np.column_stack([each["score"] for each in outputs]).astype(np.float32)

@@ -298,8 +298,8 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
         table(level=TRUTH, Usage=["Public"] * 6 + ["Private"] * 6),
         "lacks 1 of the 6 images of test",
     ),
-    "no predictions": (None, LABELS, "predictions does not exist: correct its name"),
-    "no labels": (GRADES, None, "labels does not exist: correct its name"),
+    "no predictions": (None, LABELS, "predictions does not exist: correct the path"),
+    "no labels": (GRADES, None, "labels does not exist: correct the path"),
     "workbook with #N/A": (workbook(["image", "prediction"], ["#N/A"] * 12), LABELS, "has '#N/A' for image"),
     # Arrays.
     "array as labels": (GRADES, saved(PERCENT), "labels must be a table.* but labels is an array"),
@@ -387,13 +387,13 @@ def test_the_compared_file_has_its_own_columns_and_may_not_be_the_labels(capsys)
 
 
 WRONG = {
-    "an unknown role": ("grades=level", "with each role of image, grade"),
-    "a role twice": ("prediction=pred", "once, but got prediction=pred"),
-    "a column of neither": ("score=nothing", "a column that the file has"),
-    "a column of the labels for predictions": ("score=truth", "a column that the file has"),
-    "a column of predictions for the labels": ("grade=pred", "a column that the file has"),
-    "no column": ("score=", "a column that the file has"),
-    "no role": ("pred", "with each role of image, grade"),
+    "an unknown role": ("grades=level", "must be one of image, grade"),
+    "a role twice": ("prediction=pred", "each role once, but has prediction=pred"),
+    "a column of neither": ("score=nothing", "must name a column of the file"),
+    "a column of the labels for predictions": ("score=truth", "must name a column of the file"),
+    "a column of predictions for the labels": ("grade=pred", "must name a column of the file"),
+    "no column": ("score=", "must name a column of the file"),
+    "no role": ("pred", "must be one of image, grade"),
     "one of five": ("prob_0=a", "the five probabilities must all be named"),
 }
 

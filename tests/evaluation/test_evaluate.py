@@ -125,7 +125,7 @@ def test_a_run_with_other_labels_is_refused_by_name():
     grade = predictions.grade.copy()
     grade[7] = (grade[7] + 1) % 5
     write_predictions(replace(predictions, grade=grade), path)
-    with pytest.raises(InputError, match=r"same test images.*basenet_mt/small seed 1 has other labels"):
+    with pytest.raises(InputError, match=r"same test images.*basenet_mt/small seed 1 differ from.*other labels"):
         evaluate.run(params)
 
 
@@ -134,7 +134,7 @@ def test_a_run_with_other_images_is_refused_by_name():
     make_all(params)
     path = evaluate.RUNS / "basenet_mt/small/1/val.csv"
     path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
-    with pytest.raises(InputError, match=r"same val images.*basenet_mt/small seed 1 has other images"):
+    with pytest.raises(InputError, match=r"same val images.*basenet_mt/small seed 1 differ from.*other images"):
         evaluate.run(params)
 
 

@@ -77,7 +77,7 @@ def test_rendering_is_idempotent_and_leaves_other_text_alone():
         ('csv: b.csv\ncolumns: {a: "{mean}"}', "must exist, but b.csv does not"),
         ('csv: a.csv\ncolumns: {a: "{kappa}"}', "'kappa' is not one"),
         ('csv: a.csv\nwhere: {seed: 0}\ncolumns: {a: "{mean}"}', "'seed' is not one"),
-        ('csv: a.csv\nwhere: {pixels: 50}\ncolumns: {a: "{mean}"}', "none has {'pixels': 50}"),
+        ('csv: a.csv\nwhere: {pixels: 50}\ncolumns: {a: "{mean}"}', "no row has pixels=50"),
         (
             'csv: a.csv\ncolumns: {a: "{pixels}"}\nacross: "{column}"\ncell: "{mean}"',
             "one row of a.csv, but some have",

@@ -74,7 +74,7 @@ class InspectedDataset:
         return f"{photograph.image_id} ({photograph.split}, grade {photograph.label})"
 
     def patients(self) -> dict[str, list[int]]:
-        """Return the photographs of each known patient."""
+        """Return the indices of each known patient's photographs; those of an unknown patient are left out."""
         found: dict[str, list[int]] = {}
         for index, photograph in enumerate(self.photographs):
             if photograph.patient:

@@ -11,7 +11,7 @@ ABOUT = DecisionRuleInfo(title="thresholds tuned on val", head="score", threshol
 
 
 def fit(predictions: Predictions) -> Thresholds:
-    """Return the best thresholds for the predictions."""
+    """Return the thresholds of the scores with the highest kappa on these predictions."""
     assert predictions.score is not None
     return best_thresholds(predictions.score, predictions.grade)
 
