@@ -65,7 +65,7 @@ def test_track_and_verify_leave_no_stage_to_rerun(project):
     assert project.repro() == []
     project.run("fundusbench", "track")
     assert ids() == first
-    assert "byte for byte" in project.run("fundusbench", "verify").stdout
+    assert "are identical" in project.run("fundusbench", "verify").stdout
     assert project.repro() == []
 
 
@@ -74,8 +74,10 @@ def test_a_changed_setting_retrains_only_the_methods_that_depend_on_it(project):
     raw["losses"]["ce_mse"]["weight"] = 0.5
     project.write_params(raw)
     stages = ("train@basenet", "train@basenet_mt", "train@m2cnn")
-    expected = {"basenet": 0, "basenet_mt": 2, "m2cnn": 2, "min_pooling": 0}
-    assert trained(project, *stages, "train_system@min_pooling") == expected
+    made = trained(project, *stages, "train_system@min_pooling")
+    assert (made["basenet"], made["min_pooling"]) == (0, 0)
+    # DVC may run the stage of m2cnn first, which then trains the runs of basenet_mt that it starts from.
+    assert made["basenet_mt"] + made["m2cnn"] == 4
     raw["model"]["cells"]["normal"] = 2
     project.write_params(raw)
     assert trained(project, *stages) == {"basenet": 0, "basenet_mt": 0, "m2cnn": 2}
