@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import cv2
 
@@ -26,7 +26,6 @@ def outcomes(
     jobs: Iterable[J],
     workers: int,
     setup: Callable[[], None] | None = None,
-    start: Literal["forkserver", "fork"] = "forkserver",
 ) -> Iterator[tuple[J, R]]:
     """Yield each job with the result of ``work``, in the order of completion, with few jobs in progress at any time.
 
@@ -35,13 +34,12 @@ def outcomes(
         jobs: consumed as workers become free.
         workers: number of processes, at least 1.
         setup: called once in each worker, before any work.
-        start: how workers start: ``forkserver`` from a server that has imported ``work`` and has no threads, ``fork``
-            from this process with its imports and state.
 
     Raises:
         InputError: a worker was killed.
     """
-    context = multiprocessing.get_context(start)
+    # A worker forked from this process could wait forever for a lock that one of its threads held.
+    context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([work.__module__])
     with (
         _deaths_named(),

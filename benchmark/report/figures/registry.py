@@ -52,11 +52,8 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
         where, endings = (photographs, (".png",)) if info.photographs else (folder, (".svg", ".png"))
         for name, plot in import_module(f"{__package__}.{module}").plots(inputs).items():
             plots[name], paths[name] = plot, [where / f"{name}{ending}" for ending in endings]
-    for backend in ("agg", "svg"):  # Imported once, before the workers start.
-        import_module(f"matplotlib.backends.backend_{backend}")
-    with styled():
-        jobs = [(name, plot, paths[name]) for name, plot in plots.items()]
-        drawn = {name: caption for (name, *_), caption in outcomes(_draw, jobs, core_count(), start="fork")}
+    jobs = [(name, plot, paths[name]) for name, plot in plots.items()]
+    drawn = {name: caption for (name, *_), caption in outcomes(_draw, jobs, core_count())}
     wanted = {path for listed in paths.values() for path in listed}
     for where in (folder, photographs):
         where.mkdir(parents=True, exist_ok=True)
@@ -69,8 +66,9 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
 def _draw(job: tuple[str, Plot, Sequence[Path]]) -> str:
     """Draw a figure and return its caption."""
     _, plot, paths = job
-    figure = Figure()
-    caption = plot(figure)
-    for path in paths:
-        save_figure(figure, path)
+    with styled():
+        figure = Figure()
+        caption = plot(figure)
+        for path in paths:
+            save_figure(figure, path)
     return caption
