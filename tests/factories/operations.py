@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from benchmark.common.numerics import pin_process
 
 
-def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
+def operations(pixels: int, n_cells: int) -> Iterator[tuple[str, str]]:
     """Yield name and hash of every layer's output and gradient, of the weights' gradients and the updated weights."""
     import torch
 
@@ -41,7 +41,7 @@ def operations(pixels: int, level: int) -> Iterator[tuple[str, str]]:
 
     heads = LOSSES["ce_mse"].heads
     model = Model(backbone="test_resnet", stride=8, cells=Cells(width=0.125, normal=1))
-    network = build_network(model, level, heads, pixels).to(memory_format=torch.channels_last)
+    network = build_network(model, n_cells, heads, pixels).to(memory_format=torch.channels_last)
     for name, module in network.named_modules():
         if not list(module.children()):
             module.register_forward_hook(recorder(f"{name} ({type(module).__name__})"))
@@ -88,9 +88,9 @@ def hashed(*arrays: object) -> str:
 if __name__ == "__main__":
     if "--unpinned" not in sys.argv:
         pin_process()
-    for pixels, level in ((40, 1), (80, 2), (128, 3)):
-        for name, value in operations(pixels, level):
-            print(f"{pixels} px, level {level}, {name}: {value}")
+    for pixels, n_cells in ((40, 0), (80, 1), (128, 2)):
+        for name, value in operations(pixels, n_cells):
+            print(f"{pixels} px, {n_cells} cells, {name}: {value}")
     for name, value in other_operations():
         print(f"{name}: {value}")
     sys.stdout.flush()

@@ -55,12 +55,12 @@ def inputs(change):
 def test_captions_say_what_is_shown_of_which_data_and_what_may_not_be_read_into_it(inputs):
     captions = registry.draw_all(inputs, report.REPORTS / "figures", FOLDER)
     worst, swayed = captions["worst_errors"], captions["saliency"]
-    assert "20 test photographs of phantom (n = 100) that basenet_mt/mid" in worst
+    assert "20 test photographs of phantom (n = 100) with the largest error of basenet_mt/mid" in worst
     assert "mean over 2 seeds ± standard deviation" in worst
     assert "3 of 100 test photographs of phantom" in swayed
     assert "Caution" in swayed
     assert "Adebayo et al. 2018" in swayed
-    assert "Windows that zoom_in_net/c, seed 0 (Zoom-in-Net, our reading) cuts from 2 of 100" in captions["attention"]
+    assert "zoom_in_net/c, seed 0 (Zoom-in-Net, our reading) selects, on 2 of 100" in captions["attention"]
     assert {path.name for path in FOLDER.iterdir()} == {"worst_errors.png", "saliency.png", "attention.png"}
     assert not {"worst_errors", "saliency", "attention"} & {
         path.stem for path in (report.REPORTS / "figures").iterdir()

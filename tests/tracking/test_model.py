@@ -86,9 +86,7 @@ def test_the_model_predicts_as_the_network_does(project: Path, params: Params, m
     spec = spec_of(params, "m2cnn", "mid", 0)
     write_run(project, spec)
     folder = spec.folder(project / "runs")
-    torch.manual_seed(
-        0
-    )  # Else an output is now and then so near to 0 that the last bits of float32 are a millionth of it.
+    torch.manual_seed(0)
     network = build_network(spec.model, spec.n_cells, LOSSES[spec.loss.name].heads, spec.pixels)
     save_file(network.state_dict(), folder / "model.safetensors")
     sync(project, params)
@@ -107,7 +105,10 @@ def test_the_model_predicts_as_the_network_does(project: Path, params: Params, m
     assert [[row[name] for name in PROBS] for row in answer] == [
         pytest.approx(row, rel=1e-5) for row in expected["prob"].tolist()
     ]
-    assert by_path == [pytest.approx(answer[1])]
+    # A batch of one and one of three differ in the last bits of float32.
+    (alone,) = by_path
+    assert alone.pop("remark") == answer[1].pop("remark")
+    assert alone == pytest.approx(answer[1], rel=1e-5, abs=1e-6)
 
 
 def asked(address: str, table: dict[str, Any]) -> list[dict[str, Any]]:

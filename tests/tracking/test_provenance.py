@@ -37,7 +37,7 @@ def test_a_row_of_a_table_leads_to_each_of_its_runs(params, tmp_path):
     known = read_json(provenance.PROVENANCE)
     lines = list(csv.DictReader((report.TABLES / "ablation.csv").open(newline="")))
     line = next(line for line in lines if line["arm"] == "mse_mid")
-    arm = known["arms"][f"{line['stage']}/{line['arm']}"]
+    arm = known["arms"][f"{line['method']}/{line['arm']}"]
     assert arm["runs"] == line["runs"]
     assert " ".join(arm["seeds"]) == line["seeds"]
     for seed, run in arm["seeds"].items():

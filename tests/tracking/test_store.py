@@ -42,7 +42,7 @@ def test_a_run_has_its_identity_parameters_and_origin(filled: Filled, params: Pa
     run = named(runs_of(filled.root))["m2cnn/mid/0"]
     tags, given = run.data.tags, run.data.params
     spec = spec_of(params, "m2cnn", "mid", 0)
-    names = ("method", "arm", "data", "loss", "size", "pixels", "level", "seed", "parent", "key")
+    names = ("method", "arm", "data", "loss", "size", "pixels", "n_cells", "seed", "parent", "key")
     assert {name: tags[name] for name in names} == {
         "method": "m2cnn",
         "data": "phantom",
@@ -50,7 +50,7 @@ def test_a_run_has_its_identity_parameters_and_origin(filled: Filled, params: Pa
         "arm": "m2cnn/mid",
         "size": "mid",
         "pixels": str(spec.pixels),
-        "level": "2",
+        "n_cells": "1",
         "seed": "0",
         "parent": "basenet_mt/small",
         "key": spec.key,

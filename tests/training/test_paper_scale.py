@@ -33,20 +33,20 @@ def step(network: nn.Module, pixels: int) -> None:
 def test_one_step_with_each_number_of_cells_updates_every_tensor_and_carries_its_weights_over():
     # A separate process frees its gigabytes when it ends.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        pool.submit(_step_each_level).result()
+        pool.submit(_step_each_number_of_cells).result()
 
 
-def _step_each_level() -> None:
+def _step_each_number_of_cells() -> None:
     model = parse_params(composed("scale=paper")).model.model_copy(update={"pretrained": False})
     parent: dict[str, Tensor] = {}
-    for level, pixels in ((1, 96), (2, 160), (3, 272)):
-        network = build_network(model, level, LOSSES["ce_mse"].heads, pixels).to(memory_format=torch.channels_last)
+    for n_cells, pixels in ((0, 96), (1, 160), (2, 272)):
+        network = build_network(model, n_cells, LOSSES["ce_mse"].heads, pixels).to(memory_format=torch.channels_last)
         if parent:
             carried = carry_over(network, parent)
             assert all(torch.equal(network.state_dict()[name], parent[name]) for name in carried)
             new = {name for name in network.state_dict() if name not in carried}
             assert {name.split(".")[0] for name in new} == {"cells", "heads"}
-            assert all(name.startswith(("heads.", f"cells.{level - 2}.")) for name in new)
+            assert all(name.startswith(("heads.", f"cells.{n_cells - 1}.")) for name in new)
             parent = {}  # Free 200 MB for the step.
         step(network, pixels)
         network.zero_grad()
