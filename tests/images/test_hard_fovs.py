@@ -1,6 +1,6 @@
 """Detection of the field of view in difficult photographs, compared with three published methods.
 
-``golden/discs.md`` lists the errors of all four methods, and ``golden/discs.png`` shows our circles. Update both with
+``golden/fov.md`` lists the errors of all four methods, and ``golden/fov.png`` shows our circles. Update both with
 ``FUNDUSBENCH_GOLDEN=write pytest tests/images/test_hard_fovs.py``, and inspect them before you commit them.
 """
 
@@ -125,7 +125,7 @@ def render() -> str:
         "",
         "Largest deviation of the circle's centre and radius from the truth, in % of the radius. A detection is",
         f"**lost** if that is {LOST:.0%} or more. Each row is one photograph (n = {len(cases())}) that the phantom",
-        "drew, shown in `discs.png`. The table says nothing about real eyes or the frequency of such photographs.",
+        "drew, shown in `fov.png`. The table says nothing about real eyes or the frequency of such photographs.",
         "`tests/factories/fov_baselines.py` reimplements the published methods and cites their sources.",
         "",
         f"| photograph | {' | '.join(methods)} |",
@@ -146,7 +146,7 @@ def number(text: str) -> float:
 
 
 def test_the_table_of_errors_equals_the_committed_one():
-    path = GOLDEN / "discs.md"
+    path = GOLDEN / "fov.md"
     if WRITE:
         path.write_text(render(), encoding="utf-8")
     made, golden = rows(render()), rows(path.read_text(encoding="utf-8"))
@@ -185,7 +185,7 @@ def changed(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_the_contact_sheet_equals_the_committed_one():
-    path = GOLDEN / "discs.png"
+    path = GOLDEN / "fov.png"
     if WRITE:
         cv2.imwrite(str(path), sheet_of_cases()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
     # Builds of OpenCV may smooth lines differently; a displaced circle changes more, as the next test shows.
