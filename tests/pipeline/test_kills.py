@@ -99,18 +99,13 @@ def forked():
     return context
 
 
-@pytest.fixture(scope="module")
-def workshop(finished, tmp_path_factory):
-    return finished.copy(tmp_path_factory.mktemp("killed"))
-
-
 @pytest.mark.parametrize("method", STAGES)
-def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(workshop, finished, forked, method):
-    outs, ended = outs_of(workshop.root, method), []
-    remove([workshop.root / "scratch"])
+def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(project, finished, forked, method):
+    outs, ended = outs_of(project.root, method), []
+    remove([project.root / "scratch"])
     for write in (*WRITES, 0):
         remove(outs)
-        process = forked.Process(target=run_killed, args=(workshop.root, STAGES[method], write))
+        process = forked.Process(target=run_killed, args=(project.root, STAGES[method], write))
         process.start()
         process.join(timeout=300)
         ended.append(process.exitcode)
@@ -119,7 +114,7 @@ def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again
     for path in outs:
         # A record holds times.
         if "records" not in path.parts:
-            assert bytes_of(path) == bytes_of(finished.root / path.relative_to(workshop.root))
+            assert bytes_of(path) == bytes_of(finished.root / path.relative_to(project.root))
 
 
 def test_dvc_repro_resumes_two_runs_that_were_killed_at_once(project, finished):
