@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 
 from benchmark.common.arrays import Floats
 from benchmark.common.files import atomic
-from benchmark.common.terms import EVALUATED, Arm
+from benchmark.common.terms import EVALUATED
 from benchmark.evaluation.saliency_files import MapRow, Maps
 from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
@@ -52,8 +52,6 @@ _STYLE: Any = {
 }
 """Additions to seaborn's style. Text stays text in a vector file, which is then small, searchable and reproducible."""
 
-R = TypeVar("R")
-
 
 @contextmanager
 def styled() -> Iterator[None]:
@@ -73,14 +71,6 @@ def styled() -> Iterator[None]:
 def plot_if_any(name: str, plot: Callable[..., str], items: Any, inputs: Inputs, **further: Any) -> dict[str, Plot]:
     """Return the plot of some items by its name; empty without items."""
     return {name: partial(plot, items=items, results=inputs.results, **further)} if len(items) else {}
-
-
-def rows_by_arm(rows: Iterable[R]) -> dict[Arm, list[R]]:
-    """Group rows with ``method`` and ``arm`` by arm, in order."""
-    arms: dict[Arm, list[R]] = {}
-    for row in rows:
-        arms.setdefault(Arm(row.method, row.arm), []).append(row)  # type: ignore[attr-defined]
-    return arms
 
 
 def colour(index: int) -> str:

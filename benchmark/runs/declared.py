@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import sha256_json
@@ -15,7 +15,7 @@ from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
 from benchmark.runs.code import with_key
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.results import read_result
-from benchmark.runs.run import RUNS, SHOWN_DIGITS, DataSummary, PluginChoice, Run
+from benchmark.runs.run import RUNS, SHOWN_DIGITS, DataSummary, PluginChoice
 from benchmark.runs.spec import ArmRun, RunResult, RunSpec, heads_of
 from benchmark.runs.systems import resolve_system
 from benchmark.settings.devices import resolved
@@ -130,14 +130,21 @@ def find_runs(params: Params) -> Iterator[RunResult]:
             yield run
 
 
-R = TypeVar("R", bound=Run)
+class _OfArm(Protocol):
+    @property
+    def method(self) -> str: ...
+    @property
+    def arm(self) -> str: ...
 
 
-def by_arm(results: Iterable[R]) -> dict[Arm, list[R]]:
-    """Group runs by arm; arms and runs keep their order."""
+R = TypeVar("R", bound=_OfArm)
+
+
+def by_arm(rows: Iterable[R]) -> dict[Arm, list[R]]:
+    """Group runs, or rows about runs, by arm; arms and rows keep their order."""
     found: dict[Arm, list[R]] = {}
-    for result in results:
-        found.setdefault(Arm(result.method, result.arm), []).append(result)
+    for row in rows:
+        found.setdefault(Arm(row.method, row.arm), []).append(row)
     return found
 
 

@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 
 from benchmark.common.terms import Arm
 from benchmark.evaluation.outputs import CalibrationRow
-from benchmark.report.figure_style import GREY, Panel, Plot, colour, panels, plot_if_any, rows_by_arm, set_title
+from benchmark.report.figure_style import GREY, Panel, Plot, colour, panels, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
+from benchmark.runs.declared import by_arm
 from benchmark.scoring.metrics import BINS
 
 ABOUT = FigureInfo(order=9)
@@ -24,7 +25,7 @@ FEW = 5
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """Return one figure of all arms with probabilities; none without such an arm."""
-    return plot_if_any("calibration", _plot, rows_by_arm(inputs.calibration), inputs)
+    return plot_if_any("calibration", _plot, by_arm(inputs.calibration), inputs)
 
 
 def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Results) -> str:

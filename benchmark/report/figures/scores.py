@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from benchmark.common.terms import GRADES, Arm
 from benchmark.evaluation.outputs import SCORE_BIN_WIDTH, SCORE_MAX, SCORE_MIN, ScoreRow
 from benchmark.report.captions import seeds_in_words
-from benchmark.report.figure_style import DARK, GREY, Panel, Plot, panels, plot_if_any, rows_by_arm, set_title
+from benchmark.report.figure_style import DARK, GREY, Panel, Plot, panels, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
+from benchmark.runs.declared import by_arm
 
 ABOUT = FigureInfo(order=8)
 
@@ -24,7 +25,7 @@ TALL = 0.85
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """Return one figure of all arms with scores; none without such an arm."""
-    return plot_if_any("scores", _plot, rows_by_arm(inputs.scores), inputs)
+    return plot_if_any("scores", _plot, by_arm(inputs.scores), inputs)
 
 
 def _plot(figure: Figure, items: dict[Arm, list[ScoreRow]], results: Results) -> str:
