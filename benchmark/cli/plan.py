@@ -19,7 +19,7 @@ from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
 from benchmark.runs.environment import hardware
-from benchmark.runs.labels import step_key
+from benchmark.runs.labels import StepKey, step_key
 from benchmark.runs.results import read_trained
 from benchmark.runs.run import RECORDS, RUNS, Record
 from benchmark.runs.spec import NetworkRun, TrainedRun
@@ -43,8 +43,6 @@ CHECKPOINT = 12
 """Bytes per parameter in a checkpoint: the weight and its two moments."""
 SIZE_ROLES: tuple[Size, ...] = ("small", "mid", "large")
 
-StepKey = tuple[int, Size, tuple[str, ...], str]
-"""Identity of a step's cost: n_cells, size and heads, or the network of a system."""
 TimeRange = tuple[float, float]
 """Low and high end of an estimate."""
 
@@ -79,7 +77,7 @@ class PlannedTraining:
 
     @property
     def key(self) -> StepKey:
-        """Identity of the step's cost."""
+        """Identity of the step's cost; see :func:`benchmark.runs.labels.step_key`."""
         return self.n_cells, self.size, self.heads, self.net
 
 
@@ -199,9 +197,8 @@ def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[
         share = 1 - settings.holdout_fraction
         specs = resolve_system(params, system, [], NOISE_DATA, _as_declared)
         networks = {spec.arm: spec for spec in specs if isinstance(spec, NetworkRun)}
-        for net, network in networks.items():
-            one = _count(network, len(params.seeds_of(system)), images, share, net=f"{system}/{net}")
-            counted.append((one, _without_start(network)))
+        for network in networks.values():
+            counted.append((_count(network, len(params.seeds_of(system)), images, share), _without_start(network)))
     return counted
 
 
@@ -210,9 +207,7 @@ def _without_start(spec: TrainedRun) -> TrainedRun:
     return spec.model_copy(update={"parent": "", "parent_key": "", "model": spec.model.bare})
 
 
-def _count(
-    spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, share: float = 1.0, net: str = ""
-) -> PlannedTraining:
+def _count(spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, share: float = 1.0) -> PlannedTraining:
     """Count one training.
 
     Args:
@@ -220,19 +215,19 @@ def _count(
         runs: number of its runs.
         images: images per split.
         share: fraction of the train images that a run uses.
-        net: name of a system's network.
     """
     from benchmark.training.networks import run_cost
 
     cost = run_cost(spec)
+    n_cells, size, heads, net = step_key(spec)
     seen = round(spec.train.epochs * images["train"] * share) if images else None
     return PlannedTraining(
         method=spec.method,
         arm=spec.arm,
-        size=spec.size,
+        size=size,
         pixels=spec.pixels,
-        n_cells=spec.n_cells,
-        heads=tuple(spec.heads),
+        n_cells=n_cells,
+        heads=heads,
         runs=runs,
         epochs=spec.train.epochs,
         images=seen,

@@ -10,8 +10,10 @@ from typing import Any
 from benchmark.common.terms import Head, Size
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun
 
-EYES = {"one": "one", "both": "both", "shuffled": "own and another patient's"}
+_EYES = {"one": "one", "both": "both", "shuffled": "own and another patient's"}
 """Label of a blend's input, by ``BlendRun.eyes``."""
+StepKey = tuple[int, Size, tuple[str, ...], str]
+"""Identity of a training step's cost: n_cells, size and heads, or the network of a system."""
 
 
 def summary(run: RunSpec) -> str:
@@ -36,7 +38,7 @@ def table_columns(run: RunSpec) -> dict[str, Any]:
         case BlendRun():
             columns = {
                 **{"n_cells": 0, "parent": "", "loss": run.blend.name, "backbone": run.method, "weights": ""},
-                **{"px": " ".join(dict.fromkeys(map(str, run.member_pixels))), "eyes": EYES[run.eyes]},
+                **{"px": " ".join(dict.fromkeys(map(str, run.member_pixels))), "eyes": _EYES[run.eyes]},
                 **{"nets": len(run.members), "tta_views": max(run.tta_views, 1)},
                 **{"blend_rows": "held_out", "blend_images": run.train_images},
             }
@@ -49,6 +51,6 @@ def selecting_head(run: RunSpec) -> Head | None:
     return run.heads[0] if not isinstance(run, BlendRun) and run.train.select_epoch == "best" else None
 
 
-def step_key(run: TrainedRun) -> tuple[int, Size, tuple[str, ...], str]:
-    """Return the identity of a training step's cost: n_cells, size and heads, or the network of a system."""
+def step_key(run: TrainedRun) -> StepKey:
+    """Return the identity of a run's training steps by their cost."""
     return run.n_cells, run.size, tuple(run.heads), run.group if run.system else ""
