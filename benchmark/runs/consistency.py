@@ -17,7 +17,7 @@ from models.blends.registry import BLENDS
 from models.settings import Cells, Model
 from models.systems.registry import SYSTEMS, fov_of
 
-_EXECUTION = {"device", "precision", "compile", "parallel_runs", "threads", "checkpoint_minutes"}
+_EXECUTION = {"device", "precision", "compile", "parallel_runs", "checkpoint_minutes"}
 """Training options of the execution alone; captions name those that matter."""
 
 Runs = Mapping[str, RunResult]

@@ -28,7 +28,7 @@ STAGES = {
     "saliency": ("saliency",),
     "report": ("report",),
 }
-"""Command of each method. `architecture` and `transfer` write one file here, as `fetch` does, so they are left out."""
+"""Command of each stage. `architecture` and `transfer` write one file here, as `fetch` does, so they are left out."""
 WRITES = (1, 3)
 """Number of the write during which each attempt is killed; the attempt after the last one may finish."""
 STOPS_IN_A_WRITE = """
@@ -69,9 +69,9 @@ def run_killed(root: Path, arguments: tuple[str, ...], write: int) -> None:
     os._exit(main(arguments))
 
 
-def outs_of(root: Path, method: str) -> list[Path]:
+def outs_of(root: Path, stage: str) -> list[Path]:
     """Return the files and folders that a stage of dvc.yaml writes."""
-    name, _, key = method.partition("@")
+    name, _, key = stage.partition("@")
     declared = yaml.safe_load((root / "dvc.yaml").read_text())["stages"][name]
     outs = declared.get("do", declared)["outs"]
     paths = [next(iter(out)) if isinstance(out, dict) else out for out in outs]
@@ -79,7 +79,7 @@ def outs_of(root: Path, method: str) -> list[Path]:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove a method's outputs, as DVC does before it runs the method."""
+    """Remove a stage's outputs, as DVC does before it runs the stage."""
     for path in paths:
         if path.is_dir():
             shutil.rmtree(path)
@@ -99,13 +99,13 @@ def forked():
     return context
 
 
-@pytest.mark.parametrize("method", STAGES)
-def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(project, finished, forked, method):
-    outs, ended = outs_of(project.root, method), []
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(project, finished, forked, stage):
+    outs, ended = outs_of(project.root, stage), []
     remove([project.root / "scratch"])
     for write in (*WRITES, 0):
         remove(outs)
-        process = forked.Process(target=run_killed, args=(project.root, STAGES[method], write))
+        process = forked.Process(target=run_killed, args=(project.root, STAGES[stage], write))
         process.start()
         process.join(timeout=300)
         ended.append(process.exitcode)
