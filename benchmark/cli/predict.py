@@ -112,7 +112,7 @@ def graded_by(runs: Sequence[RunResult]) -> dict[str, Any]:
     eyes = "drawn eyes, so nothing is claimed of real ones" if first.data.synthetic else f"{first.data.train} images"
     return {
         "graded_by": f"{first.method}/{first.arm}, seed{'s' if len(runs) > 1 else ''} {seeds}",
-        "input": f"{first.pixels} px, {first.prepared.colour_normalisation}",
+        "input": f"{first.pixels} px, {first.prepared.colour_normalisation}, crop {first.prepared.crop:g}",
         "limits": f"trained on {eyes} ({first.data.name}); no medical device",
         "keys": [result.key for result in runs],
     }

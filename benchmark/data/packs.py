@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PACKS = Path("data/packs")
 """Holds a folder per role, with a pack per split."""
-FORMAT = "4"
+FORMAT = "5"
 """Version of the layout that this module reads and writes."""
 BATCH = 16
 """Rows per record batch, which bounds the writer's memory."""
@@ -58,6 +58,8 @@ class PackSpec:
     """Names the way from photograph to square."""
     colour_normalisation: str = "plain"
     """Colour normalisation: a key of :data:`benchmark.images.colour_normalisation.registry.NORMALISATIONS`."""
+    crop: float = 1.0
+    """Side of the square as a fraction of the diameter of the field of view."""
     shrunk_from: int = 0
     """Pixels per side of the largest size, from whose images these were shrunk; 0 where they are of that size."""
 
@@ -67,7 +69,9 @@ def pack_specs(sizes: Sizes, how: Prepare) -> dict[str, PackSpec]:
     pixels = {role: sizes.of(role) for role in get_args(Size)}
     largest, recipe = max(pixels.values()), recipe_of(how.colour_normalisation)
     return {
-        role: PackSpec(side, how.encoding, recipe, how.colour_normalisation, 0 if side == largest else largest)
+        role: PackSpec(
+            side, how.encoding, recipe, how.colour_normalisation, how.crop, 0 if side == largest else largest
+        )
         for role, side in pixels.items()
     }
 
@@ -228,6 +232,7 @@ def _spec(metadata: dict[bytes, bytes] | None) -> PackSpec:
         encoding,
         entries["recipe"],
         entries["colour_normalisation"],
+        float(entries["crop"]),
         int(entries["shrunk_from"]),
     )
 

@@ -53,6 +53,7 @@ class PrepareJob:
     sha256: str
     sizes: dict[str, int]
     colour_normalisation: str
+    crop: float
     encoding: Encoding
     target: Path
 
@@ -98,7 +99,7 @@ def prepare_photograph(spec: PackSpec, data: bytes) -> npt.NDArray[np.uint8]:
         UnreadableImage: the bytes cannot be read as an image.
     """
     sizes = {"largest": spec.shrunk_from or spec.size, "pack": spec.size}
-    image = square_images(data, sizes, spec.colour_normalisation)["pack"]
+    image = square_images(data, sizes, spec.colour_normalisation, spec.crop)["pack"]
     return image if spec.encoding == "raw" else read_rgb(encode(image, spec.encoding))
 
 
@@ -118,7 +119,7 @@ class ImageStore:
         """Return the job that prepares a photograph."""
         spec = next(iter(self.specs.values()))
         sizes = {role: spec.size for role, spec in self.specs.items()}
-        return PrepareJob(path, sha256, sizes, spec.colour_normalisation, spec.encoding, self._file(sha256))
+        return PrepareJob(path, sha256, sizes, spec.colour_normalisation, spec.crop, spec.encoding, self._file(sha256))
 
     def image(self, role: str, sha256: str) -> bytes:
         """Return an image, encoded as in packs."""
@@ -177,7 +178,7 @@ def _work(job: PrepareJob) -> str:
     if hashlib.sha256(data).hexdigest() != job.sha256:
         return CHANGED
     try:
-        images = square_images(data, job.sizes, job.colour_normalisation)
+        images = square_images(data, job.sizes, job.colour_normalisation, job.crop)
     except UnreadableImage as error:
         return str(error)
     stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}

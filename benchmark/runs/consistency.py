@@ -70,9 +70,11 @@ def _system_faults(params: Params, holdout: Holdout, prepared: PackSpec, system:
     declared = params.systems[system].holdout_fraction
     if holdout.fraction != declared:
         yield f"holds out {holdout.fraction} of the train patients, but params.yaml declares {declared}"
-    images = (prepared.colour_normalisation, prepared.encoding)
-    if images != (params.prepare.colour_normalisation, params.prepare.encoding):
-        yield f"was trained on {' '.join(images)} images, but params.yaml declares others"
+    declared_images = _prepare(params)
+    if changed := [
+        f"{name} {value}" for name, value in asdict(prepared).items() if declared_images.get(name, value) != value
+    ]:
+        yield f"was trained on images with {', '.join(changed)}, but params.yaml declares others"
 
 
 def _network_faults(params: Params, result: NetworkResult) -> Iterator[str]:
@@ -101,6 +103,11 @@ def _blend_faults(params: Params, result: BlendResult) -> Iterator[str]:
         yield "was fitted with other parameters or TTA views than params.yaml declares"
 
 
+def _prepare(params: Params) -> dict[str, Any]:
+    """Return the parameters of the stage ``prepare`` that determine pixels."""
+    return params.prepare.model_dump(mode="json", exclude={"workers"})
+
+
 def _epochs(params: Params, result: ArmResult, runs: Runs) -> int | None:
     """Return the declared epochs of a run; None if a run that they depend on is missing.
 
@@ -127,7 +134,7 @@ def _changed(params: Params, result: ArmResult) -> list[str]:
     declared: dict[str, dict[str, Any]] = {
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
         "model": _model(model, result.model),
-        "prepare": {"colour_normalisation": params.prepare.colour_normalisation, "encoding": params.prepare.encoding},
+        "prepare": _prepare(params),
         f"losses.{loss}": params.loss_parameters(loss),
     }
     trained = (

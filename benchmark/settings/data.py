@@ -39,7 +39,11 @@ class Prepare(Section):
     """Parameters of the stage ``prepare``."""
 
     colour_normalisation: str = "plain"
-    """Colour normalisation: a file of benchmark/images/colour_normalisation (plain, graham, clahe)."""
+    """Colour normalisation: a file of benchmark/images/colour_normalisation (plain, graham, clahe,
+    standardised)."""
+    crop: Annotated[float, Field(ge=0.2, le=1)] = 1.0
+    """Side of the square as a fraction of the diameter of the field of view: 1 shows all of it. 0.7 or less shows only
+    retina, without the shape of the frame, from which some data sets' grades can be told."""
     encoding: Literal["raw", "jpeg"] = "raw"
     """Encoding of images in packs: raw bytes (fastest), or jpeg at quality 95. For the originals of IDRiD (n = 6), jpeg
     is about 8, 10 and 11 times smaller at 224, 448 and 720 px, and 2.5, 5 and 6 times at 40, 80 and 128 px."""

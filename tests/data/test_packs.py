@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmark.common.errors import InputError
-from benchmark.data.packs import Pack, PackRow, PackSpec, open_pack, write_pack
+from benchmark.data.packs import FORMAT, Pack, PackRow, PackSpec, open_pack, write_pack
 from benchmark.images.encoding import encode
 from tests.factories.photographs import fundus_photograph
 
@@ -164,18 +164,19 @@ def test_a_file_other_than_a_pack_is_refused(tmp_path: Path, damage: str):
         path.write_bytes(path.read_bytes()[:-100])
     else:
         metadata = {
-            "format": "3",
+            "format": FORMAT,
             "size": "12",
             "encoding": "raw",
             "recipe": "",
             "colour_normalisation": "plain",
+            "crop": "1.0",
             "shrunk_from": "0",
         }
         metadata = {
-            "newer": metadata | {"format": "5"},
+            "newer": metadata | {"format": f"{FORMAT}1"},
             "colour_normalisation": metadata | {"colour_normalisation": "green"},
         }.get(damage)
         with pa.ipc.new_file(str(path), pa.schema([("image", pa.string())], metadata)):
             pass
-    with pytest.raises(InputError, match="must be a pack of format 4"):
+    with pytest.raises(InputError, match=f"must be a pack of format {FORMAT}"):
         open_pack(path)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,17 @@ def test_the_field_of_view_fills_the_square_and_small_sizes_are_resized_from_the
     distance = np.hypot(x - SIZES["large"] / 2, y - SIZES["large"] / 2) / (SIZES["large"] / 2)
     assert (made["large"][distance < 0.95][:, 0] > 100).all()
     assert (made["large"][distance > 1.08] < 20).all()
+
+
+def test_a_cropped_square_shows_the_centre_of_the_field_of_view_alone():
+    rgb = fundus_photograph(300, 200, (140, 110, 70), level=200)
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "PNG")
+    made = square_images(stream.getvalue(), {"small": 20, "large": 40}, crop=0.62)
+    fov = detect_fov(rgb)
+    assert np.array_equal(made["large"], crop_to_fov(rgb, replace(fov, radius=0.62 * fov.radius), 40))
+    assert made["large"][..., 0].min() > 100, "no corner lies outside the field of view"
+    assert np.array_equal(made["small"], resize(made["large"], 20))
 
 
 def test_a_small_field_of_view_in_a_wide_frame_is_decoded_with_enough_pixels():

@@ -143,6 +143,19 @@ def test_graham_looks_alike_at_small_and_large_sizes():
     assert agreement > 0.95
 
 
+def test_standardised_removes_what_a_camera_does_to_a_channel():
+    """Exposure and colour balance are a gain and an offset per channel; the retina stays."""
+    photograph = square(240)
+    lit = photograph.max(axis=2) > 12
+    other = photograph.copy()
+    other[lit] = (photograph[lit] * [0.6, 0.8, 0.5] + [40, 10, 30]).astype(np.uint8)
+    made, known = (load_normalisation("standardised")(image).astype(int) for image in (other, photograph))
+    assert np.abs(made - known)[lit].mean() < 2
+    for channel in known[lit].T:
+        assert channel.mean() == pytest.approx(128, abs=1.5)
+        assert 38 < channel.std() < 50, "bright pixels are clipped"
+
+
 def naive_clahe(lightness: np.ndarray, clip: float, tiles: int) -> np.ndarray:
     """Equalise by clipped histograms of tiles, with the excess spread over all levels; interpolate between tiles."""
     side = len(lightness) // tiles
