@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
@@ -79,15 +78,8 @@ def read_frame(path: Path, types: Mapping[str, ColumnType], made_by: str) -> pd.
         raise InputError(msg)
     nan_values = {name: [""] for name, type_ in types.items() if type_ is float}
     try:
-        text = path.read_text(encoding="utf-8")
-        if text and not text.endswith("\n"):
-            raise ValueError("it ends within a line")
         with warnings.catch_warnings(category=pd.errors.ParserWarning, action="error"):
-            frame = pd.read_csv(
-                StringIO(text), dtype=dict(types), keep_default_na=False, na_values=nan_values, index_col=False
-            )
-        if short := [name for name, type_ in types.items() if type_ is str and name in frame and frame[name].hasnans]:
-            raise ValueError(f"a line ends before {short[0]}")
+            frame = pd.read_csv(path, dtype=dict(types), keep_default_na=False, na_values=nan_values, index_col=False)
     except (OSError, ValueError, OverflowError, pd.errors.ParserWarning) as error:
         why = " ".join(str(error).split())
         msg = f"{path} must be unchanged since it was written, but is damaged ({why}): make it again with `{made_by}`"

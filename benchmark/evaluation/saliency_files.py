@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.common.csv_rows import write_rows
+from benchmark.common.csv_rows import read_rows, write_rows
 from benchmark.common.files import atomic
 from benchmark.common.terms import Head, Size
 
@@ -31,6 +31,17 @@ def write_maps(table: Path, kind: type[MapRow], rows: Sequence[MapRow], path: Pa
     with atomic(path) as partial, partial.open("wb") as stream:
         np.save(stream, maps.astype(np.float16))
     write_rows(table, kind, rows)
+
+
+def read_maps(table: Path, kind: type[MapRow], path: Path) -> tuple[list[MapRow], Maps]:
+    """Read the table of images and their maps; both are empty if the stage has not run.
+
+    Raises:
+        InputError: the table is damaged.
+    """
+    if not table.exists():
+        return [], np.zeros((0, 0, 0), np.float16)
+    return read_rows(table, kind, "fundusbench saliency"), np.load(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,17 @@ from benchmark.common.terms import Arm, Size
 from benchmark.data.manifest import DATA
 from benchmark.data.outcome import CHECKS_CSV, CheckRow
 from benchmark.evaluation.architecture import Architecture, read_networks
+from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, CalibrationRow, ScoreRow, WorstRow
-from benchmark.evaluation.saliency_files import Maps, SaliencyRow, WindowsRow
-from benchmark.report.output_tables import (
-    read_attention,
-    read_calibration,
-    read_saliency,
-    read_scores,
-    read_worst_errors,
+from benchmark.evaluation.saliency_files import (
+    ATTENTION_MAPS,
+    SALIENCY_IMAGES,
+    SALIENCY_MAPS,
+    WINDOWS_FILE,
+    Maps,
+    SaliencyRow,
+    WindowsRow,
+    read_maps,
 )
 from benchmark.report.results import Results, load_results
 from benchmark.runs.results import read_record, read_result
@@ -36,7 +39,7 @@ from benchmark.statistics.published.tables import PrintedTable, load_published
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdicts import VERDICTS
 
-_BY_STATISTICS = "fundusbench statistics"
+_BY_EVALUATE = "fundusbench evaluate"
 
 
 @dataclass(frozen=True)
@@ -61,32 +64,32 @@ class Inputs:
     @cached_property
     def verdicts(self) -> list[VerdictRow]:
         """Verdicts on the paper's claims."""
-        return read_rows(VERDICTS, VerdictRow, _BY_STATISTICS)
+        return read_rows(VERDICTS, VerdictRow, "fundusbench statistics")
 
     @cached_property
     def calibration(self) -> list[CalibrationRow]:
         """Confidence and accuracy of each run by bin."""
-        return read_calibration(self.results)
+        return read_rows(CALIBRATION, CalibrationRow, _BY_EVALUATE)
 
     @cached_property
     def scores(self) -> list[ScoreRow]:
         """Histogram of scores by label."""
-        return read_scores(self.results)
+        return read_rows(SCORES, ScoreRow, _BY_EVALUATE)
 
     @cached_property
     def worst_errors(self) -> list[WorstRow]:
         """Test images with the largest grading errors."""
-        return read_worst_errors(self.results)
+        return read_rows(WORST_ERRORS, WorstRow, _BY_EVALUATE)
 
     @cached_property
     def saliency(self) -> tuple[list[SaliencyRow], Maps]:
         """Images and their saliency maps; none if that stage has not run."""
-        return read_saliency()
+        return read_maps(SALIENCY_IMAGES, SaliencyRow, SALIENCY_MAPS)
 
     @cached_property
     def attention(self) -> tuple[list[WindowsRow], Maps]:
         """Images with a network's windows and their attention maps; none if that stage has not run."""
-        return read_attention()
+        return read_maps(WINDOWS_FILE, WindowsRow, ATTENTION_MAPS)
 
     def photographs(self, image_ids: Sequence[str], size: Size = "large") -> npt.NDArray[np.uint8]:
         """Read prepared test photographs, shape (n, s, s, 3); none without a pack on this machine."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.common.terms import EVALUATED, GRADES, Arm, Head, Split
-from benchmark.evaluation.tables import read_evaluation_tables, refuse_gaps
-from benchmark.scoring.metrics import METRICS
+from benchmark.common.errors import InputError
+from benchmark.common.terms import GRADES, Arm, Head, Split
+from benchmark.evaluation.tables import EVALUATION, EVALUATION_COLUMNS, read_evaluation_table
 from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, select
 
 
@@ -27,7 +25,6 @@ class Results:
     """
 
     runs: pd.DataFrame
-    kappas: pd.DataFrame
     confusion: pd.DataFrame
     grades: pd.DataFrame
     curves: pd.DataFrame
@@ -121,37 +118,16 @@ class Results:
 
 
 def load_results(root: Path = Path()) -> Results:
-    """Read the tables of the evaluation, and the estimates.
-
-    Args:
-        root: the project's folder.
+    """Read the tables of the evaluation, and the estimates, of the project in a folder.
 
     Raises:
-        InputError: evaluation or statistics have not run, or a table is damaged.
+        InputError: evaluation or statistics have not run, or ran on different runs, or a table is damaged.
     """
-    results = Results(**read_evaluation_tables(root), estimates=read_estimates(root))
-    found = [_key(row) for row in results.estimates if row.kind in ("metric", "rank")]
-    refuse_gaps(root / ESTIMATES, found, [*_metrics_due(results), *_ranks_due(results)], "fundusbench statistics")
+    tables = {name: read_evaluation_table(name, root) for name in EVALUATION_COLUMNS}
+    results = Results(**tables, estimates=read_estimates(root))
+    estimated = {Arm(row.method, row.arm) for row in results.kappa_estimates}
+    if estimated != set(results.arms()):
+        wrong = min(estimated ^ set(results.arms()))
+        msg = f"{ESTIMATES} must be of the runs in {EVALUATION}/, but differs in {wrong}: run `fundusbench statistics`"
+        raise InputError(msg)
     return results
-
-
-def _key(row: Estimate) -> tuple[Any, ...]:
-    return (row.method, row.arm, row.split, *((row.rank,) if row.kind == "rank" else (row.head, row.quantity)))
-
-
-def _metrics_due(results: Results) -> Iterator[tuple[Any, ...]]:
-    """Yield the identity of each expected estimate of a metric."""
-    outcomes = results.kappas[["method", "arm", "split", "head"]].drop_duplicates()
-    for outcome, (name, metric) in product(outcomes.itertuples(index=False, name=None), METRICS.items()):
-        if metric.head in (None, outcome[3]):
-            yield (*outcome, name)
-
-
-def _ranks_due(results: Results) -> Iterator[tuple[Any, ...]]:
-    """Yield the identity of each expected rank probability."""
-    sizes: dict[str, list[Arm]] = {}
-    for arm in results.methods():
-        sizes.setdefault(str(results.runs_of(*arm)["size"].iloc[0]), []).append(arm)
-    for arms, split in product(sizes.values(), EVALUATED):
-        if len(arms) > 1 and results.images(split):
-            yield from ((*arm, split, rank) for arm in arms for rank in range(1, len(arms) + 1))

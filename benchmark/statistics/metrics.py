@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmark.common.arrays import Floats
 from benchmark.common.csv_rows import read_rows
+from benchmark.common.errors import InputError
 from benchmark.common.terms import GRADES, Arm, Head, Split
 from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
-from benchmark.evaluation.tables import refuse_gaps
 from benchmark.runs.predictions import Predictions, clusters
 from benchmark.scoring.metrics import METRICS, of_confusion, of_outputs
 from benchmark.scoring.rules import rule_of, tuned_on
@@ -63,15 +63,10 @@ def metric_estimates(runs: GradedRuns) -> list[Estimate]:
     values: dict[tuple[str, str, str, str, str], list[MetricRow]] = defaultdict(list)
     for row in read_rows(METRICS_FILE, MetricRow, "fundusbench evaluate"):
         values[row.method, row.arm, row.head, row.split, row.metric].append(row)
-    due = (
-        (*arm, head, split, name, run.seed)
-        for arm, head, split in runs.grades
-        for name, metric in METRICS.items()
-        if metric.head in (None, head)
-        for run in runs.runs[arm]
-    )
-    there = ((*key, row.seed) for key, rows in values.items() for row in rows)
-    refuse_gaps(METRICS_FILE, there, due, "fundusbench evaluate")
+    for arm, head, split in runs.grades:
+        if [row.seed for row in values[*arm, head, split, "kappa"]] != [run.seed for run in runs.runs[arm]]:
+            msg = f"{METRICS_FILE} must have the finished runs, but has others of {arm}: run `fundusbench evaluate`"
+            raise InputError(msg)
     found = on_every_core(lambda key: list(_rows(runs, values, *key)), runs.grades)
     return [row for rows in found for row in rows]
 

@@ -110,22 +110,7 @@ def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(input
     assert "photographs/" not in (report.REPORTS / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (
-            lambda: SALIENCY_MAPS.write_bytes(SALIENCY_MAPS.read_bytes()[:200]),
-            r"saliency/maps.npy .* damaged .*fundusbench saliency",
-        ),
-        (lambda: SALIENCY_MAPS.write_bytes(b"no array"), r"saliency/maps.npy .* damaged .*fundusbench saliency"),
-        (lambda: np.save(SALIENCY_MAPS, np.zeros((2, 4, 4))), r"a map of each of 3 images, but holds \(2, 4, 4\)"),
-        (
-            lambda: SALIENCY_IMAGES.write_text(SALIENCY_IMAGES.read_text().replace("test001", "other")),
-            r"test.arrow must hold 'other'",
-        ),
-    ],
-)
-def test_damaged_maps_and_unknown_photographs_are_named_in_a_sentence(inputs, damage, words):
-    damage()
-    with pytest.raises(InputError, match=words):
+def test_an_unknown_photograph_is_named_in_a_sentence(inputs):
+    SALIENCY_IMAGES.write_text(SALIENCY_IMAGES.read_text().replace("test001", "other"))
+    with pytest.raises(InputError, match=r"test.arrow must hold 'other'"):
         saliency.plots(inputs)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmark.common.errors import InputError
@@ -19,7 +20,6 @@ from benchmark.report.figures import published
 from benchmark.report.inputs import Inputs
 from benchmark.report.page.page import to_page
 from benchmark.report.render import FORMATS, table_to_csv, to_markdown, to_tex
-from benchmark.report.results import load_results
 from benchmark.report.table import estimate_cell
 from benchmark.report.tables import ablation
 from benchmark.runs.declared import runs_hash
@@ -67,7 +67,7 @@ def test_tables_render_as_stored(patchy):
 
 def test_a_cell_shows_mean_sample_sd_and_interval_beside_the_published_number(patchy):
     folder, _, made = patchy
-    kappas = load_results(folder).kappas.query("arm == 'mse_mid' and split == 'val'")["kappa"]
+    kappas = pd.read_csv(folder / "evaluation/kappas.csv").query("arm == 'mse_mid' and split == 'val'")["kappa"]
     ends = f"[{kappas.mean() - 0.08:.3f}, {kappas.mean() + 0.05:.3f}]"
     expected = f"{kappas.mean():.3f} ± {kappas.std(ddof=1):.3f} {ends} (paper 0.790)"
     assert f"| 80 px (paper: 448) | {expected} |" in to_markdown(made["ablation"])
@@ -384,3 +384,10 @@ def test_a_report_without_a_step_before_it_stops_and_names_it(change, missing, s
     shutil.rmtree(missing)
     with pytest.raises(InputError, match=f"run `fundusbench {step}`"):
         report.run(params)
+
+
+def test_statistics_of_other_runs_are_refused(change):
+    inputs = change(seeds=[0], arms=ONE)
+    write_estimates([row for row in read_estimates(Path()) if row.kind != "metric"])
+    with pytest.raises(InputError, match=r"runs in evaluation, but differs in basenet_mt/mid: run `fundusbench stat"):
+        report.run(inputs.params)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
-
-from markupsafe import Markup
+from dataclasses import asdict
+from typing import Any
 
 from benchmark.common.terms import OURS, Arm
 from benchmark.common.units import ends, format_measure
@@ -27,126 +26,65 @@ VERDICT_STYLES: dict[Verdict, str] = {
 """Style of a verdict: colour and sign. A claim without a judgement has a style of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgementView:
-    """A judgement of the page."""
+def make_board(rows: Sequence[VerdictRow], ran: Collection[Arm]) -> dict[str, Any]:
+    """Return what the template shows of the verdicts, which are in the order of the claims file.
 
-    part: str
-    published: str
-    measured: str
-    interval: str
-    strip: Markup
-    finding: str
-    look: str
-    facts: tuple[str, ...]
-    """Split, images, seeds, resampling of the interval, and the margin."""
-    notes: tuple[int, ...]
-    arms: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimView:
-    """A claim with its judgements.
-
-    Attributes:
-        interpretation: the claim as it is judged.
-        quote, source: the paper's words and their source.
-        whole: judgement of all parts on a split, if there are several.
-        parts: judgement of each part.
-        axis: ticks of the scale of its strips; empty if nothing is drawn.
-    """
-
-    interpretation: str
-    quote: str
-    source: str
-    whole: tuple[JudgementView, ...]
-    parts: tuple[JudgementView, ...]
-    axis: list[tuple[float, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """Claims, the facts that most parts share, and notes numbered from 1.
-
-    Attributes:
-        claims: claims of the paper about kappas and costs, in the order of the claims file.
-        asked: questions that the paper does not claim.
-        checks: checks of the paper's own numbers.
-        tally: style, text and count of each verdict on parts of the paper's claims, the most frequent first.
-        common: facts of every part that does not list others.
-    """
-
-    claims: tuple[ClaimView, ...]
-    asked: tuple[ClaimView, ...]
-    checks: tuple[ClaimView, ...]
-    tally: tuple[tuple[str, str, int], ...]
-    common: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-def make_board(rows: Sequence[VerdictRow], ran: Collection[Arm]) -> Board:
-    """Return the section with all judgements.
-
-    Args:
-        rows: verdicts in the order of the claims file.
-        ran: arms with runs.
+    These are the paper's claims about kappas and costs, the questions that it does not claim, checks of its own
+    numbers, a count of each verdict on the parts of its claims, the facts that most parts share, and numbered notes.
     """
     notes = Notes()
     judged = [row for row in rows if row.kind != "consistency"]
-    found = _claims([row for row in judged if row.evidence != OURS], ran, notes)
-    asked = _claims([row for row in judged if row.evidence == OURS], ran, notes)
-    checks = _claims([row for row in rows if row.kind == "consistency"], ran, notes)
-    parts = [part for claim in found for part in claim.parts]
-    counts = Counter((part.look, part.finding) for part in parts)
-    common = Counter(part.facts for part in parts).most_common(1)
-    return Board(
-        claims=tuple(found),
-        asked=tuple(asked),
-        checks=tuple(checks),
-        tally=tuple((look, finding, count) for (look, finding), count in counts.most_common()),
-        common=common[0][0] if common else (),
-        notes=tuple(notes.texts),
-    )
+    claims = _claims([row for row in judged if row.evidence != OURS], ran, notes)
+    parts = [part for claim in claims for part in claim["parts"]]
+    common = Counter(part["facts"] for part in parts).most_common(1)
+    return {
+        "claims": claims,
+        "asked": _claims([row for row in judged if row.evidence == OURS], ran, notes),
+        "checks": _claims([row for row in rows if row.kind == "consistency"], ran, notes),
+        "tally": Counter((part["look"], part["finding"]) for part in parts).most_common(),
+        "common": common[0][0] if common else (),
+        "notes": notes.texts,
+    }
 
 
-def _claims(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> list[ClaimView]:
+def _claims(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> list[dict[str, Any]]:
     groups: dict[str, list[VerdictRow]] = {}
     for row in rows:
         groups.setdefault(row.claim, []).append(row)
     return [_claim(group, ran, notes) for group in groups.values()]
 
 
-def _claim(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> ClaimView:
+def _claim(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> dict[str, Any]:
+    """Return a claim with the judgement of all its parts together, if there are several, and that of each part."""
     drawn = [row for row in rows if not math.isnan(row.estimate)]
     values = [value for row in drawn for value in (row.estimate, row.low, row.high, row.margin, _printed(row))]
     scale = Scale.of([*values, *([0.0] if any(row.kind != "number" for row in drawn) else [])])
-    first = rows[0]
-    judged = [(row, _judged(row, scale, ran, notes)) for row in rows]
-    return ClaimView(
-        interpretation=first.interpretation[:1].upper() + first.interpretation[1:],
-        quote=first.quote,
-        source=first.source,
-        whole=tuple(shown for row, shown in judged if row.part == ALL_PARTS),
-        parts=tuple(shown for row, shown in judged if row.part != ALL_PARTS),
-        axis=scale.ticks if scale else [],
-    )
+    judged = [_judged(row, scale, ran, notes) for row in rows]
+    return {
+        "interpretation": rows[0].interpretation[:1].upper() + rows[0].interpretation[1:],
+        "quote": rows[0].quote,
+        "source": rows[0].source,
+        "whole": [shown for shown in judged if shown["part"] == ALL_PARTS],
+        "parts": [shown for shown in judged if shown["part"] != ALL_PARTS],
+        "axis": scale.ticks if scale else [],
+    }
 
 
-def _judged(row: VerdictRow, scale: Scale | None, ran: Collection[Arm], notes: Notes) -> JudgementView:
+def _judged(row: VerdictRow, scale: Scale | None, ran: Collection[Arm], notes: Notes) -> dict[str, Any]:
     sign, known = "" if row.kind == "number" else "+", not math.isnan(row.estimate)
     margin = None if math.isnan(row.margin) else row.margin
-    return JudgementView(
-        part=row.part,
-        published=row.published or "-",
-        measured=format_measure(row.estimate, sign) if known else row.recomputed or "-",
-        interval=ends(row.low, row.high, sign) if known else "",
-        strip=strip(scale, row.estimate, ends_of(row), _printed(row), margin) if known and scale else Markup(""),
-        finding=row.finding,
-        look=VERDICT_STYLES.get(row.verdict, "other"),
-        facts=_facts(row),
-        notes=notes.number(*row.notes) if row.part != ALL_PARTS else (),
-        arms=tuple(str(arm) for arm in arms_of(asdict(row)) if arm in ran),
-    )
+    return {
+        "part": row.part,
+        "published": row.published or "-",
+        "measured": format_measure(row.estimate, sign) if known else row.recomputed or "-",
+        "interval": ends(row.low, row.high, sign) if known else "",
+        "strip": strip(scale, row.estimate, ends_of(row), _printed(row), margin) if known and scale else "",
+        "finding": row.finding,
+        "look": VERDICT_STYLES.get(row.verdict, "other"),
+        "facts": _facts(row),
+        "notes": notes.number(*row.notes) if row.part != ALL_PARTS else (),
+        "arms": [str(arm) for arm in arms_of(asdict(row)) if arm in ran],
+    }
 
 
 def _printed(row: VerdictRow) -> float | None:

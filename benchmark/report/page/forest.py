@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-
-from markupsafe import Markup
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from benchmark.common.terms import Arm
 from benchmark.report.page.strips import Scale, strip
@@ -15,38 +13,8 @@ PAPER_SUFFIX = ", paper"
 """Suffix of the title of a column of published numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One kappa of a line: its drawing, its texts, and the arm that it links to, which may be empty."""
-
-    strip: Markup
-    published: str
-    measured: str
-    interval: str
-    arm: str
-
-
-@dataclass(frozen=True, slots=True)
-class KappaLine:
-    """A line: its label and its marks, one per column."""
-
-    label: str
-    marks: tuple[Mark, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Forest:
-    """Lines in groups under one axis.
-
-    Attributes:
-        columns: title of each column of marks.
-        groups: title and lines.
-        axis: ticks of the scale.
-    """
-
-    columns: tuple[str, ...]
-    groups: tuple[tuple[str, tuple[KappaLine, ...]], ...]
-    axis: list[tuple[float, str]]
+Forest = Mapping[str, Any]
+"""Titles of the columns of marks (``columns``), groups of lines with a mark per column (``groups``), and ``axis``."""
 
 
 def by_column(table: Table, ran: Collection[Arm]) -> Forest | None:
@@ -55,17 +23,12 @@ def by_column(table: Table, ran: Collection[Arm]) -> Forest | None:
     scale = _scale(table)
     if scale is None:
         return None
-    lines = (
-        (
-            row.label,
-            tuple(KappaLine(title, (mark,)) for title, mark in zip(table.columns[1:], marks, strict=True) if mark),
-        )
-        for row in rows
-        for marks in [
-            [_mark(cell, cell.published, scale, ran) if isinstance(cell, Number) else None for cell in row.cells]
-        ]
-    )
-    return Forest((group,), tuple(lines), scale.ticks)
+    groups = []
+    for row in rows:
+        marks = [_mark(cell, cell.published, scale, ran) if isinstance(cell, Number) else {} for cell in row.cells]
+        lines = [(title, [mark]) for title, mark in zip(table.columns[1:], marks, strict=True) if mark]
+        groups.append((row.label, lines))
+    return {"columns": [group], "groups": groups, "axis": scale.ticks}
 
 
 def by_row(table: Table, ran: Collection[Arm]) -> Forest | None:
@@ -77,19 +40,19 @@ def by_row(table: Table, ran: Collection[Arm]) -> Forest | None:
     if scale is None:
         return None
     places = [place for place, title in enumerate(table.columns[1:]) if title.endswith(PAPER_SUFFIX)]
-    titles = tuple(table.columns[1 + place].removesuffix(PAPER_SUFFIX) for place in places)
-    groups = (
-        (group, tuple(KappaLine(row.label, tuple(_beside(row, place, scale, ran) for place in places)) for row in rows))
+    groups = [
+        (group, [(row.label, [_beside(row, place, scale, ran) for place in places]) for row in rows])
         for group, rows in table.groups()
-    )
-    return Forest(titles, tuple(groups), scale.ticks)
+    ]
+    titles = [table.columns[1 + place].removesuffix(PAPER_SUFFIX) for place in places]
+    return {"columns": titles, "groups": groups, "axis": scale.ticks}
 
 
-def _beside(row: Row, place: int, scale: Scale, ran: Collection[Arm]) -> Mark:
+def _beside(row: Row, place: int, scale: Scale, ran: Collection[Arm]) -> dict[str, Any]:
     """Return the mark of a published number and of our kappa to its right."""
     ours = row.cells[place + 1]
-    mark = _mark(ours, lines_of(row.cells[place])[0], scale, ran) if isinstance(ours, Number) else None
-    return mark or Mark(Markup(""), "", "", "", "")
+    mark = _mark(ours, lines_of(row.cells[place])[0], scale, ran) if isinstance(ours, Number) else {}
+    return mark or dict.fromkeys(("strip", "published", "measured", "interval", "arm"), "")
 
 
 def _scale(table: Table) -> Scale | None:
@@ -103,14 +66,18 @@ def _scale(table: Table) -> Scale | None:
     return Scale.of(values)
 
 
-def _mark(cell: Number, shown: str, scale: Scale, ran: Collection[Arm]) -> Mark | None:
-    """Return the mark of a cell and its published number; None if neither has a value."""
+def _mark(cell: Number, shown: str, scale: Scale, ran: Collection[Arm]) -> dict[str, Any]:
+    """Return the mark of a cell and its published number; empty if neither has a value."""
     if _number(shown) is None and cell.value is None:
-        return None
+        return {}
     own, *below = lines_of(cell)
-    arm = str(cell.arm) if cell.arm in ran and cell.value is not None else ""
-    drawn = strip(scale, cell.value, cell.ends, _number(shown))
-    return Mark(drawn, shown, own if cell.arm or cell.value is not None else "-", below[0] if cell.ends else "", arm)
+    return {
+        "strip": strip(scale, cell.value, cell.ends, _number(shown)),
+        "published": shown,
+        "measured": own if cell.arm or cell.value is not None else "-",
+        "interval": below[0] if cell.ends else "",
+        "arm": cell.arm if cell.arm in ran and cell.value is not None else "",
+    }
 
 
 def _number(text: str) -> float | None:

@@ -7,8 +7,8 @@ links to its runs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from benchmark.report.page.strips import Scale, strip
 from benchmark.report.render import FORMATS
 from benchmark.report.results import Results
 from benchmark.report.run_columns import columns_of_runs
-from benchmark.report.table import Cell, Number, Row, Table, lines_of
+from benchmark.report.table import Number, Row, Table, lines_of
+from benchmark.runs.run import Record
 
 HERE = Path(__file__).parent
 FIRST = ("verdicts", "ablation", "comparison")
@@ -48,66 +49,6 @@ CONFUSION = "confusion_"
 """Prefix of the figures that are drawn once per arm."""
 FILTERED = 8
 """Minimum number of rows of a table with a filter."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownCell:
-    """A cell of the page.
-
-    Attributes:
-        text: first line.
-        below: further lines: the interval, the published number.
-        notes: numbers of its notes.
-        sort: sort key of a quantity, empty without a value; None for words.
-        arm: method/arm whose runs the cell links to; empty without a link.
-        strip: drawing of the interval; empty without an interval.
-    """
-
-    text: str
-    below: tuple[str, ...]
-    notes: tuple[int, ...]
-    sort: str | None
-    arm: str
-    strip: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRow:
-    """A row of the page: its label, the arms that it links to, and its cells."""
-
-    label: str
-    arms: tuple[str, ...]
-    cells: tuple[ShownCell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Columns and groups of rows, each with its title."""
-
-    columns: tuple[str, ...]
-    groups: list[tuple[str, list[ShownRow]]]
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRun:
-    """A run of the page; facts without a record are empty."""
-
-    seed: int
-    key: str
-    epoch_kept: int
-    flags: str
-    commit: str
-    device: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRuns:
-    """The runs of an arm on the page: shared facts, the runs by seed, and their parameters."""
-
-    arm: str
-    facts: Mapping[str, str]
-    runs: tuple[ShownRun, ...]
-    parameters: str
 
 
 def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs) -> str:
@@ -138,7 +79,11 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
         },
         first=[named[name] for name in FIRST if name in named],
         rest=[table for table in tables if table.name not in FIRST],
-        blocks={table.name: blocks(table, ran) for table in tables},
+        ran=ran,
+        blocks=blocks,
+        strips_of=_strips,
+        lines_of=lines_of,
+        commit=_commit,
         formats=tuple(FORMATS),
         filtered=FILTERED,
         figures=_by_section(captions, named),
@@ -154,7 +99,7 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
     runs = results.runs
     seeds = sorted({int(seed) for seed in runs["seed"]})
     pixels = [f"{params.sizes.of(size)} (paper: {paper})" for size, paper in inputs.paper_pixels.items()]
-    commits = sorted({_commit(record.git_commit, record.git_dirty) for record in inputs.records.values()})
+    commits = sorted({_commit(record) for record in inputs.records.values()})
     return [
         ("Data", results.data),
         ("Train", f"{int(runs['train'].iloc[0])} images"),
@@ -167,27 +112,34 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
     ]
 
 
-def blocks(table: Table, ran: Collection[Arm]) -> list[Block]:
-    """Return the groups of a table in blocks with the same columns; intervals of a column share a scale."""
-    scales, found = _scales(table), list[Block]()
-    for group, rows in table.groups():
-        columns = table.columns_of(group)
-        if not found or found[-1].columns != columns:
-            found.append(Block(columns, []))
-        found[-1].groups.append((group, [_row(row, columns, scales, ran) for row in rows]))
-    return found
+Group = tuple[str, list[Row]]
+"""Rows with their title."""
 
 
-def _scales(table: Table) -> dict[tuple[str, ...], Scale]:
-    """Return a scale per column of intervals, by its titles; the kappas of a printed table share one."""
+def blocks(table: Table) -> list[tuple[tuple[str, ...], list[Group]]]:
+    """Return the groups of a table in blocks with the same column titles."""
+    together = groupby(table.groups(), lambda group: table.columns_of(group[0]))
+    return [(columns, list(groups)) for columns, groups in together]
+
+
+def _strips(table: Table) -> Callable[[tuple[str, ...], str, Number], Markup]:
+    """Return a function that draws the interval of a cell, given the titles of its block and of its column.
+
+    Intervals of a column share a scale; the kappas of a printed table share one.
+    """
     values: dict[tuple[str, ...], list[float | None]] = {}
     for row in table.rows:
         titles = table.columns_of(row.group)
         for title, cell in zip(titles[1:], row.cells, strict=True):
             if isinstance(cell, Number) and cell.ends and cell.value is not None:
-                printed = _printed(cell)
-                values.setdefault(_column(titles, title, cell), []).extend((cell.value, *cell.ends, printed))
-    return {column: scale for column, found in values.items() if (scale := Scale.of(found))}
+                values.setdefault(_column(titles, title, cell), []).extend((cell.value, *cell.ends, _printed(cell)))
+    scales = {column: Scale.of(found) for column, found in values.items()}
+
+    def draw(titles: tuple[str, ...], title: str, cell: Number) -> Markup:
+        scale = scales.get(_column(titles, title, cell)) if cell.ends else None
+        return strip(scale, cell.value, cell.ends, _printed(cell)) if scale else Markup("")
+
+    return draw
 
 
 def _column(titles: tuple[str, ...], title: str, cell: Number) -> tuple[str, ...]:
@@ -196,25 +148,6 @@ def _column(titles: tuple[str, ...], title: str, cell: Number) -> tuple[str, ...
 
 def _printed(cell: Number) -> float | None:
     return float(cell.published) if cell.published else None
-
-
-def _row(row: Row, titles: tuple[str, ...], scales: Mapping[tuple[str, ...], Scale], ran: Collection[Arm]) -> ShownRow:
-    arms = tuple(str(arm) for arm in row.arms if arm in ran)
-    cells = (_cell(cell, titles, title, scales, ran) for title, cell in zip(titles[1:], row.cells, strict=True))
-    return ShownRow(row.label, arms, tuple(cells))
-
-
-def _cell(
-    cell: Cell, titles: tuple[str, ...], title: str, scales: Mapping[tuple[str, ...], Scale], ran: Collection[Arm]
-) -> ShownCell:
-    own, *below = lines_of(cell)
-    if not isinstance(cell, Number):
-        return ShownCell(own, tuple(below), cell.notes, None, "", Markup(""))
-    sort = "" if cell.value is None else f"{cell.value:.9g}"
-    arm = str(cell.arm) if cell.arm and cell.arm in ran and sort else ""
-    scale = scales.get(_column(titles, title, cell)) if cell.ends else None
-    drawn = strip(scale, cell.value, cell.ends, _printed(cell)) if scale else Markup("")
-    return ShownCell(own, tuple(below), cell.notes, sort, arm, drawn)
 
 
 def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict[str, dict[str, str]]:
@@ -235,38 +168,26 @@ def _grades(results: Results) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _runs(arm: Arm, inputs: Inputs) -> ShownRuns:
+def _runs(arm: Arm, inputs: Inputs) -> dict[str, Any]:
+    """Return the shared facts of an arm's runs, the runs by seed, and their parameters."""
     rows = inputs.results.runs_of(*arm)
-    first, hashes = rows.iloc[0], columns_of_runs(rows)
-    facts: dict[str, Any] = {
-        "loss": first["loss"],
-        "input": f"{first['size']}, {first['pixels']} px, {first['n_cells']} cell(s)",
-        "starts from": first["parent"] or "its own initialisation",
-        "epochs": first["epochs"],
-        "weights": f"{first['parameters']:,}",
-        "runs": hashes["runs"],
-        "parameters": hashes["parameter_hash"],
-        "data": hashes["data_hash"],
+    first, hashes, parameters = rows.iloc[0], columns_of_runs(rows), inputs.parameters(arm)
+    return {
+        "arm": arm,
+        "facts": {
+            "loss": first["loss"],
+            "input": f"{first['size']}, {first['pixels']} px, {first['n_cells']} cell(s)",
+            "starts from": first["parent"] or "its own initialisation",
+            "epochs": first["epochs"],
+            "weights": f"{first['parameters']:,}",
+            "runs": hashes["runs"],
+            "parameters": hashes["parameter_hash"],
+            "data": hashes["data_hash"],
+        },
+        "runs": [(row, inputs.records.get((*arm, row["seed"]))) for row in rows.to_dict("records")],
+        "parameters": yaml.safe_dump(parameters, sort_keys=False, allow_unicode=True) if parameters else "",
     }
-    return ShownRuns(
-        str(arm),
-        {name: str(value) for name, value in facts.items()},
-        tuple(_run(arm, row, inputs) for row in rows.to_dict("records")),
-        yaml.safe_dump(inputs.parameters(arm), sort_keys=False, allow_unicode=True) if inputs.parameters(arm) else "",
-    )
 
 
-def _run(arm: Arm, row: Mapping[Any, Any], inputs: Inputs) -> ShownRun:
-    record = inputs.records.get((*arm, int(row["seed"])))
-    return ShownRun(
-        seed=int(row["seed"]),
-        key=str(row["key"])[:16],
-        epoch_kept=int(row["epoch_kept"]),
-        flags=str(row["flags"]),
-        commit=_commit(record.git_commit, record.git_dirty) if record else "",
-        device=f"{record.device}, {record.precision}" if record else "",
-    )
-
-
-def _commit(commit: str, dirty: bool) -> str:
-    return commit[:12] + " with changes" * dirty
+def _commit(record: Record) -> str:
+    return record.git_commit[:12] + " with changes" * record.git_dirty
