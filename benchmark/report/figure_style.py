@@ -16,9 +16,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Rectangle
 
-from benchmark.common.arrays import Floats
 from benchmark.common.files import atomic
 from benchmark.common.terms import EVALUATED
 from benchmark.evaluation.saliency_files import MapRow, Maps
@@ -116,15 +114,7 @@ class ForestLine:
 def draw_forest(
     figure: Figure, lines: Sequence[ForestLine], looks: Mapping[str, Look], results: Results, title: str
 ) -> None:
-    """Draw differences with their intervals, line by line from the top, in a panel per split; sets the figure's size.
-
-    Args:
-        figure: empty figure.
-        lines: lines in order; consecutive groups are separated by a pale line.
-        looks: looks by name, in the order of the legend.
-        results: the evaluation.
-        title: title of the figure.
-    """
+    """Draw differences with their intervals, a line each from the top and a panel per split; sets the figure's size."""
     height = 0.26 * len(lines) + 1.45
     figure.set_size_inches(10.4, height)
     figure.subplots_adjust(0.4, 0.5 / height, 0.985, 1 - 0.95 / height, wspace=0.06)
@@ -140,7 +130,7 @@ def draw_forest(
         for place, line in enumerate(lines):
             for (of, name), row in line.differences.items():
                 if of == split:
-                    _draw_difference(axes, place, row, looks[name])
+                    draw_interval(axes, place, row, looks[name])
     panels[0].set_yticks(range(len(lines)), [line.name for line in lines])
     panels[0].set_ylim(len(lines) - 0.5, -0.5)
     for name, own in looks.items():
@@ -150,7 +140,8 @@ def draw_forest(
     set_title(figure, title, results)
 
 
-def _draw_difference(axes: Axes, place: float, row: Estimate, own: Look) -> None:
+def draw_interval(axes: Axes, place: float, row: Estimate, own: Look) -> None:
+    """Draw an estimate and its interval at a height of the axes."""
     if not np.isnan(row.low):
         axes.hlines(place + own.shift, row.low, row.high, color=own.colour, lw=1.2)
     axes.plot(row.estimate, place + own.shift, own.marker, color=own.colour, mfc=own.face, ms=4.5)
@@ -170,13 +161,7 @@ def set_title(figure: Figure, text: str, results: Results) -> None:
 
 
 def save_figure(figure: Figure, path: Path, **options: Any) -> None:
-    """Write a figure atomically. Equal figures give equal bytes, because the file has no date.
-
-    Args:
-        figure: the figure.
-        path: PNG file, or SVG file, which has no background.
-        options: as for :meth:`matplotlib.figure.Figure.savefig`.
-    """
+    """Write a PNG file, or an SVG file without background, atomically; equal figures give equal bytes."""
     kinds: dict[str, dict[str, Any]] = {
         # Level 4 takes half the time of the highest level; files are a few per cent larger.
         ".png": {"dpi": DPI, "metadata": {"Software": None}, "pil_kwargs": {"compress_level": 4}},
@@ -186,69 +171,24 @@ def save_figure(figure: Figure, path: Path, **options: Any) -> None:
         figure.savefig(partial_path, format=path.suffix[1:], **kinds[path.suffix], **options)
 
 
-def shade(fraction: float) -> str:
-    """Return a colour from white to dark blue for a fraction 0-1; it stays readable in grey."""
-    return mpl.colors.to_hex(mpl.colormaps["Blues"](fraction))
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A small coordinate system inside shared axes, which saves the cost of axes and ticks.
-
-    Attributes:
-        axes: axes that all panels share.
-        x, y: lower left corner, in the units of the axes.
-        low, high: values at its corners, on both sides.
-    """
-
-    axes: Axes
-    x: float
-    y: float
-    low: float
-    high: float
-
-    def across(self, values: Any) -> Floats:
-        """Return the horizontal positions of values."""
-        return self.x + (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
-
-    def up(self, values: Any) -> Floats:
-        """Return the vertical positions of values."""
-        return self.y + (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
-
-    def frame(self, title: str, ticks: Sequence[float]) -> None:
-        """Draw a pale frame with the title above it and ticks below and to the left."""
-        self.axes.add_patch(Rectangle((self.x, self.y), 1, 1, fill=False, ec="#999999", lw=0.6))
-        self.axes.text(self.x, self.y + 1.03, title, ha="left", va="bottom", fontsize=8)
-        for tick in ticks:
-            style: dict[str, Any] = {"fontsize": 7, "color": DARK}
-            self.axes.text(float(self.across(tick)), self.y - 0.03, f"{tick:g}", ha="center", va="top", **style)
-            self.axes.text(self.x - 0.03, float(self.up(tick)), f"{tick:g}", ha="right", va="center", **style)
-
-
-def panels(figure: Figure, count: int, low: float, high: float, per_line: int = 5) -> list[Panel]:
-    """Return square panels in reading order that fill a figure below its title; sets the figure's size."""
-    lines, columns = -(-count // per_line), min(count, per_line)
-    inches, across, down, margin, head = 1.6, 1.18, 1.36, 0.22, 0.55
-    wide, high_up = max(across * columns + margin, 3.4), down * lines + 0.02
-    figure.set_size_inches(inches * wide, inches * high_up + head)
-    axes = figure.add_axes((0, 0, 1, inches * high_up / (inches * high_up + head)))
-    axes.set(xlim=(-margin, wide - margin), ylim=(0, high_up))
-    axes.axis("off")
-    top = high_up - 1.16
-    return [
-        Panel(axes, across * (place % per_line), top - down * (place // per_line), low, high) for place in range(count)
-    ]
+def panels(figure: Figure, titles: Sequence[str], low: float, high: float, ticks: Sequence[float]) -> list[Axes]:
+    """Return square axes from ``low`` to ``high``, five a line, below the figure's title; sets the figure's size."""
+    lines, columns = -(-len(titles) // 5), min(len(titles), 5)
+    width, height = max(1.9 * columns, 5.4), 2.0 * lines + 0.6
+    figure.set_size_inches(width, height)
+    figure.subplots_adjust(0.3 / width, 0.3 / height, 1 - 0.1 / width, 1 - 0.8 / height, hspace=0.3)
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes in grid[len(titles) :]:
+        axes.remove()
+    for axes, title in zip(grid, titles, strict=False):
+        axes.set(xlim=(low, high), ylim=(low, high), xticks=ticks, yticks=ticks, box_aspect=1)
+        axes.set_title(title, loc="left", fontsize=8)
+        axes.tick_params(labelsize=7, length=2)
+    return list(grid[: len(titles)])
 
 
 def draw_photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Sequence[str], per_line: int) -> None:
-    """Draw pictures in reading order with words below each; sets the figure's size.
-
-    Args:
-        figure: empty figure.
-        images: one or several pictures per position, side by side, RGB or RGBA, of the same size.
-        words: text per position.
-        per_line: positions per line.
-    """
+    """Draw one or several pictures side by side per position, with words below; sets the figure's size."""
     columns = len(images[0])
     lines = -(-len(images) // per_line)
     side = 1.5 / (1 + 0.25 * (columns > 1))

@@ -18,7 +18,6 @@ from models.systems.registry import SYSTEMS
 
 ABOUT = FigureInfo(order=13, photographs=True)
 
-
 FRAME = (0, 255, 255)
 """Colour of a window's frame, which does not occur in a retina."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.common.terms import Arm
 from benchmark.evaluation.outputs import CalibrationRow
-from benchmark.report.figure_style import GREY, Panel, Plot, colour, panels, plot_if_any, set_title
+from benchmark.report.figure_style import GREY, Plot, colour, panels, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -17,7 +18,6 @@ from benchmark.runs.declared import by_arm
 from benchmark.scoring.metrics import BINS
 
 ABOUT = FigureInfo(order=9)
-
 
 FEW = 5
 """Bins with fewer images, of all seeds together, are not drawn."""
@@ -29,13 +29,12 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 
 def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Results) -> str:
-    for panel, (arm, rows) in zip(panels(figure, len(items), 0, 1), items.items(), strict=True):
+    for axes, (arm, rows) in zip(panels(figure, list(map(str, items)), 0, 1, (0, 0.5, 1)), items.items(), strict=True):
         found = results.measured(arm, "prob", "test", "ece")
-        panel.frame(str(arm), (0, 0.5, 1))
         if found is not None:
             label = f"ECE {found.estimate:.2f}\n[{found.low:.2f}, {found.high:.2f}]"
-            panel.axes.text(float(panel.across(0.04)), float(panel.up(0.97)), label, va="top", fontsize=6.5)
-        _draw(panel, rows)
+            axes.text(0.04, 0.97, label, va="top", fontsize=6.5)
+        _draw(axes, rows)
     set_title(figure, f"Calibration on {results.data}: accuracy by probability of the most probable grade", results)
     return (
         f"Calibration on test of {results.data} (n = {results.images('test')} images per seed): accuracy of the most "
@@ -46,26 +45,16 @@ def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Resul
     )
 
 
-def _draw(panel: Panel, rows: Sequence[CalibrationRow]) -> None:
-    axes = panel.axes
-    axes.plot(panel.across((0, 1)), panel.up((0, 1)), color=GREY, lw=0.8, ls="--")
+def _draw(axes: Axes, rows: Sequence[CalibrationRow]) -> None:
+    axes.plot((0, 1), (0, 1), color=GREY, lw=0.8, ls="--")
     images, accuracy, confidence = (
         np.array([getattr(row, name) for row in rows], np.float64) for name in ("images", "accuracy", "confidence")
     )
     place = np.array([row.bin for row in rows])
     held = np.bincount(place, images, BINS)
-    edges = np.arange(BINS) / BINS
-    axes.bar(
-        panel.across(edges),
-        0.25 * held / held.sum(),
-        1 / BINS,
-        panel.y,
-        align="edge",
-        color="#cccccc",
-    )
+    axes.bar(np.arange(BINS) / BINS, 0.25 * held / held.sum(), 1 / BINS, align="edge", color="#cccccc")
     for one in np.flatnonzero(held >= FEW):
         inside = place == one
-        x = panel.across(np.average(confidence[inside], weights=images[inside]))
-        low, high = accuracy[inside].min(), accuracy[inside].max()
-        axes.plot((x, x), panel.up((low, high)), color=colour(0), lw=0.9)
-        axes.plot(x, panel.up(np.average(accuracy[inside], weights=images[inside])), "o", color=colour(0), ms=3.2)
+        x = np.average(confidence[inside], weights=images[inside])
+        axes.plot((x, x), (accuracy[inside].min(), accuracy[inside].max()), color=colour(0), lw=0.9)
+        axes.plot(x, np.average(accuracy[inside], weights=images[inside]), "o", color=colour(0), ms=3.2, clip_on=False)

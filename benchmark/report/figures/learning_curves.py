@@ -20,7 +20,6 @@ from benchmark.report.results import Results
 
 ABOUT = FigureInfo(order=6)
 
-
 COSTS = {"images": "training images seen", "macs": "multiply-adds of forward passes"}
 """Title of the horizontal axis by attribute of a point."""
 

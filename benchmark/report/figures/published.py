@@ -14,7 +14,6 @@ from benchmark.report.tables import ablation
 
 ABOUT = FigureInfo(order=1)
 
-
 Point = tuple[int, Number]
 """Input size in the paper, and the cell of the table."""
 

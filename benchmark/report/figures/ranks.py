@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from benchmark.report.figure_style import DARK, Plot, plot_if_any, set_title, shade
+from benchmark.report.figure_style import Plot, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.estimates import Estimate
 
 ABOUT = FigureInfo(order=4)
+
 _SHOWN = 0.045
 """Smallest probability that is shown as a number."""
 
@@ -27,41 +27,30 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
     """Draw a block per size: a line per arm, by expected rank, and a column per rank."""
+    import seaborn as sns
+
     sizes: dict[str, list[list[Estimate]]] = {}
     for row in items:
         block = sizes.setdefault(row.about, [])
         if row.rank == 1:
             block.append([])
         block[-1].append(row)
-    lines = sum(len(block) + 1.4 for block in sizes.values())
-    ranks = max(row.rank for row in items)
-    width, height = 0.55 * ranks + 2.75, 0.27 * lines + 0.95
-    figure.set_size_inches(max(width, 5.6), height)
-    axes = figure.add_axes((0, 0.01, 1, 1 - 0.75 / height))
-    axes.axis("off")
-    top = 0.0
-    for size, block in sizes.items():
+    heights = [len(block) + 1.4 for block in sizes.values()]
+    width, height = max(0.55 * max(row.rank for row in items) + 2.75, 5.6), 0.27 * sum(heights) + 0.75
+    figure.set_size_inches(width, height)
+    figure.subplots_adjust(2.6 / width, 0.1 / height, 1 - 0.15 / width, 1 - 0.95 / height, hspace=0.3)
+    grid = figure.subplots(len(sizes), height_ratios=heights, squeeze=False)[:, 0]
+    for axes, (size, block) in zip(grid, sizes.items(), strict=True):
         ordered = sorted(block, key=lambda found: sum(row.rank * row.estimate for row in found))
-        axes.text(-0.1, top + 0.5, f"{size} size", ha="right", va="center", fontsize=9, weight="bold")
-        for rank in range(len(block)):
-            axes.text(rank + 0.5, top + 0.5, f"{rank + 1}", ha="center", va="center", fontsize=8)
-        for line, found in enumerate(ordered, 1):
-            axes.text(-0.1, top + line + 0.5, f"{found[0].method}/{found[0].arm}", ha="right", va="center", fontsize=8)
-            for place, row in enumerate(found):
-                axes.add_patch(Rectangle((place, top + line), 1, 1, fc=shade(row.estimate), ec="white", lw=1.2))
-                if row.estimate >= _SHOWN:
-                    ink = "white" if row.estimate > 0.55 else DARK
-                    axes.text(
-                        place + 0.5,
-                        top + line + 0.5,
-                        _words(row.estimate),
-                        ha="center",
-                        va="center",
-                        fontsize=7.5,
-                        color=ink,
-                    )
-        top += len(block) + 1.4
-    axes.set(xlim=(-2.6 / 0.55, max(width, 5.6) / 0.55 - 2.6 / 0.55), ylim=(top, 0))
+        chances = np.array([[row.estimate for row in found] for found in ordered])
+        texts = [[_words(one) if one >= _SHOWN else "" for one in line] for line in chances]
+        style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "linewidths": 1}
+        names = [f"{found[0].method}/{found[0].arm}" for found in ordered]
+        ranks = range(1, len(block) + 1)
+        kept = {"annot": np.array(texts), "fmt": "", "annot_kws": {"fontsize": 7.5}}
+        sns.heatmap(chances, ax=axes, xticklabels=ranks, yticklabels=names, **kept, **style)
+        axes.set_title(f"{size} size", loc="left", weight="bold", x=-0.1)
+        axes.tick_params(length=0, labeltop=True, labelbottom=False, labelrotation=0)
     set_title(figure, f"Rank probabilities on {results.data}", results)
     first = items[0]
     return (

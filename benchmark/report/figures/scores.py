@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.common.terms import GRADES, Arm
 from benchmark.evaluation.outputs import SCORE_BIN_WIDTH, SCORE_MAX, SCORE_MIN, ScoreRow
-from benchmark.report.captions import seeds_in_words
-from benchmark.report.figure_style import DARK, GREY, Panel, Plot, panels, plot_if_any, set_title
+from benchmark.report.figure_style import DARK, GREY, Plot, panels, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.runs.declared import by_arm
 
 ABOUT = FigureInfo(order=8)
-
 
 TALL = 0.85
 """Height of the highest bar of a label, in units of the label axis."""
@@ -29,9 +28,9 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 
 def _plot(figure: Figure, items: dict[Arm, list[ScoreRow]], results: Results) -> str:
-    for panel, (arm, rows) in zip(panels(figure, len(items), SCORE_MIN, SCORE_MAX), items.items(), strict=True):
-        panel.frame(f"{arm}, {seeds_in_words(len(results.runs_of(*arm)))}", range(GRADES))
-        _draw(panel, rows)
+    grid = panels(figure, list(map(str, items)), SCORE_MIN, SCORE_MAX, range(GRADES))
+    for axes, rows in zip(grid, items.values(), strict=True):
+        _draw(axes, rows)
     set_title(figure, f"Scores by label on {results.data} (across: score; up: label)", results)
     return (
         f"Distribution of the scores by label, on test of {results.data} (n = {results.images('test')} images per "
@@ -40,10 +39,10 @@ def _plot(figure: Figure, items: dict[Arm, list[ScoreRow]], results: Results) ->
     )
 
 
-def _draw(panel: Panel, rows: Sequence[ScoreRow]) -> None:
-    axes, bars = panel.axes, round((SCORE_MAX - SCORE_MIN) / SCORE_BIN_WIDTH)
+def _draw(axes: Axes, rows: Sequence[ScoreRow]) -> None:
+    bars = round((SCORE_MAX - SCORE_MIN) / SCORE_BIN_WIDTH)
     for boundary in np.arange(GRADES - 1) + 0.5:
-        axes.plot(panel.across((boundary, boundary)), panel.up((SCORE_MIN, SCORE_MAX)), color=GREY, lw=0.5, ls=":")
+        axes.axvline(boundary, color=GREY, lw=0.5, ls=":")
     edges = SCORE_MIN + SCORE_BIN_WIDTH * np.arange(bars + 1)
     for grade in range(GRADES):
         counts = np.zeros(bars)
@@ -53,10 +52,7 @@ def _draw(panel: Panel, rows: Sequence[ScoreRow]) -> None:
         if not counts.sum():
             continue
         base = grade - 0.45
-        tops = base + TALL * np.append(counts, counts[-1]) / counts.max()
-        axes.fill_between(
-            panel.across(edges), panel.up(np.full(bars + 1, base)), panel.up(tops), step="post", color="#56a0d3", lw=0
-        )
+        axes.stairs(base + TALL * counts / counts.max(), edges, baseline=base, fill=True, color="#56a0d3")
         low, middle, high = np.interp((0.25, 0.5, 0.75), np.append(0, counts.cumsum()) / counts.sum(), edges)
-        axes.plot(panel.across((low, high)), panel.up((base, base)), color=DARK, lw=1.6, solid_capstyle="butt")
-        axes.plot(panel.across(middle), panel.up(base), "o", color=DARK, ms=2.6)
+        axes.plot((low, high), (base, base), color=DARK, lw=1.6, solid_capstyle="butt")
+        axes.plot(middle, base, "o", color=DARK, ms=2.6)

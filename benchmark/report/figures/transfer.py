@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.common.terms import Arm
-from benchmark.report.figure_style import GREY, Plot, bare, colour, plot_if_any, set_title
+from benchmark.report.figure_style import GREY, Look, Plot, bare, colour, draw_interval, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -54,11 +53,9 @@ def _main_outputs(rows: Sequence[Estimate]) -> dict[str, list[Estimate]]:
 
 
 def _panel(axes: Axes, rows: Sequence[Estimate], own_rows: Sequence[Estimate]) -> None:
-    places = np.arange(len(rows))
-    own, other = (np.array([(row.estimate, row.low, row.high) for row in each]) for each in (own_rows, rows))
-    for values, shift, shade, face in ((own, 0.15, colour(1), "none"), (other, -0.15, colour(0), colour(0))):
-        axes.hlines(places + shift, values[:, 1], values[:, 2], color=shade, lw=1)
-        axes.plot(values[:, 0], places + shift, "o", color=shade, mfc=face, ms=4)
+    for place, (own, other) in enumerate(zip(own_rows, rows, strict=True)):
+        draw_interval(axes, place, own, Look("o", colour(1), "none", 0.15))
+        draw_interval(axes, place, other, Look("o", colour(0), colour(0), -0.15))
     axes.axvline(0, color=GREY, lw=0.7, ls=":")
     first = rows[0]
     axes.set_title(f"{first.data}{', synthetic' * first.synthetic}, n = {first.n_images}", fontsize=9)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -14,43 +13,11 @@ from benchmark.report.costs import arms_at, chain
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
+from benchmark.runs.run import Record
 
 ABOUT = TableInfo(order=10)
 
 NAME = "cost_time"
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Means over the seeds of one arm that have a record, and their devices."""
-
-    seconds: float
-    images_per_second: float
-    wait_share: float
-    """Fraction of the training loop's time spent waiting for data."""
-    peak_memory_bytes: float
-    devices: tuple[str, ...]
-    precisions: tuple[str, ...]
-    threads: tuple[int, ...]
-    seeds: tuple[int, ...]
-
-
-def timing(inputs: Inputs, arm: Arm) -> Timing | None:
-    """Return the timing of an arm; None if no run of it has a record."""
-    found = {seed: record for (*path, seed), record in inputs.records.items() if tuple(path) == arm}
-    if not found:
-        return None
-    records = list(found.values())
-    return Timing(
-        seconds=fmean(record.seconds for record in records),
-        images_per_second=fmean(record.images_per_second for record in records),
-        wait_share=fmean(record.wait_share for record in records),
-        peak_memory_bytes=fmean(record.peak_memory_bytes for record in records),
-        devices=tuple(sorted({record.device for record in records})),
-        precisions=tuple(sorted({record.precision for record in records})),
-        threads=tuple(sorted({record.threads for record in records})),
-        seeds=tuple(found),
-    )
 
 
 MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -88,22 +55,36 @@ def make(inputs: Inputs) -> Table:
 
 
 def _line(group: str, arm: Arm, size: Size, inputs: Inputs) -> tuple[Row, dict[str, Any]]:
-    """Return the row and the record of an arm."""
-    own = timing(inputs, arm)
-    links = [timing(inputs, link.arm) for link in chain(inputs.results, arm) or ()]
-    measures = {name: getattr(own, name, None) for name in MEASURES}
-    measures["seconds_chain"] = sum(link.seconds for link in links if link) if links and all(links) else None
+    """Return the row and the record of an arm: means over the seeds that have a record."""
+    own = _records(inputs, arm)
+    links = [list(_records(inputs, link.arm).values()) for link in chain(inputs.results, arm) or ()]
+    measures = {
+        name: fmean(getattr(record, name) for record in own.values()) if own else None
+        for name in MEASURES
+        if name != "seconds_chain"
+    }
+    chained = [fmean(record.seconds for record in records) for records in links if records]
+    measures["seconds_chain"] = sum(chained) if links and len(chained) == len(links) else None
     missing = "not recorded" if links else "not run"
     numbers = [
         Number(missing) if (value := measures[name]) is None else Number(show(value), value)
         for name, (_, show) in MEASURES.items()
     ]
-    device = ", ".join((*own.devices, *own.precisions, _threads(own.threads))) if own else missing
-    lists = {name: " ".join(map(str, getattr(own, name, ()))) for name in ("devices", "precisions", "threads", "seeds")}
-    values = {name: "" if value is None else f"{value:.6g}" for name, value in measures.items()}
-    record = {"method": arm[0], "arm": arm[1], "size": size, **values, **lists}
-    return Row(group, str(arm), (*numbers, Text(device)), (arm,)), record
+    devices, precisions, threads = (
+        sorted({getattr(record, name) for record in own.values()}) for name in ("device", "precision", "threads")
+    )
+    record = {"method": arm[0], "arm": arm[1], "size": size}
+    record |= {name: "" if measures[name] is None else f"{measures[name]:.6g}" for name in MEASURES}
+    lists = {"devices": devices, "precisions": precisions, "threads": threads, "seeds": own}
+    device = Text(", ".join((*devices, *precisions, _threads(threads))) if own else missing)
+    row = Row(group, str(arm), (*numbers, device), (arm,))
+    return row, record | {name: " ".join(map(str, values)) for name, values in lists.items()}
 
 
-def _threads(threads: tuple[int, ...]) -> str:
-    return f"{' or '.join(map(str, threads))} thread{'s' * (threads != (1,))}"
+def _records(inputs: Inputs, arm: Arm) -> dict[int, Record]:
+    """Return the records of an arm's runs by seed."""
+    return {seed: record for (*path, seed), record in inputs.records.items() if tuple(path) == arm}
+
+
+def _threads(threads: Sequence[int]) -> str:
+    return f"{' or '.join(map(str, threads))} thread{'s' * (list(threads) != [1])}"
