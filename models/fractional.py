@@ -19,12 +19,8 @@ class FractionalMaxPool(StochasticModule):
     """Max pooling from (n, c, s, s) to (n, c, side, side) over ``kernel`` x ``kernel`` windows.
 
     Along an axis, window i starts at floor((i + u) * a) - floor(u * a) with a = (s - kernel) / (side - 1), and the last
-    window at s - kernel. The noise u is uniform in [0, 1), one number per image and axis, shared by all channels.
-
-    Args:
-        kernel: side of the windows.
-        side: side of the output.
-        fixed: use the same noise for all images, drawn from torch's generator and saved with the weights.
+    window at s - kernel. The noise u is uniform in [0, 1), one number per image and axis, shared by all channels; with
+    ``fixed`` it is the same for all images, drawn from torch's generator and saved with the weights.
     """
 
     def __init__(self, kernel: int, side: int, fixed: bool = False) -> None:

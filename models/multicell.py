@@ -22,12 +22,8 @@ SMALLEST_MAP = 3
 class ReductionB(nn.Module):
     """Reduction block: three convolution branches and a max pooling, concatenated.
 
-    Maps (n, channels, s, s) to (n, out_channels, (s - 1) // 2, (s - 1) // 2); s >= 3. ``out_channels`` is
-    ``channels`` plus the widths of the three branches (992 at ``width=1``).
-
-    Args:
-        channels: input channels.
-        width: branch widths as a multiple of Inception-ResNet-v2's.
+    Maps (n, channels, s, s) to (n, out_channels, (s - 1) // 2, (s - 1) // 2); s >= 3. ``out_channels`` is ``channels``
+    plus the widths of the three branches (992 at ``width=1``, the widths of Inception-ResNet-v2).
     """
 
     def __init__(self, channels: int, width: float = 1.0) -> None:
@@ -48,10 +44,8 @@ class ReductionB(nn.Module):
 class CellC(nn.Module):
     """Residual block with a 1x1 branch and a factorised 3x3 branch; it preserves the shape.
 
-    Args:
-        channels: input and output channels.
-        width: branch widths as a multiple of Inception-ResNet-v2's.
-        scale: scale of the residual (0.2 in Inception-ResNet-v2's first nine blocks).
+    ``width`` is a multiple of the branch widths of Inception-ResNet-v2, whose first nine blocks scale the residual by
+    0.2.
     """
 
     def __init__(self, channels: int, width: float = 1.0, scale: float = 0.2) -> None:

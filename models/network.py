@@ -70,14 +70,8 @@ class Network(nn.Module):
 def build_network(model: Model, n_cells: int, heads: Mapping[str, str], pixels: int) -> Network:
     """Build the network of an arm, initialised from torch's global generator or from pretrained weights.
 
-    Args:
-        model: backbone and cells.
-        n_cells: number of Multi-Cell modules after the backbone.
-        heads: output (``score``, ``prob``) -> file of models/heads.
-        pixels: side of the input, which must be large enough for the cells.
-
-    Raises:
-        InputError: the backbone is unknown or cannot be fetched, or its feature map is missing or too small.
+    ``heads`` has a file of models/heads for each output. Raises InputError if the backbone is unknown or cannot be
+    fetched, or its feature map is missing, or too small at ``pixels`` px for so many cells.
     """
     shape = probe_backbone(model, pixels)
     side = shape.side
@@ -210,22 +204,12 @@ def _truncate(backbone: nn.Module, model: Model) -> nn.Module:
 
 
 def carry_over(network: nn.Module, parent: Mapping[str, Tensor], kernels: bool = False) -> list[str]:
-    """Initialise a network from its parent's weights, bit for bit.
+    """Initialise a network in place from its parent's weights, bit for bit, and return the names of the copied tensors.
 
     The backbone and the cells of both are copied, and so are the heads if their input width is the same. The other
-    tensors of the child (its new cell, and heads of another width) keep their own initial weights.
-
-    Args:
-        network: the child, changed in place.
-        parent: the parent's tensors by name.
-        kernels: copy only the kernels of the convolutions, all of them.
-
-    Returns:
-        The names of the copied tensors.
-
-    Raises:
-        InputError: the parent has a backbone or cell tensor, or with ``kernels`` a kernel, that the child lacks or has
-            in another shape.
+    tensors of the child (its new cell, and heads of another width) keep their own initial weights. With ``kernels``,
+    only the kernels of the convolutions are copied, all of them. Raises InputError if the parent has such a tensor that
+    the child lacks or has in another shape.
     """
     own = network.state_dict()
     if kernels:

@@ -8,14 +8,7 @@ from benchmark.common.arrays import Floats
 
 
 def orthogonal(normal: Floats) -> Floats:
-    """Orthonormalise a matrix row by row (Gram-Schmidt).
-
-    Args:
-        normal: independent normal numbers, float64, shape (r, c).
-
-    Returns:
-        A uniformly distributed matrix (r, c) with orthonormal rows, or orthonormal columns if r > c.
-    """
+    """Orthonormalise a matrix (r, c) of normal numbers row by row (Gram-Schmidt), or its columns if r > c."""
     rows = (normal.T if len(normal) > normal.shape[1] else normal).copy()
     for i, row in enumerate(rows):
         # The second projection removes the rounding errors of the first.

@@ -26,11 +26,9 @@ def count_noise(network: nn.Module) -> int:
 
 
 def set_noise(network: nn.Module, uniform: Tensor | None) -> None:
-    """Set the random numbers of each image for the next forward pass.
+    """Set the random numbers of each image in [0, 1), shape (n, :func:`count_noise`), for the next forward pass.
 
-    Args:
-        network: changed in place.
-        uniform: in [0, 1), shape (n, :func:`count_noise`); None for the deterministic output.
+    None gives the deterministic output.
     """
     start = 0
     for module in _stochastic_modules(network):

@@ -24,14 +24,11 @@ class _Backbone(nn.Module):
 
 
 def build_system_network(name: str, model: Model, blocks: int, width: float, heads: Mapping[str, str]) -> Network:
-    """Build a system's network, initialised from torch's global generator or from pretrained weights.
+    """Build a network, ``system/net``, initialised from torch's global generator or from pretrained weights.
 
-    Args:
-        name: ``system/net`` of models/systems.
-        model: its normalisation, and its backbone if the system uses the backbone of the arms.
-        blocks: number of blocks, in the system's own count.
-        width: channels as a multiple of the source's.
-        heads: output (``score``, ``prob``) -> file of models/heads; the system's own heads replace them.
+    ``blocks`` and ``width`` are in the system's own count, and a multiple of the source's channels. ``heads`` has a
+    file of models/heads for each output, which the system's own heads replace. The model gives the normalisation, and
+    the backbone if the system uses that of the arms.
     """
     system, _, net = name.partition("/")
     body = load_system(system).build(net, blocks, width, model)

@@ -18,17 +18,11 @@ _COUNTER = "num_batches_tracked"
 
 
 def timm_tensors(weights: str, backbone: str) -> dict[str, Tensor]:
-    """Read the tensors of a file under timm's names, without the classifier.
+    """Read the tensors of the file of ``model.weights`` under timm's names, without the classifier.
 
     The names must be timm's or those of a mapping in :mod:`models.weights`; names and shapes must match one to one.
-    Only the classifier, which is not part of a backbone, may be absent or have another width.
-
-    Args:
-        weights: value of ``model.weights``.
-        backbone: timm's name of the network.
-
-    Raises:
-        InputError: the file cannot be read or has other tensors.
+    Only the classifier, which is not part of a backbone, may be absent or have another width. Raises InputError if the
+    file cannot be read or has other tensors.
     """
     path = find_weights(weights)
     wanted, classifier = _wanted(backbone)

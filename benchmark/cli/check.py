@@ -44,14 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the issues that the checks find.
-
-    Returns:
-        1 if a check with the policy stop finds issues, else 0.
-
-    Raises:
-        InputError: an argument, a parameter or the table is wrong.
-    """
+    """Print the issues that the checks find; return 1 if a check with the policy stop finds issues, else 0."""
     from benchmark.data import outcome as checking
     from benchmark.data.checks.registry import InspectedDataset
     from benchmark.data.fetch import PHOTOGRAPHS_FOLDER, locate, refuse_absent

@@ -53,11 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run all checks, and print their results.
-
-    Returns:
-        1 if there is an error, else 0.
-    """
+    """Run all checks, and print their results; return 1 if there is an error, else 0."""
     results = [check() for check in progress_bar(_checks(), desc="doctor", unit=" checks", leave=False)]
     if args.json:
         show_json(results)

@@ -208,14 +208,7 @@ def _without_start(spec: TrainedRun) -> TrainedRun:
 
 
 def _count(spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, share: float = 1.0) -> PlannedTraining:
-    """Count one training.
-
-    Args:
-        spec: one of its runs.
-        runs: number of its runs.
-        images: images per split.
-        share: fraction of the train images that a run uses.
-    """
+    """Count one training that uses a share of the train images."""
     from benchmark.training.networks import run_cost
 
     cost = run_cost(spec)

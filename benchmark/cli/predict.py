@@ -43,14 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Grade photographs, and print or write the result.
-
-    Returns:
-        1 if a photograph was not graded because it cannot be read or shows no fundus, else 0.
-
-    Raises:
-        InputError: an argument is wrong, or a photograph or run does not exist.
-    """
+    """Grade photographs; return 1 if one was not graded because it cannot be read or shows no fundus, else 0."""
     from benchmark.evaluation.photographs import Grader, select_runs
 
     if args.out and args.out.suffix.lower() not in ENDINGS:

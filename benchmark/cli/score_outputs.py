@@ -50,11 +50,7 @@ class _Reading:
 def table_outputs(table: TextTable, images: Sequence[str], truth: Ints, names: Names) -> ScoredOutputs:
     """Read the requested columns, or else the only possible reading; both heads of a run of this project.
 
-    Args:
-        table: predictions.
-        images: names of the images, for messages.
-        truth: labels of the images; a column that equals them everywhere counts as predictions only on request.
-        names: requested columns.
+    A column that equals the labels everywhere counts as predictions only on request.
     """
     asked = _asked(table, names)
     readings = asked or _distinct(table, _readings(table, names))

@@ -34,11 +34,7 @@ class StageTime:
 
 @contextmanager
 def timed(words: Sequence[str]) -> Iterator[None]:
-    """Record the duration of a command that succeeds, if it is a stage.
-
-    Args:
-        words: command line without ``fundusbench``.
-    """
+    """Record the duration of a command line (without ``fundusbench``) that succeeds, if it is a stage."""
     start = time.perf_counter()
     yield
     if words and words[0] in TIMED_STAGES:

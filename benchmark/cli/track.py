@@ -14,11 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Update the store, or follow one run.
-
-    Returns:
-        2 if the store could not be updated, which a warning explains; else 0.
-    """
+    """Update the store, or follow one run; return 2 if a warning said that the store could not be updated, else 0."""
     from benchmark.tracking import provenance
     from benchmark.tracking.replay import follow, sync
 

@@ -38,14 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Verify the tables, or compare them with others.
-
-    Returns:
-        0; 1 if a cell differs or exists on one side only.
-
-    Raises:
-        InputError: this project has no tables or no runs, or the other has no tables.
-    """
+    """Verify the tables, or compare them with others; return 1 if a cell differs or exists on one side only, else 0."""
     if chosen.against is not None:
         return _compare(Path(), chosen.against, as_json=chosen.json)
     return _verify(Path(), load_params(), as_json=chosen.json)
@@ -76,12 +69,7 @@ def _verify(root: Path, params: Params, *, as_json: bool) -> int:
 
 
 def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Difference]:
-    """Return the first difference of each file, csv tables first; a file on one side only differs as a whole.
-
-    Args:
-        stored: text of each file in the report, by name.
-        recomputed: text of each recomputed file, by name.
-    """
+    """Return the first difference of each file, csv tables first; a file on one side only differs as a whole."""
     from benchmark.report.verification.table_diff import WHOLE, Difference, first_difference, first_line
 
     found: list[Difference | None] = []

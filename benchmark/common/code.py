@@ -23,12 +23,10 @@ _PACKAGES = ("benchmark", "models")
 
 
 def code_sha256(*roots: str, without: Iterable[str] = (), libraries: Iterable[str] = ()) -> str:
-    """Hash the code that determines a result.
+    """Hash the code that determines a result, and the versions of some libraries.
 
-    Args:
-        roots: files and folders, relative to the project; the hash includes everything that they import.
-        without: files to exclude, with everything that only they import.
-        libraries: installed packages whose versions are hashed, too.
+    Files and folders are relative to the project; everything that they import is included, but not the files
+    ``without`` and what only they import.
     """
     found = closure(*roots, without=without)
     files = [[str(path), _bare((PROJECT / path).read_text(encoding="utf-8"))] for path in found]
@@ -36,13 +34,10 @@ def code_sha256(*roots: str, without: Iterable[str] = (), libraries: Iterable[st
 
 
 def closure(*roots: str, without: Iterable[str] = ()) -> tuple[Path, ...]:
-    """List the roots' files and all files of the project that they import, sorted and relative to the project.
+    """List the files of some roots and all files of the project that they import, sorted and relative to the project.
 
-    A module imports the ``__init__`` of its packages. Imports under TYPE_CHECKING never run and are ignored.
-
-    Args:
-        roots: files and folders, relative to the project.
-        without: files to exclude, whose imports are not followed.
+    A module imports the ``__init__`` of its packages. Imports under TYPE_CHECKING never run and are ignored. The files
+    ``without`` are excluded, and their imports are not followed.
     """
     found, names = set[Path](), set[str]()
     excluded = {PROJECT / path for path in without}

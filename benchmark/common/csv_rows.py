@@ -23,12 +23,7 @@ ColumnType = type[str] | type[int] | type[bool] | type[float]
 
 
 def rows_to_csv(kind: type[R], rows: Iterable[R]) -> str:
-    """Format rows as csv, with a column per field in declared order; NaN and None are empty.
-
-    Args:
-        kind: a dataclass whose fields are str (or literals), int, bool or float.
-        rows: instances of it.
-    """
+    """Format dataclasses as csv, with a column per field in declared order; NaN and None are empty."""
     import pandas as pd
 
     columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
@@ -42,15 +37,9 @@ def write_rows(path: Path, kind: type[R], rows: Iterable[R]) -> None:
 
 
 def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
-    """Read a file of :func:`write_rows`.
+    """Read a file of :func:`write_rows`, which the command ``made_by`` writes.
 
-    Args:
-        path: the file.
-        kind: dataclass of a row.
-        made_by: command that writes the file, which the message names.
-
-    Raises:
-        InputError: the file is missing, or its columns or values do not fit the fields of ``kind``.
+    Raises InputError if the file is missing, or its columns or values do not fit the fields of ``kind``.
     """
     hints = get_type_hints(kind)
     # Literals are text.
@@ -63,13 +52,7 @@ def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
 def read_frame(path: Path, types: Mapping[str, ColumnType], made_by: str) -> pd.DataFrame:
     """Read a table with exactly these columns; an empty float is NaN, any other empty number is an error.
 
-    Args:
-        path: the file.
-        types: type of each column, in the file's order.
-        made_by: command that writes the file, which the message names.
-
-    Raises:
-        InputError: the file is missing, or its columns or values do not fit.
+    Raises InputError, which names the command ``made_by``, if the file is missing, or its columns or values do not fit.
     """
     import pandas as pd
 

@@ -27,11 +27,7 @@ _WITHIN = re.compile(rf"(?<![a-z0-9]){_WORD}(?![a-z0-9])", re.IGNORECASE)
 
 
 def patient_and_eye(image_id: str) -> tuple[str, Eye]:
-    """Return patient and eye from a name like 17_left, 17-OD or R.17, in any case; else "" and unknown.
-
-    Args:
-        image_id: name without file extension; leading folders are ignored.
-    """
+    """Return patient and eye from a name like 17_left, 17-OD or R.17, in any case and folder; else "" and unknown."""
     name = PurePosixPath(image_id).name
     match = next(filter(None, (form.fullmatch(name) for form in _NAMES)), None)
     return (match["patient"], EYE_NAMES[match["eye"].lower()]) if match else ("", "unknown")
@@ -40,8 +36,7 @@ def patient_and_eye(image_id: str) -> tuple[str, Eye]:
 def likely_pairs(image_ids: Iterable[str]) -> list[tuple[str, str]]:
     """Return pairs of ids that look like two eyes of one patient: equal except for the commonest pair of endings.
 
-    Returns:
-        No pair if fewer than half of the ids are in pairs: numbered photographs form pairs by chance.
+    There is none if fewer than half of the ids are in pairs: numbered photographs form pairs by chance.
     """
     ids = list(image_ids)
     groups: dict[str, list[tuple[str, str]]] = {}

@@ -20,11 +20,7 @@ def fellows(patient: Sequence[str], eye: Sequence[str]) -> Ints:
     """Return the row of each eye's fellow, shape (n,); :data:`MISSING` if there is none or several are possible.
 
     The fellow is the only image of the same patient that may show the other eye: an image of the other side or, if
-    sides are unknown, the only other image.
-
-    Args:
-        patient: patient of each image, "" if unknown.
-        eye: ``left``, ``right`` or ``unknown`` for each image.
+    sides are unknown, the only other image. An unknown patient is "".
     """
     images: dict[str, list[int]] = {}
     for row, name in enumerate(patient):
@@ -48,12 +44,7 @@ def encode_sides(eye: Sequence[str]) -> npt.NDArray[np.float32]:
 
 
 def shuffled_fellows(fellow: Ints, seed: int) -> Ints:
-    """Replace every fellow by one of another patient, each used once: a control for the effect of pairs as such.
-
-    Args:
-        fellow: result of :func:`fellows`; a missing fellow stays missing.
-        seed: equal seeds give equal results.
-    """
+    """Replace every fellow by one of another patient, each used once: a control for the effect of pairs as such."""
     paired = np.flatnonzero(fellow != MISSING)
     pairs = paired[paired < fellow[paired]]
     found = fellow.copy()
@@ -66,11 +57,6 @@ def shuffled_fellows(fellow: Ints, seed: int) -> Ints:
 
 
 def pair(features: npt.NDArray[np.float32], fellow: Ints) -> npt.NDArray[np.float32]:
-    """Join the features of each eye and its fellow, shape (n, 2 d); an eye without fellow has its own twice.
-
-    Args:
-        features: shape (n, d).
-        fellow: row of each eye's fellow, shape (n,).
-    """
+    """Join the features of each eye, (n, d), and its fellow: (n, 2 d); an eye without fellow has its own twice."""
     rows = np.where(fellow == MISSING, np.arange(len(features)), fellow)
     return np.hstack([features, features[rows]])

@@ -70,11 +70,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        InputError: the file is damaged.
-    """
+    """Read a JSON file; raise InputError if the file is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -94,14 +90,9 @@ def sha256_json(value: Any) -> str:
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Read a YAML file.
+    """Read a YAML file; ``what`` begins the message about a missing file, such as "the parameters are".
 
-    Args:
-        path: the file.
-        what: subject and verb of the message about a missing file, such as "the parameters are".
-
-    Raises:
-        InputError: the file is missing, cannot be read, is not valid YAML in UTF-8, or has a key twice.
+    Raises InputError if the file is missing, cannot be read, is not valid YAML in UTF-8, or has a key twice.
     """
     import yaml
 

@@ -22,18 +22,10 @@ REGISTRY = "registry"
 
 
 def discover(package: str, info: type[Info], *parts: type) -> dict[str, Info]:
-    """Read the metadata of every plug-in of a package.
+    """Read the metadata of every plug-in of a package, a call of ``info`` whose values may be calls of ``parts``.
 
-    Args:
-        package: dotted name of the package, such as ``models.losses``.
-        info: class of the metadata, which ``ABOUT`` must be a call of.
-        parts: further classes whose calls may be among its values.
-
-    Returns:
-        Metadata by name of the module, sorted by the field ``order`` if the metadata has one, then by name.
-
-    Raises:
-        InputError: a plug-in has no ``ABOUT``, or one that cannot be read.
+    Returns the metadata by name of the module, sorted by the field ``order`` if the metadata has one, then by name.
+    Raises InputError if a plug-in has no ``ABOUT``, or one that cannot be read.
     """
     spec = find_spec(package)
     assert spec is not None

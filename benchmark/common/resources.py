@@ -17,11 +17,7 @@ def core_count() -> int:
 
 
 def free_memory(group: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the bytes that are available to this process, within the limit of its container.
-
-    Args:
-        group: folder of the container's control group, if there is one.
-    """
+    """Return the bytes available to this process, within the limit of its container's control group, if any."""
     import psutil
 
     free = int(psutil.virtual_memory().available)

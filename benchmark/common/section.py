@@ -25,17 +25,9 @@ class Section(BaseModel):
 
 
 def validated(kind: TypeAdapter[T], raw: Any, origin: str, prefix: Sequence[str] = (), context: Any = None) -> T:
-    """Validate the content of a file.
+    """Validate the content of a file, whose name is ``origin`` and whose keys are below ``prefix`` in messages.
 
-    Args:
-        kind: expected type.
-        raw: keys and values.
-        origin: name of the file in messages.
-        prefix: keys above ``raw`` in the file.
-        context: context of rules that need one.
-
-    Raises:
-        InputError: a rule is broken; :func:`in_words` formats the message.
+    Raises InputError if a rule is broken; :func:`in_words` formats the message.
     """
     try:
         return kind.validate_python(raw, context=context)
@@ -52,12 +44,7 @@ def in_words(
 ) -> str:
     """Describe every fault by key, rule, value and fix.
 
-    Args:
-        error: the validation error.
-        origin: name of the file, or of a part of it, in the message.
-        prefix: keys above the validated part.
-        near: returns a hint at the key that an unknown one may mean.
-        fix: returns the fix for a key.
+    ``near`` returns a hint at the key that an unknown one may mean, and ``fix`` the fix for a key.
     """
 
     def sentence(fault: Any) -> str:

@@ -19,12 +19,7 @@ def cluster_of(patient: str, image_id: str) -> Cluster:
 
 
 def sorted_by_grade(grades: Mapping[T, int], seed: object) -> list[T]:
-    """Sort names by grade, and within a grade by a seeded hash.
-
-    Args:
-        grades: grade of each name.
-        seed: any object whose ``repr`` is the same in every process.
-    """
+    """Sort names by grade, and within a grade by a hash of the name and a seed of the same ``repr`` everywhere."""
 
     def key(name: T) -> tuple[int, bytes]:
         parts = name if isinstance(name, tuple) else (name,)

@@ -88,11 +88,7 @@ class TextTable:
 
 
 def read_text_table(path: Path) -> TextTable:
-    """Read any table.
-
-    Raises:
-        InputError: the file is missing, is not a table, or is ambiguous.
-    """
+    """Read any table; raise InputError if the file is missing, is not a table, or is ambiguous."""
     filled = _filled_rows(path)
     if len(filled) < 2:
         msg = f"a table must have a header and a row per image, but {path} has no rows: add them"

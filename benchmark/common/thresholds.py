@@ -23,15 +23,11 @@ def best_thresholds(values: npt.NDArray[np.float32] | Floats, grade: Grades) -> 
     """Find the four thresholds with the highest quadratic weighted kappa, exactly rather than by local search.
 
     Kappa is 1 - observed / chance disagreement. Both are sums over images of a cost that depends only on the image's
-    own grade. For a fixed ratio, one pass over the sorted values finds the thresholds that minimise
-    observed - ratio * chance (the best position of each threshold, given that of the next). Repeating this with the
-    ratio reached climbs to the optimum in a few rounds (Dinkelbach 1967). Thresholds are half-way between neighbouring
-    values; of equally good ones the lower is taken. If no thresholds are better than chance, the result is
-    :data:`NEAREST`.
-
-    Args:
-        values: shape (n,).
-        grade: labels 0-4, shape (n,), of at least two grades.
+    own grade. For a fixed ratio, one pass over the sorted values finds the thresholds that minimise observed - ratio *
+    chance (the best position of each threshold, given that of the next). Repeating this with the ratio reached climbs
+    to the optimum in a few rounds (Dinkelbach 1967). Thresholds are half-way between neighbouring values; of equally
+    good ones the lower is taken. If no thresholds are better than chance, the result is :data:`NEAREST`. The labels
+    must have at least two grades.
     """
     distinct, labels = _labels_by_value(values.astype(np.float64), grade)
     cost = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)).astype(np.float64) ** 2

@@ -39,12 +39,7 @@ def some(names: Sequence[str], most: int = 5) -> str:
 
 
 def format_measure(value: float, sign: str = "") -> str:
-    """Format a measure of the order of 1 to three decimals, without the sign of a negative zero.
-
-    Args:
-        value: kappa, for instance, or a difference of kappas.
-        sign: ``+`` to show the sign of a positive number, too.
-    """
+    """Format a measure to three decimals, without the sign of a negative zero; ``+`` shows every other sign."""
     return f"{round(value, 3) + 0.0:{sign}.3f}"
 
 

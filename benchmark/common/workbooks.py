@@ -21,12 +21,7 @@ def is_workbook(data: bytes) -> bool:
 def read_sheet(data: bytes, path: Path) -> list[tuple[int, list[str]]]:
     """Read the only filled sheet: each row's number and its values, a whole number without decimals.
 
-    Args:
-        data: the workbook's content.
-        path: file of the workbook; the message names it.
-
-    Raises:
-        InputError: the workbook is damaged or has a password, or not exactly one of its sheets is filled.
+    Raises InputError if the workbook is damaged or has a password, or not exactly one of its sheets is filled.
     """
     # Imported here, because few tables are workbooks.
     from python_calamine import CalamineError, CalamineWorkbook

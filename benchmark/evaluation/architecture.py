@@ -100,9 +100,5 @@ def format_side(side: int) -> str:
 
 
 def read_networks(path: Path = NETWORKS) -> list[Architecture]:
-    """Read the table that :func:`run` wrote.
-
-    Raises:
-        InputError: the file does not exist or is damaged.
-    """
+    """Read the table that :func:`run` wrote; raise InputError if the file does not exist or is damaged."""
     return read_rows(path, Architecture, "fundusbench architecture")

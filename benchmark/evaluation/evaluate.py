@@ -49,12 +49,7 @@ CALIBRATION, SCORES, WORST_ERRORS = (EVALUATION / f"{name}.csv" for name in ("ca
 
 @dataclass(frozen=True, slots=True)
 class HeadEvaluation:
-    """Confusion matrix and metrics of one head of one run on one split.
-
-    Attributes:
-        confusion: counts of images, shape (5, 5), labels in rows.
-        measures: values by the names of :data:`benchmark.scoring.metrics.METRICS`.
-    """
+    """Confusion matrix, shape (5, 5), labels in rows, and metrics by name of one head of one run on one split."""
 
     method: str
     arm: str

@@ -111,12 +111,7 @@ class Grader:
         return table[["remark", "grade", *outputs]].astype(dict.fromkeys(("grade", *outputs), np.float64))
 
     def explain(self, photograph: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Return the network input and the mean saliency map of a photograph that can be graded.
-
-        Returns:
-            The input, bytes of shape (s, s, 3), and the mean over networks of
-            :func:`benchmark.evaluation.saliency.saliency_maps`, shape (s, s), values 0 to 1.
-        """
+        """Return a photograph's network input, bytes (s, s, 3), and the mean of its saliency maps, (s, s)."""
         from benchmark.evaluation.saliency import saliency_maps
 
         pixels = self._pixels([photograph])
@@ -152,11 +147,9 @@ def rejection_reason(data: bytes) -> str:
 
 
 def summarise(outputs: Mapping[str, Floats], head: Head) -> list[GradedPhotograph]:
-    """Compute means and standard deviations over runs, and the grade of the mean output.
+    """Compute means and standard deviations over runs, and the grade of the mean output of a head.
 
-    Args:
-        outputs: per head, scores of shape (runs, n) or probabilities of shape (runs, n, 5).
-        head: the head that gives the grade.
+    Outputs are, per head, scores of shape (runs, n) or probabilities of shape (runs, n, 5).
     """
     runs = len(outputs[head])
     means = {name: values.mean(0) for name, values in outputs.items()}
@@ -182,13 +175,7 @@ def summarise(outputs: Mapping[str, Floats], head: Head) -> list[GradedPhotograp
 def select_runs(params: Params, arm: str = "", run: str = "") -> list[TrainedResult]:
     """Select finished runs: one run, all runs of an arm, or by default all runs of the arm that is best on val.
 
-    Args:
-        params: parameters that declare the arms.
-        arm: ``method/arm``, or empty.
-        run: ``method/arm/seed``, or empty; takes precedence over the arm.
-
-    Raises:
-        InputError: no finished run is selected.
+    Raises InputError if no finished run is selected.
     """
     if run:
         return [read_trained(RUNS / run)]

@@ -88,13 +88,8 @@ def choose_images(rows: Sequence[ManifestRow], per_grade: int = N_SALIENCY_PER_G
 def saliency_maps(model: Network, pixels: npt.NDArray[np.uint8], head: Head) -> npt.NDArray[np.float32]:
     """Compute SmoothGrad maps: the maximum over channels of the output's absolute gradient, spatially smoothed.
 
-    Args:
-        model: network in evaluation mode.
-        pixels: bytes, shape (n, s, s, 3).
-        head: output to explain; for probabilities this is the expected grade.
-
-    Returns:
-        Shape (n, s, s), values 0 to 1; the highest percent of a map is 1. Equal images give equal maps.
+    The pixels are bytes, shape (n, s, s, 3); of probabilities, the expected grade is explained. Maps have the shape (n,
+    s, s) and values 0 to 1; the highest percent of a map is 1. Equal images give equal maps.
     """
     import torch
     from captum.attr import NoiseTunnel, Saliency

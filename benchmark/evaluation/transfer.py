@@ -46,12 +46,7 @@ TRANSFER_SPLITS: tuple[Split, ...] = ("test",)
 def run(params: Params, engine: Name = "local") -> None:
     """Write the predictions of every finished run on every other set, and ``transfer/sets.csv``.
 
-    Args:
-        params: all parameters.
-        engine: the engine that runs the predictions.
-
-    Raises:
-        InputError: no run is finished, a set cannot be fetched or prepared, or a set has no test photographs.
+    Raises InputError if no run is finished, a set cannot be fetched or prepared, or a set has no test photographs.
     """
     results = list(find_runs(params)) if params.transfer else []
     if params.transfer and not results:

@@ -76,14 +76,9 @@ class DocTable:
 
 
 def render_tables(text: str, folder: Path) -> str:
-    """Return a Markdown text with the table of every block rendered again.
+    """Return a Markdown text of a file in a folder with the table of every block rendered again.
 
-    Args:
-        text: content of the Markdown file.
-        folder: its folder.
-
-    Raises:
-        InputError: a block breaks a rule, or its csv file is missing or has no such row or column.
+    Raises InputError if a block breaks a rule, or its csv file is missing or has no such row or column.
     """
     return _BLOCK.sub(lambda block: f"{block[1]}{_render(_parse(block[2]), folder)}{block[4]}", text)
 

@@ -44,11 +44,7 @@ _BY_EVALUATE = "fundusbench evaluate"
 
 @dataclass(frozen=True)
 class Inputs:
-    """All inputs of the report. A property raises InputError if the stage that writes its file has not run.
-
-    Attributes:
-        params: parameters of the project.
-    """
+    """All inputs of the report. A property raises InputError if the stage that writes its file has not run."""
 
     params: Params
 

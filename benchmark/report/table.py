@@ -147,11 +147,7 @@ def format_plain_value(value: Any) -> Any:
 def estimate_cell(estimate: Estimate | None, notes: tuple[int, ...] = (), missing: str = "", **fields: Any) -> Number:
     """Return the cell of an estimate with its spread and interval, or the reason for a missing value.
 
-    Args:
-        estimate: the estimate, if any.
-        notes: numbers of its notes.
-        missing: text without a value; by default the status.
-        fields: further fields of the cell.
+    ``missing`` replaces the status as the reason; ``fields`` are further fields of the cell.
     """
     if estimate is None or math.isnan(estimate.estimate):
         return Number(missing or status(estimate), None, notes, **fields)

@@ -16,38 +16,22 @@ _SUMS = np.column_stack([_COST.ravel(), np.repeat(np.eye(GRADES), GRADES, 0), np
 
 
 def confusion_matrix(grade: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Count images by label (rows) and prediction (columns).
-
-    Args:
-        grade: labels 0-4, shape (n,).
-        predicted: predictions 0-4, shape (n,).
-
-    Returns:
-        Counts, shape (5, 5).
-    """
+    """Count images by label (rows) and prediction (columns), both 0-4 and of shape (n,); returns shape (5, 5)."""
     return np.bincount(grade * GRADES + predicted, minlength=GRADES**2).reshape(GRADES, GRADES).astype(np.int64)
 
 
 def weighted_kappa(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Compute kappa of every confusion matrix in a stack.
+    """Compute kappa, shape (...), of confusion matrices, shape (..., 5, 5), labels in rows.
 
-    Args:
-        confusion: counts, shape (..., 5, 5), labels in rows.
-
-    Returns:
-        Shape (...): at most 1; 0 is chance agreement; NaN where :func:`why_undefined` has a reason.
+    Kappa is at most 1; 0 is chance agreement; it is NaN where :func:`why_undefined` has a reason.
     """
     return kappa_of_parts(kappa_parts(confusion))
 
 
 def kappa_parts(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Compute the sums that kappa needs: additive over images like the matrix, and fewer than half as many.
+    """Compute the sums that kappa needs, shape (..., 11), from confusion matrices, shape (..., 5, 5), labels in rows.
 
-    Args:
-        confusion: counts, shape (..., 5, 5), labels in rows.
-
-    Returns:
-        Shape (..., 11).
+    They are additive over images like the matrices, and fewer than half as many.
     """
     cells = confusion.reshape(*confusion.shape[:-2], GRADES**2).astype(np.float64)
     return cells @ _SUMS
@@ -65,26 +49,12 @@ def kappa_of_parts(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def quadratic_weighted_kappa(confusion: npt.NDArray[np.int64]) -> float:
-    """Compute kappa with weights (i - j)^2 of one confusion matrix.
-
-    Args:
-        confusion: counts, shape (5, 5), labels in rows.
-
-    Returns:
-        At most 1; 0 is chance agreement; NaN where :func:`why_undefined` has a reason.
-    """
+    """Compute kappa of one confusion matrix by :func:`weighted_kappa`."""
     return float(weighted_kappa(confusion))
 
 
 def why_undefined(confusion: npt.NDArray[np.int64]) -> str | None:
-    """Return why kappa is undefined: chance predicts no disagreement.
-
-    Args:
-        confusion: counts, shape (5, 5), labels in rows.
-
-    Returns:
-        The reason, or None where kappa is defined.
-    """
+    """Return why kappa of a confusion matrix is undefined: chance predicts no disagreement; None if defined."""
     if not confusion.any():
         return "no image was graded"
     grade = int(confusion.sum(1).argmax())

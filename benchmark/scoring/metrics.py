@@ -75,16 +75,7 @@ class Measure:
 
 
 def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str, Measure]:
-    """Measure one head on one split.
-
-    Args:
-        head: the head that was graded.
-        predictions: labels and outputs, with a finite number of that head for every image.
-        predicted: its grades 0-4, shape (n,).
-
-    Returns:
-        Metrics of :data:`METRICS` that the head has, by name.
-    """
+    """Compute the metrics of one head on one split, by name, from its outputs and its grades, shape (n,)."""
     names = [name for name, metric in METRICS.items() if metric.head in (None, head)]
     if not len(predictions):
         return dict.fromkeys(names, Measure(float("nan"), 0))
@@ -96,15 +87,11 @@ def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str
 
 
 def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
-    """Compute metrics of grades, by name, of every confusion matrix in a stack.
+    """Compute metrics of grades, shape (...), by name, of confusion matrices, shape (..., 5, 5), labels in rows.
 
-    Args:
-        confusion: counts, shape (..., 5, 5), labels in rows.
-
-    Returns:
-        Arrays of shape (...). Linear kappa has weights abs(i - j). Macro F1 is over the grades that occur among labels
-        or predictions. AMAE is the mean absolute error of each grade's images, averaged over the grades that occur
-        (Baccianella 2009); dlordinal's differs where a grade between two others is absent.
+    Linear kappa has weights abs(i - j). Macro F1 is over the grades that occur among labels or predictions. AMAE is the
+    mean absolute error of each grade's images, averaged over the grades that occur (Baccianella 2009); dlordinal's
+    differs where a grade between two others is absent.
     """
     counts = np.asarray(confusion, np.float64)
     images, labels, predictions = counts.sum((-2, -1)), counts.sum(-1), counts.sum(-2)
@@ -132,12 +119,7 @@ def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
 def of_outputs(head: Head, predictions: Predictions) -> Callable[[Floats], dict[str, Floats]]:
     """Return a function that computes the metrics of a head's outputs, by name, from the images' weights.
 
-    Args:
-        head: the head.
-        predictions: labels and outputs, with a finite number of that head for every image.
-
-    Returns:
-        A function from weights, shape (resamples, n), to arrays of shape (resamples,).
+    Its argument has the shape (resamples, n), its results have the shape (resamples,).
     """
     grade, output = predictions.grade, getattr(predictions, head).astype(np.float64)
     if head == "score":
@@ -156,14 +138,10 @@ def of_outputs(head: Head, predictions: Predictions) -> Callable[[Floats], dict[
 
 
 def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
-    """Return a function that computes the area under the ROC curve, with ties counted half.
+    """Return a function that computes areas under the ROC curve, 0-1, from weights, shape (resamples, n).
 
-    Args:
-        positive: shape (n,).
-        values: higher means more likely positive, shape (n,).
-
-    Returns:
-        A function from weights, shape (resamples, n), to areas 0-1, shape (resamples,); NaN where one side is empty.
+    ``positive`` and ``values`` have the shape (n,); higher values mean more likely positive, and ties count half. An
+    area is NaN where one side is empty.
     """
     order = np.argsort(values, kind="stable")
     ascending, sick = values[order], positive[order]
@@ -184,16 +162,9 @@ def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
 
 
 def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:
-    """Compute the ranked probability score of each image (Epstein 1969).
+    """Compute the ranked probability score of each image (Epstein 1969), shape (n,), from 0 (certain and correct) to 4.
 
     It is the squared distance between the cumulative probabilities and the step of the label, summed over grades.
-
-    Args:
-        grade: labels 0-4, shape (n,).
-        prob: shape (n, 5), rows summing to 1.
-
-    Returns:
-        Scores, shape (n,), from 0 (certain and correct) to 4.
     """
     step = np.arange(GRADES) >= grade[:, None]
     scores: Floats = ((prob.cumsum(1) - step)[:, :-1] ** 2).sum(1)
@@ -201,18 +172,11 @@ def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:
 
 
 def calibration_gaps(grade: Grades, prob: Floats) -> Floats:
-    """Compute each image's contribution to the gap between confidence and accuracy in its bin (Guo 2017).
+    """Compute each image's part of the gap between confidence and accuracy in its bin (Guo 2017), shape (n, bins).
 
-    The expected calibration error is the sum of the bins' absolute gaps over the number of images. Confidence is the
-    highest probability. Bins have equal width and include their lower end; a confidence of 1 has a separate bin, as in
-    torchmetrics.
-
-    Args:
-        grade: labels 0-4, shape (n,).
-        prob: shape (n, 5), rows summing to 1.
-
-    Returns:
-        Shape (n, bins): in the image's bin, the confidence, minus 1 if the grade is correct.
+    It is the confidence (the highest probability), minus 1 if the grade is correct. The expected calibration error is
+    the sum of the bins' absolute gaps over the number of images. Bins have equal width and include their lower end; a
+    confidence of 1 has a separate bin, as in torchmetrics.
     """
     confidence, best = prob.max(1).clip(0, 1), prob.argmax(1)
     edges = np.linspace(0, 1, BINS + 1, dtype=np.float32).astype(np.float64)

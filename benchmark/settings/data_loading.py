@@ -47,15 +47,9 @@ def mapping(raw: Any, origin: str) -> dict[str, Any]:
 
 
 def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
-    """Validate the sections of a parameter file.
+    """Validate the sections of a parameter file, whose name is ``origin`` in messages.
 
-    Args:
-        model: model of the sections.
-        raw: keys and values of the sections.
-        origin: name of the file in error messages.
-
-    Raises:
-        InputError: a rule is broken; the sentence names the key, the rule, the value and the fix.
+    Raises InputError if a rule is broken; the sentence names the key, the rule, the value and the fix.
     """
     if "data" in raw:
         raw = raw | {"data": parse_data(raw["data"], origin)}
@@ -66,15 +60,9 @@ def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
 
 
 def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
-    """Validate a data set's section by the rules of its ``source``; return it unchanged if it names none.
+    """Validate a data set's section, below the keys ``path``, by the rules of its ``source``, if it names one.
 
-    Args:
-        raw: keys and values of the section.
-        origin: name of the file in error messages.
-        path: keys above the section.
-
-    Raises:
-        InputError: a rule is broken.
+    Raises InputError if a rule is broken.
     """
     if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
         return raw

@@ -70,11 +70,7 @@ class Params(DataParams):
     """Search over the loss weighting (``fundusbench sweep``)."""
 
     def arm(self, method: str, name: str) -> ArmSettings:
-        """Look up an arm.
-
-        Raises:
-            InputError: the arm is not declared.
-        """
+        """Look up an arm; raise InputError if the arm is not declared."""
         arms = self.arms.get(method, {})
         if name not in arms:
             known = ", ".join(f"{s}/{a}" for s in self.arms for a in self.arms[s])

@@ -29,15 +29,10 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplement
 
 
 def unpack(parts: Sequence[Path], target: Path, keep: Callable[[str], bool] = lambda name: True) -> None:
-    """Extract one archive into the folder ``target``, which must not exist yet.
+    """Extract the wanted files of an archive, given by its parts in order, into a folder that must not exist yet.
 
-    Args:
-        parts: file of the archive, or its numbered parts in order.
-        target: folder to create.
-        keep: returns whether a file is extracted, by its name in the archive.
-
-    Raises:
-        InputError: the archive is damaged, unsafe or of another format, or the disk is full.
+    ``keep`` returns whether a file is wanted, by its name in the archive. Raises InputError if the archive is damaged,
+    unsafe or of another format, or the disk is full.
     """
     partial = target.with_name(f"{target.name}.partial")
     name = parts[0].name

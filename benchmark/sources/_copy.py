@@ -36,15 +36,9 @@ class RestrictedParams(RealParams):
 def find_copy(params: SourceParams, about: SourceInfo, folder: Path, fetch: Callable[[Path], None]) -> Path:
     """Return the folder of the data set's files: ``root``, or ``folder/<source>``, which the first call fills.
 
-    Args:
-        params: parameters of the data set.
-        about: metadata of the data set; its terms are printed before a download.
-        folder: folder of downloads.
-        fetch: fills a folder. After a failure it is called again with the files that exist already. Archives belong
-            into the subfolder :data:`DOWNLOADS`.
-
-    Raises:
-        InputError: the copy is missing, or the terms are not accepted yet.
+    ``fetch`` fills a folder; after a failure it is called again with the files that exist already. Archives belong into
+    the subfolder :data:`DOWNLOADS`. The terms are printed before a download. Raises InputError if the copy is missing,
+    or the terms are not accepted yet.
     """
     assert isinstance(params, RealParams)
     if params.root != params.module:

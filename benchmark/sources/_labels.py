@@ -74,14 +74,9 @@ class Tree:
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """Read columns of a data set's own table as text, row by row.
+    """Read columns of a data set's own table as text, row by row; case is ignored in their names.
 
-    Args:
-        path: table in any supported format.
-        columns: their names in the order of the result, ignoring case.
-
-    Raises:
-        InputError: the table cannot be read, or lacks a column.
+    Raises InputError if the table cannot be read, or lacks a column.
     """
     table = read_text_table(path)
     known = {name.casefold(): values for name, values in table.columns.items()}
@@ -93,18 +88,10 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def match_files(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], prefix: str = "") -> list[GradedFile]:
-    """Parse the grade of each label and find its file.
+    """Parse the grade of each label and find its file among those of the copy by stem; ``prefix`` precedes image ids.
 
     Repeated images, numbers that are not grades and missing files (whose path is the bare name) are passed on: the data
-    checks report them.
-
-    Args:
-        labels: labels of one table.
-        files: files of the copy by stem.
-        prefix: text before the stem in the image id, for data sets in which stems repeat.
-
-    Raises:
-        InputError: a label is not a number, or an image has several files.
+    checks report them. Raises InputError if a label is not a number, or an image has several files.
     """
     labels = list(labels)
     grades = [whole(label.grade) for label in labels]

@@ -106,11 +106,7 @@ class Source(Protocol):
 
 
 def load_source(name: str) -> Source:
-    """Import the module that implements a data set.
-
-    Raises:
-        InputError: no data set has that name.
-    """
+    """Import the module that implements a data set; raise InputError if no data set has that name."""
     if name not in SOURCES:
         msg = f"data.source must be one of {', '.join(SOURCES)}, but got {name!r}: correct it in params.yaml"
         raise InputError(msg)

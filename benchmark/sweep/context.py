@@ -85,13 +85,7 @@ class SweepContext:
 
 
 def open_context(params: Params, opened: Sequence[Split] = SEARCHED, card: int = 0) -> SweepContext:
-    """Open the packs of some splits at the arm's size.
-
-    Args:
-        params: all parameters.
-        opened: the splits; a search never opens test.
-        card: index of the graphics card.
-    """
+    """Open the packs of some splits at the arm's size, on a graphics card by its index; a search never opens test."""
     manifest, size = read_manifest(), params.arm(*arm_of(params)).size
     splits: dict[str, SplitData] = {split: load_split(split, size, manifest) for split in opened}
     return SweepContext(params, manifest, splits, device.open_fabric(params.train, card))

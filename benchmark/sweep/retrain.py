@@ -50,13 +50,7 @@ class Retrained:
 def retrain(study: Study, context: SweepContext, engine: Engine) -> dict[SweepSide, Retrained]:
     """Train the best trial's values and the published ones on the new seeds, with predictions on test.
 
-    Args:
-        study: study whose search has ended.
-        context: context of the trials.
-        engine: engine that trains the runs.
-
-    Raises:
-        InputError: a run failed; the others are kept.
+    Raises InputError if a run failed; the others are kept.
     """
     winner = best_trial(study.get_trials(deepcopy=False))
     winners = study.user_attrs.get(WINNERS, [])

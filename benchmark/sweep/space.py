@@ -158,12 +158,7 @@ def suggest(trial: Trial, params: Params) -> dict[str, Value]:
 
 
 def read_values(drawn: dict[str, Any], space: Iterable[str]) -> dict[str, Value]:
-    """Return a trial's values from Optuna's parameters, without those that it never drew.
-
-    Args:
-        drawn: Optuna's parameters.
-        space: names of the swept parameters.
-    """
+    """Return the values of the swept parameters from Optuna's, without those that a trial never drew."""
     values = drawn | {key: 0.0 for key in space if drawn.get(IS_ZERO.format(key))}
     return {key: values[key] for key in space if key in values}
 

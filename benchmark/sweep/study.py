@@ -46,16 +46,9 @@ retry_stopped = RetryHeartbeatStaleTrialCallback()
 
 
 def open_study(sweep: Sweep, name: str, roles: Mapping[str, dict[str, Any]], fixed: Mapping[str, Any]) -> Study:
-    """Open the study, and create it with its first trials if it does not exist.
+    """Open the study, and create it with its first trials, given as Optuna's parameters by role, if it does not exist.
 
-    Args:
-        sweep: the settings.
-        name: the study's name.
-        roles: values of the first trials, as Optuna's parameters, by role.
-        fixed: parameters that the sampler does not draw.
-
-    Raises:
-        InputError: the storage cannot be reached.
+    The sampler does not draw the ``fixed`` parameters. Raises InputError if the storage cannot be reached.
     """
     with locked(SWEEP / "storage"):
         study = optuna.create_study(

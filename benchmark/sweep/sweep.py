@@ -20,17 +20,10 @@ if TYPE_CHECKING:
 
 
 def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
-    """Search, or resume a search; then retrain the winner and write ``reports/sweep/``.
+    """Search, or resume a search, in some processes; then retrain the winner and write ``reports/sweep/``.
 
-    Several processes that run this at the same time on one storage share the trials.
-
-    Args:
-        params: all parameters.
-        workers: number of parallel processes in the search and in the retraining.
-        engine: engine that runs them.
-
-    Raises:
-        InputError: the sweep's settings, storage, arm or packs are missing or wrong, or no trial trains.
+    Several processes that run this at the same time on one storage share the trials. Raises InputError if the sweep's
+    settings, storage, arm or packs are missing or wrong, or no trial trains.
     """
     from optuna.exceptions import StorageInternalError
 

@@ -51,16 +51,8 @@ def columns(own: Floats, fellow: Floats, side: Floats) -> Floats:
 def fit_line(x: Floats, y: Ints, seed: int, *, mix: float, folds: float, penalties: float) -> tuple[Floats, float]:
     """Fit an elastic net with the strongest penalty whose held-out error is within a standard error of the minimum.
 
-    Args:
-        x: columns, shape (n, d); they are standardised before the penalty applies.
-        y: targets, shape (n,).
-        seed: seed of the folds.
-        mix: L1 fraction of the penalty; the rest is L2 (glmnet's alpha).
-        folds: number of cross-validation folds.
-        penalties: number of penalties on the path.
-
-    Returns:
-        Weights (d,) and the intercept.
+    Columns (n, d) are standardised before the penalty applies; ``mix`` is the L1 fraction of the penalty (glmnet's
+    alpha). Returns weights (d,) and the intercept.
     """
     path = _penalties(x, y, mix, int(penalties))
     fold = np.random.default_rng(seed).permutation(len(x)) % min(int(folds), len(x))
@@ -77,9 +69,8 @@ def fit_line(x: Floats, y: Ints, seed: int, *, mix: float, folds: float, penalti
 def one_standard_error(errors: Floats, sizes: Ints) -> int:
     """Return the index of the first penalty whose mean error is within a standard error of the minimum.
 
-    Args:
-        errors: error per fold and penalty, strongest penalty first, shape (folds, penalties).
-        sizes: rows per fold, the weights of the mean.
+    ``errors`` has the shape (folds, penalties), the strongest penalty first; ``sizes``, the rows per fold, weight the
+    mean.
     """
     mean = np.average(errors, axis=0, weights=sizes)
     error = np.sqrt(np.average((errors - mean) ** 2, axis=0, weights=sizes) / max(len(errors) - 1, 1))

@@ -43,16 +43,8 @@ def fit(
 ) -> State:
     """Fit the layers by MSE and stochastic gradient descent with Nesterov momentum.
 
-    Args:
-        x: features of the eye, of the fellow eye, and the side, shape (n, 2 c + 1).
-        grade: labels 0-4, shape (n,).
-        seed: seed of the initial weights and of the order of rows.
-        epochs: number of epochs.
-        batch_size: maximum batch size.
-        lr: constant learning rate.
-        momentum: momentum of SGD.
-        weight_decay: weight decay of SGD.
-        clip_grad: maximum norm of the gradients.
+    Columns are the features of the eye, of the fellow eye, and the side, shape (n, 2 c + 1); ``clip_grad`` is the
+    maximum norm of the gradients.
     """
     features, target = _features(x), torch.from_numpy(grade).float()
     with torch.random.fork_rng(devices=[]):

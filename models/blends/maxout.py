@@ -58,19 +58,10 @@ def fit(
 ) -> State:
     """Fit the network to standardised columns by MSE and Adam.
 
-    Args:
-        x: columns, shape (n, d).
-        grade: labels, shape (n,).
-        seed: seed of the initial weights and of the batches.
-        first: outputs of the first layer before maxout.
-        second: outputs of the second layer before maxout.
-        epochs: number of epochs.
-        batch_size: rows per update.
-        lr: initial learning rate of Adam, divided by 10 after each of :data:`DROPS`.
-        absolute: L1 penalty on the weights of the first layer.
-        squares: L2 penalty on all weights.
-        balanced: fraction of batches that are sampled with equal probability per grade.
-        uniform: fraction of batches that are sampled uniformly; the other batches are consecutive rows.
+    ``first`` and ``second`` are the outputs of the layers before maxout. The learning rate is divided by 10 after each
+    of :data:`DROPS`. ``absolute`` is an L1 penalty on the weights of the first layer, ``squares`` an L2 penalty on all.
+    ``balanced`` and ``uniform`` are the fractions of batches that are sampled with equal probability per grade, and
+    uniformly; the other batches are consecutive rows.
     """
     mean, scale = standard(x)
     inputs, target = torch.from_numpy((x - mean) / scale), torch.from_numpy(grade.astype(np.float32))
@@ -110,10 +101,7 @@ def standard(x: Columns) -> tuple[Columns, Columns]:
 def build(columns: int, widths: Sequence[int], generator: np.random.Generator) -> nn.Sequential:
     """Build a network from (n, columns) to (n, 1): a ReLU and maxout layer per width, then a linear layer.
 
-    Args:
-        columns: number of inputs.
-        widths: outputs of each layer before maxout, even numbers.
-        generator: generator of the orthogonal initial weights.
+    Widths are the outputs of each layer before maxout, even numbers; initial weights are orthogonal.
     """
     stack, before = list[nn.Module](), columns
     for width in widths:
@@ -138,28 +126,14 @@ def linear_layers(network: nn.Module) -> list[nn.Linear]:
 def update(
     network: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, target: Tensor, penalty: Callable[[], Tensor]
 ) -> None:
-    """Take one optimiser step on the MSE of a batch plus a penalty.
-
-    Args:
-        network: network from (n, d) to (n, 1).
-        optimizer: optimiser of its weights.
-        x: columns, shape (n, d).
-        target: grades, float32, shape (n,).
-        penalty: penalty on the current weights.
-    """
+    """Take one optimiser step on the MSE of a batch, (n, d) and float32 (n,), plus a penalty on the current weights."""
     optimizer.zero_grad()
     (mse_loss(network(x)[:, 0], target) + penalty()).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
 
 
 def state_of(network: nn.Module, mean: Columns, scale: Columns) -> State:
-    """Return the state that :func:`predict` reads.
-
-    Args:
-        network: network of :func:`build`.
-        mean: subtracted from the columns, shape (d,).
-        scale: divides the columns after the subtraction, shape (d,).
-    """
+    """Return the state that :func:`predict` reads: a network, and the mean and scale of its columns, shape (d,)."""
     state: State = {"mean": mean, "scale": scale}
     for i, layer in enumerate(linear_layers(network)):
         state |= {f"weight_{i}": layer.weight.detach().numpy(), f"bias_{i}": layer.bias.detach().numpy()}

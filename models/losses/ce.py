@@ -11,10 +11,5 @@ ABOUT = LossInfo(title="CE", head_names=("softmax",))
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Return -log Prob[grade] of each image, shape (n,).
-
-    Args:
-        outputs: ``prob``: logits, shape (n, 5).
-        grade: labels 0-4, int64, shape (n,).
-    """
+    """Return -log Prob[grade] of each image, shape (n,), from ``prob``, logits (n, 5), and labels 0-4, int64, (n,)."""
     return cross_entropy(outputs["prob"].float(), grade, reduction="none")

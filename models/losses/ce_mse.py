@@ -11,11 +11,8 @@ ABOUT = LossInfo(title="CE + weight x MSE", head_names=("regression", "softmax")
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor, weight: float = 1.0) -> Tensor:
-    """Return CE + weight x MSE of each image, shape (n,); the paper prints no weight, so the default is 1.
+    """Return CE + weight x MSE of each image, shape (n,), from ``score``, (n,), and ``prob``, logits (n, 5).
 
-    Args:
-        outputs: ``score``, shape (n,), and ``prob``, logits, shape (n, 5).
-        grade: labels 0-4, int64, shape (n,).
-        weight: weight of the MSE, >= 0.
+    The paper prints no weight, so the default is 1.
     """
     return ce.loss(outputs, grade) + weight * mse.loss(outputs, grade)

@@ -12,12 +12,7 @@ ABOUT = LossInfo(title="CORAL", head_names=("coral",))
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Return the sum over k of each image's binary cross-entropy, shape (n,).
-
-    Args:
-        outputs: ``prob``, logits of grade > k, shape (n, 4).
-        grade: labels 0-4, shape (n,).
-    """
+    """Return the sum over k of each image's binary cross-entropy, (n,); ``prob`` has logits of grade > k, (n, 4)."""
     levels = (grade[:, None] > torch.arange(4, device=grade.device)).float()
     value: Tensor = coral_loss(outputs["prob"].float(), levels, reduction=None)
     return value

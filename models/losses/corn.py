@@ -11,11 +11,6 @@ ABOUT = LossInfo(title="CORN", head_names=("corn",), per_image=False)
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Return the mean cross-entropy over the conditional binary tasks of the batch, shape ().
-
-    Args:
-        outputs: ``prob``, conditional logits, shape (n, 4).
-        grade: labels 0-4, shape (n,).
-    """
+    """Return the mean cross-entropy of the batch's conditional binary tasks; ``prob`` has their logits, (n, 4)."""
     value: Tensor = corn_loss(outputs["prob"].float(), grade, 5)
     return value

@@ -11,10 +11,5 @@ ABOUT = LossInfo(title="MSE", head_names=("regression",))
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Return (score - grade)^2 of each image, shape (n,).
-
-    Args:
-        outputs: ``score``, shape (n,).
-        grade: labels 0-4, shape (n,).
-    """
+    """Return (score - grade)^2 of each image, shape (n,), from ``score`` and labels 0-4, both of shape (n,)."""
     return mse_loss(outputs["score"].float(), grade.float(), reduction="none")

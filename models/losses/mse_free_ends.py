@@ -13,12 +13,7 @@ LAST = 4
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Return (score - grade)^2 of each image, shape (n,); it is 0 below 0 for grade 0, and above 4 for grade 4.
-
-    Args:
-        outputs: ``score``, shape (n,).
-        grade: labels 0-4, shape (n,).
-    """
+    """Return (score - grade)^2 of each image, shape (n,); it is 0 below 0 for grade 0, and above 4 for grade 4."""
     score = outputs["score"].float()
     beyond = ((grade == 0) & (score < 0)) | ((grade == LAST) & (score > LAST))
     return (score - grade.float()).masked_fill(beyond, 0).square()

@@ -11,11 +11,5 @@ ABOUT = LossInfo(title="smooth L1", head_names=("regression",), defaults={"beta"
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor, beta: float = 1.0) -> Tensor:
-    """Return the smooth L1 loss of each image, shape (n,).
-
-    Args:
-        outputs: ``score``, shape (n,).
-        grade: labels 0-4, shape (n,).
-        beta: distance in grades at which the loss becomes linear, >= 0.
-    """
+    """Return the smooth L1 loss of each ``score``, shape (n,), which is linear beyond ``beta`` >= 0 grades."""
     return smooth_l1_loss(outputs["score"].float(), grade.float(), reduction="none", beta=beta)

@@ -12,12 +12,7 @@ ABOUT = LossInfo(title="soft kappa", head_names=("softmax",), per_image=False)
 
 
 def loss(outputs: dict[str, Tensor], grade: Tensor) -> Tensor:
-    """Return observed / expected disagreement of the batch, shape (): 0 is perfect, 1 is chance level, 2 the maximum.
-
-    Args:
-        outputs: ``prob``, logits, shape (n, 5).
-        grade: labels 0-4, int64, shape (n,).
-    """
+    """Return observed / expected disagreement of the batch: 0 is perfect, 1 is chance level, 2 the maximum."""
     prob = outputs["prob"].float().softmax(dim=1)
     label = one_hot(grade, 5).to(prob)
     distance = torch.arange(5, device=prob.device, dtype=prob.dtype)

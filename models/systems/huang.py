@@ -55,14 +55,7 @@ class _Last(nn.Module):
 
 
 def build(net: str, blocks: int, width: float, model: Model) -> Body:
-    """Build the network up to its pooling.
-
-    Args:
-        net: ``single_eye``, the only one.
-        blocks: ignored, because the backbone determines it.
-        width: ignored, because the backbone determines it.
-        model: settings of the backbone.
-    """
+    """Build the network, ``single_eye``, up to its pooling; blocks and width are those of the backbone."""
     # The number of channels does not depend on the input size.
     shape = probe_backbone(model, 8 * model.stride)
     return Body(_Last(build_backbone(model, shape.index)), shape.channels, 0)

@@ -100,14 +100,7 @@ def sides(net: str, blocks: int) -> list[int]:
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
-    """Build a net up to its classifier.
-
-    Args:
-        net: ``net_1``, ``net_2`` or ``net_3``.
-        blocks: number of poolings; the source has 8, 10 and 7.
-        width: channels as a multiple of the source's.
-        model: ignored, because no net uses the backbone of the arms.
-    """
+    """Build a net up to its classifier; the source has 8, 10 and 7 blocks, which are poolings."""
     layers = [(max(1, round(width * count)), layer) for count, layer in _layers(net, blocks)]
     map_sides = sides(net, blocks)
     return Body(nn.Sequential(*_modules(layers, map_sides[1:], DROPOUT[net])), layers[-1][0], map_sides[0])
@@ -148,16 +141,11 @@ def columns(outputs: Sequence[Outputs], statistics: Statistics | None) -> npt.ND
 def statistics(
     plain: npt.NDArray[np.uint8], shown: npt.NDArray[np.uint8], sizes: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
-    """Compute seven statistics of each photograph.
+    """Compute seven statistics of each photograph, shape (n, 7).
 
-    Args:
-        plain: the square around the field of view, shape (n, s, s, 3).
-        shown: the same squares with the nets' colour normalisation.
-        sizes: width and height of the photographs, shape (n, 2).
-
-    Returns:
-        Standard deviations of the normalised square and of its Laplacian; mean red, green and blue of the plain square;
-        width and height. All but the first are of the central half. Shape (n, 7).
+    They are the standard deviations of the square with the nets' colour normalisation (``shown``) and of its Laplacian;
+    mean red, green and blue of the plain square; width and height of the photograph. All but the first are of the
+    central half.
     """
     quarter = plain.shape[1] // 4
     middle = (slice(None), slice(quarter, -quarter), slice(quarter, -quarter))

@@ -127,14 +127,10 @@ def sides(net: str, blocks: int) -> list[int]:
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
-    """Build a net up to its last maxout layer.
+    """Build a net of some kind and stage, ``a_1`` to ``b_3``, up to its last maxout layer.
 
-    Args:
-        net: ``a_1`` to ``a_3`` or ``b_1`` to ``b_3``: kind and stage.
-        blocks: max poolings and strides of 2, of which the source has 4, 5 and 6 by stage; or two fewer, without the
-            first of each, for smaller photographs.
-        width: channels as a multiple of the source's.
-        model: ignored, because no net uses the backbone of the arms.
+    Blocks are max poolings and strides of 2, of which the source has 4, 5 and 6 by stage; or two fewer, without the
+    first of each, for smaller photographs.
     """
     start, operations = _operations(net, blocks)
     dense = max(1, round(width * DENSE))

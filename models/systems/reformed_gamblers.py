@@ -119,14 +119,7 @@ def sides(net: str, blocks: int) -> list[int]:
 
 
 def build(net: str, blocks: int, width: float, model: Model | None = None) -> Body:
-    """Build a net up to its last dense layer.
-
-    Args:
-        net: ``plain``, ``step``, ``cyclic``, ``fractional`` or ``four``.
-        blocks: number of poolings; the source has 8, 8, 6, 15 and 7.
-        width: channels as a multiple of the source's.
-        model: ignored, because no net uses the backbone of the arms.
-    """
+    """Build a net up to its last dense layer; the source has 8, 8, 6, 15 and 7 blocks, which are poolings."""
     kind = LIKE.get(net, net)
     map_sides = sides(net, blocks)
     widths = [[max(1, round(width * each)) for each in block] for block in WIDTHS[kind][:blocks]]

@@ -146,16 +146,10 @@ class Geometry(NamedTuple):
 
 
 def geometry(name: str, net: str, settings: Net, size_px: int) -> Geometry:
-    """Compute the sides of a net's input and of the field of view in it.
+    """Compute the sides of a net's input and of the field of view in it, given the side of its prepared squares.
 
-    Args:
-        name: name of the system.
-        net: name of the network.
-        settings: settings of the network.
-        size_px: side of its prepared squares.
-
-    Raises:
-        InputError: the blocks do not fit the source's layout, or the field of view fits neither the input nor the pack.
+    Raises InputError if the blocks do not fit the source's layout, or the field of view fits neither the input nor the
+    pack.
     """
     if SYSTEMS[name].shares_backbone:
         side = fov = fov_of(name, settings, size_px, 0)

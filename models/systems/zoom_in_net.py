@@ -211,14 +211,9 @@ def suspicion(gated: Tensor) -> Tensor:
 
 
 def suspected(response: Tensor, side: int) -> Tensor:
-    """Return the corners of the windows around the largest responses.
+    """Return the first row and column of the windows around the largest responses, int64, shape (n, WINDOWS, 2).
 
-    Args:
-        response: response of each position, shape (n, m, m).
-        side: side of the photograph.
-
-    Returns:
-        First row and column of each window, int64, shape (n, WINDOWS, 2); windows stay inside the photograph.
+    The responses have the shape (n, m, m); windows stay inside the photograph of side ``side``.
     """
     m = response.shape[-1]
     window = window_side(side)
@@ -236,16 +231,7 @@ def suspected(response: Tensor, side: int) -> Tensor:
 
 
 def cut_windows(images: Tensor, corners: Tensor, window: int) -> Tensor:
-    """Crop square windows from the images.
-
-    Args:
-        images: shape (n, c, s, s).
-        corners: first row and column of each, shape (n, w, 2).
-        window: their side.
-
-    Returns:
-        Shape (n, w, c, window, window).
-    """
+    """Crop windows, (n, w, c, window, window), from images, (n, c, s, s), by first row and column, (n, w, 2)."""
     steps = torch.arange(window, device=images.device)
     rows = corners[:, :, 0, None, None] + steps[:, None]
     columns = corners[:, :, 1, None, None] + steps
@@ -254,13 +240,9 @@ def cut_windows(images: Tensor, corners: Tensor, window: int) -> Tensor:
 
 
 def build(net: str, blocks: int, width: float, model: Model) -> Body:
-    """Build a network with its classifier.
+    """Build a network with its classifier: M-Net, M-Net+A-Net, or Zoom-in-Net with its own or with random windows.
 
-    Args:
-        net: ``m``, ``a`` (M-Net+A-Net), ``c`` (Zoom-in-Net) or ``c_random`` (the same with random windows).
-        blocks: number of poolings of C-Net; the other networks ignore it.
-        width: channels of A-Net and C-Net as a multiple of our reading's.
-        model: settings of M-Net's backbone.
+    Blocks are the poolings of C-Net, and the width is that of A-Net and C-Net as a multiple of our reading's.
     """
     # The number of channels does not depend on the input size.
     shape = probe_backbone(model, 8 * model.stride)

@@ -36,15 +36,9 @@ FIGURES = discover(__package__, FigureInfo)
 
 
 def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
-    """Draw every figure in a process pool, and remove old figures.
+    """Draw every figure in a process pool, remove old ones, and return the captions by name, in reading order.
 
-    Args:
-        inputs: outputs of earlier stages.
-        folder: folder of the files, each as SVG and PNG.
-        photographs: folder of the figures with photographs, as PNG.
-
-    Returns:
-        Caption by name, in reading order.
+    Figures are SVG and PNG files in ``folder``; those with photographs are PNG files in a folder of their own.
     """
     plots: dict[str, Plot] = {}
     paths: dict[str, list[Path]] = {}

@@ -52,13 +52,7 @@ FILTERED = 8
 
 
 def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs) -> str:
-    """Render the page.
-
-    Args:
-        tables: in reading order.
-        captions: captions by name of the figure; the files are in ``figures/`` and ``photographs/``.
-        inputs: the evaluation, the verdicts and the records of the runs.
-    """
+    """Render the page of tables in reading order, and of figures whose captions are given by name."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(

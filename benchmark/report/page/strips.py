@@ -60,14 +60,9 @@ class Scale:
 def strip(
     scale: Scale, value: float | None, ends: Ends = None, printed: float | None = None, margin: float | None = None
 ) -> Markup:
-    """Draw an interval on its scale, hidden from screen readers because the page also has its numbers.
+    """Draw a value (dot), its interval (line), a published value (bar) and a verdict's margin (dotted) on their scale.
 
-    Args:
-        scale: scale of the column.
-        value: measured value, a dot.
-        ends: ends of its interval, a line.
-        printed: published value, a vertical bar.
-        margin: margin of the verdict, a dotted vertical line.
+    The drawing is hidden from screen readers, because the page also has its numbers.
     """
     lines = [] if scale.zero is None else [("zero", f"M{scale.zero:g} 0V12")]
     lines += [] if margin is None else [("margin", f"M{scale.at(margin):g} 0V12")]

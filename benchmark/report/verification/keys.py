@@ -39,11 +39,7 @@ NOISY: frozenset[str] = frozenset(
 
 
 def keys_of(table: str) -> RowKey:
-    """Return the key columns of a table.
-
-    Raises:
-        InputError: none are declared.
-    """
+    """Return the key columns of a table; raise InputError if none are declared."""
     if table not in KEYS:
         msg = f"each table must declare its key columns, but {table} does not: add it to {__name__}.KEYS"
         raise InputError(msg)

@@ -34,11 +34,7 @@ def tables(params: Params) -> None:
 
 @contextmanager
 def elsewhere(root: Path) -> Iterator[Path]:
-    """Work in a temporary folder that links to the project's files, without the outputs of the stages after training.
-
-    Args:
-        root: the project's folder.
-    """
+    """Work in a temporary folder that links to the project's files, without outputs of later stages than training."""
     with TemporaryDirectory(prefix="fundusbench-") as name:
         for entry in root.absolute().iterdir():
             if entry.name not in (*_OUTPUTS, *_UNUSED) and not entry.name.startswith("."):

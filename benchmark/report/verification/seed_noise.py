@@ -93,14 +93,9 @@ class Compared:
 
 
 def compare_tables(ours: Mapping[str, Sequence[TextRow]], theirs: Mapping[str, Sequence[TextRow]]) -> list[Compared]:
-    """Compare every cell of every table, in the order of ``ours``.
+    """Compare every cell of every table, given the rows of each side by name of the table, in the order of ``ours``.
 
-    Args:
-        ours: rows of each table of this project, by name of the table.
-        theirs: rows of the other project.
-
-    Raises:
-        InputError: a table of both sides declares no keys.
+    Raises InputError if a table of both sides declares no keys.
     """
     found: list[Compared] = []
     for table in dict.fromkeys((*ours, *theirs)):

@@ -38,13 +38,7 @@ def read_lines(text: str) -> list[dict[str, str]]:
 
 
 def first_difference(table: str, stored: str, recomputed: str) -> Difference | None:
-    """Return the first cell in which two texts of a csv table differ; None if they are equal.
-
-    Args:
-        table: name of its file.
-        stored: first text.
-        recomputed: second text.
-    """
+    """Return the first cell in which two texts of a csv table differ; None if they are equal."""
     if stored == recomputed:
         return None
     sides = read_lines(stored), read_lines(recomputed)

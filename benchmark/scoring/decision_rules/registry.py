@@ -56,15 +56,9 @@ class FittedRule:
 
 
 def apply_rule(name: str, predictions: Predictions, thresholds: Thresholds | None = None) -> Grades:
-    """Grade predictions by the named rule.
+    """Grade predictions by a rule, with thresholds if it takes any; None uses its default ones.
 
-    Args:
-        name: a key of :data:`DECISION_RULES`.
-        predictions: outputs, including the head that the rule reads.
-        thresholds: for a rule with thresholds; the default ones if None.
-
-    Raises:
-        InputError: the rule or its head does not exist, or the thresholds are missing, not ascending, or not used.
+    Raises InputError if the rule or its head does not exist, or the thresholds are missing, not ascending, or not used.
     """
     rule = _find(name, predictions)
     grades: Grades
@@ -91,16 +85,10 @@ def default_kappa(head: Head, predictions: Predictions) -> float:
 
 
 def fit_on(split: Split | Literal["holdout"], name: str, predictions: Predictions) -> FittedRule:
-    """Tune the thresholds of a rule for the highest quadratic weighted kappa.
+    """Tune a rule's thresholds for the highest quadratic weighted kappa, on val or train patients that no network saw.
 
-    Args:
-        split: origin of ``predictions``: "val", or "holdout" for train patients that no network saw. Every other value
-            is refused, so that nothing is tuned on test.
-        name: a rule with tuned thresholds.
-        predictions: outputs and labels.
-
-    Raises:
-        InputError: the split is refused, the rule has nothing to tune, or the labels hold fewer than two grades.
+    Raises InputError for another split, so that nothing is tuned on test; if the rule has nothing to tune; or if the
+    labels hold fewer than two grades.
     """
     if split not in ("val", "holdout"):
         msg = f"thresholds must be tuned on val or on holdout patients, but got {split!r}: fit on those"

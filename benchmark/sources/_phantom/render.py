@@ -25,14 +25,7 @@ def photograph(seed: int, patient: int, eye: str, grade: int, pixels: int) -> Pi
     """Render one eye as RGB [height, pixels, 3]; the result depends only on the arguments.
 
     Anatomy, lesions, light and sensor use separate random streams, so the same eye at another grade differs only in its
-    lesions.
-
-    Args:
-        seed: Seed of the data set.
-        patient: Patient's number, from 1.
-        eye: ``left`` or ``right``; the optic disc is on that side of the picture.
-        grade: True grade, 0-4.
-        pixels: Width.
+    lesions. The optic disc is on the side of the picture that ``eye`` (left or right) names.
     """
     shared, own = (np.random.default_rng((seed, patient, _STREAMS[who])) for who in ("shared", eye))
     person, camera = draw_person(shared), CAMERAS[shared.integers(len(CAMERAS))]
