@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, get_args
 
 from benchmark.cli.output import add_json, show_json
 from benchmark.common.errors import InputError
-from benchmark.report.places import TABLES
+from benchmark.report import TABLES
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 

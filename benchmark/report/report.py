@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark.common.files import write_text
+from benchmark.report import REPORTS, TABLES
 from benchmark.report.inputs import Inputs
-from benchmark.report.places import REPORTS, TABLES
 from benchmark.report.render import FORMATS
 from benchmark.report.table import Table
 from benchmark.report.tables.registry import make_tables

@@ -13,7 +13,6 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
 from benchmark.common.section import Section, in_words
 from benchmark.settings.data import DataParams
-from benchmark.settings.renamed import refuse_renamed
 from benchmark.sources.registry import load_source
 
 PARAMS = Path("params.yaml")
@@ -34,15 +33,10 @@ def load_data_params(path: Path = PARAMS) -> DataParams:
 
 
 def mapping(raw: Any, origin: str) -> dict[str, Any]:
-    """Check that parameters are a mapping with present keys.
-
-    Raises:
-        InputError: they are not a mapping, or have a key that was renamed.
-    """
+    """Return parameters; raise InputError if they are not a mapping."""
     if not isinstance(raw, dict):
         msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}: correct it"
         raise InputError(msg)
-    refuse_renamed(raw, origin)
     return raw
 
 

@@ -123,5 +123,5 @@ def test_what_the_paper_does_not_claim_stands_apart_and_is_not_counted(results):
     assert "**huang against m2cnn (asked here; the paper does not claim it)**" in text
     assert "**multi task over mse**" in text
     board = make_board([ROW, asked], ())
-    assert [len(claims) for claims in (board.claims, board.asked)] == [1, 1]
-    assert board.tally == (("open", "inconclusive", 1),)
+    assert [len(claims) for claims in (board["claims"], board["asked"])] == [1, 1]
+    assert board["tally"] == [(("open", "inconclusive"), 1)]

@@ -18,7 +18,6 @@ from benchmark.sources._phantom.camera import CAMERAS
 from benchmark.sources._phantom.cohort import Shot, cohort, quotas
 from benchmark.sources._phantom.lesions import MICROANEURYSM
 from benchmark.sources._phantom.render import photograph
-from benchmark.sources._phantom.sheet import contact_sheet
 from benchmark.sources.phantom import Params, draw, photographs
 from benchmark.sources.registry import Photograph, load_source
 from tests.factories.paths import ROOT
@@ -175,11 +174,6 @@ def test_bytes_depend_on_neither_workers_nor_order(tmp_path: Path) -> None:
     assert calls == [(done, 8) for done in range(1, 9)]
     for (*_, one), (*_, other) in zip(alone, reversed(shared), strict=True):
         assert one.read_bytes() == other.read_bytes()
-
-
-def test_the_contact_sheet_has_a_row_per_grade(tmp_path: Path) -> None:
-    contact_sheet(params(pixels=160), tmp_path / "sheet.png", columns=3)
-    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (5 * 160, 3 * 160, 3)
 
 
 # Images

@@ -19,7 +19,6 @@ from benchmark.common.terms import SPLITS, Arm
 from benchmark.report.captions import PHANTOM, numerics_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.page.board import make_board
-from benchmark.report.page.forest import by_column, by_row
 from benchmark.report.page.strips import Scale, strip
 from benchmark.report.render import FORMATS
 from benchmark.report.results import Results
@@ -66,11 +65,6 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
         warning=f"{PHANTOM.capitalize()}." if results.synthetic else "",
         facts=facts(inputs),
         board=make_board(inputs.verdicts, ran),
-        forests={
-            name: make(named[name], ran)
-            for name, make in (("ablation", by_column), ("comparison", by_row))
-            if name in named
-        },
         first=[named[name] for name in FIRST if name in named],
         rest=[table for table in tables if table.name not in FIRST],
         ran=ran,
