@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
@@ -123,6 +124,12 @@ class Params(DataParams):
         for method, arms in self.arms.items():
             for name, arm in arms.items():
                 self._check_arm(f"{method}/{name}", arm)
+        needs = {
+            f"{method}/{name}": (arm.parent, arm.of) for method, arms in self.arms.items() for name, arm in arms.items()
+        }
+        if cycle := _cycle(needs):
+            msg = f"arms: an arm cannot start from, or match, one that depends on it, but {cycle} does"
+            raise ValueError(msg)
         for system in self.systems:
             self._check_system(system)
         return self
@@ -142,8 +149,16 @@ class Params(DataParams):
         if absent := [net for net in entry.nets if net in read - set(settings.nets)]:
             msg = f"systems.{name}.nets must have {', '.join(absent)}, which its steps read, but lacks it: add it"
             raise ValueError(msg)
-        for net in settings.nets:
-            _check_start(f"systems.{name}.nets", net, settings)
+        for net, own in settings.nets.items():
+            if own.parent and own.parent not in settings.nets:
+                msg = (
+                    f"systems.{name}.nets: `from` must name another network, one of {', '.join(settings.nets)}, but "
+                    f"{net} has {own.parent!r}"
+                )
+                raise ValueError(msg)
+        if cycle := _cycle({net: [own.parent] for net, own in settings.nets.items()}):
+            msg = f"systems.{name}.nets: a network cannot start from one that starts from it, but {cycle} does"
+            raise ValueError(msg)
         known = {key for step in entry.steps.values() for key in BLENDS[step.blend].defaults}
         if unknown := [key for key in settings.blend if key not in known]:
             names = ", ".join(sorted(known)) or "none"
@@ -187,35 +202,15 @@ class Params(DataParams):
         if bool(arm.match) != bool(arm.of):
             msg = f"arms: `match` and `of` must be given together, but {name} has {arm.match!r} and {arm.of!r}"
             raise ValueError(msg)
-        self._check_chain(name, arm)
-
-    def _check_chain(self, name: str, arm: ArmSettings) -> None:
-        """Refuse an arm that starts from, or is matched to, itself over any number of arms."""
-        pending, seen = [arm.parent, arm.of], {""}
-        while pending:
-            path = pending.pop()
-            if path == name:
-                msg = f"arms: an arm cannot start from, or match, one that depends on it, but {name} does"
-                raise ValueError(msg)
-            if path not in seen:
-                seen.add(path)
-                other = Arm.parse(path)
-                found = self.arms.get(other.method, {}).get(other.name)
-                pending += [found.parent, found.of] if found else []
 
 
-def _check_start(key: str, net: str, settings: SystemSettings) -> None:
-    """Refuse a network that starts from an unknown one, or from itself over any number of networks."""
-    seen, start = {net}, settings.nets[net].parent
-    while start:
-        if start not in settings.nets:
-            msg = f"{key}: `from` must name another network, one of {', '.join(settings.nets)}, but got {start!r}"
-            raise ValueError(msg)
-        if start in seen:
-            msg = f"{key}: a network cannot start from one that starts from it, but {net} does"
-            raise ValueError(msg)
-        seen.add(start)
-        start = settings.nets[start].parent
+def _cycle(parents: Mapping[str, Collection[str]]) -> str:
+    """Return a name that depends on itself over any number of others; empty if there is none."""
+    try:
+        TopologicalSorter(parents).prepare()
+    except CycleError as error:
+        return str(error.args[1][0])
+    return ""
 
 
 def _check_loss(name: str, given: dict[str, Any]) -> None:
