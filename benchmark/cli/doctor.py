@@ -20,7 +20,6 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, write_text
 from benchmark.common.progress import progress_bar
 from benchmark.common.units import duration, memory, some
-from benchmark.tracking.server import HOST, PORT, check_free
 
 if TYPE_CHECKING:
     from benchmark.settings.params import Params
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 FindingState = Literal["ok", "note", "error"]
 """``note``: only some uses need it; ``error``: it stops the work, or changes results."""
 LOCK = PROJECT / "requirements.lock"
-OPTIONAL = {
-    "chromium": ("for tests of the report's page", "make browser"),
-    "initdb": ("for tests of sweeps on PostgreSQL", "make database"),
-}
-"""Program -> its purpose, and the target of make that installs it."""
 TRIAL = ("fetch", "prepare", "train", "score runs/basenet/mse_small/0/val.csv --labels data/manifest.csv")
 """Sub-commands of the trial, in order."""
 
@@ -74,12 +68,7 @@ def _checks() -> list[Callable[[], Result]]:
             lambda: Result("params.yaml", "ok", text),
             *(partial(check, params) for check in (device, disk, data, store)),
         ]
-    return [python, packages, programs, *of_params, port, *(partial(optional, name) for name in OPTIONAL), trial]
-
-
-def python() -> Result:
-    """Report the interpreter."""
-    return Result("Python", "ok", f"{sys.version.split()[0]} at {sys.prefix}")
+    return [packages, programs, *of_params, trial]
 
 
 def packages() -> Result:
@@ -89,7 +78,8 @@ def packages() -> Result:
     locked = list(_locked(LOCK.read_text("utf-8")))
     other = [f"{name} {here or 'missing'}, not {pin}" for name, pin in locked if (here := _installed(name)) != pin]
     if not other:
-        return Result("packages", "ok", f"all {len(locked)} have the versions of {LOCK.name}")
+        text = f"Python {sys.version.split()[0]} at {sys.prefix}; all {len(locked)} have the versions of {LOCK.name}"
+        return Result("packages", "ok", text)
     text = f"{len(other)} of {len(locked)} have other versions than {LOCK.name}: {some(other)}"
     return Result("packages", "error", text, "other versions may give other numbers: install these by `make`")
 
@@ -215,24 +205,6 @@ def store(params: Params) -> Result:
     if warning:
         return Result("MLflow", "error", warning, "start the server, or correct MLFLOW_TRACKING_URI")
     return Result("MLflow", "ok", f"{where}, experiments: {some(names)}")
-
-
-def port() -> Result:
-    """Check that the UI's port is free."""
-    try:
-        check_free(PORT)
-    except InputError:
-        return Result("port", "note", f"{HOST}:{PORT} is in use", "use another one with `fundusbench ui --port`")
-    return Result("port", "ok", f"{HOST}:{PORT} is free for `fundusbench ui`")
-
-
-def optional(name: str) -> Result:
-    """Look for a program that only some tests need."""
-    purpose, target = OPTIONAL[name]
-    path = shutil.which(name) or next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), "")
-    if path:
-        return Result(name, "ok", path)
-    return Result(name, "note", f"missing; {purpose}", f"run `{target}` if you need it")
 
 
 def trial() -> Result:

@@ -105,7 +105,6 @@ def run(params: Params) -> None:
     evaluations: list[HeadEvaluation] = []
     predicted: dict[tuple[Arm, Split], list[tuple[RunResult, Predictions]]] = {}
     for result in results:
-        _check_data(result, results[0])
         for split in EVALUATED:
             predictions = _read_split(result, split)
             first = reference.setdefault(split, predictions)
@@ -156,29 +155,29 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(EVALUATION_COLUMNS["runs"]))
 
 
+_NAMES = ("method", "arm", "seed", "split", "head", "rule")
+"""Columns that identify a head of a run on a split."""
+
+
 def kappas_frame(evaluations: Iterable[HeadEvaluation]) -> pd.DataFrame:
     """Build a row per head, run and split; an undefined kappa is empty."""
-    columns = ("method", "arm", "seed", "split", "head", "rule", "n", "kappa")
-    return pd.DataFrame({column: getattr(one, column) for column in columns} for one in evaluations)
+    return pd.DataFrame({column: getattr(one, column) for column in (*_NAMES, "n", "kappa")} for one in evaluations)
 
 
 def metric_rows(evaluations: Iterable[HeadEvaluation]) -> Iterator[MetricRow]:
     """Build a row per metric, head, run and split."""
     for one in evaluations:
-        for name, measured in one.measures.items():
-            columns = (one.method, one.arm, one.seed, one.split, one.head, one.rule)
-            yield MetricRow(*columns, metric=name, value=measured.value, n=measured.n)
+        names = [getattr(one, column) for column in _NAMES]
+        yield from (MetricRow(*names, name, found.value, found.n) for name, found in one.measures.items())
 
 
 def confusion_frame(evaluations: Iterable[HeadEvaluation]) -> pd.DataFrame:
     """Build a row per cell of the confusion matrices."""
-    columns = ("method", "arm", "seed", "split", "head", "rule")
     return pd.DataFrame(
-        {column: getattr(one, column) for column in columns}
-        | {"label": label, "predicted": predicted, "count": int(one.confusion[label, predicted])}
+        {column: getattr(one, column) for column in _NAMES}
+        | {"label": label, "predicted": predicted, "count": int(count)}
         for one in evaluations
-        for label in range(GRADES)
-        for predicted in range(GRADES)
+        for (label, predicted), count in np.ndenumerate(one.confusion)
     )
 
 
@@ -232,26 +231,18 @@ def _read_split(result: RunResult, split: Split) -> Predictions:
     return predictions
 
 
-def _check_data(result: RunResult, first: RunResult) -> None:
-    if result.data != first.data:
-        msg = (
-            f"all runs must use one data set, but {result.title} has another than {first.title} "
-            f"({result.data.name} and {first.data.name}, or other files): train it again"
-        )
-        raise InputError(msg)
-
-
 def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Predictions, first: RunResult) -> None:
     """Refuse a run that was evaluated on other images or against other labels than the first run."""
-    if not np.array_equal(ours.image_id, theirs.image_id):
-        fault = "images, or the same in another order"
-    elif not (np.array_equal(ours.grade, theirs.grade) and np.array_equal(ours.patient, theirs.patient)):
-        fault = "labels or patients"
-    else:
-        return
-    rule = f"all runs must be evaluated on the same {split} images with the same labels"
-    msg = f"{rule}, but those of {result.title} differ from those of {first.title} (other {fault}): train it again"
-    raise InputError(msg)
+    same = {
+        "data set": result.data == first.data,
+        "images, or the same in another order": np.array_equal(ours.image_id, theirs.image_id),
+        "labels": np.array_equal(ours.grade, theirs.grade),
+        "patients": np.array_equal(ours.patient, theirs.patient),
+    }
+    if fault := next((name for name, equal in same.items() if not equal), None):
+        rule = f"all runs must be evaluated on the same {split} images with the same labels"
+        msg = f"{rule}, but those of {result.title} differ from those of {first.title} (other {fault}): train it again"
+        raise InputError(msg)
 
 
 def _read_history(result: TrainedResult) -> pd.DataFrame:

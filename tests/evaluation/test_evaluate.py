@@ -144,7 +144,7 @@ def test_a_run_on_other_data_is_refused():
     path = evaluate.RUNS / "basenet_mt/small/2/run.json"
     run = read_json(path)
     write_json(path, run | {"data": run["data"] | {"manifest_sha256": "1" * 64}})
-    with pytest.raises(InputError, match="one data set, but basenet_mt/small seed 2"):
+    with pytest.raises(InputError, match=r"those of basenet_mt/small seed 2 differ .*\(other data set\)"):
         evaluate.run(params)
 
 
