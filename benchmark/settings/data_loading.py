@@ -13,6 +13,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
 from benchmark.common.section import Section, in_words
 from benchmark.settings.data import DataParams
+from benchmark.settings.renamed import refuse_renamed
 from benchmark.sources.registry import load_source
 
 PARAMS = Path("params.yaml")
@@ -33,17 +34,28 @@ def load_data_params(path: Path = PARAMS) -> DataParams:
 
 
 def mapping(raw: Any, origin: str) -> dict[str, Any]:
-    """Return parameters; raise InputError if they are not a mapping."""
+    """Check that parameters are a mapping with present keys.
+
+    Raises:
+        InputError: they are not a mapping, or have a key that was renamed.
+    """
     if not isinstance(raw, dict):
         msg = f"{origin} must hold a mapping of parameters, but holds {type(raw).__name__}: correct it"
         raise InputError(msg)
+    refuse_renamed(raw, origin)
     return raw
 
 
 def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
-    """Validate the sections of a parameter file, whose name is ``origin`` in messages.
+    """Validate the sections of a parameter file.
 
-    Raises InputError if a rule is broken; the sentence names the key, the rule, the value and the fix.
+    Args:
+        model: model of the sections.
+        raw: keys and values of the sections.
+        origin: name of the file in error messages.
+
+    Raises:
+        InputError: a rule is broken; the sentence names the key, the rule, the value and the fix.
     """
     if "data" in raw:
         raw = raw | {"data": parse_data(raw["data"], origin)}
@@ -54,9 +66,15 @@ def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
 
 
 def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
-    """Validate a data set's section, below the keys ``path``, by the rules of its ``source``, if it names one.
+    """Validate a data set's section by the rules of its ``source``; return it unchanged if it names none.
 
-    Raises InputError if a rule is broken.
+    Args:
+        raw: keys and values of the section.
+        origin: name of the file in error messages.
+        path: keys above the section.
+
+    Raises:
+        InputError: a rule is broken.
     """
     if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
         return raw

@@ -105,6 +105,18 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
     ),
     "an arm from nowhere": (changed(arms__m2cnn={"a": M2CNN | {"from": "nowhere"}}), "`from` must name another arm"),
     "an arm from itself": (changed(arms__m2cnn={"a": M2CNN | {"from": "m2cnn/a"}}), "arm"),
+    "former keys": (
+        changed(gates={}, prepare={"variant": "plain"}),
+        "`gates` is now `checks`; `prepare.variant` is now `prepare.colour_normalisation`: rename",
+    ),
+    "a former key of an arm": (
+        changed(arms__m2cnn={"a": {"objective": "mse"}, "b": {"objective": "mse"}}),
+        "`arms.m2cnn.a.objective` is now `arms.m2cnn.a.loss`; `arms.m2cnn.b.objective` is now `arms.m2cnn.b.loss`",
+    ),
+    "a former key of a system": (
+        changed(systems={"huang": {"share": 0.1}}),
+        r"`systems.huang.share` is now `systems.huang.holdout_fraction`",
+    ),
     "a check that cannot warn": (changed(checks__ids="warn"), "`checks` must set ids to stop or drop, but got 'warn'"),
     "an unknown check": (changed(checks__colour="stop"), "`checks` must name checks among .*'colour'"),
     "no checks": (changed(checks=None), "`checks` should be a valid dictionary"),
