@@ -104,6 +104,7 @@ def trials_table(results: SweepResults) -> Table:
     """Return the table of all trials."""
     sweep = results.params.sweep
     names = [name.rpartition(".")[2] for name in sweep.space]
+    lines = [_trial(trial, results) for trial in results.trials]
     return Table(
         name="trials",
         title=f"Trials of the sweep {sweep.study}",
@@ -111,35 +112,27 @@ def trials_table(results: SweepResults) -> Table:
         f"decision rule: {DECISION_RULES[DEFAULT[sweep.head]].title}) over the seeds {_join(sweep.seeds)}; brackets: "
         "95 % interval over seeds and patients, not corrected for the choice among trials. Test is not used.",
         columns=("trial", *names, "state", "val kappa", "per seed", "remark"),
-        rows=tuple(_trial_row(trial, results) for trial in results.trials),
+        rows=[row for row, _ in lines],
         notes=(),
-        records=tuple(_trial_record(trial, results) for trial in results.trials),
+        records=[record for _, record in lines],
     )
 
 
-def _trial_row(trial: TrialResult, results: SweepResults) -> Row:
+def _trial(trial: TrialResult, results: SweepResults) -> tuple[Row, dict[str, Any]]:
+    """Return the row and the record of a trial."""
+    sweep = results.params.sweep
     marks = ["published values" if trial.role == "paper" else trial.role] if trial.role else []
     marks += ["best"] if trial.number == results.best.number else []
-    values = [value_text(trial.values[name]) if name in trial.values else "-" for name in results.params.sweep.space]
+    label = f"{trial.number} ({', '.join(marks)})" if marks else str(trial.number)
+    values = [value_text(trial.values[name]) if name in trial.values else "-" for name in sweep.space]
     per_seed = ", ".join(map(format_measure, trial.kappas)) or "-"
-    return _row(
-        "",
-        f"{trial.number} ({', '.join(marks)})" if marks else str(trial.number),
-        *(*values, trial.state, _with_ends(trial.interval), per_seed, trial.remark),
-    )
-
-
-def _trial_record(trial: TrialResult, results: SweepResults) -> dict[str, Any]:
-    sweep = results.params.sweep
-    return {
+    return _row("", label, *values, trial.state, _with_ends(trial.interval), per_seed, trial.remark), {
         "study": results.study,
         "trial": trial.number,
         "role": trial.role,
         # As text, because a value of a logarithmic scale needs more than six decimals.
         **{name: str(trial.values.get(name, "")) for name in sweep.space},
-        "state": trial.state,
-        "head": sweep.head,
-        "split": "val",
+        **{"state": trial.state, "head": sweep.head, "split": "val"},
         **_fields(trial.interval, *INTERVAL),
         "kappas": " ".join(f"{kappa:.6f}" for kappa in trial.kappas),
         "seeds": _join(sweep.seeds, " "),
@@ -153,13 +146,32 @@ INTERVAL = ("estimate", "low", "high", "confidence_level")
 TEST = ("p", "p_retrained", "min_detectable_difference")
 """Columns that a comparison fills."""
 
-_Line = tuple[str, Split, str, Interval | None, Comparison | None]
-"""Group, split, quantity, its interval, and the comparison that a difference comes from."""
-
 
 def retraining_table(results: SweepResults) -> Table:
     """Return the comparison of the best and the published values on new seeds, and the selection bias."""
-    lines = _lines(results)
+    lines: list[tuple[Row, dict[str, Any]]] = []
+
+    def add(group: str, split: Split, quantity: str, found: Interval | Comparison | None) -> None:
+        comparison = found if isinstance(found, Comparison) else None
+        interval = found.difference if isinstance(found, Comparison) else found
+        tests = ["", "", ""]
+        if comparison:
+            tests = ["-" if p != p else f"{p:.3g}" for p in (comparison.p, comparison.p_retrained)]
+            tests.append(format_measure(comparison.min_detectable_difference))
+        record = {"study": results.study, "group": group, "split": split, "quantity": quantity}
+        record |= {**_fields(interval, *INTERVAL), **_fields(comparison, *TEST)}
+        record |= {"n_images": results.n_images[split], "n_patients": results.n_patients[split], **_origin(results)}
+        lines.append((_row(group, quantity, _with_ends(interval, "+" if comparison else ""), *tests), record))
+
+    for split in EVALUATED:
+        add(split, split, f"best: {values_text(results.best.values)}", results.kappas["best", split])
+        if comparison := results.differences.get(split):
+            published = f"published: {values_text(results.published)}"
+            add(split, split, published, results.kappas["published", split])
+            add(split, split, "best - published", comparison)
+    add("selection, on val", "val", f"best trial, number {results.best.number}", results.best.interval)
+    add("selection, on val", "val", "its retraining", results.kappas["best", "val"])
+    add("selection, on val", "val", "best trial - retraining", results.selection)
     return Table(
         name="retraining",
         title="The best and the published values, retrained on new seeds",
@@ -168,54 +180,10 @@ def retraining_table(results: SweepResults) -> Table:
         f"decides, at p < {_ALPHA}; the patients of val took part in the choice of the best values. p, these networks: "
         "over patients; p, retrained: over patients and seeds. The minimum detectable difference has a power of 80 %.",
         columns=("values", "kappa or difference", "p, these networks", "p, retrained", "min. detectable difference"),
-        rows=tuple(_line_row(*line) for line in lines),
+        rows=[row for row, _ in lines],
         notes=(),
-        records=tuple(_line_record(results, *line) for line in lines),
+        records=[record for _, record in lines],
     )
-
-
-def _lines(results: SweepResults) -> list[_Line]:
-    lines: list[_Line] = []
-    best, published = values_text(results.best.values), values_text(results.published)
-    for split in EVALUATED:
-        lines.append((split, split, f"best: {best}", results.kappas["best", split], None))
-        if comparison := results.differences.get(split):
-            lines.append((split, split, f"published: {published}", results.kappas["published", split], None))
-            lines.append((split, split, "best - published", comparison.difference, comparison))
-    group, selection = "selection, on val", results.selection
-    lines.append((group, "val", f"best trial, number {results.best.number}", results.best.interval, None))
-    lines.append((group, "val", "its retraining", results.kappas["best", "val"], None))
-    lines.append((group, "val", "best trial - retraining", selection.difference, selection))
-    return lines
-
-
-def _line_row(group: str, split: Split, label: str, interval: Interval | None, comparison: Comparison | None) -> Row:
-    if comparison is None:
-        return _row(group, label, _with_ends(interval), "", "", "")
-    p, retrained = ("-" if p != p else f"{p:.3g}" for p in (comparison.p, comparison.p_retrained))
-    detectable = format_measure(comparison.min_detectable_difference)
-    return _row(group, label, _with_ends(interval, "+"), p, retrained, detectable)
-
-
-def _line_record(
-    results: SweepResults,
-    group: str,
-    split: Split,
-    quantity: str,
-    interval: Interval | None,
-    comparison: Comparison | None,
-) -> dict[str, Any]:
-    return {
-        "study": results.study,
-        "group": group,
-        "split": split,
-        "quantity": quantity,
-        **_fields(interval, *INTERVAL),
-        **_fields(comparison, *TEST),
-        "n_images": results.n_images[split],
-        "n_patients": results.n_patients[split],
-        **_origin(results),
-    }
 
 
 def _data_sentence(results: SweepResults) -> str:
