@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from benchmark.evaluation.photographs import GradedPhotograph
+    from benchmark.evaluation.photographs import Graded
     from benchmark.runs.spec import RunResult
 
 CAUTION = (
@@ -61,16 +61,16 @@ def run(args: argparse.Namespace) -> int:
     read = (path.read_bytes() for path in paths)
     answers = list(progress_bar(grader.grade(read), total=len(paths), unit=" photographs", leave=False))
     about = graded_by(runs)
-    rows = [{"image": str(path), **answer.columns()} for path, answer in zip(paths, answers, strict=True)]
+    rows = [{"image": str(path), **answer} for path, answer in zip(paths, answers, strict=True)]
     if args.out:
         _write(args.out, about, rows)
-    if args.overlay and not answers[0].remark:
+    if args.overlay and not answers[0]["remark"]:
         _draw(args.overlay, grader.explain(paths[0].read_bytes()), about, answers[0])
     if args.json:
         show_json(_values(about, rows))
     else:
         show(f"by {about['graded_by']}, {about['input']}; {about['limits']}", table(rows), *remarks(rows))
-    return int(any(answer.remark for answer in answers))
+    return int(any(answer["remark"] for answer in answers))
 
 
 def list_photographs(given: Sequence[str]) -> list[Path]:
@@ -138,7 +138,7 @@ def _draw(
     path: Path,
     seen: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
     about: dict[str, Any],
-    answer: GradedPhotograph,
+    answer: Graded,
 ) -> None:
     """Draw the networks' input, and the same under its saliency map."""
     from matplotlib.figure import Figure
@@ -152,7 +152,7 @@ def _draw(
             axes.set_title(title, fontsize=9)
             axes.axis("off")
         axes.imshow(seen[1], cmap="inferno", alpha=0.55, vmin=0, vmax=1)
-        figure.suptitle(f"grade {answer.grade} by {about['graded_by']}", fontsize=11)
+        figure.suptitle(f"grade {answer['grade']} by {about['graded_by']}", fontsize=11)
         figure.subplots_adjust(0.03, 0.13, 0.97, 0.86, wspace=0.05)
         figure.text(0.5, 0.02, f"{about['limits']}.\n{CAUTION}", ha="center", fontsize=6)
         save_figure(figure, path)

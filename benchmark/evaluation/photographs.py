@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -37,49 +37,21 @@ BATCH_SIZE = 32
 """Number of photographs in memory at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class GradedPhotograph:
-    """Grade and mean outputs of one photograph over the runs of an arm.
-
-    Attributes:
-        remark: reason why the photograph was not graded, or empty. If there is a reason, grade and outputs are None.
-        grade: 0-4, by the default decision rule from the mean output of the main head.
-        score: mean score over runs; None for an arm without scores.
-        score_sd: sample standard deviation over runs; None with fewer than two runs.
-        prob: mean probability of each grade; None for an arm without probabilities.
-        prob_sd: sample standard deviation of each probability, None as for ``score_sd``.
-        runs: number of runs.
-    """
-
-    remark: str = ""
-    grade: int | None = None
-    score: float | None = None
-    score_sd: float | None = None
-    prob: tuple[float, ...] | None = None
-    prob_sd: tuple[float, ...] | None = None
-    runs: int = 0
-
-    def columns(self) -> dict[str, Any]:
-        """Return the fields as columns, with ``prob_0`` .. ``prob_4`` and ``prob_sd_0`` .. ``prob_sd_4``."""
-        columns = asdict(self)
-        for name in ("prob", "prob_sd"):
-            values = columns.pop(name) or [None] * GRADES
-            columns |= {f"{name}_{grade}": value for grade, value in enumerate(values)}
-        return columns
+Graded = Mapping[str, Any]
+"""Columns of one photograph: ``remark`` (the reason why it was not graded, or empty), ``grade`` (0-4, by the default
+decision rule from the mean output of the main head), means and sample standard deviations of the outputs over the runs,
+and the number of runs. What a photograph or an arm lacks is None."""
+_UNGRADED: Graded = {
+    **{"remark": "", "grade": None, "score": None, "score_sd": None, "runs": 0},
+    **dict.fromkeys(f"prob{end}_{grade}" for end in ("", "_sd") for grade in range(GRADES)),
+}
 
 
 class Grader:
     """Grader of photographs with the runs of one arm."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        """Read the runs; networks are built when the first photograph is graded.
-
-        Args:
-            folders: folders of one or more finished runs that differ only in their seeds.
-
-        Raises:
-            InputError: a folder holds no finished run.
-        """
+        """Read finished runs that differ only in their seeds; networks are built when one is first used."""
         self._folders = folders
         self.result = read_trained(folders[0])
 
@@ -95,19 +67,19 @@ class Grader:
         """The main head, which gives the grade."""
         return main_head(self.result)
 
-    def grade(self, photographs: Iterable[bytes]) -> Iterator[GradedPhotograph]:
+    def grade(self, photographs: Iterable[bytes]) -> Iterator[Graded]:
         """Grade photographs, given as the bytes of their files, in batches; yield one result each, in order."""
         remaining = iter(photographs)
         while batch := list(islice(remaining, BATCH_SIZE)):
             reasons = [rejection_reason(data) for data in batch]
             accepted = [data for data, reason in zip(batch, reasons, strict=True) if not reason]
             graded = iter(self._grade_batch(accepted) if accepted else ())
-            yield from (GradedPhotograph(reason) if reason else next(graded) for reason in reasons)
+            yield from ({**_UNGRADED, "remark": reason} if reason else next(graded) for reason in reasons)
 
     def table(self, photographs: Iterable[bytes]) -> pd.DataFrame:
         """Grade photographs; return ``remark``, ``grade`` and the outputs of the arm's heads as a table."""
         outputs = [name for head in self.result.heads for name in OUTPUTS[head]]
-        table = pd.DataFrame([graded.columns() for graded in self.grade(photographs)])
+        table = pd.DataFrame(self.grade(photographs))
         return table[["remark", "grade", *outputs]].astype(dict.fromkeys(("grade", *outputs), np.float64))
 
     def explain(self, photograph: bytes) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
@@ -118,7 +90,7 @@ class Grader:
         maps = [saliency_maps(network, pixels, self.head)[0] for network in self.networks]
         return pixels[0], np.mean(maps, axis=0, dtype=np.float32)
 
-    def _grade_batch(self, photographs: Sequence[bytes]) -> list[GradedPhotograph]:
+    def _grade_batch(self, photographs: Sequence[bytes]) -> list[Graded]:
         from benchmark.training.predict import predict_images
 
         pixels = self._pixels(photographs)
@@ -146,7 +118,7 @@ def rejection_reason(data: bytes) -> str:
     return f"looks like no fundus: {missing}" if missing else ""
 
 
-def summarise(outputs: Mapping[str, Floats], head: Head) -> list[GradedPhotograph]:
+def summarise(outputs: Mapping[str, Floats], head: Head) -> list[Graded]:
     """Compute means and standard deviations over runs, and the grade of the mean output of a head.
 
     Outputs are, per head, scores of shape (runs, n) or probabilities of shape (runs, n, 5).
@@ -160,16 +132,16 @@ def summarise(outputs: Mapping[str, Floats], head: Head) -> list[GradedPhotograp
     predictions = replace(predictions, **{head: means[head].astype(np.float32)})
     grades = apply_rule(DEFAULT[head], predictions)
 
-    def score(values: Mapping[str, Floats], index: int) -> float | None:
-        return float(values["score"][index]) if "score" in values else None
-
-    def prob(values: Mapping[str, Floats], index: int) -> tuple[float, ...] | None:
-        return tuple(values["prob"][index].tolist()) if "prob" in values else None
-
-    return [
-        GradedPhotograph("", int(grades[i]), score(means, i), score(sds, i), prob(means, i), prob(sds, i), runs)
-        for i in range(n)
-    ]
+    rows = []
+    for i, grade in enumerate(grades):
+        row = {**_UNGRADED, "grade": int(grade), "runs": runs}
+        for end, values in (("", means), ("_sd", sds)):
+            if "score" in values:
+                row[f"score{end}"] = float(values["score"][i])
+            if "prob" in values:
+                row |= {f"prob{end}_{place}": value for place, value in enumerate(values["prob"][i].tolist())}
+        rows.append(row)
+    return rows
 
 
 def select_runs(params: Params, arm: str = "", run: str = "") -> list[TrainedResult]:

@@ -140,5 +140,5 @@ def test_missing_inputs_are_refused(project, capsys, arguments, sentence):
 def test_without_a_score_the_most_probable_grade_is_taken():
     prob = np.array([[[0.1, 0.6, 0.1, 0.1, 0.1]], [[0.5, 0.2, 0.1, 0.1, 0.1]]])
     (answer,) = summarise({"prob": prob}, "prob")
-    assert (answer.grade, answer.score, answer.runs) == (1, None, 2)
-    assert answer.prob == pytest.approx((0.3, 0.4, 0.1, 0.1, 0.1))
+    assert (answer["grade"], answer["score"], answer["runs"]) == (1, None, 2)
+    assert [answer[name] for name in PROBS] == pytest.approx([0.3, 0.4, 0.1, 0.1, 0.1])
