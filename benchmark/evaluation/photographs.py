@@ -37,7 +37,7 @@ BATCH_SIZE = 32
 """Number of photographs in memory at once."""
 
 
-Graded = Mapping[str, Any]
+Graded = dict[str, Any]
 """Columns of one photograph: ``remark`` (the reason why it was not graded, or empty), ``grade`` (0-4, by the default
 decision rule from the mean output of the main head), means and sample standard deviations of the outputs over the runs,
 and the number of runs. What a photograph or an arm lacks is None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED, Arm, Head, Size, Split
 from benchmark.common.units import quantity
 from benchmark.report.captions import HEAD_NAMES, caption, run_notes, size_title
-from benchmark.report.costs import Spent, chain
+from benchmark.report.costs import chain
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import (
     Cell,
@@ -81,12 +81,13 @@ def make(inputs: Inputs) -> Table:
     """
     params, notes, compared = inputs.params, Notes(), inputs.estimates("comparison")
     outputs = tuple(f"{split}, {HEAD_NAMES[head]}" for split, head in _OUTPUTS)
-    lines = [
-        _Line(variant, size, find_variant(variant, size, params), inputs)
+    arms = {
+        (size, variant): find_variant(variant, size, params)
         for size in SIZES
         for variant in VARIANTS + (MATCHED if size == "large" else ())
-    ]
-    differences = list(_difference_rows(lines, compared))
+    }
+    lines = [_line(variant, size, arm, inputs, notes) for (size, variant), arm in arms.items()]
+    differences = list(_difference_rows(arms, inputs, compared))
     return Table(
         name="components",
         title="What M2CNN changes at once",
@@ -105,27 +106,25 @@ def make(inputs: Inputs) -> Table:
             f"first minus second, with interval and p. {p_sentence(compared)}",
         ),
         columns=("arm", "staged", "extra cells", "heads", "images", "MACs", *outputs),
-        rows=[*(line.row(notes) for line in lines), *differences],
+        rows=[*(row for row, _ in lines), *differences],
         notes=notes.texts,
-        records=[line.record(split, head) for line in lines for split, head in _OUTPUTS],
+        records=[record for _, records in lines for record in records],
         titles={row.group: ("first - second", *outputs) for row in differences},
     )
 
 
-def _difference_rows(lines: Sequence[_Line], compared: Sequence[Estimate]) -> Iterator[Row]:
+def _difference_rows(
+    arms: Mapping[tuple[Size, TrainingVariant], Arm | None], inputs: Inputs, compared: Sequence[Estimate]
+) -> Iterator[Row]:
     """Yield a row per pair of arms of one size that were compared."""
-    by_variant = {(line.size, line.variant): line for line in lines if line.arm}
     found = {(f"{row.method}/{row.arm}", row.versus, row.split, row.head): row for row in compared}
     for size, (first, second) in product(SIZES, COMPONENT_STEPS):
-        pair = [by_variant[size, variant] for variant in (first, second) if (size, variant) in by_variant]
-        if len(pair) == 2:
-            arms = [line.arm for line in pair if line.arm]
-            cells = [
-                _difference(found.get((str(arms[0]), f"{arms[1]} {head}", split, head))) for split, head in _OUTPUTS
-            ]
+        one, other = arms.get((size, first)), arms.get((size, second))
+        if one and other:
+            cells = [_difference(found.get((str(one), f"{other} {head}", split, head))) for split, head in _OUTPUTS]
             if any(cell.value is not None for cell in cells):
-                group = f"{pair[0].group}: paired differences"
-                yield Row(group, f"{first.label} - {second.label}", tuple(cells), tuple(arms))
+                group = f"{size_title(size, inputs.params, inputs.paper_pixels[size])}: paired differences"
+                yield Row(group, f"{first.label} - {second.label}", tuple(cells), (one, other))
 
 
 def _difference(row: Estimate | None) -> Number:
@@ -157,70 +156,42 @@ def find_variant(variant: TrainingVariant, size: Size, params: Params) -> Arm | 
     return Arm(variant.method, names[0]) if names else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A variant at a size, and the arm that trains it."""
-
-    variant: TrainingVariant
-    size: Size
-    arm: Arm | None
-    inputs: Inputs
-
-    @property
-    def group(self) -> str:
-        """Title of the size."""
-        return size_title(self.size, self.inputs.params, self.inputs.paper_pixels[self.size])
-
-    def row(self, notes: Notes) -> Row:
-        """Return the row for readers."""
-        kappas = [self._kappa(split, head, notes) for split, head in _OUTPUTS]
-        pixels = ", ".join(str(link.pixels) for link in self._chain())
-        staged = Text("yes" + f" ({pixels} px)" * bool(pixels) if self.variant.staged else "no")
-        arms = (self.arm,) if self.arm else ()
-        components = (staged, self._cells(), Text(self._heads()))
-        return Row(self.group, self.variant.label, (*components, *self._costs(), *kappas), arms)
-
-    def record(self, split: Split, head: Head) -> dict[str, Any]:
-        """Return the record of one measurement."""
-        measured = self.inputs.results.measured(self.arm, head, split) if self.arm else None
-        images, macs = self._costs()
-        return {
-            **{"size": self.size, "pixels": self.inputs.params.sizes.of(self.size), "row": self.variant.label},
-            **{"staged": self.variant.staged, "cells": self._cells().value, "heads": self._heads()},
-            **{"match": self.variant.match, "images": images.value, "macs": macs.value},
-            **{"split": split, "head": head, "rule": DEFAULT[head]},
-            **fields_of(measured),
-            "status": status(measured),
-            **{"method": self.arm[0] if self.arm else "", "arm": self.arm[1] if self.arm else ""},
-        }
-
-    def _chain(self) -> tuple[Spent, ...]:
-        return (chain(self.inputs.results, self.arm) or ()) if self.arm else ()
-
-    def _cells(self) -> Number:
-        if self.variant.cells and self.arm is None:
-            return Number("-")
-        params = self.inputs.params
-        count = params.arm(*self.arm).n_cells * (1 + params.model.cells.normal) if self.arm else 0
-        return Number(str(count), count)
-
-    def _heads(self) -> str:
-        """Return whether the heads start from the parent's weights, as they cannot if new cells widen their input."""
-        if self.arm is None:
-            return "-"
-        own = self.inputs.params.arm(*self.arm)
-        carried = own.parent and self.inputs.params.arm(*Arm.parse(own.parent)).n_cells == own.n_cells
-        return "carried" if carried else "new"
-
-    def _costs(self) -> tuple[Number, Number]:
-        links = self._chain()
-        if not links:
-            return Number("not run"), Number("not run")
-        images, macs = sum(link.images for link in links), sum(link.macs for link in links)
-        return Number(quantity(images), images), Number(quantity(macs), macs)
-
-    def _kappa(self, split: Split, head: Head, notes: Notes) -> Cell:
-        if self.arm is None:
-            return estimate_cell(None)
-        texts = run_notes(self.inputs.params, self.inputs.results, self.arm, head)
-        return estimate_cell(self.inputs.results.measured(self.arm, head, split), notes.number(*texts))
+def _line(
+    variant: TrainingVariant, size: Size, arm: Arm | None, inputs: Inputs, notes: Notes
+) -> tuple[Row, list[dict[str, Any]]]:
+    """Return the row of a variant at a size, and the records of its measurements."""
+    params, results = inputs.params, inputs.results
+    links = (chain(results, arm) or ()) if arm else ()
+    pixels = ", ".join(str(link.pixels) for link in links)
+    staged = "yes" + f" ({pixels} px)" * bool(pixels) if variant.staged else "no"
+    cells = Number("-") if variant.cells else Number("0", 0)
+    heads, costs = "-", [Number("not run"), Number("not run")]
+    if arm:
+        own = params.arm(*arm)
+        count = own.n_cells * (1 + params.model.cells.normal)
+        cells = Number(str(count), count)
+        # The heads start from the parent's weights, unless new cells widen their input.
+        heads = "carried" if own.parent and params.arm(*Arm.parse(own.parent)).n_cells == own.n_cells else "new"
+    if links:
+        sums = [sum(getattr(link, name) for link in links) for name in ("images", "macs")]
+        costs = [Number(quantity(count), count) for count in sums]
+    kappas: list[Cell] = []
+    records = []
+    for split, head in _OUTPUTS:
+        measured = results.measured(arm, head, split) if arm else None
+        flags = notes.number(*run_notes(params, results, arm, head)) if arm else ()
+        kappas.append(estimate_cell(measured, flags))
+        records.append(
+            {
+                **{"size": size, "pixels": params.sizes.of(size), "row": variant.label, "staged": variant.staged},
+                **{"cells": cells.value, "heads": heads, "match": variant.match},
+                **{"images": costs[0].value, "macs": costs[1].value},
+                **{"split": split, "head": head, "rule": DEFAULT[head]},
+                **fields_of(measured),
+                "status": status(measured),
+                **{"method": arm[0] if arm else "", "arm": arm[1] if arm else ""},
+            }
+        )
+    group = size_title(size, params, inputs.paper_pixels[size])
+    row = Row(group, variant.label, (Text(staged), cells, Text(heads), *costs, *kappas), (arm,) if arm else ())
+    return row, records
