@@ -102,8 +102,7 @@ class BackboneShape:
 def probe_backbone(model: Model, pixels: int) -> BackboneShape:
     """Run the backbone on the meta device to find its output shape.
 
-    Raises:
-        InputError: timm has no such backbone, or the backbone has no such stride or module.
+    Raises InputError if timm has no such backbone, or the backbone has no such stride or module.
     """
     if not timm.is_model(model.backbone):
         hint = did_you_mean(model.backbone, timm.list_models())
@@ -143,8 +142,7 @@ def build_backbone(model: Model, index: int) -> nn.Module:
 def _load_backbone(model: Model, index: int) -> nn.Module:
     """Build a timm feature extractor with the weights of a file.
 
-    Raises:
-        InputError: the file does not contain the backbone's weights.
+    Raises InputError if the file does not contain the backbone's weights.
     """
     tensors = timm_tensors(model.weights, model.backbone)
     # timm would warn about the tensors after the truncation point, which are unused here.

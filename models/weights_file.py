@@ -17,8 +17,7 @@ EXTENSIONS = (".safetensors", ".pth", ".pt", ".bin")
 def with_weights_hash(model: Model) -> Model:
     """Return the model with the hash of its weights file filled in, if it has one.
 
-    Raises:
-        InputError: the file is missing or has another hash than ``model.weights_sha256``.
+    Raises InputError if the file is missing or has another hash than ``model.weights_sha256``.
     """
     if not model.weights:
         return model
@@ -36,8 +35,7 @@ def with_weights_hash(model: Model) -> Model:
 def find_weights(weights: str) -> Path:
     """Return the path of the file of ``model.weights``.
 
-    Raises:
-        InputError: the file is missing, or the package has no such file or several.
+    Raises InputError if the file is missing, or the package has no such file or several.
     """
     if weights.startswith(PACKAGE):
         return _packaged(weights.removeprefix(PACKAGE))

@@ -120,9 +120,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the plan of params.yaml.
 
-    Raises:
-        InputError: a parameter breaks a rule, this machine has no such device, or a training step does not fit into
-            memory.
+    Raises InputError if a parameter breaks a rule, this machine has no such device, or a training step does not fit
+    into memory.
     """
     params = load_params()
     if not args.no_measure:
@@ -137,8 +136,7 @@ def run(args: argparse.Namespace) -> None:
 def plan(params: Params, *, measure: bool) -> Plan:
     """Count the trainings of the parameters and, with ``measure``, time a few steps of each kind.
 
-    Raises:
-        InputError: the network cannot be built as declared, or a training step does not fit into memory.
+    Raises InputError if the network cannot be built as declared, or a training step does not fit into memory.
     """
     images, images_from = count_images(params)
     counted = count_trainings(params, images)

@@ -76,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
 def list_photographs(given: Sequence[str]) -> list[Path]:
     """List the photographs of files, folders and globs; those of a folder are sorted by name.
 
-    Raises:
-        InputError: an argument matches no photograph.
+    Raises InputError if an argument matches no photograph.
     """
     from benchmark.images.reading import EXTENSIONS
 

@@ -76,8 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Score one predictions file against labels, or two and their difference, and print the tables.
 
-    Raises:
-        InputError: a file is missing or breaks a rule.
+    Raises InputError if a file is missing or breaks a rule.
     """
     files = [file for file in (args.predictions, args.compare) if file]
     truth, *contents = [read_file(file) for file in (args.labels, *files)]
@@ -134,8 +133,7 @@ def scored(file: str, arms: Arms) -> list[Score]:
 def compare_files(arms: Arms, others: Arms) -> list[PairedRow]:
     """Test the difference on each split under each decision rule that both files allow, or under each file's first one.
 
-    Raises:
-        InputError: the files share no split.
+    Raises InputError if the files share no split.
     """
     splits = [split for split in dict.fromkeys(split for split, _ in arms) if any(split == s for s, _ in others)]
     if not splits:

@@ -39,8 +39,7 @@ class Array:
 def read_file(path: Path) -> TextTable | Array:
     """Read a table or an array (.npy), recognised by its content.
 
-    Raises:
-        InputError: the file is missing, damaged or of another kind.
+    Raises InputError if the file is missing, damaged or of another kind.
     """
     data = read_bytes(path)
     if not data.startswith(NUMPY):
@@ -60,9 +59,8 @@ def read_file(path: Path) -> TextTable | Array:
 def parse_names(given: Sequence[str], labels: TextTable | Array, predictions: Iterable[TextTable | Array]) -> Names:
     """Read ``role=name`` pairs.
 
-    Raises:
-        InputError: a pair is malformed, its role is unknown or given twice, or no table that may have the role has the
-            column.
+    Raises InputError if a pair is malformed, its role is unknown or given twice, or no table that may have the role has
+    the column.
     """
     truth, outputs = _columns_of([labels]), _columns_of(predictions)
     known = dict.fromkeys(SCORE_ROLES, outputs) | dict.fromkeys(("grade", "patient", "split"), truth)
@@ -100,8 +98,7 @@ def required(table: TextTable, role: ColumnRole, names: Names) -> str:
 def column_of(table: TextTable, role: ColumnRole, names: Names) -> str | None:
     """Return the requested column, or else the one with a common name for the role; None if there is none.
 
-    Raises:
-        InputError: several columns of different content match.
+    Raises InputError if several columns of different content match.
     """
     asked = [names[role]] if names.get(role) in table.columns else []
     found = asked or column_names.find(table.columns, role)

@@ -68,10 +68,8 @@ class Answered:
 def read_labels(file: TextTable | Array, names: Names) -> Labels:
     """Read images and grades, and splits and patients if there are columns for them.
 
-    Without such a column, patients follow from image names such as ``10_left``.
-
-    Raises:
-        InputError: the file is not a table, lacks a column, repeats an image, or holds an unknown grade or split.
+    Without such a column, patients follow from image names such as ``10_left``. Raises InputError if the file is not a
+    table, lacks a column, repeats an image, or holds an unknown grade or split.
     """
     if isinstance(file, Array):
         msg = f"labels must be a table with a column for the image and one for the grade, but {file.path} is an array"
@@ -87,9 +85,8 @@ def read_labels(file: TextTable | Array, names: Names) -> Labels:
 def read_answers(file: TextTable | Array, labels: Labels, names: Names) -> Answered:
     """Read predictions by split; splits without predictions are left out.
 
-    Raises:
-        InputError: the file holds no outputs or bad ones, is ambiguous, repeats an image, covers a split only in part,
-            or has an image without a label.
+    Raises InputError if the file holds no outputs or bad ones, is ambiguous, repeats an image, covers a split only in
+    part, or has an image without a label.
     """
     if isinstance(file, Array):
         outputs, row = array_outputs(file, len(labels.image_id)), np.arange(len(labels.image_id))

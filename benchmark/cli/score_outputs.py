@@ -228,8 +228,7 @@ def array_outputs(array: Array, n: int) -> ScoredOutputs:
 def _probabilities(values: Floats, images: Sequence[str], path: Path) -> tuple[Floats, list[str]]:
     """Scale rows of probabilities or percentages, rounded or not, to a sum of 1, with remarks on the changes.
 
-    Raises:
-        InputError: the rows are neither.
+    Raises InputError if the rows are neither.
     """
     total = values.sum(1)
     decimals = _decimals(values)

@@ -76,8 +76,7 @@ class Stopwatch:
     def measure(self, spec: TrainedRun) -> TimedStep:
         """Time steps of a run on noise, and measure their peak memory.
 
-        Raises:
-            InputError: they do not fit into memory.
+        Raises InputError if they do not fit into memory.
         """
         # With a low learning rate, the loss on noise stays finite.
         train = spec.train.model_copy(update={"epochs": N_TIMED_STEPS, "lr": 1e-9})

@@ -22,8 +22,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path, which is renamed to ``path`` if the block succeeds.
 
-    Raises:
-        InputError: the file cannot be written because of its folder, its disk or its permissions.
+    Raises InputError if the file cannot be written because of its folder, its disk or its permissions.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

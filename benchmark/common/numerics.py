@@ -57,8 +57,7 @@ def unpin(environment: MutableMapping[str, str]) -> None:
 def require_pins() -> None:
     """Check that this process was pinned before its libraries were loaded.
 
-    Raises:
-        InputError: it was not, so its results would depend on the processor.
+    Raises InputError if it was not, so its results would depend on the processor.
     """
     wanted: dict[str, str] = {}
     pin(wanted)

@@ -119,8 +119,7 @@ def read_text_table(path: Path) -> TextTable:
 def read_bytes(path: Path) -> bytes:
     """Read a file that the user named.
 
-    Raises:
-        InputError: it is missing, empty, unreadable or too large for a table.
+    Raises InputError if it is missing, empty, unreadable or too large for a table.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:

@@ -51,8 +51,7 @@ class Architecture:
 def run(params: Params) -> None:
     """Write ``architecture/networks.csv``.
 
-    Raises:
-        InputError: the backbone of params.yaml is unknown, or has no module `truncate_after`.
+    Raises InputError if the backbone of params.yaml is unknown, or has no module `truncate_after`.
     """
     write_rows(NETWORKS, Architecture, networks(params))
 
@@ -70,8 +69,7 @@ def networks(params: Params) -> Iterator[Architecture]:
 def measure_network(of: Literal["paper", "params"], model: Model, pixels: int, n_cells: int) -> Architecture:
     """Run one network on torch's meta device.
 
-    Raises:
-        InputError: the backbone is unknown, or has no module `truncate_after`.
+    Raises InputError if the backbone is unknown, or has no module `truncate_after`.
     """
     import torch
 

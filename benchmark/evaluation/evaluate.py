@@ -92,9 +92,8 @@ class MetricRow:
 def run(params: Params) -> None:
     """Evaluate every declared run that exists; warn of the missing ones.
 
-    Raises:
-        InputError: no run exists, a run lacks a file or a number, runs have different images or labels, or their
-            settings are inconsistent.
+    Raises InputError if no run exists, a run lacks a file or a number, runs have different images or labels, or their
+    settings are inconsistent.
     """
     results = list(find_runs(params))
     if not results:

@@ -42,8 +42,7 @@ NOISE_SD = 0.1
 def run(params: Params) -> None:
     """Write ``saliency/``: images and their maps; empty without test photographs or without the run's weights.
 
-    Raises:
-        InputError: the evaluation does not exist, or a run or photograph that it names does not.
+    Raises InputError if the evaluation does not exist, or a run or photograph that it names does not.
     """
     worst = read_rows(WORST_ERRORS, WorstRow, "fundusbench evaluate")
     has_weights = worst and (_run_folder(worst[0]) / "model.safetensors").exists()

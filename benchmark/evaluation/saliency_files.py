@@ -36,8 +36,7 @@ def write_maps(table: Path, kind: type[MapRow], rows: Sequence[MapRow], path: Pa
 def read_maps(table: Path, kind: type[MapRow], path: Path) -> tuple[list[MapRow], Maps]:
     """Read the table of images and their maps; both are empty if the stage has not run.
 
-    Raises:
-        InputError: the table is damaged.
+    Raises InputError if the table is damaged.
     """
     if not table.exists():
         return [], np.zeros((0, 0, 0), np.float16)

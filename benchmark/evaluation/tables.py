@@ -37,7 +37,6 @@ EVALUATION_COLUMNS: Mapping[str, Mapping[str, ColumnType]] = {
 def read_evaluation_table(name: str, root: Path = Path()) -> pd.DataFrame:
     """Read one of :data:`EVALUATION_COLUMNS` of the project in a folder.
 
-    Raises:
-        InputError: the table does not exist or is damaged.
+    Raises InputError if the table does not exist or is damaged.
     """
     return read_frame(root / EVALUATION / f"{name}.csv", EVALUATION_COLUMNS[name], "fundusbench evaluate")

@@ -21,8 +21,7 @@ from benchmark.settings.params import Params
 def run(params: Params) -> None:
     """Write ``reports/``: ``tables/`` (each as md, csv and tex), ``figures/``, ``photographs/`` and ``index.html``.
 
-    Raises:
-        InputError: an earlier stage has not run, or the published numbers break a rule.
+    Raises InputError if an earlier stage has not run, or the published numbers break a rule.
     """
     from benchmark.report.figures.registry import draw_all
     from benchmark.report.page.page import to_page

@@ -120,8 +120,7 @@ class Results:
 def load_results(root: Path = Path()) -> Results:
     """Read the tables of the evaluation, and the estimates, of the project in a folder.
 
-    Raises:
-        InputError: evaluation or statistics have not run, or ran on different runs, or a table is damaged.
+    Raises InputError if evaluation or statistics have not run, or ran on different runs, or a table is damaged.
     """
     tables = {name: read_evaluation_table(name, root) for name in EVALUATION_COLUMNS}
     results = Results(**tables, estimates=read_estimates(root))

@@ -24,8 +24,7 @@ S = TypeVar("S", bound=Section)
 def load_data_params(path: Path = PARAMS) -> DataParams:
     """Read and validate the data stages' sections of a parameter file.
 
-    Raises:
-        InputError: the file is missing, is not valid YAML, or breaks a rule; the sentence names every fault.
+    Raises InputError if the file is missing, is not valid YAML, or breaks a rule; the sentence names every fault.
     """
     raw = mapping(read_yaml(path, "the parameters are"), str(path))
     return validate_sections(

@@ -14,8 +14,7 @@ from benchmark.settings.training import Train
 def check_device(train: Train) -> None:
     """Check that the requested device exists, before any work starts.
 
-    Raises:
-        InputError: torch cannot use ``train.device``.
+    Raises InputError if torch cannot use ``train.device``.
     """
     if train.device in ("auto", "cpu"):
         return

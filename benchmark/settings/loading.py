@@ -14,8 +14,7 @@ from benchmark.settings.params import Params
 def load_params(path: Path = PARAMS) -> Params:
     """Read and validate a parameter file.
 
-    Raises:
-        InputError: the file is missing, is not valid YAML, or breaks a rule; the sentence names every fault.
+    Raises InputError if the file is missing, is not valid YAML, or breaks a rule; the sentence names every fault.
     """
     return parse_params(read_yaml(path, "the parameters are"), str(path))
 
@@ -23,8 +22,7 @@ def load_params(path: Path = PARAMS) -> Params:
 def parse_params(raw: Any, origin: str = "params.yaml") -> Params:
     """Validate parameters; ``origin`` is their name in error messages.
 
-    Raises:
-        InputError: a rule is broken; the sentence names the key, the rule, the value and the fix.
+    Raises InputError if a rule is broken; the sentence names the key, the rule, the value and the fix.
     """
     raw = mapping(raw, origin)
     if isinstance(raw.get("transfer"), dict):

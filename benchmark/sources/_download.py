@@ -41,8 +41,7 @@ class ConnectionLost(Exception):  # noqa: N818 - it leads to a retry
 def download(remote: RemoteFile, folder: Path) -> Path:
     """Download a file into ``folder`` unless it is there; an interrupted download is resumed.
 
-    Raises:
-        InputError: it cannot be downloaded, or its checksum differs.
+    Raises InputError if it cannot be downloaded, or its checksum differs.
     """
     import pooch
 
@@ -73,8 +72,7 @@ def download(remote: RemoteFile, folder: Path) -> Path:
 def _fetch_with_retries(url: str, partial: Path) -> None:
     """Request the missing bytes until the file is complete.
 
-    Raises:
-        InputError: the server refuses, or no byte arrives during all :data:`WAITS`.
+    Raises InputError if the server refuses, or no byte arrives during all :data:`WAITS`.
     """
     failures = 0
     while True:

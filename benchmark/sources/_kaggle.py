@@ -18,8 +18,8 @@ from benchmark.common.errors import InputError
 def competition_files(competition: str, pattern: str, folder: Path) -> list[Path]:
     """Download the files of a competition whose names match a regular expression; return them sorted by name.
 
-    Raises:
-        InputError: the client or a valid token is missing, the rules are not accepted yet, or Kaggle cannot be reached.
+    Raises InputError if the client or a valid token is missing, the rules are not accepted yet, or Kaggle cannot be
+    reached.
     """
     api = _client()
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,8 +40,7 @@ def competition_files(competition: str, pattern: str, folder: Path) -> list[Path
 def competition_archive(competition: str, folder: Path) -> Path:
     """Download all of the competition's files as the one archive that Kaggle makes of them.
 
-    Raises:
-        InputError: as for :func:`competition_files`.
+    Raises InputError if as for :func:`competition_files`.
     """
     api = _client()
     with _explained(competition):

@@ -51,8 +51,7 @@ class Tree:
     def table(self, name: str) -> Path:
         """Find the file of that name, ignoring case, or else its zip or gz.
 
-        Raises:
-            InputError: there is none, or there are several.
+        Raises InputError if there is none, or there are several.
         """
         wanted = name.lower()
         plain = [path for path in self.files if path.name.lower() == wanted]

@@ -41,8 +41,7 @@ class Params(RestrictedParams):
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the graded images in the order of their table.
 
-    Raises:
-        InputError: the copy is incomplete, or cannot be downloaded.
+    Raises InputError if the copy is incomplete, or cannot be downloaded.
     """
     assert isinstance(params, Params)
     tree = Tree(find_copy(params, ABOUT, folder, _fetch))

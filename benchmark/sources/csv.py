@@ -72,10 +72,8 @@ T = TypeVar("T")
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the rows of the table in order; the files are read in place, so ``folder`` stays empty.
 
-    Repeated images, labels that are not grades and missing files are passed on: the data checks report them.
-
-    Raises:
-        InputError: the table or a column is missing, or the name of a split or an eye is unknown.
+    Repeated images, labels that are not grades and missing files are passed on: the data checks report them. Raises
+    InputError if the table or a column is missing, or the name of a split or an eye is unknown.
     """
     assert isinstance(params, Params)
     table = read_text_table(Path(params.root) / params.table)
@@ -112,8 +110,7 @@ def _select(table: TextTable, columns: ColumnNames) -> dict[str, Sequence[str]]:
 def _find_synonym(table: TextTable, field: str) -> str:
     """Return the column whose name is a synonym of a field; empty if there is none.
 
-    Raises:
-        InputError: several columns with different content match.
+    Raises InputError if several columns with different content match.
     """
     role: ColumnRole = "grade" if field == "level" else field  # type: ignore[assignment]
     found = column_names.find(table.columns, role)

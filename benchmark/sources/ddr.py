@@ -46,8 +46,7 @@ class Params(RealParams):
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the gradable photographs, split by split, in the order of their lists.
 
-    Raises:
-        InputError: the copy is incomplete or missing.
+    Raises InputError if the copy is incomplete or missing.
     """
     steps = f"follow the links at {ABOUT.homepage}, unpack the archive, and set data.root to its folder DR_grading"
     root = _grading(find_copy(params, ABOUT, folder, manual_download(ABOUT, steps)))

@@ -50,8 +50,7 @@ class Params(RealParams):
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the photographs, set by set, in the order of their tables.
 
-    Raises:
-        InputError: the copy is incomplete, or cannot be downloaded.
+    Raises InputError if the copy is incomplete, or cannot be downloaded.
     """
     tree = Tree(find_copy(params, ABOUT, folder, _fetch))
     rows: list[tuple[str, str, Split]] = []

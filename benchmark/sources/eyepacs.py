@@ -59,8 +59,7 @@ class Params(RestrictedParams):
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield train, then val and test, each in the order of its table.
 
-    Raises:
-        InputError: the copy is incomplete, or cannot be downloaded.
+    Raises InputError if the copy is incomplete, or cannot be downloaded.
     """
     tree = Tree(find_copy(params, ABOUT, folder, _fetch))
     train = read_columns(tree.table("trainLabels.csv"), ("image", "level"))

@@ -55,8 +55,7 @@ class Params(RealParams):
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the photographs in the order of their tables.
 
-    Raises:
-        InputError: the copy is incomplete, or cannot be downloaded.
+    Raises InputError if the copy is incomplete, or cannot be downloaded.
     """
     assert isinstance(params, Params)
     root = find_copy(params, ABOUT, folder, _fetch)

@@ -54,8 +54,7 @@ class Params(RealParams):
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the gradable photographs in the order of their table.
 
-    Raises:
-        InputError: the copy is incomplete or missing.
+    Raises InputError if the copy is incomplete or missing.
     """
     assert isinstance(params, Params)
     steps = (

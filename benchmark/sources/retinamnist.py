@@ -69,8 +69,7 @@ class Params(RealParams):
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Write the images of the arrays to ``folder`` and yield them in order.
 
-    Raises:
-        InputError: the file is missing, is damaged or cannot be downloaded.
+    Raises InputError if the file is missing, is damaged or cannot be downloaded.
     """
     assert isinstance(params, Params)
     name = params.file.removesuffix(".npz")

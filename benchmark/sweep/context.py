@@ -62,8 +62,7 @@ class SweepContext:
     def specs(self, values: Mapping[str, Value], seeds: list[int]) -> Sequence[TrainedRun]:
         """Return the runs of the arm with some values, one per seed.
 
-        Raises:
-            InputError: the arm starts from another one that was not trained on these seeds.
+        Raises InputError if the arm starts from another one that was not trained on these seeds.
         """
         varied = variant(self.params, values, seeds)
         return resolve_arm(varied, *arm_of(varied), self.manifest)
@@ -113,10 +112,8 @@ def run_name(spec: TrainedRun) -> str:
 def study_of(context: SweepContext) -> Study:
     """Open the study of these parameters, data and code, and create it if it does not exist.
 
-    Its name is the given one and a hash of everything that determines the trials' values.
-
-    Raises:
-        InputError: the storage cannot be reached, or the arm's parent has no finished run of one of the sweep's seeds.
+    Its name is the given one and a hash of everything that determines the trials' values. Raises InputError if the
+    storage cannot be reached, or the arm's parent has no finished run of one of the sweep's seeds.
     """
     params, sweep = context.params, context.params.sweep
     specs = context.specs(published(params), sweep.seeds)

@@ -33,9 +33,8 @@ PAPER, ZERO = "paper", "zero"
 def check_space(params: Params) -> None:
     """Check the names and values in ``sweep.space``.
 
-    Raises:
-        InputError: the arm or the head does not exist, the space is empty, or a parameter is unknown, has no effect on
-            the arm, or may not take one of its values.
+    Raises InputError if the arm or the head does not exist, the space is empty, or a parameter is unknown, has no
+    effect on the arm, or may not take one of its values.
     """
     sweep = params.sweep
     loss = params.arm(*arm_of(params)).loss

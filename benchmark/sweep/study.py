@@ -71,8 +71,7 @@ def open_study(sweep: Sweep, name: str, roles: Mapping[str, dict[str, Any]], fix
 def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
     """Connect to a storage.
 
-    Raises:
-        InputError: the connection fails; the message hides the password.
+    Raises InputError if the connection fails; the message hides the password.
     """
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 

@@ -42,10 +42,8 @@ _POLL_S = 2
 def search(study: Study, context: SweepContext) -> None:
     """Run trials until the study has ``sweep.trials``, and wait for the trials of other workers.
 
-    Workers that start a trial at the same moment may together run a few more.
-
-    Raises:
-        InputError: ``sweep.trials`` trials have failed twice.
+    Workers that start a trial at the same moment may together run a few more. Raises InputError if ``sweep.trials``
+    trials have failed twice.
     """
     sweep, objective, waiting = context.params.sweep, make_objective(context), False
     while True:

@@ -118,8 +118,7 @@ class Untied(nn.Module):
 def sides(net: str, blocks: int) -> list[int]:
     """Return the sides of the input, of each convolution's and max pooling's output, and of the pooled features.
 
-    Raises:
-        InputError: the poolings and strides are neither those of the source nor two fewer.
+    Raises InputError if the poolings and strides are neither those of the source nor two fewer.
     """
     start, operations = _operations(net, blocks)
     maps = [start, *(operation.side for operation in operations)]

@@ -103,8 +103,7 @@ class CyclicPool(nn.Module):
 def sides(net: str, blocks: int) -> list[int]:
     """Return the sides of the input and of each pooling's output.
 
-    Raises:
-        InputError: there are more poolings than the source has.
+    Raises InputError if there are more poolings than the source has.
     """
     listed = SIDES[LIKE.get(net, net)]
     if blocks >= len(listed):

@@ -76,8 +76,7 @@ COMPONENT_STEPS = (
 def make(inputs: Inputs) -> Table:
     """Make the table: kappa and cost of M2CNN and its components at the two sizes with cells, and their differences.
 
-    Raises:
-        InputError: several declared arms fit one row.
+    Raises InputError if several declared arms fit one row.
     """
     params, notes, compared = inputs.params, Notes(), inputs.estimates("comparison")
     outputs = tuple(f"{split}, {HEAD_NAMES[head]}" for split, head in _OUTPUTS)
@@ -137,8 +136,7 @@ def _difference(row: Estimate | None) -> Number:
 def find_variant(variant: TrainingVariant, size: Size, params: Params) -> Arm | None:
     """Return the declared arm that trains a size in a variant; None if none is declared.
 
-    Raises:
-        InputError: several arms do.
+    Raises InputError if several arms do.
     """
     matched = "/".join(find_variant(M2CNN, size, params) or ()) if variant.match else ""
     names = [

@@ -31,8 +31,7 @@ TABLE_INFOS = discover(__package__, TableInfo)
 def make_tables(inputs: Inputs) -> list[Table]:
     """Make every table that has something to show, with the runs behind each record.
 
-    Raises:
-        InputError: an earlier stage has not run, or the published numbers break a rule.
+    Raises InputError if an earlier stage has not run, or the published numbers break a rule.
     """
     tables = (import_module(f"{__package__}.{name}").make(inputs) for name in TABLE_INFOS)
     return [complete_records(table, inputs.results) for table in tables if table]

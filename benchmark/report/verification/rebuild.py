@@ -18,8 +18,7 @@ _UNUSED = ("scratch", "mlflow.db", "mlartifacts", "mlruns")
 def tables(params: Params) -> None:
     """Write every table of the report from the runs' predictions: evaluation, statistics, then ``reports/tables/``.
 
-    Raises:
-        InputError: an input of a stage is missing.
+    Raises InputError if an input of a stage is missing.
     """
     from benchmark.evaluation import evaluate
     from benchmark.report import report

@@ -57,10 +57,8 @@ class RebuildComparison:
 def keep(folder: Path, reports: Path = Path("reports")) -> None:
     """Copy a rebuild's tables, the figure of its ablation, and its environment to a folder of results.
 
-    Absolute paths of this machine are replaced: only the last part of a path is kept, below ``/path/to``.
-
-    Raises:
-        InputError: no table exists.
+    Absolute paths of this machine are replaced: only the last part of a path is kept, below ``/path/to``. Raises
+    InputError if no table exists.
     """
     tables = sorted((reports / "tables").glob("*.csv"))
     if not tables:
