@@ -166,8 +166,8 @@ def kappas_frame(evaluations: Iterable[HeadEvaluation]) -> pd.DataFrame:
 def metric_rows(evaluations: Iterable[HeadEvaluation]) -> Iterator[MetricRow]:
     """Build a row per metric, head, run and split."""
     for one in evaluations:
-        names = [getattr(one, column) for column in _NAMES]
-        yield from (MetricRow(*names, name, found.value, found.n) for name, found in one.measures.items())
+        names = {column: getattr(one, column) for column in _NAMES}
+        yield from (MetricRow(**names, metric=name, value=m.value, n=m.n) for name, m in one.measures.items())
 
 
 def confusion_frame(evaluations: Iterable[HeadEvaluation]) -> pd.DataFrame:

@@ -158,7 +158,7 @@ def retraining_table(results: SweepResults) -> Table:
         if comparison:
             tests = ["-" if p != p else f"{p:.3g}" for p in (comparison.p, comparison.p_retrained)]
             tests.append(format_measure(comparison.min_detectable_difference))
-        record = {"study": results.study, "group": group, "split": split, "quantity": quantity}
+        record: dict[str, Any] = {"study": results.study, "group": group, "split": split, "quantity": quantity}
         record |= {**_fields(interval, *INTERVAL), **_fields(comparison, *TEST)}
         record |= {"n_images": results.n_images[split], "n_patients": results.n_patients[split], **_origin(results)}
         lines.append((_row(group, quantity, _with_ends(interval, "+" if comparison else ""), *tests), record))
