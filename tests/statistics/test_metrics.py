@@ -111,7 +111,9 @@ def test_an_evaluation_of_other_runs_is_refused(tmp_path, monkeypatch) -> None:
     arms = {"basenet_mt": {"mid": {"loss": "ce_mse", "size": "mid"}}}
     make_all(make_params(arms=arms))
     evaluate.run(make_params(arms=arms, seeds=(0, 1)))
-    with pytest.raises(InputError, match=r"metrics\.csv must have the finished runs, but has others of .*fundusbench evaluate"):
+    with pytest.raises(
+        InputError, match=r"metrics\.csv must have the finished runs, but has others of .*fundusbench evaluate"
+    ):
         metrics.metric_estimates(read_graded_runs(make_params(arms=arms)))
 
 
