@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
+from benchmark.common.units import some
 from models.weights.registry import MAPPINGS, load_mapping, mappings_for
 from models.weights_file import find_weights
 
@@ -35,7 +36,7 @@ def timm_tensors(weights: str, backbone: str) -> dict[str, Tensor]:
         if names:
             msg = (
                 f"model.weights must have the {len(wanted)} tensors of {backbone}, but {path.name} {fault} "
-                f"{_listed(names)}: take a file made for that backbone, or set `model.backbone` accordingly"
+                f"{some(names, 3)}: take a file made for that backbone, or set `model.backbone` accordingly"
             )
             raise InputError(msg)
     for name in (name for name in found if name not in classifier):
@@ -87,7 +88,3 @@ def _renamed(found: Mapping[str, Tensor], wanted: tuple[str, ...], backbone: str
             names = load_mapping(name)(tuple(found), wanted)
             return {names.get(theirs, theirs): value for theirs, value in found.items()}
     return dict(found)
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -46,6 +46,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _verify(root: Path, params: Params, *, as_json: bool) -> int:
     from benchmark.report.verification import rebuild
+    from benchmark.report.verification.table_diff import read_lines
     from benchmark.tracking import provenance
 
     stored = _read_files(root / TABLES, "*.*", "run `dvc repro` first")
@@ -54,7 +55,7 @@ def _verify(root: Path, params: Params, *, as_json: bool) -> int:
         recomputed = _read_files(folder / TABLES, "*.*", "run `dvc repro` first")
     found = differences(stored, recomputed)
     tables = [name for name in recomputed if name.endswith(".csv")]
-    cells = sum(_count_cells(recomputed[name]) for name in tables)
+    cells = sum(len(line) for name in tables for line in read_lines(recomputed[name]))
     if notice := provenance.outdated(root, params):
         print(notice, file=sys.stderr)
     if as_json:
@@ -90,7 +91,10 @@ def _compare(root: Path, where: str, *, as_json: bool) -> int:
     from benchmark.report.verification.table_diff import read_lines
 
     ours = _read_files(root / TABLES, "*.csv", "run `dvc repro` first")
-    theirs = _read_other(root, where)
+    if where and Path(where).is_dir():
+        theirs = _read_files(Path(where) / TABLES, "*.csv", "run `dvc repro` there first")
+    else:
+        theirs = _read_commit(root, where)
     here, there = ({name.removesuffix(".csv"): read_lines(files[name]) for name in files} for files in (ours, theirs))
     for side in (here, there):
         # No two executions take the same time.
@@ -141,12 +145,6 @@ def _other_data(*sides: dict[str, list[dict[str, str]]]) -> list[str]:
     return [f"The data differ (hash {here} here, {there} there): the seeds alone do not explain differences."]
 
 
-def _read_other(root: Path, where: str) -> dict[str, str]:
-    if where and Path(where).is_dir():
-        return _read_files(Path(where) / TABLES, "*.csv", "run `dvc repro` there first")
-    return _read_commit(root, where)
-
-
 def _read_commit(root: Path, revision: str) -> dict[str, str]:
     """Return the csv tables of a commit from the DVC cache or a remote."""
     if not revision:
@@ -185,9 +183,3 @@ def _read_files(folder: Path, pattern: str, fix: str) -> dict[str, str]:
         msg = f"{folder}/ must contain tables, but has none: {fix}"
         raise InputError(msg)
     return files
-
-
-def _count_cells(text: str) -> int:
-    from benchmark.report.verification.table_diff import read_lines
-
-    return sum(len(line) for line in read_lines(text))

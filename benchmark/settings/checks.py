@@ -27,16 +27,11 @@ class CheckInfo:
     """Name of the things that the check counts."""
     reads_files: bool = True
     """False if the table of labels is enough."""
-    position: int = 100
-    """Place in tables; checks with equal positions are sorted by name."""
+    order: float = 100
+    """Place in tables; checks with equal places are sorted by name."""
 
 
-def _sorted_by_position() -> dict[str, CheckInfo]:
-    found = discover("benchmark.data.checks", CheckInfo)
-    return dict(sorted(found.items(), key=lambda item: (item[1].position, item[0])))
-
-
-CHECKS = _sorted_by_position()
+CHECKS = discover("benchmark.data.checks", CheckInfo)
 """Metadata of each check by its name, in the order of tables."""
 
 

@@ -21,7 +21,6 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Head
 from benchmark.runs.history import numbers, read_history
 from benchmark.runs.predictions import read_predictions
 from benchmark.runs.spec import TrainedRun
@@ -112,7 +111,7 @@ def _run(trial: Trial, context: SweepContext) -> float:
     for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), 1):
         with locked(folder):
             _train_seed(context, spec, folder, f"trial {trial.number}, {number}/{len(specs)}", curve)
-    kappas = [kappa_of(folder, sweep.head) for folder in folders]
+    kappas = [default_kappa(sweep.head, read_predictions(folder / "val.csv")) for folder in folders]
     trial.set_user_attr(KAPPAS, kappas)
     trial.set_user_attr(PRUNER, curve.decision)
     context.log(f"trial {trial.number} is complete: val kappa {fmean(kappas):.3f} at {values_text(values)}")
@@ -180,8 +179,3 @@ class _Curve:
             f"pruned after epoch {epoch + 1} of seed {self._seeds[len(self._before)]}: its best kappa so far, "
             f"{self._best:.3f}, is below percentile {self._percentile:g} of {len(others)} complete trials, {limit:.3f}"
         )
-
-
-def kappa_of(folder: Path, head: Head) -> float:
-    """Return the val kappa of a finished run by the head's default decision rule; 0 if it is undefined."""
-    return default_kappa(head, read_predictions(folder / "val.csv"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, check_each
 
-ABOUT = CheckInfo("no photograph is black", default="warn", position=70)
+ABOUT = CheckInfo("no photograph is black", default="warn", order=70)
 
 DARK = 20.0
 """Brightness, 0-255, below which a photograph is black. The darkest of IDRiD has 107, of RetinaMNIST 46."""

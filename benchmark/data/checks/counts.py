@@ -15,7 +15,7 @@ ABOUT = CheckInfo(
     policies=("stop", "warn"),
     unit="counts",
     reads_files=False,
-    position=30,
+    order=30,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
 
-ABOUT = CheckInfo("each patient has both eyes", default="warn", unit="patients", reads_files=False, position=50)
+ABOUT = CheckInfo("each patient has both eyes", default="warn", unit="patients", reads_files=False, order=50)
 
 
 def check(dataset: InspectedDataset) -> CheckResult:

@@ -11,7 +11,7 @@ from typing import Protocol
 from benchmark.data.checks.black import DARK
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, check_each
 
-ABOUT = CheckInfo("each photograph looks like a fundus", default="warn", position=90)
+ABOUT = CheckInfo("each photograph looks like a fundus", default="warn", order=90)
 
 WARM = 0.3
 """Fraction of lit pixels that are redder than blue. Its minimum is 0.94 in IDRiD and 0.37 in RetinaMNIST (on white)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, duplicate_issue
 
-ABOUT = CheckInfo("no pixels recur in another split or under another grade", default="drop", position=100)
+ABOUT = CheckInfo("no pixels recur in another split or under another grade", default="drop", order=100)
 
 
 def check(dataset: InspectedDataset) -> CheckResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark.common.terms import SPLITS
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
 
-ABOUT = CheckInfo("each id is given once", default="stop", policies=("stop", "drop"), reads_files=False, position=10)
+ABOUT = CheckInfo("each id is given once", default="stop", policies=("stop", "drop"), reads_files=False, order=10)
 
 
 def check(dataset: InspectedDataset) -> CheckResult:

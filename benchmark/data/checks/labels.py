@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
 
 ABOUT = CheckInfo(
-    "each grade is 0, 1, 2, 3 or 4", default="stop", policies=("stop", "drop"), reads_files=False, position=20
+    "each grade is 0, 1, 2, 3 or 4", default="stop", policies=("stop", "drop"), reads_files=False, order=20
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, duplicate_issue
 
-ABOUT = CheckInfo("no shot recurs in another split or under another grade", default="warn", position=110)
+ABOUT = CheckInfo("no shot recurs in another split or under another grade", default="warn", order=110)
 
 
 def check(dataset: InspectedDataset) -> CheckResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark.common.terms import SPLITS
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue, outside_last_split
 
-ABOUT = CheckInfo("no patient is in two splits", default="stop", unit="patients", reads_files=False, position=40)
+ABOUT = CheckInfo("no patient is in two splits", default="stop", unit="patients", reads_files=False, order=40)
 
 
 def check(dataset: InspectedDataset) -> CheckResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
 
-ABOUT = CheckInfo("each file can be read", default="stop", position=60)
+ABOUT = CheckInfo("each file can be read", default="stop", order=60)
 
 
 def check(dataset: InspectedDataset) -> CheckResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, check_each
 
-ABOUT = CheckInfo("no photograph is tiny", default="warn", position=80)
+ABOUT = CheckInfo("no photograph is tiny", default="warn", order=80)
 
 MIN_SIDE = 100
 """Minimum of the shorter side in pixels. At 100, the optic disc measures about 15 and a microaneurysm about one."""
