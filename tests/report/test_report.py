@@ -389,5 +389,5 @@ def test_a_report_without_a_step_before_it_stops_and_names_it(change, missing, s
 def test_statistics_of_other_runs_are_refused(change):
     inputs = change(seeds=[0], arms=ONE)
     write_estimates([row for row in read_estimates(Path()) if row.kind != "metric"])
-    with pytest.raises(InputError, match=r"runs in evaluation, but differs in basenet_mt/mid: run `fundusbench stat"):
+    with pytest.raises(InputError, match=r"runs in evaluation/, but differs in basenet_mt/mid: run `fundusbench stat"):
         report.run(inputs.params)
