@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.csv_rows import read_rows, write_rows
+from benchmark.common.errors import InputError
 from benchmark.common.files import atomic
 from benchmark.common.terms import Head, Size
 
@@ -36,11 +38,17 @@ def write_maps(table: Path, kind: type[MapRow], rows: Sequence[MapRow], path: Pa
 def read_maps(table: Path, kind: type[MapRow], path: Path) -> tuple[list[MapRow], Maps]:
     """Read the table of images and their maps; both are empty if the stage has not run.
 
-    Raises InputError if the table is damaged.
+    Raises InputError if a file is damaged.
     """
     if not table.exists():
         return [], np.zeros((0, 0, 0), np.float16)
-    return read_rows(table, kind, "fundusbench saliency"), np.load(path)
+    rows = read_rows(table, kind, "fundusbench saliency")
+    with suppress(OSError, ValueError, EOFError):
+        maps: Maps = np.load(path)
+        if len(maps) == len(rows):
+            return rows, maps
+    msg = f"{path} must hold a map of each image in {table}, but does not: run `fundusbench saliency` again"
+    raise InputError(msg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,22 @@ def test_without_the_photographs_there_are_no_such_figures_and_old_ones_go(input
     assert "photographs/" not in (report.REPORTS / "index.html").read_text(encoding="utf-8")
 
 
-def test_an_unknown_photograph_is_named_in_a_sentence(inputs):
-    SALIENCY_IMAGES.write_text(SALIENCY_IMAGES.read_text().replace("test001", "other"))
-    with pytest.raises(InputError, match=r"test.arrow must hold 'other'"):
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (
+            lambda: SALIENCY_MAPS.write_bytes(SALIENCY_MAPS.read_bytes()[:200]),
+            "saliency/maps.npy must hold a map",
+        ),
+        (lambda: SALIENCY_MAPS.write_bytes(b"no array"), "saliency/maps.npy must hold a map"),
+        (lambda: np.save(SALIENCY_MAPS, np.zeros((2, 4, 4))), "a map of each image in .*fundusbench saliency"),
+        (
+            lambda: SALIENCY_IMAGES.write_text(SALIENCY_IMAGES.read_text().replace("test001", "other")),
+            r"test.arrow must hold 'other'",
+        ),
+    ],
+)
+def test_damaged_maps_and_unknown_photographs_are_named_in_a_sentence(inputs, damage, words):
+    damage()
+    with pytest.raises(InputError, match=words):
         saliency.plots(inputs)
