@@ -40,7 +40,11 @@ FRAMED = 0.9
 """Minimum fraction of the border pixels that have the colour of a frame."""
 MIN_FRAMED = 0.2
 """Minimum radius inside a frame, as a fraction of the longer side; smaller bright circles are part of the retina."""
-
+LARGE = 0.12
+"""Fraction of the photograph from which a circle counts as large. The optic disc of a photograph without a border is
+smaller, so a smaller circle must be on black."""
+BLACK = 0.25
+"""Largest brightness of black surroundings, as a fraction of the circle's."""
 MIN_STEP = 0.5
 """Minimum brightness step at the rim, relative to the highest of all circles; a lower one is a halo."""
 
@@ -148,11 +152,17 @@ def _brightest(bright: npt.NDArray[np.uint8]) -> FieldOfView | None:
         if circle is None:
             continue
         beyond = _beyond(bright.shape, circle)
-        if (agreement := _agreement(region, beyond <= 0)) > MIN_AGREEMENT:
+        inside = beyond <= 0
+        if (agreement := _agreement(region, inside)) > MIN_AGREEMENT and _is_plausible(bright, inside):
             found.append((agreement, _step(bright, beyond), circle))
     sharpest = max((step for _, step, _ in found), default=0.0)
     rims = [(agreement, circle) for agreement, step, circle in found if step >= MIN_STEP * sharpest]
     return max(rims, key=itemgetter(0))[1] if rims else None
+
+
+def _is_plausible(bright: npt.NDArray[np.uint8], inside: Mask) -> bool:
+    """Return True if a circle is large or on black."""
+    return inside.mean() >= LARGE or bool(np.median(bright[~inside]) <= BLACK * np.median(bright[inside]))
 
 
 def _framed(small: npt.NDArray[np.uint8]) -> FieldOfView | None:

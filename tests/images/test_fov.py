@@ -13,6 +13,7 @@ from benchmark.images.reading import read_rgb
 from tests.conftest import ROOT
 from tests.factories.photographs import fundus_photograph
 
+APTOS = ROOT / "../shared/data/aptos224/images"
 IDRID = ROOT / "../shared/data/idrid/images"
 RETINAMNIST = ROOT / "../shared/data/retinamnist/retinamnist.npz"
 
@@ -74,6 +75,24 @@ def test_a_field_of_view_cut_within_a_black_frame_has_its_full_circle():
 )
 def test_without_a_field_of_view_the_whole_photograph_is_kept(rgb):
     assert detect_fov(rgb) == FieldOfView(200.0, 150.0, 200.0)
+
+
+@pytest.mark.parametrize(("centre", "radius"), [((60, 130), 40), ((250, 130), 55), ((130, 130), 45)])
+def test_the_optic_disc_of_a_photograph_without_a_border_is_not_its_field_of_view(centre, radius):
+    rgb = np.full((250, 250, 3), (120, 60, 40), np.uint8)
+    cv2.circle(rgb, centre, radius, (240, 200, 120), -1, cv2.LINE_AA)
+    assert detect_fov(rgb) == FieldOfView(125.0, 125.0, 125.0)
+
+
+@pytest.mark.parametrize("name", ["2700754f71e9", "4e8585a96739"])
+def test_the_optic_disc_of_a_real_retina_without_a_border_is_not_its_field_of_view(name):
+    path = APTOS / f"{name}.jpg"
+    if not path.exists():
+        pytest.skip("APTOS 2019 is not at ../shared/data/aptos224")
+    middle = read_rgb(path)[42:181, 42:181].astype(float)
+    standardised = (middle - middle.mean((0, 1))) / middle.std((0, 1))
+    rgb = np.clip(128 + 40 * standardised, 0, 255).astype(np.uint8)
+    assert detect_fov(rgb) == FieldOfView(69.5, 69.5, 69.5)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (5, 9)])
