@@ -111,7 +111,7 @@ def _set(raw: dict[str, Any], given: str) -> None:
         msg = f"--param takes key=value of a parameter of data, but got {given!r}: write e.g. columns.split=Usage"
         raise InputError(msg)
     try:
-        section[last] = yaml.safe_load(value)
+        section[last] = yaml.safe_load(value) if value else ""
     except (yaml.YAMLError, ValueError) as error:
         msg = f"--param takes a value in YAML, but got {given!r}: put text in quotes"
         raise InputError(msg) from error

@@ -14,6 +14,7 @@ from benchmark.data.checks.registry import ImageInfo
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, write_manifest
 from benchmark.data.outcome import CHECKS_CSV, raise_if_stopped, run_checks, write_check_rows
 from benchmark.data.outcome import format_checks as check_summary
+from benchmark.data.shortcuts import graded_photographs, predict_from_shortcuts, write_shortcuts
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._labels import Tree
@@ -27,7 +28,7 @@ PHOTOGRAPHS_FOLDER = DATA / "photographs"
 
 
 def run(params: DataParams, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
-    """Write ``checks.csv`` and ``manifest.csv`` for the data set of ``params.data``, and print a summary.
+    """Write the checks, the manifest and the predictions by shortcuts of the data set, and print a summary.
 
     Args:
         params: parameters of the data stages.
@@ -52,12 +53,11 @@ def run(params: DataParams, folder: Path = DATA, splits: Collection[Split] = SPL
     print(check_summary(outcome.rows))
     raise_if_stopped(outcome, checks_csv)
     _refuse_empty(photographs, outcome.dropped, checks_csv)
-    rows = [
-        _row(photograph, info, params.data.name)
-        for index, (photograph, info) in enumerate(zip(photographs, dataset.infos, strict=True))
-        if index not in outcome.dropped
-    ]
+    found = enumerate(zip(photographs, dataset.infos, strict=True))
+    kept = [pair for index, pair in found if index not in outcome.dropped]
+    rows = [_row(photograph, info, params.data.name) for photograph, info in kept]
     write_manifest(rows, manifest)
+    write_shortcuts(predict_from_shortcuts(graded_photographs(kept)), folder)
     print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(outcome.dropped)} dropped")
     print(f"cite: {source.ABOUT.citation}")
     print(format_splits(rows))

@@ -25,7 +25,7 @@ from benchmark.common.resources import core_count
 from benchmark.common.terms import Counts, Split
 from benchmark.data.checks.registry import ImageInfo, InspectedDataset, NearDuplicate
 from benchmark.data.duplicates import Descriptors, find_near_duplicates
-from benchmark.images.fingerprint import ANGLES, RECIPE, RINGS, Fingerprint, fingerprint
+from benchmark.images.fingerprint import ANGLES, RECIPE, RINGS, Fingerprint, fingerprint, unreadable
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.jobs.processes import outcomes
 from benchmark.sources.registry import Photograph
@@ -35,8 +35,9 @@ STORE = Path("scratch/checks.sqlite")
 _BATCH, _SECONDS = 256, 5.0
 """Number of fingerprints that are written together, and the longest delay of a write in seconds."""
 _TABLES = """
-CREATE TABLE IF NOT EXISTS fingerprints
-  (sha256, recipe, width, height, error, brightness, has_fov, warm_fraction, descriptor, PRIMARY KEY (sha256, recipe));
+CREATE TABLE IF NOT EXISTS files
+  (sha256, recipe, width, height, error, brightness, has_fov, warm_fraction, descriptor, shortcut_features,
+  PRIMARY KEY (sha256, recipe));
 CREATE TABLE IF NOT EXISTS pixels (sha256 PRIMARY KEY, digest);
 """
 
@@ -55,7 +56,7 @@ class InspectionStore:
         with self._explained():
             self._base = sqlite3.connect(path, timeout=60)
             self._base.executescript(_TABLES)
-        self._waiting: dict[str, list[tuple[object, ...]]] = {"fingerprints": [], "pixels": []}
+        self._waiting: dict[str, list[tuple[object, ...]]] = {"files": [], "pixels": []}
         self._written = time.monotonic()
 
     def close(self) -> None:
@@ -68,22 +69,24 @@ class InspectionStore:
     def known(self) -> frozenset[bytes]:
         """Return the hashes of the files with a fingerprint of this recipe."""
         with self._explained():
-            rows = self._base.execute("SELECT sha256 FROM fingerprints WHERE recipe = ?", (RECIPE,))
+            rows = self._base.execute("SELECT sha256 FROM files WHERE recipe = ?", (RECIPE,))
             return frozenset(bytes.fromhex(sha256) for (sha256,) in rows)
 
     def get(self, sha256: str) -> Fingerprint:
         """Return the fingerprint of a known file."""
         with self._explained():
-            query = "SELECT * FROM fingerprints WHERE sha256 = ? AND recipe = ?"
+            query = "SELECT * FROM files WHERE sha256 = ? AND recipe = ?"
             row = self._base.execute(query, (sha256, RECIPE)).fetchone()
-        _, _, width, height, error, brightness, has_fov, warm_fraction, descriptor = row
+        _, _, width, height, error, brightness, has_fov, warm_fraction, descriptor, features = row
         rings = np.frombuffer(descriptor, np.int8).reshape(RINGS, ANGLES)
-        return Fingerprint(width, height, error, brightness, bool(has_fov), warm_fraction, rings)
+        shortcut_features = np.frombuffer(features, np.float32)
+        return Fingerprint(width, height, error, brightness, bool(has_fov), warm_fraction, rings, shortcut_features)
 
     def put(self, sha256: str, found: Fingerprint) -> None:
         """Store a file's fingerprint."""
         size, signs = (found.width, found.height), (found.brightness, found.has_fov, found.warm_fraction)
-        self._put("fingerprints", (sha256, RECIPE, *size, found.error, *signs, found.descriptor.tobytes()))
+        arrays = found.descriptor.tobytes(), found.shortcut_features.tobytes()
+        self._put("files", (sha256, RECIPE, *size, found.error, *signs, *arrays))
 
     def digests(self) -> dict[str, str]:
         """Return the hashes of decoded pixels, by the hash of the file."""
@@ -172,7 +175,15 @@ def _inspect_files(paths: Sequence[Path], store: InspectionStore, workers: int) 
             store.put(sha256, new)
         found = new or store.get(sha256)
         infos[index] = ImageInfo(
-            sha256, "", found.width, found.height, found.error, found.brightness, found.has_fov, found.warm_fraction
+            sha256,
+            "",
+            found.width,
+            found.height,
+            found.error,
+            found.brightness,
+            found.has_fov,
+            found.warm_fraction,
+            found.shortcut_features,
         )
         descriptors[index] = found.descriptor
     return [info for info in infos if info], descriptors
@@ -188,8 +199,7 @@ def _inspect(job: tuple[int, Path]) -> tuple[str, Fingerprint | None]:
     try:
         data = job[1].read_bytes()
     except OSError as error:
-        nothing = np.zeros((RINGS, ANGLES), np.int8)
-        return "", Fingerprint(0, 0, f"{job[1]}: {error.strerror or error}", 0.0, False, 0.0, nothing)
+        return "", unreadable(0, 0, f"{job[1]}: {error.strerror or error}")
     digest = hashlib.sha256(data)
     return digest.hexdigest(), None if digest.digest() in _known else fingerprint(data)
 

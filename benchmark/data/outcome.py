@@ -36,8 +36,13 @@ class CheckRow:
     splits: str = ""
     grades: str = ""
     """Labels as written."""
-    dropped: str = ""
-    """Ids of the photographs that were dropped."""
+    droppable: str = ""
+    """Ids of the photographs that the policy ``drop`` leaves out."""
+
+    @property
+    def dropped(self) -> str:
+        """Ids of the photographs that were dropped."""
+        return self.droppable if self.policy == "drop" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,15 @@ def format_checks(rows: Iterable[CheckRow], most: int = 3) -> str:
         lines.append(f"{first.check:<10}{f'{first.n_checked} {first.unit}':>20}{count:>10}  {first.policy}{skipped}")
         lines += [f"    {row.message}{_dropped(row)}" for row in found[:most] if row.issue]
         lines += [f"    and {count - most} more"] if count > most else []
+        lines += [f"    {advice}"] if (advice := drop_advice(found)) else []
     return "\n".join(lines)
+
+
+def drop_advice(rows: Iterable[CheckRow]) -> str:
+    """Return how many photographs of a check's rows the policy ``drop`` would leave out; empty if none."""
+    kept = [row for row in rows if row.policy != "drop" and "drop" in CHECKS[row.check].policies]
+    names = {name for row in kept for name in row.droppable.split(SEPARATOR) if name}
+    return f"checks.{kept[0].check}: drop would leave out {len(names)} of them" if names else ""
 
 
 def group_by_check(rows: Iterable[CheckRow]) -> list[list[CheckRow]]:
@@ -119,7 +132,6 @@ def _rows(name: str, policy: Policy, result: CheckResult, dataset: InspectedData
 
 def _issue_row(row: CheckRow, number: int, issue: Issue, dataset: InspectedDataset) -> CheckRow:
     photographs = [dataset.photographs[index] for index in issue.images]
-    dropped = issue.drop if row.policy == "drop" else ()
     return replace(
         row,
         issue=number,
@@ -128,7 +140,7 @@ def _issue_row(row: CheckRow, number: int, issue: Issue, dataset: InspectedDatas
         files=SEPARATOR.join(photograph.path.as_posix() for photograph in photographs),
         splits=SEPARATOR.join(photograph.split for photograph in photographs),
         grades=SEPARATOR.join(photograph.label for photograph in photographs),
-        dropped=SEPARATOR.join(dataset.photographs[index].image_id for index in dropped),
+        droppable=SEPARATOR.join(dataset.photographs[index].image_id for index in issue.drop),
     )
 
 

@@ -30,8 +30,11 @@ from benchmark.common.resources import core_count
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, read_manifest
 from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_specs, write_pack
+from benchmark.data.shortcuts import GradedImage, predict_from_shortcuts, write_shortcuts
+from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.encoding import Encoding, encode
 from benchmark.images.reading import UnreadableImage, read_rgb
+from benchmark.images.shortcut_features import picture_features
 from benchmark.images.square import square_images
 from benchmark.jobs.engines import Name, each_outcome
 
@@ -42,6 +45,8 @@ SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
 EARLIER = Path("scratch/earlier_packs")
 """Hard links to the packs of the last run; DVC removes the packs themselves before the next run."""
+_BLOCK = 256
+"""Number of packed images that are read together."""
 CHANGED, MISSING = STALE = "it has changed since the manifest was written", "it is missing"
 
 
@@ -59,7 +64,9 @@ class PrepareJob:
 
 
 def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None:
-    """Write ``packs/<role>/<split>.arrow`` with the manifest's rows in its order, and ``packs/skipped.csv``.
+    """Write ``packs/<role>/<split>.arrow`` with the manifest's rows in its order, and two tables beside them.
+
+    ``packs/skipped.csv`` lists unreadable photographs, ``packs/shortcuts.csv`` predictions by shortcuts.
 
     Args:
         params: parameters of the data stages.
@@ -87,6 +94,7 @@ def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None
         for split in SPLITS:
             _pack(role, split, [row for row in good if row.split == split], store)
     _write_skipped(packs / SKIPPED.name, bad, reasons)
+    write_shortcuts(predict_from_shortcuts(_graded_squares(good, packs / "small")), packs)
     _link_packs(packs)
     shutil.rmtree(SCRATCH, ignore_errors=True)
     print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
@@ -196,6 +204,22 @@ def _pack(role: str, split: str, rows: list[ManifestRow], store: ImageStore) -> 
         return
     bar = progress_bar(rows, unit=" images", desc=f"pack {role} {split}", leave=False)
     write_pack(path, spec, (PackRow(row.image_id, row.sha256, store.image(role, row.sha256)) for row in bar))
+
+
+def _graded_squares(rows: list[ManifestRow], folder: Path) -> list[GradedImage]:
+    """Return the grades and features of the packed images, at the smallest size, which shows the same picture."""
+    found: list[GradedImage] = []
+    for split in SPLITS:
+        pack, inside = open_pack(_path(folder, split)), [row for row in rows if row.split == split]
+        background = NORMALISATIONS[pack.spec.colour_normalisation].background
+        for start in range(0, len(inside), _BLOCK):
+            block = inside[start : start + _BLOCK]
+            images = pack.gather(np.arange(start, start + len(block)))
+            found += [
+                GradedImage(row.image_id, row.patient, row.split, row.grade, picture_features(image, background))
+                for row, image in zip(block, images, strict=True)
+            ]
+    return found
 
 
 def _link_packs(packs: Path) -> None:

@@ -162,6 +162,7 @@ def _work(
     from benchmark.training.predict import predict_split
 
     load = cache(lambda size: _load(name, size, rows))
+    report(0)
     for n_done, result in enumerate(results, 1):
         data, path = load(result.size), predictions_path(name, result, WORK)
         match result:

@@ -1,4 +1,4 @@
-"""Fingerprint of a photograph: whether it shows a fundus, and a descriptor of its vessels in a thousand bytes.
+"""Fingerprint of a photograph: signs of a fundus, a descriptor of its vessels, and features that show no lesion.
 
 All fundus photographs look alike: a bright circle on black that darkens towards its rim. A hash of the whole picture
 mostly encodes this, so it would report unrelated eyes as duplicates. Vessels and the optic disc distinguish eyes, so
@@ -18,11 +18,14 @@ import numpy.typing as npt
 from benchmark.common.code import code_sha256
 from benchmark.images.fov import FieldOfView, crop_to_fov, try_detect_fov
 from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb, read_size
+from benchmark.images.shortcut_features import COLOUR, FILE, FRAME, Features, file_features, picture_features
 
 RECIPE = code_sha256("benchmark/images/fingerprint.py", libraries=LIBRARIES)
 """Identity of the code that computes a fingerprint; stored fingerprints of another recipe are computed again."""
 RINGS, ANGLES = 16, 64
 """Shape of a descriptor: distances from the centre, and directions clockwise from the right."""
+
+N_FEATURES = len(FRAME) + len(COLOUR) + len(FILE)
 
 _DECODED = 256
 _SQUARE = 96
@@ -61,6 +64,8 @@ class Fingerprint:
     warm_fraction: float
     """Fraction of the lit pixels that are redder than blue by at least a tenth."""
     descriptor: Descriptor
+    shortcut_features: Features
+    """Features of the picture and of the file, shape (N_FEATURES,), as in :mod:`.shortcut_features`."""
 
 
 def fingerprint(data: bytes) -> Fingerprint:
@@ -69,13 +74,28 @@ def fingerprint(data: bytes) -> Fingerprint:
     try:
         rgb = read_rgb(data, min_side=_DECODED)
     except UnreadableImage as error:
-        return Fingerprint(width, height, str(error), 0.0, False, 0.0, np.zeros((RINGS, ANGLES), np.int8))
+        return unreadable(width, height, str(error))
     fov = try_detect_fov(rgb)
     square = crop_to_fov(rgb, fov or _whole(rgb), _SQUARE)
     # Without a field of view the square is padded with black, which is not part of the photograph.
     shown = square if fov else rgb
     brightness = float(np.percentile(shown.max(axis=2), 99))
-    return Fingerprint(width, height, "", brightness, fov is not None, _warm_fraction(shown), describe_vessels(square))
+    return Fingerprint(
+        width,
+        height,
+        "",
+        brightness,
+        fov is not None,
+        _warm_fraction(shown),
+        describe_vessels(square),
+        np.concatenate([picture_features(rgb), file_features(data)]),
+    )
+
+
+def unreadable(width: int, height: int, error: str) -> Fingerprint:
+    """Return the fingerprint of a photograph that cannot be read, with the reason."""
+    nothing = np.zeros((RINGS, ANGLES), np.int8)
+    return Fingerprint(width, height, error, 0.0, False, 0.0, nothing, np.full(N_FEATURES, np.nan, np.float32))
 
 
 def describe_vessels(square: npt.NDArray[np.uint8]) -> Descriptor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import warnings
 from pathlib import Path
@@ -79,6 +80,16 @@ def read_size(source: Path | bytes) -> tuple[int, int]:
             return image.size
     except Exception:  # As above; the fault is reported when the file is decoded.
         return 0, 0
+
+
+def read_quantisation(data: bytes) -> float:
+    """Return the mean of the quantisation tables of a JPEG, which fall with its quality; NaN for other files."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            tables: dict[int, list[int]] = getattr(image, "quantization", {})
+            return float(np.mean([value for table in tables.values() for value in table])) if tables else math.nan
+    except Exception:  # As above.
+        return math.nan
 
 
 def _read(path: Path) -> bytes:

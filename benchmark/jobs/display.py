@@ -39,7 +39,7 @@ class ProgressState:
     began: float = field(default_factory=time.perf_counter)
 
     def advance(self, name: str, done: int) -> None:
-        """Record a job's units."""
+        """Record a job's units; the first call gives those that an earlier process had done."""
         self.first.setdefault(name, done)
         self.done[name] = done
 
@@ -70,7 +70,8 @@ class ProgressState:
         """Summarise all jobs in one line."""
         left = self.left()
         ahead = f", about {duration(left)} left" if left is not None and len(self.ended) < len(self.jobs) else ""
-        return f"{len(self.ended)} of {len(self.jobs)} runs done, {self.rate:,.0f} {unit}/s over all{ahead}"
+        rate = f"{self.rate:,.{1 if self.rate < 10 else 0}f}"
+        return f"{len(self.ended)} of {len(self.jobs)} runs done, {rate} {unit}/s over all{ahead}"
 
 
 class ProgressDisplay:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from benchmark.common.terms import EVALUATED, Arm, Head, Size
+from benchmark.common.units import ends, format_measure
+from benchmark.data.shortcuts import FEATURE_SETS
 from benchmark.report.results import Results
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
 from benchmark.settings.params import Params
+from benchmark.statistics.estimates import select
 from benchmark.statistics.graded_runs import ALONE
 from benchmark.statistics.published.tables import PrintedTable
 
@@ -22,6 +25,18 @@ def data_sentence(results: Results) -> str:
     """Return the name, nature and size of the data set."""
     sizes = ", ".join(f"{split} {results.size_of(split)}" for split in EVALUATED)
     return f"Data: {results.data}{nature(results.synthetic)}; {sizes}."
+
+
+def shortcut_sentence(results: Results) -> str:
+    """Return the kappas on test that need no retina, in the prepared squares; empty if they were not measured."""
+    rows = select(results.estimates, kind="shortcut", about="squares", split="test")
+    texts = {row.rule: f"{format_measure(row.estimate)} {ends(row.low, row.high)}".rstrip() for row in rows}
+    if not texts:
+        return ""
+    return (
+        f"Without the retina, kappa on test is {texts['frame']} from {FEATURE_SETS['frame']} alone and "
+        f"{texts['colour']} from {FEATURE_SETS['colour']} (gradient boosting on the prepared squares)."
+    )
 
 
 def nature(synthetic: bool) -> str:
@@ -105,7 +120,8 @@ def caption(first: str, params: Params, results: Results, *last: str) -> str:
     """Return the caption of a table of kappas: its subject, the sentences of all such tables, and further ones."""
     spread = (seeds_sentence(params), interval_sentence(results), rules_sentence())
     trained = filter(None, (numerics_sentence(results), start_sentence(results)))
-    return " ".join((first, data_sentence(results), *spread, *trained, *last))
+    shortcut = filter(None, (shortcut_sentence(results),))
+    return " ".join((first, data_sentence(results), *shortcut, *spread, *trained, *last))
 
 
 def run_notes(params: Params, results: Results, arm: Arm, head: Head) -> list[str]:

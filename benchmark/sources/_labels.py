@@ -72,18 +72,21 @@ class Tree:
         return found
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
+def read_columns(path: Path, columns: Sequence[str], *others: Sequence[str]) -> list[tuple[str, ...]]:
     """Read columns of a data set's own table as text, row by row; case is ignored in their names.
 
-    Raises InputError if the table cannot be read, or lacks a column.
+    ``others`` are the names of the same columns in other versions of the table. Raises InputError if the table cannot be
+    read, or lacks a column.
     """
     table = read_text_table(path)
     known = {name.casefold(): values for name, values in table.columns.items()}
-    missing = [name for name in columns if name.casefold() not in known]
-    if missing:
+    versions = [[name for name in names if name.casefold() not in known] for names in (columns, *others)]
+    missing = versions[0]
+    if all(versions):
         msg = f"{path} must have a column {missing[0]!r}, but has {table.listed()}: get the original table"
         raise InputError(msg)
-    return list(zip(*(known[name.casefold()] for name in columns), strict=True))
+    complete = (columns, *others)[versions.index([])]
+    return list(zip(*(known[name.casefold()] for name in complete), strict=True))
 
 
 def match_files(labels: Iterable[Label], files: Mapping[str, Sequence[Path]], prefix: str = "") -> list[GradedFile]:

@@ -40,6 +40,11 @@ ABOUT = SourceInfo(
     "2013; grades: Krause et al., Ophthalmology 125:1264-1272, 2018, doi:10.1016/j.ophtha.2018.01.034",
     restricted=True,
 )
+_COLUMNS = (
+    ("image_id", "adjudicated_dr_grade", "adjudicated_gradable"),
+    # The same table as it comes with copies of the photographs at Kaggle.
+    ("id_code", "diagnosis", "adjudicated_gradable"),
+)
 _GRADED: Counts = (1017, 270, 347, 75, 35)
 
 
@@ -62,8 +67,7 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
         "google-brain/messidor2-dr-grades, and set data.root to their folder"
     )
     tree = Tree(find_copy(params, ABOUT, folder, manual_download(ABOUT, steps)))
-    wanted = ("image_id", "adjudicated_dr_grade", "adjudicated_gradable")
-    rows = read_columns(tree.table("messidor_data.csv"), wanted)
+    rows = read_columns(tree.table("messidor_data.csv"), *_COLUMNS)
     eyes = _eyes(tree.table(params.pairs)) if params.pairs else {}
     labels = [_label(image, grade, eyes) for image, grade, gradable in rows if whole(gradable) != 0]
     report_ungradable(ABOUT.title, len(rows) - len(labels))

@@ -27,6 +27,7 @@ Kind = Literal[
     "metric",
     "rule",
     "baseline",
+    "shortcut",
     "rule range",
     "comparison",
     "rank",
@@ -40,6 +41,7 @@ Kind = Literal[
 * ``metric``: a metric of an arm under its own decision rule.
 * ``rule``: kappa of an arm under one decision rule.
 * ``baseline``: kappa of grades that were made without looking at the image.
+* ``shortcut``: kappa of grades that were predicted from the frame, the colours or the file alone.
 * ``rule range``: the highest minus the lowest kappa of an arm over decision rules.
 * ``comparison``, ``system comparison``: kappa of one arm minus that of another on the same images.
 * ``rank``, ``system rank``: probability of a rank of an arm among others.
@@ -56,12 +58,13 @@ class Estimate:
 
     kind: Kind
     about: str = ""
-    """Question of a comparison; arms that are ranked together; rules of a range; name of another data set."""
+    """Question of a comparison; arms that are ranked together; rules of a range; name of another data set; pictures
+    that shortcuts are measured on (``photographs`` or ``squares``)."""
     method: str = ""
     arm: str = ""
     head: str = ""
     rule: str = ""
-    """Decision rule, or name of a baseline."""
+    """Decision rule, name of a baseline, or features of a shortcut."""
     tuned_on: str = ""
     """Split, or part of train, whose labels the rule was tuned on; empty where it was not tuned."""
     versus: str = ""

@@ -11,7 +11,7 @@ def run(params: Params) -> None:
     Raises:
         InputError: no run is finished or evaluated, or the claims are invalid.
     """
-    from benchmark.statistics import decision_rules, metrics, planned, ranks, systems, transfer, verdicts
+    from benchmark.statistics import decision_rules, metrics, planned, ranks, shortcuts, systems, transfer, verdicts
     from benchmark.statistics.estimates import write_estimates
     from benchmark.statistics.graded_runs import read_graded_runs
     from benchmark.statistics.published.tables import load_published
@@ -19,6 +19,7 @@ def run(params: Params) -> None:
     runs, published = read_graded_runs(params), load_published()
     estimates = [
         *decision_rules.rule_estimates(runs),
+        *shortcuts.shortcut_estimates(runs.data),
         *planned.comparisons(runs),
         *systems.system_comparisons(params, runs, published["comparison"]),
         *systems.system_ranks(params, runs, published["comparison"], published["added"]),

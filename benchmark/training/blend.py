@@ -90,6 +90,7 @@ def predict_views(
         folder: folder of the packs.
     """
     member, done = find_one_needed(blends[0], network.name), 0
+    report(done)
     for blend, images in views_read(blends):
         for role in (HOLDOUT, *EVALUATED):
             _outputs(member, blend, role, manifest, fabric, folder)
@@ -116,6 +117,7 @@ def complete_blends(
     Returns:
         A summary for the progress display.
     """
+    report(0, "")
     for number, spec in enumerate(specs, 1):
         began, started = time.perf_counter(), now()
         result = _blend(spec, manifest, fabric, folder)

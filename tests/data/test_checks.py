@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmark.data.checks.black import DARK
 from benchmark.data.checks.fundus import WARM
 from benchmark.data.checks.registry import CHECKS, CheckResult, InspectedDataset, NearDuplicate, load_check
 from benchmark.data.checks.tiny import MIN_SIDE
+from benchmark.data.shortcuts import FEATURE_SETS, TOO_FEW
+from benchmark.images.fingerprint import N_FEATURES
 from benchmark.settings.checks import default_policies
 from tests.factories.eyes import dataset_of, image_info
 
@@ -45,6 +48,15 @@ def same_pixels(*rows: int) -> InspectedDataset:
 
 def nearly(first: int, second: int, transform: str = "") -> InspectedDataset:
     return replace(CLEAN, near_duplicates=(NearDuplicate(first, second, 0.95, transform),))
+
+
+def larger_set(column: int = 0) -> InspectedDataset:
+    """Return 400 photographs with random features, one of which is the grade."""
+    data = dataset_of([(str(row), row % 5, (["train"] * 2 + ["val", "test"])[row // 5 % 4]) for row in range(400)])
+    noise = np.random.default_rng(0).random((400, N_FEATURES)).astype(np.float32)
+    noise[:, column] = np.arange(400) % 5
+    infos = (replace(info, shortcut_features=each) for info, each in zip(data.infos, noise, strict=True))
+    return replace(data, infos=tuple(infos))
 
 
 PLANTED: dict[str, list[tuple[Callable[[], InspectedDataset], set[int], set[int], str]]] = {
@@ -102,6 +114,13 @@ PLANTED: dict[str, list[tuple[Callable[[], InspectedDataset], set[int], set[int]
             "3_right (train, grade 3) looks like no fundus",
         )
     ],
+    "contradictions": [
+        (lambda: same_pixels(20, 22), {20, 22}, {20, 22}, "show the same shot under different grades"),
+        (lambda: nearly(10, 12), {10, 12}, {10, 12}, "5_left (val, grade 0) and 6_left (val, grade 1)"),
+    ],
+    "shortcut": [
+        (lambda: larger_set(N_FEATURES - 2), set(), set(), f"{FEATURE_SETS['file']} alone: the grades of val and test"),
+    ],
     "identical": [
         (lambda: same_pixels(0, 20), {0, 20}, {0}, "have the same pixels, in two splits"),
         (lambda: same_pixels(10, 21), {10, 21}, {10}, "5_left (val, grade 0) and 10_right (test, grade 0)"),
@@ -132,8 +151,16 @@ def test_every_check_has_a_planted_defect_and_an_allowed_default():
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_clean_set_has_no_issues_and_the_number_checked(name):
     found = find(name, CLEAN)
-    expected = {"photographs": len(ROWS), "patients": 15, "counts": 15}
-    assert found == CheckResult(expected[CHECKS[name].unit])
+    expected = {"photographs": len(ROWS), "patients": 15, "counts": 15, "feature sets": 0}
+    n_checked = 20 if name == "contradictions" else expected[CHECKS[name].unit]
+    assert found == CheckResult(n_checked, skip_reason=TOO_FEW if name == "shortcut" else "")
+
+
+def test_a_set_without_signs_of_a_fundus_is_one_issue_that_drops_nothing():
+    (issue,) = find("fundus", with_info(*range(16), has_fov=False, warm_fraction=0.02)).issues
+    assert issue.message.startswith("16 of 30 photographs lack the signs of a fundus")
+    assert issue.drop == ()
+    assert len(find("fundus", with_info(*range(15), has_fov=False, warm_fraction=0.02)).issues) == 15
 
 
 @pytest.mark.parametrize(("name", "make", "members", "drop", "words"), CASES)

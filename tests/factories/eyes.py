@@ -10,8 +10,11 @@ import numpy as np
 from PIL import Image
 
 from benchmark.data.checks.registry import ImageInfo, InspectedDataset
-from benchmark.images.fingerprint import fingerprint
+from benchmark.images.fingerprint import N_FEATURES, fingerprint
 from benchmark.sources.registry import Photograph
+
+
+NO_FEATURES = np.zeros(N_FEATURES, np.float32)
 
 
 def eye(seed: int, width: int = 300, height: int = 260) -> np.ndarray:
@@ -53,7 +56,7 @@ def write_eyes(root: Path, names: list[str], first_seed: int = 0) -> None:
 def image_info(pixels: str, **changes: object) -> ImageInfo:
     """Return the properties of a sound photograph."""
     sound = {"sha256": pixels, "width": 300, "height": 260, "error": ""}
-    sound |= {"brightness": 190.0, "has_fov": True, "warm_fraction": 1.0}
+    sound |= {"brightness": 190.0, "has_fov": True, "warm_fraction": 1.0, "shortcut_features": NO_FEATURES}
     return ImageInfo(pixels=pixels, **(sound | changes))  # type: ignore[arg-type]
 
 

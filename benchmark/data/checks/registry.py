@@ -8,9 +8,12 @@ were checked, and an :class:`Issue` per fault. The policy under ``checks:`` in p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from benchmark.common.terms import SPLITS, Counts, Split
 from benchmark.settings.checks import CHECKS as CHECKS
@@ -20,7 +23,7 @@ from benchmark.sources.registry import Photograph
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """Properties of a photograph's file; the last three are as in :mod:`benchmark.images.fingerprint`."""
+    """Properties of a photograph's file; the last four are as in :mod:`benchmark.images.fingerprint`."""
 
     sha256: str
     """Hash of the file in hex; empty if the file is missing."""
@@ -37,6 +40,8 @@ class ImageInfo:
     """True if a round field of view was detected."""
     warm_fraction: float
     """Fraction of the lit pixels that are redder than blue."""
+    shortcut_features: npt.NDArray[np.float32] = field(compare=False)
+    """Features that show no lesion, shape (22,)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -16,7 +16,7 @@ import yaml
 from markupsafe import Markup
 
 from benchmark.common.terms import SPLITS, Arm
-from benchmark.report.captions import PHANTOM, numerics_sentence
+from benchmark.report.captions import PHANTOM, numerics_sentence, shortcut_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.page.board import make_board
 from benchmark.report.page.strips import Scale, strip
@@ -93,6 +93,7 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
         ("Train", f"{int(runs['train'].iloc[0])} images"),
         ("Val", results.size_of("val")),
         ("Test", results.size_of("test")),
+        ("Shortcut", shortcut_sentence(results) or "not measured"),
         ("Networks", f"{len(runs)} runs of {len(results.arms())} arms, seeds {', '.join(map(str, seeds))}"),
         ("Backbone", f"{params.model.backbone}, input sizes in px: {', '.join(pixels)}"),
         ("Numbers", numerics_sentence(results)),

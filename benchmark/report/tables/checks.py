@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from benchmark.data.checks.registry import CHECKS
-from benchmark.data.outcome import SEPARATOR, CheckRow, group_by_check
+from benchmark.data.outcome import SEPARATOR, CheckRow, drop_advice, group_by_check
 from benchmark.report.captions import nature
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Notes, Number, Row, Table, Text
@@ -47,6 +47,7 @@ def _row(rows: list[CheckRow], notes: Notes) -> Row:
     dropped = {image for row in rows for image in row.dropped.split(SEPARATOR) if image}
     quoted = [f"{first.check}: {row.message}." for row in rows[:_SHOWN] if row.message]
     quoted += [f"{first.check}: and {count - _SHOWN} more in checks.csv."] if count > _SHOWN else []
+    quoted += [f"{advice}."] if (advice := drop_advice(rows)) else []
     text, value = (str(count), count) if first.n_checked else ("-", None)
     cells = (
         Text(CHECKS[first.check].requirement),

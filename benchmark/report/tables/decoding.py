@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from statistics import median
 from typing import Any
 
 from benchmark.common.terms import EVALUATED, Arm, Head
+from benchmark.data.shortcuts import FEATURE_SETS
 from benchmark.report.captions import HEAD_NAMES, caption, run_notes
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Cell, Notes, Number, Row, Table, difference_line, estimate_cell, fields_of, one_line
@@ -17,13 +19,15 @@ from benchmark.scoring.rules import HOLDOUT
 from benchmark.statistics.baselines import N_BASELINE_DRAWS, TRIVIAL_BASELINES
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 from benchmark.statistics.decision_rules import TUNED_ON
-from benchmark.statistics.estimates import Estimate
+from benchmark.statistics.estimates import Estimate, Kind
 from benchmark.statistics.published.claims import Claims, PrintedPair
 from benchmark.statistics.published.tables import find_arm
+from benchmark.statistics.shortcuts import PICTURES
 
 ABOUT = TableInfo(order=6)
 
 BASELINES = "without looking at the image"
+WITHOUT_RETINA = "without looking at the retina"
 EFFECTS = "the paper's effects, as printed"
 TUNED_HERE = "Thresholds tuned on this very split: how well they can fit, not how well they grade."
 _COLUMNS = ("kind", "quantity", "split", "head", "rule", "tuned_on", "about", "n_patients")
@@ -38,11 +42,13 @@ class _Builder:
         rules: kappas by arm, rule and split.
         ranges: ranges over rules by arm, head and split.
         baselines: kappas by baseline and split.
+        shortcuts: kappas by pictures, features and split.
     """
 
     rules: Mapping[tuple[Arm, str, str], Estimate]
     ranges: Mapping[tuple[Arm, str, str], Estimate]
     baselines: Mapping[tuple[str, str], Estimate]
+    shortcuts: Mapping[tuple[str, str, str], Estimate]
     inputs: Inputs
     notes: Notes = field(default_factory=Notes)
 
@@ -64,6 +70,14 @@ class _Builder:
             cells = tuple(_baseline(self.baselines[name, split]) for split in EVALUATED)
             yield Row(BASELINES, baseline.title, cells)
 
+    def shortcut_rows(self) -> Iterator[Row]:
+        """Yield the predictions from features that show no lesion."""
+        for pictures, (name, title) in product(PICTURES, FEATURE_SETS.items()):
+            if (pictures, name) != ("squares", "file"):
+                found = (self.shortcuts.get((pictures, name, split)) for split in EVALUATED)
+                cells = tuple(_baseline(row) if row else Number("not measured") for row in found)
+                yield Row(WITHOUT_RETINA, f"{pictures}: {title}", cells)
+
     def effect_rows(self, pairs: Sequence[PrintedPair]) -> Iterator[Row]:
         """Yield the paper's differences, each below the split that it is printed for."""
         for pair in pairs:
@@ -79,11 +93,13 @@ class _Builder:
 
 def make(inputs: Inputs) -> Table:
     """Make the table: kappa under every rule, of the paper's arms at the largest input; of all arms in the csv."""
-    rules, ranges, baselines = (inputs.estimates(kind) for kind in ("rule", "rule range", "baseline"))
+    kinds: tuple[Kind, ...] = ("rule", "rule range", "baseline", "shortcut")
+    rules, ranges, baselines, shortcuts = map(inputs.estimates, kinds)
     build = _Builder(
         {(Arm(row.method, row.arm), row.rule, row.split): row for row in rules if row.tuned_on != HOLDOUT},
         {(Arm(row.method, row.arm), row.head, row.split): row for row in ranges},
         {(row.rule, row.split): row for row in baselines},
+        {(row.about, row.rule, row.split): row for row in shortcuts},
         inputs,
     )
     pairs = _effects(inputs.claims)
@@ -99,15 +115,20 @@ def make(inputs: Inputs) -> Table:
             "interval of that difference, which ignores that the two rules were selected. "
             f"{BASELINES.capitalize()}: grades derived from labels alone, n images each; random ones are drawn "
             f"{N_BASELINE_DRAWS} times (± over the draws); the fellow eye is the same "
-            "patient's other eye, and an image without one is left out.",
+            "patient's other eye, and an image without one is left out. "
+            f"{WITHOUT_RETINA.capitalize()}: grades predicted by gradient boosting, fitted on train, from properties "
+            "of the photographs or of the prepared squares that show no lesion.",
             inputs.params,
             inputs.results,
             _compared(ranges, pairs),
         ),
         columns=("output: rule", *EVALUATED),
-        rows=[*rows, *build.baseline_rows(), *build.effect_rows(pairs)],
+        rows=[*rows, *build.baseline_rows(), *build.shortcut_rows(), *build.effect_rows(pairs)],
         notes=build.notes.texts,
-        records=[*(fields_of(row, *_COLUMNS) for row in (*rules, *baselines, *ranges)), *map(_published, pairs)],
+        records=[
+            *(fields_of(row, *_COLUMNS) for row in (*rules, *baselines, *shortcuts, *ranges)),
+            *map(_published, pairs),
+        ],
     )
 
 
