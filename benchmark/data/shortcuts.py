@@ -124,9 +124,12 @@ def _predict(features: npt.NDArray[np.float32], grade: Ints, patient: Ints, trai
     """Return the predicted grades of the images outside train."""
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.model_selection import GroupKFold, cross_val_predict
+    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
     known = features[train], grade[train]
-    outside = cross_val_predict(model, *known, groups=patient[train], cv=GroupKFold(_FOLDS))
-    thresholds = best_thresholds(outside, grade[train])
-    return apply_thresholds(model.fit(*known).predict(features[~train]), thresholds)
+    # Threads that wait for each other on a busy machine take a hundred times longer than one.
+    with threadpool_limits(1):
+        outside = cross_val_predict(model, *known, groups=patient[train], cv=GroupKFold(_FOLDS))
+        values = model.fit(*known).predict(features[~train])
+    return apply_thresholds(values, best_thresholds(outside, grade[train]))

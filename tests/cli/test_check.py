@@ -120,6 +120,13 @@ def test_the_table_may_lie_elsewhere_and_have_other_columns():
     assert main([*command, "--table", str(Path("tables/t.csv").resolve())]) == 0
 
 
+def test_an_empty_value_sets_a_parameter_to_empty_text(capsys):
+    make()
+    given = ["columns.eye=", "columns.patient="]
+    assert main(["check", "--source", "csv", "--root", "own", "--param", *given]) == 0
+    assert "not checked: no patient is known" in capsys.readouterr().out
+
+
 def test_labels_alone_are_checked_without_photographs(capsys):
     write_table(Path("own"), [{"image": name, "level": 1} for name in NAMES])
     assert main(["check", "--source", "csv", "--root", "own"]) == 2

@@ -114,6 +114,13 @@ def test_every_run_predicts_only_the_test_split_of_the_other_data_set(predicted)
     )
 
 
+def test_the_speed_counts_the_images_of_an_arm_with_a_single_run(capsys):
+    transfer.run(declared({"other": OTHER, "again": OWN}).model_copy(update={"seeds": [0]}))
+    shown = capsys.readouterr().err
+    assert "images/s over all" in shown
+    assert " 0.0 images/s over all" not in shown
+
+
 def test_a_run_reproduces_its_predictions_on_its_own_test_split():
     transfer.run(declared({"again": OWN}))
     for run in ALL:

@@ -65,6 +65,14 @@ def test_work_of_an_earlier_process_counts_as_done_but_not_as_speed(monkeypatch)
     assert state.left() == pytest.approx(10 * (0.4 * 3 + 1) / (0.1 * 3))
 
 
+def test_slow_jobs_have_a_speed_above_zero(capsys, monkeypatch):
+    monkeypatch.setattr(ProgressState, "seconds", 1000.0)
+    with ProgressDisplay(JOBS, "images") as progress:
+        progress.advanced(JOBS[0], 0, "")
+        progress.ended(JOBS[0], 12.0, "predicted")
+    assert "0.1 images/s over all" in capsys.readouterr().err
+
+
 def test_a_restarted_job_has_its_own_line(capsys):
     with ProgressDisplay(JOBS, "images") as progress:
         progress.started(JOBS[0], "one (a)")

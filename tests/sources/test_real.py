@@ -288,6 +288,15 @@ def test_messidor2_has_pairs_of_eyes_without_the_ungradable(capsys):
     assert by_id["IM000001"].path.name == "IM000001.JPG"
 
 
+def test_messidor2_accepts_the_column_names_of_kaggles_copies():
+    table = next(write_copy("messidor2").rglob("messidor_data.csv"))
+    found = names(read("messidor2", root="copy"))
+    header, rest = table.read_text().split("\n", 1)
+    header = header.replace("image_id", "id_code").replace("adjudicated_dr_grade", "diagnosis")
+    table.write_text(f"{header}\n{rest}")
+    assert names(read("messidor2", root="copy")) == found
+
+
 def test_messidor2_without_pairs_has_unknown_patients():
     write_copy("messidor2")
     Path("copy/messidor-2.csv").unlink()
