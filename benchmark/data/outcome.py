@@ -95,11 +95,11 @@ def raise_if_stopped(outcome: InspectionOutcome, listed: Path = CHECKS_CSV) -> N
 
 def format_checks(rows: Iterable[CheckRow], most: int = 3) -> str:
     """Format the table for a terminal: a line per check, followed by its first issues."""
-    lines = [f"{'check':<10}{'checked':>20}{'issues':>10}  policy"]
+    lines = [f"{'check':<15}{'checked':>20}{'issues':>10}  policy"]
     for found in group_by_check(rows):
         first, count = found[0], found[-1].issue
         skipped = f"  not checked: {first.message}" if not count and first.message else ""
-        lines.append(f"{first.check:<10}{f'{first.n_checked} {first.unit}':>20}{count:>10}  {first.policy}{skipped}")
+        lines.append(f"{first.check:<15}{f'{first.n_checked} {first.unit}':>20}{count:>10}  {first.policy}{skipped}")
         lines += [f"    {row.message}{_dropped(row)}" for row in found[:most] if row.issue]
         lines += [f"    and {count - most} more"] if count > most else []
         lines += [f"    {advice}"] if (advice := drop_advice(found)) else []

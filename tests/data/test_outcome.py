@@ -57,8 +57,10 @@ def test_a_clean_set_passes_and_every_check_has_a_row(capsys):
         "counts": 0,
         "patients": 6,
         "eyes": 6,
+        "contradictions": 6,
+        "shortcut": 0,
     }
-    assert f"{'identical':<10}{'12 photographs':>20}{0:>10}  drop" in capsys.readouterr().out
+    assert f"{'identical':<15}{'12 photographs':>20}{0:>10}  drop" in capsys.readouterr().out
 
 
 def test_a_leak_is_dropped_from_train_by_default():

@@ -314,7 +314,10 @@ def test_temporary_files_of_a_killed_run_are_removed():
     Path("data/packs/large/.train.arrow.123.partial").write_bytes(b"half")
     run()
     names = {str(path.relative_to("data/packs")) for path in Path("data/packs").rglob("*") if path.is_file()}
-    assert names == {f"{role}/{split}.arrow" for role in SIZES for split in SPLITS} | {"skipped.csv"}
+    assert names == {f"{role}/{split}.arrow" for role in SIZES for split in SPLITS} | {
+        "skipped.csv",
+        "shortcuts.csv",
+    }
 
 
 STEP = """

@@ -13,7 +13,6 @@ from benchmark.data.checks.registry import ImageInfo, InspectedDataset
 from benchmark.images.fingerprint import N_FEATURES, fingerprint
 from benchmark.sources.registry import Photograph
 
-
 NO_FEATURES = np.zeros(N_FEATURES, np.float32)
 
 

@@ -39,6 +39,7 @@ from benchmark.statistics.published.claims import CLAIMS
 from benchmark.statistics.published.dataset_authors import DATASET_AUTHORS
 from benchmark.statistics.published.tables import PUBLISHED
 from benchmark.statistics.ranks import rank_estimates
+from benchmark.statistics.shortcuts import shortcut_estimates
 from benchmark.statistics.systems import controls, steps
 from benchmark.statistics.verdicts import VERDICTS
 from models.blends.registry import BLENDS
@@ -334,7 +335,7 @@ def settle(params) -> None:
         rules = decision_rules.rule_estimates(runs)
     metrics = make_metrics(runs)
     others = [*make_comparisons(metrics), *make_systems(params), *make_transfers(params, rules)]
-    write_estimates([*rules, *others, *metrics, *rank_estimates(runs, n_resamples=100)])
+    write_estimates([*rules, *shortcut_estimates(runs.data), *others, *metrics, *rank_estimates(runs, n_resamples=100)])
 
 
 def make_metrics(runs: GradedRuns) -> list[Estimate]:

@@ -30,6 +30,7 @@ def test_it_shows_the_papers_arms_at_the_largest_input_and_the_csv_all(table):
         "basenet/ce_large",
         "basenet_mt/large",
         "without looking at the image",
+        "without looking at the retina",
         "the paper's effects, as printed",
     ]
     lines = records(table)
