@@ -26,7 +26,7 @@ from benchmark.sources.registry import Photograph
 SHORTCUTS = "shortcuts.csv"
 """Name of the table of predictions, for photographs in the folder of the data, for squares in that of the packs."""
 MIN_TRAIN, MIN_EVALUATED = 100, 50
-"""Fewest photographs in train, and in each other split, for a kappa that is not mostly noise."""
+"""Minimum number of photographs in train, and in each of val and test. With fewer, kappa is mostly noise."""
 TOO_FEW = f"it needs {MIN_TRAIN} photographs in train, {MIN_EVALUATED} in val and in test, and two grades in train"
 
 _FOLDS = 5
@@ -55,7 +55,7 @@ class GradedImage:
     split: str
     grade: int
     features: npt.NDArray[np.float32]
-    """Of the picture, then of the file if it is known."""
+    """Features of the picture, followed by those of the file if it is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def picture_features(rgb: npt.NDArray[np.uint8], background: int = 0) -> Feature
 
 
 def file_features(data: bytes) -> Features:
-    """Compute :data:`FILE` of the bytes of a photograph's file, shape (5,); NaN for what the format does not have."""
+    """Compute :data:`FILE` of the bytes of a photograph's file, shape (5,); missing values are NaN."""
     width, height = read_size(data)
     aspect = width / height if height else np.nan
     return np.array([len(data), width, height, aspect, read_quantisation(data)], np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 from benchmark.common.terms import EVALUATED, Arm, Head, Size
 from benchmark.common.units import ends, format_measure
 from benchmark.data.shortcuts import FEATURE_SETS
@@ -30,9 +32,9 @@ def data_sentence(results: Results) -> str:
 def shortcut_sentence(results: Results) -> str:
     """Return the kappas on test that need no retina, in the prepared squares; empty if they were not measured."""
     rows = select(results.estimates, kind="shortcut", about="squares", split="test")
-    texts = {row.rule: f"{format_measure(row.estimate)} {ends(row.low, row.high)}".rstrip() for row in rows}
-    if not texts:
+    if not rows or any(isnan(row.estimate) for row in rows):
         return ""
+    texts = {row.rule: f"{format_measure(row.estimate)} {ends(row.low, row.high)}".rstrip() for row in rows}
     return (
         f"Without the retina, kappa on test is {texts['frame']} from {FEATURE_SETS['frame']} alone and "
         f"{texts['colour']} from {FEATURE_SETS['colour']} (gradient boosting on the prepared squares)."
