@@ -19,6 +19,7 @@ from benchmark.cli.main import main
 from tests.conftest import ROOT, tiny_params
 from tests.factories.eyes import encoded, eye, write_eyes
 from tests.factories.photographs import write_table
+from tests.factories.sets import WRITE
 
 pytestmark = pytest.mark.slow
 
@@ -121,9 +122,10 @@ def test_the_table_may_lie_elsewhere_and_have_other_columns():
 
 
 def test_an_empty_value_sets_a_parameter_to_empty_text(capsys):
-    make()
-    given = ["columns.eye=", "columns.patient="]
-    assert main(["check", "--source", "csv", "--root", "own", "--param", *given]) == 0
+    WRITE["messidor2"](Path("copy"))
+    Path("copy/messidor-2.csv").unlink()
+    # The copy is smaller than the published set, so the check `counts` stops.
+    assert main(["check", "--source", "messidor2", "--root", "copy", "--param", "pairs=", "--labels-only"]) == 1
     assert "not checked: no patient is known" in capsys.readouterr().out
 
 
