@@ -75,7 +75,7 @@ class Tree:
 def read_columns(path: Path, columns: Sequence[str], *others: Sequence[str]) -> list[tuple[str, ...]]:
     """Read columns of a data set's own table as text, row by row; case is ignored in their names.
 
-    ``others`` are the names of the same columns in other versions of the table. Raises InputError if the table cannot be
+    ``others`` are the names of these columns in other versions of the table. Raises InputError if the table cannot be
     read, or lacks a column.
     """
     table = read_text_table(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from benchmark.common.terms import EVALUATED
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
 
-ABOUT = CheckInfo("copies within val or test have one grade", default="warn", position=115)
+ABOUT = CheckInfo("copies within val or test have one grade", default="warn", order=115)
 
 
 def check(dataset: InspectedDataset) -> CheckResult:

@@ -14,7 +14,7 @@ ABOUT = CheckInfo(
     default="warn",
     policies=("stop", "warn"),
     unit="feature sets",
-    position=120,
+    order=120,
 )
 
 MAX_KAPPA = 0.2
