@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -195,16 +196,16 @@ def data(params: Params) -> Result:
 
 def store(params: Params) -> Result:
     """Connect to MLflow's store."""
-    from benchmark.tracking.connection import attempt, masked, tracking_uri
+    from benchmark.common.addresses import shown_address
+    from benchmark.tracking.connection import STORE, connect, tracking_uri
 
-    where = masked(tracking_uri(Path()))
-    if where.startswith("sqlite:///") and not Path(where.removeprefix("sqlite:///")).exists():
-        return Result("MLflow", "ok", f"{where}, which the first run creates")
-    names: list[str] = []
-    warning = attempt(Path(), lambda client: names.extend(each.name for each in client.search_experiments()))
-    if warning:
-        return Result("MLflow", "error", warning, "start the server, or correct MLFLOW_TRACKING_URI")
-    return Result("MLflow", "ok", f"{where}, experiments: {some(names)}")
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not STORE.exists():
+        return Result("MLflow", "ok", f"{STORE}, which the first run creates")
+    try:
+        names = [each.name for each in connect(tracking_uri()).search_experiments()]
+    except InputError as error:
+        return Result("MLflow", "error", str(error))
+    return Result("MLflow", "ok", f"{shown_address(tracking_uri())}, experiments: {some(names)}")
 
 
 def trial() -> Result:

@@ -6,7 +6,6 @@ continues.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from optuna.samplers import PartialFixedSampler, TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
+from benchmark.common.addresses import shown_address, unquoted_secret, without_secrets
 from benchmark.common.errors import InputError
 from benchmark.sweep.optuna_keys import ROLE, WORKER
 from benchmark.training.randomness import derive
@@ -36,6 +36,9 @@ TRIAL_RETRIES = 1
 """Number of retries of a failed trial."""
 _LOCK_S = 60
 """Seconds to wait while another process writes to a SQLite study."""
+_DAMAGED = ("malformed", "not a database", "version")
+"""Words of errors about a file that is no study's database, or one of another version of Optuna."""
+_NEW_STORAGE = "move the database away, and run again, which starts a new search; or name another with sweep.storage"
 
 warnings.simplefilter("ignore", ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -75,6 +78,9 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
     """
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+    if fault := unquoted_secret(url):
+        msg = f"sweep.storage is {shown_address(url)!r}, but {fault}"
+        raise InputError(msg)
     # A server may close a connection that is idle during hours of training.
     options = {"connect_args": {"timeout": _LOCK_S}} if url.startswith("sqlite") else {"pool_pre_ping": True}
 
@@ -99,9 +105,10 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
             "with the extra `.[postgresql]`"
         )
         raise InputError(msg) from error
-    except (SQLAlchemyError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
-        reason = re.sub(r"//[^/@\s]*@", "//***@", f"{url!r}: {' '.join(str(error).split())[:200]}")
-        msg = f"sweep.storage must be a reachable database, but is {reason}; correct the address or start the server"
+    except (SQLAlchemyError, RuntimeError, ValueError, optuna.exceptions.StorageInternalError) as error:
+        reason = without_secrets(" ".join(str(error).split())[:200], url)
+        fix = _NEW_STORAGE if any(sign in reason for sign in _DAMAGED) else "correct the address, or start the server"
+        msg = f"sweep.storage must be a reachable database, but {shown_address(url)!r} is not ({reason}): {fix}"
         raise InputError(msg) from error
 
 

@@ -27,6 +27,7 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     """
     from optuna.exceptions import StorageInternalError
 
+    from benchmark.common.addresses import shown_address, without_secrets
     from benchmark.common.errors import InputError
     from benchmark.jobs.engines import choose_engine
     from benchmark.sweep.space import check_space
@@ -34,7 +35,8 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     check_space(params)
     if engine != "local" and params.sweep.storage.startswith("sqlite"):
         msg = (
-            f"sweep.storage must be a database server if a cluster searches, but is {params.sweep.storage!r}, which "
+            f"sweep.storage must be a database server if a cluster searches, but is "
+            f"{shown_address(params.sweep.storage)!r}, which "
             "serves one machine: name a server, e.g. postgresql://user@host/name, or use `--engine local`"
         )
         raise InputError(msg)
@@ -51,7 +53,8 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
         trials.search(study, context)
         retrained = retrain.retrain(study, context, chosen)
     except StorageInternalError as error:
-        msg = f"the study's storage must answer, but failed ({' '.join(str(error).split())[:200]}): run again to resume"
+        reason = without_secrets(" ".join(str(error).split())[:200], params.sweep.storage)
+        msg = f"the study's storage must answer, but failed ({reason}): run again to resume"
         raise InputError(msg) from error
     report.write_report(study, params, retrained)
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from benchmark.common.addresses import shown_address, unquoted_secret, without_secrets
 from benchmark.common.errors import InputError
 from benchmark.runs.run import SCRATCH
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-ARTIFACTS = Path("mlartifacts")
-"""Folder of the artifacts that belong to the default store."""
+STORE, ARTIFACTS = Path("mlflow.db"), Path("mlartifacts")
+"""The default store, and the folder of its artifacts."""
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _CONNECT_S = 5
 """Seconds that a database may take to accept a connection."""
+_REMOVE = f"remove {STORE} and {ARTIFACTS}, then run `fundusbench track`, which fills both again"
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_DISABLE_AGENT_HINT": "true",
@@ -35,11 +37,23 @@ _SETTINGS = {
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
 """Default settings of MLflow; the user's environment takes precedence."""
+_FIXES = {
+    "out-of-date database schema": (
+        "its tables are of another version of MLflow: copy the database, then run `mlflow db upgrade` on its address"
+    ),
+    "malformed": _REMOVE,
+    "not a database": _REMOVE,
+}
+"""Part of a library's message -> how to continue."""
 
 
 def tracking_uri(root: Path = Path()) -> str:
     """Return the store's address: ``MLFLOW_TRACKING_URI``, else the SQLite file ``mlflow.db`` in the project's root."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(root / 'mlflow.db').absolute()}"
+    from sqlalchemy import URL
+
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    # A path may contain % and ?, which an address must quote.
+    return given or URL.create("sqlite", database=str((root / STORE).absolute())).render_as_string()
 
 
 def artifact_root(root: Path = Path()) -> str | None:
@@ -62,50 +76,74 @@ def attempt(root: Path, work: Callable[[MlflowClient], None]) -> str:
         An empty string, or one sentence with the reason of a failure. Repeating the work resumes it.
     """
     uri = tracking_uri(root)
-    quieten()
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     lock = root / SCRATCH / ".track.lock"
     lock.parent.mkdir(exist_ok=True)
     try:
         # Without the lock, two processes could create a run twice.
         with FileLock(lock):
-            work(_connect(uri))
-    except (InputError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        reason = address_error(uri) or " ".join(str(error).split())
-        if len(reason) > 250:
-            # MLflow's messages begin with the request and end with the cause.
-            reason = f"{reason[:100]} ... {reason[-150:]}"
-        return masked(f"MLflow at {uri} is not up to date; run `fundusbench track` later to complete it: {reason}")
+            client = connect(uri)
+            with explained(uri):
+                work(client)
+    except (InputError, OSError) as error:
+        return (
+            f"MLflow at {shown_address(uri)} is not up to date; run `fundusbench track` later to complete it: {error}"
+        )
     return ""
 
 
-def address_error(uri: str) -> str:
+def connect(uri: str) -> MlflowClient:
+    """Return a client whose store has answered a first request.
+
+    Raises:
+        InputError: MLflow does not support the address, or the store does not answer within seconds or is damaged.
+    """
+    if fault := unquoted_secret(uri) or _scheme_error(uri):
+        raise InputError(fault)
+    with explained(uri):
+        from mlflow import MlflowClient
+
+        if uri.partition(":")[0].partition("+")[0] in _DATABASES:
+            _check_database(uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+    return client
+
+
+@contextmanager
+def explained(uri: str) -> Iterator[None]:
+    """Turn the errors of MLflow, of the database and of its driver into one sentence without the password.
+
+    Raises:
+        InputError: the block failed.
+    """
+    quieten()
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except InputError:
+        raise
+    except (MlflowException, SQLAlchemyError, OSError, ImportError, ValueError) as error:
+        reason = without_secrets(" ".join(str(error).split()), uri)
+        fix = next((fix for sign, fix in _FIXES.items() if sign in reason), "correct the address, or start the server")
+        if len(reason) > 250:
+            # MLflow's messages begin with the request and end with the cause.
+            reason = f"{reason[:100]} ... {reason[-150:]}"
+        msg = f"the store must answer, but does not ({reason}): {fix}"
+        raise InputError(msg) from error
+
+
+def _scheme_error(uri: str) -> str:
     """Explain why MLflow does not support an address; return an empty string if it does."""
     scheme, colon, _ = uri.partition(":")
-    if not colon or scheme.partition("+")[0] in (*_DATABASES, "http", "https", "file", "databricks", "uc"):
+    if colon and scheme.partition("+")[0] in (*_DATABASES, "http", "https", "databricks", "uc"):
         return ""
     return (
-        f"MLFLOW_TRACKING_URI must begin with http://, https://, file: or one of {', '.join(_DATABASES)}, but is "
-        f"{uri!r}: write http:// before the address of a server"
+        f"MLFLOW_TRACKING_URI must begin with http://, https:// or one of {', '.join(_DATABASES)}, but is "
+        f"{shown_address(uri)!r}: write http:// before the address of a server, and sqlite:///FILE for a file; MLflow "
+        "no longer writes to folders such as mlruns"
     )
-
-
-def masked(text: str) -> str:
-    """Hide user names and passwords in the addresses of a text."""
-    return re.sub(r"//[^/@\s]*@", "//***@", text)
-
-
-def _connect(uri: str) -> MlflowClient:
-    """Return a client whose store has answered a first request."""
-    from mlflow import MlflowClient
-
-    if uri.partition(":")[0].partition("+")[0] in _DATABASES:
-        _check_database(uri)
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    client.search_experiments(max_results=1)
-    return client
 
 
 def _check_database(uri: str) -> None:

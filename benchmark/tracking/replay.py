@@ -11,8 +11,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.common.addresses import shown_address
 from benchmark.settings.params import Params
-from benchmark.tracking.connection import attempt, masked, owner_of, tracking_uri
+from benchmark.tracking.connection import attempt, owner_of, tracking_uri
 from benchmark.tracking.entries import MLflowStatus, RunEntry, finished_entry, group_entry, group_key, live_entry
 from benchmark.tracking.trainings import Identity, TrackedRun, read_arms, read_live
 
@@ -33,7 +34,7 @@ class SyncReport:
         created: number of new MLflow runs, including groups.
         changed: number of existing MLflow runs that were completed or updated.
         warning: reason why the store is not up to date, or empty.
-        store: address of the store without its password.
+        store: address of the store without user, password and query.
     """
 
     runs: dict[Identity, str] = field(default_factory=dict)
@@ -73,7 +74,7 @@ def sync(root: Path, params: Params) -> SyncReport:
         for store in stores.values():
             store.mark_killed()
 
-    return report(attempt(root, work), list(stores.values()), ids, masked(tracking_uri(root)))
+    return report(attempt(root, work), list(stores.values()), ids, shown_address(tracking_uri(root)))
 
 
 def report(warning: str, stores: Sequence[TrackingStore], ids: dict[Identity, str], address: str) -> SyncReport:

@@ -6,10 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
+from benchmark.common.addresses import shown_address
 from benchmark.common.errors import InputError
-from benchmark.tracking.connection import ARTIFACTS, address_error, masked, quieten, tracking_uri
+from benchmark.tracking.connection import ARTIFACTS, connect, tracking_uri
 from benchmark.tracking.views import ARMS, PARAMETER
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 HOST, PORT = "127.0.0.1", 5000
 _OPEN = """
@@ -33,32 +38,28 @@ def ui(port: int = PORT, experiment: str = "") -> None:
         experiment: the experiment to open; MLflow's start page if it does not exist.
 
     Raises:
-        InputError: the port is not free, or the store is a server, which has its own UI.
+        InputError: the port is not free, the store does not answer, or it is a server, which has its own UI.
     """
     uri = tracking_uri()
     if uri.startswith(("http://", "https://")):
-        msg = f"the store must be local for this UI, but MLFLOW_TRACKING_URI names a server: open {uri} in a browser"
+        shown = shown_address(uri)
+        msg = f"the store must be local for this UI, but MLFLOW_TRACKING_URI names a server: open {shown} in a browser"
         raise InputError(msg)
-    if error := address_error(uri):
-        raise InputError(masked(error))
     check_free(port)
-    quieten()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    command += ["--artifacts-destination", str(ARTIFACTS.absolute())]
+    address = f"http://{HOST}:{port}/{_page(connect(uri), experiment)}"
+    command = [sys.executable, "-m", "mlflow", "server", "--artifacts-destination", ARTIFACTS.absolute().as_uri()]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
-    address = f"http://{HOST}:{port}/{_page(uri, experiment)}"
     print(f"MLflow shows the runs at {address} (stop with Ctrl+C)", flush=True)
     # Without a display, a text browser would occupy the terminal.
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         subprocess.Popen([sys.executable, "-c", _OPEN, f"http://{HOST}:{port}/health", address], start_new_session=True)
-    os.execv(sys.executable, command)
+    # Every user of the machine can read a process's arguments, but not its environment.
+    os.execve(sys.executable, command, {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri})
 
 
-def _page(uri: str, experiment: str) -> str:
+def _page(client: MlflowClient, experiment: str) -> str:
     """Return the page of an experiment's runs; MLflow's start page does not list trainings."""
-    from mlflow import MlflowClient
-
-    found = MlflowClient(uri).get_experiment_by_name(experiment) if experiment else None
+    found = client.get_experiment_by_name(experiment) if experiment else None
     if found is None:
         return ""
     return f"#/experiments/{found.experiment_id}/runs?workflowType=machine_learning&{PARAMETER}={ARMS}"

@@ -47,7 +47,7 @@ def test_the_ui_opens_the_runs_of_the_experiment(
     sync(project, params)
     monkeypatch.chdir(project)
     monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.setattr(os, "execv", lambda *_: None)
+    monkeypatch.setattr(os, "execve", lambda *_: None)
     port = free_port()
     experiment = client_of(project).get_experiment_by_name("fundusbench/phantom")
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"

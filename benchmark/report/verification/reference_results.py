@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark.common.addresses import shown_address
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, read_yaml, write_json, write_text
 from benchmark.report.verification.table_diff import Difference, TextRow, differing_cell, read_lines
@@ -57,8 +59,8 @@ class RebuildComparison:
 def keep(folder: Path, reports: Path = Path("reports")) -> None:
     """Copy a rebuild's tables, the figure of its ablation, and its environment to a folder of results.
 
-    Absolute paths of this machine are replaced: only the last part of a path is kept, below ``/path/to``. Raises
-    InputError if no table exists.
+    Absolute paths of this machine are replaced: only the last part of a path is kept, below ``/path/to``. The address
+    of the sweep's storage is kept without user, password and query. Raises InputError if no table exists.
     """
     tables = sorted((reports / "tables").glob("*.csv"))
     if not tables:
@@ -67,8 +69,9 @@ def keep(folder: Path, reports: Path = Path("reports")) -> None:
     made = environment()  # Before anything is written, because that would change the state of the repository.
     folder.mkdir(parents=True, exist_ok=True)
     places = _places(PARAMS)
-    for path in (*tables, *(table.with_suffix(".md") for table in tables), PARAMS):
+    for path in (*tables, *(table.with_suffix(".md") for table in tables)):
         write_text(folder / path.name, _anywhere(path.read_text("utf-8"), places))
+    write_text(folder / PARAMS.name, _anywhere(_with_shown_storage(PARAMS.read_text("utf-8")), places))
     shutil.copyfile(reports / "figures" / FIGURE, folder / FIGURE)
     write_json(folder / MADE_BY, {name: made[name] for name in ("cpu", "gpu", "git_commit", "git_dirty", "packages")})
 
@@ -99,6 +102,21 @@ def _chosen(params: Path) -> dict[str, object]:
     raw = _mapped(read_yaml(params, "the parameters are"), lambda value: places.get(value, value))
     raw["train"] = {name: value for name, value in raw["train"].items() if name != "parallel_runs"}
     return {name: value for name, value in raw.items() if name not in _NO_RESULT}
+
+
+def _with_shown_storage(params: str) -> str:
+    """Replace the address of the sweep's storage in the text of parameters by the address as it may be shown."""
+    import yaml
+
+    node: Any = yaml.compose(params)
+    for name in ("sweep", "storage"):
+        node = next((value for key, value in node.value if key.value == name), None)
+        if node is None:
+            return params
+    shown = shown_address(node.value)
+    if shown == node.value:
+        return params
+    return f"{params[: node.start_mark.index]}{json.dumps(shown)}{params[node.end_mark.index :]}"
 
 
 def _places(params: Path) -> dict[str, str]:
