@@ -204,7 +204,8 @@ def store(params: Params) -> Result:
     try:
         names = [each.name for each in connect(tracking_uri()).search_experiments()]
     except InputError as error:
-        return Result("MLflow", "error", str(error))
+        text, _, fix = str(error).rpartition(": ")
+        return Result("MLflow", "error", text, fix)
     return Result("MLflow", "ok", f"{shown_address(tracking_uri())}, experiments: {some(names)}")
 
 

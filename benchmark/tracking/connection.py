@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -25,7 +26,6 @@ STORE, ARTIFACTS = Path("mlflow.db"), Path("mlartifacts")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _CONNECT_S = 5
 """Seconds that a database may take to accept a connection."""
-_REMOVE = f"remove {STORE} and {ARTIFACTS}, then run `fundusbench track`, which fills both again"
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_DISABLE_AGENT_HINT": "true",
@@ -37,23 +37,17 @@ _SETTINGS = {
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
 """Default settings of MLflow; the user's environment takes precedence."""
-_FIXES = {
-    "out-of-date database schema": (
-        "its tables are of another version of MLflow: copy the database, then run `mlflow db upgrade` on its address"
-    ),
-    "malformed": _REMOVE,
-    "not a database": _REMOVE,
-}
-"""Part of a library's message -> how to continue."""
+_DAMAGED = ("malformed", "not a database", "out-of-date database schema")
+"""Phrases of messages about a file that is no database, or one of another version of MLflow."""
 
 
 def tracking_uri(root: Path = Path()) -> str:
     """Return the store's address: ``MLFLOW_TRACKING_URI``, else the SQLite file ``mlflow.db`` in the project's root."""
-    from sqlalchemy import URL
-
-    given = os.environ.get("MLFLOW_TRACKING_URI")
-    # A path may contain % and ?, which an address must quote.
-    return given or URL.create("sqlite", database=str((root / STORE).absolute())).render_as_string()
+    if given := os.environ.get("MLFLOW_TRACKING_URI"):
+        return given
+    path = str((root / STORE).absolute())
+    # MLflow creates a second folder for a path that its address must quote.
+    return f"sqlite:///{quote(os.path.relpath(path)) if set(path) & set('%?') else path}"
 
 
 def artifact_root(root: Path = Path()) -> str | None:
@@ -126,7 +120,11 @@ def explained(uri: str) -> Iterator[None]:
         raise
     except (MlflowException, SQLAlchemyError, OSError, ImportError, ValueError) as error:
         reason = without_secrets(" ".join(str(error).split()), uri)
-        fix = next((fix for sign, fix in _FIXES.items() if sign in reason), "correct the address, or start the server")
+        fix = "correct the address, or start the server"
+        if any(phrase in reason for phrase in _DAMAGED):
+            fix = f"remove {STORE} and {ARTIFACTS}, then run `fundusbench track`, which fills both again"
+            if os.environ.get("MLFLOW_TRACKING_URI"):
+                fix = "name another database, or upgrade a copy of it with `mlflow db upgrade`"
         if len(reason) > 250:
             # MLflow's messages begin with the request and end with the cause.
             reason = f"{reason[:100]} ... {reason[-150:]}"

@@ -70,7 +70,7 @@ def log_model(client: MlflowClient, run: Run, entry: RunEntry, training: Tracked
         save_model(
             path=f"{scratch}/model",
             python_model=str(_CODE),
-            artifacts={name: str(training.folder / file) for name, file in _ARTIFACTS.items()},
+            artifacts={name: (training.folder / file).absolute().as_uri() for name, file in _ARTIFACTS.items()},
             signature=_signature(training),
             pip_requirements=_requirements(training),
             mlflow_model=Model(

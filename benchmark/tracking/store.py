@@ -10,6 +10,7 @@ import json
 import math
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,11 @@ class TrackingStore:
         self._client = client
         self._experiment = _open_experiment(client, f"{params.tracking.experiment}/{data.name}", data, root)
         self._runs = _search(client, self._experiment)
+        # Looking through all runs for each entry would take minutes with ten thousand.
+        self._by_key: dict[tuple[str, str], list[Run]] = defaultdict(list)
+        self._children: dict[str, list[Run]] = defaultdict(list)
+        for run in self._runs:
+            self._add(run)
         self._synced: set[str] = set()
         self.created: set[str] = set()
         self.written: set[str] = set()
@@ -76,6 +82,11 @@ class TrackingStore:
             for member, runs in zip(members, found, strict=True)
         ]
 
+    def _add(self, run: Run) -> None:
+        tags = run.data.tags
+        self._by_key[tags.get("kind", ""), tags.get("key", "")].append(run)
+        self._children[tags.get(PARENT, "")].append(run)
+
     def mark_killed(self) -> None:
         """Mark those of the other runs in progress as killed whose process ran on this machine and has died."""
         for run in self._runs:
@@ -86,7 +97,7 @@ class TrackingStore:
 
     def _find(self, entry: RunEntry) -> list[Run]:
         """Return the candidates for an entry: first runs with its results, then unfinished runs with its key."""
-        same = [run for run in self._runs if _is(run, entry)]
+        same = self._by_key[entry.kind, entry.key]
         exact = [run for run in same if run.data.tags.get("outcome", "") == entry.outcome]
         unfinished = [run for run in same if "outcome" not in run.data.tags]
         # A training in progress may repeat a finished one; only its results can tell.
@@ -97,10 +108,10 @@ class TrackingStore:
         ours = {m.tags["seed"]: [run.info.run_id for run in runs] for m, runs in zip(members, found, strict=True)}
 
         def is_free(group: Run) -> bool:
-            children = [run for run in self._runs if run.data.tags.get(PARENT) == group.info.run_id]
+            children = self._children[group.info.run_id]
             return all(run.info.run_id in ours.get(run.data.tags["seed"], [run.info.run_id]) for run in children)
 
-        return [run for run in self._runs if _is(run, group) and is_free(run)]
+        return [run for run in self._by_key[group.kind, group.key] if is_free(run)]
 
     def _sync(self, entry: RunEntry, found: Sequence[Run], owner: str, parent: str = "") -> str:
         """Update the first candidate, or a new run, and return its id."""
@@ -123,7 +134,7 @@ class TrackingStore:
     def _create(self, entry: RunEntry, links: Mapping[str, str]) -> Run:
         tags = {**entry.tags, **{name: text for name, text in links.items() if text}}
         run = self._client.create_run(self._experiment, start_time=entry.started, tags=tags, run_name=entry.name)
-        self._runs.append(run)
+        self._add(run)
         self.created.add(run.info.run_id)
         return run
 
@@ -202,11 +213,6 @@ def _search(client: MlflowClient, experiment: str) -> list[Run]:
         runs += page
         token = page.token or None
     return runs
-
-
-def _is(run: Run, entry: RunEntry) -> bool:
-    tags = run.data.tags
-    return (tags.get("kind"), tags.get("key")) == (entry.kind, entry.key)
 
 
 def _changed(

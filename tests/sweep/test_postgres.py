@@ -89,7 +89,9 @@ def test_a_cluster_needs_a_database_server(tmp_path, monkeypatch):
 
 
 def test_an_unreachable_server_and_a_missing_driver_are_refused_in_one_sentence():
-    with pytest.raises(InputError, match=r"a reachable database, but 'postgresql://127.0.0.1:1/optuna' is not .*refused"):
+    with pytest.raises(
+        InputError, match=r"a reachable database, but 'postgresql://127.0.0.1:1/optuna' is not .*refused"
+    ):
         open_storage("postgresql://me:secret@127.0.0.1:1/optuna")
     with pytest.raises(InputError, match=r"driver that is not installed .*`\.\[postgresql\]`"):
         open_storage("mysql://me:secret@127.0.0.1:1/optuna")

@@ -6,12 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from statistics import fmean, stdev
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from benchmark.settings.params import Params
+from benchmark.tracking import store
+from benchmark.tracking.entries import RunEntry
 from benchmark.tracking.replay import SyncReport, sync
 from tests.factories.paths import ROOT
 from tests.factories.tracking import (
@@ -196,3 +201,31 @@ def test_other_results_of_the_same_key_are_another_run(project: Path, params: Pa
     assert second.runs != first.runs
     write_run(project, spec)
     assert sync(project, params).runs == first.runs
+
+
+def test_ten_thousand_runs_without_a_change_are_found_in_seconds(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client has no method that writes, so a change would fail."""
+    spec = spec_of(params, "basenet_mt", "small", 0)
+    groups = [
+        [RunEntry("seed", "", f"{g}/{s}", "FINISHED", spec.data, {"seed": str(s)}, 0, outcome="o") for s in range(4)]
+        for g in range(2000)
+    ]
+    parents = [RunEntry("group", "", str(g), "FINISHED", spec.data, {}, 0) for g in range(len(groups))]
+
+    def stored(entry: RunEntry, parent: str = "") -> Any:
+        tags = {"kind": entry.kind, "key": entry.key, "outcome": "o", "mlflow.parentRunId": parent, **entry.tags}
+        info = SimpleNamespace(run_id=entry.key, status=entry.status)
+        return SimpleNamespace(info=info, data=SimpleNamespace(tags=tags, metrics={}), outputs=None)
+
+    runs = [stored(parent) for parent in parents]
+    runs += [stored(seed, parent.key) for parent, seeds in zip(parents, groups, strict=True) for seed in seeds]
+    monkeypatch.setattr(store, "_open_experiment", lambda *_: "1")
+    monkeypatch.setattr(store, "_search", lambda *_: runs)
+    opened = store.TrackingStore(object(), Path(), params, spec.data)
+    began = time.process_time()
+    for parent, seeds in zip(parents, groups, strict=True):
+        assert opened.sync_group(parent, seeds, "here:1") == [seed.key for seed in seeds]
+    assert time.process_time() - began < 2
+    assert opened.written == set()
