@@ -7,11 +7,15 @@ A sub-command is a stage (``stages.py``) or has a file of its name, which define
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import select
 import sys
+import tempfile
 from collections.abc import Collection, Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TextIO
 
 from benchmark.cli.times import TIMED_STAGES, timed
 from benchmark.common.errors import InputError
@@ -77,8 +81,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 on success, 1 on success with findings, 2 on bad input (one sentence on standard error, no traceback), 130 on
         an interrupt.
     """
+    _set_up()
+    try:
+        try:
+            return _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of the output, such as head, has what it wants. Python would report the pipe again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _set_up() -> None:
+    """Make this process and its children independent of the environment that they are started in."""
     pin_process()
-    words = sys.argv[1:] if arguments is None else arguments
+    # A notebook's shell names a backend that only a notebook can import.
+    os.environ["MPLBACKEND"] = "Agg"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # File names may not be text, and a terminal's encoding may lack ±.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _run(words: Sequence[str]) -> int:
     command = next((word for word in words if not word.startswith("-")), "")
     try:
         args = parser_of([command]).parse_args(words)
@@ -88,6 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fundusbench: {error}", file=sys.stderr)
         return 2
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _is_closed(sys.stdout):
+            raise
         # Where a better message is possible, an InputError has been raised; this is the rest.
         print(f"fundusbench: {describe(error)}", file=sys.stderr)
         return 2
@@ -96,9 +124,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _is_closed(stream: TextIO) -> bool:
+    """Return whether the reader of a stream has ended."""
+    ends = select.poll()
+    ends.register(stream.fileno(), select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in ends.poll(0))
+
+
 def describe(error: OSError) -> str:
     """Describe a system error and its fix in one sentence."""
-    path = error.filename or "a file of the command"
+    if "AF_UNIX" in str(error) or "temporary directory" in str(error):
+        return (
+            f"temporary files need a folder with free space and a path of at most 60 characters, but the setting is "
+            f"TMPDIR={os.environ.get('TMPDIR', '')} ({error.strerror or error}): set another, e.g. TMPDIR=/tmp"
+        )
+    path = error.filename or f"a file of the command, perhaps in {tempfile.gettempdir()},"
     return f"{path} must be accessible, but is not ({error.strerror or error}): {fix_for(error.errno)}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from benchmark.common.numerics import require_pins
@@ -46,7 +47,13 @@ def open_fabric(settings: Train, gpu: int = 0) -> Fabric:
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     if world_size() == 1:
         devices = [gpu] if settings.device == "cuda" else 1
-        return Fabric(accelerator=settings.device, devices=devices, precision=settings.precision)  # type: ignore[arg-type]
+        return Fabric(
+            accelerator=settings.device,
+            devices=devices,
+            precision=settings.precision,  # type: ignore[arg-type]
+            # Fabric would take the variables of a batch system, such as SLURM_NTASKS, for a launcher's.
+            plugins=LightningEnvironment(),
+        )
     local_size = int(os.environ["LOCAL_WORLD_SIZE"])
     # Each process validates part of a split, so the numbers of forward passes differ and must not communicate.
     fabric = Fabric(

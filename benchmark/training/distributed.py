@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 def world_size() -> int:
     """Return the number of processes that train a run together; 1 without a launcher."""
-    return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 def rank() -> int:
