@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import OutputTable, add_json, show, show_json
-from benchmark.common.errors import InputError
+from benchmark.common.errors import InputError, printable
 from benchmark.common.progress import progress_bar
 from benchmark.runs.predictions import PROBS
 from benchmark.settings.loading import load_params
@@ -58,10 +59,21 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(msg)
     runs = select_runs(load_params(), args.arm, args.one)
     grader = Grader([result.folder() for result in runs])
-    read = (path.read_bytes() for path in paths)
-    answers = list(progress_bar(grader.grade(read), total=len(paths), unit=" photographs", leave=False))
+    unreadable: dict[Path, str] = {}
+
+    def read(path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            unreadable[path] = f"cannot be read: {error.strerror}"
+            return b""
+
+    graded = progress_bar(grader.grade(map(read, paths)), total=len(paths), unit=" photographs", leave=False)
+    answers = [
+        answer | {"remark": unreadable.get(path, answer["remark"])} for path, answer in zip(paths, graded, strict=True)
+    ]
     about = graded_by(runs)
-    rows = [{"image": str(path), **answer} for path, answer in zip(paths, answers, strict=True)]
+    rows = [{"image": printable(str(path)), **answer} for path, answer in zip(paths, answers, strict=True)]
     if args.out:
         _write(args.out, about, rows)
     if args.overlay and not answers[0]["remark"]:
@@ -84,7 +96,12 @@ def list_photographs(given: Sequence[str]) -> list[Path]:
     for name in given:
         path = Path(name)
         if path.is_dir():
-            files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in EXTENSIONS]
+            # macOS puts a file of its own, ._x.jpg, beside x.jpg on foreign disks.
+            files = [
+                file
+                for file in sorted(path.rglob("*"))
+                if file.suffix.lower() in EXTENSIONS and not file.name.startswith("._") and not file.is_dir()
+            ]
         elif path.exists():
             files = [path]
         else:
@@ -164,11 +181,13 @@ def _values(about: dict[str, Any], rows: Iterable[dict[str, Any]]) -> dict[str, 
 def _write(path: Path, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
     import pandas as pd
 
+    from benchmark.common.csv_rows import no_formula
     from benchmark.common.files import write_json, write_text
 
     if path.suffix.lower() == ".json":
         write_json(path, _values(about, rows))
         return
     frame = pd.DataFrame(rows).assign(graded_by=about["graded_by"])
+    frame["image"] = frame["image"].map(no_formula)
     frame["grade"] = frame["grade"].astype("Int64")
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))

@@ -23,6 +23,9 @@ TOLERANCE = 0.01
 MOST_DECIMALS = 6
 """Values with more decimals count as not rounded."""
 
+_PROB_SDS = tuple(name.replace("prob", "prob_sd") for name in PROBS)
+"""Columns of ``fundusbench predict`` with standard deviations over runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredOutputs:
@@ -63,7 +66,8 @@ def table_outputs(table: TextTable, images: Sequence[str], truth: Ints, names: N
     used = {column for reading in readings for column in reading.columns}
     notes = [note for part in parts for note in part.notes]
     notes += [f"column {', '.join(reading.columns)} equals the labels in every image" for reading in equal if asked]
-    others = dict.fromkeys([*_truths(table, names), *(one.columns[0] for one in equal if len(one.columns) == 1)])
+    truths = [] if _is_from_predict(table) else _truths(table, names)
+    others = dict.fromkeys([*truths, *(one.columns[0] for one in equal if len(one.columns) == 1)])
     notes += [
         f"column {column!r} is left as the truth, which {_told(table.columns[column], truth)}"
         for column in others
@@ -78,7 +82,13 @@ def table_outputs(table: TextTable, images: Sequence[str], truth: Ints, names: N
 
 def _are_heads_of_a_run(table: TextTable, readings: Sequence[_Reading]) -> bool:
     """Return whether the readings are both heads of a network of this project."""
-    return set(OWN) <= set(table.columns) and {reading.columns for reading in readings} == {("score",), PROBS}
+    is_own = set(OWN) <= set(table.columns) or _is_from_predict(table)
+    return is_own and {reading.columns for reading in readings} == {("score",), PROBS}
+
+
+def _is_from_predict(table: TextTable) -> bool:
+    """Return whether ``fundusbench predict`` wrote the table; its column ``grade`` follows from the outputs."""
+    return {"remark", "graded_by"} <= set(table.columns)
 
 
 def _no_reading(table: TextTable, readings: Sequence[_Reading], equal: Sequence[_Reading]) -> str:
@@ -125,7 +135,8 @@ def _readings(table: TextTable, names: Names) -> list[_Reading]:
     filled = [column for column, values in table.columns.items() if any(values)]
     found = [_predicted(table, column) for column in column_names.find(filled, "prediction")]
     found += [_Reading("a score", (column,), ("score",)) for column in column_names.find(filled, "score")]
-    found += [_Reading("probabilities", five, PROBS) for five in column_names.columns_by_grade(filled)]
+    fives = [five for five in column_names.columns_by_grade(filled) if five != _PROB_SDS]
+    found += [_Reading("probabilities", five, PROBS) for five in fives]
     if found:
         return found
     submitted = [column for column in _truths(table, names) if column_names.may_be_predicted(column)]

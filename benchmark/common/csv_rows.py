@@ -36,6 +36,11 @@ def write_rows(path: Path, kind: type[R], rows: Iterable[R]) -> None:
     write_text(path, rows_to_csv(kind, rows))
 
 
+def no_formula(text: str) -> str:
+    """Return the text of a cell that others have written so that no spreadsheet runs it as a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def read_rows(path: Path, kind: type[R], made_by: str) -> list[R]:
     """Read a file of :func:`write_rows`, which the command ``made_by`` writes.
 

@@ -11,7 +11,12 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         """Return the sentence on one line, with control characters of file contents escaped."""
-        return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in super().__str__())
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """Escape what is no printable character: a terminal obeys control characters, and no file has half a surrogate."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

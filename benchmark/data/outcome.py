@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmark.common.csv_rows import write_rows
-from benchmark.common.errors import InputError
+from benchmark.common.csv_rows import no_formula, write_rows
+from benchmark.common.errors import InputError, printable
 from benchmark.data.checks.registry import CHECKS, CheckResult, InspectedDataset, Issue, load_check
 from benchmark.settings.checks import Policy
 
@@ -75,7 +75,10 @@ def run_checks(dataset: InspectedDataset, policies: Mapping[str, Policy]) -> Ins
 
 def write_check_rows(rows: Iterable[CheckRow], path: Path = CHECKS_CSV) -> None:
     """Write the table as csv, atomically."""
-    write_rows(path, CheckRow, rows)
+    foreign = ("message", "images", "files", "splits", "grades", "dropped")
+    write_rows(
+        path, CheckRow, [replace(row, **{name: no_formula(getattr(row, name)) for name in foreign}) for row in rows]
+    )
 
 
 def raise_if_stopped(outcome: InspectionOutcome, listed: Path = CHECKS_CSV) -> None:
@@ -100,7 +103,7 @@ def format_checks(rows: Iterable[CheckRow], most: int = 3) -> str:
         first, count = found[0], found[-1].issue
         skipped = f"  not checked: {first.message}" if not count and first.message else ""
         lines.append(f"{first.check:<15}{f'{first.n_checked} {first.unit}':>20}{count:>10}  {first.policy}{skipped}")
-        lines += [f"    {row.message}{_dropped(row)}" for row in found[:most] if row.issue]
+        lines += [f"    {printable(row.message + _dropped(row))}" for row in found[:most] if row.issue]
         lines += [f"    and {count - most} more"] if count > most else []
         lines += [f"    {advice}"] if (advice := drop_advice(found)) else []
     return "\n".join(lines)

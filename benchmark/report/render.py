@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
 
+from benchmark.common.errors import printable
 from benchmark.report.table import Cell, Table, Text, format_plain_value, lines_of
 
 WIDE = 40
 """Number of characters above which LaTeX breaks words into lines."""
 FULL = 100
 """Number of characters of a line above which LaTeX uses the next smaller font."""
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\]\(|\{(?=[\w:+-]+\}`)")
+"""Start of an HTML tag, the middle of a link, and the start of a role of MyST."""
 
 
 def to_markdown(table: Table) -> str:
@@ -23,12 +27,18 @@ def to_markdown(table: Table) -> str:
         lines += [(row.label, *map(_markdown_cell, row.cells)) for row in rows]
         blocks += [f"**{group}**"] if group else []
         blocks.append("\n".join(map(_markdown_line, lines)))
-    blocks += ["\n".join(f"[{number}] {note}  " for number, note in enumerate(table.notes, 1))] if table.notes else []
+    notes = [f"[{number}] {_plain_markdown(note)}  " for number, note in enumerate(table.notes, 1)]
+    blocks += ["\n".join(notes)] if notes else []
     return "\n\n".join([*blocks, table.caption]) + "\n"
 
 
 def _markdown_line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    return "| " + " | ".join(_plain_markdown(cell).replace("|", r"\|") for cell in cells) + " |"
+
+
+def _plain_markdown(text: str) -> str:
+    """Escape what would be HTML, a link or a role of MyST in names that others have chosen."""
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", printable(text))
 
 
 def _markdown_cell(cell: Cell) -> str:

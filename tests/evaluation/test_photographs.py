@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from contextlib import chdir
 from pathlib import Path
@@ -99,6 +100,37 @@ def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(proj
     lines = list(filter(None, capsys.readouterr().out.splitlines()))
     assert len(lines) == 3 + 2  # The runs, the header and the graded photograph; two that were not graded.
     assert "looks like no fundus" in lines[3]
+
+
+def test_what_a_folder_holds_besides_photographs_does_not_lose_the_others(project, capsys, tmp_path):
+    """A name that is not UTF-8 or has control characters, a dangling link, a folder, and a file of macOS."""
+    photograph, folder = next(row.path for row in read_manifest()), tmp_path / "images"
+    (folder / "folder.jpg").mkdir(parents=True)
+    for name in (b"\xff.jpg", b"\x1b[2J.jpg"):
+        shutil.copy(photograph, os.fsencode(folder) + b"/" + name)
+    (folder / "._x.jpg").write_bytes(b"metadata")
+    (folder / "dangling.jpg").symlink_to("nowhere.jpg")
+    named = {
+        str(folder / "\\x1b[2J.jpg"): "",
+        str(folder / "dangling.jpg"): "cannot be read: No such file or directory",
+        str(folder / "\\udcff.jpg"): "",
+    }
+    assert main(["predict", str(folder), "--out", str(tmp_path / "x.csv")]) == 1
+    with (tmp_path / "x.csv").open(encoding="utf-8") as stream:
+        assert {line["image"]: line["remark"] for line in csv.DictReader(stream)} == named
+    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
+    code, printed = graded(capsys, str(folder))
+    assert (code, [each["image"] for each in printed["photographs"]]) == (1, list(named))
+
+
+def test_score_reads_what_predict_writes(project, capsys, tmp_path):
+    photographs = [row.path for row in read_manifest() if row.split == "test"]
+    assert main(["predict", *photographs, "--arm", "basenet_mt/small", "--out", str(tmp_path / "x.csv")]) == 0
+    lines = [f"{row.path},{row.grade}\n" for row in read_manifest() if row.split == "test"]
+    (tmp_path / "labels.csv").write_text("".join(["image,level\n", *lines]))
+    capsys.readouterr()
+    assert main(["score", str(tmp_path / "x.csv"), "--labels", str(tmp_path / "labels.csv"), "--json"]) == 0
+    assert {row["rule"] for row in json.loads(capsys.readouterr().out)["scores"]} >= {"argmax", "nearest"}
 
 
 def test_predict_writes_a_table_with_all_columns(project, capsys, tmp_path):
