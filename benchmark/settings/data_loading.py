@@ -58,10 +58,22 @@ def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
     """
     if "data" in raw:
         raw = raw | {"data": parse_data(raw["data"], origin)}
+        _refuse_enclosing_root(raw["data"], origin)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         raise InputError(_sentence(error, origin, near=lambda path: _near(model, path))) from error
+
+
+def _refuse_enclosing_root(data: Any, origin: str) -> None:
+    """Refuse a folder of photographs that contains this project: its own outputs would be among its inputs."""
+    root = getattr(data, "root", "")
+    if root and Path.cwd().is_relative_to(Path(root).resolve()):
+        msg = (
+            f"{origin}: `data.root` must not contain the project's folder, but {root} does: move the photographs to a "
+            "folder of their own, beside the project or in it"
+        )
+        raise InputError(msg)
 
 
 def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
