@@ -9,6 +9,7 @@ nothing to the project.
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -149,6 +150,12 @@ def _read_commit(root: Path, revision: str) -> dict[str, str]:
     """Return the csv tables of a commit from the DVC cache or a remote."""
     if not revision:
         raise InputError(_no_tables(revision, "an empty name"))
+    if refused := _refusal_of_git(root):
+        msg = (
+            f"--against takes a revision of a git repository of your own, but git refuses this one ({refused}): run "
+            f"`git config --global --add safe.directory {root.absolute()}` if you trust its owner"
+        )
+        raise InputError(msg)
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError
@@ -163,6 +170,13 @@ def _read_commit(root: Path, revision: str) -> dict[str, str]:
     if not texts:
         raise InputError(_no_tables(revision, f"its dvc.lock does not list {TABLES}"))
     return texts
+
+
+def _refusal_of_git(root: Path) -> str:
+    """Return git's reason not to read the repository of another user; an empty string if it reads it or has none."""
+    done = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, text=True, check=False)
+    first = done.stderr.partition("\n")[0].removeprefix("fatal: ")
+    return first if "safe.directory" in done.stderr else ""
 
 
 def _no_tables(revision: str, reason: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,10 @@ from benchmark.common.errors import InputError
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _ZIP = b"PK\x03\x04"
 _PARTS_IN_ZIP = (b"xl/workbook", b"xl/worksheets/", b"application/vnd.oasis.opendocument.spreadsheet")
+_MAX_UNPACKED = 64 * 1024**2
+_MAX_CELLS = 20_000_000
+"""Largest extent of a sheet: its rows times its columns."""
+_CELL = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 
 
 def is_workbook(data: bytes) -> bool:
@@ -21,8 +28,9 @@ def is_workbook(data: bytes) -> bool:
 def read_sheet(data: bytes, path: Path) -> list[tuple[int, list[str]]]:
     """Read the only filled sheet: each row's number and its values, a whole number without decimals.
 
-    Raises InputError if the workbook is damaged or has a password, or not exactly one of its sheets is filled.
+    Raises InputError if the workbook is damaged, huge or has a password, or not exactly one of its sheets is filled.
     """
+    _refuse_huge(data, path)
     # Imported here, because few tables are workbooks.
     from python_calamine import CalamineError, CalamineWorkbook
 
@@ -41,6 +49,35 @@ def read_sheet(data: bytes, path: Path) -> list[tuple[int, list[str]]]:
         raise InputError(msg)
     ((first, _), rows) = filled[0]
     return [(number, [_text(value) for value in row]) for number, row in enumerate(rows, start=first + 1)]
+
+
+def _refuse_huge(data: bytes, path: Path) -> None:
+    """Refuse a workbook that would fill the memory: a small file may unpack to gigabytes, or fill a corner cell."""
+    if not data.startswith(_ZIP):
+        return
+    fault = ""
+    # A damaged archive is reported by the library that reads it.
+    with suppress(zipfile.BadZipFile, RuntimeError, NotImplementedError), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED:
+            fault = f"unpacks to more than {_MAX_UNPACKED >> 20} MB"
+        else:
+            for name in archive.namelist():
+                cells = _CELL.findall(archive.read(name)) if name.startswith("xl/worksheets/sheet") else []
+                height = max((int(row) for _, row in cells), default=0)
+                width = max((_column(letters) for letters in {column for column, _ in cells}), default=0)
+                if height * width > _MAX_CELLS:
+                    fault = f"has a sheet of {height:,} rows and {width:,} columns"
+    if fault:
+        msg = f"a workbook must have at most {_MAX_CELLS:,} cells, but {path} {fault}: save the table alone as csv"
+        raise InputError(msg)
+
+
+def _column(letters: bytes) -> int:
+    """Return the number of a column, from 1: A to Z, then AA."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
 
 
 def _text(value: Any) -> str:

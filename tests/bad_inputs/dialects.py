@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Callable, Mapping
 
 from tests.bad_inputs.running import GRADES, LABELS, gzipped, zipped
-from tests.factories.workbooks import ods, xlsx
+from tests.factories.workbooks import ods, with_part, xlsx
 
 
 def _lines(text: str, change: Callable[[int, str], str]) -> str:
@@ -121,5 +121,15 @@ NO_TABLES: Mapping[str, tuple[str | bytes, str]] = {
     "OpenDocument cut off": (ods(_cells(GRADES))[:-100], r"or OpenDocument spreadsheet \(ods\).*save its sheet as csv"),
     "workbook of two sheets": (xlsx([["a"]], [["b"]]), "one filled sheet, but .* has 2"),
     "workbook without values": (xlsx([]), "one filled sheet, but .* has 0"),
+    "workbook with a value in the last corner": (
+        with_part(
+            xlsx([["image"]]),
+            "xl/worksheets/sheet1.xml",
+            '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+            '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+            "</sheetData></worksheet>",
+        ),
+        "has a sheet of 1,048,576 rows and 16,384 columns: save the table alone as csv",
+    ),
 }
 """Content and a pattern of the error message, by kind of file."""

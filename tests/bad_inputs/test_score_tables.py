@@ -26,7 +26,7 @@ from tests.bad_inputs.running import (
     put,
     saved,
 )
-from tests.factories.workbooks import xlsx
+from tests.factories.workbooks import with_part, xlsx
 
 SCORES = [grade + 0.25 for grade in PREDICTED]
 ALPHABETICAL = ("Mild", "Moderate", "No_DR", "Proliferate_DR", "Severe")
@@ -407,3 +407,12 @@ def test_a_wrong_choice_of_columns_is_refused_in_one_sentence(case, capsys):
     code, _, err = outcome(capsys, "score", "predictions", "--labels", "labels", *columns)
     assert (code, is_one_sentence(err)) == (2, True), err
     assert words in err
+
+
+def test_a_workbook_that_unpacks_to_a_multiple_of_its_size_is_refused_before_it_is_read(capsys):
+    put("predictions.xlsx", with_part(xlsx([["image"]]), "xl/worksheets/sheet1.xml", b" " * (64 << 20)))
+    put("labels.csv", LABELS)
+    assert Path("predictions.xlsx").stat().st_size < 100_000
+    code, _, err = outcome(capsys, "score", "predictions.xlsx", "--labels", "labels.csv")
+    assert (code, is_one_sentence(err)) == (2, True)
+    assert "unpacks to more than 64 MB: save the table alone as csv" in err

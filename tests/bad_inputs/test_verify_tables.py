@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
@@ -55,3 +56,19 @@ def test_a_folder_in_place_of_a_table_is_refused_in_one_sentence(capsys):
     code, _, err = outcome(capsys, "verify", "--against", ".")
     assert (code, is_one_sentence(err)) == (2, True)
     assert "Is a directory" in err
+
+
+@pytest.mark.slow
+def test_a_repository_of_another_user_is_refused_until_the_advised_setting_allows_it(tmp_path, monkeypatch, capsys):
+    put(TABLE, GOOD)
+    for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@example.org commit -qm state"):
+        subprocess.run(["git", *command.split()], check=True)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    code, _, err = outcome(capsys, "verify", "--against", "HEAD")
+    assert (code, is_one_sentence(err)) == (2, True), err
+    fix = re.search("`(git config .*)`", err)
+    assert fix
+    subprocess.run(fix[1].split(), check=True)
+    _, _, err = outcome(capsys, "verify", "--against", "HEAD")
+    assert "git refuses" not in err

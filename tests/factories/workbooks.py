@@ -50,6 +50,15 @@ def xlsx(*sheets: Rows, references: bool = True, phonetic: bool = False, strict:
     return _zip(whole)
 
 
+def with_part(data: bytes, name: str, content: str | bytes) -> bytes:
+    """Return a compressed workbook with another content of one part."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as changed:
+        for part in archive.namelist():
+            changed.writestr(part, content if part == name else archive.read(part))
+    return stream.getvalue()
+
+
 def ods(rows: Rows) -> bytes:
     """Return an OpenDocument spreadsheet of one sheet."""
     kind = "application/vnd.oasis.opendocument.spreadsheet"
