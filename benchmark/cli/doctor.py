@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run all checks, and print their results; return 1 if there is an error, else 0."""
-    results = [check() for check in progress_bar(_checks(), desc="doctor", unit=" checks", leave=False)]
+    results = [_result(check) for check in progress_bar(_checks(), desc="doctor", unit=" checks", leave=False)]
     if args.json:
         show_json(results)
     else:
@@ -57,6 +57,17 @@ def run(args: argparse.Namespace) -> int:
         fixes = [f"{each.check}: {each.fix}" for each in results if each.fix]
         show(table, *(["\n".join(["How to fix it:", *fixes])] if fixes else []))
     return int(any(each.state == "error" for each in results))
+
+
+def _result(check: Callable[[], Result]) -> Result:
+    """Run a check; one that cannot run, e.g. on a full disk, is an error like any other."""
+    from benchmark.cli.main import describe
+
+    try:
+        return check()
+    except (InputError, OSError) as error:
+        text, _, fix = (describe(error) if isinstance(error, OSError) else str(error)).rpartition(": ")
+        return Result(getattr(check, "func", check).__name__, "error", text, fix)
 
 
 def _checks() -> list[Callable[[], Result]]:

@@ -101,3 +101,14 @@ def test_a_store_that_does_not_answer_is_an_error(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     found = doctor.store(load_params())
     assert (found.state, bool(found.fix)) == ("error", True)
+
+
+def test_a_check_that_cannot_run_is_an_error_and_the_others_still_run(capsys, monkeypatch):
+    def full(**_):
+        raise OSError(28, "No space left on device", "/tmp/x")
+
+    monkeypatch.setattr(doctor, "TemporaryDirectory", full)
+    assert main(["doctor", "--json"]) == 1
+    found = {each["check"]: each for each in json.loads(capsys.readouterr().out)}
+    assert found["trial"]["fix"] == "free space on its disk"
+    assert found["port"]["state"] in ("ok", "note")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +18,7 @@ from benchmark.sweep import sweep, trials
 from benchmark.sweep.context import SweepContext, open_context, study_of
 from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, ROLE, RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import read_values
-from benchmark.sweep.study import update_states
+from benchmark.sweep.study import open_storage, update_states
 from tests.factories.sweep import WEIGHT, Trainer, make_project, nan_loss, quality, sweep_params
 
 pytestmark = [
@@ -264,3 +265,20 @@ def test_the_packs_are_opened_once_for_all_trials(trainer, monkeypatch):
     monkeypatch.setattr(contexts, "load_split", lambda *arguments: opened.append(arguments[0]) or load(*arguments))
     searched()
     assert opened == ["train", "val"]
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "version"])
+def test_a_damaged_storage_is_refused_until_it_is_moved_away(damage, tmp_path):
+    file = tmp_path / "sweep.db"
+    optuna.create_study(storage=f"sqlite:///{file}")
+    if damage == "text":
+        file.write_text("no database, but long enough to be looked at " * 90)
+    elif damage == "cut":
+        file.write_bytes(file.read_bytes()[:6000])
+    else:
+        with sqlite3.connect(file) as database:
+            database.execute("UPDATE alembic_version SET version_num = 'v9.0.0.a'")
+    with pytest.raises(InputError, match="move the database away, and run again, which starts a new search"):
+        open_storage(f"sqlite:///{file}")
+    file.rename(tmp_path / "away.db")
+    assert open_storage(f"sqlite:///{file}").get_all_studies() == []
