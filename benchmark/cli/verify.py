@@ -158,12 +158,21 @@ def _read_commit(root: Path, revision: str) -> dict[str, str]:
         raise InputError(msg)
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc.utils.serialize import ParseError
+    from dvc.utils.strictyaml import YAMLValidationError
     from scmrepo.exceptions import SCMError
 
     try:
         files = DVCFileSystem(str(root.absolute()), rev=revision)
         paths = [path for path in files.find(TABLES.as_posix()) if path.endswith(".csv")]
         texts = {PurePosixPath(path).name: files.read_text(path, encoding="utf-8") for path in paths}
+    except (ParseError, YAMLValidationError) as error:
+        msg = (
+            f"--against takes a revision whose dvc.lock is whole, but that of {revision!r} is damaged "
+            f"({' '.join(str(error).split())}): remove dvc.lock there, run `dvc repro`, which finds finished stages in "
+            "its cache, and commit the new one"
+        )
+        raise InputError(msg) from error
     except (DvcException, SCMError, OSError) as error:
         reason = " ".join(str(error).split())
         raise InputError(_no_tables(revision, reason)) from error

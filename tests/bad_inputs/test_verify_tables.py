@@ -59,6 +59,22 @@ def test_a_folder_in_place_of_a_table_is_refused_in_one_sentence(capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "lock", ["schema: '2.0'\nstages:\n  fetch:\n    cm", "schema: '2.0'\nstages:\n  fetch:\n    deps:\n"]
+)
+def test_a_damaged_lock_of_a_revision_is_refused_in_one_sentence(lock, capsys):
+    put(TABLE, GOOD)
+    put("dvc.yaml", f"stages:\n  fetch:\n    cmd: 'true'\n    outs: [{TABLE}]\n")
+    put("dvc.lock", lock)
+    for command in ("git init -q", "dvc init -q", "git add -f ."):
+        subprocess.run(command.split(), check=True)
+    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x"], check=True)
+    code, _, err = outcome(capsys, "verify", "--against", "HEAD")
+    assert (code, is_one_sentence(err)) == (2, True), err
+    assert "remove dvc.lock there, run `dvc repro`" in err
+
+
+@pytest.mark.slow
 def test_a_repository_of_another_user_is_refused_until_the_advised_setting_allows_it(tmp_path, monkeypatch, capsys):
     put(TABLE, GOOD)
     for command in ("init -q", "add -A", "-c user.name=t -c user.email=t@example.org commit -qm state"):
