@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of the output, such as head, has what it wants. Python would report the pipe again when it ends.
+        # The reader of the output, such as head, has ended. Python would report the closed pipe again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

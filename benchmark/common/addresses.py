@@ -12,7 +12,7 @@ _PASSWORD = re.compile("pass|pwd|secret|token|key|connect", re.IGNORECASE)
 
 
 def shown_address(address: str) -> str:
-    """Return an address without user name, password and query; ``***`` in the place of what cannot be told apart."""
+    """Return an address without user name, password and query; ``***`` replaces parts of unclear meaning."""
     from sqlalchemy import URL, make_url
     from sqlalchemy.exc import ArgumentError
 

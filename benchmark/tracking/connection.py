@@ -38,7 +38,7 @@ _SETTINGS = {
 }
 """Default settings of MLflow; the user's environment takes precedence."""
 _DAMAGED = ("malformed", "not a database", "out-of-date database schema")
-"""Phrases of messages about a file that is no database, or one of another version of MLflow."""
+"""Phrases of messages about a damaged database and about one of another version of MLflow."""
 
 
 def tracking_uri(root: Path = Path()) -> str:
