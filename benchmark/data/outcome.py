@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmark.common.csv_rows import no_formula, write_rows
 from benchmark.common.errors import InputError, printable
@@ -76,9 +77,12 @@ def run_checks(dataset: InspectedDataset, policies: Mapping[str, Policy]) -> Ins
 def write_check_rows(rows: Iterable[CheckRow], path: Path = CHECKS_CSV) -> None:
     """Write the table as csv, atomically."""
     foreign = ("message", "images", "files", "splits", "grades", "dropped")
-    write_rows(
-        path, CheckRow, [replace(row, **{name: no_formula(getattr(row, name)) for name in foreign}) for row in rows]
-    )
+
+    def plain(row: CheckRow) -> CheckRow:
+        texts: dict[str, Any] = {name: no_formula(getattr(row, name)) for name in foreign}
+        return replace(row, **texts)
+
+    write_rows(path, CheckRow, map(plain, rows))
 
 
 def raise_if_stopped(outcome: InspectionOutcome, listed: Path = CHECKS_CSV) -> None:

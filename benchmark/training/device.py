@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from benchmark.common.numerics import require_pins
