@@ -87,6 +87,8 @@ def test_the_committed_parameters_are_valid(raw):
         ),
         ("data.source", "imagenet", ["data.source must be one of", "'imagenet'"]),
         ("data.colour", 3, ["data.colour", "not a parameter"]),
+        ("data.root", ".", ["`data.root` must not contain the project's folder", "beside the project"]),
+        ("data.root", "..", ["`data.root` must not contain the project's folder", "but .. does"]),
         ("transfer.idrid", {"source": "csv", "root": "."}, ["transfer.idrid.name", "missing"]),
         ("transfer.idrid", {"source": "csv", "name": "x", "root": ".", "colour": 3}, ["transfer.idrid.colour"]),
         ("transfer.idrid", {"name": "x", "root": "."}, ["transfer.idrid.source", "missing"]),
