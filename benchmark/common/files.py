@@ -1,12 +1,14 @@
-"""Atomic writing, reading and hashing of files."""
+"""Atomic and durable writing, reading and hashing of files."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import json
+import logging
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,22 +16,34 @@ from typing import Any
 
 from benchmark.common.errors import InputError
 
+log = logging.getLogger(__name__)
+
 PROJECT = Path(__file__).resolve().parents[2]
 """Folder of the running code."""
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path, which is renamed to ``path`` if the block succeeds.
 
-    Raises InputError if the file cannot be written because of its folder, its disk or its permissions.
+    Where ``durable``, it waits until the disk has the file, so that a power cut leaves the old file or the new one; False
+    suits many small files whose contents are checked before they are used. Raises InputError if the file cannot be
+    written because of its folder, its disk or its permissions.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            partial.touch()
+            mode = partial.stat().st_mode
             yield partial
+            # A library may have replaced the file by one that only its owner can read.
+            partial.chmod(mode)
+            if durable:
+                _sync(partial)
             partial.replace(path)
+            if durable:
+                _sync(path.parent)
         finally:
             partial.unlink(missing_ok=True)
     except Exception as error:
@@ -38,6 +52,27 @@ def atomic(path: Path) -> Iterator[Path]:
             raise
         msg = f"{path} must be written, but cannot be ({os.strerror(code)}): {fix_for(code)}"
         raise InputError(msg) from error
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():  # Some network file systems refuse folders.
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def set_aside(path: Path, reason: str) -> None:
+    """Rename a damaged file or folder, so that it is made again, and say so in one line."""
+    aside = path.with_name(f"{path.name}.damaged")
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    path.replace(aside)
+    log.warning("%s is damaged (%s): it is made again, and the damaged one is kept as %s", path, reason, aside.name)
 
 
 def fix_for(code: int | None) -> str:
@@ -57,9 +92,9 @@ def _system_code(error: Exception) -> int | None:
     return int(match[1]) if match else None
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write text atomically, with ``\\n`` as line end on every system."""
-    with atomic(path) as partial:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write text atomically, with ``\\n`` as line end on every system; see :func:`atomic`."""
+    with atomic(path, durable=durable) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -6,7 +6,9 @@ import errno
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from benchmark.cli.main import main
 from benchmark.common.errors import InputError
@@ -76,3 +78,28 @@ def test_damaged_json_is_reported(tmp_path, content):
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(InputError, match=r"run\.json must be valid JSON, but is damaged"):
         read_json(tmp_path / "run.json")
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    steps = []
+    sync, replace = os.fsync, Path.replace
+
+    def synced(descriptor):
+        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append("replace"), replace(self, to)))
+    write_json(tmp_path / "run.json", {})
+    assert steps == [f".run.json.{os.getpid()}.partial", "replace", tmp_path.name]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027])
+def test_the_mode_of_a_file_follows_the_umask_whatever_library_writes_it(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        with atomic(tmp_path / "model.safetensors") as partial:
+            save_file({"x": np.zeros(3)}, partial)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == 0o666 & ~umask
