@@ -1,8 +1,9 @@
 """Packs: the prepared images of one split at one size, in one memory-mapped file with random access.
 
-A pack is an Arrow IPC file with the columns ``image_id``, ``sha256`` (of the photograph) and ``image``. An image is
-raw RGB bytes, row by row, or a JPEG of quality 95 without chroma subsampling. The schema's metadata says how the
-images were made. Rows are stored in record batches of equal length, so a row is found by a division.
+A pack is an Arrow IPC file with the columns ``image_id``, ``sha256`` (of the photograph), ``image`` and ``digest`` (the
+SHA-256 of the other three). An image is raw RGB bytes, row by row, or a JPEG of quality 95 without chroma subsampling.
+The schema's metadata says how the images were made. Rows are stored in record batches of equal length, so a row is
+found by a division. A row's digest is compared when the row is first read, so that damage never becomes a number.
 
 Threads read a pack together, as copying pixels and decoding JPEGs free the interpreter: all see one map of the file, so
 that none holds a copy. Raw images stay in memory as the system's file cache has room. Decoded JPEGs are kept, so that
@@ -11,6 +12,7 @@ each is decoded once, where all of a pack's fit into :data:`SHARE` of the memory
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -84,6 +86,18 @@ class PackRow:
     sha256: str
     image: bytes
 
+    @property
+    def digest(self) -> bytes:
+        """Hash of the row."""
+        return digest_of(self.image_id, self.sha256, self.image)
+
+
+def digest_of(image_id: str, sha256: str, image: bytes | memoryview) -> bytes:
+    """Return the SHA-256 of a row."""
+    digest = hashlib.sha256(f"{image_id}\0{sha256}\0".encode())
+    digest.update(image)
+    return digest.digest()
+
 
 class Pack:
     """A pack opened for reading. It may be shared by threads, and a pickled one opens the same file again."""
@@ -96,7 +110,11 @@ class Pack:
         batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
         self.image_ids: list[str] = [name for batch in batches for name in batch.column("image_id").to_pylist()]
         self.sha256: list[str] = [digest for batch in batches for digest in batch.column("sha256").to_pylist()]
+        for batch in batches:
+            batch.validate(full=True)
         self._images = [batch.column("image") for batch in batches]
+        self._digests = [digest for batch in batches for digest in batch.column("digest").to_pylist()]
+        self._checked = np.zeros(len(self), np.bool_)
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -114,10 +132,39 @@ class Pack:
         """Encoding of the images."""
         return self.spec.encoding
 
+    def is_intact(self, index: int) -> bool:
+        """Return whether a row is as it was written."""
+        if not self._checked[index]:
+            found = digest_of(self.image_ids[index], self.sha256[index], self._stored(index))
+            self._checked[index] = found == self._digests[index]
+        return bool(self._checked[index])
+
     def stored(self, index: int) -> memoryview:
-        """Return the stored bytes of one image without a copy."""
+        """Return the stored bytes of one image without a copy.
+
+        Raises:
+            InputError: they are damaged.
+        """
+        if not self.is_intact(index):
+            raise InputError(self._damage(index, "its bytes were changed"))
+        return self._stored(index)
+
+    def require_intact(self) -> None:
+        """Check every row.
+
+        Raises:
+            InputError: one is damaged.
+        """
+        for index in range(len(self)):
+            self.stored(index)
+
+    def _stored(self, index: int) -> memoryview:
         batch, row = divmod(int(index), BATCH)
         return memoryview(self._images[batch][row].as_buffer())
+
+    def _damage(self, index: int, reason: str) -> str:
+        name = self.image_ids[index]
+        return f"{self.path} is damaged at {name} ({reason}): remove it and run `fundusbench prepare` again"
 
     def gather(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """Copy images out of the pack.
@@ -174,9 +221,7 @@ class Pack:
         try:
             return read_rgb(bytes(self.stored(index)))
         except UnreadableImage as error:
-            name = self.image_ids[index]
-            msg = f"{self.path} is damaged at {name} ({error}): remove it and run `fundusbench prepare` again"
-            raise InputError(msg) from error
+            raise InputError(self._damage(index, str(error))) from error
 
 
 def pack_path(split: str, size: str, folder: Path = PACKS) -> Path:
@@ -214,7 +259,7 @@ def write_pack(path: Path, spec: PackSpec, rows: Iterable[PackRow]) -> None:
 
 
 def _columns(image: pa.DataType) -> tuple[tuple[str, pa.DataType], ...]:
-    return ("image_id", pa.string()), ("sha256", pa.string()), ("image", image)
+    return ("image_id", pa.string()), ("sha256", pa.string()), ("image", image), ("digest", pa.binary(32))
 
 
 def _spec(metadata: dict[bytes, bytes] | None) -> PackSpec:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import logging
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,12 +22,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from benchmark.common.errors import InputError
-from benchmark.common.files import atomic, sha256_json, write_text
+from benchmark.common.files import sha256_json, write_text
+from benchmark.common.loaded import require_unedited
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
+from benchmark.common.sealed import read_sealed, write_sealed
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, read_manifest
 from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_specs, write_pack
@@ -34,12 +36,15 @@ from benchmark.data.shortcuts import GradedImage, predict_from_shortcuts, write_
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.encoding import Encoding, encode
 from benchmark.images.reading import UnreadableImage, read_rgb
+from benchmark.images.recipe import recipe_files
 from benchmark.images.shortcut_features import picture_features
 from benchmark.images.square import square_images
 from benchmark.jobs.engines import Name, each_outcome
 
 if TYPE_CHECKING:
     from benchmark.settings.data import DataParams
+
+log = logging.getLogger(__name__)
 
 SKIPPED = PACKS / "skipped.csv"
 SCRATCH = Path("scratch/prepare")
@@ -118,10 +123,28 @@ class ImageStore:
         self.specs = specs
         self.packs = packs
         self._folder = SCRATCH / sha256_json({role: asdict(spec) for role, spec in specs.items()})[:16]
-        self._packed = {role: _packed(packs / role, spec) for role, spec in specs.items()}
+        self._opened: dict[Path, Pack | None] = {}
+        self._packed = {role: self._reusable(role, spec) for role, spec in specs.items()}
 
     def __contains__(self, sha256: str) -> bool:
-        return all(sha256 in packed for packed in self._packed.values()) or self._file(sha256).exists()
+        if all(sha256 in packed and Pack.is_intact(*packed[sha256]) for packed in self._packed.values()):
+            return True
+        return read_sealed(self._file(sha256)) is not None
+
+    def pack(self, path: Path) -> Pack | None:
+        """Return a pack as it was before this run; None if there is no usable one."""
+        if path not in self._opened:
+            self._opened[path] = _try_open(path)
+        return self._opened[path]
+
+    def _reusable(self, role: str, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
+        """Return the images of earlier packs of a size, by the hash of their photograph."""
+        found: dict[str, tuple[Pack, int]] = {}
+        for parent, split in product((EARLIER / self.packs / role, self.packs / role), SPLITS):
+            pack = self.pack(_path(parent, split))
+            if pack is not None and pack.spec == spec:
+                found |= {sha256: (pack, index) for index, sha256 in enumerate(pack.sha256)}
+        return found
 
     def job(self, path: Path, sha256: str) -> PrepareJob:
         """Return the job that prepares a photograph."""
@@ -133,23 +156,13 @@ class ImageStore:
         """Return an image, encoded as in packs."""
         file = self._file(sha256)
         if file.exists():
-            with safe_open(file, "numpy") as images:
+            with safe_open(file, "numpy") as images:  # It was checked, or made by this run.
                 return bytes(images.get_tensor(role))
         pack, index = self._packed[role][sha256]
         return bytes(pack.stored(index))
 
     def _file(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / f"{sha256}.safetensors"
-
-
-def _packed(folder: Path, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
-    """Return the reusable images of earlier packs of a size, by the hash of their photograph."""
-    found: dict[str, tuple[Pack, int]] = {}
-    for parent, split in product((EARLIER / folder, folder), SPLITS):
-        pack = _try_open(_path(parent, split))
-        if pack is not None and pack.spec == spec:
-            found |= {sha256: (pack, index) for index, sha256 in enumerate(pack.sha256)}
-    return found
 
 
 def _try_open(path: Path) -> Pack | None:
@@ -190,18 +203,20 @@ def _work(job: PrepareJob) -> str:
     except UnreadableImage as error:
         return str(error)
     stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}
-    with atomic(job.target) as partial:
-        save_file(stored, partial)
+    require_unedited(recipe_files(job.colour_normalisation))
+    write_sealed(job.target, stored, durable=False)
     return ""
 
 
 def _pack(role: str, split: str, rows: list[ManifestRow], store: ImageStore) -> None:
     """Write one pack, unless it is up to date."""
     path, spec = _path(store.packs / role, split), store.specs[role]
-    present = _try_open(path)
+    present = store.pack(path)
     ids, hashes = [row.image_id for row in rows], [row.sha256 for row in rows]
     if present is not None and (present.spec, present.image_ids, present.sha256) == (spec, ids, hashes):
-        return
+        if all(map(present.is_intact, range(len(present)))):
+            return
+        log.warning("%s is damaged: it is written again", path)
     bar = progress_bar(rows, unit=" images", desc=f"pack {role} {split}", leave=False)
     write_pack(path, spec, (PackRow(row.image_id, row.sha256, store.image(role, row.sha256)) for row in bar))
 
