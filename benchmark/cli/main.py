@@ -17,6 +17,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any, TextIO
 
+import benchmark.common.loaded  # noqa: F401 - it notes the state of the code before the other modules are imported
 from benchmark.cli.times import TIMED_STAGES, timed
 from benchmark.common.errors import InputError
 from benchmark.common.files import fix_for

@@ -7,6 +7,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+from benchmark.cli.stage_inputs import unchanged_inputs
 from benchmark.common.numerics import unpin
 from benchmark.jobs.engines import ENGINE_NAMES, default_engine
 from benchmark.settings.data_loading import load_data_params
@@ -40,7 +41,16 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the stage ``args.command``."""
+    """Run the stage ``args.command``.
+
+    Raises:
+        InputError: an input of the stage changed while it ran, or the stage failed.
+    """
+    with unchanged_inputs(args.command):
+        _run(args)
+
+
+def _run(args: argparse.Namespace) -> None:
     if args.command in ("fetch", "prepare"):
         _run_data_stage(args)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.cli.stage_inputs import unchanged_inputs
 from benchmark.cli.stages import add_engine
 from benchmark.common.errors import InputError
 from benchmark.settings.devices import check_device
@@ -19,11 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Search by :func:`benchmark.sweep.sweep.run`, and show the trials in MLflow."""
-    import signal
-
     if args.workers < 1:
         msg = f"--workers must be 1 or more, but got {args.workers}: correct it"
         raise InputError(msg)
+    with unchanged_inputs("sweep"):
+        _search(args)
+
+
+def _search(args: argparse.Namespace) -> None:
+    import signal
+
     from benchmark.sweep import sweep
     from benchmark.tracking.sweeps import sync_sweeps
 

@@ -16,10 +16,10 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmark.common.files import PROJECT, sha256_json
+from benchmark.common.loaded import PACKAGES
 
 version = cache(metadata.version)
 """Version of an installed package."""
-_PACKAGES = ("benchmark", "models")
 
 
 def code_sha256(*roots: str, without: Iterable[str] = (), libraries: Iterable[str] = ()) -> str:
@@ -65,7 +65,7 @@ def _files_of(root: Path) -> list[Path]:
 def _imports(text: str) -> frozenset[str]:
     """Return the modules of this project that a file imports, with their packages."""
     names = {name for statement in _import_statements(ast.parse(text)) for name in _names(statement)}
-    return frozenset(each for name in names if name.split(".")[0] in _PACKAGES for each in _with_packages(name))
+    return frozenset(each for name in names if name.split(".")[0] in PACKAGES for each in _with_packages(name))
 
 
 def _with_packages(name: str) -> list[str]:

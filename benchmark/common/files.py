@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ def set_aside(path: Path, reason: str) -> None:
     aside = path.with_name(f"{path.name}.damaged")
     if aside.is_dir():
         shutil.rmtree(aside)
-    path.replace(aside)
+    with suppress(FileNotFoundError):  # Another process of the same run was faster.
+        path.replace(aside)
     log.warning("%s is damaged (%s): it is made again, and the damaged one is kept as %s", path, reason, aside.name)
 
 

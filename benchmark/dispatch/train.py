@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from benchmark.training.batches import SplitData
     from benchmark.training.loop import Callbacks, Curve
 
-PRELOAD = ("benchmark.training.loop", "pandas", "sklearn.ensemble")
-"""Modules that every training process imports."""
+PRELOAD = ("benchmark.common.loaded", "benchmark.training.loop", "pandas", "sklearn.ensemble")
+"""Modules that every training process imports, first the one that notes the state of the code."""
 FORWARD_COST = 1 / 3
 """Cost of a forward pass relative to a training step; the backward pass costs about twice as much."""
 WORKER_BYTES = 1_000_000_000

@@ -40,7 +40,7 @@ def outcomes(
     """
     # A worker forked from this process could wait forever for a lock that one of its threads held.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([work.__module__])
+    context.set_forkserver_preload(["benchmark.common.loaded", work.__module__])
     with (
         _deaths_named(),
         ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(setup,)) as pool,

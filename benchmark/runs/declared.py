@@ -14,7 +14,7 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
 from benchmark.runs.code import with_key
 from benchmark.runs.epochs import epochs_of
-from benchmark.runs.results import read_result
+from benchmark.runs.results import read_result, require_intact
 from benchmark.runs.run import RUNS, SHOWN_DIGITS, DataSummary, PluginChoice
 from benchmark.runs.spec import ArmRun, RunResult, RunSpec, heads_of
 from benchmark.runs.systems import resolve_system
@@ -118,14 +118,15 @@ def find_runs(params: Params) -> Iterator[RunResult]:
     """Yield the finished runs of the declared arms and seeds, in declared order.
 
     Raises:
-        InputError: a run differs from the one that params.yaml declares under its name.
+        InputError: a run differs from the one that params.yaml declares under its name, or a file from the trained one.
     """
     for (method, name), seeds in params.declared():
         present = [seed for seed in seeds if (RUNS / method / name / str(seed)).exists()]
         if absent := [str(seed) for seed in seeds if seed not in present]:
             log.warning("%s/%s has no run for seed %s: its table cells state this", method, name, ", ".join(absent))
         for seed in present:
-            run = read_result(RUNS / method / name / str(seed))
+            run = read_result(folder := RUNS / method / name / str(seed))
+            require_intact(folder, *(file for file in run.files if file.endswith(".csv")))
             _check_name(params, Arm(method, name), seed, run)
             yield run
 

@@ -1,13 +1,14 @@
-"""The files of a run: ``run.json`` and the record of its execution."""
+"""The files of a run: ``run.json`` with the hashes of the others, and the record of its execution."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from benchmark.common.errors import InputError
-from benchmark.common.files import read_json, write_json
-from benchmark.runs.run import Record
+from benchmark.common.files import read_json, sha256_file, sha256_json, write_json
+from benchmark.runs.run import RESULT, Record
 from benchmark.runs.spec import ArmResult, NetworkResult, RunResult, RunSpec, TrainedResult, parse_result
 
 
@@ -17,7 +18,7 @@ def read_result(folder: Path) -> RunResult:
     Raises:
         InputError: the run is not finished, or another version of the code wrote it.
     """
-    path = folder / "run.json"
+    path = folder / RESULT
     if not path.exists():
         msg = f"{folder} must contain a finished run, but has no run.json: train it first with `dvc repro`"
         raise InputError(msg)
@@ -64,5 +65,57 @@ def read_record(path: Path) -> Record:
 
 
 def write_spec(spec: RunSpec, folder: Path) -> None:
-    """Write ``run.json`` of a run in progress or of a finished one."""
-    write_json(folder / "run.json", spec.model_dump(mode="json", by_alias=True))
+    """Write ``run.json`` of a run in progress."""
+    write_json(folder / RESULT, spec.model_dump(mode="json", by_alias=True))
+
+
+def write_result(result: RunResult, folder: Path) -> None:
+    """Write ``run.json`` of a finished run, with the hashes of its other files, which must exist, and its own."""
+    files = {name: sha256_file(folder / name) for name in result.files if name != RESULT}
+    fields = result.model_copy(update={"sha256": files}).model_dump(mode="json", by_alias=True)
+    fields["sha256"] |= {RESULT: sha256_json(fields)}
+    write_json(folder / RESULT, fields)
+
+
+def damage_of(folder: Path, names: Collection[str] = ()) -> str:
+    """Return which files of a finished run differ from those that its training wrote; empty if none does.
+
+    Args:
+        folder: folder of the run; nothing is known of the files of an unfinished one.
+        names: files to check in addition to ``run.json``; all of them by default.
+    """
+    try:
+        fields = read_json(folder / RESULT) if (folder / RESULT).exists() else {}
+    except InputError:
+        return f"{RESULT} is no valid JSON"
+    if not isinstance(fields, dict) or "flags" not in fields:
+        return ""
+    hashes = fields.get("sha256")
+    if not isinstance(hashes, dict) or hashes.pop(RESULT, "") != sha256_json(fields):
+        return f"{RESULT} was changed"
+    changed = [name for name in names or hashes if _sha256(folder / name) != hashes.get(name)]
+    return f"{' and '.join(changed)} {'was' if len(changed) == 1 else 'were'} changed" if changed else ""
+
+
+def require_intact(folder: Path, *names: str) -> None:
+    """Check that files of a finished run are those that its training wrote; see :func:`damage_of`.
+
+    Raises:
+        InputError: one was changed or is missing.
+    """
+    if damage := damage_of(folder, names):
+        msg = f"{folder} must hold the files that training wrote, but {damage}: run `dvc repro`, which makes them again"
+        raise InputError(msg)
+
+
+def _sha256(path: Path) -> str:
+    """Return the hash of a file; empty if it is missing."""
+    if not path.exists():
+        return ""
+    found = path.stat()
+    return _known_sha256(path.absolute(), (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@lru_cache(maxsize=10_000)
+def _known_sha256(path: Path, _state: tuple[int, ...]) -> str:
+    return sha256_file(path)

@@ -9,13 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from pydantic import Field
+
 from benchmark.common.files import sha256_json
 from benchmark.common.section import Section
 from benchmark.common.terms import Head
 
 RUNS, RECORDS, SCRATCH = Path("runs"), Path("records"), Path("scratch")
-WEIGHTS = "model.safetensors"
-"""Weights of a network, or fitted parameters of a blend."""
+RESULT, WEIGHTS = "run.json", "model.safetensors"
+"""Description of a run; weights of its network, or fitted parameters of its blend."""
 
 SHOWN_DIGITS = 16
 """Digits of a hash that tables show."""
@@ -166,6 +168,8 @@ class Run(Section):
 class Outcome(Section):
     """Outcome of a run of any kind."""
 
+    sha256: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each file of the finished run, and of the other fields as ``run.json``."""
     flags: list[str]
     """Warnings, for instance ``collapsed:score``: that head predicts a single grade for all of val."""
     tuned_thresholds: TunedThresholds | None = None

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from benchmark.common.errors import InputError
-from benchmark.common.files import read_json
+from benchmark.common.files import read_json, set_aside
 from benchmark.common.terms import EVALUATED, Arm
-from benchmark.runs.run import RECORDS, RUNS, SCRATCH, WEIGHTS
+from benchmark.runs.results import damage_of, write_spec
+from benchmark.runs.run import RECORDS, RESULT, RUNS, SCRATCH, WEIGHTS
 from benchmark.runs.spec import RunSpec
 
 RUN_STORE, VIEWS = SCRATCH / "runs", SCRATCH / "views"
@@ -22,6 +23,8 @@ RUN_STORE, VIEWS = SCRATCH / "runs", SCRATCH / "views"
 RECORD, CHECKPOINT = "record.json", "checkpoint.safetensors"
 
 
+_READ = (WEIGHTS, *(f"{split}.csv" for split in EVALUATED))
+"""Files of a run that other runs read."""
 VERSIONS = 2
 """Number of versions of a run that are kept: the declared one and the one before it."""
 
@@ -38,13 +41,28 @@ def views_dir(key: str) -> Path:
 
 def key_of(folder: Path) -> str | None:
     """Return the key of the run in a folder; None if there is none."""
-    path = folder / "run.json"
+    path = folder / RESULT
     return str(read_json(path)["key"]) if path.exists() else None
 
 
-def is_finished(folder: Path, key: str) -> bool:
-    """Return whether a folder contains the run of a key, completely trained and predicted."""
-    return key_of(folder) == key and "flags" in read_json(folder / "run.json")
+def is_finished(folder: Path, key: str, files: Collection[str] = ()) -> bool:
+    """Return whether a folder contains the run of a key, completely trained and predicted, in intact files.
+
+    Args:
+        folder: the folder.
+        key: key of the run.
+        files: files that must be intact besides ``run.json``; all of them by default.
+    """
+    return not damage_of(folder, files) and key_of(folder) == key and "flags" in read_json(folder / RESULT)
+
+
+def open_run_dir(spec: RunSpec, folder: Path) -> None:
+    """Prepare the folder of an unfinished run: keep its files, set damaged ones aside, remove those of other runs."""
+    if damage := damage_of(folder):
+        set_aside(folder, damage)
+    if key_of(folder) != spec.key:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_spec(spec, folder)
 
 
 def find_needed(spec: RunSpec) -> list[Path]:
@@ -69,13 +87,13 @@ def find_one_needed(spec: RunSpec, name: str) -> Path:
 
 def find_run(name: str, key: str) -> Path | None:
     """Return the folder of a finished run, by ``method/arm/seed`` and key; None if there is none."""
-    return next((folder for folder in _run_dirs(name, key) if is_finished(folder, key)), None)
+    return next((folder for folder in _run_dirs(name, key) if is_finished(folder, key, _READ)), None)
 
 
 def files_needed(name: str, key: str) -> tuple[Path, ...]:
     """Return the files of a run that other runs read, whether or not it is finished."""
     folder = find_run(name, key) or _run_dirs(name, key)[0]
-    return tuple(folder / file for file in ("run.json", WEIGHTS, *(f"{split}.csv" for split in EVALUATED)))
+    return tuple(folder / file for file in (RESULT, *_READ))
 
 
 def _run_dirs(name: str, key: str) -> tuple[Path, Path]:

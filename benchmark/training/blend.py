@@ -22,15 +22,17 @@ from safetensors.numpy import load_file, save_file
 from benchmark.common.arrays import Ints
 from benchmark.common.fellows import MISSING, encode_sides, fellows, pair, shuffled_fellows
 from benchmark.common.files import atomic, sha256_json, write_text
+from benchmark.common.sealed import read_sealed, write_sealed
 from benchmark.common.splitting import sorted_by_grade
 from benchmark.common.terms import EVALUATED
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS
+from benchmark.runs.code import require_code
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
-from benchmark.runs.results import read_result, read_trained, write_spec
+from benchmark.runs.results import read_result, read_trained, require_intact, write_result
 from benchmark.runs.run import WEIGHTS, TunedThresholds
-from benchmark.runs.run_store import RECORD, find_needed, find_one_needed, run_dir, views_dir
+from benchmark.runs.run_store import RECORD, find_needed, find_one_needed, open_run_dir, run_dir, views_dir
 from benchmark.runs.spec import BlendResult, BlendRun, NetworkRun, TrainedRun, views_read
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, fit_on
 from benchmark.settings.training import Train
@@ -120,10 +122,12 @@ def complete_blends(
     report(0, "")
     for number, spec in enumerate(specs, 1):
         began, started = time.perf_counter(), now()
+        open_run_dir(spec, run_dir(spec))
         result = _blend(spec, manifest, fabric, folder)
         record = make_record(spec, fabric, started, time.perf_counter() - began)
+        require_code(spec)
         write_text(run_dir(spec) / RECORD, record.model_dump_json(indent=2) + "\n")
-        write_spec(result, run_dir(spec))
+        write_result(result, run_dir(spec))
         report(number, "")
     return f"{len(specs)} steps"
 
@@ -189,6 +193,7 @@ def predict_blend(spec: BlendRun, manifest: list[ManifestRow], settings: Train, 
         folder: folder of its packs.
     """
     eyes = read_eyes(spec, "test", manifest, open_fabric(settings), folder)
+    require_intact(spec.folder(), WEIGHTS)
     return predict_eyes(spec, load_file(spec.folder() / WEIGHTS), eyes)
 
 
@@ -260,17 +265,22 @@ def _outputs(
         model = fabric.setup_module(load_model(member).to(memory_format=torch.channels_last))
         return predict_tta(cast("Network", model), data, fabric, run.seed, blend.tta_views, blend.augment, blend.layer)
 
-    return _cached(run, data, [blend.tta_views, blend.augment.model_dump(mode="json"), blend.layer], predict)
+    return _cached(run, blend, data, [blend.tta_views, blend.augment.model_dump(mode="json"), blend.layer], predict)
 
 
-def _cached(run: TrainedRun, data: SplitData, settings: object, compute: Callable[[], Outputs]) -> Outputs:
+def _cached(
+    run: TrainedRun, blend: BlendRun, data: SplitData, settings: object, compute: Callable[[], Outputs]
+) -> Outputs:
     """Return a run's cached outputs for these images and settings; compute and cache them if they are missing."""
     images = [[row.image_id, row.sha256] for row in data.rows]
     path = views_dir(run.key) / f"{sha256_json([settings, images])[:16]}.safetensors"
-    if not path.exists():
-        with atomic(path) as partial:
-            save_file(compute(), partial)
-    return load_file(path)
+    if (cached := read_sealed(path)) is None:
+        outputs = compute()
+        require_code(blend)
+        write_sealed(path, outputs)
+        cached = read_sealed(path)
+        assert cached is not None
+    return cached[0]
 
 
 def _statistics(spec: BlendRun, role: str, manifest: list[ManifestRow], folder: Path) -> npt.NDArray[np.float32]:
@@ -286,4 +296,4 @@ def _statistics(spec: BlendRun, role: str, manifest: list[ManifestRow], folder: 
         statistics = [system.statistics(plain.pixels(i), view.pixels(i), sizes[i]) for i in parts]
         return {"statistics": np.concatenate(statistics)}
 
-    return _cached(run, plain, "statistics", compute)["statistics"]
+    return _cached(run, spec, plain, "statistics", compute)["statistics"]

@@ -1,4 +1,4 @@
-"""Checkpoint of a training in one safetensors file, written atomically and read without pickle."""
+"""Checkpoint of a training in one safetensors file, written atomically, checked by its hash and read without pickle."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from benchmark.common.files import atomic
+from benchmark.common.sealed import read_sealed, write_sealed
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Progress:
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write weights, optimiser state and progress, atomically."""
+    """Write weights, optimiser state and progress."""
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     state = optimizer.state_dict()
     skeleton = {
@@ -43,14 +43,15 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
         # JSON has no integer keys.
         "state": [[i, _take_tensors(v, f"optimizer/{i}", tensors)] for i, v in state["state"].items()],
     }
-    save_tensors(path, tensors, json.dumps({"progress": asdict(progress), "optimizer": skeleton}))
+    save_state(path, tensors, json.dumps({"progress": asdict(progress), "optimizer": skeleton}))
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Restore weights and optimiser state, and return the progress."""
-    with safe_open(path, framework="pt") as file:
-        meta = json.loads(file.metadata()["meta"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress | None:
+    """Restore weights and optimiser state, and return the progress; None without an intact checkpoint."""
+    state = load_state(path)
+    if state is None:
+        return None
+    tensors, meta = state[0], json.loads(state[1])
     skeleton = _put_tensors(meta["optimizer"], tensors)
     model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model/")})
     optimizer.load_state_dict({"state": dict(skeleton["state"]), "param_groups": skeleton["groups"]})
@@ -85,7 +86,19 @@ def _put_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
     return value
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], meta: str = "{}") -> None:
-    """Write tensors by name, atomically, with ``meta`` as the file's metadata."""
+def save_state(path: Path, tensors: dict[str, Tensor], meta: str = "") -> None:
+    """Write the tensors of a run in progress with their hash."""
+    write_sealed(path, {name: value.detach().cpu().numpy() for name, value in tensors.items()}, meta)
+
+
+def load_state(path: Path) -> tuple[dict[str, Tensor], str] | None:
+    """Return tensors and text of :func:`save_state`; None if the file is missing, or damaged and was set aside."""
+    if (state := read_sealed(path)) is None:
+        return None
+    return {name: torch.from_numpy(value) for name, value in state[0].items()}, state[1]
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write the weights of a finished run; ``run.json`` has their hash."""
     with atomic(path) as partial:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, {"meta": meta})
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, {"meta": "{}"})

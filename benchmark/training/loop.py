@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import shutil
 import subprocess
 import sys
 import time
@@ -31,19 +30,27 @@ from timm.scheduler.scheduler import Scheduler
 from torch import Tensor
 
 from benchmark.common.errors import InputError
-from benchmark.common.files import write_text
+from benchmark.common.files import set_aside, write_text
+from benchmark.runs.code import require_code
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, write_predictions
-from benchmark.runs.results import write_spec
+from benchmark.runs.results import write_result
 from benchmark.runs.run import WEIGHTS, Outcome, Record
-from benchmark.runs.run_store import CHECKPOINT, RECORD, find_needed, key_of
+from benchmark.runs.run_store import CHECKPOINT, RECORD, find_needed, open_run_dir
 from benchmark.runs.spec import NetworkRun, RunResult, TrainedRun, finished
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule, default_kappa
 from benchmark.training import distributed
 from benchmark.training.affine import N_AFFINE_DRAWS, augment_affine
 from benchmark.training.augment import N_DRAWS, Normalisation, augment
 from benchmark.training.batches import Reader, SplitData, epoch_order, grade_weights, split_batches
-from benchmark.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_tensors
+from benchmark.training.checkpoint import (
+    Progress,
+    load_checkpoint,
+    load_state,
+    save_checkpoint,
+    save_state,
+    save_tensors,
+)
 from benchmark.training.device import seed_generators
 from benchmark.training.networks import build_run_network, run_cost
 from benchmark.training.optimizer import optimizer_class
@@ -112,14 +119,21 @@ class Training:
     def update(self, number: int) -> None:
         """Update the weights by the accumulated gradients; ``number`` counts the updates of the whole run."""
         self.schedule.step_update(number)
-        if self.spec.train.clip_grad:
-            self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.spec.train.clip_grad)
+        if limit := self.spec.train.clip_grad:
+            norm = self.fabric.clip_gradients(self.model, self.optimizer, max_norm=limit, error_if_nonfinite=False)
+            assert norm is not None
+            _finite(norm, self.spec, self.progress.epoch, "the norm of the gradients")
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.progress.step += 1
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint.
+
+        Raises:
+            InputError: the code was edited, so the state may not be that of the run's key.
+        """
+        require_code(self.spec)
         self.progress.seconds = self.clock.total()
         if self.fabric.is_global_zero:
             save_checkpoint(self.checkpoint, self.model, self.optimizer, self.progress)
@@ -145,6 +159,7 @@ def train(
         train_loss = train_epoch(training, epoch)
         distributed.sync_buffers(training.model)
         metrics = _validate(training, epoch)
+        require_code(spec)
         lr = training.optimizer.param_groups[0]["lr"]
         progress.history.append({"lr": lr, "train_loss": train_loss, **metrics})
         _keep_best(training)
@@ -157,9 +172,10 @@ def train(
             _follow_live(scratch)
         callbacks.epoch(progress.history)
     result = _finish(training)
+    require_code(spec)
     if fabric.is_global_zero:
         write_text(scratch / RECORD, _record(training, started).model_dump_json(indent=2) + "\n")
-        write_spec(result, scratch)
+        write_result(result, scratch)
         for path in (training.checkpoint, training.best):
             path.unlink(missing_ok=True)
     fabric.barrier()
@@ -231,9 +247,8 @@ def start(
 ) -> Training:
     """Build network, optimiser and schedule, and restore them from a checkpoint of the run if there is one."""
     settings = spec.train
-    if fabric.is_global_zero and key_of(scratch) != spec.key:
-        shutil.rmtree(scratch, ignore_errors=True)
-        write_spec(spec, scratch)
+    if fabric.is_global_zero:
+        open_run_dir(spec, scratch)
     fabric.barrier()
     torch.manual_seed(derive(spec.seed, "init"))
     network = build_run_network(spec)
@@ -263,13 +278,25 @@ def start(
         updates_per_epoch=updates,
     )
     model, optimizer = fabric.setup(network, bare)
-    progress = Progress()
-    if (scratch / CHECKPOINT).exists():
-        progress = load_checkpoint(scratch / CHECKPOINT, model, optimizer)
-        progress.resumed += 1
-    clock = _Clock(progress.seconds)
     reader = Reader(splits["train"], fabric.device)
-    return Training(spec, splits, fabric, scratch, model, optimizer, schedule, progress, clock, reader, callbacks)
+    training = Training(
+        spec, splits, fabric, scratch, model, optimizer, schedule, Progress(), _Clock(), reader, callbacks
+    )
+    _resume(training)
+    return training
+
+
+def _resume(training: Training) -> None:
+    """Restore a run's checkpoint, if there is an intact one."""
+    progress = load_checkpoint(training.checkpoint, training.model, training.optimizer)
+    if progress is None:
+        return
+    if progress.best_epoch and load_state(training.best) is None:
+        set_aside(training.checkpoint, f"{training.best.name} is damaged or missing")
+        msg = f"{training.spec.title} must be trained from its start, as its best weights are damaged: run it again"
+        raise InputError(msg)
+    progress.resumed += 1
+    training.progress, training.clock = progress, _Clock(progress.seconds)
 
 
 def _validate(training: Training, epoch: int) -> dict[str, float | None]:
@@ -293,7 +320,7 @@ def _keep_best(training: Training) -> None:
     if training.progress.best_kappa is None or kappa > training.progress.best_kappa:
         training.progress.best_kappa, training.progress.best_epoch = kappa, len(training.progress.history)
         if training.fabric.is_global_zero:
-            save_tensors(training.best, training.model.state_dict())
+            save_state(training.best, training.model.state_dict())
 
 
 def _finish(training: Training) -> RunResult:
@@ -301,7 +328,10 @@ def _finish(training: Training) -> RunResult:
     spec, model, scratch = training.spec, training.model, training.scratch
     training.fabric.barrier()
     if spec.train.select_epoch == "best":
-        model.load_state_dict(load_file(training.best))
+        if (best := load_state(training.best)) is None:
+            msg = f"{training.best} must be as {spec.title} wrote it, but is damaged: run the command again"
+            raise InputError(msg)
+        model.load_state_dict(best[0])
         training.val = None
     first = training.fabric.is_global_zero
     if first:
@@ -325,16 +355,16 @@ def _collapsed(predictions: Predictions, head: str) -> bool:
     return len(np.unique(apply_rule(DEFAULT[head], predictions))) == 1  # type: ignore[index]
 
 
-def _finite(loss: Tensor, spec: TrainedRun, epoch: int) -> float:
-    """Return the loss as a number.
+def _finite(tensor: Tensor, spec: TrainedRun, epoch: int, name: str = "the loss") -> float:
+    """Return a loss or a norm as a number.
 
     Raises:
-        InputError: the loss is not finite; no checkpoint is saved, so the last one remains valid.
+        InputError: it is not finite; no checkpoint is saved, so the last one remains valid.
     """
-    value = float(loss)
+    value = float(tensor)
     if not np.isfinite(value):
         msg = (
-            f"the loss must stay finite, but is {value} in epoch {epoch + 1} of {spec.title}: lower `train.lr` "
+            f"{name} must stay finite, but is {value} in epoch {epoch + 1} of {spec.title}: lower `train.lr` "
             f"(now {spec.train.lr}) or the loss's weight, or set `train.precision: 32-true`"
         )
         raise InputError(msg)
@@ -349,7 +379,7 @@ def _write_history(training: Training) -> None:
     writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(training.scratch / "history.csv", text.getvalue())
+    write_text(training.scratch / "history.csv", text.getvalue(), durable=False)
 
 
 def _record(training: Training, started: str) -> Record:
@@ -379,7 +409,7 @@ _followed: set[Path] = set()
 class _Clock:
     """Time of a run in seconds: in total over all its processes, and in this process's training loop."""
 
-    def __init__(self, before: float) -> None:
+    def __init__(self, before: float = 0.0) -> None:
         self._before, self._began = before, time.perf_counter()
         self._loop = self._saved = self._began
         self.training = 0.0

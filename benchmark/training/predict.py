@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmark.runs.predictions import Predictions
-from benchmark.runs.results import read_trained
+from benchmark.runs.results import read_trained, require_intact
 from benchmark.runs.run import WEIGHTS
 from benchmark.training.augment import Normalisation, normalise
 from benchmark.training.batches import Reader, SplitData, split_batches
@@ -59,8 +59,13 @@ def outputs_from_raw(model: Network, raw: Mapping[str, Tensor]) -> dict[str, npt
 
 
 def load_model(folder: Path) -> Network:
-    """Load the network of a finished run with its selected weights, in evaluation mode."""
+    """Load the network of a finished run with its selected weights, in evaluation mode.
+
+    Raises:
+        InputError: the run is not finished, or its weights were changed.
+    """
     spec = read_trained(folder)
+    require_intact(folder, WEIGHTS)
     network = build_run_network(spec.model_copy(update={"model": spec.model.bare}))
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.eval()

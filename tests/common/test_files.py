@@ -85,7 +85,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     sync, replace = os.fsync, Path.replace
 
     def synced(descriptor):
-        steps.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        steps.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", synced)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.common.errors import InputError
-from benchmark.runs.results import write_spec
+from benchmark.runs.results import write_result
 from benchmark.runs.run import RECORDS, RUNS
 from benchmark.runs.run_store import RECORD, find_needed, is_finished, publish, run_dir
 from benchmark.runs.spec import ArmResult
@@ -29,7 +29,7 @@ def finish(result: ArmResult) -> ArmResult:
     folder.mkdir(parents=True)
     for name in (*result.files, RECORD):
         (folder / name).write_text(f"{name} of {result.key}")
-    write_spec(result, folder)
+    write_result(result, folder)
     return result
 
 

@@ -381,7 +381,7 @@ def test_running_out_of_memory_names_the_settings_to_change(project, monkeypatch
 
 
 @pytest.mark.parametrize("keep", ["last", "best"])
-@pytest.mark.parametrize("stopped_at", ["save_tensors", "write_predictions", "write_text", "write_spec"])
+@pytest.mark.parametrize("stopped_at", ["save_tensors", "write_predictions", "write_text", "write_result"])
 def test_a_run_stopped_at_any_final_write_ends_bit_identical(project, monkeypatch, undisturbed, keep, stopped_at):
     made = one_seed(select_epoch=keep, epochs=2)
     whole = undisturbed("basenet", made)
