@@ -1,13 +1,14 @@
 """Safe extraction of zip archives, also in numbered parts.
 
 Links, special files and names outside the target folder are rejected, and so is an archive that would grow beyond
-bounds, before anything is written. The target appears complete or not at all; a killed extraction resumes with the
-files that it had finished.
+bounds, before anything is written. The target appears complete or not at all. A killed extraction resumes with the
+files that it had finished, if they have the checksums of the archive; a rejected archive leaves none.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import stat
 import zipfile
@@ -40,14 +41,18 @@ def unpack(parts: Sequence[Path], target: Path, keep: Callable[[str], bool] = la
         with io.BufferedReader(JoinedFiles(parts), _BLOCK) as stream, zipfile.ZipFile(stream) as archive:
             _check_safety(archive, name, packed=sum(part.stat().st_size for part in parts))
             _extract(archive, partial, keep, name)
+    except InputError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     except _DAMAGED as error:
-        shutil.rmtree(partial, ignore_errors=True)  # Files that it had finished may be wrong, too.
+        shutil.rmtree(partial, ignore_errors=True)
         reason = " ".join(str(error).split()) or type(error).__name__
         msg = f"an archive must be a complete zip file, but {name} is not ({reason}): remove it and fetch it again"
         raise InputError(msg) from error
     except OSError as error:
         msg = f"{name} must be unpacked to {target}, but that fails ({error.strerror or error}): free some space"
         raise InputError(msg) from error
+    os.sync()  # Once for all files, so that a power cut leaves no complete folder with empty files.
     partial.replace(target)
 
 
@@ -121,7 +126,17 @@ def _extract(archive: zipfile.ZipFile, partial: Path, keep: Callable[[str], bool
         leftover.unlink()
     for info in progress_bar(archive.infolist(), unit=" files", desc=f"unpack {name}"):
         path = partial / info.filename
-        finished = path.exists() and path.stat().st_size == info.file_size
-        if not info.is_dir() and keep(info.filename) and not finished:
-            with atomic(path) as temporary, temporary.open("wb") as target, archive.open(info) as source:
+        if not info.is_dir() and keep(info.filename) and not _is_extracted(path, info):
+            with atomic(path, durable=False) as temporary, temporary.open("wb") as target, archive.open(info) as source:
                 shutil.copyfileobj(source, target, _BLOCK)
+
+
+def _is_extracted(path: Path, info: zipfile.ZipInfo) -> bool:
+    """Return whether a file has the size and the checksum that the archive gives."""
+    if not path.is_file() or path.stat().st_size != info.file_size:
+        return False
+    checksum = 0
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            checksum = zlib.crc32(block, checksum)
+    return checksum == info.CRC

@@ -110,7 +110,7 @@ def _save(image: Image.Image, path: Path) -> None:
     stream = io.BytesIO()
     image.save(stream, "PNG")
     if not path.exists() or path.read_bytes() != stream.getvalue():
-        with atomic(path) as partial:
+        with atomic(path, durable=False) as partial:
             partial.write_bytes(stream.getvalue())
 
 

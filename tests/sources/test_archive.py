@@ -164,3 +164,16 @@ def test_a_full_disk_is_reported_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(_archive.shutil, "copyfileobj", full)
     with pytest.raises(InputError, match=r"No space left on device.*free space"):
         unpack([write_zip(tmp_path / "set.zip")], tmp_path / "out")
+
+
+def test_files_of_a_rejected_or_killed_archive_are_never_taken_for_those_of_the_right_one(tmp_path):
+    wrong = FILES | {"set/a.jpeg": bytes(40_000)}
+    right = write_zip(tmp_path / "right.zip")
+    unpack([write_zip(tmp_path / "wrong.zip", wrong)], tmp_path / "out")
+    (tmp_path / "out").replace(tmp_path / "out.partial")  # As if the extraction had been killed before its last step.
+    unpack([right], tmp_path / "out")
+    assert contents(tmp_path / "out") == FILES
+    (tmp_path / "out").replace(tmp_path / "out.partial")
+    with pytest.raises(InputError, match="leads out of the folder"):
+        unpack([write_zip(tmp_path / "bad.zip", {"../evil": b""})], tmp_path / "out")
+    assert not (tmp_path / "out.partial").exists()
