@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
-from benchmark.common.code import code_sha256
-from benchmark.common.files import sha256_json
+from benchmark.common.code import closure, code_sha256
+from benchmark.common.files import sha256_file, sha256_json, write_text
+from benchmark.common.loaded import require_unedited
 from benchmark.common.resources import core_count
 from benchmark.common.terms import Counts, Split
 from benchmark.jobs.processes import outcomes
@@ -25,6 +27,8 @@ ABOUT = SourceInfo(
 )
 
 _CODE = ("benchmark/sources/_phantom/cohort.py", "benchmark/sources/_phantom/render.py")
+_HASHES = "drawn.sha256"
+"""File with a line per drawn photograph, as ``sha256sum`` writes it; lines are added one by one during the drawing."""
 _MIN_PER_PROCESS = 64
 """Minimum number of photographs per process; with fewer, starting it takes more time than it saves."""
 
@@ -37,33 +41,67 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
 def photographs(params: Params, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Generate the missing photographs, then yield all of them, by patient, left eye first.
 
-    The name of their folder is a hash of everything that determines their bytes, so existing files are reused and an
-    interrupted run resumes. Files of other parameters or of a killed run are removed.
+    The name of their folder is a hash of everything that determines their bytes, and a file in it has the hash of each
+    photograph. Files with their hash are reused, so an interrupted run resumes; damaged ones are drawn again. Files of
+    other parameters or of a killed run are removed.
     """
     home = folder / f"phantom-{_identity(params)}"
     paths = {shot: home / f"{shot.image_id}.jpeg" for shot in cohort(params)}
-    draw([(params.seed, shot, params.pixels, path) for shot, path in paths.items() if not path.exists()], progress)
+    drawn = _read_hashes(home / _HASHES)
+    jobs = [(params.seed, shot, params.pixels, path) for shot, path in paths.items() if not _is_drawn(path, drawn)]
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / _HASHES).open("a", encoding="utf-8", buffering=1) as hashes:
+        for path, sha256 in draw(jobs, progress):
+            drawn[path.name] = sha256
+            hashes.write(f"\n{_line(path.name, sha256)}")
+    if jobs:
+        write_text(home / _HASHES, "".join(_line(path.name, drawn[path.name]) for path in paths.values()))
     for stale in set(folder.glob("phantom-*")) - {home}:
         shutil.rmtree(stale)
-    for partial in set(home.iterdir()) - set(paths.values()):
+    for partial in set(home.iterdir()) - {*paths.values(), home / _HASHES}:
         partial.unlink()
     for shot, path in paths.items():
         yield Photograph(shot.image_id, path, shot.label, shot.split, str(shot.patient), shot.eye)
 
 
-def draw(jobs: list[tuple[int, Shot, int, Path]], progress: OnProgress, workers: int = 0) -> None:
-    """Write photographs (arguments of :func:`render.save`) in ``workers`` processes; 0 chooses their number.
+def draw(jobs: list[tuple[int, Shot, int, Path]], progress: OnProgress, workers: int = 0) -> Iterator[tuple[Path, str]]:
+    """Write photographs (arguments of :func:`render.save`), and yield the path and SHA-256 of each.
 
-    The bytes do not depend on the number of processes.
+    Args:
+        jobs: the photographs.
+        progress: called after each with the numbers of photographs done and in all.
+        workers: number of processes, on which the bytes do not depend; 0 chooses it.
     """
     workers = workers or min(core_count(), math.ceil(len(jobs) / _MIN_PER_PROCESS), 32)
-    results = outcomes(_save, jobs, workers) if workers > 1 else map(_save, jobs)
-    for done, _ in enumerate(results, 1):
+    results = outcomes(_save, jobs, workers) if workers > 1 else ((job, _save(job)) for job in jobs)
+    for done, (job, sha256) in enumerate(results, 1):
+        yield job[-1], sha256
         progress(done, len(jobs))
 
 
-def _save(job: tuple[int, Shot, int, Path]) -> None:
-    save_photograph(*job)
+def _save(job: tuple[int, Shot, int, Path]) -> str:
+    sha256 = save_photograph(*job)
+    require_unedited(_drawing_code())
+    return sha256
+
+
+def _line(name: str, sha256: str) -> str:
+    return f"{sha256}  {name}\n"
+
+
+def _read_hashes(path: Path) -> dict[str, str]:
+    """Return the hash of each photograph that was drawn, by its file name."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    return {name: sha256 for sha256, separator, name in (line.partition("  ") for line in lines) if separator}
+
+
+def _is_drawn(path: Path, drawn: Mapping[str, str]) -> bool:
+    return path.exists() and sha256_file(path) == drawn.get(path.name)
+
+
+@cache
+def _drawing_code() -> tuple[Path, ...]:
+    return closure(*_CODE)
 
 
 def _identity(params: Params) -> str:

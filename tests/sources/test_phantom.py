@@ -154,7 +154,29 @@ def test_a_stopped_run_is_resumed(tmp_path: Path) -> None:
     assert len(drawn) == 10
     assert calls == [(done, 14) for done in range(1, 15)]
     assert contents(again) == whole
-    assert {path.name for path in drawn[0].parent.iterdir()} == {shot.path.name for shot in again}
+    assert {path.name for path in drawn[0].parent.iterdir()} == {*(shot.path.name for shot in again), "drawn.sha256"}
+
+
+@pytest.mark.parametrize("damage", ["another photograph", "empty", "removed", "hashes cut", "hashes changed"])
+def test_a_photograph_without_its_hash_is_drawn_again(tmp_path: Path, damage: str) -> None:
+    shots = take(tmp_path)
+    whole, first, hashes = contents(shots), shots[0].path, shots[0].path.parent / "drawn.sha256"
+    listed = hashes.read_bytes()
+    match damage:
+        case "another photograph":
+            first.write_bytes(shots[1].path.read_bytes())
+        case "empty":
+            first.write_bytes(b"")
+        case "removed":
+            first.unlink()
+        case "hashes cut":
+            hashes.write_bytes(listed[:-30])
+        case "hashes changed":
+            hashes.write_bytes(listed.replace(listed[:4], b"0000", 1))
+    calls: list[tuple[int, int]] = []
+    again = list(photographs(params(**SMALL), tmp_path, lambda done, total: calls.append((done, total))))
+    assert calls == [(1, 1)]
+    assert (contents(again), hashes.read_bytes()) == (whole, listed)
 
 
 def test_other_parameters_do_not_reuse_old_files(tmp_path: Path) -> None:
@@ -169,8 +191,8 @@ def test_bytes_depend_on_neither_workers_nor_order(tmp_path: Path) -> None:
     alone = [(0, shot, 160, tmp_path / "alone" / f"{shot.image_id}.jpeg") for shot in shots]
     shared = [(0, shot, 160, tmp_path / "shared" / f"{shot.image_id}.jpeg") for shot in reversed(shots)]
     calls: list[tuple[int, int]] = []
-    draw(alone, lambda done, total: None, workers=1)
-    draw(shared, lambda done, total: calls.append((done, total)), workers=2)
+    list(draw(alone, lambda done, total: None, workers=1))
+    list(draw(shared, lambda done, total: calls.append((done, total)), workers=2))
     assert calls == [(done, 8) for done in range(1, 9)]
     for (*_, one), (*_, other) in zip(alone, reversed(shared), strict=True):
         assert one.read_bytes() == other.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -43,9 +44,11 @@ def photograph(seed: int, patient: int, eye: str, grade: int, pixels: int) -> Pi
     return mount(frame, camera, picture)
 
 
-def save_photograph(seed: int, shot: Shot, pixels: int, path: Path) -> None:
-    """Write the photograph of one eye as JPEG, atomically."""
+def save_photograph(seed: int, shot: Shot, pixels: int, path: Path) -> str:
+    """Write the photograph of one eye as JPEG, atomically, and return its SHA-256."""
     picture = photograph(seed, shot.patient, shot.eye, shot.grade, pixels)
     _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    with atomic(path) as partial:
-        partial.write_bytes(encoded.tobytes())
+    data = encoded.tobytes()
+    with atomic(path, durable=False) as partial:
+        partial.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
