@@ -16,7 +16,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 def hardware() -> dict[str, str]:
     """Return processor, GPUs and driver as fields of :class:`.Record`; empty without GPUs."""
-    gpu, driver = gpus(_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"))
+    gpu, driver = gpus(_output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader") or "")
     return {"cpu": cpu(), "gpu": gpu, "driver": driver}
 
 
@@ -42,27 +42,38 @@ def gpus(listed: str) -> tuple[str, str]:
     return ", ".join(counted), ", ".join(dict.fromkeys(driver for _, driver in cards))
 
 
-def _output(*command: str) -> str:
-    """Return the output of a command in the project's folder; an empty string if it does not exist or fails."""
+def _output(*command: str) -> str | None:
+    """Return the output of a command in the project's folder; None if it does not exist or fails."""
     try:
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return ""
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
     return done.stdout.strip()
+
+
+def git_state() -> tuple[str, bool | None]:
+    """Return the commit of the project, and whether its files differ; ``unknown`` and None if git does not know.
+
+    A project in a folder of another repository has no commit.
+    """
+    found = (_output("git", "rev-parse", "--show-toplevel", "HEAD") or "").splitlines()
+    if len(found) != 2 or not PROJECT.samefile(found[0]):
+        return "unknown", None
+    # Files that the pipeline itself writes do not change the code.
+    changed = _output("git", "status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports", ":!params.yaml")
+    return found[1], None if changed is None else bool(changed)
 
 
 def environment() -> dict[str, Any]:
     """Return host, hardware, package versions and git state as fields of :class:`.Record`."""
-    commit = _output("git", "rev-parse", "HEAD")
-    # Files that the pipeline itself writes do not change the code.
-    dirty = _output("git", "status", "--porcelain", "--", ".", ":!dvc.lock", ":!reports", ":!params.yaml")
+    commit, dirty = git_state()
     packages = ("torch", "timm", "lightning-fabric", "numpy", "pyarrow", "fundusbench")
     return {
         "host": platform.node(),
         **hardware(),
         "packages": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "git_commit": commit or "unknown",
-        "git_dirty": bool(dirty),
+        "git_commit": commit,
+        "git_dirty": dirty,
     }
 
 

@@ -208,6 +208,7 @@ class Record(Section):
     threads: int
     packages: dict[str, str]
     git_commit: str
-    git_dirty: bool
+    git_dirty: bool | None
+    """Whether files differed from the commit; None if that is unknown."""
     resumed: int
     """Number of times that the run was resumed."""

@@ -85,7 +85,8 @@ def finished_entry(training: TrackedRun) -> RunEntry:
         record = training.record[1]
         costs |= {f"resources/{name}": float(getattr(record, name)) for name in _COSTS}
         tags |= {name: str(getattr(record, name)) for name in ("host", "device", "precision", "threads", "resumed")}
-        tags |= {"mlflow.source.git.commit": record.git_commit, "git_dirty": str(record.git_dirty).lower()}
+        dirty = "unknown" if record.git_dirty is None else str(record.git_dirty).lower()
+        tags |= {"mlflow.source.git.commit": record.git_commit, "git_dirty": dirty}
     entry = live_entry(training, "FINISHED")
     return replace(
         entry,

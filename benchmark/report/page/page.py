@@ -179,4 +179,4 @@ def _runs(arm: Arm, inputs: Inputs) -> dict[str, Any]:
 
 
 def _commit(record: Record) -> str:
-    return record.git_commit[:12] + " with changes" * record.git_dirty
+    return record.git_commit[:12] + " with changes" * bool(record.git_dirty)
