@@ -1,29 +1,31 @@
 """Start of the processes that train a run together (DDP), and messages when one of them fails.
 
-Torch's launcher starts them and sets the rank of each in its environment: :func:`launch` on one machine, ``torchrun``
-on several.
+:func:`launch` starts them on one machine, ``torchrun`` on several; both set the rank of each in its environment.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
+import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 from benchmark.runs.run import SCRATCH
-from benchmark.training.distributed import world_size
+from benchmark.training.distributed import STORE, world_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LAUNCHED = "FUNDUSBENCH_LAUNCHED"
-"""Set in processes that :func:`launch` started."""
+_POLL_S = 0.2
+"""Seconds between two looks at the processes."""
 
 
 def clear() -> None:
@@ -54,7 +56,7 @@ def report_lost_peer() -> Iterator[None]:
         text = str(error)
         if world_size() == 1 or not any(word in text for word in ("Gloo", "gloo", "NCCL", "Connection")):
             raise
-        if not os.environ.get(_LAUNCHED) and is_first_to_fail():
+        if not os.environ.get(STORE) and is_first_to_fail():
             print(
                 f"fundusbench: all {world_size()} processes must keep running, but one has ended: run the same command "
                 "again, which resumes from the last checkpoint",
@@ -66,41 +68,67 @@ def report_lost_peer() -> Iterator[None]:
 def launch(processes: int, arguments: Sequence[str]) -> None:
     """Run the command ``fundusbench`` in several processes of this machine, and wait for them.
 
+    The processes find each other by a file, and communicate over the loopback interface.
+
     Args:
         processes: number of processes.
         arguments: arguments of the command.
 
     Raises:
-        InputError: a process was killed; the launcher then ends the others.
+        InputError: a process was killed; the others are then ended.
         SystemExit: a process failed, and has reported why.
     """
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=processes,
-        rdzv_backend="c10d",
-        rdzv_endpoint="127.0.0.1:0",
-        local_addr="127.0.0.1",
-        run_id=str(os.getpid()),
-        max_restarts=0,
-    )
-    # Processes on one machine communicate over the loopback interface.
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform != "darwin" else "lo0")
-    os.environ[_LAUNCHED] = "1"
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
-    try:
-        elastic_launch(config, sys.executable)("-m", "benchmark.cli", *arguments)
-    except ChildFailedError as error:
-        killed = {rank: failure.exitcode for rank, failure in error.failures.items() if failure.exitcode < 0}
-        if not killed:
-            raise SystemExit(2) from error
-        # The launcher ends the other processes by SIGTERM.
-        rank, code = min(killed.items(), key=lambda item: item[1] == -signal.SIGTERM)
+    SCRATCH.mkdir(exist_ok=True)
+    loopback = "lo" if sys.platform != "darwin" else "lo0"
+    with TemporaryDirectory(prefix=".store-", dir=SCRATCH) as folder:
+        shared = {
+            "TORCHELASTIC_RUN_ID": str(os.getpid()),
+            "WORLD_SIZE": str(processes),
+            "LOCAL_WORLD_SIZE": str(processes),
+            STORE: f"{Path(folder).absolute()}/store",
+            "GLOO_SOCKET_IFNAME": loopback,
+            "NCCL_SOCKET_IFNAME": loopback,
+        }
+        command = (sys.executable, "-m", "benchmark.cli", *arguments)
+        started = [
+            subprocess.Popen(command, env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+            for rank in range(processes)
+        ]
+        try:
+            codes = _wait(started)
+        finally:
+            for one in started:
+                one.terminate()
+            for one in started:
+                one.wait()
+    if killed := [(rank, code) for rank, code in enumerate(codes) if code and code < 0]:
+        rank, code = killed[0]
         msg = (
             f"all {processes} processes must keep running, but number {rank} was killed by signal "
             f"{signal.Signals(-code).name}: run the same command again, which resumes from the last checkpoint"
         )
-        raise InputError(msg) from error
+        raise InputError(msg)
+    if any(codes):
+        raise SystemExit(2)
+
+
+def _wait(started: Sequence[subprocess.Popen[bytes]]) -> list[int | None]:
+    """Return the exit code of each process when all have ended or one has failed; None for a running one."""
+    while True:
+        codes = [one.poll() for one in started]
+        if any(codes) or None not in codes:
+            return codes
+        time.sleep(_POLL_S)
+
+
+def follow_launcher() -> None:
+    """End this process when the command that launched it is killed; under ``torchrun``, do nothing."""
+    parent = os.getppid()
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(_POLL_S)
+        os._exit(1)
+
+    if os.environ.get(STORE):
+        threading.Thread(target=follow, daemon=True).start()

@@ -18,7 +18,7 @@ from benchmark.common.resources import core_count, free_memory
 from benchmark.common.terms import SPLITS, Size
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.packs import pack_path
-from benchmark.dispatch.launch import clear, is_first_to_fail, launch, report_lost_peer
+from benchmark.dispatch.launch import clear, follow_launcher, is_first_to_fail, launch, report_lost_peer
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.local_engine import LocalEngine, warm
@@ -79,6 +79,7 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         if world_size() == 1:
             launch(params.train.processes, ["train", *methods])
             return
+        follow_launcher()
         if not rank():
             clear()
     failures = _train(todo, specs, params, engine) if todo else {}

@@ -70,8 +70,9 @@ def write_spec(spec: RunSpec, folder: Path) -> None:
 
 
 def write_result(result: RunResult, folder: Path) -> None:
-    """Write ``run.json`` of a finished run, with the hashes of its other files, which must exist, and its own."""
-    files = {name: sha256_file(folder / name) for name in result.files if name != RESULT}
+    """Write ``run.json`` of a finished run, with its own hash and those of its other files; a sweep's have no test."""
+    present = [name for name in result.files if name != RESULT and (folder / name).exists()]
+    files = {name: sha256_file(folder / name) for name in present}
     fields = result.model_copy(update={"sha256": files}).model_dump(mode="json", by_alias=True)
     fields["sha256"] |= {RESULT: sha256_json(fields)}
     write_json(folder / RESULT, fields)

@@ -14,7 +14,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from benchmark.common.numerics import require_pins
 from benchmark.common.resources import keep_freed_memory
 from benchmark.settings.devices import resolved
-from benchmark.training.distributed import world_size
+from benchmark.training.distributed import connect, world_size
 
 if TYPE_CHECKING:
     from benchmark.settings.training import Train
@@ -54,6 +54,7 @@ def open_fabric(settings: Train, gpu: int = 0) -> Fabric:
             # Fabric would take the variables of a batch system, such as SLURM_NTASKS, for a launcher's.
             plugins=LightningEnvironment(),
         )
+    connect("nccl" if settings.device == "cuda" else "gloo")
     local_size = int(os.environ["LOCAL_WORLD_SIZE"])
     # Each process validates part of a split, so the numbers of forward passes differ and must not communicate.
     fabric = Fabric(

@@ -1,7 +1,7 @@
 """Distributed training of one run: each process computes its part of every batch.
 
 An update equals that of a single process, apart from the order in which gradients are summed: the batches, their order
-and the augmentation of each image are the same. Torch's launcher starts the processes and sets the rank of each in its
+and the augmentation of each image are the same. A launcher starts the processes and sets the rank of each in its
 environment.
 """
 
@@ -18,11 +18,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
+STORE = "FUNDUSBENCH_STORE"
+"""Environment variable with the file by which processes on one machine find each other; ``torchrun`` sets none."""
 
 
 def world_size() -> int:
     """Return the number of processes that train a run together; 1 without a launcher."""
     return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+def connect(backend: str) -> None:
+    """Connect the processes that :func:`benchmark.dispatch.launch.launch` started, once per process.
+
+    They meet by a file: a store on a port would accept data from every user and every machine of the network.
+    """
+    import torch.distributed as dist
+
+    if (store := os.environ.get(STORE)) and not dist.is_initialized():
+        dist.init_process_group(backend, init_method=f"file://{store}", rank=rank(), world_size=world_size())
 
 
 def rank() -> int:

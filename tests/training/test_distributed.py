@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -63,11 +64,17 @@ def start(log: Path, **changes) -> subprocess.Popen[bytes]:
 def lose_one(command: subprocess.Popen[bytes]) -> None:
     """Kill the second process after the first checkpoint."""
     deadline = time.monotonic() + 240
+    family, listening = psutil.Process(command.pid), set()
     while not list(Path("scratch/runs").rglob("checkpoint.safetensors")):
         assert command.poll() is None
         assert time.monotonic() < deadline
+        for process in (family, *family.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                listening |= {one.laddr.ip for one in process.net_connections() if one.status == psutil.CONN_LISTEN}
         time.sleep(0.005)
-    children = psutil.Process(command.pid).children(recursive=True)
+    # The processes exchange gradients over loopback, and nothing else of the command can be reached.
+    assert listening <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    children = family.children(recursive=True)
     (second,) = [child for child in children if child.environ().get("RANK") == "1"]
     second.send_signal(signal.SIGKILL)
 
