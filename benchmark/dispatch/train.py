@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -21,7 +21,8 @@ from benchmark.data.packs import pack_path
 from benchmark.dispatch.launch import clear, follow_launcher, is_first_to_fail, launch, report_lost_peer
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
-from benchmark.jobs.local_engine import LocalEngine, warm
+from benchmark.jobs.local_engine import LocalEngine
+from benchmark.jobs.processes import start_server
 from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
 from benchmark.runs.declared import resolve_runs
 from benchmark.runs.results import read_result
@@ -29,13 +30,15 @@ from benchmark.runs.run_store import (
     files_needed,
     find_run,
     is_finished,
+    locked,
     publish,
     remove_stale_views,
     run_dir,
     views_dir,
 )
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, views_read
-from benchmark.training.distributed import rank, world_size
+from benchmark.statistics.published.tables import PUBLISHED, find_arm, load_published
+from benchmark.training.distributed import broadcast, rank, world_size
 from models.settings import PACKAGE
 
 if TYPE_CHECKING:
@@ -69,11 +72,12 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     """
     known = _known(params, methods)
     if engine == "local" and params.train.processes == 1 and params.train.parallel_runs != 1 and core_count() > 1:
-        warm(PRELOAD)
+        start_server(PRELOAD)
     declared = resolve_runs(params, read_manifest())
     specs = [spec for spec in declared if not methods or spec.method in methods]
     todo = _with_parents([spec for spec in specs if not is_finished(run_dir(spec), spec.key)], declared)
     _check_optimizers(todo, declared)
+    _check_measured(params)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)
         if world_size() == 1:
@@ -134,6 +138,14 @@ def _check_optimizers(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> N
         optimizer_class(name)
 
 
+def _check_measured(params: Params) -> None:
+    """Refuse two arms that would measure the same printed number, before they are trained."""
+    if PUBLISHED.exists():
+        for table in load_published().values():
+            for cell in table.cells:
+                find_arm(cell.measured_by, params)
+
+
 def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> None:
     """Refuse parameters that several processes per run do not support."""
     if systems := sorted({spec.system for spec in todo if spec.system}):
@@ -176,8 +188,8 @@ def complete(
             "are running: set it to 1, because only `fundusbench train` and torchrun start several"
         )
         raise InputError(msg)
-    if not is_finished(scratch, spec.key):
-        with report_lost_peer(), explain_out_of_memory(spec):
+    with nullcontext() if rank() else locked(scratch), report_lost_peer(), explain_out_of_memory(spec):
+        if not broadcast(fabric, is_finished(scratch, spec.key)):
             train(spec, splits, fabric, scratch, callbacks or Callbacks())
 
 
@@ -338,7 +350,9 @@ def _fit_blends(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
     from benchmark.training.blend import complete_blends
     from benchmark.training.device import open_fabric
 
-    return complete_blends(rows, read_manifest(), open_fabric(rows[0].train, slot), report)
+    with locked(run_dir(rows[0])):
+        todo = [row for row in rows if not is_finished(run_dir(row), row.key)]
+        return complete_blends(todo, read_manifest(), open_fabric(rows[0].train, slot), report)
 
 
 def _weights(spec: TrainedRun) -> list[Path]:

@@ -9,22 +9,12 @@ import multiprocessing
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from benchmark.jobs.processes import follow_parent, tune_process
+from benchmark.jobs.processes import follow_parent, start_server, tune_process
 from benchmark.jobs.queue import Event, Job, OnEvent, outcome
-
-
-def warm(modules: Sequence[str]) -> None:
-    """Start the server that jobs are forked from, which imports some modules while this process prepares the jobs.
-
-    A server that runs already does not import more modules.
-    """
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
-    forkserver.ensure_running()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ class LocalEngine:
 
     def _start(self, job: Job, on_event: OnEvent) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(self._preload)
+        start_server(self._preload)
         ours, theirs = context.Pipe(duplex=False)
         slot = self._free.pop(0)
         process = context.Process(target=_work, args=(job, slot, theirs))

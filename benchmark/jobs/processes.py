@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from typing import TypeVar
 
 import cv2
@@ -40,7 +41,7 @@ def outcomes(
     """
     # A worker forked from this process could wait forever for a lock that one of its threads held.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmark.common.loaded", work.__module__])
+    start_server(["benchmark.common.loaded", work.__module__])
     with (
         _deaths_named(),
         ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(setup,)) as pool,
@@ -67,6 +68,20 @@ def _ended(waiting: dict[Future[R], J]) -> Iterator[tuple[J, R]]:
     ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
     for future in ended:
         yield waiting.pop(future), future.result()
+
+
+def start_server(modules: Sequence[str]) -> None:
+    """Start the server that processes are forked from; it and they ignore Ctrl-C from their first moment.
+
+    Args:
+        modules: modules that the server imports; one that runs already imports no more.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def tune_process() -> None:

@@ -6,10 +6,14 @@ kept in ``scratch/runs/<method>/<arm>/<seed>/<key>/`` and published to ``runs/``
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, set_aside
@@ -17,6 +21,8 @@ from benchmark.common.terms import EVALUATED, Arm
 from benchmark.runs.results import damage_of, write_spec
 from benchmark.runs.run import RECORDS, RESULT, RUNS, SCRATCH, WEIGHTS
 from benchmark.runs.spec import RunSpec
+
+log = logging.getLogger(__name__)
 
 RUN_STORE, VIEWS = SCRATCH / "runs", SCRATCH / "views"
 """Folders of the runs, and of the outputs of networks over TTA views, by the first digits of the keys."""
@@ -54,6 +60,26 @@ def is_finished(folder: Path, key: str, files: Collection[str] = ()) -> bool:
         files: files that must be intact besides ``run.json``; all of them by default.
     """
     return not damage_of(folder, files) and key_of(folder) == key and "flags" in read_json(folder / RESULT)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time make a run, or publish runs; another one waits for it, and says so.
+
+    Args:
+        path: folder that is made or changed; the lock is next to it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.warning("another process works on %s: waiting for it", path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def open_run_dir(spec: RunSpec, folder: Path) -> None:
@@ -107,6 +133,11 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
         method: name of the method.
         specs: its declared runs; unfinished ones are skipped.
     """
+    with locked(RUN_STORE):
+        _publish_all(method, specs)
+
+
+def _publish_all(method: str, specs: Iterable[RunSpec]) -> None:
     finished = {spec.folder(RUNS): spec for spec in specs if is_finished(run_dir(spec), spec.key)}
     for folder in (RUNS / method).glob("*/*"):
         if folder not in finished:

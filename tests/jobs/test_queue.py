@@ -86,9 +86,10 @@ def test_modules_imported_in_advance_are_loaded_in_every_job():
     """Run in a fresh process, because the job server of this one has already started."""
     code = """
 from benchmark.jobs.queue import Job, NullDisplay, run_jobs
-from benchmark.jobs.local_engine import LocalEngine, warm
+from benchmark.jobs.local_engine import LocalEngine
+from benchmark.jobs.processes import start_server
 from tests.jobs.test_queue import imported
-warm(["wave"])
+start_server(["wave"])
 for module in ("wave", "nowhere"):
     print(sorted(run_jobs([Job(name, imported, (module,)) for name in "ab"], LocalEngine(2), NullDisplay()).items()))
 """

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from benchmark.common.errors import InputError
-from benchmark.common.resources import free_memory
 from benchmark.data import packs
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PackRow, PackSpec, open_pack, write_pack
@@ -216,12 +215,3 @@ def test_threads_share_the_mapped_file_without_copies(tmp_path):
             [sys.executable, "-c", MEMORY, str(tmp_path / "pack"), readers], capture_output=True, text=True, check=True
         )
         assert int(done.stdout) < whole / 3
-
-
-@pytest.mark.parametrize(("limit", "expected"), [("1000", 1000 - 900 + 50 + 30), ("100", 0), ("max", None)])
-def test_free_memory_respects_the_containers_limit_and_ignores_its_file_cache(tmp_path, limit, expected):
-    (tmp_path / "memory.max").write_text(limit + "\n")
-    (tmp_path / "memory.current").write_text("900\n")
-    (tmp_path / "memory.stat").write_text("anon 820\ninactive_file 50\nactive_file 30\n")
-    found = free_memory(tmp_path)
-    assert found == expected if expected is not None else found > 10_000
