@@ -1,6 +1,6 @@
 """Define ``fundusbench verify``, which checks that the report's tables follow from the predictions.
 
-Alone, the command recomputes every table from ``runs/`` in a temporary folder and compares it with ``reports/tables/``
+Alone, the command checks the hashes of all files in ``runs/`` and of all images in the packs, recomputes every table from ``runs/`` in a temporary folder and compares it with ``reports/tables/``
 byte for byte. With ``--against``, it compares the csv tables cell by cell with those of another clone, or of a commit
 whose tables DVC holds; :mod:`benchmark.report.verification.seed_noise` defines when two numbers differ. It writes
 nothing to the project.
@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, get_args
 
 from benchmark.cli.output import add_json, show_json
 from benchmark.common.errors import InputError
+from benchmark.data.packs import PACKS, open_pack
 from benchmark.report import TABLES
+from benchmark.runs.results import require_intact
+from benchmark.runs.run import RUNS
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 
@@ -51,6 +54,7 @@ def _verify(root: Path, params: Params, *, as_json: bool) -> int:
     from benchmark.tracking import provenance
 
     stored = _read_files(root / TABLES, "*.*", "run `dvc repro` first")
+    _check_files(root)
     with rebuild.elsewhere(root) as folder:
         rebuild.tables(params)
         recomputed = _read_files(folder / TABLES, "*.*", "run `dvc repro` first")
@@ -68,6 +72,18 @@ def _verify(root: Path, params: Params, *, as_json: bool) -> int:
         return 0
     print(f"{len(found)} files differ from {TABLES}/, first {found[0]}")
     return 1
+
+
+def _check_files(root: Path) -> None:
+    """Check every file of the finished runs, and every image of the packs.
+
+    Raises:
+        InputError: one of them is not as it was written.
+    """
+    for result in sorted((root / RUNS).glob("*/*/*/run.json")):
+        require_intact(result.parent)
+    for pack in sorted((root / PACKS).glob("*/*.arrow")):
+        open_pack(pack).require_intact()
 
 
 def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Difference]:

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, set_aside
 from benchmark.common.terms import EVALUATED, Arm
-from benchmark.runs.results import damage_of, write_spec
+from benchmark.runs.results import damage_of, read_record, write_spec
 from benchmark.runs.run import RECORDS, RESULT, RUNS, SCRATCH, WEIGHTS
 from benchmark.runs.spec import RunSpec
 
@@ -59,7 +59,17 @@ def is_finished(folder: Path, key: str, files: Collection[str] = ()) -> bool:
         key: key of the run.
         files: files that must be intact besides ``run.json``; all of them by default.
     """
-    return not damage_of(folder, files) and key_of(folder) == key and "flags" in read_json(folder / RESULT)
+    return not _damage(folder, files) and key_of(folder) == key and "flags" in read_json(folder / RESULT)
+
+
+def _damage(folder: Path, files: Collection[str] = ()) -> str:
+    """Return which files of a finished run are damaged, including its record; empty if none is."""
+    if (folder / RECORD).exists():
+        try:
+            read_record(folder / RECORD)
+        except InputError:
+            return f"{RECORD} is no valid record"
+    return damage_of(folder, files)
 
 
 @contextmanager
@@ -84,7 +94,7 @@ def locked(path: Path) -> Iterator[None]:
 
 def open_run_dir(spec: RunSpec, folder: Path) -> None:
     """Prepare the folder of an unfinished run: keep its files, set damaged ones aside, remove those of other runs."""
-    if damage := damage_of(folder):
+    if damage := _damage(folder):
         set_aside(folder, damage)
     if key_of(folder) != spec.key:
         shutil.rmtree(folder, ignore_errors=True)

@@ -260,6 +260,44 @@ def test_a_damaged_pack_is_written_again(capsys):
     assert packs() == whole
 
 
+@pytest.mark.parametrize("removed", [True, False], ids=["removed by DVC", "kept"])
+@pytest.mark.parametrize("encoding", ["raw", "jpeg"])
+def test_an_image_that_was_damaged_in_a_pack_is_prepared_again_and_never_read(capsys, encoding, removed):
+    write_folder(Path("photos"), patients=4)
+    run(encoding=encoding)
+    whole, path = packs(), Path("data/packs/mid/train.arrow")
+    with path.open("r+b") as stream:  # In place, so that the hard link of the cache is damaged, too.
+        stream.seek(path.read_bytes().find(stored("mid")[open_pack(path).image_ids[0]]) + 100)
+        stream.write(b"\1\2\3")
+    pack = open_pack(path)
+    with pytest.raises(InputError, match=f"{path} is damaged at {pack.image_ids[0]}.*run `fundusbench prepare` again"):
+        pack.gather(np.array([1, 0]))
+    with pytest.raises(InputError, match="is damaged at"):
+        pack.require_intact()
+    if removed:
+        shutil.rmtree("data/packs")
+    run(encoding=encoding)
+    assert prepared_now(capsys) == 1
+    assert packs() == whole
+
+
+def test_a_finished_image_that_was_damaged_before_all_were_packed_is_prepared_again(capsys, monkeypatch):
+    write_folder(Path("photos"), patients=4)
+    run()
+    whole = packs()
+    forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "_pack", lambda *_: (_ for _ in ()).throw(InputError("stopped")))
+        with pytest.raises(InputError, match="stopped"):
+            run()
+    first, second, *_ = sorted(SCRATCH.rglob("*.safetensors"))
+    first.write_bytes(b"")
+    second.write_bytes(second.read_bytes()[:-1] + b"?")
+    run()
+    assert prepared_now(capsys) == 2
+    assert packs() == whole
+
+
 def test_equal_files_are_prepared_once(capsys):
     write_folder(Path("photos"), patients=2)
     shutil.copy("photos/0_left.jpeg", "photos/1_right.jpeg")

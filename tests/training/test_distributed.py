@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -157,3 +158,19 @@ def test_a_wrong_number_of_processes_is_refused(project, monkeypatch):
         monkeypatch.setitem(os.environ, name, value)
     with pytest.raises(InputError, match=r"started 3 and train.processes is 2: correct one"):
         train.run(load_params())
+
+
+@pytest.mark.slow
+def test_commands_that_train_one_run_at_once_train_it_once(project):
+    Path("params.yaml").write_text(yaml.safe_dump(raw_params()))
+    commands = [
+        subprocess.Popen([BIN / "fundusbench", "train"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    ended = [(*command.communicate(timeout=240), command.returncode) for command in commands]
+    assert [code for *_, code in ended] == [0, 0, 0], ended
+    assert sum("waiting for it" in err for _, err, _ in ended) == 2
+    history = (project / "runs/basenet_mt/small/0/history.csv").read_bytes()
+    shutil.rmtree("scratch")
+    train.run(parse_params(raw_params()))
+    assert (project / "runs/basenet_mt/small/0/history.csv").read_bytes() == history

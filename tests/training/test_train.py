@@ -291,9 +291,18 @@ def test_test_labels_affect_neither_weights_nor_selection(project):
         assert outputs(project)[f"runs/basenet/mse_small/0/{name}"] == before[f"runs/basenet/mse_small/0/{name}"]
 
 
-def test_a_loss_that_is_not_finite_stops_and_names_the_run(project):
-    with pytest.raises(InputError, match=r"loss must stay finite.*basenet/mse_small seed 0.*lower `train\.lr`"):
-        train.run(params(lr=9.0, clip_grad=0.0, opt="sgd", warmup_fraction=0.0), ["basenet"])
+@pytest.mark.parametrize(
+    ("changes", "weight", "words"),
+    [
+        ({"lr": 9.0, "clip_grad": 0.0, "opt": "sgd", "warmup_fraction": 0.0}, 1.0, "the loss"),
+        ({}, 1e38, "the norm of the gradients"),
+    ],
+)
+def test_a_loss_or_gradient_that_is_not_finite_stops_and_names_the_run(project, changes, weight, words):
+    raw = params(**changes).model_dump(by_alias=True)
+    raw["losses"]["ce_mse"]["weight"] = weight
+    with pytest.raises(InputError, match=rf"{words} must stay finite.*basenet_mt/small seed 0.*lower `train\.lr`"):
+        train.run(parse_params(raw), ["basenet_mt"])
     assert not list((project / "runs").rglob("run.json"))
 
 
