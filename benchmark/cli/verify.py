@@ -1,9 +1,9 @@
 """Define ``fundusbench verify``, which checks that the report's tables follow from the predictions.
 
-Alone, the command checks the hashes of all files in ``runs/`` and of all images in the packs, recomputes every table from ``runs/`` in a temporary folder and compares it with ``reports/tables/``
-byte for byte. With ``--against``, it compares the csv tables cell by cell with those of another clone, or of a commit
-whose tables DVC holds; :mod:`benchmark.report.verification.seed_noise` defines when two numbers differ. It writes
-nothing to the project.
+Alone, the command checks the hashes of all files in ``runs/`` and of all images in the packs, recomputes every table
+from ``runs/`` in a temporary folder and compares it with ``reports/tables/`` byte for byte. With ``--against``, it
+compares the csv tables cell by cell with those of another clone, or of a commit whose tables DVC holds;
+:mod:`benchmark.report.verification.seed_noise` defines when two numbers differ. It writes nothing to the project.
 """
 
 from __future__ import annotations

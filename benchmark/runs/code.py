@@ -41,6 +41,11 @@ def with_key(spec: S) -> S:
     return spec.model_copy(update={"code_sha256": _sha256(roots_of(spec))}).with_key()
 
 
+def views_sha256(system: str) -> str:
+    """Return the hash of the code that computes outputs over TTA views and statistics for a system's blends."""
+    return _sha256(("benchmark/training/tta.py", "benchmark/training/system_view.py", f"models/systems/{system}.py"))
+
+
 def require_code(spec: RunSpec) -> None:
     """Check that this process runs the code whose hash the key of a run contains.
 

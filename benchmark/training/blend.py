@@ -27,7 +27,7 @@ from benchmark.common.splitting import sorted_by_grade
 from benchmark.common.terms import EVALUATED
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS
-from benchmark.runs.code import require_code
+from benchmark.runs.code import require_code, views_sha256
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
 from benchmark.runs.results import read_result, read_trained, require_intact, write_result
@@ -273,7 +273,7 @@ def _cached(
 ) -> Outputs:
     """Return a run's cached outputs for these images and settings; compute and cache them if they are missing."""
     images = [[row.image_id, row.sha256] for row in data.rows]
-    path = views_dir(run.key) / f"{sha256_json([settings, images])[:16]}.safetensors"
+    path = views_dir(run.key) / f"{sha256_json([views_sha256(blend.system), settings, images])[:16]}.safetensors"
     if (cached := read_sealed(path)) is None:
         outputs = compute()
         require_code(blend)

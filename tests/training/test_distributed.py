@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -174,3 +175,18 @@ def test_commands_that_train_one_run_at_once_train_it_once(project):
     shutil.rmtree("scratch")
     train.run(parse_params(raw_params()))
     assert (project / "runs/basenet_mt/small/0/history.csv").read_bytes() == history
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait_s", [0.3, 3.0])
+def test_an_interrupt_during_the_start_ends_with_one_sentence(project, wait_s):
+    raw = raw_params(parallel_runs=2)
+    Path("params.yaml").write_text(yaml.safe_dump(raw | {"seeds": [0, 1]}))
+    command = subprocess.Popen(
+        [sys.executable, "-m", "benchmark.cli", "train"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(wait_s)
+    os.killpg(command.pid, signal.SIGINT)
+    _, err = command.communicate(timeout=120)
+    assert command.returncode == 130
+    assert re.fullmatch(r"fundusbench: interrupted.*\n", err)
