@@ -1,4 +1,4 @@
-"""Check that a stage's inputs stay unchanged while it runs, so that DVC records for its outputs what they were made of.
+"""Check that a stage's inputs stay unchanged while it runs, so that DVC records the inputs that its outputs come from.
 
 DVC hashes the dependencies and parameters of a stage after its command has ended. If one of them changed in between,
 DVC would record the new one for outputs of the old one, and reuse them. A failed command makes DVC record nothing.

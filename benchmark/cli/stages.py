@@ -64,7 +64,10 @@ def _run(args: argparse.Namespace) -> None:
         if args.engine == "local":
             check_device(params.train)
         from benchmark.dispatch import train
+        from benchmark.statistics.published.tables import PUBLISHED, check_arms
 
+        if PUBLISHED.exists():
+            check_arms(params)
         train.run(params, args.method, args.engine)
     elif args.command == "transfer":
         from benchmark.evaluation import transfer

@@ -37,7 +37,6 @@ from benchmark.runs.run_store import (
     views_dir,
 )
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, views_read
-from benchmark.statistics.published.tables import PUBLISHED, find_arm, load_published
 from benchmark.training.distributed import broadcast, rank, world_size
 from models.settings import PACKAGE
 
@@ -77,7 +76,6 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     specs = [spec for spec in declared if not methods or spec.method in methods]
     todo = _with_parents([spec for spec in specs if not is_finished(run_dir(spec), spec.key)], declared)
     _check_optimizers(todo, declared)
-    _check_measured(params)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)
         if world_size() == 1:
@@ -136,14 +134,6 @@ def _check_optimizers(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> N
 
     for name in sorted({spec.train.opt for spec in declared if isinstance(spec, ArmRun | NetworkRun)}):
         optimizer_class(name)
-
-
-def _check_measured(params: Params) -> None:
-    """Refuse two arms that would measure the same printed number, before they are trained."""
-    if PUBLISHED.exists():
-        for table in load_published().values():
-            for cell in table.cells:
-                find_arm(cell.measured_by, params)
 
 
 def _check_together(params: Params, todo: Sequence[RunSpec], engine: Name) -> None:

@@ -88,7 +88,7 @@ def damage_of(folder: Path, names: Collection[str] = ()) -> str:
     try:
         fields = read_json(folder / RESULT) if (folder / RESULT).exists() else {}
     except InputError:
-        return f"{RESULT} is no valid JSON"
+        return f"{RESULT} is not valid JSON"
     if not isinstance(fields, dict) or "flags" not in fields:
         return ""
     hashes = fields.get("sha256")

@@ -68,7 +68,7 @@ def _damage(folder: Path, files: Collection[str] = ()) -> str:
         try:
             read_record(folder / RECORD)
         except InputError:
-            return f"{RECORD} is no valid record"
+            return f"{RECORD} is not a valid record"
     return damage_of(folder, files)
 
 

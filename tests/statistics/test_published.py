@@ -4,10 +4,13 @@ import re
 from dataclasses import FrozenInstanceError
 
 import pytest
+import yaml
 
+from benchmark.cli.main import main
 from benchmark.common.errors import InputError
 from benchmark.settings.params import Params
 from benchmark.statistics.published.tables import PUBLISHED, Selector, find_arm, load_published
+from tests.conftest import tiny_params
 from tests.factories.paths import ROOT
 from tests.factories.runs import ARMS, make_params
 
@@ -123,3 +126,14 @@ def test_an_invalid_file_is_refused_with_one_sentence(tmp_path, old, new, senten
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist here"):
         load_published(tmp_path / "none.yaml")
+
+
+def test_a_second_arm_of_one_loss_and_size_is_refused_before_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    raw = tiny_params()
+    raw["arms"]["basenet"]["again"] = {"loss": "mse", "size": "small"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+    assert main(["train"]) == 2
+    assert "only one arm of basenet may measure mse at size small" in capsys.readouterr().err
+    assert not (tmp_path / "scratch").exists()

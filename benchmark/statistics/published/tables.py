@@ -146,6 +146,17 @@ def find_arm(selector: Selector | None, params: Params) -> Arm | None:
     return Arm(selector.method, names[0]) if names else None
 
 
+def check_arms(params: Params) -> None:
+    """Check that no two declared arms would measure the same printed number.
+
+    Raises:
+        InputError: two arms would.
+    """
+    for table in load_published().values():
+        for cell in table.cells:
+            find_arm(cell.measured_by, params)
+
+
 class _Section(BaseModel):
     """Table in the file; further keys apply to each of its cells."""
 
