@@ -54,8 +54,9 @@ def photographs(params: Params, folder: Path, progress: OnProgress) -> Iterator[
         for path, sha256 in draw(jobs, progress):
             drawn[path.name] = sha256
             hashes.write(f"\n{_line(path.name, sha256)}")
-    if jobs:
-        write_text(home / _HASHES, "".join(_line(path.name, drawn[path.name]) for path in paths.values()))
+    listed = "".join(_line(path.name, drawn[path.name]) for path in paths.values())
+    if (home / _HASHES).read_text(encoding="utf-8", errors="replace") != listed:
+        write_text(home / _HASHES, listed)
     for stale in set(folder.glob("phantom-*")) - {home}:
         shutil.rmtree(stale)
     for partial in set(home.iterdir()) - {*paths.values(), home / _HASHES}:

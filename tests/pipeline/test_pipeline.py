@@ -145,3 +145,37 @@ def test_profiles_compose_with_exp_run(clone):
     clone.run("dvc", "exp", "run", *small, "-S", "scale=tiny", "-S", "train.epochs=1", "-S", "seeds=[4]", "fetch")
     composed = clone.params()
     assert (composed["seeds"], composed["train"]["epochs"], composed["data"]["name"]) == ([4], 1, "phantom")
+
+
+EDITS_DURING_FETCH = """
+import os
+
+replace = os.replace
+
+def editing(source, target, **more):
+    replace(source, target, **more)
+    if os.environ.get("EDIT") and str(target).endswith("manifest.csv"):
+        with open("params.yaml") as stream:
+            text = stream.read()
+        with open("params.yaml", "w") as stream:
+            stream.write(text.replace("label_noise: 0.05", "label_noise: 0.5"))
+
+os.replace = editing
+"""
+
+
+def test_parameters_edited_during_a_stage_are_never_recorded_for_its_outputs(clone):
+    clone.run("dvc", "repro", "fetch")
+    before = (clone.root / "data/manifest.csv").read_bytes()
+    (clone.root / "sitecustomize.py").write_text(EDITS_DURING_FETCH)
+    clone.environment["EDIT"] = "yes"
+    done = clone.run("dvc", "repro", "--force", "fetch", check=False)
+    assert done.returncode != 0
+    assert "`data` in params.yaml changed after `fundusbench fetch` had started" in done.stderr
+    assert (clone.root / "data/manifest.csv").read_bytes() == before
+    del clone.environment["EDIT"]
+    assert clone.repro("fetch") == ["fetch"]
+    after = (clone.root / "data/manifest.csv").read_bytes()
+    assert after != before
+    assert clone.repro("--force", "--no-run-cache", "fetch") == ["fetch"]
+    assert (clone.root / "data/manifest.csv").read_bytes() == after
