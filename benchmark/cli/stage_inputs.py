@@ -15,7 +15,7 @@ from typing import Any
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
 from benchmark.common.loaded import PACKAGES, require_unedited
-from benchmark.settings.loading import PARAMS
+from benchmark.settings.data_loading import PARAMS
 
 PIPELINE = Path("dvc.yaml")
 

@@ -22,6 +22,7 @@ def hardware() -> dict[str, str]:
 
 def cpu() -> str:
     """Return the processor's model, or its architecture if the system does not report the model."""
+    named: list[str | None]
     if _CPUINFO.exists():
         lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
         named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

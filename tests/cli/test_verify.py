@@ -119,15 +119,19 @@ def test_json_output_lists_the_differences(project, capfd):
     assert (found["table"], found["stored"], found["recomputed"]) == ("ablation.csv", "0.999999", old)
 
 
-def test_a_changed_prediction_is_found(project, capfd):
+def test_a_changed_prediction_or_weight_is_found(project, capfd):
     path = project / "runs/basenet/mse_mid/0/test.csv"
     lines = path.read_text().splitlines()
     header = lines[0].split(",")
     fields = lines[1].split(",")
     fields[header.index("score")] = "4.0"
     path.write_text("\n".join([lines[0], ",".join(fields), *lines[2:]]) + "\n")
-    assert main(["verify"]) == 1
-    assert "first ablation.csv, row 448x448 | MSE scores | test, column estimate: stored" in capfd.readouterr().out
+    (project / "runs/basenet/mse_mid/0/model.safetensors").write_bytes(b"other")
+    assert main(["verify"]) == 2
+    assert (
+        "runs/basenet/mse_mid/0 must hold the files that training wrote, but test.csv and model.safetensors were "
+        "changed: run `dvc repro`"
+    ) in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("ending", "said"), [("md", "present, "), ("tex", "")])
