@@ -129,7 +129,7 @@ def test_a_changed_prediction_or_weight_is_found(project, capfd):
     (project / "runs/basenet/mse_mid/0/model.safetensors").write_bytes(b"other")
     assert main(["verify"]) == 2
     assert (
-        "runs/basenet/mse_mid/0 must hold the files that training wrote, but test.csv and model.safetensors were "
+        "runs/basenet/mse_mid/0 must hold the files that training wrote, but model.safetensors and test.csv were "
         "changed: run `dvc repro`"
     ) in capfd.readouterr().err
 

@@ -12,7 +12,7 @@ from benchmark.runs.results import write_result
 from benchmark.runs.run import RECORDS, RUNS
 from benchmark.runs.run_store import RECORD, find_needed, is_finished, publish, run_dir
 from benchmark.runs.spec import ArmResult
-from tests.factories.runs import make_params, make_result
+from tests.factories.runs import make_params, make_record, make_result
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +27,9 @@ def run(seed: int, key: str, method: str = "basenet", arm: str = "mse_small") ->
 def finish(result: ArmResult) -> ArmResult:
     folder = run_dir(result)
     folder.mkdir(parents=True)
-    for name in (*result.files, RECORD):
+    for name in result.files:
         (folder / name).write_text(f"{name} of {result.key}")
+    (folder / RECORD).write_text(make_record(0, 1.0).model_dump_json())
     write_result(result, folder)
     return result
 
@@ -43,7 +44,7 @@ def test_a_finished_run_and_its_record_are_published_and_stay_in_the_store():
     folder = made.folder()
     assert {path.name for path in folder.iterdir()} == set(made.files)
     assert (folder / "val.csv").read_text() == f"val.csv of {made.key}"
-    assert RECORDS.joinpath("basenet/mse_small/0.json").read_text() == f"{RECORD} of {made.key}"
+    assert RECORDS.joinpath("basenet/mse_small/0.json").read_text() == (run_dir(made) / RECORD).read_text()
     shutil.rmtree(RUNS)
     publish("basenet", [made])
     assert published() == ["basenet/mse_small/0"]
