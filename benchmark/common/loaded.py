@@ -38,7 +38,7 @@ def _state(path: str) -> State | None:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def require_unedited(paths: Iterable[Path] | None = None) -> None:
+def require_unedited(paths: Iterable[str | Path] | None = None) -> None:
     """Check that modules are the ones that this process has imported or would import.
 
     Args:

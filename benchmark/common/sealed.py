@@ -21,7 +21,8 @@ def write_sealed(path: Path, arrays: Arrays, meta: str = "", *, durable: bool = 
     """Write arrays and a text as a safetensors file, atomically; see :func:`benchmark.common.files.atomic`."""
     contiguous = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     with atomic(path, durable=durable) as partial:
-        save_file(contiguous, partial, {"meta": meta, "sha256": _sha256(contiguous, meta)})
+        # One entry, because safetensors writes several in any order, and equal contents must have equal bytes.
+        save_file(contiguous, partial, {"meta": f"{_sha256(contiguous, meta)} {meta}"})
 
 
 def read_sealed(path: Path) -> tuple[dict[str, npt.NDArray[Any]], str] | None:
@@ -30,15 +31,15 @@ def read_sealed(path: Path) -> tuple[dict[str, npt.NDArray[Any]], str] | None:
         return None
     try:
         with safe_open(path, "numpy") as file:
-            metadata = file.metadata() or {}
+            sha256, _, meta = (file.metadata() or {}).get("meta", "").partition(" ")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, ValueError) as error:
         set_aside(path, str(error))
         return None
-    if metadata.get("sha256") != _sha256(arrays, metadata.get("meta", "")):
+    if sha256 != _sha256(arrays, meta):
         set_aside(path, "its content has another hash than when it was written")
         return None
-    return arrays, metadata["meta"]
+    return arrays, meta
 
 
 def _sha256(arrays: Arrays, meta: str) -> str:
