@@ -26,9 +26,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path, which is renamed to ``path`` if the block succeeds.
 
-    Where ``durable``, it waits until the disk has the file, so that a power cut leaves the old file or the new one; False
-    suits many small files whose contents are checked before they are used. Raises InputError if the file cannot be
-    written because of its folder, its disk or its permissions.
+    Where ``durable``, it waits until the disk has the file, so that a power cut leaves the old file or the new one.
+    False suits many small files whose contents are checked before they are used. Raises InputError if the file cannot
+    be written because of its folder, its disk or its permissions.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
