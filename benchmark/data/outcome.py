@@ -76,7 +76,7 @@ def run_checks(dataset: InspectedDataset, policies: Mapping[str, Policy]) -> Ins
 
 def write_check_rows(rows: Iterable[CheckRow], path: Path = CHECKS_CSV) -> None:
     """Write the table as csv, atomically."""
-    foreign = ("message", "images", "files", "splits", "grades", "dropped")
+    foreign = ("message", "images", "files", "splits", "grades", "droppable")
 
     def plain(row: CheckRow) -> CheckRow:
         texts: dict[str, Any] = {name: no_formula(getattr(row, name)) for name in foreign}
