@@ -19,7 +19,7 @@ Coverage is simulated in tests/statistics/test_bootstrap.py. :mod:`.confidence` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -37,12 +37,13 @@ from benchmark.scoring.kappa import (
     weighted_kappa,
 )
 from benchmark.statistics.confidence import (
-    COLLAPSED,
     CONFIDENCE_LEVEL,
+    NOT_LEARNED,
     ONE_LABEL,
     ONE_RUN,
     Confidence,
     Interval,
+    Spread,
     spread_of,
 )
 
@@ -62,12 +63,24 @@ class Graded:
         image_id, patient: arrays of str, shape (n,); patient is "" where unknown.
         grade: labels 0-4, shape (n,).
         predicted: grades 0-4, shape (runs, n).
+        seeds: seed of each run; empty for runs without seeds, which are numbered from 0.
     """
 
     image_id: npt.NDArray[np.str_]
     patient: npt.NDArray[np.str_]
     grade: Ints
     predicted: Ints
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def seed_ids(self) -> tuple[int, ...]:
+        """Seed of each run, or its number where runs have no seeds."""
+        return self.seeds or tuple(range(len(self.predicted)))
+
+    def of_seeds(self, seeds: Sequence[int]) -> Graded:
+        """Return the runs of some seeds, in their order."""
+        rows = [self.seed_ids.index(seed) for seed in seeds]
+        return replace(self, predicted=self.predicted[rows], seeds=tuple(seeds))
 
     @property
     def kappas(self) -> list[float]:
@@ -103,8 +116,8 @@ class Patterns:
         return np.tensordot(self.patients, self.counts, 1).reshape(self.counts.shape[1], GRADES, GRADES)
 
 
-def graded(runs: Sequence[Predictions], predicted: Sequence[Ints]) -> Graded:
-    """Join the graded runs of one arm on the same images in the same order.
+def graded(runs: Sequence[Predictions], predicted: Sequence[Ints], seeds: Sequence[int] = ()) -> Graded:
+    """Join the graded runs of one arm, with their seeds if any, on the same images in the same order.
 
     Raises:
         InputError: no run was given, or two runs differ in their images or labels.
@@ -117,7 +130,7 @@ def graded(runs: Sequence[Predictions], predicted: Sequence[Ints]) -> Graded:
         if not (np.array_equal(first.image_id, run.image_id) and np.array_equal(first.grade, run.grade)):
             msg = "runs of an arm must share their images and labels in one order, but two differ: predict them again"
             raise InputError(msg)
-    return Graded(first.image_id, first.patient, first.grade, np.stack(predicted))
+    return Graded(first.image_id, first.patient, first.grade, np.stack(predicted), tuple(seeds))
 
 
 def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Patterns:
@@ -246,17 +259,29 @@ def _with_errors(patterns: Patterns) -> Floats:
     return by_chance
 
 
-def inconclusive_reason(patterns: Patterns, fewest_runs: int) -> str:
+def above_chance(kappas: Floats, resampled: Floats, patients: int) -> npt.NDArray[np.bool_]:
+    """Return for each run whether its kappa is clear of 0, the agreement by chance: whether it learned, shape (runs,).
+
+    Args:
+        kappas: kappa of each run, shape (runs,).
+        resampled: on resampled patients, shape (n_resamples, runs).
+        patients: number of patients.
+    """
+    runs = zip(kappas.tolist(), resampled.T, strict=True)
+    return np.array([Confidence(kappa, of_run, Spread(), patients).interval().low > 0 for kappa, of_run in runs])
+
+
+def inconclusive_reason(patterns: Patterns, learned: bool, fewest_runs: int) -> str:
     """Return why no conclusion about newly trained networks is allowed; empty where it is.
 
-    ``fewest_runs`` is the number of runs of the side with fewer.
+    Args:
+        patterns: patterns of the patients.
+        learned: True if every arm's kappa is clear of 0.
+        fewest_runs: number of runs of the side with fewer.
     """
-    total = patterns.total
-    if (total.sum(2) > 0).sum(1).min() < 2:
+    if (patterns.total.sum(2) > 0).sum(1).min() < 2:
         return ONE_LABEL
-    if (total.sum(1) > 0).sum(1).min() < 2:
-        return COLLAPSED
-    return ONE_RUN if fewest_runs < 2 else ""
+    return "" if learned and fewest_runs > 1 else ONE_RUN if learned else NOT_LEARNED
 
 
 def kappa_interval(
@@ -265,13 +290,14 @@ def kappa_interval(
     """Estimate quadratic weighted kappa, averaged over the runs, with an interval over patients and runs."""
     patterns = collapse(arm.patient, arm.grade, arm.predicted)
     kappas = weighted_kappa(patterns.total)
-    over_patients = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), n_resamples, seed).mean(1)
+    resampled = resampled_kappa(patterns, np.ones(len(kappas), np.bool_), n_resamples, seed)
+    learned = bool(above_chance(kappas, resampled, patterns.size).all())
     return Confidence(
         estimate=float(kappas.mean()),
-        over_patients=over_patients,
+        over_patients=resampled.mean(1),
         runs=spread_of(kappas),
         patients=patterns.size,
-        inconclusive_reason=inconclusive_reason(patterns, len(kappas)),
+        inconclusive_reason=inconclusive_reason(patterns, learned, len(kappas)),
     ).interval(confidence_level, (-1, 1))
 
 

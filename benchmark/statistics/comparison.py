@@ -4,14 +4,24 @@ Two questions are kept apart. Do *these trained networks* differ on new patients
 the null hypothesis a patient's predictions can be exchanged between the arms, so each patient's are exchanged with
 probability one half. Would *newly trained networks* differ? This also needs the spread between runs, which only the
 interval and its p-value contain.
+
+Runs of one seed share their initial weights and the order of their images, so their kappas are correlated: runs are
+paired by seed, and only seeds that both arms have are compared. Where the arms share fewer than two seeds, all runs are
+compared, as independent samples.
+
+A training whose kappa is not clear of 0 has failed. Failed trainings are counted and left out of the difference, which
+is that of the trainings that learned: a mean over both kinds describes neither, and no interval over a few runs covers
+a mixture of two. An arm that never learned allows no conclusion.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
@@ -20,14 +30,15 @@ from benchmark.statistics.bootstrap import (
     N_RESAMPLES,
     Graded,
     Patterns,
+    above_chance,
     collapse,
     exchange,
     inconclusive_reason,
     resampled_kappa,
 )
 from benchmark.statistics.confidence import (
-    COLLAPSED,
     CONFIDENCE_LEVEL,
+    NOT_LEARNED,
     Confidence,
     Interval,
     run_differences,
@@ -44,15 +55,17 @@ class Comparison:
     """Difference of two arms on the same images.
 
     Attributes:
-        a, b: quadratic weighted kappa of each arm, its mean over the runs; NaN where undefined.
+        a, b: quadratic weighted kappa of each arm, its mean over the compared runs; NaN where undefined.
         difference: a minus b with its interval, over patients and, with several runs on each side, over runs.
         confidence: distribution of the difference, from which the interval is taken.
-        p: two-sided p-value of no difference between these runs on new patients, by permutation, or from the resampled
-            patients where the arms have unequal numbers of runs. NaN where a kappa is undefined.
+        p: two-sided p-value of no difference between these runs on new patients, by permutation. NaN where a kappa is
+            undefined or the arms have unequal numbers of runs.
         p_retrained: the same for newly trained runs, consistent with the interval. NaN where an arm has a single run.
         min_detectable_difference: smallest true difference that this many patients and runs detect with a power of 80 %
-            in a two-sided test at the interval's confidence level. NaN where a head collapsed.
+            in a two-sided test at the interval's confidence level. NaN where an arm never learned.
         images: number of images compared.
+        seeds: seeds of the compared runs of each arm.
+        failed: number of trainings of each arm that did not learn.
     """
 
     a: float
@@ -63,6 +76,8 @@ class Comparison:
     p_retrained: float
     min_detectable_difference: float
     images: int
+    seeds: tuple[tuple[int, ...], tuple[int, ...]]
+    failed: tuple[int, int] = (0, 0)
 
     def p_at_least(self, x: float) -> float:
         """Return the one-sided p-value of a true difference of ``x`` or more; NaN where no conclusion is allowed."""
@@ -74,40 +89,84 @@ def compare(
 ) -> Comparison:
     """Compare two arms on the same images, in any order of the images.
 
-    Runs are paired as :func:`benchmark.statistics.confidence.run_differences` says. With a single run on a side the
-    interval is over patients alone and says nothing about newly trained networks.
+    With a single run on a side the interval is over patients alone and says nothing about newly trained networks.
 
     Raises:
         InputError: the arms differ in their images, labels or patients.
     """
     b = _in_order_of(a, b)
-    runs, paired = len(a.predicted), len(a.predicted) == len(b.predicted)
-    patterns = collapse(a.patient, a.grade, np.concatenate([a.predicted, b.predicted]))
-
-    kappas = weighted_kappa(patterns.total)
-    kappa_a, kappa_b = kappas[:runs], kappas[runs:]
-    resampled = resampled_kappa(patterns, np.arange(len(kappas)) < runs, n_resamples, seed)
-    over_patients = resampled[:, :runs].mean(1) - resampled[:, runs:].mean(1)
+    every = _resampled(a, b, n_resamples, seed)
+    learned = every.learned
+    sides = [
+        arm.of_seeds([one for one, good in zip(arm.seed_ids, of_arm, strict=True) if good]) if of_arm.any() else arm
+        for arm, of_arm in zip((a, b), learned, strict=True)
+    ]
+    first, second = _matched(*sides)
+    same = (first.seed_ids, second.seed_ids) == (a.seed_ids, b.seed_ids)
+    pair = every if same else _resampled(first, second, n_resamples, seed)
+    (kappa_a, kappa_b), (over_a, over_b) = pair.kappas, pair.over_patients
     confidence = Confidence(
         estimate=float(kappa_a.mean() - kappa_b.mean()),
-        over_patients=over_patients,
+        over_patients=over_a.mean(1) - over_b.mean(1),
         runs=spread_of(run_differences(kappa_a, kappa_b)),
-        patients=patterns.size,
-        inconclusive_reason=inconclusive_reason(patterns, min(runs, len(kappa_b))),
+        patients=pair.patterns.size,
+        inconclusive_reason=inconclusive_reason(pair.patterns, pair.both_learned, min(len(kappa_a), len(kappa_b))),
     )
     interval = confidence.interval(confidence_level, (-2, 2))
-    these = _permutation_p(patterns, runs, n_resamples, seed) if paired else confidence.of_these_runs().p_differs()
-
+    never = interval.inconclusive_reason == NOT_LEARNED
     return Comparison(
         a=float(kappa_a.mean()),
         b=float(kappa_b.mean()),
         difference=interval,
         confidence=confidence,
-        p=these,
-        p_retrained=confidence.p_differs() if confidence.runs.freedom else float("nan"),
-        min_detectable_difference=_min_detectable_difference(interval),
+        p=_permutation_p(pair.patterns, len(kappa_a), n_resamples, seed) if len(kappa_a) == len(kappa_b) else math.nan,
+        p_retrained=confidence.p_differs() if confidence.runs.freedom else math.nan,
+        min_detectable_difference=math.nan if never else confidence.min_detectable_difference(POWER, confidence_level),
         images=len(a.grade),
+        seeds=(first.seed_ids, second.seed_ids),
+        failed=(int((~learned[0]).sum()), int((~learned[1]).sum())),
     )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Pair:
+    """Two arms on the same patients: patterns, and per arm the kappas of its runs, as they are and resampled."""
+
+    patterns: Patterns
+    kappas: tuple[Floats, Floats]
+    over_patients: tuple[Floats, Floats]
+
+    @property
+    def learned(self) -> list[npt.NDArray[np.bool_]]:
+        """Whether each run of each arm has a kappa that is clear of 0."""
+        sides = zip(self.kappas, self.over_patients, strict=True)
+        return [above_chance(kappas, resampled, self.patterns.size) for kappas, resampled in sides]
+
+    @property
+    def both_learned(self) -> bool:
+        """True if the mean kappa of both arms is clear of 0, over patients and runs."""
+        sides = zip(self.kappas, self.over_patients, strict=True)
+        means = (
+            Confidence(float(kappas.mean()), resampled.mean(1), spread_of(kappas), self.patterns.size)
+            for kappas, resampled in sides
+        )
+        return all(mean.interval().low > 0 for mean in means)
+
+
+def _resampled(a: Graded, b: Graded, n_resamples: int, seed: int) -> _Pair:
+    """Resample the patients of two arms together."""
+    runs = len(a.predicted)
+    patterns = collapse(a.patient, a.grade, np.concatenate([a.predicted, b.predicted]))
+    kappas = weighted_kappa(patterns.total)
+    resampled = resampled_kappa(patterns, np.arange(len(kappas)) < runs, n_resamples, seed)
+    return _Pair(patterns, (kappas[:runs], kappas[runs:]), (resampled[:, :runs], resampled[:, runs:]))
+
+
+def _matched(a: Graded, b: Graded) -> tuple[Graded, Graded]:
+    """Return the runs of the seeds that both arms have, in one order; all runs if they share too few of several."""
+    shared = sorted({*a.seed_ids} & {*b.seed_ids})
+    enough = len(shared) >= min(2, len(a.predicted), len(b.predicted))
+    return (a.of_seeds(shared), b.of_seeds(shared)) if enough else (a, b)
 
 
 def holm(p: Sequence[float] | Floats) -> Floats:
@@ -137,7 +196,7 @@ def _in_order_of(a: Graded, b: Graded) -> Graded:
             msg = f"both sides of a comparison must hold the same images once, but {example} on one side only: fix it"
             raise InputError(msg)
         rows = np.argsort(b.image_id)[np.argsort(np.argsort(a.image_id))]
-        b = Graded(b.image_id[rows], b.patient[rows], b.grade[rows], b.predicted[:, rows])
+        b = Graded(b.image_id[rows], b.patient[rows], b.grade[rows], b.predicted[:, rows], b.seeds)
     for name, left, right in (("label", a.grade, b.grade), ("patient", a.patient, b.patient)):
         if not np.array_equal(left, right):
             first = int(np.flatnonzero(left != right)[0])
@@ -164,12 +223,3 @@ def _permutation_p(patterns: Patterns, runs: int, n_resamples: int, seed: int) -
         return real
     smaller = np.abs(permuted) < abs(real) - _ROUNDING
     return (1 + int((~smaller).sum())) / (n_resamples + 1)
-
-
-def _min_detectable_difference(interval: Interval) -> float:
-    """Return half the interval's width, which has a power of 50 %, plus what 80 % of power need."""
-    from scipy.special import ndtri
-
-    if interval.inconclusive_reason == COLLAPSED:
-        return float("nan")
-    return (interval.high - interval.low) / 2 + float(ndtri(POWER)) * interval.se

@@ -13,7 +13,7 @@ American Statistician 69:371). The basic interval misses too often on the side o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from benchmark.common.arrays import Floats
 
 CONFIDENCE_LEVEL = 0.95
 ONE_RUN: Final = "a single seed gives no estimate of seed variance"
-COLLAPSED: Final = "a head that gives every image the same grade allows no conclusion"
+NOT_LEARNED: Final = "an arm whose kappa is not clear of 0, agreement by chance, allows no conclusion"
 ONE_LABEL: Final = "agreement cannot be measured on labels of one grade"
 _TOLERANCE = 1e-12
 """Statistics closer than this are equal."""
@@ -45,6 +45,8 @@ class Interval:
         n_undefined: resamples left out because the statistic is undefined on them.
         se: standard error of the statistic, over patients and, with several runs, over runs.
         inconclusive_reason: why the interval allows no conclusion about newly trained networks; empty where it does.
+        one_run: prediction interval of the statistic of one further run, or pair of runs, on the same images: a
+            published number stems from one. NaN with a single run.
     """
 
     estimate: float
@@ -56,6 +58,7 @@ class Interval:
     n_undefined: int
     se: float
     inconclusive_reason: str = ""
+    one_run: tuple[float, float] = (float("nan"), float("nan"))
 
     @property
     def evidence(self) -> tuple[float, float]:
@@ -100,9 +103,16 @@ class Confidence:
         known = self.over_patients[~np.isnan(self.over_patients)]
         return known if self.patients > 1 and not np.isnan(self.estimate) else known[:0]
 
-    def of_these_runs(self) -> Confidence:
-        """Return the distribution over patients alone, with these runs held fixed."""
-        return replace(self, runs=Spread())
+    def of_one_run(self, confidence_level: float) -> tuple[float, float]:
+        """Return the prediction interval of one further run, or pair of runs, on the same images."""
+        from scipy.special import stdtrit
+
+        if not self.runs.freedom:
+            return float("nan"), float("nan")
+        # The error of the mean of n runs and that of the new one, whose variance is n times as large.
+        reach = float(stdtrit(self.runs.freedom, (1 + confidence_level) / 2)) * self.runs.se
+        reach *= (self.runs.freedom + 2) ** 0.5
+        return self.estimate - reach, self.estimate + reach
 
     def interval(
         self, confidence_level: float = CONFIDENCE_LEVEL, bounds: tuple[float, float] = (-np.inf, np.inf)
@@ -129,7 +139,36 @@ class Confidence:
             n_undefined=int(np.isnan(self.over_patients).sum()),
             se=se,
             inconclusive_reason=self.inconclusive_reason,
+            one_run=self.of_one_run(confidence_level),
         )
+
+    def min_detectable_difference(self, power: float, confidence_level: float = CONFIDENCE_LEVEL) -> float:
+        """Return the smallest true difference that a two-sided test detects with a power; NaN without an interval.
+
+        The test's statistic follows a noncentral t, whose degrees of freedom are those of both errors together (Welch
+        and Satterthwaite). The standard deviation over runs is an estimate that is on average too small; it is divided
+        by its expectation.
+        """
+        from scipy.optimize import brentq
+        from scipy.special import gammaln
+        from scipy.stats import nct
+
+        found = self.interval(confidence_level)
+        if not found.se > 0:
+            return float("nan")
+        freedom, runs = self.runs.freedom, 0.0
+        if freedom:
+            shrink = (2 / freedom) ** 0.5 * np.exp(gammaln((freedom + 1) / 2) - gammaln(freedom / 2))
+            runs = float(self.runs.se / shrink) ** 2
+        patients = float(self.defined.var(ddof=1))
+        total = patients + runs
+        spent = patients**2 / (self.patients - 1) + (runs**2 / freedom if freedom else 0.0)
+        critical = (found.high - found.low) / 2 / found.se
+
+        def excess(shift: float) -> float:
+            return float(nct.sf(critical, total**2 / spent, shift)) - power
+
+        return float(brentq(excess, 0.0, 4 * critical + 10)) * total**0.5
 
     def p_at_least(self, x: float) -> float:
         """Return the one-sided p-value of a true value of ``x`` or more; NaN without an interval."""
@@ -168,11 +207,11 @@ def spread_of(values: Floats) -> Spread:
 def run_differences(a: Floats, b: Floats) -> Floats:
     """Return per-run differences whose mean is the difference of the two samples' means, with the right spread.
 
-    Run i of one sample is paired with run i of the other. Any pairing not chosen by its result is valid; equal seeds
-    are the natural one. Where one sample has more runs, Scheffe's differences are returned (Scheffe 1943, The Annals of
-    Mathematical Statistics 14:35). There are as many as the smaller sample has, and their variance is that of the
-    difference of means times their number, whatever the two samples' own variances. Their t test is exact; Welch's errs
-    in 6 to 10 of 100 cases with five runs against two.
+    Where both samples have as many runs, run i of one is paired with run i of the other. Otherwise the samples must be
+    independent, and Scheffe's differences are returned (Scheffe 1943, The Annals of Mathematical Statistics 14:35).
+    There are as many as the smaller sample has, and their variance is that of the difference of means times their
+    number, whatever the two samples' own variances. Their t test is exact; Welch's errs in 6 to 10 of 100 cases with
+    five runs against two.
 
     Args:
         a: one value per run, shape (runs of the first,).

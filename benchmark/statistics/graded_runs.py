@@ -72,7 +72,7 @@ def read_graded_runs(params: Params) -> GradedRuns:
             outputs[arm, split] = predictions
             for head in results[0].heads:
                 found = [grades_of(run, head, one) for run, one in zip(results, predictions, strict=True)]
-                grades[arm, head, split] = graded(predictions, found)
+                grades[arm, head, split] = graded(predictions, found, [run.seed for run in results])
     return GradedRuns(runs, grades, outputs)
 
 

@@ -25,7 +25,6 @@ from benchmark.statistics.bootstrap import (
     Graded,
     collapse,
     graded,
-    inconclusive_reason,
     kappa_interval,
     resampled_kappa,
 )
@@ -66,7 +65,6 @@ def change(own: Graded, other: Graded, *, n_resamples: int = N_RESAMPLES, seed: 
         over_patients=lost - kept,
         runs=spread_of(kappas),
         patients=min(there.size, here.size),
-        inconclusive_reason=inconclusive_reason(there, len(kappas)) or inconclusive_reason(here, len(kappas)),
     ).interval(bounds=(-2, 2))
 
 

@@ -85,7 +85,9 @@ def compute_results(study: Study, params: Params, retrained: Mapping[SweepSide, 
     head, trials = params.sweep.head, study.get_trials(deepcopy=False)
     winner = best_trial(trials)
     grades = {
-        (side, split): _grades(values.folders, split, head) for side, values in retrained.items() for split in EVALUATED
+        (side, split): _grades(values.folders, split, head, params.sweep.retrain_seeds)
+        for side, values in retrained.items()
+        for split in EVALUATED
     }
     results = [_trial_result(study, params, trial) for trial in trials if trial.state != TrialState.WAITING]
     differ = dict(retrained["best"].values) != dict(retrained["published"].values)
@@ -97,7 +99,7 @@ def compute_results(study: Study, params: Params, retrained: Mapping[SweepSide, 
         published=retrained["published"].values,
         kappas={key: kappa_interval(one) for key, one in grades.items()},
         differences={s: compare(grades["best", s], grades["published", s]) for s in EVALUATED if differ},
-        selection=compare(_grades(_folders(study, winner), "val", head), grades["best", "val"]),
+        selection=compare(_grades(_folders(study, winner), "val", head, params.sweep.seeds), grades["best", "val"]),
         n_images={split: len(grades["best", split].grade) for split in EVALUATED},
         n_patients={split: patients_in_words(grades["best", split].patient) for split in EVALUATED},
         n_winners=len(study.user_attrs[WINNERS]),
@@ -105,15 +107,15 @@ def compute_results(study: Study, params: Params, retrained: Mapping[SweepSide, 
 
 
 def _trial_result(study: Study, params: Params, trial: FrozenTrial) -> TrialResult:
-    complete = trial.state == TrialState.COMPLETE
+    complete, sweep = trial.state == TrialState.COMPLETE, params.sweep
     return TrialResult(
         number=trial.number,
         role=str(trial.user_attrs.get(ROLE, "")),
-        values=read_values(trial.params, params.sweep.space),
+        values=read_values(trial.params, sweep.space),
         state=trial_state(trial),
         remark=remark_of(trial),
         kappas=trial.user_attrs[KAPPAS] if complete else (),
-        interval=kappa_interval(_grades(_folders(study, trial), "val", params.sweep.head)) if complete else None,
+        interval=kappa_interval(_grades(_folders(study, trial), "val", sweep.head, sweep.seeds)) if complete else None,
     )
 
 
@@ -121,6 +123,6 @@ def _folders(study: Study, trial: FrozenTrial) -> list[Path]:
     return [run_folder(study.study_name, name) for name in trial.user_attrs[RUNS_OF].values()]
 
 
-def _grades(folders: Sequence[Path], split: Split, head: Head) -> Graded:
+def _grades(folders: Sequence[Path], split: Split, head: Head, seeds: Sequence[int]) -> Graded:
     predictions = [read_predictions(folder / f"{split}.csv") for folder in folders]
-    return graded(predictions, [apply_rule(DEFAULT[head], one) for one in predictions])
+    return graded(predictions, [apply_rule(DEFAULT[head], one) for one in predictions], seeds)

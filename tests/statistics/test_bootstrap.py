@@ -17,7 +17,7 @@ from benchmark.runs.predictions import Predictions, clusters
 from benchmark.scoring.kappa import confusion_matrix, kappa_of_parts, weighted_kappa
 from benchmark.statistics import bootstrap
 from benchmark.statistics.bootstrap import Graded, collapse, graded, kappa_interval, resample
-from benchmark.statistics.confidence import COLLAPSED, ONE_LABEL, ONE_RUN
+from benchmark.statistics.confidence import NOT_LEARNED, ONE_LABEL, ONE_RUN
 from tests.factories.grades import simulate
 
 images = st.lists(
@@ -163,7 +163,7 @@ def test_an_inconclusive_interval_gives_its_reason() -> None:
     made = simulate(40, np.random.default_rng(0), own=(0.2, 0.3))
     assert kappa_interval(made, n_resamples=50).inconclusive_reason == ""
     assert kappa_interval(predicted_of(made, made.predicted[0]), n_resamples=50).inconclusive_reason == ONE_RUN
-    assert kappa_interval(predicted_of(made, made.predicted[0], 2), n_resamples=50).inconclusive_reason == COLLAPSED
+    assert kappa_interval(predicted_of(made, made.predicted[0], 2), n_resamples=50).inconclusive_reason == NOT_LEARNED
     assert kappa_interval(replace(made, grade=0 * made.grade), n_resamples=50).inconclusive_reason == ONE_LABEL
 
 

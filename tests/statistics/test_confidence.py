@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
-from scipy.stats import t, ttest_1samp
+from scipy.stats import t, ttest_1samp, ttest_rel
+from statsmodels.stats.power import TTestPower
 
 from benchmark.statistics.confidence import ONE_RUN, Confidence, Spread, run_differences, spread_of
 from benchmark.statistics.verdict_rules import judge_all, judge_ordering
@@ -126,6 +127,45 @@ def test_a_single_resample_has_ends_and_no_error() -> None:
 def test_p_is_1_if_every_resample_is_0() -> None:
     found = Confidence(0.0, np.zeros(100), Spread(), 50)
     assert found.p_at_least(0.0) == found.p_at_most(0.0) == found.p_differs() == 1
+
+
+@given(runs, st.integers(0, 99))
+def test_paired_runs_have_the_standard_error_of_the_paired_t_test(a: np.ndarray, seed: int) -> None:
+    b = a + 0.1 * np.random.default_rng(seed).standard_normal(len(a))
+    spread, expected = spread_of(run_differences(a, b)), ttest_rel(a, b)
+    assert (a.mean() - b.mean()) / spread.se == pytest.approx(expected.statistic, rel=1e-6)
+    assert spread.freedom == expected.df
+
+
+@pytest.mark.parametrize("runs", [2, 3, 5])
+def test_the_detectable_difference_of_runs_alone_is_that_of_the_t_test(runs: int) -> None:
+    found = Confidence(0.0, np.array([-1e-9, 1e-9] * 50), Spread(0.01, runs - 1), PATIENTS)
+    expected = TTestPower().solve_power(nobs=runs, alpha=0.05, power=0.8)
+    # The estimated standard deviation is on average that much too small.
+    shrink = np.mean(np.sqrt(np.random.default_rng(0).chisquare(runs - 1, 10**6) / (runs - 1)))
+    assert found.min_detectable_difference(0.8) == pytest.approx(expected * 0.01 * runs**0.5 / shrink, rel=0.01)
+
+
+@pytest.mark.parametrize(("runs", "patients"), [(1, 0.02), (3, 0.0001), (3, 0.01), (5, 0.0001), (5, 0.02)])
+def test_four_of_five_experiments_detect_the_detectable_difference(runs: int, patients: float) -> None:
+    """A half-width plus a normal quantile, from an estimated spread, detects it in half of the experiments."""
+    rng, trials, seeds = np.random.default_rng(6), 400, 0.01 * (runs > 1)
+    promised = [trial(rng, runs, runs, 0.0, patients, seeds).min_detectable_difference(0.8) for _ in range(trials)]
+    found = [trial(rng, runs, runs, float(np.mean(promised)), patients, seeds).interval().low for _ in range(trials)]
+    error = 3 * (0.8 * 0.2 / trials) ** 0.5
+    # Where patients and runs vary alike, the interval errs on the wide side.
+    assert 0.8 - error < np.mean(np.array(found) > 0) < 0.8 + error + 0.05
+
+
+@pytest.mark.parametrize("runs", [2, 5, 20])
+def test_one_further_run_falls_into_its_prediction_interval_in_95_of_100_cases(runs: int) -> None:
+    """The interval of the mean misses it more often the more runs there are: in 35 of 100 cases with 20."""
+    rng, trials = np.random.default_rng(7), 2000
+    values, further = 0.02 * rng.standard_normal((trials, runs)), 0.02 * rng.standard_normal(trials)
+    ends = [of_runs(one).of_one_run(0.95) for one in values]
+    covered = np.mean([low <= x <= high for (low, high), x in zip(ends, further, strict=True)])
+    assert abs(covered - 0.95) < 3 * (0.05 * 0.95 / trials) ** 0.5
+    assert np.isnan(of_runs(values[0][:1]).of_one_run(0.95)).all()
 
 
 def test_ends_are_clipped_to_the_range_of_the_statistic() -> None:
