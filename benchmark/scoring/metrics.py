@@ -161,6 +161,38 @@ def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
     return area
 
 
+def rank_correlation(grade: Grades, values: Floats) -> Callable[[Floats], Floats]:
+    """Return a function that computes Spearman's rank correlation of labels and values, with mean ranks for ties.
+
+    Args:
+        grade: labels 0-4, shape (n,).
+        values: shape (n,).
+
+    Returns:
+        A function from weights, shape (resamples, n), to correlations, shape (resamples,); NaN where labels or values
+        are constant.
+    """
+    places = [np.unique(column, return_inverse=True)[1] for column in (grade, values)]
+    orders = [np.argsort(place, kind="stable") for place in places]
+    starts = [
+        np.searchsorted(place[order], np.arange(place.max(initial=0) + 1))
+        for place, order in zip(places, orders, strict=True)
+    ]
+
+    def correlation(weights: Floats) -> Floats:
+        total = weights.sum(1)
+        centred = []
+        for place, order, start in zip(places, orders, starts, strict=True):
+            tied = np.add.reduceat(weights[:, order], start, axis=1)
+            centred.append((tied.cumsum(1) - tied / 2 - total[:, None] / 2)[:, place])
+        labels, ranks = centred
+        weighted = weights * ranks
+        spread = (weights * labels * labels).sum(1) * (weighted * ranks).sum(1)
+        return _ratio((weighted * labels).sum(1), np.sqrt(spread))
+
+    return correlation
+
+
 def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:
     """Compute the ranked probability score of each image (Epstein 1969), shape (n,), from 0 (certain and correct) to 4.
 

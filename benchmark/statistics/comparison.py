@@ -83,6 +83,10 @@ class Comparison:
         """Return the one-sided p-value of a true difference of ``x`` or more; NaN where no conclusion is allowed."""
         return float("nan") if self.difference.inconclusive_reason else self.confidence.p_at_least(x)
 
+    def p_at_most(self, x: float) -> float:
+        """Return the one-sided p-value of a true difference of ``x`` or less; NaN where no conclusion is allowed."""
+        return float("nan") if self.difference.inconclusive_reason else self.confidence.p_at_most(x)
+
 
 def compare(
     a: Graded, b: Graded, *, confidence_level: float = CONFIDENCE_LEVEL, n_resamples: int = N_RESAMPLES, seed: int = 0

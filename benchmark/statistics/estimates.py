@@ -7,7 +7,7 @@ Tables and figures of the report are selections of it. Judgements of claims (:mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,6 @@ from benchmark.common.terms import Arm, Head, Split
 from benchmark.runs.predictions import patients_in_words
 from benchmark.runs.run import DataSummary
 from benchmark.statistics.bootstrap import Graded
-from benchmark.statistics.comparison import Comparison, holm
 from benchmark.statistics.confidence import Interval
 from benchmark.statistics.graded_runs import STATISTICS, GradedRuns
 
@@ -33,6 +32,7 @@ Kind = Literal[
     "rank",
     "system comparison",
     "system rank",
+    "rank correlation",
     "transfer",
     "transfer change",
 ]
@@ -44,6 +44,7 @@ Kind = Literal[
 * ``shortcut``: kappa of grades that were predicted from the frame, the colours or the file alone.
 * ``rule range``: the highest minus the lowest kappa of an arm over decision rules.
 * ``comparison``, ``system comparison``: kappa of one arm minus that of another on the same images.
+* ``rank correlation``: Spearman's rank correlation of the labels with the outputs of one arm minus that of another.
 * ``rank``, ``system rank``: probability of a rank of an arm among others.
 * ``transfer``: kappa on the test split of another data set; ``transfer change``: that kappa minus the own one.
 """
@@ -64,14 +65,16 @@ class Estimate:
     arm: str = ""
     head: str = ""
     rule: str = ""
-    """Decision rule, name of a baseline, or features of a shortcut."""
+    """Decision rule, name of a baseline, features of a shortcut, or key of
+    :data:`benchmark.statistics.readings.COMMON_RULES`."""
     tuned_on: str = ""
     """Split, or part of train, whose labels the rule was tuned on; empty where it was not tuned."""
     versus: str = ""
     """The arm and head that are subtracted, as ``method/arm head``."""
     split: str
     quantity: str
-    """A key of :data:`benchmark.scoring.metrics.METRICS`, ``kappa difference`` or ``rank probability``."""
+    """A key of :data:`benchmark.scoring.metrics.METRICS`, ``kappa difference``, ``rank correlation difference`` or
+    ``rank probability``."""
     rank: int = 0
     """1 is the highest kappa."""
     estimate: float
@@ -83,13 +86,17 @@ class Estimate:
     low: float = nan
     high: float = nan
     confidence_level: float = nan
-    p: float = nan
-    """Two-sided p-value of no difference between these networks on other patients."""
-    p_holm: float = nan
-    """Adjusted for all rows of this kind."""
-    p_retrained: float = nan
-    """The same for networks trained again with other seeds; NaN where a side has a single seed."""
-    p_retrained_holm: float = nan
+    rules_low: float = nan
+    """Smallest difference over the decision rules that are common to both sides."""
+    rules_high: float = nan
+    n_analyses: int = 0
+    """Analyses of a difference: common rules x common outputs x seeds left out."""
+    n_above: int = 0
+    """Those whose difference is above 0."""
+    failed: int = 0
+    """Trainings whose kappa is not clear of 0; a difference leaves them out."""
+    failed_versus: int = 0
+    """The same of the arm that is subtracted."""
     min_detectable_difference: float = nan
     resampled: str
     """Resampled units: seeds and patients, or patients alone."""
@@ -169,30 +176,3 @@ def interval_columns(found: Interval, grades: Graded, data: DataSummary) -> dict
 def side_text(side: Side) -> str:
     """Return an arm and its head as ``method/arm head``."""
     return f"{side[0]} {side[1]}"
-
-
-def difference_of(
-    runs: GradedRuns, kind: Kind, about: str, sides: tuple[Side, Side], split: Split, found: Comparison
-) -> Estimate:
-    """Return the row of a comparison; its p-values are not adjusted yet."""
-    return estimate_of(
-        runs,
-        kind,
-        sides,
-        split,
-        found.difference,
-        runs.grades[*sides[0], split],
-        about=about,
-        p=found.p,
-        p_retrained=found.p_retrained,
-        min_detectable_difference=found.min_detectable_difference,
-    )
-
-
-def adjusted(rows: Sequence[Estimate]) -> list[Estimate]:
-    """Return comparisons with both kinds of p-value adjusted by Holm's method for all of them together."""
-    both = zip(holm([row.p for row in rows]), holm([row.p_retrained for row in rows]), strict=True)
-    return [
-        replace(row, p_holm=float(p), p_retrained_holm=float(retrained))
-        for row, (p, retrained) in zip(rows, both, strict=True)
-    ]

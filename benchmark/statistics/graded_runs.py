@@ -18,6 +18,7 @@ from benchmark.runs.spec import RunResult
 from benchmark.scoring.rules import grades_of
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import Graded, graded
+from benchmark.statistics.readings import Reading, read_output
 
 STATISTICS = Path("statistics")
 BOTH = "seeds and patients"
@@ -36,11 +37,13 @@ class GradedRuns:
         runs: runs of each arm, in the order of their seeds.
         grades: predicted grades of these runs, by arm, head and split.
         outputs: predictions behind the grades, by arm and split.
+        readings: grades under every common decision rule, by arm, head and split.
     """
 
     runs: Mapping[Arm, Sequence[RunResult]]
     grades: Mapping[tuple[Arm, Head, Split], Graded]
     outputs: Mapping[tuple[Arm, Split], Sequence[Predictions]] = field(default_factory=dict)
+    readings: Mapping[tuple[Arm, Head, Split], Reading] = field(default_factory=dict)
 
     @property
     def data(self) -> DataSummary:
@@ -73,7 +76,13 @@ def read_graded_runs(params: Params) -> GradedRuns:
             for head in results[0].heads:
                 found = [grades_of(run, head, one) for run, one in zip(results, predictions, strict=True)]
                 grades[arm, head, split] = graded(predictions, found, [run.seed for run in results])
-    return GradedRuns(runs, grades, outputs)
+
+    def read(key: tuple[Arm, Head, Split]) -> Reading:
+        arm, head, split = key
+        by_split: dict[Split, Sequence[Predictions]] = {one: outputs[arm, one] for one in EVALUATED}
+        return read_output(head, split, by_split, grades[key].seed_ids)
+
+    return GradedRuns(runs, grades, outputs, dict(zip(grades, on_every_core(read, grades), strict=True)))
 
 
 def runs_by_arm(params: Params) -> dict[Arm, list[RunResult]]:

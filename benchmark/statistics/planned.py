@@ -1,11 +1,12 @@
 """Planned comparisons: paired differences of kappa between declared pairs of arms.
 
-Only the predictions checked by ``fundusbench evaluate`` are read, and each head uses its default decision rule, so
-nothing is tuned. Equal predictions give equal tables.
+Only the predictions checked by ``fundusbench evaluate`` are read. Both arms are graded by one decision rule
+(:mod:`.multiverse`). The differences describe; only the primary endpoints of the claims are tested (:mod:`.verdicts`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from benchmark.common.files import read_yaml
 from benchmark.common.section import validated
 from benchmark.common.terms import EVALUATED, Arm, Split
 from benchmark.scoring.decision_rules.registry import DEFAULT
-from benchmark.statistics.bootstrap import N_RESAMPLES
-from benchmark.statistics.comparison import Comparison, compare
-from benchmark.statistics.estimates import Estimate, Side, adjusted, difference_of
-from benchmark.statistics.graded_runs import GradedRuns, on_every_core
+from benchmark.statistics.comparison import Comparison
+from benchmark.statistics.estimates import Estimate, Kind, Side, estimate_of
+from benchmark.statistics.graded_runs import ALONE, BOTH, GradedRuns, on_every_core
+from benchmark.statistics.multiverse import Difference, compare_arms
 
 PAIRS = Path("experiments/comparisons.yaml")
 
@@ -44,25 +45,81 @@ def read_pairs(path: Path = PAIRS) -> list[ComparedPair]:
 
 
 def comparisons(runs: GradedRuns) -> list[Estimate]:
-    """Compare each declared pair that ran, by each head that both arms have, on each split.
-
-    Both kinds of p-value are adjusted for all rows together.
-    """
+    """Compare each declared pair that ran, by each head that both arms have, on each split."""
     sides = [(pair.about, Arm.parse(pair.first), Arm.parse(pair.second)) for pair in read_pairs()]
     asked = [
-        (about, (a, head), (b, head), split)
+        (about, ((a, head), (b, head)), split)
         for about, a, b in sides
         for head in DEFAULT
         for split in EVALUATED
         if (a, head, split) in runs.grades and (b, head, split) in runs.grades
     ]
-
-    def row(about: str, a: Side, b: Side, split: Split) -> Estimate:
-        return difference_of(runs, "comparison", about, (a, b), split, compare_arms(runs, a, b, split))
-
-    return adjusted(on_every_core(lambda each: row(*each), asked))
+    return compare_all(runs, "comparison", asked)
 
 
-def compare_arms(runs: GradedRuns, a: Side, b: Side, split: Split) -> Comparison:
-    """Return the kappa of side a minus that of side b on one split, each side an arm graded from one of its heads."""
-    return compare(runs.grades[*a, split], runs.grades[*b, split], n_resamples=N_RESAMPLES)
+def compare_all(runs: GradedRuns, kind: Kind, asked: Sequence[tuple[str, tuple[Side, Side], Split]]) -> list[Estimate]:
+    """Return the rows of some differences, then those of their rank correlations.
+
+    Args:
+        runs: all finished runs.
+        kind: kind of the differences of kappa.
+        asked: subject, both sides and split of each comparison.
+    """
+    found = on_every_core(lambda each: compare_arms(runs, *each[1], each[2]), asked)
+    pairs = list(zip(asked, found, strict=True))
+    return [
+        *(_kappa_row(runs, kind, *each, difference) for each, difference in pairs),
+        *(_rank_row(runs, kind, *each, difference) for each, difference in pairs),
+    ]
+
+
+def _kappa_row(
+    runs: GradedRuns, kind: Kind, about: str, sides: tuple[Side, Side], split: Split, found: Difference
+) -> Estimate:
+    compared = found.compared
+    return estimate_of(
+        runs,
+        kind,
+        sides,
+        split,
+        compared.difference,
+        runs.grades[*sides[0], split],
+        about=about,
+        rule=found.rule,
+        tuned_on="val" if found.rule == "tuned" else "",
+        rules_low=min(found.by_rule.values()),
+        rules_high=max(found.by_rule.values()),
+        n_analyses=len(found.analyses),
+        n_above=found.above(0),
+        failed=compared.failed[0],
+        failed_versus=compared.failed[1],
+        **_runs_of(compared),
+        min_detectable_difference=compared.min_detectable_difference,
+    )
+
+
+def _rank_row(
+    runs: GradedRuns, kind: Kind, about: str, sides: tuple[Side, Side], split: Split, found: Difference
+) -> Estimate:
+    return estimate_of(
+        runs,
+        "rank correlation",
+        sides,
+        split,
+        found.ranks,
+        runs.grades[*sides[0], split],
+        about=about,
+        quantity="rank correlation difference",
+        **_runs_of(found.compared),
+    )
+
+
+def _runs_of(compared: Comparison) -> dict[str, str]:
+    """Return the columns on the compared runs."""
+    several = min(map(len, compared.seeds)) > 1
+    return {"seeds": seeds_in_words(compared.seeds), "resampled": BOTH if several else ALONE}
+
+
+def seeds_in_words(seeds: tuple[Sequence[int], Sequence[int]]) -> str:
+    """Return the compared seeds of both sides: one list where they agree."""
+    return " | ".join(dict.fromkeys(" ".join(map(str, one)) for one in seeds))

@@ -1,7 +1,6 @@
 """Compared systems: gain from each step of a system, difference from M2CNN, and the rank of M2CNN among systems.
 
-All arms are compared on the same images and patients, each by its own decision rule. The p-values are adjusted for all
-tests here together, apart from those of the planned comparisons.
+All arms are compared on the same images and patients, both sides by one decision rule (:mod:`.multiverse`).
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from benchmark.common.terms import EVALUATED, Arm, Split
+from benchmark.common.terms import EVALUATED, Arm
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import N_RESAMPLES
-from benchmark.statistics.estimates import Estimate, Side, adjusted, difference_of
-from benchmark.statistics.graded_runs import GradedRuns, on_every_core
-from benchmark.statistics.planned import compare_arms
+from benchmark.statistics.estimates import Estimate, Side
+from benchmark.statistics.graded_runs import GradedRuns
+from benchmark.statistics.planned import compare_all
 from benchmark.statistics.published.tables import PrintedTable, find_arm
 from benchmark.statistics.ranks import ranked
 from models.blends.registry import BLENDS
@@ -24,16 +23,12 @@ from models.systems.registry import SYSTEMS
 def system_comparisons(params: Params, runs: GradedRuns, printed: PrintedTable) -> list[Estimate]:
     """Compare the steps of each system that ran, its controls and the paper's method, on each split."""
     asked = [
-        (about, a, b, split)
+        (about, (a, b), split)
         for about, a, b in _pairs(params, printed)
         for split in EVALUATED
         if all((*side, split) in runs.grades for side in (a, b))
     ]
-
-    def row(about: str, a: Side, b: Side, split: Split) -> Estimate:
-        return difference_of(runs, "system comparison", about, (a, b), split, compare_arms(runs, a, b, split))
-
-    return adjusted(on_every_core(lambda each: row(*each), asked))
+    return compare_all(runs, "system comparison", asked)
 
 
 def steps(system: str) -> list[Side]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,13 +16,15 @@ ALL_PARTS = "all"
 VerdictKind = Literal["ordering", "number", "saving", "consistency"]
 Scope = Literal[
     "the paper's data",
-    "the paper's data, other network or input size: evidence on the ordering only",
+    "the paper's data, other settings: evidence on the ordering only",
     "other data: evidence on the ordering only",
     "phantom: no claim about real eyes",
     "the paper's own numbers",
 ]
 """Conclusions about the paper that a judgement allows."""
 PAPER_SCOPE: Scope = "the paper's data"
+RULE_DEPENDENT: Verdict = "depends on the decision rule"
+CONTRADICTED: Verdict = "contradicted in print"
 SMALLER = "smaller than the margin"
 """Finding for a difference in the claimed direction that is above 0 but below the margin."""
 _BETWEEN = " | "
@@ -41,10 +43,6 @@ class VerdictRow:
     split: str
     split_evidence: str
     verdict: Verdict = "not run"
-    verdict_half: Verdict = "not run"
-    """Verdict with half the tolerance."""
-    verdict_double: Verdict = "not run"
-    """Verdict with twice the tolerance."""
     finding: str = "not run"
     """Verdict in words that claim no more than the scope allows."""
     scope: Scope
@@ -68,14 +66,33 @@ class VerdictRow:
     tolerance: float = math.nan
     margin: float = math.nan
     """Lower bound that the interval of an ordering or a saving must exceed."""
+    run_low: float = math.nan
+    """Prediction interval of one further run, or pair of runs, on the same images; a printed number is that of one."""
+    run_high: float = math.nan
     magnitude: Magnitude = ""
-    """Measured value relative to the printed one; empty where they cannot be compared."""
+    """That interval relative to the printed number; empty where they cannot be compared."""
+    rule: str = ""
+    """Decision rule of both sides, a key of :data:`benchmark.statistics.readings.COMMON_RULES`."""
+    rules_low: float = math.nan
+    """Smallest difference over the rules that are common to both sides."""
+    rules_high: float = math.nan
+    n_analyses: int = 0
+    """Analyses of the difference: common rules x common outputs x seeds left out."""
+    n_hold: int = 0
+    """Those whose difference is above the margin."""
+    rank_difference: float = math.nan
+    """Difference of Spearman's rank correlations with the labels, which needs no rule."""
+    rank_low: float = math.nan
+    rank_high: float = math.nan
+    failed_a: int = 0
+    """Trainings of a whose kappa is not clear of 0; they are left out, and no conclusion is drawn in a's favour."""
+    failed_b: int = 0
+    primary: int = 0
+    """Place among the primary endpoints, which are tested in this order; 0 for a row that describes."""
+    p: float = math.nan
+    """One-sided p-value of a primary endpoint: of a difference of at most the margin. NaN where it was not tested."""
     p_short: float = math.nan
     """One-sided p-value of a difference as large as the margin, for an ordering; small where it is not reproduced."""
-    p_short_half: float = math.nan
-    """The same with half the tolerance."""
-    p_short_double: float = math.nan
-    """The same with twice the tolerance."""
     n_images: int = 0
     n_patients: str = ""
     seeds: str = ""
@@ -106,39 +123,34 @@ class VerdictRow:
         here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
         return verdict if self.scope == PAPER_SCOPE else here.get(verdict, verdict)
 
-    def judged(self, judge: Callable[[float], Verdict]) -> VerdictRow:
-        """Return the row with its verdicts.
+    @property
+    def withheld(self) -> set[str]:
+        """Sides in whose favour no conclusion is drawn: the choice of epochs favours them, or trainings failed."""
+        failed = {side for side, count in (("a", self.failed_a), ("b", self.failed_b)) if count}
+        return {self.biased_towards, *failed} - {""}
 
-        Args:
-            judge: returns the verdict at a multiple (1, 0.5 or 2) of the declared tolerance.
-        """
-        in_favour: dict[str, Verdict] = {"a": "reproduced", "b": "not reproduced"}
-        verdict, half, double = (
-            "inconclusive" if found == in_favour.get(self.biased_towards) else found
-            for found in map(judge, (1.0, 0.5, 2.0))
-        )
-        finding = self.finding_of(verdict)
-        return replace(self, verdict=verdict, verdict_half=half, verdict_double=double, finding=finding)
-
-    def tested(self, test: Callable[[float], float]) -> VerdictRow:
-        """Return the row with the p-values of ``test`` at each multiple of the declared tolerance."""
-        if self.biased_towards == "b":  # A result in favour of b counts neither for a part nor for the whole.
-            return self
-        return replace(self, p_short=test(1.0), p_short_half=test(0.5), p_short_double=test(2.0))
+    def judged(self, verdict: Verdict) -> VerdictRow:
+        """Return the row with a verdict, unless it is withheld."""
+        in_favour: dict[Verdict, str] = {"reproduced": "a", "not reproduced": "b"}
+        if in_favour.get(verdict) in self.withheld:
+            verdict = "inconclusive"
+        return replace(self, verdict=verdict, finding=self.finding_of(verdict))
 
 
 def judge_parts(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
-    """Judge all parts of a claim together, on each split that has several.
+    """Judge all parts of a claim together, on each split that has several, without those contradicted in print.
 
     Args:
         parts: rows of one claim.
     """
     for split in dict.fromkeys(row.split for row in parts):
-        rows = [row for row in parts if row.split == split]
+        every = [row for row in parts if row.split == split]
+        rows = [row for row in every if row.verdict != CONTRADICTED]
         if len(rows) < 2:
             continue
         first = rows[0]
-        counts = Counter(row.verdict for row in rows)
+        counts = Counter(row.finding for row in rows)
+        left_out = f" Left out: {len(every) - len(rows)} {CONTRADICTED}." * (len(every) > len(rows))
         whole = VerdictRow(
             claim=first.claim,
             kind=first.kind,
@@ -152,23 +164,33 @@ def judge_parts(parts: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
             n_patients=_distinct(row.n_patients for row in rows),
             seeds=_distinct(row.seeds for row in rows),
             data=first.data,
-            note=f"{len(rows)} parts: {', '.join(f'{n} {verdict}' for verdict, n in counts.items())}.",
+            note=f"{len(rows)} parts: {', '.join(f'{n} {finding}' for finding, n in counts.items())}.{left_out}",
             quote=first.quote,
             source=first.source,
             interpretation=first.interpretation,
             rationale=first.rationale,
             evidence=first.evidence,
         )
-        verdicts = {
-            1.0: judge_all([row.verdict for row in rows], [row.p_short for row in rows]),
-            0.5: judge_all([row.verdict_half for row in rows], [row.p_short_half for row in rows]),
-            2.0: judge_all([row.verdict_double for row in rows], [row.p_short_double for row in rows]),
-        }
-        whole = whole.judged(verdicts.__getitem__)
+        whole = whole.judged(judge_all([row.verdict for row in rows], [row.p_short for row in rows]))
         against = {row.finding for row in rows if row.verdict == "not reproduced"}
         smaller = whole.verdict == "not reproduced" and against == {SMALLER}
         # The whole is found no worse than the worst of its parts.
         yield replace(whole, finding=SMALLER) if smaller else whole
+
+
+def gatekept(rows: Sequence[VerdictRow]) -> list[VerdictRow]:
+    """Test the primary endpoints in their order: after the first that is not reproduced, none is tested.
+
+    A fixed sequence of tests, each at the level of one, has that level for any false conclusion among them.
+    """
+    found, closed = list(rows), False
+    for place in sorted((one for one, row in enumerate(rows) if row.primary), key=lambda one: rows[one].primary):
+        if closed:
+            found[place] = replace(rows[place], p=math.nan).with_notes(
+                "Not tested: an earlier primary endpoint was not reproduced. The verdict describes."
+            )
+        closed = closed or rows[place].verdict != "reproduced"
+    return found
 
 
 def _distinct(values: Iterator[str]) -> str:

@@ -1,14 +1,14 @@
 """Verdicts on published claims: one row per comparison, number, saving and check, and one per claim with several parts.
 
 The rules are in :mod:`.verdict_rules`. An interval is over seeds and patients if each arm has at least two runs,
-otherwise over patients alone; the row says which. Every verdict is repeated with half and with twice the tolerance.
-Heads use their default decision rules, so nothing is tuned. A claim is judged on the split that the paper prints it
+otherwise over patients alone; the row says which. Both sides of a difference have one decision rule, and the row counts
+the analyses under which the claim holds (:mod:`.multiverse`). A claim is judged on the split that the paper prints it
 for; if the paper prints it for test as well, that is a separate row. If val kappa selected the epoch of one side by the
 head that is read, and that of the other side by another head, the two are compared on test alone, and no conclusion is
 drawn in favour of the first side (:func:`fair_split`).
 
-The data determine the conclusions that a verdict allows about the paper (``scope``). In the paper's setting (its data
-set and official split less a few images, its backbone, its input sizes) a verdict is about the paper's numbers.
+Data and settings determine the conclusions that a verdict allows about the paper (:mod:`.scope`). In the paper's
+setting a verdict is about the paper's numbers.
 Elsewhere numbers are not compared, an ordering is judged without the printed difference, and ``finding`` says that it
 holds, or does not hold, *here*. On generated photographs it implies nothing about real eyes.
 """
@@ -25,17 +25,19 @@ import pandas as pd
 
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Head, Split
+from benchmark.common.units import some
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
 from benchmark.runs.labels import selecting_head
 from benchmark.runs.predictions import patients_in_words
-from benchmark.runs.run import DataSummary
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import N_RESAMPLES, kappa_interval
+from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Interval
 from benchmark.statistics.estimates import Side, side_text
 from benchmark.statistics.graded_runs import STATISTICS, GradedRuns, on_every_core
 from benchmark.statistics.learning_cost import LearningCurve, learning_curve, read_curves, share_saved
-from benchmark.statistics.planned import compare_arms
+from benchmark.statistics.multiverse import compare_arms
+from benchmark.statistics.planned import seeds_in_words
 from benchmark.statistics.published.claims import (
     Claim,
     Claims,
@@ -51,12 +53,26 @@ from benchmark.statistics.published.claims import (
 )
 from benchmark.statistics.published.consistency import check
 from benchmark.statistics.published.tables import Printed, PrintedTable, find_arm, load_published
-from benchmark.statistics.verdict_row import PAPER_SCOPE, Scope, VerdictKind, VerdictRow, judge_parts
+from benchmark.statistics.scope import (
+    OTHER_SETTINGS,
+    declared_profile,
+    differing,
+    left_out,
+    scope_of,
+    scope_of_data,
+)
+from benchmark.statistics.verdict_row import (
+    CONTRADICTED,
+    PAPER_SCOPE,
+    RULE_DEPENDENT,
+    VerdictKind,
+    VerdictRow,
+    gatekept,
+    judge_parts,
+)
 from benchmark.statistics.verdict_rules import Verdict, judge_magnitude, judge_number, judge_ordering, margin
 
 VERDICTS = STATISTICS / "verdicts.csv"
-
-_OTHER_SIZE: Scope = "the paper's data, other network or input size: evidence on the ordering only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,7 @@ class Case:
         printed: the paper's tables, by name.
         curves: learning curves from :func:`benchmark.statistics.learning_cost.read_curves`.
         networks: measurements of the paper's networks.
+        profile: parameters of the paper's setting; None for other data.
     """
 
     params: Params
@@ -76,6 +93,7 @@ class Case:
     printed: Mapping[str, PrintedTable]
     curves: pd.DataFrame
     networks: Sequence[Architecture]
+    profile: Params | None = None
 
 
 def run(params: Params, runs: GradedRuns) -> None:
@@ -85,8 +103,10 @@ def run(params: Params, runs: GradedRuns) -> None:
         InputError: the runs were not evaluated, the networks were not measured, or the claims are invalid.
     """
     printed = load_published()
-    case = Case(params, runs, printed, read_curves(), read_networks())
-    write_rows(VERDICTS, VerdictRow, verdicts(load_claims(published=printed), case))
+    claims = load_claims(published=printed)
+    profile = declared_profile(claims.paper, runs.data)
+    case = Case(params, runs, printed, read_curves(), read_networks(), profile)
+    write_rows(VERDICTS, VerdictRow, verdicts(claims, case))
 
 
 def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
@@ -100,21 +120,7 @@ def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
     rows += [_step(step, claims.paper, case) for step in claims.steps]
     rows += [_saving(saving, claims.paper, case) for saving in claims.savings]
     rows += [_consistency(claim, case) for claim in claims.consistency]
-    return rows
-
-
-def scope_of(cells: Sequence[Printed], paper: Setting, case: Case) -> Scope:
-    """Determine the scope of a claim from the arms that measure its cells."""
-    scope = _scope_of_step(paper, case)
-    if scope != _OTHER_SIZE:
-        return scope
-    roles = [cell.measured_by.size for cell in cells if cell.measured_by]
-    sizes = [case.params.sizes.of(role) if role else None for role in roles]
-    backbone = case.params.model.backbone.partition(".")[0]
-    # A compared system never matches its source to the last number, so it has no size of the paper.
-    if backbone != paper.backbone or None in sizes or sizes != [cell.pixels for cell in cells]:
-        return _OTHER_SIZE
-    return PAPER_SCOPE
+    return gatekept(rows)
 
 
 def fair_split(split: Split, selected_by: Sequence[Head | None], heads: Sequence[Head]) -> Split:
@@ -141,27 +147,19 @@ def favoured(selected_by: Sequence[Head | None], heads: Sequence[Head]) -> Liter
     return "" if a == b else "a" if a else "b"
 
 
-def _left_out(data: DataSummary, paper: Setting) -> dict[Split, int] | None:
-    """Count the images that each split lacks of the official one; None for other data or if too many are missing."""
-    if paper.data not in (data.name, data.source):
-        return None
-    missing = {split: images - int(getattr(data, split)) for split, images in paper.images.items()}
-    allowed = all(0 <= missing[split] <= paper.may_lack * images for split, images in paper.images.items())
-    return missing if allowed else None
-
-
 def _ordering(claim: Ordering, pair: PrintedPair, paper: Setting, case: Case) -> VerdictRow:
-    cells = (pair.better, pair.worse)
+    cells, contradicted = (pair.better, pair.worse), pair.effect < 0
     row = _start(claim, "ordering", pair.title, cells, paper, case)
-    row = replace(row, published=f"{pair.effect:+}", published_evidence="computed")
-    row = row.with_notes("The printed numbers say the opposite." if pair.effect < 0 else "", pair.doubt)
+    row = replace(row, published=f"{pair.effect:+}", published_evidence="computed", primary=pair.primary)
+    row = row.with_notes("The printed numbers say the opposite." if contradicted else "", pair.doubt)
     sides = _sides(cells, case)
     if not sides:
         return row.with_notes(_missing_runs(cells, case))
     row = _on_fair_split(row, sides, case)
     # The printed difference counts only in the paper's setting and without doubts about it.
     printed = float(pair.effect) if row.scope == PAPER_SCOPE and row.published and not pair.doubt else None
-    return _judge_difference(row, sides, claim.tolerance, printed, case)
+    row = _judge_difference(row, sides, claim.tolerance, printed, case)
+    return replace(row, verdict=CONTRADICTED, finding=CONTRADICTED) if contradicted else row
 
 
 def _step(claim: InferredOrdering, paper: Setting, case: Case) -> VerdictRow:
@@ -169,7 +167,7 @@ def _step(claim: InferredOrdering, paper: Setting, case: Case) -> VerdictRow:
     selectors = (claim.better, claim.worse)
     found = [find_arm(one, case.params) for one in selectors]
     texts = {"split": claim.split, "split_evidence": "", "data": case.runs.data.name}
-    row = _text_row(claim, kind="ordering", part=claim.title, scope=_scope_of_step(paper, case), **texts)
+    row = _text_row(claim, kind="ordering", part=claim.title, scope=scope_of_data(paper, case.runs.data), **texts)
     missing = [str(one) for one, arm in zip(selectors, found, strict=True) if arm not in case.runs.runs]
     if missing:
         return row.with_notes(f"No finished run of {' and '.join(missing)}.")
@@ -181,19 +179,40 @@ def _judge_difference(
     row: VerdictRow, sides: Sequence[Side], tolerance: float, printed: float | None, case: Case
 ) -> VerdictRow:
     """Add the difference between the sides and the verdict on their order."""
-    found = compare_arms(case.runs, sides[0], sides[1], _split(row))
-    row = replace(_with_interval(row, sides, case, found.difference, printed), margin=margin(tolerance, printed))
-    row = row.tested(lambda factor: found.p_at_least(margin(factor * tolerance, printed)))
-    ends = found.difference.evidence
-    return row.judged(lambda factor: judge_ordering(ends, factor * tolerance, printed))
+    found, threshold = compare_arms(case.runs, sides[0], sides[1], _split(row)), margin(tolerance, printed)
+    compared, turns = found.compared, found.turns_at(threshold)
+    row = replace(
+        _with_interval(row, sides, case, compared.difference, printed),
+        seeds=seeds_in_words(compared.seeds),
+        margin=threshold,
+        rule=found.rule,
+        rules_low=min(found.by_rule.values()),
+        rules_high=max(found.by_rule.values()),
+        n_analyses=len(found.analyses),
+        n_hold=found.above(threshold),
+        rank_difference=found.ranks.estimate,
+        rank_low=found.ranks.low,
+        rank_high=found.ranks.high,
+        failed_a=compared.failed[0],
+        failed_b=compared.failed[1],
+    ).with_notes(_failures(sides, compared))
+    if not turns and "b" not in row.withheld:  # A result in favour of b counts neither for a part nor for the whole.
+        row = replace(row, p_short=compared.p_at_least(threshold))
+    if not turns and "a" not in row.withheld and row.primary:
+        row = replace(row, p=compared.p_at_most(threshold))
+    verdict = judge_ordering(compared.difference.evidence, tolerance, printed)
+    return row.judged(RULE_DEPENDENT if turns and verdict != "inconclusive" else verdict)
 
 
-def _scope_of_step(paper: Setting, case: Case) -> Scope:
-    """Determine the scope of arms that the paper does not have."""
-    data = case.runs.data
-    if data.synthetic:
-        return "phantom: no claim about real eyes"
-    return _OTHER_SIZE if _left_out(data, paper) is not None else "other data: evidence on the ordering only"
+def _failures(sides: Sequence[Side], compared: Comparison) -> str:
+    """Return a note on trainings that did not learn; empty without any."""
+    listed = [f"{count} of {arm}" for (arm, _), count in zip(sides, compared.failed, strict=True) if count]
+    if not listed:
+        return ""
+    return (
+        f"Failed trainings, whose kappa is not clear of 0: {' and '.join(listed)}. They are left out of the "
+        "difference, and nothing is concluded in favour of an arm that has some."
+    )
 
 
 def _on_fair_split(row: VerdictRow, sides: Sequence[Side], case: Case) -> VerdictRow:
@@ -229,12 +248,12 @@ def _number(claim: NumberClaim, cell: Printed, paper: Setting, case: Case) -> Ve
     found = kappa_interval(case.runs.grades[*sides[0], _split(row)], n_resamples=N_RESAMPLES)
     if row.scope != PAPER_SCOPE:
         other: Verdict = "not comparable: other data"
-        if row.scope == _OTHER_SIZE:
-            other = "not comparable: other network or input size"
-        return _with_interval(row, sides, case, found, None).judged(lambda _: other)
+        if row.scope == OTHER_SETTINGS:
+            other = "not comparable: other settings"
+        return _with_interval(row, sides, case, found, None).judged(other)
     printed = float(cell.value)
     row = _with_interval(row, sides, case, found, printed)
-    return row.judged(lambda factor: judge_number(found.evidence, factor * claim.tolerance, printed))
+    return row.judged(judge_number((row.run_low, row.run_high), claim.tolerance, printed))
 
 
 def _saving(claim: Saving, paper: Setting, case: Case) -> VerdictRow:
@@ -258,7 +277,7 @@ def _saving(claim: Saving, paper: Setting, case: Case) -> VerdictRow:
         margin=claim.tolerance,
         seeds=" ".join(map(str, seeds)),
     )
-    return row.judged(lambda factor: judge_ordering((row.low, row.high), factor * claim.tolerance, None))
+    return row.judged(judge_ordering((row.low, row.high), claim.tolerance, None))
 
 
 def _consistency(claim: Consistency, case: Case) -> VerdictRow:
@@ -280,7 +299,7 @@ def _consistency(claim: Consistency, case: Case) -> VerdictRow:
         f"Recomputed ({claim.value.evidence}): {claim.value.note}." if claim.value else "",
         f"Recomputed (computed): {NETWORKS}." if claim.check == "network" else "",
     )
-    return row.judged(lambda _: "consistent" if says == found else "inconsistent")
+    return row.judged("consistent" if says == found else "inconsistent")
 
 
 def _start(
@@ -289,12 +308,17 @@ def _start(
     """Return the row of a claim on printed cells before anything is measured."""
     split = cells[0].split
     assert split
-    scope = scope_of(cells, paper, case)
-    missing = (_left_out(case.runs.data, paper) or {}) if scope == PAPER_SCOPE else {}
+    data = case.runs.data
+    scope = scope_of(cells, paper, case.params, data, case.profile)
+    missing = (left_out(data, paper) or {}) if scope == PAPER_SCOPE else {}
     listed = ", ".join(f"{count} of {paper.images[name]:,} {name}" for name, count in missing.items() if count)
-    texts = {"split": split.value, "split_evidence": split.evidence, "data": case.runs.data.name}
+    texts = {"split": split.value, "split_evidence": split.evidence, "data": data.name}
     row = _text_row(claim, kind=kind, part=part, scope=scope, **texts)
-    return row.with_notes(f"Left out of the official split: {listed} images." if listed else "")
+    others = differing(cells, case.params, case.profile) if case.profile and scope == OTHER_SETTINGS else []
+    return row.with_notes(
+        f"Left out of the official split: {listed} images." if listed else "",
+        f"Not the paper's setting: {some(others)}." if others else "",
+    )
 
 
 def _text_row(claim: Claim, **columns: Any) -> VerdictRow:
@@ -327,7 +351,8 @@ def _with_interval(
     row: VerdictRow, sides: Sequence[Side], case: Case, found: Interval, printed: float | None
 ) -> VerdictRow:
     """Add the measured value and, where comparable, its magnitude relative to the printed one."""
-    known = printed is not None and not math.isnan(found.evidence[0])
+    run_ends = (math.nan, math.nan) if found.inconclusive_reason else found.one_run
+    known = printed is not None and not math.isnan(run_ends[0])
     return replace(
         _with_runs(row, sides, case),
         estimate=found.estimate,
@@ -335,7 +360,9 @@ def _with_interval(
         high=found.high,
         confidence_level=found.confidence_level,
         resampled=case.runs.resampled(*(arm for arm, _ in sides)),
-        magnitude=judge_magnitude(found.evidence, row.tolerance, cast("float", printed)) if known else "",
+        run_low=run_ends[0],
+        run_high=run_ends[1],
+        magnitude=judge_magnitude(run_ends, row.tolerance, cast("float", printed)) if known else "",
     )
 
 

@@ -33,7 +33,7 @@ from benchmark.settings.params import Params
 from benchmark.sources.registry import SourceParams
 from benchmark.statistics import decision_rules, metrics
 from benchmark.statistics.estimates import Estimate, select, write_estimates
-from benchmark.statistics.graded_runs import ALONE, BOTH, GradedRuns, read_graded_runs
+from benchmark.statistics.graded_runs import BOTH, GradedRuns, read_graded_runs
 from benchmark.statistics.planned import PAIRS, read_pairs
 from benchmark.statistics.published.claims import CLAIMS
 from benchmark.statistics.published.dataset_authors import DATASET_AUTHORS
@@ -359,10 +359,13 @@ def make_metrics(runs: GradedRuns) -> list[Estimate]:
 
 
 def make_comparisons(rows: Sequence[Estimate]) -> list[Estimate]:
-    """Return a made-up comparison of each pair whose arms have runs, centred on the difference of their means."""
+    """Return a made-up comparison of each pair whose arms have runs, centred on the difference of their means.
+
+    Every second one has a rank correlation.
+    """
     kappas = select(rows, quantity="kappa")
     found = {(f"{row.method}/{row.arm}", row.split, row.head): row for row in kappas}
-    return [
+    compared = [
         replace(
             first,
             kind="comparison",
@@ -374,10 +377,12 @@ def make_comparisons(rows: Sequence[Estimate]) -> list[Estimate]:
             estimate=first.estimate - second.estimate,
             low=first.estimate - second.estimate - 0.06,
             high=first.estimate - second.estimate + 0.04,
-            p=0.04,
-            p_holm=0.4,
-            p_retrained=math.nan if first.resampled == ALONE else 0.03,
-            p_retrained_holm=math.nan if first.resampled == ALONE else {"val": 0.0004, "test": 0.3}[split],
+            rule="default",
+            rules_low=first.estimate - second.estimate - 0.02,
+            rules_high=first.estimate - second.estimate + 0.01,
+            n_analyses=8,
+            n_above=5,
+            failed_versus={"val": 1, "test": 0}[split],
             min_detectable_difference=0.08,
             seeds=" | ".join(dict.fromkeys((first.seeds, second.seeds))),
         )
@@ -385,6 +390,8 @@ def make_comparisons(rows: Sequence[Estimate]) -> list[Estimate]:
         for (arm, split, head), first in found.items()
         if arm == a and (second := found.get((b, split, head)))
     ]
+    ranks = {"kind": "rank correlation", "quantity": "rank correlation difference"}
+    return compared + [replace(row, **ranks, estimate=0.01, low=-0.02, high=0.04) for row in compared[::2]]
 
 
 def make_systems(params) -> list[Estimate]:
@@ -405,10 +412,12 @@ def make_systems(params) -> list[Estimate]:
             low=step - 0.05,
             high=step + 0.05,
             confidence_level=0.95,
-            p=0.04,
-            p_holm=0.08,
-            p_retrained=0.03,
-            p_retrained_holm=0.06,
+            rule="tuned",
+            tuned_on="val",
+            rules_low=step - 0.01,
+            rules_high=step,
+            n_analyses=6,
+            n_above=6,
             min_detectable_difference=0.07,
             n_images=IMAGES["test"],
             seeds="0 1",

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.report.render import table_to_csv, to_markdown
 from benchmark.report.results import load_results
-from benchmark.report.tables.comparisons import comparisons_table, p_text
+from benchmark.report.tables.comparisons import comparisons_table
 from benchmark.statistics.estimates import select
 from tests.factories.runs import ARMS, records
 
@@ -26,24 +26,20 @@ def made(finished):
         return params, results, select(results.estimates, kind="comparison")
 
 
-def test_a_line_holds_the_difference_its_interval_and_both_ps(made):
+def test_a_line_holds_the_difference_its_interval_and_the_other_analyses(made):
     params, results, rows = made
     table = comparisons_table(rows, params, results)
-    row = replace(rows[0], estimate=0.02, low=-0.01, high=0.05, p_holm=0.4, p_retrained_holm=0.0004)
+    row = replace(rows[0], estimate=0.02, low=-0.01, high=0.05, rules_low=-0.005, rules_high=0.02)
     text = to_markdown(comparisons_table([row], params, results))
-    line = (
-        "basenet_mt/mid - basenet/mse_mid: scores, val | +0.020 [-0.010, +0.050] [1] | seeds and patients | 60 | <0.001"
-    )
-    assert f"| {line} | 0.400 | 0.080 |" in text
+    line = "basenet_mt/mid - basenet/mse_mid: scores, val | +0.020 [-0.010, +0.050] [1] | seeds and patients | 60"
+    assert f"| {line} | -0.005 to +0.020 | 5 of 8 | +0.010 [-0.020, +0.040] | 0 and 1 | 0.080 |" in text
     assert table.groups()[0][0] == "multi-task against MSE"
-    assert records(table)[0]["p_retrained_holm"] == "0.000400"
+    assert records(table)[0]["rank_high"] == "0.040000"
 
 
-def test_the_caption_says_for_how_many_tests_p_is_adjusted(made):
+def test_the_caption_says_that_differences_are_not_tested(made):
     params, results, rows = made
-    assert f"for the {len(rows)} such tests" in comparisons_table(rows, params, results).caption
-    fewer = [rows[0], replace(rows[1], p_retrained_holm=math.nan)]
-    assert "for the 1 such tests" in comparisons_table(fewer, params, results).caption
+    assert "The differences describe and are not tested" in comparisons_table(rows, params, results).caption
 
 
 def test_a_collapsed_run_is_named_beside_what_it_takes_part_in(made):
@@ -65,14 +61,10 @@ def test_where_val_chose_the_weights_of_one_arm_by_another_head_the_line_says_wh
         assert not [text for text in comparisons_table([other], best, results).notes if "selected" in text]
 
 
-def test_without_a_test_there_is_no_p(made):
+def test_missing_values_are_dashes(made):
     params, results, rows = made
-    one = replace(rows[0], p_retrained_holm=math.nan, low=math.nan, high=math.nan, min_detectable_difference=math.nan)
+    none = dict.fromkeys(("low", "high", "rules_low", "rules_high", "min_detectable_difference"), math.nan)
+    one = replace(rows[1], **none)
     text = to_markdown(comparisons_table([one], params, results))
-    assert "| - | 0.400 | - |" in text
+    assert "| - | 5 of 8 | - | 0 and 0 | - |" in text
     assert "nan" not in text + table_to_csv(comparisons_table([one], params, results))
-
-
-@pytest.mark.parametrize(("p", "text"), [(0.0001, "<0.001"), (0.001, "0.001"), (1.0, "1.000"), (math.nan, "-")])
-def test_a_p_is_never_printed_as_0(p, text):
-    assert p_text(p) == text

@@ -21,8 +21,6 @@ ROW = VerdictRow(
     split="val",
     split_evidence="inferred",
     verdict="inconclusive",
-    verdict_half="reproduced",
-    verdict_double="inconclusive",
     finding="inconclusive",
     scope="other data: evidence on the ordering only",
     published="+0.022",
@@ -33,6 +31,15 @@ ROW = VerdictRow(
     resampled="seeds and patients",
     tolerance=0.005,
     margin=0.0015,
+    rule="default",
+    rules_low=0.016,
+    rules_high=0.058,
+    n_analyses=20,
+    n_hold=19,
+    rank_difference=0.01,
+    rank_low=-0.01,
+    rank_high=0.03,
+    failed_b=1,
     n_images=60,
     n_patients="30",
     seeds="0 1 2",
@@ -65,8 +72,11 @@ def test_a_line_shows_tolerance_margin_and_what_its_interval_is_over(results):
         "tolerance": "0.005",
         "margin": "0.0015",
         "verdict": "inconclusive",
-        "tolerance halved": "holds here",
-        "tolerance doubled": "inconclusive",
+        "holds under": "19 of 20",
+        "over rules": "+0.016 to +0.058",
+        "rank correlation": "+0.010 [-0.010, +0.030]",
+        "failed": "0 and 1",
+        "p": "-",
     }
     assert shown(ROW, results)["measured"].interval == "[+0.004, +0.040]"
 
@@ -98,11 +108,22 @@ def test_every_caveat_is_printed_once_and_led_to(results):
 
 
 def test_what_is_found_says_neither_more_nor_less_than_the_interval(results):
-    small = replace(ROW, verdict_half="not reproduced", verdict_double="not reproduced", low=0.0001, high=0.001)
-    assert shown(small.judged(lambda _: "not reproduced"), results)["verdict"].text == "smaller than the margin"
-    assert shown(small, results)["tolerance doubled"].text == "smaller than the margin"
-    paper = replace(ROW, scope="the paper's data", magnitude="unresolved").judged(lambda _: "reproduced")
-    assert shown(paper, results)["verdict"].text == "reproduced; size unresolved"
+    small = replace(ROW, low=0.0001, high=0.001, failed_b=0).judged("not reproduced")
+    assert shown(small, results)["verdict"].text == "smaller than the margin"
+    magnitude = "cannot be told apart by one run"
+    paper = replace(ROW, scope="the paper's data", magnitude=magnitude).judged("reproduced")
+    assert shown(paper, results)["verdict"].text == "reproduced; size cannot be told apart by one run"
+
+
+def test_only_a_primary_endpoint_has_a_p(results):
+    assert shown(replace(ROW, primary=1, p=0.0301), results)["p"].text == "primary 1: 0.030"
+    assert shown(replace(ROW, primary=2), results)["p"].text == "primary 2: not tested"
+    assert "every other row describes" in verdict_table([ROW], results).caption
+
+
+def test_a_number_has_no_other_analyses(results):
+    cells = shown(replace(ROW, kind="number", n_analyses=0), results)
+    assert {cells[name].text for name in ("holds under", "over rules", "rank correlation", "failed")} == {"-"}
 
 
 def test_a_kappa_has_no_sign_and_a_check_of_printed_numbers_shows_what_comes_out(results):

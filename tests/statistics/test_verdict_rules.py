@@ -92,8 +92,8 @@ def test_the_ends_of_the_band_belong_to_it():
     assert judge_magnitude((low, high), 0.25, 0.5) == "as printed"
     assert judge_number((low, high), 0.25, 0.5) == "reproduced"
     # One shared point is enough for the interval not to be outside the band.
-    assert judge_magnitude((0.0, low), 0.25, 0.5) == "unresolved"
-    assert judge_magnitude((high, 1.0), 0.25, 0.5) == "unresolved"
+    assert judge_magnitude((0.0, low), 0.25, 0.5) == "cannot be told apart by one run"
+    assert judge_magnitude((high, 1.0), 0.25, 0.5) == "cannot be told apart by one run"
 
 
 def test_a_part_with_p_equal_to_the_level_is_inconclusive():
@@ -113,7 +113,7 @@ def test_an_ordering_can_hold_without_the_printed_size():
     assert judge_ordering(interval, 0.005, 0.022) == "reproduced"
     assert judge_magnitude(interval, 0.005, 0.022) == "smaller than printed"
     assert judge_magnitude((0.018, 0.026), 0.005, 0.022) == "as printed"
-    assert judge_magnitude((0.010, 0.030), 0.005, 0.022) == "unresolved"
+    assert judge_magnitude((0.010, 0.030), 0.005, 0.022) == "cannot be told apart by one run"
     assert judge_magnitude((0.030, 0.040), 0.005, 0.022) == "larger than printed"
 
 

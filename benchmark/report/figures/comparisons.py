@@ -36,6 +36,6 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
     return (
         f"Paired differences of mean kappa on {results.data}, first arm minus second, on the same images (val n = "
         f"{results.images('val')}, test n = {results.images('test')}). Bars: {items[0].confidence_level:.0%} intervals "
-        f"over {items[0].resampled}. Intervals containing 0 are inconclusive. The intervals are not adjusted for "
-        "multiple comparisons; the p-values of the table are."
+        f"over {items[0].resampled}. Intervals containing 0 are inconclusive. They describe: they are not adjusted for "
+        "their number."
     )

@@ -22,6 +22,7 @@ VERDICT_STYLES: dict[Verdict, str] = {
     "not reproduced": "no",
     "inconsistent": "no",
     "inconclusive": "open",
+    "depends on the decision rule": "open",
 }
 """Style of a verdict: colour and sign. A claim without a judgement has a style of its own."""
 
@@ -103,6 +104,8 @@ def _facts(row: VerdictRow) -> tuple[str, ...]:
         f"{seeds} seeds" if seeds else "",
         f"interval over {row.resampled}" if row.resampled else "",
         f"margin {row.margin:g}" if not math.isnan(row.margin) else "",
+        f"holds under {row.n_hold} of {row.n_analyses} analyses" if row.n_analyses else "",
+        f"failed trainings: {row.failed_a} and {row.failed_b}" if row.failed_a or row.failed_b else "",
         f"tolerance {row.tolerance:g}" if math.isnan(row.margin) and not math.isnan(row.tolerance) else "",
     )
     return tuple(filter(None, facts))

@@ -1,31 +1,31 @@
-"""Planned comparisons: difference of every declared pair of arms on the same images, with interval and p-values."""
+"""Planned comparisons: difference of every declared pair of arms on the same images, with its interval."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from benchmark.common.terms import Arm, Head, Split
+from benchmark.common.units import format_measure
 from benchmark.report.captions import HEAD_NAMES, caption, run_notes
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
-from benchmark.report.table import Cell, Notes, Number, Row, Table, Text, difference_cell, fields_of
+from benchmark.report.table import Cell, Notes, Number, Row, Table, Text, difference_cell, difference_line, fields_of
 from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import Params
-from benchmark.statistics.estimates import Estimate
+from benchmark.statistics.estimates import Estimate, select
 from benchmark.statistics.verdicts import fair_split
 from models.losses.registry import LOSSES
 
 ABOUT = TableInfo(order=5)
 
-_COLUMNS = (
-    *("first - second", "difference of kappas", "interval over", "n"),
-    *("p, new networks", "p, these networks", "detectable"),
-)
-COMPARED = (
-    *("about", "head", "versus", "split", "p", "p_holm", "p_retrained", "p_retrained_holm"),
-    *("min_detectable_difference", "n_patients", "n_undefined"),
+ANALYSES = ("over rules", "above 0", "rank correlation", "failed", "detectable")
+"""Titles of the columns of :func:`analyses_cells`."""
+_COLUMNS = ("first - second", "difference of kappas", "interval over", "n", *ANALYSES)
+_COMPARED = (
+    *("about", "head", "versus", "split", "rule", "tuned_on", "rules_low", "rules_high", "n_analyses", "n_above"),
+    *("failed", "failed_versus", "min_detectable_difference", "n_patients", "n_undefined"),
 )
 """Columns of a comparison in addition to those of every estimate."""
 
@@ -38,51 +38,66 @@ def make(inputs: Inputs) -> Table | None:
 
 def comparisons_table(rows: Sequence[Estimate], params: Params, results: Results) -> Table:
     """Make the table of some comparisons."""
-    notes = Notes()
+    notes, ranks = Notes(), rank_differences(results)
     return Table(
         name="comparisons",
         title="Whether two arms differ",
         caption=caption(
-            "Paired differences of the mean quadratic weighted kappa, first arm minus second, on the same images. "
-            f"{p_sentence(rows)} p, these networks: of no difference between these very networks on other patients; it "
-            "ignores the spread between seeds. Detectable: the smallest true difference that this number of patients "
-            "and runs would detect in four of five cases.",
+            "Paired differences of the mean quadratic weighted kappa, first arm minus second, on the same images and "
+            f"seeds. {ANALYSES_SENTENCE}",
             params,
             results,
         ),
         columns=_COLUMNS,
-        rows=[_row(row, params, results, notes) for row in rows],
+        rows=[_row(row, ranks, params, results, notes) for row in rows],
         notes=notes.texts,
-        records=[fields_of(row, *COMPARED) for row in rows],
+        records=[difference_record(row, ranks) for row in rows],
     )
 
 
-def p_sentence(rows: Sequence[Estimate], table: str = "`comparisons`") -> str:
-    """Return the meaning of the p-value of a difference, and the number of tests that it is adjusted for."""
-    tests = sum(not math.isnan(row.p_retrained_holm) for row in rows)
+ANALYSES_SENTENCE = (
+    "The differences describe and are not tested: their intervals are not adjusted for their number. Over rules: "
+    "smallest and largest difference under the decision rules that treat both sides alike. Above 0: in how many of "
+    "the analyses the difference is above 0; they are these rules x the outputs that both arms have x each seed left "
+    "out. Rank correlation: difference of Spearman's correlation with the labels, which needs no rule, and its "
+    "interval. Failed: trainings of each side whose kappa is not clear of 0, left out of the difference. Detectable: "
+    "the smallest true difference that this number of patients and runs would detect in four of five cases."
+)
+"""Meaning of the columns of :func:`analyses_cells`."""
+
+Ranks = Mapping[tuple[str, ...], Estimate]
+
+
+def _key(row: Estimate) -> tuple[str, ...]:
+    return row.method, row.arm, row.head, row.versus, row.split
+
+
+def rank_differences(results: Results) -> Ranks:
+    """Return the difference of rank correlations of each comparison."""
+    return {_key(row): row for row in select(results.estimates, kind="rank correlation")}
+
+
+def difference_record(row: Estimate, ranks: Ranks, *further: str) -> dict[str, Any]:
+    """Return the csv row of a comparison, with ``further`` columns before the others."""
+    found = ranks.get(_key(row))
+    ends = {"rank_difference": "estimate", "rank_low": "low", "rank_high": "high"}
+    return fields_of(row, *further, *_COMPARED) | {name: getattr(found, own, None) for name, own in ends.items()}
+
+
+def analyses_cells(row: Estimate, ranks: Ranks) -> tuple[Cell, ...]:
+    """Return the cells of a difference under other analyses, of failed trainings and of the detectable difference."""
+    detectable, found = row.min_detectable_difference, ranks.get(_key(row))
     return (
-        "p, new networks: two-sided p-value of no difference between networks trained with other seeds and tested on "
-        f"other patients, adjusted by Holm's method for the {tests} such tests of {table}; there is none if a single "
-        "seed ran."
+        Text(
+            "-"
+            if math.isnan(row.rules_low)
+            else " to ".join(format_measure(end, "+") for end in (row.rules_low, row.rules_high))
+        ),
+        Text(f"{row.n_above} of {row.n_analyses}"),
+        difference_line(found) if found else Text("-"),
+        Text(f"{row.failed} and {row.failed_versus}"),
+        Text("-") if math.isnan(detectable) else Number(f"{detectable:.3f}", detectable),
     )
-
-
-def p_text(p: float) -> str:
-    """Return a p-value to three digits; a dash if no test was made."""
-    if math.isnan(p):
-        return "-"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def p_cell(p: float) -> Cell:
-    """Return the cell of a p-value."""
-    return Text("-") if math.isnan(p) else Number(p_text(p), p)
-
-
-def detectable_cell(row: Estimate) -> Cell:
-    """Return the cell of the smallest detectable difference."""
-    value = row.min_detectable_difference
-    return Text("-") if math.isnan(value) else Number(f"{value:.3f}", value)
 
 
 def sides_of(row: Estimate) -> tuple[tuple[Arm, str], tuple[Arm, str]]:
@@ -94,16 +109,14 @@ def sides_of(row: Estimate) -> tuple[tuple[Arm, str], tuple[Arm, str]]:
     )
 
 
-def _row(row: Estimate, params: Params, results: Results, notes: Notes) -> Row:
+def _row(row: Estimate, ranks: Ranks, params: Params, results: Results, notes: Notes) -> Row:
     (first, head), (second, _) = sides_of(row)
     flags = [text for arm in (first, second) for text in run_notes(params, results, arm, cast("Head", row.head))]
     cells = (
         difference_cell(row, notes.number(*flags, _epoch_note(row, (first, second), params))),
         Text(row.resampled),
         Number(str(row.n_images), row.n_images),
-        p_cell(row.p_retrained_holm),
-        p_cell(row.p_holm),
-        detectable_cell(row),
+        *analyses_cells(row, ranks),
     )
     return Row(row.about, f"{first} - {second}: {head}, {row.split}", cells, (first, second))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
@@ -25,7 +25,6 @@ from benchmark.report.table import (
     fields_of,
     status,
 )
-from benchmark.report.tables.comparisons import p_sentence, p_text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.settings.params import Params
@@ -102,7 +101,7 @@ def make(inputs: Inputs) -> Table:
             "that a row starts from, forward passes over training images only. Heads: M2CNN's are new at each size, "
             "because its cells widen the last feature map, and those of an arm that is only staged are carried over "
             "from the size before, so the difference between these two rows includes that. Differences are paired, "
-            f"first minus second, with interval and p. {p_sentence(compared)}",
+            "first minus second, with an interval that is not adjusted for their number.",
         ),
         columns=("arm", "staged", "extra cells", "heads", "images", "MACs", *outputs),
         rows=[*(row for row, _ in lines), *differences],
@@ -120,17 +119,11 @@ def _difference_rows(
     for size, (first, second) in product(SIZES, COMPONENT_STEPS):
         one, other = arms.get((size, first)), arms.get((size, second))
         if one and other:
-            cells = [_difference(found.get((str(one), f"{other} {head}", split, head))) for split, head in _OUTPUTS]
+            rows = [found.get((str(one), f"{other} {head}", split, head)) for split, head in _OUTPUTS]
+            cells = [difference_cell(row) if row else Number("not run") for row in rows]
             if any(cell.value is not None for cell in cells):
                 group = f"{size_title(size, inputs.params, inputs.paper_pixels[size])}: paired differences"
                 yield Row(group, f"{first.label} - {second.label}", tuple(cells), (one, other))
-
-
-def _difference(row: Estimate | None) -> Number:
-    if row is None:
-        return Number("not run")
-    cell = difference_cell(row)
-    return replace(cell, interval=", ".join(filter(None, (cell.interval, f"p {p_text(row.p_retrained_holm)}"))))
 
 
 def find_variant(variant: TrainingVariant, size: Size, params: Params) -> Arm | None:

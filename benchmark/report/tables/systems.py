@@ -6,14 +6,22 @@ from itertools import groupby
 
 from benchmark.report.captions import caption
 from benchmark.report.inputs import Inputs
-from benchmark.report.table import Number, Row, Table, Text, difference_cell, fields_of
-from benchmark.report.tables.comparisons import COMPARED, detectable_cell, p_sentence, p_text, sides_of
+from benchmark.report.table import Number, Row, Table, Text, difference_cell
+from benchmark.report.tables.comparisons import (
+    ANALYSES,
+    ANALYSES_SENTENCE,
+    Ranks,
+    analyses_cells,
+    difference_record,
+    rank_differences,
+    sides_of,
+)
 from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.estimates import Estimate
 
 ABOUT = TableInfo(order=3)
 
-_COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", "p, new networks", "detectable")
+_COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", *ANALYSES)
 
 
 def make(inputs: Inputs) -> Table | None:
@@ -22,7 +30,7 @@ def make(inputs: Inputs) -> Table | None:
     if not rows:
         return None
     method = inputs.printed["comparison"].rows[-1]
-    rank_rows, titles = [], {}
+    rank_rows, titles, correlations = [], {}, rank_differences(inputs.results)
     for (about, split), same in groupby(ranks, lambda row: (row.about, row.split)):
         probabilities = list(same)
         group = f"rank of {method} among {len(probabilities)}: {about}"
@@ -33,30 +41,29 @@ def make(inputs: Inputs) -> Table | None:
         name="systems",
         title="Compared systems, step by step",
         caption=caption(
-            "Paired differences of the mean quadratic weighted kappa, first arm minus second, on the same images, each "
-            f"arm by its own decision rule. {p_sentence(rows, 'this table')} Detectable: the smallest true difference "
-            "that this number of patients and runs would detect in four of five cases. A whole system reads both eyes, "
-            "with several networks and views, and M2CNN reads one eye once. Ranks: probability of each rank of the "
-            "paper's method, over joint resamples of patients and seeds.",
+            "Paired differences of the mean quadratic weighted kappa, first arm minus second, on the same images and "
+            "seeds. Both sides have one decision rule: thresholds tuned on val where a system has tuned thresholds, "
+            f"else rounding. {ANALYSES_SENTENCE} A whole system reads both eyes, with several networks and views, and "
+            "M2CNN reads one eye once. Ranks: probability of each rank of the paper's method, over joint resamples of "
+            "patients and seeds.",
             inputs.params,
             inputs.results,
         ),
         columns=_COLUMNS,
-        rows=[*map(_row, rows), *rank_rows],
+        rows=[*(_row(row, correlations) for row in rows), *rank_rows],
         notes=(),
-        records=[fields_of(row, "kind", "rank", *COMPARED) for row in (*rows, *ranks)],
+        records=[difference_record(row, correlations, "kind", "rank") for row in (*rows, *ranks)],
         titles=titles,
     )
 
 
-def _row(row: Estimate) -> Row:
+def _row(row: Estimate, correlations: Ranks) -> Row:
     (first, first_head), (second, second_head) = sides_of(row)
     cells = (
         difference_cell(row),
         Text(row.resampled),
         Number(str(row.n_images), row.n_images),
         Text(" | ".join(str(len(side.split())) for side in row.seeds.split("|"))),
-        Text(p_text(row.p_retrained_holm)),
-        detectable_cell(row),
+        *analyses_cells(row, correlations),
     )
     return Row(row.about, f"{first} {first_head} - {second} {second_head}, {row.split}", cells, (first, second))

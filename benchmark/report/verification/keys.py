@@ -31,9 +31,10 @@ KEYS: Mapping[str, RowKey] = MappingProxyType(
 
 NOISY: frozenset[str] = frozenset(
     {"low", "high", "n_undefined", "about", "binomial_se", "min_detectable_difference"}
-    | {"p", "p_holm", "p_retrained", "p_retrained_holm", "p_short", "p_short_half", "p_short_double"}
+    | {"p", "p_short", "rules_low", "rules_high", "n_above", "failed", "failed_versus", "failed_a", "failed_b"}
+    | {"rank_difference", "rank_low", "rank_high", "run_low", "run_high"}
     | {f"{name}_{percent}" for name in ("images_to", "macs_to", "kappa") for percent in (90, 95)}
-    | {"verdict", "verdict_half", "verdict_double", "finding", "magnitude", "note", "biased_towards"}
+    | {"verdict", "finding", "magnitude", "note", "biased_towards"}
 )
 """Columns that depend on the trained networks but have no standard deviation in the table."""
 

@@ -44,13 +44,13 @@ class Setting:
     """Conditions under which the paper's numbers, and not only its orderings, can be compared with ours."""
 
     data: str
-    """Name or source of the data set."""
+    """Source of the data set, a file of benchmark/sources."""
     images: dict[Split, int]
     """Images per part of the official split."""
     may_lack: Annotated[float, Field(ge=0, lt=0.05)]
     """Largest fraction of a split's images that may be missing, for instance because they are unreadable."""
-    backbone: str
-    """Architecture of the backbone, without the tag of its weights that timm appends after a dot."""
+    profile: tuple[str, ...]
+    """Profiles of experiments/conf whose parameters the runs must have."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
@@ -89,6 +89,8 @@ class PrintedPair:
     worse: PrintedCell
     doubt: str = ""
     """Reason why the printed difference is not the effect of the method; if given, its size is not used."""
+    primary: Annotated[int, Field(ge=0)] = 0
+    """Place among the primary endpoints, which are tested in this order; 0 for a pair that is only described."""
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     def __post_init__(self) -> None:
@@ -206,6 +208,10 @@ class Claims:
         )
         if twice := [name for name, times in ids.items() if times > 1]:
             msg = f"each claim needs a unique id, but {', '.join(twice)} recurs"
+            raise ValueError(msg)
+        places = sorted(pair.primary for claim in self.orderings for pair in claim.pairs if pair.primary)
+        if places != list(range(1, len(places) + 1)):
+            msg = f"primary endpoints need the places 1, 2, 3 and so on, once each, but have {places}"
             raise ValueError(msg)
 
 
