@@ -6,9 +6,11 @@ Only the predictions checked by ``fundusbench evaluate`` are read. Both arms are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -17,6 +19,7 @@ from benchmark.common.section import validated
 from benchmark.common.terms import EVALUATED, Arm, Split
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.statistics.comparison import Comparison
+from benchmark.statistics.confidence import NOT_LEARNED
 from benchmark.statistics.estimates import Estimate, Kind, Side, estimate_of
 from benchmark.statistics.graded_runs import ALONE, BOTH, GradedRuns, on_every_core
 from benchmark.statistics.multiverse import Difference, compare_arms
@@ -87,14 +90,14 @@ def _kappa_row(
         about=about,
         rule=found.rule,
         tuned_on="val" if found.rule == "tuned" else "",
-        rules_low=min(found.by_rule.values()),
-        rules_high=max(found.by_rule.values()),
         n_analyses=len(found.analyses),
         n_above=found.above(0),
         failed=compared.failed[0],
         failed_versus=compared.failed[1],
-        **_runs_of(compared),
         min_detectable_difference=compared.min_detectable_difference,
+        rules_low=min(found.by_rule.values()),
+        rules_high=max(found.by_rule.values()),
+        **_compared(compared),
     )
 
 
@@ -110,14 +113,16 @@ def _rank_row(
         runs.grades[*sides[0], split],
         about=about,
         quantity="rank correlation difference",
-        **_runs_of(found.compared),
+        **_compared(found.compared),
     )
 
 
-def _runs_of(compared: Comparison) -> dict[str, str]:
-    """Return the columns on the compared runs."""
+def _compared(compared: Comparison) -> dict[str, Any]:
+    """Return the columns on the compared runs; a difference from an arm that never learned has no value."""
     several = min(map(len, compared.seeds)) > 1
-    return {"seeds": seeds_in_words(compared.seeds), "resampled": BOTH if several else ALONE}
+    runs = {"seeds": seeds_in_words(compared.seeds), "resampled": BOTH if several else ALONE}
+    never = compared.difference.inconclusive_reason == NOT_LEARNED
+    return runs | (dict.fromkeys(("estimate", "se", "low", "high"), math.nan) if never else {})
 
 
 def seeds_in_words(seeds: tuple[Sequence[int], Sequence[int]]) -> str:

@@ -3,7 +3,7 @@
 One resample of patients is shared by all arms, so hard and easy patients move all of them together. The error over
 seeds is added to each arm's mean kappa: a multivariate Student's t with the covariance of the arms over the seeds that
 they share. Ranks are counted over the resamples. A probability describes other patients and other seeds; it is not the
-result of a test.
+result of a test. An arm whose kappa is not clear of 0, agreement by chance, is behind all others and has no rank.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from benchmark.runs.predictions import patients_in_words
 from benchmark.runs.spec import ArmResult
 from benchmark.scoring.kappa import kappa_of_parts
 from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, collapse, resample
+from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 from benchmark.statistics.estimates import Estimate, Kind, Side
 from benchmark.statistics.graded_runs import GradedRuns
 
@@ -90,7 +91,7 @@ def rank_probabilities(
         seed: of the draws.
 
     Returns:
-        Shape (arms, ranks); rows and columns sum to 1. An undefined kappa ranks last.
+        Shape (arms, ranks); the rows sum to 1. NaN for an arm whose kappa is undefined or not clear of 0.
     """
     first = arms[0]
     patterns = collapse(first.patient, first.grade, np.concatenate([arm.predicted for arm in arms]))
@@ -101,11 +102,13 @@ def rank_probabilities(
     rng = np.random.default_rng(seed + 1)
     errors = _seed_errors([own[part] for part in parts], seeds, n_resamples, rng)
     drawn = np.stack([kappas[:, part].mean(1) for part in parts], axis=1) + errors
-    drawn = np.nan_to_num(drawn, nan=-np.inf) + _TIE * rng.standard_normal(drawn.shape)
+    # Quantiles of infinities are not defined; every finite kappa is above -9.
+    clear = np.quantile(np.nan_to_num(drawn, nan=-9), (1 - CONFIDENCE_LEVEL) / 2, axis=0) > 0
+    drawn = np.where(clear, drawn, -np.inf) + _TIE * rng.standard_normal(drawn.shape)
     ranks: Ints = np.argsort(np.argsort(-drawn, axis=1), axis=1)
     counts = [np.bincount(column, minlength=len(arms)) for column in ranks.T]
     probabilities: Floats = np.stack(counts) / n_resamples
-    return probabilities
+    return np.where(clear[:, None], probabilities, np.nan)
 
 
 def _seed_errors(

@@ -32,7 +32,7 @@ from benchmark.runs.predictions import patients_in_words
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import N_RESAMPLES, kappa_interval
 from benchmark.statistics.comparison import Comparison
-from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Interval
+from benchmark.statistics.confidence import CONFIDENCE_LEVEL, NOT_LEARNED, Interval
 from benchmark.statistics.estimates import Side, side_text
 from benchmark.statistics.graded_runs import STATISTICS, GradedRuns, on_every_core
 from benchmark.statistics.learning_cost import LearningCurve, learning_curve, read_curves, share_saved
@@ -206,6 +206,8 @@ def _judge_difference(
 
 def _failures(sides: Sequence[Side], compared: Comparison) -> str:
     """Return a note on trainings that did not learn; empty without any."""
+    if compared.difference.inconclusive_reason == NOT_LEARNED:
+        return "An arm whose kappa is not clear of 0, agreement by chance, judges nothing."
     listed = [f"{count} of {arm}" for (arm, _), count in zip(sides, compared.failed, strict=True) if count]
     if not listed:
         return ""

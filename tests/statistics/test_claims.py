@@ -61,6 +61,21 @@ def test_the_band_of_a_number_is_wider_than_an_interval_over_patients():
     assert all(number.tolerance > 0.012 for number in LOADED.numbers)
 
 
+def test_the_primary_endpoints_are_the_papers_two_proposals_on_test():
+    pairs = [pair for claim in LOADED.orderings for pair in claim.pairs if pair.primary]
+    titles = [pair.title for pair in sorted(pairs, key=lambda pair: pair.primary)]
+    assert titles == ["test set: M2CNN > BaseNet+MT", "test set: BaseNet+MT > BaseNet"]
+
+
+def test_a_claim_on_a_part_of_a_system_is_ours_because_the_paper_prints_whole_systems():
+    assert {step.evidence for step in LOADED.steps} == {"ours"}
+
+
+def test_a_quote_holds_words_and_no_digest_of_cells():
+    claims = [*LOADED.orderings, *LOADED.numbers, *LOADED.steps, *LOADED.savings, *LOADED.consistency]
+    assert not [claim.quote for claim in claims if re.search(r"\d[\dx]*: |: \d", claim.quote)]
+
+
 def test_records_are_frozen():
     with pytest.raises(FrozenInstanceError):
         LOADED.orderings[0].tolerance = 0.5
@@ -96,6 +111,7 @@ TEXT = (ROOT / CLAIMS).read_text(encoding="utf-8")
             "unlike spatial, before switch, 224x224",
         ),
         ("id: headline", "id: multi-task-over-ce", "each claim needs a unique id, but multi-task-over-ce recurs"),
+        ("primary: 2", "primary: 3", "primary endpoints need the places 1, 2, 3 and so on, once each, but have [1, 3]"),
         ("check: rank", "check: rises", "checks `is` and `rank` need one cell and a value"),
         ("check: network", "check: rises", "`network` one cell and no value"),
         (

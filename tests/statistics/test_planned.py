@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -76,6 +76,19 @@ def test_each_comparison_has_a_difference_of_rank_correlations():
         (row.method, row.arm, row.versus, row.head, row.split) for row in select(rows, kind="comparison")
     ]
     assert all(row.low < row.estimate < row.high for row in ranks)
+
+
+def test_a_difference_from_an_arm_that_never_learned_has_no_value(monkeypatch):
+    params = make_params(arms=ARMS)
+    make_all(params)
+    runs = read_graded_runs(params)
+    key = ("basenet", "mse_small"), "score", "test"
+    reading = runs.readings[key]
+    constant = {name: replace(one, predicted=0 * one.predicted) for name, one in reading.by_rule.items()}
+    runs.readings[key] = replace(reading, by_rule=constant)
+    rows = [row for row in planned.comparisons(runs) if row.versus == "basenet/mse_small score" and row.split == "test"]
+    assert [(row.kind, row.failed_versus) for row in rows] == [("comparison", 3), ("rank correlation", 0)]
+    assert np.isnan([(row.estimate, row.low, row.high) for row in rows]).all()
 
 
 def test_one_seed_gives_an_interval_over_patients():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,11 +39,18 @@ def test_equal_arms_are_ranked_at_random():
     np.testing.assert_allclose(found, 0.5, atol=0.05)
 
 
-def test_an_undefined_kappa_is_last():
-    collapsed = Graded(*(getattr(arm([0.1]), name) for name in ("image_id", "patient", "grade")), np.zeros((1, N), int))
-    one = Graded(collapsed.image_id, collapsed.patient, np.zeros(N, int), np.zeros((1, N), int))
-    assert rank_probabilities([one, one], [[0], [0]], 50).sum() == pytest.approx(2)
-    assert rank_probabilities([collapsed, arm([0.1])], [[0], [0]], 200)[1, 0] == 1
+def test_an_arm_that_is_not_clear_of_chance_has_no_rank():
+    good, better = arm([0.3, 0.32]), arm([0.05, 0.06], 1)
+    constant = replace(good, predicted=np.zeros((2, N), np.int64))
+    nearly = replace(good, predicted=np.where(np.arange(N) == 4, 4, constant.predicted))
+    undefined = replace(constant, grade=np.zeros(N, np.int64))
+    for failed in (constant, nearly):
+        found = rank_probabilities([failed, good, better], [[0, 1]] * 3, 500)
+        assert np.isnan(found[0]).all()
+        expected = rank_probabilities([good, better], [[0, 1]] * 2, 500)
+        np.testing.assert_allclose(found[1:, :2], expected, atol=0.06)
+        assert not found[1:, 2].any()
+    assert np.isnan(rank_probabilities([undefined, undefined], [[0, 1]] * 2, 50)).all()
 
 
 def test_only_shared_seeds_correlate_arms():

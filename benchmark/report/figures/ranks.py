@@ -41,7 +41,7 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
     figure.subplots_adjust(2.6 / width, 0.1 / height, 1 - 0.15 / width, 1 - 0.95 / height, hspace=0.3)
     grid = figure.subplots(len(sizes), height_ratios=heights, squeeze=False)[:, 0]
     for axes, (size, block) in zip(grid, sizes.items(), strict=True):
-        ordered = sorted(block, key=lambda found: sum(row.rank * row.estimate for row in found))
+        ordered = sorted(block, key=_expected_rank)
         chances = np.array([[row.estimate for row in found] for found in ordered])
         texts = [[_words(one) if one >= _SHOWN else "" for one in line] for line in chances]
         style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "linewidths": 1}
@@ -49,6 +49,8 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
         ranks = range(1, len(block) + 1)
         kept = {"annot": np.array(texts), "fmt": "", "annot_kws": {"fontsize": 7.5}}
         sns.heatmap(chances, ax=axes, xticklabels=ranks, yticklabels=names, **kept, **style)
+        for line in np.flatnonzero(np.isnan(chances).all(1)):
+            axes.text(0.1, line + 0.5, "not clear of chance", va="center", fontsize=7.5)
         axes.set_title(f"{size} size", loc="left", weight="bold", x=-0.1)
         axes.tick_params(length=0, labeltop=True, labelbottom=False, labelrotation=0)
     set_title(figure, f"Rank probabilities on {results.data}", results)
@@ -57,8 +59,14 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
         f"Probability of each rank (1: highest kappa) among the arms of an input size, main output, on the test split "
         f"of {results.data} (n = {first.n_images} images). Proportions of {first.n_resamples:,} resamples of patients, "
         f"shared by all arms, with the error of the seeds by Student's t. Values below {np.ceil(100 * _SHOWN):.0f} % "
-        "are not shown. This is not a test; the paired differences test whether two arms differ."
+        "are not shown. An arm whose kappa is not clear of 0 has no rank. This is not a test."
     )
+
+
+def _expected_rank(found: Sequence[Estimate]) -> float:
+    """Return the mean rank of an arm; infinite without ranks."""
+    expected = sum(row.rank * row.estimate for row in found)
+    return np.inf if np.isnan(expected) else expected
 
 
 def _words(probability: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from math import isnan
 
 from benchmark.report.captions import caption
 from benchmark.report.inputs import Inputs
@@ -35,7 +36,9 @@ def make(inputs: Inputs) -> Table | None:
         probabilities = list(same)
         group = f"rank of {method} among {len(probabilities)}: {about}"
         titles[group] = ("rank", *(str(row.rank) for row in probabilities))
-        cells = tuple(Number(f"{row.estimate:.1%}", row.estimate) for row in probabilities)
+        cells = tuple(
+            Text("-") if isnan(row.estimate) else Number(f"{row.estimate:.1%}", row.estimate) for row in probabilities
+        )
         rank_rows.append(Row(group, f"{split} (n = {probabilities[0].n_images})", cells))
     return Table(
         name="systems",
