@@ -69,18 +69,14 @@ def conclusions(results: SweepResults) -> list[str]:
     return sentences
 
 
-def decisive_p(comparison: Comparison) -> float:
-    """Return the p-value over retraining, or, with a single seed, that of these networks."""
-    undefined = comparison.p_retrained != comparison.p_retrained
-    return comparison.p if undefined else comparison.p_retrained
-
-
 def _verdict(results: SweepResults) -> str:
     comparison = results.differences[DECISIVE]
-    p = decisive_p(comparison)
     pair = f"kappa of {values_text(results.best.values)} minus that of the published {values_text(results.published)}"
-    measured = f"Retrained on new seeds, {pair} is {_with_ends(comparison.difference, '+')} on {DECISIVE}, p = {p:.3g}."
-    if p < _ALPHA:
+    measured = f"Retrained on new seeds, {pair} is {_with_ends(comparison.difference, '+')} on {DECISIVE}"
+    if reason := comparison.difference.inconclusive_reason:
+        return f"{measured}. Nothing is concluded: {reason}."
+    measured += f", p = {comparison.p_retrained:.3g}."
+    if comparison.p_retrained < _ALPHA:
         side = "better" if comparison.difference.estimate > 0 else "worse"
         return f"{measured} The best values are significantly {side} than the published ones."
     return (
@@ -95,7 +91,7 @@ def _selection(results: SweepResults) -> str:
         "Selection bias: val kappa of the best trial minus that of its retraining on "
         f"{len(results.params.sweep.retrain_seeds)} new seeds is {_with_ends(bias, '+')}"
     )
-    if bias.low <= 0 <= bias.high:
+    if bias.inconclusive_reason or bias.low <= 0 <= bias.high:
         return f"{measured}; with so few seeds it is inconclusive."
     return f"{measured}; the search {'over' if bias.estimate > 0 else 'under'}estimates these values."
 
@@ -143,7 +139,7 @@ def _trial(trial: TrialResult, results: SweepResults) -> tuple[Row, dict[str, An
 
 
 INTERVAL = ("estimate", "low", "high", "confidence_level")
-TEST = ("p", "p_retrained", "min_detectable_difference")
+TEST = ("p_retrained", "min_detectable_difference")
 """Columns that a comparison fills."""
 
 
@@ -154,10 +150,10 @@ def retraining_table(results: SweepResults) -> Table:
     def add(group: str, split: Split, quantity: str, found: Interval | Comparison | None) -> None:
         comparison = found if isinstance(found, Comparison) else None
         interval = found.difference if isinstance(found, Comparison) else found
-        tests = ["", "", ""]
+        tests = ["", ""]
         if comparison:
-            tests = ["-" if p != p else f"{p:.3g}" for p in (comparison.p, comparison.p_retrained)]
-            tests.append(format_measure(comparison.min_detectable_difference))
+            p, detectable = comparison.p_retrained, comparison.min_detectable_difference
+            tests = ["-" if p != p else f"{p:.3g}", format_measure(detectable)]
         record: dict[str, Any] = {"study": results.study, "group": group, "split": split, "quantity": quantity}
         record |= {**_fields(interval, *INTERVAL), **_fields(comparison, *TEST)}
         record |= {"n_images": results.n_images[split], "n_patients": results.n_patients[split], **_origin(results)}
@@ -177,9 +173,9 @@ def retraining_table(results: SweepResults) -> Table:
         title="The best and the published values, retrained on new seeds",
         caption=f"{_data_sentence(results)} Trained on the seeds {_join(results.params.sweep.retrain_seeds)}, which "
         f"the search did not use; brackets: 95 % intervals over seeds and patients. Declared in advance: {DECISIVE} "
-        f"decides, at p < {_ALPHA}; the patients of val took part in the choice of the best values. p, these networks: "
-        "over patients; p, retrained: over patients and seeds. The minimum detectable difference has a power of 80 %.",
-        columns=("values", "kappa or difference", "p, these networks", "p, retrained", "min. detectable difference"),
+        f"decides, at p < {_ALPHA}; the patients of val took part in the choice of the best values. p: over patients "
+        "and seeds; there is none with a single seed. The minimum detectable difference has a power of 80 %.",
+        columns=("values", "kappa or difference", "p", "min. detectable difference"),
         rows=[row for row, _ in lines],
         notes=(),
         records=[record for _, record in lines],

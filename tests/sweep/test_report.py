@@ -13,7 +13,8 @@ import pytest
 
 from benchmark.jobs.local_engine import LocalEngine
 from benchmark.report.render import table_to_csv, to_tex
-from benchmark.sweep import report, sweep
+from benchmark.statistics.confidence import ONE_RUN
+from benchmark.sweep import sweep
 from benchmark.sweep.context import SweepContext, open_context, study_of
 from benchmark.sweep.optuna_keys import WINNERS
 from benchmark.sweep.report import conclusions, retraining_table, trials_table
@@ -139,9 +140,15 @@ def test_the_verdict_follows_the_rule_declared_in_advance(swept, p, estimate, wo
     assert f"{estimate:+.3f}" in sentence
 
 
-def test_with_one_retraining_seed_the_p_value_is_over_patients_alone(swept):
-    comparison = replace(swept[3].differences["test"], p=0.01, p_retrained=float("nan"))
-    assert report.decisive_p(comparison) == 0.01
+def test_with_one_retraining_seed_nothing_is_concluded(swept):
+    comparison = swept[3].differences["test"]
+    interval = replace(comparison.difference, low=0.1, high=0.2, inconclusive_reason=ONE_RUN)
+    one = replace(comparison, p=0.001, p_retrained=float("nan"), difference=interval)
+    changed = replace(swept[3], differences={"test": one}, selection=replace(swept[3].selection, difference=interval))
+    sentences = conclusions(changed)
+    assert "Nothing is concluded: a single seed gives no estimate of seed variance." in sentences[1]
+    assert "p =" not in sentences[1]
+    assert sentences[2].endswith("with so few seeds it is inconclusive.")
 
 
 def test_if_the_published_values_win_nothing_is_compared(swept):
