@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from benchmark.report.verification.reference_results import compare_kept, keep
+from benchmark.common.files import read_json, write_json
+from benchmark.report.verification.reference_results import MADE_BY, compare_kept, judged_by, keep
 from benchmark.settings.loading import load_params
 from tests.conftest import ROOT, tiny_params
 
@@ -49,6 +50,18 @@ def test_photographs_that_lie_elsewhere_are_held_against_the_same_results(rebuil
     assert compared.folder == kept
     assert (compared.first is None) == same
     assert compared.cells == 3
+
+
+def test_reference_results_name_the_claims_and_rules_that_judged_them(rebuilt):
+    kept = rebuilt("one") / "results/eyes"
+    keep(kept)
+    assert "rules" not in str(compare_kept(results=kept.parent))
+    made = read_json(kept / MADE_BY)
+    assert {name: made[name] for name in judged_by()} == judged_by()
+    write_json(kept / MADE_BY, made | {"rules_sha256": "0" * 16})
+    assert "; other claims or rules judged those" in str(compare_kept(results=kept.parent))
+    write_json(kept / MADE_BY, {name: value for name, value in made.items() if name not in judged_by()})
+    assert "rules that judged those were not recorded" in str(compare_kept(results=kept.parent))
 
 
 def test_other_parameters_are_no_rebuild_of_them(rebuilt):

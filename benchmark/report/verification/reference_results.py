@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.common.addresses import shown_address
+from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
-from benchmark.common.files import read_json, read_yaml, write_json, write_text
+from benchmark.common.files import PROJECT, read_json, read_yaml, sha256_json, write_json, write_text
 from benchmark.report.verification.table_diff import Difference, TextRow, differing_cell, read_lines
 from benchmark.runs.environment import environment
+from benchmark.runs.run import SHOWN_DIGITS
 from benchmark.settings.loading import PARAMS
+from benchmark.statistics.published.claims import CLAIMS
+from benchmark.statistics.published.tables import PUBLISHED
 
 RESULTS = Path("experiments/results")
 MADE_BY = "made_by.json"
@@ -25,6 +29,8 @@ TIMING_FILES = ("cost_time.csv", STAGE_TIMES)
 """Files that differ between executions."""
 _OF_CODE = "runs"
 """Column with the hash of the runs' keys, which change with the code."""
+_RULES = ("claims_sha256", "rules_sha256")
+"""Hashes of the claims with their printed numbers, and of the code of the verdict rules."""
 _NO_RESULT = ("tracking", "sweep")
 """Sections of the parameters that no table depends on."""
 
@@ -40,6 +46,7 @@ class RebuildComparison:
         first: first difference; None if every cell is the same.
         made_on: processor of the reference results.
         here: processor of this machine.
+        judged_by: hashes of the claims and rules of the reference results; empty in older ones.
     """
 
     folder: Path
@@ -48,12 +55,24 @@ class RebuildComparison:
     first: Difference | None
     made_on: str
     here: str
+    judged_by: Mapping[str, str]
 
     def __str__(self) -> str:
-        processors = f"those were made on {self.made_on}, these on {self.here}"
+        facts = f"those were made on {self.made_on}, these on {self.here}"
+        if not self.judged_by:
+            facts += "; the claims and rules that judged those were not recorded"
+        elif self.judged_by != judged_by():
+            facts += "; other claims or rules judged those"
         if self.first is None:
-            return f"identical to {self.folder}: all {self.cells:,} cells of {self.tables} tables; {processors}"
-        return f"DIFFERENT from {self.folder}: {self.first}; {processors}"
+            return f"identical to {self.folder}: all {self.cells:,} cells of {self.tables} tables; {facts}"
+        return f"DIFFERENT from {self.folder}: {self.first}; {facts}"
+
+
+def judged_by() -> dict[str, str]:
+    """Return hashes of the claims with their printed numbers, and of the code of the verdict rules."""
+    published = [(PROJECT / path).read_text("utf-8") for path in (CLAIMS, PUBLISHED)]
+    rules = code_sha256("benchmark/statistics/verdicts.py")
+    return {name: value[:SHOWN_DIGITS] for name, value in zip(_RULES, (sha256_json(published), rules), strict=True)}
 
 
 def keep(folder: Path, reports: Path = Path("reports")) -> None:
@@ -73,7 +92,8 @@ def keep(folder: Path, reports: Path = Path("reports")) -> None:
         write_text(folder / path.name, _anywhere(path.read_text("utf-8"), places))
     write_text(folder / PARAMS.name, _anywhere(_with_shown_storage(PARAMS.read_text("utf-8")), places))
     shutil.copyfile(reports / "figures" / FIGURE, folder / FIGURE)
-    write_json(folder / MADE_BY, {name: made[name] for name in ("cpu", "gpu", "git_commit", "git_dirty", "packages")})
+    kept = {name: made[name] for name in ("cpu", "gpu", "git_commit", "git_dirty", "packages")}
+    write_json(folder / MADE_BY, kept | judged_by())
 
 
 def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> RebuildComparison | None:
@@ -91,9 +111,9 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Re
         kept, made = _lines(path), _lines(reports / "tables" / path.name, places)
         tables, cells = tables + 1, cells + sum(map(len, kept))
         first = first or differing_cell(path.name, kept, made)
-    return RebuildComparison(
-        folder, tables, cells, first, str(read_json(folder / MADE_BY)["cpu"]), str(environment()["cpu"])
-    )
+    made = read_json(folder / MADE_BY)
+    rules = {name: str(made[name]) for name in _RULES if name in made}
+    return RebuildComparison(folder, tables, cells, first, str(made["cpu"]), str(environment()["cpu"]), rules)
 
 
 def _chosen(params: Path) -> dict[str, object]:

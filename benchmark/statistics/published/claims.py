@@ -1,7 +1,8 @@
 """The paper's claims, read from experiments/published/claims.yaml into frozen records.
 
 A claim quotes the paper and names the printed numbers that support it: cells of the tables of :mod:`.tables`, which
-contain their split and the arm that measures them here. It also declares, before any run, the tolerance of the verdict.
+contain their split and the arm that measures them here. It also declares the tolerance of the verdict and the primary
+endpoints.
 """
 
 from __future__ import annotations
