@@ -35,7 +35,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from benchmark.common.errors import InputError
 from benchmark.common.section import validated
-from benchmark.statistics.verdict_row import SMALLER
+from benchmark.statistics.verdict_row import EQUAL, OPPOSITE, SMALLER
 from benchmark.statistics.verdict_rules import Verdict
 
 _MISSING = "-"
@@ -45,7 +45,9 @@ _BLOCK = re.compile(r"(<!-- table\n(.*?)-->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _FACTS = re.compile(r"<!-- facts:(.*?)-->", re.DOTALL)
 _NOT_PROSE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|<!--.*?-->", re.DOTALL)
 """Code, link targets and comments."""
-_VERDICTS = sorted((*get_args(Verdict), "holds here", "does not hold here", SMALLER), key=len, reverse=True)
+_VERDICTS = sorted(
+    (*get_args(Verdict), "holds here", "does not hold here", SMALLER, EQUAL, OPPOSITE), key=len, reverse=True
+)
 _VERDICT = re.compile(rf"\b(?:{'|'.join(map(re.escape, _VERDICTS))})\b")
 _FIELD = re.compile(r"\{([^{}:]+)(?::([^{}]+))?\}")
 """A column's name, which may contain dots, and an optional number format."""

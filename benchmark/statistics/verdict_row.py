@@ -27,6 +27,10 @@ RULE_DEPENDENT: Verdict = "depends on the decision rule"
 CONTRADICTED: Verdict = "contradicted in print"
 SMALLER = "smaller than the margin"
 """Finding for a difference in the claimed direction that is above 0 but below the margin."""
+EQUAL = "practically equal"
+"""Finding for a difference whose whole interval is within the margin around 0."""
+OPPOSITE = "the opposite holds here"
+"""Finding for a difference whose whole interval is below the negative margin."""
 _BETWEEN = " | "
 """Separator of the notes of a row."""
 
@@ -118,8 +122,13 @@ class VerdictRow:
 
     def finding_of(self, verdict: Verdict) -> str:
         """Return a verdict in words that claim neither more than the scope allows nor less than the interval shows."""
-        if verdict == "not reproduced" and self.kind in ("ordering", "saving") and self.low > 0:
-            return SMALLER
+        if verdict == "not reproduced" and self.kind in ("ordering", "saving"):
+            if self.low > 0:
+                return SMALLER
+            if self.low > -self.margin:
+                return EQUAL
+            if self.high < -self.margin:
+                return OPPOSITE
         here: dict[Verdict, str] = {"reproduced": "holds here", "not reproduced": "does not hold here"}
         return verdict if self.scope == PAPER_SCOPE else here.get(verdict, verdict)
 

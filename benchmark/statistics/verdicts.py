@@ -123,24 +123,31 @@ def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
     return gatekept(rows)
 
 
-def fair_split(split: Split, selected_by: Sequence[Head | None], heads: Sequence[Head]) -> Split:
-    """Return the split on which two sides can be compared whose epochs were selected by the val kappa of a head.
+def fair_split(
+    split: Split, selected_by: Sequence[Head | None], heads: Sequence[Head], epochs: Sequence[int] = (0, 0)
+) -> Split:
+    """Return the split on which two sides can be compared whose epochs may be selected by the val kappa of a head.
 
-    The best of many epochs is best partly by luck with the val images. If both sides were selected by the head that is
-    read, or both by another head, both have that luck or neither has. Otherwise val favours one side, whereas test has
-    no part in the selection. But an epoch that suits one head better than others also suits it on test. Evidence in
-    favour of that head is therefore disregarded.
+    The best of many epochs is best partly by luck with the val images. Both sides have that luck if both were selected
+    by the head that is read, among equally many epochs; neither has it if both keep the last epoch or were selected by
+    another head. Otherwise val favours one side, whereas test has no part in the selection.
 
     Args:
         split: requested split.
         selected_by: per side, the head whose val kappa selected the epoch; None for the last epoch.
         heads: per side, the head that is read.
+        epochs: per side, the number of epochs to select from.
     """
-    return "test" if favoured(selected_by, heads) else split
+    a, b = (chosen == head for chosen, head in zip(selected_by, heads, strict=True))
+    return "test" if a != b or (a and epochs[0] != epochs[1]) else split
 
 
 def favoured(selected_by: Sequence[Head | None], heads: Sequence[Head]) -> Literal["", "a", "b"]:
-    """Return the side that was selected by the head that is read, if the other was not; see :func:`fair_split`."""
+    """Return the side that was selected by the head that is read, if the other was selected by another head.
+
+    An epoch that suits one head better than others also suits it on test, so evidence in favour of that head is
+    disregarded there, too.
+    """
     if None in selected_by:
         return ""
     a, b = (chosen == head for chosen, head in zip(selected_by, heads, strict=True))
@@ -221,18 +228,20 @@ def _on_fair_split(row: VerdictRow, sides: Sequence[Side], case: Case) -> Verdic
     """Move the row to the split where its sides can be compared; numbers printed for the other split are dropped."""
     selected_by, heads = [_selected_by(side, case) for side in sides], [head for _, head in sides]
     biased_towards = favoured(selected_by, heads)
-    if not biased_towards:
-        return row
-    chosen = side_text(sides["ab".index(biased_towards)])
-    row = replace(row, biased_towards=biased_towards).with_notes(
-        f"The weights were chosen by val kappa, which favours {chosen}: nothing is concluded in its favour; "
-        "train.select_epoch=last would favour neither."
-    )
-    split = fair_split(_split(row), selected_by, heads)
+    if biased_towards:
+        chosen = side_text(sides["ab".index(biased_towards)])
+        row = replace(row, biased_towards=biased_towards).with_notes(
+            f"The weights were chosen by val kappa, which favours {chosen}: nothing is concluded in its favour; "
+            "train.select_epoch=last would favour neither."
+        )
+    epochs = [case.runs.runs[arm][0].train.epochs for arm, _ in sides]
+    split = fair_split(_split(row), selected_by, heads, epochs)
     if split == row.split:
         return row
+    printed = f"; the paper prints {row.published} for {row.split}" if row.published else ""
+    reason = "" if biased_towards else " The best of more epochs, or of any, is better on val by luck."
     return replace(row, split=split, split_evidence="", published="", published_evidence="").with_notes(
-        f"Judged on {split}; the paper prints {row.published} for {row.split}."
+        f"Judged on {split}{printed}.{reason}"
     )
 
 

@@ -55,7 +55,7 @@ def test_where_val_chose_the_weights_of_one_arm_by_another_head_the_line_says_wh
     arms = params.arms | {"basenet": {"ce_mid": params.arm("basenet", "mse_mid").model_copy(update={"loss": "ce"})}}
     best = best.model_copy(update={"arms": arms})
     row = replace(rows[0], versus="basenet/ce_mid prob", head="prob")
-    note = "The epoch was selected by val kappa, of basenet_mt/mid by scores and basenet/ce_mid by prob.: val favours"
+    note = "The epoch was selected by val kappa, of basenet_mt/mid by scores among 3 and"
     assert [text for text in comparisons_table([row], best, results).notes if text.startswith(note)]
     for other in (replace(row, split="test"), replace(row, versus="basenet_mt/mid prob")):
         assert not [text for text in comparisons_table([other], best, results).notes if "selected" in text]

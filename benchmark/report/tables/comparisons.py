@@ -113,7 +113,7 @@ def _row(row: Estimate, ranks: Ranks, params: Params, results: Results, notes: N
     (first, head), (second, _) = sides_of(row)
     flags = [text for arm in (first, second) for text in run_notes(params, results, arm, cast("Head", row.head))]
     cells = (
-        difference_cell(row, notes.number(*flags, _epoch_note(row, (first, second), params))),
+        difference_cell(row, notes.number(*flags, _epoch_note(row, (first, second), params, results))),
         Text(row.resampled),
         Number(str(row.n_images), row.n_images),
         *analyses_cells(row, ranks),
@@ -121,14 +121,19 @@ def _row(row: Estimate, ranks: Ranks, params: Params, results: Results, notes: N
     return Row(row.about, f"{first} - {second}: {head}, {row.split}", cells, (first, second))
 
 
-def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params) -> str:
-    """Return a note if selecting the epoch on val favours one arm's head."""
+def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params, results: Results) -> str:
+    """Return a note if selecting the epoch on val favours one arm."""
     if params.train.select_epoch != "best":
         return ""
     main = [cast("Head", next(iter(LOSSES[params.arm(*arm).loss].heads))) for arm in arms]
+    epochs = [max(map(int, results.runs_of(*arm)["epochs"]), default=0) for arm in arms]
     head, split = cast("Head", row.head), cast("Split", row.split)
-    if fair_split(split, main, [head] * len(arms)) == split:
+    if fair_split(split, main, [head] * len(arms), epochs) == split:
         return ""
-    listed = " and ".join(f"{arm} by {HEAD_NAMES[own]}" for arm, own in zip(arms, main, strict=True))
+    chosen = zip(arms, main, epochs, strict=True)
+    listed = " and ".join(f"{arm} by {HEAD_NAMES[own]} among {count}" for arm, own, count in chosen)
     by = HEAD_NAMES[head]
-    return f"The epoch was selected by val kappa, of {listed}: val favours the arm that was selected by {by}."
+    return (
+        f"The epoch was selected by val kappa, of {listed} epochs: val favours the arm that was selected by {by}, or "
+        "among more epochs."
+    )

@@ -13,7 +13,7 @@ from benchmark.report.results import Results
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Notes, Number, Row, Table, Text, ends_of
 from benchmark.report.tables.registry import TableInfo
-from benchmark.statistics.verdict_row import CONTRADICTED, RULE_DEPENDENT, SMALLER, VerdictRow
+from benchmark.statistics.verdict_row import CONTRADICTED, EQUAL, OPPOSITE, RULE_DEPENDENT, SMALLER, VerdictRow
 
 ABOUT = TableInfo(order=13)
 
@@ -44,8 +44,9 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
             f"one is published, or the proportion of multiply-adds saved; [ ] is its {levels} interval, resampled over "
             "what the row says. Both sides of a difference have one decision rule. An ordering or a saving is "
             "reproduced if the whole interval is above the margin: the tolerance, or half of the published difference "
-            "if that is less and of the same setting. It is not reproduced if the interval is below the margin, and "
-            f"{SMALLER} if it is below the margin but above 0; otherwise it is inconclusive. It {RULE_DEPENDENT} if "
+            "if that is less and of the same setting. It is not reproduced if the interval is below the margin: "
+            f"{SMALLER} if it is above 0, {EQUAL} if it is within the margin around 0, and {OPPOSITE} if it is below "
+            f"the negative margin; otherwise it is inconclusive. It {RULE_DEPENDENT} if "
             "the rules that treat both sides alike find differences on both sides of the margin. Holds under: in how "
             "many analyses the difference is above the margin; they are these rules x the outputs that both sides have "
             "x each seed left out. Over rules: smallest and largest difference under these rules. Rank correlation: "
