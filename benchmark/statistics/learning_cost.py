@@ -1,9 +1,11 @@
 """Cost of training to a given val kappa, and the share of it that another way to train saves.
 
 Cost is counted in multiply-adds of forward passes over training images, including those of every ancestor of a run. For
-each seed the target is the lower of the two runs' final val kappas, so that both reach it. A curve has one kappa per
-epoch, so the exact cost of a target is somewhere within the epoch that ends there; the interval allows for this and for
-the spread between seeds. Patients are not resampled, because a learning curve contains no predictions.
+each seed the target is the lower of the two runs' final val kappas, so that both reach it. The kappa of an epoch is
+noisy, and the first epoch above a target comes earlier on a noisier curve. Curves are therefore fitted by rising ones
+(isotonic regression, by least squares), which halves that bias and does not remove it. A curve has one kappa per epoch,
+so the exact cost of a target is somewhere within the epoch that ends there; the interval allows for this and for the
+spread between seeds. Patients are not resampled, because a learning curve contains no predictions.
 """
 
 from __future__ import annotations
@@ -37,9 +39,19 @@ class LearningCurve:
     macs: Floats
     kappa: Floats
 
+    @property
+    def rising(self) -> Floats:
+        """Kappa after each epoch, fitted by a curve that never falls, shape (epochs,); NaN if one is undefined."""
+        from scipy.optimize import isotonic_regression
+
+        if np.isnan(self.kappa).any():
+            return np.full(len(self.kappa), np.nan)
+        fitted: Floats = isotonic_regression(self.kappa).x
+        return fitted
+
     def reach(self, kappa: float) -> tuple[float, float]:
         """Return the multiply-adds at the start and end of the first epoch that reaches a kappa; NaN if none does."""
-        reached = np.flatnonzero(self.kappa >= kappa)
+        reached = np.flatnonzero(self.rising >= kappa)
         if not len(reached):
             return float("nan"), float("nan")
         first = int(reached[0])
@@ -67,7 +79,7 @@ def share_saved(
 
     Both sides need runs with the same seeds in the same order, at least one.
     """
-    targets = [min(a.kappa[-1], b.kappa[-1]) for a, b in zip(cheaper, dearer, strict=True)]
+    targets = [min(a.rising[-1], b.rising[-1]) for a, b in zip(cheaper, dearer, strict=True)]
     a = np.array([curve.reach(target) for curve, target in zip(cheaper, targets, strict=True)])
     b = np.array([curve.reach(target) for curve, target in zip(dearer, targets, strict=True)])
     with np.errstate(divide="ignore"):
