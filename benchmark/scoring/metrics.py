@@ -60,6 +60,7 @@ METRICS: dict[str, Metric] = {
     "auc_grades": Metric("AUC of grades", "outputs", "higher", "prob"),
     "rps": Metric("RPS", "outputs", "lower", "prob"),
     "ece": Metric("ECE", "outputs", "lower", "prob"),
+    "ece_calibrated": Metric("ECE if calibrated", "outputs", "lower", "prob"),
 }
 """Metadata by name of the metric, in the order of the tables."""
 
@@ -127,13 +128,15 @@ def of_outputs(head: Head, predictions: Predictions) -> Callable[[Floats], dict[
         return lambda weights: {"referable_auc": referable(weights)}
     referable = auc(grade >= REFERABLE, output[:, REFERABLE:].sum(1))
     each = [auc(grade == one, output[:, one]) for one in range(GRADES)]
-    rps, gaps = ranked_probability_scores(grade, output), calibration_gaps(grade, output)
+    rps, (gaps, variances) = ranked_probability_scores(grade, output), calibration_gaps(grade, output)
     return lambda weights: {
         "referable_auc": referable(weights),
         # One grade against the rest, averaged over the grades; NaN where one is absent.
         "auc_grades": np.mean([one(weights) for one in each], axis=0),
         "rps": weights @ rps / weights.sum(1),
         "ece": np.abs(weights @ gaps).sum(1) / weights.sum(1),
+        # The mean absolute value of a normal variable of this variance in each bin.
+        "ece_calibrated": np.sqrt(2 / np.pi * (weights @ variances)).sum(1) / weights.sum(1),
     }
 
 
@@ -203,18 +206,21 @@ def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:
     return scores
 
 
-def calibration_gaps(grade: Grades, prob: Floats) -> Floats:
-    """Compute each image's part of the gap between confidence and accuracy in its bin (Guo 2017), shape (n, bins).
+def calibration_gaps(grade: Grades, prob: Floats) -> tuple[Floats, Floats]:
+    """Compute each image's part of the gap between confidence and accuracy in its bin (Guo 2017), and its variance.
 
-    It is the confidence (the highest probability), minus 1 if the grade is correct. The expected calibration error is
-    the sum of the bins' absolute gaps over the number of images. Bins have equal width and include their lower end; a
-    confidence of 1 has a separate bin, as in torchmetrics.
+    Both have shape (n, bins) and are 0 outside the image's bin. The gap is the confidence (the highest probability),
+    minus 1 if the grade is correct; its variance assumes that the confidence is the probability of a correct grade. The
+    expected calibration error is the sum of the bins' absolute gaps over the number of images. It is above 0 for a
+    calibrated network, too, whose gaps are only noise; the variances say by how much. Bins have equal width and include
+    their lower end; a confidence of 1 has a separate bin, as in torchmetrics.
     """
     confidence, best = prob.max(1).clip(0, 1), prob.argmax(1)
     edges = np.linspace(0, 1, BINS + 1, dtype=np.float32).astype(np.float64)
-    gaps = np.zeros((len(grade), BINS + 1))
-    gaps[np.arange(len(grade)), np.searchsorted(edges, confidence, side="right") - 1] = confidence - (best == grade)
-    return gaps
+    place = np.arange(len(grade)), np.searchsorted(edges, confidence, side="right") - 1
+    gaps, variances = np.zeros((2, len(grade), BINS + 1))
+    gaps[place], variances[place] = confidence - (best == grade), confidence * (1 - confidence)
+    return gaps, variances
 
 
 def _images(name: str, grade: Grades) -> int:

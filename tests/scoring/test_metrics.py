@@ -95,6 +95,7 @@ def test_every_metric_equals_its_definition(pairs: list[tuple[int, int]], seed: 
     # The ranked probability score is the sum of the Brier scores of "at most grade k".
     softmax = {"rps": sum(np.mean((prob[:, : k + 1].sum(1) - (grade <= k)) ** 2) for k in range(4))}
     softmax["ece"] = calibration_error(grade, prob)
+    softmax["ece_calibrated"] = noise_of_calibration(prob)
     softmax["auc_grades"] = np.mean([area((grade == each).tolist(), prob[:, each]) for each in range(5)])
     for head in HEADS:
         ours = values(head, predictions, predicted)
@@ -105,6 +106,28 @@ def test_every_metric_equals_its_definition(pairs: list[tuple[int, int]], seed: 
         for name, value in ours.items():
             # Edges of bins are in single precision.
             np.testing.assert_allclose(value, own[name], atol=1e-6 if name == "ece" else 1e-9, err_msg=name)
+
+
+def noise_of_calibration(prob: np.ndarray) -> float:
+    """Compute the calibration error that noise gives a calibrated network, bin by bin."""
+    confidence = prob.max(1)
+    place = np.minimum((confidence.astype(np.float32) * BINS).astype(int), BINS)
+    spreads = [np.sum(confidence[place == each] * (1 - confidence[place == each])) for each in set(place.tolist())]
+    return float(np.sum(np.sqrt(2 / np.pi * np.array(spreads))) / len(prob))
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+def test_a_calibrated_network_has_the_stated_calibration_error_from_noise_alone(n: int) -> None:
+    rng = np.random.default_rng(5)
+    prob = rng.dirichlet([4, 1, 1, 0.5, 0.5], n).astype(np.float32)
+    cumulated = prob.cumsum(1)
+    found: list[float] = []
+    for _ in range(200):
+        grade = np.minimum((rng.random((n, 1)) > cumulated).sum(1), 4)
+        given = Predictions(*(np.arange(n).astype(str),) * 3, grade, None, prob)
+        measured = of_outputs("prob", given)(np.ones((1, n)))
+        found.append(float(measured["ece"][0]))
+    assert np.mean(found) == pytest.approx(float(measured["ece_calibrated"][0]), rel=0.1)
 
 
 def test_each_head_has_the_metrics_that_are_declared_for_it() -> None:

@@ -30,9 +30,9 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Results) -> str:
     for axes, (arm, rows) in zip(panels(figure, list(map(str, items)), 0, 1, (0, 0.5, 1)), items.items(), strict=True):
-        found = results.measured(arm, "prob", "test", "ece")
-        if found is not None:
-            label = f"ECE {found.estimate:.2f}\n[{found.low:.2f}, {found.high:.2f}]"
+        found, level = (results.measured(arm, "prob", "test", name) for name in ("ece", "ece_calibrated"))
+        if found is not None and level is not None:
+            label = f"ECE {found.estimate:.2f}\n[{found.low:.2f}, {found.high:.2f}]\ncalibrated: {level.estimate:.2f}"
             axes.text(0.04, 0.97, label, va="top", fontsize=6.5)
         _draw(axes, rows)
     set_title(figure, f"Calibration on {results.data}: accuracy by probability of the most probable grade", results)
@@ -41,7 +41,7 @@ def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Resul
         f"probable grade by its probability. There are {BINS} bins; dots: mean over seeds, weighted by images; bars: "
         f"range over seeds; grey bars below: fraction of the images in a bin; bins of fewer than {FEW} images are left "
         "out. On the diagonal probabilities are calibrated; below it they are too high. ECE: expected calibration "
-        "error with its 95 % interval."
+        "error with its 95 % interval, and the error that a calibrated network has from noise alone."
     )
 
 

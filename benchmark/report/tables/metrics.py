@@ -52,7 +52,8 @@ def make(inputs: Inputs) -> Table:
             "off by one: proportion graded exactly one too high or too low. Referable DR is grade "
             f"{REFERABLE} or higher; its AUC is of the score or of the probability of those grades; AUC of grades: "
             "that of each grade against the rest, averaged. RPS: ranked probability score, 0 to 4; ECE: expected "
-            f"calibration error over {BINS} bins; intervals of areas, RPS and ECE: {N_OUTPUT_RESAMPLES:,} resamples. "
+            f"calibration error over {BINS} bins; ECE if calibrated: that of a calibrated network with the same "
+            f"confidences, from noise alone; intervals of areas, RPS and ECE: {N_OUTPUT_RESAMPLES:,} resamples. "
             f"{lower}: lower is better; the others: higher is better. A number in parentheses counts the images of a "
             "column, if those are not all. Undefined: a run has no value, because there is no image of that grade or "
             "on that side of the threshold.",
