@@ -89,11 +89,25 @@ class Comparison:
 
 
 def compare(
-    a: Graded, b: Graded, *, confidence_level: float = CONFIDENCE_LEVEL, n_resamples: int = N_RESAMPLES, seed: int = 0
+    a: Graded,
+    b: Graded,
+    *,
+    keep_failed: bool = False,
+    confidence_level: float = CONFIDENCE_LEVEL,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
 ) -> Comparison:
     """Compare two arms on the same images, in any order of the images.
 
     With a single run on a side the interval is over patients alone and says nothing about newly trained networks.
+
+    Args:
+        a: the first arm.
+        b: the second arm, which is subtracted.
+        keep_failed: compare all runs, also those of failed trainings, which are still counted.
+        confidence_level: nominal coverage of the interval.
+        n_resamples: number of resamples of the patients.
+        seed: of the draws.
 
     Raises:
         InputError: the arms differ in their images, labels or patients.
@@ -102,7 +116,9 @@ def compare(
     every = _resampled(a, b, n_resamples, seed)
     learned = every.learned
     sides = [
-        arm.of_seeds([one for one, good in zip(arm.seed_ids, of_arm, strict=True) if good]) if of_arm.any() else arm
+        arm
+        if keep_failed or not of_arm.any()
+        else arm.of_seeds([one for one, good in zip(arm.seed_ids, of_arm, strict=True) if good])
         for arm, of_arm in zip((a, b), learned, strict=True)
     ]
     first, second = _matched(*sides)
@@ -142,7 +158,7 @@ class _Pair:
 
     @property
     def learned(self) -> list[npt.NDArray[np.bool_]]:
-        """Whether each run of each arm has a kappa that is clear of 0."""
+        """Return for each run of each arm whether its kappa is clear of 0."""
         sides = zip(self.kappas, self.over_patients, strict=True)
         return [above_chance(kappas, resampled, self.patterns.size) for kappas, resampled in sides]
 

@@ -168,7 +168,7 @@ class Confidence:
         def excess(shift: float) -> float:
             return float(nct.sf(critical, total**2 / spent, shift)) - power
 
-        return float(brentq(excess, 0.0, 4 * critical + 10)) * total**0.5
+        return float(brentq(excess, 0.0, 4 * critical + 10) * total**0.5)
 
     def p_at_least(self, x: float) -> float:
         """Return the one-sided p-value of a true value of ``x`` or more; NaN without an interval."""

@@ -175,7 +175,7 @@ def _range(extremes: tuple[RuleGrades, RuleGrades]) -> Estimate:
     """Estimate the difference of two rules; its interval ignores that they were chosen by their kappas."""
     top, bottom = extremes
     return top.estimate(
-        compare(top.grades, bottom.grades, n_resamples=N_RESAMPLES).difference,
+        compare(top.grades, bottom.grades, keep_failed=True, n_resamples=N_RESAMPLES).difference,
         kind="rule range",
         about=f"{top.rule} - {bottom.rule}",
         rule="highest - lowest",

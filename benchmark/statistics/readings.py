@@ -3,8 +3,8 @@
 Two arms are comparable only under one rule. A run's own rule is not always shared: a compared system may have
 thresholds tuned on its held-out patients, where the paper's arms round. A *common rule* treats every output alike.
 Thresholds are tuned on val by one procedure for every arm. Val itself is graded by cross-fitting: its patients are
-halved, and each half is graded by thresholds tuned on the other. The fixed thresholds of another network are no common
-rule, because they suit some outputs by chance.
+halved, and each half is graded by thresholds tuned on the other. The fixed thresholds of another network are not a
+common rule, because they suit some outputs by chance.
 """
 
 from __future__ import annotations
@@ -31,11 +31,6 @@ COMMON_RULES: Mapping[CommonRule, Mapping[Head, str]] = {
     "tuned": {"score": "tuned", "prob": "expected_tuned"},
 }
 """Decision rule of each head, by common rule."""
-RULE_TITLES: Mapping[CommonRule, str] = {
-    "default": "rounded scores and most probable grades",
-    "rounded": "rounded scores and expected grades",
-    "tuned": "thresholds tuned on val for both sides",
-}
 N_RANK_RESAMPLES = 1000
 """Resamples of a rank correlation, which needs a pass over all images."""
 

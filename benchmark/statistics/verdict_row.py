@@ -74,7 +74,7 @@ class VerdictRow:
     """Prediction interval of one further run, or pair of runs, on the same images; a printed number is that of one."""
     run_high: float = math.nan
     magnitude: Magnitude = ""
-    """That interval relative to the printed number; empty where they cannot be compared."""
+    """Position of that interval relative to the printed number; empty where they cannot be compared."""
     rule: str = ""
     """Decision rule of both sides, a key of :data:`benchmark.statistics.readings.COMMON_RULES`."""
     rules_low: float = math.nan

@@ -28,7 +28,7 @@ of one run, so the interval is the prediction interval of one further run on the
 Here a larger tolerance allows more.
 
 **A pair whose printed numbers say the opposite of the claim** is *contradicted in print*: a perfect replication would
-fail it. It is measured, but it is no part of the claim as a whole.
+fail it. It is measured but left out of the claim as a whole.
 
 **Several parts claimed together** are reproduced if all parts are; not reproduced if some part is, after Holm's
 adjustment for the number of parts; not run if no part was run; otherwise inconclusive. Claiming all parts needs no

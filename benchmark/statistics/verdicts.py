@@ -75,6 +75,9 @@ from benchmark.statistics.verdict_rules import Verdict, judge_magnitude, judge_n
 VERDICTS = STATISTICS / "verdicts.csv"
 
 
+_TUNED = "Both sides are graded by thresholds tuned on val, because one of them is a system with tuned thresholds."
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """Inputs that claims are judged with.
@@ -202,7 +205,7 @@ def _judge_difference(
         rank_high=found.ranks.high,
         failed_a=compared.failed[0],
         failed_b=compared.failed[1],
-    ).with_notes(_failures(sides, compared))
+    ).with_notes(_TUNED if found.rule == "tuned" else "", _failures(sides, compared))
     if not turns and "b" not in row.withheld:  # A result in favour of b counts neither for a part nor for the whole.
         row = replace(row, p_short=compared.p_at_least(threshold))
     if not turns and "a" not in row.withheld and row.primary:

@@ -98,8 +98,14 @@ def compute_results(study: Study, params: Params, retrained: Mapping[SweepSide, 
         best=next(result for result in results if result.number == winner.number),
         published=retrained["published"].values,
         kappas={key: kappa_interval(one) for key, one in grades.items()},
-        differences={s: compare(grades["best", s], grades["published", s]) for s in EVALUATED if differ},
-        selection=compare(_grades(_folders(study, winner), "val", head, params.sweep.seeds), grades["best", "val"]),
+        differences={
+            split: compare(grades["best", split], grades["published", split], keep_failed=True)
+            for split in EVALUATED
+            if differ
+        },
+        selection=compare(
+            _grades(_folders(study, winner), "val", head, params.sweep.seeds), grades["best", "val"], keep_failed=True
+        ),
         n_images={split: len(grades["best", split].grade) for split in EVALUATED},
         n_patients={split: patients_in_words(grades["best", split].patient) for split in EVALUATED},
         n_winners=len(study.user_attrs[WINNERS]),

@@ -84,6 +84,9 @@ def test_failed_trainings_are_counted_and_left_out(but: int) -> None:
     result = compare(constant(a, [1], but), b, n_resamples=200)
     assert (result.failed, result.seeds) == ((1, 0), ((0, 2, 3), (0, 2, 3)))
     assert replace(result, failed=(0, 0)) == compare(a.of_seeds([0, 2, 3]), b.of_seeds([0, 2, 3]), n_resamples=200)
+    every = compare(constant(a, [1], but), b, keep_failed=True, n_resamples=200)
+    assert (every.failed, every.seeds) == ((1, 0), ((0, 1, 2, 3), (0, 1, 2, 3)))
+    assert every.a == pytest.approx(np.mean(constant(a, [1], but).kappas))
 
 
 def test_the_interval_of_trainings_that_learned_covers_their_difference_where_others_fail() -> None:

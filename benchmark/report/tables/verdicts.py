@@ -53,7 +53,7 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
             "difference of Spearman's correlation with the labels, which needs no rule, and its interval. Failed: "
             "trainings of each side whose kappa is not clear of 0. A number is reproduced if the prediction interval "
             f"of one further run is within the tolerance around it; a pair {CONTRADICTED} has printed numbers that say "
-            "the opposite of the claim, and is no part of it. On other data than the paper's an ordering holds here, "
+            "the opposite of the claim, and is left out of it. On other data than the paper's an ordering holds here, "
             "or does not hold here. p: one-sided, of the primary endpoints, tested in their order at 2.5 % until one "
             "is not reproduced; every other row describes, and its interval is not adjusted for the number of rows. "
             f"Seeds: of each side, if the two differ. {data_sentence(results)} Scope: {scopes}."
