@@ -119,12 +119,12 @@ def _rank_row(
 
 def _compared(compared: Comparison) -> dict[str, Any]:
     """Return the columns on the compared runs; a difference from an arm that never learned has no value."""
-    several = min(map(len, compared.seeds)) > 1
-    runs = {"seeds": seeds_in_words(compared.seeds), "resampled": BOTH if several else ALONE}
     never = compared.difference.inconclusive_reason == NOT_LEARNED
-    return runs | (dict.fromkeys(("estimate", "se", "low", "high"), math.nan) if never else {})
+    nothing = dict.fromkeys(("estimate", "se", "low", "high"), math.nan) if never else {}
+    return compared_runs(compared) | nothing
 
 
-def seeds_in_words(seeds: tuple[Sequence[int], Sequence[int]]) -> str:
-    """Return the compared seeds of both sides: one list where they agree."""
-    return " | ".join(dict.fromkeys(" ".join(map(str, one)) for one in seeds))
+def compared_runs(compared: Comparison) -> dict[str, Any]:
+    """Return the columns ``seeds``, one list where both sides agree, and ``resampled`` of a comparison."""
+    seeds = dict.fromkeys(" ".join(map(str, one)) for one in compared.seeds)
+    return {"seeds": " | ".join(seeds), "resampled": BOTH if min(map(len, compared.seeds)) > 1 else ALONE}

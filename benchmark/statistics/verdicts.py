@@ -37,7 +37,7 @@ from benchmark.statistics.estimates import Side, side_text
 from benchmark.statistics.graded_runs import STATISTICS, GradedRuns, on_every_core
 from benchmark.statistics.learning_cost import LearningCurve, learning_curve, read_curves, share_saved
 from benchmark.statistics.multiverse import compare_arms
-from benchmark.statistics.planned import seeds_in_words
+from benchmark.statistics.planned import compared_runs
 from benchmark.statistics.published.claims import (
     Claim,
     Claims,
@@ -193,7 +193,7 @@ def _judge_difference(
     compared, turns = found.compared, found.turns_at(threshold)
     row = replace(
         _with_interval(row, sides, case, compared.difference, printed),
-        seeds=seeds_in_words(compared.seeds),
+        **compared_runs(compared),
         margin=threshold,
         rule=found.rule,
         rules_low=min(found.by_rule.values()),
