@@ -14,7 +14,10 @@ SAMPLE ?= 40
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
+# The runs of all methods are trained in one queue before the stages of the methods, which then find them finished.
 repro: .venv/.stamp ## rebuild every table end to end (dvc repro)
+	dvc repro prepare
+	fundusbench train
 	dvc repro
 	@fundusbench summary
 

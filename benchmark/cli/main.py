@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import Any, TextIO
 
 import benchmark.common.loaded  # noqa: F401 - it notes the state of the code before the other modules are imported
-from benchmark.cli.times import TIMED_STAGES, timed
+from benchmark.cli.times import TIMED_STAGES
 from benchmark.common.errors import InputError
 from benchmark.common.files import fix_for
 from benchmark.common.numerics import pin_process
@@ -109,8 +109,7 @@ def _run(words: Sequence[str]) -> int:
     command = next((word for word in words if not word.startswith("-")), "")
     try:
         args = parser_of([command]).parse_args(words)
-        with timed(words):
-            return args.run(args) or 0
+        return args.run(args) or 0
     except InputError as error:
         print(f"fundusbench: {error}", file=sys.stderr)
         return 2

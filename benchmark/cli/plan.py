@@ -33,8 +33,6 @@ from models.systems.registry import SYSTEMS
 if TYPE_CHECKING:
     from benchmark.cli.step_timing import TimedStep
 
-STEP_COST = 3
-"""Cost of a training step relative to its forward pass; the backward pass costs twice as much as the forward pass."""
 JPEG = 10
 """Compression of packed JPEG relative to raw: 8 to 11 times for fundus photographs of 224 to 720 px."""
 WEIGHT = 4
@@ -64,6 +62,8 @@ class PlannedTraining:
     parameters: int
     macs_per_image: int
     """Multiply-adds of a forward pass."""
+    step_cost: float
+    """Multiply-adds of a training step divided by those of its forward pass: about 3, or less with frozen parts."""
     macs: int | None
     """Multiply-adds of all runs, forward and backward."""
     seconds: TimeRange | None
@@ -209,7 +209,7 @@ def _count(spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, shar
     """Count one training that uses a share of the train images."""
     from benchmark.training.networks import run_cost
 
-    cost = run_cost(spec)
+    cost, step = run_cost(spec), step_cost(spec)
     n_cells, size, heads, net = step_key(spec)
     seen = round(spec.train.epochs * images["train"] * share) if images else None
     return PlannedTraining(
@@ -224,12 +224,29 @@ def _count(spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, shar
         images=seen,
         parameters=cost.parameters,
         macs_per_image=cost.macs,
-        macs=None if seen is None else STEP_COST * cost.macs * seen * runs,
+        step_cost=step,
+        macs=None if seen is None else round(step * cost.macs) * seen * runs,
         seconds=None,
         memory=None,
         net=net,
         depends_on=(spec.parent,) if spec.parent else (),
     )
+
+
+def step_cost(spec: TrainedRun) -> float:
+    """Return the multiply-adds of a training step of a run's network, in multiples of its forward pass."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from benchmark.training.networks import build_run_network
+
+    with torch.device("meta"):
+        network = build_run_network(spec).eval()
+        with FlopCounterMode(display=False) as counter:
+            outputs = network(torch.zeros(1, 3, spec.pixels, spec.pixels))
+            forward = counter.get_total_flops()
+            torch.stack([output.sum() for output in outputs.values()]).sum().backward()
+    return counter.get_total_flops() / forward
 
 
 def blends(
@@ -241,7 +258,7 @@ def blends(
     nets = [one for one in trainings if one.method == name and one.arm in read]
     seen = None if images is None else predicted_images(params, name, images)
     known = seen is not None and all(one.seconds for one in nets)
-    ends = [sum(_per_image(one, end, images) for one in nets) / STEP_COST for end in (0, 1)] if known else []
+    ends = [sum(_per_image(one, end, images) / one.step_cost for one in nets) for end in (0, 1)] if known else []
     macs = sum(one.macs_per_image for one in nets)
     return replace(
         nets[0],
@@ -271,7 +288,7 @@ def _per_image(one: PlannedTraining, end: int, images: Mapping[Split, int] | Non
     """Return the seconds of a training step per image."""
     assert one.seconds
     assert images
-    return one.seconds[end] / image_equivalents(one.epochs, _seen(one, images))
+    return one.seconds[end] / image_equivalents(one, _seen(one, images))
 
 
 def _seen(one: PlannedTraining, images: Mapping[Split, int]) -> dict[Split, int]:
@@ -309,13 +326,14 @@ def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[Step
         )
         if one and alike and (record.cpu, record.gpu) == (here["cpu"], here["gpu"]):
             shown = run.data.model_dump() | {"train": run.train_images}
-            found.setdefault(one.key, []).append(record.seconds / image_equivalents(run.train.epochs, shown))
+            done = replace(one, epochs=run.train.epochs)
+            found.setdefault(one.key, []).append(record.seconds / image_equivalents(done, shown))
     return {key: (min(seconds), max(seconds)) for key, seconds in found.items()}
 
 
-def image_equivalents(epochs: int, images: Mapping[Any, int]) -> float:
+def image_equivalents(one: PlannedTraining, images: Mapping[Any, int]) -> float:
     """Return a run's cost in images of a training step; val after each epoch and test at the end are forward only."""
-    return epochs * (images["train"] + images["val"] / STEP_COST) + images["test"] / STEP_COST
+    return one.epochs * images["train"] + (one.epochs * images["val"] + images["test"]) / one.step_cost
 
 
 def _timed(
@@ -326,7 +344,7 @@ def _timed(
         return one
     if images is None:
         return replace(one, memory=step.memory)
-    seen = image_equivalents(one.epochs, _seen(one, images))
+    seen = image_equivalents(one, _seen(one, images))
     low, high = earlier or (step.low + step.start / seen, step.high + step.start / seen)
     return replace(one, seconds=(low * seen, high * seen), memory=step.memory)
 
@@ -421,13 +439,13 @@ def _notes(plan: Plan) -> list[str]:
     fewer = ", some on part of a batch, and memory in proportion" if plan.fewer else ""
     timed = (
         f"time: of one run on {plan.device}, from the records of earlier runs there if there are any, else from a few "
-        f"steps for each n_cells, size and heads{fewer}; val and test cost a third of a step per image; the total has "
+        f"steps for each n_cells, size and heads{fewer}; val and test cost a forward pass per image; the total has "
         f"{plan.workers} run(s) in parallel, without the start of stages"
     )
     return [
         f"images: number of one run, epochs x train; {f'{counts}, ' if counts else ''}{plan.images_from}",
-        f"MACs: multiply-adds per image of a forward pass; for all runs, {STEP_COST} times as many, forward and "
-        "backward",
+        "MACs: multiply-adds per image of a forward pass; for all runs, of training steps, which take about three "
+        "times as many, or fewer where parts of a network are frozen",
         timed if plan.device else "time and memory: not measured",
         *_disk_notes(plan),
         *(["blends: forward passes of a system's networks, without fitting the blends"] * has_blends),

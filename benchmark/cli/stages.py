@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from importlib import import_module
 from pathlib import Path
 
 from benchmark.cli.stage_inputs import unchanged_inputs
+from benchmark.cli.times import record_time
 from benchmark.common.numerics import unpin
 from benchmark.jobs.engines import ENGINE_NAMES, default_engine
 from benchmark.settings.data_loading import load_data_params
@@ -41,19 +43,22 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the stage ``args.command``.
+    """Run the stage ``args.command``, and record its duration if it succeeds.
 
-    Raises:
-        InputError: an input of the stage changed while it ran, or the stage failed.
+    Raises InputError if an input of the stage changed while it ran, or the stage failed.
     """
+    began = time.perf_counter()
     with unchanged_inputs(args.command):
-        _run(args)
+        utilisation = _run_stage(args)
+    stage = " ".join([args.command, *getattr(args, "method", ())])
+    record_time(stage, time.perf_counter() - began, utilisation)
 
 
-def _run(args: argparse.Namespace) -> None:
+def _run_stage(args: argparse.Namespace) -> float | None:
+    """Run a stage; return the share of the cores' time that its runs used, if it trains."""
     if args.command in ("fetch", "prepare"):
         _run_data_stage(args)
-        return
+        return None
     from benchmark.settings.devices import check_device
     from benchmark.settings.loading import load_params
 
@@ -68,8 +73,8 @@ def _run(args: argparse.Namespace) -> None:
 
         if PUBLISHED.exists():
             check_arms(params)
-        train.run(params, args.method, args.engine)
-    elif args.command == "transfer":
+        return train.run(params, args.method, args.engine)
+    if args.command == "transfer":
         from benchmark.evaluation import transfer
 
         if params.transfer and args.engine == "local":
@@ -84,6 +89,7 @@ def _run(args: argparse.Namespace) -> None:
         provenance.write(Path(), params, sync(Path(), params))
     else:
         import_module(_MODULES[args.command]).run(params)
+    return None
 
 
 def _run_data_stage(args: argparse.Namespace) -> None:

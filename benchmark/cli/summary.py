@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from benchmark.cli.output import OutputTable, add_json, show, show_json
-from benchmark.cli.times import stage_times
+from benchmark.cli.times import stage_times, training_utilisation
+from benchmark.common.units import duration
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,15 +15,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the time of each stage, and the comparison with the reference results of the same parameters."""
+    """Print the time of each stage, the comparison with the reference results, and the utilisation of the cores."""
     from benchmark.report.verification.reference_results import compare_kept
 
     *times, total = stage_times()
     compared = compare_kept()
     comparison = str(compared or "these parameters have no reference results")
+    used = training_utilisation()
     if args.json:
         identical = compared.first is None if compared else None
-        show_json({"stages": [*times, total], "identical": identical, "comparison": comparison})
+        stages, utilisation = [*times, total], used[0] if used else None
+        show_json({"stages": stages, "identical": identical, "comparison": comparison, "utilisation": utilisation})
         return
     rows = [(time.stage, time.time, time.ended) for time in times]
     show(OutputTable(("stage", "time", "ended"), rows, total=(total.stage, total.time, "")), comparison)
+    if used:
+        whole = f"{total.cores} cores x {duration(used[1])} of training"
+        print(f"utilisation: {used[0]:.2f} (processor time of the runs / {whole})")

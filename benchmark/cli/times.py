@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +12,8 @@ from benchmark.common.units import duration
 
 TIMED_STAGES = ("fetch", "prepare", "train", "evaluate", "transfer", "statistics", "architecture", "saliency", "report")
 TIMES_FILE = Path("scratch/times.json")
+_TRAIN = "train"
+"""Command line of the training of all methods; a method's name follows in those of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +32,26 @@ class StageTime:
     cores: int
 
 
-@contextmanager
-def timed(words: Sequence[str]) -> Iterator[None]:
-    """Record the duration of a command line (without ``fundusbench``) that succeeds, if it is a stage."""
-    start = time.perf_counter()
-    yield
-    if words and words[0] in TIMED_STAGES:
-        times = read_times()
-        times.pop(" ".join(words), None)
-        times[" ".join(words)] = {
-            "seconds": time.perf_counter() - start,
-            "ended": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
-        }
-        with suppress(OSError):  # A missing duration must not fail the stage.
-            write_json(TIMES_FILE, times)
+def record_time(stage: str, seconds: float, utilisation: float | None = None) -> None:
+    """Record the duration of a stage, unless it is the training of all methods and found every run finished.
+
+    Args:
+        stage: command line without ``fundusbench``.
+        seconds: its duration.
+        utilisation: processor time of the runs that it trained, divided by the time of all cores.
+    """
+    if stage == _TRAIN and utilisation == 0:
+        return
+    times = read_times()
+    if utilisation:
+        # All methods train in one queue or one after another; the total must not count both.
+        times = {name: one for name, one in times.items() if name.split()[0] != _TRAIN or _TRAIN not in (name, stage)}
+    times.pop(stage, None)
+    times[stage] = {"seconds": seconds, "ended": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
+    if utilisation:
+        times[stage]["utilisation"] = utilisation
+    with suppress(OSError):  # A missing duration must not fail the stage.
+        write_json(TIMES_FILE, times)
 
 
 def read_times() -> dict[str, dict[str, str | float]]:
@@ -64,3 +70,10 @@ def stage_times() -> list[StageTime]:
     rows = [(stage, float(values["seconds"]), str(values["ended"])) for stage, values in recorded]
     rows.append(("all stages", sum(seconds for _, seconds, _ in rows), ""))
     return [StageTime(stage, seconds, duration(seconds), ended, cpu(), core_count()) for stage, seconds, ended in rows]
+
+
+def training_utilisation() -> tuple[float, float] | None:
+    """Return the share of the cores' time that the latest trainings used, and their seconds; None if not recorded."""
+    rows = [(float(one["utilisation"]), float(one["seconds"])) for one in read_times().values() if "utilisation" in one]
+    seconds = sum(row[1] for row in rows)
+    return (sum(share * time for share, time in rows) / seconds, seconds) if rows else None

@@ -7,6 +7,7 @@ run store (:mod:`benchmark.runs.run_store`) and are not trained again.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ from benchmark.jobs.processes import start_server
 from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
 from benchmark.runs.declared import resolve_runs
 from benchmark.runs.results import read_result
+from benchmark.runs.run import RUNS
 from benchmark.runs.run_store import (
+    RUN_STORE,
     files_needed,
     find_run,
     is_finished,
@@ -55,49 +58,61 @@ WORKER_BYTES = 1_000_000_000
 """Memory of a training process, without what processes share, at the default scale."""
 
 
-def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> None:
+def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> float | None:
     """Train every declared run of some methods, and publish the runs to ``runs/`` and their records to ``records/``.
 
     Unfinished runs of other methods that these start from are trained, too, but only their own method publishes them.
-    Methods can therefore be trained in any order.
+    Methods can therefore be trained in any order. All runs are in one queue, so cores idle only at its end.
 
     Args:
         params: all parameters.
         methods: keys of ``arms`` or ``systems``; empty for all.
         engine: engine that runs the jobs.
 
+    Returns:
+        The processor time of the runs divided by the time of all cores; 0 if all runs were finished before, None if
+        more than this process on this machine trained them.
+
     Raises:
         InputError: a method is not declared, the packs are missing, or a run failed (the others are finished).
     """
-    known = _known(params, methods)
-    if engine == "local" and params.train.processes == 1 and params.train.parallel_runs != 1 and core_count() > 1:
+    began, methods = time.perf_counter(), _check_methods(params, methods)
+    in_processes = engine == "local" and params.train.processes == 1 and core_count() > 1
+    if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, methods):
         start_server(PRELOAD)
-    declared = resolve_runs(params, read_manifest())
-    specs = [spec for spec in declared if not methods or spec.method in methods]
-    todo = _with_parents([spec for spec in specs if not is_finished(run_dir(spec), spec.key)], declared)
-    _check_optimizers(todo, declared)
+    declared = resolve_runs(params, read_manifest(), methods)
+    specs = [spec for spec in declared if spec.method in methods]
+    todo = _with_parents([spec for spec in specs if not find_run(spec.name, spec.key)], declared)
+    _check_optimizers(params, todo)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)
         if world_size() == 1:
             launch(params.train.processes, ["train", *methods])
-            return
+            return None
         follow_launcher()
         if not rank():
             clear()
-    failures = _train(todo, specs, params, engine) if todo else {}
+    failures, seconds = _train(todo, declared, params, engine) if todo else ({}, 0.0)
     if rank():
-        return
+        return None
     remove_stale_views()
-    for method in methods or known:
+    for method in methods:
         publish(method, (spec for spec in specs if spec.method == method))
     print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
     if failures:
         msg = f"every run must succeed, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
         raise InputError(msg)
+    return None if seconds is None else seconds / (time.perf_counter() - began) / core_count()
 
 
-def _known(params: Params, methods: Sequence[str]) -> list[str]:
-    """List the declared methods.
+def _is_any_new(params: Params, methods: Sequence[str]) -> bool:
+    """Return whether a run of some methods has no folder; resolving the runs would take seconds."""
+    names = (f"{arm}/{seed}" for arm, seeds in params.declared() if arm.method in methods for seed in seeds)
+    return any(not (RUN_STORE / name).exists() and not (RUNS / name).exists() for name in names)
+
+
+def _check_methods(params: Params, methods: Sequence[str]) -> Sequence[str]:
+    """Return some methods, by default all.
 
     Raises:
         InputError: a method is not declared.
@@ -110,7 +125,7 @@ def _known(params: Params, methods: Sequence[str]) -> list[str]:
             "from there with `dvc exp run`"
         )
         raise InputError(msg)
-    return known
+    return methods or known
 
 
 def _with_parents(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> list[RunSpec]:
@@ -125,14 +140,15 @@ def _with_parents(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> list[
     return needed
 
 
-def _check_optimizers(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> None:
+def _check_optimizers(params: Params, todo: Sequence[RunSpec]) -> None:
     """Check that timm knows the optimizers of all methods, before the first network is trained."""
     if not any(spec.builds_network for spec in todo):
         return
     # Importing timm takes seconds, and only networks need it.
     from benchmark.training.optimizer import optimizer_class
 
-    for name in sorted({spec.train.opt for spec in declared if isinstance(spec, ArmRun | NetworkRun)}):
+    systems = (params.train_of(name, net).opt for name, system in params.systems.items() for net in system.nets)
+    for name in sorted({params.train.opt, *systems}):
         optimizer_class(name)
 
 
@@ -201,19 +217,28 @@ def explain_out_of_memory(spec: TrainedRun) -> Iterator[None]:
         raise InputError(msg) from error
 
 
-def _train(specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params, engine: Name) -> dict[str, str]:
-    """Train some of the declared runs in parallel, and return the reason of each failure by the job's name."""
+def _train(
+    specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params, engine: Name
+) -> tuple[dict[str, str], float | None]:
+    """Train some of the declared runs in parallel.
+
+    Returns:
+        The reason of each failure by the job's name, and the processor time of all jobs if this process started them
+        on this machine.
+    """
     # MLflow's store is on this machine, so runs of a cluster appear in it only when they have ended.
     live_after_s = params.tracking.live_after_s if engine == "local" else math.inf
     jobs = _jobs(specs, declared, live_after_s)
     if world_size() > 1:
         if rank():
-            return run_jobs(jobs, LocalEngine(1), _AllOrNone(NullDisplay()))
+            return run_jobs(jobs, LocalEngine(1), _AllOrNone(NullDisplay())), None
         with ProgressDisplay(jobs, "images") as display:
-            return run_jobs(jobs, LocalEngine(1), _AllOrNone(display))
+            return run_jobs(jobs, LocalEngine(1), _AllOrNone(display)), None
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
+    chosen = choose_engine(engine, workers, PRELOAD)
     with ProgressDisplay(jobs, "images") as display:
-        return run_jobs(jobs, choose_engine(engine, workers, PRELOAD), display)
+        failures = run_jobs(jobs, chosen, display)
+    return failures, chosen.processor_seconds if isinstance(chosen, LocalEngine) else None
 
 
 def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: float) -> list[Job]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 from benchmark.jobs.processes import follow_parent, start_server, tune_process
 from benchmark.jobs.queue import Event, Job, OnEvent, outcome
@@ -25,7 +25,11 @@ class _Running:
 
 
 class LocalEngine:
-    """Runs jobs in a number of processes; with one slot, in this process."""
+    """Runs jobs in a number of processes; with one slot, in this process.
+
+    Attributes:
+        processor_seconds: processor time of all jobs that have ended, without the modules imported in advance.
+    """
 
     def __init__(self, slots: int, preload: Sequence[str] = ()) -> None:
         """Create the engine; no process starts before a job does.
@@ -34,6 +38,7 @@ class LocalEngine:
             slots: number of processes, at least 1.
             preload: modules that are imported once, before any process starts.
         """
+        self.processor_seconds = 0.0
         self._slots, self._preload = slots, list(preload)
         self._free = list(range(slots))
         self._submitted: list[Job] = []
@@ -62,7 +67,9 @@ class LocalEngine:
         if self._slots == 1:
             job = self._submitted[0]
             on_event(job, ("started", _place(0)))
+            before = time.process_time()
             event = outcome(job, 0, lambda done, note="": on_event(job, ("advanced", (done, note))))
+            self.processor_seconds += time.process_time() - before
             del self._submitted[0]
             on_event(job, event)
             return
@@ -71,8 +78,9 @@ class LocalEngine:
         for connection in wait(list(self._running)):
             assert isinstance(connection, Connection)
             one = self._running[connection]
-            event = _receive(connection, one.process)
+            event, seconds = _receive(connection, one.process)
             if event[0] != "advanced":
+                self.processor_seconds += seconds
                 del self._running[connection]
                 one.process.join()
                 self._free = sorted([*self._free, one.slot])
@@ -94,12 +102,13 @@ def _place(slot: int) -> str:
     return f"slot {slot}"
 
 
-def _receive(connection: Connection, process: BaseProcess) -> tuple[str, Any]:
+def _receive(connection: Connection, process: BaseProcess) -> tuple[Event, float]:
+    """Return the next event of a job and the processor time of its process so far; 0 if it was killed."""
     try:
         return connection.recv()  # type: ignore[no-any-return]
     except EOFError:
         process.join()
-        return "failed", killed(process.exitcode)
+        return ("failed", killed(process.exitcode)), 0.0
 
 
 def killed(exitcode: int | None) -> str:
@@ -114,6 +123,9 @@ def _work(job: Job, slot: int, connection: Connection) -> None:
     """Run a job in a worker process."""
     tune_process()
     follow_parent()
-    event: Event = outcome(job, slot, lambda done, note="": connection.send(("advanced", (done, note))))
-    connection.send(event)
+
+    def emit(event: Event) -> None:
+        connection.send((event, time.process_time()))
+
+    emit(outcome(job, slot, lambda done, note="": emit(("advanced", (done, note)))))
     connection.close()

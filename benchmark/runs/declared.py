@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from benchmark.common.errors import InputError
@@ -31,8 +31,15 @@ def data_sha256(manifest: list[ManifestRow]) -> str:
     return sha256_json([[r.image_id, r.patient, r.eye, r.grade, r.split, r.sha256] for r in manifest])
 
 
-def resolve_runs(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
-    """Return every declared run in declared order; parents are identified by the keys of their specifications."""
+def resolve_runs(params: Params, manifest: list[ManifestRow], methods: Collection[str] = ()) -> list[RunSpec]:
+    """Return the declared runs of some methods, and those that they start from, in declared order.
+
+    Args:
+        params: all parameters.
+        manifest: the data set.
+        methods: keys of ``arms`` or ``systems``; empty for all.
+    """
+    methods = methods or (*params.arms, *params.systems)
     known: dict[Arm, list[ArmRun]] = {}
 
     def specs(arm: Arm) -> list[ArmRun]:
@@ -42,11 +49,14 @@ def resolve_runs(params: Params, manifest: list[ManifestRow]) -> list[RunSpec]:
             known[arm] = resolve_arm(params, *arm, manifest, parents)
         return known[arm]
 
-    declared: list[RunSpec] = [
-        spec for method, arms in params.arms.items() for name in arms for spec in specs(Arm(method, name))
-    ]
+    arms = [Arm(method, name) for method, names in params.arms.items() for name in names]
+    for arm in arms:
+        if arm.method in methods:
+            specs(arm)
+    declared: list[RunSpec] = [spec for arm in arms for spec in known.get(arm, ())]
     for system in params.systems:
-        declared += resolve_system(params, system, manifest, summarize_data(params, manifest), prepared)
+        if system in methods:
+            declared += resolve_system(params, system, manifest, summarize_data(params, manifest), prepared)
     return declared
 
 

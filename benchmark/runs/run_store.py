@@ -141,21 +141,22 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
 
     Args:
         method: name of the method.
-        specs: its declared runs; unfinished ones are skipped.
+        specs: its declared runs; unfinished ones are skipped, and those that ``runs/`` alone contains stay there.
     """
     with locked(RUN_STORE):
         _publish_all(method, specs)
 
 
 def _publish_all(method: str, specs: Iterable[RunSpec]) -> None:
-    finished = {spec.folder(RUNS): spec for spec in specs if is_finished(run_dir(spec), spec.key)}
+    finished = {spec.folder(RUNS): spec for spec in specs if find_run(spec.name, spec.key)}
     for folder in (RUNS / method).glob("*/*"):
         if folder not in finished:
             shutil.rmtree(folder)
             _record_of(folder).unlink(missing_ok=True)
     for spec in finished.values():
-        _publish(spec)
-        _remove_old_versions(run_dir(spec))
+        if is_finished(run_dir(spec), spec.key):
+            _publish(spec)
+            _remove_old_versions(run_dir(spec))
     for root in (RUNS / method, RECORDS / method):
         root.mkdir(parents=True, exist_ok=True)
         for arm in root.iterdir():

@@ -23,6 +23,8 @@ from tests.settings.test_params import composed
 FOLDER = ROOT / "experiments/results/scaling"
 EYEPACS = {"train": 35_126, "val": 10_906, "test": 42_670}
 CARDS = (1, 8, 64)
+STEP_COST = 3
+"""Cost of a training step relative to its forward pass; the backward pass takes twice as long."""
 UNBOUNDED = 10_000
 """More cards than runs."""
 
@@ -41,7 +43,7 @@ def params() -> Params:
 def rate_of(params: Params) -> float:
     """Return the multiply-adds per second of the published card in training."""
     images_per_s, pixels = PUBLISHED
-    return planning.STEP_COST * images_per_s * network_cost(params.model, 0, LOSSES["ce_mse"].heads, pixels).macs
+    return STEP_COST * images_per_s * network_cost(params.model, 0, LOSSES["ce_mse"].heads, pixels).macs
 
 
 def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.Plan:
@@ -51,7 +53,7 @@ def planned(params: Params, images: Mapping[str, int], cards: int) -> planning.P
         params: Params, specs: Mapping[planning.StepKey, TrainedRun]
     ) -> tuple[dict[planning.StepKey, TimedStep], str]:
         macs = {one.key: one.macs_per_image for one, _ in planning.count_trainings(params, images)}
-        seconds = {key: planning.STEP_COST * macs[key] / rate_of(params) for key in specs}
+        seconds = {key: STEP_COST * macs[key] / rate_of(params) for key in specs}
         batch = params.train.batch_size
         return {
             key: TimedStep(low=each, high=each, start=0.0, memory=0, images=batch) for key, each in seconds.items()
@@ -97,7 +99,7 @@ def size_rows(params: Params) -> list[dict[str, object]]:
     for size, n_cells in (("small", 0), ("mid", 1), ("large", 2)):
         pixels = params.sizes.of(size)
         cost = network_cost(params.model, n_cells, LOSSES["ce_mse"].heads, pixels)
-        images_per_s = rate_of(params) / (planning.STEP_COST * cost.macs)
+        images_per_s = rate_of(params) / (STEP_COST * cost.macs)
         packed = pixels**2 * 3 / planning.JPEG
         # Ring all-reduce sends each gradient almost twice.
         sent = 2 * 7 / 8 * 4 * cost.parameters
