@@ -72,24 +72,24 @@ def measure_network(of: Literal["paper", "params"], model: Model, pixels: int, n
     Raises InputError if the backbone is unknown, or has no module `truncate_after`.
     """
     import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
-    from models.cost import network_cost
     from models.losses.registry import LOSSES
     from models.network import build_network, probe_backbone
 
-    heads = LOSSES["ce_mse"].heads
-    bare = model.bare
-    before = probe_backbone(bare, pixels).side
-    columns = (of, model.backbone, model.stride, model.truncate_after, pixels, n_cells, before)
-    try:
-        with torch.device("meta"), torch.no_grad():
-            network = build_network(bare, n_cells, heads, pixels).eval()
-            after = network.features(torch.zeros(1, 3, pixels, pixels)).shape[-1]
-    except InputError:
-        # The backbone is valid, so the map is too small. This is allowed: a profile need not use these cells.
-        return Architecture(*columns, after=0, parameters=0, macs=0)
-    cost = network_cost(bare, n_cells, heads, pixels)
-    return Architecture(*columns, after, cost.parameters, cost.macs)
+    columns = (of, model.backbone, model.stride, model.truncate_after, pixels, n_cells)
+    with torch.device("meta"), torch.no_grad():
+        image = torch.zeros(1, 3, pixels, pixels)
+        try:
+            network = build_network(model.bare, n_cells, LOSSES["ce_mse"].heads, pixels).eval()
+        except InputError:
+            # If the backbone is valid, the map is too small. This is allowed: a profile need not use these cells.
+            return Architecture(*columns, probe_backbone(model.bare, pixels).side, after=0, parameters=0, macs=0)
+        before, after = (maps.shape[-1] for maps in (network.backbone(image)[-1], network.features(image)))
+        with FlopCounterMode(display=False) as counter:
+            network(image)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Architecture(*columns, before, after, parameters, counter.get_total_flops() // 2)
 
 
 def format_side(side: int) -> str:
