@@ -76,12 +76,12 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     Raises:
         InputError: a method is not declared, the packs are missing, or a run failed (the others are finished).
     """
-    began, methods = time.perf_counter(), _check_methods(params, methods)
+    began, chosen = time.perf_counter(), _check_methods(params, methods)
     in_processes = engine == "local" and params.train.processes == 1 and core_count() > 1
-    if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, methods):
+    if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, chosen):
         start_server(PRELOAD)
-    declared = resolve_runs(params, read_manifest(), methods)
-    specs = [spec for spec in declared if spec.method in methods]
+    declared = resolve_runs(params, read_manifest(), chosen)
+    specs = [spec for spec in declared if spec.method in chosen]
     todo = _with_parents([spec for spec in specs if not find_run(spec.name, spec.key)], declared)
     _check_optimizers(params, todo)
     if params.train.processes > 1 and todo:
@@ -96,7 +96,7 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     if rank():
         return None
     remove_stale_views()
-    for method in methods:
+    for method in chosen:
         publish(method, (spec for spec in specs if spec.method == method))
     print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
     if failures:

@@ -13,7 +13,7 @@ import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.jobs.local_engine import LocalEngine
-from benchmark.jobs.queue import Job, in_order, run_jobs
+from benchmark.jobs.queue import Job, NullDisplay, in_order, run_jobs
 from tests.factories.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -132,6 +132,20 @@ def test_each_job_has_its_own_process_and_slot(tmp_path):
     assert len(pids) == 4
     assert str(os.getpid()) not in pids
     assert set(seen.places.values()) == {"slot 0", "slot 1"}
+
+
+def busy(seconds: float, slot: int, report) -> str:
+    began = time.process_time()
+    while time.process_time() - began < seconds:
+        report(1)
+    return ""
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_the_processor_time_of_jobs_is_summed(slots):
+    engine = LocalEngine(slots)
+    run_jobs([Job(name, busy, (0.2,)) for name in "ab"], engine, NullDisplay())
+    assert 0.4 <= engine.processor_seconds < 3
 
 
 def test_a_single_slot_runs_jobs_in_this_process(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from contextlib import chdir
@@ -80,6 +81,30 @@ def outputs(root: Path) -> dict[str, bytes]:
 def test_an_undeclared_method_is_refused_with_the_place_to_declare_it(project):
     with pytest.raises(InputError, match=r"must be a key of `arms` or `systems` .* but got basement.* `dvc exp run`"):
         train.run(params(), ["basement"])
+
+
+def test_finished_runs_are_not_trained_again_wherever_they_are(project, capsys):
+    """The run store, or ``runs/`` alone, as after `dvc pull`."""
+    wanted = one_seed(epochs=1)
+    assert 0 < train.run(wanted) <= 1.1
+    before = outputs(project)
+    assert train.run(wanted) == 0
+    shutil.rmtree(project / "scratch")
+    assert train.run(wanted) == 0
+    assert outputs(project) == before
+    assert capsys.readouterr().out.count(" 0 of them trained now") == 2
+
+
+def test_a_stage_without_new_runs_imports_no_torch(project):
+    raw = tiny_params()
+    raw["sizes"] = SIZES
+    raw["train"] |= {"epochs": 1}
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    train.run(parse_params(raw), ["basenet"])
+    run = "from benchmark.cli.main import main; main(['train', 'basenet'])"
+    code = f"import sys; {run}; sys.exit('torch' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
 
 
 def test_a_parent_run_of_another_method_is_trained_first(project):
