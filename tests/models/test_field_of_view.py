@@ -11,11 +11,11 @@ from models.systems.registry import geometry
 from tests.conftest import ROOT
 
 TINY = {
-    "min_pooling": {"net_1": (80, 80), "net_3": (123, 128)},
+    "min_pooling": {"net_1": (80, 64), "net_3": (123, 88)},
     "o_o": {"a_1": (35, 40), "a_2": (70, 80), "a_3": (112, 128)},
     "reformed_gamblers": {"plain": (95, 108), "step": (95, 108), "cyclic": (60, 68), "fractional": (44, 50)},
-    "zoom_in_net": dict.fromkeys(("m", "a", "c", "c_random"), (128, 128)),
-    "huang": {"single_eye": (128, 128)},
+    "zoom_in_net": dict.fromkeys(("m", "a", "c", "c_random"), (88, 88)),
+    "huang": {"single_eye": (88, 88)},
 }
 PAPER = {
     "min_pooling": {"net_1": (843, 540), "net_2": (820, 540), "net_3": (1019, 900)},
@@ -31,6 +31,7 @@ PAPER = {
     "huang": {"single_eye": (512, 512)},
 }
 WIDER = TINY | {
+    "min_pooling": {"net_1": (80, 64), "net_3": (123, 128)},
     "zoom_in_net": dict.fromkeys(("m", "a", "c", "c_random"), (160, 160)),
     "huang": {"single_eye": (160, 160)},
 }
