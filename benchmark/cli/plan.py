@@ -245,8 +245,8 @@ def step_cost(spec: TrainedRun) -> float:
         with FlopCounterMode(display=False) as counter:
             outputs = network(torch.zeros(1, 3, spec.pixels, spec.pixels))
             forward = counter.get_total_flops()
-            torch.stack([output.sum() for output in outputs.values()]).sum().backward()
-    return counter.get_total_flops() / forward
+            torch.autograd.backward([output.sum() for output in outputs.values()])
+    return float(counter.get_total_flops() / forward)
 
 
 def blends(
