@@ -65,10 +65,10 @@ def test_the_networks_of_params_are_measured_too(params, networks):
     ours = of(networks, "params")
     assert {key: (n.before, n.after) for key, n in ours.items()} == {
         (40, 0): (5, 5),
-        (80, 0): (10, 10),
-        (80, 1): (10, 4),
-        (128, 0): (16, 16),
-        (128, 2): (16, 3),
+        (64, 0): (8, 8),
+        (64, 1): (8, 3),
+        (88, 0): (11, 11),
+        (88, 2): (11, 2),
     }
     assert {n.backbone for n in ours.values()} == {params.model.backbone}
 
