@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from benchmark.common.numerics import pin_process
 from benchmark.common.resources import core_count
+from tests.factories.forked import start_server
 from tests.factories.paths import ROOT
 
 # Every command does the same: libraries read these variables when they load.
@@ -43,6 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "shared_folder" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start the server of forked processes before a test that may need it, so that it has all libraries."""
+    if item.get_closest_marker("slow"):
+        start_server()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

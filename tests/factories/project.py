@@ -13,6 +13,7 @@ import yaml
 
 from tests.conftest import tiny_params
 from tests.factories.paths import ROOT
+from tests.factories.warm import warm_commands
 
 BIN = Path(sys.executable).parent
 
@@ -22,7 +23,8 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+        path = os.pathsep.join((str(warm_commands()), str(BIN), os.environ["PATH"]))
+        self.environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
         self.environment |= {"PYTHONPATH": str(root), "GIT_CONFIG_GLOBAL": os.devnull}
 
     @classmethod

@@ -24,8 +24,8 @@ from benchmark.settings.loading import load_params
 from tests.conftest import tiny_params
 from tests.factories.data import make_data
 from tests.factories.photographs import folder_params, write_folder
-from tests.factories.project import BIN
 from tests.factories.ray_cluster import listening_addresses, ray_cluster
+from tests.factories.warm import warm_commands
 from tests.jobs.test_queue import Noted
 
 SIZES = {"small": 24, "mid": 40, "large": 64}
@@ -86,7 +86,7 @@ def busy_node(cluster, root: Path, driver: subprocess.Popen):
 @pytest.mark.slow
 def test_runs_on_several_nodes_survive_a_lost_node_with_the_bytes_of_a_local_run(cluster, address, tmp_path):
     root = make_project(tmp_path / "shared")
-    command = [BIN / "fundusbench", "train"]
+    command = [warm_commands() / "fundusbench", "train"]
     with (tmp_path / "log").open("w") as log:
         driver = subprocess.Popen(command, cwd=root, stderr=log, env=os.environ | {"RAY_ADDRESS": address})
         node, run = busy_node(cluster, root, driver)

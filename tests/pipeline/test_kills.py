@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -15,6 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmark.cli.main import main
+from tests.factories.forked import forked
+from tests.factories.project import BIN
 from tests.pipeline.test_pipeline import contents
 
 pytestmark = pytest.mark.slow
@@ -50,12 +52,9 @@ os.replace = stopping
 """Run at the start of every Python: it pauses after a file is written and before it is renamed."""
 
 
-def run_killed(root: Path, arguments: tuple[str, ...], write: int) -> None:
-    """Run a command in ``root`` in a new process group, and kill the group during the given write; 0 kills nothing."""
-    from benchmark.cli.main import main
-
+def run_killed(arguments: tuple[str, ...], write: int) -> int:
+    """Run a command in a new process group, and kill the group during the given write; 0 kills nothing."""
     os.setsid()
-    os.chdir(root)
     replace, left = os.replace, [write]
 
     def killing(source, target, **more):
@@ -66,7 +65,7 @@ def run_killed(root: Path, arguments: tuple[str, ...], write: int) -> None:
         replace(source, target, **more)
 
     os.replace = killing
-    os._exit(main(arguments))
+    return main(arguments)
 
 
 def outs_of(root: Path, stage: str) -> list[Path]:
@@ -91,22 +90,13 @@ def bytes_of(path: Path) -> dict[str, bytes]:
     return contents(path) if path.is_dir() else {"": path.read_bytes()}
 
 
-@pytest.fixture(scope="module")
-def forked():
-    """A context that forks processes from a server that has imported the commands."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmark.cli.main", "benchmark.cli.stages", "benchmark.settings.loading"])
-    return context
-
-
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(project, finished, forked, stage):
+def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again(project, finished, stage):
     outs, ended = outs_of(project.root, stage), []
     remove([project.root / "scratch"])
     for write in (*WRITES, 0):
         remove(outs)
-        process = forked.Process(target=run_killed, args=(project.root, STAGES[stage], write))
-        process.start()
+        process = forked(run_killed, STAGES[stage], write, folder=project.root)
         process.join(timeout=300)
         ended.append(process.exitcode)
     assert ended[0] == -signal.SIGKILL
@@ -124,8 +114,10 @@ def test_dvc_repro_resumes_two_runs_that_were_killed_at_once(project, finished):
     project.write_params(raw)
     (project.root / "sitecustomize.py").write_text(STOPS_IN_A_WRITE)
     command = ("dvc", "repro", "--force", "--single-item", "--no-run-cache", "train@basenet_mt")
+    # A signal to a group of processes does not reach a command that is forked from the tests' server.
+    environment = project.environment | {"PATH": os.pathsep.join((str(BIN), os.environ["PATH"]))}
     for write in (4, 3):
-        environment = project.environment | {"STOP_IN_WRITE": str(write)}
+        environment["STOP_IN_WRITE"] = str(write)
         process = subprocess.Popen(command, cwd=project.root, env=environment, start_new_session=True)
         while len(list(project.root.glob("in_a_write.*"))) < 2:
             assert process.poll() is None

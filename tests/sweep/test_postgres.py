@@ -19,8 +19,8 @@ from benchmark.sweep.space import read_values
 from benchmark.sweep.study import open_storage, retry_failed
 from tests.factories.data import make_data
 from tests.factories.postgres import find_server, postgres
-from tests.factories.project import BIN
 from tests.factories.sweep import SIZES, WEIGHT
+from tests.factories.warm import warm_commands
 from tests.sweep.test_workers import wait_for, write_params
 
 pytestmark = [pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")]
@@ -51,7 +51,7 @@ def test_two_workers_share_a_study_and_the_trial_of_a_killed_one_is_retried(tmp_
 
         with (tmp_path / "log").open("w") as log:
             command = subprocess.Popen(
-                [BIN / "fundusbench", "sweep", "--workers", "2"],
+                [warm_commands() / "fundusbench", "sweep", "--workers", "2"],
                 env=os.environ | {"MLFLOW_TRACKING_URI": f"{server}/mlflow"},
                 stderr=log,
             )

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import optuna
@@ -15,13 +12,15 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
+from benchmark.cli.main import main
 from benchmark.settings.loading import load_params
 from benchmark.sweep import sweep
 from benchmark.sweep.optuna_keys import RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import read_values
 from benchmark.sweep.study import retry_failed
-from tests.conftest import ROOT, tiny_params
+from tests.conftest import tiny_params
 from tests.factories.data import make_data
+from tests.factories.forked import forked
 from tests.factories.sweep import SIZES, WEIGHT, Trainer, make_project, nan_loss, sweep_params
 
 pytestmark = [
@@ -30,7 +29,6 @@ pytestmark = [
 ]
 
 SWEEP = {"arm": "basenet_mt/small", "epochs": 0, "seeds": [10, 11], "retrain_seeds": [20, 21], "heartbeat_s": 1}
-RUN = "from benchmark.sweep import sweep; from benchmark.settings.loading import load_params; sweep.run(load_params())"
 
 
 def write_params(root: Path, **changes):
@@ -49,10 +47,10 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def start(root: Path, log: Path) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with log.open("wb") as stream:
-        return subprocess.Popen([sys.executable, "-c", RUN], cwd=root, env=environment, stdout=stream, stderr=stream)
+def search() -> int:
+    """Run the command in a process that has its own handler of interrupts, as in a shell's foreground."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return main(["sweep"])
 
 
 def trials_of(root: Path):
@@ -69,9 +67,9 @@ def wait_for(condition, seconds=240):
 
 
 def test_two_processes_share_a_study_and_the_trial_of_a_killed_one_is_retried(project):
-    write_params(project, trials=4, prune_below=0, epochs=12)
+    write_params(project, trials=4, seeds=[10], retrain_seeds=[20], prune_below=0, epochs=12)
     logs = [project / f"worker{number}.log" for number in range(2)]
-    workers = [start(project, log) for log in logs]
+    workers = [forked(search, folder=project, log=log) for log in logs]
 
     def signed(worker, *states):
         mine = [t for t in trials_of(project) if t.user_attrs.get(WORKER, "").endswith(f":{worker.pid}")]
@@ -81,10 +79,11 @@ def test_two_processes_share_a_study_and_the_trial_of_a_killed_one_is_retried(pr
     wait_for(lambda: all(signed(worker, *both) for worker in workers))
     # In the middle of a trial, after at least one epoch.
     wait_for(lambda: any(t.intermediate_values for t in signed(workers[0], TrialState.RUNNING)))
-    workers[0].send_signal(signal.SIGKILL)
-    workers[0].wait()
+    workers[0].kill()
+    workers[0].join()
     lost = [trial.number for trial in signed(workers[0], TrialState.RUNNING)]
-    assert workers[1].wait(timeout=600) == 0, logs[1].read_text()
+    workers[1].join(timeout=600)
+    assert workers[1].exitcode == 0, logs[1].read_text()
 
     trials = trials_of(project)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
@@ -102,20 +101,14 @@ def test_two_processes_share_a_study_and_the_trial_of_a_killed_one_is_retried(pr
 
 
 def test_an_interrupted_command_ends_at_once_and_is_resumed_later(project):
-    write_params(project, trials=2, seeds=[10], retrain_seeds=[20], prune_below=0, epochs=30)
+    write_params(project, trials=2, seeds=[10], retrain_seeds=[20], prune_below=0, epochs=16)
     for stopped, stop in enumerate((signal.SIGINT, signal.SIGTERM), 1):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmark.cli", "sweep"],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stderr=subprocess.PIPE,
-            text=True,
-            # Processes in a shell's background inherit that this signal is ignored.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
-        )
+        process = forked(search, folder=project, log=project / "log")
         wait_for(lambda: any(t.intermediate_values for t in trials_of(project) if t.state == TrialState.RUNNING))
-        process.send_signal(stop)
-        assert "resumes from here" in process.communicate(timeout=240)[1]
-        assert process.returncode == 130
+        os.kill(process.pid, stop)
+        process.join(timeout=240)
+        assert process.exitcode == 130
+        assert "resumes from here" in (project / "log").read_text()
         failed = [trial for trial in trials_of(project) if trial.state == TrialState.FAIL]
         assert [STOPPED in trial.user_attrs for trial in failed] == [True] * stopped
     sweep.run(load_params())
@@ -132,8 +125,6 @@ def tracked(root: Path):
 
 
 def test_the_command_searches_retrains_reports_and_logs_every_trial(project):
-    from benchmark.cli.main import main
-
     write_params(project, trials=3)
     assert main(["sweep"]) == 0
     runs = {run.info.run_name: run for run in tracked(project)}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import chdir
 from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -179,7 +180,11 @@ def test_equal_parameters_give_equal_bytes_and_another_seed_others(project, undi
     assert first["runs/basenet_mt/small/0/val.csv"] != first["runs/basenet_mt/small/1/val.csv"]
 
 
-def test_a_compiled_network_learns_the_same(project):
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.nightly)])
+def test_a_compiled_network_learns_the_same(project, monkeypatch, backend):
+    """The first backend takes the default one's graphs, forward and backward, but writes and compiles no C++ code."""
+    compiling = partialmethod(torch.nn.Module.compile, backend=backend)
+    monkeypatch.setattr(torch.nn.Module, "compile", compiling)
     predictions = {}
     for compiled in (False, True):
         train.run(one_seed(epochs=2, lr=1e-3, compile=compiled, precision="32-true"), ["basenet_mt"])
