@@ -41,15 +41,14 @@ def test_the_message_refers_to_the_ui_of_a_server(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_ui_opens_the_runs_of_the_experiment(
-    project: Path, params: Params, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fill(project, params)
-    sync(project, params)
-    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(filled.root)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setattr(os, "execve", lambda *_: None)
     port = free_port()
-    experiment = client_of(project).get_experiment_by_name("fundusbench/phantom")
+    experiment = client_of(filled.root).get_experiment_by_name("fundusbench/phantom")
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     assert "600 / 300 / 600 photographs" in experiment.tags["mlflow.note.content"]
     ui(port, experiment.name)

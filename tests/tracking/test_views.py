@@ -30,31 +30,40 @@ number,"M2CNN, val set",val,not comparable: other data,m2cnn/mid score
 """
 
 
-def judge(project: Path) -> None:
-    (project / "statistics").mkdir()
-    (project / "statistics/verdicts.csv").write_text(JUDGED)
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory, empty_database: Path, params: Params) -> Path:
+    """A project with verdicts that was synchronised once; tests must not change it."""
+    root = tmp_path_factory.mktemp("judged")
+    shutil.copy(empty_database, root / "mlflow.db")
+    fill(root, params)
+    (root / "statistics").mkdir()
+    (root / "statistics/verdicts.csv").write_text(JUDGED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        sync(root, params)
+    return root
 
 
-def test_a_group_is_tagged_with_the_verdicts_on_its_arm(project: Path, params: Params) -> None:
-    fill(project, params)
-    judge(project)
-    sync(project, params)
-    tags = {run.info.run_name: run.data.tags for run in runs_of(project, "group")}
+@pytest.fixture(autouse=True)
+def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each project's store is the one in its folder."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def test_a_group_is_tagged_with_the_verdicts_on_its_arm(judged: Path) -> None:
+    tags = {run.info.run_name: run.data.tags for run in runs_of(judged, "group")}
     assert tags["m2cnn/mid"]["verdict"] == "holds here 1, inconclusive 1"
     assert "448x448: M2CNN prob. > Multi-Task prob. (val): inconclusive" in tags["m2cnn/mid"]["verdicts"]
     assert "verdict" not in tags["basenet_mt/small"]
-    found = client_of(project).search_runs(
-        [runs_of(project)[0].info.experiment_id], "tags.verdict LIKE '%holds here%' AND tags.method = 'm2cnn'"
+    found = client_of(judged).search_runs(
+        [runs_of(judged)[0].info.experiment_id], "tags.verdict LIKE '%holds here%' AND tags.method = 'm2cnn'"
     )
     assert [run.info.run_name for run in found] == ["m2cnn/mid"]
 
 
-def test_the_columns_of_each_view_exist_in_its_runs(project: Path, params: Params) -> None:
-    fill(project, params)
-    judge(project)
-    sync(project, params)
+def test_the_columns_of_each_view_exist_in_its_runs(judged: Path) -> None:
     for view in views.VIEWS.values():
-        runs = runs_of(project, view.kind)
+        runs = runs_of(judged, view.kind)
         assert set(view.metrics) <= {name for run in runs for name in run.data.metrics}
         assert set(view.tags) - {"flags"} <= {name for run in runs for name in run.data.tags}
         assert view.order in view.metrics
@@ -86,10 +95,8 @@ def test_the_seeds_of_a_blend_share_a_group(params: Params) -> None:
     assert key(0, 4) == key(1, 4) != key(1, 8)
 
 
-def test_a_view_that_a_user_changed_stays(project: Path, params: Params) -> None:
-    fill(project, params)
-    sync(project, params)
-    client, (experiment,) = client_of(project), {run.info.experiment_id for run in runs_of(project)}
+def test_a_view_that_a_user_changed_stays(judged: Path) -> None:
+    client, (experiment,) = client_of(judged), {run.info.experiment_id for run in runs_of(judged)}
     tags = client.get_experiment(experiment).tags
     assert views.missing_views(tags) == {}
     for key, view in views.VIEWS.items():
@@ -105,18 +112,15 @@ def headers(page: Page) -> list[str]:
     return [name for name in dict.fromkeys(name for _, name in found) if name not in ("", "Metrics", "Tags")]
 
 
-def test_the_ui_opens_with_the_arms_their_kappas_and_verdicts(project: Path, params: Params) -> None:
+def test_the_ui_opens_with_the_arms_their_kappas_and_verdicts(judged: Path) -> None:
     executable = shutil.which("chromium")
     if executable is None:
         pytest.skip("chromium is not installed: `make browser` installs it")
     from playwright.sync_api import sync_playwright
 
-    fill(project, params)
-    judge(project)
-    sync(project, params)
-    (experiment,) = {run.info.experiment_id for run in runs_of(project)}
+    (experiment,) = {run.info.experiment_id for run in runs_of(judged)}
     page_of = f"#/experiments/{experiment}/runs?workflowType=machine_learning&{views.PARAMETER}="
-    with served(project) as uri, sync_playwright() as driver:
+    with served(judged) as uri, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         for key, names in (
             ("arms", ["m2cnn/mid", "basenet_mt/small"]),
