@@ -175,6 +175,7 @@ def kappas(folder: Path) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @seed(13)
 @FUZZ
 @given(case=cases())
@@ -251,6 +252,7 @@ def manifest(tmp_path: Path) -> bytes:
     return (tmp_path / "manifest.csv").read_bytes()
 
 
+@pytest.mark.slow
 @seed(13)
 @FUZZ
 @given(place=st.floats(0, 1), length=st.integers(0, 6), noise=st.binary(max_size=4) | st.sampled_from(MARKS))

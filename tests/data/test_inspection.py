@@ -223,6 +223,7 @@ def test_a_killed_check_is_resumed(monkeypatch):
     assert inspect_dataset(every, workers=1) == resumed
 
 
+@pytest.mark.slow
 def test_jobs_are_submitted_as_workers_become_free():
     """At most a few jobs are in progress, so memory does not grow with the data set."""
     from benchmark.jobs.processes import outcomes

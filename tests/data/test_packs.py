@@ -58,6 +58,7 @@ def test_raw_images_are_read_in_the_requested_order(packs, indices):
     assert np.array_equal(got, images()[indices].reshape(-1, SIZE, SIZE, 3))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(indices=st.lists(st.integers(0, COUNT - 1), max_size=20))
 def test_jpeg_images_are_decoded_as_by_pillow(packs, indices):

@@ -214,6 +214,7 @@ def test_inconsistent_runs_are_refused_by_name(path, change, messages):
     assert str(refused.value).count(" seed ") == sum(message.count(" seed ") for message in messages)
 
 
+@pytest.mark.slow
 def test_a_run_without_its_parent_is_evaluated():
     params = make_params()
     make_all(params, skip={("basenet_mt", "small", 0)})
@@ -268,6 +269,7 @@ def test_pairs_are_of_the_arm_declared_last():
     assert pairs.to_dict() == counts[counts > 0].to_dict()
 
 
+@pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes():
     params = make_params()
     make_all(params)
@@ -292,6 +294,7 @@ def test_an_undefined_kappa_is_left_empty():
     assert read_json(evaluate.EVALUATION / "metrics/basenet/mse_small.json")["val"] == {}
 
 
+@pytest.mark.slow
 def test_evaluating_needs_no_torch():
     code = "import sys, benchmark.evaluation.evaluate\n"
     code += "sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'seaborn')))"

@@ -23,6 +23,7 @@ def error(found: FieldOfView, expected: tuple[float, float, float]) -> float:
     return max(abs(np.array([found.cx, found.cy, found.radius]) - expected)) / expected[2]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     width=st.integers(150, 900),

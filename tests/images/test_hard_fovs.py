@@ -206,6 +206,7 @@ def test_the_contact_sheet_differs_if_one_circle_is_displaced(monkeypatch):
     assert changed(sheet_of_cases(), before) > 0.001
 
 
+@pytest.mark.slow
 def test_radii_of_one_real_camera_vary_least_with_our_method():
     """IDRiD was photographed with one camera, so the true radius is constant."""
     files = sorted(IDRID.rglob("*.jpg"))[::20]

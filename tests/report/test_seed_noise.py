@@ -175,6 +175,7 @@ def test_p_values_are_adjusted_for_all_distinct_tests():
     assert among.below > 0.06
 
 
+@pytest.mark.slow
 def test_where_nothing_but_seeds_differs_a_rebuild_is_rarely_called_different():
     """Also where cells hang together, as metrics of one run do."""
     rng, false, n = np.random.default_rng(0), 0, 200

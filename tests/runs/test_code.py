@@ -196,6 +196,7 @@ def kinds(project: Project) -> dict[str, RunSpec]:
     return {name: project.before[name] for name in names}
 
 
+@pytest.mark.slow
 def test_every_file_of_the_import_closure_is_hashed(project, edit):
     for spec in kinds(project).values():
         roots = code.roots_of(spec)

@@ -582,6 +582,7 @@ def test_a_missing_evaluation_names_the_command_to_run(project):
         verdicts.run(project, read_graded_runs(project))
 
 
+@pytest.mark.slow
 def test_no_network_library_is_loaded():
     code = "import sys, benchmark.statistics.verdicts\n"
     code += "sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'mlflow')))"
