@@ -10,7 +10,8 @@ import subprocess
 import sys
 from contextlib import chdir
 from dataclasses import replace
-from functools import partialmethod
+from functools import partial, partialmethod
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -249,32 +250,30 @@ def test_an_untrained_parent_is_refused(project):
         train.complete(spec, splits, device.open_fabric(made.train), Path("orphan"))
 
 
-@pytest.mark.parametrize("stop_after", [1, 4, 6, 9, 30])
-def test_a_run_stopped_after_any_update_ends_bit_identical(project, monkeypatch, undisturbed, stop_after):
+@pytest.mark.parametrize("stops", [(1,), (4, 3), (6,), (9,), (30,)])
+def test_a_run_stopped_after_any_update_ends_bit_identical(project, monkeypatch, undisturbed, stops):
     made = one_seed(checkpoint_minutes=0.0)
     whole = undisturbed("basenet_mt", made)
 
     class Stop(BaseException):
         pass
 
-    saves = 0
     save = loop.save_checkpoint
 
-    def save_then_stop(*arguments):
-        nonlocal saves
+    def save_then_stop(left, *arguments):
         save(*arguments)
-        saves += 1
-        if saves == stop_after:
+        if next(left) == 0:
             raise Stop
 
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "save_checkpoint", save_then_stop)
-        with pytest.raises(Stop):
-            train.run(made, ["basenet_mt"])
+    for updates in stops:
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "save_checkpoint", partial(save_then_stop, count(updates - 1, -1)))
+            with pytest.raises(Stop):
+                train.run(made, ["basenet_mt"])
     train.run(made, ["basenet_mt"])
     assert outputs(project) == whole
     record = json.loads((project / "records/basenet_mt/small/0.json").read_text())
-    assert record["resumed"] == 1
+    assert record["resumed"] == len(stops)
 
 
 def test_a_checkpoint_of_other_parameters_is_not_resumed(project, monkeypatch):
