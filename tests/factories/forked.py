@@ -24,6 +24,7 @@ PRELOAD = (
     "captum.attr",
     "matplotlib.backends.backend_agg",
     "sklearn.ensemble",
+    "tests.factories.frozen",
 )
 
 

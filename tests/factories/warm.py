@@ -5,6 +5,7 @@ A command started in this way runs its installed script in a process of its own 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -103,4 +104,6 @@ if __name__ == "__main__":
         import_module(library)
     for module in [name for name in sys.modules if name.partition(".")[0] == "benchmark"]:
         del sys.modules[module]
+    # The collector of a forked process would read, and so copy, every object of the libraries.
+    gc.freeze()
     runpy.run_path(serve(socket.socket(fileno=int(sys.argv[1]))), run_name="__main__")
