@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def serve(listener: socket.socket) -> str:
         if os.fork() == 0:
             return start(client)
         client.close()
+    shutil.rmtree(Path(listener.getsockname()).parent)
     raise SystemExit
 
 
