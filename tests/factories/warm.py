@@ -5,6 +5,7 @@ A command started in this way runs its installed script in a process of its own 
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -108,4 +109,6 @@ if __name__ == "__main__":
         del sys.modules[module]
     # The collector of a forked process would read, and so copy, every object of the libraries.
     gc.freeze()
+    # Libraries print a warning about objects that are never collected.
+    atexit.register(gc.unfreeze)
     runpy.run_path(serve(socket.socket(fileno=int(sys.argv[1]))), run_name="__main__")
