@@ -108,7 +108,8 @@ def test_a_command_killed_during_a_write_ends_with_the_same_bytes_when_run_again
 
 
 def test_dvc_repro_resumes_two_runs_that_were_killed_at_once(project, finished):
-    shutil.rmtree(project.root / "scratch")
+    for folder in ("scratch", "runs/basenet_mt"):
+        shutil.rmtree(project.root / folder)
     raw = project.params()
     raw["train"]["parallel_runs"] = 2
     project.write_params(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from models.systems.registry import SYSTEMS
 from tests.factories.photographs import write_folder, write_photograph
+from tests.factories.project import BIN
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +136,8 @@ def test_dvc_shows_metrics_and_plots(project):
 def test_an_identical_retraining_changes_no_run_and_no_kappa(project):
     """Only the report may run again, because it shows the training times."""
     before = contents(project.root / "runs")
-    shutil.rmtree(project.root / "scratch/runs/basenet")
+    for folder in ("scratch/runs/basenet", "runs/basenet"):
+        shutil.rmtree(project.root / folder)
     assert trained(project, "--force", "--single-item", "train@basenet") == {"basenet": 2}
     assert contents(project.root / "runs") == before
     assert set(project.repro()) <= {"report"}
@@ -168,7 +171,8 @@ def test_parameters_edited_during_a_stage_are_never_recorded_for_its_outputs(clo
     clone.run("dvc", "repro", "fetch")
     before = (clone.root / "data/manifest.csv").read_bytes()
     (clone.root / "sitecustomize.py").write_text(EDITS_DURING_FETCH)
-    clone.environment["EDIT"] = "yes"
+    # A command that is forked from the tests' server would not load it.
+    clone.environment |= {"EDIT": "yes", "PATH": os.pathsep.join((str(BIN), os.environ["PATH"]))}
     done = clone.run("dvc", "repro", "--force", "fetch", check=False)
     assert done.returncode != 0
     assert "`data` in params.yaml changed after `fundusbench fetch` had started" in done.stderr
