@@ -29,15 +29,21 @@ def data_sentence(results: Results) -> str:
     return f"Data: {results.data}{nature(results.synthetic)}; {sizes}."
 
 
+def shortcut_kappas(results: Results) -> dict[str, str]:
+    """Return kappa on test from each set of features of the prepared squares; empty if they were not measured."""
+    rows = select(results.estimates, kind="shortcut", about="squares", split="test")
+    if any(isnan(row.estimate) for row in rows):
+        return {}
+    return {row.rule: f"{format_measure(row.estimate)} {ends(row.low, row.high)}".rstrip() for row in rows}
+
+
 def shortcut_sentence(results: Results) -> str:
     """Return the kappas on test that need no retina, in the prepared squares; empty if they were not measured."""
-    rows = select(results.estimates, kind="shortcut", about="squares", split="test")
-    if not rows or any(isnan(row.estimate) for row in rows):
+    if not (kappas := shortcut_kappas(results)):
         return ""
-    texts = {row.rule: f"{format_measure(row.estimate)} {ends(row.low, row.high)}".rstrip() for row in rows}
     return (
-        f"Without the retina, kappa on test is {texts['frame']} from {FEATURE_SETS['frame']} alone and "
-        f"{texts['colour']} from {FEATURE_SETS['colour']} (gradient boosting on the prepared squares)."
+        f"Without the retina, kappa on test is {kappas['frame']} from {FEATURE_SETS['frame']} alone and "
+        f"{kappas['colour']} from {FEATURE_SETS['colour']} (gradient boosting on the prepared squares)."
     )
 
 

@@ -16,7 +16,7 @@ import yaml
 from markupsafe import Markup
 
 from benchmark.common.terms import SPLITS, Arm
-from benchmark.report.captions import PHANTOM, numerics_sentence, shortcut_sentence
+from benchmark.report.captions import PHANTOM, numerics_sentence, shortcut_kappas
 from benchmark.report.inputs import Inputs
 from benchmark.report.page.board import make_board
 from benchmark.report.page.strips import Scale, strip
@@ -87,13 +87,15 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
     runs = results.runs
     seeds = sorted({int(seed) for seed in runs["seed"]})
     pixels = [f"{params.sizes.of(size)} (paper: {paper})" for size, paper in inputs.paper_pixels.items()]
+    kappas = shortcut_kappas(results)
+    shortcut = f"frame {kappas['frame']}; with colours {kappas['colour']}" if kappas else "not measured"
     commits = sorted({_commit(record) for record in inputs.records.values()})
     return [
         ("Data", results.data),
         ("Train", f"{int(runs['train'].iloc[0])} images"),
         ("Val", results.size_of("val")),
         ("Test", results.size_of("test")),
-        ("Shortcut", shortcut_sentence(results) or "not measured"),
+        ("Kappa on test without the retina", shortcut),
         ("Networks", f"{len(runs)} runs of {len(results.arms())} arms, seeds {', '.join(map(str, seeds))}"),
         ("Backbone", f"{params.model.backbone}, input sizes in px: {', '.join(pixels)}"),
         ("Numbers", numerics_sentence(results)),
