@@ -57,7 +57,10 @@ def _refuse_huge(data: bytes, path: Path) -> None:
         return
     fault = ""
     # A damaged archive is reported by the library that reads it.
-    with suppress(zipfile.BadZipFile, RuntimeError, NotImplementedError), zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with (
+        suppress(zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError),
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+    ):
         if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED:
             fault = f"unpacks to more than {_MAX_UNPACKED >> 20} MB"
         else:

@@ -33,6 +33,7 @@ from benchmark.runs.run_store import (
     files_needed,
     find_run,
     is_finished,
+    is_trained,
     locked,
     publish,
     remove_stale_views,
@@ -82,7 +83,7 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         start_server(PRELOAD)
     declared = resolve_runs(params, read_manifest(), chosen)
     specs = [spec for spec in declared if spec.method in chosen]
-    todo = _with_parents([spec for spec in specs if not find_run(spec.name, spec.key)], declared)
+    todo = _with_parents([spec for spec in specs if not is_trained(spec)], declared)
     _check_optimizers(params, todo)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)

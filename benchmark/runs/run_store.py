@@ -80,7 +80,7 @@ def locked(path: Path) -> Iterator[None]:
         path: folder that is made or changed; the lock is next to it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    lock = FileLock(path.with_name(f".{path.name}.lock"), is_singleton=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -126,6 +126,11 @@ def find_run(name: str, key: str) -> Path | None:
     return next((folder for folder in _run_dirs(name, key) if is_finished(folder, key, _READ)), None)
 
 
+def is_trained(spec: RunSpec) -> bool:
+    """Return whether the store or ``runs/`` has a finished run with all its files intact."""
+    return any(is_finished(folder, spec.key) for folder in _run_dirs(spec.name, spec.key))
+
+
 def files_needed(name: str, key: str) -> tuple[Path, ...]:
     """Return the files of a run that other runs read, whether or not it is finished."""
     folder = find_run(name, key) or _run_dirs(name, key)[0]
@@ -148,7 +153,7 @@ def publish(method: str, specs: Iterable[RunSpec]) -> None:
 
 
 def _publish_all(method: str, specs: Iterable[RunSpec]) -> None:
-    finished = {spec.folder(RUNS): spec for spec in specs if find_run(spec.name, spec.key)}
+    finished = {spec.folder(RUNS): spec for spec in specs if is_trained(spec)}
     for folder in (RUNS / method).glob("*/*"):
         if folder not in finished:
             shutil.rmtree(folder)

@@ -115,7 +115,7 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
 def locked(path: Path) -> FileLock:
     """Return a lock that excludes other processes of this machine; the end of its process releases it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.with_name(f".{path.name}.lock"))
+    return FileLock(path.with_name(f".{path.name}.lock"), is_singleton=True)
 
 
 def _pruner(sweep: Sweep) -> BasePruner:
