@@ -38,7 +38,7 @@ def made(shared_folder):
 
 def fill(root: Path) -> None:
     with chdir(root), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.statistics.planned.N_RESAMPLES", 200)
+        patch.setattr("benchmark.statistics.multiverse.N_RESAMPLES", 200)
         patch.setattr("benchmark.statistics.decision_rules.N_RESAMPLES", 200)
         patch.setattr("benchmark.statistics.verdicts.N_RESAMPLES", 200)
         params = make_params(arms=SMALL)
@@ -59,7 +59,7 @@ def fill(root: Path) -> None:
 def project(made, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("benchmark.statistics.planned.N_RESAMPLES", 200)
+    monkeypatch.setattr("benchmark.statistics.multiverse.N_RESAMPLES", 200)
     monkeypatch.setattr("benchmark.statistics.decision_rules.N_RESAMPLES", 200)
     monkeypatch.setattr("benchmark.statistics.verdicts.N_RESAMPLES", 200)
     return tmp_path / "here"

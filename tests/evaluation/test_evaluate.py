@@ -15,7 +15,7 @@ from benchmark.evaluation import evaluate
 from benchmark.runs.predictions import read_predictions, write_predictions
 from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.metrics import METRICS
-from tests.factories.runs import make_all, make_params, make_run
+from tests.factories.runs import make_all, make_params, make_run, reseal
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +125,7 @@ def test_a_run_with_other_labels_is_refused_by_name():
     grade = predictions.grade.copy()
     grade[7] = (grade[7] + 1) % 5
     write_predictions(replace(predictions, grade=grade), path)
+    reseal(path.parent)
     with pytest.raises(InputError, match=r"same test images.*basenet_mt/small seed 1 differ from.*other labels"):
         evaluate.run(params)
 
@@ -134,6 +135,7 @@ def test_a_run_with_other_images_is_refused_by_name():
     make_all(params)
     path = evaluate.RUNS / "basenet_mt/small/1/val.csv"
     path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    reseal(path.parent)
     with pytest.raises(InputError, match=r"same val images.*basenet_mt/small seed 1 differ from.*other images"):
         evaluate.run(params)
 
@@ -144,6 +146,7 @@ def test_a_run_on_other_data_is_refused():
     path = evaluate.RUNS / "basenet_mt/small/2/run.json"
     run = read_json(path)
     write_json(path, run | {"data": run["data"] | {"manifest_sha256": "1" * 64}})
+    reseal(path.parent)
     with pytest.raises(InputError, match=r"those of basenet_mt/small seed 2 differ .*\(other data set\)"):
         evaluate.run(params)
 
@@ -160,6 +163,7 @@ def test_a_run_copied_to_another_seed_is_refused():
     make_all(params)
     folder = evaluate.RUNS / "basenet/mse_small"
     (folder / "1/run.json").write_bytes((folder / "0/run.json").read_bytes())
+    reseal(folder / "1")
     with pytest.raises(InputError, match=r"must be what params\.yaml declares"):
         evaluate.run(params)
 
@@ -205,6 +209,7 @@ def test_inconsistent_runs_are_refused_by_name(path, change, messages):
     make_all(params)
     folder = evaluate.RUNS / path
     write_json(folder / "run.json", change(read_json(folder / "run.json")))
+    reseal(folder)
     if not messages:
         evaluate.run(params)
         return
@@ -230,6 +235,7 @@ def test_a_gap_in_the_predictions_is_refused():
     score = predictions.score.copy()
     score[3] = np.nan
     write_predictions(replace(predictions, score=score), path)
+    reseal(path.parent)
     with pytest.raises(InputError, match=r"head score must give a finite number.*mse_small/0/val.csv has gaps"):
         evaluate.run(params)
 
@@ -286,6 +292,7 @@ def test_an_undefined_kappa_is_left_empty():
         predictions = read_predictions(folder / f"{split}.csv")
         same = replace(predictions, grade=predictions.grade * 0, score=predictions.score * 0)
         write_predictions(same, folder / f"{split}.csv")
+    reseal(folder)
     evaluate.run(params)
     assert read("kappas")["kappa"].isna().all()
     values = read("metrics").set_index("metric")["value"]

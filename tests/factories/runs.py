@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmark.common.files import write_text
+from benchmark.common.files import read_json, sha256_file, sha256_json, write_json, write_text
 from benchmark.common.terms import Arm
 from benchmark.data.checks.registry import NearDuplicate
 from benchmark.data.outcome import run_checks, write_check_rows
@@ -24,7 +24,17 @@ from benchmark.report.render import table_to_csv
 from benchmark.report.tables.registry import make_tables
 from benchmark.runs.predictions import Predictions, write_predictions
 from benchmark.runs.results import write_result
-from benchmark.runs.run import RECORDS, RUNS, WEIGHTS, DataSummary, Holdout, PluginChoice, Record, TunedThresholds
+from benchmark.runs.run import (
+    RECORDS,
+    RESULT,
+    RUNS,
+    WEIGHTS,
+    DataSummary,
+    Holdout,
+    PluginChoice,
+    Record,
+    TunedThresholds,
+)
 from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult, heads_of
 from benchmark.runs.systems import step_nets
 from benchmark.scoring.decision_rules.registry import DEFAULT
@@ -49,6 +59,16 @@ from models.systems.registry import fov_of
 from tests.factories.eyes import dataset_of, image_info
 from tests.factories.paths import ROOT
 from tests.factories.systems import SYSTEMS
+
+
+def reseal(folder: Path) -> None:
+    """Give a finished run the hashes of its present files, as if its training had written them."""
+    fields = read_json(folder / RESULT)
+    names = [path.name for path in folder.iterdir() if path.name not in (RESULT, "record.json")]
+    fields["sha256"] = {name: sha256_file(folder / name) for name in sorted(names)}
+    fields["sha256"] |= {RESULT: sha256_json(fields)}
+    write_json(folder / RESULT, fields)
+
 
 IMAGES = {"val": 60, "test": 100}
 TRANSFERRED = {("basenet", "mse_mid"), ("basenet", "ce_mid"), ("m2cnn", "large")}

@@ -158,7 +158,7 @@ def test_all_nodes_prepare_photographs_to_the_same_packs_as_a_local_run(address,
         fetch.run(params)
         prepare.run(params, engine=engine)
         made[engine] = contents(Path("data/packs"))
-    assert len(made["ray"]) == 10
+    assert len(made["ray"]) == 11
     assert made["ray"] == made["local"]
 
 

@@ -12,7 +12,7 @@ from benchmark.report.render import to_markdown
 from benchmark.report.table import Number
 from benchmark.report.tables import decoding
 from benchmark.runs.predictions import read_predictions, write_predictions
-from tests.factories.runs import ARMS, make_params, make_run, records, tables
+from tests.factories.runs import ARMS, make_params, make_run, records, reseal, tables
 
 
 @pytest.fixture
@@ -110,6 +110,7 @@ def test_an_undefined_kappa_is_said_to_be_so():
     for split in ("val", "test"):
         given = read_predictions(folder / f"{split}.csv")
         write_predictions(replace(given, grade=given.grade * 0, score=given.score * 0), folder / f"{split}.csv")
+    reseal(folder)
     table = tables(params)["decoding"]
     assert cell(table, "scores: nearest grade", "basenet/mse_mid", 1).text == "undefined"
     assert cell(table, "scores: highest minus lowest", "basenet/mse_mid", 1).text == "undefined"

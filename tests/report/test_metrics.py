@@ -10,7 +10,7 @@ from benchmark.evaluation.evaluate import METRICS_FILE
 from benchmark.report.tables import metrics
 from benchmark.runs.predictions import read_predictions, write_predictions
 from benchmark.scoring.metrics import METRICS
-from tests.factories.runs import ARMS, make_params, make_run, records, tables
+from tests.factories.runs import ARMS, make_params, make_run, records, reseal, tables
 
 TWO = {"basenet": {"mse_mid": ARMS["basenet"]["mse_mid"]}, "basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}
 
@@ -64,6 +64,7 @@ def test_an_arm_that_did_not_run_and_a_value_that_is_not_defined_say_so():
     folder = make_run(params, "basenet", "mse_mid", 0)
     given = read_predictions(folder / "val.csv")
     write_predictions(replace(given, grade=given.grade.clip(0, 3)), folder / "val.csv")
+    reseal(folder)
     table = tables(params)["metrics"]
     group = group_of(table, "val", "grade's images")
     assert cells_of(table, group, "basenet/mse_mid: scores")["recall of 4 (0)"] == "undefined"

@@ -22,7 +22,7 @@ from benchmark.statistics.comparison import compare
 from benchmark.statistics.decision_rules import THRESHOLDS_FILE, ThresholdsRow, grade_run
 from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, select, write_estimates
 from benchmark.statistics.graded_runs import read_graded_runs
-from tests.factories.runs import make_all, make_params, make_predictions, make_run
+from tests.factories.runs import make_all, make_params, make_predictions, make_run, reseal
 
 TWO = {
     "basenet": {"mse_small": {"loss": "mse", "size": "small"}},
@@ -163,6 +163,7 @@ def test_tuned_rules_are_skipped_if_val_has_one_grade():
     folder = make_run(params, "basenet", "mse_small", 0)
     predictions = read_predictions(folder / "val.csv")
     write_predictions(replace(predictions, grade=predictions.grade * 0), folder / "val.csv")
+    reseal(folder)
     rows, _, thresholds = decoded(params)
     assert {row.rule for row in rows} == {"nearest", "fixed", *TRIVIAL_BASELINES}
     assert thresholds == []

@@ -28,6 +28,7 @@ from benchmark.tracking.connection import tracking_uri
 from benchmark.tracking.replay import sync
 from tests.factories.eyes import encoded, eye
 from tests.factories.paths import ROOT
+from tests.factories.runs import reseal
 from tests.factories.tracking import client_of, free_port, runs_of, spec_of, write_run
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,7 @@ def test_the_model_predicts_as_the_network_does(project: Path, params: Params, m
     torch.manual_seed(0)
     network = build_network(spec.model, spec.n_cells, LOSSES[spec.loss.name].heads, spec.pixels)
     save_file(network.state_dict(), folder / "model.safetensors")
+    reseal(folder)
     sync(project, params)
 
     photographs = [encoded(eye(seed)) for seed in range(3)]

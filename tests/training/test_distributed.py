@@ -170,7 +170,7 @@ def test_commands_that_train_one_run_at_once_train_it_once(project):
     ]
     ended = [(*command.communicate(timeout=240), command.returncode) for command in commands]
     assert [code for *_, code in ended] == [0, 0, 0], ended
-    assert sum("waiting for it" in err for _, err, _ in ended) == 2
+    assert sum("waiting for it" in err for _, err, _ in ended) >= 1
     history = (project / "runs/basenet_mt/small/0/history.csv").read_bytes()
     shutil.rmtree("scratch")
     train.run(parse_params(raw_params()))
