@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, set_aside
@@ -72,6 +72,15 @@ def _damage(folder: Path, files: Collection[str] = ()) -> str:
     return damage_of(folder, files)
 
 
+def lock_of(path: Path) -> BaseFileLock:
+    """Return a lock that excludes other processes of this machine, next to a path; the end of its process releases it.
+
+    This process may hold it several times.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_name(f".{path.name}.lock"), is_singleton=True)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Let one process at a time make a run, or publish runs; another one waits for it, and says so.
@@ -79,8 +88,7 @@ def locked(path: Path) -> Iterator[None]:
     Args:
         path: folder that is made or changed; the lock is next to it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"), is_singleton=True)
+    lock = lock_of(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -24,7 +24,7 @@ from benchmark.settings.sweep import Value
 from benchmark.sweep.context import SweepContext, input_files, open_context, run_name
 from benchmark.sweep.optuna_keys import WINNERS
 from benchmark.sweep.space import published, read_values
-from benchmark.sweep.study import SWEEP, locked
+from benchmark.sweep.study import SWEEP
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -94,8 +94,7 @@ def _job(side: SweepSide, spec: TrainedRun, folder: Path, context: SweepContext)
 
 def _train_run(params: Params, spec: TrainedRun, folder: Path, slot: int, report: Report) -> str:
     context = replace(open_context(params, SPLITS, slot), report=throttled(report))
-    with locked(folder):
-        context.complete(spec, folder, "retrained")
+    context.complete(spec, folder, "retrained")
     return "trained"
 
 

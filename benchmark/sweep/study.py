@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner, PercentilePruner
 from optuna.samplers import PartialFixedSampler, TPESampler
@@ -23,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.common.addresses import shown_address, unquoted_secret, without_secrets
 from benchmark.common.errors import InputError
+from benchmark.runs.run_store import lock_of
 from benchmark.sweep.optuna_keys import ROLE, WORKER
 from benchmark.training.randomness import derive
 
@@ -53,7 +53,7 @@ def open_study(sweep: Sweep, name: str, roles: Mapping[str, dict[str, Any]], fix
 
     The sampler does not draw the ``fixed`` parameters. Raises InputError if the storage cannot be reached.
     """
-    with locked(SWEEP / "storage"):
+    with lock_of(SWEEP / "storage"):
         study = optuna.create_study(
             storage=open_storage(sweep.storage, sweep.heartbeat_s),
             study_name=name,
@@ -110,12 +110,6 @@ def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
         fix = _NEW_STORAGE if any(sign in reason for sign in _DAMAGED) else "correct the address, or start the server"
         msg = f"sweep.storage must be a reachable database, but {shown_address(url)!r} is not ({reason}): {fix}"
         raise InputError(msg) from error
-
-
-def locked(path: Path) -> FileLock:
-    """Return a lock that excludes other processes of this machine; the end of its process releases it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path.with_name(f".{path.name}.lock"), is_singleton=True)
 
 
 def _pruner(sweep: Sweep) -> BasePruner:

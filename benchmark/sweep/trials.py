@@ -23,13 +23,14 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmark.common.errors import InputError
 from benchmark.runs.history import numbers, read_history
 from benchmark.runs.predictions import read_predictions
+from benchmark.runs.run_store import lock_of
 from benchmark.runs.spec import TrainedRun
 from benchmark.scoring.decision_rules.registry import default_kappa
 from benchmark.settings.sweep import Sweep
 from benchmark.sweep.context import SweepContext, run_folder, run_name
 from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import suggest, values_text
-from benchmark.sweep.study import locked, retry_failed, retry_stopped, update_states
+from benchmark.sweep.study import retry_failed, retry_stopped, update_states
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -109,7 +110,7 @@ def _run(trial: Trial, context: SweepContext) -> float:
     trial.set_user_attr(RUNS_OF, {str(spec.seed): run_name(spec) for spec in specs})
     curve = _Curve(trial, specs, sweep)
     for number, (spec, folder) in enumerate(zip(specs, folders, strict=True), 1):
-        with locked(folder):
+        with lock_of(folder):
             _train_seed(context, spec, folder, f"trial {trial.number}, {number}/{len(specs)}", curve)
     kappas = [default_kappa(sweep.head, read_predictions(folder / "val.csv")) for folder in folders]
     trial.set_user_attr(KAPPAS, kappas)
