@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmark.common.files import read_json, sha256_file, sha256_json, write_json, write_text
+from benchmark.common.files import write_text
 from benchmark.common.terms import Arm
 from benchmark.data.checks.registry import NearDuplicate
 from benchmark.data.outcome import run_checks, write_check_rows
@@ -23,10 +23,9 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.render import table_to_csv
 from benchmark.report.tables.registry import make_tables
 from benchmark.runs.predictions import Predictions, write_predictions
-from benchmark.runs.results import write_result
+from benchmark.runs.results import read_result, write_result
 from benchmark.runs.run import (
     RECORDS,
-    RESULT,
     RUNS,
     WEIGHTS,
     DataSummary,
@@ -63,11 +62,7 @@ from tests.factories.systems import SYSTEMS
 
 def reseal(folder: Path) -> None:
     """Give a finished run the hashes of its present files, as if its training had written them."""
-    fields = read_json(folder / RESULT)
-    names = [path.name for path in folder.iterdir() if path.name not in (RESULT, "record.json")]
-    fields["sha256"] = {name: sha256_file(folder / name) for name in sorted(names)}
-    fields["sha256"] |= {RESULT: sha256_json(fields)}
-    write_json(folder / RESULT, fields)
+    write_result(read_result(folder), folder)
 
 
 IMAGES = {"val": 60, "test": 100}
