@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.code import code_sha256
-from benchmark.images.fov import FieldOfView, crop_to_fov, try_detect_fov
+from benchmark.images.fov import crop_to_fov, try_detect_fov, whole_photograph
 from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb, read_size
 from benchmark.images.shortcut_features import COLOUR, FILE, FRAME, Features, file_features, picture_features
 
@@ -76,7 +76,7 @@ def fingerprint(data: bytes) -> Fingerprint:
     except UnreadableImage as error:
         return unreadable(width, height, str(error))
     fov = try_detect_fov(rgb)
-    square = crop_to_fov(rgb, fov or _whole(rgb), _SQUARE)
+    square = crop_to_fov(rgb, fov or whole_photograph(rgb), _SQUARE)
     # Without a field of view the square is padded with black, which is not part of the photograph.
     shown = square if fov else rgb
     brightness = float(np.percentile(shown.max(axis=2), 99))
@@ -145,8 +145,3 @@ def _warm_fraction(square: npt.NDArray[np.uint8]) -> float:
     red, blue = square[..., 0].astype(np.float32), square[..., 2].astype(np.float32)
     lit = square.max(axis=2) > _UNLIT
     return float((blue[lit] <= 0.9 * red[lit]).mean()) if lit.any() else 0.0
-
-
-def _whole(rgb: npt.NDArray[np.uint8]) -> FieldOfView:
-    height, width = rgb.shape[:2]
-    return FieldOfView(width / 2, height / 2, max(height, width) / 2)

@@ -47,6 +47,8 @@ BLACK = 0.25
 """Largest brightness of black surroundings, as a fraction of the circle's."""
 MIN_STEP = 0.5
 """Minimum brightness step at the rim, relative to the highest of all circles; a lower one is a halo."""
+LIT = 0.05
+"""Fraction of its pixels that must be lit in a row or column of the lit part; a label or a reflection lights fewer."""
 
 _TRIPLES = 128
 _TOLERANCE = 1.0
@@ -77,12 +79,18 @@ def detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView:
         for the detection, a circle whose square contains the whole photograph.
     """
     height, width = rgb.shape[:2]
-    whole = FieldOfView(width / 2, height / 2, max(height, width) / 2)
+    whole = whole_photograph(rgb)
     fov = try_detect_fov(rgb) if max(height, width) >= MIN_PIXELS else None
     if fov is None:
         return whole
     off = max(abs(fov.cx - whole.cx), abs(fov.cy - whole.cy), abs(fov.radius - whole.radius))
     return whole if height == width and off <= CROPPED * _scale(rgb) else fov
+
+
+def whole_photograph(rgb: npt.NDArray[np.uint8]) -> FieldOfView:
+    """Return the circle whose square just contains the whole photograph."""
+    height, width = rgb.shape[:2]
+    return FieldOfView(width / 2, height / 2, max(height, width) / 2)
 
 
 def try_detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView | None:
@@ -102,24 +110,41 @@ def try_detect_fov(rgb: npt.NDArray[np.uint8]) -> FieldOfView | None:
 
 def crop_to_fov(rgb: npt.NDArray[np.uint8], fov: FieldOfView, size: int) -> npt.NDArray[np.uint8]:
     """Crop to the square around the circle, padded with black, and scale it to (size, size, 3)."""
+    return resize(square_around(rgb, fov), size)
+
+
+def square_around(rgb: npt.NDArray[np.uint8], fov: FieldOfView) -> npt.NDArray[np.uint8]:
+    """Crop to the square around the circle, padded with black; shape (side, side, 3)."""
     height, width = rgb.shape[:2]
     left, top = round(fov.cx - fov.radius), round(fov.cy - fov.radius)
     side = max(1, round(2 * fov.radius))
     inside = rgb[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     right, bottom = max(left + side - width, 0), max(top + side - height, 0)
     square = cv2.copyMakeBorder(inside, max(-top, 0), bottom, max(-left, 0), right, cv2.BORDER_CONSTANT)
-    return resize(square.astype(np.uint8, copy=False), size)
+    return square.astype(np.uint8, copy=False)
 
 
-def resize(square: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """Scale a square image to (size, size, 3) without aliasing.
+def crop_to_lit(rgb: npt.NDArray[np.uint8], crop: float) -> npt.NDArray[np.uint8]:
+    """Return the central part of the lit part of a photograph, for one without a detected field of view.
+
+    The lit part of a photograph that was squashed or cut is an ellipse or a part of one. The result has ``crop`` times
+    its sides, so that below 0.7 no dark corner remains. It is not square.
+    """
+    top, bottom, left, right = _lit_box(_brightness(rgb))
+    height, width = max(round((bottom - top) * crop), 1), max(round((right - left) * crop), 1)
+    y, x = (top + bottom - height) // 2, (left + right - width) // 2
+    return rgb[y : y + height, x : x + width]
+
+
+def resize(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """Scale an image to (size, size, 3) without aliasing.
 
     It is scaled linearly to the nearest whole multiple of the size, whose blocks are then averaged. This is as sharp
     and as close to an exact area average as averaging fractions of pixels, in a third of the time.
     """
-    ratio = square.shape[0] / size
+    ratio = max(image.shape[:2]) / size
     whole = max(round(ratio), 2) if ratio > 1 else 1
-    multiple = cv2.resize(square, (whole * size, whole * size), interpolation=cv2.INTER_LINEAR)
+    multiple = cv2.resize(image, (whole * size, whole * size), interpolation=cv2.INTER_LINEAR)
     return cv2.resize(multiple, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
@@ -183,6 +208,18 @@ def _inside(small: npt.NDArray[np.uint8], other: Mask) -> FieldOfView | None:
     top, left = int(rows[0]) + 1, int(columns[0]) + 1
     found = _brightest(_brightness(small[top : rows[-1], left : columns[-1]]))
     return None if found is None else FieldOfView(found.cx + left, found.cy + top, found.radius)
+
+
+def _lit_box(bright: npt.NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return top, bottom, left and right of the lit part; of everything if it is not surrounded by black."""
+    background, retina = np.percentile(_border(bright), 5), np.percentile(bright, 95)
+    if background > BLACK * retina or retina - background < MIN_CONTRAST:
+        return 0, bright.shape[0], 0, bright.shape[1]
+    lit = _largest(bright > background + CONTRASTS[1] * (retina - background))
+    rows, columns = np.flatnonzero(lit.mean(axis=1) > LIT), np.flatnonzero(lit.mean(axis=0) > LIT)
+    if not (len(rows) and len(columns)):
+        return 0, bright.shape[0], 0, bright.shape[1]
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def _border(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

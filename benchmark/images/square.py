@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.images.colour_normalisation.registry import load_normalisation
-from benchmark.images.fov import FieldOfView, crop_to_fov, detect_fov, resize
+from benchmark.images.fov import crop_to_lit, detect_fov, resize, square_around, whole_photograph
 from benchmark.images.reading import read_rgb
 
 
@@ -19,21 +19,24 @@ def square_images(
     """Compute squares around the field of view, shape (size, size, 3) each, from the bytes of a photograph's file.
 
     The photograph is decoded at the smallest scale that has enough pixels for the largest square. ``crop`` is the side
-    of the square as a fraction of the diameter of the field of view.
+    of the square as a fraction of the diameter of the field of view. If it is below 1 and no field of view is detected,
+    as in a squashed photograph, the square shows the same fraction of both sides of the lit part.
 
     Raises:
         UnreadableImage: the bytes cannot be read as an image.
     """
     largest = max(sizes.values())
     rgb = read_rgb(data, min_side=largest)
-    fov = _central(detect_fov(rgb), crop)
-    if 2 * fov.radius < largest:  # The scale suits the whole photograph, but the part that is shown is small.
-        rgb = read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / (2 * fov.radius)))
-        fov = _central(detect_fov(rgb), crop)
-    square = load_normalisation(colour_normalisation)(crop_to_fov(rgb, fov, largest))
+    part = _part(rgb, crop)
+    if min(part.shape[:2]) < largest:  # The scale suits the whole photograph, but the part that is shown is small.
+        part = _part(read_rgb(data, min_side=math.ceil(largest * min(rgb.shape[:2]) / min(part.shape[:2]))), crop)
+    square = load_normalisation(colour_normalisation)(resize(part, largest))
     return {role: square if size == largest else resize(square, size) for role, size in sizes.items()}
 
 
-def _central(fov: FieldOfView, crop: float) -> FieldOfView:
-    """Return the central part of a field of view, whose square has ``crop`` times its side."""
-    return replace(fov, radius=fov.radius * crop)
+def _part(rgb: npt.NDArray[np.uint8], crop: float) -> npt.NDArray[np.uint8]:
+    """Return the part of a photograph that the squares show."""
+    fov = detect_fov(rgb)
+    if crop < 1 and fov == whole_photograph(rgb):
+        return crop_to_lit(rgb, crop)
+    return square_around(rgb, replace(fov, radius=fov.radius * crop))

@@ -118,6 +118,24 @@ def test_a_cropped_square_shows_the_centre_of_the_field_of_view_alone():
     assert np.array_equal(made["small"], resize(made["large"], 20))
 
 
+@pytest.mark.parametrize("shape", [(224, 150), (150, 224)])
+def test_a_cropped_square_of_a_squashed_photograph_has_no_dark_corner(shape):
+    wide = fundus_photograph(400, 300, (200, 150, 140), level=200)
+    stream = io.BytesIO()
+    Image.fromarray(wide).resize(shape).save(stream, "PNG")
+    made = square_images(stream.getvalue(), {"large": 64}, crop=0.62)
+    assert made["large"].shape == (64, 64, 3)
+    assert made["large"][..., 0].min() > 100
+
+
+def test_a_cropped_square_of_a_photograph_without_a_border_is_its_centre():
+    rgb = np.random.default_rng(0).integers(90, 200, (200, 200, 3)).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "PNG")
+    made = square_images(stream.getvalue(), {"large": 100}, crop=0.5)
+    assert np.array_equal(made["large"], rgb[50:150, 50:150])
+
+
 def test_a_small_field_of_view_in_a_wide_frame_is_decoded_with_enough_pixels():
     rgb = fundus_photograph(800, 600, (400, 300, 75), level=220)
     rgb[230:370:4, 330:470] //= 2  # Fine stripes, which vanish if too few pixels are decoded.

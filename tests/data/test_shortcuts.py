@@ -18,6 +18,7 @@ from benchmark.data.shortcuts import (
 )
 from benchmark.images.reading import read_rgb
 from benchmark.images.shortcut_features import COLOUR, FILE, FRAME, file_features, picture_features
+from benchmark.images.square import square_images
 from tests.conftest import ROOT
 from tests.factories.eyes import encoded, eye
 
@@ -133,3 +134,13 @@ def test_the_frame_predicts_grades_in_aptos_and_not_in_eyepacs(name, low, high):
         for row, split in zip(rows, ["train"] * 300 + ["val"] * 100 + ["test"] * 100, strict=True)
     ]
     assert low < kappas(predict_from_shortcuts(given))["frame"] < high
+
+
+def test_squares_of_the_centre_hide_the_frame_of_aptos():
+    folder = DATA / "aptos224"
+    if not (folder / "labels.csv").exists():
+        pytest.skip("aptos224 is not at ../shared/data/aptos224")
+    files = sorted((folder / "images").iterdir())[:60]
+    squares = [square_images(file.read_bytes(), {"large": 128}, "standardised", crop=0.62)["large"] for file in files]
+    lit = [picture_features(square, background=128)[FRAME.index("lit")] for square in squares]
+    assert min(lit) > 0.97, "no photograph keeps a dark corner"
