@@ -39,6 +39,7 @@ COMMANDS = {
     "keep": "copy the tables, figures and provenance to a folder of reference results",
     "render-docs": "render the tables of Markdown files from csv files, and check the numbers in their prose",
     "predict": "grade photographs with finished runs",
+    "export": "hand a trained network on: weights, parameters and a model card",
     "verify": "recompute every table from the predictions, or compare the tables with others",
     "score": "compute kappa, with intervals, of predictions from any program",
     "sweep": "start or resume a search over the loss weighting with Optuna",
@@ -60,7 +61,9 @@ EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
     "predict": (
         "fundusbench predict photographs --out grades.csv",
         "fundusbench predict eye.jpg --arm m2cnn/large --overlay eye.png",
+        "fundusbench predict photographs --folder m2cnn-large --submission submission.csv",
     ),
+    "export": ("fundusbench export m2cnn/large/0 --out m2cnn-large",),
     "verify": ("fundusbench verify", "fundusbench verify --against ../other-clone"),
     "score": (
         "fundusbench score predictions.csv --labels labels.csv",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError, printable
 from benchmark.common.progress import progress_bar
+from benchmark.common.units import some
 from benchmark.runs.predictions import PROBS
 from benchmark.settings.loading import load_params
 
@@ -24,7 +26,8 @@ CAUTION = (
     "Saliency (SmoothGrad, Captum) shows the pixels that an output is sensitive to, not knowledge of the disease;\n"
     "a network with random weights can give much the same map (Adebayo et al. 2018)."
 )
-ENDINGS = (".csv", ".json")
+ENDINGS = {"out": (".csv", ".json"), "submission": (".csv",), "overlay": (".png",)}
+"""Endings of the files that each option writes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--run", dest="one", default="", metavar="METHOD/ARM/SEED", help="grade with one run")
     which.add_argument(
+        "--folder", type=Path, metavar="DIR", help="grade with the run in this folder, such as one from `export`"
+    )
+    which.add_argument(
         "--arm", default="", metavar="METHOD/ARM", help="grade with all runs of an arm (default: the best arm on val)"
     )
     add_json(parser)
@@ -40,24 +46,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlay", type=Path, metavar="FILE", help="draw a saliency map of the only photograph (.png)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write all columns to this file (.csv or .json)")
+    parser.add_argument(
+        "--submission", type=Path, metavar="FILE", help="write columns image and level to this file, as Kaggle asks for"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Grade photographs; return 1 if one was not graded because it cannot be read or shows no fundus, else 0."""
     from benchmark.evaluation.photographs import Grader, select_runs
+    from benchmark.runs.results import read_trained
 
-    if args.out and args.out.suffix.lower() not in ENDINGS:
-        msg = f"--out takes a file that ends in {' or '.join(ENDINGS)}, but got {str(args.out)!r}: rename it"
-        raise InputError(msg)
-    if args.overlay and args.overlay.suffix.lower() != ".png":
-        msg = f"--overlay takes a file that ends in .png, but got {str(args.overlay)!r}: rename it"
-        raise InputError(msg)
+    _check_endings(args)
     paths = list_photographs(args.image)
     if args.overlay and len(paths) != 1:
         msg = f"--overlay draws one photograph, but {len(paths)} are given: name one"
         raise InputError(msg)
-    runs = select_runs(load_params(), args.arm, args.one)
-    grader = Grader([result.folder() for result in runs])
+    if args.folder:
+        runs, folders = [read_trained(args.folder)], [args.folder]
+    else:
+        runs = select_runs(load_params(), args.arm, args.one)
+        folders = [result.folder() for result in runs]
+    grader = Grader(folders)
     unreadable: dict[Path, str] = {}
 
     def read(path: Path) -> bytes:
@@ -75,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     rows = [{"image": printable(str(path)), **answer} for path, answer in zip(paths, answers, strict=True)]
     if args.out:
         _write(args.out, about, rows)
+    if args.submission:
+        _write_submission(args.submission, rows)
     if args.overlay and not answers[0]["remark"]:
         _draw(args.overlay, grader.explain(paths[0].read_bytes()), about, answers[0])
     if args.json:
@@ -82,6 +93,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         show(f"by {about['graded_by']}, {about['input']}; {about['limits']}", table(rows), *remarks(rows))
     return int(any(answer["remark"] for answer in answers))
+
+
+def _check_endings(args: argparse.Namespace) -> None:
+    """Check the names of the files to write; raises InputError."""
+    for option, endings in ENDINGS.items():
+        path = getattr(args, option)
+        if path and path.suffix.lower() not in endings:
+            msg = f"--{option} takes a file that ends in {' or '.join(endings)}, but got {str(path)!r}: rename it"
+            raise InputError(msg)
 
 
 def list_photographs(given: Sequence[str]) -> list[Path]:
@@ -189,4 +209,26 @@ def _write(path: Path, about: dict[str, Any], rows: Sequence[dict[str, Any]]) ->
     frame = pd.DataFrame(rows).assign(graded_by=about["graded_by"])
     frame["image"] = frame["image"].map(no_formula)
     frame["grade"] = frame["grade"].astype("Int64")
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _write_submission(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the stem of each graded photograph's name and its grade, as the contest's `sampleSubmission.csv`.
+
+    Raises InputError if a photograph was not graded, because a submission must answer all, or two have one name.
+    """
+    import pandas as pd
+
+    from benchmark.common.csv_rows import no_formula
+    from benchmark.common.files import write_text
+
+    names = [Path(row["image"]).stem for row in rows]
+    ungraded = [name for name, row in zip(names, rows, strict=True) if row["remark"]]
+    if ungraded:
+        msg = f"a submission must answer every photograph, but {some(ungraded)} cannot be graded: leave them out"
+        raise InputError(msg)
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        msg = f"a submission must answer each image once, but {some(repeated)} occurs twice: grade one folder at a time"
+        raise InputError(msg)
+    frame = pd.DataFrame({"image": map(no_formula, names), "level": [row["grade"] for row in rows]})
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))

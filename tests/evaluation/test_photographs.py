@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 from PIL import Image
+from sklearn.metrics import cohen_kappa_score
 
 from benchmark.cli.main import main
 from benchmark.data import fetch, prepare
@@ -174,3 +176,54 @@ def test_without_a_score_the_most_probable_grade_is_taken():
     (answer,) = summarise({"prob": prob}, "prob")
     assert (answer["grade"], answer["score"], answer["runs"]) == (1, None, 2)
     assert [answer[name] for name in PROBS] == pytest.approx([0.3, 0.4, 0.1, 0.1, 0.1])
+
+
+def test_an_exported_network_grades_like_its_run_and_its_card_has_its_kappa(project, tmp_path, monkeypatch, capsys):
+    photographs = [row.path for row in read_manifest() if row.split == "test"][:3]
+    expected = graded(capsys, *photographs, "--run", "basenet_mt/small/0")[1]["photographs"]
+    photographs = [str(Path(path).absolute()) for path in photographs]
+    assert main(["export", "basenet_mt/small/0", "--out", str(tmp_path / "made/small")]) == 0
+    labels = {row.image_id: row.grade for row in read_manifest()}
+    test = read_predictions(Path("runs/basenet_mt/small/0/test.csv"))
+    shutil.rmtree(project / "runs")
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    found = graded(capsys, *photographs, "--folder", "made/small")[1]["photographs"]
+    assert [row | {"image": ""} for row in found] == [row | {"image": ""} for row in expected]
+    assert sorted(path.name for path in Path("made/small").iterdir()) == ["README.md", "model.safetensors", "run.json"]
+    card = ModelCard.load(Path("made/small/README.md"))
+    kappa = cohen_kappa_score(
+        [labels[image] for image in test.image_id],
+        np.clip(np.rint(test.score), 0, 4).astype(int),
+        labels=range(5),
+        weights="quadratic",
+    )
+    values = {(one.dataset_split, one.metric_name.split()[3]): one.metric_value for one in card.data.eval_results}
+    assert values["test", "score"] == pytest.approx(kappa, abs=1e-4)
+    assert f"| test | score | {len(test)} |" in card.text
+    assert "nothing is claimed of real ones" in card.text
+    assert not any(row.image_id in card.text for row in read_manifest(project / "data/manifest.csv")), "no image id"
+    assert main(["export", "x/y/0", "--out", str(tmp_path / "other")]) == 2
+
+
+def test_an_export_refuses_a_folder_that_exists_and_a_run_that_was_changed(project, capsys):
+    assert main(["export", "basenet_mt/small/0", "--out", "runs"]) == 2
+    assert "runs exists: name another" in capsys.readouterr().err
+    Path("runs/basenet_mt/small/0/val.csv").write_text("")
+    assert main(["export", "basenet_mt/small/0", "--out", "made"]) == 2
+    assert "val.csv was changed" in capsys.readouterr().err
+    assert not Path("made").exists()
+
+
+def test_a_submission_has_one_grade_per_image_in_the_columns_of_the_contest(project, capsys):
+    photographs = [row.path for row in read_manifest() if row.split == "test"][:3]
+    answers = graded(capsys, *photographs, "--run", "basenet/mse_small/0", "--submission", "sub.csv")[1]["photographs"]
+    rows = list(csv.DictReader(Path("sub.csv").read_text().splitlines()))
+    expected = [
+        {"image": Path(path).stem, "level": str(one["grade"])} for path, one in zip(photographs, answers, strict=True)
+    ]
+    assert rows == expected
+    Path("broken.jpg").write_bytes(b"")
+    assert main(["predict", photographs[0], "broken.jpg", "--run", "basenet/mse_small/0", "--submission", "s.csv"]) == 2
+    assert "broken cannot be graded: leave them out" in capsys.readouterr().err
+    assert not Path("s.csv").exists()
