@@ -10,10 +10,10 @@ patient are resampled together; without ``patients``, each image counts as a pat
 >>> poor = [0, 0, 0, 2, 2, 2, 4, 3] * 20
 >>> interval = fundusbench.kappa_interval(labels, good)
 >>> f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}], {interval.n_patients} patients"
-'0.970 [0.951, 0.986], 160 patients'
+'0.970 [0.955, 0.981], 160 patients'
 >>> difference = fundusbench.compare(labels, good, poor).difference
 >>> f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
-'+0.053 [+0.030, +0.080]'
+'+0.055 [+0.038, +0.074]'
 >>> fundusbench.rank(labels, {"good": good, "poor": poor})
 {'good': [1.0, 0.0], 'poor': [0.0, 1.0]}
 

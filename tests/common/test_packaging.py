@@ -65,4 +65,5 @@ def test_an_sdist_of_a_used_checkout_contains_only_tracked_files(tracked, used_c
 def test_a_wheel_declares_its_types_and_contains_no_photographs(tracked, used_checkout):
     with zipfile.ZipFile(build(used_checkout, "wheel")) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert {"benchmark/py.typed", "models/py.typed"} <= names <= tracked
+    assert {"benchmark/py.typed", "fundusbench/py.typed", "models/py.typed"} <= names <= tracked
+    assert not any(name.startswith("experiments/results/") for name in names)
