@@ -65,8 +65,8 @@ def _kappas(result: TrainedResult, source: Path) -> list[Kappa]:
     """Estimate kappa of each head on val and test."""
     from benchmark.common.terms import EVALUATED
     from benchmark.runs.predictions import read_predictions
+    from benchmark.scoring.rules import grades_of
     from benchmark.statistics.bootstrap import graded, kappa_interval
-    from benchmark.statistics.graded_runs import grades_of
 
     found: list[Kappa] = []
     for split in EVALUATED:

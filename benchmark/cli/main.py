@@ -41,6 +41,7 @@ COMMANDS = {
     "predict": "grade photographs with finished runs",
     "export": "hand a trained network on: weights, parameters and a model card",
     "verify": "recompute every table from the predictions, or compare the tables with others",
+    "compare": "show kappa of each arm in two experiments side by side",
     "score": "compute kappa, with intervals, of predictions from any program",
     "sweep": "start or resume a search over the loss weighting with Optuna",
     "track": "update MLflow to the contents of runs/ (safe to repeat)",
@@ -65,6 +66,11 @@ EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
     ),
     "export": ("fundusbench export m2cnn/large/0 --out m2cnn-large",),
     "verify": ("fundusbench verify", "fundusbench verify --against ../other-clone"),
+    "compare": (
+        "fundusbench compare HEAD",
+        "fundusbench compare exp-1 exp-2 --split val",
+        "fundusbench compare experiments/results/phantom ../other-clone --json",
+    ),
     "score": (
         "fundusbench score predictions.csv --labels labels.csv",
         "fundusbench score predictions.csv --labels labels.csv --compare other.csv --json",

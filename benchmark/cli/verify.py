@@ -9,11 +9,10 @@ compares the csv tables cell by cell with those of another clone, or of a commit
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from benchmark.cli.output import add_json, show_json
@@ -104,6 +103,7 @@ def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Diff
 
 def _compare(root: Path, where: str, *, as_json: bool) -> int:
     from benchmark.report.tables.cost_time import NAME as TIMINGS
+    from benchmark.report.verification.revision import read_revision
     from benchmark.report.verification.seed_noise import FAULTS, compare_tables
     from benchmark.report.verification.table_diff import read_lines
 
@@ -111,8 +111,11 @@ def _compare(root: Path, where: str, *, as_json: bool) -> int:
     if where and Path(where).is_dir():
         theirs = _read_files(Path(where) / TABLES, "*.csv", "run `dvc repro` there first")
     else:
-        theirs = _read_commit(root, where)
-    here, there = ({name.removesuffix(".csv"): read_lines(files[name]) for name in files} for files in (ours, theirs))
+        theirs = read_revision(root, where, "--against")
+    here, there = (
+        {name[:-4]: read_lines(text) for name, text in files.items() if name.endswith(".csv")}
+        for files in (ours, theirs)
+    )
     for side in (here, there):
         # No two executions take the same time.
         side.pop(TIMINGS, None)
@@ -160,55 +163,6 @@ def _other_data(*sides: dict[str, list[dict[str, str]]]) -> list[str]:
         return []
     here, there = (" ".join(sorted(side)) for side in hashes)
     return [f"The data differ (hash {here} here, {there} there): the seeds alone do not explain differences."]
-
-
-def _read_commit(root: Path, revision: str) -> dict[str, str]:
-    """Return the csv tables of a commit from the DVC cache or a remote."""
-    if not revision:
-        raise InputError(_no_tables(revision, "an empty name"))
-    if refused := _refusal_of_git(root):
-        msg = (
-            f"--against takes a revision of a git repository of your own, but git refuses this one ({refused}): run "
-            f"`git config --global --add safe.directory {root.absolute()}` if you trust its owner"
-        )
-        raise InputError(msg)
-    from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
-    from dvc.utils.serialize import ParseError
-    from dvc.utils.strictyaml import YAMLValidationError
-    from scmrepo.exceptions import SCMError
-
-    try:
-        files = DVCFileSystem(str(root.absolute()), rev=revision)
-        paths = [path for path in files.find(TABLES.as_posix()) if path.endswith(".csv")]
-        texts = {PurePosixPath(path).name: files.read_text(path, encoding="utf-8") for path in paths}
-    except (ParseError, YAMLValidationError) as error:
-        msg = (
-            f"--against takes a revision whose dvc.lock is whole, but that of {revision!r} is damaged "
-            f"({' '.join(str(error).split())}): remove dvc.lock there, run `dvc repro`, which finds finished stages in "
-            "its cache, and commit the new one"
-        )
-        raise InputError(msg) from error
-    except (DvcException, SCMError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(_no_tables(revision, reason)) from error
-    if not texts:
-        raise InputError(_no_tables(revision, f"its dvc.lock does not list {TABLES}"))
-    return texts
-
-
-def _refusal_of_git(root: Path) -> str:
-    """Return git's reason not to read the repository of another user; an empty string if it reads it or has none."""
-    done = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, text=True, check=False)
-    first = done.stderr.partition("\n")[0].removeprefix("fatal: ")
-    return first if "safe.directory" in done.stderr else ""
-
-
-def _no_tables(revision: str, reason: str) -> str:
-    return (
-        f"--against takes a folder with {TABLES}/, or a revision whose tables DVC holds, but got {revision!r} "
-        f"({reason}): commit dvc.lock after `dvc repro` there, and `dvc pull` where the cache is another's"
-    )
 
 
 def _read_files(folder: Path, pattern: str, fix: str) -> dict[str, str]:

@@ -6,11 +6,9 @@ The results are in ``evaluation/``. Only files are read, so every number can be 
 from __future__ import annotations
 
 import math
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, stdev
-from typing import Any
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +42,8 @@ from benchmark.scoring.rules import grades_of, rule_of
 from benchmark.settings.params import Params
 
 METRICS_FILE = EVALUATION / "metrics.csv"
+HEADLINE = EVALUATION / "headline.json"
+"""Numbers that `dvc metrics` and `dvc exp show` print."""
 CALIBRATION, SCORES, WORST_ERRORS = (EVALUATION / f"{name}.csv" for name in ("calibration", "scores", "worst_errors"))
 
 
@@ -124,10 +124,7 @@ def run(params: Params) -> None:
     write_rows(CALIBRATION, CalibrationRow, calibration_rows(predicted))
     write_rows(SCORES, ScoreRow, score_rows(predicted))
     write_rows(WORST_ERRORS, WorstRow, worst_rows(predicted))
-    # One file per arm, so that `dvc metrics show` prints one line per arm. Files of removed arms are deleted.
-    shutil.rmtree(EVALUATION / "metrics", ignore_errors=True)
-    for arm, row in mean_kappas(evaluations).items():
-        write_json(EVALUATION / "metrics" / f"{arm}.json", row)
+    write_json(HEADLINE, headline(results, evaluations))
 
 
 def evaluate(result: RunResult, split: Split, predictions: Predictions) -> Iterator[HeadEvaluation]:
@@ -196,21 +193,24 @@ def grades_frame(split: Split, predictions: Predictions) -> pd.DataFrame:
     )
 
 
-def mean_kappas(evaluations: Iterable[HeadEvaluation]) -> dict[str, dict[str, Any]]:
-    """Return the rows of ``dvc metrics show`` by ``method/arm``: seeds, mean and sd of kappa by split and head.
+def headline(results: Sequence[RunResult], evaluations: Iterable[HeadEvaluation]) -> dict[str, dict[str, float]]:
+    """Return the numbers that DVC shows: mean kappa on val and test of the last arm of each method, by ``method/arm``.
 
-    Undefined kappas and the sd of a single seed are left out.
+    The output is the arm's main one. Compared systems are left out unless they are all there is, so that
+    `dvc exp show` fits on a screen. An undefined kappa is left out.
     """
-    rows: dict[str, dict[str, Any]] = {}
-    kappas: dict[tuple[str, Split, Head], list[float]] = {}
+    own = [result for result in results if not result.system] or results
+    last = {result.method: result for result in own}.values()
+    shown = {(result.method, result.arm, main_head(result)) for result in last}
+    kappas: dict[str, dict[Split, list[float]]] = {}
     for one in evaluations:
-        kappas.setdefault((f"{one.method}/{one.arm}", one.split, one.head), []).append(one.kappa)
-    for (arm, split, head), values in kappas.items():
-        row = rows.setdefault(arm, {"seeds": len(values), "val": {}, "test": {}})
-        if all(map(math.isfinite, values)):
-            row[split] |= {head: round(fmean(values), 6)}
-            row[split] |= {f"{head}_sd": round(stdev(values), 6)} if len(values) > 1 else {}
-    return rows
+        if (one.method, one.arm, one.head) in shown:
+            kappas.setdefault(f"{one.method}/{one.arm}", {}).setdefault(one.split, []).append(one.kappa)
+    means = {arm: {split: fmean(values) for split, values in splits.items()} for arm, splits in kappas.items()}
+    return {
+        arm: {split: round(mean, 6) for split, mean in splits.items() if math.isfinite(mean)}
+        for arm, splits in means.items()
+    }
 
 
 def _read_split(result: RunResult, split: Split) -> Predictions:

@@ -77,31 +77,15 @@ def test_confusion_counts_every_image_once():
     assert set(totals.xs("test", level="split")) == {100}
 
 
-def test_dvc_metrics_have_mean_and_sd_over_seeds():
+def test_dvc_shows_the_mean_kappa_of_the_last_arm_of_each_method():
     params = make_params(arms=TWO)
     make_all(params)
     evaluate.run(params)
-    kappas = read("kappas").query("arm == 'small' and head == 'prob' and split == 'test'")["kappa"]
-    metrics = read_json(evaluate.EVALUATION / "metrics/basenet_mt/small.json")
-    assert metrics["seeds"] == 3
-    assert metrics["test"]["prob"] == pytest.approx(kappas.mean(), abs=2e-6)
-    assert metrics["test"]["prob_sd"] == pytest.approx(kappas.std(ddof=1), abs=2e-6)
-    assert set(metrics["val"]) == {"score", "score_sd", "prob", "prob_sd"}
-
-
-def test_metrics_of_removed_arms_are_deleted():
-    params = make_params(seeds=[0], arms=TWO)
-    make_all(params)
-    evaluate.run(params)
-    evaluate.run(make_params(seeds=[0], arms={"basenet": TWO["basenet"]}))
-    assert [path.stem for path in (evaluate.EVALUATION / "metrics").rglob("*.json")] == ["mse_small"]
-
-
-def test_one_seed_has_no_sd():
-    params = make_params(seeds=[4], arms=TWO)
-    make_all(params)
-    evaluate.run(params)
-    assert set(read_json(evaluate.EVALUATION / "metrics/basenet/mse_small.json")["val"]) == {"score"}
+    kappas = read("kappas").query("method == 'basenet_mt' and arm == 'small' and head == 'score' and split == 'test'")
+    shown = read_json(evaluate.HEADLINE)
+    assert list(shown) == ["basenet/mse_small", "basenet_mt/small"]
+    assert shown["basenet_mt/small"]["test"] == pytest.approx(kappas["kappa"].mean(), abs=2e-6)
+    assert set(shown["basenet_mt/small"]) == {"val", "test"}
 
 
 def test_a_missing_run_is_named_and_the_others_are_evaluated(caplog):
@@ -298,7 +282,7 @@ def test_an_undefined_kappa_is_left_empty():
     values = read("metrics").set_index("metric")["value"]
     assert values["recall_0"].notna().all()
     assert values[["kappa", "recall_1", "referable_auc"]].isna().all()
-    assert read_json(evaluate.EVALUATION / "metrics/basenet/mse_small.json")["val"] == {}
+    assert read_json(evaluate.HEADLINE)["basenet/mse_small"] == {}
 
 
 @pytest.mark.slow
