@@ -17,10 +17,9 @@ from typing import Any
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED
+from benchmark.settings.differences import differing
 
 _METRICS = "metrics.csv"
-_NO_RESULT = ("tracking", "sweep")
-"""Sections of the parameters that no table depends on."""
 
 Arm = tuple[str, str, str]
 """Method, arm and head."""
@@ -102,16 +101,6 @@ def run(args: argparse.Namespace) -> None:
     show(names if changed else "no parameter differs", arms, notes)
 
 
-def differing(a: Any, b: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """Return both values of each parameter or section that differs, by dotted name; None where a side lacks it."""
-    if not (isinstance(a, dict) and isinstance(b, dict)):
-        return {} if a == b else {prefix: (a, b)}
-    found: dict[str, tuple[Any, Any]] = {}
-    for name in dict.fromkeys((*a, *b)):
-        found |= differing(a.get(name), b.get(name), f"{prefix}.{name}" if prefix else str(name))
-    return found
-
-
 def compared(first: Mapping[Arm, Kappa], second: Mapping[Arm, Kappa]) -> Iterator[Row]:
     """Pair the arms of two experiments; an arm of one alone has no difference."""
     for arm in dict.fromkeys((*first, *second)):
@@ -156,10 +145,9 @@ def _side(texts: Mapping[str, str], split: str) -> Side:
     for line in lines:
         estimate, low, high = (float(line[column] or "nan") for column in ("estimate", "low", "high"))
         kappas[line["method"], line["arm"], line["head"]] = Kappa(estimate, low, high, line["seeds"])
-    params = {key: value for key, value in yaml.safe_load(texts[PARAMS.name]).items() if key not in _NO_RESULT}
     first = lines[0] if lines else {"data": "none", "n_images": "0", "synthetic": "false", "data_hash": ""}
     data = f"{first['data']}{' (drawn eyes)' if first['synthetic'] == 'true' else ''}, {first['n_images']} images"
-    return Side(params, kappas, data, frozenset(line["data_hash"] for line in lines))
+    return Side(yaml.safe_load(texts[PARAMS.name]), kappas, data, frozenset(line["data_hash"] for line in lines))
 
 
 def _cells(row: Row) -> Sequence[str]:

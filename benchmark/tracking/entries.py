@@ -118,12 +118,12 @@ def live_entry(training: TrackedRun, status: MLflowStatus) -> RunEntry:
     )
 
 
-def group_key(spec: RunSpec) -> str:
-    """Return the identity of a run's group: the same parameters, data and code with other seeds."""
-    return sha256_json([spec.parameters_resolved, spec.data.model_dump(mode="json"), spec.code_sha256])
+def group_key(spec: RunSpec, seeds: Sequence[int]) -> str:
+    """Return the identity of a run's group: its parameters, data and code, and the declared seeds."""
+    return sha256_json([spec.parameters_resolved, spec.data.model_dump(mode="json"), spec.code_sha256, list(seeds)])
 
 
-def group_entry(members: Sequence[RunEntry], spec: RunSpec) -> RunEntry:
+def group_entry(members: Sequence[RunEntry], spec: RunSpec, seeds: Sequence[int], differs: str = "") -> RunEntry:
     """Return the entry of a group: its number of seeds, and mean and sd of their final metrics.
 
     A single seed has no sd. If some seeds lack a metric, ``<metric>_n`` is the number of those that have it.
@@ -131,6 +131,8 @@ def group_entry(members: Sequence[RunEntry], spec: RunSpec) -> RunEntry:
     Args:
         members: entries of trainings with the same :func:`group_key`.
         spec: the run of one of them.
+        seeds: declared seeds of the arm.
+        differs: what the experiment's parameters differ in from the default.
     """
     finals: dict[str, float] = {"seeds": float(len(members))}
     for name in sorted({name for member in members for name in member.finals}):
@@ -146,8 +148,9 @@ def group_entry(members: Sequence[RunEntry], spec: RunSpec) -> RunEntry:
     tags = {
         "verdict": ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items())),
         "verdicts": "; ".join(f"{claim}: {verdict}" for claim, verdict in verdicts),
+        "differs": differs,
     }
-    key = group_key(spec)
+    key = group_key(spec, seeds)
     return RunEntry(
         kind="group",
         name=f"{spec.method}/{spec.arm}",
@@ -157,6 +160,8 @@ def group_entry(members: Sequence[RunEntry], spec: RunSpec) -> RunEntry:
         tags=_run_tags(spec, "group", key) | drop_empty(tags),
         started=min(member.started for member in members),
         ended=max((member.ended for member in members if member.ended is not None), default=None),
+        params={name: text for name, text in members[0].params.items() if name != "seed"}
+        | {"seeds": " ".join(map(str, seeds))},
         finals=finals,
         figure=finished.figure if finished else None,
     )

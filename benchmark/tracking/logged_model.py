@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
@@ -65,13 +66,13 @@ def log_model(client: MlflowClient, run: Run, entry: RunEntry, training: Tracked
         model_type="pyfunc",
     )
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        # MLflow warns about the missing input example; the signature suffices.
         warnings.simplefilter("ignore")
         save_model(
             path=f"{scratch}/model",
             python_model=str(_CODE),
             artifacts={name: (training.folder / file).absolute().as_uri() for name, file in _ARTIFACTS.items()},
             signature=_signature(training),
+            input_example=pd.DataFrame({"path": ["17_left.jpeg"]}),
             pip_requirements=_requirements(training),
             mlflow_model=Model(
                 artifact_path=model.artifact_location,

@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.addresses import shown_address
+from benchmark.common.files import read_yaml
+from benchmark.common.terms import Arm
+from benchmark.settings.differences import from_default
+from benchmark.settings.loading import PARAMS
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import attempt, owner_of, tracking_uri
 from benchmark.tracking.entries import MLflowStatus, RunEntry, finished_entry, group_entry, group_key, live_entry
@@ -54,22 +58,29 @@ def sync(root: Path, params: Params) -> SyncReport:
         root: the project's folder.
         params: parameters with the arms, the seeds and the experiment's name.
     """
-    trainings = [training for arm in read_arms(root, params) for training in sorted(arm, key=_group_of)]
+    seeds = dict(params.declared())
+
+    def group_of(training: TrackedRun) -> str:
+        return group_key(training.spec, _declared(seeds, training))
+
+    trainings = [training for arm in read_arms(root, params) for training in sorted(arm, key=group_of)]
     if not trainings:
         return SyncReport()
+    differs = _from_default(root)
     ids: dict[Identity, str] = {}
     stores: dict[str, TrackingStore] = {}
 
     def work(client: MlflowClient) -> None:
         from benchmark.tracking.store import TrackingStore
 
-        for _, members in groupby(trainings, _group_of):
+        for _, members in groupby(trainings, group_of):
             group = list(members)
             data = group[0].spec.data
             if data.name not in stores:
                 stores[data.name] = TrackingStore(client, root, params, data)
             entries = [finished_entry(training) for training in group]
-            found = _sync_group(stores[data.name], group[0], entries, os.getpid())
+            entry = group_entry(entries, group[0].spec, _declared(seeds, group[0]), differs)
+            found = stores[data.name].sync_group(entry, entries, owner_of(os.getpid()))
             ids.update(zip((training.identity for training in group), found, strict=True))
         for store in stores.values():
             store.mark_killed()
@@ -119,15 +130,17 @@ def _show(root: Path, params: Params, training: TrackedRun, entry: RunEntry, tra
     def work(client: MlflowClient) -> None:
         from benchmark.tracking.store import TrackingStore
 
-        _sync_group(TrackingStore(client, root, params, entry.data), training, [entry], trainer)
+        group = group_entry([entry], training.spec, _declared(dict(params.declared()), training), _from_default(root))
+        TrackingStore(client, root, params, entry.data).sync_group(group, [entry], owner_of(trainer))
 
     return attempt(root, work)
 
 
-def _sync_group(store: TrackingStore, training: TrackedRun, entries: Sequence[RunEntry], owner: int) -> list[str]:
-    """Update the MLflow runs of a group, of which ``training`` is one."""
-    return store.sync_group(group_entry(entries, training.spec), entries, owner_of(owner))
+def _declared(seeds: Mapping[Arm, list[int]], training: TrackedRun) -> list[int]:
+    """Return the declared seeds of a run's arm; its own seed for one that is not declared, such as a sweep's."""
+    return seeds.get(Arm(training.spec.method, training.spec.arm), [training.spec.seed])
 
 
-def _group_of(training: TrackedRun) -> str:
-    return group_key(training.spec)
+def _from_default(root: Path) -> str:
+    """Describe what params.yaml differs in from the default."""
+    return from_default(root, read_yaml(root / PARAMS, "the parameters")) if (root / PARAMS).exists() else ""

@@ -37,6 +37,10 @@ _KIND, _TRAININGS = "mlflow.experimentKind", "custom_model_development"
 """Tag that makes MLflow's UI open an experiment with its runs; without it, the UI may open a page of traces."""
 
 
+_CONTEXTS = {"train": "training", "val": "validation", "test": "testing"}
+"""MLflow's name for the use of each split."""
+
+
 class TrackingStore:
     """The MLflow runs of one experiment.
 
@@ -115,8 +119,9 @@ class TrackingStore:
 
     def _sync(self, entry: RunEntry, found: Sequence[Run], owner: str, parent: str = "") -> str:
         """Update the first candidate, or a new run, and return its id."""
-        links = {PARENT: parent}
+        # A run that two experiments share stays nested in the group of the first.
         run = found[0] if found else self._create(entry, {PARENT: parent, "owner": owner})
+        links = {PARENT: run.data.tags.get(PARENT, parent)}
         self._synced.add(run.info.run_id)
         model = model_of(run)
         if "outcome" not in run.data.tags:
@@ -161,7 +166,7 @@ class TrackingStore:
     def _attach(self, run: Run, entry: RunEntry) -> str | None:
         """Log the data set and, if the training is finished, results and model; return the model's id."""
         if not (run.inputs and run.inputs.dataset_inputs):
-            self._client.log_inputs(run.info.run_id, [_dataset(entry.data)])
+            self._client.log_inputs(run.info.run_id, _datasets(entry.data))
             self.written.add(run.info.run_id)
         if entry.training is None:
             return None
@@ -223,24 +228,35 @@ def _changed(
     All have step 0, so that the UI draws bars instead of points over epochs.
     """
     now = int(time.time() * 1000)
-    name, digest = (data.name, data.hash) if data and model else (None, None)
     stored = run.data.metrics
+
+    def of(key: str) -> dict[str, str]:
+        """Return the data set that a metric of a model was measured on."""
+        split = next((split for split in EVALUATED if key.startswith((f"{split}_", f"{split}/"))), None)
+        return {"dataset_name": f"{data.name}/{split}", "dataset_digest": data.hash} if data and model and split else {}
+
     return [
-        Metric(key, value, now, 0, model_id=model, dataset_name=name, dataset_digest=digest)
+        Metric(key, value, now, 0, model_id=model, **of(key))
         for key, value in values.items()
         if key not in stored or not math.isclose(stored[key], value, rel_tol=1e-12)
     ]
 
 
-def _dataset(data: DataSummary) -> DatasetInput:
-    dataset = Dataset(
-        name=data.name,
-        digest=data.hash,
-        source_type="local",
-        source=json.dumps({"uri": str(MANIFEST), "source": data.source}),
-        profile=json.dumps({"train": data.train, "val": data.val, "test": data.test}),
-    )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+def _datasets(data: DataSummary) -> list[DatasetInput]:
+    """Return the splits; each is a data set of its own, because MLflow gives a data set one context per run."""
+    return [
+        DatasetInput(
+            Dataset(
+                name=f"{data.name}/{split}",
+                digest=data.hash,
+                source_type="local",
+                source=json.dumps({"uri": str(MANIFEST), "source": data.source}),
+                profile=json.dumps({"images": getattr(data, split)}),
+            ),
+            [InputTag("mlflow.data.context", context)],
+        )
+        for split, context in _CONTEXTS.items()
+    ]
 
 
 def _link_results(training: TrackedRun, folder: Path) -> None:

@@ -58,7 +58,7 @@ VIEWS: dict[str, View] = {
         name="Arms: mean over seeds",
         kind="group",
         metrics=("val_kappa_mean", "val_kappa_sd", "test_kappa_mean", "test_kappa_sd", "seeds"),
-        tags=("verdict", "method", "size", "loss", "data"),
+        tags=("verdict", "differs", "method", "size", "loss", "data"),
         order="val_kappa_mean",
     ),
     "runs": View(

@@ -8,8 +8,9 @@ import shutil
 import pytest
 import yaml
 
-from benchmark.cli.compare import Kappa, compared, differing
+from benchmark.cli.compare import Kappa, compared
 from benchmark.cli.main import main
+from benchmark.settings.differences import differing
 from tests.factories.paths import ROOT
 
 KEPT = ROOT / "experiments/results"

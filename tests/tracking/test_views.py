@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from playwright.sync_api import Page
 
 from benchmark.runs.run import Holdout, PluginChoice
@@ -16,6 +17,7 @@ from benchmark.tracking import views
 from benchmark.tracking.entries import group_key
 from benchmark.tracking.replay import sync
 from models.system_settings import AffineAugment
+from tests.factories.paths import ROOT
 from tests.factories.tracking import client_of, fill, runs_of, spec_of
 from tests.tracking.test_server import served
 
@@ -38,6 +40,10 @@ def judged(tmp_path_factory: pytest.TempPathFactory, empty_database: Path, param
     fill(root, params)
     (root / "statistics").mkdir()
     (root / "statistics/verdicts.csv").write_text(JUDGED)
+    (root / "experiments").symlink_to(ROOT / "experiments")
+    changed = yaml.safe_load((ROOT / "params.yaml").read_text())
+    changed["losses"]["ce_mse"]["weight"] = 0.5
+    (root / "params.yaml").write_text(yaml.safe_dump(changed))
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         sync(root, params)
@@ -90,9 +96,28 @@ def test_the_seeds_of_a_blend_share_a_group(params: Params) -> None:
             missing="copy",
             holdout=Holdout(fraction=0.2, fit_images=8, held_images=2, sha256="ab"),
         )
-        return group_key(blend)
+        return group_key(blend, [0, 1])
 
     assert key(0, 4) == key(1, 4) != key(1, 8)
+
+
+def test_a_group_has_the_parameters_of_its_runs_and_says_what_differs_from_the_default(judged: Path) -> None:
+    (group,) = [run for run in runs_of(judged, "group") if run.info.run_name == "m2cnn/mid"]
+    assert group.data.tags["differs"] == "losses.ce_mse.weight 0.5 (default: 1.0)"
+    assert (group.data.params["train.epochs"], group.data.params["seeds"]) == ("5", "0 1")
+    assert "seed" not in group.data.params
+
+
+def test_an_experiment_with_other_seeds_has_a_group_of_its_own(project: Path, params: Params) -> None:
+    fill(project, params)
+    first = sync(project, params)
+    before = {run.info.run_id: run.data for run in runs_of(project, "group")}
+    again = sync(project, params.model_copy(update={"seeds": [0]}))
+    groups = {run.info.run_id: run.data for run in runs_of(project, "group")}
+    assert all(groups[run_id].metrics == data.metrics for run_id, data in before.items()), "never overwritten"
+    added = [data for run_id, data in groups.items() if run_id not in before]
+    assert {(data.tags["arm"], data.metrics["seeds"]) for data in added} == {("basenet_mt/small", 1), ("m2cnn/mid", 1)}
+    assert set(again.runs.items()) < set(first.runs.items()), "the runs themselves are shared"
 
 
 def test_a_view_that_a_user_changed_stays(judged: Path) -> None:
