@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
 HOST, PORT = "127.0.0.1", 5000
 _OPEN = """
-import sys, time, urllib.request, webbrowser
-for _ in range(240):
+import os, sys, time, urllib.request, webbrowser
+while os.getppid() == int(sys.argv[4]):
     try:
         urllib.request.urlopen(sys.argv[1], timeout=5).close()
         break
     except OSError:
         time.sleep(0.25)
-webbrowser.open(sys.argv[2])
+else:
+    sys.exit()
+print(f"MLflow shows the runs at {sys.argv[2]} (stop with Ctrl+C)", flush=True)
+if sys.argv[3]:
+    webbrowser.open(sys.argv[2])
 """
-"""Script that waits for the server and opens the page in a browser."""
+"""Script that waits until the server answers or ends, prints the page's address, and opens it in a browser."""
 
 
 def ui(port: int = PORT, experiment: str = "") -> None:
@@ -49,10 +53,19 @@ def ui(port: int = PORT, experiment: str = "") -> None:
     address = f"http://{HOST}:{port}/{_page(connect(uri), experiment)}"
     command = [sys.executable, "-m", "mlflow", "server", "--artifacts-destination", ARTIFACTS.absolute().as_uri()]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
-    print(f"MLflow shows the runs at {address} (stop with Ctrl+C)", flush=True)
+    print("starting MLflow's server, which takes some seconds", flush=True)
     # Without a display, a text browser would occupy the terminal.
-    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        subprocess.Popen([sys.executable, "-c", _OPEN, f"http://{HOST}:{port}/health", address], start_new_session=True)
+    display = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    script = [
+        sys.executable,
+        "-c",
+        _OPEN,
+        f"http://{HOST}:{port}/health",
+        address,
+        "open" if display else "",
+        str(os.getpid()),
+    ]
+    subprocess.Popen(script, start_new_session=True)
     # Every user of the machine can read a process's arguments, but not its environment.
     os.execve(sys.executable, command, {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri})
 

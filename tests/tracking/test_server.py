@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -41,8 +43,9 @@ def test_the_message_refers_to_the_ui_of_a_server(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_ui_opens_the_runs_of_the_experiment(
-    filled: Filled, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """The address appears when the server answers, not before."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(filled.root)
     monkeypatch.delenv("DISPLAY", raising=False)
@@ -52,10 +55,22 @@ def test_the_ui_opens_the_runs_of_the_experiment(
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     assert "600 / 300 / 600 photographs" in experiment.tags["mlflow.note.content"]
     ui(port, experiment.name)
-    runs = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
-    assert f"MLflow shows the runs at {runs}&viewStateShareKey=arms (" in capsys.readouterr().out
     ui(port, "not yet there")
-    assert f"MLflow shows the runs at http://127.0.0.1:{port}/ (" in capsys.readouterr().out
+    out = capfd.readouterr().out
+    assert "MLflow shows" not in out
+    runs = f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    expected = f"MLflow shows the runs at {runs}&viewStateShareKey=arms (", f"the runs at http://127.0.0.1:{port}/ ("
+    with HTTPServer(("127.0.0.1", port), SimpleHTTPRequestHandler) as server:
+        monkeypatch.setattr(
+            SimpleHTTPRequestHandler, "do_GET", lambda self: (self.send_response(200), self.end_headers())
+        )
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        until = time.monotonic() + 60
+        while not all(text in out for text in expected) and time.monotonic() < until:
+            time.sleep(0.1)
+            out += capfd.readouterr().out
+        server.shutdown()
+    assert all(text in out for text in expected)
 
 
 def test_a_server_stores_the_same_content_as_the_database(
