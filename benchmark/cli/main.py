@@ -76,6 +76,7 @@ EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
         "fundusbench score predictions.csv --labels labels.csv --compare other.csv --json",
     ),
     "sweep": ("fundusbench sweep", "fundusbench sweep --workers 4"),
+    "track": ("fundusbench track", "fundusbench track --register dr-grading"),
     "ui": ("fundusbench ui --port 5001",),
     "doctor": ("fundusbench doctor", "fundusbench doctor --json"),
     "completion": ("fundusbench completion bash > ~/.local/share/bash-completion/completions/fundusbench",),

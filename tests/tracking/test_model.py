@@ -21,15 +21,17 @@ import pandas as pd
 import pytest
 from mlflow import pyfunc
 
+from benchmark.common.errors import InputError
 from benchmark.data.prepare import prepare_photograph
 from benchmark.runs.predictions import PROBS
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import tracking_uri
+from benchmark.tracking.registry import register
 from benchmark.tracking.replay import sync
 from tests.factories.eyes import encoded, eye
 from tests.factories.paths import ROOT
 from tests.factories.runs import reseal
-from tests.factories.tracking import client_of, free_port, runs_of, spec_of, write_run
+from tests.factories.tracking import client_of, free_port, result_of, runs_of, spec_of, write_run
 
 pytestmark = pytest.mark.slow
 
@@ -145,3 +147,25 @@ def served(model: str) -> Iterator[str]:
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def test_the_best_network_on_val_is_registered_once_under_an_alias(
+    project: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in (0, 1):
+        write_run(project, spec_of(params, "m2cnn", "mid", seed))
+    runs = sync(project, params).runs
+    spec = spec_of(params, "m2cnn", "mid", 0)
+    for _ in range(2):
+        assert (
+            register(project, result_of(spec, 3), runs["m2cnn", "mid", 0], "grading") == "models:/grading@best-on-val"
+        )
+    client = client_of(project)
+    assert len(client.search_model_versions("name = 'grading'")) == 1
+    later = register(project, result_of(spec, 3), runs["m2cnn", "mid", 1], "grading")
+    version = client.get_model_version_by_alias("grading", "best-on-val")
+    assert (version.run_id, version.tags["arm"], version.version) == (runs["m2cnn", "mid", 1], "m2cnn/mid", 2)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(project))
+    assert pyfunc.load_model(later).metadata.signature is not None
+    with pytest.raises(InputError, match="--register takes a name"):
+        register(project, result_of(spec, 3), runs["m2cnn", "mid", 1], "a/b:c")
