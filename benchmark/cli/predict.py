@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from benchmark.evaluation.photographs import Graded
-    from benchmark.runs.spec import RunResult
+    from benchmark.runs.spec import TrainedResult
 
 CAUTION = (
     "Saliency (SmoothGrad, Captum) shows the pixels that an output is sensitive to, not knowledge of the disease;\n"
@@ -133,7 +133,7 @@ def list_photographs(given: Sequence[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def graded_by(runs: Sequence[RunResult]) -> dict[str, Any]:
+def graded_by(runs: Sequence[TrainedResult]) -> dict[str, Any]:
     """Describe the runs that grade, their input and their limits."""
     first = runs[0]
     seeds = ", ".join(str(result.seed) for result in runs)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.cli.output import OutputTable, Part, add_json, show, show_json
-from benchmark.cli.score_columns import SCORE_ROLES, parse_names, read_file
-from benchmark.cli.score_files import Answers, Labels, read_answers, read_labels
 from benchmark.common.errors import InputError
+from benchmark.runs.files.answers import Answers, Labels, read_answers, read_labels
+from benchmark.runs.files.columns import SCORE_ROLES, parse_names, read_file
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, applicable, apply_rule, fit_on
 from benchmark.scoring.kappa import confusion_matrix, why_undefined
 from benchmark.statistics.bootstrap import Graded, graded, kappa_interval

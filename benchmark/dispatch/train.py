@@ -25,7 +25,7 @@ from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.local_engine import LocalEngine
 from benchmark.jobs.processes import start_server
 from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
-from benchmark.runs.declared import resolve_runs
+from benchmark.runs.declared import resolve_predictions, resolve_runs
 from benchmark.runs.results import read_result
 from benchmark.runs.run import RUNS
 from benchmark.runs.run_store import (
@@ -42,6 +42,7 @@ from benchmark.runs.run_store import (
 )
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, views_read
 from benchmark.training.distributed import broadcast, rank, world_size
+from benchmark.training.given import store_given
 from models.settings import PACKAGE
 
 if TYPE_CHECKING:
@@ -78,10 +79,14 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         InputError: a method is not declared, the packs are missing, or a run failed (the others are finished).
     """
     began, chosen = time.perf_counter(), _check_methods(params, methods)
+    trained = [method for method in chosen if method not in params.predicted]
     in_processes = engine == "local" and params.train.processes == 1 and core_count() > 1
-    if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, chosen):
+    if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, trained):
         start_server(PRELOAD)
-    declared = resolve_runs(params, read_manifest(), chosen)
+    manifest = read_manifest()
+    # Files of predictions of any method are checked before anything is trained.
+    given = {name: list(resolve_predictions(params, name, manifest)) for name in params.predicted}
+    declared = resolve_runs(params, manifest, trained) if trained else []
     specs = [spec for spec in declared if spec.method in chosen]
     todo = _with_parents([spec for spec in specs if not is_trained(spec)], declared)
     _check_optimizers(params, todo)
@@ -97,9 +102,15 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     if rank():
         return None
     remove_stale_views()
+    read = [pair for name in chosen for pair in given.get(name, ())]
+    stored = sum(store_given(*pair) for pair in read)
+    specs += [spec for spec, _ in read]
     for method in chosen:
         publish(method, (spec for spec in specs if spec.method == method))
-    print(f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now")
+    print(
+        f"runs/: {len(specs) - len(failures)} of {len(specs)} runs, {len(todo) - len(failures)} of them trained now"
+        + f", {stored} read from files now" * bool(read)
+    )
     if failures:
         msg = f"every run must succeed, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
         raise InputError(msg)
@@ -118,7 +129,7 @@ def _check_methods(params: Params, methods: Sequence[str]) -> Sequence[str]:
     Raises:
         InputError: a method is not declared.
     """
-    known = [*params.arms, *params.systems]
+    known = params.methods
     if unknown := set(methods) - set(known):
         msg = (
             f"a method must be a key of `arms` or `systems` in params.yaml, one of {', '.join(known)}, but got "

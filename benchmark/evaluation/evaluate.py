@@ -119,7 +119,8 @@ def run(params: Params) -> None:
     write_rows(METRICS_FILE, MetricRow, metric_rows(evaluations))
     _write("confusion", confusion_frame(evaluations))
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
-    _write("curves", pd.concat([_read_history(result) for result in trained(results)]))
+    curves = [_read_history(result) for result in trained(results)]
+    _write("curves", pd.concat(curves) if curves else pd.DataFrame(columns=list(EVALUATION_COLUMNS["curves"])))
     _write("predictions_vs_label", _pairs_frame(results))
     write_rows(CALIBRATION, CalibrationRow, calibration_rows(predicted))
     write_rows(SCORES, ScoreRow, score_rows(predicted))

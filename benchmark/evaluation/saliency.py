@@ -23,7 +23,7 @@ from benchmark.evaluation import attention
 from benchmark.evaluation.evaluate import WORST_ERRORS
 from benchmark.evaluation.outputs import SPLIT, WorstRow
 from benchmark.evaluation.saliency_files import N_NOISY_COPIES, SALIENCY_IMAGES, SALIENCY_MAPS, SaliencyRow, write_maps
-from benchmark.runs.results import read_result
+from benchmark.runs.results import read_trained
 from benchmark.runs.run import RUNS
 from benchmark.settings.params import Params
 
@@ -62,7 +62,7 @@ def _explain(params: Params, best: WorstRow) -> tuple[list[SaliencyRow], npt.NDA
     from benchmark.training.device import open_fabric
     from benchmark.training.predict import load_model, predict_images
 
-    result = read_result(_run_folder(best))
+    result = read_trained(_run_folder(best))
     data = load_split(SPLIT, result.size, read_manifest())
     indices = choose_images(data.rows)
     pixels = data.pack.gather(np.array(indices))

@@ -28,9 +28,10 @@ from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.queue import Job, Report, refusal, run_jobs
 from benchmark.runs.declared import data_sha256, find_runs
 from benchmark.runs.predictions import patients_in_words, write_predictions
+from benchmark.runs.results import executed
 from benchmark.runs.run import RUNS, WEIGHTS
 from benchmark.runs.run_store import files_needed
-from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult
+from benchmark.runs.spec import ArmResult, BlendResult, ExecutedResult, NetworkResult
 from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, inputs_path, predictions_path
 from benchmark.settings.devices import resolved
 from benchmark.settings.params import Params
@@ -48,7 +49,7 @@ def run(params: Params, engine: Name = "local") -> None:
 
     Raises InputError if no run is finished, a set cannot be fetched or prepared, or a set has no test photographs.
     """
-    results = list(find_runs(params)) if params.transfer else []
+    results = list(executed(find_runs(params))) if params.transfer else []
     if params.transfer and not results:
         msg = f"a transfer needs a finished run, but {RUNS}/ holds none of the declared arms: run `dvc repro` first"
         raise InputError(msg)
@@ -65,7 +66,7 @@ def run(params: Params, engine: Name = "local") -> None:
     write_rows(SETS, OtherSet, sets)
 
 
-def _remove_stale(params: Params, results: list[RunResult]) -> None:
+def _remove_stale(params: Params, results: list[ExecutedResult]) -> None:
     """Remove files of undeclared sets and of runs that no longer exist."""
     for folder in (*WORK.glob("*/"), *TRANSFER_DATA.glob("*/")):
         if folder.name not in params.transfer:
@@ -110,10 +111,10 @@ def _describe(params: Params, name: str, rows: list[ManifestRow], seen: set[str]
     )
 
 
-def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[RunResult], engine: Name) -> None:
+def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[ExecutedResult], engine: Name) -> None:
     """Predict with each run whose predictions are missing or stale; the runs of an arm share a job."""
     load = cache(lambda size: _load(name, size, rows))
-    groups: dict[str, list[RunResult]] = {}
+    groups: dict[str, list[ExecutedResult]] = {}
     for result in results:
         mark = inputs_path(predictions_path(name, result, WORK))
         if not (mark.exists() and read_json(mark) == _origin(result, load(result.size))):
@@ -130,7 +131,7 @@ def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[R
         raise InputError(msg)
 
 
-def _job(title: str, name: str, rows: list[ManifestRow], results: list[RunResult], settings: Train) -> Job:
+def _job(title: str, name: str, rows: list[ManifestRow], results: list[ExecutedResult], settings: Train) -> Job:
     outputs = [predictions_path(name, result, WORK) for result in results]
     packs = TRANSFER_DATA / name / PACKS.name
     return Job(
@@ -155,7 +156,7 @@ def _job(title: str, name: str, rows: list[ManifestRow], results: list[RunResult
 
 
 def _work(
-    name: str, rows: list[ManifestRow], results: list[RunResult], settings: Train, slot: int, report: Report
+    name: str, rows: list[ManifestRow], results: list[ExecutedResult], settings: Train, slot: int, report: Report
 ) -> str:
     """Predict a set with the runs of an arm."""
     from benchmark.training.blend import predict_blend
@@ -176,7 +177,7 @@ def _work(
     return f"{len(results)} run(s) predicted"
 
 
-def _origin(result: RunResult, data: SplitData) -> dict[str, Any]:
+def _origin(result: ExecutedResult, data: SplitData) -> dict[str, Any]:
     """Return the inputs that determine the predictions of a run on a split."""
     return {
         "run": result.key,

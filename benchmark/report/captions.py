@@ -59,6 +59,8 @@ def size_title(size: Size, params: Params, paper_pixels: int) -> str:
 
 def seeds_sentence(params: Params) -> str:
     """Return the number of seeds and the meaning of ±."""
+    if not (params.arms or params.systems):
+        return "± is the sample standard deviation over the seeds of a row that has several files."
     if len(params.seeds) == 1:
         return f"Each measured value is from one run (seed {params.seeds[0]}), so it has no ±."
     return (
@@ -83,8 +85,13 @@ def interval_sentence(results: Results) -> str:
 
 
 def numerics_sentence(results: Results) -> str:
-    """Return the precision and device of the trainings, and whether other machines give the same bits."""
-    runs = results.runs[["precision", "device", "numerics"]].drop_duplicates()
+    """Return the precision and device of the trainings, and whether other machines give the same bits.
+
+    Empty if nothing was trained here.
+    """
+    runs = results.executed[["precision", "device", "numerics"]].drop_duplicates()
+    if runs.empty:
+        return ""
     trained = " or ".join(f"{run.precision} on {run.device}" for run in runs.itertuples())
     portable = (runs["device"] == "cpu").all() and (runs["numerics"] == "portable").all()
     bits = "every x86-64 processor with AVX2 gives the same bits" if portable else "other machines give other bits"
@@ -96,6 +103,14 @@ def start_sentence(results: Results) -> str:
     kinds = results.runs[["backbone", "weights"]].drop_duplicates().itertuples(index=False)
     pretrained = [f"{backbone} from the weights {weights}" for backbone, weights in kinds if weights]
     return f"Pretrained backbones: {', '.join(pretrained)}." if pretrained else ""
+
+
+def elsewhere_sentence(params: Params) -> str:
+    """Return the rows that were measured elsewhere, with their origin; empty without any."""
+    listed = [f"{name} ({given.source})" if given.source else name for name, given in params.predicted.items()]
+    if not listed:
+        return ""
+    return f"Measured elsewhere, from files of predictions, whatever the training: {', '.join(listed)}."
 
 
 def rules_sentence() -> str:
@@ -127,7 +142,7 @@ def inferred_sentence(printed: PrintedTable) -> str:
 def caption(first: str, params: Params, results: Results, *last: str) -> str:
     """Return the caption of a table of kappas: its subject, the sentences of all such tables, and further ones."""
     spread = (seeds_sentence(params), interval_sentence(results), rules_sentence())
-    trained = filter(None, (numerics_sentence(results), start_sentence(results)))
+    trained = filter(None, (numerics_sentence(results), start_sentence(results), elsewhere_sentence(params)))
     shortcut = filter(None, (shortcut_sentence(results),))
     return " ".join((first, data_sentence(results), *shortcut, *spread, *trained, *last))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,16 @@ class Results:
     def methods(self) -> list[Arm]:
         """Return the arms that ran, without those of compared systems."""
         return [arm for arm, runs in self._runs.items() if not runs["system"].iloc[0]]
+
+    @property
+    def executed(self) -> pd.DataFrame:
+        """Runs that were made here, without predictions that were made elsewhere."""
+        return self.runs[self.runs["epochs"] > 0]
+
+    def heads_of(self, arm: Arm) -> list[Head]:
+        """Return the outputs of an arm that ran, the main one first."""
+        rows = select(self.kappa_estimates, split="val")
+        return [cast("Head", row.head) for row in rows if (row.method, row.arm) == arm]
 
     def images(self, split: Split) -> int:
         """Return the number of images of a split."""

@@ -14,11 +14,11 @@ from benchmark.common.code import closure, code_sha256
 from benchmark.common.errors import InputError
 from benchmark.common.loaded import require_unedited
 from benchmark.common.terms import DEFAULT
-from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, heads_of
+from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, PredictionsRun, RunSpec, TrainedRun, heads_of
 from models.losses.registry import LOSSES
 from models.weights.registry import mappings_for
 
-S = TypeVar("S", ArmRun, NetworkRun, BlendRun)
+S = TypeVar("S", ArmRun, NetworkRun, BlendRun, PredictionsRun)
 LIBRARIES = ("torch", "timm", "numpy", "opencv-python-headless", "scikit-learn")
 """Installed packages whose versions are also part of the key."""
 
@@ -85,6 +85,8 @@ def roots_of(spec: RunSpec) -> tuple[str, ...]:
                 f"models/blends/{spec.blend.name}.py",
                 f"benchmark/scoring/decision_rules/{rule}.py",
             )
+        case PredictionsRun():
+            return ("benchmark/runs/given.py",)
 
 
 def _training_roots(spec: TrainedRun) -> tuple[str, ...]:

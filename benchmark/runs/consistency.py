@@ -11,7 +11,7 @@ from benchmark.common.terms import Arm
 from benchmark.data.packs import PackSpec
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.run import Holdout
-from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult
+from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, PredictionsResult, RunResult
 from benchmark.settings.params import Params
 from models.blends.registry import BLENDS
 from models.settings import Cells, Model
@@ -55,6 +55,11 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
         case BlendResult():
             yield from _system_faults(params, result.holdout, result.prepared, result.method)
             yield from _blend_faults(params, result)
+        case PredictionsResult():
+            given = params.predicted[result.method]
+            declared = (given.columns, given.eyes, given.nets, given.views, given.source)
+            if declared != (result.columns, result.eyes, result.nets, result.tta_views, result.source):
+                yield "was read with other facts than params.yaml declares"
 
 
 def _arm_faults(params: Params, result: ArmResult, runs: Runs) -> Iterator[str]:

@@ -14,12 +14,13 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
 from benchmark.runs.code import with_key
 from benchmark.runs.epochs import epochs_of
+from benchmark.runs.given import Given, read_given
 from benchmark.runs.results import read_result, require_intact
 from benchmark.runs.run import RUNS, SHOWN_DIGITS, DataSummary, PluginChoice
-from benchmark.runs.spec import ArmRun, RunResult, RunSpec, heads_of
+from benchmark.runs.spec import ArmRun, PredictionsRun, RunResult, RunSpec, heads_of
 from benchmark.runs.systems import resolve_system
 from benchmark.settings.devices import resolved
-from benchmark.settings.params import Params
+from benchmark.settings.params import PREDICTIONS, Params
 from models.settings import Cells
 from models.weights_file import with_weights_hash
 
@@ -32,7 +33,7 @@ def data_sha256(manifest: list[ManifestRow]) -> str:
 
 
 def resolve_runs(params: Params, manifest: list[ManifestRow], methods: Collection[str] = ()) -> list[RunSpec]:
-    """Return the declared runs of some methods, and those that they start from, in declared order.
+    """Return the declared runs of some methods that train here, and those that they start from, in declared order.
 
     Args:
         params: all parameters.
@@ -58,6 +59,33 @@ def resolve_runs(params: Params, manifest: list[ManifestRow], methods: Collectio
         if system in methods:
             declared += resolve_system(params, system, manifest, summarize_data(params, manifest), prepared)
     return declared
+
+
+def resolve_predictions(
+    params: Params, name: str, manifest: list[ManifestRow]
+) -> Iterator[tuple[PredictionsRun, Given]]:
+    """Yield each run that is given by its predictions, with the content of its files.
+
+    Raises:
+        InputError: a file breaks a rule, see :func:`benchmark.runs.given.read_given`.
+    """
+    settings, data = params.predicted[name], summarize_data(params, manifest)
+    for seed in settings.seeds:
+        given = read_given(settings.files_of(seed), settings.columns, manifest)
+        spec = PredictionsRun(
+            method=name,
+            arm=PREDICTIONS,
+            seed=seed,
+            heads=given.heads,
+            data=data,
+            files_sha256=dict(given.sha256),
+            columns=settings.columns,
+            eyes=settings.eyes,
+            nets=settings.nets,
+            tta_views=settings.views,
+            source=settings.source,
+        )
+        yield with_key(spec), given
 
 
 def summarize_data(params: Params, manifest: list[ManifestRow]) -> DataSummary:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark.common.terms import Head, Size
-from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun
+from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, PredictionsRun, RunSpec, TrainedRun
 
 _EYES = {"one": "one", "both": "both", "shuffled": "own and another patient's"}
 """Label of a blend's input, by ``BlendRun.eyes``."""
@@ -24,6 +24,9 @@ def summary(run: RunSpec) -> str:
             return f"{run.loss.name} at {run.pixels} px ({run.size}), {run.n_cells} cell(s){origin}"
         case BlendRun():
             return f"{run.blend.name} of {', '.join(run.members)}; eyes: {run.eyes}; TTA views: {run.tta_views}"
+        case PredictionsRun():
+            read = f"eyes: {run.eyes}; networks: {run.nets}; TTA views: {run.tta_views}"
+            return f"measured elsewhere{f' ({run.source})' * bool(run.source)}; {read}"
 
 
 def table_columns(run: RunSpec) -> dict[str, Any]:
@@ -42,13 +45,30 @@ def table_columns(run: RunSpec) -> dict[str, Any]:
                 **{"nets": len(run.members), "tta_views": max(run.tta_views, 1)},
                 **{"blend_rows": "held_out", "blend_images": run.train_images},
             }
+        case PredictionsRun():
+            # Nothing was trained here, so there is neither a network nor a device.
+            words = ("parent", "loss", "backbone", "weights", "px", "blend_rows")
+            return {
+                **dict.fromkeys((*words, "size", "device", "precision", "numerics"), ""),
+                **dict.fromkeys(("n_cells", "blend_images", "pixels", "epochs"), 0),
+                **{"eyes": _EYES[run.eyes], "nets": run.nets, "tta_views": run.tta_views},
+            }
     device = {name: getattr(run.train, name) for name in ("device", "precision", "numerics")}
     return {"size": run.size, "pixels": run.pixels, "epochs": run.train.epochs} | device | columns
 
 
-def selecting_head(run: RunSpec) -> Head | None:
-    """Return the head whose val kappa selected the epoch; None for the last epoch, and for a blend."""
-    return run.heads[0] if not isinstance(run, BlendRun) and run.train.select_epoch == "best" else None
+def selection(run: RunSpec) -> tuple[Head | None, int]:
+    """Return the head whose val kappa selected the epoch, and the number of epochs.
+
+    The head is None for the last epoch, for a blend, and for predictions, whose training is unknown (0 epochs).
+    """
+    match run:
+        case ArmRun() | NetworkRun():
+            return run.heads[0] if run.train.select_epoch == "best" else None, run.train.epochs
+        case BlendRun():
+            return None, run.train.epochs
+        case PredictionsRun():
+            return None, 0
 
 
 def step_key(run: TrainedRun) -> StepKey:

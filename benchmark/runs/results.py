@@ -9,7 +9,16 @@ from pathlib import Path
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, sha256_json, write_json
 from benchmark.runs.run import RESULT, Record
-from benchmark.runs.spec import ArmResult, NetworkResult, RunResult, RunSpec, TrainedResult, parse_result
+from benchmark.runs.spec import (
+    ArmResult,
+    ExecutedResult,
+    NetworkResult,
+    PredictionsResult,
+    RunResult,
+    RunSpec,
+    TrainedResult,
+    parse_result,
+)
 
 
 def read_result(folder: Path) -> RunResult:
@@ -33,14 +42,15 @@ def read_trained(folder: Path) -> TrainedResult:
     """Read the ``run.json`` of a finished run that trained a network.
 
     Raises:
-        InputError: as :func:`read_result`, or the run is a blend.
+        InputError: as :func:`read_result`, or the run is a blend or was measured elsewhere.
     """
     match read_result(folder):
         case ArmResult() | NetworkResult() as result:
             return result
         case other:
+            what = "was measured elsewhere" if isinstance(other, PredictionsResult) else "is a blend"
             msg = (
-                f"a single photograph must be graded by a network, but {other.title} is a {other.kind}: name a run "
+                f"a single photograph must be graded by a network, but {other.title} {what}: name a run "
                 f"that trained one{', such as ' + ' or '.join(other.needs) if other.needs else ''}"
             )
             raise InputError(msg)
@@ -49,6 +59,11 @@ def read_trained(folder: Path) -> TrainedResult:
 def trained(results: Iterable[RunResult]) -> Iterator[TrainedResult]:
     """Yield the runs that trained a network; each can grade a single photograph."""
     return (result for result in results if isinstance(result, ArmResult | NetworkResult))
+
+
+def executed(results: Iterable[RunResult]) -> Iterator[ExecutedResult]:
+    """Yield the runs that were made here and can predict other images, unlike given predictions."""
+    return (result for result in results if not isinstance(result, PredictionsResult))
 
 
 def read_record(path: Path) -> Record:

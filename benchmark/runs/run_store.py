@@ -201,7 +201,9 @@ def _publish(spec: RunSpec) -> None:
     shutil.rmtree(target, ignore_errors=True)
     partial.replace(target)
     _record_of(target).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source / RECORD, _record_of(target))
+    # Predictions that came as files were not executed, so they have no record.
+    if (source / RECORD).exists():
+        shutil.copyfile(source / RECORD, _record_of(target))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""The kinds of runs: an arm of the paper, a network of a compared system, and a blend of networks' outputs.
+"""The kinds of runs: an arm of the paper, a network of a compared system, a blend of outputs, and given predictions.
 
 :data:`RunSpec` is their closed union, discriminated by ``kind``. :class:`benchmark.runs.run.Run` has the fields that
 all kinds share. Descriptions for tables are in :mod:`benchmark.runs.labels`, which no key hashes.
@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, TypeAdapter
 
-from benchmark.common.terms import Head, Size
+from benchmark.common.terms import Head, Size, Split
 from benchmark.data.packs import PackSpec
 from benchmark.runs.history import HISTORY
 from benchmark.runs.run import WEIGHTS, Holdout, Outcome, PluginChoice, Run
@@ -151,9 +151,30 @@ class BlendRun(Run):
         return {"train": _excluded_options(self.train)}
 
 
+class PredictionsRun(Run):
+    """Predictions that came as files; nothing is trained or predicted here."""
+
+    kind: Literal["predictions"] = "predictions"
+    files_sha256: dict[Split, str]
+    """SHA-256 of the file of val and of test."""
+    columns: dict[str, str]
+    """Name of the requested column of the files by role."""
+    eyes: Literal["one", "both"]
+    nets: int
+    tta_views: int
+    source: str
+    """Origin of the predictions, as declared."""
+
+    files: ClassVar[tuple[str, ...]] = ("run.json", "val.csv", "test.csv")
+
+    @property
+    def system(self) -> str:
+        return self.method
+
+
 TrainedRun = ArmRun | NetworkRun
 """A run that trains a network."""
-RunSpec = Annotated[ArmRun | NetworkRun | BlendRun, Field(discriminator="kind")]
+RunSpec = Annotated[ArmRun | NetworkRun | BlendRun | PredictionsRun, Field(discriminator="kind")]
 """A run of any kind."""
 
 
@@ -169,8 +190,14 @@ class BlendResult(BlendRun, Outcome):
     """``run.json`` of a finished blend."""
 
 
+class PredictionsResult(PredictionsRun, Outcome):
+    """``run.json`` of predictions that were read."""
+
+
 TrainedResult = ArmResult | NetworkResult
-RunResult = Annotated[ArmResult | NetworkResult | BlendResult, Field(discriminator="kind")]
+ExecutedResult = ArmResult | NetworkResult | BlendResult
+"""A finished run that can predict other images here."""
+RunResult = Annotated[ArmResult | NetworkResult | BlendResult | PredictionsResult, Field(discriminator="kind")]
 """A finished run of any kind."""
 
 _SPEC: TypeAdapter[RunSpec] = TypeAdapter(RunSpec)

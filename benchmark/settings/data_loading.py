@@ -7,18 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
-from benchmark.common.section import Section, in_words
+from benchmark.common.section import in_words
 from benchmark.settings.data import DataParams
 from benchmark.settings.renamed import refuse_renamed
 from benchmark.sources.registry import load_source
 
 PARAMS = Path("params.yaml")
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=BaseModel)
 
 
 def load_data_params(path: Path = PARAMS) -> DataParams:
@@ -89,8 +89,23 @@ def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
     """
     if not isinstance(raw, dict) or not isinstance(raw.get("source"), str):
         return raw
+    return parse_section(load_source(raw["source"]).Params, raw, origin, path)
+
+
+def parse_section(model: type[S], raw: Any, origin: str, path: tuple[str, ...]) -> S:
+    """Validate one section by its own rules.
+
+    Args:
+        model: model of the section.
+        raw: keys and values of the section.
+        origin: name of the file in error messages.
+        path: keys of the section.
+
+    Raises:
+        InputError: a rule is broken.
+    """
     try:
-        return load_source(raw["source"]).Params.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
         raise InputError(_sentence(error, origin, path)) from error
 

@@ -12,6 +12,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.section import Section as Section
 from benchmark.common.terms import Arm, Size
 from benchmark.settings.data import DataParams
+from benchmark.settings.predictions import GivenPredictions
 from benchmark.settings.sweep import Sweep
 from benchmark.settings.training import Train
 from benchmark.sources.registry import SourceParams
@@ -23,6 +24,8 @@ from models.systems.registry import SYSTEMS
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 """Name of a method or an arm, and so of its folder."""
+PREDICTIONS = "predictions"
+"""Arm of a system that is given by its predictions, and the key of ``systems.*`` that declares them."""
 
 
 class ArmSettings(Section):
@@ -64,6 +67,8 @@ class Params(DataParams):
     """Method -> arm -> its parameters."""
     systems: dict[str, SystemSettings] = Field({})
     """Compared systems by name, a file of models/systems; each is trained like a method of ``arms``."""
+    predicted: dict[_Name, GivenPredictions] = Field({})
+    """Compared systems that were measured elsewhere, by any other name: ``systems.NAME.predictions`` in the file."""
     tracking: Tracking = Tracking()
     transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = Field({})
     """Other data sets by name, declared like ``data``: every finished run is also evaluated on their test splits."""
@@ -90,15 +95,23 @@ class Params(DataParams):
 
     def seeds_of(self, method: str) -> list[int]:
         """Return the seeds of a method or system."""
+        if method in self.predicted:
+            return list(self.predicted[method].seeds)
         return self.seeds if method in self.arms else self.seeds[: self.systems[method].seeds]
 
     def declared(self) -> Iterator[tuple[Arm, list[int]]]:
-        """Yield every arm with its seeds in declared order, then each system's networks and its blends."""
+        """Yield every arm with its seeds in declared order, then each system's networks and blends, or its files."""
         for method, arms in self.arms.items():
             yield from ((Arm(method, name), self.seeds) for name in arms)
         for system, settings in self.systems.items():
             seeds = self.seeds_of(system)
             yield from ((Arm(system, name), seeds) for name in (*settings.nets, *SYSTEMS[system].steps) if seeds)
+        yield from ((Arm(name, PREDICTIONS), self.seeds_of(name)) for name in self.predicted)
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of all methods and systems, whose runs have a folder and a stage of their own."""
+        return [*self.arms, *self.systems, *self.predicted]
 
     @model_validator(mode="after")
     def _coheres(self) -> Params:
@@ -132,6 +145,12 @@ class Params(DataParams):
             raise ValueError(msg)
         for system in self.systems:
             self._check_system(system)
+        if taken := self.predicted.keys() & {*self.arms, *SYSTEMS}:
+            msg = (
+                f"systems: predictions need a name that is neither a method of `arms` nor one of {', '.join(SYSTEMS)}, "
+                f"but got {min(taken)!r}: choose another"
+            )
+            raise ValueError(msg)
         return self
 
     def _check_system(self, name: str) -> None:

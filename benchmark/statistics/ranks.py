@@ -8,7 +8,7 @@ result of a test. An arm whose kappa is not clear of 0, agreement by chance, is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -49,14 +49,14 @@ def ranked(
     sides: Sequence[Side],
     split: Split,
     n_resamples: int,
-    only: Side | None = None,
+    only: Collection[Side] = (),
 ) -> Iterator[Estimate]:
     """Rank some arms, each by one head, on a split; yield only the rows of ``only`` if given."""
     arms = [arm for arm, _ in sides]
     graded = [runs.grades[*side, split] for side in sides]
     seeds = [[run.seed for run in runs.runs[arm]] for arm in arms]
     for side, row in zip(sides, rank_probabilities(graded, seeds, n_resamples), strict=True):
-        if only not in (None, side):
+        if only and side not in only:
             continue
         for rank, probability in enumerate(row, 1):
             yield Estimate(

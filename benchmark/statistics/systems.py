@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from benchmark.common.terms import EVALUATED, Arm
-from benchmark.settings.params import Params
+from benchmark.runs.spec import PredictionsRun
+from benchmark.settings.params import PREDICTIONS, Params
 from benchmark.statistics.bootstrap import N_RESAMPLES
 from benchmark.statistics.estimates import Estimate, Side
 from benchmark.statistics.graded_runs import GradedRuns
@@ -24,7 +25,7 @@ def system_comparisons(params: Params, runs: GradedRuns, printed: PrintedTable) 
     """Compare the steps of each system that ran, its controls and the paper's method, on each split."""
     asked = [
         (about, (a, b), split)
-        for about, a, b in _pairs(params, printed)
+        for about, a, b in (*_pairs(params, printed), *_given_pairs(params, runs, printed))
         for split in EVALUATED
         if all((*side, split) in runs.grades for side in (a, b))
     ]
@@ -76,21 +77,42 @@ def _pairs(params: Params, printed: PrintedTable) -> Iterator[tuple[str, Side, S
             )
 
 
+def given_sides(params: Params, runs: GradedRuns) -> dict[str, Side]:
+    """Return the main output of each system that was measured elsewhere, by name."""
+    arms = {name: Arm(name, PREDICTIONS) for name in params.predicted}
+    return {name: (arm, runs.runs[arm][0].heads[0]) for name, arm in arms.items() if arm in runs.runs}
+
+
+def _given_pairs(params: Params, runs: GradedRuns, printed: PrintedTable) -> Iterator[tuple[str, Side, Side]]:
+    """Compare systems that were measured elsewhere with the paper's method or, without it, with the first of them."""
+    ours, given = paper_side(params, printed), given_sides(params, runs)
+    if ours and ours[0] in runs.runs:
+        yield from ((f"{printed.rows[-1]} against {name}", ours, side) for name, side in given.items())
+    elif given:
+        first, *others = given
+        yield from ((f"{first} against {name}", given[first], given[name]) for name in others)
+
+
 def system_ranks(params: Params, runs: GradedRuns, printed: PrintedTable, added: PrintedTable) -> Iterator[Estimate]:
-    """Estimate the rank probabilities of the paper's method among systems.
+    """Estimate the rank probabilities of the paper's method among systems, and of systems that were measured elsewhere.
 
     The rows of the paper's comparison that ran are ranked as whole systems and as single networks that read one eye in
-    one view. Then the ``added`` rows, which the paper does not list, are ranked with them under a separate title.
+    one view. Then the ``added`` rows, which the paper does not list, are ranked with them under a separate title, and
+    so are the systems that were measured elsewhere.
     """
-    ours = paper_side(params, printed)
+    ours, given = paper_side(params, printed), given_sides(params, runs)
     for about, sides in _fields(params, runs, printed, added).items():
-        if ours is not None and ours in sides.values() and len(sides) > 1:
+        shown = [side for side in sides.values() if side == ours or side in given.values()]
+        if shown and len(sides) > 1:
             for split in EVALUATED:
-                yield from ranked(runs, "system rank", about, list(sides.values()), split, N_RESAMPLES, ours)
+                yield from ranked(runs, "system rank", about, list(sides.values()), split, N_RESAMPLES, shown)
 
 
-def _reads_one_eye_once(arm: Arm) -> bool:
+def _reads_one_eye_once(arm: Arm, runs: GradedRuns) -> bool:
     """Return True if an arm grades an eye from that eye alone, by one network in one view."""
+    first = runs.runs[arm][0]
+    if isinstance(first, PredictionsRun):
+        return (first.eyes, first.nets, first.tta_views) == ("one", 1, 1)
     if arm.method not in SYSTEMS:
         return True
     row = SYSTEMS[arm.method].steps[arm.name]
@@ -104,6 +126,9 @@ def _fields(params: Params, runs: GradedRuns, printed: PrintedTable, added: Prin
     if more:
         suffix = f", with {', '.join(more)}, which the paper does not list"
         fields |= {title + suffix: sides for title, sides in _titled(listed | more, runs).items()}
+    if given := given_sides(params, runs):
+        suffix = f", with {', '.join(given)}, measured elsewhere"
+        fields |= {title + suffix: sides for title, sides in _titled(listed | more | given, runs).items()}
     return fields
 
 
@@ -113,10 +138,24 @@ def _entrants(params: Params, runs: GradedRuns, printed: PrintedTable) -> dict[s
     return {row: side for row, side in sides.items() if side and side[0] in runs.runs}
 
 
+def _reads_both_eyes(arm: Arm, runs: GradedRuns) -> bool:
+    """Return False for a system that was measured elsewhere from one eye alone."""
+    first = runs.runs[arm][0]
+    return not isinstance(first, PredictionsRun) or first.eyes == "both"
+
+
+def _first_step(side: Side, runs: GradedRuns) -> Side | None:
+    """Return the part of a system that reads one eye, once; None if it was measured elsewhere as a whole."""
+    if _reads_one_eye_once(side[0], runs):
+        return side
+    return steps(side[0].method)[0] if side[0].method in SYSTEMS else None
+
+
 def _titled(whole: Mapping[str, Side], runs: GradedRuns) -> dict[str, dict[str, Side]]:
     """Return, by title, the whole systems and, if different, their first steps."""
-    first = {row: side if _reads_one_eye_once(side[0]) else steps(side[0].method)[0] for row, side in whole.items()}
-    single = {row: side for row, side in first.items() if side[0] in runs.runs}
-    both = [row for row, side in whole.items() if side != single.get(row)]
+    first = {row: _first_step(side, runs) for row, side in whole.items()}
+    single = {row: side for row, side in first.items() if side and side[0] in runs.runs}
+    both = [row for row, side in whole.items() if side != single.get(row) and _reads_both_eyes(side[0], runs)]
     fields = {"one eye, one network, one view": single}
-    return {f"whole systems, of which {', '.join(both)} read both eyes": dict(whole)} | fields if both else fields
+    of_which = f", of which {', '.join(both)} read both eyes" if both else ""
+    return {f"whole systems{of_which}": dict(whole)} | fields if whole != single else fields

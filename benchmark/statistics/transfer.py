@@ -15,6 +15,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
 from benchmark.common.terms import Arm, Head
 from benchmark.runs.predictions import Predictions, read_predictions
+from benchmark.runs.results import executed
 from benchmark.runs.spec import RunResult
 from benchmark.runs.transfers import SETS, OtherSet, inputs_path, predictions_path
 from benchmark.scoring.kappa import weighted_kappa
@@ -70,8 +71,9 @@ def change(own: Graded, other: Graded, *, n_resamples: int = N_RESAMPLES, seed: 
 
 def _rows(other: OtherSet, runs: GradedRuns) -> list[Estimate]:
     """Return the rows of one other set, by arm and head in declared order."""
-    predictions = {arm: [_read(other.name, run) for run in results] for arm, results in runs.runs.items()}
-    asked = [(arm, head) for arm, head, split in runs.grades if split == "test"]
+    made = {arm: list(executed(results)) for arm, results in runs.runs.items()}
+    predictions = {arm: [_read(other.name, run) for run in results] for arm, results in made.items() if results}
+    asked = [(arm, head) for arm, head, split in runs.grades if split == "test" and arm in predictions]
     found = on_every_core(lambda side: list(_pair(other, runs, *side, predictions[side[0]])), asked)
     return [row for rows in found for row in rows]
 

@@ -27,7 +27,7 @@ from benchmark.common.csv_rows import write_rows
 from benchmark.common.terms import Head, Split
 from benchmark.common.units import some
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
-from benchmark.runs.labels import selecting_head
+from benchmark.runs.labels import selection
 from benchmark.runs.predictions import patients_in_words
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import N_RESAMPLES, kappa_interval
@@ -237,7 +237,7 @@ def _on_fair_split(row: VerdictRow, sides: Sequence[Side], case: Case) -> Verdic
             f"The weights were chosen by val kappa, which favours {chosen}: nothing is concluded in its favour; "
             "train.select_epoch=last would favour neither."
         )
-    epochs = [case.runs.runs[arm][0].train.epochs for arm, _ in sides]
+    epochs = [selection(case.runs.runs[arm][0])[1] for arm, _ in sides]
     split = fair_split(_split(row), selected_by, heads, epochs)
     if split == row.split:
         return row
@@ -250,7 +250,7 @@ def _on_fair_split(row: VerdictRow, sides: Sequence[Side], case: Case) -> Verdic
 
 def _selected_by(side: Side, case: Case) -> Head | None:
     """Return the head whose val kappa selected the epoch; None for the last epoch."""
-    return selecting_head(case.runs.runs[side[0]][0])
+    return selection(case.runs.runs[side[0]][0])[0]
 
 
 def _number(claim: NumberClaim, cell: Printed, paper: Setting, case: Case) -> VerdictRow:

@@ -79,7 +79,8 @@ def finished_entry(training: TrackedRun) -> RunEntry:
     """Return the entry of a finished training."""
     run = training.spec
     assert isinstance(run, Outcome)
-    costs = {f"resources/{name}": float(getattr(run, name)) for name in _SIZES}
+    # Nothing is known of the cost of predictions that were made elsewhere.
+    costs = {f"resources/{name}": float(size) for name in _SIZES if (size := getattr(run, name))}
     tags = {"epoch_kept": str(run.epoch_kept), "flags": ", ".join(run.flags)}
     if training.record:
         record = training.record[1]

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from benchmark.cli.score import grade_all
-from benchmark.cli.score_columns import parse_names, read_file
-from benchmark.cli.score_files import read_answers, read_labels
 from benchmark.common.errors import InputError
 from benchmark.common.tables import read_text_table
 from benchmark.data.manifest import ManifestRow, read_manifest, write_manifest
+from benchmark.runs.files.answers import read_answers, read_labels
+from benchmark.runs.files.columns import parse_names, read_file
 from benchmark.scoring.kappa import confusion_matrix, quadratic_weighted_kappa
 from benchmark.sources.csv import Params, photographs
 from tests.bad_inputs.dialects import DIALECTS

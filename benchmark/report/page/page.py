@@ -90,7 +90,7 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
     kappas = shortcut_kappas(results)
     shortcut = f"frame {kappas['frame']}; with colours {kappas['colour']}" if kappas else "not measured"
     commits = sorted({_commit(record) for record in inputs.records.values()})
-    return [
+    found = [
         ("Data", results.data),
         ("Train", f"{int(runs['train'].iloc[0])} images"),
         ("Val", results.size_of("val")),
@@ -101,6 +101,7 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
         ("Numbers", numerics_sentence(results)),
         ("Commit", ", ".join(commits) or "not recorded"),
     ]
+    return [(term, text) for term, text in found if text]
 
 
 Group = tuple[str, list[Row]]
@@ -163,18 +164,23 @@ def _runs(arm: Arm, inputs: Inputs) -> dict[str, Any]:
     """Return the shared facts of an arm's runs, the runs by seed, and their parameters."""
     rows = inputs.results.runs_of(*arm)
     first, hashes, parameters = rows.iloc[0], columns_of_runs(rows), inputs.parameters(arm)
-    return {
-        "arm": arm,
-        "facts": {
+    if given := inputs.params.predicted.get(arm.method):
+        made = {
+            "measured": "elsewhere, from files of predictions",
+            "source": given.source or "not given",
+            "input": f"eyes: {given.eyes}, {given.nets} network(s), {given.views} view(s)",
+        }
+    else:
+        made = {
             "loss": first["loss"],
             "input": f"{first['size']}, {first['pixels']} px, {first['n_cells']} cell(s)",
             "starts from": first["parent"] or "its own initialisation",
             "epochs": first["epochs"],
             "weights": f"{first['parameters']:,}",
-            "runs": hashes["runs"],
-            "parameters": hashes["parameter_hash"],
-            "data": hashes["data_hash"],
-        },
+        }
+    return {
+        "arm": arm,
+        "facts": made | {"runs": hashes["runs"], "parameters": hashes["parameter_hash"], "data": hashes["data_hash"]},
         "runs": [(row, inputs.records.get((*arm, row["seed"]))) for row in rows.to_dict("records")],
         "parameters": yaml.safe_dump(parameters, sort_keys=False, allow_unicode=True) if parameters else "",
     }

@@ -7,19 +7,21 @@ from typing import Any
 
 from benchmark.common.terms import EVALUATED, Arm
 from benchmark.common.units import quantity
-from benchmark.report.captions import caption, inferred_sentence, other_data_sentence
+from benchmark.report.captions import HEAD_NAMES, caption, inferred_sentence, other_data_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.printed import PrintedCells, kappa_record
 from benchmark.report.results import Results
 from benchmark.report.table import Cell, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
-from benchmark.settings.params import Params
+from benchmark.settings.params import PREDICTIONS, Params
 from benchmark.statistics.estimates import Estimate, Side
 from benchmark.statistics.systems import controls, steps
 from models.systems.registry import SYSTEMS
 
 ABOUT = TableInfo(order=2)
 
+_ELSEWHERE = "measured elsewhere, from files of predictions"
+"""Title of the rows that are neither the paper's nor trained here."""
 _ADDED = "added here: not in the paper's comparison"
 """Title of the rows that are not in the paper."""
 GRADING = {
@@ -52,8 +54,13 @@ def make(inputs: Inputs) -> Table:
             ]
     for system in params.systems:
         for side, title in _sides(system):
-            rows.append(_step_row(system, side, title, build))
-            records += _step_records(system, side, title, results)
+            rows.append(_step_row(f"{SYSTEMS[system].title}, part by part", side, title, build))
+            records += _step_records(SYSTEMS[system].title, side, title, results)
+    for name in params.predicted:
+        for head in results.heads_of(Arm(name, PREDICTIONS)):
+            side, title = (Arm(name, PREDICTIONS), head), f"{name}: {HEAD_NAMES[head]}"
+            rows.append(_step_row(_ELSEWHERE, side, title, build))
+            records += _step_records(name, side, title, results)
     return Table(
         name="comparison",
         title="Comparison with other algorithms",
@@ -85,15 +92,15 @@ def grading_facts(results: Results, arm: Arm | None) -> dict[str, Any]:
         return dict.fromkeys((*GRADING, "blend_images"), "")
     run = runs.iloc[0]
     facts = {name: run[name] for name in ("eyes", "nets", "tta_views", "px", "blend_rows")}
-    return facts | {"blend_images": int(run["blend_images"]) or "", "macs_per_eye": int(run["macs_per_image"])}
+    return facts | {"blend_images": int(run["blend_images"]) or "", "macs_per_eye": int(run["macs_per_image"]) or ""}
 
 
 def _grading_cells(facts: dict[str, Any]) -> list[Text]:
     if not facts["eyes"]:
         return [Text("-")] * len(GRADING)
     shown = facts | {
-        "px": facts["px"].replace(" ", ", "),
-        "macs_per_eye": quantity(facts["macs_per_eye"]),
+        "px": facts["px"].replace(" ", ", ") or "-",
+        "macs_per_eye": quantity(facts["macs_per_eye"]) if facts["macs_per_eye"] else "-",
         "blend_rows": f"{facts['blend_images']} held-out train images" if facts["blend_rows"] else "-",
     }
     return [Text(str(shown[name])) for name in GRADING]
@@ -106,23 +113,23 @@ def _sides(system: str) -> list[tuple[Side, str]]:
     return [*own, *((side, f"control: {rows[side[0].name].title}") for side in controls(system))]
 
 
-def _step_row(system: str, side: Side, title: str, build: PrintedCells) -> Row:
-    """Return the row of a step or control."""
+def _step_row(group: str, side: Side, title: str, build: PrintedCells) -> Row:
+    """Return the row of a step, a control, or a system that was measured elsewhere."""
     arm, head = side
     kappas: list[Cell] = []
     for split in EVALUATED:
         kappas += [Text("-"), build.measured(arm, head, split)]
     facts = _grading_cells(grading_facts(build.inputs.results, arm))
-    return Row(f"{SYSTEMS[system].title}, part by part", title, (*kappas, *facts, Text("-")), (arm,))
+    return Row(group, title, (*kappas, *facts, Text("-")), (arm,))
 
 
 def _step_records(system: str, side: Side, title: str, results: Results) -> Iterator[dict[str, Any]]:
-    """Yield the records of a step or control."""
+    """Yield the records of such a row."""
     (arm, head), runs = side, results.runs_of(*side[0])
-    pixels = "" if runs.empty else int(runs["pixels"].iloc[0])
+    pixels = "" if runs.empty else int(runs["pixels"].iloc[0]) or ""
     for split in EVALUATED:
         measured = results.measured(arm, head, split)
-        record = kappa_record(SYSTEMS[system].title, f"{split} set", split, arm, measured, head)
+        record = kappa_record(system, f"{split} set", split, arm, measured, head)
         yield record | {"pixels": pixels, "step": title, "added": ""} | grading_facts(results, arm)
 
 
@@ -148,13 +155,14 @@ def _system_sentences(params: Params) -> list[str]:
 
 
 def rank_sentences(rows: Sequence[Estimate], title: str) -> list[str]:
-    """Return the probability of each rank of the paper's method on test."""
+    """Return the probability of each rank on test of the paper's method and of systems measured elsewhere."""
     sentences = []
-    for about in dict.fromkeys(row.about for row in rows):
-        ranks = [row for row in rows if row.about == about and row.split == "test"]
+    for about, arm in dict.fromkeys((row.about, (row.method, row.arm)) for row in rows):
+        ranks = [row for row in rows if (row.about, (row.method, row.arm), row.split) == (about, arm, "test")]
+        name = arm[0] if arm[1] == PREDICTIONS else title
         listed = ", ".join(f"{row.rank} in {row.estimate:.0%}" for row in ranks if row.estimate >= 0.005)
         sentences.append(
-            f"Rank of {title} on test (n = {ranks[0].n_images}) among {len(ranks)} rows, {about}: {listed} of "
+            f"Rank of {name} on test (n = {ranks[0].n_images}) among {len(ranks)} rows, {about}: {listed} of "
             f"{ranks[0].n_resamples:,} joint resamples of patients and seeds."
         )
     return sentences

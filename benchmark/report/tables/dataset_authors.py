@@ -31,7 +31,7 @@ def make(inputs: Inputs) -> Table | None:
         return None
     notes = Notes()
     rows = [Row("published", one.method, _printed(authors, one)) for one in authors.results]
-    arms = [arm for arm, head in outputs(params) if head == authors.head]
+    arms = [arm for arm, head in outputs(params, results) if head == authors.head]
     for arm in arms:
         numbers = notes.number(*run_notes(params, results, arm, authors.head))
         cells = tuple(_own(authors, arm, name, results, numbers) for name in authors.metrics)

@@ -133,13 +133,14 @@ def make(inputs: Inputs) -> Table:
 
 
 def _shown(inputs: Inputs) -> list[Arm]:
-    """Return the arms of the paper's ablation at the largest input where one of them ran."""
+    """Return the arms of the paper's ablation at the largest input where one ran, and those measured elsewhere."""
     printed, ran = inputs.printed["ablation"], inputs.results.arms()
+    given = [arm for arm in ran if arm.method in inputs.params.predicted]
     for row in reversed(printed.rows):
         arms = [find_arm(printed.cell(row, column).measured_by, inputs.params) for column in printed.columns]
         if shown := [arm for arm in dict.fromkeys(arms) if arm in ran]:
-            return shown
-    return []
+            return shown + given
+    return given
 
 
 def _effects(claims: Claims) -> list[PrintedPair]:

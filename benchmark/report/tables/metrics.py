@@ -14,7 +14,7 @@ from benchmark.report.table import Notes, Number, Row, Table, estimate_cell, fie
 from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.scoring.metrics import BINS, METRICS, REFERABLE, Family
-from benchmark.settings.params import Params
+from benchmark.settings.params import PREDICTIONS, Params
 from benchmark.statistics.estimates import select
 from benchmark.statistics.metrics import N_OUTPUT_RESAMPLES
 from models.losses.registry import LOSSES
@@ -38,7 +38,7 @@ def make(inputs: Inputs) -> Table:
         group = f"{split}: {about} (n = {results.images(split)})"
         names = [name for name, metric in METRICS.items() if metric.family == family]
         titles[group] = ("arm", *(_title(name, split, results) for name in names))
-        for arm, head in outputs(params):
+        for arm, head in outputs(params, results):
             numbers = notes.number(*run_notes(params, results, arm, head))
             cells = tuple(metric_cell(results, arm, split, head, name, numbers) for name in names)
             rows.append(Row(group, f"{arm}: {HEAD_NAMES[head]}", cells))
@@ -68,12 +68,15 @@ def make(inputs: Inputs) -> Table:
     )
 
 
-def outputs(params: Params) -> Iterator[tuple[Arm, Head]]:
-    """Yield every declared arm with each of its heads."""
+def outputs(params: Params, results: Results) -> Iterator[tuple[Arm, Head]]:
+    """Yield every declared arm with each of its heads, and then what was measured elsewhere."""
     for method, arms in params.arms.items():
         for name, arm in arms.items():
             for head in LOSSES[arm.loss].heads:
                 yield Arm(method, name), cast("Head", head)
+    for method in params.predicted:
+        given = Arm(method, PREDICTIONS)
+        yield from ((given, head) for head in results.heads_of(given))
 
 
 def _title(name: str, split: Split, results: Results) -> str:
@@ -91,7 +94,7 @@ def metric_cell(results: Results, arm: Arm, split: Split, head: Head, name: str,
 
 
 def _records(params: Params, results: Results) -> Iterator[dict[str, Any]]:
-    for (arm, head), split, (name, metric) in product(outputs(params), EVALUATED, METRICS.items()):
+    for (arm, head), split, (name, metric) in product(outputs(params, results), EVALUATED, METRICS.items()):
         if metric.head in (None, head):
             measured = results.measured(arm, head, split, name)
             own = {"method": arm[0], "arm": arm[1], "split": split, "head": head, "rule": DEFAULT[head], "metric": name}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from math import isnan
 
+from benchmark.common.terms import Arm
 from benchmark.report.captions import caption
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Number, Row, Table, Text, difference_cell
@@ -18,6 +19,7 @@ from benchmark.report.tables.comparisons import (
     sides_of,
 )
 from benchmark.report.tables.registry import TableInfo
+from benchmark.settings.params import PREDICTIONS
 from benchmark.statistics.estimates import Estimate
 
 ABOUT = TableInfo(order=3)
@@ -29,13 +31,14 @@ _COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "see
 def make(inputs: Inputs) -> Table | None:
     """Make the table: a row per pair and split, and the ranks of the paper's method; None if no system ran."""
     rows, ranks = inputs.estimates("system comparison"), inputs.estimates("system rank")
-    if not rows:
+    if not (rows or ranks):
         return None
     method = inputs.printed["comparison"].rows[-1]
     rank_rows, titles, correlations = [], {}, rank_differences(inputs.results)
-    for (about, split), same in groupby(ranks, lambda row: (row.about, row.split)):
+    for (about, split, arm), same in groupby(ranks, lambda row: (row.about, row.split, Arm(row.method, row.arm))):
         probabilities = list(same)
-        group = f"rank of {method} among {len(probabilities)}: {about}"
+        name = arm.method if arm.name == PREDICTIONS else method
+        group = f"rank of {name} among {len(probabilities)}: {about}"
         titles[group] = ("rank", *(str(row.rank) for row in probabilities))
         cells = tuple(
             Text("-") if isnan(row.estimate) else Number(f"{row.estimate:.1%}", row.estimate) for row in probabilities

@@ -8,19 +8,22 @@ endpoints.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationInfo
 
+from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
-from benchmark.common.section import validated
+from benchmark.common.section import Section, validated
 from benchmark.common.terms import Split
 from benchmark.statistics.published.tables import Evidence, Fact, Printed, PrintedTable, Selector, load_published
 
 CLAIMS = Path("experiments/published/claims.yaml")
+OWN_CLAIMS = Path("experiments/claims")
+"""Folder of files with claims of the user's own."""
 
 
 def _find(address: Any, info: ValidationInfo) -> Any:
@@ -216,19 +219,52 @@ class Claims:
             raise ValueError(msg)
 
 
-def load_claims(path: Path = CLAIMS, published: dict[str, PrintedTable] | None = None) -> Claims:
-    """Read and validate the claims.
+class OwnClaim(Section):
+    """Claim of the user that one arm has a higher kappa than another."""
+
+    id: NonEmptyText
+    claim: NonEmptyText
+    """The claim in words."""
+    better: Selector
+    worse: Selector
+    split: Literal["val", "test"] = "test"
+    tolerance: Tolerance = 0.005
+    rationale: NonEmptyText = "The smallest difference of interest, that of the paper's claims."
+
+    def ordering(self, path: Path) -> InferredOrdering:
+        """Return the claim as it is judged."""
+        fields = self.model_dump(exclude={"claim"}) | {"better": self.better, "worse": self.worse}
+        return InferredOrdering(
+            **fields, quote=self.claim, source=path.as_posix(), interpretation=self.claim, evidence="ours"
+        )
+
+
+def load_claims(
+    path: Path = CLAIMS, published: dict[str, PrintedTable] | None = None, own: Path = OWN_CLAIMS
+) -> Claims:
+    """Read and validate the claims of the paper and, as further steps, those of the user.
 
     Args:
         path: the file.
         published: printed tables that contain the cells; by default those of :func:`load_published`.
+        own: folder of the user's claims.
 
     Raises:
         InputError: the file is missing or invalid; the message names the claim and the fault.
     """
     raw = read_yaml(path, "claims are")
     tables = load_published() if published is None else published
-    return validated(TypeAdapter(Claims), raw, str(path), context=tables)
+    claims = validated(TypeAdapter(Claims), raw, str(path), context=tables)
+    known = {claim.id for claim in (*claims.orderings, *claims.numbers, *claims.steps, *claims.savings)}
+    for file in sorted(own.glob("*.yaml")):
+        listed = validated(TypeAdapter(list[OwnClaim]), read_yaml(file, "claims are"), str(file))
+        for claim in listed:
+            if claim.id in known:
+                msg = f"each claim needs a unique id, but {claim.id!r} of {file} recurs: rename it"
+                raise InputError(msg)
+            known.add(claim.id)
+        claims = replace(claims, steps=(*claims.steps, *(claim.ordering(file) for claim in listed)))
+    return claims
 
 
 def _title(first: Printed, word: str, second: Printed) -> str:

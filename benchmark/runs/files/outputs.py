@@ -9,12 +9,12 @@ from shlex import quote
 
 import numpy as np
 
-from benchmark.cli.score_columns import Array, Names, finite, grades_in
 from benchmark.common import column_names
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
 from benchmark.common.tables import TextTable, parse_numbers
 from benchmark.common.terms import GRADES
+from benchmark.runs.files.columns import Array, Names, finite, grades_in
 from benchmark.runs.predictions import COLUMNS as OWN
 from benchmark.runs.predictions import PROBS
 

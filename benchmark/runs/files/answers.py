@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.cli.score_columns import Array, Names, column_of, grades_in, refuse, required
-from benchmark.cli.score_outputs import ScoredOutputs, array_outputs, table_outputs
 from benchmark.common.arrays import Ints
 from benchmark.common.column_names import SPLIT_NAMES
 from benchmark.common.errors import InputError
 from benchmark.common.eyes import patient_and_eye
 from benchmark.common.tables import TextTable
 from benchmark.images.names import image_id
+from benchmark.runs.files.columns import Array, Names, column_of, grades_in, refuse, required
+from benchmark.runs.files.outputs import ScoredOutputs, array_outputs, table_outputs
 from benchmark.runs.predictions import Predictions
 
 Texts = npt.NDArray[np.str_]
@@ -82,11 +82,18 @@ def read_labels(file: TextTable | Array, names: Names) -> Labels:
     return Labels(np.array(images), patient, grade, split, source)
 
 
-def read_answers(file: TextTable | Array, labels: Labels, names: Names) -> Answered:
+def read_answers(file: TextTable | Array, labels: Labels, names: Names, only: Sequence[str] = ()) -> Answered:
     """Read predictions by split; splits without predictions are left out.
 
-    Raises InputError if the file holds no outputs or bad ones, is ambiguous, repeats an image, covers a split only in
-    part, or has an image without a label.
+    Args:
+        file: the predictions.
+        labels: labels of these images, and perhaps of more.
+        names: requested columns.
+        only: splits that the file must hold, and no image of another one; empty for any.
+
+    Raises:
+        InputError: the file holds no outputs or bad ones, is ambiguous, repeats an image, covers a split only in part,
+            has an image without a label, or holds other splits than ``only``.
     """
     if isinstance(file, Array):
         outputs, row = array_outputs(file, len(labels.image_id)), np.arange(len(labels.image_id))
@@ -98,7 +105,7 @@ def read_answers(file: TextTable | Array, labels: Labels, names: Names) -> Answe
         row[place] = np.arange(len(images))
     splits = {
         split: _answers(labels, np.flatnonzero(labels.split == split), outputs, row)
-        for split in _covered(labels, row, file.path)
+        for split in _covered(labels, row, file.path, only)
     }
     return Answered(splits, tuple(f"{file.path}: {note}" for note in outputs.notes))
 
@@ -156,12 +163,19 @@ def _ends_alike(one: Sequence[str], other: Sequence[str]) -> bool:
     return one[-shared:] == other[-shared:]
 
 
-def _covered(labels: Labels, row: Ints, path: Path) -> list[str]:
+def _covered(labels: Labels, row: Ints, path: Path, only: Sequence[str]) -> list[str]:
     """Return the predicted splits in the order train, val, test."""
     covered = []
     for split in ("train", "val", "test", UNNAMED_SPLIT):
         missing = row[labels.split == split] < 0
-        if missing.all():
+        if only and split not in only and not missing.all():
+            example = str(labels.image_id[labels.split == split][~missing][0])
+            msg = (
+                f"{path} must hold {' and '.join(only)} alone, but has {int((~missing).sum())} images of {split}, for "
+                f"instance {example!r}: remove them"
+            )
+            raise InputError(msg)
+        if missing.all() and split not in only:
             continue
         if missing.any():
             example = str(labels.image_id[labels.split == split][missing][0])

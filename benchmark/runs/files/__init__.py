@@ -1,0 +1,1 @@
+"""Labels and predictions in files from any program: columns, outputs and their images."""
