@@ -40,6 +40,7 @@ COMMANDS = {
     "render-docs": "render the tables of Markdown files from csv files, and check the numbers in their prose",
     "predict": "grade photographs with finished runs",
     "export": "hand a trained network on: weights, parameters and a model card",
+    "add": "add a model that was trained elsewhere to the tables, by its predictions",
     "verify": "recompute every table from the predictions, or compare the tables with others",
     "compare": "show kappa of each arm in two experiments side by side",
     "score": "compute kappa, with intervals, of predictions from any program",
@@ -65,6 +66,10 @@ EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
         "fundusbench predict photographs --folder m2cnn-large --submission submission.csv",
     ),
     "export": ("fundusbench export m2cnn/large/0 --out m2cnn-large",),
+    "add": (
+        "fundusbench add mine --val val.csv --test test.csv",
+        "fundusbench add mine --val val_0.csv val_1.csv --test test_0.csv test_1.csv --nets 3 --source 'our ensemble'",
+    ),
     "verify": ("fundusbench verify", "fundusbench verify --against ../other-clone"),
     "compare": (
         "fundusbench compare HEAD",
