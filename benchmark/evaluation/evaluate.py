@@ -35,7 +35,7 @@ from benchmark.runs.labels import table_columns
 from benchmark.runs.predictions import Predictions, read_predictions
 from benchmark.runs.results import trained
 from benchmark.runs.run import RUNS
-from benchmark.runs.spec import RunResult, TrainedResult
+from benchmark.runs.spec import PredictionsResult, RunResult, TrainedResult
 from benchmark.scoring.kappa import confusion_matrix
 from benchmark.scoring.metrics import Measure, measure
 from benchmark.scoring.rules import grades_of, rule_of
@@ -109,7 +109,7 @@ def run(params: Params) -> None:
             first = reference.setdefault(split, predictions)
             _check_images(result, split, predictions, first, results[0])
             evaluations += evaluate(result, split, predictions)
-            if result.system:
+            if result.system and not isinstance(result, PredictionsResult):
                 continue
             # Share ids and labels, which take most of the memory, with the first run.
             slim = replace(first, score=predictions.score, prob=predictions.prob)
@@ -124,7 +124,9 @@ def run(params: Params) -> None:
     _write("predictions_vs_label", _pairs_frame(results))
     write_rows(CALIBRATION, CalibrationRow, calibration_rows(predicted))
     write_rows(SCORES, ScoreRow, score_rows(predicted))
-    write_rows(WORST_ERRORS, WorstRow, worst_rows(predicted))
+    # The worst errors are explained by the weights of their arm, which given predictions lack.
+    explained = {key: runs for key, runs in predicted.items() if not isinstance(runs[0][0], PredictionsResult)}
+    write_rows(WORST_ERRORS, WorstRow, worst_rows(explained or predicted))
     write_json(HEADLINE, headline(results, evaluations))
 
 
