@@ -78,7 +78,7 @@ EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
     ),
     "score": (
         "fundusbench score predictions.csv --labels labels.csv",
-        "fundusbench score predictions.csv --labels labels.csv --compare other.csv --json",
+        "fundusbench score predictions.csv other.csv --labels labels.csv --json",
     ),
     "sweep": ("fundusbench sweep", "fundusbench sweep --workers 4"),
     "track": ("fundusbench track", "fundusbench track --register dr-grading"),

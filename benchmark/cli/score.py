@@ -1,11 +1,11 @@
-"""``fundusbench score``: compute kappa, its interval and paired tests for predictions from any program."""
+"""``fundusbench score``: compute kappa, its interval, ranks and paired tests for predictions from any program."""
 
 from __future__ import annotations
 
 import argparse
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,18 @@ from benchmark.runs.files.answers import Answers, Labels, read_answers, read_lab
 from benchmark.runs.files.columns import SCORE_ROLES, parse_names, read_file
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, applicable, apply_rule, fit_on
 from benchmark.scoring.kappa import confusion_matrix, why_undefined
-from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
+from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare, holm
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Interval
+from benchmark.statistics.ranks import rank_probabilities
 
 GIVEN = "given"
 """Rule name used for files that contain grades."""
 
-Arms = dict[tuple[str, str], Graded]
-"""Grades by split and decision rule."""
+Key = tuple[str, str]
+"""Split and decision rule."""
+Arms = dict[Key, Graded]
+"""Grades of a file by split and decision rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,21 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class PairedRow:
-    """Row of the paired comparison: the first file minus the second."""
+class RankRow:
+    """Row of the ranks: the probability of each rank of a file among all files, 1 for the highest kappa."""
 
     split: str
+    file: str
+    rule: str
+    probabilities: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class PairedRow:
+    """Row of the paired comparison: the first file minus another one."""
+
+    split: str
+    other: str
     rule: str
     other_rule: str
     result: Comparison
@@ -53,8 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "predictions",
+        nargs="+",
         type=Path,
-        help="table of images and grades, a score, or five probabilities; or npy (n, 5) in the labels' order",
+        help="table of images and grades, a score, or five probabilities; or npy (n, 5) in the labels' order; further "
+        "files are ranked with the first one and compared with it, image by image",
     )
     parser.add_argument(
         "--labels",
@@ -62,7 +78,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="table of images and grades, and of splits (Usage) and patients if known",
     )
-    parser.add_argument("--compare", type=Path, metavar="OTHER", help="predictions to test against, image by image")
     parser.add_argument(
         "--columns",
         nargs="+",
@@ -74,11 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Score one predictions file against labels, or two and their difference, and print the tables.
+    """Score files of predictions against labels, rank them, test the first against the others, and print the tables.
 
     Raises InputError if a file is missing or breaks a rule.
     """
-    files = [file for file in (args.predictions, args.compare) if file]
+    files = args.predictions
     truth, *contents = [read_file(file) for file in (args.labels, *files)]
     names = parse_names(args.columns, truth, contents)
     labels = read_labels(truth, names)
@@ -86,13 +101,15 @@ def run(args: argparse.Namespace) -> None:
     answers = [answer.splits for answer in answered]
     arms = [grade_all(answer) for answer in answers]
     scores = [row for file, arm in zip(files, arms, strict=True) for row in scored(str(file), arm)]
-    pairs = compare_files(*arms) if len(arms) > 1 else []
+    settings = comparable(arms) if len(arms) > 1 else []
+    ranks = [row for keys in settings for row in rank_files(files, arms, keys)]
+    pairs = compare_files(files, arms, settings)
     read = [note for answer in answered for note in answer.notes]
     notes = [labels.patients_from, *read, *_notes(labels, files, answers, scores)]
     if args.json:
-        show_json(values(scores, pairs, notes))
+        show_json(values(scores, ranks, pairs, notes))
     else:
-        show(*score_parts(scores, pairs, notes))
+        show(*score_parts(scores, ranks, pairs, notes))
 
 
 def grade_all(answers: Mapping[str, Answers]) -> Arms:
@@ -130,29 +147,50 @@ def scored(file: str, arms: Arms) -> list[Score]:
     ]
 
 
-def compare_files(arms: Arms, others: Arms) -> list[PairedRow]:
-    """Test the difference on each split under each decision rule that both files allow, or under each file's first one.
+def comparable(arms: Sequence[Arms]) -> list[list[Key]]:
+    """Return the settings in which files are compared: on each common split, the split and rule of each file in turn.
+
+    The rules are those that all files allow; where there are none, each file has its first one.
 
     Raises InputError if the files share no split.
     """
-    splits = [split for split in dict.fromkeys(split for split, _ in arms) if any(split == s for s, _ in others)]
+    splits = [
+        split for split in dict.fromkeys(split for split, _ in arms[0]) if all(_rules(one, split) for one in arms)
+    ]
     if not splits:
-        msg = "two files are compared on a split that both predict, but these share none: predict the same images"
+        msg = "files are compared on a split that all of them predict, but these share none: predict the same images"
         raise InputError(msg)
-    keys = [(key, key) for key in arms if key in others]
+    settings: list[list[Key]] = []
     for split in splits:
-        if all(split != key[0] for key, _ in keys):
-            keys.append((_first(arms, split), _first(others, split)))
-    results = [compare(arms[key], others[other]) for key, other in keys]
-    adjusted = holm([result.p for result in results])
+        rules = [_rules(one, split) for one in arms]
+        common = [rule for rule in rules[0] if all(rule in of_file for of_file in rules)]
+        settings += [[(split, rule)] * len(arms) for rule in common] or [[(split, of_file[0]) for of_file in rules]]
+    return settings
+
+
+def _rules(arms: Arms, split: str) -> list[str]:
+    return [rule for one, rule in arms if one == split]
+
+
+def rank_files(files: Sequence[Path], arms: Sequence[Arms], keys: Sequence[Key]) -> list[RankRow]:
+    """Compute the probability of each rank of each file in a setting, over resamples of the patients."""
+    graded_files = [one[key] for one, key in zip(arms, keys, strict=True)]
+    found = rank_probabilities(graded_files, [[0]] * len(arms), N_RESAMPLES)
     return [
-        PairedRow(key[0], key[1], other[1], result, float(p))
-        for (key, other), result, p in zip(keys, results, adjusted, strict=True)
+        RankRow(split, str(file), rule, row.tolist())
+        for file, (split, rule), row in zip(files, keys, found, strict=True)
     ]
 
 
-def _first(arms: Arms, split: str) -> tuple[str, str]:
-    return next(key for key in arms if key[0] == split)
+def compare_files(files: Sequence[Path], arms: Sequence[Arms], settings: Sequence[Sequence[Key]]) -> list[PairedRow]:
+    """Test the difference of the first file from each other one in each setting."""
+    asked = [(keys, place) for keys in settings for place in range(1, len(arms))]
+    results = [compare(arms[0][keys[0]], arms[place][keys[place]]) for keys, place in asked]
+    adjusted = holm([result.p for result in results])
+    return [
+        PairedRow(keys[0][0], str(files[place]), keys[0][1], keys[place][1], result, float(p))
+        for (keys, place), result, p in zip(asked, results, adjusted, strict=True)
+    ]
 
 
 def _notes(
@@ -175,33 +213,38 @@ def _title(rule: str) -> str:
     return DECISION_RULES[rule].title if rule in DECISION_RULES else "grades as given"
 
 
-def score_parts(scores: Sequence[Score], pairs: Sequence[PairedRow], notes: Sequence[str]) -> list[Part]:
-    """Return a table per file, a table of the differences, and the notes."""
+def score_parts(
+    scores: Sequence[Score], ranks: Sequence[RankRow], pairs: Sequence[PairedRow], notes: Sequence[str]
+) -> list[Part]:
+    """Return a table of the kappas, one of the ranks, one of the differences, and the notes."""
     percent = f"{CONFIDENCE_LEVEL:.0%} interval"
-    tables = []
-    for file in dict.fromkeys(row.file for row in scores):
-        rows = [
-            (row.split, _title(row.rule), f"{row.images:,}", f"{row.kappa.n_patients:,}", *_interval(row.kappa))
-            for row in scores
-            if row.file == file
-        ]
-        tables.append(
-            OutputTable(("split", "decision rule", "images", "patients", "kappa", percent), rows, 2, title=file)
+    rows = [
+        (
+            *(row.file, row.split, _title(row.rule)),
+            *(f"{row.images:,}", f"{row.kappa.n_patients:,}", *_interval(row.kappa)),
         )
+        for row in scores
+    ]
+    tables = [OutputTable(("file", "split", "decision rule", "images", "patients", "kappa", percent), rows, 3)]
+    if ranks:
+        lines = [
+            (row.split, row.file, _title(row.rule), *("-" if math.isnan(p) else f"{p:.1%}" for p in row.probabilities))
+            for row in ranks
+        ]
+        header = ("split", "file", "decision rule", *(f"rank {rank}" for rank in range(1, len(lines[0]) - 2)))
+        tables.append(OutputTable(header, lines, 3, title="probability of each rank, over resamples of the patients"))
     if pairs:
         lines = [
             (
-                pair.split,
+                *(pair.split, pair.other),
                 _title(pair.rule) + ("" if pair.rule == pair.other_rule else f" | {_title(pair.other_rule)}"),
                 *_interval(pair.result.difference, "+"),
-                _p(pair.result.p),
-                _p(pair.p_holm),
-                _number(pair.result.min_detectable_difference),
+                *(_p(pair.result.p), _p(pair.p_holm), _number(pair.result.min_detectable_difference)),
             )
             for pair in pairs
         ]
-        header = ("split", "decision rule", "difference", percent, "p", "p (Holm)", "resolvable")
-        tables.append(OutputTable(header, lines, 2, title="difference, the first minus the second"))
+        header = ("split", "other file", "decision rule", "difference", percent, "p", "p (Holm)", "resolvable")
+        tables.append(OutputTable(header, lines, 3, title=f"difference, {scores[0].file} minus the other file"))
     return [*tables, "\n".join(notes)]
 
 
@@ -218,7 +261,9 @@ def _p(value: float) -> str:
     return "-" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def values(scores: Sequence[Score], pairs: Sequence[PairedRow], notes: Sequence[str]) -> dict[str, Any]:
+def values(
+    scores: Sequence[Score], ranks: Sequence[RankRow], pairs: Sequence[PairedRow], notes: Sequence[str]
+) -> dict[str, Any]:
     """Return the results as plain values for JSON."""
     return {
         "scores": [
@@ -232,9 +277,11 @@ def values(scores: Sequence[Score], pairs: Sequence[PairedRow], notes: Sequence[
             }
             for row in scores
         ],
+        "ranks": [asdict(row) for row in ranks],
         "comparisons": [
             {
                 "split": pair.split,
+                "files": [scores[0].file, pair.other],
                 "rules": [pair.rule, pair.other_rule],
                 "images": pair.result.images,
                 "difference": _interval_values(pair.result.difference),

@@ -48,16 +48,23 @@ def read_pairs(path: Path = PAIRS) -> list[ComparedPair]:
 
 
 def comparisons(runs: GradedRuns) -> list[Estimate]:
-    """Compare each declared pair that ran, by each head that both arms have, on each split."""
-    sides = [(pair.about, Arm.parse(pair.first), Arm.parse(pair.second)) for pair in read_pairs()]
+    """Compare each declared pair that ran, by each head that both arms have, or else by their main heads."""
     asked = [
-        (about, ((a, head), (b, head)), split)
-        for about, a, b in sides
-        for head in DEFAULT
+        (pair.about, sides, split)
+        for pair in read_pairs()
+        for sides in _shared_heads(runs, Arm.parse(pair.first), Arm.parse(pair.second))
         for split in EVALUATED
-        if (a, head, split) in runs.grades and (b, head, split) in runs.grades
     ]
     return compare_all(runs, "comparison", asked)
+
+
+def _shared_heads(runs: GradedRuns, a: Arm, b: Arm) -> list[tuple[Side, Side]]:
+    """Return the sides of each comparison of two arms; none if one of them did not run."""
+    if not {a, b} <= runs.runs.keys():
+        return []
+    first, second = (runs.runs[arm][0].heads for arm in (a, b))
+    shared = [head for head in DEFAULT if head in first and head in second]
+    return [((a, head), (b, head)) for head in shared] or [((a, first[0]), (b, second[0]))]
 
 
 def compare_all(runs: GradedRuns, kind: Kind, asked: Sequence[tuple[str, tuple[Side, Side], Split]]) -> list[Estimate]:

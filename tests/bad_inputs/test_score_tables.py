@@ -374,7 +374,7 @@ def test_the_compared_file_has_its_own_columns_and_may_not_be_the_labels(capsys)
     put("predictions", BOTH)
     put("other", table(level=TRUTH, y_pred=PREDICTED))
     put("labels", LABELS)
-    given = ("score", "predictions", "--labels", "labels", "--compare", "other", "--columns", "prediction=pred")
+    given = ("score", "predictions", "other", "--labels", "labels", "--columns", "prediction=pred")
     code, out, _ = outcome(capsys, *given)
     assert code == 0
     assert out.count(f"{KAPPA:.4f}") == 2

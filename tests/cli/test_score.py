@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, predictions: str, *more: str, labels: str = "labels.csv") -> dict:
     parser = argparse.ArgumentParser()
     score.add_arguments(parser)
-    files = [str(folder / predictions), "--labels", str(folder / labels), "--json"]
+    files = [*(str(folder / one) for one in predictions.split()), "--labels", str(folder / labels), "--json"]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         score.run(parser.parse_args([*files, *more]))
@@ -59,7 +59,11 @@ def printed(folder: Path, predictions: str, *more: str) -> str:
     score.add_arguments(parser)
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        score.run(parser.parse_args([str(folder / predictions), "--labels", str(folder / "labels.csv"), *more]))
+        score.run(
+            parser.parse_args(
+                [*(str(folder / one) for one in predictions.split()), "--labels", str(folder / "labels.csv"), *more]
+            )
+        )
     return out.getvalue()
 
 
@@ -156,11 +160,11 @@ def test_patients_come_from_a_column_or_the_names_and_are_else_unknown(folder: P
 
 def test_two_files_are_compared_under_each_shared_rule(folder: Path) -> None:
     edit(folder, "prob.csv", lambda table: table.assign(score=pd.read_csv(folder / "score.csv").sort_index()["score"]))
-    same = run(folder, "score.csv", "--compare", str(folder / "score.csv"))
+    same = run(folder, "score.csv score.csv")
     assert len(same["comparisons"]) == 5
     assert {row["p_holm"] for row in same["comparisons"]} == {1.0}
     assert {row["difference"]["value"] for row in same["comparisons"]} == {0.0}
-    other = run(folder, "grades.csv", "--compare", str(folder / "prob.npy"))["comparisons"]
+    other = run(folder, "grades.csv prob.npy")["comparisons"]
     assert [(row["split"], *row["rules"]) for row in other] == [
         ("val", "given", "argmax"),
         ("test", "given", "argmax"),
@@ -168,8 +172,35 @@ def test_two_files_are_compared_under_each_shared_rule(folder: Path) -> None:
     test = other[1]
     assert test["difference"]["low"] < test["difference"]["value"] < test["difference"]["high"]
     assert 0 < test["p"] <= test["p_holm"] <= 1
-    out = printed(folder, "grades.csv", "--compare", str(folder / "prob.npy"))
+    out = printed(folder, "grades.csv prob.npy")
     assert f"{test['difference']['value']:+.4f}" in out
+
+
+def test_several_files_are_ranked_and_all_compared_with_the_first(folder: Path) -> None:
+    edit(folder, "grades.csv", lambda table: table.assign(prediction="0"))
+    table = pd.read_csv(folder / "score.csv")
+    table.assign(score=table["score"] + np.random.default_rng(1).normal(0, 0.5, len(table))).to_csv(
+        folder / "worse.csv", index=False
+    )
+    found = run(folder, "score.csv worse.csv grades.csv", "--columns", "prediction=prediction")
+    first, *others = (str(folder / name) for name in ("score.csv", "worse.csv", "grades.csv"))
+    assert list(dict.fromkeys(row["file"] for row in found["scores"])) == [first, *others]
+    # The third file holds grades, so no decision rule is common to all, and each has its first one.
+    assert [(row["split"], row["file"], row["rule"]) for row in found["ranks"]] == [
+        (split, file, rule)
+        for split in ("val", "test")
+        for file, rule in ((first, "nearest"), (others[0], "nearest"), (others[1], "given"))
+    ]
+    test = {row["file"]: row["probabilities"] for row in found["ranks"] if row["split"] == "test"}
+    assert test[first][0] > 0.9
+    assert sum(test[others[0]]) == pytest.approx(1)
+    assert test[others[1]] == [None] * 3  # A kappa that is not clear of 0 has no rank.
+    assert [(row["split"], *row["files"]) for row in found["comparisons"]] == [
+        (split, first, other) for split in ("val", "test") for other in others
+    ]
+    out = printed(folder, "score.csv worse.csv grades.csv", "--columns", "prediction=prediction")
+    assert "probability of each rank, over resamples of the patients" in out
+    assert f"difference, {first} minus the other file" in out
 
 
 def test_a_network_that_collapsed_has_no_kappa_but_a_reason(folder: Path) -> None:
@@ -180,7 +211,7 @@ def test_a_network_that_collapsed_has_no_kappa_but_a_reason(folder: Path) -> Non
     assert row["kappa"]["value"] is None
     assert row["why_undefined"] == "every label and every prediction is grade 0"
     assert "every prediction is grade 0" in printed(folder, "grades.csv", *asked)
-    assert run(folder, "score.csv", "--compare", str(folder / "grades.csv"), *asked)["comparisons"][0]["p"] is None
+    assert run(folder, "score.csv grades.csv", *asked)["comparisons"][0]["p"] is None
 
 
 BAD = {
@@ -259,7 +290,7 @@ def test_files_without_a_common_split_cannot_be_compared(folder: Path) -> None:
     edit(folder, "score.csv", lambda table: table[table["image"].str.split("_").str[0].astype(int) < 20])
     edit(folder, "grades.csv", lambda table: table.iloc[40:])
     with pytest.raises(InputError, match="share none"):
-        run(folder, "score.csv", "--compare", str(folder / "grades.csv"))
+        run(folder, "score.csv grades.csv")
 
 
 @pytest.mark.slow

@@ -59,11 +59,9 @@ RUN: dict[str, Callable[[], None]] = {
     "fundusbench predict data/photographs --arm m2cnn/mid --out grades.csv": as_it_is,
     "fundusbench predict data/photographs --run basenet_mt/small/0 --json": as_it_is,
     "fundusbench predict 'data/photographs/*/1_left.jpeg' --overlay seen.png": as_it_is,
-    "fundusbench score predictions.csv --labels labels.csv --compare other.csv": predicted,
+    "fundusbench score predictions.csv other.csv --labels labels.csv": predicted,
     "fundusbench score predictions.csv --labels labels.csv --columns prediction=pred": ambiguous,
-    "fundusbench score runs/m2cnn/mid/0/val.csv --labels data/manifest.csv --compare runs/basenet_mt/small/0/val.csv": (
-        as_it_is
-    ),
+    "fundusbench score runs/m2cnn/mid/0/val.csv runs/basenet_mt/small/0/val.csv --labels data/manifest.csv": as_it_is,
     "fundusbench keep experiments/results/phantom": as_it_is,
 }
 """Each command with a function that writes the files it needs."""
