@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"predictions for {split}, one file per seed; the same file as for the other split if it holds both",
         )
     parser.add_argument("--seed", nargs="+", type=int, metavar="K", help="seed of each file (default: 0, 1, 2, ...)")
-    parser.add_argument("--eyes", choices=("one", "both"), default="one", help="eyes that a grade is made from")
-    parser.add_argument("--nets", type=int, default=1, metavar="N", help="networks that a grade is made from")
-    parser.add_argument("--views", type=int, default=1, metavar="N", help="augmented views that a grade is made from")
-    parser.add_argument("--source", default="", metavar="TEXT", help="origin of the predictions, for captions")
+    parser.add_argument("--eyes", choices=("one", "both"), help="eyes that a grade is made from (default: one)")
+    parser.add_argument("--nets", type=int, metavar="N", help="networks that a grade is made from (default: 1)")
+    parser.add_argument("--views", type=int, metavar="N", help="views that a grade is made from (default: 1)")
+    parser.add_argument("--source", metavar="TEXT", help="origin of the predictions, for captions")
     parser.add_argument(
         "--columns",
         nargs="+",
@@ -104,10 +104,10 @@ def _section(args: argparse.Namespace, copies: Mapping[Split, Iterable[Path]]) -
         "nets": args.nets,
         "views": args.views,
         "source": args.source,
-        "columns": dict(pair.partition("=")[::2] for pair in args.columns),
+        "columns": dict(pair.partition("=")[::2] for pair in args.columns) or None,
     }
     return {split: [path.as_posix() for path in paths] for split, paths in copies.items()} | {
-        name: value for name, value in facts.items() if value
+        name: value for name, value in facts.items() if value is not None
     }
 
 

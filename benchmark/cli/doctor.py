@@ -80,7 +80,7 @@ def _checks() -> list[Callable[[], Result]]:
         text = f"{len(params.arms)} methods on {params.data.name}"
         of_params = [
             lambda: Result("params.yaml", "ok", text),
-            *(partial(check, params) for check in (device, disk, data, store)),
+            *(partial(check, params) for check in (device, disk, data, *([rows] * bool(params.predicted)), store)),
         ]
     return [code, packages, programs, *of_params, trial]
 
@@ -216,6 +216,19 @@ def data(params: Params) -> Result:
             "run `dvc repro --force fetch`",
         )
     return Result("data", "ok", f"{params.data.name}: {len(rows):,} photographs")
+
+
+def rows(params: Params) -> Result:
+    """Check the files of rows that were measured elsewhere against the manifest."""
+    from benchmark.data.manifest import MANIFEST, read_manifest
+    from benchmark.runs.declared import resolve_predictions
+
+    if not MANIFEST.exists():
+        return Result("predictions", "note", "not checked, because the data are not fetched", "run `fundusbench fetch`")
+    manifest = read_manifest()
+    read = {name: len(list(resolve_predictions(params, name, manifest))) for name in params.predicted}
+    text = ", ".join(f"{name} ({count} run{'s' * (count > 1)})" for name, count in read.items())
+    return Result("predictions", "ok", f"{text}: complete, and without foreign images")
 
 
 def store(params: Params) -> Result:

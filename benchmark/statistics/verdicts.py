@@ -392,6 +392,7 @@ def _with_runs(row: VerdictRow, sides: Sequence[Side], case: Case) -> VerdictRow
     )
     alone = [arm for arm, _ in sides if len(case.runs.runs[arm]) == 1]
     chosen = row.split == "val" and any(_selected_by(side, case) for side in sides)
+    unknown = [arm for arm, _ in sides if row.split == "val" and arm.method in case.params.predicted]
     row = replace(
         row,
         a=side_text(sides[0]),
@@ -403,6 +404,7 @@ def _with_runs(row: VerdictRow, sides: Sequence[Side], case: Case) -> VerdictRow
     return row.with_notes(
         *(f"One run of {arm}: a single seed gives no estimate of seed variance." for arm in dict.fromkeys(alone)),
         "The weights were chosen by val kappa." if chosen else "",
+        *(f"Whether val had a part in the choice of {arm} is not known: it may be favoured." for arm in unknown),
         *flags,
     )
 

@@ -110,7 +110,7 @@ def sides_of(row: Estimate) -> tuple[tuple[Arm, str], tuple[Arm, str]]:
 
 
 def _row(row: Estimate, ranks: Ranks, params: Params, results: Results, notes: Notes) -> Row:
-    (first, head), (second, _) = sides_of(row)
+    (first, head), (second, other) = sides_of(row)
     flags = [text for arm in (first, second) for text in run_notes(params, results, arm, cast("Head", row.head))]
     cells = (
         difference_cell(row, notes.number(*flags, _epoch_note(row, (first, second), params, results))),
@@ -118,12 +118,13 @@ def _row(row: Estimate, ranks: Ranks, params: Params, results: Results, notes: N
         Number(str(row.n_images), row.n_images),
         *analyses_cells(row, ranks),
     )
-    return Row(row.about, f"{first} - {second}: {head}, {row.split}", cells, (first, second))
+    pair = f"{first} - {second}: {head}" if head == other else f"{first} {head} - {second} {other}"
+    return Row(row.about, f"{pair}, {row.split}", cells, (first, second))
 
 
 def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params, results: Results) -> str:
-    """Return a note if selecting the epoch on val favours one arm."""
-    if params.train.select_epoch != "best":
+    """Return a note if selecting the epoch on val favours one arm; of compared systems, this is not known here."""
+    if params.train.select_epoch != "best" or not {arm.method for arm in arms} <= params.arms.keys():
         return ""
     main = [cast("Head", next(iter(LOSSES[params.arm(*arm).loss].heads))) for arm in arms]
     epochs = [max(map(int, results.runs_of(*arm)["epochs"]), default=0) for arm in arms]

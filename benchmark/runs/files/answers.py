@@ -165,16 +165,17 @@ def _ends_alike(one: Sequence[str], other: Sequence[str]) -> bool:
 
 def _covered(labels: Labels, row: Ints, path: Path, only: Sequence[str]) -> list[str]:
     """Return the predicted splits in the order train, val, test."""
+    others = (row >= 0) & ~np.isin(labels.split, only)
+    if only and others.any():
+        split, example = (str(values[others][0]) for values in (labels.split, labels.image_id))
+        msg = (
+            f"{path} must hold {' and '.join(only)} alone, but has {int(others.sum())} images of other splits, for "
+            f"instance {example!r} of {split}: remove them"
+        )
+        raise InputError(msg)
     covered = []
     for split in ("train", "val", "test", UNNAMED_SPLIT):
         missing = row[labels.split == split] < 0
-        if only and split not in only and not missing.all():
-            example = str(labels.image_id[labels.split == split][~missing][0])
-            msg = (
-                f"{path} must hold {' and '.join(only)} alone, but has {int((~missing).sum())} images of {split}, for "
-                f"instance {example!r}: remove them"
-            )
-            raise InputError(msg)
         if missing.all() and split not in only:
             continue
         if missing.any():
