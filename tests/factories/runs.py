@@ -34,11 +34,11 @@ from benchmark.runs.run import (
     Record,
     TunedThresholds,
 )
-from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, RunResult, heads_of
+from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, PredictionsResult, RunResult, heads_of
 from benchmark.runs.systems import step_nets
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.settings.checks import default_policies
-from benchmark.settings.params import Params
+from benchmark.settings.params import PREDICTIONS, Params
 from benchmark.sources.registry import SourceParams
 from benchmark.statistics import decision_rules, metrics
 from benchmark.statistics.estimates import Estimate, select, write_estimates
@@ -111,7 +111,7 @@ params,test_byobnet,8,,128,2,16,0,0,0
 
 
 def make_params(
-    seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True, others=(), systems: Sequence[str] = ()
+    seeds=(0, 1, 2), arms=ARMS, name="phantom", synthetic=True, others=(), systems: Sequence[str] = (), given=None
 ) -> Params:
     return Params.model_validate(
         {
@@ -123,6 +123,7 @@ def make_params(
             "seeds": list(seeds),
             "arms": arms,
             "systems": {system: SYSTEMS[system] | {"seeds": 2} for system in systems},
+            "predicted": given or {},
             "transfer": {other: SourceParams(source="csv", name=other, root="-") for other in others},
         }
     )
@@ -147,6 +148,12 @@ def make_predictions(split: str, seed: int, noise: float, patients: bool = True)
     )
 
 
+def made_data(params: Params) -> DataSummary:
+    data = params.data
+    named = {"name": data.name, "source": data.source, "synthetic": data.synthetic}
+    return DataSummary(**named, manifest_sha256="0" * 64, train=80, **IMAGES)
+
+
 def make_result(params: Params, method: str, name: str, seed: int, flags=()) -> ArmResult:
     arm = params.arm(method, name)
     return ArmResult(
@@ -160,14 +167,7 @@ def make_result(params: Params, method: str, name: str, seed: int, flags=()) -> 
         n_cells=arm.n_cells,
         parent=arm.parent,
         parent_key=f"{arm.parent}/{seed}" if arm.parent else "",
-        data=DataSummary(
-            name=params.data.name,
-            source=params.data.source,
-            synthetic=params.data.synthetic,
-            manifest_sha256="0" * 64,
-            train=80,
-            **IMAGES,
-        ),
+        data=made_data(params),
         prepared=PackSpec(
             params.sizes.of(arm.size), params.prepare.encoding, "made", params.prepare.colour_normalisation
         ),
@@ -302,6 +302,32 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     write_text(record_path(result), make_record(seed, 10.0).model_dump_json())
 
 
+def make_given(params: Params, name: str) -> None:
+    """Write the runs of a system that was measured elsewhere, one per declared seed, with scores."""
+    given = params.predicted[name]
+    for seed in given.seeds:
+        result = PredictionsResult(
+            method=name,
+            arm=PREDICTIONS,
+            seed=seed,
+            heads=["score"],
+            data=made_data(params),
+            files_sha256={"val": "2" * 64, "test": "3" * 64},
+            columns=given.columns,
+            eyes=given.eyes,
+            nets=given.nets,
+            tta_views=given.views,
+            source=given.source,
+            code_sha256="0" * 64,
+            key=f"{name}/{PREDICTIONS}/{seed}",
+            flags=[],
+        )
+        for number, split in enumerate(IMAGES):
+            predictions = make_predictions(split, 10 * seed + number + 5 + len(name), 0.4)
+            write_predictions(replace(predictions, prob=None), result.folder(RUNS) / f"{split}.csv")
+        write_result(result, result.folder(RUNS))
+
+
 def make_networks() -> None:
     """Write the table of the step ``architecture``."""
     write_text(architecture.NETWORKS, NETWORKS)
@@ -320,6 +346,8 @@ def make_all(params: Params, skip=(), flags=None) -> None:
         if arm.method in params.systems:
             for seed in seeds:
                 make_system_run(params, arm, seed)
+    for name in params.predicted:
+        make_given(params, name)
 
 
 def tables(params):
