@@ -8,8 +8,10 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from benchmark.common.files import write_text
 from models.systems.registry import SYSTEMS
 from tests.factories.photographs import write_folder, write_photograph
 from tests.factories.project import BIN
@@ -86,6 +88,43 @@ def test_a_changed_setting_retrains_only_the_methods_that_depend_on_it(project):
     del raw["arms"]["basenet"]["mse_small"]
     project.write_params(raw)
     assert trained(project, *stages) == {"basenet": 0, "basenet_mt": 0, "m2cnn": 0}
+
+
+def test_predictions_of_another_program_become_a_row_without_any_training(project):
+    for split in ("val", "test"):
+        for seed in (0, 1):
+            rows = pd.read_csv(project.root / f"runs/basenet/mse_small/{seed}/{split}.csv")
+            other = pd.DataFrame({"file": rows["image_id"] + ".png", "y_pred": (rows["score"] + 0.3).round(2)})
+            other.sample(frac=1, random_state=0).to_csv(project.root / f"{split}{seed}.csv", index=False)
+    files = ("--val", "val0.csv", "val1.csv", "--test", "test0.csv", "test1.csv")
+    project.run("fundusbench", "add", "mine", *files, "--source", "another program")
+    write_text(
+        project.root / "experiments/claims/mine.yaml",
+        "- {id: mine-over-mse, claim: mine is better, better: {method: mine, arm: predictions, head: score},\n"
+        "   worse: {method: basenet, arm: mse_small, head: score}}\n",
+    )
+    made = trained(project)
+    assert made.pop("mine") == 0
+    assert set(made.values()) <= {0}
+    names = {path.name for path in (project.root / "runs/mine/predictions/1").iterdir()}
+    assert names == {"run.json", "val.csv", "test.csv"}
+    tables = {path.stem: path.read_text() for path in (project.root / "reports/tables").glob("*.md")}
+    assert "| mine: scores |" in tables["comparison"]
+    assert "mine over mse (asked here; the paper does not claim it)" in tables["verdicts"]
+    assert "mine (another program)" in tables["metrics"]
+    page = (project.root / "reports/index.html").read_text()
+    assert "elsewhere, from files of predictions" in page
+    runs = json.loads((project.root / "reports/provenance.json").read_text())["arms"]["mine/predictions"]["seeds"]
+    assert all(run["mlflow_run_id"] and run["record"] is None for run in runs.values())
+    assert "are identical" in project.run("fundusbench", "verify").stdout
+    assert project.repro() == []
+    path = project.root / "predictions/mine/val_0.csv"
+    path.write_text(path.read_text().replace(".png", ".jpeg"))
+    assert trained(project, "train_system@mine") == {"mine": 0}
+    path.write_text(path.read_text().partition("\n")[0] + "\n1_left,2\n")
+    refused = project.run("fundusbench", "train", "basenet", check=False)
+    assert refused.returncode == 2
+    assert "predictions/mine/val_0.csv" in refused.stderr
 
 
 def test_another_data_set_is_evaluated_without_training_and_earlier_results_come_from_the_cache(project):

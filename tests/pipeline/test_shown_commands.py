@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,13 @@ def ambiguous() -> None:
     write_table(Path(), rows, "predictions.csv")
 
 
+def given() -> None:
+    """Write predictions for val and test, as those of another program."""
+    for split in ("val", "test"):
+        for name in (split, f"{split}_0", f"{split}_1"):
+            shutil.copy(f"runs/m2cnn/mid/{name[-1:] if '_' in name else 0}/{split}.csv", f"{name}.csv")
+
+
 def photographed() -> None:
     """Write a folder of photographs with a table that has Kaggle's columns."""
     ids = write_folder(Path("DIR"), patients=6)
@@ -63,6 +71,8 @@ RUN: dict[str, Callable[[], None]] = {
     "fundusbench score predictions.csv --labels labels.csv --columns prediction=pred": ambiguous,
     "fundusbench score runs/m2cnn/mid/0/val.csv runs/basenet_mt/small/0/val.csv --labels data/manifest.csv": as_it_is,
     "fundusbench keep experiments/results/phantom": as_it_is,
+    "fundusbench add mine --val val.csv --test test.csv --source 'our network, 2026'": given,
+    "fundusbench add mine --val val_0.csv val_1.csv --test test_0.csv test_1.csv --eyes both --nets 3": given,
 }
 """Each command with a function that writes the files it needs."""
 ELSEWHERE = {
