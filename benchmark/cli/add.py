@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     """Check the files against the manifest, copy them to ``predictions/``, and declare them in params.yaml.
 
     Raises:
-        InputError: there is no manifest, a file or a fact breaks a rule, or the name is taken; nothing is changed.
+        InputError: the manifest is missing, a file or an argument breaks a rule, or the name is taken.
     """
     copies = {split: _copies(args, split) for split in EVALUATED}
     section = _section(args, copies)

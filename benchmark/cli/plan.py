@@ -99,6 +99,8 @@ class Plan:
     """Seconds that all runs take; None if nothing was measured."""
     fewer: bool
     """True if a step was measured on fewer images than a batch."""
+    given: tuple[str, ...]
+    """Systems that were measured elsewhere, so that nothing is trained for them."""
 
     @property
     def models(self) -> int:
@@ -154,6 +156,7 @@ def plan(params: Params, *, measure: bool) -> Plan:
         device=device,
         workers=workers,
         wall=_wall(params, timed, workers),
+        given=tuple(params.predicted),
         fewer=any(step.images < params.train.batch_size for step in steps.values()),
     )
 
@@ -464,6 +467,7 @@ def _notes(plan: Plan) -> list[str]:
         "times as many, or fewer where parts of a network are frozen",
         timed if plan.device else "time and memory: not measured",
         *_disk_notes(plan),
+        *([f"measured elsewhere, without any training here: {', '.join(plan.given)}"] * bool(plan.given)),
         *(["blends: forward passes of a system's networks, without fitting the blends"] * has_blends),
         "stages that are up to date are skipped: `dvc status` lists the others",
     ]

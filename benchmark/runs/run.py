@@ -181,7 +181,10 @@ class Outcome(Section):
     """Multiply-adds of one image's forward pass."""
 
 
-_NOT_PARAMETERS = {"seed", "parent_key", "member_keys", "data", "code_sha256", "key", *Outcome.model_fields}
+_NOT_PARAMETERS = {
+    *("seed", "parent_key", "member_keys", "files_sha256", "data", "code_sha256", "key"),
+    *Outcome.model_fields,
+}
 """Fields of a run that are not parameters."""
 
 

@@ -1,4 +1,4 @@
-"""Settings of a row of the tables that was measured elsewhere: files of predictions, and what is known of the model."""
+"""Settings of a row of the tables that was measured elsewhere: files of predictions, and facts on the model."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ from benchmark.common.units import some
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
 from benchmark.runs.labels import selection
 from benchmark.runs.predictions import patients_in_words
+from benchmark.runs.spec import PredictionsRun
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import N_RESAMPLES, kappa_interval
 from benchmark.statistics.comparison import Comparison
@@ -392,7 +393,7 @@ def _with_runs(row: VerdictRow, sides: Sequence[Side], case: Case) -> VerdictRow
     )
     alone = [arm for arm, _ in sides if len(case.runs.runs[arm]) == 1]
     chosen = row.split == "val" and any(_selected_by(side, case) for side in sides)
-    unknown = [arm for arm, _ in sides if row.split == "val" and arm.method in case.params.predicted]
+    given = [arm for arm, _ in sides if isinstance(case.runs.runs[arm][0], PredictionsRun)]
     row = replace(
         row,
         a=side_text(sides[0]),
@@ -404,7 +405,7 @@ def _with_runs(row: VerdictRow, sides: Sequence[Side], case: Case) -> VerdictRow
     return row.with_notes(
         *(f"One run of {arm}: a single seed gives no estimate of seed variance." for arm in dict.fromkeys(alone)),
         "The weights were chosen by val kappa." if chosen else "",
-        *(f"Whether val had a part in the choice of {arm} is not known: it may be favoured." for arm in unknown),
+        *(f"Whether val had a part in the choice of {arm} is not known." for arm in given if row.split == "val"),
         *flags,
     )
 

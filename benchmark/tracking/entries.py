@@ -12,7 +12,7 @@ from typing import Any, Literal
 from benchmark.common.files import sha256_json
 from benchmark.runs.labels import summary, table_columns
 from benchmark.runs.run import DataSummary, Outcome
-from benchmark.runs.spec import RunSpec
+from benchmark.runs.spec import PredictionsRun, RunSpec
 from benchmark.tracking.trainings import TrackedRun
 
 MLflowStatus = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
@@ -184,10 +184,15 @@ def _run_tags(spec: RunSpec, kind: str, key: str) -> dict[str, str]:
         "method": spec.method,
         "arm": f"{spec.method}/{spec.arm}",
         "data": spec.data.name,
-        **{name: str(table_columns(spec)[name]) for name in ("loss", "size", "pixels", "n_cells", "parent")},
+        **{name: str(table_columns(spec)[name]) for name in _described(spec)},
         NOTE: note(spec.data, summary(spec)),
     }
     return base_tags(kind, key, spec.data) | drop_empty(tags)
+
+
+def _described(spec: RunSpec) -> tuple[str, ...]:
+    """Return the columns that describe the training of a run; none if it was made elsewhere."""
+    return () if isinstance(spec, PredictionsRun) else ("loss", "size", "pixels", "n_cells", "parent")
 
 
 def experiment_note(data: DataSummary) -> str:

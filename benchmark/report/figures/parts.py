@@ -29,8 +29,8 @@ _LOOKS = {
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
     """Return one figure of all systems that ran; none if no system ran, as the comparisons show the paper's parts."""
-    ran = inputs.estimates("system comparison")
-    lines = [*_of_paper(inputs.estimates("comparison")), *_of_systems(ran)] if ran else []
+    parts = _of_systems(inputs.estimates("system comparison"))
+    lines = [*_of_paper(inputs.estimates("comparison")), *parts] if parts else []
     return plot_if_any("parts", _plot, lines, inputs)
 
 
