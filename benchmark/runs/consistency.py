@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from benchmark.common.errors import InputError
+from benchmark.common.files import sha256_file
 from benchmark.common.terms import Arm
 from benchmark.data.packs import PackSpec
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.run import Holdout
 from benchmark.runs.spec import ArmResult, BlendResult, NetworkResult, PredictionsResult, RunResult
 from benchmark.settings.params import Params
+from benchmark.settings.predictions import GivenPredictions
 from models.blends.registry import BLENDS
 from models.settings import Cells, Model
 from models.systems.registry import SYSTEMS, fov_of
@@ -56,10 +59,7 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
             yield from _system_faults(params, result.holdout, result.prepared, result.method)
             yield from _blend_faults(params, result)
         case PredictionsResult():
-            given = params.predicted[result.method]
-            declared = (given.columns, given.eyes, given.nets, given.views, given.source)
-            if declared != (result.columns, result.eyes, result.nets, result.tta_views, result.source):
-                yield "was read with other facts than params.yaml declares"
+            yield from _given_faults(params.predicted[result.method], result)
 
 
 def _arm_faults(params: Params, result: ArmResult, runs: Runs) -> Iterator[str]:
@@ -106,6 +106,15 @@ def _blend_faults(params: Params, result: BlendResult) -> Iterator[str]:
     declared = {key: settings.blend.get(key, value) for key, value in BLENDS[blend.name].defaults.items()}
     if blend.parameters != declared or result.tta_views not in (0, settings.tta_views):
         yield "was fitted with other parameters or TTA views than params.yaml declares"
+
+
+def _given_faults(given: GivenPredictions, result: PredictionsResult) -> Iterator[str]:
+    declared = (given.columns, given.eyes, given.nets, given.views, given.source)
+    if declared != (result.columns, result.eyes, result.nets, result.tta_views, result.source):
+        yield "was read with other facts than params.yaml declares"
+    for split, file in given.files_of(result.seed).items():
+        if Path(file).exists() and sha256_file(Path(file)) != result.files_sha256[split]:
+            yield f"was read before {file} changed"
 
 
 def _prepare(params: Params) -> dict[str, Any]:

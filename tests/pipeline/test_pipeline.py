@@ -96,6 +96,9 @@ def test_predictions_of_another_program_become_a_row_without_any_training(projec
             rows = pd.read_csv(project.root / f"runs/basenet/mse_small/{seed}/{split}.csv")
             other = pd.DataFrame({"file": rows["image_id"] + ".png", "y_pred": (rows["score"] + 0.3).round(2)})
             other.sample(frac=1, random_state=0).to_csv(project.root / f"{split}{seed}.csv", index=False)
+    # MLflow keeps absolute paths, so a copy of a project logs its runs again.
+    (project.root / "mlflow.db").unlink()
+    shutil.rmtree(project.root / "mlartifacts")
     files = ("--val", "val0.csv", "val1.csv", "--test", "test0.csv", "test1.csv")
     project.run("fundusbench", "add", "mine", *files, "--source", "another program")
     write_text(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmark.common.errors import InputError
@@ -111,6 +113,9 @@ def test_they_stand_in_every_table_beside_the_papers_arms(made):
     other = make_params(seeds=(0, 1), arms=M2CNN, given=GIVEN | {"mine": GIVEN["mine"] | {"nets": 2}})
     with pytest.raises(InputError, match="mine/predictions seed 0 was read with other facts"):
         check_run_consistency(other, list(find_runs(other)))
+    write_text(Path(GIVEN["theirs"]["val"]), "edited")
+    with pytest.raises(InputError, match="theirs/predictions seed 0 was read before predictions/c changed"):
+        check_run_consistency(params, list(find_runs(params)))
 
 
 def test_they_stand_alone_where_nothing_was_trained(made):
