@@ -46,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the issues that the checks find; return 1 if a check with the policy stop finds issues, else 0."""
     from benchmark.data import outcome as checking
-    from benchmark.data.checks.registry import InspectedDataset
-    from benchmark.data.fetch import PHOTOGRAPHS_FOLDER, locate, refuse_absent
-    from benchmark.data.inspection import inspect_dataset
+    from benchmark.data.fetch import PHOTOGRAPHS_FOLDER, inspect, locate
     from benchmark.settings.checks import default_policies
     from benchmark.settings.data_loading import load_data_params
     from benchmark.sources.registry import load_source
@@ -60,12 +58,7 @@ def run(args: argparse.Namespace) -> int:
         params = load_data_params()
         data, policies, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS_FOLDER
     found, expected = locate(data, folder), load_source(data.source).expected(data)
-    if not args.labels_only:
-        refuse_absent(found, Path(data.root))
-    if args.labels_only:
-        dataset = InspectedDataset(tuple(found), expected=expected)
-    else:
-        dataset = inspect_dataset(found, expected, workers)
+    dataset = inspect(data, found, expected, workers, labels_only=args.labels_only)
     outcome = checking.run_checks(dataset, policies)
     stopping = list(dict.fromkeys(row.check for row in outcome.rows if row.policy == "stop" and row.issue))
     if args.json:

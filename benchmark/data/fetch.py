@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
-from benchmark.common.terms import SPLITS, Split
-from benchmark.data.checks.registry import ImageInfo
+from benchmark.common.terms import SPLITS, Counts, Split
+from benchmark.data.checks.registry import ImageInfo, InspectedDataset
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, write_manifest
 from benchmark.data.outcome import CHECKS_CSV, raise_if_stopped, run_checks, write_check_rows
 from benchmark.data.outcome import format_checks as check_summary
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 PHOTOGRAPHS_FOLDER = DATA / "photographs"
 """Folder of generated or downloaded photographs; others stay where they are."""
+_NO_FILE = ImageInfo("", "", 0, 0, "labels alone", 0.0, False, 0.0, np.zeros(0, np.float32))
+"""Properties of an image whose photograph the data set does not have."""
 
 
 def run(params: DataParams, folder: Path = DATA, splits: Collection[Split] = SPLITS) -> None:
@@ -39,26 +43,23 @@ def run(params: DataParams, folder: Path = DATA, splits: Collection[Split] = SPL
         InputError: the source rejects its input, a check with the policy stop finds issues, or a split is left empty;
             ``data/checks.csv`` then still lists the issues.
     """
-    from benchmark.data.inspection import inspect_dataset
-
     checks_csv, manifest = folder / CHECKS_CSV.name, folder / MANIFEST.name
     source = load_source(params.data.source)
     photographs = [one for one in locate(params.data, folder / PHOTOGRAPHS_FOLDER.name) if one.split in splits]
-    refuse_absent(photographs, Path(params.data.root))
     known = source.expected(params.data) or {}
     expected = {split: known[split] for split in splits if split in known}
-    dataset = inspect_dataset(photographs, expected, params.prepare.workers)
+    dataset = inspect(params.data, photographs, expected, params.prepare.workers)
     outcome = run_checks(dataset, params.checks)
     write_check_rows(outcome.rows, checks_csv)
     print(check_summary(outcome.rows))
     raise_if_stopped(outcome, checks_csv)
     _refuse_empty(photographs, outcome.dropped, checks_csv)
-    found = enumerate(zip(photographs, dataset.infos, strict=True))
+    found = enumerate(zip(photographs, dataset.infos or [_NO_FILE] * len(photographs), strict=True))
     kept = [pair for index, pair in found if index not in outcome.dropped]
     rows = [_row(photograph, info, params.data.name) for photograph, info in kept]
     write_manifest(rows, manifest)
     write_shortcuts(predict_from_shortcuts(graded_photographs(kept)), folder)
-    print(f"{manifest}: {len(rows)} photographs of {params.data.name}; {len(outcome.dropped)} dropped")
+    print(f"{manifest}: {len(rows)} images of {params.data.name}; {len(outcome.dropped)} dropped")
     print(f"cite: {source.ABOUT.citation}")
     print(format_splits(rows))
 
@@ -74,6 +75,27 @@ def _refuse_empty(photographs: Sequence[Photograph], dropped: Container[int], li
             "correct the data or the splits"
         )
         raise InputError(msg)
+
+
+def inspect(
+    data: SourceParams,
+    photographs: Sequence[Photograph],
+    expected: Mapping[Split, Counts] | None,
+    workers: int = 0,
+    *,
+    labels_only: bool = False,
+) -> InspectedDataset:
+    """Open every photograph of a data set; none of labels alone, or on request.
+
+    Raises:
+        InputError: no photograph is where its table says, or a worker was killed.
+    """
+    if labels_only or not load_source(data.source).ABOUT.has_photographs:
+        return InspectedDataset(tuple(photographs), expected=expected)
+    from benchmark.data.inspection import inspect_dataset
+
+    refuse_absent(photographs, Path(data.root))
+    return inspect_dataset(photographs, expected, workers)
 
 
 def locate(data: SourceParams, folder: Path) -> list[Photograph]:
@@ -141,7 +163,7 @@ def format_splits(rows: Iterable[ManifestRow]) -> str:
 def _row(photograph: Photograph, info: ImageInfo, source: str) -> ManifestRow:
     return ManifestRow(
         image_id=photograph.image_id,
-        path=photograph.path.as_posix(),
+        path="" if info is _NO_FILE else photograph.path.as_posix(),
         patient=photograph.patient,
         eye=photograph.eye,
         grade=photograph.grade,

@@ -16,7 +16,10 @@ MANIFEST = DATA / "manifest.csv"
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """One photograph. ``width`` and ``height`` are 0 if the file's header cannot be read."""
+    """One image. ``width`` and ``height`` are 0 if the file's header cannot be read.
+
+    Labels without photographs have neither path nor hash.
+    """
 
     image_id: str
     path: str

@@ -82,7 +82,9 @@ def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None
         InputError: photographs have changed or are missing since the manifest was written; all of them are named.
             Unreadable photographs that the check ``readable`` accepted are skipped and listed.
     """
-    rows, packs = read_manifest(folder / MANIFEST.name), folder / PACKS.name
+    # Labels without photographs give empty packs.
+    rows = [row for row in read_manifest(folder / MANIFEST.name) if row.path]
+    packs = folder / PACKS.name
     for leftover in packs.rglob(".*.partial"):
         leftover.unlink()
     specs = pack_specs(params.sizes, params.prepare)

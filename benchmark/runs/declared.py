@@ -40,6 +40,8 @@ def resolve_runs(params: Params, manifest: list[ManifestRow], methods: Collectio
         manifest: the data set.
         methods: keys of ``arms`` or ``systems``; empty for all.
     """
+    if not params.trains:
+        return []
     methods = methods or (*params.arms, *params.systems)
     known: dict[Arm, list[ArmRun]] = {}
 

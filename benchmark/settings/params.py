@@ -15,7 +15,7 @@ from benchmark.settings.data import DataParams
 from benchmark.settings.predictions import GivenPredictions
 from benchmark.settings.sweep import Sweep
 from benchmark.settings.training import Train
-from benchmark.sources.registry import SourceParams
+from benchmark.sources.registry import SOURCES, SourceParams
 from models.blends.registry import BLENDS
 from models.losses.registry import LOSSES
 from models.settings import Model
@@ -99,11 +99,16 @@ class Params(DataParams):
             return list(self.predicted[method].seeds)
         return self.seeds if method in self.arms else self.seeds[: self.systems[method].seeds]
 
+    @property
+    def trains(self) -> bool:
+        """True if there are photographs to train on; labels alone have no trained runs, whatever is declared."""
+        return SOURCES[self.data.source].has_photographs
+
     def declared(self) -> Iterator[tuple[Arm, list[int]]]:
         """Yield every arm with its seeds in declared order, then each system's networks and blends, or its files."""
-        for method, arms in self.arms.items():
+        for method, arms in self.arms.items() if self.trains else ():
             yield from ((Arm(method, name), self.seeds) for name in arms)
-        for system, settings in self.systems.items():
+        for system, settings in self.systems.items() if self.trains else ():
             seeds = self.seeds_of(system)
             yield from ((Arm(system, name), seeds) for name in (*settings.nets, *SYSTEMS[system].steps) if seeds)
         yield from ((Arm(name, PREDICTIONS), self.seeds_of(name)) for name in self.predicted)

@@ -76,9 +76,8 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
     InputError if the table or a column is missing, or the name of a split or an eye is unknown.
     """
     assert isinstance(params, Params)
-    table = read_text_table(Path(params.root) / params.table)
-    columns = _select(table, params.columns)
-    files = _read_rows(table, columns, Path(params.root) / params.images)
+    root = Path(params.root)
+    files = read_graded_files(root / params.table, params.columns, root / params.images)
     yield from yield_photographs(assign_splits(files, params.split), progress)
 
 
@@ -86,6 +85,15 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """Return the counts that the parameters declare."""
     assert isinstance(params, Params)
     return params.expected
+
+
+def read_graded_files(path: Path, columns: ColumnNames, images: Path) -> list[GradedFile]:
+    """Read a table of grades; ``images`` is the folder of the photographs, which need not be there.
+
+    Raises InputError as :func:`photographs`.
+    """
+    table = read_text_table(path)
+    return _read_rows(table, _select(table, columns), images)
 
 
 def _select(table: TextTable, columns: ColumnNames) -> dict[str, Sequence[str]]:

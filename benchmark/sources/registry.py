@@ -39,6 +39,8 @@ class SourceInfo:
     """Publications to cite for its photographs and grades."""
     restricted: bool = False
     """True if its owners require acceptance of their terms: it is then downloaded only after ``accept_terms: true``."""
+    has_photographs: bool = True
+    """False for labels alone, on which predictions of other programs are evaluated and nothing is trained."""
 
 
 SOURCES = discover("benchmark.sources", SourceInfo)
@@ -51,7 +53,7 @@ class Photograph:
 
     image_id: str
     path: Path
-    """Path of the file, relative to the working directory or absolute."""
+    """Path of the file, relative to the working directory or absolute; ``Path()`` without photographs."""
     grade: int
     """International DR scale, 0 (none) to 4 (proliferative); the checks report any other number."""
     split: Split
@@ -77,7 +79,8 @@ class SourceParams(BaseModel):
     name: str
     """Name of the data set, shown in every caption."""
     root: str
-    """Folder of the photographs or, for a generated or downloaded data set, its code. DVC tracks it."""
+    """Folder of the photographs; for a generated or downloaded data set, its code; for labels alone, their table. DVC
+    tracks it."""
     synthetic: bool = False
     """True if the photographs are generated; every table and figure then says so."""
 

@@ -30,7 +30,7 @@ def test_the_manifest_describes_every_file(capsys):
     assert (row.width, row.height) == (96, 64)
     assert row.sha256 == hashlib.sha256(Path(row.path).read_bytes()).hexdigest()
     assert Path("data/photographs").is_dir()
-    assert "24 photographs of made" in capsys.readouterr().out
+    assert "24 images of made" in capsys.readouterr().out
 
 
 def test_the_same_data_gives_the_same_bytes():

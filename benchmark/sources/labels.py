@@ -1,0 +1,53 @@
+"""Labels without photographs: a table of grades on which predictions of other programs are evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from benchmark.common.errors import InputError
+from benchmark.common.terms import Counts, Split
+from benchmark.common.units import some
+from benchmark.sources._labels import yield_photographs
+from benchmark.sources.csv import ColumnNames, read_graded_files
+from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
+
+ABOUT = SourceInfo(
+    title="Labels without photographs",
+    homepage="",
+    terms="the owner of the labels decides on their use",
+    citation="the publication of the data set that the labels belong to",
+    has_photographs=False,
+)
+
+
+class Params(SourceParams):
+    """Parameters of labels under ``data:``; ``root`` is the file of their table."""
+
+    columns: ColumnNames = ColumnNames()
+    expected: dict[Split, Counts] | None = None
+    """Expected images per grade 0-4 of some or all splits, for the check ``counts``."""
+
+
+def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
+    """Yield the rows of the table in order, each without a file.
+
+    Repeated images and labels that are not grades are passed on: the data checks report them. Raises InputError if the
+    table, a column or the split of a row is missing, or the name of a split or an eye is unknown.
+    """
+    assert isinstance(params, Params)
+    rows = [replace(row, path=Path()) for row in read_graded_files(Path(params.root), params.columns, folder)]
+    if unassigned := [row.image_id for row in rows if row.split is None]:
+        msg = (
+            f"labels without photographs must have a split (train, val or test; Public or Private), but {params.root} "
+            f"has none for {some(unassigned)}: add a column `split`"
+        )
+        raise InputError(msg)
+    yield from yield_photographs(rows, progress)
+
+
+def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
+    """Return the counts that the parameters declare."""
+    assert isinstance(params, Params)
+    return params.expected
