@@ -209,10 +209,12 @@ def _widths(rows: Iterable[tuple[int, _Row]]) -> set[int]:
 
 def _refuse_other_separators(rows: Sequence[tuple[int, _Row]], path: Path) -> None:
     """Refuse a single column whose values bars or blanks would split into equally many parts."""
+    if any(len(row) > 1 for _, row in rows if any(value.strip() for value in row)):
+        return
     values = [row[0].strip() for _, row in rows if any(row)]
     for sign, name in (("|", "bars"), (None, "blanks")):
         parts = {len(value.split(sign)) for value in values}
-        if _widths(rows) == {1} and len(values) > 1 and len(parts) == 1 and parts != {1}:
+        if len(values) > 1 and len(parts) == 1 and parts != {1}:
             raise InputError(_no_table(path, f"separated by {name}", "separate values by commas"))
 
 

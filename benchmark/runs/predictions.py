@@ -8,6 +8,7 @@ written with enough digits to restore the same float32.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -98,17 +99,26 @@ def patients_in_words(patient: npt.NDArray[np.str_]) -> str:
     Args:
         patient: one per image; "" for an unknown one.
     """
-    unknown = int((patient == "").sum())
+    unknown, n = int((patient == "").sum()), int(clusters(patient).max(initial=-1)) + 1
     if not unknown:
-        return str(len(np.unique(patient)))
+        return str(n)
     if unknown == len(patient):
         return "unknown: each image its own cluster"
-    return f"{int(clusters(patient).max()) + 1}, with {unknown} images of unknown patients as their own clusters"
+    return f"{n}, with {unknown} images of unknown patients as their own clusters"
 
 
 def clusters(patient: npt.NDArray[np.str_]) -> Ints:
     """Number the patients from 0; every image of an unknown patient ("") is a cluster of its own. Shape (n,)."""
+    return _clusters(patient.dtype.str, patient.tobytes())
+
+
+@lru_cache(maxsize=16)
+def _clusters(dtype: str, patients: bytes) -> Ints:
+    """Number the patients of an array; cached, because all arms on a split have the same patients."""
+    patient = np.frombuffer(patients, dtype)
     names, number = np.unique(patient, return_inverse=True)
     unknown = patient == ""
     number[unknown] = len(names) + np.arange(unknown.sum())
-    return np.unique(number, return_inverse=True)[1].astype(np.int64)
+    numbered = np.unique(number, return_inverse=True)[1].astype(np.int64)
+    numbered.flags.writeable = False
+    return numbered

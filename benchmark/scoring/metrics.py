@@ -146,20 +146,15 @@ def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
     ``positive`` and ``values`` have the shape (n,); higher values mean more likely positive, and ties count half. An
     area is NaN where one side is empty.
     """
-    order = np.argsort(values, kind="stable")
-    ascending, sick = values[order], positive[order]
-    starts = np.flatnonzero(np.append(True, ascending[1:] > ascending[:-1]))
-    # Index of each positive's distinct value.
-    index = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))[sick]
-    positives = order[sick]
+    order, ranked = mid_ranks(values)
+    sick = positive[order].astype(np.float64)
 
     def area(weights: Floats) -> Floats:
-        healthy = weights[:, order]
-        healthy[:, sick] = 0
-        tied = healthy if len(starts) == len(order) else np.add.reduceat(healthy, starts, axis=1)
-        below = tied.cumsum(1)
-        won = np.einsum("bi,bi->b", weights[:, positives], (below - tied / 2)[:, index])
-        return _ratio(won, weights[:, positives].sum(1) * below[:, -1])
+        # Mann-Whitney: the ranks of the positives, less those that they have among themselves.
+        ordered, ranks = ranked(weights)
+        ranks *= ordered
+        positives = ordered @ sick
+        return _ratio(ranks @ sick - positives**2 / 2, positives * (ordered.sum(1) - positives))
 
     return area
 
@@ -175,25 +170,45 @@ def rank_correlation(grade: Grades, values: Floats) -> Callable[[Floats], Floats
         A function from weights, shape (resamples, n), to correlations, shape (resamples,); NaN where labels or values
         are constant.
     """
-    places = [np.unique(column, return_inverse=True)[1] for column in (grade, values)]
-    orders = [np.argsort(place, kind="stable") for place in places]
-    starts = [
-        np.searchsorted(place[order], np.arange(place.max(initial=0) + 1))
-        for place, order in zip(places, orders, strict=True)
-    ]
+    order, ranked = mid_ranks(values)
+    is_grade = np.eye(GRADES)[grade[order]]
 
     def correlation(weights: Floats) -> Floats:
-        total = weights.sum(1)
-        centred = []
-        for place, order, start in zip(places, orders, starts, strict=True):
-            tied = np.add.reduceat(weights[:, order], start, axis=1)
-            centred.append((tied.cumsum(1) - tied / 2 - total[:, None] / 2)[:, place])
-        labels, ranks = centred
-        weighted = weights * ranks
-        spread = (weights * labels * labels).sum(1) * (weighted * ranks).sum(1)
-        return _ratio((weighted * labels).sum(1), np.sqrt(spread))
+        ordered, ranks = ranked(weights)
+        by_grade = ordered @ is_grade
+        half = by_grade.sum(1)[:, None] / 2
+        labels = by_grade.cumsum(1) - by_grade / 2 - half
+        ranks -= half
+        ordered *= ranks
+        spread = (by_grade * labels * labels).sum(1) * np.einsum("bi,bi->b", ordered, ranks)
+        return _ratio(((ordered @ is_grade) * labels).sum(1), np.sqrt(spread))
 
     return correlation
+
+
+def mid_ranks(values: Floats) -> tuple[Ints, Callable[[Floats], tuple[Floats, Floats]]]:
+    """Return the ascending order of values, shape (n,), and a function that ranks them by weights.
+
+    The function takes weights, shape (resamples, n), and returns the weights and the ranks in that order, both of that
+    shape: the weight of all smaller values and half of that of equal ones. For whole weights they are exact.
+    """
+    order = np.argsort(values, kind="stable")
+    ascending = values[order]
+    starts = np.flatnonzero(np.append(True, ascending[1:] > ascending[:-1]))
+    ends = np.append(starts[1:], len(order))
+    index = np.repeat(np.arange(len(starts)), ends - starts)
+
+    def ranked(weights: Floats) -> tuple[Floats, Floats]:
+        ordered = np.take(weights, order, axis=1)
+        upto = ordered.cumsum(1)
+        if len(starts) == len(order):
+            upto -= ordered / 2
+            return ordered, upto
+        upto = upto[:, ends - 1]
+        below = np.concatenate([np.zeros((len(upto), 1)), upto[:, :-1]], axis=1)
+        return ordered, np.take((below + upto) / 2, index, axis=1)
+
+    return order, ranked
 
 
 def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:

@@ -142,12 +142,21 @@ def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Pat
         predicted: grades 0-4, shape (runs, n).
     """
     cluster, runs = clusters(patient), len(predicted)
-    size = int(cluster.max(initial=-1)) + 1
-    cells = (cluster * runs + np.arange(runs)[:, None]) * _CELLS + grade * GRADES + predicted
-    counts = np.bincount(cells.ravel(), minlength=size * runs * _CELLS).reshape(size, runs * _CELLS)
-    distinct, patients = np.unique(counts.astype(np.int32), axis=0, return_counts=True)
-    order = np.argsort(-patients, kind="stable")
-    return Patterns(distinct[order].astype(np.float64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
+    cells = grade * GRADES + predicted
+    # A random number per run and cell: their sum over a patient's images identifies the patient's counts, up to a
+    # chance of 2^-64 per pair of patients, and is sorted a hundred times faster than the counts.
+    numbers = np.random.default_rng(0).integers(0, 2**64, (runs, _CELLS), np.uint64)
+    sums = np.zeros(int(cluster.max(initial=-1)) + 1, np.uint64)
+    np.add.at(sums, cluster, numbers[np.arange(runs)[:, None], cells].sum(0, np.uint64))
+    _, first, patients = np.unique(sums, return_index=True, return_counts=True)
+    place = np.full(len(sums), -1)
+    place[first] = np.arange(len(first))
+    shown = np.flatnonzero(place[cluster] >= 0)
+    shown_cells = (place[cluster[shown]] * runs + np.arange(runs)[:, None]) * _CELLS + cells[:, shown]
+    counts = np.bincount(shown_cells.ravel(), minlength=len(first) * runs * _CELLS).reshape(len(first), runs * _CELLS)
+    # Patterns as frequent as each other are in the order of their counts.
+    order = np.lexsort((*counts.T[::-1], -patients))
+    return Patterns(counts[order].astype(np.float64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
 
 
 def resample(patterns: Patterns, values: Floats, n_resamples: int, seed: int) -> Floats:

@@ -11,6 +11,14 @@ def run(params: Params) -> None:
     Raises:
         InputError: no run is finished or evaluated, or the claims are invalid.
     """
+    from threadpoolctl import threadpool_limits
+
+    # Several threads work at a time, each on an estimate of its own; those of a matrix product would only wait.
+    with threadpool_limits(1):
+        _run(params)
+
+
+def _run(params: Params) -> None:
     from benchmark.statistics import decision_rules, metrics, planned, ranks, shortcuts, systems, transfer, verdicts
     from benchmark.statistics.estimates import write_estimates
     from benchmark.statistics.graded_runs import read_graded_runs

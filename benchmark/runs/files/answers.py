@@ -130,15 +130,18 @@ def _answers(labels: Labels, at: Ints, outputs: ScoredOutputs, row: Ints) -> Ans
 
 def _places(images: Sequence[str], labels: Labels, path: Path) -> Ints:
     """Find each image's place among the labels; either name may lack the extension and leading folders."""
-    by_stem: dict[str, list[int]] = defaultdict(list)
-    parts = [image_id(str(name)).split("/") for name in labels.image_id]
-    for place, folders in enumerate(parts):
-        by_stem[folders[-1]].append(place)
-    found = []
-    for image in images:
-        own = image_id(image).split("/")
-        alike = [place for place in by_stem.get(own[-1], []) if _ends_alike(own, parts[place])]
-        found.append([place for place in alike if parts[place] == own] or alike)
+    ids = [image_id(str(name)) for name in labels.image_id]
+    exact = {name: [place] for place, name in enumerate(ids)}
+    found = [exact.get(image_id(image), []) for image in images]
+    if not all(found):
+        by_stem: dict[str, list[int]] = defaultdict(list)
+        parts = [name.split("/") for name in ids]
+        for place, folders in enumerate(parts):
+            by_stem[folders[-1]].append(place)
+        for row, image in enumerate(images):
+            if not found[row]:
+                own = image_id(image).split("/")
+                found[row] = [place for place in by_stem.get(own[-1], []) if _ends_alike(own, parts[place])]
     strangers = [image for image, places in zip(images, found, strict=True) if not places]
     if strangers:
         msg = (
