@@ -40,8 +40,8 @@ def kappa_parts(confusion: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> n
 def kappa_of_parts(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Compute kappa, shape (...), from the result of :func:`kappa_parts`, shape (..., 11)."""
     labels, predictions = parts[..., 1 : GRADES + 1], parts[..., GRADES + 1 :]
-    observed = parts[..., 0] * labels.sum(-1)
-    chance = ((labels @ _COST) * predictions).sum(-1)
+    observed = parts[..., 0] * (labels @ np.ones(GRADES))
+    chance = np.einsum("...i,...i->...", labels @ _COST, predictions)
     ratio = np.full(np.shape(chance), np.nan)
     np.divide(observed, chance, out=ratio, where=chance > 0)
     kappas: npt.NDArray[np.float64] = 1.0 - ratio

@@ -30,6 +30,23 @@ BINS = 15
 """Number of confidence bins of the calibration error."""
 _DISTANCE = np.abs(np.subtract.outer(np.arange(GRADES), np.arange(GRADES))).astype(np.float64)
 """Distance between label and prediction in grades."""
+_IS_REFERABLE = (np.arange(GRADES) >= REFERABLE).astype(np.float64)
+_EACH, _ALL = np.eye(GRADES), np.ones((GRADES, GRADES))
+_SUMS = np.stack(
+    [
+        *(row[:, None] * _ALL for row in _EACH),  # Labels of each grade.
+        *(_ALL * column for column in _EACH),  # Predictions of each grade.
+        *(np.diag(row) for row in _EACH),  # Right ones of each grade.
+        *(row[:, None] * _DISTANCE for row in _EACH),  # Grades between prediction and label, by label.
+        _ALL,
+        _DISTANCE,
+        (_DISTANCE == 1).astype(np.float64),
+        np.outer(_IS_REFERABLE, _IS_REFERABLE),
+        np.outer(1 - _IS_REFERABLE, 1 - _IS_REFERABLE),
+    ],
+    axis=-1,
+).reshape(GRADES**2, -1)
+"""Weights of the 25 cells of a confusion matrix, in columns, in each sum that the metrics of grades need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +112,22 @@ def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
     differs where a grade between two others is absent.
     """
     counts = np.asarray(confusion, np.float64)
-    images, labels, predictions = counts.sum((-2, -1)), counts.sum(-1), counts.sum(-2)
-    right, far = np.diagonal(counts, axis1=-2, axis2=-1), counts * _DISTANCE
+    parts = counts.reshape(*counts.shape[:-2], GRADES**2) @ _SUMS
+    labels, predictions, right, far = (parts[..., i * GRADES : (i + 1) * GRADES] for i in range(4))
+    images, errors, adjacent, found, cleared = np.moveaxis(parts[..., 4 * GRADES :], -1, 0)
     recall = _ratio(right, labels)
-    chance = ((labels @ _DISTANCE) * predictions).sum(-1)
+    chance = np.einsum("...i,...i->...", labels @ _DISTANCE, predictions)
     return {
         "kappa": weighted_kappa(counts),
-        "kappa_linear": 1 - _ratio(far.sum((-2, -1)) * images, chance),
-        "accuracy": _ratio(right.sum(-1), images),
+        "kappa_linear": 1 - _ratio(errors * images, chance),
+        "accuracy": _ratio(right @ np.ones(GRADES), images),
         "f1_macro": _mean_of_known(_ratio(2 * right, labels + predictions)),
-        "mae": _ratio(far.sum((-2, -1)), images),
-        "amae": _mean_of_known(_ratio(far.sum(-1), labels)),
-        "off_by_one": _ratio((counts * (_DISTANCE == 1)).sum((-2, -1)), images),
+        "mae": _ratio(errors, images),
+        "amae": _mean_of_known(_ratio(far, labels)),
+        "off_by_one": _ratio(adjacent, images),
         **{f"recall_{grade}": recall[..., grade] for grade in range(GRADES)},
-        "referable_sensitivity": _ratio(
-            counts[..., REFERABLE:, REFERABLE:].sum((-2, -1)), labels[..., REFERABLE:].sum(-1)
-        ),
-        "referable_specificity": _ratio(
-            counts[..., :REFERABLE, :REFERABLE].sum((-2, -1)), labels[..., :REFERABLE].sum(-1)
-        ),
+        "referable_sensitivity": _ratio(found, labels @ _IS_REFERABLE),
+        "referable_specificity": _ratio(cleared, labels @ (1 - _IS_REFERABLE)),
     }
 
 

@@ -150,8 +150,7 @@ class Confidence:
         by its expectation.
         """
         from scipy.optimize import brentq
-        from scipy.special import gammaln
-        from scipy.stats import nct
+        from scipy.special import gammaln, nctdtr
 
         found = self.interval(confidence_level)
         if not found.se > 0:
@@ -166,7 +165,7 @@ class Confidence:
         critical = (found.high - found.low) / 2 / found.se
 
         def excess(shift: float) -> float:
-            return float(nct.sf(critical, total**2 / spent, shift)) - power
+            return 1 - float(nctdtr(total**2 / spent, shift, critical)) - power
 
         return float(brentq(excess, 0.0, 4 * critical + 10) * total**0.5)
 
