@@ -51,6 +51,9 @@ N_RESAMPLES = 10_000
 _CELLS = GRADES**2
 _BLOCK = 4_000_000
 """Number of draws held in memory at once."""
+_MANY = 4000
+"""Number of patterns above which patients are drawn one by one if most of them have a pattern of their own: this is
+then faster than a draw per pattern."""
 _FRACTION = 64
 """Pseudo-patients have whole 64ths of images, so that sums over patients are exact in any order."""
 
@@ -171,6 +174,9 @@ def resample(patterns: Patterns, values: Floats, n_resamples: int, seed: int) ->
     if n * n_resamples <= _BLOCK:
         return weighted_sums(_drawn(n, n_resamples, seed), values.repeat(patterns.patients, axis=0))
     rng, share = np.random.default_rng(seed), patterns.patients / n
+    if len(share) > max(_MANY, n / 4):
+        shown = np.arange(len(share)).repeat(patterns.patients)
+        return in_blocks(lambda size: _counted(rng, n, size, shown), values, n_resamples)
     return in_blocks(lambda size: rng.multinomial(n, share, size), values, n_resamples)
 
 
@@ -226,10 +232,16 @@ def _drawn(patients: int, n_resamples: int, seed: int) -> npt.NDArray[np.float32
     return _counted(np.random.default_rng(seed), patients, n_resamples).astype(np.float32)
 
 
-def _counted(rng: np.random.Generator, patients: int, n_resamples: int) -> Ints:
-    """Draw as many patients with replacement and count each, shape (n_resamples, patients)."""
-    cells = rng.integers(0, patients, (n_resamples, patients)) + np.arange(n_resamples)[:, None] * patients
-    return np.bincount(cells.ravel(), minlength=cells.size).reshape(n_resamples, patients)
+def _counted(rng: np.random.Generator, patients: int, n_resamples: int, pattern: Ints | None = None) -> Ints:
+    """Draw as many patients with replacement and count each, shape (n_resamples, patients).
+
+    With the ``pattern`` of each patient, shape (patients,), patterns are counted, shape (n_resamples, patterns).
+    """
+    drawn, kinds = rng.integers(0, patients, (n_resamples, patients)), patients
+    if pattern is not None:
+        drawn, kinds = pattern[drawn], int(pattern[-1]) + 1
+    cells = drawn + np.arange(n_resamples)[:, None] * kinds
+    return np.bincount(cells.ravel(), minlength=n_resamples * kinds).reshape(n_resamples, kinds)
 
 
 @lru_cache(maxsize=4)
