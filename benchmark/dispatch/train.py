@@ -84,12 +84,12 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, trained):
         start_server(PRELOAD)
     manifest = read_manifest()
-    # Files of predictions of any method are checked before anything is trained.
-    needed = params.predicted if trained else chosen
-    given = {name: list(resolve_predictions(params, name, manifest)) for name in needed}
     declared = resolve_runs(params, manifest, trained) if trained else []
     specs = [spec for spec in declared if spec.method in chosen]
     todo = _with_parents([spec for spec in specs if not is_trained(spec)], declared)
+    # Before anything is trained, the files of every row that was measured elsewhere are checked.
+    names = [name for name in params.predicted if todo or name in chosen]
+    given = {name: list(resolve_predictions(params, name, manifest)) for name in names}
     _check_optimizers(params, todo)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)

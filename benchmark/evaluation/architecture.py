@@ -49,11 +49,11 @@ class Architecture:
 
 
 def run(params: Params) -> None:
-    """Write ``architecture/networks.csv``.
+    """Write ``architecture/networks.csv``; it has no rows where nothing is trained.
 
     Raises InputError if the backbone of params.yaml is unknown, or has no module `truncate_after`.
     """
-    write_rows(NETWORKS, Architecture, networks(params))
+    write_rows(NETWORKS, Architecture, networks(params) if params.trains else ())
 
 
 def networks(params: Params) -> Iterator[Architecture]:

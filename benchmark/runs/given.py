@@ -51,16 +51,14 @@ def read_given(files: Mapping[Split, str], columns: Mapping[str, str], manifest:
     """
     found: dict[Split, Predictions] = {}
     notes: list[str] = []
-    for file in dict.fromkeys(files.values()):
-        path, held = Path(file), [split for split in EVALUATED if files[split] == file]
-        content = read_file(path)
+    for path in dict.fromkeys(Path(files[split]) for split in EVALUATED):
+        content, held = read_file(path), [split for split in EVALUATED if Path(files[split]) == path]
         # An array names no images: it has those of its splits, in the order of the manifest.
         rows = [row for row in manifest if row.split in held] if isinstance(content, Array) else manifest
         names = parse_names([f"{role}={name}" for role, name in columns.items()], content, [content])
         answered = read_answers(content, _labels(rows), names, held)
         for split in held:
-            eyes = [row.eye for row in manifest if row.split == split]
-            found[split] = _predictions(answered.splits[split], eyes)
+            found[split] = _predictions(answered.splits[split], [row.eye for row in manifest if row.split == split])
             _refuse_truth(found[split], path, split)
         notes += answered.notes
     sha256 = {split: sha256_file(Path(files[split])) for split in EVALUATED}

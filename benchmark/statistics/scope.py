@@ -16,10 +16,12 @@ from benchmark.runs.run import DataSummary
 from benchmark.settings.composition import compose
 from benchmark.settings.loading import parse_params
 from benchmark.settings.params import Params
+from benchmark.sources.registry import SOURCES
 from benchmark.statistics.published.claims import Setting
 from benchmark.statistics.published.tables import Printed, find_arm
 from benchmark.statistics.verdict_row import PAPER_SCOPE, Scope
 
+MADE_ELSEWHERE: Scope = "labels alone: rows made elsewhere, none by the paper's method"
 OTHER_SETTINGS: Scope = "the paper's data, other settings: evidence on the ordering only"
 _EXECUTION = {
     *("device", "precision", "numerics", "compile", "processes", "sync_batch_norm", "grad_accum_steps"),
@@ -43,6 +45,8 @@ def scope_of_data(paper: Setting, data: DataSummary) -> Scope:
     """Return the scope that the data allow to arms that the paper does not have."""
     if data.synthetic:
         return "phantom: no claim about real eyes"
+    if not SOURCES[data.source].has_photographs:
+        return MADE_ELSEWHERE
     return OTHER_SETTINGS if left_out(data, paper) is not None else "other data: evidence on the ordering only"
 
 

@@ -19,6 +19,7 @@ Scope = Literal[
     "the paper's data, other settings: evidence on the ordering only",
     "other data: evidence on the ordering only",
     "phantom: no claim about real eyes",
+    "labels alone: rows made elsewhere, none by the paper's method",
     "the paper's own numbers",
 ]
 """Conclusions about the paper that a judgement allows."""

@@ -123,7 +123,9 @@ def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
         rows += [_number(number, cell, claims.paper, case) for cell in number.cells]
     rows += [_step(step, claims.paper, case) for step in claims.steps]
     rows += [_saving(saving, claims.paper, case) for saving in claims.savings]
-    rows += [_consistency(claim, case) for claim in claims.consistency]
+    # Without measured networks, nothing is said of the printed ones.
+    checked = [claim for claim in claims.consistency if case.networks or claim.check != "network"]
+    rows += [_consistency(claim, case) for claim in checked]
     return gatekept(rows)
 
 

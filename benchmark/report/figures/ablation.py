@@ -15,7 +15,7 @@ from benchmark.report.results import Results
 from benchmark.report.table import Number, Table
 from benchmark.report.tables import ablation
 
-ABOUT = FigureInfo(order=2)
+ABOUT = FigureInfo(order=2, training=True)
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:

@@ -29,6 +29,8 @@ class FigureInfo:
     """Place in the report: figures are sorted by this, then by name."""
     photographs: bool = False
     """True if the figure shows photographs, to which the data set's terms apply; it is saved in a separate folder."""
+    training: bool = False
+    """True if it describes trainings; it is left out where nothing is trained here."""
 
 
 FIGURES = discover(__package__, FigureInfo)
@@ -42,7 +44,8 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
     """
     plots: dict[str, Plot] = {}
     paths: dict[str, list[Path]] = {}
-    for module, info in FIGURES.items():
+    shown = {module: info for module, info in FIGURES.items() if inputs.params.trains or not info.training}
+    for module, info in shown.items():
         where, endings = (photographs, (".png",)) if info.photographs else (folder, (".svg", ".png"))
         for name, plot in import_module(f"{__package__}.{module}").plots(inputs).items():
             plots[name], paths[name] = plot, [where / f"{name}{ending}" for ending in endings]

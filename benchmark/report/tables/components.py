@@ -30,7 +30,7 @@ from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate
 
-ABOUT = TableInfo(order=4)
+ABOUT = TableInfo(order=4, training=True)
 
 LOSS = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""

@@ -17,7 +17,7 @@ from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.components import BASE, M2CNN, find_variant
 from benchmark.report.tables.registry import TableInfo
 
-ABOUT = TableInfo(order=9)
+ABOUT = TableInfo(order=9, training=True)
 
 _COLUMNS = {
     "parameters": "parameters",

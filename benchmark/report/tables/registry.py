@@ -22,6 +22,8 @@ class TableInfo:
 
     order: float = inf
     """Position in the report: tables are sorted by this, then by name."""
+    training: bool = False
+    """True if it describes trainings; it is left out where nothing is trained here."""
 
 
 TABLE_INFOS = discover(__package__, TableInfo)
@@ -33,5 +35,6 @@ def make_tables(inputs: Inputs) -> list[Table]:
 
     Raises InputError if an earlier stage has not run, or the published numbers break a rule.
     """
-    tables = (import_module(f"{__package__}.{name}").make(inputs) for name in TABLE_INFOS)
+    shown = (name for name, info in TABLE_INFOS.items() if inputs.params.trains or not info.training)
+    tables = (import_module(f"{__package__}.{name}").make(inputs) for name in shown)
     return [complete_records(table, inputs.results) for table in tables if table]

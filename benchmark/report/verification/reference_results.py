@@ -76,7 +76,7 @@ def judged_by() -> dict[str, str]:
 
 
 def keep(folder: Path, reports: Path = Path("reports")) -> None:
-    """Copy a rebuild's tables, the figure of its ablation, and its environment to a folder of results.
+    """Copy a rebuild's tables, the figure of its ablation if it has one, and its environment to a folder of results.
 
     Absolute paths of this machine are replaced: only the last part of a path is kept, below ``/path/to``. The address
     of the sweep's storage is kept without user, password and query. Raises InputError if no table exists.
@@ -91,7 +91,8 @@ def keep(folder: Path, reports: Path = Path("reports")) -> None:
     for path in (*tables, *(table.with_suffix(".md") for table in tables)):
         write_text(folder / path.name, _anywhere(path.read_text("utf-8"), places))
     write_text(folder / PARAMS.name, _anywhere(_with_shown_storage(PARAMS.read_text("utf-8")), places))
-    shutil.copyfile(reports / "figures" / FIGURE, folder / FIGURE)
+    if (reports / "figures" / FIGURE).exists():
+        shutil.copyfile(reports / "figures" / FIGURE, folder / FIGURE)
     kept = {name: made[name] for name in ("cpu", "gpu", "git_commit", "git_dirty", "packages")}
     write_json(folder / MADE_BY, kept | judged_by())
 
