@@ -24,6 +24,7 @@ from benchmark.common.files import fix_for
 from benchmark.common.numerics import pin_process
 
 COMMANDS = {
+    "validate": "check all parameters, before a stage removes or makes anything",
     "fetch": "locate, download or generate the photographs, check them and write the manifest",
     "check": "find leaks, duplicates, bad files and bad labels in a data set",
     "prepare": "crop and resize the photographs into one pack per split and size",

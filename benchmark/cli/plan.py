@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json
 from benchmark.common.progress import progress_bar
-from benchmark.common.terms import SPLITS, Size, Split
+from benchmark.common.terms import SPLITS, Arm, Size, Split
 from benchmark.common.units import duration, memory, quantity
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
 from benchmark.runs.environment import hardware
-from benchmark.runs.labels import StepKey, step_key
+from benchmark.runs.labels import StepKey, settings_text, step_key
 from benchmark.runs.results import read_trained
 from benchmark.runs.run import RECORDS, RUNS, Record
 from benchmark.runs.spec import ArmRun, NetworkRun, TrainedRun
@@ -39,7 +39,6 @@ WEIGHT = 4
 """Bytes per parameter in a model file."""
 CHECKPOINT = 12
 """Bytes per parameter in a checkpoint: the weight and its two moments."""
-SIZE_ROLES: tuple[Size, ...] = ("small", "mid", "large")
 
 TimeRange = tuple[float, float]
 """Low and high end of an estimate."""
@@ -71,7 +70,9 @@ class PlannedTraining:
     memory: int | None
     """Bytes that a step takes on the measured device."""
     net: str = ""
-    """The network of a system, as ``system/net``; empty for the network of an arm."""
+    """The network, as ``method/arm``, if it is of a system or of an arm with settings of its own; empty if shared."""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the arm that differ from the sections', by dotted name."""
     depends_on: tuple[str, ...] = ()
     """Arms whose run of the same seed must finish first."""
 
@@ -86,8 +87,9 @@ class Plan:
     """All trainings, and the disk space of models and packs."""
 
     trainings: tuple[PlannedTraining, ...]
-    packs: Mapping[Size, int] | None
-    """Bytes per size over all splits; None if the number of images is not known."""
+    packs: Mapping[str, int] | None
+    """Bytes over all splits per size, and per size with a colour normalisation of some arms; None if the number of
+    images is not known."""
     encoding: str
     images: Mapping[Split, int] | None
     images_from: str
@@ -157,7 +159,7 @@ def plan(params: Params, *, measure: bool) -> Plan:
         workers=workers,
         wall=_wall(params, timed, workers),
         given=tuple(params.predicted),
-        fewer=any(step.images < params.train.batch_size for step in steps.values()),
+        fewer=any(one.key in steps and steps[one.key].images < spec.train.batch_size for one, spec in counted),
     )
 
 
@@ -191,8 +193,8 @@ def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[
     counted: list[tuple[PlannedTraining, TrainedRun]] = []
     for method, arms in params.arms.items():
         for name in arms:
-            spec = arm_spec(params, method, name)
-            counted.append((_count(spec, len(params.seeds), images), _without_start(spec)))
+            spec, own = arm_spec(params, method, name), params.own_settings(Arm(method, name))
+            counted.append((_count(spec, len(params.seeds), images, own=own), _without_start(spec)))
     for system, settings in params.systems.items():
         # Networks train on the patients that blends are not fitted on.
         share = 1 - settings.holdout_fraction
@@ -208,12 +210,18 @@ def _without_start(spec: TrainedRun) -> TrainedRun:
     return spec.model_copy(update={"parent": "", "parent_key": "", "model": spec.model.bare})
 
 
-def _count(spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, share: float = 1.0) -> PlannedTraining:
-    """Count one training that uses a share of the train images."""
+def _count(
+    spec: TrainedRun,
+    runs: int,
+    images: Mapping[Split, int] | None,
+    share: float = 1.0,
+    own: Mapping[str, Any] | None = None,
+) -> PlannedTraining:
+    """Count one training that uses a share of the train images, with its own settings."""
     from benchmark.training.networks import run_cost
 
     cost, step = run_cost(spec), step_cost(spec)
-    n_cells, size, heads, net = step_key(spec)
+    n_cells, size, heads, net = step_key(spec, own=bool(own))
     seen = round(spec.train.epochs * images["train"] * share) if images else None
     return PlannedTraining(
         method=spec.method,
@@ -232,6 +240,7 @@ def _count(spec: TrainedRun, runs: int, images: Mapping[Split, int] | None, shar
         seconds=None,
         memory=None,
         net=net,
+        own=own or {},
         depends_on=(spec.parent,) if spec.parent else (),
     )
 
@@ -337,12 +346,11 @@ def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[Step
             run = read_trained(RUNS / path.relative_to(RECORDS).with_suffix(""))
         except (InputError, ValueError):
             continue  # Another version wrote it, or the run was removed.
-        one = kinds.get(step_key(run))
-        alike = one and (one.pixels, one.parameters, params.train.batch_size) == (
-            run.pixels,
-            run.parameters,
-            run.train.batch_size,
-        )
+        arm = Arm(run.method, run.arm)
+        own = bool(params.own_settings(arm))
+        one = kinds.get(step_key(run, own=own))
+        batch_size = params.of(arm).train.batch_size if own else params.train.batch_size
+        alike = one and (one.pixels, one.parameters, batch_size) == (run.pixels, run.parameters, run.train.batch_size)
         if one and alike and (record.cpu, record.gpu) == (here["cpu"], here["gpu"]):
             shown = run.data.model_dump() | {"train": run.train_images}
             done = replace(one, epochs=run.train.epochs)
@@ -385,12 +393,18 @@ def _wall(params: Params, trainings: Sequence[PlannedTraining], workers: int) ->
     return ends[0], ends[1]
 
 
-def pack_bytes(params: Params, images: Mapping[Split, int] | None) -> dict[Size, int] | None:
+def pack_bytes(params: Params, images: Mapping[Split, int] | None) -> dict[str, int] | None:
     """Return the bytes of the packs of each size over all splits; exact without headers if raw, an estimate if jpeg."""
     if images is None:
         return None
     smaller = JPEG if params.prepare.encoding == "jpeg" else 1
-    return {size: sum(images.values()) * params.sizes.of(size) ** 2 * 3 // smaller for size in SIZE_ROLES}
+    return {
+        size if colours == params.prepare.colour_normalisation else f"{size} {colours}": (
+            sum(images.values()) * params.sizes.of(size) ** 2 * 3 // smaller
+        )
+        for colours, sizes in params.packed_sizes().items()
+        for size in sizes
+    }
 
 
 HEADER = (
@@ -415,7 +429,7 @@ def plan_parts(plan: Plan) -> tuple[OutputTable, str]:
 
 def _cells(one: PlannedTraining) -> tuple[str, ...]:
     return (
-        f"{one.method}/{one.arm}",
+        f"{one.method}/{one.arm}" + f" ({settings_text(one.own)})" * bool(one.own),
         str(one.pixels),
         str(one.n_cells),
         str(one.runs),

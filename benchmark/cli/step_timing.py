@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from benchmark.common.errors import InputError
+from benchmark.common.terms import Arm
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import Pack, pack_specs
 from benchmark.runs.environment import cpu
@@ -155,21 +156,21 @@ NOISE_DATA = DataSummary(name="noise", source="noise", synthetic=True, manifest_
 
 def arm_spec(params: Params, method: str, name: str) -> ArmRun:
     """Return a run of an arm on noise."""
-    arm = params.arm(method, name)
+    arm, own = params.arm(method, name), params.of(Arm(method, name))
     return ArmRun(
         method=method,
         arm=name,
         seed=0,
-        loss=PluginChoice(name=arm.loss, parameters=params.loss_parameters(arm.loss)),
+        loss=PluginChoice(name=arm.loss, parameters=own.loss_parameters(arm.loss)),
         heads=heads_of(arm.loss),
         size=arm.size,
         pixels=params.sizes.of(arm.size),
         n_cells=arm.n_cells,
         parent=arm.parent,
         data=NOISE_DATA,
-        prepared=pack_specs(params.sizes, params.prepare)[arm.size],
-        model=params.model.bare,
-        train=params.train.model_copy(update={"epochs": epochs_of(params, method, name)}),
+        prepared=pack_specs(own.sizes, own.prepare)[arm.size],
+        model=own.model.bare,
+        train=own.train.model_copy(update={"epochs": epochs_of(params, method, name)}),
         code_sha256="",
     )
 

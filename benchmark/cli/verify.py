@@ -81,7 +81,7 @@ def _check_files(root: Path) -> None:
     """
     for result in sorted((root / RUNS).glob("*/*/*/run.json")):
         require_intact(result.parent)
-    for pack in sorted((root / PACKS).glob("*/*.arrow")):
+    for pack in sorted((root / PACKS).rglob("*.arrow")):
         open_pack(pack).require_intact()
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from benchmark.settings.data import Prepare, Sizes
 
 PACKS = Path("data/packs")
-"""Holds a folder per role, with a pack per split."""
+"""Holds a folder per colour normalisation, with one per role, with a pack per split."""
 FORMAT = "5"
 """Version of the layout that this module reads and writes."""
 BATCH = 16
@@ -224,9 +224,14 @@ class Pack:
             raise InputError(self._damage(index, str(error))) from error
 
 
-def pack_path(split: str, size: str, folder: Path = PACKS) -> Path:
-    """The pack of a split at a size role."""
-    return folder / size / f"{split}.arrow"
+def pack_name(size: str, colour_normalisation: str) -> str:
+    """Return the name of the packs of a size with a colour normalisation."""
+    return f"{colour_normalisation}/{size}"
+
+
+def pack_path(split: str, name: str, folder: Path = PACKS) -> Path:
+    """Return the path of a split's pack; :func:`pack_name` gives the name of a size's packs."""
+    return folder / name / f"{split}.arrow"
 
 
 def open_pack(path: Path) -> Pack:

@@ -31,7 +31,7 @@ from benchmark.common.resources import core_count
 from benchmark.common.sealed import read_sealed, write_sealed
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, read_manifest
-from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_specs, write_pack
+from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_name, pack_specs, write_pack
 from benchmark.data.shortcuts import GradedImage, predict_from_shortcuts, write_shortcuts
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.encoding import Encoding, encode
@@ -57,11 +57,13 @@ CHANGED, MISSING = STALE = "it has changed since the manifest was written", "it 
 
 @dataclass(frozen=True, slots=True)
 class PrepareJob:
-    """One photograph to prepare, and the target file for its encoded image of each role."""
+    """One photograph to prepare, and the target file for its encoded image of each stored role."""
 
     path: Path
     sha256: str
     sizes: dict[str, int]
+    """Pixels of each role, the largest included, from which the others are derived."""
+    stored: tuple[str, ...]
     colour_normalisation: str
     crop: float
     encoding: Encoding
@@ -69,9 +71,10 @@ class PrepareJob:
 
 
 def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None:
-    """Write ``packs/<role>/<split>.arrow`` with the manifest's rows in its order, and two tables beside them.
+    """Write the declared packs with the manifest's rows in its order, and two tables beside them.
 
-    ``packs/skipped.csv`` lists unreadable photographs, ``packs/shortcuts.csv`` predictions by shortcuts.
+    A pack is ``packs/<colour normalisation>/<role>/<split>.arrow``; ``packs/skipped.csv`` lists unreadable photographs,
+    ``packs/shortcuts.csv`` predictions by shortcuts.
 
     Args:
         params: parameters of the data stages.
@@ -87,24 +90,49 @@ def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None
     packs = folder / PACKS.name
     for leftover in packs.rglob(".*.partial"):
         leftover.unlink()
-    specs = pack_specs(params.sizes, params.prepare)
-    store = ImageStore(specs, packs)
-    missing = {row.sha256: row for row in rows if row.sha256 not in store}
-    jobs = [store.job(Path(row.path), row.sha256) for row in missing.values()]
-    reasons = _prepare(jobs, engine, params.prepare.workers, len({row.sha256 for row in rows}))
+    _remove_undeclared(params, packs)
+    stores = [ImageStore(specs, packs / colours) for colours, specs in declared_packs(params).items()]
+    photographs = {row.sha256: Path(row.path) for row in rows}
+    jobs = [store.job(path, sha256) for store in stores for sha256, path in photographs.items() if sha256 not in store]
+    reasons = _prepare(jobs, engine, params.prepare.workers, len(photographs) * len(stores))
     bad = [row for row in rows if row.sha256 in reasons]
     if stale := [f"{row.image_id} ({row.path}: {reasons[row.sha256]})" for row in bad if reasons[row.sha256] in STALE]:
         msg = f"photographs must be as the manifest lists them, but {'; '.join(stale)}: run `fundusbench fetch` first"
         raise InputError(msg)
     good = [row for row in rows if row.sha256 not in reasons]
-    for role in specs:
-        for split in SPLITS:
+    for store, split in product(stores, SPLITS):
+        for role in store.specs:
             _pack(role, split, [row for row in good if row.split == split], store)
     _write_skipped(packs / SKIPPED.name, bad, reasons)
-    write_shortcuts(predict_from_shortcuts(_graded_squares(good, packs / "small")), packs)
+    small = packs / pack_name("small", params.prepare.colour_normalisation)
+    write_shortcuts(predict_from_shortcuts(_graded_squares(good, small)), packs)
     _link_packs(packs)
     shutil.rmtree(SCRATCH, ignore_errors=True)
-    print(f"{packs}: {len(good)} images, {len(jobs) - len(reasons)} of them prepared now; {len(bad)} skipped")
+    prepared = len({job.sha256 for job in jobs} - reasons.keys())
+    print(f"{packs}: {len(good)} images, {prepared} of them prepared now; {len(bad)} skipped")
+
+
+def declared_packs(params: DataParams) -> dict[str, dict[str, PackSpec]]:
+    """Return the spec of each declared pack by its colour normalisation and the role of its size."""
+    return {
+        colours: {
+            role: spec
+            for role, spec in pack_specs(
+                params.sizes, params.prepare.model_copy(update={"colour_normalisation": colours})
+            ).items()
+            if role in sizes
+        }
+        for colours, sizes in params.packed_sizes().items()
+    }
+
+
+def _remove_undeclared(params: DataParams, packs: Path) -> None:
+    """Remove packs that no arm reads any more."""
+    declared = params.packed_sizes()
+    for folder in packs.glob("*/"):
+        for size in (folder, *folder.glob("*/")):
+            if folder.name not in declared or (size != folder and size.name not in declared[folder.name]):
+                shutil.rmtree(size, ignore_errors=True)
 
 
 def prepare_photograph(spec: PackSpec, data: bytes) -> npt.NDArray[np.uint8]:
@@ -151,8 +179,11 @@ class ImageStore:
     def job(self, path: Path, sha256: str) -> PrepareJob:
         """Return the job that prepares a photograph."""
         spec = next(iter(self.specs.values()))
-        sizes = {role: spec.size for role, spec in self.specs.items()}
-        return PrepareJob(path, sha256, sizes, spec.colour_normalisation, spec.crop, spec.encoding, self._file(sha256))
+        sizes = {role: spec.size for role, spec in self.specs.items()} | {"largest": spec.shrunk_from or spec.size}
+        return PrepareJob(
+            *(path, sha256, sizes, tuple(self.specs), spec.colour_normalisation, spec.crop, spec.encoding),
+            self._file(sha256),
+        )
 
     def image(self, role: str, sha256: str) -> bytes:
         """Return an image, encoded as in packs."""
@@ -204,7 +235,7 @@ def _work(job: PrepareJob) -> str:
         images = square_images(data, job.sizes, job.colour_normalisation, job.crop)
     except UnreadableImage as error:
         return str(error)
-    stored = {role: np.frombuffer(encode(image, job.encoding), np.uint8) for role, image in images.items()}
+    stored = {role: np.frombuffer(encode(images[role], job.encoding), np.uint8) for role in job.stored}
     require_unedited(recipe_files(job.colour_normalisation))
     write_sealed(job.target, stored, durable=False)
     return ""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, get_args
 
 from benchmark.common.errors import InputError
 from benchmark.common.resources import core_count, free_memory
-from benchmark.common.terms import SPLITS, Size
+from benchmark.common.terms import SPLITS, Arm, Size
 from benchmark.data.manifest import MANIFEST, read_manifest
-from benchmark.data.packs import pack_path
+from benchmark.data.packs import pack_name, pack_path
 from benchmark.dispatch.launch import clear, follow_launcher, is_first_to_fail, launch, report_lost_peer
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
@@ -90,7 +90,8 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     # Before anything is trained, the files of every row that was measured elsewhere are checked.
     names = [name for name in params.predicted if todo or name in chosen]
     given = {name: list(resolve_predictions(params, name, manifest)) for name in names}
-    _check_optimizers(params, todo)
+    if any(spec.builds_network for spec in todo):
+        check_optimizers(params)
     if params.train.processes > 1 and todo:
         _check_together(params, todo, engine)
         if world_size() == 1:
@@ -153,15 +154,14 @@ def _with_parents(todo: Sequence[RunSpec], declared: Sequence[RunSpec]) -> list[
     return needed
 
 
-def _check_optimizers(params: Params, todo: Sequence[RunSpec]) -> None:
-    """Check that timm knows the optimizers of all methods, before the first network is trained."""
-    if not any(spec.builds_network for spec in todo):
-        return
+def check_optimizers(params: Params) -> None:
+    """Check that timm knows the optimizers of all methods; raise InputError if it does not."""
     # Importing timm takes seconds, and only networks need it.
     from benchmark.training.optimizer import optimizer_class
 
     systems = (params.train_of(name, net).opt for name, system in params.systems.items() for net in system.nets)
-    for name in sorted({params.train.opt, *systems}):
+    arms = (params.of(Arm(method, name)).train.opt for method, arms in params.arms.items() for name in arms)
+    for name in sorted({params.train.opt, *arms, *systems}):
         optimizer_class(name)
 
 
@@ -314,7 +314,7 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
         gpus=int(spec.train.device == "cuda"),
         reads=(
             MANIFEST,
-            *(pack_path(split, spec.size) for split in SPLITS),
+            *(pack_path(split, spec.packs) for split in SPLITS),
             *(file for name, key in spec.needs.items() for file in files_needed(name, key)),
             *_weights(spec),
         ),
@@ -338,7 +338,7 @@ def _views_job(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
         gpus=int(network.train.device == "cuda"),
         reads=(
             MANIFEST,
-            *(pack_path(split, network.size) for split in SPLITS),
+            *(pack_path(split, network.packs) for split in SPLITS),
             *files_needed(network.name, network.key),
         ),
         writes=(views_dir(network.key),),
@@ -356,7 +356,7 @@ def _predict_views(network: NetworkRun, rows: Sequence[BlendRun], slot: int, rep
 
 def _blends_job(rows: Sequence[BlendRun], views: Sequence[Job]) -> Job:
     """Return the job that fits all blends of a system and seed, which share intermediate results."""
-    first = rows[0]
+    first, colours = rows[0], rows[0].prepared.colour_normalisation
     return Job(
         name=f"{first.group}/{first.seed}",
         work=_fit_blends,
@@ -366,7 +366,7 @@ def _blends_job(rows: Sequence[BlendRun], views: Sequence[Job]) -> Job:
         gpus=int(first.train.device == "cuda"),
         reads=(
             MANIFEST,
-            *(pack_path(split, size) for split in SPLITS for size in get_args(Size)),
+            *(pack_path(split, pack_name(size, colours)) for split in SPLITS for size in get_args(Size)),
             *(file for job in views for file in (*job.reads, *job.writes)),
         ),
         writes=tuple(map(run_dir, rows)),

@@ -41,7 +41,7 @@ def _attention(params: Params, result: TrainedResult) -> tuple[list[WindowsRow],
     from benchmark.training.predict import load_model, outputs_from_raw
     from benchmark.training.system_view import view_images
 
-    data = load_split(SPLIT, result.size, read_manifest())
+    data = load_split(SPLIT, result.packs, read_manifest())
     indices = choose_images(data.rows, N_ATTENTION_PER_GRADE)
     if not indices:
         return [], np.zeros((0, 0, 0), np.float32)

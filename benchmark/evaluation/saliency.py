@@ -63,7 +63,7 @@ def _explain(params: Params, best: WorstRow) -> tuple[list[SaliencyRow], npt.NDA
     from benchmark.training.predict import load_model, predict_images
 
     result = read_trained(_run_folder(best))
-    data = load_split(SPLIT, result.size, read_manifest())
+    data = load_split(SPLIT, result.packs, read_manifest())
     indices = choose_images(data.rows)
     pixels = data.pack.gather(np.array(indices))
     model = load_model(result.folder()).to(open_fabric(params.train).device)

@@ -21,7 +21,7 @@ from benchmark.common.files import read_json, sha256_file, write_json
 from benchmark.common.terms import Size, Split
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, read_manifest
-from benchmark.data.packs import PACKS, pack_path
+from benchmark.data.packs import PACKS, pack_name, pack_path
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
@@ -90,11 +90,11 @@ def _fetch(params: Params, name: str, engine: Name) -> list[ManifestRow]:
             "from `transfer` in params.yaml"
         )
         raise InputError(msg)
-    return _load(name, "small", rows).rows
+    return _load(name, pack_name("small", params.prepare.colour_normalisation), rows).rows
 
 
-def _load(name: str, size: Size, rows: list[ManifestRow]) -> SplitData:
-    return load_split("test", size, rows, TRANSFER_DATA / name / PACKS.name)
+def _load(name: str, packs: str, rows: list[ManifestRow]) -> SplitData:
+    return load_split("test", packs, rows, TRANSFER_DATA / name / PACKS.name)
 
 
 def _describe(params: Params, name: str, rows: list[ManifestRow], seen: set[str]) -> OtherSet:
@@ -113,11 +113,11 @@ def _describe(params: Params, name: str, rows: list[ManifestRow], seen: set[str]
 
 def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[ExecutedResult], engine: Name) -> None:
     """Predict with each run whose predictions are missing or stale; the runs of an arm share a job."""
-    load = cache(lambda size: _load(name, size, rows))
+    load = cache(lambda packs: _load(name, packs, rows))
     groups: dict[str, list[ExecutedResult]] = {}
     for result in results:
         mark = inputs_path(predictions_path(name, result, WORK))
-        if not (mark.exists() and read_json(mark) == _origin(result, load(result.size))):
+        if not (mark.exists() and read_json(mark) == _origin(result, load(result.packs))):
             mark.unlink(missing_ok=True)
             groups.setdefault(f"{result.group} on {name}", []).append(result)
     if not groups:
@@ -133,7 +133,10 @@ def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[E
 
 def _job(title: str, name: str, rows: list[ManifestRow], results: list[ExecutedResult], settings: Train) -> Job:
     outputs = [predictions_path(name, result, WORK) for result in results]
-    packs = TRANSFER_DATA / name / PACKS.name
+    first, packs = results[0], TRANSFER_DATA / name / PACKS.name
+    colours = first.prepared.colour_normalisation
+    # The networks of a blend may have different sizes.
+    names = [pack_name(size, colours) for size in get_args(Size)] if isinstance(first, BlendResult) else [first.packs]
     return Job(
         name=title,
         work=_work,
@@ -142,7 +145,7 @@ def _job(title: str, name: str, rows: list[ManifestRow], results: list[ExecutedR
         units=len(rows) * len(results),
         gpus=int(resolved(settings).device == "cuda"),
         reads=(
-            *(pack_path("test", size, packs) for size in get_args(Size)),
+            *(pack_path("test", read, packs) for read in names),
             *(result.folder() / file for result in results for file in ("run.json", WEIGHTS)),
             *(
                 file
@@ -162,10 +165,10 @@ def _work(
     from benchmark.training.blend import predict_blend
     from benchmark.training.predict import predict_split
 
-    load = cache(lambda size: _load(name, size, rows))
+    load = cache(lambda packs: _load(name, packs, rows))
     report(0)
     for n_done, result in enumerate(results, 1):
-        data, path = load(result.size), predictions_path(name, result, WORK)
+        data, path = load(result.packs), predictions_path(name, result, WORK)
         match result:
             case BlendResult():
                 predictions = predict_blend(result, rows, settings, TRANSFER_DATA / name / PACKS.name)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from benchmark.common.csv_rows import read_rows
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Size
-from benchmark.data.manifest import DATA
 from benchmark.data.outcome import CHECKS_CSV, CheckRow
 from benchmark.evaluation.architecture import Architecture, read_networks
 from benchmark.evaluation.evaluate import CALIBRATION, SCORES, WORST_ERRORS
@@ -89,11 +88,11 @@ class Inputs:
 
     def photographs(self, image_ids: Sequence[str], size: Size = "large") -> npt.NDArray[np.uint8]:
         """Read prepared test photographs, shape (n, s, s, 3); none without a pack on this machine."""
-        path = DATA / "packs" / size / f"{SPLIT}.arrow"
+        from benchmark.data.packs import open_pack, pack_name, pack_path
+
+        path = pack_path(SPLIT, pack_name(size, self.params.prepare.colour_normalisation))
         if not (self.params.trains and path.exists()):
             return np.zeros((0, 0, 0, 3), np.uint8)
-        from benchmark.data.packs import open_pack
-
         pack = open_pack(path)
         places = {image_id: place for place, image_id in enumerate(pack.image_ids)}
         if unknown := [image_id for image_id in image_ids if image_id not in places]:

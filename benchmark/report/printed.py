@@ -9,6 +9,7 @@ from benchmark.common.terms import Arm, Head, Split
 from benchmark.report.captions import run_notes
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Notes, Number, Text, estimate_cell, fields_of, status
+from benchmark.runs.labels import settings_text
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.statistics.estimates import Estimate
 from benchmark.statistics.published.tables import Printed, find_arm
@@ -27,6 +28,8 @@ class PrintedCells:
         arm = self.arm(printed)
         if arm and printed.measured_by:
             texts += run_notes(self.inputs.params, self.inputs.results, arm, printed.measured_by.head)
+            if settings := settings_text(self.inputs.params.own_settings(arm)):
+                texts.append(f"{arm}: {settings}.")
         notes = self.notes.number(*texts)
         cell = estimate_cell(self._measured(printed, split), notes, self._status(printed, split), scale="kappa")
         return replace(cell, published=published_for(printed, split) if with_published else "", arm=arm)

@@ -142,7 +142,7 @@ def _epochs(params: Params, result: ArmResult, runs: Runs) -> int | None:
 
 def _changed(params: Params, result: ArmResult) -> list[str]:
     """Describe each parameter whose value is not the declared one."""
-    loss = result.loss.name
+    loss, params = result.loss.name, params.of(Arm(result.method, result.arm))
     # The settings of cells affect only networks that have some.
     model = params.model if result.n_cells > 0 else params.model.model_copy(update={"cells": Cells()})
     declared: dict[str, dict[str, Any]] = {

@@ -11,7 +11,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.files import sha256_json
 from benchmark.common.terms import SPLITS, Arm, Size
 from benchmark.data.manifest import ManifestRow
-from benchmark.data.packs import PACKS, PackSpec, open_pack, pack_specs
+from benchmark.data.packs import PackSpec, open_pack, pack_name, pack_path, pack_specs
 from benchmark.runs.code import with_key
 from benchmark.runs.epochs import epochs_of
 from benchmark.runs.given import Given, read_given
@@ -117,25 +117,25 @@ def resolve_arm(
     Raises:
         InputError: the arm does not exist, its parent has not been trained, or the weights are missing.
     """
-    arm = params.arm(method, name)
-    model = with_weights_hash(params.model)
+    arm, own = params.arm(method, name), params.of(Arm(method, name))
+    model = with_weights_hash(own.model)
     if arm.parent and parents is None:
         parents = [read_result(RUNS / arm.parent / str(seed)).key for seed in params.seeds]
     spec = ArmRun(
         method=method,
         arm=name,
         seed=0,
-        loss=PluginChoice(name=arm.loss, parameters=params.loss_parameters(arm.loss)),
+        loss=PluginChoice(name=arm.loss, parameters=own.loss_parameters(arm.loss)),
         heads=heads_of(arm.loss),
         size=arm.size,
         pixels=params.sizes.of(arm.size),
         n_cells=arm.n_cells,
         parent=arm.parent,
         data=summarize_data(params, manifest),
-        prepared=prepared(params, arm.size),
+        prepared=prepared(own, arm.size),
         # The settings of cells affect only networks that have some.
         model=model if arm.n_cells > 0 else model.model_copy(update={"cells": Cells()}),
-        train=resolved(params.train).model_copy(update={"epochs": epochs_of(params, method, name), "parallel_runs": 0}),
+        train=resolved(own.train).model_copy(update={"epochs": epochs_of(params, method, name), "parallel_runs": 0}),
     )
     return [
         with_key(spec.model_copy(update={"seed": seed, "parent_key": parent}))
@@ -145,7 +145,7 @@ def resolve_arm(
 
 def prepared(params: Params, size: Size) -> PackSpec:
     """Return the specification of the packs of a size: that of the existing packs, else the declared one."""
-    path = PACKS / size / "train.arrow"
+    path = pack_path("train", pack_name(size, params.prepare.colour_normalisation))
     return open_pack(path).spec if path.exists() else pack_specs(params.sizes, params.prepare)[size]
 
 

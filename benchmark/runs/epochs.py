@@ -1,4 +1,4 @@
-"""Number of epochs of an arm: the common number, or one that matches the cost of another arm's whole chain."""
+"""Number of epochs of an arm: the common one, its own, or one that matches the cost of another arm's whole chain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def epochs_of(params: Params, method: str, name: str) -> int:
     """
     arm = params.arm(method, name)
     if not arm.match:
-        return params.train.epochs
+        return params.of(Arm(method, name)).train.epochs
     chain = _chain(params, arm.of)
     if arm.match == "images":
         return sum(epochs_of(params, *link) for link in chain)
@@ -36,4 +36,5 @@ def _macs(params: Params, method: str, name: str) -> int:
     from models.cost import network_cost
 
     arm = params.arm(method, name)
-    return network_cost(params.model, arm.n_cells, LOSSES[arm.loss].heads, params.sizes.of(arm.size)).macs
+    model = params.of(Arm(method, name)).model
+    return network_cost(model, arm.n_cells, LOSSES[arm.loss].heads, params.sizes.of(arm.size)).macs

@@ -5,6 +5,7 @@ Code that trains must not import this module, so that its edits change no run's 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from benchmark.common.terms import Head, Size
@@ -13,7 +14,7 @@ from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, PredictionsRun, Ru
 _EYES = {"one": "one", "both": "both", "shuffled": "own and another patient's"}
 """Label of a blend's input, by ``BlendRun.eyes``."""
 StepKey = tuple[int, Size, tuple[str, ...], str]
-"""Identity of a training step's cost: n_cells, size and heads, or the network of a system."""
+"""Identity of a training step's cost: n_cells, size and heads, and the arm if its network or training is its own."""
 
 
 def summary(run: RunSpec) -> str:
@@ -71,6 +72,21 @@ def selection(run: RunSpec) -> tuple[Head | None, int]:
             return None, 0
 
 
-def step_key(run: TrainedRun) -> StepKey:
-    """Return the identity of a run's training steps by their cost."""
-    return run.n_cells, run.size, tuple(run.heads), run.group if run.system else ""
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Return an arm's own settings as text, such as ``train.lr 0.001, model.backbone resnet18``."""
+    # The hash identifies a file that `model.weights` names.
+    shown = {name: value for name, value in settings.items() if name != "model.weights_sha256"}
+    return ", ".join(f"{name} {_value_text(value)}" for name, value in shown.items())
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value_text, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
+
+
+def step_key(run: TrainedRun, *, own: bool = False) -> StepKey:
+    """Return the identity of a run's training steps by their cost; ``own`` for an arm with settings of its own."""
+    return run.n_cells, run.size, tuple(run.heads), run.group if run.system or own else ""

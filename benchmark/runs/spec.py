@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import Field, TypeAdapter
 
 from benchmark.common.terms import Head, Size, Split
-from benchmark.data.packs import PackSpec
+from benchmark.data.packs import PackSpec, pack_name
 from benchmark.runs.history import HISTORY
 from benchmark.runs.run import WEIGHTS, Holdout, Outcome, PluginChoice, Run
 from benchmark.settings.training import Train
@@ -41,6 +41,11 @@ class _Trained(Run):
 
     files: ClassVar[tuple[str, ...]] = ("run.json", HISTORY, "val.csv", "test.csv", WEIGHTS)
     builds_network: ClassVar[bool] = True
+
+    @property
+    def packs(self) -> str:
+        """Name of its packs; see :func:`benchmark.data.packs.pack_path`."""
+        return pack_name(self.size, self.prepared.colour_normalisation)
 
     @property
     def needs(self) -> dict[str, str]:
@@ -120,6 +125,11 @@ class BlendRun(Run):
     prepared: PackSpec
 
     files: ClassVar[tuple[str, ...]] = ("run.json", "holdout.csv", "val.csv", "test.csv", WEIGHTS)
+
+    @property
+    def packs(self) -> str:
+        """Name of the packs of its first network; see :func:`benchmark.data.packs.pack_path`."""
+        return pack_name(self.size, self.prepared.colour_normalisation)
 
     @property
     def as_trained(self) -> bool:

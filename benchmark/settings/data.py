@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from benchmark.common.section import Section as Section
 from benchmark.common.terms import Size
@@ -53,10 +54,37 @@ class Prepare(Section):
     @field_validator("colour_normalisation")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        if name not in NORMALISATIONS:
-            msg = f"must be one of {', '.join(NORMALISATIONS)}, but got {name!r}"
-            raise ValueError(msg)
-        return name
+        return _known_normalisation(name)
+
+
+def _known_normalisation(name: str) -> str:
+    if name not in NORMALISATIONS:
+        msg = f"must be one of {', '.join(NORMALISATIONS)}, but got {name!r}"
+        raise ValueError(msg)
+    return name
+
+
+class OwnPrepare(Section):
+    """Preparation of an arm's images, where it differs from that of the other arms."""
+
+    colour_normalisation: str = ""
+    """Colour normalisation of the arm's images; empty: that of ``prepare``."""
+
+    @field_validator("colour_normalisation")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        return name and _known_normalisation(name)
+
+
+class ArmPacks(Section):
+    """Settings of an arm that determine which packs it reads."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    size: Size
+    """Role of the input size."""
+    prepare: OwnPrepare = OwnPrepare()
+    """Preparation of its images, where it differs from ``prepare``; such an arm has packs of its own."""
 
 
 class DataParams(Section):
@@ -67,3 +95,16 @@ class DataParams(Section):
     checks: Policies = Field(default_factory=default_policies)
     """Policy of each data check by its name; benchmark/data/checks has the defaults."""
     prepare: Prepare = Prepare()
+    arms: Mapping[str, Mapping[str, ArmPacks]] = {}
+    """Method -> arm -> its settings; the data stages read only those of :class:`ArmPacks`."""
+
+    def packed_sizes(self) -> dict[str, list[Size]]:
+        """Return the input sizes that are packed with each colour normalisation.
+
+        With that of ``prepare``, all sizes are packed; with that of an arm, the sizes of such arms.
+        """
+        sizes: dict[str, set[Size]] = {self.prepare.colour_normalisation: set(get_args(Size))}
+        for arm in (arm for arms in self.arms.values() for arm in arms.values()):
+            if arm.prepare.colour_normalisation:
+                sizes.setdefault(arm.prepare.colour_normalisation, set()).add(arm.size)
+        return {colours: [size for size in get_args(Size) if size in found] for colours, found in sizes.items()}

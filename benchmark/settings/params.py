@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from benchmark.common.errors import InputError
 from benchmark.common.section import Section as Section
-from benchmark.common.terms import Arm, Size
-from benchmark.settings.data import DataParams
+from benchmark.common.section import flattened, merged
+from benchmark.common.terms import Arm
+from benchmark.settings.data import ArmPacks, DataParams
 from benchmark.settings.predictions import GivenPredictions
 from benchmark.settings.sweep import Sweep
 from benchmark.settings.training import Train
@@ -28,13 +29,21 @@ PREDICTIONS = "predictions"
 """Arm of a system that is given by its predictions, and the key of ``systems.*`` that declares them."""
 
 
-class ArmSettings(Section):
-    """Parameters of an arm."""
+_OF_ALL_RUNS = {"device", "numerics", "parallel_runs", "processes", "sync_batch_norm", "checkpoint_minutes"}
+"""Options of ``train`` that an arm cannot have for itself, because they are of the process or of the queue."""
+
+
+class ArmSettings(ArmPacks):
+    """Parameters of an arm.
+
+    ``model``, ``losses``, ``train`` and ``prepare`` hold the arm's own settings: keys of the sections of these names
+    whose values differ for this arm. :meth:`Params.of` merges them.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     loss: str
     """Name of a loss, a file of models/losses."""
-    size: Size
-    """Role of the input size."""
     n_cells: Annotated[int, Field(ge=0, le=2)] = 0
     """Number of Reduction Cell-B after the backbone."""
     parent: Annotated[str, Field(alias="from")] = ""
@@ -43,6 +52,13 @@ class ArmSettings(Section):
     """Train for as many images, or multiply-adds, as the arm ``of`` and its parents; empty: for train.epochs."""
     of: str = ""
     """``method/arm`` whose cost is matched."""
+    model: dict[str, Any] = Field({})
+    """Settings of its network. With a backbone of its own, it does not take ``weights`` and ``truncate_after`` from the
+    section, as they are of another network."""
+    losses: dict[str, dict[str, Any]] = Field({})
+    """Parameters of its loss, by name of the loss."""
+    train: dict[str, Any] = Field({})
+    """Settings of its training, without those of all runs (device, numerics, processes and the like)."""
 
 
 class Tracking(Section):
@@ -63,7 +79,7 @@ class Params(DataParams):
     train: Train
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
     """Seeds of every arm."""
-    arms: dict[_Name, dict[_Name, ArmSettings]]
+    arms: Mapping[_Name, Mapping[_Name, ArmSettings]]
     """Method -> arm -> its parameters."""
     systems: dict[str, SystemSettings] = Field({})
     """Compared systems by name, a file of models/systems; each is trained like a method of ``arms``."""
@@ -83,6 +99,34 @@ class Params(DataParams):
             msg = f"an arm must be one of {known}, but got {method}/{name}: declare it under `arms` in params.yaml"
             raise InputError(msg)
         return arms[name]
+
+    def of(self, arm: Arm) -> Params:
+        """Return the parameters of an arm: the sections that all arms share, merged with the arm's own settings.
+
+        Raises InputError if the arm is not declared.
+        """
+        own = self.arm(*arm)
+        if not (own.model or own.losses or own.train or own.prepare.colour_normalisation):
+            return self
+        sections: dict[str, Any] = {
+            "model": Model.model_validate(merged(_without_start(self.model.model_dump(), own.model), own.model)),
+            "losses": merged(self.losses, own.losses),
+            "train": Train.model_validate(merged(self.train.model_dump(), own.train)),
+            "prepare": self.prepare.model_copy(update=own.prepare.model_dump(exclude_defaults=True)),
+        }
+        return self.model_copy(update=sections)
+
+    def own_settings(self, arm: Arm) -> dict[str, Any]:
+        """Return the settings of an arm that differ from those of the sections, by dotted name."""
+        if arm.name not in self.arms.get(arm.method, {}) or (own := self.of(arm)) is self:
+            return {}
+        loss = self.arm(*arm).loss
+        shared, ours = (
+            dict(flattened(params.model_dump(mode="json", include={"model", "train", "prepare"})))
+            | {f"losses.{loss}.{key}": value for key, value in params.loss_parameters(loss).items()}
+            for params in (self, own)
+        )
+        return {name: value for name, value in ours.items() if value != shared.get(name)}
 
     def train_of(self, system: str, net: str) -> Train:
         """Return the training parameters of a system's network."""
@@ -120,14 +164,7 @@ class Params(DataParams):
 
     @model_validator(mode="after")
     def _coheres(self) -> Params:
-        parts = self.train.grad_accum_steps * self.train.processes
-        if parts > self.train.batch_size // 2:
-            among = f" for {self.train.processes} processes" if self.train.processes > 1 else ""
-            msg = (
-                "train.grad_accum_steps must leave two images or more per micro-batch, but splits "
-                f"{self.train.batch_size} into {self.train.grad_accum_steps}{among}: lower it, or raise batch_size"
-            )
-            raise ValueError(msg)
+        _check_micro_batches(self.train, "train")
         if self.train.sync_batch_norm and (self.train.processes == 1 or self.train.device == "cpu"):
             msg = (
                 "train.sync_batch_norm requires several processes with a GPU each, but train.processes is "
@@ -195,18 +232,16 @@ class Params(DataParams):
         try:
             self.train_of(system, net)
         except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            keys = [str(part) for part in fault["loc"]]
-            section = f"nets.{net}.train" if keys[0] in self.systems[system].nets[net].train else "train"
-            where = ".".join(["systems", system, section, *keys])
-            msg = f"{where}: {fault['msg'].removeprefix('Input ')}, but got {fault['input']!r}"
-            raise ValueError(msg) from error
+            key = error.errors(include_url=False)[0]["loc"][0]
+            section = f"nets.{net}.train" if key in self.systems[system].nets[net].train else "train"
+            raise ValueError(_fault(error, f"systems.{system}.{section}")) from error
 
     def _check_arm(self, name: str, arm: ArmSettings) -> None:
         if arm.loss not in LOSSES:
             msg = f"arms: `loss` must be one of {', '.join(LOSSES)}, but {name} has {arm.loss!r}"
             raise ValueError(msg)
-        if self.train.class_weights and not LOSSES[arm.loss].per_image:
+        train = self._check_own(name, arm)
+        if train.class_weights and not LOSSES[arm.loss].per_image:
             msg = (
                 f"train.class_weights requires losses that are means over images, but {name} minimises "
                 f"{arm.loss}: set it to 0, or use train.resample"
@@ -227,6 +262,65 @@ class Params(DataParams):
             msg = f"arms: `match` and `of` must be given together, but {name} has {arm.match!r} and {arm.of!r}"
             raise ValueError(msg)
 
+    def _check_own(self, name: str, arm: ArmSettings) -> Train:
+        """Check an arm's own settings, and return the settings of its training."""
+        where = f"arms.{name.replace('/', '.')}"
+        if of_all := [key for key in arm.train if key in _OF_ALL_RUNS]:
+            msg = f"{where}.train.{of_all[0]} must be the same for all arms: set train.{of_all[0]} instead"
+            raise ValueError(msg)
+        if arm.match and "epochs" in arm.train:
+            msg = f"{where}.train.epochs must be absent, because `match` determines the epochs: remove one of them"
+            raise ValueError(msg)
+        if others := [loss for loss in arm.losses if loss != arm.loss]:
+            msg = f"{where}.losses must hold parameters of its own loss, {arm.loss}, but has {others[0]!r}: correct it"
+            raise ValueError(msg)
+        for loss, given in arm.losses.items():
+            _check_loss(loss, given, f"{where}.losses")
+        section = "model"
+        try:
+            Model.model_validate(merged(_without_start(self.model.model_dump(), arm.model), arm.model))
+            section = "train"
+            train = Train.model_validate(merged(self.train.model_dump(), arm.train))
+        except ValidationError as error:
+            raise ValueError(_fault(error, f"{where}.{section}")) from error
+        _check_micro_batches(train, f"{where}.train")
+        return train
+
+
+_START = {"pretrained": False, "weights": "", "weights_sha256": ""}
+"""Settings of a network without pretrained weights."""
+
+
+def _without_start(model: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the shared network without those that an arm's own ones replace as a whole.
+
+    Weights and the last module belong to a backbone, and an arm starts from one set of weights.
+    """
+    if "backbone" in own and own["backbone"] != model["backbone"]:
+        model = model | {"weights": "", "weights_sha256": "", "truncate_after": ""}
+    return model | _START if own.get("weights") or own.get("pretrained") else model
+
+
+def _fault(error: ValidationError, where: str) -> str:
+    """Describe the first fault of a merged section, by key, rule and value."""
+    fault = error.errors(include_url=False)[0]
+    key = ".".join([where, *map(str, fault["loc"])])
+    if fault["type"] == "extra_forbidden":
+        return f"{key} is not a parameter"
+    rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{key}: {rule}" + f", but got {fault['input']!r}" * (not isinstance(fault["input"], dict))
+
+
+def _check_micro_batches(train: Train, where: str) -> None:
+    parts = train.grad_accum_steps * train.processes
+    if parts > train.batch_size // 2:
+        among = f" for {train.processes} processes" if train.processes > 1 else ""
+        msg = (
+            f"{where}.grad_accum_steps must leave two images or more per micro-batch, but splits "
+            f"{train.batch_size} into {train.grad_accum_steps}{among}: lower it, or raise batch_size"
+        )
+        raise ValueError(msg)
+
 
 def _cycle(parents: Mapping[str, Collection[str]]) -> str:
     """Return a name that depends on itself over any number of others; empty if there is none."""
@@ -237,15 +331,15 @@ def _cycle(parents: Mapping[str, Collection[str]]) -> str:
     return ""
 
 
-def _check_loss(name: str, given: dict[str, Any]) -> None:
+def _check_loss(name: str, given: Mapping[str, Any], where: str = "losses") -> None:
     if name not in LOSSES:
-        msg = f"losses: a loss must be one of {', '.join(LOSSES)}, but got {name!r}"
+        msg = f"{where}: a loss must be one of {', '.join(LOSSES)}, but got {name!r}"
         raise ValueError(msg)
     known = LOSSES[name].defaults
     for key, value in given.items():
         if key not in known:
-            msg = f"losses.{name}: a key must be one of {', '.join(known) or 'none'}, but got {key!r}"
+            msg = f"{where}.{name}: a key must be one of {', '.join(known) or 'none'}, but got {key!r}"
             raise ValueError(msg)
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            msg = f"losses.{name}.{key} must be a number >= 0, but got {value!r}"
+            msg = f"{where}.{name}.{key} must be a number >= 0, but got {value!r}"
             raise ValueError(msg)

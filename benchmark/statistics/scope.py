@@ -7,10 +7,11 @@ losses, and the arms with their ancestors. Options that only decide how a traini
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.common.section import flattened
 from benchmark.common.terms import Arm, Split
 from benchmark.runs.run import DataSummary
 from benchmark.settings.composition import compose
@@ -82,6 +83,10 @@ def left_out(data: DataSummary, paper: Setting) -> dict[Split, int] | None:
     return missing if allowed else None
 
 
+def _is_execution(name: str) -> bool:
+    return name.removeprefix("train.") in _EXECUTION
+
+
 def _settings(cell: Printed, params: Params) -> Iterator[tuple[str, Any]]:
     """Yield every parameter that affects the arm of a cell, by its name with dots."""
     arm = find_arm(cell.measured_by, params)
@@ -95,15 +100,10 @@ def _settings(cell: Printed, params: Params) -> Iterator[tuple[str, Any]]:
     while pending:
         name = pending.pop()
         settings = params.arm(*Arm.parse(name))
-        sections[f"arms.{name}"] = settings.model_dump()
+        # Own settings count where they differ from the sections, whether or not params.yaml repeats shared values.
+        own = params.own_settings(Arm.parse(name))
+        described = settings.model_dump(exclude={"model", "losses", "train", "prepare"})
+        sections[f"arms.{name}"] = described | {key: value for key, value in own.items() if not _is_execution(key)}
         sections[f"losses.{settings.loss}"] = params.loss_parameters(settings.loss)
         pending += [other for other in (settings.parent, settings.of) if other]
-    yield from _flat(sections)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+    yield from flattened(sections)

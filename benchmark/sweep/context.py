@@ -12,7 +12,7 @@ from benchmark.common.files import sha256_json
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import Split
 from benchmark.data.manifest import MANIFEST, ManifestRow, read_manifest
-from benchmark.data.packs import pack_path
+from benchmark.data.packs import pack_name, pack_path
 from benchmark.dispatch import train
 from benchmark.jobs.queue import Report
 from benchmark.runs.declared import resolve_arm
@@ -85,15 +85,16 @@ class SweepContext:
 
 def open_context(params: Params, opened: Sequence[Split] = SEARCHED, card: int = 0) -> SweepContext:
     """Open the packs of some splits at the arm's size, on a graphics card by its index; a search never opens test."""
-    manifest, size = read_manifest(), params.arm(*arm_of(params)).size
-    splits: dict[str, SplitData] = {split: load_split(split, size, manifest) for split in opened}
+    manifest, arm = read_manifest(), arm_of(params)
+    packs = pack_name(params.arm(*arm).size, params.of(arm).prepare.colour_normalisation)
+    splits: dict[str, SplitData] = {split: load_split(split, packs, manifest) for split in opened}
     return SweepContext(params, manifest, splits, device.open_fabric(params.train, card))
 
 
 def input_files(context: SweepContext, specs: Sequence[TrainedRun], opened: Sequence[Split]) -> tuple[Path, ...]:
     """Return the files that the training of some runs of the arm reads."""
     parents = {name: key for spec in specs for name, key in spec.needs.items()}
-    packs = [pack_path(split, specs[0].size) for split in opened]
+    packs = [pack_path(split, specs[0].packs) for split in opened]
     results = [RUNS / name / "run.json" for name in parents]
     weights = [file for name, key in parents.items() for file in files_needed(name, key)]
     return (MANIFEST, *packs, *results, *weights)

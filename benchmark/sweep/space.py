@@ -8,13 +8,13 @@ is then one trial, the second, and the sampler never draws it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from benchmark.common.errors import InputError
-from benchmark.common.section import in_words
+from benchmark.common.section import flattened, in_words
 from benchmark.common.terms import Arm
 from benchmark.settings.sweep import Value
 from models.losses.registry import LOSSES
@@ -72,21 +72,13 @@ def _check_name(key: str, known: Mapping[str, Value]) -> None:
 
 def values_of(params: Params) -> dict[str, Value]:
     """Return the parameters of the sweep's arm that may be swept, by dotted name; none changes the data."""
-    loss = params.arm(*arm_of(params)).loss
+    params, loss = params.of(arm_of(params)), params.arm(*arm_of(params)).loss
     sections = {
         "losses": {loss: params.loss_parameters(loss)},
         "train": params.train.model_dump(),
         "model": params.model.model_dump(),
     }
-    return {name: value for name, value in _flatten(sections, "") if isinstance(value, float | int | str)}
-
-
-def _flatten(section: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in section.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    return {name: value for name, value in flattened(sections) if isinstance(value, float | int | str)}
 
 
 def published(params: Params) -> dict[str, Value]:
@@ -104,11 +96,15 @@ def variant(params: Params, values: Mapping[str, Value], seeds: list[int]) -> Pa
         ValidationError: a value is not valid.
     """
     raw = params.model_dump(by_alias=True, exclude={"data"}) | {"seeds": seeds}
+    method, name = arm_of(params)
+    own = raw["arms"][method][name]
     if params.sweep.epochs:
         raw["train"]["epochs"] = params.sweep.epochs
+        own["train"].pop("epochs", None)
+    has_own = dict(flattened(own))
     for key, value in values.items():
         *path, last = key.split(".")
-        section = raw
+        section = own if key in has_own else raw
         for part in path:
             section = section[part]
         section[last] = value

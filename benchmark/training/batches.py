@@ -69,18 +69,18 @@ class SplitData:
         return replace(self, rows=rows, grade=self.grade[selected], keys=self.keys[selected], indices=indices)
 
 
-def load_split(split: str, size: str, manifest: list[ManifestRow], folder: Path = PACKS) -> SplitData:
+def load_split(split: str, packs: str, manifest: list[ManifestRow], folder: Path = PACKS) -> SplitData:
     """Open the pack of a split at a size and join it with the manifest.
 
     Raises:
         InputError: the pack is empty or has an image that the manifest lacks.
     """
-    pack = open_pack(pack_path(split, size, folder))
+    pack = open_pack(pack_path(split, packs, folder))
     by_id = {row.image_id: row for row in manifest if row.split == split}
     unknown = [image_id for image_id in pack.image_ids if image_id not in by_id]
     if unknown or not pack.image_ids:
         fault = f"has {unknown[0]!r}, which the manifest lacks" if unknown else "is empty"
-        msg = f"a pack must have images of the manifest, but {split} at {size} {fault}: run `dvc repro prepare`"
+        msg = f"a pack must have images of the manifest, but {split} in {packs} {fault}: run `dvc repro prepare`"
         raise InputError(msg)
     rows = [by_id[image_id] for image_id in pack.image_ids]
     grade = np.array([row.grade for row in rows], np.int64)

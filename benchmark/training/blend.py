@@ -26,7 +26,7 @@ from benchmark.common.sealed import read_sealed, write_sealed
 from benchmark.common.splitting import sorted_by_grade
 from benchmark.common.terms import EVALUATED
 from benchmark.data.manifest import ManifestRow
-from benchmark.data.packs import PACKS
+from benchmark.data.packs import PACKS, pack_name
 from benchmark.runs.code import require_code, views_sha256
 from benchmark.runs.environment import now
 from benchmark.runs.predictions import Predictions, clusters, read_predictions, write_predictions
@@ -246,7 +246,7 @@ def _predictions(spec: BlendRun, data: SplitData, output: npt.NDArray[np.float32
 def read_eyes(spec: BlendRun, role: str, manifest: list[ManifestRow], fabric: Fabric, folder: Path = PACKS) -> Eyes:
     """Load the eyes of a role with the inputs of a blend."""
     outputs = [_outputs(member, spec, role, manifest, fabric, folder) for member in find_needed(spec)]
-    data = load_role(role, spec.size, manifest, spec.holdout.fraction, folder)
+    data = load_role(role, spec.packs, manifest, spec.holdout.fraction, folder)
     statistics = _statistics(spec, role, manifest, folder) if spec.statistics else None
     return Eyes(data, outputs, statistics)
 
@@ -259,7 +259,7 @@ def _outputs(
         predictions = read_predictions(member / f"{role}.csv")
         return {name: value for name in ("score", "prob") if (value := getattr(predictions, name)) is not None}
     run = read_trained(member)
-    data = with_system_view(load_role(role, run.size, manifest, blend.holdout.fraction, folder), run)
+    data = with_system_view(load_role(role, run.packs, manifest, blend.holdout.fraction, folder), run)
 
     def predict() -> Outputs:
         model = fabric.setup_module(load_model(member).to(memory_format=torch.channels_last))
@@ -286,7 +286,8 @@ def _cached(
 def _statistics(spec: BlendRun, role: str, manifest: list[ManifestRow], folder: Path) -> npt.NDArray[np.float32]:
     """Return the system's statistics of the photographs of a role, from their largest squares."""
     run, system = read_trained(find_needed(spec)[0]), load_system(spec.method)
-    plain = load_role(role, "large", manifest, spec.holdout.fraction, folder)
+    large = pack_name("large", spec.prepared.colour_normalisation)
+    plain = load_role(role, large, manifest, spec.holdout.fraction, folder)
 
     def compute() -> Outputs:
         side = plain.pack.size

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.errors import InputError
-from benchmark.common.terms import SPLITS, Size
+from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PACKS
 from benchmark.data.roles import TrainRole, assign_roles
@@ -24,7 +24,7 @@ Bytes = npt.NDArray[np.uint8]
 
 def load_splits(spec: TrainedRun, manifest: list[ManifestRow], folder: Path = PACKS) -> dict[str, SplitData]:
     """Load train, val and test in a run's view; train is limited to ``fit`` if the run has a holdout."""
-    splits: dict[str, SplitData] = {split: load_split(split, spec.size, manifest, folder) for split in SPLITS}
+    splits: dict[str, SplitData] = {split: load_split(split, spec.packs, manifest, folder) for split in SPLITS}
     if spec.holdout:
         splits["train"] = select_role(splits["train"], "fit", manifest, spec.holdout.fraction)
     return {split: with_system_view(data, spec) for split, data in splits.items()}
@@ -37,12 +37,12 @@ def select_role(train: SplitData, role: TrainRole, manifest: list[ManifestRow], 
 
 
 def load_role(
-    role: str, size: Size, manifest: list[ManifestRow], holdout_fraction: float, folder: Path = PACKS
+    role: str, packs: str, manifest: list[ManifestRow], holdout_fraction: float, folder: Path = PACKS
 ) -> SplitData:
     """Load a split, or the part of train that has a role, as packed."""
     if role in SPLITS:
-        return load_split(role, size, manifest, folder)
-    return select_role(load_split("train", size, manifest, folder), role, manifest, holdout_fraction)  # type: ignore[arg-type]
+        return load_split(role, packs, manifest, folder)
+    return select_role(load_split("train", packs, manifest, folder), role, manifest, holdout_fraction)  # type: ignore[arg-type]
 
 
 def with_system_view(data: SplitData, run: TrainedRun) -> SplitData:

@@ -16,6 +16,7 @@ from tests.factories.paths import ROOT
 KEYS = ("benchmark/runs/declared.py", "benchmark/training/loop.py", "benchmark/training/blend.py")
 """Modules that determine a run's key."""
 STAGES = {
+    "validate": ("benchmark/settings/params.py", "benchmark/settings/data_loading.py"),
     "fetch": ("benchmark/data/fetch.py", "benchmark/settings/data_loading.py"),
     "prepare": ("benchmark/data/prepare.py", "benchmark/settings/data_loading.py"),
     "train": KEYS,

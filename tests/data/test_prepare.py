@@ -61,7 +61,7 @@ def packs() -> dict[str, bytes]:
 
 def stored(role: str = "large") -> dict[str, bytes]:
     """Return the stored bytes of every image by id."""
-    opened = [open_pack(Path(f"data/packs/{role}/{split}.arrow")) for split in SPLITS]
+    opened = [open_pack(Path(f"data/packs/plain/{role}/{split}.arrow")) for split in SPLITS]
     return {name: bytes(pack.stored(i)) for pack in opened for i, name in enumerate(pack.image_ids)}
 
 
@@ -83,7 +83,7 @@ def test_packs_have_each_photograph_at_three_sizes_in_manifest_order():
     rows = read_manifest()
     for role, size in SIZES.items():
         for split in SPLITS:
-            pack = open_pack(Path(f"data/packs/{role}/{split}.arrow"))
+            pack = open_pack(Path(f"data/packs/plain/{role}/{split}.arrow"))
             expected = [row for row in rows if row.split == split]
             assert pack.size == size
             assert pack.image_ids == [row.image_id for row in expected]
@@ -241,10 +241,10 @@ def test_another_colour_normalisation_prepares_all_again_and_shares_no_pack(caps
     for colour_normalisation in NORMALISATIONS:
         run(colour_normalisation=colour_normalisation)
         assert prepared_now(capsys) == 8
-        assert open_pack(Path("data/packs/large/train.arrow")).spec.colour_normalisation == colour_normalisation
-        assert (
-            load_split("train", "large", read_manifest()).background == NORMALISATIONS[colour_normalisation].background
-        )
+        train = load_split("train", f"{colour_normalisation}/large", read_manifest())
+        assert train.pack.spec.colour_normalisation == colour_normalisation
+        assert train.background == NORMALISATIONS[colour_normalisation].background
+        assert [path.name for path in Path("data/packs").glob("*/")] == [colour_normalisation]
         seen[colour_normalisation] = stored()
         for name, image in stored("small").items():
             row = next(row for row in read_manifest() if row.image_id == name)
@@ -272,7 +272,7 @@ def test_a_damaged_pack_is_written_again(capsys):
     write_folder(Path("photos"), patients=4)
     run()
     whole = packs()
-    Path("data/packs/mid/train.arrow").write_bytes(b"")
+    Path("data/packs/plain/mid/train.arrow").write_bytes(b"")
     run()
     assert prepared_now(capsys) > 0
     assert packs() == whole
@@ -283,7 +283,7 @@ def test_a_damaged_pack_is_written_again(capsys):
 def test_an_image_that_was_damaged_in_a_pack_is_prepared_again_and_never_read(capsys, encoding, removed):
     write_folder(Path("photos"), patients=4)
     run(encoding=encoding)
-    whole, path = packs(), Path("data/packs/mid/train.arrow")
+    whole, path = packs(), Path("data/packs/plain/mid/train.arrow")
     with path.open("r+b") as stream:  # In place, so that the hard link of the cache is damaged, too.
         stream.seek(path.read_bytes().find(stored("mid")[open_pack(path).image_ids[0]]) + 100)
         stream.write(b"\1\2\3")
@@ -366,8 +366,8 @@ def test_photographs_missing_or_changed_since_the_manifest_are_reported():
 
 def test_temporary_files_of_a_killed_run_are_removed():
     write_folder(Path("photos"), patients=2)
-    Path("data/packs/large").mkdir(parents=True)
-    Path("data/packs/large/.train.arrow.123.partial").write_bytes(b"half")
+    Path("data/packs/plain/large").mkdir(parents=True)
+    Path("data/packs/plain/large/.train.arrow.123.partial").write_bytes(b"half")
     run()
     names = {str(path.relative_to("data/packs")) for path in Path("data/packs").rglob("*") if path.is_file()}
     assert names == {f"{role}/{split}.arrow" for role in SIZES for split in SPLITS} | {

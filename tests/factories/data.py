@@ -39,5 +39,5 @@ def make_data(
                 PackRow(i, i, encode(bars(g, side, generator), encoding))
                 for i, g in sorted(zip(ids, grades, strict=True))
             ]
-            write_pack(root / "data/packs" / role / f"{split}.arrow", spec, made)
+            write_pack(root / "data/packs/plain" / role / f"{split}.arrow", spec, made)
     write_manifest(rows, root / "data/manifest.csv")

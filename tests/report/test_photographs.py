@@ -39,7 +39,7 @@ def inputs(change):
     for size in ("mid", "large"):
         pictures = (draw.integers(0, 256, (SIDE, SIDE, 3), np.uint8).tobytes() for _ in range(COUNTS["test"]))
         rows = [PackRow(f"test{place:03d}", "", image) for place, image in enumerate(pictures)]
-        write_pack(Path("data/packs") / size / "test.arrow", PackSpec(SIDE, "raw", "made"), rows)
+        write_pack(Path("data/packs/plain") / size / "test.arrow", PackSpec(SIDE, "raw", "made"), rows)
     rows = [SaliencyRow("basenet_mt", "mid", 0, "mid", "score", f"test{place:03d}", 2, 1.5) for place in range(3)]
     write_rows(SALIENCY_IMAGES, SaliencyRow, rows)
     np.save(SALIENCY_MAPS, draw.random((3, SIDE, SIDE)).astype(np.float16))

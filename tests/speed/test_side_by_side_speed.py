@@ -35,7 +35,7 @@ def test_parallel_runs_against_bare_steps_on_all_cores(benchmark, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
     spec = resolve_arm(params, "basenet_mt", size, manifest)[0]
-    splits = {split: load_split(split, size, manifest) for split in SPLITS}
+    splits = {split: load_split(split, f"plain/{size}", manifest) for split in SPLITS}
     step = bare_step(loop.start(spec, splits, device.open_fabric(spec.train), tmp_path / "bare"), spec)
     step()
     began = time.perf_counter()

@@ -64,7 +64,7 @@ def test_the_loop_keeps_the_network_busy(benchmark, tmp_path, monkeypatch, scale
     make_data(tmp_path, sizes, {"train": count, "val": 8, "test": 8}, encoding=encoding)
     monkeypatch.chdir(tmp_path)
     manifest = read_manifest()
-    splits = {split: load_split(split, size, manifest) for split in SPLITS}
+    splits = {split: load_split(split, f"plain/{size}", manifest) for split in SPLITS}
     spec = resolve_arm(params, stage, arm, manifest)[0]
     training = loop.start(spec, splits, device.open_fabric(spec.train), tmp_path / "scratch")
     step = bare_step(training, spec)

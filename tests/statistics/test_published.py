@@ -4,15 +4,14 @@ import re
 from dataclasses import FrozenInstanceError
 
 import pytest
-import yaml
 
-from benchmark.cli.main import main
 from benchmark.common.errors import InputError
-from benchmark.settings.params import Params
+from benchmark.common.terms import Arm
+from benchmark.settings.loading import parse_params
 from benchmark.statistics.published.tables import PUBLISHED, Selector, find_arm, load_published
 from tests.conftest import tiny_params
 from tests.factories.paths import ROOT
-from tests.factories.runs import ARMS, make_params
+from tests.factories.runs import make_params
 
 TABLES = load_published(ROOT / PUBLISHED)
 
@@ -89,13 +88,6 @@ def test_each_ablation_cell_matches_an_arm():
     assert find_arm(TABLES["comparison"].cell("o_O", "val set").measured_by, params) is None
 
 
-def test_two_arms_for_one_number_are_refused():
-    arms = ARMS | {"basenet": ARMS["basenet"] | {"again": {"loss": "mse", "size": "large"}}}
-    params: Params = make_params(arms=arms)
-    with pytest.raises(InputError, match="mse_large and again do: move all but one"):
-        find_arm(Selector("basenet", "score", "mse", "large"), params)
-
-
 def test_records_are_frozen():
     with pytest.raises(FrozenInstanceError):
         TABLES["ablation"].cells[0].value = "1.000"
@@ -128,12 +120,13 @@ def test_a_missing_file_is_refused(tmp_path):
         load_published(tmp_path / "none.yaml")
 
 
-def test_a_second_arm_of_one_loss_and_size_is_refused_before_training(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+def test_of_several_arms_of_one_loss_and_size_the_one_without_settings_of_its_own_is_the_papers():
     raw = tiny_params()
-    raw["arms"]["basenet"]["again"] = {"loss": "mse", "size": "small"}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
-    assert main(["train"]) == 2
-    assert "only one arm of basenet may measure mse at size small" in capsys.readouterr().err
-    assert not (tmp_path / "scratch").exists()
+    again, printed = (
+        {"loss": "mse", "size": "small"},
+        Selector(method="basenet", loss="mse", size="small", head="score"),
+    )
+    raw["arms"]["basenet"] = {"faster": again | {"train": {"lr": 0.01}}, "first": again, "second": again}
+    assert find_arm(printed, parse_params(raw)) == Arm("basenet", "first")
+    raw["arms"]["basenet"] = {"faster": again | {"train": {"lr": 0.01}}}
+    assert find_arm(printed, parse_params(raw)) == Arm("basenet", "faster")

@@ -81,7 +81,7 @@ def test_a_value_is_the_mean_val_kappa_of_its_seeds_from_their_predictions(train
 
 
 def test_a_search_does_not_need_the_test_split(trainer):
-    Path("data/packs/small/test.arrow").unlink()
+    Path("data/packs/plain/small/test.arrow").unlink()
     study = searched()
     assert states(study).count("COMPLETE") >= 3
     assert not list(Path("sweep").rglob("test.csv"))

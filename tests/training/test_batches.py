@@ -136,10 +136,10 @@ def test_loss_weights_are_a_negative_power_of_the_grades_count_with_mean_1():
 @pytest.mark.parametrize(("ids", "words"), [(["known", "other"], "has 'other', which the"), ([], "is empty")])
 def test_a_pack_that_does_not_match_the_manifest_is_refused(tmp_path, ids, words):
     stored = [PackRow(name, "hash", encode(image, "raw")) for name, image in zip(ids, images(2), strict=False)]
-    write_pack(tmp_path / "small/val.arrow", PackSpec(SIZE, "raw", "made"), stored)
+    write_pack(tmp_path / "plain/small/val.arrow", PackSpec(SIZE, "raw", "made"), stored)
     manifest = [ManifestRow("known", "k.png", "", "unknown", 0, "val", "ff", 9, 9, "made")]
-    with pytest.raises(InputError, match=f"val at small {words}.*run `dvc repro prepare`"):
-        load_split("val", "small", manifest, tmp_path)
+    with pytest.raises(InputError, match=f"val in plain/small {words}.*run `dvc repro prepare`"):
+        load_split("val", "plain/small", manifest, tmp_path)
 
 
 class Slow:

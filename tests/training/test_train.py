@@ -243,7 +243,7 @@ def test_a_child_starts_from_its_parent_of_the_same_seed(project):
 def test_an_untrained_parent_is_refused(project):
     made = params()
     spec = next(spec for spec in resolve_runs(made, read_manifest()) if spec.name == "m2cnn/mid/0")
-    splits = {split: load_split(split, "mid", read_manifest()) for split in ("train", "val")}
+    splits = {split: load_split(split, "plain/mid", read_manifest()) for split in ("train", "val")}
     with pytest.raises(
         InputError, match=r"m2cnn/mid seed 0 is made from basenet_mt/small/0.*run `fundusbench train basenet_mt`"
     ):
@@ -374,7 +374,7 @@ def test_accumulated_gradients_make_the_same_update_without_batch_norm(project):
 
 def splits_of(made, *names):
     manifest = read_manifest()
-    splits = {split: load_split(split, "small", manifest) for split in names}
+    splits = {split: load_split(split, "plain/small", manifest) for split in names}
     return splits, resolve_arm(made, "basenet", "mse_small", manifest)[0]
 
 
@@ -400,7 +400,7 @@ def test_the_epoch_callback_is_called_once_per_epoch_and_may_stop_the_run(projec
 
 def test_an_absent_split_is_not_predicted(project):
     made = params(epochs=1)
-    (project / "data/packs/small/test.arrow").unlink()
+    (project / "data/packs/plain/small/test.arrow").unlink()
     splits, spec = splits_of(made, "train", "val")
     train.complete(spec, splits, device.open_fabric(made.train), Path("blind"))
     assert (project / "blind/val.csv").exists()

@@ -28,7 +28,7 @@ CHANGES = AffineAugment(flip=True, rotate=30.0, shift=0.1)
 def eyes(tmp_path_factory):
     root = tmp_path_factory.mktemp("eyes")
     make_eyes(root)
-    return load_split("val", "small", read_manifest(root / "data/manifest.csv"), root / "data/packs")
+    return load_split("val", "plain/small", read_manifest(root / "data/manifest.csv"), root / "data/packs")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from benchmark.common.resources import core_count
 from benchmark.jobs.processes import outcomes
 from benchmark.report.figure_style import Plot, save_figure, styled
 from benchmark.report.inputs import Inputs
+from benchmark.report.own_settings import add_own_settings, own_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
         for old in where.iterdir():
             if old not in wanted:
                 old.unlink()
-    return {name: drawn[name] for name in plots}
+    own = own_settings(inputs.params)
+    return {name: add_own_settings(drawn[name], own, inputs.results.arms()) for name in plots}
 
 
 def _draw(job: tuple[str, Plot, Sequence[Path]]) -> str:

@@ -124,7 +124,9 @@ def _row(row: Estimate, ranks: Ranks, params: Params, results: Results, notes: N
 
 def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params, results: Results) -> str:
     """Return a note if selecting the epoch on val favours one arm; of compared systems, this is not known here."""
-    if params.train.select_epoch != "best" or not {arm.method for arm in arms} <= params.arms.keys():
+    if not {arm.method for arm in arms} <= params.arms.keys():
+        return ""
+    if all(params.of(arm).train.select_epoch != "best" for arm in arms):
         return ""
     main = [cast("Head", next(iter(LOSSES[params.arm(*arm).loss].heads))) for arm in arms]
     epochs = [max(map(int, results.runs_of(*arm)["epochs"]), default=0) for arm in arms]

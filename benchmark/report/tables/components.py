@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
-from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED, Arm, Head, Size, Split
 from benchmark.common.units import quantity
 from benchmark.report.captions import HEAD_NAMES, caption, run_notes, size_title
@@ -29,6 +28,7 @@ from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate
+from benchmark.statistics.published.tables import plainest
 
 ABOUT = TableInfo(order=4, training=True)
 
@@ -73,10 +73,7 @@ COMPONENT_STEPS = (
 
 
 def make(inputs: Inputs) -> Table:
-    """Make the table: kappa and cost of M2CNN and its components at the two sizes with cells, and their differences.
-
-    Raises InputError if several declared arms fit one row.
-    """
+    """Make the table: kappa and cost of M2CNN and its components at the two sizes with cells, and their differences."""
     params, notes, compared = inputs.params, Notes(), inputs.estimates("comparison")
     outputs = tuple(f"{split}, {HEAD_NAMES[head]}" for split, head in _OUTPUTS)
     arms = {
@@ -127,10 +124,7 @@ def _difference_rows(
 
 
 def find_variant(variant: TrainingVariant, size: Size, params: Params) -> Arm | None:
-    """Return the declared arm that trains a size in a variant; None if none is declared.
-
-    Raises InputError if several arms do.
-    """
+    """Return the declared arm that trains a size in a variant; None if none is declared."""
     matched = "/".join(find_variant(M2CNN, size, params) or ()) if variant.match else ""
     names = [
         name
@@ -138,13 +132,7 @@ def find_variant(variant: TrainingVariant, size: Size, params: Params) -> Arm | 
         if (arm.loss, arm.size, arm.match, arm.of) == (LOSS, size, variant.match, matched)
         and (bool(arm.parent), arm.n_cells > 0) == (variant.staged, variant.cells)
     ]
-    if len(names) > 1:
-        msg = (
-            f"only one arm of {variant.method} may be {variant.label!r} at size {size}, but {' and '.join(names)} are: "
-            "move all but one of them to a method of their own"
-        )
-        raise InputError(msg)
-    return Arm(variant.method, names[0]) if names else None
+    return plainest(params, [Arm(variant.method, name) for name in names])
 
 
 def _line(
@@ -159,7 +147,7 @@ def _line(
     heads, costs = "-", [Number("not run"), Number("not run")]
     if arm:
         own = params.arm(*arm)
-        count = own.n_cells * (1 + params.model.cells.normal)
+        count = own.n_cells * (1 + params.of(arm).model.cells.normal)
         cells = Number(str(count), count)
         # The heads start from the parent's weights, unless new cells widen their input.
         heads = "carried" if own.parent and params.arm(*Arm.parse(own.parent)).n_cells == own.n_cells else "new"

@@ -12,6 +12,7 @@ from math import inf
 
 from benchmark.common.plugins import discover
 from benchmark.report.inputs import Inputs
+from benchmark.report.own_settings import name_own_settings, own_settings
 from benchmark.report.run_columns import complete_records
 from benchmark.report.table import Table
 
@@ -37,4 +38,5 @@ def make_tables(inputs: Inputs) -> list[Table]:
     """
     shown = (name for name, info in TABLE_INFOS.items() if inputs.params.trains or not info.training)
     tables = (import_module(f"{__package__}.{name}").make(inputs) for name in shown)
-    return [complete_records(table, inputs.results) for table in tables if table]
+    own = own_settings(inputs.params)
+    return [name_own_settings(complete_records(table, inputs.results), own) for table in tables if table]

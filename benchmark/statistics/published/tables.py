@@ -6,6 +6,7 @@ A cell inherits the properties that the file gives for its table, its row and it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -125,11 +126,7 @@ def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
 
 
 def find_arm(selector: Selector | None, params: Params) -> Arm | None:
-    """Find the declared arm that a selector matches; None if there is none.
-
-    Raises:
-        InputError: the selector matches several arms.
-    """
+    """Find the declared arm that a selector matches; None if there is none. Of several, :func:`plainest` decides."""
     if selector is None:
         return None
     if selector.arm:
@@ -137,24 +134,15 @@ def find_arm(selector: Selector | None, params: Params) -> Arm | None:
         return named if any(arm == named for arm, _ in params.declared()) else None
     arms = params.arms.get(selector.method, {})
     names = [name for name, arm in arms.items() if (arm.loss, arm.size) == (selector.loss, selector.size)]
-    if len(names) > 1:
-        msg = (
-            f"only one arm of {selector.method} may measure {selector.loss} at size {selector.size}, but "
-            f"{' and '.join(names)} do: move all but one of them to another method"
-        )
-        raise InputError(msg)
-    return Arm(selector.method, names[0]) if names else None
+    return plainest(params, [Arm(selector.method, name) for name in names])
 
 
-def check_arms(params: Params) -> None:
-    """Check that no two declared arms would measure the same printed number.
+def plainest(params: Params, arms: Sequence[Arm]) -> Arm | None:
+    """Return the arm that stands for the paper's among several: the first without settings of its own, else the first.
 
-    Raises:
-        InputError: two arms would.
+    The others are rows of their own (table `ablation`, added arms).
     """
-    for table in load_published().values():
-        for cell in table.cells:
-            find_arm(cell.measured_by, params)
+    return min(arms, key=lambda arm: bool(params.own_settings(arm)), default=None)
 
 
 class _Section(BaseModel):

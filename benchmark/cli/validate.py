@@ -1,0 +1,56 @@
+"""``fundusbench validate``: the first stage, which checks all parameters before another one removes its outputs.
+
+DVC removes a stage's outputs before its command can refuse a parameter. Every stage therefore depends on a file of this
+one: on :data:`VALID`, whose content never changes, or on :data:`DECLARED_PACKS`, which changes with the packs that the
+arms read.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmark.common.files import write_json, write_text
+from benchmark.dispatch.train import check_optimizers
+from benchmark.jobs.engines import default_engine
+from benchmark.runs.declared import resolve_runs
+from benchmark.runs.spec import ArmRun, NetworkRun
+from benchmark.settings.devices import check_device
+from benchmark.settings.loading import load_params
+from benchmark.settings.params import Params
+
+VALID, DECLARED_PACKS = Path("data/declared/valid.txt"), Path("data/declared/packs.json")
+
+
+def add_arguments(_: argparse.ArgumentParser) -> None:
+    """Declare no arguments."""
+
+
+def run(_: argparse.Namespace) -> None:
+    """Check params.yaml, and write the files that the other stages depend on.
+
+    Raises InputError if a parameter breaks a rule, a network cannot be built as declared, its weights are missing, timm
+    does not know an optimizer, or this machine lacks the device.
+    """
+    params = load_params()
+    checked = check_declared(params)
+    write_text(VALID, "The parameters are valid.\n")
+    write_json(DECLARED_PACKS, params.packed_sizes())
+    print(f"params.yaml is valid: {checked} arms and networks can be trained")
+
+
+def check_declared(params: Params) -> int:
+    """Check that every declared arm and network can be built and trained; return their number."""
+    from benchmark.sweep.space import check_space
+    from benchmark.training.networks import run_cost
+
+    if default_engine() == "local":
+        check_device(params.train)
+    check_optimizers(params)
+    # The data set matters to no check, so it need not exist yet.
+    built = {str(spec.group): spec for spec in resolve_runs(params, []) if isinstance(spec, ArmRun | NetworkRun)}
+    for spec in built.values():
+        run_cost(spec)
+    if params.sweep.pipeline:
+        check_space(params)
+    return len(built)
