@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
 from benchmark.dispatch.train import check_optimizers
 from benchmark.jobs.engines import default_engine
@@ -48,9 +49,13 @@ def check_declared(params: Params) -> int:
         check_device(params.train)
     check_optimizers(params)
     # The data set matters to no check, so it need not exist yet.
-    built = {str(spec.group): spec for spec in resolve_runs(params, []) if isinstance(spec, ArmRun | NetworkRun)}
-    for spec in built.values():
-        run_cost(spec)
+    built = {spec.group: spec for spec in resolve_runs(params, []) if isinstance(spec, ArmRun | NetworkRun)}
+    for name, spec in built.items():
+        try:
+            run_cost(spec)
+        except InputError as error:
+            msg = f"{name} cannot be built: {error}"
+            raise InputError(msg) from error
     if params.sweep.pipeline:
         check_space(params)
     return len(built)

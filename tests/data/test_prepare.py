@@ -26,6 +26,7 @@ from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.fov import crop_to_fov, detect_fov, resize
 from benchmark.images.reading import read_rgb
 from benchmark.images.square import square_images
+from benchmark.settings.data import ArmPacks, OwnPrepare
 from benchmark.training.batches import load_split
 from tests.conftest import ROOT
 from tests.factories.photographs import (
@@ -61,7 +62,7 @@ def packs() -> dict[str, bytes]:
 
 def stored(role: str = "large") -> dict[str, bytes]:
     """Return the stored bytes of every image by id."""
-    opened = [open_pack(Path(f"data/packs/plain/{role}/{split}.arrow")) for split in SPLITS]
+    opened = [open_pack(path) for split in SPLITS for path in Path("data/packs").glob(f"*/{role}/{split}.arrow")]
     return {name: bytes(pack.stored(i)) for pack in opened for i, name in enumerate(pack.image_ids)}
 
 
@@ -235,6 +236,26 @@ def test_another_encoding_prepares_all_again(capsys):
     assert prepared_now(capsys) == 8
 
 
+def test_an_arm_with_another_colour_normalisation_has_packs_of_its_own_size(capsys):
+    write_folder(Path("photos"), patients=4)
+    params = folder_params("photos")
+    arm = ArmPacks(size="mid", prepare=OwnPrepare(colour_normalisation="graham"))
+    params = params.model_copy(update={"arms": {"mine": {"grey": arm}}})
+    fetch.run(params)
+    prepare.run(params)
+    assert {str(path.parent) for path in Path("data/packs").rglob("*.arrow")} == {
+        *(f"data/packs/plain/{role}" for role in SIZES),
+        "data/packs/graham/mid",
+    }
+    own, row = open_pack(Path("data/packs/graham/mid/train.arrow")), read_manifest()[0]
+    expected = square_images(Path(row.path).read_bytes(), SIZES, "graham")["mid"]
+    assert bytes(own.stored(own.image_ids.index(row.image_id))) == expected.tobytes()
+    prepared_now(capsys)
+    prepare.run(params.model_copy(update={"arms": {}}))
+    assert prepared_now(capsys) == 0
+    assert not Path("data/packs/graham").exists()
+
+
 def test_another_colour_normalisation_prepares_all_again_and_shares_no_pack(capsys):
     write_folder(Path("photos"), patients=4)
     seen = {}
@@ -370,7 +391,7 @@ def test_temporary_files_of_a_killed_run_are_removed():
     Path("data/packs/plain/large/.train.arrow.123.partial").write_bytes(b"half")
     run()
     names = {str(path.relative_to("data/packs")) for path in Path("data/packs").rglob("*") if path.is_file()}
-    assert names == {f"{role}/{split}.arrow" for role in SIZES for split in SPLITS} | {
+    assert names == {f"plain/{role}/{split}.arrow" for role in SIZES for split in SPLITS} | {
         "skipped.csv",
         "shortcuts.csv",
     }

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from benchmark.common.errors import InputError
 from benchmark.report.inputs import Inputs
 from benchmark.report.tables import components
 from tests.factories.runs import ARMS, make_params, records
@@ -82,14 +79,6 @@ def test_a_match_to_another_arm_does_not_stand_for_a_match_to_m2cnn(read):
     read(arms=MULTI_TASK, seeds=(0, 1))
     table = components.make(Inputs(make_params(arms=MULTI_TASK | {"controls": other}, seeds=(0, 1))))
     assert shown_by(table)["large", "BaseNet+MT, M2CNN's images"][3] == "not run"
-
-
-def test_two_arms_for_one_row_are_refused(read):
-    twice = ARMS["controls"] | {"again": ARMS["controls"]["staged_large"]}
-    read(arms=MULTI_TASK, seeds=(0, 1))
-    words = "'smaller sizes first' at size large, but staged_large and again are"
-    with pytest.raises(InputError, match=re.escape(words)):
-        components.make(Inputs(make_params(arms=MULTI_TASK | {"controls": twice}, seeds=(0, 1))))
 
 
 def test_the_caption_says_how_to_read_it(table):
