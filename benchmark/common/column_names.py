@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from benchmark.common.terms import Eye, Split
+from benchmark.common.tables import whole
+from benchmark.common.terms import GRADES, Eye, Split
 
 ColumnRole = Literal["image", "grade", "split", "patient", "eye", "prediction", "score"]
 
@@ -96,6 +97,19 @@ _GRADE_WORDS = {
     "proliferativedr": 4,
 }
 """Grades of the international DR scale in words, without blanks."""
+_SHORTER = {
+    "nonproliferativediabeticretinopathy": "",
+    "proliferativediabeticretinopathy": "pdr",
+    "diabeticretinopathy": "dr",
+    "nonproliferative": "",
+    "npdr": "",
+    "apparent": "",
+    "retinopathy": "dr",
+}
+"""Long words in the name of a grade -> the short ones of the list above, replaced in this order."""
+_PREFIXES = ("grade", "level", "class", "label", "stage", "diagnosis", "dr", "")
+"""Words before a grade in a value or in the name of a folder."""
+_NUMBERED = re.compile(rf"({'|'.join(_PREFIXES)})[\s_:=-]*([0-4])")
 _WORD = re.compile(f"(.*?)({'|'.join(sorted(_GRADE_WORDS, key=len, reverse=True))})")
 _DIGIT = re.compile(r"(.*?)([0-9]+)")
 
@@ -126,6 +140,21 @@ def columns_by_grade(columns: Iterable[str]) -> list[tuple[str, ...]]:
             found.setdefault(parts[0], []).append((parts[1], column))
     whole = [sorted(members) for members in found.values()]
     return [tuple(column for _, column in five) for five in whole if [grade for grade, _ in five] == [0, 1, 2, 3, 4]]
+
+
+def grade_of(text: str) -> int | None:
+    """Return the grade 0-4 that a value or a folder's name means, such as 2, 2.0, Moderate or 0_No_DR; else None."""
+    if (number := whole(text)) is not None:
+        return number if 0 <= number < GRADES else None
+    if match := _NUMBERED.fullmatch(text.strip().casefold()):
+        return int(match[2])
+    plain = _plain(text)
+    for long, short in _SHORTER.items():
+        plain = plain.replace(long, short)
+    if not (match := _WORD.fullmatch(plain)):
+        return None
+    start, grade = match[1], _GRADE_WORDS[match[2]]
+    return grade if start.replace(str(grade), "", 1) in _PREFIXES else None
 
 
 def _plain(name: str) -> str:

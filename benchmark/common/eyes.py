@@ -13,45 +13,60 @@ from benchmark.common.terms import Eye
 _SIDES = sorted((name for name, eye in EYE_NAMES.items() if eye != "unknown"), key=len, reverse=True)
 _SIDE, _WORD = (rf"(?P<eye>{'|'.join(names)})" for names in (_SIDES, [name for name in _SIDES if len(name) > 1]))
 _SEPARATOR = r"[\s_.-]+"
+_SHOT = r"[\s_.-]*\d{1,3}|[\s_.-]+[a-z]"
+"""Number or letter of a photograph of one eye, of which there are several."""
+_NUMBERED = r"(?P<patient>.*\d[^\s_.-]*)"
 _NAMES = [
     re.compile(form, re.IGNORECASE)
     for form in (
         rf"(?P<patient>.*[^\s_.-]){_SEPARATOR}{_SIDE}",
         rf"{_SIDE}{_SEPARATOR}(?P<patient>[^\s_.-].*)",
         rf"(?P<patient>.*\d){_WORD}",
+        rf"{_NUMBERED}{_SEPARATOR}{_SIDE}({_SHOT})",
+        rf"(?P<patient>.*\d){_WORD}({_SHOT})",
+        rf"{_NUMBERED}{_SEPARATOR}{_WORD}{_SEPARATOR}[a-z].*",
+        rf"{_SIDE}\d{{1,3}}{_SEPARATOR}(?P<patient>.*\d.*)",
     )
 ]
-"""17_left, left_17 and 17left; a single letter is a side only next to a separator."""
-_ENDING = re.compile(r"(?P<rest>.*[^\s_.-])[\s_.-]+(?P<end>[a-z]{1,8}|\d)|(?P<before>.*\d)(?P<letter>[a-z])", re.I)
+"""17_left, left_17 and 17left, and with the number or the field of a shot 17_left_2, 17_l1, 17left2, 17_left_macula and
+l1_17; a single letter is a side only next to a separator."""
+_ENDING = re.compile(
+    r"(?P<rest>.*[^\s_.-])[\s_.-]+(?P<end>[a-z]{0,8}\d{0,3})|(?P<before>.*\d)(?P<letter>[a-z]{1,5}\d{0,2})", re.I
+)
 _WITHIN = re.compile(rf"(?<![a-z0-9]){_WORD}(?![a-z0-9])", re.IGNORECASE)
+_MOST = 16
+"""Most photographs that a name's ending tells apart within one patient."""
 
 
 def patient_and_eye(image_id: str) -> tuple[str, Eye]:
-    """Return patient and eye from a name like 17_left, 17-OD or R.17, in any case and folder; else "" and unknown."""
+    """Return patient and eye from a name like 17_left, R.17 or 17_l2, in any case and folder; else "" and unknown."""
     name = PurePosixPath(image_id).name
     match = next(filter(None, (form.fullmatch(name) for form in _NAMES)), None)
     return (match["patient"], EYE_NAMES[match["eye"].lower()]) if match else ("", "unknown")
 
 
-def likely_pairs(image_ids: Iterable[str]) -> list[tuple[str, str]]:
-    """Return pairs of ids that look like two eyes of one patient: equal except for the commonest pair of endings.
+def likely_patients(image_ids: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return groups of ids that look like several photographs of one patient: equal except for endings that recur.
 
-    There is none if fewer than half of the ids are in pairs: numbered photographs form pairs by chance.
+    There is none if fewer than half of the ids are in groups, or if the endings do not recur from group to group:
+    numbered photographs form groups by chance.
     """
-    ids = list(image_ids)
+    ids = list(dict.fromkeys(image_ids))
     groups: dict[str, list[tuple[str, str]]] = {}
     for image_id in ids:
         if parts := _parts(image_id):
             groups.setdefault(parts[0], []).append((parts[1], image_id))
-    pairs = [sorted(group) for group in groups.values() if len(group) == 2 and group[0][0] != group[1][0]]
-    endings = Counter((first[0], second[0]) for first, second in pairs)
-    common = endings.most_common(1)[0][0] if endings else None
-    found = [(first[1], second[1]) for first, second in pairs if (first[0], second[0]) == common]
-    return found if len(found) > 1 and 4 * len(found) >= len(ids) else []
+    several = [sorted(group) for group in groups.values() if 1 < len({end for end, _ in group}) <= _MOST]
+    counts = Counter(end for group in several for end, _ in group)
+    common = {end for end, count in counts.items() if 4 * count >= len(several)}
+    found = [tuple(image_id for end, image_id in group if end in common) for group in several]
+    found = [group for group in found if len(group) > 1]
+    recur = len(found) > 1 and len(common) <= len(found)
+    return found if recur and 2 * sum(map(len, found)) >= len(ids) else []
 
 
 def _parts(image_id: str) -> tuple[str, str] | None:
-    """Split an id into the part that the ids of two eyes share and the part that differs."""
+    """Split an id into the part that the photographs of a patient share and the part that differs."""
     path = PurePosixPath(image_id)
     folder, name = path.parent.as_posix(), path.name
     if side := _WITHIN.search(name):
@@ -59,3 +74,18 @@ def _parts(image_id: str) -> tuple[str, str] | None:
     if match := _ENDING.fullmatch(name):
         return f"{folder}/{match['rest'] or match['before']}", (match["end"] or match["letter"]).lower()
     return None
+
+
+def warn_of_torn_patients(photographs: Iterable[tuple[str, str]]) -> str:
+    """Return a warning if ids of unknown patients look like several photographs of one patient; empty if none do.
+
+    Args:
+        photographs: image id and patient, empty if unknown.
+    """
+    groups = likely_patients(image_id for image_id, patient in photographs if not patient)
+    if not groups:
+        return ""
+    return (
+        f"{sum(map(len, groups))} images look like several of one patient each ({' and '.join(groups[0][:2])}), but "
+        "their patients are unknown: give the table a column `patient`, or name the files like 17_left and 17_right"
+    )

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from benchmark.common.eyes import likely_pairs
+from benchmark.common.eyes import warn_of_torn_patients
 from benchmark.common.files import sha256_file
 from benchmark.common.section import Section
 from benchmark.common.splitting import Cluster, cluster_of, evenly_spaced, sorted_by_grade
@@ -62,7 +62,8 @@ def assign_splits(files: list[GradedFile], fractions: SplitFractions) -> list[Gr
     patient's highest) and do not depend on the order of the rows. Patients with byte-identical files go to one split,
     in exchange for others with the same grades.
     """
-    _warn_of_pairs(files)
+    if warning := warn_of_torn_patients((file.image_id, file.patient) for file in files):
+        print(f"warning: {warning}; until then, a patient may be in two splits", file=sys.stderr)
     if {file.split for file in files} == {"train", "test"}:
         train = [file for file in files if file.split == "train"]
         splits = _keep_together(train, _draw(train, fractions.model_copy(update={"test": 0.0})), {})
@@ -72,18 +73,6 @@ def assign_splits(files: list[GradedFile], fractions: SplitFractions) -> list[Gr
     drawn = _draw([file for file in files if file.cluster not in fixed], fractions)
     splits = fixed | _keep_together(files, drawn, fixed)
     return [file if file.split else replace(file, split=splits[file.cluster]) for file in files]
-
-
-def _warn_of_pairs(files: list[GradedFile]) -> None:
-    """Warn if image ids look like pairs of eyes of unknown patients."""
-    pairs = likely_pairs(file.image_id for file in files if not file.patient)
-    if pairs:
-        print(
-            f"warning: {2 * len(pairs)} images look like pairs of one patient's eyes ({' and '.join(pairs[0])}), but "
-            "their patients are unknown, so a pair may fall into two splits: give the table a column `patient`, or "
-            "name the files like 17_left and 17_right",
-            file=sys.stderr,
-        )
 
 
 def _keep_together(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -11,9 +12,10 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from benchmark.common import column_names
-from benchmark.common.column_names import EYE_NAMES, SPLIT_NAMES, ColumnRole
+from benchmark.common.column_names import EYE_NAMES, SPLIT_NAMES, ColumnRole, grade_of
 from benchmark.common.errors import InputError
 from benchmark.common.eyes import patient_and_eye
+from benchmark.common.patients import clean_patients, is_unknown
 from benchmark.common.section import Section
 from benchmark.common.tables import TextTable, read_text_table, whole
 from benchmark.common.terms import Counts, Split
@@ -21,6 +23,7 @@ from benchmark.common.units import some
 from benchmark.images import names
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._labels import yield_photographs
+from benchmark.sources._own import describe, find_labels, find_photographs
 from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
@@ -33,6 +36,9 @@ ABOUT = SourceInfo(
 
 NO_GRADE = -1
 """Grade that replaces a label that is not a whole number."""
+
+
+_DEFAULT_TABLE, _DEFAULT_IMAGES = "labels.csv", "."
 
 
 class ColumnNames(Section):
@@ -56,10 +62,12 @@ class ColumnNames(Section):
 class Params(SourceParams):
     """Parameters of your own data under ``data:``."""
 
-    table: str = "labels.csv"
-    """Path of the table, relative to root."""
-    images: str = "."
-    """Folder that the file names in the table are relative to; itself relative to root."""
+    table: str = _DEFAULT_TABLE
+    """Path of the table, relative to root. If the default does not exist, another table with images and grades is
+    looked for, then tables per split, then folders per grade (``train/0``, ``Mild``)."""
+    images: str = _DEFAULT_IMAGES
+    """Folder that the file names in the table are relative to; itself relative to root. By default, photographs are
+    also looked for by name below root."""
     columns: ColumnNames = ColumnNames()
     split: SplitFractions = SplitFractions()
     expected: dict[Split, Counts] | None = None
@@ -72,12 +80,19 @@ T = TypeVar("T")
 def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Iterator[Photograph]:
     """Yield the rows of the table in order; the files are read in place, so ``folder`` stays empty.
 
+    With the default ``table`` and ``images``, they are looked for below ``root``, and one line says what was found.
+
     Repeated images, labels that are not grades and missing files are passed on: the data checks report them. Raises
     InputError if the table or a column is missing, or the name of a split or an eye is unknown.
     """
     assert isinstance(params, Params)
     root = Path(params.root)
-    files = read_graded_files(root / params.table, params.columns, root / params.images)
+    looked_for = params.table == _DEFAULT_TABLE and not (root / params.table).exists() and root.is_dir()
+    table = find_labels(root) if looked_for else read_text_table(root / params.table)
+    columns, files = read_graded_files(table, params.columns, root / params.images)
+    if params.images == _DEFAULT_IMAGES:
+        files = find_photographs(files, root)
+    print(describe(table, columns, files, root), flush=True)
     yield from yield_photographs(assign_splits(files, params.split), progress)
 
 
@@ -87,24 +102,28 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     return params.expected
 
 
-def read_graded_files(path: Path, columns: ColumnNames, images: Path) -> list[GradedFile]:
+def read_graded_files(table: TextTable, columns: ColumnNames, images: Path) -> tuple[dict[str, str], list[GradedFile]]:
     """Read a table of grades; ``images`` is the folder of the photographs, which need not be there.
 
-    Raises InputError as :func:`photographs`.
+    Returns:
+        The names of the columns by field of :class:`ColumnNames`, and the rows.
+
+    Raises:
+        InputError: as :func:`photographs`.
     """
-    table = read_text_table(path)
-    return _read_rows(table, _select(table, columns), images)
+    chosen = _select(table, columns)
+    return chosen, _read_rows(table, {field: table.columns[name] for field, name in chosen.items()}, images)
 
 
-def _select(table: TextTable, columns: ColumnNames) -> dict[str, Sequence[str]]:
-    """Return the values of the existing columns by field of :class:`ColumnNames`."""
-    found = {}
+def _select(table: TextTable, columns: ColumnNames) -> dict[str, str]:
+    """Return the names of the existing columns by field of :class:`ColumnNames`."""
+    found: dict[str, str] = {}
     for field, name in columns.model_dump().items():
         default = ColumnNames.model_fields[field].default
         if name in table.columns:
-            found[field] = table.columns[name]
+            found[field] = name
         elif name == default and (column := _find_synonym(table, field)):
-            found[field] = table.columns[column]
+            found[field] = column
         # A name that the user sets must exist; optional columns with a default name may be missing.
         elif field in ("image", "level") or name not in ("", default):
             msg = (
@@ -142,7 +161,9 @@ def _read_rows(table: TextTable, columns: Mapping[str, Sequence[str]], images: P
     listing = cache(_listing)
     paths = [_find(images, name, listing) for name in written]
     parsed = [patient_and_eye(image_id) for image_id in ids]
-    patients = columns.get("patient", [patient for patient, _ in parsed])
+    patients, remarks = clean_patients(columns["patient"]) if "patient" in columns else ([p for p, _ in parsed], [])
+    for remark in remarks:
+        print(f"warning: {remark}", file=sys.stderr)
     rows = zip(
         ids, paths, levels, splits or [None] * len(ids), patients, eyes or [eye for _, eye in parsed], strict=True
     )
@@ -150,8 +171,9 @@ def _read_rows(table: TextTable, columns: Mapping[str, Sequence[str]], images: P
 
 
 def _level(written: str) -> tuple[int, str]:
-    """Parse a label as a whole number; otherwise return NO_GRADE and the label as written."""
-    grade = whole(written)
+    """Parse a label as a grade, in digits or words, or another whole number; else return NO_GRADE and the label."""
+    grade = grade_of(written)
+    grade = whole(written) if grade is None else grade
     return (NO_GRADE, written or "nothing") if grade is None else (grade, "")
 
 
@@ -159,7 +181,7 @@ def _values(
     columns: Mapping[str, Sequence[str]], field: str, ids: list[str], known: Mapping[str, T], rule: str
 ) -> list[T]:
     """Translate the values of a column to our names; return an empty list if the table has no such column."""
-    written = columns.get(field, [])
+    written = ["" if value.lower() not in known and is_unknown(value) else value for value in columns.get(field, [])]
     wrong = [f"{i} has {value!r}" for i, value in zip(ids, written, strict=False) if value.lower() not in known]
     if wrong:
         msg = (

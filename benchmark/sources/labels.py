@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.common.errors import InputError
+from benchmark.common.tables import read_text_table
 from benchmark.common.terms import Counts, Split
 from benchmark.common.units import some
 from benchmark.sources._labels import yield_photographs
@@ -37,7 +38,8 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
     table, a column or the split of a row is missing, or the name of a split or an eye is unknown.
     """
     assert isinstance(params, Params)
-    rows = [replace(row, path=Path()) for row in read_graded_files(Path(params.root), params.columns, folder)]
+    _, found = read_graded_files(read_text_table(Path(params.root)), params.columns, folder)
+    rows = [replace(row, path=Path()) for row in found]
     if unassigned := [row.image_id for row in rows if row.split is None]:
         msg = (
             f"labels without photographs must have a split (train, val or test; Public or Private), but {params.root} "

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.common.eyes import likely_pairs, patient_and_eye
+from benchmark.common.eyes import likely_patients, patient_and_eye
 from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 
 
@@ -33,7 +33,18 @@ from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
         ("17OS", "17", "left"),
         ("test/17_left", "17", "left"),
         ("IMG_0017_left", "IMG_0017", "left"),
+        ("300_l1", "300", "left"),
+        ("300_left_2", "300", "left"),
+        ("300-OD-12", "300", "right"),
+        ("300_OD_b", "300", "right"),
+        ("IMG_0017 left 2", "IMG_0017", "left"),
+        ("17left2", "17", "left"),
+        ("L1_300", "300", "left"),
+        ("17_left_macula", "17", "left"),
+        ("17_OS_disc_2", "17", "left"),
         ("upright", "", "unknown"),
+        ("scan_l1", "", "unknown"),
+        ("17_leftover", "", "unknown"),
         ("17", "", "unknown"),
         ("left", "", "unknown"),
         ("_left", "", "unknown"),
@@ -68,16 +79,16 @@ def test_both_eyes_of_a_patient_are_in_one_split(numbers, sides, between, first,
     assert all(len(splits) == 1 for splits in of.values())
 
 
-@pytest.mark.parametrize("ends", ["_a _b", "a b", "_1 _2", "_left_2 _right_2", "_temp _nasal"])
-def test_likely_pairs_that_are_not_recognised_are_reported(ends, capsys):
+@pytest.mark.parametrize("ends", ["_a _b", "a b", "_1 _2", ".000 .001", "-1 -2 -3", "l1 r1", "_temp _nasal"])
+def test_likely_patients_that_are_not_recognised_are_reported(ends, capsys):
     ids = [f"{number}{end}" for number in range(10, 30) for end in ends.split()]
-    assert len(likely_pairs(ids)) == 20
+    assert len(likely_patients(ids)) == 20
     assign_splits(
         [GradedFile(image_id, Path(image_id), 0, None, *patient_and_eye(image_id)) for image_id in ids],
         SplitFractions(),
     )
     warning = capsys.readouterr().err
-    assert "40 images look like pairs of one patient's eyes" in warning
+    assert f"{len(ids)} images look like several of one patient each" in warning
     assert "column `patient`" in warning
     assign_splits(
         [GradedFile(image_id, Path(image_id), 0, None, image_id, "unknown") for image_id in ids], SplitFractions()
@@ -94,7 +105,9 @@ def test_likely_pairs_that_are_not_recognised_are_reported(ends, capsys):
         [f"{number}" for number in range(100)],
         [f"2005{number}_43808_0{number % 7}00_PP" for number in range(50)],
         ["17_a", "17_b", "scan", "other", "third"],
+        [f"camera{camera}_{number:03}" for camera in range(3) for number in range(12)],
+        [f"2019-{number:04}-{number % 9:03}" for number in range(200)],
     ],
 )
-def test_other_names_are_not_likely_pairs(ids):
-    assert likely_pairs(ids) == []
+def test_other_names_are_not_likely_patients(ids):
+    assert likely_patients(ids) == []

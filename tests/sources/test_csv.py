@@ -174,12 +174,12 @@ def test_the_splits_of_the_table_are_kept():
 
 def test_defects_that_checks_detect_are_passed_on_unchanged(tmp_path):
     touch(tmp_path, "x.jpg")
-    (tmp_path / "labels.csv").write_text("image,level\nx,5\nx.jpg,\ngone,mild\nlost.png,2.0\n")
+    (tmp_path / "labels.csv").write_text("image,level\nx,5\nx.jpg,\ngone,mildish\nlost.png,2.0\n")
     found = read(tmp_path, split={"val": 0, "test": 0})
     assert [(each.image_id, each.grade, each.label) for each in found] == [
         ("x", 5, "5"),
         ("x", -1, "nothing"),
-        ("gone", -1, "mild"),
+        ("gone", -1, "mildish"),
         ("lost", 2, "2"),
     ]
     assert [each.path for each in found] == [tmp_path / name for name in ("x.jpg", "x.jpg", "gone", "lost.png")]
@@ -206,7 +206,8 @@ def test_expected_counts_are_those_of_the_parameters(tmp_path):
         ("image,level\n", {}, "must have a header and a row per image, but .*labels.csv has no rows"),
         ("", {}, "labels.csv is empty"),
         ("image,level\n\xff,0\n", {}, "must be a table .* in neither UTF-8 nor UTF-16"),
-        (None, {}, "labels.csv does not exist"),
+        (None, {}, "has neither: add one, or set data.table"),
+        (None, {"table": "mine.csv"}, "mine.csv does not exist"),
     ],
 )
 def test_wrong_input_is_refused_in_one_sentence(tmp_path, table, data, words):

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from benchmark.common.arrays import Ints
 from benchmark.common.column_names import SPLIT_NAMES
 from benchmark.common.errors import InputError
-from benchmark.common.eyes import patient_and_eye
+from benchmark.common.eyes import patient_and_eye, warn_of_torn_patients
+from benchmark.common.patients import clean_patients
 from benchmark.common.tables import TextTable
 from benchmark.images.names import image_id
 from benchmark.runs.files.columns import Array, Names, column_of, grades_in, refuse, required
@@ -195,7 +196,8 @@ def _covered(labels: Labels, row: Ints, path: Path, only: Sequence[str]) -> list
 def _patients(table: TextTable, images: Sequence[str], names: Names) -> tuple[Texts, str]:
     """Return each image's patient and a sentence on its source."""
     if column := column_of(table, "patient", names):
-        patient, source = np.array(table.columns[column]), f"column {column!r}"
+        known, remarks = clean_patients(table.columns[column])
+        patient, source = np.array(known), "; ".join([f"column {column!r}", *remarks])
     else:
         patient, source = np.array([patient_and_eye(image_id(image))[0] for image in images]), "the image names"
     unknown = int((patient == "").sum())
@@ -203,6 +205,8 @@ def _patients(table: TextTable, images: Sequence[str], names: Names) -> tuple[Te
         source = "unknown: each image counts as a patient, so intervals are too narrow where two eyes are one patient's"
     elif unknown:
         source += f"; {unknown} images of unknown patients count as a patient each"
+    if warning := warn_of_torn_patients(zip(map(image_id, images), patient, strict=True)):
+        source += f"; {warning}"
     return patient, f"patients: {source}"
 
 

@@ -15,7 +15,7 @@ from benchmark.common import column_names
 from benchmark.common.arrays import Floats, Ints
 from benchmark.common.column_names import ColumnRole
 from benchmark.common.errors import InputError
-from benchmark.common.tables import NUMPY, TextTable, parse_numbers, read_bytes, read_text_table, whole
+from benchmark.common.tables import NUMPY, TextTable, parse_numbers, read_bytes, read_text_table
 from benchmark.common.terms import GRADES
 from benchmark.runs.predictions import PROBS
 
@@ -112,7 +112,7 @@ def column_of(table: TextTable, role: ColumnRole, names: Names) -> str | None:
 def grades_in(table: TextTable, column: str, images: Sequence[str]) -> Ints:
     """Parse grades 0-4, shape (n,); the message on a bad value names its image."""
     written = table.columns[column]
-    found = [whole(value) for value in written]
+    found = [column_names.grade_of(value) for value in written]
     rule = "a grade must be 0, 1, 2, 3 or 4 (an output to be decoded belongs in a column `score`)"
     refuse(np.array([grade not in range(GRADES) for grade in found]), written, images, table.path, rule)
     return np.array(found, np.int64)
