@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,10 @@ def run(args: argparse.Namespace) -> int:
         _require_source(args)
         params = load_data_params()
         data, policies, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS_FOLDER
-    found, expected = locate(data, folder), load_source(data.source).expected(data)
+    # A source may say what it reads, which must not be among the JSON.
+    with redirect_stdout(sys.stderr) if args.json else nullcontext():
+        found = locate(data, folder)
+    expected = load_source(data.source).expected(data)
     dataset = inspect(data, found, expected, workers, labels_only=args.labels_only)
     outcome = checking.run_checks(dataset, policies)
     stopping = list(dict.fromkeys(row.check for row in outcome.rows if row.policy == "stop" and row.issue))

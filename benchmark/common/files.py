@@ -127,31 +127,23 @@ def sha256_json(value: Any) -> str:
 def read_yaml(path: Path, what: str) -> Any:
     """Read a YAML file; ``what`` begins the message about a missing file, such as "the parameters are".
 
+    Scalars are those of YAML 1.2, as DVC reads and records them: 010 is 10, and 1:30 is text.
+
     Raises InputError if the file is missing, cannot be read, is not valid YAML in UTF-8, or has a key twice.
     """
-    import yaml
-
-    # libyaml is ten times faster, if the package was built with it.
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class Loader(base):  # type: ignore[misc]
-        """Loader that refuses duplicate keys, of which YAML would silently use the last."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            seen: set[str] = set()
-            for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-                if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                    message = f"the key {key.value!r} occurs twice: remove one"
-                    raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
-                seen.add(str(key.value))
-            mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-            return mapping
+    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml.constructor import DuplicateKeyError
 
     if not path.exists():
         msg = f"{what} read from {path}, which does not exist here: run from the project's root"
         raise InputError(msg)
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader)
-    except (yaml.YAMLError, ValueError, OSError) as error:  # The invalid date 2020-99-99 raises a ValueError.
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except DuplicateKeyError as error:
+        key = re.match(r'found duplicate key "(.*?)" with', str(error.problem), re.DOTALL)
+        line = f" (line {error.problem_mark.line + 1})" if error.problem_mark else ""
+        msg = f"{path} must be valid YAML: the key {key[1] if key else ''!r} occurs twice: remove one{line}"
+        raise InputError(msg) from error
+    except (YAMLError, ValueError, OSError) as error:  # The invalid date 2020-99-99 raises a ValueError.
         msg = f"{path} must be valid YAML: {' '.join(str(error).split())}"
         raise InputError(msg) from error

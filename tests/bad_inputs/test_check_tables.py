@@ -72,7 +72,7 @@ def test_kaggles_usage_column_is_recognised_as_the_split(capsys):
 
 FOUND = {
     "a grade outside the scale": (table(level=[5, *TRUTH[1:]]), "1_left has the label '5'"),
-    "a grade in words": (table(level=["mild", *TRUTH[1:]]), "1_left has the label 'mild'"),
+    "a grade in an unknown word": (table(level=["mildish", *TRUTH[1:]]), "1_left has the label 'mildish'"),
     "half a grade": (table(level=[1.5, *TRUTH[1:]]), "1_left has the label '1.5'"),
     "no grade": (table(level=["", *TRUTH[1:]]), "1_left has the label 'nothing'"),
     "a grade with thousands of digits": (table(level=["9" * 5000, *TRUTH[1:]]), "1_left has the label '999"),
@@ -170,7 +170,7 @@ def test_fetch_refuses_what_check_refuses(fault, capsys):
 
 
 def test_fetch_reports_once_that_photographs_are_in_another_folder(capsys):
-    write_params()
+    write_params(images="absent")
     write_eyes(Path("own/photos"), list(IMAGES))
     put("own/labels.csv", LABELS)
     code, _, err = outcome(capsys, "fetch")

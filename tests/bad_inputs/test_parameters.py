@@ -6,11 +6,15 @@ import re
 import warnings
 from collections.abc import Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from benchmark.common.errors import InputError
+from benchmark.common.files import read_yaml
+from benchmark.settings.loading import load_params
 from tests.bad_inputs.running import is_one_sentence, outcome, put
 from tests.conftest import tiny_params
 
@@ -193,3 +197,55 @@ def test_a_damaged_manifest_is_refused_in_one_sentence(fault, capsys):
     assert (code, is_one_sentence(err)) == (2, True), err
     assert re.search(words, err), err
     assert "fundusbench fetch" in err
+
+
+def placed(name: str, content: str) -> Path:
+    """Write a file and return its path."""
+    put(name, content)
+    return Path(name)
+
+
+SCALARS = (
+    *("010", "-010", "08", "0o10", "0x1f", "0b11", "1_000", "+3", "1:30", "1e-1", "5e-3", "1e3", "1.", ".5", "0.1e2"),
+    *("yes", "no", "on", "Off", "y", "true", "TRUE", "~", "null", "", "2020-01-01", ".inf", "-.INF", "'010'", "1,5"),
+)
+"""Scalars that versions of YAML read differently, and their neighbours."""
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+def test_a_scalar_is_read_as_dvc_records_it(scalar):
+    from dvc.utils.serialize import parse_yaml
+
+    text = f"a: {scalar}\nb: [{scalar}]\n"
+    path = placed("scalar.yaml", text)
+    assert repr(read_yaml(path, "scalars are")) == repr(parse_yaml(text, str(path)))
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "read"),
+    [
+        ("epochs: 2", "epochs: 010", 10),
+        ("epochs: 2", "epochs: 0b11", 3),
+        ("lr: 0.003", "lr: 5e-3", 0.005),
+        ("lr: 0.003", "lr: 1E-1", 0.1),
+        ("epochs: 2", "epochs: 1:30", "valid integer"),
+        ("epochs: 2", "epochs: 2020-01-01", "valid integer"),
+    ],
+)
+def test_a_training_runs_with_the_number_that_dvc_records_or_is_refused(key, written, read):
+    assert key in GOOD
+    path = placed("params.yaml", GOOD.replace(key, written, 1))
+    if isinstance(read, str):
+        with pytest.raises(InputError, match=read):
+            load_params(path)
+    else:
+        assert getattr(load_params(path).train, key.partition(":")[0]) == read
+
+
+def test_seeds_and_weights_are_read_as_dvc_records_them():
+    weighted = GOOD.replace("weight: 1.0", "weight: 1e-1")
+    assert load_params(placed("params.yaml", weighted)).loss_parameters("ce_mse") == {"weight": 0.1}
+    seeds = yaml.safe_dump({"seeds": RAW["seeds"]})
+    assert seeds in GOOD
+    with pytest.raises(InputError, match=r"`seeds.0` should be a valid integer.*'1:30'"):
+        load_params(placed("params.yaml", GOOD.replace(seeds, "seeds: [1:30]\n")))

@@ -236,7 +236,11 @@ REFUSED: dict[str, tuple[str | bytes | None, str | bytes | None, str]] = {
     "a fifth grade": (table(prediction=[5, *PREDICTED[1:]]), LABELS, "must be 0, 1, 2, 3 or 4.*'5' for image '1_left'"),
     "grade -1": (table(prediction=[-1, *PREDICTED[1:]]), LABELS, "has '-1' for image '1_left'"),
     "no grade for one": (table(prediction=["", *PREDICTED[1:]]), LABELS, "has '' for image '1_left'"),
-    "grades in words": (table(prediction=["mild"] * 12), LABELS, r"'mild' for image '1_left' \(12 such rows\)"),
+    "grades in unknown words": (
+        table(prediction=["mildish"] * 12),
+        LABELS,
+        r"'mildish' for image '1_left' \(12 such rows\)",
+    ),
     "grades in Arabic digits": (table(prediction=["٣"] * 12), LABELS, "must be 0, 1, 2, 3 or 4"),
     "huge whole number": (table(prediction=["9" * 5000] * 12), LABELS, "must be 0, 1, 2, 3 or 4"),
     "label 5": (GRADES, table(level=[5, *TRUTH[1:]]), "has '5' for image '1_left'"),

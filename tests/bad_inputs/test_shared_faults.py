@@ -160,3 +160,41 @@ def test_incomplete_workbooks_and_text_in_place_of_numbers_are_refused(name, cap
     code, out, err = outcome(capsys, *given)
     assert (code, out, is_one_sentence(err)) == (2, "", True)
     assert "must be a whole Excel file" in err
+
+
+PATIENTS = {
+    ("shots_pred", "shots_labels"): (0.9288, 20, "the image names"),
+    ("dotted_pred", "dotted_labels"): (0.9042, 40, "40 images look like several of one patient each"),
+    **{
+        ("placeholder_pred", f"placeholder_{kind}"): (0.9311, 60, "40 images of unknown patients")
+        for kind in ("unknown", "nan", "dash", "empty")
+    },
+}
+
+
+@pytest.mark.parametrize("files", PATIENTS)
+def test_unknown_patients_and_shots_of_one_patient_are_recognised_or_told(files, capsys):
+    kappa, patients, words = PATIENTS[files]
+    predictions, labels = (str(FAULTS / f"round3/{name}.csv") for name in files)
+    code, out, _ = outcome(capsys, "score", predictions, "--labels", labels, "--json")
+    found = json.loads(out)["scores"][0]["kappa"]
+    assert (code, found["value"], found["patients"]) == (0, pytest.approx(kappa, abs=5e-5), patients)
+    assert words in out
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("placeholder_nan_split", 0, "40 photographs whose patient is 'nan' count as unknown"),
+        ("patient_case", 1, "'pat000' and 'PAT000'"),
+        ("patient_floats", 1, "'0.0' and '0'"),
+        ("shots_labels", 0, ""),
+        ("dotted_labels", 0, "40 images look like several of one patient each (IM0001.000 and IM0001.001)"),
+    ],
+)
+def test_the_check_of_patients_sees_through_placeholders_and_spellings(name, code, words, capsys):
+    given = ("check", "--source", "csv", "--root", ".", "--table", str(FAULTS / f"round3/{name}.csv"), "--labels-only")
+    found, out, err = outcome(capsys, *given)
+    assert found == code
+    assert words in err
+    assert ("stops the pipeline: patients" in out) == bool(code)

@@ -144,10 +144,12 @@ def test_paths_may_be_written_as_windows_does():
 
 
 @pytest.mark.parametrize("name", ["{}", "{}.png", "C:\\eyes\\{}.jpeg", "test/{}"])
-def test_photographs_that_lie_elsewhere_are_said_once_with_their_folder(capsys, name):
+def test_photographs_that_lie_elsewhere_are_found_or_said_once_with_their_folder(capsys, name):
     write_eyes(Path("own/photos"), NAMES)
     write_table(Path("own"), [{"image": name.format(image), "level": 1} for image in NAMES])
-    assert main(["check", "--source", "csv", "--root", "own"]) == 2
+    assert main(["check", "--source", "csv", "--root", "own"]) == 0
+    assert "data: 8 photographs in own/photos, labels of own/labels.csv" in capsys.readouterr().out
+    assert main(["check", "--source", "csv", "--root", "own", "--param", "images=absent"]) == 2
     said = capsys.readouterr().err
     assert "none of 8 is, for instance own/" in said
     assert "8 are in own/photos: set data.images" in said
