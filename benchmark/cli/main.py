@@ -24,6 +24,7 @@ from benchmark.common.files import fix_for
 from benchmark.common.numerics import pin_process
 
 COMMANDS = {
+    "init": "copy the project to a new folder, with a folder of photographs as its data",
     "validate": "check all parameters, before a stage removes or makes anything",
     "fetch": "locate, download or generate the photographs, check them and write the manifest",
     "check": "find leaks, duplicates, bad files and bad labels in a data set",
@@ -57,6 +58,7 @@ EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
         "fundusbench check",
         "fundusbench check --source csv --root photographs --table labels.csv --param columns.level=grade",
     ),
+    "init": ("fundusbench init ../mine --photographs /path/to/photographs",),
     "plan": ("fundusbench plan", "fundusbench plan --no-measure --json"),
     "train": ("fundusbench train", "fundusbench train basenet_mt m2cnn"),
     "keep": ("fundusbench keep experiments/results/mine",),

@@ -14,6 +14,8 @@ from benchmark.statistics.estimates import select
 from benchmark.statistics.graded_runs import ALONE
 from benchmark.statistics.published.tables import PrintedTable
 
+FEW_IMAGES = 50
+"""Number of val images below which a warning is shown."""
 PHANTOM = "phantom results: no claim about real eyes"
 
 HEAD_NAMES: dict[Head, str] = {"score": "scores", "prob": "prob."}
@@ -50,6 +52,23 @@ def shortcut_sentence(results: Results) -> str:
 def nature(synthetic: bool) -> str:
     """Return the warning for synthetic data, in parentheses; empty for photographs."""
     return f" ({PHANTOM})" if synthetic else ""
+
+
+def cautions(results: Results) -> list[str]:
+    """Return warnings that apply to all numbers: few val images, and networks that did not learn."""
+    found = []
+    if (images := results.images("val")) < FEW_IMAGES:
+        found.append(
+            f"Val has only {images} images: intervals are wide, and a network or threshold chosen on val may be chosen "
+            "by chance."
+        )
+    collapsed = int(results.runs["flags"].str.contains("collapsed").sum())
+    if 2 * collapsed > len(results.runs):
+        found.append(
+            f"{collapsed} of {len(results.runs)} networks collapsed (one grade for all of val): they learned nothing, so "
+            "no comparison means anything; train for more epochs, on more photographs, or from pretrained weights."
+        )
+    return found
 
 
 def size_title(size: Size, params: Params, paper_pixels: int) -> str:

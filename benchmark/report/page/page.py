@@ -16,7 +16,7 @@ import yaml
 from markupsafe import Markup
 
 from benchmark.common.terms import SPLITS, Arm
-from benchmark.report.captions import PHANTOM, numerics_sentence, shortcut_kappas
+from benchmark.report.captions import PHANTOM, cautions, numerics_sentence, shortcut_kappas
 from benchmark.report.inputs import Inputs
 from benchmark.report.page.board import make_board
 from benchmark.report.page.strips import Scale, strip
@@ -62,7 +62,7 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
     named = {table.name: table for table in tables}
     return templates.get_template("page.html.j2").render(
         data=results.data,
-        warning=f"{PHANTOM.capitalize()}." if results.synthetic else "",
+        warnings=[f"{PHANTOM.capitalize()}."] * results.synthetic + cautions(results),
         facts=facts(inputs),
         board=make_board(inputs.verdicts, ran),
         first=[named[name] for name in FIRST if name in named],
