@@ -80,7 +80,7 @@ def _read_labels(photographs: Path, name: str) -> None:
 def _clone(folder: Path) -> None:
     """Clone this project by git."""
     if not (PROJECT / ".git").exists() or not shutil.which("git"):
-        msg = f"a copy of the project is made by git, but {PROJECT} is no repository: clone the project, and use that clone"
+        msg = f"a copy of the project is made by git, but {PROJECT} is not a git repository: use a clone of it"
         raise InputError(msg)
     done = subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], capture_output=True, text=True)
     if done.returncode:

@@ -65,8 +65,8 @@ def cautions(results: Results) -> list[str]:
     collapsed = int(results.runs["flags"].str.contains("collapsed").sum())
     if 2 * collapsed > len(results.runs):
         found.append(
-            f"{collapsed} of {len(results.runs)} networks collapsed (one grade for all of val): they learned nothing, so "
-            "no comparison means anything; train for more epochs, on more photographs, or from pretrained weights."
+            f"{collapsed} of {len(results.runs)} networks collapsed (one grade for all of val). They learned nothing, "
+            "so comparisons mean nothing: train for more epochs, on more photographs, or from pretrained weights."
         )
     return found
 

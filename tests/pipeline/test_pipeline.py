@@ -130,12 +130,43 @@ def test_predictions_of_another_program_become_a_row_without_any_training(projec
     assert "predictions/mine/val_0.csv" in refused.stderr
 
 
+def test_an_arm_with_settings_of_its_own_is_trained_on_its_own_packs_and_shown_with_them(project):
+    raw, packs = project.params(), contents(project.root / "data/packs")
+    raw["arms"]["basenet"]["grey"] = {
+        **{"loss": "mse", "size": "small", "train": {"lr": 0.01}},
+        "prepare": {"colour_normalisation": "graham"},
+    }
+    project.write_params(raw)
+    assert trained(project) == {"basenet": 2, "basenet_mt": 0, "m2cnn": 0, "controls": 0, "min_pooling": 0}
+    after = contents(project.root / "data/packs")
+    assert {name: after[name] for name in packs} == packs
+    assert "graham/small/train.arrow" in after
+    own = "basenet/grey (prepare.colour_normalisation graham, train.lr 0.01)"
+    assert own in (project.root / "reports/tables/ablation.md").read_text()
+    assert own in (project.root / "reports/tables/cost.md").read_text()
+    raw["arms"]["basenet"]["grey"]["train"]["lr"] = 0.02
+    project.write_params(raw)
+    assert trained(project, "train@basenet") == {"basenet": 2}
+
+
+def test_a_wrong_parameter_is_refused_before_dvc_removes_anything(project):
+    raw, before = project.params(), contents(project.root / "runs")
+    raw["arms"]["basenet"]["mse_small"]["train"] = {"epochs": -1}
+    raw["data"]["seed"] = 7
+    project.write_params(raw)
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode
+    assert "arms.basenet.mse_small.train.epochs: should be greater than or equal to 1" in done.stderr + done.stdout
+    assert contents(project.root / "runs") == before
+    assert (project.root / "data/manifest.csv").exists()
+
+
 def test_another_data_set_is_evaluated_without_training_and_earlier_results_come_from_the_cache(project):
     before, raw = project.params(), project.params()
     raw["transfer"] = {"again": raw["data"] | {"seed": 1, "name": "again"}}
     project.write_params(raw)
     table = project.root / "reports/tables/transfer.md"
-    assert set(project.repro()) == {"transfer", "statistics", "report"}
+    assert set(project.repro()) == {"validate", "transfer", "statistics", "report"}
     assert "test: 20 images of 10 patients" in table.read_text()
     assert project.repro() == []
     project.write_params(before)
@@ -149,9 +180,9 @@ def test_another_colour_normalisation_is_prepared_and_the_first_comes_from_the_c
     raw = project.params()
     raw["prepare"]["colour_normalisation"] = "graham"
     project.write_params(raw)
-    assert project.repro("prepare") == ["prepare"]
+    assert project.repro("prepare") == ["validate", "prepare"]
     other = contents(project.root / "data/packs")
-    assert all(other[name] != packs[name] for name in packs if name.endswith(".arrow"))
+    assert all(other[f"graham/{name.partition('/')[2]}"] != packs[name] for name in packs if name.endswith(".arrow"))
     project.write_params(before)
     assert project.repro() == []
     assert contents(project.root / "data/packs") == packs
@@ -220,8 +251,8 @@ def test_parameters_edited_during_a_stage_are_never_recorded_for_its_outputs(clo
     assert "`data` in params.yaml changed after `fundusbench fetch` had started" in done.stderr
     assert (clone.root / "data/manifest.csv").read_bytes() == before
     del clone.environment["EDIT"]
-    assert clone.repro("fetch") == ["fetch"]
+    assert clone.repro("fetch") == ["validate", "fetch"]
     after = (clone.root / "data/manifest.csv").read_bytes()
     assert after != before
-    assert clone.repro("--force", "--no-run-cache", "fetch") == ["fetch"]
+    assert clone.repro("--force", "--no-run-cache", "fetch") == ["validate", "fetch"]
     assert (clone.root / "data/manifest.csv").read_bytes() == after
