@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read the labels, say what was found, and write the copy.
+    """Read and summarise the labels, and write the copy.
 
     Raises InputError if the folder exists, has no labels, or this project is not a git repository.
     """
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         msg = f"{args.folder} must be a new folder, but has files: choose another, or remove them"
         raise InputError(msg)
     if args.folder.resolve().is_relative_to(photographs) or photographs.is_relative_to(args.folder.resolve()):
-        msg = f"the copy must lie beside the photographs, but {args.folder} and {photographs} overlap: choose another"
+        msg = f"the copy must be outside the photographs' folder, but {args.folder} and {photographs} overlap: choose another"
         raise InputError(msg)
     _read_labels(photographs, name)
     _clone(args.folder)
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _read_labels(photographs: Path, name: str) -> None:
-    """Print what is read of the photographs; raise InputError if that is not enough to train on."""
+    """Print a summary of the labels; raise InputError if labels or photographs are missing."""
     from benchmark.data.fetch import refuse_absent
     from benchmark.settings.data_loading import parse_data
     from benchmark.sources.registry import load_source

@@ -25,7 +25,7 @@ _TIMES = 5
 
 
 def clean_patients(written: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return each photograph's patient as one text per patient, empty if unknown, and remarks on what was changed.
+    """Return each photograph's patient, empty if unknown and spelled in one way, and remarks on the changes.
 
     Words for an unknown patient are empty, a number for one only if far more photographs have it than another patient.
     Spellings that differ in case, blanks, separators, leading zeros or ``.0`` are one patient, named by the first.

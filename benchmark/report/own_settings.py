@@ -1,4 +1,4 @@
-"""Arms with settings of their own, named in row labels and captions, so that they are told apart from the others."""
+"""Arms with settings of their own, named in row labels and captions."""
 
 from __future__ import annotations
 

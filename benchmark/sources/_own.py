@@ -81,7 +81,7 @@ def _table_paths(tree: Tree) -> list[Path]:
 
 
 def _graded(path: Path) -> TextTable | None:
-    """Return a table with a column for the image and one for the grade; None if the file is no such table."""
+    """Return a table with a column for the image and one for the grade; None if it lacks one."""
     try:
         table = read_text_table(path)
     except InputError:
@@ -156,4 +156,4 @@ def describe(table: TextTable, columns: dict[str, str], files: Sequence[GradedFi
 
 
 _WITHOUT = {"split": "assigned by patient", "patient": "from the names if they tell it"}
-"""What happens without a column."""
+"""Origin of a field for which the table has no column."""

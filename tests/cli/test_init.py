@@ -43,7 +43,7 @@ def test_the_copy_trains_on_the_photographs_by_default(photographs, capsys):
     ("arguments", "words"),
     [
         (("eyes of 2026", "--photographs", "eyes of 2026"), "must be a new folder"),
-        (("eyes of 2026/mine", "--photographs", "eyes of 2026"), "must lie beside the photographs"),
+        (("eyes of 2026/mine", "--photographs", "eyes of 2026"), "must be outside the photographs' folder"),
         (("mine", "--photographs", "nowhere"), "nowhere"),
         (
             ("mine", "--photographs", "eyes of 2026", "--scale", "hug"),
