@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         msg = f"{args.folder} must be a new folder, but has files: choose another, or remove them"
         raise InputError(msg)
     if args.folder.resolve().is_relative_to(photographs) or photographs.is_relative_to(args.folder.resolve()):
-        msg = f"the copy must be outside the photographs' folder, but {args.folder} and {photographs} overlap: choose another"
+        msg = f"the copy must be outside the photographs' folder, but {args.folder} and {photographs} overlap: move it"
         raise InputError(msg)
     _read_labels(photographs, name)
     _clone(args.folder)

@@ -131,8 +131,9 @@ def read_yaml(path: Path, what: str) -> Any:
 
     Raises InputError if the file is missing, cannot be read, is not valid YAML in UTF-8, or has a key twice.
     """
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
     from ruamel.yaml.constructor import DuplicateKeyError
+    from ruamel.yaml.error import YAMLError
 
     if not path.exists():
         msg = f"{what} read from {path}, which does not exist here: run from the project's root"

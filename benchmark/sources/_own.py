@@ -128,7 +128,9 @@ def _joined(tables: Sequence[TextTable], splits: Sequence[Split], root: Path) ->
 
 def _grades_of_folders(tree: Tree) -> TextTable | None:
     """Return the labels of photographs in folders per grade, as torchvision reads them, with the splits above them."""
-    images, grades, splits = [], [], []
+    images: list[str] = []
+    grades: list[str] = []
+    splits: list[str] = []
     for path in tree.files:
         name = path.relative_to(tree.root)
         if path.suffix.lower() not in EXTENSIONS:
@@ -138,7 +140,8 @@ def _grades_of_folders(tree: Tree) -> TextTable | None:
             continue
         images.append(name.as_posix())
         grades.append(str(grade))
-        splits.append(next((split for part in name.parts[:-1] if (split := _split_in(part))), None) or "")
+        named = [split for part in name.parts[:-1] if (split := _split_in(part))]
+        splits.append(named[0] if named else "")
     if len(set(grades)) < 2:
         return None
     return TextTable(tree.root, {"image": images, "level": grades, "split": splits})
