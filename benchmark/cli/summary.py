@@ -1,4 +1,4 @@
-"""``fundusbench summary``: show the time of a rebuild, and whether its tables equal the reference results."""
+"""``fundusbench summary``: the times of a rebuild, whether its tables equal the reference ones, and the answer."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the time of each stage, the comparison with the reference results, and the utilisation of the cores."""
+    """Print the time of each stage, the comparison with the reference results, and the main results of the report."""
+    from benchmark.report import PAGE
+    from benchmark.report.answer import answer_text
+    from benchmark.report.inputs import Inputs
     from benchmark.report.verification.reference_results import compare_kept
+    from benchmark.settings.loading import load_params
 
     *times, total = stage_times()
     compared = compare_kept()
     comparison = str(compared or "these parameters have no reference results")
     used, warnings = training_utilisation(), _cautions()
+    answer = answer_text(Inputs(load_params())) if PAGE.exists() else ""
     if args.json:
-        identical = compared.first is None if compared else None
-        stages, utilisation = [*times, total], used[0] if used else None
         show_json(
             {
-                "stages": stages,
-                "identical": identical,
+                "stages": [*times, total],
+                "identical": compared.first is None if compared else None,
                 "comparison": comparison,
-                "utilisation": utilisation,
+                "utilisation": used[0] if used else None,
                 "warnings": warnings,
+                "answer": answer.splitlines(),
             }
         )
         return
@@ -43,6 +47,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"utilisation: {used[0]:.2f} (processor time of the runs / {whole})")
     for warning in warnings:
         print(f"warning: {warning}")
+    if answer:
+        print(f"\n{answer}")
 
 
 def _cautions() -> list[str]:

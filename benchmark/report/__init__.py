@@ -4,3 +4,4 @@ from pathlib import Path
 
 REPORTS = Path("reports")
 TABLES = REPORTS / "tables"
+PAGE = REPORTS / "index.html"

@@ -31,12 +31,12 @@ class PrintedCells:
             if settings := settings_text(self.inputs.params.own_settings(arm)):
                 texts.append(f"{arm}: {settings}.")
         notes = self.notes.number(*texts)
-        cell = estimate_cell(self._measured(printed, split), notes, self._status(printed, split), scale="kappa")
+        cell = estimate_cell(self._measured(printed, split), notes, self._status(printed, split))
         return replace(cell, published=published_for(printed, split) if with_published else "", arm=arm)
 
-    def paper(self, printed: Printed) -> Text:
-        """Return the cell of the published number alone."""
-        return Text(printed.value, self.notes.number(printed.note))
+    def paper(self, printed: Printed, *notes: str) -> Text:
+        """Return the cell of the published number alone, with its note and further ones."""
+        return Text(printed.value, self.notes.number(printed.note, *notes))
 
     def arm(self, printed: Printed) -> Arm | None:
         """Return the declared arm that measures a printed number."""

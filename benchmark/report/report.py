@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark.common.files import write_text
-from benchmark.report import REPORTS, TABLES
+from benchmark.report import PAGE, REPORTS, TABLES
+from benchmark.report.answer import answer_text
 from benchmark.report.inputs import Inputs
 from benchmark.report.render import FORMATS
 from benchmark.report.table import Table
@@ -21,6 +22,8 @@ from benchmark.settings.params import Params
 def run(params: Params) -> None:
     """Write ``reports/``: ``tables/`` (each as md, csv and tex), ``figures/``, ``photographs/`` and ``index.html``.
 
+    The main results are printed at the end.
+
     Raises InputError if an earlier stage has not run, or the published numbers break a rule.
     """
     from benchmark.report.figures.registry import draw_all
@@ -30,7 +33,8 @@ def run(params: Params) -> None:
     tables = make_tables(inputs)
     write_tables(tables)
     captions = draw_all(inputs, REPORTS / "figures", REPORTS / "photographs")
-    write_text(REPORTS / "index.html", to_page(tables, captions, inputs))
+    write_text(PAGE, to_page(tables, captions, inputs))
+    print(answer_text(inputs))
 
 
 def write_tables(tables: Sequence[Table]) -> None:

@@ -47,8 +47,6 @@ class Number:
     """Arm that was measured, if other than the arms of the row."""
     published: str = ""
     """Published number, as printed."""
-    scale: str = ""
-    """Name of an axis that columns share when their intervals are drawn; by default each column has its own."""
 
 
 Cell = Text | Number

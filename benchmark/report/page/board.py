@@ -1,18 +1,21 @@
-"""First section of the page: each claim of the paper with its published and measured values, and the verdict."""
+"""Claims on the page: each claim of the paper with its published and measured values, and the verdict."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmark.common.terms import OURS, Arm
-from benchmark.common.units import ends, format_measure
+from benchmark.common.terms import OURS
+from benchmark.common.units import format_measure
+from benchmark.report.answer import in_our_pixels, measured
+from benchmark.report.inputs import Inputs
 from benchmark.report.page.strips import Scale, strip
 from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Notes, ends_of
+from benchmark.report.tables.verdicts import p_text, seeds_of
 from benchmark.statistics.verdict_row import ALL_PARTS, VerdictRow
 from benchmark.statistics.verdict_rules import Verdict
 
@@ -27,65 +30,74 @@ VERDICT_STYLES: dict[Verdict, str] = {
 """Style of a verdict: colour and sign. A claim without a judgement has a style of its own."""
 
 
-def make_board(rows: Sequence[VerdictRow], ran: Collection[Arm]) -> dict[str, Any]:
+def make_board(inputs: Inputs) -> dict[str, Any]:
     """Return what the template shows of the verdicts, which are in the order of the claims file.
 
     These are the paper's claims about kappas and costs, the questions that it does not claim, checks of its own
-    numbers, a count of each verdict on the parts of its claims, the facts that most parts share, and numbered notes.
+    numbers, a count of each finding on the parts of its claims, the facts that most parts share, and numbered notes.
     """
-    notes = Notes()
-    judged = [row for row in rows if row.kind != "consistency"]
-    claims = _claims([row for row in judged if row.evidence != OURS], ran, notes)
-    parts = [part for claim in claims for part in claim["parts"]]
-    common = Counter(part["facts"] for part in parts).most_common(1)
+    notes, groups = Notes(), {"claims": [], "asked": [], "checks": []}  # type: ignore[var-annotated]
+    rows: dict[str, list[VerdictRow]] = {}
+    for row in inputs.verdicts:
+        rows.setdefault(row.claim, []).append(row)
+    for claim in rows.values():
+        kind = "checks" if claim[0].kind == "consistency" else "asked" if claim[0].evidence == OURS else "claims"
+        groups[kind].append(_claim(claim, inputs, notes))
+    parts = [part for claim in groups["claims"] for part in claim["parts"]]
+    facts = Counter(fact for part in parts for fact in part["facts"])
     return {
-        "claims": claims,
-        "asked": _claims([row for row in judged if row.evidence == OURS], ran, notes),
-        "checks": _claims([row for row in rows if row.kind == "consistency"], ran, notes),
-        "tally": Counter((part["look"], part["finding"]) for part in parts).most_common(),
-        "common": common[0][0] if common else (),
+        **groups,
+        "tally": Counter(part["finding"] for part in parts).most_common(),
+        "common": [fact for fact, count in facts.items() if 2 * count > len(parts)],
         "notes": notes.texts,
     }
 
 
-def _claims(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> list[dict[str, Any]]:
-    groups: dict[str, list[VerdictRow]] = {}
-    for row in rows:
-        groups.setdefault(row.claim, []).append(row)
-    return [_claim(group, ran, notes) for group in groups.values()]
-
-
-def _claim(rows: Sequence[VerdictRow], ran: Collection[Arm], notes: Notes) -> dict[str, Any]:
+def _claim(rows: Sequence[VerdictRow], inputs: Inputs, notes: Notes) -> dict[str, Any]:
     """Return a claim with the judgement of all its parts together, if there are several, and that of each part."""
     drawn = [row for row in rows if not math.isnan(row.estimate)]
     values = [value for row in drawn for value in (row.estimate, row.low, row.high, row.margin, _printed(row))]
     scale = Scale.of([*values, *([0.0] if any(row.kind != "number" for row in drawn) else [])])
-    judged = [_judged(row, scale, ran, notes) for row in rows]
+    whole = [row for row in rows if row.part == ALL_PARTS]
+    parts = [row for row in rows if row.part != ALL_PARTS]
+    judged = [*whole, *(row for row in parts if row.split not in {one.split for one in whole})]
+    words = in_our_pixels(rows[0].interpretation, inputs)
     return {
-        "interpretation": rows[0].interpretation[:1].upper() + rows[0].interpretation[1:],
+        "interpretation": words[:1].upper() + words[1:],
         "quote": rows[0].quote,
         "source": rows[0].source,
-        "whole": [shown for shown in judged if shown["part"] == ALL_PARTS],
-        "parts": [shown for shown in judged if shown["part"] != ALL_PARTS],
+        "findings": list(dict.fromkeys((style_of(row.verdict), row.finding) for row in judged)),
+        "primary": any(row.primary for row in rows),
+        "parts": [_judged(row, scale, inputs, notes) for row in parts],
         "axis": scale.ticks if scale else [],
     }
 
 
-def _judged(row: VerdictRow, scale: Scale | None, ran: Collection[Arm], notes: Notes) -> dict[str, Any]:
-    sign, known = "" if row.kind == "number" else "+", not math.isnan(row.estimate)
+def _judged(row: VerdictRow, scale: Scale | None, inputs: Inputs, notes: Notes) -> dict[str, Any]:
+    drawn = scale and not math.isnan(row.estimate)
     margin = None if math.isnan(row.margin) else row.margin
+    value, _, interval = measured(row).partition(" ")
+    printed = _printed(row)
+    ordering = row.kind == "ordering"
+    ran = inputs.results.arms()
     return {
-        "part": row.part,
-        "published": row.published or "-",
-        "measured": format_measure(row.estimate, sign) if known else row.recomputed or "-",
-        "interval": ends(row.low, row.high, sign) if known else "",
-        "strip": strip(scale, row.estimate, ends_of(row), _printed(row), margin) if known and scale else "",
+        # A question that no source prints is about one pair, which its interpretation names.
+        "part": in_our_pixels(row.part, inputs) if row.published or not ordering else f"on {row.split}",
+        "published": format_measure(printed, "+") if ordering and printed is not None else row.published or "-",
+        "measured": value or row.recomputed or "-",
+        "interval": interval,
+        "strip": strip(scale, row.estimate, ends_of(row), printed, margin) if drawn and scale else "",
         "finding": row.finding,
-        "look": VERDICT_STYLES.get(row.verdict, "other"),
+        "look": style_of(row.verdict),
         "facts": _facts(row),
-        "notes": notes.number(*row.notes) if row.part != ALL_PARTS else (),
+        "notes": notes.number(*row.notes),
         "arms": [str(arm) for arm in arms_of(asdict(row)) if arm in ran],
     }
+
+
+def style_of(verdict: Verdict | None) -> str:
+    """Return the style of a verdict; that of a claim without a judgement for any other."""
+    return VERDICT_STYLES.get(verdict, "other") if verdict else ""
 
 
 def _printed(row: VerdictRow) -> float | None:
@@ -97,7 +109,7 @@ def _printed(row: VerdictRow) -> float | None:
 
 
 def _facts(row: VerdictRow) -> tuple[str, ...]:
-    seeds = " and ".join(dict.fromkeys(str(len(side.split())) for side in row.seeds.split("|") if side.strip()))
+    seeds = seeds_of(row)
     facts = (
         row.split,
         f"n = {row.n_images}" if row.n_images else "",
@@ -107,5 +119,6 @@ def _facts(row: VerdictRow) -> tuple[str, ...]:
         f"holds under {row.n_hold} of {row.n_analyses} analyses" if row.n_analyses else "",
         f"failed trainings: {row.failed_a} and {row.failed_b}" if row.failed_a or row.failed_b else "",
         f"tolerance {row.tolerance:g}" if math.isnan(row.margin) and not math.isnan(row.tolerance) else "",
+        f"primary endpoint {row.primary}: p {p_text(row.p)}" if row.primary else "",
     )
     return tuple(filter(None, facts))

@@ -2,35 +2,35 @@
 
 Layout and style are in this folder: ``page.html.j2`` and the templates that it includes (Jinja2, which escapes every
 text), ``page.css`` and ``page.js``. The page also works without its script: the browser unfolds sections, and a number
-links to its runs.
+links to its runs. A section with a figure folds its table, so that nothing is shown twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from markupsafe import Markup
 
-from benchmark.common.terms import SPLITS, Arm
+from benchmark.common.terms import Arm
+from benchmark.report.answer import answer
 from benchmark.report.captions import PHANTOM, cautions, numerics_sentence, shortcut_kappas
 from benchmark.report.inputs import Inputs
-from benchmark.report.page.board import make_board
-from benchmark.report.page.strips import Scale, strip
+from benchmark.report.page.board import make_board, style_of
 from benchmark.report.render import FORMATS
 from benchmark.report.results import Results
 from benchmark.report.run_columns import columns_of_runs
-from benchmark.report.table import Number, Row, Table, lines_of
+from benchmark.report.table import Row, Table, lines_of
 from benchmark.runs.run import Record
 
 HERE = Path(__file__).parent
-FIRST = ("verdicts", "ablation", "comparison")
+FIRST = ("ablation", "comparison")
 """Tables whose sections come first, in this order, and are open."""
+ON_THE_BOARD = "verdicts"
+"""Table that the claims replace on the page."""
 SECTIONS = {
-    "published": "ablation",
     "ablation": "ablation",
     "comparisons": "comparisons",
     "ranks": "comparisons",
@@ -48,6 +48,8 @@ CONFUSION = "confusion_"
 """Prefix of the figures that are drawn once per arm."""
 FILTERED = 8
 """Minimum number of rows of a table with a filter."""
+FOLDED = 4
+"""Minimum number of rows of a group that is folded, unless it is the first of its table."""
 
 
 def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs) -> str:
@@ -58,18 +60,19 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     results = inputs.results
-    ran = set(results.arms())
     named = {table.name: table for table in tables}
     return templates.get_template("page.html.j2").render(
         data=results.data,
         warnings=[f"{PHANTOM.capitalize()}."] * results.synthetic + cautions(results),
+        answer=[(style_of(one.verdict), one.text) for one in answer(inputs)],
         facts=facts(inputs),
-        board=make_board(inputs.verdicts, ran),
+        board=make_board(inputs),
+        judgements=named.get(ON_THE_BOARD),
         first=[named[name] for name in FIRST if name in named],
-        rest=[table for table in tables if table.name not in FIRST],
-        ran=ran,
+        rest=[table for table in tables if table.name not in (*FIRST, ON_THE_BOARD)],
+        ran=set(results.arms()),
         blocks=blocks,
-        strips_of=_strips,
+        split_caption=split_caption,
         lines_of=lines_of,
         commit=_commit,
         formats=tuple(FORMATS),
@@ -82,64 +85,46 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
 
 
 def facts(inputs: Inputs) -> list[tuple[str, str]]:
-    """Return the data, networks and code of the report as short texts with titles."""
-    results, params = inputs.results, inputs.params
-    runs = results.runs
-    seeds = sorted({int(seed) for seed in runs["seed"]})
-    pixels = [f"{params.sizes.of(size)} (paper: {paper})" for size, paper in inputs.paper_pixels.items()]
+    """Return facts on data, training and code that the answer leaves out, as short texts with titles."""
+    results = inputs.results
+    seeds = sorted({int(seed) for seed in results.runs["seed"]})
     kappas = shortcut_kappas(results)
     shortcut = f"frame {kappas['frame']}; with colours {kappas['colour']}" if kappas else "not measured"
     commits = sorted({_commit(record) for record in inputs.records.values()})
     found = [
-        ("Data", results.data),
-        ("Train", f"{int(runs['train'].iloc[0])} images"),
         ("Val", results.size_of("val")),
-        ("Test", results.size_of("test")),
         ("Kappa on test without the retina", shortcut),
-        ("Networks", f"{len(runs)} runs of {len(results.arms())} arms, seeds {', '.join(map(str, seeds))}"),
-        ("Backbone", f"{params.model.backbone}, input sizes in px: {', '.join(pixels)}"),
+        ("Seeds", ", ".join(map(str, seeds))),
         ("Numbers", numerics_sentence(results)),
         ("Commit", ", ".join(commits) or "not recorded"),
     ]
     return [(term, text) for term, text in found if text]
 
 
+def split_caption(text: str) -> tuple[str, str]:
+    """Split a caption into its first sentence, which is shown, and the others, which are folded."""
+    first, *rest = re.split(r"(?<=\.)\s+(?=[A-Z\[±])", text, maxsplit=1)
+    return first, "".join(rest)
+
+
 Group = tuple[str, list[Row]]
 """Rows with their title."""
+Block = tuple[str, tuple[str, ...], list[Group]]
+"""Title of a folded block, or an empty one; titles of its columns; its groups."""
 
 
-def blocks(table: Table) -> list[tuple[tuple[str, ...], list[Group]]]:
-    """Return the groups of a table in blocks with the same column titles."""
-    together = groupby(table.groups(), lambda group: table.columns_of(group[0]))
-    return [(columns, list(groups)) for columns, groups in together]
-
-
-def _strips(table: Table) -> Callable[[tuple[str, ...], str, Number], Markup]:
-    """Return a function that draws the interval of a cell, given the titles of its block and of its column.
-
-    Intervals of a column share a scale; the kappas of a printed table share one.
-    """
-    values: dict[tuple[str, ...], list[float | None]] = {}
-    for row in table.rows:
-        titles = table.columns_of(row.group)
-        for title, cell in zip(titles[1:], row.cells, strict=True):
-            if isinstance(cell, Number) and cell.ends and cell.value is not None:
-                values.setdefault(_column(titles, title, cell), []).extend((cell.value, *cell.ends, _printed(cell)))
-    scales = {column: Scale.of(found) for column, found in values.items()}
-
-    def draw(titles: tuple[str, ...], title: str, cell: Number) -> Markup:
-        scale = scales.get(_column(titles, title, cell)) if cell.ends else None
-        return strip(scale, cell.value, cell.ends, _printed(cell)) if scale else Markup("")
-
-    return draw
-
-
-def _column(titles: tuple[str, ...], title: str, cell: Number) -> tuple[str, ...]:
-    return (cell.scale,) if cell.scale else (*titles, title)
-
-
-def _printed(cell: Number) -> float | None:
-    return float(cell.published) if cell.published else None
+def blocks(table: Table) -> list[Block]:
+    """Return the groups of a table in blocks: a long group is folded, and others with the same columns are together."""
+    found: list[Block] = []
+    for group, rows in table.groups():
+        columns = table.columns_of(group)
+        if found and len(rows) >= FOLDED:
+            found.append((group, columns, [("", rows)]))
+        elif found and found[-1][:2] == ("", columns):
+            found[-1][2].append((group, rows))
+        else:
+            found.append(("", columns, [(group, rows)]))
+    return found
 
 
 def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict[str, dict[str, str]]:
@@ -152,18 +137,20 @@ def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict
     return found
 
 
-def _grades(results: Results) -> dict[str, dict[str, int]]:
-    """Return the number of images by split and title of the grade."""
-    counts: dict[str, dict[str, int]] = {split: {} for split in SPLITS[1:]}
+def _grades(results: Results) -> dict[str, dict[str, int | str]]:
+    """Return the number of images by split and title of the grade; of train only the total is in the evaluation."""
+    counts: dict[str, dict[str, int | str]] = {}
     for split, grade, images in results.grades[["split", "grade", "images"]].itertuples(index=False, name=None):
-        counts[split][grade if grade == "all" else f"grade {grade}"] = images
-    return counts
+        counts.setdefault(split, {})[grade if grade == "all" else f"grade {grade}"] = images
+    train = dict.fromkeys(next(iter(counts.values())), "-") | {"all": int(results.runs["train"].iloc[0])}
+    return {"train": train} | counts
 
 
 def _runs(arm: Arm, inputs: Inputs) -> dict[str, Any]:
     """Return the shared facts of an arm's runs, the runs by seed, and their parameters."""
     rows = inputs.results.runs_of(*arm)
     first, hashes, parameters = rows.iloc[0], columns_of_runs(rows), inputs.parameters(arm)
+    blend = bool(first["blend_rows"])
     if given := inputs.params.predicted.get(arm.method):
         made = {
             "measured": "elsewhere, from files of predictions",
@@ -174,8 +161,10 @@ def _runs(arm: Arm, inputs: Inputs) -> dict[str, Any]:
         made = {
             "loss": first["loss"],
             "input": f"{first['size']}, {first['pixels']} px, {first['n_cells']} cell(s)",
-            "starts from": first["parent"] or "its own initialisation",
-            "epochs": first["epochs"],
+            "starts from": f"the outputs of {first['nets']} network(s)"
+            if blend
+            else first["parent"] or "its own initialisation",
+            "epochs": "-" if blend else first["epochs"],
             "weights": f"{first['parameters']:,}",
         }
     return {

@@ -30,7 +30,7 @@ GRADING = {
     "tta_views": "views",
     "px": "px",
     "macs_per_eye": "MACs per eye",
-    "blend_rows": "blend fitted on",
+    "blend_images": "blend fitted on",
 }
 """Titles of the columns that describe how a system grades an eye."""
 
@@ -46,8 +46,9 @@ def make(inputs: Inputs) -> Table:
             val, test = (table.cell(name, column) for column in table.columns)
             ours = (build.ours(val, "val", with_published=False), build.ours(test, "test", with_published=False))
             facts = grading_facts(results, ours[0].arm)
-            cells: tuple[Cell, ...] = (build.paper(val), ours[0], build.paper(test), ours[1], *_grading_cells(facts))
-            rows.append(Row(group, name, (*cells, Text(str(val.inputs or "")))))
+            inputs_of = f"{name}, inputs of the published number: {val.inputs}." if val.inputs else ""
+            cells = (build.paper(val, inputs_of), ours[0], build.paper(test), ours[1], *_grading_cells(facts))
+            rows.append(Row(group, name, cells))
             records += [
                 build.record(cell, split) | {"step": "", "added": table is added} | facts
                 for cell, split in zip((val, test), EVALUATED, strict=True)
@@ -74,11 +75,7 @@ def make(inputs: Inputs) -> Table:
             *rank_sentences(inputs.estimates("system rank"), printed.rows[-1]),
             inferred_sentence(printed),
         ),
-        columns=(
-            *("algorithm", "val, paper", "val, ours", "test, paper", "test, ours"),
-            *GRADING.values(),
-            "inputs of the published number",
-        ),
+        columns=("algorithm", "val, paper", "val, ours", "test, paper", "test, ours", *GRADING.values()),
         rows=rows,
         notes=build.notes.texts,
         records=records,
@@ -89,7 +86,7 @@ def grading_facts(results: Results, arm: Arm | None) -> dict[str, Any]:
     """Return how an arm grades an eye, by the names of :data:`GRADING`; empty if it did not run."""
     runs = results.runs_of(*arm) if arm else results.runs.iloc[:0]
     if runs.empty:
-        return dict.fromkeys((*GRADING, "blend_images"), "")
+        return dict.fromkeys((*GRADING, "blend_rows"), "")
     run = runs.iloc[0]
     facts = {name: run[name] for name in ("eyes", "nets", "tta_views", "px", "blend_rows")}
     return facts | {"blend_images": int(run["blend_images"]) or "", "macs_per_eye": int(run["macs_per_image"]) or ""}
@@ -101,7 +98,7 @@ def _grading_cells(facts: dict[str, Any]) -> list[Text]:
     shown = facts | {
         "px": facts["px"].replace(" ", ", ") or "-",
         "macs_per_eye": quantity(facts["macs_per_eye"]) if facts["macs_per_eye"] else "-",
-        "blend_rows": f"{facts['blend_images']} held-out train images" if facts["blend_rows"] else "-",
+        "blend_images": str(facts["blend_images"] or "-"),
     }
     return [Text(str(shown[name])) for name in GRADING]
 
@@ -120,7 +117,7 @@ def _step_row(group: str, side: Side, title: str, build: PrintedCells) -> Row:
     for split in EVALUATED:
         kappas += [Text("-"), build.measured(arm, head, split)]
     facts = _grading_cells(grading_facts(build.inputs.results, arm))
-    return Row(group, title, (*kappas, *facts, Text("-")), (arm,))
+    return Row(group, title, (*kappas, *facts), (arm,))
 
 
 def _step_records(system: str, side: Side, title: str, results: Results) -> Iterator[dict[str, Any]]:
@@ -138,7 +135,7 @@ def _system_sentences(params: Params) -> list[str]:
     sentences = [
         "Ours grade one image by one net, once, unless the row says otherwise; rows with other inputs (both eyes, "
         "several nets, test-time augmentation) solve another task. Marks: stated, printed in a source; inferred, our "
-        "reading."
+        "reading. Blend fitted on: number of held-out train images."
     ]
     trained = [system for system, settings in params.systems.items() if settings.seeds]
     for system in trained:

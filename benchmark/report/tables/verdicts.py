@@ -72,8 +72,8 @@ def seeds_of(row: VerdictRow) -> str:
 
 
 def _group(row: VerdictRow) -> str:
-    """Return the words of the claim's id, and a remark if the paper does not claim it."""
-    return row.claim.replace("-", " ") + " (asked here; the paper does not claim it)" * (row.evidence == OURS)
+    """Return our words of the claim, and a remark if the paper does not make it."""
+    return row.interpretation + " (asked here; the paper does not claim it)" * (row.evidence == OURS)
 
 
 def _cells(row: VerdictRow, notes: Notes) -> tuple[Cell, ...]:

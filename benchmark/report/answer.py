@@ -1,0 +1,100 @@
+"""The report in a few sentences: the main claims, the rank of the paper's method, what ran, and what differs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import isnan
+
+from benchmark.common.units import ends, format_measure
+from benchmark.evaluation.architecture import PAPER_MODEL
+from benchmark.report import PAGE
+from benchmark.report.captions import PHANTOM
+from benchmark.report.inputs import Inputs
+from benchmark.statistics.verdict_row import VerdictRow
+from benchmark.statistics.verdict_rules import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of the answer."""
+
+    text: str
+    verdict: Verdict | None = None
+    """Verdict that it states, if it is about a claim."""
+
+
+def answer(inputs: Inputs) -> list[Sentence]:
+    """Return the answer: a sentence per primary endpoint in their order, then rank, runs and differences."""
+    primary = sorted((row for row in inputs.verdicts if row.primary), key=lambda row: row.primary)
+    rest = (_rank(inputs), _runs(inputs), _differences(inputs))
+    return [*(_claim(row, inputs) for row in primary), *(Sentence(text) for text in rest if text)]
+
+
+def answer_text(inputs: Inputs) -> str:
+    """Return the answer as lines for a terminal, with the path of the page."""
+    warning = [f"{PHANTOM.capitalize()}."] if inputs.results.synthetic else []
+    return "\n".join([*warning, *(one.text for one in answer(inputs)), f"The page: {PAGE.resolve()}"])
+
+
+def in_our_pixels(text: str, inputs: Inputs) -> str:
+    """Return a text about the paper's input sizes, such as 720x720, with the sizes that were measured here."""
+    ours = {str(paper): f"{inputs.params.sizes.of(size)} px" for size, paper in inputs.paper_pixels.items()}
+    return re.sub(r"\b(\d+)x\1\b", lambda found: ours.get(found[1], found[0]), text)
+
+
+def measured(row: VerdictRow) -> str:
+    """Return the estimate of a verdict with its interval; empty without one."""
+    sign = "" if row.kind == "number" else "+"
+    if isnan(row.estimate):
+        return ""
+    return f"{format_measure(row.estimate, sign)} {ends(row.low, row.high, sign)}".rstrip()
+
+
+def _claim(row: VerdictRow, inputs: Inputs) -> Sentence:
+    where, _, pair = in_our_pixels(row.part, inputs).rpartition(": ")
+    at = "" if where.startswith(row.split) else f" at {where}"
+    level = f"{row.confidence_level * 100:g} % interval; the paper prints {row.published}"
+    values = f", kappa {measured(row)} ({level})" if measured(row) else ""
+    return Sentence(f"{pair.replace(' > ', ' above ')} on {row.split}{at}: {row.finding}{values}.", row.verdict)
+
+
+def _rank(inputs: Inputs) -> str:
+    """Return the most probable rank of the paper's method on test among the rows of its comparison that ran."""
+    rows = [row for row in inputs.estimates("system rank") if row.split == "test"]
+    found = []
+    for about in dict.fromkeys(row.about for row in rows if "which the paper does not list" not in row.about):
+        ranks = [row for row in rows if row.about == about and not isnan(row.estimate)]
+        if ranks:
+            best = max(ranks, key=lambda row: row.estimate)
+            found.append(f"{best.rank} of {len(ranks)} with probability {best.estimate:.0%} ({about})")
+    if not found:
+        return ""
+    method = inputs.printed["comparison"].rows[-1]
+    printed = next((f"; the paper's: {row.published}" for row in inputs.verdicts if row.part == "rank"), "")
+    return f"Most probable rank of {method} on test: {', '.join(found)}{printed}."
+
+
+def _runs(inputs: Inputs) -> str:
+    results = inputs.results
+    seeds = results.runs["seed"].nunique()
+    return (
+        f"Ran: {len(results.runs)} runs of {len(results.arms())} arms with {seeds} seed{'s' * (seeds > 1)}, trained on "
+        f"{int(results.runs['train'].iloc[0]):,} images of {results.data}, tested on {results.size_of('test')}."
+    )
+
+
+def _differences(inputs: Inputs) -> str:
+    """Return the main differences from the paper: data, size of train, backbone and input sizes."""
+    params, paper, sizes = inputs.params, inputs.claims.paper, inputs.paper_pixels
+    pairs = (
+        ("data", params.data.source, paper.data),
+        ("train images", f"{int(inputs.results.runs['train'].iloc[0]):,}", f"{paper.images['train']:,}"),
+        ("backbone", params.model.backbone.partition(".")[0], PAPER_MODEL.backbone),
+        ("px", ", ".join(str(params.sizes.of(size)) for size in sizes), ", ".join(map(str, sizes.values()))),
+    )
+    differing = "; ".join(f"{name} {ours} (paper: {theirs})" for name, ours, theirs in pairs if ours != theirs)
+    return (
+        f"Differs from the paper: {differing or 'not in data, backbone or input sizes'}. Decision rules and schedule are "
+        "our choices, because it prints none."
+    )
