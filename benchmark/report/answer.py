@@ -95,6 +95,6 @@ def _differences(inputs: Inputs) -> str:
     )
     differing = "; ".join(f"{name} {ours} (paper: {theirs})" for name, ours, theirs in pairs if ours != theirs)
     return (
-        f"Differs from the paper: {differing or 'not in data, backbone or input sizes'}. Decision rules and schedule are "
-        "our choices, because it prints none."
+        f"Differs from the paper: {differing or 'not in data, backbone or input sizes'}. Decision rules and schedule "
+        "are our choices, because it prints none."
     )

@@ -9,16 +9,20 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from benchmark.common.files import atomic
-from benchmark.common.terms import EVALUATED
+from benchmark.common.terms import EVALUATED, Head
 from benchmark.evaluation.saliency_files import MapRow, Maps
 from benchmark.report.captions import PHANTOM
 from benchmark.report.inputs import Inputs
@@ -32,8 +36,12 @@ Photographs = npt.NDArray[np.uint8]
 """RGB, shape (n, s, s, 3)."""
 
 MARKERS = "osD^v<>P"
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-"""Line styles by index, so that lines differ without colour."""
+HEAD_MARKERS: dict[Head, str] = {"score": "o", "prob": "s"}
+DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
+"""Line styles by index, so that lines of one method differ."""
+METHOD_COLOURS = {"basenet": "C0", "basenet_mt": "C2", "m2cnn": "C3", "controls": "C4"}
+_OTHER_COLOURS = ("C1", "C9", "C5", "C7")
+"""Colours of seaborn's palette that the other methods take."""
 GREY, DARK, PALE, WARNING = "#888888", "#222222", "#dddddd", "#a03000"
 DPI = 150
 _STYLE: Any = {
@@ -71,18 +79,9 @@ def plot_if_any(name: str, plot: Callable[..., str], items: Any, inputs: Inputs,
     return {name: partial(plot, items=items, results=inputs.results, **further)} if len(items) else {}
 
 
-def colour(index: int) -> str:
-    """Return a colour by index, safe for colour-blind readers; the colours of the palette repeat."""
-    return f"C{index}"
-
-
-def look(index: int) -> dict[str, Any]:
-    """Return colour, marker and dashes of a line by index, each of which identifies the line."""
-    return {
-        "color": colour(index),
-        "marker": MARKERS[index % len(MARKERS)],
-        "linestyle": DASHES[index % len(DASHES)],
-    }
+def colour(method: str) -> str:
+    """Return the colour of a method, the same in every figure and safe for colour-blind readers."""
+    return METHOD_COLOURS.get(method) or _OTHER_COLOURS[crc32(method.encode()) % len(_OTHER_COLOURS)]
 
 
 def bare(axes: Axes, grid: str = "") -> None:
@@ -94,11 +93,10 @@ def bare(axes: Axes, grid: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Marker, colour, fill and vertical shift of the marks of a forest."""
+    """Marker, fill and vertical shift of the marks of a forest; the method gives their colour."""
 
     marker: str
-    colour: str
-    face: str
+    filled: bool = True
     shift: float = 0.0
 
 
@@ -115,13 +113,14 @@ def draw_forest(
     figure: Figure, lines: Sequence[ForestLine], looks: Mapping[str, Look], results: Results, title: str
 ) -> None:
     """Draw differences with their intervals, a line each from the top and a panel per split; sets the figure's size."""
-    height = 0.26 * len(lines) + 1.45
+    height = 0.26 * len(lines) + 1.65
     figure.set_size_inches(10.4, height)
-    figure.subplots_adjust(0.4, 0.5 / height, 0.985, 1 - 0.95 / height, wspace=0.06)
+    figure.subplots_adjust(0.4, 0.5 / height, 0.985, 1 - 1.15 / height, wspace=0.06)
     panels = figure.subplots(1, len(EVALUATED), sharex=True, sharey=True)
     for axes, split in zip(panels, EVALUATED, strict=True):
         axes.axvline(0, color=DARK, lw=0.8)
         axes.set(title=f"{split}, n = {results.images(split)}", xlabel="difference of kappas, first - second")
+        axes.xaxis.set_major_locator(MaxNLocator(6))
         bare(axes, grid="x")
         axes.tick_params(axis="y", length=0)
         for place, (before, after) in enumerate(pairwise(lines)):
@@ -129,22 +128,45 @@ def draw_forest(
                 axes.axhline(place + 0.5, color=PALE, lw=0.7)
         for place, line in enumerate(lines):
             for (of, name), row in line.differences.items():
-                if of == split:
+                if of != split:
+                    continue
+                if _collapsed(row):
+                    at = {"va": "center", "ha": "center", "fontsize": 6.5, "color": GREY}
+                    axes.text(0, place + looks[name].shift, "no training clear of chance", **at)  # type: ignore[arg-type]
+                else:
                     draw_interval(axes, place, row, looks[name])
     panels[0].set_yticks(range(len(lines)), [line.name for line in lines])
     panels[0].set_ylim(len(lines) - 0.5, -0.5)
-    for name, own in looks.items():
-        panels[0].plot([], [], own.marker, color=own.colour, mfc=own.face, ms=4.5, label=name)
-    # Above the panels, because inside them it would hide intervals.
-    figure.legend(loc="upper left", bbox_to_anchor=(0.01, 1 - 0.1 / height), fontsize=8, frameon=False)
-    set_title(figure, title, results)
+    draw_looks(figure, looks)
+    set_title(figure, title, results.synthetic)
+
+
+def draw_looks(figure: Figure, looks: Mapping[str, Look]) -> None:
+    """Draw the legend of the looks in a line below the figure's title."""
+    marks = [
+        Line2D([], [], ls="", marker=own.marker, color=DARK, mfc=DARK if own.filled else "none", ms=4.5)
+        for own in looks.values()
+    ]
+    draw_legend(figure, marks, list(looks))
+
+
+def draw_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
+    """Draw a legend in a line below the figure's title."""
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 1 - 0.52 / figure.get_figheight())}
+    figure.legend(handles, names, ncols=len(names), fontsize=8, frameon=False, **place)  # type: ignore[arg-type]
+
+
+def _collapsed(row: Estimate) -> bool:
+    """Return whether every training of a side failed: then no difference could be detected."""
+    return bool(row.failed or row.failed_versus) and np.isnan(row.min_detectable_difference)
 
 
 def draw_interval(axes: Axes, place: float, row: Estimate, own: Look) -> None:
-    """Draw an estimate and its interval at a height of the axes."""
+    """Draw an estimate and its interval at a height of the axes, in the colour of its method."""
+    shade = colour(row.method)
     if not np.isnan(row.low):
-        axes.hlines(place + own.shift, row.low, row.high, color=own.colour, lw=1.2)
-    axes.plot(row.estimate, place + own.shift, own.marker, color=own.colour, mfc=own.face, ms=4.5)
+        axes.hlines(place + own.shift, row.low, row.high, color=shade, lw=1.2)
+    axes.plot(row.estimate, place + own.shift, own.marker, color=shade, mfc=shade if own.filled else "white", ms=4.5)
 
 
 def legend(axes: Axes, left: float, title: str | None = None) -> None:
@@ -152,11 +174,12 @@ def legend(axes: Axes, left: float, title: str | None = None) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(left, 0.5), frameon=False, fontsize=8, title=title)
 
 
-def set_title(figure: Figure, text: str, results: Results) -> None:
-    """Draw the title of a figure and, for synthetic data, the warning below it."""
-    height = figure.get_figheight()
-    figure.text(0.5, 1 - 0.1 / height, text, ha="center", va="top", fontsize=11)
-    if results.synthetic:
+def set_title(figure: Figure, text: str, synthetic: bool) -> None:
+    """Draw the title of a figure in a size that fits and, for synthetic data, the warning below it."""
+    width, height = figure.get_size_inches()
+    size = min(11.0, 72 * width / (0.6 * len(text)))
+    figure.text(0.5, 1 - 0.1 / height, text, ha="center", va="top", fontsize=size)
+    if synthetic:
         figure.text(0.5, 1 - 0.33 / height, PHANTOM, ha="center", va="top", fontsize=9, color=WARNING)
 
 
@@ -171,17 +194,29 @@ def save_figure(figure: Figure, path: Path, **options: Any) -> None:
         figure.savefig(partial_path, format=path.suffix[1:], **kinds[path.suffix], **options)
 
 
-def panels(figure: Figure, titles: Sequence[str], low: float, high: float, ticks: Sequence[float]) -> list[Axes]:
-    """Return square axes from ``low`` to ``high``, five a line, below the figure's title; sets the figure's size."""
+def panels(
+    figure: Figure, titles: Sequence[str], ends: tuple[float, float], ticks: Sequence[float], labels: tuple[str, str]
+) -> list[Axes]:
+    """Return square axes, five a line, below the figure's title; sets the figure's size.
+
+    Args:
+        figure: empty figure.
+        titles: title of each.
+        ends: first and last value of both axes.
+        ticks: ticks of both axes.
+        labels: labels of the horizontal and of the vertical axes.
+    """
     lines, columns = -(-len(titles) // 5), min(len(titles), 5)
-    width, height = max(1.9 * columns, 5.4), 2.0 * lines + 0.6
+    width, height = max(1.9 * columns, 5.4), 2.0 * lines + 0.75
     figure.set_size_inches(width, height)
-    figure.subplots_adjust(0.3 / width, 0.3 / height, 1 - 0.1 / width, 1 - 0.8 / height, hspace=0.3)
+    figure.subplots_adjust(0.55 / width, 0.45 / height, 1 - 0.1 / width, 1 - 0.8 / height, hspace=0.3)
+    figure.supxlabel(labels[0], fontsize=9, y=0.08 / height)
+    figure.supylabel(labels[1], fontsize=9, x=0.08 / width)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes in grid[len(titles) :]:
         axes.remove()
     for axes, title in zip(grid, titles, strict=False):
-        axes.set(xlim=(low, high), ylim=(low, high), xticks=ticks, yticks=ticks, box_aspect=1)
+        axes.set(xlim=ends, ylim=ends, xticks=ticks, yticks=ticks, box_aspect=1)
         axes.set_title(title, loc="left", fontsize=8)
         axes.tick_params(labelsize=7, length=2)
     return list(grid[: len(titles)])

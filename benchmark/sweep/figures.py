@@ -1,83 +1,130 @@
-"""Figures of a sweep: Optuna's plots of the study, with the intervals of kappa added to the plot by parameter."""
+"""Figures of a sweep: kappa by swept value and by trial, and the importance of each parameter."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from benchmark.report.captions import PHANTOM
-from benchmark.report.figure_style import WARNING, save_figure
+from benchmark.report.figure_style import GREY, WARNING, bare, draw_legend, save_figure, set_title, styled
+from benchmark.settings.sweep import Value
 from benchmark.sweep.results import SweepResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from optuna import Study
 
+    from benchmark.statistics.confidence import Interval
+
 SLICE, HISTORY_FIGURE, IMPORTANCES = "slice.png", "history.png", "importances.png"
-_TARGET = "val kappa"
+ZERO_GAP = 3.0
+"""Factor below the smallest other value at which a logarithmic axis shows 0."""
 
 
 def draw_sweep_figures(results: SweepResults, study: Study, folder: Path) -> dict[str, str]:
-    """Draw every figure into a folder, and return the captions by file name, in reading order."""
-    import matplotlib as mpl
+    """Draw every figure into a folder, and return the captions by file name, in reading order.
 
-    mpl.use("Agg")
-    from matplotlib import pyplot
-    from optuna.visualization import matplotlib as plots
-
-    space = list(results.params.sweep.space)
-    drawings: dict[str, tuple[str, Callable[[], Any]]] = {
-        SLICE: (
-            "Val kappa by swept value (Optuna's slice plot). Bars: 95 % interval over seeds and patients; squares: the "
-            "best and the published values, retrained on new seeds. A value of 0 has no place on a logarithmic axis.",
-            lambda: plots.plot_slice(study, space, target_name=_TARGET),
-        ),
-        HISTORY_FIGURE: (
-            "Val kappa by trial (Optuna's history plot).",
-            lambda: plots.plot_optimization_history(study, target_name=_TARGET),
-        ),
-        IMPORTANCES: (
-            "Importance of each parameter for val kappa (Optuna, PED-ANOVA).",
-            lambda: plots.plot_param_importances(study, target_name=_TARGET),
-        ),
+    A single parameter has no importance relative to others, and importances need two complete trials.
+    """
+    plots: dict[str, Callable[[Figure], str]] = {
+        SLICE: partial(_plot_slice, results=results),
+        HISTORY_FIGURE: partial(_plot_history, results=results),
     }
-    if sum(trial.state == "complete" for trial in results.trials) < 2:
-        # Importances need two complete trials.
-        del drawings[IMPORTANCES]
-    # Optuna changes the style of all later figures, and warns that there are few trials.
-    with mpl.rc_context(), warnings.catch_warnings(action="ignore"):
-        for name, (_, plot) in drawings.items():
-            panels = np.ravel(plot())
-            figure = panels[0].figure
-            if name == SLICE:
-                for axes in panels:
-                    _add_intervals(axes, results)
-                panels[-1].legend(fontsize=8)
-            if results.params.data.synthetic:
-                figure.text(0.5, 1.0, PHANTOM, ha="center", va="bottom", fontsize=9, color=WARNING)
-            save_figure(figure, folder / name, bbox_inches="tight")
-            pyplot.close(figure)
-    return {name: caption for name, (caption, _) in drawings.items()}
+    if len(results.params.sweep.space) > 1 and sum(trial.state == "complete" for trial in results.trials) > 1:
+        plots[IMPORTANCES] = partial(_plot_importances, study=study)
+    captions = {}
+    for name, plot in plots.items():
+        with styled():
+            figure = Figure()
+            captions[name] = plot(figure)
+            title = f"Sweep {results.params.sweep.study} on {results.params.data.name}"
+            set_title(figure, title, results.params.data.synthetic)
+            save_figure(figure, folder / name)
+    return captions
 
 
-def _add_intervals(axes: Axes, results: SweepResults) -> None:
-    """Add the trials' intervals and the retrained values to the panel of a parameter."""
-    name = axes.get_xlabel()
-    trials = [(trial.values.get(name), trial.interval, "#888888", ",", "trials") for trial in results.trials]
-    retrained = [
-        (results.best.values[name], results.kappas["best", "val"], "#0b7a3b", "s", "best, retrained"),
-        (results.published[name], results.kappas["published", "val"], "#c46a00", "s", "published, retrained"),
+def _plot_slice(figure: Figure, results: SweepResults) -> str:
+    """Draw a panel per parameter: val kappa of each trial by its value, and the retrained values."""
+    space = results.params.sweep.space
+    figure.set_size_inches(max(3.4 * len(space), 5.4), 3.8)
+    grid = figure.subplots(1, len(space), sharey=True, squeeze=False)[0]
+    figure.subplots_adjust(0.65 / figure.get_figwidth(), 0.14, 0.97, 0.7, wspace=0.08)
+    for name, axes in zip(space, grid, strict=True):
+        _slice(axes, name, results)
+    grid[0].set_ylabel("val kappa")
+    draw_legend(figure, *grid[0].get_legend_handles_labels())
+    return (
+        f"Val kappa (n = {results.n_images['val']} images) by swept value. Bars: 95 % intervals over seeds and "
+        "patients; squares: the best and the published values, retrained on new seeds. On a logarithmic axis a value "
+        "of 0 is drawn at the left end."
+    )
+
+
+def _slice(axes: Axes, name: str, results: SweepResults) -> None:
+    declared = results.params.sweep.space[name]
+    tried = [trial for trial in results.trials if trial.interval and name in trial.values]
+    found: list[tuple[str, Value, Interval, dict[str, Any]]] = [
+        ("trials", trial.values[name], trial.interval, {"fmt": "o", "color": GREY, "ms": 4})
+        for trial in tried
+        if trial.interval
     ]
+    for side, value, shade in (("best", results.best.values[name], "C2"), ("published", results.published[name], "C3")):
+        style = {"fmt": "s", "color": shade, "ms": 5, "mfc": "white"}
+        found.append((f"{side}, retrained", value, results.kappas[side, "val"], style))  # type: ignore[index]
+    zero = 0.0
+    if declared.log:
+        zero = min(float(value) for _, value, *_ in found if value) / ZERO_GAP
+        axes.set_xscale("log")
+        if any(value == 0 for _, value, *_ in found):
+            axes.text(zero, -0.055, "0", transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=8)
+            axes.axvline(zero * ZERO_GAP**0.5, color=GREY, lw=0.7, ls=":")
     labelled: set[str] = set()
-    for value, interval, colour, marker, label in [*trials, *retrained]:
-        if interval is None or (value == 0 and axes.get_xscale() == "log"):
-            continue
-        place: Any = repr(value) if results.params.sweep.space[name].choices else value
+    for label, value, interval, style in found:
+        place: Any = str(value) if declared.choices else value or zero
         ends = [[interval.estimate - interval.low], [interval.high - interval.estimate]]
-        style: dict[str, Any] = {"fmt": marker, "color": colour, "lw": 1.0, "ms": 5, "capsize": 2.5}
-        axes.errorbar([place], [interval.estimate], ends, label="" if label in labelled else label, **style)
+        shown = "_" * (label in labelled) + label
+        axes.errorbar([place], [interval.estimate], np.nan_to_num(ends), lw=1.1, capsize=2.5, label=shown, **style)
         labelled.add(label)
+    axes.set_xlabel(name)
+    bare(axes, grid="y")
+
+
+def _plot_history(figure: Figure, results: SweepResults) -> str:
+    """Draw val kappa by trial, the best so far, and the trials without one."""
+    figure.set_size_inches(5.4, 3.6)
+    figure.subplots_adjust(0.12, 0.14, 0.97, 0.7)
+    axes = figure.add_subplot()
+    complete = [trial for trial in results.trials if trial.interval]
+    numbers = [trial.number for trial in complete]
+    kappas = [trial.interval.estimate for trial in complete if trial.interval]
+    axes.plot(numbers, kappas, "o", color=GREY, ms=4, label="trial")
+    axes.step(numbers, np.maximum.accumulate(kappas), where="post", color="C2", lw=1.4, label="best so far")
+    others = [trial.number for trial in results.trials if not trial.interval]
+    if others:
+        places = np.full(len(others), 0.02)
+        marks = {"color": WARNING, "clip_on": False, "transform": axes.get_xaxis_transform()}
+        axes.plot(others, places, "x", ms=5, label="pruned or failed", **marks)  # type: ignore[arg-type]
+    axes.set(xlabel="trial", ylabel="val kappa")
+    bare(axes, grid="y")
+    draw_legend(figure, *axes.get_legend_handles_labels())
+    return f"Val kappa by trial (n = {results.n_images['val']} images, mean over seeds)."
+
+
+def _plot_importances(figure: Figure, study: Study) -> str:
+    """Draw a bar per parameter."""
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    with warnings.catch_warnings(action="ignore"):  # Optuna warns that there are few trials.
+        found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+    figure.set_size_inches(5.4, 0.3 * len(found) + 1.4)
+    axes = figure.add_subplot()
+    figure.subplots_adjust(0.35, 0.5 / figure.get_figheight(), 0.97, 1 - 0.65 / figure.get_figheight())
+    axes.barh(list(found)[::-1], list(found.values())[::-1], color=GREY)
+    axes.set_xlabel("importance for val kappa")
+    bare(axes, grid="x")
+    return "Importance of each parameter for val kappa (Optuna, PED-ANOVA)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -153,7 +154,7 @@ def retraining_table(results: SweepResults) -> Table:
         tests = ["", ""]
         if comparison:
             p, detectable = comparison.p_retrained, comparison.min_detectable_difference
-            tests = ["-" if p != p else f"{p:.3g}", format_measure(detectable)]
+            tests = ["-" if isnan(p) else f"{p:.3g}", "-" if isnan(detectable) else format_measure(detectable)]
         record: dict[str, Any] = {"study": results.study, "group": group, "split": split, "quantity": quantity}
         record |= {**_fields(interval, *INTERVAL), **_fields(comparison, *TEST)}
         record |= {"n_images": results.n_images[split], "n_patients": results.n_patients[split], **_origin(results)}

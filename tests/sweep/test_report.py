@@ -73,9 +73,10 @@ def _without_hash(text, swept):
 def test_the_page_shows_every_figure(swept):
     folder = swept[0] / "reports/sweep/weight"
     page = (folder / "sweep.md").read_text()
-    for name in ("slice.png", "history.png", "importances.png"):
+    for name in ("slice.png", "history.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
         assert f"({name})" in page
+    assert not (folder / "importances.png").exists()  # A single parameter has no importance relative to others.
 
 
 def test_a_second_report_of_the_same_study_is_byte_identical(swept, tmp_path, monkeypatch):
@@ -143,11 +144,13 @@ def test_the_verdict_follows_the_rule_declared_in_advance(swept, p, estimate, wo
 def test_with_one_retraining_seed_nothing_is_concluded(swept):
     comparison = swept[3].differences["test"]
     interval = replace(comparison.difference, low=0.1, high=0.2, inconclusive_reason=ONE_RUN)
-    one = replace(comparison, p=0.001, p_retrained=float("nan"), difference=interval)
+    undefined = {"p_retrained": float("nan"), "min_detectable_difference": float("nan")}
+    one = replace(comparison, p=0.001, difference=interval, **undefined)
     changed = replace(swept[3], differences={"test": one}, selection=replace(swept[3].selection, difference=interval))
     sentences = conclusions(changed)
     assert "Nothing is concluded: a single seed gives no estimate of seed variance." in sentences[1]
     assert "p =" not in sentences[1]
+    assert "nan" not in str(retraining_table(changed).rows)
     assert sentences[2].endswith("with so few seeds it is inconclusive.")
 
 
@@ -184,7 +187,10 @@ def test_a_sweep_over_two_parameters_shows_both(tmp_path, monkeypatch):
     sweep.run(sweep_params(trials=4, space=space, study="both"))
     header = (tmp_path / "reports/sweep/both/trials.csv").read_text().partition("\n")[0]
     assert "losses.ce_mse.weight,train.lr,train.opt" in header
-    assert (tmp_path / "reports/sweep/both/slice.png").exists()
+    folder = tmp_path / "reports/sweep/both"
+    assert (folder / "slice.png").exists()
+    assert (folder / "importances.png").exists()
+    assert "nan" not in (folder / "sweep.md").read_text()
 
 
 def test_the_search_ends_before_test_is_opened(tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ def _plot(figure: Figure, items: Sequence[WindowsRow], images: Photographs, maps
     ]
     words = [f"label {row.grade}, expected grade {row.output:.1f}" for row in items]
     arm, most = draw_by_grade(figure, items, pairs, words)
-    set_title(figure, f"Where {arm} looks on test of {results.data}", results)
+    set_title(figure, f"Where {arm} looks on test of {results.data}", results.synthetic)
     return (
         f"Image windows that {arm} ({SYSTEMS[items[0].method].title}, our reading) selects, on {len(items)} of "
         f"{results.images('test')} test photographs of {results.data}, up to {most} per grade, chosen by hashes of "

@@ -29,13 +29,15 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 
 def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Results) -> str:
-    for axes, (arm, rows) in zip(panels(figure, list(map(str, items)), 0, 1, (0, 0.5, 1)), items.items(), strict=True):
+    labels = "probability of the most probable grade", "accuracy"
+    grid = panels(figure, list(map(str, items)), (0, 1), (0, 0.5, 1), labels)
+    for axes, (arm, rows) in zip(grid, items.items(), strict=True):
         found, level = (results.measured(arm, "prob", "test", name) for name in ("ece", "ece_calibrated"))
         if found is not None and level is not None:
             label = f"ECE {found.estimate:.2f}\n[{found.low:.2f}, {found.high:.2f}]\ncalibrated: {level.estimate:.2f}"
             axes.text(0.04, 0.97, label, va="top", fontsize=6.5)
         _draw(axes, rows)
-    set_title(figure, f"Calibration on {results.data}: accuracy by probability of the most probable grade", results)
+    set_title(figure, f"Calibration on {results.data}", results.synthetic)
     return (
         f"Calibration on test of {results.data} (n = {results.images('test')} images per seed): accuracy of the most "
         f"probable grade by its probability. There are {BINS} bins; dots: mean over seeds, weighted by images; bars: "
@@ -46,6 +48,7 @@ def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Resul
 
 
 def _draw(axes: Axes, rows: Sequence[CalibrationRow]) -> None:
+    shade = colour(rows[0].method)
     axes.plot((0, 1), (0, 1), color=GREY, lw=0.8, ls="--")
     images, accuracy, confidence = (
         np.array([getattr(row, name) for row in rows], np.float64) for name in ("images", "accuracy", "confidence")
@@ -56,5 +59,5 @@ def _draw(axes: Axes, rows: Sequence[CalibrationRow]) -> None:
     for one in np.flatnonzero(held >= FEW):
         inside = place == one
         x = np.average(confidence[inside], weights=images[inside])
-        axes.plot((x, x), (accuracy[inside].min(), accuracy[inside].max()), color=colour(0), lw=0.9)
-        axes.plot(x, np.average(accuracy[inside], weights=images[inside]), "o", color=colour(0), ms=3.2, clip_on=False)
+        axes.plot((x, x), (accuracy[inside].min(), accuracy[inside].max()), color=shade, lw=0.9)
+        axes.plot(x, np.average(accuracy[inside], weights=images[inside]), "o", color=shade, ms=3.2, clip_on=False)

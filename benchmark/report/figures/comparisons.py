@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from benchmark.report.captions import HEAD_NAMES
-from benchmark.report.figure_style import ForestLine, Look, Plot, colour, draw_forest, plot_if_any
+from benchmark.report.figure_style import HEAD_MARKERS, ForestLine, Look, Plot, draw_forest, plot_if_any
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -16,8 +16,8 @@ from benchmark.statistics.estimates import Estimate
 ABOUT = FigureInfo(order=3)
 
 _LOOKS = {
-    HEAD_NAMES["score"]: Look("o", colour(0), colour(0), -0.14),
-    HEAD_NAMES["prob"]: Look("s", colour(1), "white", 0.14),
+    HEAD_NAMES["score"]: Look(HEAD_MARKERS["score"], shift=-0.14),
+    HEAD_NAMES["prob"]: Look(HEAD_MARKERS["prob"], filled=False, shift=0.14),
 }
 
 
@@ -36,6 +36,6 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
     return (
         f"Paired differences of mean kappa on {results.data}, first arm minus second, on the same images (val n = "
         f"{results.images('val')}, test n = {results.images('test')}). Bars: {items[0].confidence_level:.0%} intervals "
-        f"over {items[0].resampled}. Intervals containing 0 are inconclusive. They describe: they are not adjusted for "
-        "their number."
+        f"over {items[0].resampled}. Colour: method of the first arm. Intervals containing 0 are inconclusive. They "
+        "describe: they are not adjusted for their number."
     )

@@ -47,7 +47,7 @@ def _plot(figure: Figure, results: Results, arm: Arm) -> str:
             axes.set(title=title, xlabel="predicted grade", ylabel="label")
             axes.spines[:].set_visible(True)
             axes.tick_params(length=0)
-    set_title(figure, f"{arm} on {results.data} (colour: proportion of the row)", results)
+    set_title(figure, f"{arm} on {results.data} (colour: proportion of the row)", results.synthetic)
     sizes = ", ".join(f"{split} n = {results.images(split)}" for split in EVALUATED)
     return (
         f"Confusion matrices of {arm} on {results.data} ({sizes}): images by label and predicted grade, summed over "

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any
+from itertools import groupby
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from benchmark.common.terms import Size
+from benchmark.common.terms import Arm, Size
 from benchmark.common.units import quantity
 from benchmark.report.costs import CurvePoint, Spent, chain, curve, targets
-from benchmark.report.figure_style import GREY, Plot, bare, legend, look, plot_if_any, set_title
+from benchmark.report.figure_style import DASHES, GREY, MARKERS, Plot, bare, colour, legend, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -42,8 +41,9 @@ def _plot(figure: Figure, items: dict[Size, list[tuple[Spent, ...]]], results: R
     wanted = targets(results)
     for (size, chains), line in zip(items.items(), grid, strict=True):
         for (cost, title), axes in zip(COSTS.items(), line, strict=True):
-            for index, links in enumerate(chains):
-                _draw(axes, [curve(results, links[:end]) for end in range(1, len(links) + 1)], cost, index, links)
+            for _, same in groupby(chains, lambda links: links[-1].arm.method):
+                for index, links in enumerate(same):
+                    _draw(axes, curve(results, links), cost, index, links[-1].arm)
             _scale(axes, f"{title}, chain included")
             for fraction, kappa in wanted.get(size, {}).items():
                 axes.axhline(kappa, color=GREY, lw=0.7, ls=":")
@@ -54,31 +54,25 @@ def _plot(figure: Figure, items: dict[Size, list[tuple[Spent, ...]]], results: R
         line[1].set_ylim(line[0].get_ylim())
         line[1].tick_params(labelleft=False)
         legend(line[1], 1.04, f"{size} size")
-    set_title(figure, f"Learning curves on {results.data}", results)
+    set_title(figure, f"Learning curves on {results.data}", results.synthetic)
     return (
         f"Learning curves: val kappa (main output, n = {results.images('val')} images of {results.data}) after each "
         "epoch, by training images and by multiply-adds of their forward passes. Mean over seeds; shaded: one sample "
-        "standard deviation to either side. Thin: the arms that an arm starts from, at their own sizes. Dotted "
+        "standard deviation to either side. The costs include those of the arms that an arm starts from. Dotted "
         "horizontal lines: the kappas of the cost table."
     )
 
 
-def _draw(axes: Axes, curves: list[list[CurvePoint]], cost: str, index: int, links: tuple[Spent, ...]) -> None:
-    """Draw consecutive learning curves: the last thick and with its spread, the others thin, dots between them."""
-    style: dict[str, Any] = look(index)
-    places = [[getattr(point, cost) for point in points] for points in curves]
-    kappas = [np.array([point.kappa for point in points]) for points in curves]
-    for x, y in zip(places[:-1], kappas[:-1], strict=True):
-        axes.plot(x, y, color=style["color"], lw=0.8)
-    for (x, y), (next_x, next_y) in pairwise(zip(places, kappas, strict=True)):
-        axes.plot((x[-1], next_x[0]), (y[-1], next_y[0]), color=style["color"], lw=0.8, ls=":")
-    sds = np.nan_to_num([point.sd for point in curves[-1]])
-    axes.fill_between(places[-1], kappas[-1] - sds, kappas[-1] + sds, color=style["color"], alpha=0.13, lw=0)
-    axes.plot(places[-1], kappas[-1], **style, lw=1.5, markersize=4, label="/".join(links[-1].arm))
+def _draw(axes: Axes, points: list[CurvePoint], cost: str, index: int, arm: Arm) -> None:
+    """Draw the learning curve of an arm in the colour of its method; markers and dashes by its place in the method."""
+    costs, kappas = [getattr(point, cost) for point in points], np.array([point.kappa for point in points])
+    sds, shade = np.nan_to_num([point.sd for point in points]), colour(arm.method)
+    axes.fill_between(costs, kappas - sds, kappas + sds, color=shade, alpha=0.08, lw=0)
+    style = {"marker": MARKERS[index % len(MARKERS)], "ls": DASHES[index % len(DASHES)], "color": shade}
+    axes.plot(costs, kappas, **style, lw=1.3, markersize=3.5, label=str(arm))  # type: ignore[arg-type]
 
 
 def _scale(axes: Axes, title: str) -> None:
-
     axes.set_xlabel(title)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))

@@ -8,7 +8,7 @@ from itertools import groupby
 from matplotlib.figure import Figure
 
 from benchmark.common.terms import Arm
-from benchmark.report.figure_style import GREY, ForestLine, Look, Plot, colour, draw_forest, plot_if_any
+from benchmark.report.figure_style import ForestLine, Look, Plot, draw_forest, plot_if_any
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -19,12 +19,8 @@ ABOUT = FigureInfo(order=5)
 
 QUESTIONS = ("M2CNN against multi-task", "staged start alone", "cells alone", "cells on top of a staged start")
 """Comparisons about the paper's method, shown at its largest size and for the output that the paper ranks it by."""
-PAPER_METHOD, STEP_EFFECT, CONTROL = "the paper's method", "effect of a step", "whole system minus a control"
-_LOOKS = {
-    PAPER_METHOD: Look("o", colour(0), colour(0)),
-    STEP_EFFECT: Look("o", colour(2), colour(2)),
-    CONTROL: Look("o", GREY, "white"),
-}
+PART, CONTROL = "effect of a part", "whole system against a control"
+_LOOKS = {PART: Look("o"), CONTROL: Look("o", filled=False)}
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
@@ -38,7 +34,7 @@ def _of_paper(rows: Sequence[Estimate]) -> list[ForestLine]:
     found: dict[str, dict[tuple[str, str], Estimate]] = {}
     for row in rows:
         if row.about in QUESTIONS and row.head == "score":
-            found.setdefault(row.about, {})[row.split, PAPER_METHOD] = row  # The last is of the largest size.
+            found.setdefault(row.about, {})[row.split, PART] = row  # The last is of the largest size.
     return [ForestLine("m2cnn", about, splits) for about, splits in found.items()]
 
 
@@ -50,9 +46,9 @@ def _of_systems(rows: Sequence[Estimate]) -> list[ForestLine]:
     ):
         if first.method in SYSTEMS:
             system = SYSTEMS[first.method]
-            kind, name = STEP_EFFECT, about
+            kind, name = PART, about
             if system.steps[second.name].control:
-                kind, name = CONTROL, f"{system.title}: whole minus {system.steps[second.name].title}"
+                kind, name = CONTROL, f"{system.title}: whole, against {system.steps[second.name].title}"
             lines.append(ForestLine(first.method, name, {(row.split, kind): row for row in group}))
     return lines
 
@@ -65,5 +61,6 @@ def _plot(figure: Figure, items: Sequence[ForestLine], results: Results) -> str:
         f"(val n = {results.images('val')}, test n = {results.images('test')}). Bars: {first.confidence_level:.0%} "
         f"intervals over {first.resampled}. Above: M2CNN's scores at its largest size, against networks that grade "
         "one eye once. Below: the effect of each step of another system, and the whole system minus a control. "
-        "Intervals containing 0 are inconclusive; they are not adjusted for multiple comparisons."
+        "Intervals containing 0 are inconclusive; they are not adjusted for multiple comparisons. Colour: method. No "
+        "difference is drawn where no training of a side is clear of chance."
     )

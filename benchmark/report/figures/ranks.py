@@ -51,9 +51,9 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
         sns.heatmap(chances, ax=axes, xticklabels=ranks, yticklabels=names, **kept, **style)
         for line in np.flatnonzero(np.isnan(chances).all(1)):
             axes.text(0.1, line + 0.5, "not clear of chance", va="center", fontsize=7.5)
-        axes.set_title(f"{size} size", loc="left", weight="bold", x=-0.1)
+        axes.set_title(f"{size} size, by rank", loc="left", weight="bold", x=-0.1)
         axes.tick_params(length=0, labeltop=True, labelbottom=False, labelrotation=0)
-    set_title(figure, f"Rank probabilities on {results.data}", results)
+    set_title(figure, f"Rank probabilities on {results.data}", results.synthetic)
     first = items[0]
     return (
         f"Probability of each rank (1: highest kappa) among the arms of an input size, main output, on the test split "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
@@ -23,15 +24,30 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 
 def _plot(figure: Figure, items: Sequence[SaliencyRow], images: Photographs, maps: Maps, results: Results) -> str:
-    pairs = [[image, colormaps["gray"](shown)] for image, shown in zip(images, maps, strict=True)]
+    own, shared = subtract_mean(maps)
+    pairs = [[image, colormaps["PuOr_r"](shown)] for image, shown in zip(images, own, strict=True)]
     words = [f"label {row.grade}, output {row.output:.1f}" for row in items]
     arm, most = draw_by_grade(figure, items, pairs, words)
-    set_title(figure, f"Saliency of {arm} on test of {results.data}", results)
+    set_title(figure, f"Saliency of {arm} on test of {results.data}", results.synthetic)
     return (
         f"Saliency maps of {arm} (the arm with the highest val kappa) on {len(items)} of {results.images('test')} test "
         f"photographs of {results.data}, up to {most} per grade, chosen by hashes of their names. Right of each: the "
         f"sensitivity of its {HEAD_NAMES[items[0].head]} to each pixel (SmoothGrad over {N_NOISY_COPIES} noisy copies, "
-        "Captum; white: highest). One run, no uncertainty. Caution: such a map does not show the reason for a grade or "
-        "what was learnt about the disease, and several methods give similar maps for a network with random weights "
-        "(Adebayo et al. 2018, Sanity checks for saliency maps)."
+        "Captum) minus the mean map of these photographs (orange: above it). Before that, the maps have a mean "
+        f"pairwise correlation of {shared:.2f}: this part is the network's grid, not the eye. One run, no uncertainty. "
+        "Caution: such a map does not show the reason for a grade or what was learnt about the disease, and several "
+        "methods give similar maps for a network with random weights (Adebayo et al. 2018, Sanity checks for saliency maps)."
     )
+
+
+def subtract_mean(maps: Maps) -> tuple[Maps, float]:
+    """Return maps minus their mean, scaled to 0 to 1 with no difference at 0.5, and their mean pairwise correlation.
+
+    Args:
+        maps: shape (n, s, s).
+    """
+    values = maps.astype(np.float32)
+    differences = values - values.mean(0)
+    pairs = np.corrcoef(values.reshape(len(values), -1))[np.triu_indices(len(values), 1)]
+    largest = np.abs(differences).max(axis=(1, 2), keepdims=True)
+    return 0.5 + differences / (2 * np.maximum(largest, 1e-12)), float(pairs.mean()) if len(pairs) else float("nan")

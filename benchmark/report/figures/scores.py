@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmark.common.terms import GRADES, Arm
 from benchmark.evaluation.outputs import SCORE_BIN_WIDTH, SCORE_MAX, SCORE_MIN, ScoreRow
-from benchmark.report.figure_style import DARK, GREY, Plot, panels, plot_if_any, set_title
+from benchmark.report.figure_style import DARK, GREY, Plot, colour, panels, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -28,10 +28,10 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
 
 
 def _plot(figure: Figure, items: dict[Arm, list[ScoreRow]], results: Results) -> str:
-    grid = panels(figure, list(map(str, items)), SCORE_MIN, SCORE_MAX, range(GRADES))
+    grid = panels(figure, list(map(str, items)), (SCORE_MIN, SCORE_MAX), range(GRADES), ("score", "label"))
     for axes, rows in zip(grid, items.values(), strict=True):
         _draw(axes, rows)
-    set_title(figure, f"Scores by label on {results.data} (across: score; up: label)", results)
+    set_title(figure, f"Scores by label on {results.data}", results.synthetic)
     return (
         f"Distribution of the scores by label, on test of {results.data} (n = {results.images('test')} images per "
         "seed, all seeds together). Each label's histogram is scaled to the same height; bar: interquartile range, "
@@ -52,7 +52,14 @@ def _draw(axes: Axes, rows: Sequence[ScoreRow]) -> None:
         if not counts.sum():
             continue
         base = grade - 0.45
-        axes.stairs(base + TALL * counts / counts.max(), edges, baseline=base, fill=True, color="#56a0d3")
+        axes.stairs(
+            base + TALL * counts / counts.max(),
+            edges,
+            baseline=base,
+            fill=True,
+            color=colour(rows[0].method),
+            alpha=0.7,
+        )
         low, middle, high = np.interp((0.25, 0.5, 0.75), np.append(0, counts.cumsum()) / counts.sum(), edges)
         axes.plot((low, high), (base, base), color=DARK, lw=1.6, solid_capstyle="butt")
         axes.plot(middle, base, "o", color=DARK, ms=2.6)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.common.terms import Arm
-from benchmark.report.figure_style import GREY, Look, Plot, bare, colour, draw_interval, plot_if_any, set_title
+from benchmark.report.figure_style import GREY, Look, Plot, bare, draw_interval, draw_looks, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
@@ -16,6 +16,8 @@ from benchmark.report.tables.transfer import own_estimates, transfer_key
 from benchmark.statistics.estimates import Estimate
 
 ABOUT = FigureInfo(order=7)
+
+_OTHER, _OWN = Look("o", shift=-0.15), Look("o", filled=False, shift=0.15)
 
 
 def plots(inputs: Inputs) -> dict[str, Plot]:
@@ -27,15 +29,16 @@ def _plot(figure: Figure, items: Sequence[Estimate], own: Mapping[tuple[str, ...
     """Draw a panel per other set, with a line per arm's main output."""
     sets = list(_main_outputs(items).values())
     lines = len(sets[0])
-    height = 0.24 * lines + 1.5
+    height = 0.24 * lines + 1.7
     figure.set_size_inches(2.4 + 3.2 * len(sets), height)
-    figure.subplots_adjust(1.9 / figure.get_figwidth(), 0.6 / height, 0.98, 1 - 0.8 / height, wspace=0.08)
+    figure.subplots_adjust(1.9 / figure.get_figwidth(), 0.6 / height, 0.98, 1 - 1.1 / height, wspace=0.08)
     grid = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, group in zip(grid, sets, strict=True):
         _panel(axes, group, [own[transfer_key(row)] for row in group])
     grid[0].set_yticks(range(lines), [f"{row.method}/{row.arm}" for row in sets[0]], fontsize=8)
     grid[0].set_ylim(lines - 0.5, -0.5)
-    set_title(figure, f"Trained on {results.data} (hollow: its own test split), tested on", results)
+    draw_looks(figure, {"on another set": _OTHER, "on its own test split": _OWN})
+    set_title(figure, f"Test kappa of arms trained on {results.data}", results.synthetic)
     first, here = items[0], own[transfer_key(items[0])]
     return (
         f"Test kappa of the arms trained on {here.data} (main output, mean over seeds), on other sets (filled) and on "
@@ -54,8 +57,8 @@ def _main_outputs(rows: Sequence[Estimate]) -> dict[str, list[Estimate]]:
 
 def _panel(axes: Axes, rows: Sequence[Estimate], own_rows: Sequence[Estimate]) -> None:
     for place, (own, other) in enumerate(zip(own_rows, rows, strict=True)):
-        draw_interval(axes, place, own, Look("o", colour(1), "none", 0.15))
-        draw_interval(axes, place, other, Look("o", colour(0), colour(0), -0.15))
+        draw_interval(axes, place, own, _OWN)
+        draw_interval(axes, place, other, _OTHER)
     axes.axvline(0, color=GREY, lw=0.7, ls=":")
     first = rows[0]
     axes.set_title(f"{first.data}{', synthetic' * first.synthetic}, n = {first.n_images}", fontsize=9)

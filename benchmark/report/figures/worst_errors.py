@@ -28,7 +28,7 @@ def _plot(figure: Figure, items: Sequence[WorstRow], images: Photographs, result
     draw_photographs(figure, [[image] for image in images], [_words(row) for row in items], per_line=5)
     first = items[0]
     arm = f"{first.method}/{first.arm}"
-    set_title(figure, f"The {len(items)} worst errors of {arm} on test of {results.data}", results)
+    set_title(figure, f"The {len(items)} worst errors of {arm} on test of {results.data}", results.synthetic)
     return (
         f"The {len(items)} test photographs of {results.data} (n = {results.images('test')}) with the largest error of "
         f"{arm}, the arm with the highest val kappa, by {HEAD_NAMES[first.head]}. Below each: label; output, mean over "
@@ -40,5 +40,6 @@ def _plot(figure: Figure, items: Sequence[WorstRow], images: Photographs, result
 def _words(row: WorstRow) -> str:
     sd = "" if np.isnan(row.sd) else f" ± {row.sd:.1f}"
     probabilities = [row.prob_0, row.prob_1, row.prob_2, row.prob_3, row.prob_4]
-    said = "" if np.isnan(probabilities).any() else "\n" + " ".join(f"{100 * one:.0f}" for one in probabilities) + " %"
+    numbers = ", ".join(f"{100 * one:.0f}" for one in probabilities if not np.isnan(one))
+    said = f"\ngrades 0-4: {numbers} %" if numbers else ""
     return f"label {row.grade}, output {row.output:.1f}{sd}{said}"
