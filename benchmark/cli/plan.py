@@ -144,9 +144,11 @@ def plan(params: Params, *, measure: bool) -> Plan:
     """
     images, images_from = count_images(params)
     counted = count_trainings(params, images)
-    steps, device = _measure(params, {one.key: spec for one, spec in counted}) if measure else ({}, "")
-    earlier = _recorded(params, [one for one, _ in counted]) if measure else {}
-    own = [_timed(one, steps.get(one.key), earlier.get(one.key), images) for one, _ in counted]
+    steps: dict[StepKey, TimedStep] = _recorded(params, [one for one, _ in counted]) if measure else {}
+    unknown = {one.key: spec for one, spec in counted if one.key not in steps}
+    measured, device = _measure(params, unknown) if measure else ({}, "")
+    steps |= measured
+    own = [_timed(one, steps.get(one.key), images) for one, _ in counted]
     timed = (*own, *(blends(params, name, images, own) for name in params.systems if params.seeds_of(name)))
     workers = count_workers(params) if measure else 1
     return Plan(
@@ -337,9 +339,11 @@ def _as_declared(params: Params, size: Size) -> PackSpec:
     return pack_specs(params.sizes, params.prepare)[size]
 
 
-def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[StepKey, TimeRange]:
-    """Return the seconds per image of earlier runs of each kind on this processor and these cards."""
-    here, kinds, found = hardware(), {one.key: one for one in trainings}, dict[StepKey, list[float]]()
+def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[StepKey, TimedStep]:
+    """Return the cost of a step of each kind that earlier runs had on this processor and these cards."""
+    from benchmark.cli.step_timing import TimedStep
+
+    here, kinds, found = hardware(), {one.key: one for one in trainings}, dict[StepKey, list[tuple[float, int]]]()
     for path in sorted(RECORDS.glob("*/*/*.json")):
         try:
             record = Record.model_validate(read_json(path))
@@ -354,8 +358,12 @@ def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[Step
         if one and alike and (record.cpu, record.gpu) == (here["cpu"], here["gpu"]):
             shown = run.data.model_dump() | {"train": run.train_images}
             done = replace(one, epochs=run.train.epochs)
-            found.setdefault(one.key, []).append(record.seconds / image_equivalents(done, shown))
-    return {key: (min(seconds), max(seconds)) for key, seconds in found.items()}
+            cost = record.seconds / image_equivalents(done, shown), record.peak_memory_bytes
+            found.setdefault(one.key, []).append(cost)
+    return {
+        key: TimedStep(min(costs)[0], max(costs)[0], 0.0, max(size for _, size in costs), params.train.batch_size)
+        for key, costs in found.items()
+    }
 
 
 def image_equivalents(one: PlannedTraining, images: Mapping[Any, int]) -> float:
@@ -363,17 +371,14 @@ def image_equivalents(one: PlannedTraining, images: Mapping[Any, int]) -> float:
     return one.epochs * images["train"] + (one.epochs * images["val"] + images["test"]) / one.step_cost
 
 
-def _timed(
-    one: PlannedTraining, step: TimedStep | None, earlier: TimeRange | None, images: Mapping[Split, int] | None
-) -> PlannedTraining:
-    """Return a training with its time, from earlier runs or else from measured steps."""
+def _timed(one: PlannedTraining, step: TimedStep | None, images: Mapping[Split, int] | None) -> PlannedTraining:
+    """Return a training with its time and memory, if they are known."""
     if step is None:
         return one
     if images is None:
         return replace(one, memory=step.memory)
     seen = image_equivalents(one, _seen(one, images))
-    low, high = earlier or (step.low + step.start / seen, step.high + step.start / seen)
-    return replace(one, seconds=(low * seen, high * seen), memory=step.memory)
+    return replace(one, seconds=(step.low * seen + step.start, step.high * seen + step.start), memory=step.memory)
 
 
 def _wall(params: Params, trainings: Sequence[PlannedTraining], workers: int) -> TimeRange | None:
@@ -471,7 +476,7 @@ def _notes(plan: Plan) -> list[str]:
     has_blends = any(one.arm == "blends" for one in plan.trainings)
     fewer = ", some on part of a batch, and memory in proportion" if plan.fewer else ""
     timed = (
-        f"time: of one run on {plan.device}, from the records of earlier runs there if there are any, else from a few "
+        f"time and memory: of one run on {plan.device}, from the records of earlier runs there, else from a few "
         f"steps for each n_cells, size and heads{fewer}; val and test cost a forward pass per image; the total has "
         f"{plan.workers} run(s) in parallel, without the start of stages"
     )

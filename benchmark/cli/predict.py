@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             unreadable[path] = f"cannot be read: {error.strerror}"
             return b""
 
-    graded = progress_bar(grader.grade(map(read, paths)), total=len(paths), unit=" photographs", leave=False)
+    graded = progress_bar(grader.grade(map(read, paths)), total=len(paths), unit=" photographs")
     answers = [
         answer | {"remark": unreadable.get(path, answer["remark"])} for path, answer in zip(paths, graded, strict=True)
     ]

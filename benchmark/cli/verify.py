@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, get_args
 
 from benchmark.cli.output import add_json, show_json
 from benchmark.common.errors import InputError
+from benchmark.common.progress import progress_bar
 from benchmark.data.packs import PACKS, open_pack
 from benchmark.report import TABLES
 from benchmark.runs.results import require_intact
@@ -79,7 +80,8 @@ def _check_files(root: Path) -> None:
     Raises:
         InputError: one of them is not as it was written.
     """
-    for result in sorted((root / RUNS).glob("*/*/*/run.json")):
+    results = sorted((root / RUNS).glob("*/*/*/run.json"))
+    for result in progress_bar(results, desc="check files", unit=" runs"):
         require_intact(result.parent)
     for pack in sorted((root / PACKS).rglob("*.arrow")):
         open_pack(pack).require_intact()

@@ -17,6 +17,7 @@ import pandas as pd
 from benchmark.common.csv_rows import read_frame, write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import write_json, write_text
+from benchmark.common.progress import progress_bar
 from benchmark.common.terms import EVALUATED, GRADES, Arm, Head, Split
 from benchmark.evaluation.outputs import (
     CalibrationRow,
@@ -103,7 +104,7 @@ def run(params: Params) -> None:
     reference: dict[Split, Predictions] = {}
     evaluations: list[HeadEvaluation] = []
     predicted: dict[tuple[Arm, Split], list[tuple[RunResult, Predictions]]] = {}
-    for result in results:
+    for result in progress_bar(results, desc="evaluate", unit=" runs"):
         for split in EVALUATED:
             predictions = _read_split(result, split)
             first = reference.setdefault(split, predictions)

@@ -88,7 +88,7 @@ def _differences(inputs: Inputs) -> str:
     """Return the main differences from the paper: data, size of train, backbone and input sizes."""
     params, paper, sizes = inputs.params, inputs.claims.paper, inputs.paper_pixels
     pairs = (
-        ("data", params.data.source, paper.data),
+        ("data", paper.data if params.data.source == paper.data else inputs.results.data, paper.data),
         ("train images", f"{int(inputs.results.runs['train'].iloc[0]):,}", f"{paper.images['train']:,}"),
         ("backbone", params.model.backbone.partition(".")[0], PAPER_MODEL.backbone),
         ("px", ", ".join(str(params.sizes.of(size)) for size in sizes), ", ".join(map(str, sizes.values()))),

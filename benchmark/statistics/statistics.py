@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from benchmark.common.progress import progress_bar
 from benchmark.settings.params import Params
+
+if TYPE_CHECKING:
+    from benchmark.statistics.estimates import Estimate
 
 
 def run(params: Params) -> None:
@@ -25,16 +32,16 @@ def _run(params: Params) -> None:
     from benchmark.statistics.published.tables import load_published
 
     runs, published = read_graded_runs(params), load_published()
-    estimates = [
-        *decision_rules.rule_estimates(runs),
-        *shortcuts.shortcut_estimates(runs.data),
-        *planned.comparisons(runs),
-        *systems.system_comparisons(params, runs, published["comparison"]),
-        *systems.system_ranks(params, runs, published["comparison"], published["added"]),
-        *transfer.transfer_estimates(params, runs),
+    steps: list[Callable[[], Iterable[Estimate]]] = [
+        lambda: decision_rules.rule_estimates(runs),
+        lambda: shortcuts.shortcut_estimates(runs.data),
+        lambda: planned.comparisons(runs),
+        lambda: systems.system_comparisons(params, runs, published["comparison"]),
+        lambda: systems.system_ranks(params, runs, published["comparison"], published["added"]),
+        lambda: transfer.transfer_estimates(params, runs),
         # Last, because the report knows which of these to expect and so detects a truncated file.
-        *metrics.metric_estimates(runs),
-        *ranks.rank_estimates(runs),
+        lambda: metrics.metric_estimates(runs),
+        lambda: ranks.rank_estimates(runs),
     ]
-    write_estimates(estimates)
+    write_estimates([row for step in progress_bar(steps, desc="statistics", unit=" steps") for row in step()])
     verdicts.run(params, runs)

@@ -62,7 +62,7 @@ def test_a_line_is_a_part_of_the_papers_method_at_its_largest_size_or_of_a_syste
         text = parts.plots(inputs)["parts"](figure)
     val, test = figure.axes
     names = [label.get_text() for label in val.get_yticklabels()]
-    assert names == ["M2CNN against multi-task", "o_O: + fellow eye", "o_O: whole minus own eye alone"]
+    assert names == ["M2CNN against multi-task", "o_O: + fellow eye", "o_O: whole, against own eye alone"]
     marks = [(line.get_ydata()[0], line.get_xdata()[0]) for line in test.lines if line.get_marker() == "o"]
     assert marks == [(0, 0.3), (1, 0.06), (2, 0.07)]
     assert not any(len(line.get_xdata()) for line in val.lines if line.get_marker() == "o")

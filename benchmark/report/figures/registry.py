@@ -15,6 +15,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmark.common.plugins import discover
+from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.jobs.processes import outcomes
 from benchmark.report.figure_style import Plot, save_figure, styled
@@ -51,7 +52,8 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
         for name, plot in import_module(f"{__package__}.{module}").plots(inputs).items():
             plots[name], paths[name] = plot, [where / f"{name}{ending}" for ending in endings]
     jobs = [(name, plot, paths[name]) for name, plot in plots.items()]
-    drawn = {name: caption for (name, *_), caption in outcomes(_draw, jobs, core_count())}
+    done = progress_bar(outcomes(_draw, jobs, core_count()), desc="figures", total=len(jobs), unit=" figures")
+    drawn = {name: caption for (name, *_), caption in done}
     wanted = {path for listed in paths.values() for path in listed}
     for where in (folder, photographs):
         where.mkdir(parents=True, exist_ok=True)

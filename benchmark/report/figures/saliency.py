@@ -36,7 +36,8 @@ def _plot(figure: Figure, items: Sequence[SaliencyRow], images: Photographs, map
         "Captum) minus the mean map of these photographs (orange: above it). Before that, the maps have a mean "
         f"pairwise correlation of {shared:.2f}: this part is the network's grid, not the eye. One run, no uncertainty. "
         "Caution: such a map does not show the reason for a grade or what was learnt about the disease, and several "
-        "methods give similar maps for a network with random weights (Adebayo et al. 2018, Sanity checks for saliency maps)."
+        "methods give similar maps for a network with random weights (Adebayo et al. 2018, Sanity checks for saliency "
+        "maps)."
     )
 
 

@@ -46,7 +46,7 @@ def make(inputs: Inputs) -> Table:
             val, test = (table.cell(name, column) for column in table.columns)
             ours = (build.ours(val, "val", with_published=False), build.ours(test, "test", with_published=False))
             facts = grading_facts(results, ours[0].arm)
-            inputs_of = f"{name}, inputs of the published number: {val.inputs}." if val.inputs else ""
+            inputs_of = f"Inputs of the published number: {val.inputs}." if val.inputs else ""
             cells = (build.paper(val, inputs_of), ours[0], build.paper(test), ours[1], *_grading_cells(facts))
             rows.append(Row(group, name, cells))
             records += [
