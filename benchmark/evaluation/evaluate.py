@@ -24,7 +24,6 @@ from benchmark.evaluation.outputs import (
     ScoreRow,
     WorstRow,
     calibration_rows,
-    main_head,
     score_rows,
     worst_rows,
 )
@@ -122,7 +121,6 @@ def run(params: Params) -> None:
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
     curves = [_read_history(result) for result in trained(results)]
     _write("curves", pd.concat(curves) if curves else pd.DataFrame(columns=list(EVALUATION_COLUMNS["curves"])))
-    _write("predictions_vs_label", _pairs_frame(results))
     write_rows(CALIBRATION, CalibrationRow, calibration_rows(predicted))
     write_rows(SCORES, ScoreRow, score_rows(predicted))
     # The worst errors are explained by the weights of their arm, which given predictions lack.
@@ -258,14 +256,6 @@ def _read_history(result: TrainedResult) -> pd.DataFrame:
     epochs = read_history(result.folder())
     run = {column: getattr(result, column) for column in ("method", "arm", "seed")}
     return pd.DataFrame([run | epoch for epoch in epochs])
-
-
-def _pairs_frame(results: list[RunResult]) -> pd.DataFrame:
-    """Return label and predicted grade of each test image: last declared arm, first seed, main head."""
-    last = next(result for result in results if (result.method, result.arm) == (results[-1].method, results[-1].arm))
-    predictions = _read_split(last, "test")
-    head = main_head(last)
-    return pd.DataFrame({"label": predictions.grade, "predicted": grades_of(last, head, predictions)})
 
 
 def _write(name: str, frame: pd.DataFrame) -> None:

@@ -265,7 +265,13 @@ def test_the_total_time_is_that_of_the_parallel_queue(monkeypatch):
 
 
 def test_records_of_earlier_runs_on_this_processor_replace_measured_steps(monkeypatch):
-    monkeypatch.setattr(step_timing.Stopwatch, "measure", lambda *_: step_timing.TimedStep(1.0, 2.0, 7.0, 5, 8))
+    measured = []
+
+    def measure(_, spec):
+        measured.append(f"{spec.method}/{spec.arm}")
+        return step_timing.TimedStep(1.0, 2.0, 7.0, 5, 8)
+
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", measure)
     params = parse_params(tiny_params())
     counted = plan(params, measure=False).trainings[0]
     for seed, seconds in ((0, 30.0), (1, 45.0)):
@@ -285,6 +291,8 @@ def test_records_of_earlier_runs_on_this_processor_replace_measured_steps(monkey
     found = plan(params, measure=True).trainings
     assert found[0].seconds == pytest.approx((30.0, 45.0))
     assert found[1].seconds != pytest.approx((30.0, 45.0))
+    assert measured
+    assert "basenet/mse_small" not in measured
 
 
 @pytest.mark.slow

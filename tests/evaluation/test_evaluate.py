@@ -249,16 +249,6 @@ def test_curves_have_the_numbers_that_training_wrote():
     assert curves == [f"basenet,mse_small,0,{line}" for line in history]
 
 
-def test_pairs_are_of_the_arm_declared_last():
-    params = make_params(arms=TWO)
-    make_all(params)
-    evaluate.run(params)
-    pairs = read("predictions_vs_label").value_counts(["label", "predicted"]).sort_index()
-    counts = read("confusion").query("arm == 'small' and seed == 0 and split == 'test' and head == 'score'")
-    counts = counts.set_index(["label", "predicted"])["count"]
-    assert pairs.to_dict() == counts[counts > 0].to_dict()
-
-
 @pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes():
     params = make_params()
