@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from hatchling.builders.wheel import WheelBuilder
 
-from benchmark.report.page.page import HERE, to_page
-from benchmark.report.tables import ablation
+from benchmark.report import PAGE
+from benchmark.report.answer import answer_text
+from benchmark.report.page.page import HERE, blocks, split_caption, to_page
+from benchmark.report.tables import ablation, systems
 from tests.factories.paths import ROOT
 from tests.factories.runs import ARMS
 
@@ -28,3 +30,49 @@ def test_texts_are_escaped(read):
     assert "&lt;script&gt;alert()" in page
     assert page.count("<script>") == 1
     assert 'alt="a &#34;quoted&#34; caption"' in page
+
+
+def test_the_answer_is_the_main_claims_the_rank_the_runs_and_the_differences(read):
+    warning, claim, rank, ran, differs, page = answer_text(read(systems=("min_pooling",))).splitlines()
+    assert warning == "Phantom results: no claim about real eyes."
+    assert claim == (
+        "M2CNN above BaseNet+MT on test: inconclusive, kappa +0.013 [-0.050, +0.077] (95 % interval; the paper prints "
+        "+0.003)."
+    )
+    assert rank.startswith("Most probable rank of M2CNN on test: 2 of 2 with probability 75% (whole systems")
+    assert rank.endswith("; the paper's: 4.")
+    assert "arms with 3 seeds, trained on 80 images of phantom, tested on 100 images of 50 patients." in ran
+    assert "px 40, 80, 128 (paper: 224, 448, 720)" in differs
+    assert page == f"The page: {PAGE.resolve()}"
+
+
+def test_the_page_names_the_sizes_that_were_measured_and_all_three_splits(read):
+    inputs = read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    page = to_page([], {}, inputs)
+    board = page.partition('id="board"')[2].partition("</section>")[0]
+    assert "80 px: Multi-Task scores" in board
+    assert "448x448" not in board
+    data = page.partition('id="data"')[2].partition("</details>")[0]
+    assert [data.count(f'<th scope="row">{split}</th>') for split in ("train", "val", "test")] == [1, 1, 1]
+
+
+def test_a_blend_starts_from_the_outputs_of_its_networks(read):
+    page = to_page([], {}, read(systems=("min_pooling",)))
+    run = page.partition('id="runs/min_pooling/ensemble"')[2].partition("</article>")[0]
+    assert "the outputs of 2 network(s)" in run
+
+
+def test_a_long_group_is_folded_under_its_own_title_and_short_ones_are_together(read):
+    table = systems.make(read(systems=("min_pooling",)))
+    assert [title for title, _, _ in blocks(table)] == [""] * len({table.columns_of(row.group) for row in table.rows})
+    row = table.rows[0]
+    long = replace(table, rows=[row, *(replace(row, group="steps") for _ in range(4))], titles={})
+    assert [title for title, _, _ in blocks(long)] == ["", "steps"]
+
+
+def test_the_first_sentence_of_a_caption_is_shown_and_the_others_are_folded():
+    assert split_caption("Kappa of prob. by size (n = 5). Bars: 95 %. More.") == (
+        "Kappa of prob. by size (n = 5).",
+        "Bars: 95 %. More.",
+    )
+    assert split_caption("Only one.") == ("Only one.", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -68,6 +69,18 @@ def test_a_line_is_a_part_of_the_papers_method_at_its_largest_size_or_of_a_syste
     assert not any(len(line.get_xdata()) for line in val.lines if line.get_marker() == "o")
     assert any("no claim about real eyes" in shown.get_text() for shown in figure.texts)
     assert "val n = 30, test n = 40" in text
+
+
+def test_a_difference_of_failed_trainings_is_not_drawn_as_a_precise_one(inputs):
+    rows = inputs.rows["system comparison"]
+    rows[0] = replace(rows[0], failed=2, estimate=0.0, low=-0.001, high=0.001)
+    figure = Figure()
+    with styled():
+        parts.plots(inputs)["parts"](figure)
+    _, test = figure.axes
+    marks = [(line.get_ydata()[0], line.get_xdata()[0]) for line in test.lines if line.get_marker() == "o"]
+    assert marks == [(0, 0.3), (2, 0.07)]
+    assert [text.get_text() for text in test.texts] == ["no training clear of chance"]
 
 
 def test_where_no_system_ran_there_is_no_such_figure(inputs):

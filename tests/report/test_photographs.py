@@ -78,6 +78,14 @@ def test_a_picture_lies_above_the_words_on_it(inputs):
     assert patch == pytest.approx(shown.mean((0, 1)), abs=6)
 
 
+def test_a_map_is_shown_without_what_all_maps_share():
+    grid, eyes = np.tile([0.0, 1.0], (4, 2)), np.eye(4)[:2, None, :] * 0.1
+    shown, correlation = saliency.subtract_mean(grid + eyes)
+    assert correlation > 0.9
+    assert shown[0, 0] == pytest.approx([1.0, 0.0, 0.5, 0.5], abs=1e-5)
+    assert saliency.subtract_mean(np.stack([grid, grid]))[0] == pytest.approx(0.5)
+
+
 def test_a_window_is_framed_where_the_network_cuts_it():
     image = np.zeros((48, 48, 3), np.uint8)
     row = WindowsRow("zoom_in_net", "c", 0, "large", "a", 2, 1.5, 24, 8, "2 4 16 16")
