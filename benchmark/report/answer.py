@@ -1,4 +1,4 @@
-"""The report in a few sentences: the main claims, the rank of the paper's method, what ran, and what differs."""
+"""The report in a few sentences: main claims, rank of the paper's method, runs, and differences from the paper."""
 
 from __future__ import annotations
 

@@ -131,8 +131,8 @@ def draw_forest(
                 if of != split:
                     continue
                 if _collapsed(row):
-                    at = {"va": "center", "ha": "center", "fontsize": 6.5, "color": GREY}
-                    axes.text(0, place + looks[name].shift, "no training clear of chance", **at)  # type: ignore[arg-type]
+                    at: Any = {"va": "center", "ha": "center", "fontsize": 6.5, "color": GREY}
+                    axes.text(0, place + looks[name].shift, "no training clear of chance", **at)
                 else:
                     draw_interval(axes, place, row, looks[name])
     panels[0].set_yticks(range(len(lines)), [line.name for line in lines])
@@ -152,8 +152,8 @@ def draw_looks(figure: Figure, looks: Mapping[str, Look]) -> None:
 
 def draw_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
     """Draw a legend in a line below the figure's title."""
-    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 1 - 0.52 / figure.get_figheight())}
-    figure.legend(handles, names, ncols=len(names), fontsize=8, frameon=False, **place)  # type: ignore[arg-type]
+    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, 1 - 0.52 / figure.get_figheight())}
+    figure.legend(handles, names, ncols=len(names), fontsize=8, frameon=False, **place)
 
 
 def _collapsed(row: Estimate) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from benchmark.statistics.confidence import Interval
+    from benchmark.sweep.retrain import SweepSide
 
 SLICE, HISTORY_FIGURE, IMPORTANCES = "slice.png", "history.png", "importances.png"
 ZERO_GAP = 3.0
@@ -73,9 +74,13 @@ def _slice(axes: Axes, name: str, results: SweepResults) -> None:
         for trial in tried
         if trial.interval
     ]
-    for side, value, shade in (("best", results.best.values[name], "C2"), ("published", results.published[name], "C3")):
-        style = {"fmt": "s", "color": shade, "ms": 5, "mfc": "white"}
-        found.append((f"{side}, retrained", value, results.kappas[side, "val"], style))  # type: ignore[index]
+    sides: tuple[tuple[SweepSide, Value, str], ...] = (
+        ("best", results.best.values[name], "C2"),
+        ("published", results.published[name], "C3"),
+    )
+    for side, value, shade in sides:
+        style: dict[str, Any] = {"fmt": "s", "color": shade, "ms": 5, "mfc": "white"}
+        found.append((f"{side}, retrained", value, results.kappas[side, "val"], style))
     zero = 0.0
     if declared.log:
         zero = min(float(value) for _, value, *_ in found if value) / ZERO_GAP
@@ -107,8 +112,8 @@ def _plot_history(figure: Figure, results: SweepResults) -> str:
     others = [trial.number for trial in results.trials if not trial.interval]
     if others:
         places = np.full(len(others), 0.02)
-        marks = {"color": WARNING, "clip_on": False, "transform": axes.get_xaxis_transform()}
-        axes.plot(others, places, "x", ms=5, label="pruned or failed", **marks)  # type: ignore[arg-type]
+        marks: Any = {"color": WARNING, "clip_on": False, "transform": axes.get_xaxis_transform()}
+        axes.plot(others, places, "x", ms=5, label="pruned or failed", **marks)
     axes.set(xlabel="trial", ylabel="val kappa")
     bare(axes, grid="y")
     draw_legend(figure, *axes.get_legend_handles_labels())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,8 +25,7 @@ def plots(inputs: Inputs) -> dict[str, Plot]:
     """Return the figure of the ablation table."""
     printed = inputs.printed["ablation"]
     measures = {cell.column: cell.measured_by for cell in printed.cells if cell.measured_by}
-    items = {"table": ablation.make(inputs), "measures": measures}
-    return {"ablation": partial(_plot, **items, results=inputs.results)}
+    return {"ablation": partial(_plot, table=ablation.make(inputs), measures=measures, results=inputs.results)}
 
 
 def _plot(figure: Figure, table: Table, measures: dict[str, Selector], results: Results) -> str:
@@ -59,6 +59,6 @@ def _column(axes: Axes, shift: float, column: str, cells: list[Number], measure:
     means = np.array([np.nan if cell.value is None else cell.value for cell in cells])
     ends = np.array([cell.ends or (np.nan, np.nan) for cell in cells])
     marker = HEAD_MARKERS[measure.head] if measure else MARKERS[-1]
-    style = {"color": colour(measure.method if measure else column), "marker": marker, "markersize": 5, "ls": ""}
-    axes.errorbar(places, means, np.abs(ends.T - means), **style, lw=1.2, capsize=2.5, label=column)  # type: ignore[arg-type]
-    axes.plot(places, [float(cell.published or "nan") for cell in cells], **style, mfc="none")  # type: ignore[arg-type]
+    style: Any = {"color": colour(measure.method if measure else column), "marker": marker, "markersize": 5, "ls": ""}
+    axes.errorbar(places, means, np.abs(ends.T - means), **style, lw=1.2, capsize=2.5, label=column)
+    axes.plot(places, [float(cell.published or "nan") for cell in cells], **style, mfc="none")

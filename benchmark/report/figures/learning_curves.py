@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -68,8 +69,8 @@ def _draw(axes: Axes, points: list[CurvePoint], cost: str, index: int, arm: Arm)
     costs, kappas = [getattr(point, cost) for point in points], np.array([point.kappa for point in points])
     sds, shade = np.nan_to_num([point.sd for point in points]), colour(arm.method)
     axes.fill_between(costs, kappas - sds, kappas + sds, color=shade, alpha=0.08, lw=0)
-    style = {"marker": MARKERS[index % len(MARKERS)], "ls": DASHES[index % len(DASHES)], "color": shade}
-    axes.plot(costs, kappas, **style, lw=1.3, markersize=3.5, label=str(arm))  # type: ignore[arg-type]
+    style: Any = {"marker": MARKERS[index % len(MARKERS)], "ls": DASHES[index % len(DASHES)], "color": shade}
+    axes.plot(costs, kappas, **style, lw=1.3, markersize=3.5, label=str(arm))
 
 
 def _scale(axes: Axes, title: str) -> None:

@@ -49,6 +49,6 @@ def subtract_mean(maps: Maps) -> tuple[Maps, float]:
     """
     values = maps.astype(np.float32)
     differences = values - values.mean(0)
-    pairs = np.corrcoef(values.reshape(len(values), -1))[np.triu_indices(len(values), 1)]
+    pairs = np.atleast_2d(np.corrcoef(values.reshape(len(values), -1)))[np.triu_indices(len(values), 1)]
     largest = np.abs(differences).max(axis=(1, 2), keepdims=True)
     return 0.5 + differences / (2 * np.maximum(largest, 1e-12)), float(pairs.mean()) if len(pairs) else float("nan")

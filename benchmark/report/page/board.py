@@ -36,7 +36,8 @@ def make_board(inputs: Inputs) -> dict[str, Any]:
     These are the paper's claims about kappas and costs, the questions that it does not claim, checks of its own
     numbers, a count of each finding on the parts of its claims, the facts that most parts share, and numbered notes.
     """
-    notes, groups = Notes(), {"claims": [], "asked": [], "checks": []}  # type: ignore[var-annotated]
+    notes = Notes()
+    groups: dict[str, list[dict[str, Any]]] = {"claims": [], "asked": [], "checks": []}
     rows: dict[str, list[VerdictRow]] = {}
     for row in inputs.verdicts:
         rows.setdefault(row.claim, []).append(row)

@@ -47,7 +47,13 @@ def make(inputs: Inputs) -> Table:
             ours = (build.ours(val, "val", with_published=False), build.ours(test, "test", with_published=False))
             facts = grading_facts(results, ours[0].arm)
             inputs_of = f"Inputs of the published number: {val.inputs}." if val.inputs else ""
-            cells = (build.paper(val, inputs_of), ours[0], build.paper(test), ours[1], *_grading_cells(facts))
+            cells: tuple[Cell, ...] = (
+                build.paper(val, inputs_of),
+                ours[0],
+                build.paper(test),
+                ours[1],
+                *_grading_cells(facts),
+            )
             rows.append(Row(group, name, cells))
             records += [
                 build.record(cell, split) | {"step": "", "added": table is added} | facts
