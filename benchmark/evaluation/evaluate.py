@@ -24,6 +24,7 @@ from benchmark.evaluation.outputs import (
     ScoreRow,
     WorstRow,
     calibration_rows,
+    main_head,
     score_rows,
     worst_rows,
 )
