@@ -125,7 +125,7 @@ def test_predictions_of_another_program_become_a_row_without_any_training(projec
     path.write_text(path.read_text().replace(".png", ".jpeg"))
     assert trained(project, "train_system@mine") == {"mine": 0}
     path.write_text(path.read_text().partition("\n")[0] + "\n1_left,2\n")
-    refused = project.run("fundusbench", "train", "basenet", check=False)
+    refused = project.run("fundusbench", "train", "mine", check=False)
     assert refused.returncode == 2
     assert "predictions/mine/val_0.csv" in refused.stderr
 
