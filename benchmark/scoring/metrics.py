@@ -28,6 +28,8 @@ REFERABLE = 2
 """Lowest grade of referable diabetic retinopathy."""
 BINS = 15
 """Number of confidence bins of the calibration error."""
+_FEW_PAIRS = GRADES**2
+"""Number of distinct pairs of label and output up to which images are merged."""
 _DISTANCE = np.abs(np.subtract.outer(np.arange(GRADES), np.arange(GRADES))).astype(np.float64)
 """Distance between label and prediction in grades."""
 _IS_REFERABLE = (np.arange(GRADES) >= REFERABLE).astype(np.float64)
@@ -160,12 +162,13 @@ def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
     ``positive`` and ``values`` have the shape (n,); higher values mean more likely positive, and ties count half. An
     area is NaN where one side is empty.
     """
+    side, values, merge = _merged(positive.astype(np.int64), values)
     order, ranked = mid_ranks(values)
-    sick = positive[order].astype(np.float64)
+    sick = side[order].astype(np.float64)
 
     def area(weights: Floats) -> Floats:
         # Mann-Whitney: the ranks of the positives, less those that they have among themselves.
-        ordered, ranks = ranked(weights)
+        ordered, ranks = ranked(merge(weights))
         ranks *= ordered
         positives = ordered @ sick
         return _ratio(ranks @ sick - positives**2 / 2, positives * (ordered.sum(1) - positives))
@@ -184,11 +187,12 @@ def rank_correlation(grade: Grades, values: Floats) -> Callable[[Floats], Floats
         A function from weights, shape (resamples, n), to correlations, shape (resamples,); NaN where labels or values
         are constant.
     """
+    grade, values, merge = _merged(grade, values)
     order, ranked = mid_ranks(values)
     is_grade = np.eye(GRADES)[grade[order]]
 
     def correlation(weights: Floats) -> Floats:
-        ordered, ranks = ranked(weights)
+        ordered, ranks = ranked(merge(weights))
         by_grade = ordered @ is_grade
         half = by_grade.sum(1)[:, None] / 2
         labels = by_grade.cumsum(1) - by_grade / 2 - half
@@ -198,6 +202,19 @@ def rank_correlation(grade: Grades, values: Floats) -> Callable[[Floats], Floats
         return _ratio(((ordered @ is_grade) * labels).sum(1), np.sqrt(spread))
 
     return correlation
+
+
+def _merged(label: Ints, values: Floats) -> tuple[Ints, Floats, Callable[[Floats], Floats]]:
+    """Merge images with one label and one value where there are few of these pairs, as where an output is a grade.
+
+    Returns the label and the value of each merged image, shape (m,), and a function that adds up the weights, shape
+    (resamples, n), to shape (resamples, m).
+    """
+    pairs, place = np.unique(np.stack([values, label]), axis=1, return_inverse=True)
+    if pairs.shape[1] > _FEW_PAIRS:
+        return label, values, lambda weights: weights
+    is_pair = np.eye(pairs.shape[1])[place.ravel()]
+    return pairs[1].astype(np.int64), pairs[0], lambda weights: weights @ is_pair
 
 
 def mid_ranks(values: Floats) -> tuple[Ints, Callable[[Floats], tuple[Floats, Floats]]]:

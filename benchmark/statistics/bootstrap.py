@@ -177,6 +177,8 @@ def resample(patterns: Patterns, values: Floats, n_resamples: int, seed: int) ->
     if len(share) > max(_MANY, n / 4):
         shown = np.arange(len(share)).repeat(patterns.patients)
         return in_blocks(lambda size: _counted(rng, n, size, shown), values, n_resamples)
+    if len(share) * n_resamples <= _BLOCK:
+        return weighted_sums(_multinomial(patterns.patients.tobytes(), n_resamples, seed), values)
     return in_blocks(lambda size: rng.multinomial(n, share, size), values, n_resamples)
 
 
@@ -203,7 +205,7 @@ def in_blocks(draw: Callable[[int], Ints], values: Floats, n_resamples: int) -> 
     return np.concatenate(sums)
 
 
-def weighted_sums(weights: Ints | npt.NDArray[np.float32], values: Floats) -> Floats:
+def weighted_sums(weights: Ints | npt.NDArray[np.int32 | np.float32], values: Floats) -> Floats:
     """Sum values, shape (patterns, ...), by each row of whole weights, shape (n_resamples, patterns).
 
     Where all values are multiples of a 64th, the sums are exact, and the same on every machine.
@@ -242,6 +244,14 @@ def _counted(rng: np.random.Generator, patients: int, n_resamples: int, pattern:
         drawn, kinds = pattern[drawn], int(pattern[-1]) + 1
     cells = drawn + np.arange(n_resamples)[:, None] * kinds
     return np.bincount(cells.ravel(), minlength=n_resamples * kinds).reshape(n_resamples, kinds)
+
+
+@lru_cache(maxsize=4)
+def _multinomial(patients: bytes, n_resamples: int, seed: int) -> npt.NDArray[np.int32]:
+    """Draw patients of each pattern; cached, because several rules often give an arm the same grades."""
+    counts = np.frombuffer(patients, np.int64)
+    n = int(counts.sum())
+    return np.random.default_rng(seed).multinomial(n, counts / n, n_resamples).astype(np.int32)
 
 
 @lru_cache(maxsize=4)
