@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.tables import read_text_table
-from benchmark.common.terms import Counts, Split
+from benchmark.common.terms import EVALUATED, Counts, Split
 from benchmark.common.units import some
 from benchmark.sources._labels import yield_photographs
 from benchmark.sources.csv import ColumnNames, read_graded_files
@@ -35,7 +35,7 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
     """Yield the rows of the table in order, each without a file.
 
     Repeated images and labels that are not grades are passed on: the data checks report them. Raises InputError if the
-    table, a column or the split of a row is missing, or the name of a split or an eye is unknown.
+    table, a column, the split of a row, val or test is missing, or the name of a split or an eye is unknown.
     """
     assert isinstance(params, Params)
     _, found = read_graded_files(read_text_table(Path(params.root)), params.columns, folder)
@@ -44,6 +44,12 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
         msg = (
             f"labels without photographs must have a split (train, val or test; Public or Private), but {params.root} "
             f"has none for {some(unassigned)}: add a column `split`"
+        )
+        raise InputError(msg)
+    if absent := [split for split in EVALUATED if all(row.split != split for row in rows)]:
+        msg = (
+            f"labels without photographs must have images of val and of test, because every table shows both, but "
+            f"{params.root} has none of {' and '.join(absent)}: assign some to it"
         )
         raise InputError(msg)
     yield from yield_photographs(rows, progress)

@@ -66,6 +66,11 @@ def test_labels_without_a_split_are_refused(table):
         fetch.run(params_of(table))
 
 
+def test_labels_of_test_alone_are_refused():
+    with pytest.raises(InputError, match=r"must have images of val and of test, .* labels.csv has none of val"):
+        fetch.run(params_of("image,level,split\n1_left,0,test\n"))
+
+
 def test_packs_are_empty_and_nothing_is_trained(caplog):
     params = params_of(KAGGLE)
     fetch.run(params)

@@ -60,6 +60,8 @@ def test_only_the_papers_data_and_scale_judge_the_papers_numbers(data, scale):
     expected = "other data: evidence on the ordering only"
     if data == "phantom":
         expected = "phantom: no claim about real eyes"
+    if data == "labels":
+        expected = "labels alone: rows made elsewhere, none by the paper's method"
     if data == "eyepacs":
         expected = "the paper's data" if scale == "paper" else OTHER_SETTINGS
     assert scopes(parse_params(composed(f"data={data}", f"scale={scale}"))) == {expected}
