@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path("scratch/check")
 """Folder of photographs that a source generates, unless it is the pipeline's."""
+ROLES = ("image", "grade", "split", "patient", "eye")
+"""Roles that ``--columns`` accepts."""
 MAX_ISSUES = 20
 """Largest number of printed issues per check."""
 PROFILES = PROJECT / "experiments/conf/data"
@@ -35,7 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="KEY=VALUE",
-        help="parameter of data, e.g. columns.split=Usage",
+        help="parameter of data, e.g. split.seed=1",
+    )
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ROLE=NAME",
+        help="columns of the table, as for score: image, grade, split, patient or eye; an empty name for none",
     )
     parser.add_argument("--labels-only", action="store_true", help="check only the table, without reading photographs")
     parser.add_argument(
@@ -89,10 +99,23 @@ def _data(args: argparse.Namespace) -> SourceParams:
         raw["root"] = args.root
     if args.table:
         raw["table"] = str(args.table.resolve())
-    for given in args.param:
+    # The parameter of the grade's column is older than this name for it.
+    columns = (
+        f"columns.{'level' if role == 'grade' else role}={name!r}" for role, _, name in map(_parts, args.columns)
+    )
+    for given in (*args.param, *columns):
         _set(raw, given)
     data: SourceParams = parse_data(raw, "the arguments")
     return data
+
+
+def _parts(pair: str) -> tuple[str, str, str]:
+    """Split ``role=name``; raise InputError if the role is unknown."""
+    role, equals, name = pair.partition("=")
+    if not equals or role not in ROLES:
+        msg = f"--columns takes ROLE=NAME with a role among {', '.join(ROLES)}, but got {pair!r}: correct it"
+        raise InputError(msg)
+    return role, equals, name
 
 
 def _set(raw: dict[str, Any], given: str) -> None:
@@ -116,7 +139,7 @@ def _set(raw: dict[str, Any], given: str) -> None:
 
 def _require_source(args: argparse.Namespace) -> None:
     """Refuse arguments that require ``--source``."""
-    given = [f"--{name}" for name in ("root", "table", "param") if getattr(args, name)]
+    given = [f"--{name}" for name in ("root", "table", "param", "columns") if getattr(args, name)]
     if given:
         msg = f"{', '.join(given)} must go with --source, which is missing: add it, e.g. --source csv"
         raise InputError(msg)

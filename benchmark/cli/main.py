@@ -56,7 +56,7 @@ COMMANDS = {
 EXAMPLES = {name: (f"fundusbench {name}",) for name in COMMANDS} | {
     "check": (
         "fundusbench check",
-        "fundusbench check --source csv --root photographs --table labels.csv --param columns.level=grade",
+        "fundusbench check --source csv --root photographs --table labels.csv --columns grade=dr",
     ),
     "init": ("fundusbench init ../mine --photographs /path/to/photographs",),
     "plan": ("fundusbench plan", "fundusbench plan --no-measure --json"),

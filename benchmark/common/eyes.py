@@ -77,15 +77,20 @@ def _parts(image_id: str) -> tuple[str, str] | None:
 
 
 def warn_of_torn_patients(photographs: Iterable[tuple[str, str]]) -> str:
-    """Return a warning if ids of unknown patients look like several photographs of one patient; empty if none do.
+    """Return a warning if ids look like several photographs of one patient that nothing tells apart; else empty.
+
+    Ids of unknown patients are compared, and patients that follow from the names, such as 17_1 of 17_1_left.
 
     Args:
         photographs: image id and patient, empty if unknown.
     """
-    groups = likely_patients(image_id for image_id, patient in photographs if not patient)
+    photographs = list(photographs)
+    named = (patient for image_id, patient in photographs if patient and patient_and_eye(image_id)[0] == patient)
+    unknown = (image_id for image_id, patient in photographs if not patient)
+    groups = likely_patients(unknown) or likely_patients(named)
     if not groups:
         return ""
     return (
-        f"{sum(map(len, groups))} images look like several of one patient each ({' and '.join(groups[0][:2])}), but "
-        "their patients are unknown: give the table a column `patient`, or name the files like 17_left and 17_right"
+        f"{sum(map(len, groups))} names look like several of one patient each ({' and '.join(groups[0][:2])}), but "
+        "count as a patient each: give the table a column `patient`, or name the files like 17_left and 17_right"
     )

@@ -164,7 +164,7 @@ def test_incomplete_workbooks_and_text_in_place_of_numbers_are_refused(name, cap
 
 PATIENTS = {
     ("shots_pred", "shots_labels"): (0.9288, 20, "the image names"),
-    ("dotted_pred", "dotted_labels"): (0.9042, 40, "40 images look like several of one patient each"),
+    ("dotted_pred", "dotted_labels"): (0.9042, 40, "40 names look like several of one patient each"),
     **{
         ("placeholder_pred", f"placeholder_{kind}"): (0.9311, 60, "40 images of unknown patients")
         for kind in ("unknown", "nan", "dash", "empty")
@@ -189,7 +189,7 @@ def test_unknown_patients_and_shots_of_one_patient_are_recognised_or_told(files,
         ("patient_case", 1, "'pat000' and 'PAT000'"),
         ("patient_floats", 1, "'0.0' and '0'"),
         ("shots_labels", 0, ""),
-        ("dotted_labels", 0, "40 images look like several of one patient each (IM0001.000 and IM0001.001)"),
+        ("dotted_labels", 0, "40 names look like several of one patient each (IM0001.000 and IM0001.001)"),
     ],
 )
 def test_the_check_of_patients_sees_through_placeholders_and_spellings(name, code, words, capsys):

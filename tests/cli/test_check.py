@@ -199,3 +199,13 @@ def test_eyepacs_labels_are_whole(capsys):
     out = capsys.readouterr().out
     assert "10 counts         0  stop" in out
     assert "26788 patients         0  stop" in out
+
+
+def test_columns_are_named_as_for_score(capsys):
+    rows = [{"photo": name, "dr": 1, "level": 9, "eye": "?up"} for name in NAMES]
+    write_table(Path("own"), rows)
+    given = ["check", "--source", "csv", "--root", "own", "--labels-only", "--columns"]
+    assert main([*given, "image=photo", "grade=dr", "eye="]) == 0
+    assert "(image from `photo`, level from `dr`, " in capsys.readouterr().out
+    assert main([*given, "side=eye"]) == 2
+    assert "a role among image, grade, split, patient, eye, but got 'side=eye'" in capsys.readouterr().err

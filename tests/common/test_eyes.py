@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.common.eyes import likely_patients, patient_and_eye
+from benchmark.common.eyes import likely_patients, patient_and_eye, warn_of_torn_patients
 from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
 
 
@@ -88,12 +88,19 @@ def test_likely_patients_that_are_not_recognised_are_reported(ends, capsys):
         SplitFractions(),
     )
     warning = capsys.readouterr().err
-    assert f"{len(ids)} images look like several of one patient each" in warning
+    assert f"{len(ids)} names look like several of one patient each" in warning
     assert "column `patient`" in warning
     assign_splits(
         [GradedFile(image_id, Path(image_id), 0, None, image_id, "unknown") for image_id in ids], SplitFractions()
     )
     assert not capsys.readouterr().err
+
+
+def test_patients_in_names_that_look_like_shots_of_one_are_reported():
+    names = [f"{number}_{shot}_{side}" for number in range(20) for shot in (1, 2) for side in ("left", "right")]
+    warning = warn_of_torn_patients((name, patient_and_eye(name)[0]) for name in names)
+    assert "40 names look like several of one patient each (0_1 and 0_2)" in warning
+    assert not warn_of_torn_patients((f"{number}_left", str(number)) for number in range(40))
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ RUN: dict[str, Callable[[], None]] = {
     "fundusbench plan --no-measure --json": as_it_is,
     "fundusbench check": as_it_is,
     "fundusbench check --source csv --root DIR --table DIR/labels.csv --out found": photographed,
-    "fundusbench check --source csv --root DIR --param columns.split=Usage --labels-only": photographed,
+    "fundusbench check --source csv --root DIR --columns split=Usage --labels-only": photographed,
     "fundusbench validate": as_it_is,
     "fundusbench train": as_it_is,
     "fundusbench train m2cnn": as_it_is,
