@@ -96,6 +96,9 @@ def test_photographs_of_another_source_are_other_data_whatever_their_name():
         "arms.m2cnn.large.n_cells=0",
         "arms.m2cnn.mid.n_cells=0",
         "arms.basenet_mt.small.loss=mse",
+        "+arms.m2cnn.large.train={lr: 1e-7}",
+        "+arms.basenet_mt.small.model={dropout: 0.5}",
+        "+arms.m2cnn.mid.prepare={colour_normalisation: clahe}",
     ],
 )
 def test_a_parameter_that_affects_a_result_leaves_the_papers_setting(change):
@@ -104,12 +107,17 @@ def test_a_parameter_that_affects_a_result_leaves_the_papers_setting(change):
     assert scope_of(M2CNN, LOADED.paper, params, data, paper_profile()) == OTHER_SETTINGS
     assert differing(M2CNN, params, paper_profile()) != []
     named = change.partition("=")[0]
-    assert named in differing(M2CNN, params, paper_profile()) or named.startswith("arms")
+    assert named in differing(M2CNN, params, paper_profile()) or named.lstrip("+").startswith("arms")
 
 
 @pytest.mark.parametrize(
     "change",
-    ["seeds=[3,4]", "train.parallel_runs=4", "train.precision=bf16-mixed", "arms.controls.cells_mid.n_cells=2"],
+    [
+        *("seeds=[3,4]", "train.parallel_runs=4", "train.precision=bf16-mixed", "arms.controls.cells_mid.n_cells=2"),
+        "+arms.m2cnn.large.train={precision: bf16-mixed}",
+        "+arms.m2cnn.large.train={lr: 0.001}",
+        "+arms.controls.cells_mid.train={lr: 1e-7}",
+    ],
 )
 def test_execution_seeds_and_other_arms_keep_the_papers_setting(change):
     params = parse_params(composed(*LOADED.paper.profile, change))
