@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from benchmark.cli.main import main
 from benchmark.cli.times import read_times, record_time, stage_times, training_utilisation
+from benchmark.report import PAGE, answer
 from benchmark.report.verification import reference_results
+from benchmark.settings import loading
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reference_results, "compare_kept", lambda: None)
+    return tmp_path
 
 
 def test_the_last_line_is_the_utilisation_of_the_training(capsys):
@@ -23,6 +28,18 @@ def test_the_last_line_is_the_utilisation_of_the_training(capsys):
     *_, last = capsys.readouterr().out.splitlines()
     assert last.startswith("utilisation: 0.95 (processor time of the runs / ")
     assert [stage.stage for stage in stage_times()] == ["fetch", "train", "train basenet", "all stages"]
+
+
+def test_it_ends_with_the_answer_of_the_report(capsys, monkeypatch, here):
+    PAGE.parent.mkdir()
+    PAGE.touch()
+    monkeypatch.setattr(loading, "load_params", lambda: None)
+    monkeypatch.setattr(answer, "answer_text", lambda _: f"M2CNN is above.\nThe page: {PAGE.resolve()}")
+    record_time("train", 60.0, 0.95)
+    assert main(["summary"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == ["M2CNN is above.", f"The page: {here / PAGE}"]
+    assert main(["summary", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answer"][0] == "M2CNN is above."
 
 
 def test_without_a_training_there_is_no_utilisation(capsys):
