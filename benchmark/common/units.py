@@ -48,6 +48,11 @@ def with_sd(value: float, sd: float | None) -> str:
     return format_measure(value) if sd is None or math.isnan(sd) else f"{format_measure(value)} ± {format_measure(sd)}"
 
 
+def percent(probability: float) -> str:
+    """Format a probability as a percentage that is never rounded up to 100 %."""
+    return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"
+
+
 def ends(low: float, high: float, sign: str = "") -> str:
     """Format an interval by its ends, ``[0.790, 0.831]``; an undefined one is empty."""
     return "" if math.isnan(low) else f"[{format_measure(low, sign)}, {format_measure(high, sign)}]"

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from math import isnan
 
-from benchmark.common.units import ends, format_measure
+from benchmark.common.units import ends, format_measure, percent
 from benchmark.evaluation.architecture import PAPER_MODEL
 from benchmark.report import PAGE
-from benchmark.report.captions import PHANTOM
+from benchmark.report.captions import PHANTOM, seeds_in_words
 from benchmark.report.inputs import Inputs
+from benchmark.statistics.systems import UNLISTED
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdict_rules import Verdict
 
@@ -63,11 +64,11 @@ def _rank(inputs: Inputs) -> str:
     """Return the most probable rank of the paper's method on test among the rows of its comparison that ran."""
     rows = [row for row in inputs.estimates("system rank") if row.split == "test"]
     found = []
-    for about in dict.fromkeys(row.about for row in rows if "which the paper does not list" not in row.about):
+    for about in dict.fromkeys(row.about for row in rows if UNLISTED not in row.about):
         ranks = [row for row in rows if row.about == about and not isnan(row.estimate)]
         if ranks:
             best = max(ranks, key=lambda row: row.estimate)
-            found.append(f"{best.rank} of {len(ranks)} with probability {best.estimate:.0%} ({about})")
+            found.append(f"{best.rank} of {len(ranks)} with probability {percent(best.estimate)} ({about})")
     if not found:
         return ""
     method = inputs.printed["comparison"].rows[-1]
@@ -79,7 +80,7 @@ def _runs(inputs: Inputs) -> str:
     results = inputs.results
     seeds = results.runs["seed"].nunique()
     return (
-        f"Ran: {len(results.runs)} runs of {len(results.arms())} arms with {seeds} seed{'s' * (seeds > 1)}, trained on "
+        f"Ran: {len(results.runs)} runs of {len(results.arms())} arms with up to {seeds_in_words(seeds)}, trained on "
         f"{int(results.runs['train'].iloc[0]):,} images of {results.data}, tested on {results.size_of('test')}."
     )
 

@@ -130,9 +130,9 @@ def draw_forest(
             for (of, name), row in line.differences.items():
                 if of != split:
                     continue
-                if _collapsed(row):
-                    at: Any = {"va": "center", "ha": "center", "fontsize": 6.5, "color": GREY}
-                    axes.text(0, place + looks[name].shift, "no training clear of chance", **at)
+                if missing := _missing(row):
+                    at: Any = {"va": "center", "ha": "left", "fontsize": 6.5, "color": GREY}
+                    axes.text(0, place + looks[name].shift, f"  {missing}", **at)
                 else:
                     draw_interval(axes, place, row, looks[name])
     panels[0].set_yticks(range(len(lines)), [line.name for line in lines])
@@ -156,9 +156,12 @@ def draw_legend(figure: Figure, handles: Sequence[Artist], names: Sequence[str])
     figure.legend(handles, names, ncols=len(names), fontsize=8, frameon=False, **place)
 
 
-def _collapsed(row: Estimate) -> bool:
-    """Return whether every training of a side failed: then no difference could be detected."""
-    return bool(row.failed or row.failed_versus) and np.isnan(row.min_detectable_difference)
+def _missing(row: Estimate) -> str:
+    """Return the reason why a difference is not drawn: a kappa is undefined, or every training of a side failed."""
+    if np.isnan(row.estimate):
+        return "undefined"
+    failed = bool(row.failed or row.failed_versus) and np.isnan(row.min_detectable_difference)
+    return "no training clear of chance" if failed else ""
 
 
 def draw_interval(axes: Axes, place: float, row: Estimate, own: Look) -> None:

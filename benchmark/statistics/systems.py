@@ -20,6 +20,9 @@ from benchmark.statistics.ranks import ranked
 from models.blends.registry import BLENDS
 from models.systems.registry import SYSTEMS
 
+UNLISTED = "which the paper does not list"
+"""End of the title of a ranking with added rows."""
+
 
 def system_comparisons(params: Params, runs: GradedRuns, printed: PrintedTable) -> list[Estimate]:
     """Compare the steps of each system that ran, its controls and the paper's method, on each split."""
@@ -124,7 +127,7 @@ def _fields(params: Params, runs: GradedRuns, printed: PrintedTable, added: Prin
     listed, more = (_entrants(params, runs, table) for table in (printed, added))
     fields = _titled(listed, runs)
     if more:
-        suffix = f", with {', '.join(more)}, which the paper does not list"
+        suffix = f", with {', '.join(more)}, {UNLISTED}"
         fields |= {title + suffix: sides for title, sides in _titled(listed | more, runs).items()}
     if given := given_sides(params, runs):
         suffix = f", with {', '.join(given)}, measured elsewhere"

@@ -80,7 +80,7 @@ def test_a_difference_of_failed_trainings_is_not_drawn_as_a_precise_one(inputs):
     _, test = figure.axes
     marks = [(line.get_ydata()[0], line.get_xdata()[0]) for line in test.lines if line.get_marker() == "o"]
     assert marks == [(0, 0.3), (2, 0.07)]
-    assert [text.get_text() for text in test.texts] == ["no training clear of chance"]
+    assert [text.get_text() for text in test.texts] == ["  no training clear of chance"]
 
 
 def test_where_no_system_ran_there_is_no_such_figure(inputs):

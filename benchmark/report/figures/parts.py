@@ -62,5 +62,6 @@ def _plot(figure: Figure, items: Sequence[ForestLine], results: Results) -> str:
         f"intervals over {first.resampled}. Above: M2CNN's scores at its largest size, against networks that grade "
         "one eye once. Below: the effect of each step of another system, and the whole system minus a control. "
         "Intervals containing 0 are inconclusive; they are not adjusted for multiple comparisons. Colour: method. No "
-        "difference is drawn where no training of a side is clear of chance."
+        "difference is drawn where no training of a side is clear of chance or a kappa is undefined (one grade for "
+        "all)."
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmark.common.units import percent
 from benchmark.report.figure_style import Plot, plot_if_any, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
@@ -43,7 +44,7 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
     for axes, (size, block) in zip(grid, sizes.items(), strict=True):
         ordered = sorted(block, key=_expected_rank)
         chances = np.array([[row.estimate for row in found] for found in ordered])
-        texts = [[_words(one) if one >= _SHOWN else "" for one in line] for line in chances]
+        texts = [[percent(one) if one >= _SHOWN else "" for one in line] for line in chances]
         style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "linewidths": 1}
         names = [f"{found[0].method}/{found[0].arm}" for found in ordered]
         ranks = range(1, len(block) + 1)
@@ -67,8 +68,3 @@ def _expected_rank(found: Sequence[Estimate]) -> float:
     """Return the mean rank of an arm; infinite without ranks."""
     expected = sum(row.rank * row.estimate for row in found)
     return np.inf if np.isnan(expected) else expected
-
-
-def _words(probability: float) -> str:
-    """Return a percentage that is never rounded up to 100 %."""
-    return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"

@@ -41,5 +41,5 @@ def _words(row: WorstRow) -> str:
     sd = "" if np.isnan(row.sd) else f" ± {row.sd:.1f}"
     probabilities = [row.prob_0, row.prob_1, row.prob_2, row.prob_3, row.prob_4]
     numbers = ", ".join(f"{100 * one:.0f}" for one in probabilities if not np.isnan(one))
-    said = f"\ngrades 0-4: {numbers} %" if numbers else ""
+    said = f"\nP(0-4): {numbers} %" if numbers else ""
     return f"label {row.grade}, output {row.output:.1f}{sd}{said}"
