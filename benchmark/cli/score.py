@@ -23,6 +23,8 @@ from benchmark.statistics.ranks import rank_probabilities
 GIVEN = "given"
 """Rule name used for files that contain grades."""
 
+_RANKS = "probability of each rank, over resamples of the patients (-: kappa is not clear of 0)"
+
 Key = tuple[str, str]
 """Split and decision rule."""
 Arms = dict[Key, Graded]
@@ -232,7 +234,7 @@ def score_parts(
             for row in ranks
         ]
         header = ("split", "file", "decision rule", *(f"rank {rank}" for rank in range(1, len(lines[0]) - 2)))
-        tables.append(OutputTable(header, lines, 3, title="probability of each rank, over resamples of the patients"))
+        tables.append(OutputTable(header, lines, 3, title=_RANKS))
     if pairs:
         lines = [
             (
