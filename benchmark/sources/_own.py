@@ -158,5 +158,5 @@ def describe(table: TextTable, columns: dict[str, str], files: Sequence[GradedFi
     return f"data: {len(files)} photographs in {place}, labels of {source} ({', '.join([named, *missing])})"
 
 
-_WITHOUT = {"split": "assigned by patient", "patient": "from the names if they tell it"}
+_WITHOUT = {"split": "assigned by patient", "patient": "from the file names if possible"}
 """Origin of a field for which the table has no column."""
