@@ -251,3 +251,23 @@ def test_the_interval_over_three_runs_covers_the_expected_kappa_and_resampling_r
         resampled += low <= truth <= high
     assert ours / trials > 0.95 - within_error(0.95, trials)
     assert resampled / trials < 0.95 - within_error(0.95, trials)
+
+
+def test_patients_drawn_one_by_one_are_distributed_as_patients_drawn_by_pattern(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(0)
+    patient, grade = np.array([str(i // 2) for i in range(600)]), random.integers(0, 5, 600)
+    patterns = collapse(patient, grade, random.integers(0, 5, (4, 600)))
+    assert len(patterns.patients) > 250  # Most patients have a pattern of their own.
+    monkeypatch.setattr(bootstrap, "_BLOCK", 10_000)
+    found = []
+    for many in (10_000, 0):
+        monkeypatch.setattr(bootstrap, "_MANY", many)
+        found.append(resample(patterns, patterns.counts, 2000, 0))
+    by_pattern, one_by_one = found
+    assert (one_by_one.sum((1, 2)) == 4 * 600).all()
+    assert not np.array_equal(by_pattern, one_by_one)
+    spread = by_pattern.std(0)
+    assert np.abs(by_pattern.mean(0) - one_by_one.mean(0)).max() < 0.2 * spread.max()
+    assert np.abs(spread - one_by_one.std(0)).max() < 0.1 * spread.max()
