@@ -109,13 +109,14 @@ def follow(folder: Path, params: Params, poll_s: float = 5.0) -> None:
         poll_s: seconds between two reads of the folder.
     """
     trainer, root, warned = os.getppid(), folder.absolute().parents[3], False
+    differs = _from_default(root)
     while True:
         trainer_died = os.getppid() != trainer
         training = read_live(folder)
         if training is None:
             return
         status: MLflowStatus = "KILLED" if trainer_died else "RUNNING"
-        warning = _show(root, params, training, live_entry(training, status), trainer)
+        warning = _show(root, params, training, live_entry(training, status), trainer, differs)
         if warning and not warned:
             _log.warning("warning: %s", warning)
             warned = True
@@ -124,13 +125,13 @@ def follow(folder: Path, params: Params, poll_s: float = 5.0) -> None:
         time.sleep(poll_s)
 
 
-def _show(root: Path, params: Params, training: TrackedRun, entry: RunEntry, trainer: int) -> str:
+def _show(root: Path, params: Params, training: TrackedRun, entry: RunEntry, trainer: int, differs: str) -> str:
     """Update the MLflow run of a training in progress; return one sentence on failure, else an empty string."""
 
     def work(client: MlflowClient) -> None:
         from benchmark.tracking.store import TrackingStore
 
-        group = group_entry([entry], training.spec, _declared(dict(params.declared()), training), _from_default(root))
+        group = group_entry([entry], training.spec, _declared(dict(params.declared()), training), differs)
         TrackingStore(client, root, params, entry.data).sync_group(group, [entry], owner_of(trainer))
 
     return attempt(root, work)
