@@ -81,8 +81,9 @@ def _check_files(root: Path) -> None:
         InputError: one of them is not as it was written.
     """
     results = sorted((root / RUNS).glob("*/*/*/run.json"))
-    for result in progress_bar(results, desc="check files", unit=" runs"):
-        require_intact(result.parent)
+    with progress_bar(results, desc="check files", unit=" runs") as shown:
+        for result in shown:
+            require_intact(result.parent)
     for pack in sorted((root / PACKS).rglob("*.arrow")):
         open_pack(pack).require_intact()
 

@@ -104,17 +104,18 @@ def run(params: Params) -> None:
     reference: dict[Split, Predictions] = {}
     evaluations: list[HeadEvaluation] = []
     predicted: dict[tuple[Arm, Split], list[tuple[RunResult, Predictions]]] = {}
-    for result in progress_bar(results, desc="evaluate", unit=" runs"):
-        for split in EVALUATED:
-            predictions = _read_split(result, split)
-            first = reference.setdefault(split, predictions)
-            _check_images(result, split, predictions, first, results[0])
-            evaluations += evaluate(result, split, predictions)
-            if result.system and not isinstance(result, PredictionsResult):
-                continue
-            # Share ids and labels, which take most of the memory, with the first run.
-            slim = replace(first, score=predictions.score, prob=predictions.prob)
-            predicted.setdefault((Arm(result.method, result.arm), split), []).append((result, slim))
+    with progress_bar(results, desc="evaluate", unit=" runs") as shown:
+        for result in shown:
+            for split in EVALUATED:
+                predictions = _read_split(result, split)
+                first = reference.setdefault(split, predictions)
+                _check_images(result, split, predictions, first, results[0])
+                evaluations += evaluate(result, split, predictions)
+                if result.system and not isinstance(result, PredictionsResult):
+                    continue
+                # Share ids and labels, which take most of the memory, with the first run.
+                slim = replace(first, score=predictions.score, prob=predictions.prob)
+                predicted.setdefault((Arm(result.method, result.arm), split), []).append((result, slim))
     _write("runs", runs_frame(results))
     _write("kappas", kappas_frame(evaluations))
     write_rows(METRICS_FILE, MetricRow, metric_rows(evaluations))

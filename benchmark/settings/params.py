@@ -83,8 +83,9 @@ class Params(DataParams):
     """Method -> arm -> its parameters."""
     systems: dict[str, SystemSettings] = Field({})
     """Compared systems by name, a file of models/systems; each is trained like a method of ``arms``."""
-    predicted: dict[_Name, GivenPredictions] = Field({})
-    """Compared systems that were measured elsewhere, by any other name: ``systems.NAME.predictions`` in the file."""
+    predicted: dict[_Name, GivenPredictions] = Field({}, exclude=True)
+    """Compared systems that were measured elsewhere, by any other name: ``systems.NAME.predictions`` in the file. A dump
+    leaves them out, because a file declares them there."""
     tracking: Tracking = Tracking()
     transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = Field({})
     """Other data sets by name, declared like ``data``: every finished run is also evaluated on their test splits."""

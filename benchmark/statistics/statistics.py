@@ -43,5 +43,6 @@ def _run(params: Params) -> None:
         lambda: metrics.metric_estimates(runs),
         lambda: ranks.rank_estimates(runs),
     ]
-    write_estimates([row for step in progress_bar(steps, desc="statistics", unit=" steps") for row in step()])
+    with progress_bar(steps, desc="statistics", unit=" steps") as shown:
+        write_estimates([row for step in shown for row in step()])
     verdicts.run(params, runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -84,6 +85,6 @@ def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
 
 
 def is_one_sentence(err: str) -> bool:
-    """Return True if an error message is one readable line."""
-    lines = [line for line in err.splitlines() if not line.startswith("usage:") and line.strip()]
+    """Return True if an error message is one readable line, below any progress."""
+    lines = [line for line in err.splitlines() if line.strip() and not re.match(r"usage:|\w[\w ]*: +\d+%\|", line)]
     return len(lines) == 1 and "Traceback" not in err and lines[0].isprintable()

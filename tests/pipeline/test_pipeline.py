@@ -113,7 +113,7 @@ def test_predictions_of_another_program_become_a_row_without_any_training(projec
     assert names == {"run.json", "val.csv", "test.csv"}
     tables = {path.stem: path.read_text() for path in (project.root / "reports/tables").glob("*.md")}
     assert "| mine: scores |" in tables["comparison"]
-    assert "mine over mse (asked here; the paper does not claim it)" in tables["verdicts"]
+    assert "mine is better (asked here; the paper does not claim it)" in tables["verdicts"]
     assert "mine (another program)" in tables["metrics"]
     page = (project.root / "reports/index.html").read_text()
     assert "elsewhere, from files of predictions" in page

@@ -61,7 +61,6 @@ RUN: dict[str, Callable[[], None]] = {
     "fundusbench check": as_it_is,
     "fundusbench check --source csv --root DIR --table DIR/labels.csv --out found": photographed,
     "fundusbench check --source csv --root DIR --columns split=Usage --labels-only": photographed,
-    "fundusbench validate": as_it_is,
     "fundusbench train": as_it_is,
     "fundusbench train m2cnn": as_it_is,
     "fundusbench predict data/photographs": as_it_is,
@@ -72,6 +71,7 @@ RUN: dict[str, Callable[[], None]] = {
     "fundusbench score predictions.csv --labels labels.csv --columns prediction=pred": ambiguous,
     "fundusbench score runs/m2cnn/mid/0/val.csv runs/basenet_mt/small/0/val.csv --labels data/manifest.csv": as_it_is,
     "fundusbench keep experiments/results/phantom": as_it_is,
+    "fundusbench add mine --val val.csv --test test.csv": given,
     "fundusbench add mine --val val.csv --test test.csv --source 'our network, 2026'": given,
     "fundusbench add mine --val val_0.csv val_1.csv --test test_0.csv test_1.csv --eyes both --nets 3": given,
 }
@@ -94,6 +94,10 @@ ELSEWHERE = {
     "fundusbench sweep": "tests/sweep/test_sweep.py",
     "fundusbench sweep --workers 4": "tests/sweep/test_postgres.py",
     "fundusbench track": "tests/pipeline/test_pipeline.py",
+    "fundusbench track --register dr-grading": "tests/tracking/test_model.py",
+    "fundusbench export m2cnn/mid/0 --out m2cnn-mid": "tests/evaluation/test_photographs.py",
+    "fundusbench predict data/photographs --folder m2cnn-mid": "tests/evaluation/test_photographs.py",
+    "fundusbench compare HEAD": "tests/cli/test_verify.py",
     "fundusbench ui --port 5050": "tests/tracking/test_server.py",
 }
 """Each command that another test runs, with that test's file."""

@@ -75,7 +75,7 @@ def test_packs_are_empty_and_nothing_is_trained(caplog):
     params = params_of(KAGGLE)
     fetch.run(params)
     prepare.run(params)
-    assert [len(open_pack(pack_path(split, "small"))) for split in SPLITS] == [0, 0, 0]
+    assert [len(open_pack(pack_path(split, "plain/small"))) for split in SPLITS] == [0, 0, 0]
     assert resolve_runs(params, read_manifest()) == []
     assert not list(find_runs(params))
     assert not caplog.records  # No run is missing.
