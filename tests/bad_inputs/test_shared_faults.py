@@ -162,6 +162,32 @@ def test_incomplete_workbooks_and_text_in_place_of_numbers_are_refused(name, cap
     assert "must be a whole Excel file" in err
 
 
+SCALES = {
+    "score": (0.9148, "-0.45 to 4.3 on the scale of the grades, 0 to 4"),
+    "score01": (0.3011, "-0.112 to 1.08 on the scale of the grades, 0 to 4"),
+    "score15": (0.7155, "0.55 to 5.3 on the scale of the grades, 0 to 4"),
+    "score100": (0.2877, "-11.2 to 108 on the scale of the grades, 0 to 4"),
+}
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_the_range_of_a_score_stands_beside_its_kappa(name, capsys):
+    kappa, words = SCALES[name]
+    predictions, labels = (str(FAULTS / f"round3/scale_{file}.csv") for file in (name, "labels"))
+    code, out, _ = outcome(capsys, "score", predictions, "--labels", labels, "--json")
+    found = json.loads(out)
+    assert (code, found["scores"][0]["kappa"]["value"]) == (0, pytest.approx(kappa, abs=5e-5))
+    assert words in found["notes"][1]
+
+
+def test_cumulative_outputs_are_recognised(capsys):
+    predictions, labels = (str(FAULTS / f"round3/scale_{file}.csv") for file in ("five_cumulative", "labels"))
+    code, out, err = outcome(capsys, "score", predictions, "--labels", labels)
+    assert (code, out, is_one_sentence(err)) == (2, "", True)
+    assert "these look cumulative" in err
+    assert "most probable grade" not in err
+
+
 PATIENTS = {
     ("shots_pred", "shots_labels"): (0.9288, 20, "the image names"),
     ("dotted_pred", "dotted_labels"): (0.9042, 40, "40 names look like several of one patient each"),

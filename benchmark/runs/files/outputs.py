@@ -199,7 +199,9 @@ def _read_grades(table: TextTable, reading: _Reading, images: Sequence[str]) -> 
 def _read_score(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredOutputs:
     (column,) = reading.columns
     score = finite(table, reading.columns, images)[:, 0]
-    return ScoredOutputs(score=score, notes=(f"a score is read from column {column!r}",))
+    # A score on another scale, such as 0 to 1, has a kappa as well, but a meaningless one.
+    scale = f"{score.min():.3g} to {score.max():.3g} on the scale of the grades, 0 to {GRADES - 1}"
+    return ScoredOutputs(score=score, notes=(f"a score is read from column {column!r}: {scale}",))
 
 
 def _read_prob(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredOutputs:
@@ -248,11 +250,9 @@ def _probabilities(values: Floats, images: Sequence[str], path: Path) -> tuple[F
     bad = ~((values >= 0).all(1) & off[scale])
     if bad.any():
         first = int(bad.argmax())
-        logits = "which logits become by a softmax" if (values < 0).any() else "as the network gives them"
         msg = (
             f"the five probabilities of an image must be 0 or more and add up to 1 (or 100), but {path} has "
-            f"{values[first].tolist()} for image {images[first]!r} ({int(bad.sum())} such rows): write probabilities, "
-            f"{logits}, or the most probable grade in a column `prediction`"
+            f"{values[first].tolist()} for image {images[first]!r} ({int(bad.sum())} such rows): {_mend(values)}"
         )
         raise InputError(msg)
     notes = ["percentages are read as probabilities"] if scale == 100 else []
@@ -264,6 +264,18 @@ def _probabilities(values: Floats, images: Sequence[str], path: Path) -> tuple[F
         notes.append(f"in {ties} images two grades are equally probable, and the lower counts")
     scaled: Floats = values / total[:, None]
     return scaled, notes
+
+
+def _mend(values: Floats) -> str:
+    """Say how values that are no probabilities become some."""
+    falling = (np.diff(values) <= 0.05).all(1)
+    if (values >= 0).all() and (values <= 1).all() and falling.mean() > 0.9:
+        return (
+            "these look cumulative, each the probability of its grade or a higher one: subtract from each the next, or "
+            "write the grade, the number of those above 0.5 less one, in a column `prediction`"
+        )
+    logits = "which logits become by a softmax" if (values < 0).any() else "as the network gives them"
+    return f"write probabilities, {logits}, or the most probable grade in a column `prediction`"
 
 
 def _decimals(values: Floats) -> int | None:
