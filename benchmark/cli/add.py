@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from yaml import safe_load
 
+from benchmark.common.errors import InputError
 from benchmark.common.files import atomic, read_yaml, write_text
 from benchmark.common.terms import EVALUATED, Split
 from benchmark.data.manifest import read_manifest
 from benchmark.runs.files.columns import SCORE_ROLES
-from benchmark.runs.given import read_given
+from benchmark.runs.given import read_seeds
 from benchmark.settings.composition import CONF
 from benchmark.settings.loading import PARAMS, parse_params
 from benchmark.settings.params import PREDICTIONS
@@ -60,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: the manifest is missing, a file or an argument breaks a rule, or the name is taken.
     """
+    _check_name(args.name)
     copies = {split: _copies(args, split) for split in EVALUATED}
     section = _section(args, copies)
     raw = read_yaml(PARAMS, "the parameters are")
@@ -67,10 +71,13 @@ def run(args: argparse.Namespace) -> None:
     settings = parse_params({**raw, "systems": systems}).predicted[args.name]
     manifest = read_manifest()
     notes: dict[str, None] = {}
-    for val, test in zip(args.val, args.test, strict=True):
-        given = read_given({"val": str(val), "test": str(test)}, settings.columns, manifest)
+    files: dict[int, dict[Split, str]] = {
+        seed: {"val": str(val), "test": str(test)}
+        for seed, val, test in zip(settings.seeds, args.val, args.test, strict=True)
+    }
+    for _, given in read_seeds(files, settings.columns, manifest):
         notes |= dict.fromkeys(given.notes)
-    contents = {target: source.read_bytes() for pairs in copies.values() for target, source in pairs.items()}
+    contents = {target: source.read_bytes() for copied in copies.values() for target, source in copied.items()}
     for target, content in contents.items():
         with atomic(target) as partial:
             partial.write_bytes(content)
@@ -82,6 +89,16 @@ def run(args: argparse.Namespace) -> None:
         f"{args.name}: {len(settings.seeds)} run(s), copied to {FOLDER}/{args.name}/ and declared in "
         f"{' and '.join(map(str, changed))}; `dvc repro` adds them to the tables"
     )
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that is no folder of its own, or that a reader of YAML may take for a number or a truth value."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name) or safe_load(name) != name:
+        msg = (
+            "a row's name must begin with a letter, hold only letters, digits, '_', '.' and '-', and mean nothing else "
+            f"in YAML, as `on` and `null` do, but got {name!r}: choose another"
+        )
+        raise InputError(msg)
 
 
 def _copies(args: argparse.Namespace, split: Split) -> dict[Path, Path]:

@@ -14,7 +14,7 @@ from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import PackSpec, open_pack, pack_name, pack_path, pack_specs
 from benchmark.runs.code import with_key
 from benchmark.runs.epochs import epochs_of
-from benchmark.runs.given import Given, read_given
+from benchmark.runs.given import Given, read_seeds
 from benchmark.runs.results import read_result, require_intact
 from benchmark.runs.run import RUNS, SHOWN_DIGITS, DataSummary, PluginChoice
 from benchmark.runs.spec import ArmRun, PredictionsRun, RunResult, RunSpec, heads_of
@@ -69,11 +69,11 @@ def resolve_predictions(
     """Yield each run that is given by its predictions, with the content of its files.
 
     Raises:
-        InputError: a file breaks a rule, see :func:`benchmark.runs.given.read_given`.
+        InputError: a file breaks a rule, see :func:`benchmark.runs.given.read_seeds`.
     """
     settings, data = params.predicted[name], summarize_data(params, manifest)
-    for seed in settings.seeds:
-        given = read_given(settings.files_of(seed), settings.columns, manifest)
+    files = {seed: settings.files_of(seed) for seed in settings.seeds}
+    for seed, given in read_seeds(files, settings.columns, manifest):
         spec = PredictionsRun(
             method=name,
             arm=PREDICTIONS,

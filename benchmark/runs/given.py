@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +35,28 @@ class Given:
     def heads(self) -> list[Head]:
         """Outputs that both files have, the main one first."""
         return [head for head in DEFAULT if all(getattr(one, head) is not None for one in self.predictions.values())]
+
+
+def read_seeds(
+    files: Mapping[int, Mapping[Split, str]], columns: Mapping[str, str], manifest: Sequence[ManifestRow]
+) -> Iterator[tuple[int, Given]]:
+    """Yield each seed with the content of its files.
+
+    Raises:
+        InputError: a file breaks a rule, see :func:`read_given`, or equals that of another seed, so that the spread
+            over seeds would be too small.
+    """
+    seen: dict[tuple[Split, str], int] = {}
+    for seed, of_splits in files.items():
+        given = read_given(of_splits, columns, manifest)
+        for split, sha256 in given.sha256.items():
+            if (first := seen.setdefault((split, sha256), seed)) != seed:
+                msg = (
+                    f"each seed must have predictions of its own, but {of_splits[split]} of seed {seed} equals the "
+                    f"file of seed {first} for {split}: give it once, or the file of the other training"
+                )
+                raise InputError(msg)
+        yield seed, given
 
 
 def read_given(files: Mapping[Split, str], columns: Mapping[str, str], manifest: Sequence[ManifestRow]) -> Given:
