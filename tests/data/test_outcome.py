@@ -94,9 +94,9 @@ def test_warn_keeps_all_and_stop_keeps_the_issues(check):
 
 
 def test_a_label_outside_the_scale_stops_or_is_dropped_in_every_split():
-    changes = {"4_left": {"level": 7}, "0_left": {"level": "mild"}, "0_right": {"level": ""}}
+    changes = {"4_left": {"level": 7}, "0_left": {"level": "faint"}, "0_right": {"level": ""}}
     with pytest.raises(
-        InputError, match=r"0_left has the label 'mild'; 0_right has the label 'nothing'; 4_left .* '7'"
+        InputError, match=r"0_left has the label 'faint'; 0_right has the label 'nothing'; 4_left .* '7'"
     ):
         fetch_with(changes=changes)
     assert set(NAMES) - set(fetch_with({"labels": "drop"}, changes)) == {"4_left", "0_left", "0_right"}
