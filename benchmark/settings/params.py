@@ -84,8 +84,8 @@ class Params(DataParams):
     systems: dict[str, SystemSettings] = Field({})
     """Compared systems by name, a file of models/systems; each is trained like a method of ``arms``."""
     predicted: dict[_Name, GivenPredictions] = Field({}, exclude=True)
-    """Compared systems that were measured elsewhere, by any other name: ``systems.NAME.predictions`` in the file, and so
-    not in a dump."""
+    """Compared systems that were measured elsewhere, by any other name: ``systems.NAME.predictions`` in the file. A
+    dump leaves them out."""
     tracking: Tracking = Tracking()
     transfer: dict[Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")], SerializeAsAny[SourceParams]] = Field({})
     """Other data sets by name, declared like ``data``: every finished run is also evaluated on their test splits."""
