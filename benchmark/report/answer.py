@@ -11,6 +11,7 @@ from benchmark.evaluation.architecture import PAPER_MODEL
 from benchmark.report import PAGE
 from benchmark.report.captions import PHANTOM, seeds_in_words
 from benchmark.report.inputs import Inputs
+from benchmark.settings.params import PREDICTIONS
 from benchmark.statistics.systems import UNLISTED
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdict_rules import Verdict
@@ -62,7 +63,7 @@ def _claim(row: VerdictRow, inputs: Inputs) -> Sentence:
 
 def _rank(inputs: Inputs) -> str:
     """Return the most probable rank of the paper's method on test among the rows of its comparison that ran."""
-    rows = [row for row in inputs.estimates("system rank") if row.split == "test"]
+    rows = [row for row in inputs.estimates("system rank") if row.split == "test" and row.arm != PREDICTIONS]
     found = []
     for about in dict.fromkeys(row.about for row in rows if UNLISTED not in row.about):
         ranks = [row for row in rows if row.about == about and not isnan(row.estimate)]
@@ -79,6 +80,11 @@ def _rank(inputs: Inputs) -> str:
 def _runs(inputs: Inputs) -> str:
     results = inputs.results
     seeds = results.runs["seed"].nunique()
+    if not inputs.params.trains:
+        return (
+            f"Ran: nothing was trained here; {len(results.arms())} rows are predictions from files, on "
+            f"{results.size_of('test')} (labels of {results.data})."
+        )
     return (
         f"Ran: {len(results.runs)} runs of {len(results.arms())} arms with up to {seeds_in_words(seeds)}, trained on "
         f"{int(results.runs['train'].iloc[0]):,} images of {results.data}, tested on {results.size_of('test')}."
@@ -86,7 +92,9 @@ def _runs(inputs: Inputs) -> str:
 
 
 def _differences(inputs: Inputs) -> str:
-    """Return the main differences from the paper: data, size of train, backbone and input sizes."""
+    """Return the differences from the paper in data, backbone and input sizes; empty for labels alone."""
+    if not inputs.params.trains:
+        return ""
     params, paper, sizes = inputs.params, inputs.claims.paper, inputs.paper_pixels
     pairs = (
         ("data", paper.data if params.data.source == paper.data else inputs.results.data, paper.data),

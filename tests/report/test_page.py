@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import pandas as pd
 from hatchling.builders.wheel import WheelBuilder
 
 from benchmark.report import PAGE
-from benchmark.report.answer import answer_text
+from benchmark.report.answer import answer, answer_text
 from benchmark.report.page.page import HERE, blocks, split_caption, to_page
 from benchmark.report.tables import ablation, systems
 from tests.factories.paths import ROOT
@@ -76,3 +78,17 @@ def test_the_first_sentence_of_a_caption_is_shown_and_the_others_are_folded():
         "Bars: 95 %. More.",
     )
     assert split_caption("Only one.") == ("Only one.", "")
+
+
+def test_the_answer_gives_no_rank_to_the_paper_where_only_rows_of_others_are_ranked():
+    row = SimpleNamespace(split="test", about="whole systems", method="mine", arm="predictions", estimate=1.0, rank=1)
+    results = SimpleNamespace(
+        data="labels", runs={"seed": pd.Series([0])}, arms=lambda: ["mine"], size_of=lambda _: "9 images"
+    )
+    inputs = SimpleNamespace(
+        verdicts=[], results=results, params=SimpleNamespace(trains=False), estimates=lambda *_: [row, row]
+    )
+    (sentence,) = answer(inputs)
+    assert sentence.text == (
+        "Ran: nothing was trained here; 1 rows are predictions from files, on 9 images (labels of labels)."
+    )
