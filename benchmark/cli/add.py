@@ -13,11 +13,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from yaml import safe_load
 
+from benchmark.cli.output import add_columns
 from benchmark.common.errors import InputError
 from benchmark.common.files import atomic, read_yaml, write_text
 from benchmark.common.terms import EVALUATED, Split
 from benchmark.data.manifest import read_manifest
-from benchmark.runs.files.columns import SCORE_ROLES
 from benchmark.runs.given import read_seeds
 from benchmark.settings.composition import CONF
 from benchmark.settings.loading import PARAMS, parse_params
@@ -48,13 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nets", type=int, metavar="N", help="networks that a grade is made from (default: 1)")
     parser.add_argument("--views", type=int, metavar="N", help="views that a grade is made from (default: 1)")
     parser.add_argument("--source", metavar="TEXT", help="origin of the predictions, for captions")
-    parser.add_argument(
-        "--columns",
-        nargs="+",
-        default=[],
-        metavar="ROLE=NAME",
-        help=f"name of the column for a role; roles: {', '.join(SCORE_ROLES)}",
-    )
+    add_columns(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, write_text
+from benchmark.common.terms import GRADES
 from benchmark.settings.composition import CONF, compose
 
 PROFILE = "own"
@@ -73,7 +74,7 @@ def _read_labels(photographs: Path, name: str) -> None:
     data = parse_data({"source": "csv", "name": name, "root": str(photographs)}, "the arguments")
     found = list(load_source("csv").photographs(data, Path(), lambda *_: None))
     refuse_absent(found, photographs)
-    counts = [sum(photograph.grade == grade for photograph in found) for grade in range(5)]
+    counts = [sum(photograph.grade == grade for photograph in found) for grade in range(GRADES)]
     print(f"photographs per grade 0-4: {', '.join(map(str, counts))}")
 
 

@@ -59,6 +59,19 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument ``--columns`` of commands that read files of predictions."""
+    from benchmark.runs.files.columns import SCORE_ROLES
+
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="ROLE=NAME",
+        help=f"name of the column for a role; roles: {', '.join(SCORE_ROLES)}",
+    )
+
+
 def show_json(value: Any) -> None:
     """Print dataclasses, mappings, sequences and plain values as JSON, with null for NaN."""
     print(json.dumps(_values(value), indent=2, allow_nan=False))

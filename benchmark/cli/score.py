@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.cli.output import OutputTable, Part, add_json, show, show_json
+from benchmark.cli.output import OutputTable, Part, add_columns, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.runs.files.answers import Answers, Labels, read_answers, read_labels
-from benchmark.runs.files.columns import SCORE_ROLES, parse_names, read_file
+from benchmark.runs.files.columns import parse_names, read_file
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, applicable, apply_rule, fit_on
 from benchmark.scoring.kappa import confusion_matrix, why_undefined
 from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, graded, kappa_interval
@@ -80,13 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="table of images and grades, and of splits (Usage) and patients if known",
     )
-    parser.add_argument(
-        "--columns",
-        nargs="+",
-        default=[],
-        metavar="ROLE=NAME",
-        help=f"name of the column for a role; roles: {', '.join(SCORE_ROLES)}",
-    )
+    add_columns(parser)
     add_json(parser)
 
 

@@ -16,6 +16,7 @@ from benchmark.common.files import PROJECT, read_json, read_yaml, sha256_json, w
 from benchmark.report.verification.table_diff import Difference, TextRow, differing_cell, read_lines
 from benchmark.runs.environment import environment
 from benchmark.runs.run import SHOWN_DIGITS
+from benchmark.settings.differences import NO_RESULT
 from benchmark.settings.loading import PARAMS
 from benchmark.statistics.published.claims import CLAIMS
 from benchmark.statistics.published.tables import PUBLISHED
@@ -31,8 +32,6 @@ _OF_CODE = "runs"
 """Column with the hash of the runs' keys, which change with the code."""
 _RULES = ("claims_sha256", "rules_sha256")
 """Hashes of the claims with their printed numbers, and of the code of the verdict rules."""
-_NO_RESULT = ("tracking", "sweep")
-"""Sections of the parameters that no table depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _chosen(params: Path) -> dict[str, object]:
     places = _places(params)
     raw = _mapped(read_yaml(params, "the parameters are"), lambda value: places.get(value, value))
     raw["train"] = {name: value for name, value in raw["train"].items() if name != "parallel_runs"}
-    return {name: value for name, value in raw.items() if name not in _NO_RESULT}
+    return {name: value for name, value in raw.items() if name not in NO_RESULT}
 
 
 def _with_shown_storage(params: str) -> str:
