@@ -24,7 +24,6 @@ from benchmark.statistics.estimates import Estimate
 
 ABOUT = TableInfo(order=3)
 
-_BEST_ON_VAL = " On val, an arm that keeps the best of its epochs is favoured over a system that keeps its last one."
 _COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", *ANALYSES)
 
 
