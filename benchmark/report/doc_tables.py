@@ -4,7 +4,7 @@ A block is an HTML comment with a YAML description of a table, and the table its
 ``fundusbench render-docs`` writes the table::
 
     <!-- table
-    csv: ablation.csv                             # path relative to the Markdown file
+    csv: ablation.csv                             # path relative to the Markdown file; a list shows rows of several
     where: {split: val, column: [MSE scores]}     # rows to show; a list allows several values
     columns: {input: "{pixels} px"}               # title: template of the cell
     across: "{column}"                            # optional: one further column per value of this template,
@@ -58,7 +58,7 @@ _DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?!\.?\w)")
 class DocTable:
     """Description of a table, as in the comment of its block."""
 
-    csv: str
+    csv: str | list[str]
     columns: dict[str, str]
     where: dict[str, str | int | list[str | int]] = field(default_factory=dict)
     across: str = ""
@@ -106,7 +106,19 @@ def _parse(text: str) -> DocTable:
 
 
 def _render(table: DocTable, folder: Path) -> str:
-    path = folder / table.csv
+    paths = [folder / path for path in ([table.csv] if isinstance(table.csv, str) else table.csv)]
+    rows = [row for path in paths for row in _selected(table, path)]
+    try:
+        lines = list(_lines(table, rows))
+    except KeyError as error:
+        msg = f"a table block may only name columns of {table.csv}, but {error} is not one: correct the name"
+        raise InputError(msg) from error
+    head = [*table.columns, *_across(table, rows), *filter(None, [table.count])]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *lines))
+
+
+def _selected(table: DocTable, path: Path) -> list[dict[str, str]]:
+    """Return the rows of a csv file that a table shows."""
     if not path.exists():
         msg = f"the csv file of a table block must exist, but {path} does not: correct `csv` or add the file"
         raise InputError(msg)
@@ -114,16 +126,14 @@ def _render(table: DocTable, folder: Path) -> str:
         rows = list(csv.DictReader(stream))
     try:
         rows = [row for row in rows if table.selects(row)]
-        lines = list(_lines(table, rows))
     except KeyError as error:
-        msg = f"a table block may only name columns of {path}, but {error} is not one: correct the name"
+        msg = f"a table block may only name columns of {path}, but {error} is not one: correct `where`"
         raise InputError(msg) from error
     if not rows:
         conditions = ", ".join(f"{column}={value}" for column, value in table.where.items())
         msg = f"a table block must select a row of {path}, but no row has {conditions}: correct `where`"
         raise InputError(msg)
-    head = [*table.columns, *_across(table, rows), *filter(None, [table.count])]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *lines))
+    return rows
 
 
 def _lines(table: DocTable, rows: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, ...]]:

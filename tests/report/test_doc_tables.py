@@ -64,6 +64,15 @@ def test_a_block_may_count_equal_rows():
     ]
 
 
+def test_a_block_may_show_rows_of_several_files(tmp_path):
+    (tmp_path / "b.csv").write_text("column,split,mean,note\nMSE scores,val,0.5,\n")
+    assert table('csv: [b.csv, a.csv]\nwhere: {column: MSE scores, split: val}\ncolumns: {kappa: "{mean}"}')[2:] == [
+        "| 0.5 |",
+        "| 0.6254 |",
+        "| 0.8021 |",
+    ]
+
+
 def test_rendering_is_idempotent_and_leaves_other_text_alone():
     once = render_tables(block('csv: a.csv\ncolumns: {kappa: "{mean:.3f}"}'), Path())
     assert render_tables(once, Path()) == once
@@ -77,6 +86,7 @@ def test_rendering_is_idempotent_and_leaves_other_text_alone():
         ('csv: b.csv\ncolumns: {a: "{mean}"}', "must exist, but b.csv does not"),
         ('csv: a.csv\ncolumns: {a: "{kappa}"}', "'kappa' is not one"),
         ('csv: a.csv\nwhere: {seed: 0}\ncolumns: {a: "{mean}"}', "'seed' is not one"),
+        ('csv: [a.csv, b.csv]\ncolumns: {a: "{mean}"}', "must exist, but b.csv does not"),
         ('csv: a.csv\nwhere: {pixels: 50}\ncolumns: {a: "{mean}"}', "no row has pixels=50"),
         (
             'csv: a.csv\ncolumns: {a: "{pixels}"}\nacross: "{column}"\ncell: "{mean}"',
