@@ -134,7 +134,7 @@ class Grader:
             paths: files of photographs (JPEG, PNG, TIFF).
 
         Returns:
-            One row per photograph, indexed by its path: ``remark`` (why it was not graded, else empty), ``grade``,
+            One row per photograph, indexed by its path: ``remark`` (why it was not graded or is doubtful), ``grade``,
             and ``score`` and ``prob_0`` to ``prob_4`` as far as the runs have the head.
 
         Raises:

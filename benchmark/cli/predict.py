@@ -86,13 +86,13 @@ def run(args: argparse.Namespace) -> int:
         _write(args.out, about, rows)
     if args.submission:
         _write_submission(args.submission, rows)
-    if args.overlay and not answers[0]["remark"]:
+    if args.overlay and answers[0]["runs"]:
         _draw(args.overlay, grader.explain(paths[0].read_bytes()), about, answers[0])
     if args.json:
         show_json(_values(about, rows))
     else:
         show(f"by {about['graded_by']}, {about['input']}; {about['limits']}", table(rows), *remarks(rows))
-    return int(any(answer["remark"] for answer in answers))
+    return int(not all(answer["runs"] for answer in answers))
 
 
 def _check_endings(args: argparse.Namespace) -> None:
@@ -149,7 +149,7 @@ def graded_by(runs: Sequence[TrainedResult]) -> dict[str, Any]:
 def table(rows: Sequence[dict[str, Any]]) -> OutputTable:
     """Return the table of graded photographs: grade, score and probabilities with their sd over seeds."""
     header = ("image", "grade", "score", *(f"P({grade})" for grade in range(len(PROBS))))
-    return OutputTable(header, [_cells(row) for row in rows if not row["remark"]], texts=len(header))
+    return OutputTable(header, [_cells(row) for row in rows if row["runs"]], texts=len(header))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -158,7 +158,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def remarks(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the reasons why photographs were not graded as one text; an empty list if all were."""
+    """Return what is to be said of photographs, such as why they were not graded, as one text; empty if nothing."""
     reasons = [f"{row['image']}: {row['remark']}" for row in rows if row["remark"]]
     return ["\n".join(reasons)] if reasons else []
 
@@ -223,7 +223,7 @@ def _write_submission(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     from benchmark.common.files import write_text
 
     names = [Path(row["image"]).stem for row in rows]
-    ungraded = [name for name, row in zip(names, rows, strict=True) if row["remark"]]
+    ungraded = [name for name, row in zip(names, rows, strict=True) if not row["runs"]]
     if ungraded:
         msg = f"a submission must answer every photograph, but {some(ungraded)} cannot be graded: leave them out"
         raise InputError(msg)

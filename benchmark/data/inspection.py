@@ -26,6 +26,7 @@ from benchmark.common.terms import Counts, Split
 from benchmark.data.checks.registry import ImageInfo, InspectedDataset, NearDuplicate
 from benchmark.data.duplicates import Descriptors, find_near_duplicates
 from benchmark.images.fingerprint import ANGLES, RECIPE, RINGS, Fingerprint, fingerprint, unreadable
+from benchmark.images.plain import plain_photograph
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.jobs.processes import outcomes
 from benchmark.sources.registry import Photograph
@@ -36,7 +37,7 @@ _BATCH, _SECONDS = 256, 5.0
 """Number of fingerprints that are written together, and the longest delay of a write in seconds."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files
-  (sha256, recipe, width, height, error, brightness, has_fov, warm_fraction, descriptor, shortcut_features,
+  (sha256, recipe, width, height, error, brightness, fundus, lacking, descriptor, shortcut_features,
   PRIMARY KEY (sha256, recipe));
 CREATE TABLE IF NOT EXISTS pixels (sha256 PRIMARY KEY, digest);
 """
@@ -77,14 +78,14 @@ class InspectionStore:
         with self._explained():
             query = "SELECT * FROM files WHERE sha256 = ? AND recipe = ?"
             row = self._base.execute(query, (sha256, RECIPE)).fetchone()
-        _, _, width, height, error, brightness, has_fov, warm_fraction, descriptor, features = row
+        _, _, width, height, error, brightness, fundus, lacking, descriptor, features = row
         rings = np.frombuffer(descriptor, np.int8).reshape(RINGS, ANGLES)
         shortcut_features = np.frombuffer(features, np.float32)
-        return Fingerprint(width, height, error, brightness, bool(has_fov), warm_fraction, rings, shortcut_features)
+        return Fingerprint(width, height, error, brightness, fundus, lacking, rings, shortcut_features)
 
     def put(self, sha256: str, found: Fingerprint) -> None:
         """Store a file's fingerprint."""
-        size, signs = (found.width, found.height), (found.brightness, found.has_fov, found.warm_fraction)
+        size, signs = (found.width, found.height), (found.brightness, found.fundus, found.lacking)
         arrays = found.descriptor.tobytes(), found.shortcut_features.tobytes()
         self._put("files", (sha256, RECIPE, *size, found.error, *signs, *arrays))
 
@@ -181,8 +182,8 @@ def _inspect_files(paths: Sequence[Path], store: InspectionStore, workers: int) 
             found.height,
             found.error,
             found.brightness,
-            found.has_fov,
-            found.warm_fraction,
+            found.fundus,
+            found.lacking,
             found.shortcut_features,
         )
         descriptors[index] = found.descriptor
@@ -233,8 +234,8 @@ def _digest(files: Mapping[str, Path], store: InspectionStore, workers: int) -> 
 
 def _hash_pixels(job: tuple[str, Path]) -> str:
     try:
-        rgb = read_rgb(job[1])
-    except UnreadableImage:
+        rgb = read_rgb(plain_photograph(job[1].read_bytes()))
+    except (UnreadableImage, OSError):
         return job[0]
     return hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()
 

@@ -35,6 +35,7 @@ from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack
 from benchmark.data.shortcuts import GradedImage, predict_from_shortcuts, write_shortcuts
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.encoding import Encoding, encode
+from benchmark.images.plain import plain_photograph
 from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.images.recipe import recipe_files
 from benchmark.images.shortcut_features import picture_features
@@ -142,7 +143,7 @@ def prepare_photograph(spec: PackSpec, data: bytes) -> npt.NDArray[np.uint8]:
         UnreadableImage: the bytes cannot be read as an image.
     """
     sizes = {"largest": spec.shrunk_from or spec.size, "pack": spec.size}
-    image = square_images(data, sizes, spec.colour_normalisation, spec.crop)["pack"]
+    image = square_images(plain_photograph(data), sizes, spec.colour_normalisation, spec.crop)["pack"]
     return image if spec.encoding == "raw" else read_rgb(encode(image, spec.encoding))
 
 
@@ -232,7 +233,7 @@ def _work(job: PrepareJob) -> str:
     if hashlib.sha256(data).hexdigest() != job.sha256:
         return CHANGED
     try:
-        images = square_images(data, job.sizes, job.colour_normalisation, job.crop)
+        images = square_images(plain_photograph(data), job.sizes, job.colour_normalisation, job.crop)
     except UnreadableImage as error:
         return str(error)
     stored = {role: np.frombuffer(encode(images[role], job.encoding), np.uint8) for role in job.stored}

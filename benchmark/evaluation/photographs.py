@@ -17,7 +17,8 @@ from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.common.terms import GRADES, Arm, Head, Split
 from benchmark.data.checks.black import DARK
-from benchmark.data.checks.fundus import missing_signs
+from benchmark.data.checks.fundus import describe_doubt
+from benchmark.data.checks.tiny import MIN_SIDE
 from benchmark.data.prepare import prepare_photograph
 from benchmark.evaluation.outputs import best_arm, main_head
 from benchmark.images.fingerprint import fingerprint
@@ -38,9 +39,9 @@ BATCH_SIZE = 32
 
 
 Graded = dict[str, Any]
-"""Columns of one photograph: ``remark`` (the reason why it was not graded, or empty), ``grade`` (0-4, by the default
-decision rule from the mean output of the main head), means and sample standard deviations of the outputs over the runs,
-and the number of runs. What a photograph or an arm lacks is None."""
+"""Columns of one photograph: ``remark`` (why it was not graded or is doubtful, or empty), ``grade`` (0-4, by the
+default decision rule from the mean output of the main head), means and sample standard deviations of the outputs over
+the runs, and the number of runs. What a photograph or an arm lacks is None."""
 _UNGRADED: Graded = {
     **{"remark": "", "grade": None, "score": None, "score_sd": None, "runs": 0},
     **dict.fromkeys(f"prob{end}_{grade}" for end in ("", "_sd") for grade in range(GRADES)),
@@ -71,10 +72,10 @@ class Grader:
         """Grade photographs, given as the bytes of their files, in batches; yield one result each, in order."""
         remaining = iter(photographs)
         while batch := list(islice(remaining, BATCH_SIZE)):
-            reasons = [rejection_reason(data) for data in batch]
-            accepted = [data for data, reason in zip(batch, reasons, strict=True) if not reason]
+            seen = [inspect_photograph(data) for data in batch]
+            accepted = [data for data, (usable, _) in zip(batch, seen, strict=True) if usable]
             graded = iter(self._grade_batch(accepted) if accepted else ())
-            yield from ({**_UNGRADED, "remark": reason} if reason else next(graded) for reason in reasons)
+            yield from ({**(next(graded) if usable else _UNGRADED), "remark": remark} for usable, remark in seen)
 
     def table(self, photographs: Iterable[bytes]) -> pd.DataFrame:
         """Grade photographs; return ``remark``, ``grade`` and the outputs of the arm's heads as a table."""
@@ -107,15 +108,16 @@ class Grader:
         )
 
 
-def rejection_reason(data: bytes) -> str:
-    """Return the reason why the bytes of a file cannot be graded, or an empty string."""
+def inspect_photograph(data: bytes) -> tuple[bool, str]:
+    """Return whether the bytes of a file can be graded, and why not or why it is doubtful, as the checks judge."""
     info = fingerprint(data)
     if info.error:
-        return f"cannot be read: {info.error}"
+        return False, f"cannot be read: {info.error}"
+    if min(info.width, info.height) < MIN_SIDE:
+        return False, f"is too small: it has {info.width} x {info.height} pixels, but {MIN_SIDE} per side are needed"
     if info.brightness < DARK:
-        return "is black"
-    missing = missing_signs(info)
-    return f"looks like no fundus: {missing}" if missing else ""
+        return False, "is black"
+    return info.fundus != "no", describe_doubt(info)
 
 
 def summarise(outputs: Mapping[str, Floats], head: Head) -> list[Graded]:

@@ -1,4 +1,4 @@
-"""Fingerprint of a photograph: signs of a fundus, a descriptor of its vessels, and features that show no lesion.
+"""Fingerprint of a photograph: whether it is a fundus, a descriptor of its vessels, and features that show no lesion.
 
 All fundus photographs look alike: a bright circle on black that darkens towards its rim. A hash of the whole picture
 mostly encodes this, so it would report unrelated eyes as duplicates. Vessels and the optic disc distinguish eyes, so
@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from benchmark.common.code import code_sha256
 from benchmark.images.fov import crop_to_fov, try_detect_fov, whole_photograph
+from benchmark.images.fundus import Judgement, judge_fundus
+from benchmark.images.plain import plain_photograph
 from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb, read_size
 from benchmark.images.shortcut_features import COLOUR, FILE, FRAME, Features, file_features, picture_features
 
@@ -59,10 +61,10 @@ class Fingerprint:
     """Reason why it cannot be read; empty if it can."""
     brightness: float
     """99th percentile of the brightest channel, 0-255, in the square around the field of view or else in all pixels."""
-    has_fov: bool
-    """True if a round field of view was detected."""
-    warm_fraction: float
-    """Fraction of the lit pixels that are redder than blue by at least a tenth."""
+    fundus: Judgement
+    """Whether it is a fundus photograph."""
+    lacking: str
+    """What it lacks to be one, as a clause; empty if it is one."""
     descriptor: Descriptor
     shortcut_features: Features
     """Features of the picture and of the file, shape (N_FEATURES,), as in :mod:`.shortcut_features`."""
@@ -70,23 +72,22 @@ class Fingerprint:
 
 def fingerprint(data: bytes) -> Fingerprint:
     """Compute the fingerprint of a photograph from the bytes of its file, decoded at the smallest sufficient scale."""
-    width, height = read_size(data)
+    plain = data
     try:
-        rgb = read_rgb(data, min_side=_DECODED)
+        plain = plain_photograph(data)
+        rgb = read_rgb(plain, min_side=_DECODED)
     except UnreadableImage as error:
-        return unreadable(width, height, str(error))
+        return unreadable(*read_size(plain), str(error))
     fov = try_detect_fov(rgb)
     square = crop_to_fov(rgb, fov or whole_photograph(rgb), _SQUARE)
     # Without a field of view the square is padded with black, which is not part of the photograph.
     shown = square if fov else rgb
     brightness = float(np.percentile(shown.max(axis=2), 99))
     return Fingerprint(
-        width,
-        height,
+        *read_size(plain),
         "",
         brightness,
-        fov is not None,
-        _warm_fraction(shown),
+        *judge_fundus(rgb, has_fov=fov is not None),
         describe_vessels(square),
         np.concatenate([picture_features(rgb), file_features(data)]),
     )
@@ -95,7 +96,7 @@ def fingerprint(data: bytes) -> Fingerprint:
 def unreadable(width: int, height: int, error: str) -> Fingerprint:
     """Return the fingerprint of a photograph that cannot be read, with the reason."""
     nothing = np.zeros((RINGS, ANGLES), np.int8)
-    return Fingerprint(width, height, error, 0.0, False, 0.0, nothing, np.full(N_FEATURES, np.nan, np.float32))
+    return Fingerprint(width, height, error, 0.0, "no", "", nothing, np.full(N_FEATURES, np.nan, np.float32))
 
 
 def describe_vessels(square: npt.NDArray[np.uint8]) -> Descriptor:
@@ -139,9 +140,3 @@ def _masks() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     radius = np.hypot(axis[:, None], axis[None])
     taper = np.clip((_RIM - radius) / (_RIM - _TAPER), 0, 1)
     return (radius < _RIM).astype(np.float32), taper.astype(np.float32)
-
-
-def _warm_fraction(square: npt.NDArray[np.uint8]) -> float:
-    red, blue = square[..., 0].astype(np.float32), square[..., 2].astype(np.float32)
-    lit = square.max(axis=2) > _UNLIT
-    return float((blue[lit] <= 0.9 * red[lit]).mean()) if lit.any() else 0.0

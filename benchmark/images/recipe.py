@@ -17,8 +17,8 @@ def recipe_of(colour_normalisation: str) -> str:
 
 @cache
 def recipe_files(colour_normalisation: str) -> tuple[Path, ...]:
-    """Return the files of that code."""
-    return closure(*_roots(colour_normalisation))
+    """Return the files of that code, and of what reads unusual files before it."""
+    return closure(*_roots(colour_normalisation), "benchmark/images/plain.py")
 
 
 def _roots(colour_normalisation: str) -> tuple[str, ...]:

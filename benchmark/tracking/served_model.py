@@ -39,7 +39,7 @@ class FundusModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             params: unused.
 
         Returns:
-            One row per photograph: ``remark`` (the reason if it was not graded, else empty), ``grade``, and ``score``
+            One row per photograph: ``remark`` (why it was not graded or is doubtful), ``grade``, and ``score``
             and ``prob_0`` to ``prob_4`` as far as the run has the head; missing values where it was not graded.
         """
         return self._grader.table([_read(row) for row in model_input.to_dict("records")])

@@ -220,14 +220,11 @@ def test_rotation_and_reflection_preserve_magnitudes():
 
 def test_a_fingerprint_has_the_properties_of_the_image():
     seen = fingerprint(encoded(eye(1)))
-    assert (seen.width, seen.height, seen.error, seen.has_fov) == (300, 260, "", True)
-    assert seen.warm_fraction > 0.9
+    assert (seen.width, seen.height, seen.error, seen.fundus) == (300, 260, "", "yes")
     assert seen.brightness > 150
     page = np.full((300, 400, 3), 255, np.uint8)
     cv2.putText(page, "referral", (20, 150), cv2.FONT_HERSHEY_SIMPLEX, 2, (0, 0, 0), 3)
-    page_seen = fingerprint(encoded(page))
-    assert not page_seen.has_fov
-    assert page_seen.warm_fraction < 0.1
+    assert fingerprint(encoded(page)).fundus == "no"
     assert fingerprint(encoded(np.zeros((200, 200, 3), np.uint8))).brightness < 5
     cut = fingerprint(encoded(eye(1))[:2000])
     assert "truncated" in cut.error

@@ -88,19 +88,25 @@ def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(proj
     folder = tmp_path / "images"
     folder.mkdir()
     photograph = next(row.path for row in read_manifest())
-    grey = np.random.default_rng(0).integers(90, 160, (64, 64, 1), np.uint8).repeat(3, 2)
+    grey = np.random.default_rng(0).integers(90, 160, (128, 128, 1), np.uint8).repeat(3, 2)
     Image.fromarray(grey).save(folder / "a.png")
-    Image.new("RGB", (64, 64)).save(folder / "b.png")
+    Image.new("RGB", (128, 128)).save(folder / "b.png")
+    Image.open(photograph).resize((40, 40)).save(folder / "d.png")
     (folder / "c.jpg").write_text("not a photograph")
     code, printed = graded(capsys, str(folder), photograph)
     remarks = [answer["remark"] for answer in printed["photographs"]]
     assert code == 1
-    assert remarks[0].startswith("looks like no fundus: no round field of view")
-    assert remarks[1:] == ["is black", "cannot be read: the file is not a JPEG, PNG or TIFF", ""]
-    assert [answer["grade"] is None for answer in printed["photographs"]] == [True, True, True, False]
+    assert remarks[0].startswith("looks like no fundus: its corners are not dark")
+    assert remarks[1:] == [
+        "is black",
+        "cannot be read: the file is not a JPEG, PNG or TIFF",
+        "is too small: it has 40 x 40 pixels, but 100 per side are needed",
+        "",
+    ]
+    assert [answer["grade"] is None for answer in printed["photographs"]] == [True, True, True, True, False]
     assert main(["predict", str(folder / "*.png"), photograph]) == 1
     lines = list(filter(None, capsys.readouterr().out.splitlines()))
-    assert len(lines) == 3 + 2  # The runs, the header and the graded photograph; two that were not graded.
+    assert len(lines) == 3 + 3  # The runs, the header and the graded photograph; three that were not graded.
     assert "looks like no fundus" in lines[3]
 
 

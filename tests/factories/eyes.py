@@ -55,7 +55,7 @@ def write_eyes(root: Path, names: list[str], first_seed: int = 0) -> None:
 def image_info(pixels: str, **changes: object) -> ImageInfo:
     """Return the properties of a sound photograph."""
     sound = {"sha256": pixels, "width": 300, "height": 260, "error": ""}
-    sound |= {"brightness": 190.0, "has_fov": True, "warm_fraction": 1.0, "shortcut_features": NO_FEATURES}
+    sound |= {"brightness": 190.0, "fundus": "yes", "lacking": "", "shortcut_features": NO_FEATURES}
     return ImageInfo(pixels=pixels, **(sound | changes))  # type: ignore[arg-type]
 
 

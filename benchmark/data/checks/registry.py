@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.terms import SPLITS, Counts, Split
+from benchmark.images.fundus import Judgement
 from benchmark.settings.checks import CHECKS as CHECKS
 from benchmark.settings.checks import CheckInfo as CheckInfo
 from benchmark.sources.registry import Photograph
@@ -36,10 +37,10 @@ class ImageInfo:
     """Reason why the file cannot be read; empty if it can."""
     brightness: float
     """99th percentile of the pixels' brightest channel, 0-255."""
-    has_fov: bool
-    """True if a round field of view was detected."""
-    warm_fraction: float
-    """Fraction of the lit pixels that are redder than blue."""
+    fundus: Judgement
+    """Whether it is a fundus photograph."""
+    lacking: str
+    """What it lacks to be one."""
     shortcut_features: npt.NDArray[np.float32] = field(compare=False)
     """Features that show no lesion, shape (22,)."""
 
