@@ -170,7 +170,21 @@ def _filled_rows(path: Path) -> list[tuple[int, _Row]]:
     data = read_bytes(path)
     rows = read_sheet(data, path) if is_workbook(data) else _split(_text(data, path), path)
     stripped = [(line, [value.strip() for value in row]) for line, row in rows]
-    return [(line, row) for line, row in stripped if any(row)]
+    filled = [(line, row) for line, row in stripped if any(row)]
+    # A title above the header fills one cell, and the header below it holds no number.
+    while (
+        len(filled) > 2 and _n_filled(filled[0]) == 1 < _n_filled(filled[1]) and not any(map(_is_number, filled[1][1]))
+    ):
+        del filled[0]
+    return filled
+
+
+def _n_filled(line: tuple[int, _Row]) -> int:
+    return sum(map(bool, line[1]))
+
+
+def _is_number(value: str) -> bool:
+    return bool(_NUMBER.fullmatch(value))
 
 
 def _split(text: str, path: Path) -> list[tuple[int, _Row]]:
@@ -247,6 +261,8 @@ def _unzipped(data: bytes, path: Path) -> bytes:
             raise InputError(_no_table(path, "an archive of arrays of NumPy (.npz)", "save one array with numpy.save"))
         if any(name.endswith("data.pkl") for name in names):
             raise InputError(_no_table(path, "a file of PyTorch (.pt)"))
+        if any(name.endswith(".iwa") for name in names):
+            raise InputError(_no_table(path, "a file of Numbers", "export it as csv"))
         tables = [name for name in names if _is_member(name)]
         if len(tables) != 1:
             inside = ", ".join(tables[:3]) + (" and more" if len(tables) > 3 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ _PARTS_IN_ZIP = (b"xl/workbook", b"xl/worksheets/", b"application/vnd.oasis.open
 _MAX_UNPACKED = 64 * 1024**2
 _MAX_CELLS = 20_000_000
 """Largest extent of a sheet: its rows times its columns."""
+_DAMAGED = (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError)
+"""Errors of zipfile for a damaged or encrypted archive; the library that reads workbooks reports it."""
+_WORKBOOK = "xl/workbook.xml"
+_RELATIONS = "xl/_rels/workbook.xml.rels"
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _CELL = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 
 
@@ -35,7 +43,7 @@ def read_sheet(data: bytes, path: Path) -> list[tuple[int, list[str]]]:
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
-        with CalamineWorkbook.from_object(io.BytesIO(data)) as workbook:
+        with CalamineWorkbook.from_object(io.BytesIO(_with_relations(data))) as workbook:
             sheets = [workbook.get_sheet_by_name(name) for name in workbook.sheet_names]
             filled = [(sheet.start or (0, 0), rows) for sheet in sheets if (rows := sheet.to_python())]
     except CalamineError as error:
@@ -51,14 +59,43 @@ def read_sheet(data: bytes, path: Path) -> list[tuple[int, list[str]]]:
     return [(number, [_text(value) for value in row]) for number, row in enumerate(rows, start=first + 1)]
 
 
+def _with_relations(data: bytes) -> bytes:
+    """Add the relations between its parts to an xlsx of bare sheets, as simple exporters write it."""
+    stream = io.BytesIO()
+    # A damaged archive is reported by the library that reads it.
+    with suppress(*_DAMAGED), zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(stream, "w") as whole:
+        parts = set(archive.namelist())
+        sheets = {part for part in parts if part.startswith("xl/worksheets/sheet")}
+        if not sheets or _RELATIONS in parts:
+            return data
+        for part in parts - {_WORKBOOK, "_rels/.rels"}:
+            whole.writestr(part, archive.read(part))
+        listed = "".join(f'<sheet name="{key}" sheetId="{key[1:]}" r:id="{key}"/>' for key, _, _ in _numbered(sheets))
+        whole.writestr(_WORKBOOK, f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>')
+        texts = {("texts", "sharedStrings", part) for part in parts if part == "xl/sharedStrings.xml"}
+        whole.writestr(_RELATIONS, _relations([*_numbered(sheets), *texts]))
+        whole.writestr("_rels/.rels", _relations([("r1", "officeDocument", _WORKBOOK)]))
+        whole.close()
+        return stream.getvalue()
+    return data
+
+
+def _numbered(sheets: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [(f"r{number}", "worksheet", sheet) for number, sheet in enumerate(sorted(sheets), 1)]
+
+
+def _relations(targets: Iterable[tuple[str, str, str]]) -> str:
+    each = (f'<Relationship Id="{key}" Type="{_OFFICE}/{kind}" Target="/{part}"/>' for key, kind, part in targets)
+    return f'<Relationships xmlns="{_PACKAGE}/relationships">{"".join(each)}</Relationships>'
+
+
 def _refuse_huge(data: bytes, path: Path) -> None:
     """Refuse a workbook that would fill the memory: a small file may unpack to gigabytes, or fill a corner cell."""
     if not data.startswith(_ZIP):
         return
     fault = ""
-    # A damaged archive is reported by the library that reads it.
     with (
-        suppress(zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError),
+        suppress(*_DAMAGED),
         zipfile.ZipFile(io.BytesIO(data)) as archive,
     ):
         if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED:

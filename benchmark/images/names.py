@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from benchmark.images.reading import EXTENSIONS
+
+_AS_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")
+_AS_DATE = re.compile(r"[0-9]{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-[0-9]{2}")
+_DIGITS = 15
+"""Number of digits that spreadsheets keep of a number."""
 
 
 def posix(name: str) -> str:
@@ -24,3 +31,26 @@ def image_id(name: str) -> str:
 def stem(name: str) -> str:
     """Return the image id without its folders."""
     return image_id(name).rpartition("/")[2]
+
+
+def spreadsheet_damage(unmatched: Iterable[str], known: Iterable[str]) -> str:
+    """Say what a spreadsheet did to names that match none of the known ones, with the fix; empty if nothing."""
+    names, others = {stem(name) for name in unmatched}, {stem(name) for name in known} - {""}
+    either = names | others
+    if any(map(_AS_NUMBER.fullmatch, either)):
+        what = "numbers such as 2.01704E+16, whose last digits are lost"
+    elif names & set(map(_rounded, others)) or others & set(map(_rounded, names)):
+        what = f"numbers, of which it keeps {_DIGITS} digits"
+    elif any(map(_AS_DATE.fullmatch, either)):
+        what = "dates"
+    elif {name.lstrip("0") for name in names} & {other.lstrip("0") for other in others}:
+        what = "numbers without leading zeros"
+    else:
+        return ""
+    return (
+        f"a spreadsheet turned names into {what}: take the original file, or format the column as text before pasting"
+    )
+
+
+def _rounded(name: str) -> str:
+    return name[:_DIGITS].ljust(len(name), "0") if name.isdigit() else name

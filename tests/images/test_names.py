@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.images.names import image_id, stem
+from benchmark.images.names import image_id, spreadsheet_damage, stem
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,22 @@ from benchmark.images.names import image_id, stem
 )
 def test_an_id_has_neither_an_extension_nor_backslashes(name, expected, bare):
     assert (image_id(name), stem(name)) == (expected, bare)
+
+
+@pytest.mark.parametrize(
+    ("unmatched", "known", "words"),
+    [
+        ("2.01704E+16", "20170413102600028.jpg", "numbers such as 2.01704E+16"),
+        ("20170413102600028", "2,01704E+16", "numbers such as 2.01704E+16"),
+        ("20170413102600000", "20170413102600028.jpg", "keeps 15 digits"),
+        ("20170413102600028", "20170413102600000", "keeps 15 digits"),
+        ("7", "test/0007.png", "without leading zeros"),
+        ("Feb-01", "2-1.png", "dates"),
+        ("1_left", "2_left", ""),
+        ("", "", ""),
+    ],
+)
+def test_what_a_spreadsheet_did_to_names_is_recognised(unmatched, known, words):
+    found = spreadsheet_damage([unmatched], [known])
+    assert words in found
+    assert bool(found) == bool(words)

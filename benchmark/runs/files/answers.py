@@ -17,7 +17,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.eyes import patient_and_eye, warn_of_torn_patients
 from benchmark.common.patients import clean_patients
 from benchmark.common.tables import TextTable
-from benchmark.images.names import image_id
+from benchmark.images.names import image_id, spreadsheet_damage
 from benchmark.runs.files.columns import Array, Names, column_of, grades_in, refuse, required
 from benchmark.runs.files.outputs import ScoredOutputs, array_outputs, table_outputs
 from benchmark.runs.predictions import Predictions
@@ -147,7 +147,8 @@ def _places(images: Sequence[str], labels: Labels, path: Path) -> Ints:
     if strangers:
         msg = (
             f"every predicted image needs a label, but {len(strangers)} of {path} have none, for instance "
-            f"{strangers[0]!r} (labels have names like {str(labels.image_id[0])!r}): add their labels or drop them"
+            f"{strangers[0]!r} (labels have names like {str(labels.image_id[0])!r}): "
+            f"{spreadsheet_damage(strangers, ids) or 'add their labels or drop them'}"
         )
         raise InputError(msg)
     for image, places in zip(images, found, strict=True):
