@@ -61,7 +61,14 @@ def run(args: argparse.Namespace) -> None:
     copies = {split: _copies(args, split) for split in EVALUATED}
     section = _section(args, copies)
     raw = read_yaml(PARAMS, "the parameters are")
-    systems = {**(raw.get("systems") or {}), args.name: {PREDICTIONS: section}}
+    others = raw.get("systems") or {}
+    if alike := [name for name in others if name != args.name and str(name).lower() == args.name.lower()]:
+        msg = (
+            f"rows must differ in more than upper and lower case, which some file systems do not keep apart, but got "
+            f"{args.name!r} beside {alike[0]!r}: choose another name"
+        )
+        raise InputError(msg)
+    systems = {**others, args.name: {PREDICTIONS: section}}
     settings = parse_params({**raw, "systems": systems}).predicted[args.name]
     manifest = read_manifest()
     notes: dict[str, None] = {}
@@ -75,6 +82,9 @@ def run(args: argparse.Namespace) -> None:
     for target, content in contents.items():
         with atomic(target) as partial:
             partial.write_bytes(content)
+    for earlier in Path(FOLDER, args.name).glob("*_[0-9]*"):  # Of an addition of more seeds.
+        if earlier not in contents:
+            earlier.unlink()
     changed = [path for path in DECLARED_IN if path.exists()]
     for path in changed:
         write_text(path, with_row(path.read_text(encoding="utf-8"), args.name, section))

@@ -49,7 +49,7 @@ ODD_REFUSED = {
 ARRAYS = {
     "cut.npy": "whole npy file",
     "empty.npy": "is empty",
-    "labels.xlsx": "Excel file",
+    "labels.xlsx": "one filled sheet",
     "logits.npy": "logits become by a softmax",
     "m.mat": "MATLAB",
     "nan.npy": "finite numbers",

@@ -91,6 +91,22 @@ def test_a_second_call_replaces_the_row():
     assert Path("predictions/mine/val_0.csv").read_bytes() == Path("val.csv").read_bytes()
 
 
+def test_a_smaller_addition_leaves_no_file_of_a_larger_one():
+    predicted("val", 1).to_csv("val_b.csv", index=False)
+    predicted("test", 1).to_csv("test_b.csv", index=False)
+    assert add(val="val.csv val_b.csv", test="test.csv test_b.csv") == 0
+    assert add() == 0
+    assert sorted(path.name for path in Path("predictions/mine").iterdir()) == ["test_0.csv", "val_0.csv"]
+
+
+def test_names_that_differ_in_case_alone_are_refused(capsys):
+    assert add() == 0
+    before = Path("params.yaml").read_text()
+    assert main(["add", "Mine", "--val", "val.csv", "--test", "test.csv"]) == 2
+    assert "'Mine' beside 'mine': choose another name" in capsys.readouterr().err
+    assert Path("params.yaml").read_text() == before
+
+
 def forms() -> dict[str, Callable[[pd.DataFrame], pd.DataFrame]]:
     """Forms of the same predictions, whose outputs are a score or probabilities."""
 
