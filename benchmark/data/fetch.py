@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PHOTOGRAPHS_FOLDER = DATA / "photographs"
 """Folder of generated or downloaded photographs; others stay where they are."""
-_NO_FILE = ImageInfo("", "", 0, 0, "labels alone", 0.0, False, 0.0, np.zeros(0, np.float32))
+_NO_FILE = ImageInfo("", "", 0, 0, "labels alone", 0.0, "yes", "", np.zeros(0, np.float32))
 """Properties of an image whose photograph the data set does not have."""
 
 
