@@ -77,7 +77,7 @@ def _to_srgb(profile: bytes) -> ImageCms.ImageCmsTransform | None:
         return None
     if mode == "CMYK":
         return transform
-    steps = np.arange(0, 256, 15, np.uint8)
+    steps = np.arange(0, 256, 15).astype(np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
     before = Image.fromarray(colours if mode == "RGB" else colours[..., 0])
     after = np.asarray(ImageCms.applyTransform(before, transform))
