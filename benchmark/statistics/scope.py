@@ -1,18 +1,23 @@
 """Scope of a verdict: the conclusions about the paper that the data and the settings of its runs allow.
 
 A run is in the paper's setting if its photographs come from the paper's data set with its official split, less a few,
-and if every parameter that affects a result equals the declared profile: input sizes, colours, network, training,
-losses, and the arms with their ancestors. Options that only decide how a training is executed may differ.
+which hashes of the ids and grades show, and if every parameter that affects a result equals the declared profile: input
+sizes, colours, network, training, losses, and the arms with their ancestors. Options that only decide how a training is executed may differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.common.csv_rows import read_rows
 from benchmark.common.section import flattened
 from benchmark.common.terms import Arm, Split
+from benchmark.data.manifest import read_manifest
+from benchmark.data.outcome import CHECKS_CSV, SEPARATOR, CheckRow
+from benchmark.runs.declared import data_sha256
 from benchmark.runs.run import DataSummary
 from benchmark.settings.composition import compose
 from benchmark.settings.loading import parse_params
@@ -32,30 +37,31 @@ _EXECUTION = {
 
 
 def declared_profile(paper: Setting, data: DataSummary) -> Params | None:
-    """Compose the parameters of the paper's setting; None for other data, which are never in it.
+    """Compose the parameters of the paper's setting; None for other data or splits, which are never in it.
 
     Raises:
-        InputError: the profile breaks a rule.
+        InputError: the profile breaks a rule, or the manifest is missing.
     """
-    if data.source != paper.data:
+    if data.source != paper.data or not _lacks_few(paper, data) or not _is_official(paper, data):
         return None
     return parse_params(compose(Path(), paper.profile), f"the profile {' '.join(paper.profile)}")
 
 
-def scope_of_data(paper: Setting, data: DataSummary) -> Scope:
-    """Return the scope that the data allow to arms that the paper does not have."""
+def scope_of_data(data: DataSummary, profile: Params | None) -> Scope:
+    """Return the scope that the data allow to arms that the paper does not have.
+
+    ``profile`` is that of :func:`declared_profile`.
+    """
     if data.synthetic:
         return "phantom: no claim about real eyes"
     if not SOURCES[data.source].has_photographs:
         return MADE_ELSEWHERE
-    return OTHER_SETTINGS if left_out(data, paper) is not None else "other data: evidence on the ordering only"
+    return OTHER_SETTINGS if profile else "other data: evidence on the ordering only"
 
 
-def scope_of(
-    cells: Sequence[Printed], paper: Setting, params: Params, data: DataSummary, profile: Params | None
-) -> Scope:
+def scope_of(cells: Sequence[Printed], params: Params, data: DataSummary, profile: Params | None) -> Scope:
     """Return the scope of a claim from the arms that measure its cells."""
-    scope = scope_of_data(paper, data)
+    scope = scope_of_data(data, profile)
     if scope != OTHER_SETTINGS or profile is None:
         return scope
     roles = [cell.measured_by.size for cell in cells if cell.measured_by]
@@ -74,13 +80,30 @@ def differing(cells: Sequence[Printed], params: Params, profile: Params) -> list
     return sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
 
 
-def left_out(data: DataSummary, paper: Setting) -> dict[Split, int] | None:
-    """Count the images that each split lacks of the official one; None for other data or if too many are missing."""
-    if paper.data != data.source:
-        return None
-    missing = {split: images - int(getattr(data, split)) for split, images in paper.images.items()}
-    allowed = all(0 <= missing[split] <= paper.may_lack * images for split, images in paper.images.items())
-    return missing if allowed else None
+def left_out(paper: Setting, data: DataSummary) -> dict[Split, int]:
+    """Count the images that each split lacks of the official one."""
+    return {split: images - int(getattr(data, split)) for split, images in paper.images.items()}
+
+
+def hash_labels(labels: Iterable[tuple[str, str]]) -> str:
+    """Return the hash of images, each an id and a grade, in any order."""
+    return hashlib.sha256("".join(f"{name},{grade}\n" for name, grade in sorted(labels)).encode()).hexdigest()
+
+
+def _lacks_few(paper: Setting, data: DataSummary) -> bool:
+    return all(0 <= count <= paper.may_lack * paper.images[split] for split, count in left_out(paper, data).items())
+
+
+def _is_official(paper: Setting, data: DataSummary) -> bool:
+    """Return True if the images of each split, with those that the checks dropped, are the declared ones."""
+    manifest = read_manifest()
+    found = {(row.split, row.image_id, str(row.grade)) for row in manifest}
+    for row in read_rows(CHECKS_CSV, CheckRow, "fundusbench fetch"):
+        listed = (field.split(SEPARATOR) for field in (row.splits, row.images, row.grades))
+        dropped = row.dropped.split(SEPARATOR)
+        found.update(image for image in zip(*listed, strict=True) if image[1] in dropped)
+    hashes = {split: hash_labels(label for one, *label in found if one == split) for split in paper.sha256}
+    return hashes == paper.sha256 and data_sha256(manifest) == data.manifest_sha256
 
 
 def _is_execution(name: str) -> bool:

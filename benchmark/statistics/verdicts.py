@@ -121,7 +121,7 @@ def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:
         rows += [*parts, *judge_parts(parts)]
     for number in claims.numbers:
         rows += [_number(number, cell, claims.paper, case) for cell in number.cells]
-    rows += [_step(step, claims.paper, case) for step in claims.steps]
+    rows += [_step(step, case) for step in claims.steps]
     rows += [_saving(saving, claims.paper, case) for saving in claims.savings]
     # Without measured networks, nothing is said of the printed ones.
     checked = [claim for claim in claims.consistency if case.networks or claim.check != "network"]
@@ -175,12 +175,14 @@ def _ordering(claim: Ordering, pair: PrintedPair, paper: Setting, case: Case) ->
     return replace(row, verdict=CONTRADICTED, finding=CONTRADICTED) if contradicted else row
 
 
-def _step(claim: InferredOrdering, paper: Setting, case: Case) -> VerdictRow:
+def _step(claim: InferredOrdering, case: Case) -> VerdictRow:
     """Judge a claim on arms that no source prints both kappas of: an ordering without a published difference."""
     selectors = (claim.better, claim.worse)
     found = [find_arm(one, case.params) for one in selectors]
     texts = {"split": claim.split, "split_evidence": "", "data": case.runs.data.name}
-    row = _text_row(claim, kind="ordering", part=claim.title, scope=scope_of_data(paper, case.runs.data), **texts)
+    row = _text_row(
+        claim, kind="ordering", part=claim.title, scope=scope_of_data(case.runs.data, case.profile), **texts
+    )
     missing = [str(one) for one, arm in zip(selectors, found, strict=True) if arm not in case.runs.runs]
     if missing:
         return row.with_notes(f"No finished run of {' and '.join(missing)}.")
@@ -326,8 +328,8 @@ def _start(
     split = cells[0].split
     assert split
     data = case.runs.data
-    scope = scope_of(cells, paper, case.params, data, case.profile)
-    missing = (left_out(data, paper) or {}) if scope == PAPER_SCOPE else {}
+    scope = scope_of(cells, case.params, data, case.profile)
+    missing = left_out(paper, data) if scope == PAPER_SCOPE else {}
     listed = ", ".join(f"{count} of {paper.images[name]:,} {name}" for name, count in missing.items() if count)
     texts = {"split": split.value, "split_evidence": split.evidence, "data": data.name}
     row = _text_row(claim, kind=kind, part=part, scope=scope, **texts)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
 from functools import cache
 
 import pytest
 
+from benchmark.data.manifest import ManifestRow, write_manifest
+from benchmark.data.outcome import CheckRow, write_check_rows
+from benchmark.runs.declared import data_sha256
 from benchmark.settings.loading import parse_params
+from benchmark.statistics import scope
 from benchmark.statistics.published.claims import CLAIMS, load_claims
 from benchmark.statistics.published.tables import PUBLISHED, load_published
-from benchmark.statistics.scope import OTHER_SETTINGS, declared_profile, differing, scope_of
+from benchmark.statistics.scope import OTHER_SETTINGS, declared_profile, differing, hash_labels, scope_of
 from tests.factories.paths import ROOT
 from tests.factories.runs import make_result
 from tests.settings.test_params import composed
@@ -45,13 +51,15 @@ def data_of(params, **changes):
 
 
 def scopes(params, **changes) -> set[str]:
-    """Return the scopes of all claims under some parameters with the paper's numbers of images."""
+    """Return the scopes of all claims under some parameters with the paper's numbers of images, and its images."""
     data = data_of(params, **changes)
-    profile = declared_profile(LOADED.paper, data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scope, "_is_official", lambda *_: True)
+        profile = declared_profile(LOADED.paper, data)
     cells = [(pair.better, pair.worse) for claim in LOADED.orderings for pair in claim.pairs]
     cells = [each for each in cells if not of_systems(each)]
     cells += [(cell,) for number in LOADED.numbers for cell in number.cells]
-    return {scope_of(each, LOADED.paper, params, data, profile) for each in cells}
+    return {scope_of(each, params, data, profile) for each in cells}
 
 
 @pytest.mark.parametrize("data", profiles("data"))
@@ -104,7 +112,7 @@ def test_photographs_of_another_source_are_other_data_whatever_their_name():
 def test_a_parameter_that_affects_a_result_leaves_the_papers_setting(change):
     params = parse_params(composed(*LOADED.paper.profile, change))
     data = data_of(paper_profile())
-    assert scope_of(M2CNN, LOADED.paper, params, data, paper_profile()) == OTHER_SETTINGS
+    assert scope_of(M2CNN, params, data, paper_profile()) == OTHER_SETTINGS
     assert differing(M2CNN, params, paper_profile()) != []
     named = change.partition("=")[0]
     assert named in differing(M2CNN, params, paper_profile()) or named.lstrip("+").startswith("arms")
@@ -121,4 +129,79 @@ def test_a_parameter_that_affects_a_result_leaves_the_papers_setting(change):
 )
 def test_execution_seeds_and_other_arms_keep_the_papers_setting(change):
     params = parse_params(composed(*LOADED.paper.profile, change))
-    assert scope_of(M2CNN, LOADED.paper, params, data_of(params), paper_profile()) == "the paper's data"
+    assert scope_of(M2CNN, params, data_of(params), paper_profile()) == "the paper's data"
+
+
+OFFICIAL = [
+    (split, f"{split}{i}", str(i % 5)) for split, n in (("train", 40), ("val", 20), ("test", 30)) for i in range(n)
+]
+PAPER = replace(
+    LOADED.paper,
+    images={"train": 40, "val": 20, "test": 30},
+    sha256={
+        split: hash_labels(label for one, *label in OFFICIAL if one == split) for split in ("train", "val", "test")
+    },
+    may_lack=0.04,
+)
+
+
+def is_the_papers(tmp_path, monkeypatch, images, dropped=(), trained_on=None) -> bool:
+    """Return whether these images, some of which the checks dropped, are those of the official split."""
+    monkeypatch.chdir(tmp_path)
+    kept = [each for each in images if each not in dropped]
+    rows = [ManifestRow(name, name, "", "", int(grade), split, name, 1, 1, "") for split, name, grade in kept]
+    write_manifest(rows)
+    checks = [CheckRow("readable", "drop", 90, "files")]
+    for split, name, grade in dropped:
+        # An issue concerns both copies of a photograph, of which one is dropped.
+        other_split, other, other_grade = kept[0]
+        pair = (f"{other} | {name}", "a | b", f"{other_split} | {split}", f"{other_grade} | {grade}")
+        checks.append(CheckRow("duplicates", "drop", 90, "files", 1, "equal", *pair, name))
+    write_check_rows(checks)
+    counts = {split: sum(one == split for one, *_ in kept) for split in PAPER.images}
+    data = data_of(paper_profile(), manifest_sha256=trained_on or data_sha256(scope.read_manifest()), **counts)
+    monkeypatch.setattr(scope, "compose", lambda *_: {})
+    monkeypatch.setattr(scope, "parse_params", lambda *_: paper_profile())
+    return declared_profile(PAPER, data) is not None
+
+
+def exchanged(a: int, b: int, what: int):
+    """Exchange the splits (0), ids (1) or grades (2) of two images."""
+    images = [list(each) for each in OFFICIAL]
+    images[a][what], images[b][what] = images[b][what], images[a][what]
+    return [tuple(each) for each in images]
+
+
+@pytest.mark.parametrize(
+    ("images", "dropped", "official"),
+    [
+        (OFFICIAL, [], True),
+        (OFFICIAL[::-1], [OFFICIAL[3]], True),
+        (OFFICIAL[1:], [], False),
+        (OFFICIAL, OFFICIAL[1:4], False),
+        (exchanged(0, 50, 0), [], False),
+        (exchanged(45, 70, 0), [], False),
+        (exchanged(0, 1, 2), [], False),
+        ([("train", "another", "0"), *OFFICIAL[1:]], [], False),
+        ([(split, f"{name}.jpeg", grade) for split, name, grade in OFFICIAL], [], False),
+    ],
+    ids=["all", "one dropped", "one lost", "many dropped", "train-val", "val-test", "grades", "one id", "all ids"],
+)
+def test_only_the_official_images_of_each_split_are_the_papers(tmp_path, monkeypatch, images, dropped, official):
+    assert is_the_papers(tmp_path, monkeypatch, images, dropped) == official
+
+
+def test_runs_on_other_images_than_those_of_the_manifest_are_not_in_the_papers_setting(tmp_path, monkeypatch):
+    assert not is_the_papers(tmp_path, monkeypatch, OFFICIAL, trained_on="f" * 64)
+
+
+def test_the_declared_hashes_are_those_of_kaggles_label_files():
+    folder = ROOT.parent / "shared/data/eyepacs_labels"
+    if not folder.exists():
+        pytest.skip("the label files of EyePACS are not here")
+    labels = {"train": [], "Public": [], "Private": []}
+    for name in ("trainLabels.csv", "retinopathy_solution.csv"):
+        for row in csv.DictReader((folder / name).open(encoding="utf-8")):
+            labels[row.get("Usage", "train")].append((row["image"], row["level"]))
+    assert list(LOADED.paper.images.values()) == [len(rows) for rows in labels.values()]
+    assert list(LOADED.paper.sha256.values()) == [hash_labels(rows) for rows in labels.values()]

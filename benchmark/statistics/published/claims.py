@@ -51,6 +51,8 @@ class Setting:
     """Source of the data set, a file of benchmark/sources."""
     images: dict[Split, int]
     """Images per part of the official split."""
+    sha256: dict[Split, str]
+    """Hash of their ids and grades, :func:`benchmark.statistics.scope.hash_labels`."""
     may_lack: Annotated[float, Field(ge=0, lt=0.05)]
     """Largest fraction of a split's images that may be missing, for instance because they are unreadable."""
     profile: tuple[str, ...]
