@@ -124,9 +124,9 @@ def _compare(root: Path, where: str, *, as_json: bool) -> int:
         side.pop(TIMINGS, None)
     compared = compare_tables(here, there)
     if as_json:
-        show_json({"against": where, "cells": compared, "notes": _other_data(here, there)})
+        show_json({"against": where, "cells": compared, "notes": _other_conditions(here, there)})
     else:
-        print("\n".join([*describe(compared, where), *_other_data(here, there)]))
+        print("\n".join([*describe(compared, where), *_other_conditions(here, there)]))
     return int(any(cell.status in FAULTS for cell in compared))
 
 
@@ -159,13 +159,15 @@ def _describe_cell(cell: Compared) -> str:
     return f"{cell.status}{below}: {cell.table}, row {cell.row}, column {cell.column}{values}{tested}"
 
 
-def _other_data(*sides: dict[str, list[dict[str, str]]]) -> list[str]:
-    """Return a warning if the two sides have different data."""
-    hashes = [{line.get("data_hash", "") for lines in side.values() for line in lines} - {""} for side in sides]
-    if hashes[0] == hashes[1] or not all(hashes):
-        return []
-    here, there = (" ".join(sorted(side)) for side in hashes)
-    return [f"The data differ (hash {here} here, {there} there): the seeds alone do not explain differences."]
+def _other_conditions(*sides: dict[str, list[dict[str, str]]]) -> list[str]:
+    """Return a warning if the two sides have different data, claims or rules."""
+    found = []
+    for name, column in (("data", "data_hash"), ("claims", "claims_sha256"), ("rules of verdicts", "rules_sha256")):
+        hashes = [{line.get(column, "") for lines in side.values() for line in lines} - {""} for side in sides]
+        here, there = (" ".join(sorted(side)) for side in hashes)
+        if all(hashes) and here != there:
+            found.append(f"The {name} differ (hash {here} here, {there} there): the seeds alone explain no difference.")
+    return found
 
 
 def _read_files(folder: Path, pattern: str, fix: str) -> dict[str, str]:

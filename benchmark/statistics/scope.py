@@ -2,7 +2,8 @@
 
 A run is in the paper's setting if its photographs come from the paper's data set with its official split, less a few,
 which hashes of the ids and grades show, and if every parameter that affects a result equals the declared profile: input
-sizes, colours, network, training, losses, and the arms with their ancestors. Options that only decide how a training is executed may differ.
+sizes, colours, network, training, losses, and the arms with their ancestors. Options that only decide how a training is
+executed may differ.
 """
 
 from __future__ import annotations

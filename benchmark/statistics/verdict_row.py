@@ -32,6 +32,8 @@ EQUAL = "practically equal"
 """Finding for a difference whose whole interval is within the margin around 0."""
 OPPOSITE = "the opposite holds here"
 """Finding for a difference whose whole interval is below the negative margin."""
+JUDGED_BY = ("claims_sha256", "rules_sha256")
+"""Columns on the claims and the rules of a row."""
 _BETWEEN = " | "
 """Separator of the notes of a row."""
 
@@ -111,6 +113,10 @@ class VerdictRow:
     """Reason for the tolerance."""
     evidence: str = ""
     """Evidence that the paper makes the claim; :data:`benchmark.common.terms.OURS` where it does not."""
+    claims_sha256: str = ""
+    """Hash of the claims and printed numbers that the row was judged by; a claim of another date has another one."""
+    rules_sha256: str = ""
+    """Hash of the code of the verdict rules."""
 
     @property
     def notes(self) -> tuple[str, ...]:

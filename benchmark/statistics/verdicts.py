@@ -23,12 +23,15 @@ from typing import Any, Literal, cast
 
 import pandas as pd
 
+from benchmark.common.code import code_sha256
 from benchmark.common.csv_rows import write_rows
+from benchmark.common.files import sha256_json
 from benchmark.common.terms import Head, Split
 from benchmark.common.units import some
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
 from benchmark.runs.labels import selection
 from benchmark.runs.predictions import patients_in_words
+from benchmark.runs.run import SHOWN_DIGITS
 from benchmark.runs.spec import PredictionsRun
 from benchmark.settings.params import Params
 from benchmark.statistics.bootstrap import N_RESAMPLES, kappa_interval
@@ -40,6 +43,8 @@ from benchmark.statistics.learning_cost import LearningCurve, learning_curve, re
 from benchmark.statistics.multiverse import compare_arms
 from benchmark.statistics.planned import compared_runs
 from benchmark.statistics.published.claims import (
+    CLAIMS,
+    OWN_CLAIMS,
     Claim,
     Claims,
     Consistency,
@@ -53,7 +58,7 @@ from benchmark.statistics.published.claims import (
     load_claims,
 )
 from benchmark.statistics.published.consistency import check
-from benchmark.statistics.published.tables import Printed, PrintedTable, find_arm, load_published
+from benchmark.statistics.published.tables import PUBLISHED, Printed, PrintedTable, find_arm, load_published
 from benchmark.statistics.scope import (
     OTHER_SETTINGS,
     declared_profile,
@@ -64,6 +69,7 @@ from benchmark.statistics.scope import (
 )
 from benchmark.statistics.verdict_row import (
     CONTRADICTED,
+    JUDGED_BY,
     PAPER_SCOPE,
     RULE_DEPENDENT,
     VerdictKind,
@@ -110,7 +116,15 @@ def run(params: Params, runs: GradedRuns) -> None:
     claims = load_claims(published=printed)
     profile = declared_profile(claims.paper, runs.data)
     case = Case(params, runs, printed, read_curves(), read_networks(), profile)
-    write_rows(VERDICTS, VerdictRow, verdicts(claims, case))
+    judges = judged_by()
+    write_rows(VERDICTS, VerdictRow, [replace(row, **judges) for row in verdicts(claims, case)])
+
+
+def judged_by() -> dict[str, str]:
+    """Return hashes of the claims with their printed numbers, and of the code of the verdict rules."""
+    files = [CLAIMS, PUBLISHED, *sorted(OWN_CLAIMS.glob("*.yaml"))]
+    claims, rules = [path.read_text("utf-8") for path in files], code_sha256("benchmark/statistics/verdicts.py")
+    return {name: value[:SHOWN_DIGITS] for name, value in zip(JUDGED_BY, (sha256_json(claims), rules), strict=True)}
 
 
 def verdicts(claims: Claims, case: Case) -> list[VerdictRow]:

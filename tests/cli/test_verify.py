@@ -19,6 +19,7 @@ import yaml
 from benchmark.cli.main import main
 from benchmark.evaluation import transfer
 from benchmark.report.verification import rebuild
+from benchmark.settings.loading import load_params
 from benchmark.tracking import provenance
 from benchmark.tracking.replay import SyncReport
 from tests.factories.paths import ROOT
@@ -212,6 +213,19 @@ def test_other_data_are_pointed_at(project, tmp_path, capfd):
         path.write_text(path.read_text().replace("0" * 16, "f" * 16))
     assert main(["verify", "--against", str(other)]) == 0
     assert f"The data differ (hash {'0' * 16} here, {'f' * 16} there)" in capfd.readouterr().out
+
+
+def test_the_claims_that_judged_a_row_are_verified_and_pointed_at(project, tmp_path, capfd):
+    other = tmp_path / "there"
+    shutil.copytree(project, other)
+    claims = Path("experiments/published/claims.yaml")
+    claims.write_text(claims.read_text() + "# another text\n")
+    assert main(["verify"]) == 1
+    assert "first verdicts.csv, row multi-task-over-mse" in (out := capfd.readouterr().out)
+    assert "column claims_sha256: stored " in out
+    rebuild.tables(load_params())
+    assert main(["verify", "--against", str(other)]) == 0
+    assert re.search("The claims differ .hash [0-9a-f]{16} here, [0-9a-f]{16} there.", capfd.readouterr().out)
 
 
 def test_a_folder_without_tables_is_refused(project, tmp_path, capfd):

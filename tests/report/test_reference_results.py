@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import yaml
 
 from benchmark.common.files import read_json, write_json
-from benchmark.report.verification.reference_results import MADE_BY, compare_kept, judged_by, keep
+from benchmark.report.verification.reference_results import MADE_BY, compare_kept, keep
 from benchmark.settings.loading import load_params
+from benchmark.statistics.verdicts import judged_by
 from tests.conftest import ROOT, tiny_params
 
 
@@ -19,6 +22,7 @@ def rebuilt(tmp_path, monkeypatch):
         root = tmp_path / home / "eyes"
         folder = tmp_path / home / "project"
         (folder / "reports/tables").mkdir(parents=True)
+        shutil.copytree(ROOT / "experiments/published", folder / "experiments/published")
         (folder / "reports/figures").mkdir()
         (folder / "reports/figures/ablation.png").write_bytes(b"png")
         raw = tiny_params()

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.common.addresses import shown_address
-from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
-from benchmark.common.files import PROJECT, read_json, read_yaml, sha256_json, write_json, write_text
+from benchmark.common.files import read_json, read_yaml, write_json, write_text
 from benchmark.report.verification.table_diff import Difference, TextRow, differing_cell, read_lines
 from benchmark.runs.environment import environment
-from benchmark.runs.run import SHOWN_DIGITS
 from benchmark.settings.differences import NO_RESULT
 from benchmark.settings.loading import PARAMS
-from benchmark.statistics.published.claims import CLAIMS
-from benchmark.statistics.published.tables import PUBLISHED
+from benchmark.statistics.verdict_row import JUDGED_BY
+from benchmark.statistics.verdicts import judged_by
 
 RESULTS = Path("experiments/results")
 MADE_BY = "made_by.json"
@@ -28,10 +26,8 @@ STAGE_TIMES = "stages.csv"
 """Time of each stage."""
 TIMING_FILES = ("cost_time.csv", STAGE_TIMES)
 """Files that differ between executions."""
-_OF_CODE = "runs"
-"""Column with the hash of the runs' keys, which change with the code."""
-_RULES = ("claims_sha256", "rules_sha256")
-"""Hashes of the claims with their printed numbers, and of the code of the verdict rules."""
+_OF_CODE = {"runs", *JUDGED_BY}
+"""Columns with hashes that change with the code; the comparison has a sentence of its own on claims and rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +61,6 @@ class RebuildComparison:
         if self.first is None:
             return f"identical to {self.folder}: all {self.cells:,} cells of {self.tables} tables; {facts}"
         return f"DIFFERENT from {self.folder}: {self.first}; {facts}"
-
-
-def judged_by() -> dict[str, str]:
-    """Return hashes of the claims with their printed numbers, and of the code of the verdict rules."""
-    published = [(PROJECT / path).read_text("utf-8") for path in (CLAIMS, PUBLISHED)]
-    rules = code_sha256("benchmark/statistics/verdicts.py")
-    return {name: value[:SHOWN_DIGITS] for name, value in zip(_RULES, (sha256_json(published), rules), strict=True)}
 
 
 def keep(folder: Path, reports: Path = Path("reports")) -> None:
@@ -112,7 +101,7 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Re
         tables, cells = tables + 1, cells + sum(map(len, kept))
         first = first or differing_cell(path.name, kept, made)
     made = read_json(folder / MADE_BY)
-    rules = {name: str(made[name]) for name in _RULES if name in made}
+    rules = {name: str(made[name]) for name in JUDGED_BY if name in made}
     return RebuildComparison(folder, tables, cells, first, str(made["cpu"]), str(environment()["cpu"]), rules)
 
 
@@ -168,10 +157,10 @@ def _anywhere(text: str, places: Mapping[str, str]) -> str:
 
 
 def _lines(path: Path, places: Mapping[str, str] | None = None) -> list[TextRow]:
-    """Return the rows of a table without the hash of runs and without absolute paths; empty without a file."""
+    """Return the rows of a table without hashes of code and without absolute paths; empty without a file."""
     if not path.exists():
         return []
     return [
-        {name: value for name, value in line.items() if name != _OF_CODE}
+        {name: value for name, value in line.items() if name not in _OF_CODE}
         for line in read_lines(_anywhere(path.read_text("utf-8"), places or {}))
     ]

@@ -32,6 +32,7 @@ from benchmark.common.errors import InputError
 from benchmark.report.run_columns import RUN_COLUMNS
 from benchmark.report.verification.keys import NOISY, RowKey, keys_of
 from benchmark.report.verification.table_diff import WHOLE, TextRow, named
+from benchmark.statistics.verdict_row import JUDGED_BY
 
 ALPHA = 0.05
 """Significance level of all tests together."""
@@ -129,7 +130,7 @@ def _compare_table(table: str, ours: Sequence[TextRow], theirs: Sequence[TextRow
         if column not in both:
             yield Compared(table, WHOLE, column, "", "", "here only" if column in ours[0] else "there only")
     spreads = {_spread_of(name) for name in both}
-    cells = [name for name in both if name not in {"table", *keys, *RUN_COLUMNS, *spreads}]
+    cells = [name for name in both if name not in {"table", *keys, *RUN_COLUMNS, *JUDGED_BY, *spreads}]
     for key in dict.fromkeys((*left, *right)):
         if key not in left or key not in right:
             yield Compared(table, named(key), WHOLE, "", "", "here only" if key in left else "there only")
