@@ -147,7 +147,8 @@ def describe(cells: Sequence[Compared], where: str) -> list[str]:
     )
     inconclusive = "Cannot tell: smaller differences than the stated one are not detectable, so agreement is not shown."
     unknown = (
-        "Noise unknown: a side has a single seed, or the tables lack the spread over seeds. Timings are not compared."
+        "Noise unknown: a side has a single seed, an arm's kappa is not clear of 0, or the tables lack the spread over "
+        "seeds. Timings are not compared."
     )
     return [*lines, f"{tested} {inconclusive} {unknown}"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import ttest_ind
+from scipy.stats import t, ttest_ind
 
 from benchmark.common.errors import InputError
 from benchmark.report.inputs import Inputs
@@ -20,7 +20,7 @@ from benchmark.report.render import table_to_csv
 from benchmark.report.run_columns import RUN_COLUMNS
 from benchmark.report.verification import keys
 from benchmark.report.verification.keys import keys_of
-from benchmark.report.verification.seed_noise import Sample, compare_tables, welch
+from benchmark.report.verification.seed_noise import FAULTS, Sample, compare_tables, welch
 from benchmark.report.verification.table_diff import Difference, first_difference, first_line, read_lines
 from tests.factories.runs import named_tables
 from tests.report.test_report import PATCHY
@@ -189,6 +189,43 @@ def test_where_nothing_but_seeds_differs_a_rebuild_is_rarely_called_different():
         false += "different" in statuses(draw(), draw()).values()
     # 5 in 100 are allowed for; four standard errors more are not chance.
     assert false / n < 0.05 + 4 * math.sqrt(0.05 * 0.95 / n)
+
+
+def trained(rng, collapses: float) -> list[dict[str, str]]:
+    """Return kappa and accuracy of twelve arms, three seeds each, of which a share never learns."""
+    found = []
+    for arm in map(str, range(12)):
+        kappas = np.where(rng.random(3) < collapses, 0.002, 0.6) * (1 + 0.04 * rng.standard_normal(3))
+        for metric, values in (("kappa", kappas), ("accuracy", 0.4 + kappas / 2)):
+            mean, sd = values.mean(), values.std(ddof=1)
+            low = mean - t.ppf(0.975, 2) * sd / 3**0.5 - 0.004
+            named = {"method": "m", "arm": arm, "split": "val", "head": "score", "metric": metric, "seeds": "0 1 2"}
+            found.append(named | {"estimate": f"{mean:.6f}", "sd": f"{sd:.6f}", "low": f"{low:.6f}"})
+    return found
+
+
+@pytest.mark.parametrize("collapses", [0.0, 0.2, 0.5, 0.8])
+def test_where_trainings_collapse_by_chance_a_rebuild_is_rarely_called_different(collapses):
+    """Three seeds that all learned, against three that all did not, have no noise that their spread shows."""
+    rng, false, n = np.random.default_rng(1), 0, 60
+    for _ in range(n):
+        found = compare_tables({"metrics": trained(rng, collapses)}, {"metrics": trained(rng, collapses)})
+        false += any(cell.status in FAULTS for cell in found)
+    assert false / n < 0.05 + 3 * math.sqrt(0.05 * 0.95 / n)
+
+
+def test_what_an_arm_that_never_learned_lacks_is_no_fault():
+    def tables(low, estimate, ranks):
+        arm = {"method": "m", "arm": "a"}
+        kappa = arm | {"split": "val", "head": "score", "metric": "kappa", "estimate": "0.5", "sd": "0.1", "low": low}
+        row = arm | {"kind": "rank", "about": "", "versus": "", "split": "val", "estimate": estimate, "n_analyses": "4"}
+        rows = [row | {"rank": str(rank), "seeds": "0 1"} for rank in range(ranks)]
+        return {"metrics": [kappa | {"seeds": "0 1"}], "systems": rows}
+
+    there = tables("0.4", "0.25", 3)
+    for here, expected in ((tables("-0.1", "", 2), {"noise unknown"}), (tables("0.4", "", 2), {"here only"})):
+        found = compare_tables(there, here)
+        assert {cell.status for cell in found if cell.table == "systems" and cell.status != "identical"} == expected
 
 
 def test_counts_differ_and_what_runs_gave_without_a_spread_is_left_open():

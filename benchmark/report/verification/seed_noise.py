@@ -16,7 +16,9 @@ of cells with three seeds.) A cell is
 * different: measured with an adjusted p below 0.05, or another text that does not depend on seeds (a count, a name, a
   published number);
 * cannot tell: measured, with a larger p; differences *below* the given one would not have been detected;
-* noise unknown: computed from runs, but with a single seed on one side or without any standard deviation;
+* noise unknown: computed from runs, but with a single seed on one side, without any standard deviation, or of an arm
+  whose kappa is not clear of 0 on one side: some of its trainings failed, and if by chance all or none of a few seeds
+  do, their standard deviation does not show it;
 * here only, there only: the other side has no such row, column or value.
 """
 
@@ -29,7 +31,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from benchmark.common.errors import InputError
-from benchmark.report.run_columns import RUN_COLUMNS
+from benchmark.common.terms import Arm
+from benchmark.report.run_columns import RUN_COLUMNS, arms_of
 from benchmark.report.verification.keys import NOISY, RowKey, keys_of
 from benchmark.report.verification.table_diff import WHOLE, TextRow, named
 from benchmark.statistics.verdict_row import JUDGED_BY
@@ -99,9 +102,10 @@ def compare_tables(ours: Mapping[str, Sequence[TextRow]], theirs: Mapping[str, S
     Raises InputError if a table of both sides declares no keys.
     """
     found: list[Compared] = []
+    failing = _failing(ours) | _failing(theirs)
     for table in dict.fromkeys((*ours, *theirs)):
         if ours.get(table) and theirs.get(table):
-            found += _compare_table(table, ours[table], theirs[table])
+            found += _compare_table(table, ours[table], theirs[table], failing)
         elif ours.get(table) or theirs.get(table):
             found.append(Compared(table, WHOLE, WHOLE, "", "", "here only" if ours.get(table) else "there only"))
     return _judge(found)
@@ -121,7 +125,15 @@ def welch(ours: Sample, theirs: Sample) -> Gap:
     return Gap(difference, math.sqrt(total), total**2 / spent if spent else math.inf, float(p))
 
 
-def _compare_table(table: str, ours: Sequence[TextRow], theirs: Sequence[TextRow]) -> Iterator[Compared]:
+def _failing(tables: Mapping[str, Sequence[TextRow]]) -> set[Arm]:
+    """Return the arms with a kappa whose interval is not clear of 0."""
+    kappas = [row for row in tables.get("metrics", ()) if row["metric"] == "kappa"]
+    return {Arm(row["method"], row["arm"]) for row in kappas if not float(row["low"] or "nan") > 0}
+
+
+def _compare_table(
+    table: str, ours: Sequence[TextRow], theirs: Sequence[TextRow], failing: set[Arm]
+) -> Iterator[Compared]:
     keys = keys_of(table)
     left, right = _by_key(ours, keys), _by_key(theirs, keys)
     columns = dict.fromkeys((*ours[0], *theirs[0]))
@@ -132,12 +144,16 @@ def _compare_table(table: str, ours: Sequence[TextRow], theirs: Sequence[TextRow
     spreads = {_spread_of(name) for name in both}
     cells = [name for name in both if name not in {"table", *keys, *RUN_COLUMNS, *JUDGED_BY, *spreads}]
     for key in dict.fromkeys((*left, *right)):
+        fails = bool(failing) and not failing.isdisjoint(arms_of(left.get(key) or right[key]))
         if key not in left or key not in right:
-            yield Compared(table, named(key), WHOLE, "", "", "here only" if key in left else "there only")
+            side: CellStatus = "here only" if key in left else "there only"
+            # An arm that never learned has no rank, so one rank fewer is given.
+            ranked = failing and (left.get(key) or right[key]).get("kind", "").endswith("rank")
+            yield Compared(table, named(key), WHOLE, "", "", "noise unknown" if ranked else side)
             continue
         for column in cells:
             if left[key][column] or right[key][column]:
-                yield _compare_cell(table, named(key), column, left[key], right[key])
+                yield _compare_cell(table, named(key), column, left[key], right[key], fails=fails)
 
 
 def _by_key(lines: Sequence[TextRow], keys: RowKey) -> dict[RowKey, TextRow]:
@@ -155,17 +171,17 @@ def _spread_of(column: str) -> str:
     return _SPREADS.get(column, f"{column}_sd")
 
 
-def _compare_cell(table: str, row: str, column: str, ours: TextRow, theirs: TextRow) -> Compared:
+def _compare_cell(table: str, row: str, column: str, ours: TextRow, theirs: TextRow, *, fails: bool) -> Compared:
     spread = _spread_of(column)
     if all(ours.get(name, "") == theirs.get(name, "") for name in (column, spread)):
         return Compared(table, row, column, ours[column], theirs[column], "identical")
     cell = Compared(table, row, column, _in_words(ours, column), _in_words(theirs, column), "different")
     from_runs = bool(ours.get("seeds") or theirs.get("seeds"))
-    if from_runs and (gap := _gap(ours, theirs, column)):
+    noisy = column in NOISY or column in _WITH_INTERVAL or spread in ours
+    if from_runs and not fails and (gap := _gap(ours, theirs, column)):
         # The status follows when all p-values are known.
         return replace(cell, gap=gap)
-    noisy = column in NOISY or column in _WITH_INTERVAL or spread in ours
-    if from_runs and noisy and (column in NOISY or (ours[column] and theirs[column])):
+    if from_runs and noisy and (fails or column in NOISY or (ours[column] and theirs[column])):
         return replace(cell, status="noise unknown")
     if not ours[column] or not theirs[column]:
         return replace(cell, status="here only" if ours[column] else "there only")
