@@ -61,13 +61,12 @@ def table_columns(run: RunSpec) -> dict[str, Any]:
 def selection(run: RunSpec) -> tuple[Head | None, int]:
     """Return the head whose val kappa selected the epoch, and the number of epochs.
 
-    The head is None for the last epoch, for a blend, and for predictions, whose training is unknown (0 epochs).
+    The head is None for the last epoch, and for predictions, whose training is unknown (0 epochs). A blend has those of
+    its first network.
     """
     match run:
-        case ArmRun() | NetworkRun():
+        case ArmRun() | NetworkRun() | BlendRun():
             return run.heads[0] if run.train.select_epoch == "best" else None, run.train.epochs
-        case BlendRun():
-            return None, run.train.epochs
         case PredictionsRun():
             return None, 0
 

@@ -98,6 +98,8 @@ class VerdictRow:
     """Place among the primary endpoints, which are tested in this order; 0 for a row that describes."""
     p: float = math.nan
     """One-sided p-value of a primary endpoint: of a difference of at most the margin. NaN where it was not tested."""
+    untested: str = ""
+    """Reason why a primary endpoint was not tested."""
     p_short: float = math.nan
     """One-sided p-value of a difference as large as the margin, for an ordering; small where it is not reproduced."""
     n_images: int = 0
@@ -201,12 +203,21 @@ def gatekept(rows: Sequence[VerdictRow]) -> list[VerdictRow]:
     """
     found, closed = list(rows), False
     for place in sorted((one for one, row in enumerate(rows) if row.primary), key=lambda one: rows[one].primary):
-        if closed:
-            found[place] = replace(rows[place], p=math.nan).with_notes(
-                "Not tested: an earlier primary endpoint was not reproduced. The verdict describes."
-            )
-        closed = closed or rows[place].verdict != "reproduced"
+        row = replace(rows[place], p=math.nan) if closed else rows[place]
+        found[place] = replace(row, untested=_untested(row, closed) if math.isnan(row.p) else "")
+        closed = closed or row.verdict != "reproduced"
     return found
+
+
+def _untested(row: VerdictRow, closed: bool) -> str:
+    """Return the reason why a primary endpoint has no p-value."""
+    if closed:
+        return "an earlier primary endpoint was not reproduced"
+    if row.verdict == "not run":
+        return "not run"
+    if row.rules_low <= row.margin < row.rules_high:
+        return "the decision rules disagree about the margin"
+    return "nothing is concluded in favour of its first side" if "a" in row.withheld else "no interval over seeds"
 
 
 def _distinct(values: Iterator[str]) -> str:

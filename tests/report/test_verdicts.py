@@ -118,7 +118,7 @@ def test_what_is_found_says_neither_more_nor_less_than_the_interval(results):
 
 def test_only_a_primary_endpoint_has_a_p(results):
     assert shown(replace(ROW, primary=1, p=0.0301), results)["p"].text == "primary 1: 0.030"
-    assert shown(replace(ROW, primary=2), results)["p"].text == "primary 2: not tested"
+    assert shown(replace(ROW, primary=2, untested="not run"), results)["p"].text == "primary 2: not tested (not run)"
     assert "every other row describes" in verdict_table([ROW], results).caption
 
 

@@ -430,7 +430,24 @@ def test_primary_endpoints_are_tested_in_order_until_one_is_not_reproduced(monke
     rows = judged(made_case(), PRIMARY)
     assert rows[first].p > 0.025
     assert np.isnan(rows[MT_224].p)
-    assert "Not tested: an earlier primary endpoint was not reproduced. The verdict describes." in rows[MT_224].notes
+    assert rows[MT_224].untested == "an earlier primary endpoint was not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"p": 0.3, "verdict": "inconclusive"}, ""),
+        ({"verdict": "not run"}, "not run"),
+        ({"rules_low": 0.001, "rules_high": 0.02, "margin": 0.005}, "the decision rules disagree about the margin"),
+        ({"failed_a": 1}, "nothing is concluded in favour of its first side"),
+        ({}, "no interval over seeds"),
+    ],
+)
+def test_a_primary_endpoint_without_a_p_value_says_why(columns, reason):
+    named = {"claim": "c", "kind": "ordering", "part": "p", "split": "test", "split_evidence": "", "data": "d"}
+    texts = {"scope": "the paper's data", "quote": "", "source": "", "interpretation": ""}
+    (row,) = gatekept([VerdictRow(**named, **texts, **({"verdict": "inconclusive"} | columns), primary=1)])
+    assert row.untested == reason
 
 
 def test_a_fixed_sequence_rarely_finds_anything_false():

@@ -120,6 +120,6 @@ def _facts(row: VerdictRow) -> tuple[str, ...]:
         f"holds under {row.n_hold} of {row.n_analyses} analyses" if row.n_analyses else "",
         f"failed trainings: {row.failed_a} and {row.failed_b}" if row.failed_a or row.failed_b else "",
         f"tolerance {row.tolerance:g}" if math.isnan(row.margin) and not math.isnan(row.tolerance) else "",
-        f"primary endpoint {row.primary}: p {p_text(row.p)}" if row.primary else "",
+        f"primary endpoint {row.primary}: p {p_text(row)}" if row.primary else "",
     )
     return tuple(filter(None, facts))

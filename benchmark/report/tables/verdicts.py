@@ -86,7 +86,7 @@ def _cells(row: VerdictRow, notes: Notes) -> tuple[Cell, ...]:
         *(Text(word or "-") for word in words),
         Text(f"{row.finding}{size}", notes.number(*row.notes)),
         *_analyses(row),
-        Number(f"primary {row.primary}: {p_text(row.p)}", row.p) if row.primary else Text("-"),
+        Number(f"primary {row.primary}: {p_text(row)}", row.p) if row.primary else Text("-"),
     )
 
 
@@ -102,11 +102,11 @@ def _analyses(row: VerdictRow) -> tuple[Text, ...]:
     )
 
 
-def p_text(p: float) -> str:
-    """Return a p-value to three digits; "not tested" without one."""
-    if math.isnan(p):
-        return "not tested"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
+def p_text(row: VerdictRow) -> str:
+    """Return the p-value of a primary endpoint to three digits; the reason if it was not tested."""
+    if math.isnan(row.p):
+        return f"not tested ({row.untested})"
+    return "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
 
 
 def _measured(row: VerdictRow) -> Cell:
