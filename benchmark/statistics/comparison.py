@@ -79,6 +79,11 @@ class Comparison:
     seeds: tuple[tuple[int, ...], tuple[int, ...]]
     failed: tuple[int, int] = (0, 0)
 
+    @property
+    def p_beats(self) -> float:
+        """Probability that one further run of a beats one of b on as many new patients; NaN without a conclusion."""
+        return float("nan") if self.difference.inconclusive_reason else self.confidence.of_new_pair(0)
+
     def p_at_least(self, x: float) -> float:
         """Return the one-sided p-value of a true difference of ``x`` or more; NaN where no conclusion is allowed."""
         return float("nan") if self.difference.inconclusive_reason else self.confidence.p_at_least(x)

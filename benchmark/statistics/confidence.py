@@ -114,6 +114,19 @@ class Confidence:
         reach *= (self.runs.freedom + 2) ** 0.5
         return self.estimate - reach, self.estimate + reach
 
+    def of_new_pair(self, x: float) -> float:
+        """Return the probability that one further pair of runs, on as many new patients, differs by more than ``x``.
+
+        The patients count twice: those of the estimate, and the new ones. NaN with one run or without an interval.
+        """
+        from scipy.special import stdtr
+
+        if not self.runs.freedom or not len(self.defined):
+            return float("nan")
+        drawn = self.estimate + 2**0.5 * (self.defined - self.defined.mean())
+        scale = max(self.runs.se * (self.runs.freedom + 2) ** 0.5, _TOLERANCE)
+        return float(stdtr(self.runs.freedom, (drawn - x) / scale).mean())
+
     def interval(
         self, confidence_level: float = CONFIDENCE_LEVEL, bounds: tuple[float, float] = (-np.inf, np.inf)
     ) -> Interval:

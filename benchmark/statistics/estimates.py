@@ -98,6 +98,9 @@ class Estimate:
     failed_versus: int = 0
     """The same of the arm that is subtracted."""
     min_detectable_difference: float = nan
+    p_beats: float = nan
+    """Probability that one further run has a higher kappa than one of the arm that is subtracted, on as many new
+    patients."""
     resampled: str
     """Resampled units: seeds and patients, or patients alone."""
     n_images: int

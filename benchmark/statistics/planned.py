@@ -102,6 +102,7 @@ def _kappa_row(
         failed=compared.failed[0],
         failed_versus=compared.failed[1],
         min_detectable_difference=compared.min_detectable_difference,
+        p_beats=compared.p_beats,
         rules_low=min(found.by_rule.values()),
         rules_high=max(found.by_rule.values()),
         **_compared(compared),

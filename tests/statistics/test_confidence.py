@@ -168,6 +168,24 @@ def test_one_further_run_falls_into_its_prediction_interval_in_95_of_100_cases(r
     assert np.isnan(of_runs(values[0][:1]).of_one_run(0.95)).all()
 
 
+@pytest.mark.parametrize(("runs", "patients"), [(2, 0.0001), (3, 0.01), (5, 0.02), (5, 0.0001)])
+def test_the_probability_of_a_new_pair_is_calibrated(runs: int, patients: float) -> None:
+    """The rank of a new difference in its predicted distribution is uniform, or nearer to a half."""
+    rng, trials, seeds = np.random.default_rng(8), 1500, 0.01
+    ranks = []
+    for _ in range(trials):
+        made = trial(rng, runs, runs, 0.01, patients, seeds)
+        new = 0.01 + patients * rng.standard_normal() + seeds * (rng.standard_normal() - rng.standard_normal())
+        ranks.append(made.of_new_pair(new))
+    for share in (0.05, 0.25, 0.5, 0.75, 0.95):
+        error = 3 * (share * (1 - share) / trials) ** 0.5
+        found = np.mean(np.array(ranks) < share)
+        wider = 0.03 * (patients > 0.001) * np.sign(0.5 - share)
+        assert min(share, share - wider) - error < found < max(share, share - wider) + error
+    assert np.isnan(of_runs(np.zeros(1)).of_new_pair(0.0))
+    assert of_runs(np.array([0.1, 0.1])).of_new_pair(0.0) == pytest.approx(1)
+
+
 def test_ends_are_clipped_to_the_range_of_the_statistic() -> None:
     found = of_runs(np.array([-1.0, 1.0])).interval(bounds=(-1, 1))
     assert (found.low, found.high) == (-1, 1)

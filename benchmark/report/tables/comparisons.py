@@ -20,12 +20,12 @@ from models.losses.registry import LOSSES
 
 ABOUT = TableInfo(order=5)
 
-ANALYSES = ("over rules", "above 0", "rank correlation", "failed", "detectable")
+ANALYSES = ("over rules", "above 0", "rank correlation", "failed", "detectable", "beats")
 """Titles of the columns of :func:`analyses_cells`."""
 _COLUMNS = ("first - second", "difference of kappas", "interval over", "n", *ANALYSES)
 _COMPARED = (
     *("about", "head", "versus", "split", "rule", "tuned_on", "rules_low", "rules_high", "n_analyses", "n_above"),
-    *("failed", "failed_versus", "min_detectable_difference", "n_patients", "n_undefined"),
+    *("failed", "failed_versus", "min_detectable_difference", "p_beats", "n_patients", "n_undefined"),
 )
 """Columns of a comparison in addition to those of every estimate."""
 
@@ -61,7 +61,9 @@ ANALYSES_SENTENCE = (
     "the analyses the difference is above 0; they are these rules x the outputs that both arms have x each seed left "
     "out. Rank correlation: difference of Spearman's correlation with the labels, which needs no rule, and its "
     "interval. Failed: trainings of each side whose kappa is not clear of 0, left out of the difference. Detectable: "
-    "the smallest true difference that this number of patients and runs would detect in four of five cases."
+    "the smallest true difference that this number of patients and runs would detect in four of five cases. Beats: the "
+    "probability that one further run of the first arm has a higher kappa than one of the second on as many new "
+    "patients; from 75 % on, a difference is usually called meaningful."
 )
 """Meaning of the columns of :func:`analyses_cells`."""
 
@@ -85,7 +87,7 @@ def difference_record(row: Estimate, ranks: Ranks, *further: str) -> dict[str, A
 
 
 def analyses_cells(row: Estimate, ranks: Ranks) -> tuple[Cell, ...]:
-    """Return the cells of a difference under other analyses, of failed trainings and of the detectable difference."""
+    """Return the cells of a difference under other analyses, of failed trainings and of further experiments."""
     detectable, found = row.min_detectable_difference, ranks.get(_key(row))
     return (
         Text(
@@ -97,6 +99,7 @@ def analyses_cells(row: Estimate, ranks: Ranks) -> tuple[Cell, ...]:
         difference_line(found) if found else Text("-"),
         Text(f"{row.failed} and {row.failed_versus}"),
         Text("-") if math.isnan(detectable) else Number(f"{detectable:.3f}", detectable),
+        Text("-") if math.isnan(row.p_beats) else Number(f"{row.p_beats:.0%}", row.p_beats),
     )
 
 

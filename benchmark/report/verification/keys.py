@@ -30,7 +30,7 @@ KEYS: Mapping[str, RowKey] = MappingProxyType(
 """Columns that identify a row of each table. None of them may hold a measured value."""
 
 NOISY: frozenset[str] = frozenset(
-    {"low", "high", "n_undefined", "about", "binomial_se", "min_detectable_difference"}
+    {"low", "high", "n_undefined", "about", "binomial_se", "min_detectable_difference", "p_beats"}
     | {
         "p",
         "p_short",
