@@ -55,10 +55,21 @@ def test_where_val_chose_the_weights_of_one_arm_by_another_head_the_line_says_wh
     arms = params.arms | {"basenet": {"ce_mid": params.arm("basenet", "mse_mid").model_copy(update={"loss": "ce"})}}
     best = best.model_copy(update={"arms": arms})
     row = replace(rows[0], versus="basenet/ce_mid prob", head="prob")
-    note = "The epoch was selected by val kappa, of basenet_mt/mid by scores among 3 and"
+    note = "The epoch was selected by val kappa (epochs: basenet_mt/mid by scores among 3 and "
     assert [text for text in comparisons_table([row], best, results).notes if text.startswith(note)]
     for other in (replace(row, split="test"), replace(row, versus="basenet_mt/mid prob")):
         assert not [text for text in comparisons_table([other], best, results).notes if "selected" in text]
+
+
+def test_an_arm_that_keeps_its_best_epoch_is_said_to_be_favoured_over_one_that_keeps_its_last(made):
+    params, results, rows = made
+    own = params.arm("basenet_mt", "mid").model_copy(update={"train": {"select_epoch": "best"}})
+    mixed = params.model_copy(update={"arms": params.arms | {"basenet_mt": {"mid": own}}})
+    row = replace(rows[0], method="basenet_mt", arm="mid", head="score", versus="basenet/mse_mid score", split="val")
+    note = "epochs: basenet_mt/mid by scores among 3 and not basenet/mse_mid"
+    assert any(note in text for text in comparisons_table([row], mixed, results).notes)
+    test = comparisons_table([replace(row, split="test")], mixed, results)
+    assert not any("selected" in text for text in test.notes)
 
 
 def test_missing_values_are_dashes(made):

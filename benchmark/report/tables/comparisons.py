@@ -129,17 +129,19 @@ def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params, results: Res
     """Return a note if selecting the epoch on val favours one arm; of compared systems, this is not known here."""
     if not {arm.method for arm in arms} <= params.arms.keys():
         return ""
-    if all(params.of(arm).train.select_epoch != "best" for arm in arms):
-        return ""
-    main = [cast("Head", next(iter(LOSSES[params.arm(*arm).loss].heads))) for arm in arms]
+    best = [params.of(arm).train.select_epoch == "best" for arm in arms]
+    heads = [cast("Head", next(iter(LOSSES[params.arm(*arm).loss].heads))) for arm in arms]
+    main = [head if by_val else None for head, by_val in zip(heads, best, strict=True)]
     epochs = [max(map(int, results.runs_of(*arm)["epochs"]), default=0) for arm in arms]
     head, split = cast("Head", row.head), cast("Split", row.split)
     if fair_split(split, main, [head] * len(arms), epochs) == split:
         return ""
     chosen = zip(arms, main, epochs, strict=True)
-    listed = " and ".join(f"{arm} by {HEAD_NAMES[own]} among {count}" for arm, own, count in chosen)
+    listed = " and ".join(
+        f"{arm} by {HEAD_NAMES[own]} among {count}" if own else f"not {arm}" for arm, own, count in chosen
+    )
     by = HEAD_NAMES[head]
     return (
-        f"The epoch was selected by val kappa, of {listed} epochs: val favours the arm that was selected by {by}, or "
+        f"The epoch was selected by val kappa (epochs: {listed}): val favours the arm that was selected by {by}, or "
         "among more epochs."
     )
