@@ -103,7 +103,7 @@ def _is_official(paper: Setting, data: DataSummary) -> bool:
         listed = (field.split(SEPARATOR) for field in (row.splits, row.images, row.grades))
         dropped = row.dropped.split(SEPARATOR)
         found.update(image for image in zip(*listed, strict=True) if image[1] in dropped)
-    hashes = {split: hash_labels(label for one, *label in found if one == split) for split in paper.sha256}
+    hashes = {split: hash_labels((name, grade) for one, name, grade in found if one == split) for split in paper.sha256}
     return hashes == paper.sha256 and data_sha256(manifest) == data.manifest_sha256
 
 

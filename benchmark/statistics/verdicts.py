@@ -116,7 +116,7 @@ def run(params: Params, runs: GradedRuns) -> None:
     claims = load_claims(published=printed)
     profile = declared_profile(claims.paper, runs.data)
     case = Case(params, runs, printed, read_curves(), read_networks(), profile)
-    judges = judged_by()
+    judges: dict[str, Any] = {**judged_by()}
     write_rows(VERDICTS, VerdictRow, [replace(row, **judges) for row in verdicts(claims, case)])
 
 
