@@ -17,7 +17,7 @@ from typing import Any
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED
-from benchmark.settings.differences import differing
+from benchmark.settings.differences import differing, value_text
 
 _METRICS = "metrics.csv"
 
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
         return
     names = OutputTable(
         ("parameter", f"A: {args.a}", f"B: {args.b}"),
-        [(name, _value(a), _value(b)) for name, (a, b) in changed.items()],
+        [(name, value_text(a), value_text(b)) for name, (a, b) in changed.items()],
         texts=3,
     )
     title = f"kappa on {args.split}, with 95 % intervals"
@@ -151,9 +151,7 @@ def _side(texts: Mapping[str, str], split: str) -> Side:
 
 
 def _cells(row: Row) -> Sequence[str]:
-    sides = [
-        f"{side.estimate:.3f} [{side.low:.3f}, {side.high:.3f}]" if side else "-" for side in (row.first, row.second)
-    ]
+    sides = [_kappa(side) for side in (row.first, row.second)]
     seeds = [side.seeds if side else "-" for side in (row.first, row.second)]
     if row.difference is None:
         return (f"{row.method}/{row.arm}", row.head, *sides, "-", "-", *seeds)
@@ -163,7 +161,3 @@ def _cells(row: Row) -> Sequence[str]:
 
 def _kappa(side: Kappa | None) -> str:
     return f"{side.estimate:.3f} [{side.low:.3f}, {side.high:.3f}]" if side else "-"
-
-
-def _value(value: Any) -> str:
-    return "-" if value is None else "declared" if isinstance(value, dict) and value else str(value)

@@ -1,4 +1,4 @@
-"""The report in a few sentences: main claims, rank of the paper's method, runs, and differences from the paper."""
+"""The report in a few sentences: main claims, rank of the paper's method, runs, and what differs from the paper."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import isnan
 from benchmark.common.units import ends, format_measure, percent
 from benchmark.evaluation.architecture import PAPER_MODEL
 from benchmark.report import PAGE
-from benchmark.report.captions import PHANTOM, seeds_in_words
+from benchmark.report.captions import PHANTOM, default_sentence, seeds_in_words
 from benchmark.report.inputs import Inputs
 from benchmark.settings.params import PREDICTIONS
 from benchmark.statistics.systems import UNLISTED
@@ -29,7 +29,7 @@ class Sentence:
 def answer(inputs: Inputs) -> list[Sentence]:
     """Return the answer: a sentence per primary endpoint in their order, then rank, runs and differences."""
     primary = sorted((row for row in inputs.verdicts if row.primary), key=lambda row: row.primary)
-    rest = (_rank(inputs), _runs(inputs), _differences(inputs))
+    rest = (_rank(inputs), _runs(inputs), _differences(inputs), default_sentence(inputs.differences))
     return [*(_claim(row, inputs) for row in primary), *(Sentence(text) for text in rest if text)]
 
 

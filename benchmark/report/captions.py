@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 
 from benchmark.common.terms import EVALUATED, Arm, Head, Size
@@ -17,6 +18,9 @@ from benchmark.statistics.published.tables import PrintedTable
 FEW_IMAGES = 50
 """Number of val images below which a warning is shown."""
 PHANTOM = "phantom results: no claim about real eyes"
+
+MANY = 5
+"""Number of differences from the default that a caption names."""
 
 HEAD_NAMES: dict[Head, str] = {"score": "scores", "prob": "prob."}
 """The paper's names of the outputs."""
@@ -136,6 +140,14 @@ def rules_sentence() -> str:
     """Return the decision rules from outputs to grades."""
     score, prob = (DECISION_RULES[DEFAULT[head]].title for head in ("score", "prob"))
     return f"Decision rules: {score} for scores, {prob} for prob.; the paper prints neither rule."
+
+
+def default_sentence(differences: Sequence[str]) -> str:
+    """Return what the experiment differs in from the default, as a sentence; empty without a difference."""
+    if not differences:
+        return ""
+    more = f"; and {len(differences) - MANY} more, which the page lists" * (len(differences) > MANY)
+    return f"Differs from the default: {'; '.join(differences[:MANY])}{more}."
 
 
 def other_data_sentence() -> str:

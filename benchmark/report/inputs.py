@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from benchmark.evaluation.saliency_files import (
 from benchmark.report.results import Results, load_results
 from benchmark.runs.results import read_record, read_result
 from benchmark.runs.run import RECORDS, RUNS, Record
+from benchmark.settings.differences import from_default
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate, Kind, select
 from benchmark.statistics.published.claims import Claims, load_claims
@@ -112,6 +114,11 @@ class Inputs:
         seed = self.results.runs_of(*arm)["seed"].iloc[0]
         folder = RUNS / arm.method / arm.name / str(seed)
         return read_result(folder).parameters_resolved if (folder / "run.json").exists() else {}
+
+    @cached_property
+    def differences(self) -> list[str]:
+        """Parameters in which this experiment differs from the default, in words; none where that is unknown."""
+        return from_default(Path()) or []
 
     @cached_property
     def networks(self) -> list[Architecture]:

@@ -1,12 +1,17 @@
-"""Parameters in which two sets of parameters differ."""
+"""Parameters in which two sets of parameters differ, and their wording."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from benchmark.common.files import read_yaml
+from benchmark.settings.data_loading import PARAMS
+
 NO_RESULT = ("tracking", "sweep")
 """Sections that no table depends on."""
+_FIRST = ("data", "seeds", "sizes", "losses", "model", "train", "prepare", "arms")
+"""Sections whose differences are named first, in this order."""
 
 
 def differing(a: Any, b: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
@@ -20,22 +25,38 @@ def differing(a: Any, b: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def from_default(root: Path, params: Any) -> str:
-    """Describe in one line what parameters, as params.yaml has them, differ in from the composed default.
+def from_default(root: Path) -> list[str] | None:
+    """Describe each parameter of params.yaml that differs from the composed default; None if either is missing.
 
-    Where another data set is used, its section is one entry. Without profiles nothing is known, and it is empty.
+    Where another data set is used, its section is one entry. Sections that one side lacks are named together.
     """
     from benchmark.settings.composition import CONF, compose
 
-    if not (root / CONF).is_dir():
-        return ""
-    default = compose(root)
+    if not ((root / CONF).is_dir() and (root / PARAMS).exists()):
+        return None
+    default, params = compose(root), read_yaml(root / PARAMS, "the parameters")
     if default["data"].get("source") != params["data"].get("source"):
         default["data"], params = default["data"]["source"], {**params, "data": params["data"]["source"]}
-    changed = differing(default, params).items()
-    parts = [f"{name} {_value(ours)} (default: {_value(theirs)})" for name, (theirs, ours) in changed]
-    return "; ".join(parts) or "nothing"
+    changed = differing(default, params)
+    without = [name for name, (theirs, ours) in changed.items() if ours is None and isinstance(theirs, dict)]
+    added = [name for name, (theirs, ours) in changed.items() if theirs is None and isinstance(ours, dict)]
+    single = sorted((name for name in changed if name not in (*without, *added)), key=_place)
+    found = [f"{name} {value_text(changed[name][1])} (default {value_text(changed[name][0])})" for name in single]
+    found += [f"without {', '.join(without)}"] * bool(without)
+    return found + [f"also {', '.join(added)}"] * bool(added)
 
 
-def _value(value: Any) -> str:
-    return "absent" if value is None else "declared" if isinstance(value, dict) and value else str(value)
+def _place(name: str) -> int:
+    section = name.partition(".")[0]
+    return _FIRST.index(section) if section in _FIRST else len(_FIRST)
+
+
+def value_text(value: Any) -> str:
+    """Return a parameter's value as text, the same wherever parameters are compared."""
+    if isinstance(value, dict):
+        return "declared" if value else "empty"
+    if isinstance(value, list):
+        return ", ".join(map(value_text, value)) or "empty"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return "absent" if value is None else str(value) or "empty"

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.addresses import shown_address
-from benchmark.common.files import read_yaml
 from benchmark.common.terms import Arm
 from benchmark.settings.differences import from_default
-from benchmark.settings.loading import PARAMS
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import attempt, owner_of, tracking_uri
 from benchmark.tracking.entries import MLflowStatus, RunEntry, finished_entry, group_entry, group_key, live_entry
@@ -143,5 +141,6 @@ def _declared(seeds: Mapping[Arm, list[int]], training: TrackedRun) -> list[int]
 
 
 def _from_default(root: Path) -> str:
-    """Describe what params.yaml differs in from the default."""
-    return from_default(root, read_yaml(root / PARAMS, "the parameters")) if (root / PARAMS).exists() else ""
+    """Describe what params.yaml differs in from the default; empty if that is unknown."""
+    found = from_default(root)
+    return "" if found is None else "; ".join(found) or "nothing"

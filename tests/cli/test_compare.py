@@ -10,7 +10,7 @@ import yaml
 
 from benchmark.cli.compare import Kappa, compared
 from benchmark.cli.main import main
-from benchmark.settings.differences import differing
+from benchmark.settings.differences import differing, from_default
 from tests.factories.paths import ROOT
 
 KEPT = ROOT / "experiments/results"
@@ -45,6 +45,25 @@ def test_parameters_and_arms_that_differ_are_shown_and_drawn_eyes_are_named(tmp_
     assert "drawn eyes" in values["data"][0]
     assert main(["compare", str(KEPT / "phantom"), str(KEPT / "retinamnist")]) == 0
     assert "The data differ" in capsys.readouterr().out
+
+
+def test_what_a_side_lacks_is_worded_as_in_every_comparison_of_parameters(tmp_path, capsys):
+    shutil.copytree(KEPT / "phantom", tmp_path / "mine")
+    params = yaml.safe_load((tmp_path / "mine/params.yaml").read_text())
+    del params["systems"]["huang"], params["train"]["lr"]
+    params["seeds"] = [0, 1]
+    (tmp_path / "mine/params.yaml").write_text(yaml.safe_dump(params))
+    assert main(["compare", str(KEPT / "phantom"), str(tmp_path / "mine")]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["train.lr", "0.003", "absent"] in lines
+    assert ["systems.huang", "declared", "absent"] in lines
+    shutil.copytree(ROOT / "experiments/conf", tmp_path / "mine/experiments/conf")
+    assert from_default(tmp_path / "mine") == [
+        "seeds 0, 1 (default 0, 1, 2, 3, 4)",
+        "train.lr absent (default 0.003)",
+        "without systems.huang",
+    ]
+    assert from_default(tmp_path) is None
 
 
 def test_the_interval_of_a_difference_combines_those_of_both_sides():

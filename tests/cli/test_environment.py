@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from benchmark.cli.__main__ import main
 from tests.bad_inputs.running import GRADES, LABELS
 from tests.factories.paths import ROOT
 from tests.factories.project import BIN
@@ -47,6 +48,19 @@ def test_a_command_works_in_any_environment(name, tables):
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1
     assert b"does not exist" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["models", "experiments"])
+def test_another_package_of_the_name_of_ours_is_refused_with_its_place(name, tmp_path, monkeypatch, capsys):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert f"the package {name} must be the one beside {ROOT}/benchmark" in error
+    assert f"but Python finds it {tmp_path}/{name} first" in error
 
 
 @pytest.mark.slow

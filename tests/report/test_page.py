@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
+import yaml
 from hatchling.builders.wheel import WheelBuilder
 
+from benchmark.common.files import write_text
 from benchmark.report import PAGE
 from benchmark.report.answer import answer, answer_text
 from benchmark.report.page.page import HERE, blocks, split_caption, to_page
 from benchmark.report.tables import ablation, systems
+from benchmark.report.tables.registry import make_tables
+from benchmark.settings.composition import CONF, compose
+from benchmark.settings.loading import PARAMS
 from tests.factories.paths import ROOT
 from tests.factories.runs import ARMS
 
@@ -46,6 +52,17 @@ def test_the_answer_is_the_main_claims_the_rank_the_runs_and_the_differences(rea
     assert "arms with up to 3 seeds, trained on 80 images of phantom, tested on 100 images of 50 patients." in ran
     assert "px 40, 80, 128 (paper: 224, 448, 720)" in differs
     assert page == f"The page: {PAGE.resolve()}"
+
+
+def test_the_head_and_every_caption_say_what_differs_from_the_default(change):
+    inputs = change(seeds=[0, 1], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    shutil.copytree(ROOT / "experiments/conf", CONF)
+    write_text(PARAMS, yaml.safe_dump(compose(ROOT, ["losses.ce_mse.weight=0.5", "seeds=[0,1]"])))
+    said = "Differs from the default: seeds 0, 1 (default 0, 1, 2, 3, 4); losses.ce_mse.weight 0.5 (default 1)."
+    assert said in answer_text(inputs)
+    tables = make_tables(inputs)
+    assert all(table.caption.endswith(said) for table in tables)
+    assert to_page(tables, {}, inputs).partition('id="board"')[0].count(said) == 1
 
 
 def test_the_page_names_the_sizes_that_were_measured_and_all_three_splits(read):
@@ -86,7 +103,11 @@ def test_the_answer_gives_no_rank_to_the_paper_where_only_rows_of_others_are_ran
         data="labels", runs={"seed": pd.Series([0])}, arms=lambda: ["mine"], size_of=lambda _: "9 images"
     )
     inputs = SimpleNamespace(
-        verdicts=[], results=results, params=SimpleNamespace(trains=False), estimates=lambda *_: [row, row]
+        verdicts=[],
+        differences=[],
+        results=results,
+        params=SimpleNamespace(trains=False),
+        estimates=lambda *_: [row, row],
     )
     (sentence,) = answer(inputs)
     assert sentence.text == (

@@ -103,7 +103,7 @@ def test_the_seeds_of_a_blend_share_a_group(params: Params) -> None:
 
 def test_a_group_has_the_parameters_of_its_runs_and_says_what_differs_from_the_default(judged: Path) -> None:
     (group,) = [run for run in runs_of(judged, "group") if run.info.run_name == "m2cnn/mid"]
-    assert group.data.tags["differs"] == "losses.ce_mse.weight 0.5 (default: 1.0)"
+    assert group.data.tags["differs"] == "losses.ce_mse.weight 0.5 (default 1)"
     assert (group.data.params["train.epochs"], group.data.params["seeds"]) == ("5", "0 1")
     assert "seed" not in group.data.params
 

@@ -18,6 +18,7 @@ from benchmark.common.plugins import discover
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.jobs.processes import outcomes
+from benchmark.report.captions import default_sentence
 from benchmark.report.figure_style import Plot, save_figure, styled
 from benchmark.report.inputs import Inputs
 from benchmark.report.own_settings import add_own_settings, own_settings
@@ -60,8 +61,8 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
         for old in where.iterdir():
             if old not in wanted:
                 old.unlink()
-    own = own_settings(inputs.params)
-    return {name: add_own_settings(drawn[name], own, inputs.results.arms()) for name in plots}
+    own, changed, arms = own_settings(inputs.params), default_sentence(inputs.differences), inputs.results.arms()
+    return {name: f"{add_own_settings(drawn[name], own, arms)} {changed}".rstrip() for name in plots}
 
 
 def _draw(job: tuple[str, Plot, Sequence[Path]]) -> str:

@@ -96,6 +96,7 @@ def facts(inputs: Inputs) -> list[tuple[str, str]]:
         ("Kappa on test without the retina", shortcut),
         ("Seeds", ", ".join(map(str, seeds))),
         ("Numbers", numerics_sentence(results)),
+        ("Differs from the default", "; ".join(inputs.differences)),
         ("Commit", ", ".join(commits) or "not recorded"),
     ]
     return [(term, text) for term, text in found if text]

@@ -6,11 +6,12 @@ there is nothing to show for this data set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from math import inf
 
 from benchmark.common.plugins import discover
+from benchmark.report.captions import default_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.own_settings import name_own_settings, own_settings
 from benchmark.report.run_columns import complete_records
@@ -38,5 +39,6 @@ def make_tables(inputs: Inputs) -> list[Table]:
     """
     shown = (name for name, info in TABLE_INFOS.items() if inputs.params.trains or not info.training)
     tables = (import_module(f"{__package__}.{name}").make(inputs) for name in shown)
-    own = own_settings(inputs.params)
-    return [name_own_settings(complete_records(table, inputs.results), own) for table in tables if table]
+    own, changed = own_settings(inputs.params), default_sentence(inputs.differences)
+    made = [name_own_settings(complete_records(table, inputs.results), own) for table in tables if table]
+    return [replace(table, caption=f"{table.caption} {changed}".rstrip()) for table in made]
