@@ -20,6 +20,10 @@ from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 
+_NOTHING_TRAINS = (
+    "params.yaml is valid: its data are labels alone, so nothing is trained; go on with `dvc repro`, because a `dvc exp run` "
+    "without these -S flags composes params.yaml anew, with the default data"
+)
 VALID, DECLARED_PACKS = Path("data/declared/valid.txt"), Path("data/declared/packs.json")
 
 
@@ -37,7 +41,7 @@ def run(_: argparse.Namespace) -> None:
     checked = check_declared(params)
     write_text(VALID, "The parameters are valid.\n")
     write_json(DECLARED_PACKS, params.packed_sizes())
-    print(f"params.yaml is valid: {checked} arms and networks can be trained")
+    print(f"params.yaml is valid: {checked} arms and networks can be trained" if params.trains else _NOTHING_TRAINS)
 
 
 def check_declared(params: Params) -> int:

@@ -79,7 +79,7 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         InputError: a method is not declared, the packs are missing, or a run failed (the others are finished).
     """
     began, chosen = time.perf_counter(), _check_methods(params, methods)
-    trained = [method for method in chosen if method not in params.predicted]
+    trained = [method for method in chosen if method not in params.predicted and params.trains]
     in_processes = engine == "local" and params.train.processes == 1 and core_count() > 1
     if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, trained):
         start_server(PRELOAD)

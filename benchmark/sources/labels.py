@@ -48,8 +48,9 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
         raise InputError(msg)
     if absent := [split for split in EVALUATED if all(row.split != split for row in rows)]:
         msg = (
-            f"labels without photographs must have images of val and of test, because every table shows both, but "
-            f"{params.root} has none of {' and '.join(absent)}: assign some to it"
+            f"labels without photographs must have images of val and of test, because decision rules are tuned on val "
+            f"and every table shows both, but {params.root} has none of {' and '.join(absent)}: assign some patients "
+            "to it, or use `fundusbench score`, which takes one split"
         )
         raise InputError(msg)
     yield from yield_photographs(rows, progress)
