@@ -21,8 +21,8 @@ from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 
 _NOTHING_TRAINS = (
-    "params.yaml is valid: its data are labels alone, so nothing is trained; go on with `dvc repro`, because a `dvc exp run` "
-    "without these -S flags composes params.yaml anew, with the default data"
+    "params.yaml is valid: its data are labels alone, so nothing is trained; go on with `dvc repro`, because a "
+    "`dvc exp run` without these -S flags composes params.yaml anew, with the default data"
 )
 VALID, DECLARED_PACKS = Path("data/declared/valid.txt"), Path("data/declared/packs.json")
 

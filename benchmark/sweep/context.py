@@ -15,12 +15,13 @@ from benchmark.data.manifest import MANIFEST, ManifestRow, read_manifest
 from benchmark.data.packs import pack_name, pack_path
 from benchmark.dispatch import train
 from benchmark.jobs.queue import Report
+from benchmark.report.captions import HEAD_NAMES, PHANTOM
 from benchmark.runs.declared import resolve_arm
 from benchmark.runs.run import RUNS
 from benchmark.runs.run_store import files_needed
 from benchmark.runs.spec import TrainedRun
 from benchmark.settings.sweep import Value
-from benchmark.sweep.optuna_keys import ABOUT
+from benchmark.sweep.optuna_keys import ABOUT, NOTE
 from benchmark.sweep.space import arm_of, enqueued, fixed_parameters, published, variant
 from benchmark.sweep.study import SWEEP, open_study
 from benchmark.training import device
@@ -135,4 +136,20 @@ def study_of(context: SweepContext) -> Study:
     }
     if study.user_attrs.get(ABOUT) != about:
         study.set_user_attr(ABOUT, about)
+        _describe(study, params)
     return study
+
+
+def _describe(study: Study, params: Params) -> None:
+    """Name the objective, and write a note for Optuna's tools, with a warning if the photographs are generated."""
+    from optuna_dashboard import save_note
+
+    sweep, data = params.sweep, params.data
+    text = (
+        f"Arm {sweep.arm} on {data.name}: mean val kappa of {HEAD_NAMES[sweep.head]} over the seeds "
+        f"{', '.join(map(str, sweep.seeds))}. Test is not used by the search."
+    )
+    note = f"{PHANTOM.capitalize()}. {text}" if data.synthetic else text
+    study.set_metric_names(["val kappa"])
+    study.set_user_attr(NOTE, note)
+    save_note(study, note)

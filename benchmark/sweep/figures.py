@@ -61,8 +61,8 @@ def _plot_slice(figure: Figure, results: SweepResults) -> str:
     draw_legend(figure, *grid[0].get_legend_handles_labels())
     return (
         f"Val kappa (n = {results.n_images['val']} images) by swept value. Bars: 95 % intervals over seeds and "
-        "patients; squares: the best and the published values, retrained on new seeds. On a logarithmic axis a value "
-        "of 0 is drawn at the left end."
+        f"patients; squares: the best and the {results.reference} values, retrained on new seeds. On a logarithmic "
+        "axis a value of 0 is drawn at the left end."
     )
 
 
@@ -74,13 +74,13 @@ def _slice(axes: Axes, name: str, results: SweepResults) -> None:
         for trial in tried
         if trial.interval
     ]
-    sides: tuple[tuple[SweepSide, Value, str], ...] = (
-        ("best", results.best.values[name], "C2"),
-        ("published", results.published[name], "C3"),
+    sides: tuple[tuple[SweepSide, str, Value, str], ...] = (
+        ("best", "best", results.best.values[name], "C2"),
+        ("published", results.reference, results.published[name], "C3"),
     )
-    for side, value, shade in sides:
+    for side, word, value, shade in sides:
         style: dict[str, Any] = {"fmt": "s", "color": shade, "ms": 5, "mfc": "white"}
-        found.append((f"{side}, retrained", value, results.kappas[side, "val"], style))
+        found.append((f"{word}, retrained", value, results.kappas[side, "val"], style))
     zero = 0.0
     if declared.log:
         zero = min(float(value) for _, value, *_ in found if value) / ZERO_GAP

@@ -6,6 +6,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 ABOUT = "about"
 """Settings and data of a study."""
+NOTE = "note"
+"""The study in a sentence, with the warning of generated photographs."""
 WINNERS = "winners"
 """Numbers of the trials that were retrained, in order; each retraining used test once."""
 

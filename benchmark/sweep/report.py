@@ -59,10 +59,17 @@ def conclusions(results: SweepResults) -> list[str]:
     """Return the conclusions, which follow from the numbers by rules."""
     best, states = results.best, [trial.state for trial in results.trials]
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+    if results.tied and best.interval:
+        value = best.interval.estimate
+        reason = "; every network gives one grade to all of val: train for more epochs or on more photographs"
+        return [
+            f"Of {len(states)} trials ({counts}), all complete ones have the same val kappa, {format_measure(value)}, "
+            f"so no values are best{reason * (value == 0)}."
+        ]
     sentences = [
         f"Of {len(states)} trials ({counts}), trial {best.number} ({values_text(best.values)}) has the highest val "
         f"kappa ({HEAD_NAMES[results.params.sweep.head]}): {_with_ends(best.interval)}.",
-        _verdict(results) if results.differences else "The best values are the published ones, so nothing is compared.",
+        _verdict(results),
         _selection(results),
     ]
     if results.n_winners > 1:
@@ -71,15 +78,17 @@ def conclusions(results: SweepResults) -> list[str]:
 
 
 def _verdict(results: SweepResults) -> str:
-    comparison = results.differences[DECISIVE]
-    pair = f"kappa of {values_text(results.best.values)} minus that of the published {values_text(results.published)}"
+    if not results.differences:
+        return f"The best values are the {results.reference} ones, so nothing is compared."
+    comparison, others = results.differences[DECISIVE], f"{results.reference} {values_text(results.published)}"
+    pair = f"kappa of {values_text(results.best.values)} minus that of the {others}"
     measured = f"Retrained on new seeds, {pair} is {_with_ends(comparison.difference, '+')} on {DECISIVE}"
-    if reason := comparison.difference.inconclusive_reason:
+    if reason := comparison.difference.inconclusive_reason or "p is undefined" * isnan(comparison.p_retrained):
         return f"{measured}. Nothing is concluded: {reason}."
     measured += f", p = {comparison.p_retrained:.3g}."
     if comparison.p_retrained < _ALPHA:
         side = "better" if comparison.difference.estimate > 0 else "worse"
-        return f"{measured} The best values are significantly {side} than the published ones."
+        return f"{measured} The best values are significantly {side} than the {results.reference} ones."
     return (
         f"{measured} The difference is inconclusive, which does not show that the two are equal: the power reaches "
         f"80 % only for a true difference of {format_measure(comparison.min_detectable_difference)} or more."
@@ -118,8 +127,8 @@ def trials_table(results: SweepResults) -> Table:
 def _trial(trial: TrialResult, results: SweepResults) -> tuple[Row, dict[str, Any]]:
     """Return the row and the record of a trial."""
     sweep = results.params.sweep
-    marks = ["published values" if trial.role == "paper" else trial.role] if trial.role else []
-    marks += ["best"] if trial.number == results.best.number else []
+    marks = [f"{results.reference} values" if trial.role == "paper" else trial.role] if trial.role else []
+    marks += ["best"] if trial.number == results.best.number and not results.tied else []
     label = f"{trial.number} ({', '.join(marks)})" if marks else str(trial.number)
     values = [value_text(trial.values[name]) if name in trial.values else "-" for name in sweep.space]
     per_seed = ", ".join(map(format_measure, trial.kappas)) or "-"
@@ -163,15 +172,15 @@ def retraining_table(results: SweepResults) -> Table:
     for split in EVALUATED:
         add(split, split, f"best: {values_text(results.best.values)}", results.kappas["best", split])
         if comparison := results.differences.get(split):
-            published = f"published: {values_text(results.published)}"
-            add(split, split, published, results.kappas["published", split])
-            add(split, split, "best - published", comparison)
+            compared = f"{results.reference}: {values_text(results.published)}"
+            add(split, split, compared, results.kappas["published", split])
+            add(split, split, f"best - {results.reference}", comparison)
     add("selection, on val", "val", f"best trial, number {results.best.number}", results.best.interval)
     add("selection, on val", "val", "its retraining", results.kappas["best", "val"])
     add("selection, on val", "val", "best trial - retraining", results.selection)
     return Table(
         name="retraining",
-        title="The best and the published values, retrained on new seeds",
+        title=f"The best and the {results.reference} values, retrained on new seeds",
         caption=f"{_data_sentence(results)} Trained on the seeds {_join(results.params.sweep.retrain_seeds)}, which "
         f"the search did not use; brackets: 95 % intervals over seeds and patients. Declared in advance: {DECISIVE} "
         f"decides, at p < {_ALPHA}; the patients of val took part in the choice of the best values. p: over patients "
@@ -199,9 +208,9 @@ def _row(group: str, label: str, *cells: str) -> Row:
 
 
 def _with_ends(interval: Interval | None, sign: Literal["", "+"] = "") -> str:
-    if interval is None:
+    if interval is None or isnan(interval.estimate):
         return "-"
-    return f"{format_measure(interval.estimate, sign)} {ends(interval.low, interval.high, sign)}"
+    return f"{format_measure(interval.estimate, sign)} {ends(interval.low, interval.high, sign)}".rstrip()
 
 
 def _fields(source: Interval | Comparison | None, *names: str) -> dict[str, Any]:

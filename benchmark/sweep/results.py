@@ -19,7 +19,7 @@ from benchmark.statistics.confidence import Interval
 from benchmark.sweep.context import run_folder
 from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, WINNERS, remark_of, trial_state
 from benchmark.sweep.retrain import Retrained, SweepSide, best_trial
-from benchmark.sweep.space import read_values
+from benchmark.sweep.space import read_values, reference
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -59,7 +59,7 @@ class SweepResults:
         params: all parameters.
         trials: the started trials, by number.
         best: the complete trial with the highest val kappa.
-        published: the published values.
+        published: the published values; the declared ones where the paper prints none.
         kappas: kappa of the retrained values, by side and split.
         differences: best minus published, both retrained, by split; empty if they are the same values.
         selection: val kappa of the best trial minus that of its retraining.
@@ -78,6 +78,17 @@ class SweepResults:
     n_images: Mapping[Split, int]
     n_patients: Mapping[Split, str]
     n_winners: int
+
+    @property
+    def reference(self) -> str:
+        """Word for the values that the best ones are compared with: published or declared."""
+        return reference(self.published)
+
+    @property
+    def tied(self) -> bool:
+        """True if several trials are complete and all have the same val kappa, so that none is the best."""
+        found = [trial.interval.estimate for trial in self.trials if trial.interval]
+        return len(found) > 1 and max(found) - min(found) < 1e-9
 
 
 def compute_results(study: Study, params: Params, retrained: Mapping[SweepSide, Retrained]) -> SweepResults:

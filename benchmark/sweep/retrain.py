@@ -23,7 +23,7 @@ from benchmark.runs.spec import TrainedRun
 from benchmark.settings.sweep import Value
 from benchmark.sweep.context import SweepContext, input_files, open_context, run_name
 from benchmark.sweep.optuna_keys import WINNERS
-from benchmark.sweep.space import published, read_values
+from benchmark.sweep.space import published, read_values, reference
 from benchmark.sweep.study import SWEEP
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def retrain(study: Study, context: SweepContext, engine: Engine) -> dict[SweepSi
     if failures:
         msg = f"every run must finish, but {len(failures)} of {len(jobs)} failed: {refusal(failures)}"
         raise InputError(msg)
-    print(f"retrained trial {winner.number} and the published values", file=sys.stderr)
+    print(f"retrained trial {winner.number} and the {reference(context.params.sweep.space)} values", file=sys.stderr)
     return retrained
 
 
 def _job(side: SweepSide, spec: TrainedRun, folder: Path, context: SweepContext) -> Job:
     units = spec.train.epochs * spec.data.train
     return Job(
-        name=f"{side} values, seed {spec.seed}",
+        name=f"{'best' if side == 'best' else reference(context.params.sweep.space)} values, seed {spec.seed}",
         work=_train_run,
         arguments=(context.params, spec, folder),
         cost=units,

@@ -16,7 +16,7 @@ from benchmark.report.render import table_to_csv, to_tex
 from benchmark.statistics.confidence import ONE_RUN
 from benchmark.sweep import sweep
 from benchmark.sweep.context import SweepContext, open_context, study_of
-from benchmark.sweep.optuna_keys import WINNERS
+from benchmark.sweep.optuna_keys import NOTE, WINNERS
 from benchmark.sweep.report import conclusions, retraining_table, trials_table
 from benchmark.sweep.results import compute_results
 from benchmark.sweep.retrain import retrain
@@ -166,6 +166,32 @@ def test_selection_bias_is_stated_only_if_its_interval_excludes_zero(swept):
     unsure = replace(selection, difference=replace(selection.difference, estimate=0.1, low=-0.05, high=0.15))
     assert "the search overestimates these values" in conclusions(replace(swept[3], selection=sure))[2]
     assert "inconclusive" in conclusions(replace(swept[3], selection=unsure))[2]
+
+
+@pytest.mark.parametrize(("kappa", "reason"), [(0.0, "every network gives one grade to all of val"), (0.4, "")])
+def test_trials_with_one_kappa_are_not_ranked(swept, kappa, reason):
+    trials = [
+        replace(trial, interval=replace(trial.interval, estimate=kappa)) if trial.interval else trial
+        for trial in swept[3].trials
+    ]
+    best = next(trial for trial in trials if trial.number == swept[3].best.number)
+    tied = replace(swept[3], trials=trials, best=best)
+    (sentence,) = conclusions(tied)
+    assert f"all complete ones have the same val kappa, {kappa:.3f}, so no values are best" in sentence
+    assert reason in sentence
+    assert "best" not in str([row.label for row in trials_table(tied).rows])
+
+
+def test_optunas_tools_name_the_objective_and_warn_of_phantom_data(swept):
+    study = swept[2]
+    assert study.metric_names == ["val kappa"]
+    assert study.user_attrs[NOTE].startswith("Phantom results: no claim about real eyes. Arm basenet_mt/small")
+
+
+def test_values_that_the_paper_does_not_print_are_called_declared(swept):
+    other = replace(swept[3], published={"train.lr": 0.005})
+    assert "published" not in str(conclusions(other)) + str(retraining_table(other))
+    assert "declared lr 0.005" in conclusions(other)[1]
 
 
 def test_repeated_use_of_test_for_a_new_winner_is_reported(swept):
