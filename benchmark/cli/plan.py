@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,13 @@ from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
+from benchmark.runs.declared import resolve_runs
 from benchmark.runs.environment import hardware
 from benchmark.runs.labels import StepKey, settings_text, step_key
 from benchmark.runs.results import read_trained
 from benchmark.runs.run import RECORDS, RUNS, Record
-from benchmark.runs.spec import ArmRun, NetworkRun, TrainedRun
+from benchmark.runs.run_store import is_trained
+from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, TrainedRun
 from benchmark.runs.systems import step_nets
 from benchmark.settings.devices import check_device
 from benchmark.settings.loading import load_params
@@ -75,6 +77,8 @@ class PlannedTraining:
     """Settings of the arm that differ from the sections', by dotted name."""
     depends_on: tuple[str, ...] = ()
     """Arms whose run of the same seed must finish first."""
+    left: tuple[int, ...] = ()
+    """Seeds whose run is not finished."""
 
     @property
     def key(self) -> StepKey:
@@ -98,7 +102,9 @@ class Plan:
     workers: int
     """Number of runs at once."""
     wall: TimeRange | None
-    """Seconds that all runs take; None if nothing was measured."""
+    """Seconds that all runs take, also the finished ones; None if a time is not known."""
+    left: TimeRange | None
+    """Seconds that the unfinished runs take; None if a time is not known."""
     fewer: bool
     """True if a step was measured on fewer images than a batch."""
     given: tuple[str, ...]
@@ -128,6 +134,9 @@ def run(args: argparse.Namespace) -> None:
     into memory.
     """
     params = load_params()
+    if not args.json and (done := _all_done(params)):
+        print(done)
+        return
     if not args.no_measure:
         check_device(params.train)
     planned = plan(params, measure=not args.no_measure)
@@ -143,13 +152,15 @@ def plan(params: Params, *, measure: bool) -> Plan:
     Raises InputError if the network cannot be built as declared, or a training step does not fit into memory.
     """
     images, images_from = count_images(params)
-    counted = count_trainings(params, images)
+    finished = finished_runs(params)
+    counted = [(_with_left(params, one, finished), spec) for one, spec in count_trainings(params, images)]
     steps: dict[StepKey, TimedStep] = _recorded(params, [one for one, _ in counted]) if measure else {}
-    unknown = {one.key: spec for one, spec in counted if one.key not in steps}
+    unknown = {one.key: spec for one, spec in counted if one.left and one.key not in steps}
     measured, device = _measure(params, unknown) if measure else ({}, "")
     steps |= measured
     own = [_timed(one, steps.get(one.key), images) for one, _ in counted]
-    timed = (*own, *(blends(params, name, images, own) for name in params.systems if params.seeds_of(name)))
+    fitted = (blends(params, name, images, own) for name in params.systems if params.seeds_of(name))
+    timed = (*own, *(_with_left(params, one, finished) for one in fitted))
     workers = count_workers(params) if measure else 1
     return Plan(
         trainings=timed,
@@ -159,10 +170,41 @@ def plan(params: Params, *, measure: bool) -> Plan:
         images_from=images_from,
         device=device,
         workers=workers,
-        wall=_wall(params, timed, workers),
+        wall=_wall([(one, params.seeds_of(one.method)) for one in timed], workers),
+        left=_wall([(one, one.left) for one in timed if one.left], workers),
         given=tuple(params.predicted),
         fewer=any(one.key in steps and steps[one.key].images < spec.train.batch_size for one, spec in counted),
     )
+
+
+def finished_runs(params: Params) -> set[str]:
+    """Return the finished runs by ``method/arm/seed``, a system's blends of a seed as one, without those from files."""
+    try:
+        declared = resolve_runs(params, read_manifest())
+    except InputError:
+        return set()  # Without a manifest, nothing is known of the data.
+    names: dict[str, list[bool]] = {}
+    for spec in declared:
+        name = f"{spec.method}/blends/{spec.seed}" if isinstance(spec, BlendRun) else spec.name
+        names.setdefault(name, []).append(is_trained(spec))
+    return {name for name, done in names.items() if all(done)}
+
+
+def _all_done(params: Params) -> str:
+    """Return a sentence if no run is left to train; else an empty text."""
+    declared = {f"{arm}/{seed}" for arm, seeds in params.declared() for seed in seeds if arm.method in params.arms}
+    for name, system in params.systems.items():
+        declared |= {f"{name}/{arm}/{seed}" for arm in (*system.nets, "blends") for seed in params.seeds_of(name)}
+    if not params.trains:
+        return "nothing is trained on labels alone: `dvc status` lists the stages that are not up to date"
+    if declared - finished_runs(params):
+        return ""
+    return f"all {len(declared)} runs are finished: `dvc status` lists the stages that are not up to date"
+
+
+def _with_left(params: Params, one: PlannedTraining, finished: Collection[str]) -> PlannedTraining:
+    seeds = params.seeds_of(one.method)
+    return replace(one, left=tuple(seed for seed in seeds if f"{one.method}/{one.arm}/{seed}" not in finished))
 
 
 def count_images(params: Params) -> tuple[dict[Split, int] | None, str]:
@@ -381,19 +423,17 @@ def _timed(one: PlannedTraining, step: TimedStep | None, images: Mapping[Split, 
     return replace(one, seconds=(step.low * seen + step.start, step.high * seen + step.start), memory=step.memory)
 
 
-def _wall(params: Params, trainings: Sequence[PlannedTraining], workers: int) -> TimeRange | None:
-    """Simulate the job queue, and return the time of all runs."""
-    if not trainings or any(one.seconds is None for one in trainings):
+def _wall(seeds: Sequence[tuple[PlannedTraining, Sequence[int]]], workers: int) -> TimeRange | None:
+    """Simulate the job queue, and return the time of the runs of some seeds of each training."""
+    if not seeds or any(one.seconds is None for one, _ in seeds):
         return None
+    names = {f"{one.method}/{one.arm}/{seed}": (one, seed) for one, chosen in seeds for seed in chosen}
     ends = []
     for end in (0, 1):
         jobs = []
-        for one in trainings:
-            for seed in params.seeds_of(one.method):
-                needed = tuple(f"{arm}/{seed}" for arm in one.depends_on)
-                jobs.append(
-                    Job(f"{one.method}/{one.arm}/{seed}", str, (), needed, one.seconds[end] if one.seconds else 0.0)
-                )
+        for name, (one, seed) in names.items():
+            needed = tuple(parent for arm in one.depends_on if (parent := f"{arm}/{seed}") in names)
+            jobs.append(Job(name, str, (), needed, one.seconds[end] if one.seconds else 0.0))
         ends.append(makespan(jobs, workers))
     return ends[0], ends[1]
 
@@ -417,6 +457,7 @@ HEADER = (
     "px",
     "n_cells",
     "runs",
+    "left",
     "images",
     "parameters",
     "MACs/image",
@@ -438,6 +479,7 @@ def _cells(one: PlannedTraining) -> tuple[str, ...]:
         str(one.pixels),
         str(one.n_cells),
         str(one.runs),
+        str(len(one.left)),
         _known(one.images, quantity),
         quantity(one.parameters),
         quantity(one.macs_per_image),
@@ -458,7 +500,12 @@ def _totals(plan: Plan) -> tuple[str, ...]:
         _span(plan.wall),
         memory(max(peaks) * plan.workers) if peaks else "-",
     )
-    return ("total", "", "", str(sum(one.runs for one in plan.trainings)), "", "", "", *whole, memory(plan.models))
+    runs = (str(sum(counts)) for counts in ([one.runs for one in plan.trainings], _left(plan)))
+    return ("total", "", "", *runs, "", "", "", *whole, memory(plan.models))
+
+
+def _left(plan: Plan) -> list[int]:
+    return [len(one.left) for one in plan.trainings]
 
 
 def _known(value: float | None, show: Callable[[float], str]) -> str:
@@ -480,7 +527,9 @@ def _notes(plan: Plan) -> list[str]:
         f"steps for each n_cells, size and heads{fewer}; val and test cost a forward pass per image; the total has "
         f"{plan.workers} run(s) in parallel, without the start of stages"
     )
+    left = f"left: {sum(_left(plan))} of {sum(one.runs for one in plan.trainings)} runs are not finished"
     return [
+        left + f", and take {_span(plan.left)}; the total is that of all runs" * (plan.left is not None),
         f"images: number of one run, epochs x train; {f'{counts}, ' if counts else ''}{plan.images_from}",
         "MACs: multiply-adds per image of a forward pass; for all runs, of training steps, which take about three "
         "times as many, or fewer where parts of a network are frozen",

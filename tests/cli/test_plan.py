@@ -13,7 +13,9 @@ import pytest
 import torch
 import yaml
 
+from benchmark.cli import plan as commands
 from benchmark.cli import step_timing
+from benchmark.cli.main import main
 from benchmark.cli.output import format_plain
 from benchmark.cli.plan import Plan, count_images, count_trainings, plan, plan_parts, predicted_images
 from benchmark.common.errors import InputError
@@ -181,6 +183,28 @@ def test_the_table_is_aligned_and_ends_with_totals():
     assert len({len(line) for line in lines}) == 1
     assert len(lines) == len(made.trainings) + 4
     assert lines[-1].split()[:2] == ["total", str(sum(one.runs for one in made.trainings))]
+
+
+def test_it_says_what_is_left_and_with_everything_finished_that_alone(monkeypatch, capsys):
+    raw = tiny_params()
+    write_text(Path("params.yaml"), yaml.safe_dump(raw))
+    make_data(Path(), {"small": 32, "mid": 48}, {"train": 32, "val": 20, "test": 20})
+    measured = []
+
+    def measure(_, spec):
+        measured.append(spec.arm)
+        return step_timing.TimedStep(0.0, 0.0, 10.0, 5, 8)
+
+    monkeypatch.setattr(step_timing.Stopwatch, "measure", measure)
+    monkeypatch.setattr(commands, "is_trained", lambda spec: spec.name != "basenet/mse_small/1")
+    assert main(["plan"]) == 0
+    shown = capsys.readouterr().out
+    assert "left: 1 of 8 runs are not finished, and take 10 s" in shown
+    assert measured == ["mse_small"]
+    monkeypatch.setattr(commands, "is_trained", lambda spec: True)
+    assert main(["plan"]) == 0
+    assert capsys.readouterr().out.startswith("all 8 runs are finished")
+    assert measured == ["mse_small"]
 
 
 def test_it_points_to_the_command_that_lists_stale_stages():

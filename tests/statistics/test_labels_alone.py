@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from benchmark.cli.main import main
 from benchmark.common.files import write_text
 from benchmark.data import fetch, prepare
 from benchmark.dispatch import train
@@ -53,7 +54,9 @@ def project(tmp_path, monkeypatch):
     return load_params()
 
 
-def test_every_stage_runs_on_predictions_alone(project, capsys):
+def test_every_stage_runs_on_predictions_alone(project, capsys, monkeypatch):
+    monkeypatch.setattr(train, "core_count", lambda: 2)
+    monkeypatch.setattr(train, "start_server", lambda *_: pytest.fail("no process may start where nothing is trained"))
     fetch.run(project)
     prepare.run(project)
     for method in project.methods:
@@ -76,6 +79,8 @@ def test_every_stage_runs_on_predictions_alone(project, capsys):
     assert "no file was opened" in page
     assert "the label of the fellow eye" in page
     assert "another program" in page
+    assert main(["validate"]) == 0
+    assert "go on with `dvc repro`" in capsys.readouterr().out
 
 
 def test_tables_without_the_figure_of_an_ablation_are_kept(project, tmp_path):
