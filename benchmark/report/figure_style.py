@@ -39,9 +39,12 @@ MARKERS = "osD^v<>P"
 HEAD_MARKERS: dict[Head, str] = {"score": "o", "prob": "s"}
 DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 """Line styles by index, so that lines of one method differ."""
-METHOD_COLOURS = {"basenet": "C0", "basenet_mt": "C2", "m2cnn": "C3", "controls": "C4"}
-_OTHER_COLOURS = ("C1", "C9", "C5", "C7")
-"""Colours of seaborn's palette that the other methods take."""
+METHOD_COLOURS = {
+    **{"basenet": "C0", "basenet_mt": "C2", "m2cnn": "C3", "controls": "C4"},
+    **{"min_pooling": "C7", "o_o": "C9", "reformed_gamblers": "C1", "zoom_in_net": "C6", "huang": "C5"},
+}
+_OTHER_COLOURS = ("C8", "C1", "C9", "C5", "C7")
+"""Colours of seaborn's palette that the other methods take, the same for a name in every figure."""
 GREY, DARK, PALE, WARNING = "#888888", "#222222", "#dddddd", "#a03000"
 DPI = 150
 _STYLE: Any = {
