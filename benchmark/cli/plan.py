@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -134,8 +134,8 @@ def run(args: argparse.Namespace) -> None:
     into memory.
     """
     params = load_params()
-    if not args.json and (done := _all_done(params)):
-        print(done)
+    if not args.json and (done := runs_done(params)) and all(done.values()):
+        print(f"all {len(done)} runs are finished: `dvc status` lists the stages that are not up to date")
         return
     if not args.no_measure:
         check_device(params.train)
@@ -152,15 +152,15 @@ def plan(params: Params, *, measure: bool) -> Plan:
     Raises InputError if the network cannot be built as declared, or a training step does not fit into memory.
     """
     images, images_from = count_images(params)
-    finished = finished_runs(params)
-    counted = [(_with_left(params, one, finished), spec) for one, spec in count_trainings(params, images)]
+    done = runs_done(params)
+    counted = [(_with_left(params, one, done), spec) for one, spec in count_trainings(params, images)]
     steps: dict[StepKey, TimedStep] = _recorded(params, [one for one, _ in counted]) if measure else {}
     unknown = {one.key: spec for one, spec in counted if one.left and one.key not in steps}
     measured, device = _measure(params, unknown) if measure else ({}, "")
     steps |= measured
     own = [_timed(one, steps.get(one.key), images) for one, _ in counted]
     fitted = (blends(params, name, images, own) for name in params.systems if params.seeds_of(name))
-    timed = (*own, *(_with_left(params, one, finished) for one in fitted))
+    timed = (*own, *(_with_left(params, one, done) for one in fitted))
     workers = count_workers(params) if measure else 1
     return Plan(
         trainings=timed,
@@ -177,34 +177,25 @@ def plan(params: Params, *, measure: bool) -> Plan:
     )
 
 
-def finished_runs(params: Params) -> set[str]:
-    """Return the finished runs by ``method/arm/seed``, a system's blends of a seed as one, without those from files."""
+def runs_done(params: Params) -> dict[str, bool]:
+    """Return whether each run to train is finished, by ``method/arm/seed``; a system's blends of a seed are one.
+
+    Without a manifest nothing is known of the data, and it is empty.
+    """
     try:
         declared = resolve_runs(params, read_manifest())
     except InputError:
-        return set()  # Without a manifest, nothing is known of the data.
-    names: dict[str, list[bool]] = {}
+        return {}
+    done: dict[str, bool] = {}
     for spec in declared:
         name = f"{spec.method}/blends/{spec.seed}" if isinstance(spec, BlendRun) else spec.name
-        names.setdefault(name, []).append(is_trained(spec))
-    return {name for name, done in names.items() if all(done)}
+        done[name] = done.get(name, True) and is_trained(spec)
+    return done
 
 
-def _all_done(params: Params) -> str:
-    """Return a sentence if no run is left to train; else an empty text."""
-    declared = {f"{arm}/{seed}" for arm, seeds in params.declared() for seed in seeds if arm.method in params.arms}
-    for name, system in params.systems.items():
-        declared |= {f"{name}/{arm}/{seed}" for arm in (*system.nets, "blends") for seed in params.seeds_of(name)}
-    if not params.trains:
-        return "nothing is trained on labels alone: `dvc status` lists the stages that are not up to date"
-    if declared - finished_runs(params):
-        return ""
-    return f"all {len(declared)} runs are finished: `dvc status` lists the stages that are not up to date"
-
-
-def _with_left(params: Params, one: PlannedTraining, finished: Collection[str]) -> PlannedTraining:
+def _with_left(params: Params, one: PlannedTraining, done: Mapping[str, bool]) -> PlannedTraining:
     seeds = params.seeds_of(one.method)
-    return replace(one, left=tuple(seed for seed in seeds if f"{one.method}/{one.arm}/{seed}" not in finished))
+    return replace(one, left=tuple(seed for seed in seeds if not done.get(f"{one.method}/{one.arm}/{seed}")))
 
 
 def count_images(params: Params) -> tuple[dict[Split, int] | None, str]:

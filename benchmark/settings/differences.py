@@ -10,8 +10,6 @@ from benchmark.settings.data_loading import PARAMS
 
 NO_RESULT = ("tracking", "sweep")
 """Sections that no table depends on."""
-_FIRST = ("data", "seeds", "sizes", "losses", "model", "train", "prepare", "arms")
-"""Sections whose differences are named first, in this order."""
 
 
 def differing(a: Any, b: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
@@ -40,15 +38,12 @@ def from_default(root: Path) -> list[str] | None:
     changed = differing(default, params)
     without = [name for name, (theirs, ours) in changed.items() if ours is None and isinstance(theirs, dict)]
     added = [name for name, (theirs, ours) in changed.items() if theirs is None and isinstance(ours, dict)]
-    single = sorted((name for name in changed if name not in (*without, *added)), key=_place)
+    single = sorted(
+        (name for name in changed if name not in (*without, *added)), key=lambda name: name.startswith("systems.")
+    )
     found = [f"{name} {value_text(changed[name][1])} (default {value_text(changed[name][0])})" for name in single]
     found += [f"without {', '.join(without)}"] * bool(without)
     return found + [f"also {', '.join(added)}"] * bool(added)
-
-
-def _place(name: str) -> int:
-    section = name.partition(".")[0]
-    return _FIRST.index(section) if section in _FIRST else len(_FIRST)
 
 
 def value_text(value: Any) -> str:

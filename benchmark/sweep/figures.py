@@ -1,8 +1,7 @@
-"""Figures of a sweep: kappa by swept value and by trial, and the importance of each parameter."""
+"""Figures of a sweep: kappa by swept value and by trial."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,27 +16,21 @@ from benchmark.sweep.results import SweepResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from optuna import Study
 
     from benchmark.statistics.confidence import Interval
     from benchmark.sweep.retrain import SweepSide
 
-SLICE, HISTORY_FIGURE, IMPORTANCES = "slice.png", "history.png", "importances.png"
+SLICE, HISTORY_FIGURE = "slice.png", "history.png"
 ZERO_GAP = 3.0
 """Factor below the smallest other value at which a logarithmic axis shows 0."""
 
 
-def draw_sweep_figures(results: SweepResults, study: Study, folder: Path) -> dict[str, str]:
-    """Draw every figure into a folder, and return the captions by file name, in reading order.
-
-    A single parameter has no importance relative to others, and importances need two complete trials.
-    """
+def draw_sweep_figures(results: SweepResults, folder: Path) -> dict[str, str]:
+    """Draw every figure into a folder, and return the captions by file name, in reading order."""
     plots: dict[str, Callable[[Figure], str]] = {
         SLICE: partial(_plot_slice, results=results),
         HISTORY_FIGURE: partial(_plot_history, results=results),
     }
-    if len(results.params.sweep.space) > 1 and sum(trial.state == "complete" for trial in results.trials) > 1:
-        plots[IMPORTANCES] = partial(_plot_importances, study=study)
     captions = {}
     for name, plot in plots.items():
         with styled():
@@ -118,18 +111,3 @@ def _plot_history(figure: Figure, results: SweepResults) -> str:
     bare(axes, grid="y")
     draw_legend(figure, *axes.get_legend_handles_labels())
     return f"Val kappa by trial (n = {results.n_images['val']} images, mean over seeds)."
-
-
-def _plot_importances(figure: Figure, study: Study) -> str:
-    """Draw a bar per parameter."""
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-
-    with warnings.catch_warnings(action="ignore"):  # Optuna warns that there are few trials.
-        found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
-    figure.set_size_inches(5.4, 0.3 * len(found) + 1.4)
-    axes = figure.add_subplot()
-    figure.subplots_adjust(0.35, 0.5 / figure.get_figheight(), 0.97, 1 - 0.65 / figure.get_figheight())
-    axes.barh(list(found)[::-1], list(found.values())[::-1], color=GREY)
-    axes.set_xlabel("importance for val kappa")
-    bare(axes, grid="x")
-    return "Importance of each parameter for val kappa (Optuna, PED-ANOVA)."

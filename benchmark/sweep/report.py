@@ -41,7 +41,7 @@ def write_report(study: Study, params: Params, retrained: Mapping[SweepSide, Ret
     for table in tables:
         write_text(folder / f"{table.name}.csv", table_to_csv(table))
         write_text(folder / f"{table.name}.tex", to_tex(table))
-    write_text(folder / "sweep.md", sweep_page(results, tables, draw_sweep_figures(results, study, folder)))
+    write_text(folder / "sweep.md", sweep_page(results, tables, draw_sweep_figures(results, folder)))
     print(f"wrote {folder}/sweep.md")
 
 

@@ -76,7 +76,6 @@ def test_the_page_shows_every_figure(swept):
     for name in ("slice.png", "history.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
         assert f"({name})" in page
-    assert not (folder / "importances.png").exists()  # A single parameter has no importance relative to others.
 
 
 def test_a_second_report_of_the_same_study_is_byte_identical(swept, tmp_path, monkeypatch):
@@ -215,7 +214,6 @@ def test_a_sweep_over_two_parameters_shows_both(tmp_path, monkeypatch):
     assert "losses.ce_mse.weight,train.lr,train.opt" in header
     folder = tmp_path / "reports/sweep/both"
     assert (folder / "slice.png").exists()
-    assert (folder / "importances.png").exists()
     assert "nan" not in (folder / "sweep.md").read_text()
 
 
