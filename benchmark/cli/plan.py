@@ -15,7 +15,6 @@ from benchmark.common.progress import progress_bar
 from benchmark.common.terms import SPLITS, Arm, Size, Split
 from benchmark.common.units import duration, memory, quantity
 from benchmark.data.manifest import MANIFEST, read_manifest
-from benchmark.data.packs import PackSpec, pack_specs
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
 from benchmark.runs.declared import resolve_runs
@@ -221,22 +220,15 @@ def _declared(data: SourceParams) -> dict[Split, int] | None:
 
 
 def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[PlannedTraining, TrainedRun]]:
-    """Count every training method, and return each with one of its runs, whose data are noise."""
-    from benchmark.cli.step_timing import NOISE_DATA, arm_spec
-    from benchmark.runs.systems import resolve_system
-
+    """Count every training method, and return each with one of its runs."""
+    # The photographs do not matter here, so the data set need not exist yet.
+    kinds = {spec.group: spec for spec in resolve_runs(params, []) if isinstance(spec, ArmRun | NetworkRun)}
     counted: list[tuple[PlannedTraining, TrainedRun]] = []
-    for method, arms in params.arms.items():
-        for name in arms:
-            spec, own = arm_spec(params, method, name), params.own_settings(Arm(method, name))
-            counted.append((_count(spec, len(params.seeds), images, own=own), _without_start(spec)))
-    for system, settings in params.systems.items():
-        # Networks train on the patients that blends are not fitted on.
-        share = 1 - settings.holdout_fraction
-        specs = resolve_system(params, system, [], NOISE_DATA, _as_declared)
-        networks = {spec.arm: spec for spec in specs if isinstance(spec, NetworkRun)}
-        for network in networks.values():
-            counted.append((_count(network, len(params.seeds_of(system)), images, share), _without_start(network)))
+    for spec in kinds.values():
+        # Networks of systems train on the patients that blends are not fitted on.
+        share = 1 - params.systems[spec.method].holdout_fraction if spec.method in params.systems else 1.0
+        own = params.own_settings(Arm(spec.method, spec.arm))
+        counted.append((_count(spec, len(params.seeds_of(spec.method)), images, share, own), _without_start(spec)))
     return counted
 
 
@@ -366,10 +358,6 @@ def _measure(params: Params, kinds: Mapping[StepKey, TrainedRun]) -> tuple[dict[
     watch = Stopwatch(params)
     bar = progress_bar(kinds.items(), desc="measure", unit=" kinds", leave=False)
     return {key: watch.measure(spec) for key, spec in bar}, watch.device
-
-
-def _as_declared(params: Params, size: Size) -> PackSpec:
-    return pack_specs(params.sizes, params.prepare)[size]
 
 
 def _recorded(params: Params, trainings: Sequence[PlannedTraining]) -> dict[StepKey, TimedStep]:

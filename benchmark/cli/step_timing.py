@@ -19,14 +19,11 @@ import numpy.typing as npt
 import torch
 
 from benchmark.common.errors import InputError
-from benchmark.common.terms import Arm
 from benchmark.data.manifest import ManifestRow
-from benchmark.data.packs import Pack, pack_specs
+from benchmark.data.packs import Pack
 from benchmark.runs.environment import cpu
-from benchmark.runs.epochs import epochs_of
 from benchmark.runs.labels import summary
-from benchmark.runs.run import DataSummary, PluginChoice
-from benchmark.runs.spec import ArmRun, TrainedRun, heads_of
+from benchmark.runs.spec import TrainedRun
 from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
 from benchmark.training.record import peak_resident_bytes
@@ -148,31 +145,6 @@ def _steps(training: loop.Training, images: int, steps: int) -> list[float]:
         training.progress.step = 0
         times.append(time.perf_counter() - start)
     return times
-
-
-NOISE_DATA = DataSummary(name="noise", source="noise", synthetic=True, manifest_sha256="", train=0, val=0, test=0)
-"""Data set of a run that is only timed."""
-
-
-def arm_spec(params: Params, method: str, name: str) -> ArmRun:
-    """Return a run of an arm on noise."""
-    arm, own = params.arm(method, name), params.of(Arm(method, name))
-    return ArmRun(
-        method=method,
-        arm=name,
-        seed=0,
-        loss=PluginChoice(name=arm.loss, parameters=own.loss_parameters(arm.loss)),
-        heads=heads_of(arm.loss),
-        size=arm.size,
-        pixels=params.sizes.of(arm.size),
-        n_cells=arm.n_cells,
-        parent=arm.parent,
-        data=NOISE_DATA,
-        prepared=pack_specs(own.sizes, own.prepare)[arm.size],
-        model=own.model.bare,
-        train=own.train.model_copy(update={"epochs": epochs_of(params, method, name)}),
-        code_sha256="",
-    )
 
 
 class _Noise:

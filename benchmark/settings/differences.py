@@ -38,12 +38,17 @@ def from_default(root: Path) -> list[str] | None:
     changed = differing(default, params)
     without = [name for name, (theirs, ours) in changed.items() if ours is None and isinstance(theirs, dict)]
     added = [name for name, (theirs, ours) in changed.items() if theirs is None and isinstance(ours, dict)]
-    single = sorted(
-        (name for name in changed if name not in (*without, *added)), key=lambda name: name.startswith("systems.")
-    )
-    found = [f"{name} {value_text(changed[name][1])} (default {value_text(changed[name][0])})" for name in single]
+    single = [name for name in changed if name not in (*without, *added) and not name.endswith("_sha256")]
+    single.sort(key=lambda name: name.startswith("systems."))
+    texts = {name: [_without_folder(value_text(value)) for value in changed[name]] for name in single}
+    found = [f"{name} {ours} (default {theirs})" for name, (theirs, ours) in texts.items()]
     found += [f"without {', '.join(without)}"] * bool(without)
     return found + [f"also {', '.join(added)}"] * bool(added)
+
+
+def _without_folder(text: str) -> str:
+    """Return the name of a file whose path is absolute, because captions are published; any other text unchanged."""
+    return Path(text).name if text.startswith("/") else text
 
 
 def value_text(value: Any) -> str:

@@ -52,6 +52,7 @@ def test_what_a_side_lacks_is_worded_as_in_every_comparison_of_parameters(tmp_pa
     params = yaml.safe_load((tmp_path / "mine/params.yaml").read_text())
     del params["systems"]["huang"], params["train"]["lr"]
     params["seeds"] = [0, 1]
+    params["model"] |= {"weights": "/home/me/w.safetensors", "weights_sha256": "ab"}
     (tmp_path / "mine/params.yaml").write_text(yaml.safe_dump(params))
     assert main(["compare", str(KEPT / "phantom"), str(tmp_path / "mine")]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -60,6 +61,7 @@ def test_what_a_side_lacks_is_worded_as_in_every_comparison_of_parameters(tmp_pa
     shutil.copytree(ROOT / "experiments/conf", tmp_path / "mine/experiments/conf")
     assert from_default(tmp_path / "mine") == [
         "seeds 0, 1 (default 0, 1, 2, 3, 4)",
+        "model.weights w.safetensors (default absent)",
         "train.lr absent (default 0.003)",
         "without systems.huang",
     ]
