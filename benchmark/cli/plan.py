@@ -432,18 +432,8 @@ def pack_bytes(params: Params, images: Mapping[Split, int] | None) -> dict[str, 
 
 
 HEADER = (
-    "arm",
-    "px",
-    "n_cells",
-    "runs",
-    "left",
-    "images",
-    "parameters",
-    "MACs/image",
-    "MACs, total",
-    "time, one run",
-    "memory",
-    "model files",
+    *("arm", "px", "n_cells", "runs", "left", "images", "parameters", "MACs/image"),
+    *("MACs, total", "time, one run", "memory", "model files"),
 )
 
 
