@@ -38,7 +38,7 @@ def run(_: argparse.Namespace) -> None:
     does not know an optimizer, or this machine lacks the device.
     """
     params = load_params()
-    checked = check_declared(params)
+    checked = check_declared(params) if params.trains else 0
     write_text(VALID, "The parameters are valid.\n")
     write_json(DECLARED_PACKS, params.packed_sizes())
     print(f"params.yaml is valid: {checked} arms and networks can be trained" if params.trains else _NOTHING_TRAINS)

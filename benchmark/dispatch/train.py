@@ -83,7 +83,8 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     in_processes = engine == "local" and params.train.processes == 1 and core_count() > 1
     if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, trained):
         start_server(PRELOAD)
-    manifest = read_manifest()
+    # With labels alone, the methods of `arms` have nothing to do, and a long manifest takes seconds to read.
+    manifest = read_manifest() if trained or params.predicted.keys() & chosen else []
     declared = resolve_runs(params, manifest, trained) if trained else []
     specs = [spec for spec in declared if spec.method in chosen]
     todo = _with_parents([spec for spec in specs if not is_trained(spec)], declared)
