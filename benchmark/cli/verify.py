@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against",
         metavar="WHERE",
-        help="another clone's folder, else a git revision or DVC experiment whose tables DVC holds: report for each "
-        "cell whether it is identical, different, or inconclusive given the spread over seeds",
+        help="another clone's folder, else a git revision or DVC experiment whose tables DVC holds: report each "
+        "cell as identical, different, or impossible to tell, given the spread over seeds",
     )
     add_json(parser)
 

@@ -1,1 +1,1 @@
-"""Intervals over seeds and patients, paired tests, and a verdict on each claim of the paper."""
+"""Intervals over seeds and patients, paired differences, and a verdict on each claim of the paper."""
