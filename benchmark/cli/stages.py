@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the stage that is the parser's default for ``command``."""
     stage = parser.get_default("command")
     if stage == "train":
-        parser.add_argument("method", nargs="*", help="keys of `arms` or `systems` in params.yaml, e.g. m2cnn (default: all)")
+        parser.add_argument(
+            "method", nargs="*", help="keys of `arms` or `systems` in params.yaml, e.g. m2cnn (default: all)"
+        )
     if stage in ("prepare", "train", "transfer"):
         add_engine(parser)
 
