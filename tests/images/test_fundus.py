@@ -22,6 +22,8 @@ DATA = SHARED / "data"
 DOCS = ROOT / "docs/how-to/predictions.md"
 N = 200
 SIDE = 256
+FRESH = 1000
+"""First seed of these samples: the limits of the rule were set on samples of the seeds below it."""
 ROWS = {
     "APTOS 2019, squashed to 224 px": lambda: photographs("aptos224"),
     "EyePACS, 512 px wide": lambda: photographs("eyepacs512w"),
@@ -32,18 +34,18 @@ ROWS = {
     "these sets but RetinaMNIST, inverted": lambda: (255 - each for each in some_of_each()),
     "two photographs of scikit-learn (a building, a flower), cropped and turned": lambda: parts(samples()),
     "photographs of scikit-image (an astronaut, a cat, gravel, ...), cropped and turned": lambda: parts(others()),
-    "noise, fine and coarse": lambda: map(noise, range(N)),
-    "drawn skin": lambda: map(skin, range(N)),
-    "drawn landscapes": lambda: map(landscape, range(N)),
-    "drawn pages of text, dark on light and light on dark": lambda: map(text, range(N)),
-    "plain discs on black or grey": lambda: map(disc, range(N)),
+    "noise, fine and coarse": lambda: map(noise, range(FRESH, FRESH + N)),
+    "drawn skin": lambda: map(skin, range(FRESH, FRESH + N)),
+    "drawn landscapes": lambda: map(landscape, range(FRESH, FRESH + N)),
+    "drawn pages of text, dark on light and light on dark": lambda: map(text, range(FRESH, FRESH + N)),
+    "plain discs on black or grey": lambda: map(disc, range(FRESH, FRESH + N)),
 }
 """Pictures by the name of their row."""
 
 
 def photographs(folder: str, n: int = N) -> Iterator[np.ndarray]:
     files = sorted((DATA / folder).rglob("*.jp*g"))
-    for place in np.random.default_rng(7).permutation(len(files))[:n]:
+    for place in np.random.default_rng(FRESH).permutation(len(files))[:n]:
         yield read_rgb(files[place], min_side=SIDE)
 
 
@@ -73,7 +75,7 @@ def others() -> list[np.ndarray]:
 
 
 def parts(images: list[np.ndarray]) -> Iterator[np.ndarray]:
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(FRESH)
     for number in range(N):
         rgb = images[number % len(images)]
         height, width = (round(side * rng.uniform(0.25, 1)) for side in rgb.shape[:2])
