@@ -97,6 +97,8 @@ FAULTS: Mapping[str, tuple[str | bytes | None, str]] = {
     "no arms": (changed(arms=None), "`arms` should be a valid dictionary"),
     "an arm of a number": (changed(arms__basenet={3: ARM}), "should be a valid string"),
     "an arm above its folder": (changed(arms__basenet={"..": ARM}), "String should match pattern"),
+    "a method above its folder": (changed(arms={"../x": {"a": ARM}}), "arms.*x.* String should match pattern"),
+    "a system above its folder": (changed(systems={"../x": {}}), "systems.*x"),
     "an arm of two folders": (changed(arms__basenet={"a/b": ARM}), "String should match pattern"),
     "an arm of an unknown loss": (changed(arms__basenet={"a": ARM | {"loss": "mae"}}), "must be one of .*'mae'"),
     "an arm of an unknown size": (
