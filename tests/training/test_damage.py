@@ -25,8 +25,9 @@ RUN = Path("basenet/mse_small/0")
 
 
 def flip(data: bytes) -> bytes:
-    """Change a digit or a byte in the middle, so that text stays text."""
-    middle = next(i for i in range(len(data) // 2, len(data)) if chr(data[i]).isdigit() or data[i] > 127)
+    """Change a digit or a byte in the middle, so that text stays text; where none follows, the byte in the middle."""
+    places = (i for i in range(len(data) // 2, len(data)) if chr(data[i]).isdigit() or data[i] > 127)
+    middle = next(places, len(data) // 2)
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
