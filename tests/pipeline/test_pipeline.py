@@ -161,6 +161,23 @@ def test_a_wrong_parameter_is_refused_before_dvc_removes_anything(project):
     assert (project.root / "data/manifest.csv").exists()
 
 
+@pytest.mark.parametrize("section", ["arms", "systems"])
+def test_a_method_named_like_a_path_is_refused_and_removes_nothing(clone, section):
+    raw, key = clone.params(), "../../victim"
+    raw[section][key] = {"a": {"loss": "mse", "size": "small"}} if section == "arms" else {}
+    clone.write_params(raw)
+    victims = [clone.root / "victim/kept", clone.root.parent / "victim/kept", clone.root / "runs/old/0/val.csv"]
+    for victim in victims:
+        victim.parent.mkdir(parents=True, exist_ok=True)
+        victim.touch()
+    stage = f"{'train' if section == 'arms' else 'train_system'}@{key}"
+    for command in (("fundusbench", "validate"), ("dvc", "repro"), ("dvc", "repro", stage)):
+        done = clone.run(*command, check=False)
+        assert done.returncode, command
+        assert key in done.stderr
+        assert all(victim.exists() for victim in victims), command
+
+
 def test_another_data_set_is_evaluated_without_training_and_earlier_results_come_from_the_cache(project):
     before, raw = project.params(), project.params()
     raw["transfer"] = {"again": raw["data"] | {"seed": 1, "name": "again"}}
