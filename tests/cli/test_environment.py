@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
 import pytest
 
@@ -69,29 +68,6 @@ def test_a_closed_pipe_is_no_error(words, tables):
     line = f"{BIN / 'fundusbench'} {words} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("0\n", "")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("tmpdir", ["x" * 90, "full"])
-def test_a_folder_for_temporary_files_that_cannot_be_used_is_named(tmpdir, tmp_path):
-    folder = tmp_path / tmpdir
-    folder.mkdir()
-    code = (
-        "import os, sys\nfrom benchmark.cli import main\n"
-        "def fail(words):\n"
-        "    raise OSError('AF_UNIX path too long')\n"
-        "main.parser_of = fail\nsys.exit(main.main(['train']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert f"TMPDIR={folder}" in done.stderr
-    assert "set another, e.g. TMPDIR=/tmp" in done.stderr
 
 
 BATCH = {

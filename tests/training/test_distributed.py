@@ -178,6 +178,24 @@ def test_commands_that_train_one_run_at_once_train_it_once(project):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("way", ["parallel_runs", "processes"])
+def test_a_path_of_temporary_files_too_long_for_a_socket_is_refused_before_training_or_works(project, way):
+    long = project / ("x" * 110)
+    long.mkdir()
+    Path("params.yaml").write_text(yaml.safe_dump(raw_params(**{way: 2}, epochs=1) | {"seeds": [0, 1]}))
+    command = [BIN / "fundusbench", "train"]
+    done = subprocess.run(command, env=os.environ | {"TMPDIR": str(long)}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        assert done.returncode == 2
+        assert f"TMPDIR={long}" in done.stderr
+        assert done.stderr.strip().endswith("set another, e.g. TMPDIR=/tmp")
+        assert not list(Path("scratch").rglob("*.safetensors"))
+        # The advised setting.
+        subprocess.run(command, env=os.environ | {"TMPDIR": "/tmp"}, capture_output=True, check=True)
+    assert len(list(Path("runs").rglob("run.json"))) == 2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("wait_s", [0.3, 3.0])
 def test_an_interrupt_during_the_start_ends_with_one_sentence(project, wait_s):
     raw = raw_params(parallel_runs=2)
