@@ -76,7 +76,7 @@ def _draw(axes: Axes, points: list[CurvePoint], cost: str, index: int, arm: Arm)
 def _scale(axes: Axes, title: str) -> None:
     axes.set_xlabel(title)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 4, 7)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: quantity(value))
     bare(axes, grid="both")
