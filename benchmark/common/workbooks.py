@@ -65,7 +65,7 @@ def _with_relations(data: bytes) -> bytes:
     # A damaged archive is reported by the library that reads it.
     with suppress(*_DAMAGED), zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(stream, "w") as whole:
         parts = set(archive.namelist())
-        sheets = {part for part in parts if part.startswith("xl/worksheets/sheet")}
+        sheets = {part for part in parts if re.fullmatch(r"xl/worksheets/sheet.*\.xml", part)}
         if not sheets or _RELATIONS in parts:
             return data
         for part in parts - {_WORKBOOK, "_rels/.rels"}:
