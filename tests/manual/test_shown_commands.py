@@ -30,6 +30,7 @@ NOT_PARSED = {
     "curl": "queries a server; tests/tracking/test_model.py sends the same request",
     "export": "a shell builtin",
     "source": "a shell builtin",
+    "cd": "a shell builtin",
     "optuna-dashboard": "its parser is inside its main function, so only the installation is checked",
 }
 SHOWN = [shlex.split(command) for command in shown_commands()]
