@@ -58,7 +58,7 @@ def test_the_head_and_every_caption_say_what_differs_from_the_default(change):
     inputs = change(seeds=[0, 1], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
     shutil.copytree(ROOT / "experiments/conf", CONF)
     write_text(PARAMS, yaml.safe_dump(compose(ROOT, ["losses.ce_mse.weight=0.5", "seeds=[0,1]"])))
-    said = "Differs from the default: seeds 0, 1 (default 0, 1, 2, 3, 4); losses.ce_mse.weight 0.5 (default 1)."
+    said = "Differs from the default: losses.ce_mse.weight 0.5 (default 1); seeds 0, 1 (default 0, 1, 2, 3, 4)."
     assert said in answer_text(inputs)
     tables = make_tables(inputs)
     assert all(table.caption.endswith(said) for table in tables)
