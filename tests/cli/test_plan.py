@@ -234,6 +234,13 @@ def test_a_manifest_of_other_data_is_ignored():
     assert count_images(parse_params(tiny_params()))[0] == {"train": 32, "val": 20, "test": 20}
 
 
+def test_packs_of_an_earlier_experiment_do_not_matter(here):
+    params = parse_params(default_params())
+    expected = [(one.method, one.arm, one.macs_per_image) for one, _ in count_trainings(params, None)]
+    make_data(here, {"small": 16, "mid": 24, "large": 32}, {"train": 2, "val": 2, "test": 2})
+    assert [(one.method, one.arm, one.macs_per_image) for one, _ in count_trainings(params, None)] == expected
+
+
 def test_disk_space_is_the_sum_of_packs_and_models():
     raw = tiny_params()
     made = plan(parse_params(raw), measure=False)
