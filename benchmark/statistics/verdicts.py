@@ -25,7 +25,7 @@ import pandas as pd
 
 from benchmark.common.code import code_sha256
 from benchmark.common.csv_rows import write_rows
-from benchmark.common.files import PROJECT, sha256_json
+from benchmark.common.files import sha256_json
 from benchmark.common.terms import Head, Split
 from benchmark.common.units import some
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
@@ -123,8 +123,7 @@ def run(params: Params, runs: GradedRuns) -> None:
 def judged_by() -> dict[str, str]:
     """Return hashes of the claims with their printed numbers, and of the code of the verdict rules."""
     files = [CLAIMS, PUBLISHED, *sorted(OWN_CLAIMS.glob("*.yaml"))]
-    claims = [(PROJECT / path).read_text("utf-8") for path in files]
-    rules = code_sha256("benchmark/statistics/verdicts.py")
+    claims, rules = [path.read_text("utf-8") for path in files], code_sha256("benchmark/statistics/verdicts.py")
     return {name: value[:SHOWN_DIGITS] for name, value in zip(JUDGED_BY, (sha256_json(claims), rules), strict=True)}
 
 

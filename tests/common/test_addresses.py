@@ -134,6 +134,7 @@ def test_kept_parameters_hide_the_password(address, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(reference_results, "environment", lambda: dict.fromkeys(MADE_BY_FIELDS))
+        patch.setattr(reference_results, "judged_by", dict[str, str])
         Path("reports/tables").mkdir(parents=True)
         Path("reports/figures").mkdir()
         Path("reports/figures/ablation.png").write_bytes(b"png")
