@@ -133,25 +133,26 @@ def run(args: argparse.Namespace) -> None:
     into memory.
     """
     params = load_params()
-    if not args.json and (done := runs_done(params)) and all(done.values()):
+    done = runs_done(params)
+    if not args.json and done and all(done.values()):
         print(f"all {len(done)} runs are finished: `dvc status` lists the stages that are not up to date")
         return
     if not args.no_measure:
         check_device(params.train)
-    planned = plan(params, measure=not args.no_measure)
+    planned = plan(params, measure=not args.no_measure, done=done)
     if args.json:
         show_json(planned)
     else:
         show(*plan_parts(planned))
 
 
-def plan(params: Params, *, measure: bool) -> Plan:
+def plan(params: Params, *, measure: bool, done: Mapping[str, bool] | None = None) -> Plan:
     """Count the trainings of the parameters and, with ``measure``, time a few steps of each kind.
 
     Raises InputError if the network cannot be built as declared, or a training step does not fit into memory.
     """
     images, images_from = count_images(params)
-    done = runs_done(params)
+    done = runs_done(params) if done is None else done
     counted = [(_with_left(params, one, done), spec) for one, spec in count_trainings(params, images)]
     steps: dict[StepKey, TimedStep] = _recorded(params, [one for one, _ in counted]) if measure else {}
     unknown = {one.key: spec for one, spec in counted if one.left and one.key not in steps}

@@ -21,7 +21,7 @@ from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 
 _NOTHING_TRAINS = (
-    "params.yaml is valid: its data are labels alone, so nothing is trained; go on with `dvc repro`, because a "
+    "its data are labels alone, so nothing is trained; go on with `dvc repro`, because a "
     "`dvc exp run` without these -S flags composes params.yaml anew, with the default data"
 )
 VALID, DECLARED_PACKS = Path("data/declared/valid.txt"), Path("data/declared/packs.json")
@@ -38,10 +38,10 @@ def run(_: argparse.Namespace) -> None:
     does not know an optimizer, or this machine lacks the device.
     """
     params = load_params()
-    checked = check_declared(params) if params.trains else 0
+    checked = f"{check_declared(params)} arms and networks can be trained" if params.trains else _NOTHING_TRAINS
     write_text(VALID, "The parameters are valid.\n")
     write_json(DECLARED_PACKS, params.packed_sizes())
-    print(f"params.yaml is valid: {checked} arms and networks can be trained" if params.trains else _NOTHING_TRAINS)
+    print(f"params.yaml is valid: {checked}")
 
 
 def check_declared(params: Params) -> int:

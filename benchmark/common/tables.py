@@ -171,20 +171,15 @@ def _filled_rows(path: Path) -> list[tuple[int, _Row]]:
     rows = read_sheet(data, path) if is_workbook(data) else _split(_text(data, path), path)
     stripped = [(line, [value.strip() for value in row]) for line, row in rows]
     filled = [(line, row) for line, row in stripped if any(row)]
-    # A title above the header fills one cell, and the header below it holds no number.
-    while (
-        len(filled) > 2 and _n_filled(filled[0]) == 1 < _n_filled(filled[1]) and not any(map(_is_number, filled[1][1]))
-    ):
-        del filled[0]
-    return filled
+    first = 0
+    while len(filled) > first + 2 and _is_title(filled[first][1], filled[first + 1][1]):
+        first += 1
+    return filled[first:]
 
 
-def _n_filled(line: tuple[int, _Row]) -> int:
-    return sum(map(bool, line[1]))
-
-
-def _is_number(value: str) -> bool:
-    return bool(_NUMBER.fullmatch(value))
+def _is_title(row: _Row, below: _Row) -> bool:
+    """Return whether a row is a title: it fills one cell, and the header below it fills more, without a number."""
+    return sum(map(bool, row)) == 1 < sum(map(bool, below)) and not any(map(_NUMBER.fullmatch, below))
 
 
 def _split(text: str, path: Path) -> list[tuple[int, _Row]]:

@@ -14,7 +14,7 @@ from benchmark.images.fundus import Judgement
 
 ABOUT = CheckInfo("each photograph looks like a fundus", default="warn", order=90)
 
-WORDS: dict[Judgement, str] = {"yes": "", "doubtful": "may be no fundus: ", "no": "looks like no fundus: "}
+_WORDS: dict[Judgement, str] = {"yes": "", "doubtful": "may be no fundus: ", "no": "looks like no fundus: "}
 
 
 class Judged(Protocol):
@@ -28,7 +28,7 @@ class Judged(Protocol):
 
 def describe_doubt(photograph: Judged) -> str:
     """Say that a photograph is or may be no fundus, and why; return an empty string for others."""
-    return WORDS[photograph.fundus] + photograph.lacking
+    return _WORDS[photograph.fundus] + photograph.lacking
 
 
 def check(dataset: InspectedDataset) -> CheckResult:
