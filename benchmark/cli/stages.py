@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "method", nargs="*", help="keys of `arms` or `systems` in params.yaml, e.g. m2cnn (default: all)"
         )
-    if stage in ("prepare", "train", "transfer"):
+    if stage in ("train", "transfer"):
         add_engine(parser)
 
 
@@ -45,10 +45,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the stage ``args.command``, and record its duration if it succeeds.
-
-    Raises InputError if an input of the stage changed while it ran, or the stage failed.
-    """
+    """Run the stage ``args.command``, and record its duration if it succeeds."""
     began = time.perf_counter()
     with unchanged_inputs(args.command):
         utilisation = _run_stage(args)
@@ -59,7 +56,10 @@ def run(args: argparse.Namespace) -> None:
 def _run_stage(args: argparse.Namespace) -> float | None:
     """Run a stage; return the share of the cores' time that its runs used, if it trains."""
     if args.command in ("fetch", "prepare"):
-        _run_data_stage(args)
+        # These depend on no network, and so import nothing of ``models``.
+        from benchmark.data import fetch, prepare
+
+        (fetch if args.command == "fetch" else prepare).run(load_data_params())
         return None
     from benchmark.settings.devices import check_device
     from benchmark.settings.loading import load_params
@@ -89,13 +89,3 @@ def _run_stage(args: argparse.Namespace) -> float | None:
     else:
         import_module(_MODULES[args.command]).run(params)
     return None
-
-
-def _run_data_stage(args: argparse.Namespace) -> None:
-    """Run a stage that depends on no network, and so imports nothing of ``models``."""
-    from benchmark.data import fetch, prepare
-
-    if args.command == "fetch":
-        fetch.run(load_data_params())
-    else:
-        prepare.run(load_data_params(), engine=args.engine)

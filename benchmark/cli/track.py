@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     sweeps = sync_sweeps(Path(), params)
     if args.register and not runs.warning:
         from benchmark.evaluation.photographs import select_runs
-        from benchmark.tracking.registry import register
+        from benchmark.tracking.logged_model import register
 
         best = select_runs(params)[0]
         print(f"{register(Path(), best, runs.runs[best.method, best.arm, best.seed], args.register)}: {best.name}")
-    return 2 if runs.warning or sweeps.warning else 0
+    return 2 if runs.warning or sweeps else 0

@@ -40,7 +40,7 @@ from benchmark.images.reading import UnreadableImage, read_rgb
 from benchmark.images.recipe import recipe_files
 from benchmark.images.shortcut_features import picture_features
 from benchmark.images.square import square_images
-from benchmark.jobs.engines import Name, each_outcome
+from benchmark.jobs.processes import outcomes
 
 if TYPE_CHECKING:
     from benchmark.settings.data import DataParams
@@ -71,7 +71,7 @@ class PrepareJob:
     target: Path
 
 
-def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None:
+def run(params: DataParams, folder: Path = DATA) -> None:
     """Write the declared packs with the manifest's rows in its order, and two tables beside them.
 
     A pack is ``packs/<colour normalisation>/<role>/<split>.arrow``; ``packs/skipped.csv`` lists unreadable photographs,
@@ -80,7 +80,6 @@ def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None
     Args:
         params: parameters of the data stages.
         folder: folder of the data set.
-        engine: job engine; all machines of a cluster must have access to the photographs and the project's folder.
 
     Raises:
         InputError: photographs have changed or are missing since the manifest was written; all of them are named.
@@ -95,7 +94,7 @@ def run(params: DataParams, folder: Path = DATA, engine: Name = "local") -> None
     stores = [ImageStore(specs, packs / colours) for colours, specs in declared_packs(params).items()]
     photographs = {row.sha256: Path(row.path) for row in rows}
     jobs = [store.job(path, sha256) for store in stores for sha256, path in photographs.items() if sha256 not in store]
-    reasons = _prepare(jobs, engine, params.prepare.workers, len(photographs) * len(stores))
+    reasons = _prepare(jobs, params.prepare.workers, len(photographs) * len(stores))
     bad = [row for row in rows if row.sha256 in reasons]
     if stale := [f"{row.image_id} ({row.path}: {reasons[row.sha256]})" for row in bad if reasons[row.sha256] in STALE]:
         msg = f"photographs must be as the manifest lists them, but {'; '.join(stale)}: run `fundusbench fetch` first"
@@ -210,13 +209,13 @@ def _path(folder: Path, split: str) -> Path:
     return folder / f"{split}.arrow"
 
 
-def _prepare(jobs: list[PrepareJob], engine: Name, workers: int, total: int) -> dict[str, str]:
+def _prepare(jobs: list[PrepareJob], workers: int, total: int) -> dict[str, str]:
     """Run the jobs, and return the reason for each unreadable photograph, by its hash."""
     reasons: dict[str, str] = {}
     if not jobs:
         return reasons
     with progress_bar(total=total, initial=total - len(jobs), unit=" images", desc="prepare") as bar:
-        for job, reason in each_outcome(engine, _work, jobs, min(workers or core_count(), len(jobs))):
+        for job, reason in outcomes(_work, jobs, min(workers or core_count(), len(jobs))):
             if reason:
                 reasons[job.sha256] = reason
             bar.update()

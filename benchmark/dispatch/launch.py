@@ -68,15 +68,8 @@ def report_lost_peer() -> Iterator[None]:
 def launch(processes: int, arguments: Sequence[str]) -> None:
     """Run the command ``fundusbench`` in several processes of this machine, and wait for them.
 
-    The processes find each other by a file, and communicate over the loopback interface.
-
-    Args:
-        processes: number of processes.
-        arguments: arguments of the command.
-
-    Raises:
-        InputError: a process was killed; the others are then ended.
-        SystemExit: a process failed, and has reported why.
+    The processes find each other by a file, and communicate over the loopback interface. Raises InputError if one was
+    killed, and SystemExit if one failed and has reported why; the others are then ended.
     """
     SCRATCH.mkdir(exist_ok=True)
     loopback = "lo" if sys.platform != "darwin" else "lo0"

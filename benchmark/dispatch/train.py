@@ -10,27 +10,21 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 from benchmark.common.resources import core_count, free_memory
-from benchmark.common.terms import SPLITS, Arm, Size
-from benchmark.data.manifest import MANIFEST, read_manifest
-from benchmark.data.packs import pack_name, pack_path
+from benchmark.common.terms import Arm
+from benchmark.data.manifest import read_manifest
 from benchmark.dispatch.launch import clear, follow_launcher, is_first_to_fail, launch, report_lost_peer
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.local_engine import LocalEngine
-from benchmark.jobs.processes import start_server
-from benchmark.jobs.queue import Display, Job, NullDisplay, Report, refusal, run_jobs, throttled
+from benchmark.jobs.queue import Event, Job, OnEvent, Report, refusal, run_jobs, throttled
 from benchmark.runs.declared import resolve_predictions, resolve_runs
 from benchmark.runs.results import read_result
-from benchmark.runs.run import RUNS
 from benchmark.runs.run_store import (
-    RUN_STORE,
-    files_needed,
     find_run,
     is_finished,
     is_trained,
@@ -38,12 +32,10 @@ from benchmark.runs.run_store import (
     publish,
     remove_stale_views,
     run_dir,
-    views_dir,
 )
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, views_read
 from benchmark.training.distributed import broadcast, rank, world_size
 from benchmark.training.given import store_given
-from models.settings import PACKAGE
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -74,15 +66,9 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     Returns:
         The processor time of the runs divided by the time of all cores; 0 if all runs were finished before, None if
         more than this process on this machine trained them.
-
-    Raises:
-        InputError: a method is not declared, the packs are missing, or a run failed (the others are finished).
     """
     began, chosen = time.perf_counter(), _check_methods(params, methods)
     trained = [method for method in chosen if method not in params.predicted and params.trains]
-    in_processes = engine == "local" and params.train.processes == 1 and core_count() > 1
-    if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, trained):
-        start_server(PRELOAD)
     # With labels alone, the methods of `arms` have nothing to do, and a long manifest takes seconds to read.
     manifest = read_manifest() if trained or params.predicted.keys() & chosen else []
     declared = resolve_runs(params, manifest, trained) if trained else []
@@ -120,18 +106,8 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     return None if seconds is None else seconds / (time.perf_counter() - began) / core_count()
 
 
-def _is_any_new(params: Params, methods: Sequence[str]) -> bool:
-    """Return whether a run of some methods has no folder; resolving the runs would take seconds."""
-    names = (f"{arm}/{seed}" for arm, seeds in params.declared() if arm.method in methods for seed in seeds)
-    return any(not (RUN_STORE / name).exists() and not (RUNS / name).exists() for name in names)
-
-
 def _check_methods(params: Params, methods: Sequence[str]) -> Sequence[str]:
-    """Return some methods, by default all.
-
-    Raises:
-        InputError: a method is not declared.
-    """
+    """Return some methods, by default all; raises InputError if one is not declared."""
     known = params.methods
     if unknown := set(methods) - set(known):
         msg = (
@@ -197,8 +173,7 @@ def complete(
 ) -> None:
     """Train a run by :func:`benchmark.training.loop.train`, unless its folder holds the finished run.
 
-    Raises:
-        InputError: a loss is not finite, a batch does not fit into memory, or the number of processes is wrong.
+    Raises InputError if a loss is not finite, a batch does not fit into memory, or the number of processes is wrong.
     """
     from benchmark.training.loop import Callbacks, train
 
@@ -234,20 +209,18 @@ def explain_out_of_memory(spec: TrainedRun) -> Iterator[None]:
 def _train(
     specs: Sequence[RunSpec], declared: Sequence[RunSpec], params: Params, engine: Name
 ) -> tuple[dict[str, str], float | None]:
-    """Train some of the declared runs in parallel.
+    """Train some of the declared runs in parallel; return the reason of each failure by the job's name.
 
-    Returns:
-        The reason of each failure by the job's name, and the processor time of all jobs if this process started them
-        on this machine.
+    The second value is the processor time of all jobs, if this process started them on this machine.
     """
     # MLflow's store is on this machine, so runs of a cluster appear in it only when they have ended.
     live_after_s = params.tracking.live_after_s if engine == "local" else math.inf
     jobs = _jobs(specs, declared, live_after_s)
+    if rank():
+        return run_jobs(jobs, LocalEngine(1), _all_or_none(lambda *_: None)), None
     if world_size() > 1:
-        if rank():
-            return run_jobs(jobs, LocalEngine(1), _AllOrNone(NullDisplay())), None
         with ProgressDisplay(jobs, "images") as display:
-            return run_jobs(jobs, LocalEngine(1), _AllOrNone(display)), None
+            return run_jobs(jobs, LocalEngine(1), _all_or_none(display)), None
     workers = min(count_workers(params), len(jobs)) if engine == "local" else 0
     chosen = choose_engine(engine, workers, PRELOAD)
     with ProgressDisplay(jobs, "images") as display:
@@ -273,35 +246,22 @@ def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: f
     return jobs
 
 
-@dataclass(frozen=True, slots=True)
-class _AllOrNone:
-    """Display of jobs that several processes do together: a failure ends all, as the others would wait for it."""
+def _all_or_none(show: OnEvent) -> OnEvent:
+    """Let a failure end all processes that do the jobs together, as the others would wait for it."""
 
-    display: Display
+    def on_event(job: Job, event: Event) -> None:
+        if event[0] == "failed":
+            if not is_first_to_fail():
+                raise SystemExit(2)
+            msg = f"every run must succeed, but one did not: {job.name}: {event[1]}"
+            raise InputError(msg)
+        show(job, event)
 
-    def started(self, job: Job, place: str) -> None:
-        self.display.started(job, place)
-
-    def advanced(self, job: Job, done: int, note: str) -> None:
-        self.display.advanced(job, done, note)
-
-    def ended(self, job: Job, seconds: float, note: str) -> None:
-        self.display.ended(job, seconds, note)
-
-    def failed(self, job: Job, why: str) -> None:
-        if not is_first_to_fail():
-            raise SystemExit(2)
-        msg = f"every run must succeed, but one did not: {job.name}: {why}"
-        raise InputError(msg)
+    return on_event
 
 
 def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
-    """Return the job that trains a run in the run store.
-
-    Args:
-        spec: the run.
-        live_after_s: see :class:`benchmark.training.loop.Callbacks`.
-    """
+    """Return the job that trains a run in the run store; MLflow shows it from ``live_after_s`` on."""
     from benchmark.training.networks import run_cost
 
     images = spec.train.epochs * spec.train_images
@@ -313,13 +273,6 @@ def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
         cost=run_cost(spec).macs * images,
         units=images,
         gpus=int(spec.train.device == "cuda"),
-        reads=(
-            MANIFEST,
-            *(pack_path(split, spec.packs) for split in SPLITS),
-            *(file for name, key in spec.needs.items() for file in files_needed(name, key)),
-            *_weights(spec),
-        ),
-        writes=(run_dir(spec),),
     )
 
 
@@ -337,12 +290,6 @@ def _views_job(network: NetworkRun, rows: Sequence[BlendRun]) -> Job:
         cost=run_cost(network).macs * units * FORWARD_COST,
         units=units,
         gpus=int(network.train.device == "cuda"),
-        reads=(
-            MANIFEST,
-            *(pack_path(split, network.packs) for split in SPLITS),
-            *files_needed(network.name, network.key),
-        ),
-        writes=(views_dir(network.key),),
     )
 
 
@@ -357,7 +304,7 @@ def _predict_views(network: NetworkRun, rows: Sequence[BlendRun], slot: int, rep
 
 def _blends_job(rows: Sequence[BlendRun], views: Sequence[Job]) -> Job:
     """Return the job that fits all blends of a system and seed, which share intermediate results."""
-    first, colours = rows[0], rows[0].prepared.colour_normalisation
+    first = rows[0]
     return Job(
         name=f"{first.group}/{first.seed}",
         work=_fit_blends,
@@ -365,12 +312,6 @@ def _blends_job(rows: Sequence[BlendRun], views: Sequence[Job]) -> Job:
         depends_on=tuple(job.name for job in views),
         units=len(rows),
         gpus=int(first.train.device == "cuda"),
-        reads=(
-            MANIFEST,
-            *(pack_path(split, pack_name(size, colours)) for split in SPLITS for size in get_args(Size)),
-            *(file for job in views for file in (*job.reads, *job.writes)),
-        ),
-        writes=tuple(map(run_dir, rows)),
     )
 
 
@@ -382,12 +323,6 @@ def _fit_blends(rows: Sequence[BlendRun], slot: int, report: Report) -> str:
     with locked(run_dir(rows[0])):
         todo = [row for row in rows if not is_finished(run_dir(row), row.key)]
         return complete_blends(todo, read_manifest(), open_fabric(rows[0].train, slot), report)
-
-
-def _weights(spec: TrainedRun) -> list[Path]:
-    """Return the file of the backbone's initial weights, if it is in the project's folder."""
-    name = spec.model.weights
-    return [Path(name)] if name and not name.startswith(PACKAGE) and not Path(name).is_absolute() else []
 
 
 def _train_run(spec: TrainedRun, live_after_s: float, slot: int, report: Report) -> str:

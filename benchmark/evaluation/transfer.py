@@ -11,17 +11,17 @@ import shutil
 import sys
 from dataclasses import asdict
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from benchmark.common.csv_rows import write_rows
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_json, sha256_file, write_json
-from benchmark.common.terms import Size, Split
+from benchmark.common.terms import Split
 from benchmark.data import fetch, prepare
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, read_manifest
-from benchmark.data.packs import PACKS, pack_name, pack_path
+from benchmark.data.packs import PACKS, pack_name
 from benchmark.dispatch.train import count_workers
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
@@ -30,7 +30,6 @@ from benchmark.runs.declared import data_sha256, find_runs
 from benchmark.runs.predictions import patients_in_words, write_predictions
 from benchmark.runs.results import executed
 from benchmark.runs.run import RUNS, WEIGHTS
-from benchmark.runs.run_store import files_needed
 from benchmark.runs.spec import ArmResult, BlendResult, ExecutedResult, NetworkResult
 from benchmark.runs.transfers import SETS, TRANSFER, WORK, OtherSet, inputs_path, predictions_path
 from benchmark.settings.devices import resolved
@@ -132,11 +131,6 @@ def _predict(params: Params, name: str, rows: list[ManifestRow], results: list[E
 
 
 def _job(title: str, name: str, rows: list[ManifestRow], results: list[ExecutedResult], settings: Train) -> Job:
-    outputs = [predictions_path(name, result, WORK) for result in results]
-    first, packs = results[0], TRANSFER_DATA / name / PACKS.name
-    colours = first.prepared.colour_normalisation
-    # The networks of a blend may have different sizes.
-    names = [pack_name(size, colours) for size in get_args(Size)] if isinstance(first, BlendResult) else [first.packs]
     return Job(
         name=title,
         work=_work,
@@ -144,17 +138,6 @@ def _job(title: str, name: str, rows: list[ManifestRow], results: list[ExecutedR
         cost=len(rows) * sum(result.macs_per_image for result in results),
         units=len(rows) * len(results),
         gpus=int(resolved(settings).device == "cuda"),
-        reads=(
-            *(pack_path("test", read, packs) for read in names),
-            *(result.folder() / file for result in results for file in ("run.json", WEIGHTS)),
-            *(
-                file
-                for result in results
-                for run, key in result.predicts_with.items()
-                for file in files_needed(run, key)
-            ),
-        ),
-        writes=(*outputs, *map(inputs_path, outputs)),
     )
 
 

@@ -32,12 +32,7 @@ class LocalEngine:
     """
 
     def __init__(self, slots: int, preload: Sequence[str] = ()) -> None:
-        """Create the engine; no process starts before a job does.
-
-        Args:
-            slots: number of processes, at least 1.
-            preload: modules that are imported once, before any process starts.
-        """
+        """Create an engine with a number of processes, forked from one that has imported the modules ``preload``."""
         self.processor_seconds = 0.0
         self._slots, self._preload = slots, list(preload)
         self._free = list(range(slots))

@@ -35,9 +35,6 @@ def outcomes(
         jobs: consumed as workers become free.
         workers: number of processes, at least 1.
         setup: called once in each worker, before any work.
-
-    Raises:
-        InputError: a worker was killed.
     """
     # A worker forked from this process could wait forever for a lock that one of its threads held.
     context = multiprocessing.get_context("forkserver")
@@ -71,10 +68,9 @@ def _ended(waiting: dict[Future[R], J]) -> Iterator[tuple[J, R]]:
 
 
 def start_server(modules: Sequence[str]) -> None:
-    """Start the server that processes are forked from; it and they ignore Ctrl-C from their first moment.
+    """Start the server that processes are forked from, which imports some modules, unless it runs already.
 
-    Args:
-        modules: modules that the server imports; one that runs already imports no more.
+    It and the processes ignore Ctrl-C from their first moment.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
-from pathlib import Path
 from typing import Any, Protocol
 
 from benchmark.common.errors import InputError
@@ -24,6 +23,7 @@ Report = Callable[..., None]
 Event = tuple[str, Any]
 """Kind and content: ``started`` (place), ``advanced`` (units done, text), ``ended`` (text) or ``failed`` (reason)."""
 OnEvent = Callable[["Job", Event], None]
+"""Receives each event of a job, e.g. to show it."""
 _REPORT_S = 0.5
 """Seconds between two reports of a job that are shown."""
 
@@ -36,13 +36,10 @@ class Job:
         name: unique name, which is shown.
         work: a function of a module, called with ``arguments``, the slot's number from 0, and a :data:`Report`; its
             result is shown.
-        arguments: picklable arguments.
         depends_on: names of jobs that must finish first; names of no job in the queue count as finished.
         cost: amount of work in any unit.
         units: number of units that it reports in all.
         gpus: number of graphics cards that it uses.
-        reads: files and folders in the project's folder that it reads; absent ones are optional.
-        writes: files and folders there that it writes.
     """
 
     name: str
@@ -52,20 +49,6 @@ class Job:
     cost: float = 1.0
     units: int = 0
     gpus: int = 0
-    reads: tuple[Path, ...] = ()
-    writes: tuple[Path, ...] = ()
-
-
-class Display(Protocol):
-    """Shows the progress of jobs."""
-
-    def started(self, job: Job, place: str) -> None: ...
-
-    def advanced(self, job: Job, done: int, note: str) -> None: ...
-
-    def ended(self, job: Job, seconds: float, note: str) -> None: ...
-
-    def failed(self, job: Job, why: str) -> None: ...
 
 
 class Engine(AbstractContextManager[Any], Protocol):
@@ -84,18 +67,9 @@ class Engine(AbstractContextManager[Any], Protocol):
         ...
 
 
-def run_jobs(jobs: Sequence[Job], engine: Engine, display: Display) -> dict[str, str]:
-    """Run all jobs.
-
-    Args:
-        jobs: the jobs.
-        engine: runs them.
-        display: shows their progress.
-
-    Returns:
-        The reason of each failure by the job's name.
-    """
-    queue = _Queue(in_order(jobs), display)
+def run_jobs(jobs: Sequence[Job], engine: Engine, show: OnEvent = lambda *_: None) -> dict[str, str]:
+    """Run all jobs, show their events, and return the reason of each failure by the job's name."""
+    queue = _Queue(jobs, show)
     with engine:
         while True:
             while engine.has_capacity() and (job := queue.pop_ready()):
@@ -108,44 +82,31 @@ def run_jobs(jobs: Sequence[Job], engine: Engine, display: Display) -> dict[str,
 class _Queue:
     """The waiting and running jobs, and the failures."""
 
-    def __init__(self, jobs: list[Job], display: Display) -> None:
-        self.display, self.failures = display, dict[str, str]()
-        self.running: dict[str, float] = {}
-        """Start time of each running job by name."""
-        self._waiting, self._open = jobs, {job.name for job in jobs}
+    def __init__(self, jobs: Iterable[Job], show: OnEvent) -> None:
+        self.failures, self.running, self._show = dict[str, str](), set[str](), show
+        self._waiting = in_order(jobs)
+        self._open = {job.name for job in self._waiting}
 
     def pop_ready(self) -> Job | None:
         """Remove and return the next job that can start; None if no job can."""
         job = next((job for job in self._waiting if not self._open & set(job.depends_on)), None)
         if job is not None:
             self._waiting.remove(job)
-            self.running[job.name] = time.perf_counter()
+            self.running.add(job.name)
         return job
 
     def on_event(self, job: Job, event: Event) -> None:
-        """Record an event of a job, and show it."""
+        """Show an event of a job, and record its end; the jobs that depend on a failed one fail, too."""
         kind, content = event
-        if kind == "started":
-            self.running[job.name] = time.perf_counter()
-            self.display.started(job, content)
-        elif kind == "advanced":
-            self.display.advanced(job, *content)
-        else:
-            self.end(job, event, time.perf_counter() - self.running[job.name])
-
-    def end(self, job: Job, event: Event, seconds: float) -> None:
-        """Record the end of a job; the jobs that depend on a failed one fail, too."""
-        kind, text = event
-        self._open.discard(job.name)
-        self.running.pop(job.name, None)
-        if kind == "ended":
-            self.display.ended(job, seconds, text)
-            return
-        self.failures[job.name] = text
-        self.display.failed(job, text)
-        for dependent in [other for other in self._waiting if job.name in other.depends_on]:
-            self._waiting.remove(dependent)
-            self.end(dependent, ("failed", f"not started because {job.name} failed"), 0.0)
+        self._show(job, event)
+        if kind in ("ended", "failed"):
+            self._open.discard(job.name)
+            self.running.discard(job.name)
+        if kind == "failed":
+            self.failures[job.name] = content
+            while dependent := next((other for other in self._waiting if job.name in other.depends_on), None):
+                self._waiting.remove(dependent)
+                self.on_event(dependent, ("failed", f"not started because {job.name} failed"))
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:
@@ -167,7 +128,7 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
 
 def makespan(jobs: Sequence[Job], slots: int) -> float:
     """Return the time that all jobs take, in the unit of their costs, if each takes its cost."""
-    queue, clock = _Queue(in_order(jobs), NullDisplay()), 0.0
+    queue, clock = _Queue(jobs, lambda *_: None), 0.0
     running: list[tuple[float, int, Job]] = []
     ticket = count()
     while True:
@@ -176,19 +137,7 @@ def makespan(jobs: Sequence[Job], slots: int) -> float:
         if not running:
             return clock
         clock, _, job = heappop(running)
-        queue.end(job, ("ended", ""), 0.0)
-
-
-class NullDisplay:
-    """A display that shows nothing."""
-
-    def started(self, job: Job, place: str) -> None: ...
-
-    def advanced(self, job: Job, done: int, note: str) -> None: ...
-
-    def ended(self, job: Job, seconds: float, note: str) -> None: ...
-
-    def failed(self, job: Job, why: str) -> None: ...
+        queue.on_event(job, ("ended", ""))
 
 
 def throttled(report: Report) -> Report:

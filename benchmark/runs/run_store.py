@@ -139,12 +139,6 @@ def is_trained(spec: RunSpec) -> bool:
     return any(is_finished(folder, spec.key) for folder in _run_dirs(spec.name, spec.key))
 
 
-def files_needed(name: str, key: str) -> tuple[Path, ...]:
-    """Return the files of a run that other runs read, whether or not it is finished."""
-    folder = find_run(name, key) or _run_dirs(name, key)[0]
-    return tuple(folder / file for file in (RESULT, *_READ))
-
-
 def _run_dirs(name: str, key: str) -> tuple[Path, Path]:
     return RUN_STORE / name / key[:16], RUNS / name
 

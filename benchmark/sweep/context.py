@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING
 from benchmark.common.files import sha256_json
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import Split
-from benchmark.data.manifest import MANIFEST, ManifestRow, read_manifest
-from benchmark.data.packs import pack_name, pack_path
+from benchmark.data.manifest import ManifestRow, read_manifest
+from benchmark.data.packs import pack_name
 from benchmark.dispatch import train
 from benchmark.jobs.queue import Report
 from benchmark.report.captions import HEAD_NAMES, PHANTOM
 from benchmark.runs.declared import resolve_arm
-from benchmark.runs.run import RUNS
-from benchmark.runs.run_store import files_needed
 from benchmark.runs.spec import TrainedRun
 from benchmark.settings.sweep import Value
-from benchmark.sweep.optuna_keys import ABOUT, NOTE
 from benchmark.sweep.space import arm_of, enqueued, fixed_parameters, published, variant
-from benchmark.sweep.study import SWEEP, open_study
+from benchmark.sweep.study import ABOUT, SWEEP, open_study
 from benchmark.training import device
 from benchmark.training.batches import SplitData, load_split
 from benchmark.training.loop import Callbacks, Curve
@@ -45,10 +42,7 @@ class SweepContext:
     """The context of trials.
 
     Attributes:
-        params: all parameters.
-        manifest: the data set.
         splits: the splits at the arm's size; only train and val during the search.
-        fabric: device and precision.
         log: prints a line about a trial.
         report: receives the number of processed images of a run; None shows a progress bar.
     """
@@ -92,15 +86,6 @@ def open_context(params: Params, opened: Sequence[Split] = SEARCHED, card: int =
     return SweepContext(params, manifest, splits, device.open_fabric(params.train, card))
 
 
-def input_files(context: SweepContext, specs: Sequence[TrainedRun], opened: Sequence[Split]) -> tuple[Path, ...]:
-    """Return the files that the training of some runs of the arm reads."""
-    parents = {name: key for spec in specs for name, key in spec.needs.items()}
-    packs = [pack_path(split, specs[0].packs) for split in opened]
-    results = [RUNS / name / "run.json" for name in parents]
-    weights = [file for name, key in parents.items() for file in files_needed(name, key)]
-    return (MANIFEST, *packs, *results, *weights)
-
-
 def run_folder(study: str, name: str) -> Path:
     """Return the folder of a trial's run."""
     return SWEEP / study / "runs" / name
@@ -117,6 +102,8 @@ def study_of(context: SweepContext) -> Study:
     Its name is the given one and a hash of everything that determines the trials' values. Raises InputError if the
     storage cannot be reached, or the arm's parent has no finished run of one of the sweep's seeds.
     """
+    from optuna_dashboard import save_note
+
     params, sweep = context.params, context.params.sweep
     specs = context.specs(published(params), sweep.seeds)
     # Fail now, not after the search, if the retraining lacks a parent.
@@ -136,20 +123,8 @@ def study_of(context: SweepContext) -> Study:
     }
     if study.user_attrs.get(ABOUT) != about:
         study.set_user_attr(ABOUT, about)
-        _describe(study, params)
+        data, seeds = params.data, ", ".join(map(str, sweep.seeds))
+        text = f"Arm {sweep.arm} on {data.name}: mean val kappa of {HEAD_NAMES[sweep.head]} over the seeds {seeds}."
+        study.set_metric_names(["val kappa"])
+        save_note(study, f"{PHANTOM.capitalize()}. {text}" if data.synthetic else text)
     return study
-
-
-def _describe(study: Study, params: Params) -> None:
-    """Name the objective, and write a note for Optuna's tools, with a warning if the photographs are generated."""
-    from optuna_dashboard import save_note
-
-    sweep, data = params.sweep, params.data
-    text = (
-        f"Arm {sweep.arm} on {data.name}: mean val kappa of {HEAD_NAMES[sweep.head]} over the seeds "
-        f"{', '.join(map(str, sweep.seeds))}. Test is not used by the search."
-    )
-    note = f"{PHANTOM.capitalize()}. {text}" if data.synthetic else text
-    study.set_metric_names(["val kappa"])
-    study.set_user_attr(NOTE, note)
-    save_note(study, note)

@@ -1,16 +1,14 @@
-"""Figures of a sweep: kappa by swept value and by trial."""
+"""Figure of a sweep: kappa by swept value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.report.figure_style import GREY, WARNING, bare, draw_legend, save_figure, set_title, styled
+from benchmark.report.figure_style import GREY, bare, draw_legend, save_figure, set_title, styled
 from benchmark.settings.sweep import Value
 from benchmark.sweep.results import SweepResults
 
@@ -20,38 +18,24 @@ if TYPE_CHECKING:
     from benchmark.statistics.confidence import Interval
     from benchmark.sweep.retrain import SweepSide
 
-SLICE, HISTORY_FIGURE = "slice.png", "history.png"
 ZERO_GAP = 3.0
 """Factor below the smallest other value at which a logarithmic axis shows 0."""
 
 
-def draw_sweep_figures(results: SweepResults, folder: Path) -> dict[str, str]:
-    """Draw every figure into a folder, and return the captions by file name, in reading order."""
-    plots: dict[str, Callable[[Figure], str]] = {
-        SLICE: partial(_plot_slice, results=results),
-        HISTORY_FIGURE: partial(_plot_history, results=results),
-    }
-    captions = {}
-    for name, plot in plots.items():
-        with styled():
-            figure = Figure()
-            captions[name] = plot(figure)
-            title = f"Sweep {results.params.sweep.study} on {results.params.data.name}"
-            set_title(figure, title, results.params.data.synthetic)
-            save_figure(figure, folder / name)
-    return captions
-
-
-def _plot_slice(figure: Figure, results: SweepResults) -> str:
-    """Draw a panel per parameter: val kappa of each trial by its value, and the retrained values."""
-    space = results.params.sweep.space
-    figure.set_size_inches(max(3.4 * len(space), 5.4), 3.8)
-    grid = figure.subplots(1, len(space), sharey=True, squeeze=False)[0]
-    figure.subplots_adjust(0.65 / figure.get_figwidth(), 0.14, 0.97, 0.7, wspace=0.08)
-    for name, axes in zip(space, grid, strict=True):
-        _slice(axes, name, results)
-    grid[0].set_ylabel("val kappa")
-    draw_legend(figure, *grid[0].get_legend_handles_labels())
+def draw_slice(results: SweepResults, path: Path) -> str:
+    """Draw a panel per parameter: val kappa of each trial by its value, and the retrained values; return a caption."""
+    params = results.params
+    space = params.sweep.space
+    with styled():
+        figure = Figure(figsize=(max(3.4 * len(space), 5.4), 3.8))
+        grid = figure.subplots(1, len(space), sharey=True, squeeze=False)[0]
+        figure.subplots_adjust(0.65 / figure.get_figwidth(), 0.14, 0.97, 0.7, wspace=0.08)
+        for name, axes in zip(space, grid, strict=True):
+            _slice(axes, name, results)
+        grid[0].set_ylabel("val kappa")
+        draw_legend(figure, *grid[0].get_legend_handles_labels())
+        set_title(figure, f"Sweep {params.sweep.study} on {params.data.name}", params.data.synthetic)
+        save_figure(figure, path)
     return (
         f"Val kappa (n = {results.n_images['val']} images) by swept value. Bars: 95 % intervals over seeds and "
         f"patients; squares: the best and the {results.reference} values, retrained on new seeds. On a logarithmic "
@@ -90,24 +74,3 @@ def _slice(axes: Axes, name: str, results: SweepResults) -> None:
         labelled.add(label)
     axes.set_xlabel(name)
     bare(axes, grid="y")
-
-
-def _plot_history(figure: Figure, results: SweepResults) -> str:
-    """Draw val kappa by trial, the best so far, and the trials without one."""
-    figure.set_size_inches(5.4, 3.6)
-    figure.subplots_adjust(0.12, 0.14, 0.97, 0.7)
-    axes = figure.add_subplot()
-    complete = [trial for trial in results.trials if trial.interval]
-    numbers = [trial.number for trial in complete]
-    kappas = [trial.interval.estimate for trial in complete if trial.interval]
-    axes.plot(numbers, kappas, "o", color=GREY, ms=4, label="trial")
-    axes.step(numbers, np.maximum.accumulate(kappas), where="post", color="C2", lw=1.4, label="best so far")
-    others = [trial.number for trial in results.trials if not trial.interval]
-    if others:
-        places = np.full(len(others), 0.02)
-        marks: Any = {"color": WARNING, "clip_on": False, "transform": axes.get_xaxis_transform()}
-        axes.plot(others, places, "x", ms=5, label="pruned or failed", **marks)
-    axes.set(xlabel="trial", ylabel="val kappa")
-    bare(axes, grid="y")
-    draw_legend(figure, *axes.get_legend_handles_labels())
-    return f"Val kappa by trial (n = {results.n_images['val']} images, mean over seeds)."

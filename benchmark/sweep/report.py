@@ -1,4 +1,4 @@
-"""``reports/sweep/<study>/``: a page with the conclusions, both tables and the figures; each table as csv and LaTeX."""
+"""``reports/sweep/<study>/``: a page with the conclusions, both tables and the figure; each table as csv and LaTeX."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.report.table import Row, Table, Text, format_plain_value
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
 from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import Interval
-from benchmark.sweep.figures import draw_sweep_figures
+from benchmark.sweep.figures import draw_slice
 from benchmark.sweep.results import SweepResults, TrialResult, compute_results
 from benchmark.sweep.space import value_text, values_text
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SWEEP_REPORTS = Path("reports/sweep")
 _ALPHA = 0.05
 """Significance level, declared before any sweep ran."""
+SLICE = "slice.png"
 DECISIVE: Split = "test"
 """The split that the search did not use."""
 
@@ -41,18 +42,18 @@ def write_report(study: Study, params: Params, retrained: Mapping[SweepSide, Ret
     for table in tables:
         write_text(folder / f"{table.name}.csv", table_to_csv(table))
         write_text(folder / f"{table.name}.tex", to_tex(table))
-    write_text(folder / "sweep.md", sweep_page(results, tables, draw_sweep_figures(results, folder)))
+    write_text(folder / "sweep.md", sweep_page(results, tables, draw_slice(results, folder / SLICE)))
     print(f"wrote {folder}/sweep.md")
 
 
-def sweep_page(results: SweepResults, tables: Sequence[Table], captions: Mapping[str, str]) -> str:
-    """Return the conclusions, the tables and the figures as one Markdown page."""
+def sweep_page(results: SweepResults, tables: Sequence[Table], caption: str) -> str:
+    """Return the conclusions, the figure and the tables as one Markdown page."""
     data = results.params.data
     blocks = [f"# Sweep {results.params.sweep.study} on {data.name}"]
     blocks += [f"**{PHANTOM.capitalize()}.**"] if data.synthetic else []
     blocks.append("\n".join(f"* {sentence}" for sentence in conclusions(results)))
-    pictures = [f"![{caption}]({name})\n\n{caption}" for name, caption in captions.items()]
-    return "\n\n".join([*blocks, pictures[0], *(to_markdown(table).rstrip() for table in tables), *pictures[1:]]) + "\n"
+    blocks += [f"![{caption}]({SLICE})", caption, *(to_markdown(table).rstrip() for table in tables)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def conclusions(results: SweepResults) -> list[str]:

@@ -17,9 +17,9 @@ from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare
 from benchmark.statistics.confidence import Interval
 from benchmark.sweep.context import run_folder
-from benchmark.sweep.optuna_keys import KAPPAS, ROLE, RUNS_OF, WINNERS, remark_of, trial_state
 from benchmark.sweep.retrain import Retrained, SweepSide, best_trial
 from benchmark.sweep.space import read_values, reference
+from benchmark.sweep.study import KAPPAS, ROLE, RUNS_OF, WINNERS, remark_of, trial_state
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -29,16 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """One trial of the search.
+    """One trial of the search; kappas and their mean with its interval only if it is complete.
 
     Attributes:
-        number: number of the trial.
         role: ``paper`` for the published values, ``zero`` for 0, empty for values that the sampler drew.
-        values: swept values by dotted name.
-        state: complete, pruned or failed.
         remark: the pruner's decision or the reason of a failure, and the number of a retried trial.
-        kappas: val kappa of each seed; empty unless complete.
-        interval: their mean with its interval; None unless complete.
     """
 
     number: int
@@ -56,14 +51,11 @@ class SweepResults:
 
     Attributes:
         study: full name of the study.
-        params: all parameters.
-        trials: the started trials, by number.
         best: the complete trial with the highest val kappa.
         published: the published values; the declared ones where the paper prints none.
         kappas: kappa of the retrained values, by side and split.
         differences: best minus published, both retrained, by split; empty if they are the same values.
         selection: val kappa of the best trial minus that of its retraining.
-        n_images, n_patients: sizes by split.
         n_winners: number of winners of this study that were evaluated on test.
     """
 

@@ -21,10 +21,9 @@ from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.queue import Engine, Job, Report, refusal, run_jobs, throttled
 from benchmark.runs.spec import TrainedRun
 from benchmark.settings.sweep import Value
-from benchmark.sweep.context import SweepContext, input_files, open_context, run_name
-from benchmark.sweep.optuna_keys import WINNERS
+from benchmark.sweep.context import SweepContext, open_context, run_name
 from benchmark.sweep.space import published, read_values, reference
-from benchmark.sweep.study import SWEEP
+from benchmark.sweep.study import SWEEP, WINNERS
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -36,12 +35,7 @@ SweepSide = Literal["best", "published"]
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """Values that were retrained.
-
-    Attributes:
-        values: values by dotted name.
-        folders: folders of the runs, in the order of ``sweep.retrain_seeds``.
-    """
+    """Values that were retrained, and the folders of their runs in the order of ``sweep.retrain_seeds``."""
 
     values: Mapping[str, Value]
     folders: Sequence[Path]
@@ -87,8 +81,6 @@ def _job(side: SweepSide, spec: TrainedRun, folder: Path, context: SweepContext)
         cost=units,
         units=units,
         gpus=int(spec.train.device == "cuda"),
-        reads=input_files(context, [spec], SPLITS),
-        writes=(folder,),
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,6 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmark.common.addresses import shown_address, unquoted_secret, without_secrets
 from benchmark.common.errors import InputError
 from benchmark.runs.run_store import lock_of
-from benchmark.sweep.optuna_keys import ROLE, WORKER
 from benchmark.training.randomness import derive
 
 if TYPE_CHECKING:
@@ -32,6 +30,27 @@ if TYPE_CHECKING:
     from benchmark.settings.sweep import Sweep
 
 SWEEP = Path("sweep")
+
+ABOUT = "about"
+"""Settings and data of a study."""
+WINNERS = "winners"
+"""Numbers of the trials that were retrained, in order; each retraining used test once."""
+
+ROLE = "role"
+"""``paper`` (the published values) or ``zero``; absent from a trial that the sampler drew."""
+WORKER = "worker"
+"""``host:pid`` of the process that ran the trial."""
+RUNS_OF = "runs"
+"""Folder name of each run by seed."""
+KAPPAS = "kappas"
+"""Val kappa of each seed; their mean is the trial's value."""
+PRUNER = "pruner"
+"""The pruner's decision."""
+ERROR = "error"
+"""Reason of a failure; empty if the process was killed."""
+STOPPED = "stopped"
+"""True if the user stopped the trial."""
+
 TRIAL_RETRIES = 1
 """Number of retries of a failed trial."""
 _LOCK_S = 60
@@ -72,10 +91,7 @@ def open_study(sweep: Sweep, name: str, roles: Mapping[str, dict[str, Any]], fix
 
 
 def open_storage(url: str, heartbeat_s: int | None = None) -> RDBStorage:
-    """Connect to a storage.
-
-    Raises InputError if the connection fails; the message hides the password.
-    """
+    """Connect to a storage; raises InputError if that fails, with a message that hides the password."""
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
     if fault := unquoted_secret(url):
@@ -139,35 +155,11 @@ class _SeededTPE(TPESampler):  # type: ignore[misc]
         self._reset(trial.number)
 
 
-@dataclass(frozen=True, slots=True)
-class TrialCounts:
-    """Numbers of trials by state; a failed trial with a retry is not counted.
-
-    Attributes:
-        finished: complete or pruned trials.
-        running, waiting: trials in progress and in Optuna's queue.
-        given_up: failed trials without a retry.
-    """
-
-    finished: int
-    running: int
-    waiting: int
-    given_up: tuple[FrozenTrial, ...]
-
-
-def update_states(study: Study, heartbeat_s: int) -> TrialCounts:
-    """Mark the trials whose worker died as failed, queue their values again, and count the trials."""
+def refresh(study: Study, heartbeat_s: int) -> list[FrozenTrial]:
+    """Mark the trials whose worker died as failed, queue their values again, and return all trials."""
     fail_stale_trials(study)
     _fail_unstarted(study, timedelta(seconds=3 * heartbeat_s))
-    trials = study.get_trials(deepcopy=False)
-    states = [trial.state for trial in trials]
-    retried = {number for trial in trials for number in retry_failed.retry_history(trial)}
-    return TrialCounts(
-        finished=states.count(TrialState.COMPLETE) + states.count(TrialState.PRUNED),
-        running=states.count(TrialState.RUNNING),
-        waiting=states.count(TrialState.WAITING),
-        given_up=tuple(t for t in trials if t.state == TrialState.FAIL and t.number not in retried),
-    )
+    return list(study.get_trials(deepcopy=False))
 
 
 def _fail_unstarted(study: Study, grace: timedelta) -> None:
@@ -177,3 +169,17 @@ def _fail_unstarted(study: Study, grace: timedelta) -> None:
         if WORKER not in trial.user_attrs and started is not None and datetime.now() - started > grace:
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
             retry_failed(study, trial)
+
+
+def trial_state(trial: FrozenTrial) -> str:
+    """Return a trial's state in one word."""
+    return "failed" if trial.state == TrialState.FAIL else str(trial.state.name).lower()
+
+
+def remark_of(trial: FrozenTrial) -> str:
+    """Return the pruner's decision or the reason of a failure, and the number of the trial that this one retries."""
+    remark = trial.user_attrs.get(PRUNER, "")
+    if trial.state == TrialState.FAIL:
+        remark = "stopped" if STOPPED in trial.user_attrs else f"failed: {trial.user_attrs.get(ERROR) or 'killed'}"
+    retried = trial.system_attrs.get("retry_history")
+    return "; ".join(part for part in (f"retry of trial {retried[-1]}" if retried else "", remark) if part)

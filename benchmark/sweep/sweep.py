@@ -11,10 +11,8 @@ from multiprocessing import parent_process
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from optuna import Study
-
     from benchmark.jobs.engines import Name
-    from benchmark.jobs.queue import Engine, Job, Report
+    from benchmark.jobs.queue import Engine, Event, Job, Report
     from benchmark.settings.params import Params
     from benchmark.sweep.context import SweepContext
 
@@ -48,7 +46,7 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     try:
         study = study_of(context)
         if workers > 1 or engine != "local":
-            _search_in_parallel(study, context, workers, chosen)
+            _search_in_parallel(context, workers, chosen)
         # Without workers, run all trials; otherwise those of workers that died.
         trials.search(study, context)
         retrained = retrain.retrain(study, context, chosen)
@@ -59,25 +57,12 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     report.write_report(study, params, retrained)
 
 
-def _search_in_parallel(study: Study, context: SweepContext, workers: int, engine: Engine) -> None:
+def _search_in_parallel(context: SweepContext, workers: int, engine: Engine) -> None:
     from benchmark.jobs.queue import Job, run_jobs
-    from benchmark.sweep.context import SEARCHED, input_files
-    from benchmark.sweep.space import published
-    from benchmark.sweep.study import SWEEP
 
-    specs = context.specs(published(context.params), context.params.sweep.seeds)
-    jobs = [
-        Job(
-            name=f"worker {number}",
-            work=_run_worker,
-            arguments=(context.params,),
-            gpus=int(specs[0].train.device == "cuda"),
-            reads=input_files(context, specs, SEARCHED),
-            writes=(SWEEP / study.study_name / "runs",),
-        )
-        for number in range(1, workers + 1)
-    ]
-    run_jobs(jobs, engine, _LineDisplay())
+    gpus = int(context.fabric.device.type == "cuda")
+    jobs = [Job(f"worker {n}", _run_worker, (context.params,), gpus=gpus) for n in range(1, workers + 1)]
+    run_jobs(jobs, engine, _print_line)
 
 
 def _run_worker(params: Params, slot: int, report: Report) -> str:
@@ -95,20 +80,7 @@ def _run_worker(params: Params, slot: int, report: Report) -> str:
     return "has finished"
 
 
-class _LineDisplay:
-    """Prints the messages of workers as lines."""
-
-    def _print(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    def started(self, job: Job, place: str) -> None:
-        self._print(f"{job.name} runs on {place}")
-
-    def advanced(self, job: Job, done: int, note: str) -> None:
-        self._print(f"{job.name}: {note}")
-
-    def ended(self, job: Job, seconds: float, note: str) -> None:
-        self._print(f"{job.name} {note}")
-
-    def failed(self, job: Job, why: str) -> None:
-        self._print(f"{job.name} FAILED: {why}; the others continue")
+def _print_line(job: Job, event: Event) -> None:
+    kind, content = event
+    words = {"started": f"runs on {content}", "ended": content, "failed": f"FAILED: {content}; the others continue"}
+    print(f"{job.name} {words[kind]}" if kind in words else f"{job.name}: {content[1]}", file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -28,9 +29,8 @@ from benchmark.runs.spec import TrainedRun
 from benchmark.scoring.decision_rules.registry import default_kappa
 from benchmark.settings.sweep import Sweep
 from benchmark.sweep.context import SweepContext, run_folder, run_name
-from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import suggest, values_text
-from benchmark.sweep.study import retry_failed, retry_stopped, update_states
+from benchmark.sweep.study import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, WORKER, refresh, retry_failed, retry_stopped
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -47,16 +47,21 @@ def search(study: Study, context: SweepContext) -> None:
     """
     sweep, objective, waiting = context.params.sweep, make_objective(context), False
     while True:
-        counts = update_states(study, sweep.heartbeat_s)
-        if len(counts.given_up) >= sweep.trials:
-            reason = counts.given_up[-1].user_attrs.get(ERROR) or "killed"
-            msg = f"a sweep needs values that train, but {len(counts.given_up)} trials failed twice; the last: {reason}"
+        trials = refresh(study, sweep.heartbeat_s)
+        states = Counter(trial.state for trial in trials)
+        retried = {number for trial in trials for number in retry_failed.retry_history(trial)}
+        given_up = [one for one in trials if one.state == TrialState.FAIL and one.number not in retried]
+        running = states[TrialState.RUNNING]
+        if len(given_up) >= sweep.trials:
+            reason = given_up[-1].user_attrs.get(ERROR) or "killed"
+            msg = f"a sweep needs values that train, but {len(given_up)} trials failed twice; the last: {reason}"
             raise InputError(msg)
-        if counts.waiting or counts.finished + counts.running < sweep.trials:
+        finished = states[TrialState.COMPLETE] + states[TrialState.PRUNED]
+        if states[TrialState.WAITING] or finished + running < sweep.trials:
             _optimize(study, objective)
-        elif counts.running:
+        elif running:
             if not waiting:
-                context.log(f"waiting for {counts.running} trial(s) of other workers")
+                context.log(f"waiting for {running} trial(s) of other workers")
             waiting = True
             time.sleep(_POLL_S)
         else:
@@ -146,11 +151,7 @@ class _Curve:
         self._best = -1.0
 
     def follow(self, history: Sequence[Mapping[str, float | None]]) -> None:
-        """Report the new epochs of the current seed.
-
-        Raises:
-            TrialPruned: the pruner stops the trial.
-        """
+        """Report the new epochs of the current seed; raises TrialPruned if the pruner stops the trial."""
         for epoch, row in list(enumerate(history))[len(self._now) :]:
             self._now.append(row.get(self._column) or 0.0)
             value = fmean([*(seed[epoch] for seed in self._before), self._now[epoch]])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import psutil
 from filelock import FileLock
 
 from benchmark.common.addresses import shown_address, unquoted_secret, without_secrets
@@ -66,8 +67,7 @@ def quieten() -> None:
 def attempt(root: Path, work: Callable[[MlflowClient], None]) -> str:
     """Connect to the store and work on it, while other processes of this machine wait.
 
-    Returns:
-        An empty string, or one sentence with the reason of a failure. Repeating the work resumes it.
+    Return an empty string, or one sentence with the reason of a failure. Repeating the work resumes it.
     """
     uri = tracking_uri(root)
     lock = root / SCRATCH / ".track.lock"
@@ -88,8 +88,7 @@ def attempt(root: Path, work: Callable[[MlflowClient], None]) -> str:
 def connect(uri: str) -> MlflowClient:
     """Return a client whose store has answered a first request.
 
-    Raises:
-        InputError: MLflow does not support the address, or the store does not answer within seconds or is damaged.
+    Raises InputError if the address is not supported, or the store does not answer within seconds or is damaged.
     """
     if fault := unquoted_secret(uri) or _scheme_error(uri):
         raise InputError(fault)
@@ -105,11 +104,7 @@ def connect(uri: str) -> MlflowClient:
 
 @contextmanager
 def explained(uri: str) -> Iterator[None]:
-    """Turn the errors of MLflow, of the database and of its driver into one sentence without the password.
-
-    Raises:
-        InputError: the block failed.
-    """
+    """Turn the errors of MLflow, of the database and of its driver into an InputError without the password."""
     quieten()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -167,13 +162,4 @@ def owner_of(pid: int) -> str:
 def has_died(owner: str) -> bool:
     """Return whether an owner is known to have died; processes of other machines count as alive."""
     host, _, pid = owner.rpartition(":")
-    if host != platform.node():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        # The process exists and belongs to another user.
-        return False
-    return False
+    return host == platform.node() and not psutil.pid_exists(int(pid))

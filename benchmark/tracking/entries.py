@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Literal
+from typing import Literal
 
 from benchmark.common.files import sha256_json
+from benchmark.common.section import flattened
 from benchmark.runs.labels import summary, table_columns
-from benchmark.runs.run import DataSummary, Outcome
-from benchmark.runs.spec import PredictionsRun, RunSpec
-from benchmark.tracking.trainings import TrackedRun
+from benchmark.runs.run import DataSummary, Outcome, Record
+from benchmark.runs.spec import PredictionsRun, RunResult, RunSpec
 
+History = Sequence[Mapping[str, float]]
 MLflowStatus = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
 
 NOTE = "mlflow.note.content"
 """MLflow's tag for a description in Markdown."""
+_COST = "resources/"
+"""Prefix of the names of a training's costs."""
 _SIZES = ("parameters", "macs_per_image")
 _COSTS = ("seconds", "images_per_second", "wait_share", "peak_memory_bytes")
 _DIGITS = 6
@@ -42,22 +45,19 @@ class RunEntry:
 
     Attributes:
         kind: ``seed`` for one training, ``group`` for the trainings of one arm, ``sweep`` for a study, ``trial`` for
-            one of its trials, ``retrained`` for a training after the search.
-        name: title in the UI.
+            one of its trials.
         key: identity of the run; another key means another MLflow run.
         outcome: hash of the results; empty before there are any, and for a group.
-        data: the data set.
-        tags, params: tags and parameters, as MLflow shows them.
         points: learning curve by epoch; the last point of each epoch is named ``epoch``.
-        costs: metrics of the training's costs, one value each.
-        finals: final metrics, one value each; they change with the evaluation.
-        step: epoch whose weights were selected.
+        finals: metrics of the whole run, one value each; they change with the evaluation.
         started, ended: milliseconds since 1970; ``ended`` is None while the run is in progress.
-        training: the finished training, whose files and model are uploaded, or None.
-        figure: picture to upload, or None.
+        spec: the run of a training; one of the runs of a group.
+        folder: folder with the files to upload, or None.
+        packages: versions of the packages that made them.
+        verdicts: pairs of a part of the paper's claims about the arm and its verdict.
     """
 
-    kind: Literal["seed", "group", "sweep", "trial", "retrained"]
+    kind: Literal["seed", "group", "sweep", "trial"]
     name: str
     key: str
     status: MLflowStatus
@@ -68,54 +68,61 @@ class RunEntry:
     outcome: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     points: Sequence[MetricPoint] = ()
-    costs: Mapping[str, float] = field(default_factory=dict)
     finals: Mapping[str, float] = field(default_factory=dict)
-    step: int = 0
-    training: TrackedRun | None = None
-    figure: Path | None = None
+    spec: RunSpec | None = None
+    folder: Path | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    verdicts: Sequence[tuple[str, str]] = ()
 
 
-def finished_entry(training: TrackedRun) -> RunEntry:
-    """Return the entry of a finished training."""
-    run = training.spec
-    assert isinstance(run, Outcome)
-    # Nothing is known of the cost of predictions that were made elsewhere.
-    costs = {f"resources/{name}": float(size) for name in _SIZES if (size := getattr(run, name))}
-    tags = {"epoch_kept": str(run.epoch_kept), "flags": ", ".join(run.flags)}
-    if training.record:
-        record = training.record[1]
-        costs |= {f"resources/{name}": float(getattr(record, name)) for name in _COSTS}
-        tags |= {name: str(getattr(record, name)) for name in ("host", "device", "precision", "threads", "resumed")}
-        dirty = "unknown" if record.git_dirty is None else str(record.git_dirty).lower()
-        tags |= {"mlflow.source.git.commit": record.git_commit, "git_dirty": dirty}
-    entry = live_entry(training, "FINISHED")
-    return replace(
-        entry,
-        tags={**entry.tags, **drop_empty(tags)},
-        ended=training.ended,
-        outcome=training.outcome,
-        costs=costs,
-        finals=training.metrics,
-        step=run.epoch_kept,
-        training=training,
-    )
-
-
-def live_entry(training: TrackedRun, status: MLflowStatus) -> RunEntry:
-    """Return the entry of a training in progress."""
-    spec = training.spec
+def training_entry(spec: RunSpec, status: MLflowStatus, started: int, ended: int, history: History) -> RunEntry:
+    """Return the entry of a training without its results; ``ended`` is the end of its last epoch so far."""
     params = spec.model_dump(mode="json", by_alias=True, exclude=_RESULTS | {"method", "arm", "seed", "key"})
+    texts = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+        for name, value in flattened(params)
+    }
     identity = {"method": spec.method, "arm": f"{spec.method}/{spec.arm}", "seed": str(spec.seed)}
+    points, span = list[MetricPoint](), ended - started
+    for index, row in enumerate(history, 1):
+        # Epochs are spread evenly. The point ``epoch`` is the last of each, so a store that has it has the whole epoch.
+        step, ms = int(row["epoch"]), started + span * index // len(history)
+        points += [MetricPoint(f"epoch/{name}", value, step, ms) for name, value in row.items() if name != "epoch"]
+        points.append(MetricPoint("epoch", step, step, ms))
     return RunEntry(
         kind="seed",
-        name=f"{spec.method}/{spec.arm}/{spec.seed}",
+        name=spec.name,
         key=spec.key,
         status=status,
         data=spec.data,
         tags=_run_tags(spec, "seed", spec.key) | {"seed": str(spec.seed)},
-        started=training.started,
-        params=identity | drop_empty(_flatten(params)),
-        points=_points(training),
+        started=started,
+        params=identity | drop_empty(texts),
+        points=points,
+        spec=spec,
+    )
+
+
+def finished(
+    entry: RunEntry, run: RunResult, ended: int, outcome: str, folder: Path, record: Record | None
+) -> RunEntry:
+    """Add the results to the entry of a training: their hash and folder, and the record of the execution, if any."""
+    # Nothing is known of the cost of predictions that were made elsewhere.
+    costs = {f"{_COST}{name}": float(size) for name in _SIZES if (size := getattr(run, name))}
+    tags = {"epoch_kept": str(run.epoch_kept), "flags": ", ".join(run.flags)}
+    if record:
+        costs |= {f"{_COST}{name}": float(getattr(record, name)) for name in _COSTS}
+        tags |= {name: str(getattr(record, name)) for name in ("host", "device", "precision", "threads", "resumed")}
+        dirty = "unknown" if record.git_dirty is None else str(record.git_dirty).lower()
+        tags |= {"mlflow.source.git.commit": record.git_commit, "git_dirty": dirty}
+    return replace(
+        entry,
+        tags={**entry.tags, **drop_empty(tags)},
+        ended=ended,
+        outcome=outcome,
+        finals=costs,
+        folder=folder,
+        packages=record.packages if record else {},
     )
 
 
@@ -124,27 +131,22 @@ def group_key(spec: RunSpec, seeds: Sequence[int]) -> str:
     return sha256_json([spec.parameters_resolved, spec.data.model_dump(mode="json"), spec.code_sha256, list(seeds)])
 
 
-def group_entry(members: Sequence[RunEntry], spec: RunSpec, seeds: Sequence[int], differs: str = "") -> RunEntry:
-    """Return the entry of a group: its number of seeds, and mean and sd of their final metrics.
+def group_entry(members: Sequence[RunEntry], seeds: Sequence[int], differs: str = "") -> RunEntry:
+    """Return the entry of a group of trainings with one :func:`group_key`.
 
-    A single seed has no sd. If some seeds lack a metric, ``<metric>_n`` is the number of those that have it.
-
-    Args:
-        members: entries of trainings with the same :func:`group_key`.
-        spec: the run of one of them.
-        seeds: declared seeds of the arm.
-        differs: what the experiment's parameters differ in from the default.
+    Its metrics are the number of seeds, and mean and sd of those that the evaluation computes; a single seed has no sd.
+    If some seeds lack a metric, ``<metric>_n`` is the number of those that have it.
     """
-    finals: dict[str, float] = {"seeds": float(len(members))}
-    for name in sorted({name for member in members for name in member.finals}):
+    spec, finals = members[0].spec, {"seeds": float(len(members))}
+    assert spec
+    for name in sorted({name for member in members for name in member.finals if not name.startswith(_COST)}):
         values = [member.finals[name] for member in members if name in member.finals]
         finals[f"{name}_mean"] = round(fmean(values), _DIGITS)
         if len(values) > 1:
             finals[f"{name}_sd"] = round(stdev(values), _DIGITS)
         if len(values) < len(members):
             finals[f"{name}_n"] = float(len(values))
-    finished = next((member.training for member in members if member.training), None)
-    verdicts = finished.verdicts if finished else ()
+    verdicts = next((member.verdicts for member in members if member.verdicts), ())
     counts = Counter(verdict for _, verdict in verdicts)
     tags = {
         "verdict": ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items())),
@@ -164,7 +166,6 @@ def group_entry(members: Sequence[RunEntry], spec: RunSpec, seeds: Sequence[int]
         params={name: text for name, text in members[0].params.items() if name != "seed"}
         | {"seeds": " ".join(map(str, seeds))},
         finals=finals,
-        figure=finished.figure if finished else None,
     )
 
 
@@ -217,25 +218,3 @@ def note(data: DataSummary, text: str) -> str:
 def drop_empty(texts: Mapping[str, str]) -> dict[str, str]:
     """Return the items whose text is not empty."""
     return {name: text for name, text in texts.items() if text}
-
-
-def _flatten(value: Any, prefix: str = "") -> dict[str, str]:
-    """Flatten nested mappings to dotted names, and join lists by commas."""
-    if isinstance(value, dict):
-        start = f"{prefix}." if prefix else ""
-        return {name: text for key, inner in value.items() for name, text in _flatten(inner, f"{start}{key}").items()}
-    return {prefix: ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)}
-
-
-def _points(training: TrackedRun) -> list[MetricPoint]:
-    """Return the learning curve, with the epochs spread evenly over the training's time.
-
-    The point ``epoch`` is the last of each epoch, so a store that has it has the whole epoch.
-    """
-    points = []
-    span, epochs = training.ended - training.started, len(training.history)
-    for index, row in enumerate(training.history, 1):
-        step, ms = int(row["epoch"]), training.started + span * index // epochs
-        points += [MetricPoint(f"epoch/{name}", value, step, ms) for name, value in row.items() if name != "epoch"]
-        points.append(MetricPoint("epoch", step, step, ms))
-    return points

@@ -32,16 +32,7 @@ ABOUT = (
 
 
 def write(root: Path, params: Params, synced: SyncReport) -> None:
-    """Write ``reports/provenance.json`` for all finished runs of the declared arms, if there are any.
-
-    Args:
-        root: the project's folder.
-        params: declares arms and seeds.
-        synced: MLflow's run ids, or the reason why they are unknown.
-
-    Raises:
-        InputError: a run was written by another version of the code.
-    """
+    """Write ``reports/provenance.json`` for all finished runs of the declared arms, if there are any."""
     arms = _read_arms(root, params)
     runs = [run for members in arms.values() for run in members]
     if not runs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from benchmark.common.addresses import shown_address
 from benchmark.common.terms import Arm
+from benchmark.runs.spec import RunSpec
 from benchmark.settings.differences import from_default
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import attempt, owner_of, tracking_uri
-from benchmark.tracking.entries import MLflowStatus, RunEntry, finished_entry, group_entry, group_key, live_entry
-from benchmark.tracking.trainings import Identity, TrackedRun, read_arms, read_live
+from benchmark.tracking.entries import RunEntry, group_entry, group_key
+from benchmark.tracking.trainings import Identity, read_arms, read_live
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,88 +34,71 @@ class SyncReport:
 
     Attributes:
         runs: MLflow run ids of the finished trainings, as far as they were synchronised.
-        created: number of new MLflow runs, including groups.
-        changed: number of existing MLflow runs that were completed or updated.
         warning: reason why the store is not up to date, or empty.
         store: address of the store without user, password and query.
     """
 
     runs: dict[Identity, str] = field(default_factory=dict)
-    created: int = 0
-    changed: int = 0
     warning: str = ""
     store: str = ""
 
 
 def sync(root: Path, params: Params) -> SyncReport:
-    """Update the MLflow store from ``runs/``, ``records/``, ``evaluation/`` and ``reports/figures/``.
+    """Update the MLflow store from ``runs/``, ``records/``, ``evaluation/`` and ``statistics/``.
 
     A second call writes nothing; a call after an interruption completes it. An unreachable store causes a warning on
     standard error and no exception.
-
-    Args:
-        root: the project's folder.
-        params: parameters with the arms, the seeds and the experiment's name.
     """
     seeds = dict(params.declared())
 
-    def group_of(training: TrackedRun) -> str:
-        return group_key(training.spec, _declared(seeds, training))
+    def group_of(entry: RunEntry) -> str:
+        assert entry.spec
+        return group_key(entry.spec, _declared(seeds, entry.spec))
 
-    trainings = [training for arm in read_arms(root, params) for training in sorted(arm, key=group_of)]
-    if not trainings:
+    entries = [entry for arm in read_arms(root, params) for entry in sorted(arm, key=group_of)]
+    if not entries:
         return SyncReport()
     differs = _from_default(root)
     ids: dict[Identity, str] = {}
-    stores: dict[str, TrackingStore] = {}
 
     def work(client: MlflowClient) -> None:
         from benchmark.tracking.store import TrackingStore
 
-        for _, members in groupby(trainings, group_of):
+        stores: dict[str, TrackingStore] = {}
+        for _, members in groupby(entries, group_of):
             group = list(members)
-            data = group[0].spec.data
+            specs = [entry.spec for entry in group if entry.spec]
+            data = specs[0].data
             if data.name not in stores:
                 stores[data.name] = TrackingStore(client, root, params, data)
-            entries = [finished_entry(training) for training in group]
-            entry = group_entry(entries, group[0].spec, _declared(seeds, group[0]), differs)
-            found = stores[data.name].sync_group(entry, entries, owner_of(os.getpid()))
-            ids.update(zip((training.identity for training in group), found, strict=True))
+            entry = group_entry(group, _declared(seeds, specs[0]), differs)
+            found = stores[data.name].sync_group(entry, group, owner_of(os.getpid()))
+            ids.update(zip(((spec.method, spec.arm, spec.seed) for spec in specs), found, strict=True))
         for store in stores.values():
             store.mark_killed()
 
-    return report(attempt(root, work), list(stores.values()), ids, shown_address(tracking_uri(root)))
-
-
-def report(warning: str, stores: Sequence[TrackingStore], ids: dict[Identity, str], address: str) -> SyncReport:
-    """Log the warning of a synchronisation, and return its result."""
+    warning = attempt(root, work)
     if warning:
         _log.warning("warning: %s", warning)
-    created = sum(len(store.created) for store in stores)
-    return SyncReport(ids, created, sum(len(store.written - store.created) for store in stores), warning, address)
+    return SyncReport(ids, warning, shown_address(tracking_uri(root)))
 
 
 def follow(folder: Path, params: Params, poll_s: float = 5.0) -> None:
-    """Show one training in MLflow while it runs; called in a child process of the trainer.
+    """Show the training in a folder of ``scratch/`` while it runs; called in a child process of the trainer.
 
     Return when the training has finished (:func:`sync` then completes its MLflow run) or the trainer has died. In the
     second case the run is marked as killed, and as running again when the training is resumed. An unreachable store
     causes one warning, and each poll tries again.
-
-    Args:
-        folder: the run's folder, ``scratch/<method>/<arm>/<seed>``.
-        params: parameters with the experiment's name.
-        poll_s: seconds between two reads of the folder.
     """
     trainer, root, warned = os.getppid(), folder.absolute().parents[3], False
-    differs = _from_default(root)
+    seeds, differs = dict(params.declared()), _from_default(root)
     while True:
         trainer_died = os.getppid() != trainer
-        training = read_live(folder)
-        if training is None:
+        entry = read_live(folder, "KILLED" if trainer_died else "RUNNING")
+        if entry is None or entry.spec is None:
             return
-        status: MLflowStatus = "KILLED" if trainer_died else "RUNNING"
-        warning = _show(root, params, training, live_entry(training, status), trainer, differs)
+        group = group_entry([entry], _declared(seeds, entry.spec), differs)
+        warning = _show(root, params, group, entry, owner_of(trainer))
         if warning and not warned:
             _log.warning("warning: %s", warning)
             warned = True
@@ -123,21 +107,20 @@ def follow(folder: Path, params: Params, poll_s: float = 5.0) -> None:
         time.sleep(poll_s)
 
 
-def _show(root: Path, params: Params, training: TrackedRun, entry: RunEntry, trainer: int, differs: str) -> str:
+def _show(root: Path, params: Params, group: RunEntry, entry: RunEntry, owner: str) -> str:
     """Update the MLflow run of a training in progress; return one sentence on failure, else an empty string."""
 
     def work(client: MlflowClient) -> None:
         from benchmark.tracking.store import TrackingStore
 
-        group = group_entry([entry], training.spec, _declared(dict(params.declared()), training), differs)
-        TrackingStore(client, root, params, entry.data).sync_group(group, [entry], owner_of(trainer))
+        TrackingStore(client, root, params, entry.data).sync_group(group, [entry], owner)
 
     return attempt(root, work)
 
 
-def _declared(seeds: Mapping[Arm, list[int]], training: TrackedRun) -> list[int]:
+def _declared(seeds: Mapping[Arm, list[int]], spec: RunSpec) -> list[int]:
     """Return the declared seeds of a run's arm; its own seed for one that is not declared, such as a sweep's."""
-    return seeds.get(Arm(training.spec.method, training.spec.arm), [training.spec.seed])
+    return seeds.get(Arm(spec.method, spec.arm), [spec.seed])
 
 
 def _from_default(root: Path) -> str:

@@ -30,17 +30,10 @@ class FundusModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._grader = Grader([Path(context.artifacts["run"]).parent])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
-        """Return grade, score and probabilities of photographs.
+        """Return a row per photograph with ``remark``, ``grade`` and the outputs that the run has.
 
-        Args:
-            context: unused.
-            model_input: one row per photograph, with its file's bytes as ``photograph`` (base64 in JSON), or with its
-                ``path`` on this machine.
-            params: unused.
-
-        Returns:
-            One row per photograph: ``remark`` (why it was not graded or is doubtful), ``grade``, and ``score``
-            and ``prob_0`` to ``prob_4`` as far as the run has the head; missing values where it was not graded.
+        Each input row has the bytes of a file as ``photograph`` (base64 in JSON), or its ``path`` on this machine. The
+        remark says why a photograph was not graded, and its other values are then missing, or why it is doubtful.
         """
         return self._grader.table([_read(row) for row in model_input.to_dict("records")])
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+import urllib.request
+import webbrowser
 from typing import TYPE_CHECKING
 
 from benchmark.common.addresses import shown_address
@@ -17,32 +22,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 HOST, PORT = "127.0.0.1", 5000
-_OPEN = """
-import os, sys, time, urllib.request, webbrowser
-while os.getppid() == int(sys.argv[4]):
-    try:
-        urllib.request.urlopen(sys.argv[1], timeout=5).close()
-        break
-    except OSError:
-        time.sleep(0.25)
-else:
-    sys.exit()
-print(f"MLflow shows the runs at {sys.argv[2]} (stop with Ctrl+C)", flush=True)
-if sys.argv[3]:
-    webbrowser.open(sys.argv[2])
-"""
-"""Script that waits until the server answers or ends, prints the page's address, and opens it in a browser."""
 
 
 def ui(port: int = PORT, experiment: str = "") -> None:
-    """Replace this process by an MLflow server on loopback that shows the store, and open it in a browser.
+    """Run an MLflow server on loopback that shows the store, and open a page of it in a browser.
 
-    Args:
-        port: port on loopback.
-        experiment: the experiment to open; MLflow's start page if it does not exist.
-
-    Raises:
-        InputError: the port is not free, the store does not answer, or it is a server, which has its own UI.
+    The page is that of an experiment, else MLflow's start page. Raises InputError if the port is not free, or the store
+    does not answer or is a server, which has its own UI.
     """
     uri = tracking_uri()
     if uri.startswith(("http://", "https://")):
@@ -54,20 +40,25 @@ def ui(port: int = PORT, experiment: str = "") -> None:
     command = [sys.executable, "-m", "mlflow", "server", "--artifacts-destination", ARTIFACTS.absolute().as_uri()]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     print("starting MLflow's server, which takes some seconds", flush=True)
-    # Without a display, a text browser would occupy the terminal.
-    display = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    script = [
-        sys.executable,
-        "-c",
-        _OPEN,
-        f"http://{HOST}:{port}/health",
-        address,
-        "open" if display else "",
-        str(os.getpid()),
-    ]
-    subprocess.Popen(script, start_new_session=True)
+    threading.Thread(target=_open, args=(f"http://{HOST}:{port}/health", address), daemon=True).start()
     # Every user of the machine can read a process's arguments, but not its environment.
-    os.execve(sys.executable, command, {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri})
+    with subprocess.Popen(command, env={**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}) as server:
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        sys.exit(server.wait())
+
+
+def _open(health: str, address: str) -> None:
+    """Wait until the server answers, print the page's address, and open it in a browser."""
+    while True:
+        try:
+            urllib.request.urlopen(health, timeout=5).close()
+            break
+        except OSError:
+            time.sleep(0.25)
+    print(f"MLflow shows the runs at {address} (stop with Ctrl+C)", flush=True)
+    # Without a display, a text browser would occupy the terminal.
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
 
 
 def _page(client: MlflowClient, experiment: str) -> str:
@@ -79,11 +70,7 @@ def _page(client: MlflowClient, experiment: str) -> str:
 
 
 def check_free(port: int) -> None:
-    """Raise an error if a port of loopback is not free.
-
-    Raises:
-        InputError: another process uses the port, or it does not exist.
-    """
+    """Check that a port of loopback exists and is free; raises InputError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

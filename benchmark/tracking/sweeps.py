@@ -1,18 +1,17 @@
-"""Replays Optuna's studies: one run per study, with nested runs for its trials and for the retrained runs.
+"""Replays Optuna's studies: one run per study, with nested runs for its trials.
 
-The input is the study's storage and the folders of the retrained runs, so :func:`sync_sweeps` may be called at any
-time, during a sweep or later. A complete trial is FINISHED in MLflow, a pruned one KILLED, a failed one FAILED; a trial
-in Optuna's queue has no run yet.
+The input is the study's storage, so :func:`sync_sweeps` may be called at any time, during a sweep or later. A complete
+trial is FINISHED in MLflow, a pruned one KILLED, a failed one FAILED; a trial in Optuna's queue has no run yet.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 from optuna import Study
@@ -20,50 +19,28 @@ from optuna.trial import FrozenTrial
 from sqlalchemy import make_url
 
 from benchmark.common.files import sha256_json
-from benchmark.common.terms import EVALUATED
-from benchmark.runs.predictions import read_predictions
 from benchmark.runs.run import DataSummary
-from benchmark.scoring.decision_rules.registry import DEFAULT, default_kappa
 from benchmark.settings.params import Params
-from benchmark.sweep.optuna_keys import ABOUT, KAPPAS, PRUNER, ROLE, WINNERS, WORKER, remark_of, trial_state
 from benchmark.sweep.space import read_values
-from benchmark.sweep.study import SWEEP, open_storage
+from benchmark.sweep.study import ABOUT, KAPPAS, PRUNER, ROLE, WINNERS, WORKER, open_storage, remark_of, trial_state
 from benchmark.tracking.connection import attempt, has_died, owner_of
-from benchmark.tracking.entries import (
-    NOTE,
-    MetricPoint,
-    MLflowStatus,
-    RunEntry,
-    base_tags,
-    drop_empty,
-    finished_entry,
-    note,
-)
-from benchmark.tracking.replay import SyncReport, report
-from benchmark.tracking.trainings import is_tracked_run_finished, read_finished
+from benchmark.tracking.entries import NOTE, MetricPoint, MLflowStatus, RunEntry, base_tags, drop_empty, note
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from benchmark.tracking.store import TrackingStore
 
+_log = logging.getLogger(__name__)
 _STATES: dict[str, MLflowStatus] = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED", "RUNNING": "RUNNING"}
 
 
-def sync_sweeps(root: Path, params: Params) -> SyncReport:
-    """Update the MLflow store from every study in ``sweep.storage``.
+def sync_sweeps(root: Path, params: Params) -> str:
+    """Update the MLflow store from every study in ``sweep.storage``; a second call writes nothing.
 
-    A second call writes nothing. An unreachable store causes a warning on standard error and no exception.
-
-    Args:
-        root: the project's folder.
-        params: parameters with the storage and the experiment's name.
-
-    Raises:
-        InputError: Optuna's storage cannot be reached.
+    An unreachable store causes a warning on standard error, which is returned. Raises InputError if Optuna's storage
+    cannot be reached.
     """
     studies = _read_studies(root, params)
-    stores: list[TrackingStore] = []
 
     def work(client: MlflowClient) -> None:
         from benchmark.tracking.store import TrackingStore
@@ -71,10 +48,12 @@ def sync_sweeps(root: Path, params: Params) -> SyncReport:
         for study in studies:
             trials = [_trial_entry(study, trial) for trial in _started(study)]
             parent = _study_entry(study, trials)
-            stores.append(TrackingStore(client, root, params, parent.data))
-            stores[-1].sync_group(parent, [*trials, *_retrained(root, study)], owner_of(os.getpid()))
+            TrackingStore(client, root, params, parent.data).sync_group(parent, trials, owner_of(os.getpid()))
 
-    return report(attempt(root, work) if studies else "", stores, {}, "")
+    warning = attempt(root, work) if studies else ""
+    if warning:
+        _log.warning("warning: %s", warning)
+    return warning
 
 
 def _read_studies(root: Path, params: Params) -> list[Study]:
@@ -98,7 +77,6 @@ def _study_entry(study: Study, trials: Sequence[RunEntry]) -> RunEntry:
     """Return the entry of a study: finished once its winner is recorded, killed if it has no running trial."""
     about = study.user_attrs[ABOUT]
     running = any(trial.status == "RUNNING" for trial in trials)
-    status: MLflowStatus = "RUNNING" if running else "FINISHED" if WINNERS in study.user_attrs else "KILLED"
     values = {trial.name: trial.finals["value"] for trial in trials if trial.status == "FINISHED"}
     # The goal may be raised later, and MLflow's parameters cannot change.
     params = {key: str(value) for key, value in about.items() if key not in ("data", "space", "published", "goal")}
@@ -106,13 +84,13 @@ def _study_entry(study: Study, trials: Sequence[RunEntry]) -> RunEntry:
         params |= {f"{section}.{key}": str(value) for key, value in about[section].items()}
     best = max(values, key=values.__getitem__, default="")
     tags = {"goal": str(about["goal"]), "best": best, "winners": str(study.user_attrs.get(WINNERS, ""))}
-    return RunEntry(
-        kind="sweep",
-        name=f"sweep {study.study_name}",
-        key=study.study_name,
-        status=status,
-        data=_data(study),
-        tags=_tags(study, "sweep", study.study_name) | drop_empty(tags),
+    return _entry(
+        study,
+        "sweep",
+        f"sweep {study.study_name}",
+        study.study_name,
+        "RUNNING" if running else "FINISHED" if WINNERS in study.user_attrs else "KILLED",
+        tags,
         started=min(trial.started for trial in trials),
         ended=None if running else max((trial.ended for trial in trials if trial.ended), default=None),
         params=params,
@@ -130,62 +108,41 @@ def _trial_entry(study: Study, trial: FrozenTrial) -> RunEntry:
     tags |= {"state": trial_state(trial), "remark": remark_of(trial)}
     finals = {"value": trial.value} if status == "FINISHED" else {}
     finals |= {f"val_kappa_seed_{index}": kappa for index, kappa in enumerate(attributes.get(KAPPAS, ()), 1)}
-    started, ended = _ms(trial.datetime_start), trial.datetime_complete
-    points = []
+    started, ended, points = _ms(trial.datetime_start), trial.datetime_complete, list[MetricPoint]()
     for step, value in sorted(trial.intermediate_values.items()):
         # Optuna's steps count epochs from 0, over all seeds.
-        points.append(MetricPoint("val_kappa", value, step + 1, started + step))
-        points.append(MetricPoint("epoch", step + 1, step + 1, started + step))
-    return RunEntry(
-        kind="trial",
-        name=f"trial {trial.number}",
-        key=key,
-        status=status,
-        data=_data(study),
-        tags=_tags(study, "trial", key) | drop_empty(tags),
+        shown = {"val_kappa": value, "epoch": float(step + 1)}
+        points += [MetricPoint(name, x, step + 1, started + step) for name, x in shown.items()]
+    values = read_values(trial.params, study.user_attrs[ABOUT]["space"])
+    return _entry(
+        study,
+        "trial",
+        f"trial {trial.number}",
+        key,
+        status,
+        tags,
         started=started,
         ended=_ms(ended) if ended else None,
         outcome=sha256_json([key, trial.state.name, trial.value, trial.params]) if ended else "",
-        params={
-            name: str(value) for name, value in read_values(trial.params, study.user_attrs[ABOUT]["space"]).items()
-        },
+        params={name: str(value) for name, value in values.items()},
         points=points,
         finals=finals,
-        step=len(trial.intermediate_values),
     )
 
 
-def _retrained(root: Path, study: Study) -> list[RunEntry]:
-    """Return the entries of the retrained runs, with their predictions and models."""
-    entries = []
-    for folder in sorted((root / SWEEP / study.study_name / "retrained").glob("*/")):
-        if is_tracked_run_finished(folder) and (folder / "record.json").exists():
-            entry = finished_entry(read_finished(folder, folder / "record.json", _kappas(folder)))
-            key = f"{study.study_name}/{entry.key}"
-            tags = {**entry.tags, "kind": "retrained", "key": key, "study": study.study_name}
-            entries.append(replace(entry, kind="retrained", name=f"{entry.name} retrained", key=key, tags=tags))
-    return entries
-
-
-def _kappas(folder: Path) -> dict[str, float]:
-    """Return a finished run's kappas by metric name."""
-    kappas = {}
-    for split in EVALUATED:
-        predictions = read_predictions(folder / f"{split}.csv")
-        for head in DEFAULT:
-            if getattr(predictions, head) is not None:
-                kappas[f"{split}_kappa_{head}"] = default_kappa(head, predictions)
-    return kappas
-
-
-def _tags(study: Study, kind: str, key: str) -> dict[str, str]:
-    about, data = study.user_attrs[ABOUT], _data(study)
-    own = {"study": study.study_name, "arm": about["arm"], "head": about["head"], NOTE: note(data, "")}
-    return base_tags(kind, key, data) | drop_empty(own)
-
-
-def _data(study: Study) -> DataSummary:
-    return DataSummary.model_validate(study.user_attrs[ABOUT]["data"])
+def _entry(
+    study: Study,
+    kind: Literal["sweep", "trial"],
+    name: str,
+    key: str,
+    status: MLflowStatus,
+    tags: Mapping[str, str],
+    **content: Any,
+) -> RunEntry:
+    about = study.user_attrs[ABOUT]
+    data = DataSummary.model_validate(about["data"])
+    own = {"study": study.study_name, "arm": about["arm"], "head": about["head"], NOTE: note(data, ""), **tags}
+    return RunEntry(kind, name, key, status, data, base_tags(kind, key, data) | drop_empty(own), **content)
 
 
 def _ms(time: datetime | None) -> int:

@@ -13,33 +13,27 @@ import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.jobs.local_engine import LocalEngine
-from benchmark.jobs.queue import Job, NullDisplay, in_order, run_jobs
+from benchmark.jobs.queue import Job, in_order, run_jobs
 from tests.factories.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
 
 class Noted:
-    """A display that remembers."""
+    """Remembers events."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
         self.places: dict[str, str] = {}
         self.notes: dict[str, str] = {}
 
-    def started(self, job, place):
-        self.events.append(("started", job.name))
-        self.places[job.name] = place
-
-    def advanced(self, job, done, note):
-        self.events.append((f"advanced {done}", job.name))
-
-    def ended(self, job, seconds, note):
-        self.events.append(("ended", job.name))
-        self.notes[job.name] = note
-
-    def failed(self, job, why):
-        self.events.append(("failed", job.name))
+    def __call__(self, job, event):
+        kind, content = event
+        self.events.append((f"advanced {content[0]}" if kind == "advanced" else kind, job.name))
+        if kind == "started":
+            self.places[job.name] = content
+        if kind == "ended":
+            self.notes[job.name] = content
 
 
 def work(kind: str, folder: str, slot: int, report) -> str:
@@ -85,13 +79,13 @@ def imported(module: str, slot: int, report) -> str:
 def test_modules_imported_in_advance_are_loaded_in_every_job():
     """Run in a fresh process, because the job server of this one has already started."""
     code = """
-from benchmark.jobs.queue import Job, NullDisplay, run_jobs
+from benchmark.jobs.queue import Job, run_jobs
 from benchmark.jobs.local_engine import LocalEngine
 from benchmark.jobs.processes import start_server
 from tests.jobs.test_queue import imported
 start_server(["wave"])
 for module in ("wave", "nowhere"):
-    print(sorted(run_jobs([Job(name, imported, (module,)) for name in "ab"], LocalEngine(2), NullDisplay()).items()))
+    print(sorted(run_jobs([Job(name, imported, (module,)) for name in "ab"], LocalEngine(2)).items()))
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     absent = "nowhere is not there"
@@ -144,7 +138,7 @@ def busy(seconds: float, slot: int, report) -> str:
 @pytest.mark.parametrize("slots", [1, 2])
 def test_the_processor_time_of_jobs_is_summed(slots):
     engine = LocalEngine(slots)
-    run_jobs([Job(name, busy, (0.2,)) for name in "ab"], engine, NullDisplay())
+    run_jobs([Job(name, busy, (0.2,)) for name in "ab"], engine)
     assert 0.4 <= engine.processor_seconds < 3
 
 

@@ -16,17 +16,14 @@ import pytest
 import yaml
 
 from benchmark.common.errors import InputError
-from benchmark.data import fetch, prepare
 from benchmark.dispatch import train
-from benchmark.jobs.queue import Job, run_jobs
+from benchmark.jobs.queue import Job
 from benchmark.jobs.ray_engine import RayEngine, connect
 from benchmark.settings.loading import load_params
 from tests.conftest import tiny_params
 from tests.factories.data import make_data
-from tests.factories.photographs import folder_params, write_folder
 from tests.factories.ray_cluster import listening_addresses, ray_cluster
 from tests.factories.warm import warm_commands
-from tests.jobs.test_queue import Noted
 
 SIZES = {"small": 24, "mid": 40, "large": 64}
 
@@ -122,65 +119,21 @@ def test_the_dashboard_is_printed_and_the_cluster_listens_on_loopback_alone():
     assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
 
 
-def copied(source: str, target: str, slot: int, report) -> str:
-    Path(target).parent.mkdir(exist_ok=True)
-    Path(target).write_text(Path(source).read_text().upper())
-    return str(Path.cwd())
+def nothing(slot: int, report) -> str:
+    return ""
 
 
 @needs_ray
 @pytest.mark.slow
-def test_a_node_without_the_projects_folder_exchanges_files_through_the_object_store(address, tmp_path, monkeypatch):
+def test_a_node_without_the_projects_folder_is_named(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("in").write_text("some text")
-    first = Job("first", copied, ("in", "made/first"), reads=(Path("in"), Path("absent")), writes=(Path("made"),))
-    last = Job(
-        "last", copied, ("made/first", "out/last"), ("first",), reads=(Path("made/first"),), writes=(Path("out"),)
-    )
-    bad = Job("bad", copied, ("in", "made/other"))
-    seen = Noted()
-    failures = run_jobs([last, first, bad], RayEngine(tmp_path / "nowhere"), seen)
-    assert list(failures) == ["bad"]
-    assert "FileNotFoundError" in failures["bad"]
-    assert Path("out/last").read_text() == "SOME TEXT"
-    assert str(tmp_path) not in seen.notes["first"]
-
-
-@needs_ray
-@pytest.mark.slow
-def test_all_nodes_prepare_photographs_to_the_same_packs_as_a_local_run(address, tmp_path, monkeypatch):
-    made = {}
-    for engine in ("local", "ray"):
-        (tmp_path / engine).mkdir()
-        monkeypatch.chdir(tmp_path / engine)
-        write_folder(Path("photos"), patients=12)
-        params = folder_params("photos")
-        fetch.run(params)
-        prepare.run(params, engine=engine)
-        made[engine] = contents(Path("data/packs"))
-    assert len(made["ray"]) == 11
-    assert made["ray"] == made["local"]
-
-
-@pytest.mark.slow
-def test_a_training_job_names_every_file_that_it_reads(tmp_path, monkeypatch):
-    """Run the job in a folder with nothing but its named files, as on a node without the project's folder."""
-    root = make_project(tmp_path / "whole")
-    monkeypatch.chdir(root)
-    params = load_params()
-    params = params.model_copy(update={"seeds": [0], "train": params.train.model_copy(update={"epochs": 1})})
-    train.run(params)
-    spec = next(spec for spec in train.resolve_runs(params, train.read_manifest()) if spec.method == "m2cnn")
-    job, bare = train.job_of(spec), tmp_path / "bare"
-    for path in job.reads:
-        (bare / path).parent.mkdir(parents=True, exist_ok=True)
-        (bare / path).symlink_to(root / path)
-    monkeypatch.chdir(bare)
-    job.work(*job.arguments, 0, lambda *_: None)
-    (made,) = job.writes
-    ours, theirs = contents(bare / made), contents(root / made)
-    assert ours.pop("record.json") != theirs.pop("record.json")
-    assert ours == theirs
+    with RayEngine() as engine:
+        engine._token.unlink()
+        engine.submit(Job("a", nothing, ()))
+        events = []
+        while not events:
+            engine.poll(lambda _, event: events.append(event))
+    assert re.search(rf"must see the project's folder {tmp_path}, but does not: put it on a shared", events[-1][1])
 
 
 @needs_ray

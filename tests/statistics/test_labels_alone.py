@@ -56,7 +56,7 @@ def project(tmp_path, monkeypatch):
 
 def test_every_stage_runs_on_predictions_alone(project, capsys, monkeypatch):
     monkeypatch.setattr(train, "core_count", lambda: 2)
-    monkeypatch.setattr(train, "start_server", lambda *_: pytest.fail("no process may start where nothing is trained"))
+    monkeypatch.setattr(train, "choose_engine", lambda *_: pytest.fail("no process may start where nothing is trained"))
     fetch.run(project)
     prepare.run(project)
     for method in project.methods:

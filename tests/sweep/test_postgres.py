@@ -14,9 +14,8 @@ from optuna.trial import TrialState
 from benchmark.common.errors import InputError
 from benchmark.settings.loading import load_params
 from benchmark.sweep import sweep
-from benchmark.sweep.optuna_keys import RUNS_OF, WORKER
 from benchmark.sweep.space import read_values
-from benchmark.sweep.study import open_storage, retry_failed
+from benchmark.sweep.study import RUNS_OF, WORKER, open_storage, retry_failed
 from tests.factories.data import make_data
 from tests.factories.postgres import find_server, postgres
 from tests.factories.sweep import SIZES, WEIGHT

@@ -16,9 +16,8 @@ from benchmark.runs.predictions import read_predictions
 from benchmark.sweep import context as contexts
 from benchmark.sweep import sweep, trials
 from benchmark.sweep.context import SweepContext, open_context, study_of
-from benchmark.sweep.optuna_keys import ERROR, KAPPAS, PRUNER, ROLE, RUNS_OF, STOPPED, WORKER
 from benchmark.sweep.space import read_values
-from benchmark.sweep.study import open_storage, update_states
+from benchmark.sweep.study import ERROR, KAPPAS, PRUNER, ROLE, RUNS_OF, STOPPED, WORKER, open_storage, refresh
 from tests.factories.sweep import WEIGHT, Trainer, make_project, nan_loss, quality, sweep_params
 
 pytestmark = [
@@ -186,23 +185,27 @@ def test_a_search_stopped_at_any_epoch_is_resumed_without_loss(trainer, stop_at)
     assert {0.0, 1.0} <= {weight_of(trial) for trial in complete}
 
 
+def states_of(study) -> list[TrialState]:
+    return [trial.state for trial in refresh(study, 1)]
+
+
 def test_the_trial_of_a_worker_without_heartbeat_is_retried(trainer, monkeypatch):
     context = open_context(sweep_params())
     study = study_of(context)
     trial = study.ask()
     trial.set_user_attr(WORKER, "gone:1")
     study._storage.record_heartbeat(trial._trial_id)
-    assert update_states(study, 1).running == 1
+    assert states_of(study).count(TrialState.RUNNING) == 1
     monkeypatch.setattr(study._storage._backend, "_get_stale_trial_ids", lambda _: [trial._trial_id])
-    counts = update_states(study, 1)
-    assert (counts.running, counts.waiting) == (0, 2)
+    states = states_of(study)
+    assert (states.count(TrialState.RUNNING), states.count(TrialState.WAITING)) == (0, 2)
     assert [t.user_attrs[ROLE] for t in study.trials] == ["paper", "zero", "paper"]
 
 
 def test_the_trial_of_a_worker_that_died_before_its_first_heartbeat_is_retried(trainer, monkeypatch):
     study = study_of(open_context(sweep_params()))
     study.ask()
-    assert update_states(study, 1).running == 1
+    assert states_of(study).count(TrialState.RUNNING) == 1
 
     class Later(datetime):
         @classmethod
@@ -210,8 +213,8 @@ def test_the_trial_of_a_worker_that_died_before_its_first_heartbeat_is_retried(t
             return datetime.now(tz) + timedelta(minutes=5)
 
     monkeypatch.setattr("benchmark.sweep.study.datetime", Later)
-    counts = update_states(study, 1)
-    assert (counts.running, counts.waiting) == (0, 2)
+    states = states_of(study)
+    assert (states.count(TrialState.RUNNING), states.count(TrialState.WAITING)) == (0, 2)
 
 
 def test_a_trial_that_another_worker_took_over_ends_quietly(trainer):

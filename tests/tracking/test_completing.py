@@ -30,7 +30,7 @@ def test_a_second_sync_writes_nothing(project: Path, params: Params) -> None:
     first = sync(project, params)
     held, rows = content(project), rows_of(project)
     again = sync(project, params)
-    assert (again.runs, again.created, again.changed) == (first.runs, 0, 0)
+    assert again.runs == first.runs
     assert (content(project), rows_of(project)) == (held, rows)
 
 
@@ -39,13 +39,11 @@ def test_a_second_sync_writes_nothing(project: Path, params: Params) -> None:
     [
         ("log_batch", 2),
         ("log_batch", 3),
-        ("log_inputs", 2),
-        ("log_artifacts", 2),
         ("create_logged_model", 2),
         ("log_model_artifacts", 2),
         ("finalize_logged_model", 2),
         ("log_outputs", 2),
-        ("log_artifact", 1),
+        ("log_artifact", 2),
         ("set_terminated", 2),
     ],
 )
@@ -78,19 +76,15 @@ def crash_at(patch: pytest.MonkeyPatch, method: str, call: int) -> None:
     patch.setattr(MlflowClient, method, crashing)
 
 
-def test_a_later_evaluation_and_figure_are_added(project: Path, params: Params) -> None:
+def test_a_later_evaluation_is_added(project: Path, params: Params) -> None:
     write_run(project, spec_of(params, "m2cnn", "mid", 0))
     before = sync(project, params)
     assert "val_kappa_score" not in runs_of(project)[0].data.metrics
 
     write_evaluation(project, {("m2cnn", "mid", 0): 0.8})
-    figure = project / "reports/figures/confusion_m2cnn_mid.png"
-    figure.parent.mkdir(parents=True)
-    figure.write_bytes(b"png")
     after = sync(project, params)
-    assert (after.runs, after.created, after.changed) == (before.runs, 0, 2)
+    assert after.runs == before.runs
     assert runs_of(project)[0].data.metrics["val_kappa_score"] == 0.8
-    assert "figures/confusion_m2cnn_mid.png" in content(project)["m2cnn/mid"]["files"]
 
     write_evaluation(project, {("m2cnn", "mid", 0): 0.75})
     sync(project, params)
@@ -115,6 +109,7 @@ def test_runs_deleted_in_the_ui_are_logged_again(project: Path, params: Params) 
     gone = first.runs["basenet_mt", "small", 0]
     client.delete_run(gone)
     assert sync(project, params).runs["basenet_mt", "small", 0] != gone
+    before = {run.info.run_id for run in runs_of(project)}
     client.delete_experiment(runs_of(project)[0].info.experiment_id)
-    again = sync(project, params)
-    assert (again.warning, again.created) == ("", 0)
+    assert sync(project, params).warning == ""
+    assert {run.info.run_id for run in runs_of(project)} <= before | {gone}, "no run is created"

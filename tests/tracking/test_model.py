@@ -26,7 +26,7 @@ from benchmark.data.prepare import prepare_photograph
 from benchmark.runs.predictions import PROBS
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import tracking_uri
-from benchmark.tracking.registry import register
+from benchmark.tracking.logged_model import register
 from benchmark.tracking.replay import sync
 from tests.factories.eyes import encoded, eye
 from tests.factories.paths import ROOT

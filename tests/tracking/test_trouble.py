@@ -28,7 +28,7 @@ def test_an_unreachable_server_causes_one_warning_within_seconds(
     began = time.monotonic()
     report = sync(project, params)
     assert time.monotonic() - began < 30
-    assert (report.runs, report.created) == ({}, 0)
+    assert report.runs == {}
     assert uri in report.warning
     assert "fundusbench track" in report.warning
     assert [record.getMessage() for record in caplog.records] == [f"warning: {report.warning}"]
