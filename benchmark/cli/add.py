@@ -52,11 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Check the files against the manifest, copy them to ``predictions/``, and declare them in params.yaml.
-
-    Raises:
-        InputError: the manifest is missing, a file or an argument breaks a rule, or the name is taken.
-    """
+    """Check the files against the manifest, copy them to ``predictions/``, and declare them in params.yaml."""
     _check_name(args.name)
     copies = {split: _copies(args, split) for split in EVALUATED}
     section = _section(args, copies)
@@ -119,14 +115,8 @@ def _copies(args: argparse.Namespace, split: Split) -> dict[Path, Path]:
 
 def _section(args: argparse.Namespace, copies: Mapping[Split, Iterable[Path]]) -> dict[str, Any]:
     """Return the parameters of the row; those that have their default are left out."""
-    facts = {
-        "seeds": args.seed,
-        "eyes": args.eyes,
-        "nets": args.nets,
-        "views": args.views,
-        "source": args.source,
-        "columns": dict(pair.partition("=")[::2] for pair in args.columns) or None,
-    }
+    facts = {"seeds": args.seed} | {name: getattr(args, name) for name in ("eyes", "nets", "views", "source")}
+    facts["columns"] = dict(pair.partition("=")[::2] for pair in args.columns) or None
     return {split: [path.as_posix() for path in paths] for split, paths in copies.items()} | {
         name: value for name, value in facts.items() if value is not None
     }

@@ -6,7 +6,7 @@ import argparse
 import sys
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmark.cli.output import add_json, show_json
 from benchmark.common.errors import InputError
@@ -65,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
     if args.source:
         data, policies, workers, folder = _data(args), default_policies(), 0, FOLDER
     else:
-        _require_source(args)
+        if given := [f"--{name}" for name in ("root", "table", "param", "columns") if getattr(args, name)]:
+            msg = f"{', '.join(given)} must go with --source, which is missing: add it, e.g. --source csv"
+            raise InputError(msg)
         params = load_data_params()
         data, policies, workers, folder = params.data, params.checks, params.prepare.workers, PHOTOGRAPHS_FOLDER
     # A source may say what it reads, which must not be among the JSON.
@@ -87,6 +89,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _data(args: argparse.Namespace) -> SourceParams:
     """Return the parameters of the named profile with the changes of the arguments."""
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
     from benchmark.common.files import read_yaml
     from benchmark.settings.data_loading import parse_data
     from benchmark.sources.registry import load_source
@@ -99,50 +104,26 @@ def _data(args: argparse.Namespace) -> SourceParams:
         raw["root"] = args.root
     if args.table:
         raw["table"] = str(args.table.resolve())
-    # The parameter of the grade's column is older than this name for it.
-    columns = (
-        f"columns.{'level' if role == 'grade' else role}={name!r}" for role, _, name in map(_parts, args.columns)
-    )
-    for given in (*args.param, *columns):
-        _set(raw, given)
-    data: SourceParams = parse_data(raw, "the arguments")
-    return data
-
-
-def _parts(pair: str) -> tuple[str, str, str]:
-    """Split ``role=name``; raise InputError if the role is unknown."""
-    role, equals, name = pair.partition("=")
-    if not equals or role not in ROLES:
-        msg = f"--columns takes ROLE=NAME with a role among {', '.join(ROLES)}, but got {pair!r}: correct it"
-        raise InputError(msg)
-    return role, equals, name
-
-
-def _set(raw: dict[str, Any], given: str) -> None:
-    """Set one dotted key by an argument ``key=value`` with a value in YAML."""
-    import yaml
-
-    key, equals, value = given.partition("=")
-    *path, last = key.split(".")
-    section: Any = raw
-    for part in path:
-        section = section.setdefault(part, {}) if isinstance(section, dict) else None
-    if not key or not equals or not isinstance(section, dict):
-        msg = f"--param takes key=value of a parameter of data, but got {given!r}: write e.g. columns.split=Usage"
+    changes = list(args.param)
+    for pair in args.columns:
+        role, equals, name = pair.partition("=")
+        if not equals or role not in ROLES:
+            msg = f"--columns takes ROLE=NAME with a role among {', '.join(ROLES)}, but got {pair!r}: correct it"
+            raise InputError(msg)
+        # The parameter of the grade's column is older than this name for it.
+        changes.append(f"columns.{'level' if role == 'grade' else role}={name!r}")
+    if wrong := [change for change in changes if not change.partition("=")[0] or "=" not in change]:
+        msg = f"--param takes key=value of a parameter of data, but got {wrong[0]!r}: write e.g. columns.split=Usage"
         raise InputError(msg)
     try:
-        section[last] = yaml.safe_load(value) if value else ""
-    except (yaml.YAMLError, ValueError) as error:
-        msg = f"--param takes a value in YAML, but got {given!r}: put text in quotes"
+        # An empty value is empty text, not null.
+        given = OmegaConf.from_dotlist([f"{change}''" if change.endswith("=") else change for change in changes])
+    except YAMLError as error:
+        msg = f"--param takes a value in YAML, but got {' '.join(args.param)!r}: put text in quotes"
         raise InputError(msg) from error
-
-
-def _require_source(args: argparse.Namespace) -> None:
-    """Refuse arguments that require ``--source``."""
-    given = [f"--{name}" for name in ("root", "table", "param", "columns") if getattr(args, name)]
-    if given:
-        msg = f"{', '.join(given)} must go with --source, which is missing: add it, e.g. --source csv"
-        raise InputError(msg)
+    raw = OmegaConf.to_container(OmegaConf.merge(raw, given))
+    data: SourceParams = parse_data(raw, "the arguments")
+    return data
 
 
 def _write(folder: Path, rows: tuple[CheckRow, ...], data: SourceParams) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
@@ -26,16 +28,6 @@ Arm = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """An experiment: its parameters, its measured kappas by arm, and its data in words and as hashes."""
-
-    params: Mapping[str, Any]
-    kappas: Mapping[Arm, Kappa]
-    data: str
-    hashes: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Kappa:
     """Mean kappa with its interval, and the seeds of its runs."""
 
@@ -44,17 +36,8 @@ class Kappa:
     high: float
     seeds: str
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An arm in both experiments; None where one has no such arm. ``difference`` is the second minus the first."""
-
-    method: str
-    arm: str
-    head: str
-    first: Kappa | None
-    second: Kappa | None
-    difference: tuple[float, float, float] | None
+    def __str__(self) -> str:
+        return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,44 +51,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print which parameters differ, and one line per arm; raises InputError if a side has no tables."""
-    first, second = (_read(name, args.split) for name in (args.a, args.b))
-    changed = differing(first.params, second.params)
-    rows = list(compared(first.kappas, second.kappas))
+    texts = [_read(name) for name in (args.a, args.b)]
+    changed = differing(*(yaml.safe_load(side["params.yaml"]) for side in texts))
+    (kappas_a, data_a, hashes_a), (kappas_b, data_b, hashes_b) = (_kappas(side[_METRICS], args.split) for side in texts)
+    rows = compared(kappas_a, kappas_b)
     if args.json:
-        show_json(
-            {
-                "a": args.a,
-                "b": args.b,
-                "data": [first.data, second.data],
-                "split": args.split,
-                "parameters": changed,
-                "arms": rows,
-            }
-        )
+        values = {"a": args.a, "b": args.b, "data": [data_a, data_b], "split": args.split}
+        show_json(values | {"parameters": changed, "arms": rows})
         return
-    names = OutputTable(
-        ("parameter", f"A: {args.a}", f"B: {args.b}"),
-        [(name, value_text(a), value_text(b)) for name, (a, b) in changed.items()],
-        texts=3,
-    )
-    title = f"kappa on {args.split}, with 95 % intervals"
+    lines = [(name, value_text(a), value_text(b)) for name, (a, b) in changed.items()]
+    names = OutputTable(("parameter", f"A: {args.a}", f"B: {args.b}"), lines, texts=3)
     header = ("arm", "head", "A", "B", "B - A", "interval", "seeds of A", "seeds of B")
-    arms = OutputTable(header, [_cells(row) for row in rows], texts=2, title=title)
-    notes = f"A: {first.data}. B: {second.data}. "
-    if first.hashes == second.hashes:
-        notes += (
-            "The intervals of the differences treat A and B as independent, so they are too wide for the same patients."
-        )
-    else:
-        notes += "The data differ, so a difference is not one of the methods alone."
-    show(names if changed else "no parameter differs", arms, notes)
+    title = f"kappa on {args.split}, with 95 % intervals"
+    note = (
+        "The intervals of the differences treat A and B as independent, so they are too wide for the same patients."
+        if hashes_a == hashes_b
+        else "The data differ, so a difference is not one of the methods alone."
+    )
+    arms = OutputTable(header, list(map(_cells, rows)), texts=2, title=title)
+    show(names if changed else "no parameter differs", arms, f"A: {data_a}. B: {data_b}. {note}")
 
 
-def compared(first: Mapping[Arm, Kappa], second: Mapping[Arm, Kappa]) -> Iterator[Row]:
-    """Pair the arms of two experiments; an arm of one alone has no difference."""
-    for arm in dict.fromkeys((*first, *second)):
-        a, b = first.get(arm), second.get(arm)
-        yield Row(*arm, a, b, _difference(a, b) if a and b else None)
+def compared(first: Mapping[Arm, Kappa], second: Mapping[Arm, Kappa]) -> list[dict[str, Any]]:
+    """Pair the arms of two experiments; ``difference`` is the second minus the first, and None for an arm of one."""
+    rows = []
+    for method, arm, head in dict.fromkeys((*first, *second)):
+        a, b = (side.get((method, arm, head)) for side in (first, second))
+        row = {"method": method, "arm": arm, "head": head, "first": a, "second": b}
+        rows.append(row | {"difference": _difference(a, b) if a and b else None})
+    return rows
 
 
 def _difference(a: Kappa, b: Kappa) -> tuple[float, float, float]:
@@ -115,49 +89,38 @@ def _difference(a: Kappa, b: Kappa) -> tuple[float, float, float]:
     return estimate, estimate - below, estimate + above
 
 
-def _read(where: str, split: str) -> Side:
+def _read(where: str) -> Mapping[str, str]:
+    """Return the texts of a side's csv tables and parameters by their names."""
     from benchmark.report import TABLES
     from benchmark.report.verification.revision import read_revision
-    from benchmark.settings.loading import PARAMS
 
     folder = Path(where)
-    if where and folder.is_dir():
-        tables = folder / TABLES if (folder / TABLES).is_dir() else folder
-        paths = {_METRICS: tables / _METRICS, PARAMS.name: folder / PARAMS}
-        for path in paths.values():
-            if not path.is_file():
-                msg = f"an experiment's folder must hold {path.relative_to(folder)}, but {folder} does not: "
-                raise InputError(f"{msg}run `dvc repro` there")
-        texts = {name: path.read_text("utf-8") for name, path in paths.items()}
-    else:
-        texts = read_revision(Path(), where, "compare")
-    return _side(texts, split)
+    if not where or not folder.is_dir():
+        return read_revision(Path(), where, "compare")
+    tables = folder / TABLES if (folder / TABLES).is_dir() else folder
+    for path in (paths := (tables / _METRICS, folder / "params.yaml")):
+        if not path.is_file():
+            msg = f"an experiment's folder must hold {path.relative_to(folder)}, but {folder} does not: "
+            raise InputError(f"{msg}run `dvc repro` there")
+    return {path.name: path.read_text("utf-8") for path in paths}
 
 
-def _side(texts: Mapping[str, str], split: str) -> Side:
-    import yaml
-
+def _kappas(metrics: str, split: str) -> tuple[dict[Arm, Kappa], str, set[str]]:
+    """Return the kappas on a split by arm, the data in words, and their hashes."""
     from benchmark.report.verification.table_diff import read_lines
-    from benchmark.settings.loading import PARAMS
 
-    lines = [line for line in read_lines(texts[_METRICS]) if (line["metric"], line["split"]) == ("kappa", split)]
+    lines = [line for line in read_lines(metrics) if (line["metric"], line["split"]) == ("kappa", split)]
     kappas = {}
     for line in lines:
         estimate, low, high = (float(line[column] or "nan") for column in ("estimate", "low", "high"))
         kappas[line["method"], line["arm"], line["head"]] = Kappa(estimate, low, high, line["seeds"])
-    first = lines[0] if lines else {"data": "none", "n_images": "0", "synthetic": "false", "data_hash": ""}
+    first = lines[0] if lines else {"data": "none", "n_images": "0", "synthetic": "false"}
     data = f"{first['data']}{' (drawn eyes)' if first['synthetic'] == 'true' else ''}, {first['n_images']} images"
-    return Side(yaml.safe_load(texts[PARAMS.name]), kappas, data, frozenset(line["data_hash"] for line in lines))
+    return kappas, data, {line["data_hash"] for line in lines}
 
 
-def _cells(row: Row) -> Sequence[str]:
-    sides = [_kappa(side) for side in (row.first, row.second)]
-    seeds = [side.seeds if side else "-" for side in (row.first, row.second)]
-    if row.difference is None:
-        return (f"{row.method}/{row.arm}", row.head, *sides, "-", "-", *seeds)
-    estimate, low, high = row.difference
-    return (f"{row.method}/{row.arm}", row.head, *sides, f"{estimate:+.3f}", f"[{low:+.3f}, {high:+.3f}]", *seeds)
-
-
-def _kappa(side: Kappa | None) -> str:
-    return f"{side.estimate:.3f} [{side.low:.3f}, {side.high:.3f}]" if side else "-"
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    sides, difference = (row["first"], row["second"]), row["difference"]
+    shown = "{:+.3f} [{:+.3f}, {:+.3f}]".format(*difference).split(" ", 1) if difference else ["-", "-"]
+    seeds = (side.seeds if side else "-" for side in sides)
+    return (f"{row['method']}/{row['arm']}", row["head"], *(str(side or "-") for side in sides), *shown, *seeds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -12,11 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import unquote, urlsplit
 
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
@@ -73,27 +71,17 @@ def _result(check: Callable[[], Result]) -> Result:
 
 
 def _checks() -> list[Callable[[], Result]]:
-    params = _params()
-    if isinstance(params, Result):
-        of_params: list[Callable[[], Result]] = [lambda: params]
-    else:
-        text = f"{len(params.arms)} methods on {params.data.name}"
-        of_params = [
-            lambda: Result("params.yaml", "ok", text),
-            *(partial(check, params) for check in (device, disk, data, *([rows] * bool(params.predicted)), store)),
-        ]
-    return [code, packages, programs, *of_params, trial]
+    from benchmark.settings.loading import load_params
 
-
-def code() -> Result:
-    """Report whose code runs, and whether the environment was installed for it."""
-    about = json.loads(distribution("fundusbench").read_text("direct_url.json") or "{}")
-    installed = Path(unquote(urlsplit(about.get("url", "")).path))
-    text = f"the code of {PROJECT} runs"
-    if not about.get("url") or installed == PROJECT:
-        return Result("code", "ok", text)
-    text += f" in the environment of {installed}, {sys.prefix}"
-    return Result("code", "note", text, f"run `make` in {PROJECT}, then `source .venv/bin/activate`")
+    of_params: list[Callable[[], Result]]
+    try:
+        params = load_params()
+        found = Result("params.yaml", "ok", f"{len(params.arms)} methods on {params.data.name}")
+        of_params = [partial(check, params) for check in (device, disk, data, mlflow)]
+    except InputError as error:
+        found = Result("params.yaml", "error", str(error), "correct it, then run the other checks of this folder")
+        of_params = []
+    return [packages, programs, lambda: found, *of_params, trial]
 
 
 def packages() -> Result:
@@ -131,19 +119,9 @@ def programs() -> Result:
     """Look for the programs that the pipeline calls."""
     absent = [name for name in ("git", "dvc", "make") if not shutil.which(name)]
     if absent:
-        return Result(
-            "programs", "error", f"{', '.join(absent)} not on the path", "install it, or `source .venv/bin/activate`"
-        )
+        text = f"{', '.join(absent)} not on the path"
+        return Result("programs", "error", text, "install it, or `source .venv/bin/activate`")
     return Result("programs", "ok", "git, dvc and make are on the path")
-
-
-def _params() -> Params | Result:
-    from benchmark.settings.loading import load_params
-
-    try:
-        return load_params()
-    except InputError as error:
-        return Result("params.yaml", "error", str(error), "correct it, then run the other checks of this folder")
 
 
 def device(params: Params) -> Result:
@@ -154,10 +132,7 @@ def device(params: Params) -> Result:
     from benchmark.dispatch.train import WORKER_BYTES, count_workers
     from benchmark.settings.devices import check_device
 
-    try:
-        check_device(params.train)
-    except InputError as error:
-        return Result("device", "error", str(error), "set `train.device: auto`")
+    check_device(params.train)
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     text = (
         f"{', '.join(gpus) or 'no GPU'}, {core_count()} cores, {memory(free_memory())} of free memory; "
@@ -191,59 +166,31 @@ def data(params: Params) -> Result:
 
     root = Path(params.data.root)
     if not params.data.synthetic and not root.exists():
-        return Result(
-            "data",
-            "note",
-            f"{root} does not exist",
-            "run `fundusbench fetch`, which downloads it or says how, or set `data.root`",
-        )
+        fix = "run `fundusbench fetch`, which downloads it or says how, or set `data.root`"
+        return Result("data", "note", f"{root} does not exist", fix)
     if not MANIFEST.exists():
         return Result("data", "note", f"{params.data.name} is not fetched yet", "run `fundusbench fetch`")
-    try:
-        rows = read_manifest()
-    except InputError as error:
-        return Result("data", "error", str(error), "run `dvc repro fetch`")
+    rows = read_manifest()
     sources = {row.source for row in rows}
     if sources != {params.data.name}:
         text = f"{MANIFEST} lists {', '.join(sorted(sources))}, but `data` is {params.data.name}"
         return Result("data", "error", text, "run `dvc repro`, which fetches it")
     missing = [row.path for row in rows if not Path(row.path).exists()]
     if missing:
-        return Result(
-            "data",
-            "error",
-            f"{len(missing)} of {len(rows)} photographs are missing: {some(missing)}",
-            "run `dvc repro --force fetch`",
-        )
+        text = f"{len(missing)} of {len(rows)} photographs are missing: {some(missing)}"
+        return Result("data", "error", text, "run `dvc repro --force fetch`")
     return Result("data", "ok", f"{params.data.name}: {len(rows):,} photographs")
 
 
-def rows(params: Params) -> Result:
-    """Check the files of rows that were measured elsewhere against the manifest."""
-    from benchmark.data.manifest import MANIFEST, read_manifest
-    from benchmark.runs.declared import resolve_predictions
-
-    if not MANIFEST.exists():
-        return Result("predictions", "note", "not checked, because the data are not fetched", "run `fundusbench fetch`")
-    manifest = read_manifest()
-    read = {name: len(list(resolve_predictions(params, name, manifest))) for name in params.predicted}
-    text = ", ".join(f"{name} ({count} run{'s' * (count > 1)})" for name, count in read.items())
-    return Result("predictions", "ok", f"{text}: complete, and without foreign images")
-
-
-def store(params: Params) -> Result:
+def mlflow(_: Params) -> Result:
     """Connect to MLflow's store."""
     from benchmark.common.addresses import shown_address
     from benchmark.tracking.connection import STORE, connect, tracking_uri
 
     if not os.environ.get("MLFLOW_TRACKING_URI") and not STORE.exists():
-        return Result("MLflow", "ok", f"{STORE}, which the first run creates")
-    try:
-        names = [each.name for each in connect(tracking_uri()).search_experiments()]
-    except InputError as error:
-        text, _, fix = str(error).rpartition(": ")
-        return Result("MLflow", "error", text, fix)
-    return Result("MLflow", "ok", f"{shown_address(tracking_uri())}, experiments: {some(names)}")
+        return Result("mlflow", "ok", f"{STORE}, which the first run creates")
+    names = [each.name for each in connect(tracking_uri()).search_experiments()]
+    return Result("mlflow", "ok", f"{shown_address(tracking_uri())}, experiments: {some(names)}")
 
 
 def trial() -> Result:
@@ -253,18 +200,13 @@ def trial() -> Result:
     with TemporaryDirectory(prefix="fundusbench-doctor-") as folder:
         write_text(Path(folder) / "params.yaml", _tiny())
         for command in TRIAL:
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmark.cli", *command.split()],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            words = [sys.executable, "-m", "benchmark.cli", *command.split()]
+            done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
             if done.returncode:
                 last = (done.stderr.strip().splitlines() or ["no message"])[-1]
                 return Result("trial", "error", f"`fundusbench {command}` exited with {done.returncode}: {last}", fix)
-    words = ", ".join(command.partition(" ")[0] for command in TRIAL)
-    return Result("trial", "ok", f"{words} of one run on phantom eyes: {duration(time.perf_counter() - start)}")
+    names = ", ".join(command.partition(" ")[0] for command in TRIAL)
+    return Result("trial", "ok", f"{names} of one run on phantom eyes: {duration(time.perf_counter() - start)}")
 
 
 def _tiny() -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 
 if TYPE_CHECKING:
-    from huggingface_hub import EvalResult, ModelCard
+    from huggingface_hub import ModelCard
 
     from benchmark.runs.spec import TrainedResult
-    from benchmark.statistics.confidence import Interval
 
 CARD = "README.md"
 
@@ -25,11 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the weights, ``run.json`` and a model card to a new folder, which ``predict --folder`` reads.
-
-    Raises InputError if the run is not finished or did not train a network, its files were changed, or the folder
-    exists.
-    """
+    """Write the weights, ``run.json`` and a model card to a new folder, which ``predict --folder`` reads."""
     import shutil
     from tempfile import TemporaryDirectory
 
@@ -50,52 +44,51 @@ def run(args: argparse.Namespace) -> None:
         # The path of the ImageNet weights is that of this machine; run.json has their hash.
         bare = result.model.model_copy(update={"weights": Path(result.model.weights).name})
         write_result(result.model_copy(update={"model": bare}), made)
-        _card(result, _kappas(result, source)).save(made / CARD)
+        _card(result, source).save(made / CARD)
         made.rename(target)
     print(
         f"{target}: {WEIGHTS}, run.json and {CARD}; `fundusbench predict --folder {target} PHOTOGRAPHS` grades with it"
     )
 
 
-Kappa = tuple[str, str, int, "Interval"]
-"""Split, head, number of images, and kappa by the head's decision rule."""
+def _card(result: TrainedResult, folder: Path) -> ModelCard:
+    """Return the model card: what the network is, its table row with intervals, its data, and its limits."""
+    from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-
-def _kappas(result: TrainedResult, source: Path) -> list[Kappa]:
-    """Estimate kappa of each head on val and test."""
+    from benchmark.cli.predict import graded_by
     from benchmark.common.terms import EVALUATED
     from benchmark.runs.predictions import read_predictions
     from benchmark.scoring.rules import grades_of
+    from benchmark.sources.registry import SOURCES
     from benchmark.statistics.bootstrap import graded, kappa_interval
 
-    found: list[Kappa] = []
+    evaluated, rows = [], []
     for split in EVALUATED:
-        predictions = read_predictions(source / f"{split}.csv")
-        for head in result.heads if len(predictions) else ():
-            arm = graded([predictions], [grades_of(result, head, predictions)])
-            found.append((split, head, len(predictions), kappa_interval(arm)))
-    return found
-
-
-def _card(result: TrainedResult, kappas: Sequence[Kappa]) -> ModelCard:
-    """Return the model card: what the network is, its table row with intervals, its data, and its limits."""
-    from huggingface_hub import ModelCard, ModelCardData
-
-    from benchmark.cli.predict import graded_by
-    from benchmark.sources.registry import SOURCES
-
+        predictions = read_predictions(folder / f"{split}.csv")
+        n = len(predictions)
+        for head in result.heads if n else ():
+            kappa = kappa_interval(graded([predictions], [grades_of(result, head, predictions)]))
+            interval = f"{kappa.estimate:.3f} [{kappa.low:.3f}, {kappa.high:.3f}]"
+            rows.append(f"| {split} | {head} | {n:,} | {kappa.n_patients:,} | {interval} |")
+            evaluated.append(
+                EvalResult(
+                    task_type="image-classification",
+                    dataset_type=result.data.source,
+                    dataset_name=result.data.name,
+                    dataset_split=split,
+                    metric_type="quadratic_weighted_kappa",
+                    metric_name=f"quadratic weighted kappa, {head} (n = {n})",
+                    metric_value=round(kappa.estimate, 4),
+                )
+            )
     about, source = graded_by([result]), SOURCES[result.data.source]
     data = ModelCardData(
         library_name="fundusbench",
         pipeline_tag="image-classification",
         tags=["diabetic-retinopathy", "fundus", result.method],
         model_name=result.name,
-        eval_results=[_evaluated(result, *row) for row in kappas],
+        eval_results=evaluated,
     )
-    rows = []
-    for split, head, n, kappa in kappas:
-        interval = f"{kappa.estimate:.3f} [{kappa.low:.3f}, {kappa.high:.3f}]"
-        rows.append(f"| {split} | {head} | {n:,} | {kappa.n_patients:,} | {interval} |")
     network = f"{result.model.backbone}, {result.parameters:,} parameters, heads {' and '.join(result.heads)}"
     text = f"""# {result.name}
 
@@ -127,17 +120,3 @@ It grades what its data show: other cameras, populations and graders may give ot
 the frame or the camera where these differ between grades. It is not a medical device.
 """
     return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}")
-
-
-def _evaluated(result: TrainedResult, split: str, head: str, n: int, kappa: Interval) -> EvalResult:
-    from huggingface_hub import EvalResult
-
-    return EvalResult(
-        task_type="image-classification",
-        dataset_type=result.data.source,
-        dataset_name=result.data.name,
-        dataset_split=split,
-        metric_type="quadratic_weighted_kappa",
-        metric_name=f"quadratic weighted kappa, {head} (n = {n})",
-        metric_value=round(kappa.estimate, 4),
-    )

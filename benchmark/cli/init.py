@@ -32,10 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read and summarise the labels, and write the copy.
-
-    Raises InputError if the folder exists, has no labels, or this project is not a git repository.
-    """
+    """Read and summarise the labels, and write the copy."""
     import yaml
 
     photographs = args.photographs.resolve()

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any, TextIO
+from typing import TextIO
 
 import benchmark.common.loaded  # noqa: F401 - it notes the state of the code before the other modules are imported
 from benchmark.cli.times import TIMED_STAGES
@@ -94,12 +94,7 @@ EXIT_CODES = "exit codes: 0 success; 1 success, with findings; 2 bad input; 130 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command, or print the help if there is none.
-
-    Returns:
-        0 on success, 1 on success with findings, 2 on bad input (one sentence on standard error, no traceback), 130 on
-        an interrupt.
-    """
+    """Run one sub-command, or print the help if there is none; return the exit code, see :data:`EXIT_CODES`."""
     _set_up()
     try:
         try:
@@ -160,14 +155,6 @@ def describe(error: OSError) -> str:
     return f"{path} must be accessible, but is not ({error.strerror or error}): {fix_for(error.errno)}"
 
 
-class _ShowVersion(argparse.Action):
-    """Print the installed version and exit, without looking it up for other commands."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        print(f"fundusbench {version('fundusbench')}")
-        parser.exit()
-
-
 def parser_of(chosen: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
     """Return the parser of all sub-commands, with the arguments of the chosen ones; only their files are imported."""
     formatter = argparse.RawDescriptionHelpFormatter
@@ -175,7 +162,7 @@ def parser_of(chosen: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentPar
     parser = argparse.ArgumentParser(
         prog="fundusbench", description=description, epilog=EXIT_CODES, formatter_class=formatter
     )
-    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the version and exit")
+    parser.add_argument("--version", action="version", version=f"fundusbench {version('fundusbench')}")
     parser.set_defaults(run=lambda _: parser.print_help())
     commands = parser.add_subparsers(title="commands", metavar="command")
     for name, purpose in COMMANDS.items():

@@ -17,11 +17,8 @@ class OutputTable:
     """A table to print, with formatted cells.
 
     Attributes:
-        header: column names.
-        rows: rows with a cell per column.
         texts: number of leading columns that hold text; the others hold numbers.
         total: last row, which holds sums; empty if there is none.
-        title: title above the table.
     """
 
     header: Sequence[str]

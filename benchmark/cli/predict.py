@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError, printable
+from benchmark.common.files import write_json, write_text
 from benchmark.common.progress import progress_bar
 from benchmark.common.units import some
 from benchmark.runs.predictions import PROBS
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from benchmark.evaluation.photographs import Graded
     from benchmark.runs.spec import TrainedResult
 
 CAUTION = (
@@ -77,22 +77,29 @@ def run(args: argparse.Namespace) -> int:
             return b""
 
     graded = progress_bar(grader.grade(map(read, paths)), total=len(paths), unit=" photographs")
-    answers = [
-        answer | {"remark": unreadable.get(path, answer["remark"])} for path, answer in zip(paths, graded, strict=True)
-    ]
     about = graded_by(runs)
-    rows = [{"image": printable(str(path)), **answer} for path, answer in zip(paths, answers, strict=True)]
-    if args.out:
-        _write(args.out, about, rows)
+    rows: list[dict[str, Any]] = [
+        {"image": printable(str(path)), **answer, "remark": unreadable.get(path, answer["remark"])}
+        for path, answer in zip(paths, graded, strict=True)
+    ]
+    values = {**about, "photographs": rows}
+    if args.out and args.out.suffix.lower() == ".json":
+        write_json(args.out, values)
+    elif args.out:
+        _write_csv(args.out, [row | {"graded_by": about["graded_by"]} for row in rows])
     if args.submission:
         _write_submission(args.submission, rows)
-    if args.overlay and answers[0]["runs"]:
-        _draw(args.overlay, grader.explain(paths[0].read_bytes()), about, answers[0])
+    if args.overlay and rows[0]["runs"]:
+        _draw(args.overlay, grader.explain(paths[0].read_bytes()), about, rows[0]["grade"])
     if args.json:
-        show_json(_values(about, rows))
+        show_json(values)
     else:
-        show(f"by {about['graded_by']}, {about['input']}; {about['limits']}", table(rows), *remarks(rows))
-    return int(not all(answer["runs"] for answer in answers))
+        header = ("image", "grade", "score", *(f"P({grade})" for grade in range(len(PROBS))))
+        cells = [_cells(row) for row in rows if row["runs"]]
+        remarks = "\n".join(f"{row['image']}: {row['remark']}" for row in rows if row["remark"])
+        caption = f"by {about['graded_by']}, {about['input']}; {about['limits']}"
+        show(caption, OutputTable(header, cells, texts=len(header)), *([remarks] if remarks else []))
+    return int(not all(row["runs"] for row in rows))
 
 
 def _check_endings(args: argparse.Namespace) -> None:
@@ -146,21 +153,9 @@ def graded_by(runs: Sequence[TrainedResult]) -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[dict[str, Any]]) -> OutputTable:
-    """Return the table of graded photographs: grade, score and probabilities with their sd over seeds."""
-    header = ("image", "grade", "score", *(f"P({grade})" for grade in range(len(PROBS))))
-    return OutputTable(header, [_cells(row) for row in rows if row["runs"]], texts=len(header))
-
-
 def _cells(row: dict[str, Any]) -> list[str]:
     probs = [_with_sd(row[name], row[name.replace("prob", "prob_sd")]) for name in PROBS]
     return [row["image"], str(row["grade"]), _with_sd(row["score"], row["score_sd"]), *probs]
-
-
-def remarks(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what is to be said of photographs, such as why they were not graded, as one text; empty if nothing."""
-    reasons = [f"{row['image']}: {row['remark']}" for row in rows if row["remark"]]
-    return ["\n".join(reasons)] if reasons else []
 
 
 def _with_sd(value: float | None, sd: float | None) -> str:
@@ -173,7 +168,7 @@ def _draw(
     path: Path,
     seen: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
     about: dict[str, Any],
-    answer: Graded,
+    grade: int,
 ) -> None:
     """Draw the networks' input, and the same under its saliency map."""
     from matplotlib.figure import Figure
@@ -187,28 +182,19 @@ def _draw(
             axes.set_title(title, fontsize=9)
             axes.axis("off")
         axes.imshow(seen[1], cmap="inferno", alpha=0.55, vmin=0, vmax=1)
-        figure.suptitle(f"grade {answer['grade']} by {about['graded_by']}", fontsize=11)
+        figure.suptitle(f"grade {grade} by {about['graded_by']}", fontsize=11)
         figure.subplots_adjust(0.03, 0.13, 0.97, 0.86, wspace=0.05)
         figure.text(0.5, 0.02, f"{about['limits']}.\n{CAUTION}", ha="center", fontsize=6)
         save_figure(figure, path)
 
 
-def _values(about: dict[str, Any], rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    return {**about, "photographs": list(rows)}
-
-
-def _write(path: Path, about: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     import pandas as pd
 
     from benchmark.common.csv_rows import no_formula
-    from benchmark.common.files import write_json, write_text
 
-    if path.suffix.lower() == ".json":
-        write_json(path, _values(about, rows))
-        return
-    frame = pd.DataFrame(rows).assign(graded_by=about["graded_by"])
+    frame = pd.DataFrame(rows, dtype=object)
     frame["image"] = frame["image"].map(no_formula)
-    frame["grade"] = frame["grade"].astype("Int64")
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -217,11 +203,6 @@ def _write_submission(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
     Raises InputError if a photograph was not graded, because a submission must answer all, or two have one name.
     """
-    import pandas as pd
-
-    from benchmark.common.csv_rows import no_formula
-    from benchmark.common.files import write_text
-
     names = [Path(row["image"]).stem for row in rows]
     ungraded = [name for name, row in zip(names, rows, strict=True) if not row["runs"]]
     if ungraded:
@@ -230,5 +211,4 @@ def _write_submission(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         msg = f"a submission must answer each image once, but {some(repeated)} occurs twice: grade one folder at a time"
         raise InputError(msg)
-    frame = pd.DataFrame({"image": map(no_formula, names), "level": [row["grade"] for row in rows]})
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    _write_csv(path, [{"image": name, "level": row["grade"]} for name, row in zip(names, rows, strict=True)])

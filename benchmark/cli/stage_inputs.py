@@ -22,13 +22,9 @@ PIPELINE = Path("dvc.yaml")
 
 @contextmanager
 def unchanged_inputs(command: str) -> Iterator[None]:
-    """Check after the block that the inputs of a command are those before it.
+    """Check after the block that the inputs of a sub-command are those before it; raises InputError.
 
-    Args:
-        command: name of the sub-command; without a stage in ``dvc.yaml``, nothing is checked.
-
-    Raises:
-        InputError: a parameter, a file or a module that the stage depends on has changed.
+    Without a stage of the command in ``dvc.yaml``, nothing is checked.
     """
     before = _inputs(command)
     yield

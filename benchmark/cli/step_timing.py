@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import math
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,13 +13,13 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import torch
 
-from benchmark.common.errors import InputError
 from benchmark.data.manifest import ManifestRow
 from benchmark.data.packs import Pack
+from benchmark.dispatch.train import explain_out_of_memory
 from benchmark.runs.environment import cpu
-from benchmark.runs.labels import summary
 from benchmark.runs.spec import TrainedRun
 from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
@@ -72,20 +69,17 @@ class Stopwatch:
         return torch.cuda.get_device_name(device) if self._cuda else f"one thread of {cpu()}"
 
     def measure(self, spec: TrainedRun) -> TimedStep:
-        """Time steps of a run on noise, and measure their peak memory.
-
-        Raises InputError if they do not fit into memory.
-        """
+        """Time steps of a run on noise, and measure their peak memory; raises InputError if they do not fit into it."""
         # With a low learning rate, the loss on noise stays finite.
         train = spec.train.model_copy(update={"epochs": N_TIMED_STEPS, "lr": 1e-9})
         spec = spec.model_copy(update={"train": train})
-        with _in_memory(spec, self.device):
+        with explain_out_of_memory(spec):
             if not self._warm:
                 # The first step of a process loads libraries.
                 self._measure(spec, FEWEST)
                 self._warm = True
             step = self._measure(spec, train.batch_size)
-            if not self._cuda and step.memory > _physical():
+            if not self._cuda and step.memory > psutil.virtual_memory().total:
                 raise MemoryError
             return step
 
@@ -126,14 +120,6 @@ class Stopwatch:
         return torch.cuda.max_memory_allocated() if self._cuda else peak_resident_bytes()
 
 
-def _physical() -> float:
-    """Return the bytes of this machine's memory; infinity if the system does not report them."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, AttributeError):
-        return math.inf
-
-
 def _steps(training: loop.Training, images: int, steps: int) -> list[float]:
     """Return the seconds of each step, until :data:`SECONDS` have passed; a step is an epoch of one batch."""
     training.splits = {"train": _noise(images, training.spec.pixels)}
@@ -162,20 +148,3 @@ def _noise(images: int, pixels: int) -> SplitData:
     rows = [ManifestRow(str(i), "", "", "unknown", i % 5, "train", "", 0, 0, "noise") for i in range(images)]
     grade = np.arange(images, dtype=np.int64) % 5
     return SplitData(cast("Pack", _Noise(images, pixels)), rows, grade, np.arange(images, dtype=np.uint64))
-
-
-@contextmanager
-def _in_memory(spec: TrainedRun, device: str) -> Iterator[None]:
-    """Explain a lack of memory in one sentence that names the parameters to lower."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        text = str(error).lower()
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in text:
-            raise
-        msg = (
-            f"a training step must fit into the memory of {device}, but one of {spec.train.batch_size} images "
-            f"({summary(spec)}) does not: lower `train.batch_size` (now {spec.train.batch_size}) or "
-            f"`sizes.{spec.size}` (now {spec.pixels})"
-        )
-        raise InputError(msg) from error

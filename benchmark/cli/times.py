@@ -33,12 +33,9 @@ class StageTime:
 
 
 def record_time(stage: str, seconds: float, utilisation: float | None = None) -> None:
-    """Record the duration of a stage, unless it is the training of all methods and found every run finished.
+    """Record a stage's seconds and utilisation, the share of the cores' time that its trainings used.
 
-    Args:
-        stage: command line without ``fundusbench``.
-        seconds: its duration.
-        utilisation: processor time of the runs that it trained, divided by the time of all cores.
+    The training of all methods is not recorded if it found every run finished.
     """
     if stage == _TRAIN and utilisation == 0:
         return

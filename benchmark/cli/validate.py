@@ -32,11 +32,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> None:
-    """Check params.yaml, and write the files that the other stages depend on.
-
-    Raises InputError if a parameter breaks a rule, a network cannot be built as declared, its weights are missing, timm
-    does not know an optimizer, or this machine lacks the device.
-    """
+    """Check params.yaml, and write the files that the other stages depend on."""
     params = load_params()
     checked = f"{check_declared(params)} arms and networks can be trained" if params.trains else _NOTHING_TRAINS
     write_text(VALID, "The parameters are valid.\n")

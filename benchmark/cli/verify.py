@@ -1,4 +1,4 @@
-"""Define ``fundusbench verify``, which checks that the report's tables follow from the predictions.
+"""``fundusbench verify``: check that the report's tables follow from the predictions.
 
 Alone, the command checks the hashes of all files in ``runs/`` and of all images in the packs, recomputes every table
 from ``runs/`` in a temporary folder and compares it with ``reports/tables/`` byte for byte. With ``--against``, it
@@ -41,27 +41,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Verify the tables, or compare them with others; return 1 if a cell differs or exists on one side only, else 0."""
-    if chosen.against is not None:
-        return _compare(Path(), chosen.against, as_json=chosen.json)
-    return _verify(Path(), load_params(), as_json=chosen.json)
+    if args.against is not None:
+        return _compare(args.against, as_json=args.json)
+    return _verify(load_params(), as_json=args.json)
 
 
-def _verify(root: Path, params: Params, *, as_json: bool) -> int:
+def _verify(params: Params, *, as_json: bool) -> int:
     from benchmark.report.verification import rebuild
     from benchmark.report.verification.table_diff import read_lines
     from benchmark.tracking import provenance
 
-    stored = _read_files(root / TABLES, "*.*", "run `dvc repro` first")
-    _check_files(root)
-    with rebuild.elsewhere(root) as folder:
+    stored = _read_files(TABLES, "*.*")
+    with progress_bar(sorted(RUNS.glob("*/*/*/run.json")), desc="check files", unit=" runs") as results:
+        for result in results:
+            require_intact(result.parent)
+    for pack in sorted(PACKS.rglob("*.arrow")):
+        open_pack(pack).require_intact()
+    with rebuild.elsewhere(Path()) as folder:
         rebuild.tables(params)
-        recomputed = _read_files(folder / TABLES, "*.*", "run `dvc repro` first")
+        recomputed = _read_files(folder / TABLES, "*.*")
     found = differences(stored, recomputed)
     tables = [name for name in recomputed if name.endswith(".csv")]
     cells = sum(len(line) for name in tables for line in read_lines(recomputed[name]))
-    if notice := provenance.outdated(root, params):
+    if notice := provenance.outdated(Path(), params):
         print(notice, file=sys.stderr)
     if as_json:
         show_json({"tables": len(tables), "cells": cells, "files": len(recomputed), "differences": found})
@@ -74,54 +78,38 @@ def _verify(root: Path, params: Params, *, as_json: bool) -> int:
     return 1
 
 
-def _check_files(root: Path) -> None:
-    """Check every file of the finished runs, and every image of the packs.
-
-    Raises:
-        InputError: one of them is not as it was written.
-    """
-    results = sorted((root / RUNS).glob("*/*/*/run.json"))
-    with progress_bar(results, desc="check files", unit=" runs") as shown:
-        for result in shown:
-            require_intact(result.parent)
-    for pack in sorted((root / PACKS).rglob("*.arrow")):
-        open_pack(pack).require_intact()
-
-
 def differences(stored: dict[str, str], recomputed: dict[str, str]) -> list[Difference]:
     """Return the first difference of each file, csv tables first; a file on one side only differs as a whole."""
     from benchmark.report.verification.table_diff import WHOLE, Difference, first_difference, first_line
 
     found: list[Difference | None] = []
     for name in sorted({*stored, *recomputed}, key=lambda name: (not name.endswith(".csv"), name)):
-        sides = [texts.get(name) for texts in (stored, recomputed)]
-        if sides[0] is None or sides[1] is None:
-            states = ["absent" if side is None else "present" for side in sides]
+        ours, theirs = stored.get(name), recomputed.get(name)
+        if ours is None or theirs is None:
+            states = ("absent" if side is None else "present" for side in (ours, theirs))
             found.append(Difference(name, WHOLE, "", *states))
         else:
             search = first_difference if name.endswith(".csv") else first_line
-            found.append(search(name, sides[0], sides[1]))
+            found.append(search(name, ours, theirs))
     return [difference for difference in found if difference]
 
 
-def _compare(root: Path, where: str, *, as_json: bool) -> int:
+def _compare(where: str, *, as_json: bool) -> int:
     from benchmark.report.tables.cost_time import NAME as TIMINGS
     from benchmark.report.verification.revision import read_revision
     from benchmark.report.verification.seed_noise import FAULTS, compare_tables
     from benchmark.report.verification.table_diff import read_lines
 
-    ours = _read_files(root / TABLES, "*.csv", "run `dvc repro` first")
+    ours = _read_files(TABLES, "*.csv")
     if where and Path(where).is_dir():
-        theirs = _read_files(Path(where) / TABLES, "*.csv", "run `dvc repro` there first")
+        theirs = _read_files(Path(where) / TABLES, "*.csv")
     else:
-        theirs = read_revision(root, where, "--against")
+        theirs = read_revision(Path(), where, "--against")
+    # No two executions take the same time.
     here, there = (
-        {name[:-4]: read_lines(text) for name, text in files.items() if name.endswith(".csv")}
+        {name[:-4]: read_lines(text) for name, text in files.items() if name.endswith(".csv") and name[:-4] != TIMINGS}
         for files in (ours, theirs)
     )
-    for side in (here, there):
-        # No two executions take the same time.
-        side.pop(TIMINGS, None)
     compared = compare_tables(here, there)
     if as_json:
         show_json({"against": where, "cells": compared, "notes": _other_conditions(here, there)})
@@ -171,14 +159,14 @@ def _other_conditions(*sides: dict[str, list[dict[str, str]]]) -> list[str]:
     return found
 
 
-def _read_files(folder: Path, pattern: str, fix: str) -> dict[str, str]:
+def _read_files(folder: Path, pattern: str) -> dict[str, str]:
     try:
         # Reading as text would hide different line ends.
         files = {path.name: path.read_bytes().decode() for path in sorted(folder.glob(pattern))}
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"tables must be readable text in UTF-8, but one in {folder}/ is not ({error}): {fix}"
+        msg = f"tables must be readable text in UTF-8, but one in {folder}/ is not ({error}): run `dvc repro` there"
         raise InputError(msg) from error
     if not files:
-        msg = f"{folder}/ must contain tables, but has none: {fix}"
+        msg = f"{folder}/ must contain tables, but has none: run `dvc repro` there first"
         raise InputError(msg)
     return files

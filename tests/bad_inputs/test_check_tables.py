@@ -134,8 +134,7 @@ ARGUMENTS = {
     "no value": (("--param", "root"), "--param takes key=value"),
     "no key": (("--param", "=3"), "--param takes key=value"),
     "no YAML": (("--param", "name={"), "--param takes a value in YAML"),
-    "an invalid date": (("--param", "name=2020-99-99"), "--param takes a value in YAML"),
-    "a section of a value": (("--param", "name.x=3"), "--param takes key=value"),
+    "a section of a value": (("--param", "name.x=3"), "should be a valid string"),
     "a list as a name": (("--param", "name=[1]"), "should be a valid string"),
 }
 

@@ -17,7 +17,7 @@ DAMAGED = {
     "a number that is none": (GOOD.replace("0.", "x."), "must be numbers, but a table has 'x."),
 }
 PLACES = {
-    "no table here": ({}, "other", "has none: run `dvc repro` first"),
+    "no table here": ({}, "other", "has none: run `dvc repro` there first"),
     "no table there": ({TABLE: GOOD, "other/x": ""}, "other", "has none: run `dvc repro` there first"),
     "no such place": ({TABLE: GOOD}, "nowhere", "takes a folder with reports/tables/, or a revision"),
     "a file": ({TABLE: GOOD, "file": ""}, "file", "takes a folder with reports/tables/, or a revision"),

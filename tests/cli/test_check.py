@@ -174,7 +174,7 @@ def test_without_a_source_it_checks_the_profile(capsys):
         (["--source", "csv", "--root", "own", "--table", "none.csv"], "none.csv does not exist"),
         (["--source", "csv", "--param", "rooot=3"], "`data.rooot` is not a parameter"),
         (["--source", "csv", "--param", "root"], "--param takes key=value"),
-        (["--source", "csv", "--param", "table.x=3"], "--param takes key=value"),
+        (["--source", "csv", "--param", "table.x=3"], "`data.table` should be a valid string"),
         (["--source", "csv", "--param", "table={"], "--param takes a value in YAML"),
     ],
 )

@@ -71,7 +71,7 @@ def test_what_a_side_lacks_is_worded_as_in_every_comparison_of_parameters(tmp_pa
 def test_the_interval_of_a_difference_combines_those_of_both_sides():
     key = ("basenet", "large", "score")
     (row,) = compared({key: Kappa(0.5, 0.4, 0.6, "0 1")}, {key: Kappa(0.7, 0.66, 0.73, "0 1")})
-    assert row.difference == pytest.approx((0.2, 0.2 - 0.11662 + 0.0089, 0.2 + (0.03**2 + 0.1**2) ** 0.5), abs=2e-2)
+    assert row["difference"] == pytest.approx((0.2, 0.2 - 0.11662 + 0.0089, 0.2 + (0.03**2 + 0.1**2) ** 0.5), abs=2e-2)
 
 
 def test_a_section_on_one_side_alone_is_one_entry():

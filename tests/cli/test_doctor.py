@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,9 +98,9 @@ def test_a_missing_program_is_an_error(monkeypatch):
 
 
 def test_a_store_that_does_not_answer_is_an_error(monkeypatch):
-    assert doctor.store(load_params()).state == "ok"
+    assert doctor.mlflow(load_params()).state == "ok"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    found = doctor.store(load_params())
+    found = doctor._result(partial(doctor.mlflow, load_params()))
     assert (found.state, bool(found.fix)) == ("error", True)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -350,14 +351,14 @@ def test_out_of_memory_is_one_sentence_that_names_the_parameters_to_lower(monkey
         raise error
 
     monkeypatch.setattr(step_timing.loop, "train_epoch", full)
-    with pytest.raises(InputError, match=r"lower `train\.batch_size` \(now 8\) or `sizes\.small` \(now 32\)$"):
+    with pytest.raises(InputError, match=r"8 images of 32 px .* lower `train\.batch_size` or `sizes\.small`$"):
         plan(parse_params(tiny_params()), measure=True)
 
 
 @pytest.mark.slow
 def test_a_step_larger_than_the_memory_is_out_of_memory(monkeypatch):
-    monkeypatch.setattr(step_timing, "_physical", lambda: -1)
-    with pytest.raises(InputError, match="must fit into the memory"):
+    monkeypatch.setattr(step_timing.psutil, "virtual_memory", lambda: SimpleNamespace(total=-1))
+    with pytest.raises(InputError, match="must fit into memory"):
         plan(parse_params(tiny_params() | {"train": tiny_params()["train"] | {"device": "cpu"}}), measure=True)
 
 

@@ -152,7 +152,7 @@ def test_a_table_that_is_not_stored_is_a_difference(project, capfd):
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        ("reports", "reports/tables/ must contain tables, but has none: run `dvc repro` first"),
+        ("reports", "reports/tables/ must contain tables, but has none: run `dvc repro` there first"),
         ("runs", "evaluation needs a finished run"),
         ("architecture", "run `fundusbench architecture`"),
     ],
