@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,10 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.common.files import atomic
 from benchmark.common.terms import EVALUATED, Head
-from benchmark.evaluation.saliency_files import MapRow, Maps
+from benchmark.evaluation.saliency_files import MapRow
 from benchmark.report.captions import PHANTOM
-from benchmark.report.inputs import Inputs
 from benchmark.report.results import Results
 from benchmark.statistics.estimates import Estimate
-
-Plot = Callable[[Figure], str]
-"""Function that draws onto an empty figure and returns its caption."""
-
-Photographs = npt.NDArray[np.uint8]
-"""RGB, shape (n, s, s, 3)."""
 
 MARKERS = "osD^v<>P"
 HEAD_MARKERS: dict[Head, str] = {"score": "o", "prob": "s"}
@@ -44,42 +36,40 @@ METHOD_COLOURS = {
     **{"min_pooling": "C7", "o_o": "C9", "reformed_gamblers": "C1", "zoom_in_net": "C6", "huang": "C5"},
 }
 _OTHER_COLOURS = ("C8", "C1", "C9", "C5", "C7")
-"""Colours of seaborn's palette that the other methods take, the same for a name in every figure."""
+"""Colours of the palette that the other methods take, the same for a name in every figure."""
+_PALETTE = "#0173b2 #de8f05 #029e73 #d55e00 #cc78bc #ca9161 #fbafe4 #949494 #ece133 #56b4e9"
+"""Seaborn's palette for colour-blind readers."""
 GREY, DARK, PALE, WARNING = "#888888", "#222222", "#dddddd", "#a03000"
 DPI = 150
+_DARK_SHARE = 0.48
+"""Proportion above which a cell of a heatmap is so dark that its text is white."""
 _STYLE: Any = {
+    "axes.prop_cycle": f"cycler('color', {_PALETTE.split()})",
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), ".15"),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 1.0),
+    **dict.fromkeys(("xtick.minor.width", "ytick.minor.width"), 0.8),
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 3),
+    **dict.fromkeys(("xtick.minor.size", "ytick.minor.size"), 3.2),
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 9),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8),
+    "axes.axisbelow": True,
+    "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
+    "legend.title_fontsize": 9.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4.8,
+    "lines.solid_capstyle": "round",
+    "patch.edgecolor": "w",
+    "patch.force_edgecolor": True,
+    "patch.linewidth": 0.8,
     "svg.fonttype": "none",
     "svg.hashsalt": "fundusbench",
-    "path.simplify": True,
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
 }
-"""Additions to seaborn's style. Text stays text in a vector file, which is then small, searchable and reproducible."""
+"""Close to seaborn's "ticks". Text stays text in a vector file, which is then small, searchable and reproducible."""
 
 
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw in the style of the report, without a display."""
-    import seaborn as sns
-
-    mpl.use("Agg")
-    with (
-        sns.axes_style("ticks"),
-        sns.plotting_context("paper"),
-        sns.color_palette("colorblind"),
-        mpl.rc_context(_STYLE),
-    ):
-        yield
-
-
-def plot_if_any(name: str, plot: Callable[..., str], items: Any, inputs: Inputs, **further: Any) -> dict[str, Plot]:
-    """Return the plot of some items by its name; empty without items."""
-    return {name: partial(plot, items=items, results=inputs.results, **further)} if len(items) else {}
+def styled() -> AbstractContextManager[None]:
+    """Draw in the style of the report."""
+    return mpl.rc_context(_STYLE)
 
 
 def colour(method: str) -> str:
@@ -103,20 +93,13 @@ class Look:
     shift: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class ForestLine:
-    """A line of a forest: its group, its name, and its differences by split and name of their look."""
-
-    group: str
-    name: str
-    differences: Mapping[tuple[str, str], Estimate]
+Forest = Mapping[tuple[str, str], Sequence[tuple[str, Estimate]]]
+"""Lines from the top by group and name: differences on any split, each with the name of its look."""
 
 
-def draw_forest(
-    figure: Figure, lines: Sequence[ForestLine], looks: Mapping[str, Look], results: Results, title: str
-) -> None:
-    """Draw differences with their intervals, a line each from the top and a panel per split; sets the figure's size."""
-    height = 0.26 * len(lines) + 1.65
+def draw_forest(figure: Figure, forest: Forest, looks: Mapping[str, Look], results: Results, title: str) -> None:
+    """Draw differences with their intervals, a panel per split; sets the figure's size."""
+    height = 0.26 * len(forest) + 1.65
     figure.set_size_inches(10.4, height)
     figure.subplots_adjust(0.4, 0.5 / height, 0.985, 1 - 1.15 / height, wspace=0.06)
     panels = figure.subplots(1, len(EVALUATED), sharex=True, sharey=True)
@@ -126,20 +109,20 @@ def draw_forest(
         axes.xaxis.set_major_locator(MaxNLocator(6))
         bare(axes, grid="x")
         axes.tick_params(axis="y", length=0)
-        for place, (before, after) in enumerate(pairwise(lines)):
-            if before.group != after.group:
+        for place, ((before, _), (after, _)) in enumerate(pairwise(forest)):
+            if before != after:
                 axes.axhline(place + 0.5, color=PALE, lw=0.7)
-        for place, line in enumerate(lines):
-            for (of, name), row in line.differences.items():
-                if of != split:
+        for place, differences in enumerate(forest.values()):
+            for name, row in differences:
+                if row.split != split:
                     continue
                 if missing := _missing(row):
                     at: Any = {"va": "center", "ha": "left", "fontsize": 6.5, "color": GREY}
                     axes.text(0, place + looks[name].shift, f"  {missing}", **at)
                 else:
                     draw_interval(axes, place, row, looks[name])
-    panels[0].set_yticks(range(len(lines)), [line.name for line in lines])
-    panels[0].set_ylim(len(lines) - 0.5, -0.5)
+    panels[0].set_yticks(range(len(forest)), [name for _, name in forest])
+    panels[0].set_ylim(len(forest) - 0.5, -0.5)
     draw_looks(figure, looks)
     set_title(figure, title, results.synthetic)
 
@@ -189,7 +172,7 @@ def set_title(figure: Figure, text: str, synthetic: bool) -> None:
         figure.text(0.5, 1 - 0.33 / height, PHANTOM, ha="center", va="top", fontsize=9, color=WARNING)
 
 
-def save_figure(figure: Figure, path: Path, **options: Any) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG file, or an SVG file without background, atomically; equal figures give equal bytes."""
     kinds: dict[str, dict[str, Any]] = {
         # Level 4 takes half the time of the highest level; files are a few per cent larger.
@@ -197,7 +180,18 @@ def save_figure(figure: Figure, path: Path, **options: Any) -> None:
         ".svg": {"metadata": {"Date": None, "Creator": None}, "transparent": True},
     }
     with atomic(path) as partial_path:
-        figure.savefig(partial_path, format=path.suffix[1:], **kinds[path.suffix], **options)
+        figure.savefig(partial_path, format=path.suffix[1:], **kinds[path.suffix])
+
+
+def draw_heatmap(
+    axes: Axes, shares: npt.NDArray[np.float64], texts: npt.NDArray[np.str_], fontsize: float, gap: float = 0
+) -> None:
+    """Colour a matrix of proportions with a text in each cell and a gap between cells; the first row is on top."""
+    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="w", linewidth=gap)
+    for (row, column), text in np.ndenumerate(texts):
+        shade = "w" if shares[row, column] > _DARK_SHARE else ".15"
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=shade, fontsize=fontsize)
+    axes.set(xlim=(0, shares.shape[1]), ylim=(len(shares), 0))
 
 
 def panels(
@@ -205,12 +199,7 @@ def panels(
 ) -> list[Axes]:
     """Return square axes, five a line, below the figure's title; sets the figure's size.
 
-    Args:
-        figure: empty figure.
-        titles: title of each.
-        ends: first and last value of both axes.
-        ticks: ticks of both axes.
-        labels: labels of the horizontal and of the vertical axes.
+    Each has a title of its own. Both axes of each have the same ends and ticks; the labels are those of x and y.
     """
     lines, columns = -(-len(titles) // 5), min(len(titles), 5)
     width, height = max(1.9 * columns, 5.4), 2.0 * lines + 0.75
@@ -247,13 +236,6 @@ def draw_photographs(figure: Figure, images: Sequence[Sequence[Any]], words: Seq
             axes.imshow(image, extent=extent, interpolation="antialiased")
         axes.text(left, top - side - 0.03, text, va="top", fontproperties=font)
     axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, height), aspect="auto")
-
-
-def mapped(name: str, inputs: Inputs, read: tuple[list[MapRow], Maps], plot: Callable[..., str]) -> dict[str, Plot]:
-    """Return the plot of some maps; nothing if the maps or their photographs are not on this machine."""
-    rows, maps = read
-    images = inputs.photographs([row.image_id for row in rows], rows[0].size if rows else "large")
-    return plot_if_any(name, plot, rows, inputs, images=images, maps=maps) if len(images) else {}
 
 
 def draw_by_grade(

@@ -88,19 +88,24 @@ class Inputs:
         """Images with a network's windows and their attention maps; none if that stage has not run."""
         return read_maps(WINDOWS_FILE, WindowsRow, ATTENTION_MAPS)
 
-    def photographs(self, image_ids: Sequence[str], size: Size = "large") -> npt.NDArray[np.uint8]:
-        """Read prepared test photographs, shape (n, s, s, 3); none without a pack on this machine."""
+    def photographs(self, rows: Sequence[SaliencyRow | WindowsRow | WorstRow]) -> npt.NDArray[np.uint8]:
+        """Read the prepared test photograph of each row, shape (n, s, s, 3); none without a pack on this machine.
+
+        They have the size of the rows, which is that of the network that a map explains, or are large.
+        """
         from benchmark.data.packs import open_pack, pack_name, pack_path
 
+        size: Size = getattr(rows[0], "size", "large") if rows else "large"
         path = pack_path(SPLIT, pack_name(size, self.params.prepare.colour_normalisation))
         if not (self.params.trains and path.exists()):
             return np.zeros((0, 0, 0, 3), np.uint8)
         pack = open_pack(path)
         places = {image_id: place for place, image_id in enumerate(pack.image_ids)}
-        if unknown := [image_id for image_id in image_ids if image_id not in places]:
-            msg = f"{path} must hold {unknown[0]!r}, but does not: run `dvc repro` to prepare and evaluate again"
-            raise InputError(msg)
-        return pack.gather(np.array([places[image_id] for image_id in image_ids], np.int64))
+        try:
+            return pack.gather(np.array([places[row.image_id] for row in rows], np.int64))
+        except KeyError as error:
+            msg = f"{path} must hold {error}, but does not: run `dvc repro` to prepare and evaluate again"
+            raise InputError(msg) from error
 
     @cached_property
     def records(self) -> dict[tuple[str, str, int], Record]:

@@ -60,7 +60,7 @@ def inputs():
 def test_a_line_is_a_part_of_the_papers_method_at_its_largest_size_or_of_a_system(inputs):
     figure = Figure()
     with styled():
-        text = parts.plots(inputs)["parts"](figure)
+        text = parts.draw(figure, inputs)
     val, test = figure.axes
     names = [label.get_text() for label in val.get_yticklabels()]
     assert names == ["M2CNN against multi-task", "o_O: + fellow eye", "o_O: whole, against own eye alone"]
@@ -76,7 +76,7 @@ def test_a_difference_of_failed_trainings_is_not_drawn_as_a_precise_one(inputs):
     rows[0] = replace(rows[0], failed=2, estimate=0.0, low=-0.001, high=0.001)
     figure = Figure()
     with styled():
-        parts.plots(inputs)["parts"](figure)
+        parts.draw(figure, inputs)
     _, test = figure.axes
     marks = [(line.get_ydata()[0], line.get_xdata()[0]) for line in test.lines if line.get_marker() == "o"]
     assert marks == [(0, 0.3), (2, 0.07)]
@@ -85,4 +85,4 @@ def test_a_difference_of_failed_trainings_is_not_drawn_as_a_precise_one(inputs):
 
 def test_where_no_system_ran_there_is_no_such_figure(inputs):
     inputs.rows["system comparison"] = []
-    assert not parts.plots(inputs)
+    assert parts.draw(Figure(), inputs) == ""

@@ -20,7 +20,7 @@ def test_a_table_has_its_entry_point(name):
 
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_a_figure_has_its_entry_point(name):
-    assert callable(import_module(f"{figures.__package__}.{name}").plots)
+    assert callable(import_module(f"{figures.__package__}.{name}").draw)
 
 
 def test_a_table_bears_the_name_of_its_file(read):

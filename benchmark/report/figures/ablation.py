@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,26 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.report.captions import seeds_in_words
-from benchmark.report.figure_style import HEAD_MARKERS, MARKERS, Plot, bare, colour, legend, set_title
+from benchmark.report.figure_style import HEAD_MARKERS, MARKERS, bare, colour, legend, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
-from benchmark.report.table import Number, Table
+from benchmark.report.table import Number
 from benchmark.report.tables import ablation
 from benchmark.statistics.published.tables import Selector
 
 ABOUT = FigureInfo(order=2, training=True)
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return the figure of the ablation table."""
-    printed = inputs.printed["ablation"]
-    measures = {cell.column: cell.measured_by for cell in printed.cells if cell.measured_by}
-    return {"ablation": partial(_plot, table=ablation.make(inputs), measures=measures, results=inputs.results)}
-
-
-def _plot(figure: Figure, table: Table, measures: dict[str, Selector], results: Results) -> str:
-    """Draw kappa by input size on the table's first split: a mark per column, published numbers hollow."""
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw kappa by input size on the first split of the ablation table: a mark per column, published ones hollow."""
+    table, results = ablation.make(inputs), inputs.results
+    measures = {cell.column: cell.measured_by for cell in inputs.printed["ablation"].cells if cell.measured_by}
     figure.set_size_inches(7.6, 4.2)
     figure.subplots_adjust(left=0.08, right=0.79, bottom=0.17, top=0.86)
     axes = figure.add_subplot()

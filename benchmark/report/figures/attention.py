@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from benchmark.evaluation.saliency_files import Maps, WindowsRow
-from benchmark.report.figure_style import Photographs, Plot, draw_by_grade, mapped, set_title
+from benchmark.evaluation.saliency_files import WindowsRow
+from benchmark.report.figure_style import draw_by_grade, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 from models.systems.registry import SYSTEMS
 
 ABOUT = FigureInfo(order=13, photographs=True)
@@ -22,21 +19,21 @@ FRAME = (0, 255, 255)
 """Colour of a window's frame, which does not occur in a retina."""
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return the figure; none if no such network ran, or without photographs on this machine."""
-    return mapped("attention", inputs, inputs.attention, _plot)
-
-
-def _plot(figure: Figure, items: Sequence[WindowsRow], images: Photographs, maps: Maps, results: Results) -> str:
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw each photograph with its windows and its map; nothing if no such network ran, or without photographs."""
+    rows, maps = inputs.attention
+    images, results = inputs.photographs(rows), inputs.results
+    if not len(images):
+        return ""
     pairs = [
         [framed(image, row), colormaps["gray"](_enlarged(shown, len(image)))]
-        for image, shown, row in zip(images, maps, items, strict=True)
+        for image, shown, row in zip(images, maps, rows, strict=True)
     ]
-    words = [f"label {row.grade}, expected grade {row.output:.1f}" for row in items]
-    arm, most = draw_by_grade(figure, items, pairs, words)
+    words = [f"label {row.grade}, expected grade {row.output:.1f}" for row in rows]
+    arm, most = draw_by_grade(figure, rows, pairs, words)
     set_title(figure, f"Where {arm} looks on test of {results.data}", results.synthetic)
     return (
-        f"Image windows that {arm} ({SYSTEMS[items[0].method].title}, our reading) selects, on {len(items)} of "
+        f"Image windows that {arm} ({SYSTEMS[rows[0].method].title}, our reading) selects, on {len(rows)} of "
         f"{results.images('test')} test photographs of {results.data}, up to {most} per grade, chosen by hashes of "
         "their names. Right of each: the attention map that selects them, the spread of the gated scores between "
         "grades, from the smallest (black) to the largest (white) of each photograph. One run, no uncertainty. A "

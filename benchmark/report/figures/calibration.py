@@ -8,12 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.common.terms import Arm
 from benchmark.evaluation.outputs import CalibrationRow
-from benchmark.report.figure_style import GREY, Plot, colour, panels, plot_if_any, set_title
+from benchmark.report.figure_style import GREY, colour, panels, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 from benchmark.runs.declared import by_arm
 from benchmark.scoring.metrics import BINS
 
@@ -23,12 +21,11 @@ FEW = 5
 """Bins with fewer images, of all seeds together, are not drawn."""
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return one figure of all arms with probabilities; none without such an arm."""
-    return plot_if_any("calibration", _plot, by_arm(inputs.calibration), inputs)
-
-
-def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Results) -> str:
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw every arm with probabilities; nothing without such an arm."""
+    items, results = by_arm(inputs.calibration), inputs.results
+    if not items:
+        return ""
     labels = "probability of the most probable grade", "accuracy"
     grid = panels(figure, list(map(str, items)), (0, 1), (0, 0.5, 1), labels)
     for axes, (arm, rows) in zip(grid, items.items(), strict=True):
@@ -36,7 +33,7 @@ def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Resul
         if found is not None and level is not None:
             label = f"ECE {found.estimate:.2f}\n[{found.low:.2f}, {found.high:.2f}]\ncalibrated: {level.estimate:.2f}"
             axes.text(0.04, 0.97, label, va="top", fontsize=6.5)
-        _draw(axes, rows)
+        _panel(axes, rows)
     set_title(figure, f"Calibration on {results.data}", results.synthetic)
     return (
         f"Calibration on test of {results.data} (n = {results.images('test')} images per seed): accuracy of the most "
@@ -47,7 +44,7 @@ def _plot(figure: Figure, items: dict[Arm, list[CalibrationRow]], results: Resul
     )
 
 
-def _draw(axes: Axes, rows: Sequence[CalibrationRow]) -> None:
+def _panel(axes: Axes, rows: Sequence[CalibrationRow]) -> None:
     shade = colour(rows[0].method)
     axes.plot((0, 1), (0, 1), color=GREY, lw=0.8, ls="--")
     images, accuracy, confidence = (

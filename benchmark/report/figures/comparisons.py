@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from matplotlib.figure import Figure
 
 from benchmark.report.captions import HEAD_NAMES
-from benchmark.report.figure_style import HEAD_MARKERS, ForestLine, Look, Plot, draw_forest, plot_if_any
+from benchmark.report.figure_style import HEAD_MARKERS, Look, draw_forest
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 from benchmark.statistics.estimates import Estimate
 
 ABOUT = FigureInfo(order=3)
@@ -21,21 +18,19 @@ _LOOKS = {
 }
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return one figure of all pairs; none if no pair was run."""
-    return plot_if_any("comparisons", _plot, inputs.estimates("comparison"), inputs)
-
-
-def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
-    pairs: dict[tuple[str, str], dict[tuple[str, str], Estimate]] = {}
-    for row in items:
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw all pairs; nothing if no pair was run."""
+    rows, results = inputs.estimates("comparison"), inputs.results
+    if not rows:
+        return ""
+    pairs: dict[tuple[str, str], list[tuple[str, Estimate]]] = {}
+    for row in rows:
         pair = row.about, f"{row.method}/{row.arm} - {row.versus.partition(' ')[0]}"
-        pairs.setdefault(pair, {})[row.split, HEAD_NAMES[row.head]] = row  # type: ignore[index]
-    lines = [ForestLine(*pair, differences) for pair, differences in pairs.items()]
-    draw_forest(figure, lines, _LOOKS, results, f"Whether two arms differ, on {results.data}")
+        pairs.setdefault(pair, []).append((HEAD_NAMES[row.head], row))  # type: ignore[index]
+    draw_forest(figure, pairs, _LOOKS, results, f"Whether two arms differ, on {results.data}")
     return (
         f"Paired differences of mean kappa on {results.data}, first arm minus second, on the same images (val n = "
-        f"{results.images('val')}, test n = {results.images('test')}). Bars: {items[0].confidence_level:.0%} intervals "
-        f"over {items[0].resampled}. Colour: method of the first arm. Intervals containing 0 are inconclusive. They "
+        f"{results.images('val')}, test n = {results.images('test')}). Bars: {rows[0].confidence_level:.0%} intervals "
+        f"over {rows[0].resampled}. Colour: method of the first arm. Intervals containing 0 are inconclusive. They "
         "describe: they are not adjusted for their number."
     )

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.common.terms import EVALUATED, Arm
+from benchmark.common.terms import EVALUATED, GRADES, Arm
 from benchmark.report.captions import HEAD_NAMES, seeds_in_words
-from benchmark.report.figure_style import Plot, set_title
+from benchmark.report.figure_style import draw_heatmap, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 from benchmark.statistics.systems import steps
 from models.systems.registry import SYSTEMS
 
-ABOUT = FigureInfo(order=10)
+ABOUT = FigureInfo(order=10, each_arm=True)
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return a figure per arm that ran, and per compared system of its last step only."""
-    whole = {steps(system)[-1][0] for system in SYSTEMS}
-    shown = [arm for arm in inputs.results.arms() if arm.method not in SYSTEMS or arm in whole]
-    return {f"confusion_{'_'.join(arm)}": partial(_plot, results=inputs.results, arm=arm) for arm in shown}
+def draw(figure: Figure, inputs: Inputs, arm: Arm) -> str:
+    """Draw counts summed over seeds, coloured by their proportion of the label; a row per head, a column per split.
 
-
-def _plot(figure: Figure, results: Results, arm: Arm) -> str:
-    """Draw counts summed over seeds, coloured by their proportion of the label; a row per head, a column per split."""
-    import seaborn as sns
-
+    Of a compared system only the last step is drawn.
+    """
+    results = inputs.results
+    if arm.method in SYSTEMS and arm != steps(arm.method)[-1][0]:
+        return ""
     counts, seeds = results.confusion_of(*arm), seeds_in_words(len(results.runs_of(*arm)))
+    grades = np.arange(GRADES)
     heads = [head for head in HEAD_NAMES if (head, "val") in counts]
     height = 3.2 * len(heads) + 0.6
     figure.set_size_inches(6.6, height)
@@ -41,12 +36,12 @@ def _plot(figure: Figure, results: Results, arm: Arm) -> str:
             matrix = counts[head, split]
             share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
             texts = np.where(matrix, matrix.astype(str), "")
-            style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "square": True}
-            sns.heatmap(share, ax=axes, annot=texts, fmt="", annot_kws={"fontsize": 8}, **style)
+            draw_heatmap(axes, share, texts, fontsize=8)
             title = f"{HEAD_NAMES[head]}, {split}: n = {results.images(split)} × {seeds}"
             axes.set(title=title, xlabel="predicted grade", ylabel="label")
-            axes.spines[:].set_visible(True)
+            axes.set(aspect="equal", xticks=grades + 0.5, yticks=grades + 0.5, xticklabels=grades, yticklabels=grades)
             axes.tick_params(length=0)
+            axes.tick_params(axis="y", labelrotation=90)
     set_title(figure, f"{arm} on {results.data} (colour: proportion of the row)", results.synthetic)
     sizes = ", ".join(f"{split} n = {results.images(split)}" for split in EVALUATED)
     return (

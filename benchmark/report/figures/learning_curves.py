@@ -13,10 +13,9 @@ from matplotlib.ticker import LogLocator, NullLocator
 from benchmark.common.terms import Arm, Size
 from benchmark.common.units import quantity
 from benchmark.report.costs import CurvePoint, Spent, chain, curve, targets
-from benchmark.report.figure_style import DASHES, GREY, MARKERS, Plot, bare, colour, legend, plot_if_any, set_title
+from benchmark.report.figure_style import DASHES, GREY, MARKERS, bare, colour, legend, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 
 ABOUT = FigureInfo(order=6)
 
@@ -24,27 +23,24 @@ COSTS = {"images": "training images seen", "macs": "multiply-adds of forward pas
 """Title of the horizontal axis by attribute of a point."""
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return one figure of the sizes with an arm whose whole chain ran; none without such an arm."""
-    chains = [links for arm in inputs.results.methods() if (links := chain(inputs.results, arm))]
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw a row per size and a panel per cost, with the arms whose whole chain ran; nothing without such an arm."""
+    results = inputs.results
     sizes: dict[Size, list[tuple[Spent, ...]]] = {}
-    for links in chains:
+    for links in filter(None, (chain(results, arm) for arm in results.methods())):
         sizes.setdefault(links[-1].size, []).append(links)
-    return plot_if_any("learning_curves", _plot, sizes, inputs)
-
-
-def _plot(figure: Figure, items: dict[Size, list[tuple[Spent, ...]]], results: Results) -> str:
-    """Draw a row per size and a panel per cost."""
-    height = 2.6 * len(items) + 0.9
+    if not sizes:
+        return ""
+    height = 2.6 * len(sizes) + 0.9
     figure.set_size_inches(10.4, height)
     figure.subplots_adjust(0.075, 0.5 / height, 0.8, 1 - 0.7 / height, wspace=0.1, hspace=0.32)
-    grid = figure.subplots(len(items), len(COSTS), squeeze=False)
+    grid = figure.subplots(len(sizes), len(COSTS), squeeze=False)
     wanted = targets(results)
-    for (size, chains), line in zip(items.items(), grid, strict=True):
+    for (size, chains), line in zip(sizes.items(), grid, strict=True):
         for (cost, title), axes in zip(COSTS.items(), line, strict=True):
             for _, same in groupby(chains, lambda links: links[-1].arm.method):
                 for index, links in enumerate(same):
-                    _draw(axes, curve(results, links), cost, index, links[-1].arm)
+                    _line(axes, curve(results, links), cost, index, links[-1].arm)
             _scale(axes, f"{title}, chain included")
             for fraction, kappa in wanted.get(size, {}).items():
                 axes.axhline(kappa, color=GREY, lw=0.7, ls=":")
@@ -64,7 +60,7 @@ def _plot(figure: Figure, items: dict[Size, list[tuple[Spent, ...]]], results: R
     )
 
 
-def _draw(axes: Axes, points: list[CurvePoint], cost: str, index: int, arm: Arm) -> None:
+def _line(axes: Axes, points: list[CurvePoint], cost: str, index: int, arm: Arm) -> None:
     """Draw the learning curve of an arm in the colour of its method; markers and dashes by its place in the method."""
     costs, kappas = [getattr(point, cost) for point in points], np.array([point.kappa for point in points])
     sds, shade = np.nan_to_num([point.sd for point in points]), colour(arm.method)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
-
 from matplotlib.figure import Figure
 
 from benchmark.common.terms import Arm
-from benchmark.report.figure_style import ForestLine, Look, Plot, draw_forest, plot_if_any
+from benchmark.report.figure_style import Look, draw_forest
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 from benchmark.statistics.estimates import Estimate
 from models.systems.registry import SYSTEMS
 
@@ -23,45 +19,31 @@ PART, CONTROL = "effect of a part", "whole system against a control"
 _LOOKS = {PART: Look("o"), CONTROL: Look("o", filled=False)}
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return one figure of all systems that ran; none if no system ran, as the comparisons show the paper's parts."""
-    parts = _of_systems(inputs.estimates("system comparison"))
-    lines = [*_of_paper(inputs.estimates("comparison")), *parts] if parts else []
-    return plot_if_any("parts", _plot, lines, inputs)
-
-
-def _of_paper(rows: Sequence[Estimate]) -> list[ForestLine]:
-    found: dict[str, dict[tuple[str, str], Estimate]] = {}
-    for row in rows:
-        if row.about in QUESTIONS and row.head == "score":
-            found.setdefault(row.about, {})[row.split, PART] = row  # The last is of the largest size.
-    return [ForestLine("m2cnn", about, splits) for about, splits in found.items()]
-
-
-def _of_systems(rows: Sequence[Estimate]) -> list[ForestLine]:
-    """Return the effects of steps and controls, without the comparisons with M2CNN."""
-    lines: list[ForestLine] = []
-    for (about, first, second), group in groupby(
-        rows, lambda row: (row.about, Arm(row.method, row.arm), Arm.parse(row.versus.partition(" ")[0]))
-    ):
-        if first.method in SYSTEMS:
-            system = SYSTEMS[first.method]
-            kind, name = PART, about
-            if system.steps[second.name].control:
-                kind, name = CONTROL, f"{system.title}: whole, against {system.steps[second.name].title}"
-            lines.append(ForestLine(first.method, name, {(row.split, kind): row for row in group}))
-    return lines
-
-
-def _plot(figure: Figure, items: Sequence[ForestLine], results: Results) -> str:
-    draw_forest(figure, items, _LOOKS, results, f"Effect of each part, on {results.data}")
-    first = next(iter(items[-1].differences.values()))
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw the parts of the paper's method and of all systems that ran; nothing if no system ran."""
+    results = inputs.results
+    paper = [row for row in inputs.estimates("comparison") if row.about in QUESTIONS and row.head == "score"]
+    # The last is of the largest size.
+    largest = {(row.about, row.split): row for row in paper}
+    lines: dict[tuple[str, str], list[tuple[str, Estimate]]] = {}
+    for row in largest.values():
+        lines.setdefault(("m2cnn", row.about), []).append((PART, row))
+    systems = [row for row in inputs.estimates("system comparison") if row.method in SYSTEMS]
+    if not systems:
+        return ""
+    for row in systems:
+        system, second = SYSTEMS[row.method], Arm.parse(row.versus.partition(" ")[0])
+        look, name = PART, row.about
+        if system.steps[second.name].control:
+            look, name = CONTROL, f"{system.title}: whole, against {system.steps[second.name].title}"
+        lines.setdefault((row.method, name), []).append((look, row))
+    draw_forest(figure, lines, _LOOKS, results, f"Effect of each part, on {results.data}")
     return (
         f"Effect of each part of a method: paired differences of mean kappa on {results.data}, on the same images "
-        f"(val n = {results.images('val')}, test n = {results.images('test')}). Bars: {first.confidence_level:.0%} "
-        f"intervals over {first.resampled}. Above: M2CNN's scores at its largest size, against networks that grade "
-        "one eye once. Below: the effect of each step of another system, and the whole system minus a control. "
-        "Intervals containing 0 are inconclusive; they are not adjusted for multiple comparisons. Colour: method. No "
-        "difference is drawn where no training of a side is clear of chance or a kappa is undefined (one grade for "
-        "all)."
+        f"(val n = {results.images('val')}, test n = {results.images('test')}). Bars: "
+        f"{systems[-1].confidence_level:.0%} intervals over {systems[-1].resampled}. Above: M2CNN's scores at its "
+        "largest size, against networks that grade one eye once. Below: the effect of each step of another system, "
+        "and the whole system minus a control. Intervals containing 0 are inconclusive; they are not adjusted for "
+        "multiple comparisons. Colour: method. No difference is drawn where no training of a side is clear of chance "
+        "or a kappa is undefined (one grade for all)."
     )

@@ -8,10 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.common.units import percent
-from benchmark.report.figure_style import Plot, plot_if_any, set_title
+from benchmark.report.figure_style import draw_heatmap, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 from benchmark.statistics.estimates import Estimate
 
 ABOUT = FigureInfo(order=4)
@@ -20,16 +19,11 @@ _SHOWN = 0.045
 """Smallest probability that is shown as a number."""
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return one figure of all sizes with several arms; none without such a size."""
-    rows = [row for row in inputs.estimates("rank") if row.split == "test"]
-    return plot_if_any("ranks", _plot, rows, inputs)
-
-
-def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
-    """Draw a block per size: a line per arm, by expected rank, and a column per rank."""
-    import seaborn as sns
-
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw a block per size: a line per arm, by expected rank, and a column per rank; nothing without several arms."""
+    items, results = [row for row in inputs.estimates("rank") if row.split == "test"], inputs.results
+    if not items:
+        return ""
     sizes: dict[str, list[list[Estimate]]] = {}
     for row in items:
         block = sizes.setdefault(row.about, [])
@@ -45,11 +39,10 @@ def _plot(figure: Figure, items: Sequence[Estimate], results: Results) -> str:
         ordered = sorted(block, key=_expected_rank)
         chances = np.array([[row.estimate for row in found] for found in ordered])
         texts = [[percent(one) if one >= _SHOWN else "" for one in line] for line in chances]
-        style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "linewidths": 1}
-        names = [f"{found[0].method}/{found[0].arm}" for found in ordered]
-        ranks = range(1, len(block) + 1)
-        kept = {"annot": np.array(texts), "fmt": "", "annot_kws": {"fontsize": 7.5}}
-        sns.heatmap(chances, ax=axes, xticklabels=ranks, yticklabels=names, **kept, **style)
+        draw_heatmap(axes, chances, np.array(texts), fontsize=7.5, gap=1)
+        axes.set_xticks(np.arange(chances.shape[1]) + 0.5, range(1, chances.shape[1] + 1))
+        axes.set_yticks(np.arange(len(block)) + 0.5, [f"{found[0].method}/{found[0].arm}" for found in ordered])
+        axes.spines[:].set_visible(False)
         for line in np.flatnonzero(np.isnan(chances).all(1)):
             axes.text(0.1, line + 0.5, "not clear of chance", va="center", fontsize=7.5)
         axes.set_title(f"{size} size, by rank", loc="left", weight="bold", x=-0.1)

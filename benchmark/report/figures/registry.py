@@ -1,27 +1,26 @@
 """Interface and metadata of the figures in this package; each file is one figure and describes itself in ``ABOUT``.
 
-A figure is a module with ``plots(inputs) -> {name: plot}``: the figures for this data set, which may be none or, as for
-the confusion matrices, one per arm. A plot draws onto an empty figure and returns its caption.
+A figure is a module with ``draw(figure, inputs) -> caption``, which draws onto an empty figure. The caption is empty if
+there is nothing to show for this data set. A figure of each arm is given the arm as its third argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from math import inf
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from benchmark.common.plugins import discover
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
+from benchmark.common.terms import Arm
 from benchmark.jobs.processes import outcomes
 from benchmark.report.captions import default_sentence
-from benchmark.report.figure_style import Plot, save_figure, styled
 from benchmark.report.inputs import Inputs
 from benchmark.report.own_settings import add_own_settings, own_settings
+from benchmark.settings.params import Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,17 @@ class FigureInfo:
     """True if the figure shows photographs, to which the data set's terms apply; it is saved in a separate folder."""
     training: bool = False
     """True if it describes trainings; it is left out where nothing is trained here."""
+    each_arm: bool = False
+    """True if it is drawn once per arm that ran."""
 
 
 FIGURES = discover(__package__, FigureInfo)
 """Metadata by name of the file, in reading order."""
+
+_Job = tuple[str, Path, tuple[Arm, ...]]
+"""Module of a figure, its file without an ending, and its arm, if it has one."""
+_inputs: Inputs
+"""Inputs of the figures that this worker draws, which would take longer to send with each figure than to read once."""
 
 
 def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
@@ -45,32 +51,41 @@ def draw_all(inputs: Inputs, folder: Path, photographs: Path) -> dict[str, str]:
 
     Figures are SVG and PNG files in ``folder``; those with photographs are PNG files in a folder of their own.
     """
-    plots: dict[str, Plot] = {}
-    paths: dict[str, list[Path]] = {}
-    shown = {module: info for module, info in FIGURES.items() if inputs.params.trains or not info.training}
-    for module, info in shown.items():
-        where, endings = (photographs, (".png",)) if info.photographs else (folder, (".svg", ".png"))
-        for name, plot in import_module(f"{__package__}.{module}").plots(inputs).items():
-            plots[name], paths[name] = plot, [where / f"{name}{ending}" for ending in endings]
-    jobs = [(name, plot, paths[name]) for name, plot in plots.items()]
-    done = progress_bar(outcomes(_draw, jobs, core_count()), desc="figures", total=len(jobs), unit=" figures")
-    drawn = {name: caption for (name, *_), caption in done}
-    wanted = {path for listed in paths.values() for path in listed}
+    jobs: list[_Job] = []
+    for module, info in FIGURES.items():
+        where = photographs if info.photographs else folder
+        if info.each_arm:
+            jobs += [(module, where / "_".join((module, *arm)), (arm,)) for arm in inputs.results.arms()]
+        elif inputs.params.trains or not info.training:
+            jobs.append((module, where / module, ()))
+    done = outcomes(_draw, jobs, core_count(), partial(_start, inputs.params))
+    drawn = dict(progress_bar(done, desc="figures", total=len(jobs), unit=" figures"))
+    own, changed, arms = own_settings(inputs.params), default_sentence(inputs.differences), inputs.results.arms()
+    shown = {job[1]: f"{add_own_settings(drawn[job], own, arms)} {changed}".rstrip() for job in jobs if drawn[job]}
     for where in (folder, photographs):
         where.mkdir(parents=True, exist_ok=True)
         for old in where.iterdir():
-            if old not in wanted:
+            if old.with_suffix("") not in shown:
                 old.unlink()
-    own, changed, arms = own_settings(inputs.params), default_sentence(inputs.differences), inputs.results.arms()
-    return {name: f"{add_own_settings(drawn[name], own, arms)} {changed}".rstrip() for name in plots}
+    return {path.name: caption for path, caption in shown.items()}
 
 
-def _draw(job: tuple[str, Plot, Sequence[Path]]) -> str:
+def _start(params: Params) -> None:
+    global _inputs
+    _inputs = Inputs(params)
+
+
+def _draw(job: _Job) -> str:
     """Draw a figure and return its caption."""
-    _, plot, paths = job
+    from matplotlib.figure import Figure
+
+    from benchmark.report.figure_style import save_figure, styled
+
+    module, path, arm = job
     with styled():
         figure = Figure()
-        caption = plot(figure)
-        for path in paths:
-            save_figure(figure, path)
+        caption: str = import_module(f"{__package__}.{module}").draw(figure, _inputs, *arm)
+        for ending in (".png",) if FIGURES[module].photographs else (".svg", ".png"):
+            if caption:
+                save_figure(figure, path.with_suffix(ending))
     return caption

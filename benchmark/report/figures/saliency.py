@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from benchmark.evaluation.saliency_files import N_NOISY_COPIES, Maps, SaliencyRow
+from benchmark.evaluation.saliency_files import N_NOISY_COPIES, Maps
 from benchmark.report.captions import HEAD_NAMES
-from benchmark.report.figure_style import Photographs, Plot, draw_by_grade, mapped, set_title
+from benchmark.report.figure_style import draw_by_grade, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 
 ABOUT = FigureInfo(order=12, photographs=True)
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return the figure; none without maps or photographs on this machine."""
-    return mapped("saliency", inputs, inputs.saliency, _plot)
-
-
-def _plot(figure: Figure, items: Sequence[SaliencyRow], images: Photographs, maps: Maps, results: Results) -> str:
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw each photograph with its map; nothing without maps or photographs on this machine."""
+    rows, maps = inputs.saliency
+    images, results = inputs.photographs(rows), inputs.results
+    if not len(images):
+        return ""
     own, shared = subtract_mean(maps)
     pairs = [[image, colormaps["PuOr_r"](shown)] for image, shown in zip(images, own, strict=True)]
-    words = [f"label {row.grade}, output {row.output:.1f}" for row in items]
-    arm, most = draw_by_grade(figure, items, pairs, words)
+    words = [f"label {row.grade}, output {row.output:.1f}" for row in rows]
+    arm, most = draw_by_grade(figure, rows, pairs, words)
     set_title(figure, f"Saliency of {arm} on test of {results.data}", results.synthetic)
     return (
-        f"Saliency maps of {arm} (the arm with the highest val kappa) on {len(items)} of {results.images('test')} test "
+        f"Saliency maps of {arm} (the arm with the highest val kappa) on {len(rows)} of {results.images('test')} test "
         f"photographs of {results.data}, up to {most} per grade, chosen by hashes of their names. Right of each: the "
-        f"sensitivity of its {HEAD_NAMES[items[0].head]} to each pixel (SmoothGrad over {N_NOISY_COPIES} noisy copies, "
+        f"sensitivity of its {HEAD_NAMES[rows[0].head]} to each pixel (SmoothGrad over {N_NOISY_COPIES} noisy copies, "
         "Captum) minus the mean map of these photographs (orange: above it). Before that, the maps have a mean "
         f"pairwise correlation of {shared:.2f}: this part is the network's grid, not the eye. One run, no uncertainty. "
         "Caution: such a map does not show the reason for a grade or what was learnt about the disease, and several "

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.evaluation.outputs import WorstRow
 from benchmark.report.captions import HEAD_NAMES
-from benchmark.report.figure_style import Photographs, Plot, draw_photographs, plot_if_any, set_title
+from benchmark.report.figure_style import draw_photographs, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
-from benchmark.report.results import Results
 
 ABOUT = FigureInfo(order=11, photographs=True)
 
 
-def plots(inputs: Inputs) -> dict[str, Plot]:
-    """Return the figure; none without the photographs on this machine."""
-    rows = inputs.worst_errors
-    images = inputs.photographs([row.image_id for row in rows])
-    return plot_if_any("worst_errors", _plot, rows, inputs, images=images) if len(images) else {}
-
-
-def _plot(figure: Figure, items: Sequence[WorstRow], images: Photographs, results: Results) -> str:
-    draw_photographs(figure, [[image] for image in images], [_words(row) for row in items], per_line=5)
-    first = items[0]
+def draw(figure: Figure, inputs: Inputs) -> str:
+    """Draw each photograph with its label and output; nothing without the photographs on this machine."""
+    rows, results = inputs.worst_errors, inputs.results
+    images = inputs.photographs(rows)
+    if not len(images):
+        return ""
+    draw_photographs(figure, [[image] for image in images], list(map(_words, rows)), per_line=5)
+    first = rows[0]
     arm = f"{first.method}/{first.arm}"
-    set_title(figure, f"The {len(items)} worst errors of {arm} on test of {results.data}", results.synthetic)
+    set_title(figure, f"The {len(rows)} worst errors of {arm} on test of {results.data}", results.synthetic)
     return (
-        f"The {len(items)} test photographs of {results.data} (n = {results.images('test')}) with the largest error of "
+        f"The {len(rows)} test photographs of {results.data} (n = {results.images('test')}) with the largest error of "
         f"{arm}, the arm with the highest val kappa, by {HEAD_NAMES[first.head]}. Below each: label; output, mean over "
         f"{len(first.seeds.split())} seeds ± standard deviation; probabilities of grades 0 to 4, mean over seeds, if "
         "the arm has them. Either the network or the label may be wrong."
