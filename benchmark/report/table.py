@@ -67,12 +67,8 @@ class Row:
 class Table:
     """A table for readers, and the records of its csv file.
 
-    Attributes:
-        name: stem of its file names.
-        columns: titles, the first for the rows' labels.
-        notes: notes, numbered from 1.
-        records: rows of the csv file, all with the same keys, in full precision and one fact per field.
-        titles: column titles of the groups that have their own.
+    The columns' titles begin with that of the rows' labels; a group may have ``titles`` of its own. Notes are numbered
+    from 1. Records all have the same keys, in full precision and one fact per field.
     """
 
     name: str
@@ -80,8 +76,8 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: Sequence[Row]
-    notes: Sequence[str]
     records: Sequence[Mapping[str, Any]]
+    notes: Sequence[str] = ()
     titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def columns_of(self, group: str) -> tuple[str, ...]:
@@ -92,19 +88,21 @@ class Table:
         """Split the table into parts with the same columns; the first part keeps the caption and the notes."""
         if not self.titles:
             return [self]
-        parts = [
+        first, *others = [
             replace(self, name=f"{self.name}-{i}", columns=columns, rows=list(rows), titles={})
             for i, (columns, rows) in enumerate(groupby(self.rows, lambda row: self.columns_of(row.group)), 1)
         ]
         return [
-            parts[0],
-            *(replace(part, notes=(), caption="Continued, with the notes of the first part.") for part in parts[1:]),
+            first,
+            *(replace(it, notes=(), caption="Continued, with the notes of the first part.") for it in others),
         ]
 
     def groups(self) -> list[tuple[str, list[Row]]]:
         """Return the rows by group, in order."""
-        names = dict.fromkeys(row.group for row in self.rows)
-        return [(name, [row for row in self.rows if row.group == name]) for name in names]
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.group, []).append(row)
+        return list(found.items())
 
 
 class Notes:
@@ -115,8 +113,8 @@ class Notes:
 
     def number(self, *texts: str) -> tuple[int, ...]:
         """Return the numbers of some notes, from 1; empty texts are ignored."""
-        notes = [text for text in texts if text]
-        self.texts += [text for text in dict.fromkeys(notes) if text not in self.texts]
+        notes = list(filter(None, texts))
+        self.texts = list(dict.fromkeys((*self.texts, *notes)))
         return tuple(self.texts.index(text) + 1 for text in notes)
 
 

@@ -16,12 +16,11 @@ from scipy.stats import t, ttest_ind
 
 from benchmark.common.errors import InputError
 from benchmark.report.inputs import Inputs
+from benchmark.report.named_arms import RUN_COLUMNS
 from benchmark.report.render import table_to_csv
-from benchmark.report.run_columns import RUN_COLUMNS
-from benchmark.report.verification import keys
-from benchmark.report.verification.keys import keys_of
+from benchmark.report.tables.registry import TABLE_INFOS, TableInfo
 from benchmark.report.verification.seed_noise import FAULTS, Sample, compare_tables, welch
-from benchmark.report.verification.table_diff import Difference, first_difference, first_line, read_lines
+from benchmark.report.verification.table_diff import Difference, first_difference, first_line, keys_of, read_lines
 from tests.factories.runs import named_tables
 from tests.report.test_report import PATCHY
 
@@ -30,12 +29,13 @@ SDS = st.floats(0, 0.5).map(lambda value: round(value, 6))
 SAMPLES = st.builds(Sample, MEANS, SDS, st.integers(2, 10))
 DIFFERENCES = ("comparisons", "systems", "verdicts")
 """Tables whose estimates are differences between arms, which vary more over seeds than kappas."""
-NAMES = [name for name in keys.KEYS if name != "dataset_authors"]
+NAMES = [name for name in TABLE_INFOS if name != "dataset_authors"]
 
 
 @pytest.fixture(autouse=True)
 def _a_table_of_the_tests_own(monkeypatch):
-    monkeypatch.setattr(keys, "KEYS", {**keys.KEYS, "t": ("arm",), "u": ("arm",)})
+    for name in ("t", "u"):
+        monkeypatch.setitem(TABLE_INFOS, name, TableInfo(keys=("arm",)))
 
 
 @pytest.fixture(scope="module")

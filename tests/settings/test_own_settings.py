@@ -11,7 +11,7 @@ from benchmark.cli.main import main
 from benchmark.cli.plan import count_trainings
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm
-from benchmark.report.own_settings import add_own_settings, name_own_settings, own_settings
+from benchmark.report.named_arms import add_own_settings, name_own_settings, own_settings
 from benchmark.report.table import Row, Table
 from benchmark.runs.consistency import check_run_consistency
 from benchmark.runs.declared import resolve_runs

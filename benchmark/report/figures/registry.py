@@ -19,7 +19,7 @@ from benchmark.common.terms import Arm
 from benchmark.jobs.processes import outcomes
 from benchmark.report.captions import default_sentence
 from benchmark.report.inputs import Inputs
-from benchmark.report.own_settings import add_own_settings, own_settings
+from benchmark.report.named_arms import add_own_settings, own_settings
 from benchmark.settings.params import Params
 
 

@@ -12,8 +12,8 @@ from benchmark.common.terms import OURS
 from benchmark.common.units import format_measure
 from benchmark.report.answer import in_our_pixels, measured
 from benchmark.report.inputs import Inputs
+from benchmark.report.named_arms import arms_of
 from benchmark.report.page.strips import Scale, strip
-from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Notes, ends_of
 from benchmark.report.tables.verdicts import p_text, seeds_of
 from benchmark.statistics.verdict_row import ALL_PARTS, VerdictRow

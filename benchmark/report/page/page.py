@@ -18,10 +18,10 @@ from benchmark.common.terms import Arm
 from benchmark.report.answer import answer
 from benchmark.report.captions import PHANTOM, cautions, numerics_sentence, shortcut_kappas
 from benchmark.report.inputs import Inputs
+from benchmark.report.named_arms import columns_of_runs
 from benchmark.report.page.board import make_board, style_of
 from benchmark.report.render import FORMATS
 from benchmark.report.results import Results
-from benchmark.report.run_columns import columns_of_runs
 from benchmark.report.table import Row, Table, lines_of
 from benchmark.runs.run import Record
 

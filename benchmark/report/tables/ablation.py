@@ -13,7 +13,7 @@ from benchmark.settings.params import Params
 from benchmark.statistics.published.tables import Printed, find_arm
 from models.losses.registry import LOSSES
 
-ABOUT = TableInfo(order=1, training=True)
+ABOUT = TableInfo(keys=("row", "column", "split"), order=1, training=True)
 
 _ADDED = "added arms"
 """Title of the arms that are neither in the paper's ablation nor components of M2CNN."""

@@ -11,7 +11,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.table import Notes, Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 
-ABOUT = TableInfo(order=14)
+ABOUT = TableInfo(keys=("check", "issue"), order=14)
 
 _SHOWN = 3
 """Number of issues of a check that are quoted below the table; the csv has all."""

@@ -18,7 +18,7 @@ from benchmark.statistics.estimates import Estimate, Side
 from benchmark.statistics.systems import controls, steps
 from models.systems.registry import SYSTEMS
 
-ABOUT = TableInfo(order=2)
+ABOUT = TableInfo(keys=("row", "step", "column"), order=2)
 
 _ELSEWHERE = "measured elsewhere, from files of predictions"
 """Title of the rows that are neither the paper's nor trained here."""

@@ -18,7 +18,7 @@ from benchmark.statistics.estimates import Estimate, select
 from benchmark.statistics.verdicts import fair_split
 from models.losses.registry import LOSSES
 
-ABOUT = TableInfo(order=5)
+ABOUT = TableInfo(keys=("about", "method", "arm", "versus", "split", "head"), order=5)
 
 ANALYSES = ("over rules", "above 0", "rank correlation", "failed", "detectable", "beats")
 """Titles of the columns of :func:`analyses_cells`."""

@@ -30,7 +30,7 @@ from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate
 from benchmark.statistics.published.tables import plainest
 
-ABOUT = TableInfo(order=4, training=True)
+ABOUT = TableInfo(keys=("size", "row", "split", "head"), order=4, training=True)
 
 LOSS = "ce_mse"
 """The multi-task loss, which every arm of this table minimises."""

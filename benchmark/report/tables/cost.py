@@ -11,13 +11,13 @@ from benchmark.common.units import quantity
 from benchmark.report.captions import data_sentence, size_title, start_sentence
 from benchmark.report.costs import FRACTIONS, arms_at, chain, curve, first_reaching, targets
 from benchmark.report.inputs import Inputs
+from benchmark.report.named_arms import arms_of
 from benchmark.report.results import Results
-from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.components import BASE, M2CNN, find_variant
 from benchmark.report.tables.registry import TableInfo
 
-ABOUT = TableInfo(order=9, training=True)
+ABOUT = TableInfo(keys=("row",), order=9, training=True)
 
 _COLUMNS = {
     "parameters": "parameters",

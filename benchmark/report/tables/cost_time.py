@@ -15,7 +15,7 @@ from benchmark.report.table import Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.runs.run import Record
 
-ABOUT = TableInfo(order=10, training=True)
+ABOUT = TableInfo(keys=("method", "arm"), order=10, training=True)
 
 NAME = "cost_time"
 

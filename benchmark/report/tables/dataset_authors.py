@@ -18,7 +18,7 @@ from benchmark.scoring.metrics import METRICS
 from benchmark.statistics.estimates import Estimate
 from benchmark.statistics.published.dataset_authors import DatasetAuthors, PublishedResult
 
-ABOUT = TableInfo(order=8)
+ABOUT = TableInfo(keys=("metric", "split", "row"), order=8)
 
 PROPORTIONS = ("accuracy",)
 """Metrics that are proportions of images."""

@@ -24,7 +24,7 @@ from benchmark.statistics.published.claims import Claims, PrintedPair
 from benchmark.statistics.published.tables import find_arm
 from benchmark.statistics.shortcuts import PICTURES
 
-ABOUT = TableInfo(order=6)
+ABOUT = TableInfo(keys=("kind", "method", "arm", "head", "rule", "tuned_on", "split"), order=6)
 
 BASELINES = "without looking at the image"
 WITHOUT_RETINA = "without looking at the retina"

@@ -19,7 +19,7 @@ from benchmark.statistics.estimates import select
 from benchmark.statistics.metrics import N_OUTPUT_RESAMPLES
 from models.losses.registry import LOSSES
 
-ABOUT = TableInfo(order=7)
+ABOUT = TableInfo(keys=("method", "arm", "split", "head", "metric"), order=7)
 
 FAMILIES: dict[Family, str] = {
     "agreement": "agreement and error",

@@ -13,8 +13,7 @@ from math import inf
 from benchmark.common.plugins import discover
 from benchmark.report.captions import default_sentence
 from benchmark.report.inputs import Inputs
-from benchmark.report.own_settings import name_own_settings, own_settings
-from benchmark.report.run_columns import complete_records
+from benchmark.report.named_arms import complete_records, name_own_settings, own_settings
 from benchmark.report.table import Table
 
 
@@ -22,6 +21,8 @@ from benchmark.report.table import Table
 class TableInfo:
     """Metadata of a table."""
 
+    keys: tuple[str, ...]
+    """Columns of the csv that identify a row. None of them may hold a measured value."""
     order: float = inf
     """Position in the report: tables are sorted by this, then by name."""
     training: bool = False

@@ -11,7 +11,7 @@ from benchmark.report.table import Cell, Notes, Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.published.tables import Printed, PrintedTable
 
-ABOUT = TableInfo(order=11, training=True)
+ABOUT = TableInfo(keys=("sizes_of", "backbone", "pixels", "n_cells"), order=11, training=True)
 
 
 def make(inputs: Inputs) -> Table:

@@ -22,7 +22,7 @@ from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import PREDICTIONS
 from benchmark.statistics.estimates import Estimate
 
-ABOUT = TableInfo(order=3)
+ABOUT = TableInfo(keys=("kind", "about", "method", "arm", "versus", "split", "rank"), order=3)
 
 _COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", *ANALYSES)
 

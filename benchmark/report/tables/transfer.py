@@ -12,7 +12,7 @@ from benchmark.report.table import Notes, Row, Table, Text, difference_line, fie
 from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.estimates import Estimate
 
-ABOUT = TableInfo(order=12)
+ABOUT = TableInfo(keys=("kind", "about", "method", "arm", "head"), order=12)
 
 _COLUMNS = ("kind", "about", "head", "rule", "tuned_on", "split", "quantity", "n_patients", "n_undefined", "n_shared")
 """Columns of the csv in addition to those of every estimate."""

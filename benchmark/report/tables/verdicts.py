@@ -9,13 +9,13 @@ from benchmark.common.terms import OURS
 from benchmark.common.units import ends, format_measure
 from benchmark.report.captions import data_sentence
 from benchmark.report.inputs import Inputs
+from benchmark.report.named_arms import arms_of
 from benchmark.report.results import Results
-from benchmark.report.run_columns import arms_of
 from benchmark.report.table import Cell, Notes, Number, Row, Table, Text, ends_of
 from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.verdict_row import CONTRADICTED, EQUAL, OPPOSITE, RULE_DEPENDENT, SMALLER, VerdictRow
 
-ABOUT = TableInfo(order=13)
+ABOUT = TableInfo(keys=("claim", "part", "split"), order=13)
 
 VERDICT_COLUMNS = (
     *("claim", "split", "published", "measured", "interval over", "n", "seeds", "tolerance", "margin", "verdict"),

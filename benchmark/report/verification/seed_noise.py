@@ -1,7 +1,7 @@
 """Comparison of two versions of the report's csv tables, cell by cell, with the noise between seeds.
 
-Rows are paired by the keys that each table declares (:mod:`.keys`). A number with a standard deviation over seeds in
-the same row (``estimate`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*.
+Rows are paired by the keys that each table declares. A number with a standard deviation over seeds in the same
+row (``estimate`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*.
 Measured cells that are not identical are compared by Welch's t-test from mean, standard deviation and number of seeds:
 trainings on two machines are independent draws, even with the same seeds, so they are not paired, and their variances
 may differ. With an interval only, the standard errors are the halves of the intervals that face each other (MOVER, Zou
@@ -32,9 +32,8 @@ from typing import Literal, NamedTuple
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm
-from benchmark.report.run_columns import RUN_COLUMNS, arms_of
-from benchmark.report.verification.keys import NOISY, RowKey, keys_of
-from benchmark.report.verification.table_diff import WHOLE, TextRow, named
+from benchmark.report.named_arms import RUN_COLUMNS, arms_of
+from benchmark.report.verification.table_diff import WHOLE, TextRow, keys_of, named
 from benchmark.statistics.verdict_row import JUDGED_BY
 
 ALPHA = 0.05
@@ -44,9 +43,17 @@ CellStatus = Literal["identical", "different", "here only", "there only", "canno
 FAULTS: frozenset[CellStatus] = frozenset({"different", "here only", "there only"})
 """Statuses that count as a disagreement."""
 
-_SPREADS = {"estimate": "sd"}
-"""Columns whose standard deviation is not named after them."""
-_WITH_INTERVAL = ("estimate",)
+NOISY: frozenset[str] = frozenset(
+    {"low", "high", "n_undefined", "about", "binomial_se", "min_detectable_difference", "resampled"}
+    | {"p", "p_beats", "p_short", "rules_low", "rules_high", "n_above", "n_analyses", "n_hold"}
+    | {"failed", "failed_versus", "failed_a", "failed_b"}
+    | {"rank_difference", "rank_low", "rank_high", "run_low", "run_high"}
+    | {f"{name}_{percent}" for name in ("images_to", "macs_to", "kappa") for percent in (90, 95)}
+    | {"verdict", "finding", "magnitude", "note", "biased_towards"}
+)
+"""Columns that depend on the trained networks but have no standard deviation in the table."""
+_ESTIMATE = "estimate"
+"""Column with an interval; its standard deviation is not named after it."""
 
 
 class Sample(NamedTuple):
@@ -65,6 +72,13 @@ class Gap(NamedTuple):
     df: float
     p: float
 
+    @classmethod
+    def of(cls, difference: float, se: float, df: float) -> Gap:
+        """Test a difference by Student's t distribution, which is the normal one for infinite degrees of freedom."""
+        from scipy.stats import t
+
+        return cls(difference, se, df, float(2 * t.sf(abs(difference) / se, df) if se else difference == 0))
+
     def detectable(self, p: float) -> float:
         """Return the difference that would have this p-value."""
         from scipy.stats import t
@@ -74,16 +88,7 @@ class Gap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A cell on both sides.
-
-    Attributes:
-        table, row, column: position of the cell; the row is named by its key.
-        ours, theirs: text of the csv files with its standard deviation; empty if a side has no such cell.
-        status: result of the comparison.
-        gap: tested difference; None without a test.
-        p_adjusted: p-value adjusted for all distinct tests; NaN without a test.
-        below: smallest difference that would have been significant; NaN without a test.
-    """
+    """A cell on both sides, as text with its standard deviation; the row is named by its key."""
 
     table: str
     row: str
@@ -92,8 +97,11 @@ class Compared:
     theirs: str
     status: CellStatus
     gap: Gap | None = None
+    """Tested difference."""
     p_adjusted: float = math.nan
+    """p-value adjusted for all distinct tests."""
     below: float = math.nan
+    """Smallest difference that would have been significant."""
 
 
 def compare_tables(ours: Mapping[str, Sequence[TextRow]], theirs: Mapping[str, Sequence[TextRow]]) -> list[Compared]:
@@ -113,16 +121,10 @@ def compare_tables(ours: Mapping[str, Sequence[TextRow]], theirs: Mapping[str, S
 
 def welch(ours: Sample, theirs: Sample) -> Gap:
     """Compare two measured cells by Welch's t-test."""
-    from scipy.stats import ttest_ind_from_stats
-
-    difference = ours.mean - theirs.mean
     variances = [side.sd**2 / side.n_seeds for side in (ours, theirs)]
-    total = sum(variances)
-    if not total:
-        return Gap(difference, 0.0, math.inf, float(difference == 0))
-    p = ttest_ind_from_stats(*ours, *theirs, equal_var=False).pvalue
     spent = sum(one**2 / (side.n_seeds - 1) for one, side in zip(variances, (ours, theirs), strict=True))
-    return Gap(difference, math.sqrt(total), total**2 / spent if spent else math.inf, float(p))
+    total = sum(variances)
+    return Gap.of(ours.mean - theirs.mean, math.sqrt(total), total**2 / spent if spent else math.inf)
 
 
 def _failing(tables: Mapping[str, Sequence[TextRow]]) -> set[Arm]:
@@ -134,21 +136,20 @@ def _failing(tables: Mapping[str, Sequence[TextRow]]) -> set[Arm]:
 def _compare_table(
     table: str, ours: Sequence[TextRow], theirs: Sequence[TextRow], failing: set[Arm]
 ) -> Iterator[Compared]:
-    keys = keys_of(table)
-    left, right = _by_key(ours, keys), _by_key(theirs, keys)
-    columns = dict.fromkeys((*ours[0], *theirs[0]))
-    both = [name for name in columns if name in ours[0] and name in theirs[0]]
-    for column in columns:
+    left, right = (_by_key(lines, keys_of(table)) for lines in (ours, theirs))
+    both = [name for name in ours[0] if name in theirs[0]]
+    for column in dict.fromkeys((*ours[0], *theirs[0])):
         if column not in both:
             yield Compared(table, WHOLE, column, "", "", "here only" if column in ours[0] else "there only")
     spreads = {_spread_of(name) for name in both}
-    cells = [name for name in both if name not in {"table", *keys, *RUN_COLUMNS, *JUDGED_BY, *spreads}]
+    cells = [name for name in both if name not in {"table", *keys_of(table), *RUN_COLUMNS, *JUDGED_BY, *spreads}]
     for key in dict.fromkeys((*left, *right)):
-        fails = bool(failing) and not failing.isdisjoint(arms_of(left.get(key) or right[key]))
+        either = left.get(key) or right[key]
+        fails = bool(failing) and not failing.isdisjoint(arms_of(either))
         if key not in left or key not in right:
             side: CellStatus = "here only" if key in left else "there only"
             # An arm that never learned has no rank, so one rank fewer is given.
-            ranked = failing and (left.get(key) or right[key]).get("kind", "").endswith("rank")
+            ranked = failing and either.get("kind", "").endswith("rank")
             yield Compared(table, named(key), WHOLE, "", "", "noise unknown" if ranked else side)
             continue
         for column in cells:
@@ -156,10 +157,10 @@ def _compare_table(
                 yield _compare_cell(table, named(key), column, left[key], right[key], fails=fails)
 
 
-def _by_key(lines: Sequence[TextRow], keys: RowKey) -> dict[RowKey, TextRow]:
+def _by_key(lines: Sequence[TextRow], keys: tuple[str, ...]) -> dict[tuple[str, ...], TextRow]:
     """Return rows by their keys; a repeated key gets its number."""
-    seen: Counter[RowKey] = Counter()
-    found: dict[RowKey, TextRow] = {}
+    seen: Counter[tuple[str, ...]] = Counter()
+    found: dict[tuple[str, ...], TextRow] = {}
     for line in lines:
         key = tuple(line.get(name, "") for name in keys)
         seen[key] += 1
@@ -168,7 +169,7 @@ def _by_key(lines: Sequence[TextRow], keys: RowKey) -> dict[RowKey, TextRow]:
 
 
 def _spread_of(column: str) -> str:
-    return _SPREADS.get(column, f"{column}_sd")
+    return "sd" if column == _ESTIMATE else f"{column}_sd"
 
 
 def _compare_cell(table: str, row: str, column: str, ours: TextRow, theirs: TextRow, *, fails: bool) -> Compared:
@@ -176,13 +177,13 @@ def _compare_cell(table: str, row: str, column: str, ours: TextRow, theirs: Text
     if all(ours.get(name, "") == theirs.get(name, "") for name in (column, spread)):
         return Compared(table, row, column, ours[column], theirs[column], "identical")
     cell = Compared(table, row, column, _in_words(ours, column), _in_words(theirs, column), "different")
-    from_runs = bool(ours.get("seeds") or theirs.get("seeds"))
-    noisy = column in NOISY or column in _WITH_INTERVAL or spread in ours
-    if from_runs and not fails and (gap := _gap(ours, theirs, column)):
-        # The status follows when all p-values are known.
-        return replace(cell, gap=gap)
-    if from_runs and noisy and (fails or column in NOISY or (ours[column] and theirs[column])):
-        return replace(cell, status="noise unknown")
+    if ours.get("seeds") or theirs.get("seeds"):
+        if not fails and (gap := _gap(ours, theirs, column)):
+            # The status follows when all p-values are known.
+            return replace(cell, gap=gap)
+        noisy = (column == _ESTIMATE or spread in ours) and (fails or (ours[column] and theirs[column]))
+        if column in NOISY or noisy:
+            return replace(cell, status="noise unknown")
     if not ours[column] or not theirs[column]:
         return replace(cell, status="here only" if ours[column] else "there only")
     return cell
@@ -201,16 +202,12 @@ def _gap(ours: TextRow, theirs: TextRow, column: str) -> Gap | None:
     left, right = _sample(ours, column), _sample(theirs, column)
     if left and right:
         return welch(left, right)
-    if left or right or column not in _WITH_INTERVAL:
+    if left or right or not (_has_interval(ours, column) and _has_interval(theirs, column)):
         return None
-    ends = _ends(ours, column), _ends(theirs, column)
-    if ends[0] is None or ends[1] is None:
-        return None
-    values = float(ours[column]), float(theirs[column])
-    side = int(values[1] > values[0])
-    halves = ends[0][side] - values[0], ends[1][1 - side] - values[1]
-    difference, se = values[0] - values[1], math.hypot(*halves) / norm.isf(0.025)
-    return Gap(difference, se, math.inf, float(2 * norm.sf(abs(difference) / se) if se else difference == 0))
+    difference = float(ours[column]) - float(theirs[column])
+    facing = ("low", "high") if difference >= 0 else ("high", "low")
+    halves = (float(line[end]) - float(line[column]) for line, end in zip((ours, theirs), facing, strict=True))
+    return Gap.of(difference, math.hypot(*halves) / norm.isf(0.025), math.inf)
 
 
 def _sample(line: TextRow, column: str) -> Sample | None:
@@ -225,11 +222,10 @@ def _sample(line: TextRow, column: str) -> Sample | None:
         raise InputError(msg) from error
 
 
-def _ends(line: TextRow, column: str) -> tuple[float, float] | None:
-    """Return a cell's interval over seeds; None without one."""
-    low, high = (line.get(f"{column}_{end}", line.get(end, "")) for end in ("low", "high"))
+def _has_interval(line: TextRow, column: str) -> bool:
+    """Return whether a cell has an interval over seeds."""
     over_seeds = "seeds" in line.get("resampled", "") and len(line["seeds"].split()) > 1
-    return (float(low), float(high)) if line[column] and low and high and over_seeds else None
+    return column == _ESTIMATE and over_seeds and all(line.get(name) for name in (column, "low", "high"))
 
 
 def _judge(cells: Sequence[Compared]) -> list[Compared]:
@@ -240,17 +236,19 @@ def _judge(cells: Sequence[Compared]) -> list[Compared]:
     if not tests:
         return list(cells)
     adjusted = dict(zip(tests, false_discovery_control(list(tests.values())).tolist(), strict=True))
-    found = sum(p < ALPHA for p in adjusted.values())
+    significant = sum(p < ALPHA for p in adjusted.values())
     # One more cell would be called different with a p-value below this.
-    required = min(ALPHA * (found + 1) / len(tests), ALPHA)
-    return [_judged(cell, cell.gap, adjusted[test_of(cell)], required) if cell.gap else cell for cell in cells]
+    required = min(ALPHA * (significant + 1) / len(tests), ALPHA)
+    found = []
+    for cell in cells:
+        if cell.gap:
+            p = adjusted[test_of(cell)]
+            status: CellStatus = "different" if p < ALPHA else "cannot tell"
+            cell = replace(cell, p_adjusted=p, below=cell.gap.detectable(required), status=status)
+        found.append(cell)
+    return found
 
 
 def test_of(cell: Compared) -> tuple[str, str, Gap | None]:
     """Return the identity of a test, which is the same if two cells show the same numbers of the same runs."""
     return cell.ours, cell.theirs, cell.gap
-
-
-def _judged(cell: Compared, gap: Gap, p: float, required: float) -> Compared:
-    status: CellStatus = "different" if p < ALPHA else "cannot tell"
-    return replace(cell, p_adjusted=p, below=gap.detectable(required), status=status)

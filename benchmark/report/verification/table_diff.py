@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from benchmark.report.verification.keys import RowKey, keys_of
+from benchmark.common.errors import InputError
+from benchmark.report.tables.registry import TABLE_INFOS
 
 TextRow = Mapping[str, str]
 """Text by column."""
@@ -30,6 +31,14 @@ class Difference:
     def __str__(self) -> str:
         where = f"{self.table}, row {self.row}" + f", column {self.column}" * bool(self.column)
         return f"{where}: stored {self.stored!r}, recomputed {self.recomputed!r}"
+
+
+def keys_of(table: str) -> tuple[str, ...]:
+    """Return the key columns of a table; raise InputError if there is no such table."""
+    if table not in TABLE_INFOS:
+        msg = f"each table must declare its key columns, but {table} does not: compare tables of this version"
+        raise InputError(msg)
+    return TABLE_INFOS[table].keys
 
 
 def read_lines(text: str) -> list[dict[str, str]]:
@@ -69,6 +78,6 @@ def first_line(table: str, stored: str, recomputed: str) -> Difference | None:
     return None
 
 
-def named(key: RowKey) -> str:
+def named(key: tuple[str, ...]) -> str:
     """Return the name of a row from its key."""
     return " | ".join(filter(None, key))
