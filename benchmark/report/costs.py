@@ -6,11 +6,12 @@ and validation.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from benchmark.common.terms import Arm, Head, Size
+import pandas as pd
+
+from benchmark.common.terms import Arm, Size
 from benchmark.report.results import Results
 from benchmark.settings.params import Params
 from models.losses.registry import LOSSES
@@ -19,42 +20,20 @@ FRACTIONS = (0.9, 0.95)
 """Fractions of the highest val kappa at a size, used as targets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Training cost of one arm by itself, the same for every seed."""
+class Spent(NamedTuple):
+    """Training cost of one arm by itself, the same for every seed; images and multiply-adds are those of all epochs."""
 
     arm: Arm
-    parent: Arm | None
+    head: str
+    """Main head: scores if there are scores, else prob."""
     size: Size
     pixels: int
     n_cells: int
-    head: Head
-    """Main head: scores if there are scores, else prob."""
     parameters: int
     macs_per_image: int
     epochs: int
     images: int
-    """Images seen, over all epochs."""
-
-    @property
-    def macs(self) -> int:
-        """Multiply-adds spent."""
-        return self.images * self.macs_per_image
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """A point of an arm's learning curve."""
-
-    epoch: int
-    images: int
-    """Images seen so far, including those of the arms before it."""
     macs: int
-    """Multiply-adds so far, including those of the arms before it."""
-    kappa: float
-    """Kappa on val of the main head, mean over seeds."""
-    sd: float = math.nan
-    """Sample standard deviation over seeds; NaN for a single one."""
 
 
 def arms_at(params: Params, size: Size) -> list[Arm]:
@@ -62,57 +41,32 @@ def arms_at(params: Params, size: Size) -> list[Arm]:
     return [Arm(method, name) for method, arms in params.arms.items() for name, arm in arms.items() if arm.size == size]
 
 
-def spent(results: Results, arm: Arm) -> Spent | None:
-    """Return the cost of an arm by itself; None if no seed ran."""
-    rows = results.runs_of(*arm)
-    if rows.empty:
-        return None
-    run = rows.iloc[0]
-    return Spent(
-        arm=arm,
-        parent=Arm.parse(run["parent"]) if run["parent"] else None,
-        size=cast("Size", run["size"]),
-        pixels=int(run["pixels"]),
-        n_cells=int(run["n_cells"]),
-        head=cast("Head", next(iter(LOSSES[run["loss"]].heads))),
-        parameters=int(run["parameters"]),
-        macs_per_image=int(run["macs_per_image"]),
-        epochs=int(run["epochs"]),
-        images=int(run["epochs"]) * int(run["train"]),
-    )
+def chain(results: Results, arm: Arm) -> list[Spent]:
+    """Return the costs of an arm and of those that it starts from, in order of training; none if one did not run."""
+    runs = results.runs_of(*arm)
+    if runs.empty:
+        return []
+    run = runs.to_dict("records")[0]
+    images = run["epochs"] * run["train"]
+    own = {name: run[name] for name in ("size", "pixels", "n_cells", "parameters", "macs_per_image", "epochs")}
+    head = next(iter(LOSSES[run["loss"]].heads))
+    last = Spent(Arm(*arm), head, **own, images=images, macs=images * run["macs_per_image"])
+    before = chain(results, Arm.parse(run["parent"])) if run["parent"] else []
+    return [*before, last] if before or not run["parent"] else []
 
 
-def chain(results: Results, arm: Arm) -> tuple[Spent, ...] | None:
-    """Return the costs of an arm and of those that it starts from, in order of training; None if one did not run."""
-    links: list[Spent] = []
-    following: Arm | None = arm
-    while following:
-        link = spent(results, following)
-        if link is None:
-            return None
-        links.insert(0, link)
-        following = link.parent
-    return tuple(links)
+def curve(results: Results, links: Sequence[Spent]) -> pd.DataFrame:
+    """Return the learning curve of the last arm of a chain, a row per epoch, by the cost of the whole chain.
 
-
-def curve(results: Results, links: tuple[Spent, ...]) -> list[CurvePoint]:
-    """Return the learning curve of the last arm of a chain, one point per epoch, by the cost of the whole chain."""
-    last = links[-1]
-    images_before = sum(link.images for link in links[:-1])
-    macs_before = sum(link.macs for link in links[:-1])
+    Its columns are images, macs, and the mean and the standard deviation over seeds of the main head's val kappa.
+    """
+    *before, last = links
     kappas = results.curves_of(*last.arm).groupby("epoch")[f"val_kappa_{last.head}"]
-    means, sds = kappas.mean(), kappas.std()
-    images = {int(epoch): int(epoch) * (last.images // last.epochs) for epoch in means.index}
-    return [
-        CurvePoint(
-            epoch=epoch,
-            images=images_before + seen,
-            macs=macs_before + seen * last.macs_per_image,
-            kappa=float(means[epoch]),
-            sd=float(sds[epoch]),
-        )
-        for epoch, seen in images.items()
-    ]
+    points = pd.DataFrame({"kappa": kappas.mean(), "sd": kappas.std()})
+    seen = points.index * (last.images // last.epochs)
+    points["images"] = seen + sum(link.images for link in before)
+    points["macs"] = seen * last.macs_per_image + sum(link.macs for link in before)
+    return points
 
 
 def targets(results: Results) -> dict[Size, dict[float, float]]:
@@ -122,12 +76,7 @@ def targets(results: Results) -> dict[Size, dict[float, float]]:
     """
     best: dict[Size, float] = {}
     for arm in results.methods():
-        own = spent(results, arm)
-        assert own is not None
-        best[own.size] = max(best.get(own.size, -1.0), *(point.kappa for point in curve(results, (own,))))
+        runs = results.runs_of(*arm).iloc[0]
+        kappas = results.curves_of(*arm).groupby("epoch")[f"val_kappa_{next(iter(LOSSES[runs['loss']].heads))}"].mean()
+        best[runs["size"]] = max(best.get(runs["size"], -1.0), float(kappas.max()))
     return {size: {fraction: fraction * kappa for fraction in FRACTIONS} for size, kappa in best.items()}
-
-
-def first_reaching(points: list[CurvePoint], kappa: float) -> CurvePoint | None:
-    """Return the first point of a learning curve with at least this kappa."""
-    return next((point for point in points if point.kappa >= kappa), None)

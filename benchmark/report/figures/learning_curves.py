@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmark.common.terms import Arm, Size
 from benchmark.common.units import quantity
-from benchmark.report.costs import CurvePoint, Spent, chain, curve, targets
+from benchmark.report.costs import Spent, chain, curve, targets
 from benchmark.report.figure_style import DASHES, GREY, MARKERS, bare, colour, legend, set_title
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
@@ -26,7 +26,7 @@ COSTS = {"images": "training images seen", "macs": "multiply-adds of forward pas
 def draw(figure: Figure, inputs: Inputs) -> str:
     """Draw a row per size and a panel per cost, with the arms whose whole chain ran; nothing without such an arm."""
     results = inputs.results
-    sizes: dict[Size, list[tuple[Spent, ...]]] = {}
+    sizes: dict[Size, list[list[Spent]]] = {}
     for links in filter(None, (chain(results, arm) for arm in results.methods())):
         sizes.setdefault(links[-1].size, []).append(links)
     if not sizes:
@@ -60,10 +60,9 @@ def draw(figure: Figure, inputs: Inputs) -> str:
     )
 
 
-def _line(axes: Axes, points: list[CurvePoint], cost: str, index: int, arm: Arm) -> None:
+def _line(axes: Axes, points: pd.DataFrame, cost: str, index: int, arm: Arm) -> None:
     """Draw the learning curve of an arm in the colour of its method; markers and dashes by its place in the method."""
-    costs, kappas = [getattr(point, cost) for point in points], np.array([point.kappa for point in points])
-    sds, shade = np.nan_to_num([point.sd for point in points]), colour(arm.method)
+    costs, kappas, sds, shade = points[cost], points["kappa"], points["sd"].fillna(0), colour(arm.method)
     axes.fill_between(costs, kappas - sds, kappas + sds, color=shade, alpha=0.08, lw=0)
     style: Any = {"marker": MARKERS[index % len(MARKERS)], "ls": DASHES[index % len(DASHES)], "color": shade}
     axes.plot(costs, kappas, **style, lw=1.3, markersize=3.5, label=str(arm))

@@ -89,12 +89,9 @@ def difference_record(row: Estimate, ranks: Ranks, *further: str) -> dict[str, A
 def analyses_cells(row: Estimate, ranks: Ranks) -> tuple[Cell, ...]:
     """Return the cells of a difference under other analyses, of failed trainings and of further experiments."""
     detectable, found = row.min_detectable_difference, ranks.get(_key(row))
+    rules = " to ".join(format_measure(end, "+") for end in (row.rules_low, row.rules_high))
     return (
-        Text(
-            "-"
-            if math.isnan(row.rules_low)
-            else " to ".join(format_measure(end, "+") for end in (row.rules_low, row.rules_high))
-        ),
+        Text("-" if math.isnan(row.rules_low) else rules),
         Text(f"{row.n_above} of {row.n_analyses}"),
         difference_line(found) if found else Text("-"),
         Text(f"{row.failed} and {row.failed_versus}"),
@@ -106,10 +103,9 @@ def analyses_cells(row: Estimate, ranks: Ranks) -> tuple[Cell, ...]:
 def sides_of(row: Estimate) -> tuple[tuple[Arm, str], tuple[Arm, str]]:
     """Return the two arms of a comparison, each with the name of its head."""
     path, _, head = row.versus.partition(" ")
-    return (Arm(row.method, row.arm), HEAD_NAMES[cast("Head", row.head)]), (
-        Arm.parse(path),
-        HEAD_NAMES[cast("Head", head)],
-    )
+    sides = ((Arm(row.method, row.arm), row.head), (Arm.parse(path), head))
+    first, second = ((arm, HEAD_NAMES[cast("Head", head)]) for arm, head in sides)
+    return first, second
 
 
 def _row(row: Estimate, ranks: Ranks, params: Params, results: Results, notes: Notes) -> Row:
@@ -129,8 +125,8 @@ def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params, results: Res
     """Return a note if selecting the epoch on val favours one arm; of compared systems, this is not known here."""
     if not {arm.method for arm in arms} <= params.arms.keys():
         return ""
-    best = [params.of(arm).train.select_epoch == "best" for arm in arms]
     heads = [cast("Head", next(iter(LOSSES[params.arm(*arm).loss].heads))) for arm in arms]
+    best = [params.of(arm).train.select_epoch == "best" for arm in arms]
     main = [head if by_val else None for head, by_val in zip(heads, best, strict=True)]
     epochs = [max(map(int, results.runs_of(*arm)["epochs"]), default=0) for arm in arms]
     head, split = cast("Head", row.head), cast("Split", row.split)
@@ -140,8 +136,7 @@ def _epoch_note(row: Estimate, arms: Sequence[Arm], params: Params, results: Res
     listed = " and ".join(
         f"{arm} by {HEAD_NAMES[own]} among {count}" if own else f"not {arm}" for arm, own, count in chosen
     )
-    by = HEAD_NAMES[head]
     return (
-        f"The epoch was selected by val kappa (epochs: {listed}): val favours the arm that was selected by {by}, or "
-        "among more epochs."
+        f"The epoch was selected by val kappa (epochs: {listed}): val favours the arm that was selected by "
+        f"{HEAD_NAMES[head]}, or among more epochs."
     )

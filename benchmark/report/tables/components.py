@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
@@ -12,22 +12,10 @@ from benchmark.common.units import quantity
 from benchmark.report.captions import HEAD_NAMES, caption, run_notes, size_title
 from benchmark.report.costs import chain
 from benchmark.report.inputs import Inputs
-from benchmark.report.table import (
-    Cell,
-    Notes,
-    Number,
-    Row,
-    Table,
-    Text,
-    difference_cell,
-    estimate_cell,
-    fields_of,
-    status,
-)
+from benchmark.report.table import Notes, Number, Row, Table, Text, difference_cell, estimate_cell, fields_of, status
 from benchmark.report.tables.registry import TableInfo
 from benchmark.scoring.decision_rules.registry import DEFAULT
 from benchmark.settings.params import Params
-from benchmark.statistics.estimates import Estimate
 from benchmark.statistics.published.tables import plainest
 
 ABOUT = TableInfo(keys=("size", "row", "split", "head"), order=4, training=True)
@@ -62,19 +50,13 @@ MATCHED = (
     TrainingVariant("BaseNet+MT, M2CNN's MACs", "controls", staged=False, cells=False, match="macs"),
 )
 """Neither component, but as much training as M2CNN; only at the large size."""
-COMPONENT_STEPS = (
-    (STAGED, BASE),
-    (CELLS, BASE),
-    (M2CNN, STAGED),
-    (M2CNN, CELLS),
-    *((M2CNN, one) for one in (BASE, *MATCHED)),
-)
+COMPONENT_STEPS = ((STAGED, BASE), (CELLS, BASE), *((M2CNN, one) for one in (STAGED, CELLS, BASE, *MATCHED)))
 """Pairs whose difference is the effect of a component: each alone, then on top of the other, then both."""
 
 
 def make(inputs: Inputs) -> Table:
     """Make the table: kappa and cost of M2CNN and its components at the two sizes with cells, and their differences."""
-    params, notes, compared = inputs.params, Notes(), inputs.estimates("comparison")
+    params, notes = inputs.params, Notes()
     outputs = tuple(f"{split}, {HEAD_NAMES[head]}" for split, head in _OUTPUTS)
     arms = {
         (size, variant): find_variant(variant, size, params)
@@ -82,7 +64,7 @@ def make(inputs: Inputs) -> Table:
         for variant in VARIANTS + (MATCHED if size == "large" else ())
     }
     lines = [_line(variant, size, arm, inputs, notes) for (size, variant), arm in arms.items()]
-    differences = list(_difference_rows(arms, inputs, compared))
+    differences = list(_difference_rows(arms, inputs))
     return Table(
         name="components",
         title="What M2CNN changes at once",
@@ -108,10 +90,9 @@ def make(inputs: Inputs) -> Table:
     )
 
 
-def _difference_rows(
-    arms: Mapping[tuple[Size, TrainingVariant], Arm | None], inputs: Inputs, compared: Sequence[Estimate]
-) -> Iterator[Row]:
+def _difference_rows(arms: Mapping[tuple[Size, TrainingVariant], Arm | None], inputs: Inputs) -> Iterator[Row]:
     """Yield a row per pair of arms of one size that were compared."""
+    compared = inputs.estimates("comparison")
     found = {(f"{row.method}/{row.arm}", row.versus, row.split, row.head): row for row in compared}
     for size, (first, second) in product(SIZES, COMPONENT_STEPS):
         one, other = arms.get((size, first)), arms.get((size, second))
@@ -140,7 +121,7 @@ def _line(
 ) -> tuple[Row, list[dict[str, Any]]]:
     """Return the row of a variant at a size, and the records of its measurements."""
     params, results = inputs.params, inputs.results
-    links = (chain(results, arm) or ()) if arm else ()
+    links = chain(results, arm) if arm else []
     pixels = ", ".join(str(link.pixels) for link in links)
     staged = "yes" + f" ({pixels} px)" * bool(pixels) if variant.staged else "no"
     cells = Number("-") if variant.cells else Number("0", 0)
@@ -154,23 +135,18 @@ def _line(
     if links:
         sums = [sum(getattr(link, name) for link in links) for name in ("images", "macs")]
         costs = [Number(quantity(count), count) for count in sums]
-    kappas: list[Cell] = []
-    records = []
+    facts = {
+        **{"size": size, "pixels": params.sizes.of(size), "row": variant.label, "staged": variant.staged},
+        **{"cells": cells.value, "heads": heads, "match": variant.match},
+        **{"images": costs[0].value, "macs": costs[1].value},
+    }
+    method, name = arm or ("", "")
+    kappas, records = [], []
     for split, head in _OUTPUTS:
         measured = results.measured(arm, head, split) if arm else None
-        flags = notes.number(*run_notes(params, results, arm, head)) if arm else ()
-        kappas.append(estimate_cell(measured, flags))
-        records.append(
-            {
-                **{"size": size, "pixels": params.sizes.of(size), "row": variant.label, "staged": variant.staged},
-                **{"cells": cells.value, "heads": heads, "match": variant.match},
-                **{"images": costs[0].value, "macs": costs[1].value},
-                **{"split": split, "head": head, "rule": DEFAULT[head]},
-                **fields_of(measured),
-                "status": status(measured),
-                **{"method": arm[0] if arm else "", "arm": arm[1] if arm else ""},
-            }
-        )
+        kappas.append(estimate_cell(measured, notes.number(*run_notes(params, results, arm, head)) if arm else ()))
+        own = {"split": split, "head": head, "rule": DEFAULT[head]} | fields_of(measured)
+        records.append(facts | own | {"status": status(measured), "method": method, "arm": name})
     group = size_title(size, params, inputs.paper_pixels[size])
     row = Row(group, variant.label, (Text(staged), cells, Text(heads), *costs, *kappas), (arm,) if arm else ())
     return row, records

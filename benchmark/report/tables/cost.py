@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.common.terms import Arm, Size
 from benchmark.common.units import quantity
 from benchmark.report.captions import data_sentence, size_title, start_sentence
-from benchmark.report.costs import FRACTIONS, arms_at, chain, curve, first_reaching, targets
+from benchmark.report.costs import FRACTIONS, arms_at, chain, curve, targets
 from benchmark.report.inputs import Inputs
 from benchmark.report.named_arms import arms_of
 from benchmark.report.results import Results
@@ -35,37 +34,8 @@ FACTS = ("method", "arm", "size", "pixels", "n_cells", "head", "epochs", "chain"
 REACHED = ("best_kappa", "best_kappa_sd", *(f"kappa_{fraction * 100:.0f}" for fraction in FRACTIONS))
 """Columns of the csv file before and after the counts."""
 
-CostCounts = Mapping[str, float | None]
-"""Counts by the names of :data:`_COLUMNS`; None for a missing value."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    group: str
-    label: str
-    counts: CostCounts
-    missing: str
-    """Text of a count without a value."""
-    facts: Mapping[str, Any]
-    """Further fields of the csv file."""
-    exceptions: Mapping[str, str] = field(default_factory=dict)
-    """Text of single counts without a value."""
-
-    def row(self) -> Row:
-        """Return the row for readers."""
-        return Row(self.group, self.label, tuple(map(self._cell, _COLUMNS)), arms_of(self.facts))
-
-    def _cell(self, name: str) -> Number:
-        value = self.counts.get(name)
-        if value is None:
-            return Number(self.exceptions.get(name, self.missing))
-        return Number(f"{value:.2f}" if isinstance(value, float) else quantity(value), value)
-
-    def record(self) -> dict[str, Any]:
-        """Return the record of the csv file, with ratios as short as they are."""
-        counts = {name: str(count) if isinstance(count, float) else count for name, count in self.counts.items()}
-        columns = dict.fromkeys(("row", *FACTS, *_COLUMNS, *REACHED, "status", "data", "synthetic"))
-        return columns | {"row": self.label} | counts | dict(self.facts)
+_Line = tuple[Row, dict[str, Any]]
+"""Row for readers, and record of the csv file."""
 
 
 def make(inputs: Inputs) -> Table:
@@ -91,10 +61,30 @@ def make(inputs: Inputs) -> Table:
         title="What it costs",
         caption=" ".join(filter(None, sentences)),
         columns=("arm", *_COLUMNS.values()),
-        rows=[line.row() for line in lines],
-        notes=(),
-        records=[line.record() for line in lines],
+        rows=[row for row, _ in lines],
+        records=[record for _, record in lines],
     )
+
+
+def _line(
+    group: str,
+    label: str,
+    counts: Mapping[str, float | None],
+    missing: str,
+    facts: Mapping[str, Any],
+    exceptions: Mapping[str, str] | None = None,
+) -> _Line:
+    """Return the row of some counts, and the record with further ``facts``; ``exceptions`` to the ``missing`` text."""
+    cells = []
+    for name in _COLUMNS:
+        if (value := counts.get(name)) is None:
+            cells.append(Number((exceptions or {}).get(name, missing)))
+        else:
+            cells.append(Number(f"{value:.2f}" if isinstance(value, float) else quantity(value), value))
+    # Ratios are as short as they are.
+    texts = {name: str(count) if isinstance(count, float) else count for name, count in counts.items()}
+    columns = dict.fromkeys(("row", *FACTS, *_COLUMNS, *REACHED, "status", "data", "synthetic"))
+    return Row(group, label, tuple(cells), arms_of(facts)), columns | {"row": label} | texts | dict(facts)
 
 
 def _arms(inputs: Inputs) -> Iterator[_Line]:
@@ -111,37 +101,38 @@ def _arms(inputs: Inputs) -> Iterator[_Line]:
 def _arm(group: str, arm: Arm, size: Size, kappas: Mapping[float, float], results: Results) -> _Line:
     facts: dict[str, Any] = {"method": arm[0], "arm": arm[1], "size": size, "status": "not run"}
     links = chain(results, arm)
-    if links is None:
-        return _Line(group, str(arm), {}, "not run", facts)
+    if not links:
+        return _line(group, str(arm), {}, "not run", facts)
     own, points = links[-1], curve(results, links)
     counts: dict[str, float | None] = {name: getattr(own, name) for name in ("parameters", "macs_per_image", "images")}
     counts |= {f"{cost}_chain": sum(getattr(link, cost) for link in links) for cost in ("images", "macs")}
     for fraction, kappa in kappas.items():
-        point = first_reaching(points, kappa)
-        counts |= {f"{cost}_to_{fraction * 100:.0f}": getattr(point, cost, None) for cost in ("images", "macs")}
+        first = points[points["kappa"] >= kappa].head(1)
+        counts |= {f"{cost}_to_{fraction * 100:.0f}": next(iter(first[cost]), None) for cost in ("images", "macs")}
         facts[f"kappa_{fraction * 100:.0f}"] = kappa
-    best = max(points, key=lambda point: point.kappa)
+    best = points.loc[points["kappa"].idxmax()]
     facts |= {name: getattr(own, name) for name in ("pixels", "n_cells", "head", "epochs")}
     facts |= {"chain": " ".join(str(link.arm) for link in links), "status": "measured"}
-    facts |= {"best_kappa": best.kappa, "best_kappa_sd": best.sd, "data": results.data, "synthetic": results.synthetic}
-    return _Line(group, str(arm), counts, "not reached", facts)
+    facts |= {"best_kappa": best["kappa"], "best_kappa_sd": best["sd"]}
+    facts |= {"data": results.data, "synthetic": results.synthetic}
+    return _line(group, str(arm), counts, "not reached", facts)
 
 
 def _ratio(inputs: Inputs, lines: Sequence[_Line]) -> Iterator[_Line]:
     """Yield M2CNN in multiples of BaseNet+MT at the large size, if both are declared."""
-    counts = {line.label: line.counts for line in lines}
+    records = {record["row"]: record for _, record in lines}
     names = [str(arm) for variant in (M2CNN, BASE) if (arm := find_variant(variant, "large", inputs.params))]
     if len(names) == 2:
-        ours, base = (counts[name] for name in names)
-        ratios = {name: _divide(ours.get(name), base.get(name)) for name in _COLUMNS}
-        exceptions = {name: f"only {names[0]}" for name in _COLUMNS if ours.get(name) and not base.get(name)}
-        exceptions |= {name: f"only {names[1]}" for name in _COLUMNS if base.get(name) and not ours.get(name)}
+        counts: dict[str, float | None] = {}
+        exceptions = {}
+        for name in _COLUMNS:
+            ours, base = (records[arm][name] for arm in names)
+            if ours and base:
+                counts[name] = round(ours / base, 6)
+            elif ours or base:
+                exceptions[name] = f"only {names[0] if ours else names[1]}"
         group = "M2CNN in multiples of BaseNet+MT"
-        yield _Line(group, " / ".join(names), ratios, "neither", {"chain": " ".join(names)}, exceptions)
-
-
-def _divide(ours: float | None, base: float | None) -> float | None:
-    return round(ours / base, 6) if ours is not None and base else None
+        yield _line(group, " / ".join(names), counts, "neither", {"chain": " ".join(names)}, exceptions)
 
 
 def _paper(inputs: Inputs) -> Iterator[_Line]:
@@ -152,4 +143,4 @@ def _paper(inputs: Inputs) -> Iterator[_Line]:
             counts = {"parameters": network.parameters, "macs_per_image": network.macs}
             group = f"{network.backbone} at the paper's sizes: counted, not trained"
             facts = {"pixels": network.pixels, "n_cells": network.n_cells, "status": "counted"}
-            yield _Line(group, f"{network.pixels} px, {cells}", counts, "-", facts)
+            yield _line(group, f"{network.pixels} px, {cells}", counts, "-", facts)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from statistics import fmean
-from typing import Any
 
-from benchmark.common.terms import Arm, Size
+from benchmark.common.terms import Arm
 from benchmark.common.units import duration, memory, quantity
 from benchmark.report.captions import data_sentence, size_title
 from benchmark.report.costs import arms_at, chain
@@ -18,8 +17,6 @@ from benchmark.runs.run import Record
 ABOUT = TableInfo(keys=("method", "arm"), order=10, training=True)
 
 NAME = "cost_time"
-
-
 MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "seconds": ("time", duration),
     "seconds_chain": ("time, chain", duration),
@@ -31,12 +28,36 @@ MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
 
 
 def make(inputs: Inputs) -> Table:
-    """Make the table: wall time, speed and memory of each arm, mean over seeds."""
-    lines = [
-        _line(size_title(size, inputs.params, pixels), arm, size, inputs)
-        for size, pixels in inputs.paper_pixels.items()
-        for arm in arms_at(inputs.params, size)
-    ]
+    """Make the table: wall time, speed and memory of each arm, mean over the seeds that have a record."""
+    rows, records = [], []
+    for size, pixels in inputs.paper_pixels.items():
+        for arm in arms_at(inputs.params, size):
+            own, links = _records(inputs, arm), chain(inputs.results, arm)
+            measures = {
+                name: fmean(getattr(record, name) for record in own.values()) if own else None
+                for name in MEASURES
+                if name != "seconds_chain"
+            }
+            chained = [[record.seconds for record in _records(inputs, link.arm).values()] for link in links]
+            measures["seconds_chain"] = sum(map(fmean, chained)) if chained and all(chained) else None
+            missing = "not recorded" if links else "not run"
+            numbers = [
+                Number(missing) if (value := measures[name]) is None else Number(show(value), value)
+                for name, (_, show) in MEASURES.items()
+            ]
+            devices, precisions, threads = (
+                sorted({getattr(record, name) for record in own.values()})
+                for name in ("device", "precision", "threads")
+            )
+            used = f"{' or '.join(map(str, threads))} thread{'s' * (threads != [1])}"
+            device = Text(", ".join((*devices, *precisions, used)) if own else missing)
+            rows.append(Row(size_title(size, inputs.params, pixels), str(arm), (*numbers, device), (arm,)))
+            lists = {"devices": devices, "precisions": precisions, "threads": threads, "seeds": own}
+            records.append(
+                {"method": arm[0], "arm": arm[1], "size": size}
+                | {name: "" if measures[name] is None else f"{measures[name]:.6g}" for name in MEASURES}
+                | {name: " ".join(map(str, values)) for name, values in lists.items()}
+            )
     return Table(
         name=NAME,
         title="How long it took",
@@ -48,43 +69,11 @@ def make(inputs: Inputs) -> Table:
             "processes: they differ between rebuilds, and no other table depends on them."
         ),
         columns=("arm", *(title for title, _ in MEASURES.values()), "device"),
-        rows=[row for row, _ in lines],
-        notes=(),
-        records=[record for _, record in lines],
+        rows=rows,
+        records=records,
     )
-
-
-def _line(group: str, arm: Arm, size: Size, inputs: Inputs) -> tuple[Row, dict[str, Any]]:
-    """Return the row and the record of an arm: means over the seeds that have a record."""
-    own = _records(inputs, arm)
-    links = [list(_records(inputs, link.arm).values()) for link in chain(inputs.results, arm) or ()]
-    measures = {
-        name: fmean(getattr(record, name) for record in own.values()) if own else None
-        for name in MEASURES
-        if name != "seconds_chain"
-    }
-    chained = [fmean(record.seconds for record in records) for records in links if records]
-    measures["seconds_chain"] = sum(chained) if links and len(chained) == len(links) else None
-    missing = "not recorded" if links else "not run"
-    numbers = [
-        Number(missing) if (value := measures[name]) is None else Number(show(value), value)
-        for name, (_, show) in MEASURES.items()
-    ]
-    devices, precisions, threads = (
-        sorted({getattr(record, name) for record in own.values()}) for name in ("device", "precision", "threads")
-    )
-    record = {"method": arm[0], "arm": arm[1], "size": size}
-    record |= {name: "" if measures[name] is None else f"{measures[name]:.6g}" for name in MEASURES}
-    lists = {"devices": devices, "precisions": precisions, "threads": threads, "seeds": own}
-    device = Text(", ".join((*devices, *precisions, _threads(threads))) if own else missing)
-    row = Row(group, str(arm), (*numbers, device), (arm,))
-    return row, record | {name: " ".join(map(str, values)) for name, values in lists.items()}
 
 
 def _records(inputs: Inputs, arm: Arm) -> dict[int, Record]:
     """Return the records of an arm's runs by seed."""
     return {seed: record for (*path, seed), record in inputs.records.items() if tuple(path) == arm}
-
-
-def _threads(threads: Sequence[int]) -> str:
-    return f"{' or '.join(map(str, threads))} thread{'s' * (list(threads) != [1])}"

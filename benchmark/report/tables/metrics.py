@@ -42,6 +42,12 @@ def make(inputs: Inputs) -> Table:
             numbers = notes.number(*run_notes(params, results, arm, head))
             cells = tuple(metric_cell(results, arm, split, head, name, numbers) for name in names)
             rows.append(Row(group, f"{arm}: {HEAD_NAMES[head]}", cells))
+    records: list[dict[str, Any]] = []
+    for (arm, head), split, (name, metric) in product(outputs(params, results), EVALUATED, METRICS.items()):
+        if metric.head in (None, head):
+            measured = results.measured(arm, head, split, name)
+            own = {"method": arm[0], "arm": arm[1], "split": split, "head": head, "rule": DEFAULT[head], "metric": name}
+            records.append(own | {"better": metric.better} | fields_of(measured) | own | {"status": status(measured)})
     lower = ", ".join(metric.title for metric in METRICS.values() if metric.better == "lower")
     return Table(
         name="metrics",
@@ -63,7 +69,7 @@ def make(inputs: Inputs) -> Table:
         columns=next(iter(titles.values())),
         rows=rows,
         notes=notes.texts,
-        records=list(_records(params, results)),
+        records=records,
         titles=titles,
     )
 
@@ -91,11 +97,3 @@ def metric_cell(results: Results, arm: Arm, split: Split, head: Head, name: str,
     if METRICS[name].head not in (None, head):
         return Number("-")
     return estimate_cell(results.measured(arm, head, split, name), notes)
-
-
-def _records(params: Params, results: Results) -> Iterator[dict[str, Any]]:
-    for (arm, head), split, (name, metric) in product(outputs(params, results), EVALUATED, METRICS.items()):
-        if metric.head in (None, head):
-            measured = results.measured(arm, head, split, name)
-            own = {"method": arm[0], "arm": arm[1], "split": split, "head": head, "rule": DEFAULT[head], "metric": name}
-            yield own | {"better": metric.better} | fields_of(measured) | own | {"status": status(measured)}

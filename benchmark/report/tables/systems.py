@@ -9,22 +9,12 @@ from benchmark.common.terms import Arm
 from benchmark.report.captions import caption
 from benchmark.report.inputs import Inputs
 from benchmark.report.table import Number, Row, Table, Text, difference_cell
-from benchmark.report.tables.comparisons import (
-    ANALYSES,
-    ANALYSES_SENTENCE,
-    Ranks,
-    analyses_cells,
-    difference_record,
-    rank_differences,
-    sides_of,
-)
+from benchmark.report.tables import comparisons as pairs
+from benchmark.report.tables.comparisons import ANALYSES_SENTENCE
 from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import PREDICTIONS
-from benchmark.statistics.estimates import Estimate
 
 ABOUT = TableInfo(keys=("kind", "about", "method", "arm", "versus", "split", "rank"), order=3)
-
-_COLUMNS = ("first - second", "difference of kappas", "interval over", "n", "seeds", *ANALYSES)
 
 
 def make(inputs: Inputs) -> Table | None:
@@ -33,7 +23,14 @@ def make(inputs: Inputs) -> Table | None:
     if not (rows or ranks):
         return None
     method = inputs.printed["comparison"].rows[-1]
-    rank_rows, titles, correlations = [], {}, rank_differences(inputs.results)
+    shown, titles, correlations = [], {}, pairs.rank_differences(inputs.results)
+    for row in rows:
+        (first, first_head), (second, second_head) = pairs.sides_of(row)
+        seeds = Text(" | ".join(str(len(side.split())) for side in row.seeds.split("|")))
+        n = Number(str(row.n_images), row.n_images)
+        found = (difference_cell(row), Text(row.resampled), n, seeds, *pairs.analyses_cells(row, correlations))
+        label = f"{first} {first_head} - {second} {second_head}, {row.split}"
+        shown.append(Row(row.about, label, found, (first, second)))
     for (about, split, arm), same in groupby(ranks, lambda row: (row.about, row.split, Arm(row.method, row.arm))):
         probabilities = list(same)
         name = arm.method if arm.name == PREDICTIONS else method
@@ -42,7 +39,7 @@ def make(inputs: Inputs) -> Table | None:
         cells = tuple(
             Text("-") if isnan(row.estimate) else Number(f"{row.estimate:.1%}", row.estimate) for row in probabilities
         )
-        rank_rows.append(Row(group, f"{split} (n = {probabilities[0].n_images})", cells))
+        shown.append(Row(group, f"{split} (n = {probabilities[0].n_images})", cells))
     return Table(
         name="systems",
         title="Compared systems, step by step",
@@ -55,21 +52,8 @@ def make(inputs: Inputs) -> Table | None:
             inputs.params,
             inputs.results,
         ),
-        columns=_COLUMNS,
-        rows=[*(_row(row, correlations) for row in rows), *rank_rows],
-        notes=(),
-        records=[difference_record(row, correlations, "kind", "rank") for row in (*rows, *ranks)],
+        columns=("first - second", "difference of kappas", "interval over", "n", "seeds", *pairs.ANALYSES),
+        rows=shown,
+        records=[pairs.difference_record(row, correlations, "kind", "rank") for row in (*rows, *ranks)],
         titles=titles,
     )
-
-
-def _row(row: Estimate, correlations: Ranks) -> Row:
-    (first, first_head), (second, second_head) = sides_of(row)
-    cells = (
-        difference_cell(row),
-        Text(row.resampled),
-        Number(str(row.n_images), row.n_images),
-        Text(" | ".join(str(len(side.split())) for side in row.seeds.split("|"))),
-        *analyses_cells(row, correlations),
-    )
-    return Row(row.about, f"{first} {first_head} - {second} {second_head}, {row.split}", cells, (first, second))

@@ -59,7 +59,7 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
             f"Seeds: of each side, if the two differ. {data_sentence(results)} Scope: {scopes}."
         ),
         columns=VERDICT_COLUMNS,
-        rows=[Row(_group(row), row.part, _cells(row, notes), arms_of(asdict(row))) for row in rows],
+        rows=[_row(row, notes) for row in rows],
         notes=notes.texts,
         records=[asdict(row) for row in rows],
     )
@@ -71,37 +71,6 @@ def seeds_of(row: VerdictRow) -> str:
     return " and ".join(str(len(side.split())) for side in sides)
 
 
-def _group(row: VerdictRow) -> str:
-    """Return our words of the claim, and a remark if the paper does not make it."""
-    return row.interpretation + " (asked here; the paper does not claim it)" * (row.evidence == OURS)
-
-
-def _cells(row: VerdictRow, notes: Notes) -> tuple[Cell, ...]:
-    tolerances = ("" if math.isnan(value) else f"{value:g}" for value in (row.tolerance, row.margin))
-    words = (row.resampled, str(row.n_images or ""), seeds_of(row), *tolerances)
-    size = f"; size {row.magnitude}" * (row.kind == "ordering" and bool(row.magnitude))
-    return (
-        *(Text(word or "-") for word in (row.split, row.published)),
-        _measured(row),
-        *(Text(word or "-") for word in words),
-        Text(f"{row.finding}{size}", notes.number(*row.notes)),
-        *_analyses(row),
-        Number(f"primary {row.primary}: {p_text(row)}", row.p) if row.primary else Text("-"),
-    )
-
-
-def _analyses(row: VerdictRow) -> tuple[Text, ...]:
-    """Return the cells of a difference under other analyses, and of failed trainings; dashes for other rows."""
-    if not row.n_analyses:
-        return (Text("-"),) * 4
-    return (
-        Text(f"{row.n_hold} of {row.n_analyses}"),
-        Text(" to ".join(format_measure(end, "+") for end in (row.rules_low, row.rules_high))),
-        Text(f"{format_measure(row.rank_difference, '+')} {ends(row.rank_low, row.rank_high, '+')}"),
-        Text(f"{row.failed_a} and {row.failed_b}"),
-    )
-
-
 def p_text(row: VerdictRow) -> str:
     """Return the p-value of a primary endpoint to three digits; the reason if it was not tested."""
     if math.isnan(row.p):
@@ -109,10 +78,29 @@ def p_text(row: VerdictRow) -> str:
     return "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
 
 
-def _measured(row: VerdictRow) -> Cell:
-    if math.isnan(row.estimate):
-        return Text(row.recomputed or "-")
-    sign = "" if row.kind == "number" else "+"
-    value, low, high = (f"{end:{sign}.3f}" for end in (row.estimate, row.low, row.high))
-    interval = "" if math.isnan(row.low) else f"[{low}, {high}]"
-    return Number(value, row.estimate, interval=interval, ends=ends_of(row))
+def _row(row: VerdictRow, notes: Notes) -> Row:
+    tolerances = ("" if math.isnan(value) else f"{value:g}" for value in (row.tolerance, row.margin))
+    words = (row.resampled, str(row.n_images or ""), seeds_of(row), *tolerances)
+    size = f"; size {row.magnitude}" * (row.kind == "ordering" and bool(row.magnitude))
+    measured: Cell = Text(row.recomputed or "-")
+    if not math.isnan(row.estimate):
+        sign = "" if row.kind == "number" else "+"
+        value, low, high = (f"{end:{sign}.3f}" for end in (row.estimate, row.low, row.high))
+        interval = "" if math.isnan(row.low) else f"[{low}, {high}]"
+        measured = Number(value, row.estimate, interval=interval, ends=ends_of(row))
+    analyses = (
+        f"{row.n_hold} of {row.n_analyses}",
+        " to ".join(format_measure(end, "+") for end in (row.rules_low, row.rules_high)),
+        f"{format_measure(row.rank_difference, '+')} {ends(row.rank_low, row.rank_high, '+')}",
+        f"{row.failed_a} and {row.failed_b}",
+    )
+    cells = (
+        *(Text(word or "-") for word in (row.split, row.published)),
+        measured,
+        *(Text(word or "-") for word in words),
+        Text(f"{row.finding}{size}", notes.number(*row.notes)),
+        *(Text(text if row.n_analyses else "-") for text in analyses),
+        Number(f"primary {row.primary}: {p_text(row)}", row.p) if row.primary else Text("-"),
+    )
+    asked = " (asked here; the paper does not claim it)" * (row.evidence == OURS)
+    return Row(row.interpretation + asked, row.part, cells, arms_of(asdict(row)))
