@@ -19,6 +19,9 @@ FEW_IMAGES = 50
 """Number of val images below which a warning is shown."""
 PHANTOM = "phantom results: no claim about real eyes"
 
+OTHER_DATA = "The paper's numbers are for Kaggle EyePACS 2015; a number on other data does not reproduce them."
+"""Warning that our numbers are not a reproduction of the paper's."""
+
 MANY = 5
 """Number of differences from the default that a caption names."""
 
@@ -41,16 +44,6 @@ def shortcut_kappas(results: Results) -> dict[str, str]:
     if any(isnan(row.estimate) for row in rows):
         return {}
     return {row.rule: f"{format_measure(row.estimate)} {ends(row.low, row.high)}".rstrip() for row in rows}
-
-
-def shortcut_sentence(results: Results) -> str:
-    """Return the kappas on test that need no retina, in the prepared squares; empty if they were not measured."""
-    if not (kappas := shortcut_kappas(results)):
-        return ""
-    return (
-        f"Without the retina, kappa on test is {kappas['frame']} from {FEATURE_SETS['frame']} alone and "
-        f"{kappas['colour']} from {FEATURE_SETS['colour']} (gradient boosting on the prepared squares)."
-    )
 
 
 def nature(synthetic: bool) -> str:
@@ -94,15 +87,15 @@ def seeds_sentence(params: Params) -> str:
 
 def interval_sentence(results: Results) -> str:
     """Return the meaning of the intervals in brackets: confidence level, resampled units and number of resamples."""
-    rows = results.kappa_estimates
+    rows, level = results.kappa_estimates, results.confidence_level
     counts = " or ".join(dict.fromkeys(f"{row.n_resamples:,}" for row in rows))
     method = f"{counts} resamples; images of unknown patients count one each"
     resampled = {row.resampled for row in rows}
     if resampled == {ALONE}:
-        return f"[ ] is its {results.confidence_level} interval over patients alone (bootstrap, {method})."
+        return f"[ ] is its {level} interval over patients alone (bootstrap, {method})."
     exception = "; over patients alone if a single seed ran" if ALONE in resampled else ""
     return (
-        f"[ ] is its {results.confidence_level} interval over patients and seeds (hierarchical bootstrap: patients "
+        f"[ ] is its {level} interval over patients and seeds (hierarchical bootstrap: patients "
         f"resampled, the error of the seeds by Student's t; {method}{exception})."
     )
 
@@ -128,14 +121,6 @@ def start_sentence(results: Results) -> str:
     return f"Pretrained backbones: {', '.join(pretrained)}." if pretrained else ""
 
 
-def elsewhere_sentence(params: Params) -> str:
-    """Return the rows that were measured elsewhere, with their origin; empty without any."""
-    listed = [f"{name} ({given.source})" if given.source else name for name, given in params.predicted.items()]
-    if not listed:
-        return ""
-    return f"Measured elsewhere, from files of predictions, whatever the training: {', '.join(listed)}."
-
-
 def rules_sentence() -> str:
     """Return the decision rules from outputs to grades."""
     score, prob = (DECISION_RULES[DEFAULT[head]].title for head in ("score", "prob"))
@@ -150,32 +135,35 @@ def default_sentence(differences: Sequence[str]) -> str:
     return f"Differs from the default: {'; '.join(differences[:MANY])}{more}."
 
 
-def other_data_sentence() -> str:
-    """Return the warning that our numbers are not a reproduction of the paper's."""
-    return "The paper's numbers are for Kaggle EyePACS 2015; a number on other data does not reproduce them."
-
-
 def inferred_sentence(printed: PrintedTable) -> str:
     """Return the splits and heads that the paper does not print and that we inferred, with rows and reasons."""
-    rows_of: dict[tuple[str, str, str], list[str]] = {}
+    rows_of: dict[tuple[str, str], dict[str, None]] = {}
     for cell in printed.cells:
         for name, fact in (("split", cell.split), ("head", cell.head)):
             if fact and fact.evidence == "inferred":
-                rows = rows_of.setdefault((name, fact.value, fact.note), [])
-                rows += [cell.row] if cell.row not in rows else []
-    listed = []
-    for (name, value, note), rows in rows_of.items():
-        where = "" if len(rows) == len(printed.rows) else f" of {', '.join(rows)}"
-        listed.append(f"{name} {value}{where} ({note})")
+                rows_of.setdefault((f"{name} {fact.value}", fact.note), {})[cell.row] = None
+    listed = [
+        what + f" of {', '.join(rows)}" * (len(rows) < len(printed.rows)) + f" ({note})"
+        for (what, note), rows in rows_of.items()
+    ]
     return f"Inferred, not printed: {'; '.join(listed)}."
 
 
 def caption(first: str, params: Params, results: Results, *last: str) -> str:
     """Return the caption of a table of kappas: its subject, the sentences of all such tables, and further ones."""
+    shortcut = elsewhere = ""
+    if kappas := shortcut_kappas(results):
+        shortcut = (
+            f"Without the retina, kappa on test is {kappas['frame']} from {FEATURE_SETS['frame']} alone and "
+            f"{kappas['colour']} from {FEATURE_SETS['colour']} (gradient boosting on the prepared squares)."
+        )
+    if params.predicted:
+        listed = (f"{name} ({given.source})" if given.source else name for name, given in params.predicted.items())
+        elsewhere = f"Measured elsewhere, from files of predictions, whatever the training: {', '.join(listed)}."
     spread = (seeds_sentence(params), interval_sentence(results), rules_sentence())
-    trained = filter(None, (numerics_sentence(results), start_sentence(results), elsewhere_sentence(params)))
-    shortcut = filter(None, (shortcut_sentence(results),))
-    return " ".join((first, data_sentence(results), *shortcut, *spread, *trained, *last))
+    trained = (numerics_sentence(results), start_sentence(results), elsewhere)
+    sentences = (first, data_sentence(results), shortcut, *spread, *trained)
+    return " ".join((*filter(None, sentences), *last))
 
 
 def run_notes(params: Params, results: Results, arm: Arm, head: Head) -> list[str]:

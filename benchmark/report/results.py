@@ -105,11 +105,11 @@ class Results:
 
     def confusion_of(self, method: str, arm: str) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
         """Return the confusion matrices of one arm by head and split, summed over seeds; labels are in rows."""
-        columns = ["head", "split", "label", "predicted", "count"]
         found = self.confusion[(self.confusion["method"] == method) & (self.confusion["arm"] == arm)]
         counts: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
-        for head, split, label, predicted, count in found[columns].itertuples(index=False, name=None):
-            counts.setdefault((head, split), np.zeros((GRADES, GRADES), np.int64))[label, predicted] += count
+        for (head, split), rows in found.groupby(["head", "split"]):
+            counts[head, split] = np.zeros((GRADES, GRADES), np.int64)
+            np.add.at(counts[head, split], (rows["label"], rows["predicted"]), rows["count"])
         return counts
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.common.terms import EVALUATED, Arm
-from benchmark.report.captions import HEAD_NAMES, caption, inferred_sentence, other_data_sentence
+from benchmark.report.captions import HEAD_NAMES, OTHER_DATA, caption, inferred_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.printed import PrintedCells, kappa_record
 from benchmark.report.table import Number, Row, Table
@@ -39,9 +39,8 @@ def make(inputs: Inputs) -> Table:
             rows.append(Row(f"{split}, {_ADDED}", f"{arm}, {pixels} px", kappas, (arm,)))
             for head in (head for head in HEAD_NAMES if head in heads):
                 measured = results.measured(arm, head, split)
-                records.append(
-                    kappa_record(str(arm), HEAD_NAMES[head], split, arm, measured, head) | {"pixels": pixels}
-                )
+                record = kappa_record(str(arm), HEAD_NAMES[head], split, arm, measured, head)
+                records.append(record | {"pixels": pixels})
     return Table(
         name="ablation",
         title="Results of each module",
@@ -49,7 +48,7 @@ def make(inputs: Inputs) -> Table:
             "Quadratic weighted kappa by input size, loss and output.",
             params,
             results,
-            other_data_sentence(),
+            OTHER_DATA,
             inferred_sentence(printed),
         ),
         columns=("input", *printed.columns),

@@ -7,11 +7,11 @@ from typing import Any
 
 from benchmark.common.terms import EVALUATED, Arm
 from benchmark.common.units import quantity
-from benchmark.report.captions import HEAD_NAMES, caption, inferred_sentence, other_data_sentence
+from benchmark.report.captions import HEAD_NAMES, OTHER_DATA, caption, inferred_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.printed import PrintedCells, kappa_record
 from benchmark.report.results import Results
-from benchmark.report.table import Cell, Row, Table, Text
+from benchmark.report.table import Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.settings.params import PREDICTIONS, Params
 from benchmark.statistics.estimates import Estimate, Side
@@ -45,29 +45,21 @@ def make(inputs: Inputs) -> Table:
         for name in table.rows:
             val, test = (table.cell(name, column) for column in table.columns)
             ours = (build.ours(val, "val", with_published=False), build.ours(test, "test", with_published=False))
-            facts = grading_facts(results, ours[0].arm)
+            facts, shown = _grading(results, ours[0].arm)
             inputs_of = f"Inputs of the published number: {val.inputs}." if val.inputs else ""
-            cells: tuple[Cell, ...] = (
-                build.paper(val, inputs_of),
-                ours[0],
-                build.paper(test),
-                ours[1],
-                *_grading_cells(facts),
-            )
-            rows.append(Row(group, name, cells))
+            rows.append(Row(group, name, (build.paper(val, inputs_of), ours[0], build.paper(test), ours[1], *shown)))
             records += [
                 build.record(cell, split) | {"step": "", "added": table is added} | facts
                 for cell, split in zip((val, test), EVALUATED, strict=True)
             ]
-    for system in params.systems:
-        for side, title in _sides(system):
-            rows.append(_step_row(f"{SYSTEMS[system].title}, part by part", side, title, build))
-            records += _step_records(SYSTEMS[system].title, side, title, results)
-    for name in params.predicted:
-        for head in results.heads_of(Arm(name, PREDICTIONS)):
-            side, title = (Arm(name, PREDICTIONS), head), f"{name}: {HEAD_NAMES[head]}"
-            rows.append(_step_row(_ELSEWHERE, side, title, build))
-            records += _step_records(name, side, title, results)
+    for group, name, (arm, head), title in _further_rows(inputs):
+        facts, shown = _grading(results, arm)
+        kappas = [cell for split in EVALUATED for cell in (Text("-"), build.measured(arm, head, split))]
+        rows.append(Row(group, title, (*kappas, *shown), (arm,)))
+        pixels = next((int(one) for one in results.runs_of(*arm)["pixels"] if one), "")
+        for split in EVALUATED:
+            record = kappa_record(name, f"{split} set", split, arm, results.measured(arm, head, split), head)
+            records.append(record | {"pixels": pixels, "step": title, "added": ""} | facts)
     return Table(
         name="comparison",
         title="Comparison with other algorithms",
@@ -75,7 +67,7 @@ def make(inputs: Inputs) -> Table:
             "Quadratic weighted kappa of the systems in the paper's comparison, as published and as measured here.",
             params,
             results,
-            other_data_sentence(),
+            OTHER_DATA,
             *_system_sentences(params),
             f"Added here, not listed in the paper, and not ranked among its rows: {', '.join(added.rows)}.",
             *rank_sentences(inputs.estimates("system rank"), printed.rows[-1]),
@@ -88,52 +80,31 @@ def make(inputs: Inputs) -> Table:
     )
 
 
-def grading_facts(results: Results, arm: Arm | None) -> dict[str, Any]:
-    """Return how an arm grades an eye, by the names of :data:`GRADING`; empty if it did not run."""
-    runs = results.runs_of(*arm) if arm else results.runs.iloc[:0]
-    if runs.empty:
-        return dict.fromkeys((*GRADING, "blend_rows"), "")
-    run = runs.iloc[0]
+def _further_rows(inputs: Inputs) -> Iterator[tuple[str, str, Side, str]]:
+    """Yield group, name in the csv, arm with head, and title of each step or control of a system, and of each file."""
+    for name in inputs.params.systems:
+        system = SYSTEMS[name]
+        for side in (*steps(name), *controls(name)):
+            step = system.steps[side[0].name]
+            title = f"control: {step.title}" if side in controls(name) else step.title
+            yield f"{system.title}, part by part", system.title, side, title
+    for name in inputs.params.predicted:
+        arm = Arm(name, PREDICTIONS)
+        for head in inputs.results.heads_of(arm):
+            yield _ELSEWHERE, name, (arm, head), f"{name}: {HEAD_NAMES[head]}"
+
+
+def _grading(results: Results, arm: Arm | None) -> tuple[dict[str, Any], list[Text]]:
+    """Return how an arm grades an eye, as fields of the csv and as cells; fields are empty if it did not run."""
+    runs = results.runs_of(*arm).to_dict("records") if arm else []
+    if not runs:
+        return dict.fromkeys((*GRADING, "blend_rows"), ""), [Text("-")] * len(GRADING)
+    run = runs[0]
     facts = {name: run[name] for name in ("eyes", "nets", "tta_views", "px", "blend_rows")}
-    return facts | {"blend_images": int(run["blend_images"]) or "", "macs_per_eye": int(run["macs_per_image"]) or ""}
-
-
-def _grading_cells(facts: dict[str, Any]) -> list[Text]:
-    if not facts["eyes"]:
-        return [Text("-")] * len(GRADING)
-    shown = facts | {
-        "px": facts["px"].replace(" ", ", ") or "-",
-        "macs_per_eye": quantity(facts["macs_per_eye"]) if facts["macs_per_eye"] else "-",
-        "blend_images": str(facts["blend_images"] or "-"),
-    }
-    return [Text(str(shown[name])) for name in GRADING]
-
-
-def _sides(system: str) -> list[tuple[Side, str]]:
-    """Return the arms of a system and their titles, its steps before its controls."""
-    rows = SYSTEMS[system].steps
-    own = [(side, rows[side[0].name].title) for side in steps(system)]
-    return [*own, *((side, f"control: {rows[side[0].name].title}") for side in controls(system))]
-
-
-def _step_row(group: str, side: Side, title: str, build: PrintedCells) -> Row:
-    """Return the row of a step, a control, or a system that was measured elsewhere."""
-    arm, head = side
-    kappas: list[Cell] = []
-    for split in EVALUATED:
-        kappas += [Text("-"), build.measured(arm, head, split)]
-    facts = _grading_cells(grading_facts(build.inputs.results, arm))
-    return Row(group, title, (*kappas, *facts), (arm,))
-
-
-def _step_records(system: str, side: Side, title: str, results: Results) -> Iterator[dict[str, Any]]:
-    """Yield the records of such a row."""
-    (arm, head), runs = side, results.runs_of(*side[0])
-    pixels = "" if runs.empty else int(runs["pixels"].iloc[0]) or ""
-    for split in EVALUATED:
-        measured = results.measured(arm, head, split)
-        record = kappa_record(system, f"{split} set", split, arm, measured, head)
-        yield record | {"pixels": pixels, "step": title, "added": ""} | grading_facts(results, arm)
+    facts |= {"blend_images": run["blend_images"] or "", "macs_per_eye": run["macs_per_image"] or ""}
+    macs = quantity(facts["macs_per_eye"]) if facts["macs_per_eye"] else ""
+    shown = facts | {"px": facts["px"].replace(" ", ", "), "macs_per_eye": macs}
+    return facts, [Text(str(shown[name]) or "-") for name in GRADING]
 
 
 def _system_sentences(params: Params) -> list[str]:

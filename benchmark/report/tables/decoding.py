@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from itertools import product
 from statistics import median
 from typing import Any
 
-from benchmark.common.terms import EVALUATED, Arm, Head
+from benchmark.common.terms import EVALUATED, Arm
 from benchmark.data.shortcuts import FEATURE_SETS
 from benchmark.report.captions import HEAD_NAMES, caption, run_notes
 from benchmark.report.inputs import Inputs
@@ -19,7 +18,7 @@ from benchmark.scoring.rules import HOLDOUT
 from benchmark.statistics.baselines import N_BASELINE_DRAWS, TRIVIAL_BASELINES
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 from benchmark.statistics.decision_rules import TUNED_ON
-from benchmark.statistics.estimates import Estimate, Kind
+from benchmark.statistics.estimates import Estimate, Kind, select
 from benchmark.statistics.published.claims import Claims, PrintedPair
 from benchmark.statistics.published.tables import find_arm
 from benchmark.statistics.shortcuts import PICTURES
@@ -34,76 +33,22 @@ _COLUMNS = ("kind", "quantity", "split", "head", "rule", "tuned_on", "about", "n
 """Columns of the csv in addition to those of every estimate."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Builder:
-    """Builder of rows, which numbers their notes in reading order.
-
-    Attributes:
-        rules: kappas by arm, rule and split.
-        ranges: ranges over rules by arm, head and split.
-        baselines: kappas by baseline and split.
-        shortcuts: kappas by pictures, features and split.
-    """
-
-    rules: Mapping[tuple[Arm, str, str], Estimate]
-    ranges: Mapping[tuple[Arm, str, str], Estimate]
-    baselines: Mapping[tuple[str, str], Estimate]
-    shortcuts: Mapping[tuple[str, str, str], Estimate]
-    inputs: Inputs
-    notes: Notes = field(default_factory=Notes)
-
-    def arm_rows(self, arm: Arm) -> Iterator[Row]:
-        """Yield every rule of an arm, and per head the range over rules."""
-        for head, title in HEAD_NAMES.items():
-            rules = [rule for (of, rule, _) in self.rules if of == arm and DECISION_RULES[rule].head == head]
-            for rule in dict.fromkeys(rules):
-                cells = tuple(self._kappa(arm, head, rule, split) for split in EVALUATED)
-                yield Row(str(arm), f"{title}: {DECISION_RULES[rule].title}", cells)
-            if rules:
-                ranges = (self.ranges.get((arm, head, split)) for split in EVALUATED)
-                cells = tuple(Number("undefined") if row is None else difference_line(row) for row in ranges)
-                yield Row(str(arm), f"{title}: highest minus lowest", cells)
-
-    def baseline_rows(self) -> Iterator[Row]:
-        """Yield the baselines that need no network."""
-        for name, baseline in TRIVIAL_BASELINES.items():
-            cells = tuple(_baseline(self.baselines[name, split]) for split in EVALUATED)
-            yield Row(BASELINES, baseline.title, cells)
-
-    def shortcut_rows(self) -> Iterator[Row]:
-        """Yield the predictions from features that show no lesion."""
-        for pictures, (name, title) in product(PICTURES, FEATURE_SETS.items()):
-            if (pictures, name) != ("squares", "file"):
-                found = (self.shortcuts.get((pictures, name, split)) for split in EVALUATED)
-                cells = tuple(_baseline(row) if row else Number("not measured") for row in found)
-                yield Row(WITHOUT_RETINA, f"{pictures}: {title}", cells)
-
-    def effect_rows(self, pairs: Sequence[PrintedPair]) -> Iterator[Row]:
-        """Yield the paper's differences, each below the split that it is printed for."""
-        for pair in pairs:
-            number = Number(f"{pair.effect:+}", float(pair.effect), self.notes.number(pair.doubt))
-            cells = tuple(number if _split(pair) == split else Number("-") for split in EVALUATED)
-            yield Row(EFFECTS, pair.title, cells)
-
-    def _kappa(self, arm: Arm, head: Head, rule: str, split: str) -> Cell:
-        row = self.rules[arm, rule, split]
-        flags = run_notes(self.inputs.params, self.inputs.results, arm, head)
-        return one_line(estimate_cell(row, self.notes.number(TUNED_HERE if row.tuned_on == split else "", *flags)))
-
-
 def make(inputs: Inputs) -> Table:
     """Make the table: kappa under every rule, of the paper's arms at the largest input; of all arms in the csv."""
-    kinds: tuple[Kind, ...] = ("rule", "rule range", "baseline", "shortcut")
-    rules, ranges, baselines, shortcuts = map(inputs.estimates, kinds)
-    build = _Builder(
-        {(Arm(row.method, row.arm), row.rule, row.split): row for row in rules if row.tuned_on != HOLDOUT},
-        {(Arm(row.method, row.arm), row.head, row.split): row for row in ranges},
-        {(row.rule, row.split): row for row in baselines},
-        {(row.about, row.rule, row.split): row for row in shortcuts},
-        inputs,
-    )
-    pairs = _effects(inputs.claims)
-    rows = [row for arm in _shown(inputs) for row in build.arm_rows(arm)]
+    kinds: tuple[Kind, ...] = ("rule", "baseline", "shortcut", "rule range")
+    rules, baselines, shortcuts, ranges = map(inputs.estimates, kinds)
+    notes, pairs = Notes(), _effects(inputs.claims)
+    rows = [row for arm in _shown(inputs) for row in _arm_rows(arm, inputs, notes)]
+    for name, baseline in TRIVIAL_BASELINES.items():
+        rows.append(Row(BASELINES, baseline.title, _plain_cells(select(baselines, rule=name))))
+    for pictures, (name, title) in product(PICTURES, FEATURE_SETS.items()):
+        if (pictures, name) != ("squares", "file"):
+            cells = _plain_cells(select(shortcuts, about=pictures, rule=name))
+            rows.append(Row(WITHOUT_RETINA, f"{pictures}: {title}", cells))
+    for pair in pairs:
+        number = Number(f"{pair.effect:+}", float(pair.effect), notes.number(pair.doubt))
+        cells = tuple(number if _split(pair) == split else Number("-") for split in EVALUATED)
+        rows.append(Row(EFFECTS, pair.title, cells))
     return Table(
         name="decoding",
         title="Decision rules",
@@ -123,13 +68,45 @@ def make(inputs: Inputs) -> Table:
             _compared(ranges, pairs),
         ),
         columns=("output: rule", *EVALUATED),
-        rows=[*rows, *build.baseline_rows(), *build.shortcut_rows(), *build.effect_rows(pairs)],
-        notes=build.notes.texts,
+        rows=rows,
+        notes=notes.texts,
         records=[
             *(fields_of(row, *_COLUMNS) for row in (*rules, *baselines, *shortcuts, *ranges)),
             *map(_published, pairs),
         ],
     )
+
+
+def _arm_rows(arm: Arm, inputs: Inputs, notes: Notes) -> Iterator[Row]:
+    """Yield every rule of an arm, and per head the range over rules."""
+    own = {"method": arm.method, "arm": arm.name}
+    measured = [row for row in select(inputs.estimates("rule"), **own) if row.tuned_on != HOLDOUT]
+    for head, title in HEAD_NAMES.items():
+        flags = run_notes(inputs.params, inputs.results, arm, head)
+        rules = dict.fromkeys(row.rule for row in measured if DECISION_RULES[row.rule].head == head)
+        for rule in rules:
+            by_split = {row.split: row for row in select(measured, rule=rule)}
+            cells = []
+            for split in EVALUATED:
+                row = by_split[split]
+                numbers = notes.number(TUNED_HERE if row.tuned_on == split else "", *flags)
+                cells.append(one_line(estimate_cell(row, numbers)))
+            yield Row(str(arm), f"{title}: {DECISION_RULES[rule].title}", tuple(cells))
+        if rules:
+            ranges = {
+                row.split: difference_line(row) for row in select(inputs.estimates("rule range"), head=head, **own)
+            }
+            cells = [ranges.get(split, Number("undefined")) for split in EVALUATED]
+            yield Row(str(arm), f"{title}: highest minus lowest", tuple(cells))
+
+
+def _plain_cells(rows: Sequence[Estimate]) -> tuple[Cell, ...]:
+    """Return the cells of a kappa without a network, with its number of images, which are fewer without a fellow."""
+    found: dict[str, Cell] = {}
+    for row in rows:
+        cell = one_line(estimate_cell(row), f", n = {row.n_images}")
+        found[row.split] = cell if row.n_images else Number("not applicable: no image has a known fellow")
+    return tuple(found.get(split, Number("not measured")) for split in EVALUATED)
 
 
 def _shown(inputs: Inputs) -> list[Arm]:
@@ -170,12 +147,6 @@ def _compared(ranges: Sequence[Estimate], pairs: Sequence[PrintedPair]) -> str:
         f"the {len(changes)} arms and outputs of the csv); {fewer} of the paper's {len(pairs)} effects, measured on "
         "other data, are smaller than that median."
     )
-
-
-def _baseline(row: Estimate) -> Cell:
-    if not row.n_images:
-        return Number("not applicable: no image has a known fellow")
-    return one_line(estimate_cell(row), f", n = {row.n_images}")
 
 
 def _published(pair: PrintedPair) -> dict[str, Any]:
