@@ -16,7 +16,7 @@ from benchmark.report.table import Number
 from benchmark.report.tables import ablation
 from benchmark.statistics.published.tables import Selector
 
-ABOUT = FigureInfo(order=2, training=True)
+ABOUT = FigureInfo(order=2, training=True, section="ablation")
 
 
 def draw(figure: Figure, inputs: Inputs) -> str:

@@ -15,7 +15,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.runs.declared import by_arm
 from benchmark.scoring.metrics import BINS
 
-ABOUT = FigureInfo(order=9)
+ABOUT = FigureInfo(order=9, section="metrics")
 
 FEW = 5
 """Bins with fewer images, of all seeds together, are not drawn."""

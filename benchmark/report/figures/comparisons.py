@@ -10,7 +10,7 @@ from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.statistics.estimates import Estimate
 
-ABOUT = FigureInfo(order=3)
+ABOUT = FigureInfo(order=3, section="comparisons")
 
 _LOOKS = {
     HEAD_NAMES["score"]: Look(HEAD_MARKERS["score"], shift=-0.14),

@@ -17,7 +17,7 @@ from benchmark.report.figure_style import DASHES, GREY, MARKERS, bare, colour, l
 from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 
-ABOUT = FigureInfo(order=6)
+ABOUT = FigureInfo(order=6, section="cost")
 
 COSTS = {"images": "training images seen", "macs": "multiply-adds of forward passes"}
 """Title of the horizontal axis by attribute of a point."""

@@ -11,7 +11,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.statistics.estimates import Estimate
 from models.systems.registry import SYSTEMS
 
-ABOUT = FigureInfo(order=5)
+ABOUT = FigureInfo(order=5, section="systems")
 
 QUESTIONS = ("M2CNN against multi-task", "staged start alone", "cells alone", "cells on top of a staged start")
 """Comparisons about the paper's method, shown at its largest size and for the output that the paper ranks it by."""

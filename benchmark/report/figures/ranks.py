@@ -13,7 +13,7 @@ from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.statistics.estimates import Estimate
 
-ABOUT = FigureInfo(order=4)
+ABOUT = FigureInfo(order=4, section="comparisons")
 
 _SHOWN = 0.045
 """Smallest probability that is shown as a number."""

@@ -29,12 +29,14 @@ class FigureInfo:
 
     order: float = inf
     """Place in the report: figures are sorted by this, then by name."""
+    section: str = ""
+    """Table whose section of the page shows the figure; without one, it is in the section of figures."""
     photographs: bool = False
     """True if the figure shows photographs, to which the data set's terms apply; it is saved in a separate folder."""
     training: bool = False
     """True if it describes trainings; it is left out where nothing is trained here."""
     each_arm: bool = False
-    """True if it is drawn once per arm that ran."""
+    """True if it is drawn once per arm that ran; the page shows these figures together."""
 
 
 FIGURES = discover(__package__, FigureInfo)

@@ -15,7 +15,7 @@ from benchmark.report.figures.registry import FigureInfo
 from benchmark.report.inputs import Inputs
 from benchmark.runs.declared import by_arm
 
-ABOUT = FigureInfo(order=8)
+ABOUT = FigureInfo(order=8, section="metrics")
 
 TALL = 0.85
 """Height of the highest bar of a label, in units of the label axis."""

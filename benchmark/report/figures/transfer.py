@@ -11,7 +11,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.tables.transfer import own_estimates, transfer_key
 from benchmark.statistics.estimates import Estimate
 
-ABOUT = FigureInfo(order=7)
+ABOUT = FigureInfo(order=7, section="transfer")
 
 _OTHER, _OWN = Look("o", shift=-0.15), Look("o", filled=False, shift=0.15)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmark.common.terms import OURS
@@ -13,8 +13,7 @@ from benchmark.common.units import format_measure
 from benchmark.report.answer import in_our_pixels, measured
 from benchmark.report.inputs import Inputs
 from benchmark.report.named_arms import arms_of
-from benchmark.report.page.strips import Scale, strip
-from benchmark.report.table import Notes, ends_of
+from benchmark.report.table import Notes
 from benchmark.report.tables.verdicts import p_text, seeds_of
 from benchmark.statistics.verdict_row import ALL_PARTS, VerdictRow
 from benchmark.statistics.verdict_rules import Verdict
@@ -28,6 +27,42 @@ VERDICT_STYLES: dict[Verdict, str] = {
     "depends on the decision rule": "open",
 }
 """Style of a verdict: colour and sign. A claim without a judgement has a style of its own."""
+TICKS = 4
+"""Approximate number of ticks of an axis."""
+MARGIN = 0.04
+"""Fraction of a scale that stays free at either end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Linear scale from values to positions in per cent."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Scale | None:
+        """Return a scale of all finite values; None without such a value."""
+        known = list(filter(math.isfinite, values))
+        if not known:
+            return None
+        low, high = min(known), max(known)
+        free = MARGIN * (high - low) or 0.5
+        return cls(low - free, high + free)
+
+    def at(self, value: float) -> float:
+        """Return the position of a value."""
+        return round(100 * (value - self.low) / (self.high - self.low), 2)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Positions and texts of round numbers."""
+        raw = (self.high - self.low) / TICKS
+        power = 10.0 ** math.floor(math.log10(raw))
+        step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
+        digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [(self.at(place * step), f"{place * step + 0.0:.{digits}f}") for place in range(first, last + 1)]
 
 
 def make_board(inputs: Inputs) -> dict[str, Any]:
@@ -54,6 +89,11 @@ def make_board(inputs: Inputs) -> dict[str, Any]:
     }
 
 
+def style_of(verdict: Verdict | None) -> str:
+    """Return the style of a verdict; that of a claim without a judgement for any other."""
+    return VERDICT_STYLES.get(verdict, "other") if verdict else ""
+
+
 def _claim(rows: Sequence[VerdictRow], inputs: Inputs, notes: Notes) -> dict[str, Any]:
     """Return a claim with the judgement of all its parts together, if there are several, and that of each part."""
     drawn = [row for row in rows if not math.isnan(row.estimate)]
@@ -75,19 +115,15 @@ def _claim(rows: Sequence[VerdictRow], inputs: Inputs, notes: Notes) -> dict[str
 
 
 def _judged(row: VerdictRow, scale: Scale | None, inputs: Inputs, notes: Notes) -> dict[str, Any]:
-    drawn = scale and not math.isnan(row.estimate)
-    margin = None if math.isnan(row.margin) else row.margin
     value, _, interval = measured(row).partition(" ")
-    printed = _printed(row)
-    ordering = row.kind == "ordering"
-    ran = inputs.results.arms()
+    printed, ordering, ran = _printed(row), row.kind == "ordering", inputs.results.arms()
     return {
         # A question that no source prints is about one pair, which its interpretation names.
         "part": in_our_pixels(row.part, inputs) if row.published or not ordering else f"on {row.split}",
-        "published": format_measure(printed, "+") if ordering and printed is not None else row.published or "-",
+        "published": row.published or "-" if math.isnan(printed) or not ordering else format_measure(printed, "+"),
         "measured": value or row.recomputed or "-",
         "interval": interval,
-        "strip": strip(scale, row.estimate, ends_of(row), printed, margin) if drawn and scale else "",
+        "strip": _strip(row, scale) if scale and not math.isnan(row.estimate) else [],
         "finding": row.finding,
         "look": style_of(row.verdict),
         "facts": _facts(row),
@@ -96,17 +132,28 @@ def _judged(row: VerdictRow, scale: Scale | None, inputs: Inputs, notes: Notes) 
     }
 
 
-def style_of(verdict: Verdict | None) -> str:
-    """Return the style of a verdict; that of a claim without a judgement for any other."""
-    return VERDICT_STYLES.get(verdict, "other") if verdict else ""
+def _strip(row: VerdictRow, scale: Scale) -> list[tuple[str, str]]:
+    """Return the class and path of each line of a drawing 100 wide: 0, margin, interval, published value, estimate.
+
+    It is stretched to its cell, but lines and dots keep their width: a dot is a line of length zero with round ends.
+    """
+    zero, margin, low, high, printed, value = (
+        f"{scale.at(one):g}" if math.isfinite(one) else ""
+        for one in (0.0, row.margin, row.low, row.high, _printed(row), row.estimate)
+    )
+    lines = [("zero", f"M{zero} 0V12")] if scale.low < 0 < scale.high else []
+    lines += [("margin", f"M{margin} 0V12")] if margin else []
+    lines += [("interval", f"M{low} 6H{high}")] if low and high else []
+    lines += [("printed", f"M{printed} 1V11")] if printed else []
+    return [*lines, ("dot", f"M{value} 6h0")]
 
 
-def _printed(row: VerdictRow) -> float | None:
-    """Return the published number; None if it is not a number."""
+def _printed(row: VerdictRow) -> float:
+    """Return the published number; NaN if it is not a number."""
     try:
         return float(row.published)
     except ValueError:
-        return None
+        return math.nan
 
 
 def _facts(row: VerdictRow) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import yaml
 from benchmark.common.terms import Arm
 from benchmark.report.answer import answer
 from benchmark.report.captions import PHANTOM, cautions, numerics_sentence, shortcut_kappas
+from benchmark.report.figures.registry import FIGURES
 from benchmark.report.inputs import Inputs
 from benchmark.report.named_arms import columns_of_runs
 from benchmark.report.page.board import make_board, style_of
@@ -30,22 +31,6 @@ FIRST = ("ablation", "comparison")
 """Tables whose sections come first, in this order, and are open."""
 ON_THE_BOARD = "verdicts"
 """Table that the claims replace on the page."""
-SECTIONS = {
-    "ablation": "ablation",
-    "comparisons": "comparisons",
-    "ranks": "comparisons",
-    "parts": "systems",
-    "learning_curves": "cost",
-    "transfer": "transfer",
-    "scores": "metrics",
-    "calibration": "metrics",
-    "worst_errors": "photographs",
-    "saliency": "photographs",
-    "attention": "photographs",
-}
-"""Section of each figure; other figures have a section of their own."""
-CONFUSION = "confusion_"
-"""Prefix of the figures that are drawn once per arm."""
 FILTERED = 8
 """Minimum number of rows of a table with a filter."""
 FOLDED = 4
@@ -78,7 +63,7 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
         formats=tuple(FORMATS),
         filtered=FILTERED,
         figures=_by_section(captions, named),
-        matrices={name: text for name, text in captions.items() if name.startswith(CONFUSION)},
+        matrices={name: text for name, text in captions.items() if name not in FIGURES},
         grades=_grades(results),
         runs=[_runs(arm, inputs) for arm in results.arms()],
     )
@@ -108,10 +93,8 @@ def split_caption(text: str) -> tuple[str, str]:
     return first, "".join(rest)
 
 
-Group = tuple[str, list[Row]]
-"""Rows with their title."""
-Block = tuple[str, tuple[str, ...], list[Group]]
-"""Title of a folded block, or an empty one; titles of its columns; its groups."""
+Block = tuple[str, tuple[str, ...], list[tuple[str, list[Row]]]]
+"""Title of a folded block, or an empty one; titles of its columns; its groups with their titles."""
 
 
 def blocks(table: Table) -> list[Block]:
@@ -132,9 +115,9 @@ def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict
     """Return the captions of the figures by section; figures of a missing table are in ``figures``."""
     found: dict[str, dict[str, str]] = {}
     for name, text in captions.items():
-        section = SECTIONS.get(name, "figures")
-        if not name.startswith(CONFUSION):
-            found.setdefault(section if section in {*named, "photographs"} else "figures", {})[name] = text
+        if info := FIGURES.get(name):
+            section = "photographs" if info.photographs else info.section if info.section in named else "figures"
+            found.setdefault(section, {})[name] = text
     return found
 
 
