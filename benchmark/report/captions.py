@@ -105,7 +105,8 @@ def numerics_sentence(results: Results) -> str:
 
     Empty if nothing was trained here.
     """
-    runs = results.executed[["precision", "device", "numerics"]].drop_duplicates()
+    made = results.runs[results.runs["epochs"] > 0]
+    runs = made[["precision", "device", "numerics"]].drop_duplicates()
     if runs.empty:
         return ""
     trained = " or ".join(f"{run.precision} on {run.device}" for run in runs.itertuples())

@@ -51,16 +51,13 @@ class Inputs:
 
     @cached_property
     def results(self) -> Results:
-        """The evaluation and all estimates."""
         return load_results()
 
     def estimates(self, kind: Kind) -> list[Estimate]:
-        """Return the estimates of one kind."""
         return select(self.results.estimates, kind=kind)
 
     @cached_property
     def verdicts(self) -> list[VerdictRow]:
-        """Verdicts on the paper's claims."""
         return read_rows(VERDICTS, VerdictRow, "fundusbench statistics")
 
     @cached_property
@@ -70,12 +67,10 @@ class Inputs:
 
     @cached_property
     def scores(self) -> list[ScoreRow]:
-        """Histogram of scores by label."""
         return read_rows(SCORES, ScoreRow, _BY_EVALUATE)
 
     @cached_property
     def worst_errors(self) -> list[WorstRow]:
-        """Test images with the largest grading errors."""
         return read_rows(WORST_ERRORS, WorstRow, _BY_EVALUATE)
 
     @cached_property
@@ -132,7 +127,6 @@ class Inputs:
 
     @cached_property
     def check_rows(self) -> list[CheckRow]:
-        """Rows of the data checks."""
         return read_rows(CHECKS_CSV, CheckRow, "fundusbench fetch")
 
     @cached_property
@@ -142,7 +136,6 @@ class Inputs:
 
     @cached_property
     def claims(self) -> Claims:
-        """The paper's claims."""
         return load_claims(published=self.printed)
 
     @cached_property

@@ -24,25 +24,20 @@ def to_markdown(table: Table) -> str:
     for group, rows in table.groups():
         columns = table.columns_of(group)
         lines = [columns, ("---",) * len(columns)]
-        lines += [(row.label, *map(_markdown_cell, row.cells)) for row in rows]
+        for row in rows:
+            cells = ((*lines_of(cell), *(f"[{note}]" for note in cell.notes)) for cell in row.cells)
+            lines.append((row.label, *(" ".join(filter(None, parts)) for parts in cells)))
+        escaped = ((_plain_markdown(cell).replace("|", r"\|") for cell in line) for line in lines)
         blocks += [f"**{group}**"] if group else []
-        blocks.append("\n".join(map(_markdown_line, lines)))
+        blocks.append("\n".join(f"| {' | '.join(line)} |" for line in escaped))
     notes = [f"[{number}] {_plain_markdown(note)}  " for number, note in enumerate(table.notes, 1)]
     blocks += ["\n".join(notes)] if notes else []
     return "\n\n".join([*blocks, table.caption]) + "\n"
 
 
-def _markdown_line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(_plain_markdown(cell).replace("|", r"\|") for cell in cells) + " |"
-
-
 def _plain_markdown(text: str) -> str:
     """Escape what would be HTML, a link or a role of MyST in names that others have chosen."""
     return _MARKUP.sub(lambda found: f"\\{found[0]}", printable(text))
-
-
-def _markdown_cell(cell: Cell) -> str:
-    return " ".join(part for part in (*lines_of(cell), *(f"[{note}]" for note in cell.notes)) if part)
 
 
 def table_to_csv(table: Table) -> str:
@@ -57,40 +52,28 @@ def to_tex(table: Table) -> str:
 
 
 def _tex_table(table: Table) -> str:
+    shown = [(row.label, *(max(lines_of(cell), key=len) for cell in row.cells)) for row in table.rows]
+    width = sum(min(WIDE, max(map(len, column))) for column in zip(table.columns, *shown, strict=True))
+    texts = ((len(cell.text) if isinstance(cell, Text) else 0 for cell in row.cells) for row in table.rows)
+    alignment = "".join(r"p{0.34\linewidth}" if max(one) > WIDE else "c" for one in zip(*texts, strict=True))
     lines = [
         r"\begin{table}",
-        rf"\centering{_type(table)}\setlength{{\tabcolsep}}{{4pt}}",
+        rf"\centering\{'scriptsize' if width > FULL else 'small'}\setlength{{\tabcolsep}}{{4pt}}",
         rf"\caption{{{_escape(f'{table.title}. {table.caption}')}}}",
         rf"\label{{tab:{table.name}}}",
-        rf"\begin{{tabular}}{{{_alignment(table)}}}",
+        rf"\begin{{tabular}}{{l{alignment}}}",
         r"\toprule",
-        _tex_line([_escape(column) for column in table.columns]),
+        " & ".join(map(_escape, table.columns)) + r" \\",
     ]
     for group, rows in table.groups():
         lines.append(r"\midrule")
         lines += [rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\emph{{{_escape(group)}}}}} \\"] if group else []
-        lines += [_tex_line([_escape(row.label), *map(_tex_cell, row.cells)]) for row in rows]
+        lines += [" & ".join((_escape(row.label), *map(_tex_cell, row.cells))) + r" \\" for row in rows]
     lines += [r"\bottomrule", r"\end{tabular}"]
     if table.notes:
         notes = (rf"\textsuperscript{{{number}}} {_escape(note)}" for number, note in enumerate(table.notes, 1))
         lines += [r"\par\smallskip\begin{minipage}{\linewidth}\footnotesize", "\\\\\n".join(notes), r"\end{minipage}"]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
-
-
-def _type(table: Table) -> str:
-    rows = ((row.label, *(max(lines_of(cell), key=len) for cell in row.cells)) for row in table.rows)
-    columns = zip(table.columns, *rows, strict=True)
-    return r"\scriptsize" if sum(min(WIDE, max(map(len, column))) for column in columns) > FULL else r"\small"
-
-
-def _alignment(table: Table) -> str:
-    columns = zip(*(row.cells for row in table.rows), strict=True)
-    widths = (max(len(cell.text) if isinstance(cell, Text) else 0 for cell in cells) for cells in columns)
-    return "l" + "".join(r"p{0.34\linewidth}" if width > WIDE else "c" for width in widths)
-
-
-def _tex_line(cells: list[str]) -> str:
-    return " & ".join(cells) + r" \\"
 
 
 def _tex_cell(cell: Cell) -> str:

@@ -20,10 +20,7 @@ from benchmark.statistics.estimates import ESTIMATES, Estimate, read_estimates, 
 
 @dataclass(frozen=True)
 class Results:
-    """Tables of ``evaluation/``, which :mod:`benchmark.evaluation.evaluate` writes, and all estimates.
-
-    Look-ups by arm are cached.
-    """
+    """Tables of ``evaluation/``, which :mod:`benchmark.evaluation.evaluate` writes, and all estimates."""
 
     runs: pd.DataFrame
     confusion: pd.DataFrame
@@ -58,11 +55,6 @@ class Results:
     def methods(self) -> list[Arm]:
         """Return the arms that ran, without those of compared systems."""
         return [arm for arm, runs in self._runs.items() if not runs["system"].iloc[0]]
-
-    @property
-    def executed(self) -> pd.DataFrame:
-        """Runs that were made here, without predictions that were made elsewhere."""
-        return self.runs[self.runs["epochs"] > 0]
 
     def heads_of(self, arm: Arm) -> list[Head]:
         """Return the outputs of an arm that ran, the main one first."""
@@ -108,8 +100,8 @@ class Results:
         found = self.confusion[(self.confusion["method"] == method) & (self.confusion["arm"] == arm)]
         counts: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
         for (head, split), rows in found.groupby(["head", "split"]):
-            counts[head, split] = np.zeros((GRADES, GRADES), np.int64)
-            np.add.at(counts[head, split], (rows["label"], rows["predicted"]), rows["count"])
+            matrix = counts[str(head), str(split)] = np.zeros((GRADES, GRADES), np.int64)
+            np.add.at(matrix, (rows["label"], rows["predicted"]), rows["count"])
         return counts
 
     @cached_property

@@ -41,7 +41,11 @@ def draw(figure: Figure, inputs: Inputs) -> str:
             for _, same in groupby(chains, lambda links: links[-1].arm.method):
                 for index, links in enumerate(same):
                     _line(axes, curve(results, links), cost, index, links[-1].arm)
-            _scale(axes, f"{title}, chain included")
+            axes.set(xlabel=f"{title}, chain included", xscale="log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 4, 7)))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.xaxis.set_major_formatter(lambda value, _: quantity(value))
+            bare(axes, grid="both")
             for fraction, kappa in wanted.get(size, {}).items():
                 axes.axhline(kappa, color=GREY, lw=0.7, ls=":")
                 axes.text(
@@ -66,12 +70,3 @@ def _line(axes: Axes, points: pd.DataFrame, cost: str, index: int, arm: Arm) -> 
     axes.fill_between(costs, kappas - sds, kappas + sds, color=shade, alpha=0.08, lw=0)
     style: Any = {"marker": MARKERS[index % len(MARKERS)], "ls": DASHES[index % len(DASHES)], "color": shade}
     axes.plot(costs, kappas, **style, lw=1.3, markersize=3.5, label=str(arm))
-
-
-def _scale(axes: Axes, title: str) -> None:
-    axes.set_xlabel(title)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 4, 7)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: quantity(value))
-    bare(axes, grid="both")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -36,8 +34,10 @@ def draw(figure: Figure, inputs: Inputs) -> str:
     figure.subplots_adjust(2.6 / width, 0.1 / height, 1 - 0.15 / width, 1 - 0.95 / height, hspace=0.3)
     grid = figure.subplots(len(sizes), height_ratios=heights, squeeze=False)[:, 0]
     for axes, (size, block) in zip(grid, sizes.items(), strict=True):
-        ordered = sorted(block, key=_expected_rank)
-        chances = np.array([[row.estimate for row in found] for found in ordered])
+        chances = np.array([[row.estimate for row in found] for found in block])
+        # By expected rank; arms without ranks are last.
+        order = np.argsort(chances @ np.arange(1, chances.shape[1] + 1), kind="stable")
+        chances, ordered = chances[order], [block[place] for place in order]
         texts = [[percent(one) if one >= _SHOWN else "" for one in line] for line in chances]
         draw_heatmap(axes, chances, np.array(texts), fontsize=7.5, gap=1)
         axes.set_xticks(np.arange(chances.shape[1]) + 0.5, range(1, chances.shape[1] + 1))
@@ -55,9 +55,3 @@ def draw(figure: Figure, inputs: Inputs) -> str:
         f"shared by all arms, with the error of the seeds by Student's t. Values below {np.ceil(100 * _SHOWN):.0f} % "
         "are not shown. An arm whose kappa is not clear of 0 has no rank. This is not a test."
     )
-
-
-def _expected_rank(found: Sequence[Estimate]) -> float:
-    """Return the mean rank of an arm; infinite without ranks."""
-    expected = sum(row.rank * row.estimate for row in found)
-    return np.inf if np.isnan(expected) else expected

@@ -46,6 +46,11 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
     )
     results = inputs.results
     named = {table.name: table for table in tables}
+    sections: dict[str, dict[str, str]] = {}
+    for name, text in captions.items():
+        if info := FIGURES.get(name):
+            section = "photographs" if info.photographs else info.section if info.section in named else "figures"
+            sections.setdefault(section, {})[name] = text
     return templates.get_template("page.html.j2").render(
         data=results.data,
         warnings=[f"{PHANTOM.capitalize()}."] * results.synthetic + cautions(results),
@@ -62,7 +67,7 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
         commit=_commit,
         formats=tuple(FORMATS),
         filtered=FILTERED,
-        figures=_by_section(captions, named),
+        figures=sections,
         matrices={name: text for name, text in captions.items() if name not in FIGURES},
         grades=_grades(results),
         runs=[_runs(arm, inputs) for arm in results.arms()],
@@ -108,16 +113,6 @@ def blocks(table: Table) -> list[Block]:
             found[-1][2].append((group, rows))
         else:
             found.append(("", columns, [(group, rows)]))
-    return found
-
-
-def _by_section(captions: Mapping[str, str], named: Mapping[str, Table]) -> dict[str, dict[str, str]]:
-    """Return the captions of the figures by section; figures of a missing table are in ``figures``."""
-    found: dict[str, dict[str, str]] = {}
-    for name, text in captions.items():
-        if info := FIGURES.get(name):
-            section = "photographs" if info.photographs else info.section if info.section in named else "figures"
-            found.setdefault(section, {})[name] = text
     return found
 
 

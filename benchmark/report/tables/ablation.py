@@ -9,8 +9,7 @@ from benchmark.report.printed import PrintedCells, kappa_record
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.components import MATCHED, SIZES, VARIANTS, find_variant
 from benchmark.report.tables.registry import TableInfo
-from benchmark.settings.params import Params
-from benchmark.statistics.published.tables import Printed, find_arm
+from benchmark.statistics.published.tables import find_arm
 from models.losses.registry import LOSSES
 
 ABOUT = TableInfo(keys=("row", "column", "split"), order=1, training=True)
@@ -29,7 +28,11 @@ def make(inputs: Inputs) -> Table:
             cells = [printed.cell(name, column) for column in printed.columns]
             ours = tuple(build.ours(cell, split) for cell in cells)
             group = split if any(cell.published for cell in ours) else f"{split} (not in the paper's table)"
-            rows.append(Row(group, _size(cells[0], params), ours))
+            measure = cells[0].measured_by
+            assert measure
+            assert measure.size
+            size = f"{params.sizes.of(measure.size)} px (paper: {cells[0].pixels})"
+            rows.append(Row(group, size, ours))
             records += [build.record(cell, split) for cell in cells]
     for split in EVALUATED:
         for arm in added_arms(inputs):
@@ -65,10 +68,3 @@ def added_arms(inputs: Inputs) -> list[Arm]:
     shown = {find_arm(cell.measured_by, params) for cell in inputs.printed["ablation"].cells}
     shown |= {find_variant(variant, size, params) for variant in (*VARIANTS, *MATCHED) for size in SIZES}
     return [arm for method, arms in params.arms.items() for name in arms if (arm := Arm(method, name)) not in shown]
-
-
-def _size(printed: Printed, params: Params) -> str:
-    """Return an input size as ours and the paper's."""
-    assert printed.measured_by is not None
-    assert printed.measured_by.size is not None
-    return f"{params.sizes.of(printed.measured_by.size)} px (paper: {printed.pixels})"

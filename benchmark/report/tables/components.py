@@ -140,13 +140,13 @@ def _line(
         **{"cells": cells.value, "heads": heads, "match": variant.match},
         **{"images": costs[0].value, "macs": costs[1].value},
     }
-    method, name = arm or ("", "")
+    arm_columns = {"method": arm.method, "arm": arm.name} if arm else {"method": "", "arm": ""}
     kappas, records = [], []
     for split, head in _OUTPUTS:
         measured = results.measured(arm, head, split) if arm else None
         kappas.append(estimate_cell(measured, notes.number(*run_notes(params, results, arm, head)) if arm else ()))
-        own = {"split": split, "head": head, "rule": DEFAULT[head]} | fields_of(measured)
-        records.append(facts | own | {"status": status(measured), "method": method, "arm": name})
+        described = {"split": split, "head": head, "rule": DEFAULT[head]} | fields_of(measured)
+        records.append(facts | described | {"status": status(measured)} | arm_columns)
     group = size_title(size, params, inputs.paper_pixels[size])
     row = Row(group, variant.label, (Text(staged), cells, Text(heads), *costs, *kappas), (arm,) if arm else ())
     return row, records

@@ -110,7 +110,7 @@ def _arm(group: str, arm: Arm, size: Size, kappas: Mapping[float, float], result
         first = points[points["kappa"] >= kappa].head(1)
         counts |= {f"{cost}_to_{fraction * 100:.0f}": next(iter(first[cost]), None) for cost in ("images", "macs")}
         facts[f"kappa_{fraction * 100:.0f}"] = kappa
-    best = points.loc[points["kappa"].idxmax()]
+    best = points[points["kappa"] == points["kappa"].max()].iloc[0]
     facts |= {name: getattr(own, name) for name in ("pixels", "n_cells", "head", "epochs")}
     facts |= {"chain": " ".join(str(link.arm) for link in links), "status": "measured"}
     facts |= {"best_kappa": best["kappa"], "best_kappa_sd": best["sd"]}

@@ -19,7 +19,7 @@ from benchmark.statistics.baselines import N_BASELINE_DRAWS, TRIVIAL_BASELINES
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 from benchmark.statistics.decision_rules import TUNED_ON
 from benchmark.statistics.estimates import Estimate, Kind, select
-from benchmark.statistics.published.claims import Claims, PrintedPair
+from benchmark.statistics.published.claims import PrintedPair
 from benchmark.statistics.published.tables import find_arm
 from benchmark.statistics.shortcuts import PICTURES
 
@@ -37,7 +37,9 @@ def make(inputs: Inputs) -> Table:
     """Make the table: kappa under every rule, of the paper's arms at the largest input; of all arms in the csv."""
     kinds: tuple[Kind, ...] = ("rule", "baseline", "shortcut", "rule range")
     rules, baselines, shortcuts, ranges = map(inputs.estimates, kinds)
-    notes, pairs = Notes(), _effects(inputs.claims)
+    notes, claimed = Notes(), [pair for claim in inputs.claims.orderings for pair in claim.pairs]
+    # Between two arms of one input size and one head.
+    pairs = [pair for pair in claimed if _setting(pair.better) == _setting(pair.worse)]
     rows = [row for arm in _shown(inputs) for row in _arm_rows(arm, inputs, notes)]
     for name, baseline in TRIVIAL_BASELINES.items():
         rows.append(Row(BASELINES, baseline.title, _plain_cells(select(baselines, rule=name))))
@@ -72,7 +74,12 @@ def make(inputs: Inputs) -> Table:
         notes=notes.texts,
         records=[
             *(fields_of(row, *_COLUMNS) for row in (*rules, *baselines, *shortcuts, *ranges)),
-            *map(_published, pairs),
+            *(
+                fields_of(None, *_COLUMNS)
+                | {"kind": "published", "quantity": "kappa difference", "split": _split(pair), "rule": pair.title}
+                | {"head": _setting(pair.better)[1], "estimate": str(pair.effect)}
+                for pair in pairs
+            ),
         ],
     )
 
@@ -93,9 +100,8 @@ def _arm_rows(arm: Arm, inputs: Inputs, notes: Notes) -> Iterator[Row]:
                 cells.append(one_line(estimate_cell(row, numbers)))
             yield Row(str(arm), f"{title}: {DECISION_RULES[rule].title}", tuple(cells))
         if rules:
-            ranges = {
-                row.split: difference_line(row) for row in select(inputs.estimates("rule range"), head=head, **own)
-            }
+            found = select(inputs.estimates("rule range"), head=head, **own)
+            ranges = {row.split: difference_line(row) for row in found}
             cells = [ranges.get(split, Number("undefined")) for split in EVALUATED]
             yield Row(str(arm), f"{title}: highest minus lowest", tuple(cells))
 
@@ -120,12 +126,6 @@ def _shown(inputs: Inputs) -> list[Arm]:
     return given
 
 
-def _effects(claims: Claims) -> list[PrintedPair]:
-    """Return claimed differences between two arms of one input size and one head."""
-    pairs = [pair for claim in claims.orderings for pair in claim.pairs]
-    return [pair for pair in pairs if _setting(pair.better) == _setting(pair.worse)]
-
-
 def _setting(cell: Any) -> tuple[Any, Any]:
     return cell.measured_by.size, cell.measured_by.head
 
@@ -147,11 +147,3 @@ def _compared(ranges: Sequence[Estimate], pairs: Sequence[PrintedPair]) -> str:
         f"the {len(changes)} arms and outputs of the csv); {fewer} of the paper's {len(pairs)} effects, measured on "
         "other data, are smaller than that median."
     )
-
-
-def _published(pair: PrintedPair) -> dict[str, Any]:
-    assert pair.better.measured_by is not None
-    return fields_of(None, *_COLUMNS) | {
-        **{"kind": "published", "quantity": "kappa difference", "split": _split(pair), "rule": pair.title},
-        **{"head": pair.better.measured_by.head, "estimate": str(pair.effect)},
-    }

@@ -23,7 +23,9 @@ def read_revision(root: Path, revision: str, argument: str) -> dict[str, str]:
     """
     if not revision:
         raise InputError(_no_tables(revision, "an empty name", argument))
-    if refused := _refusal_of_git(root):
+    done = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, text=True, check=False)
+    if "safe.directory" in done.stderr:
+        refused = done.stderr.partition("\n")[0].removeprefix("fatal: ")
         msg = (
             f"{argument} takes a revision of a git repository of your own, but git refuses this one ({refused}): run "
             f"`git config --global --add safe.directory {root.absolute()}` if you trust its owner"
@@ -53,13 +55,6 @@ def read_revision(root: Path, revision: str, argument: str) -> dict[str, str]:
     if not texts:
         raise InputError(_no_tables(revision, f"its dvc.lock does not list {TABLES}", argument))
     return {**texts, PARAMS.name: params}
-
-
-def _refusal_of_git(root: Path) -> str:
-    """Return git's reason not to read the repository of another user; an empty string if it reads it or has none."""
-    done = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True, text=True, check=False)
-    first = done.stderr.partition("\n")[0].removeprefix("fatal: ")
-    return first if "safe.directory" in done.stderr else ""
 
 
 def _no_tables(revision: str, reason: str, argument: str) -> str:
