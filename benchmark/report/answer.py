@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import isnan
 
 from benchmark.common.units import ends, format_measure, percent
@@ -16,27 +15,21 @@ from benchmark.statistics.systems import UNLISTED
 from benchmark.statistics.verdict_row import VerdictRow
 from benchmark.statistics.verdict_rules import Verdict
 
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A sentence of the answer."""
-
-    text: str
-    verdict: Verdict | None = None
-    """Verdict that it states, if it is about a claim."""
+Sentence = tuple[str, Verdict | None]
+"""A sentence of the answer, with the verdict that it states if it is about a claim."""
 
 
 def answer(inputs: Inputs) -> list[Sentence]:
     """Return the answer: a sentence per primary endpoint in their order, then rank, runs and differences."""
     primary = sorted((row for row in inputs.verdicts if row.primary), key=lambda row: row.primary)
     rest = (_rank(inputs), _runs(inputs), _differences(inputs), default_sentence(inputs.differences))
-    return [*(_claim(row, inputs) for row in primary), *(Sentence(text) for text in rest if text)]
+    return [*(_claim(row, inputs) for row in primary), *((text, None) for text in rest if text)]
 
 
 def answer_text(inputs: Inputs) -> str:
     """Return the answer as lines for a terminal, with the path of the page."""
     warning = [f"{PHANTOM.capitalize()}."] if inputs.results.synthetic else []
-    return "\n".join([*warning, *(one.text for one in answer(inputs)), f"The page: {PAGE.resolve()}"])
+    return "\n".join([*warning, *(text for text, _ in answer(inputs)), f"The page: {PAGE.resolve()}"])
 
 
 def in_our_pixels(text: str, inputs: Inputs) -> str:
@@ -58,7 +51,7 @@ def _claim(row: VerdictRow, inputs: Inputs) -> Sentence:
     at = "" if where.startswith(row.split) else f" at {where}"
     level = f"{row.confidence_level * 100:g} % interval; the paper prints {row.published}"
     values = f", kappa {measured(row)} ({level})" if measured(row) else ""
-    return Sentence(f"{pair.replace(' > ', ' above ')} on {row.split}{at}: {row.finding}{values}.", row.verdict)
+    return f"{pair.replace(' > ', ' above ')} on {row.split}{at}: {row.finding}{values}.", row.verdict
 
 
 def _rank(inputs: Inputs) -> str:

@@ -107,8 +107,8 @@ def _parse(text: str) -> DocTable:
 
 def _render(table: DocTable, folder: Path) -> str:
     paths = [folder / path for path in ([table.csv] if isinstance(table.csv, str) else table.csv)]
-    rows = [row for path in paths for row in _selected(table, path)]
     try:
+        rows = [row for path in paths for row in _selected(table, path)]
         lines = list(_lines(table, rows))
     except KeyError as error:
         msg = f"a table block may only name columns of {table.csv}, but {error} is not one: correct the name"
@@ -123,12 +123,7 @@ def _selected(table: DocTable, path: Path) -> list[dict[str, str]]:
         msg = f"the csv file of a table block must exist, but {path} does not: correct `csv` or add the file"
         raise InputError(msg)
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    try:
-        rows = [row for row in rows if table.selects(row)]
-    except KeyError as error:
-        msg = f"a table block may only name columns of {path}, but {error} is not one: correct `where`"
-        raise InputError(msg) from error
+        rows = [row for row in csv.DictReader(stream) if table.selects(row)]
     if not rows:
         conditions = ", ".join(f"{column}={value}" for column, value in table.where.items())
         msg = f"a table block must select a row of {path}, but no row has {conditions}: correct `where`"
@@ -158,15 +153,18 @@ def _across(table: DocTable, rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _fill(template: str, row: Mapping[str, str]) -> str:
-    """Return a template with the fields of a row filled in; a dash if a number is missing."""
+    """Return a template with the fields of a row filled in; a dash if a number is missing.
+
+    A field with a format such as ``.3f`` is a number without a negative zero.
+    """
+
+    def field_text(match: re.Match[str]) -> str:
+        if not match[2]:
+            return row[match[1]]
+        text = format(float(row[match[1]]), match[2])
+        return text if text.strip("-0.") else text.removeprefix("-")
+
     try:
-        text = _FIELD.sub(lambda match: _format(row[match[1]], match[2]), template)
+        return _FIELD.sub(field_text, template).replace("|", r"\|") or _MISSING
     except ValueError:
         return _MISSING
-    return text.replace("|", r"\|") or _MISSING
-
-
-def _format(value: str, number_format: str | None) -> str:
-    """Return a field as it is or, with a format such as ``.3f``, as a number without a negative zero."""
-    text = format(float(value), number_format) if number_format else value
-    return text.removeprefix("-") if number_format and not text.strip("-0.") else text

@@ -11,6 +11,7 @@ from benchmark.report.inputs import Inputs
 from benchmark.report.table import Notes, Number, Text, estimate_cell, fields_of, status
 from benchmark.runs.labels import settings_text
 from benchmark.scoring.decision_rules.registry import DEFAULT
+from benchmark.settings.params import Params
 from benchmark.statistics.estimates import Estimate
 from benchmark.statistics.published.tables import Printed, find_arm
 
@@ -31,7 +32,7 @@ class PrintedCells:
             if settings := settings_text(self.inputs.params.own_settings(arm)):
                 texts.append(f"{arm}: {settings}.")
         notes = self.notes.number(*texts)
-        cell = estimate_cell(self._measured(printed, split), notes, self._status(printed, split))
+        cell = estimate_cell(self.estimate(printed, split), notes, self._status(printed, split))
         return replace(cell, published=published_for(printed, split) if with_published else "", arm=arm)
 
     def paper(self, printed: Printed, *notes: str) -> Text:
@@ -50,7 +51,7 @@ class PrintedCells:
     def record(self, printed: Printed, split: Split) -> dict[str, Any]:
         """Return a measurement and its printed number as a record of the csv file."""
         published, selector = published_for(printed, split), printed.measured_by
-        arm, measured = self.arm(printed), self._measured(printed, split)
+        arm, measured = self.arm(printed), self.estimate(printed, split)
         return kappa_record(printed.row, printed.column, split, arm, measured) | {
             "head": selector.head if selector else "",
             "rule": measured.rule if measured else DEFAULT[selector.head] if selector else "",
@@ -63,14 +64,22 @@ class PrintedCells:
             "inputs": str(printed.inputs or ""),
         }
 
-    def _measured(self, printed: Printed, split: Split) -> Estimate | None:
+    def estimate(self, printed: Printed, split: Split) -> Estimate | None:
+        """Return our measurement; None if it did not run."""
         arm, selector = self.arm(printed), printed.measured_by
         return self.inputs.results.measured(arm, selector.head, split) if arm and selector else None
 
     def _status(self, printed: Printed, split: Split) -> str:
         """Return the status of a measurement; ``-`` if neither the paper nor params.yaml has it."""
         expected = self.arm(printed) or (printed.measured_by and printed.value != "-")
-        return status(self._measured(printed, split)) if expected else "-"
+        return status(self.estimate(printed, split)) if expected else "-"
+
+
+def size_label(printed: Printed, params: Params) -> str:
+    """Return the input size of a measured cell as ours and the paper's."""
+    assert printed.measured_by
+    assert printed.measured_by.size
+    return f"{params.sizes.of(printed.measured_by.size)} px (paper: {printed.pixels})"
 
 
 def published_for(printed: Printed, split: Split) -> str:

@@ -12,10 +12,6 @@ from benchmark.common.csv_rows import DIGITS
 from benchmark.common.terms import Arm
 from benchmark.common.units import ends, format_measure, with_sd
 from benchmark.statistics.estimates import Estimate
-from benchmark.statistics.verdict_row import VerdictRow
-
-Ends = tuple[float, float] | None
-"""Lower and upper end of an interval; None without an interval."""
 
 MEASURED = (
     *("estimate", "sd", "low", "high", "confidence_level", "n_resamples", "resampled", "seeds", "n_images"),
@@ -41,8 +37,6 @@ class Number:
     notes: tuple[int, ...] = ()
     interval: str = ""
     """Text of its confidence interval."""
-    ends: Ends = None
-    """Ends of that interval."""
     arm: Arm | None = None
     """Arm that was measured, if other than the arms of the row."""
     published: str = ""
@@ -152,7 +146,6 @@ def estimate_cell(estimate: Estimate | None, notes: tuple[int, ...] = (), missin
         estimate.estimate,
         notes,
         ends(estimate.low, estimate.high),
-        ends_of(estimate),
         Arm(estimate.method, estimate.arm),
         **fields,
     )
@@ -163,7 +156,7 @@ def difference_cell(estimate: Estimate, notes: tuple[int, ...] = ()) -> Number:
     if math.isnan(estimate.estimate):
         return Number("undefined", None, notes)
     interval = "" if math.isnan(estimate.low) else f"[{estimate.low:+.3f}, {estimate.high:+.3f}]"
-    return Number(f"{estimate.estimate:+.3f}", estimate.estimate, notes, interval, ends_of(estimate))
+    return Number(f"{estimate.estimate:+.3f}", estimate.estimate, notes, interval)
 
 
 def difference_line(estimate: Estimate, sign: str = "+", notes: tuple[int, ...] = ()) -> Number:
@@ -171,18 +164,13 @@ def difference_line(estimate: Estimate, sign: str = "+", notes: tuple[int, ...] 
     if math.isnan(estimate.estimate):
         return Number("undefined", None, notes)
     text = f"{format_measure(estimate.estimate, sign)} {ends(estimate.low, estimate.high, sign)}".rstrip()
-    return Number(text, estimate.estimate, notes, ends=ends_of(estimate))
+    return Number(text, estimate.estimate, notes)
 
 
 def one_line(cell: Number, suffix: str = "") -> Number:
     """Return a cell with its interval in the same line, and a suffix if it has a value."""
     text = f"{cell.text} {cell.interval}".rstrip() + suffix * (cell.value is not None)
     return replace(cell, text=text, interval="", arm=None)
-
-
-def ends_of(estimate: Estimate | VerdictRow) -> Ends:
-    """Return the ends of an estimate's interval; None if they are NaN."""
-    return None if math.isnan(estimate.low) or math.isnan(estimate.high) else (estimate.low, estimate.high)
 
 
 def lines_of(cell: Cell) -> tuple[str, ...]:

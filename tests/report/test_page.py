@@ -109,7 +109,7 @@ def test_the_answer_gives_no_rank_to_the_paper_where_only_rows_of_others_are_ran
         params=SimpleNamespace(trains=False),
         estimates=lambda *_: [row, row],
     )
-    (sentence,) = answer(inputs)
-    assert sentence.text == (
+    ((sentence, _),) = answer(inputs)
+    assert sentence == (
         "Ran: nothing was trained here; 1 rows are predictions from files, on 9 images (labels of labels)."
     )

@@ -54,7 +54,7 @@ def to_page(tables: Sequence[Table], captions: Mapping[str, str], inputs: Inputs
     return templates.get_template("page.html.j2").render(
         data=results.data,
         warnings=[f"{PHANTOM.capitalize()}."] * results.synthetic + cautions(results),
-        answer=[(style_of(one.verdict), one.text) for one in answer(inputs)],
+        answer=[(style_of(verdict), text) for text, verdict in answer(inputs)],
         facts=facts(inputs),
         board=make_board(inputs),
         judgements=named.get(ON_THE_BOARD),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark.common.terms import EVALUATED, Arm
 from benchmark.report.captions import HEAD_NAMES, OTHER_DATA, caption, inferred_sentence
 from benchmark.report.inputs import Inputs
-from benchmark.report.printed import PrintedCells, kappa_record
+from benchmark.report.printed import PrintedCells, kappa_record, size_label
 from benchmark.report.table import Number, Row, Table
 from benchmark.report.tables.components import MATCHED, SIZES, VARIANTS, find_variant
 from benchmark.report.tables.registry import TableInfo
@@ -28,11 +28,7 @@ def make(inputs: Inputs) -> Table:
             cells = [printed.cell(name, column) for column in printed.columns]
             ours = tuple(build.ours(cell, split) for cell in cells)
             group = split if any(cell.published for cell in ours) else f"{split} (not in the paper's table)"
-            measure = cells[0].measured_by
-            assert measure
-            assert measure.size
-            size = f"{params.sizes.of(measure.size)} px (paper: {cells[0].pixels})"
-            rows.append(Row(group, size, ours))
+            rows.append(Row(group, size_label(cells[0], params), ours))
             records += [build.record(cell, split) for cell in cells]
     for split in EVALUATED:
         for arm in added_arms(inputs):

@@ -140,7 +140,7 @@ def _line(
         **{"cells": cells.value, "heads": heads, "match": variant.match},
         **{"images": costs[0].value, "macs": costs[1].value},
     }
-    arm_columns = {"method": arm.method, "arm": arm.name} if arm else {"method": "", "arm": ""}
+    arm_columns: dict[str, Any] = {"method": arm.method, "arm": arm.name} if arm else {"method": "", "arm": ""}
     kappas, records = [], []
     for split, head in _OUTPUTS:
         measured = results.measured(arm, head, split) if arm else None

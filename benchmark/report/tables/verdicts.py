@@ -11,7 +11,7 @@ from benchmark.report.captions import data_sentence
 from benchmark.report.inputs import Inputs
 from benchmark.report.named_arms import arms_of
 from benchmark.report.results import Results
-from benchmark.report.table import Cell, Notes, Number, Row, Table, Text, ends_of
+from benchmark.report.table import Cell, Notes, Number, Row, Table, Text
 from benchmark.report.tables.registry import TableInfo
 from benchmark.statistics.verdict_row import CONTRADICTED, EQUAL, OPPOSITE, RULE_DEPENDENT, SMALLER, VerdictRow
 
@@ -87,7 +87,7 @@ def _row(row: VerdictRow, notes: Notes) -> Row:
         sign = "" if row.kind == "number" else "+"
         value, low, high = (f"{end:{sign}.3f}" for end in (row.estimate, row.low, row.high))
         interval = "" if math.isnan(row.low) else f"[{low}, {high}]"
-        measured = Number(value, row.estimate, interval=interval, ends=ends_of(row))
+        measured = Number(value, row.estimate, interval=interval)
     analyses = (
         f"{row.n_hold} of {row.n_analyses}",
         " to ".join(format_measure(end, "+") for end in (row.rules_low, row.rules_high)),

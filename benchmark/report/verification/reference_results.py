@@ -32,25 +32,19 @@ _OF_CODE = {"runs", *JUDGED_BY}
 
 @dataclass(frozen=True, slots=True)
 class RebuildComparison:
-    """Comparison of a rebuild with the reference results.
-
-    Attributes:
-        folder: folder of the reference results.
-        tables: number of compared csv files.
-        cells: number of compared cells.
-        first: first difference; None if every cell is the same.
-        made_on: processor of the reference results.
-        here: processor of this machine.
-        judged_by: hashes of the claims and rules of the reference results; empty in older ones.
-    """
+    """Comparison of a rebuild with the reference results in a folder: numbers of csv files and cells compared."""
 
     folder: Path
     tables: int
     cells: int
     first: Difference | None
+    """First difference; None if every cell is the same."""
     made_on: str
+    """Processor of the reference results."""
     here: str
+    """Processor of this machine."""
     judged_by: Mapping[str, str]
+    """Hashes of the claims and rules of the reference results; empty in older ones."""
 
     def __str__(self) -> str:
         facts = f"those were made on {self.made_on}, these on {self.here}"
