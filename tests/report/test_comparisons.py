@@ -37,11 +37,6 @@ def test_a_line_holds_the_difference_its_interval_and_the_other_analyses(made):
     assert records(table)[0]["rank_high"] == "0.040000"
 
 
-def test_the_caption_says_that_differences_are_not_tested(made):
-    params, results, rows = made
-    assert "The differences describe and are not tested" in comparisons_table(rows, params, results).caption
-
-
 def test_a_collapsed_run_is_named_beside_what_it_takes_part_in(made):
     params, results, rows = made
     table = comparisons_table(rows, params, results)

@@ -48,17 +48,6 @@ def test_costs_are_summed_over_the_chain(table):
     assert lines["large", "BaseNet+MT, M2CNN's images"]["images"] == lines["large", "M2CNN (both)"]["images"]
 
 
-def test_each_arm_has_both_outputs_on_both_splits(table):
-    lines = [r for r in records(table) if r["row"] == "M2CNN (both)" and r["size"] == "mid"]
-    assert [(r["split"], r["head"]) for r in lines] == [
-        ("val", "score"),
-        ("val", "prob"),
-        ("test", "score"),
-        ("test", "prob"),
-    ]
-    assert all(r["status"] == "measured" and float(r["sd"]) >= 0 and r["seeds"] == "0 1" for r in lines)
-
-
 def test_an_arm_that_is_not_declared_or_has_no_run_is_not_run(read):
     arms = MULTI_TASK | {"controls": {name: arm for name, arm in ARMS["controls"].items() if name != "staged_large"}}
     shown = shown_by(components.make(read(arms=arms, seeds=[0], skip={("controls", "same_macs", 0)})))
@@ -79,11 +68,6 @@ def test_a_match_to_another_arm_does_not_stand_for_a_match_to_m2cnn(read):
     read(arms=MULTI_TASK, seeds=(0, 1))
     table = components.make(Inputs(make_params(arms=MULTI_TASK | {"controls": other}, seeds=(0, 1))))
     assert shown_by(table)["large", "BaseNet+MT, M2CNN's images"][3] == "not run"
-
-
-def test_the_caption_says_how_to_read_it(table):
-    assert "At each size, the first row has neither component" in table.caption
-    assert "Differences are paired, first minus second, with an interval" in table.caption
 
 
 def test_heads_that_are_new_and_heads_that_are_carried_over_are_told_apart(table):

@@ -133,12 +133,6 @@ def test_a_kappa_has_no_sign_and_a_check_of_printed_numbers_shows_what_comes_out
     assert shown(check, results)["measured"].text == "6x6"
 
 
-def test_the_caption_claims_no_more_than_the_lines_do(results):
-    caption = verdict_table([ROW], results).caption
-    assert "[ ] is its 95 % interval, resampled over what the row says" in caption
-    assert "seeds and patients together" not in caption
-
-
 def test_what_the_paper_does_not_claim_stands_apart_and_is_not_counted(results):
     asked = replace(
         ROW, claim="huang-against-m2cnn", interpretation="Huang et al. 2023 scores above M2CNN", evidence="ours"
