@@ -3,8 +3,12 @@
 All metrics use the patient bootstrap of :mod:`.bootstrap` and the standard error over runs of :mod:`.confidence`.
 Metrics of grades are functions of the resampled confusion matrices, pseudo-patients included, and cost next to nothing.
 Metrics of outputs (areas under ROC curves, RPS and calibration) need a pass over all images per resample, so fewer
-resamples are drawn; ``n_resamples`` says how many. The calibration error of a resample is on average higher than the
-sample's, because noise adds to a sum of absolute values: its resamples are shifted to have the sample's own mean.
+resamples are drawn; ``n_resamples`` says how many.
+
+The calibration error is a sum of absolute gaps, to which noise adds: a resample's is on average higher than the
+sample's, and the sample's higher than the true one, by at most the error of a calibrated network (``ece_calibrated``)
+and by less the larger the gaps are. Resamples are therefore shifted to have the sample's own mean, and the interval's
+low end is lowered by that error, so that it covers the true one for calibrated networks and for others.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ from benchmark.statistics.bootstrap import (
     weights_in_blocks,
     with_pseudo_patients,
 )
-from benchmark.statistics.confidence import Confidence, spread_of
+from benchmark.statistics.confidence import Confidence, Interval, spread_of
 from benchmark.statistics.estimates import Estimate, estimate_of
 from benchmark.statistics.graded_runs import GradedRuns, on_every_core
 
@@ -74,8 +78,7 @@ def metric_estimates(runs: GradedRuns) -> list[Estimate]:
 def _rows(runs: GradedRuns, values: Values, arm: Arm, head: Head, split: Split) -> Iterator[Estimate]:
     grades, run = runs.grades[arm, head, split], runs.runs[arm][0]
     asked = {"n_resamples": N_RESAMPLES, "n_output_resamples": N_OUTPUT_RESAMPLES}
-    for name, found in metric_confidence(grades, head, runs.outputs[arm, split], **asked).items():
-        interval = found.interval(bounds=BOUNDS.get(name, (0, 1)))
+    for name, interval in metric_intervals(grades, head, runs.outputs[arm, split], **asked).items():
         if not interval.high > interval.low:  # No resample differs, as for a ROC curve without errors.
             interval = replace(interval, low=nan, high=nan)
         each = values[*arm, head, split, name]
@@ -97,7 +100,7 @@ def _rows(runs: GradedRuns, values: Values, arm: Arm, head: Head, split: Split) 
         )
 
 
-def metric_confidence(
+def metric_intervals(
     arm: Graded,
     head: Head,
     outputs: Sequence[Predictions],
@@ -105,23 +108,25 @@ def metric_confidence(
     n_resamples: int = N_RESAMPLES,
     n_output_resamples: int = N_OUTPUT_RESAMPLES,
     seed: int = 0,
-) -> dict[str, Confidence]:
+) -> dict[str, Interval]:
     """Bootstrap every metric of one arm's head, in the order of the tables.
 
     ``outputs`` are the predictions behind the grades of ``arm``. Metrics of outputs use ``n_output_resamples``.
     """
     patients = int(clusters(arm.patient).max(initial=-1)) + 1
     values, resampled = _of_grades(arm, n_resamples, seed)
-    found = {name: _confidence(value, resampled[name], patients) for name, value in values.items()}
-    values, resampled = _of_outputs(arm, head, outputs, n_output_resamples, seed)
+    by_output, resampled_outputs = _of_outputs(arm, head, outputs, n_output_resamples, seed)
+    values, resampled = values | by_output, resampled | resampled_outputs
     if "ece" in values:
         resampled["ece"] += values["ece"].mean() - resampled["ece"].mean()
-    found |= {name: _confidence(value, resampled[name], patients) for name, value in values.items()}
-    return {name: found[name] for name in METRICS if name in found}
-
-
-def _confidence(values: Floats, over_patients: Floats, patients: int) -> Confidence:
-    return Confidence(float(values.mean()), over_patients, spread_of(values), patients)
+    found: dict[str, Interval] = {}
+    for name in (name for name in METRICS if name in values):
+        spread = Confidence(float(values[name].mean()), resampled[name], spread_of(values[name]), patients)
+        found[name] = spread.interval(bounds=BOUNDS.get(name, (0, 1)))
+    if "ece" in found:
+        low = found["ece"].low - found["ece_calibrated"].estimate
+        found["ece"] = replace(found["ece"], low=float(np.maximum(low, 0)))  # NaN stays NaN.
+    return found
 
 
 def _of_grades(arm: Graded, n_resamples: int, seed: int) -> tuple[dict[str, Floats], dict[str, Floats]]:

@@ -13,7 +13,7 @@ from benchmark.runs.predictions import Predictions
 from benchmark.scoring.decision_rules.registry import apply_rule
 from benchmark.scoring.metrics import METRICS, measure
 from benchmark.statistics.bootstrap import N_RESAMPLES, graded
-from benchmark.statistics.metrics import metric_confidence
+from benchmark.statistics.metrics import metric_intervals
 from tests.factories.grades import simulate
 
 PATIENTS = 21_335
@@ -49,7 +49,7 @@ def test_intervals_of_all_metrics_of_a_run_against_a_loop(benchmark: BenchmarkFi
     arm, loop = graded([run], [apply_rule("argmax", run)]), N_RESAMPLES * loop_seconds(run)
 
     def intervals() -> dict[str, object]:
-        return {name: one.interval() for name, one in metric_confidence(arm, "prob", [run]).items()}
+        return {**metric_intervals(arm, "prob", [run])}
 
     assert intervals().keys() == METRICS.keys()
     benchmark.pedantic(intervals, rounds=2)
