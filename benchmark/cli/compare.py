@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print which parameters differ, and one line per arm; raises InputError if a side has no tables."""
-    texts = [_read(name) for name in (args.a, args.b)]
+    texts = [read_experiment(name, _METRICS) for name in (args.a, args.b)]
     changed = differing(*(yaml.safe_load(side["params.yaml"]) for side in texts))
     (kappas_a, data_a, hashes_a), (kappas_b, data_b, hashes_b) = (_kappas(side[_METRICS], args.split) for side in texts)
     rows = compared(kappas_a, kappas_b)
@@ -89,16 +89,16 @@ def _difference(a: Kappa, b: Kappa) -> tuple[float, float, float]:
     return estimate, estimate - below, estimate + above
 
 
-def _read(where: str) -> Mapping[str, str]:
-    """Return the texts of a side's csv tables and parameters by their names."""
+def read_experiment(where: str, *tables: str) -> Mapping[str, str]:
+    """Return the texts of some tables of an experiment, and of ``params.yaml``; raises InputError if one is missing."""
     from benchmark.report import TABLES
     from benchmark.report.verification.revision import read_revision
 
     folder = Path(where)
     if not where or not folder.is_dir():
         return read_revision(Path(), where, "compare")
-    tables = folder / TABLES if (folder / TABLES).is_dir() else folder
-    for path in (paths := (tables / _METRICS, folder / "params.yaml")):
+    at = folder / TABLES if (folder / TABLES).is_dir() else folder
+    for path in (paths := (*(at / name for name in tables), folder / "params.yaml")):
         if not path.is_file():
             msg = f"an experiment's folder must hold {path.relative_to(folder)}, but {folder} does not: "
             raise InputError(f"{msg}run `dvc repro` there")

@@ -123,6 +123,14 @@ class Plan:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--no-measure", action="store_true", help="count only, without times: run no training step")
+    parser.add_argument(
+        "--power",
+        nargs="?",
+        const=".",
+        metavar="FOLDER",
+        help="show instead the seeds and patients that each primary claim needs, by the variation in a finished "
+        "experiment (as in `compare`; default: this folder)",
+    )
     add_json(parser)
 
 
@@ -132,6 +140,9 @@ def run(args: argparse.Namespace) -> None:
     Raises InputError if a parameter breaks a rule, this machine has no such device, or a training step does not fit
     into memory.
     """
+    if args.power:
+        _run_power(args.power, as_json=args.json)
+        return
     params = load_params()
     done = runs_done(params)
     if not args.json and done and all(done.values()):
@@ -144,6 +155,51 @@ def run(args: argparse.Namespace) -> None:
         show_json(planned)
     else:
         show(*plan_parts(planned))
+
+
+def _run_power(where: str, *, as_json: bool) -> None:
+    """Print the seeds and patients that each primary claim needs; raises InputError without measured claims."""
+    from benchmark.cli.compare import read_experiment
+    from benchmark.report.verification.table_diff import read_lines
+    from benchmark.statistics.power import MAX_SEEDS, needed
+
+    verdicts = read_lines(read_experiment(where, "verdicts.csv")["verdicts.csv"])
+    rows = [row for row in verdicts if int(row.get("primary") or 0)]
+    planned = [found for row in sorted(rows, key=lambda row: row["primary"]) if (found := needed(row))]
+    if not planned:
+        msg = f"a plan of power needs verdicts on the primary claims with two seeds or more, but {where} has none: "
+        raise InputError(f"{msg}run `dvc repro` there")
+    if as_json:
+        show_json(planned)
+        return
+    header = (
+        "claim",
+        "split",
+        "of interest",
+        "patients",
+        "seeds",
+        "detectable",
+        "seeds needed",
+        "patients needed",
+        "or both",
+    )
+    cells = [
+        (
+            *(one.part, one.split, f"{one.difference:.4g}", str(one.patients), str(one.seeds), f"{one.detectable:.4f}"),
+            "not by seeds alone" if one.seeds_needed is None else str(one.seeds_needed),
+            "not by patients alone" if one.patients_needed is None else f"{one.patients_needed:,}",
+            "-" if one.both is None else f"{one.both[0]} seeds, {one.both[1]:,} patients",
+        )
+        for one in planned
+    ]
+    show(
+        OutputTable(header, cells, texts=2),
+        "of interest: margin of the verdict; detectable: true difference whose 95 % interval excludes 0 in four of "
+        "five such experiments; seeds or patients needed: to detect the difference of interest with as many of the "
+        f"other (at most {MAX_SEEDS} seeds), or both, where each causes half of the variance",
+        "the variation is that of a few seeds, so these are orders of magnitude; a verdict needs an interval above the "
+        "margin, which such experiments find in four of five cases if the true difference is twice the margin",
+    )
 
 
 def plan(params: Params, *, measure: bool, done: Mapping[str, bool] | None = None) -> Plan:

@@ -163,15 +163,14 @@ class Confidence:
         by its expectation.
         """
         from scipy.optimize import brentq
-        from scipy.special import gammaln, nctdtr
+        from scipy.special import nctdtr
 
         found = self.interval(confidence_level)
         if not found.se > 0:
             return float("nan")
         freedom, runs = self.runs.freedom, 0.0
         if freedom:
-            shrink = (2 / freedom) ** 0.5 * np.exp(gammaln((freedom + 1) / 2) - gammaln(freedom / 2))
-            runs = float(self.runs.se / shrink) ** 2
+            runs = (self.runs.se / sd_bias(freedom)) ** 2
         patients = float(self.defined.var(ddof=1))
         total = patients + runs
         spent = patients**2 / (self.patients - 1) + (runs**2 / freedom if freedom else 0.0)
@@ -204,6 +203,13 @@ class Confidence:
         else:
             above = float((known >= x - _TOLERANCE).sum())
         return _narrowed((1 + above) / (1 + len(known)), self.patients)
+
+
+def sd_bias(freedom: int) -> float:
+    """Return the expectation of a sample standard deviation of normal values, divided by the true one."""
+    from scipy.special import gammaln
+
+    return float((2 / freedom) ** 0.5 * np.exp(gammaln((freedom + 1) / 2) - gammaln(freedom / 2)))
 
 
 def spread_of(values: Floats) -> Spread:
