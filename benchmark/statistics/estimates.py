@@ -24,6 +24,7 @@ ESTIMATES = STATISTICS / "estimates.csv"
 
 Kind = Literal[
     "metric",
+    "group",
     "rule",
     "baseline",
     "shortcut",
@@ -39,6 +40,7 @@ Kind = Literal[
 """Part of the statistics that an estimate belongs to:
 
 * ``metric``: a metric of an arm under its own decision rule.
+* ``group``: kappa of an arm in one group of the photographs.
 * ``rule``: kappa of an arm under one decision rule.
 * ``baseline``: kappa of grades that were made without looking at the image.
 * ``shortcut``: kappa of grades that were predicted from the frame, the colours or the file alone.
@@ -59,8 +61,8 @@ class Estimate:
 
     kind: Kind
     about: str = ""
-    """Question of a comparison; arms that are ranked together; rules of a range; name of another data set; pictures
-    that shortcuts are measured on (``photographs`` or ``squares``)."""
+    """Question of a comparison; property and group of photographs; arms that are ranked together; rules of a range;
+    name of another data set; pictures that shortcuts are measured on (``photographs`` or ``squares``)."""
     method: str = ""
     arm: str = ""
     head: str = ""

@@ -26,7 +26,17 @@ def run(params: Params) -> None:
 
 
 def _run(params: Params) -> None:
-    from benchmark.statistics import decision_rules, metrics, planned, ranks, shortcuts, systems, transfer, verdicts
+    from benchmark.statistics import (
+        decision_rules,
+        groups,
+        metrics,
+        planned,
+        ranks,
+        shortcuts,
+        systems,
+        transfer,
+        verdicts,
+    )
     from benchmark.statistics.estimates import write_estimates
     from benchmark.statistics.graded_runs import read_graded_runs
     from benchmark.statistics.published.tables import load_published
@@ -36,6 +46,7 @@ def _run(params: Params) -> None:
         lambda: decision_rules.rule_estimates(runs),
         lambda: shortcuts.shortcut_estimates(runs.data),
         lambda: planned.comparisons(runs),
+        lambda: groups.group_estimates(runs),
         lambda: systems.system_comparisons(params, runs, published["comparison"]),
         lambda: systems.system_ranks(params, runs, published["comparison"], published["added"]),
         lambda: transfer.transfer_estimates(params, runs),
