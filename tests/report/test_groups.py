@@ -22,6 +22,8 @@ def test_each_arm_has_its_worst_group(read):
     for row in (row for row in table.rows if row.group == "eye"):
         left, right, worst = row.cells
         assert worst.text == ("left" if left.value < right.value else "right")
+    keys = {tuple(record[name] for name in groups.ABOUT.keys) for record in table.records}
+    assert len(keys) == len(table.records)
     sides = [record for record in table.records if record["about"].startswith("eye")]
     assert {record["confidence_level"] for record in sides} == {0.975}
     assert {record["split"] for record in sides} == {"test"}
