@@ -1,4 +1,4 @@
-"""``fundusbench compare``: kappa of each arm in two experiments side by side, with their difference and its interval.
+"""``fundusbench compare``: kappa of each arm in two experiments side by side, or in three or more over their splits.
 
 A side is a folder (a clone, or one that `keep` wrote), a git revision, or a DVC experiment whose tables DVC holds. The
 interval of a difference is computed from the intervals of both sides as if they were independent (MOVER, Zou and Donner
@@ -43,24 +43,36 @@ class Kappa:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     what = "a folder (another clone, or one that `keep` wrote), a git revision, or a DVC experiment"
-    parser.add_argument("a", metavar="A", help=what)
-    parser.add_argument("b", metavar="B", nargs="?", default=".", help="the same (default: this folder)")
+    parser.add_argument(
+        "experiments",
+        metavar="EXPERIMENT",
+        nargs="+",
+        help=f"{what}; with one, the other is this folder; three or more, which differ in data.split.seed, are "
+        "summarised over their splits",
+    )
     parser.add_argument("--split", choices=EVALUATED, default="test", help="split of the kappas (default: test)")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print which parameters differ, and one line per arm; raises InputError if a side has no tables."""
-    texts = [read_experiment(name, _METRICS) for name in (args.a, args.b)]
+    if len(args.experiments) > 2:
+        from benchmark.cli.splits import show_splits
+
+        every = [read_experiment(name, _METRICS, "verdicts.csv") for name in args.experiments]
+        show_splits(args.experiments, every, args.split, as_json=args.json)
+        return
+    a, b = args.experiments if len(args.experiments) > 1 else (*args.experiments, ".")
+    texts = [read_experiment(name, _METRICS) for name in (a, b)]
     changed = differing(*(yaml.safe_load(side["params.yaml"]) for side in texts))
     (kappas_a, data_a, hashes_a), (kappas_b, data_b, hashes_b) = (_kappas(side[_METRICS], args.split) for side in texts)
     rows = compared(kappas_a, kappas_b)
     if args.json:
-        values = {"a": args.a, "b": args.b, "data": [data_a, data_b], "split": args.split}
+        values = {"a": a, "b": b, "data": [data_a, data_b], "split": args.split}
         show_json(values | {"parameters": changed, "arms": rows})
         return
-    lines = [(name, value_text(a), value_text(b)) for name, (a, b) in changed.items()]
-    names = OutputTable(("parameter", f"A: {args.a}", f"B: {args.b}"), lines, texts=3)
+    lines = [(name, *map(value_text, values)) for name, values in changed.items()]
+    names = OutputTable(("parameter", f"A: {a}", f"B: {b}"), lines, texts=3)
     header = ("arm", "head", "A", "B", "B - A", "interval", "seeds of A", "seeds of B")
     title = f"kappa on {args.split}, with 95 % intervals"
     note = (
