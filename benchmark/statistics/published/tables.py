@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
 from benchmark.common.section import validated
 from benchmark.common.terms import Arm, Head, Size
@@ -162,13 +161,6 @@ _TABLES, _SECTION, _PRINTED = TypeAdapter(dict[str, Any]), TypeAdapter(_Section)
 
 def _table(name: str, raw: Any, origin: str) -> PrintedTable:
     section = validated(_SECTION, raw, origin)
-    declared = {(row, column) for row in section.rows for column in section.columns}
-    valued = {(row, column) for row, cells in section.values.items() for column in cells}
-    noted = {(row, column) for row, cells in section.notes.items() for column in cells}
-    if wrong := (declared ^ valued) | (noted - declared):
-        row, column = min(wrong)
-        msg = f"{origin}: rows x columns, values and notes must agree, but {row!r}, {column!r} does not: correct it"
-        raise InputError(msg)
     cells = (_cell(name, row, column, section, origin) for row in section.rows for column in section.columns)
     return PrintedTable(name, tuple(section.rows), tuple(section.columns), tuple(cells))
 
@@ -177,11 +169,7 @@ def _cell(table: str, row: str, column: str, section: _Section, origin: str) -> 
     inherited = _merge(section.model_extra or {}, section.rows[row], section.columns[column])
     own = {"table": table, "row": row, "column": column, "value": section.values[row][column]}
     origin = f"{origin}: {row}, {column}"
-    cell = validated(_PRINTED, inherited | own | {"note": section.notes.get(row, {}).get(column, "")}, origin)
-    if cell.quantity == "kappa" and cell.value != "-" and not _is_kappa(cell.value):
-        msg = f"{origin}: a kappa must be a number from -1 to 1 or '-', but got {cell.value!r}: correct it"
-        raise InputError(msg)
-    return cell
+    return validated(_PRINTED, inherited | own | {"note": section.notes.get(row, {}).get(column, "")}, origin)
 
 
 def _merge(*layers: dict[str, Any]) -> dict[str, Any]:
@@ -191,10 +179,3 @@ def _merge(*layers: dict[str, Any]) -> dict[str, Any]:
         selector = merged.get("measured_by", {}) | layer.get("measured_by", {})
         merged |= layer | ({"measured_by": selector} if selector else {})
     return merged
-
-
-def _is_kappa(text: str) -> bool:
-    try:
-        return -1 <= float(text) <= 1
-    except ValueError:
-        return False
