@@ -66,11 +66,6 @@ class HeadEvaluation:
         """Quadratic weighted kappa; NaN if undefined."""
         return self.measures["kappa"].value
 
-    @property
-    def n(self) -> int:
-        """Number of images."""
-        return int(self.confusion.sum())
-
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
@@ -117,7 +112,6 @@ def run(params: Params) -> None:
                 slim = replace(first, score=predictions.score, prob=predictions.prob)
                 predicted.setdefault((Arm(result.method, result.arm), split), []).append((result, slim))
     _write("runs", runs_frame(results))
-    _write("kappas", kappas_frame(evaluations))
     write_rows(METRICS_FILE, MetricRow, metric_rows(evaluations))
     _write("confusion", confusion_frame(evaluations))
     _write("grades", pd.concat([grades_frame(split, reference[split]) for split in EVALUATED]))
@@ -157,11 +151,6 @@ def runs_frame(results: list[RunResult]) -> pd.DataFrame:
 
 _NAMES = ("method", "arm", "seed", "split", "head", "rule")
 """Columns that identify a head of a run on a split."""
-
-
-def kappas_frame(evaluations: Iterable[HeadEvaluation]) -> pd.DataFrame:
-    """Build a row per head, run and split; an undefined kappa is empty."""
-    return pd.DataFrame({column: getattr(one, column) for column in (*_NAMES, "n", "kappa")} for one in evaluations)
 
 
 def metric_rows(evaluations: Iterable[HeadEvaluation]) -> Iterator[MetricRow]:

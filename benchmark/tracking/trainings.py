@@ -100,10 +100,10 @@ class _Evaluation:
         self._keys = {_identity(row): row["key"] for row in _read_rows(root / _EVALUATION / "runs.csv")}
         self._metrics: dict[Identity, dict[str, float]] = {}
         # The UI groups names with a slash in a section per split; kappas stay outside these sections.
-        for row in _read_rows(root / _EVALUATION / "kappas.csv"):
-            self._add(row, _kappa_name(row["split"], row["head"], row["rule"]), row["kappa"])
         for row in _read_rows(root / _EVALUATION / "metrics.csv"):
-            if row["metric"] in HEADLINE:
+            if row["metric"] == "kappa":
+                self._add(row, _kappa_name(row["split"], row["head"], row["rule"]), row["value"])
+            elif row["metric"] in HEADLINE:
                 name = f"{row['split']}/{row['metric']}_{row['head']}{_suffix(row['rule'])}"
                 self._add(row, name, row["value"])
         self._verdicts: dict[str, tuple[tuple[str, str], ...]] = {}

@@ -99,19 +99,15 @@ def write_run(root: Path, spec: ArmRun, *, epochs: int = 3, loss: str = "", resu
 
 
 def write_evaluation(root: Path, kappas: dict[tuple[str, str, int], float]) -> None:
-    rows = "".join(
-        f"{method},{arm},{seed},{split},{head},{rule},300,{kappa if split == 'val' else kappa / 2}\n"
-        for (method, arm, seed), kappa in kappas.items()
-        for split in ("val", "test")
-        for head, rule in (("score", "nearest"), ("score", "expected"), ("prob", "argmax"))
-    )
-    write_text(root / "evaluation/kappas.csv", "method,arm,seed,split,head,rule,n,kappa\n" + rows)
     metrics = "".join(
         f"{method},{arm},{seed},{split},{head},{rule},{metric},{value},300\n"
         for (method, arm, seed), kappa in kappas.items()
         for split in ("val", "test")
-        for head, rule in (("score", "nearest"), ("prob", "argmax"))
-        for metric, value in (("kappa", kappa), ("accuracy", kappa + 0.1), ("recall_3", ""))
+        for head, rule in (("score", "nearest"), ("score", "expected"), ("prob", "argmax"))
+        for metric, value in (
+            ("kappa", kappa if split == "val" else kappa / 2),
+            *((("accuracy", kappa + 0.1), ("recall_3", "")) if rule != "expected" else ()),
+        )
     )
     header = "method,arm,seed,split,head,rule,metric,value,n\n"
     write_text(root / "evaluation/metrics.csv", header + metrics)

@@ -66,7 +66,8 @@ def test_tables_render_as_stored(patchy):
 
 def test_a_cell_shows_mean_sample_sd_and_interval_beside_the_published_number(patchy):
     folder, _, made = patchy
-    kappas = pd.read_csv(folder / "evaluation/kappas.csv").query("arm == 'mse_mid' and split == 'val'")["kappa"]
+    rows = pd.read_csv(folder / "evaluation/metrics.csv")
+    kappas = rows.query("arm == 'mse_mid' and split == 'val' and metric == 'kappa'")["value"]
     ends = f"[{kappas.mean() - 0.08:.3f}, {kappas.mean() + 0.05:.3f}]"
     expected = f"{kappas.mean():.3f} ± {kappas.std(ddof=1):.3f} {ends} (paper 0.790)"
     assert f"| 80 px (paper: 448) | {expected} |" in to_markdown(made["ablation"])
