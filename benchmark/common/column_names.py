@@ -16,7 +16,8 @@ ColumnRole = Literal["image", "grade", "split", "patient", "eye", "prediction", 
 
 _PREDICTED = ("pred", "preds", "predicted", "prediction", "predictions")
 _GRADE = ("level", "grade", "diagnosis", "label", "class", "severity")
-_TRUTH = ("target", "targets", "truth", "ground_truth", "gt", "y_true", "true", "actual")
+_TRUE = ("target", "truth", "ground_truth", "gt", "true", "actual")
+_TRUTH = (*_TRUE, "targets", "y_true", *(f"{true}_{grade}" for true in _TRUE for grade in _GRADE))
 """Names of a true grade that are never used for a prediction."""
 COLUMN_NAMES: Mapping[ColumnRole, tuple[tuple[str, ...], ...]] = {
     "image": (
@@ -26,7 +27,8 @@ COLUMN_NAMES: Mapping[ColumnRole, tuple[tuple[str, ...], ...]] = {
     "grade": (
         (
             *_GRADE,
-            *("Retinopathy grade", "adjudicated_dr_grade", "DR_grade", "DR_Level", "DR_Levels", "DR_ICDR", "icdr"),
+            *(f"DR_{grade}" for grade in _GRADE),
+            *("Retinopathy grade", "adjudicated_dr_grade", "DR_Levels", "DR_ICDR", "icdr"),
             *("final_icdr", "DR_grade_International_Clinical_DR_Severity_Scale", "labels", "grades", "levels"),
             *_TRUTH,
         ),
@@ -67,9 +69,13 @@ EYE_NAMES: Mapping[str, Eye] = {
     "left": "left",
     "l": "left",
     "os": "left",
+    "le": "left",
+    "left eye": "left",
     "right": "right",
     "r": "right",
     "od": "right",
+    "re": "right",
+    "right eye": "right",
     "unknown": "unknown",
     "": "unknown",
 }

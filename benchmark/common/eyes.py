@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from benchmark.common.column_names import EYE_NAMES
@@ -13,7 +13,7 @@ from benchmark.common.terms import Eye
 _SIDES = sorted((name for name, eye in EYE_NAMES.items() if eye != "unknown"), key=len, reverse=True)
 _SIDE, _WORD = (rf"(?P<eye>{'|'.join(names)})" for names in (_SIDES, [name for name in _SIDES if len(name) > 1]))
 _SEPARATOR = r"[\s_.-]+"
-_SHOT = r"[\s_.-]*\d{1,3}|[\s_.-]+[a-z]"
+_SHOT = r"[\s_.(-]*\d{1,3}\)?|[\s_.-]+[a-z]"
 """Number or letter of a photograph of one eye, of which there are several."""
 _NUMBERED = r"(?P<patient>.*\d[^\s_.-]*)"
 _NAMES = [
@@ -30,12 +30,20 @@ _NAMES = [
 ]
 """17_left, left_17 and 17left, and with the number or the field of a shot 17_left_2, 17_l1, 17left2, 17_left_macula and
 l1_17; a single letter is a side only next to a separator."""
-_ENDING = re.compile(
-    r"(?P<rest>.*[^\s_.-])[\s_.-]+(?P<end>[a-z]{0,8}\d{0,3})|(?P<before>.*\d)(?P<letter>[a-z]{1,5}\d{0,2})", re.I
-)
-_WITHIN = re.compile(rf"(?<![a-z0-9]){_WORD}(?![a-z0-9])", re.IGNORECASE)
+_ENDINGS = [
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        r"(.*[^\W_])[\W_]+((?:19|20)\d\d([-_.]?)[01]\d\3[0-3]\d)[\W_]*",
+        r"(.*[^\W_])[\W_]+(?=[^\W_])([a-z]{0,8}\d{0,3}(?:of\d)?)[\W_]*",
+        r"(.*\d)([a-z]{1,5}\d{0,2})",
+    )
+]
+"""17_2019-01-31, 17_a, 17 (2), 17_1of2 and 17b."""
+_WITHIN = re.compile(rf"(?<![a-z0-9]){_WORD}\d{{0,2}}(?![a-z0-9])", re.IGNORECASE)
 _MOST = 16
-"""Most photographs that a name's ending tells apart within one patient."""
+"""Most photographs of one patient that a name's ending tells apart, or that are in a folder of a patient."""
+_FOLDERS = 10
+"""Fewest folders of few photographs each that may be patients."""
 
 
 def patient_and_eye(image_id: str) -> tuple[str, Eye]:
@@ -57,9 +65,9 @@ def likely_patients(image_ids: Iterable[str]) -> list[tuple[str, ...]]:
         if parts := _parts(image_id):
             groups.setdefault(parts[0], []).append((parts[1], image_id))
     several = [sorted(group) for group in groups.values() if 1 < len({end for end, _ in group}) <= _MOST]
-    counts = Counter(end for group in several for end, _ in group)
-    common = {end for end, count in counts.items() if 4 * count >= len(several)}
-    found = [tuple(image_id for end, image_id in group if end in common) for group in several]
+    counts = Counter(_kind(end) for group in several for end, _ in group)
+    common = {kind for kind, count in counts.items() if 4 * count >= len(several)}
+    found = [tuple(image_id for end, image_id in group if _kind(end) in common) for group in several]
     found = [group for group in found if len(group) > 1]
     recur = len(found) > 1 and len(common) <= len(found)
     return found if recur and 2 * sum(map(len, found)) >= len(ids) else []
@@ -70,10 +78,28 @@ def _parts(image_id: str) -> tuple[str, str] | None:
     path = PurePosixPath(image_id)
     folder, name = path.parent.as_posix(), path.name
     if side := _WITHIN.search(name):
-        return f"{folder}/{name[: side.start()]}*{name[side.end() :]}", side["eye"].lower()
-    if match := _ENDING.fullmatch(name):
-        return f"{folder}/{match['rest'] or match['before']}", (match["end"] or match["letter"]).lower()
+        return f"{folder}/{name[: side.start()]}*{name[side.end() :]}", side[0].lower()
+    if match := next(filter(None, (form.fullmatch(name) for form in _ENDINGS)), None):
+        return f"{folder}/{match[1]}", match[2].lower()
     return None
+
+
+def _kind(end: str) -> str:
+    """Return an ending, or the same word for all dates: visits of patients are on different days."""
+    return "date" if re.match(r"\d{4}", end) else end
+
+
+def _folders_of_patients(photographs: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Return the image ids of each folder if many folders hold a few photographs, and patients do not follow them."""
+    folders: dict[str, dict[str, str]] = {}
+    for image_id, patient in photographs:
+        folders.setdefault(PurePosixPath(image_id).parent.as_posix(), {})[image_id] = patient or image_id
+    several = [tuple(images) for images in folders.values() if len(images) > 1]
+    if len(several) < _FOLDERS or max(map(len, several)) > _MOST or 2 * sum(map(len, several)) < len(photographs):
+        return []
+    pairs = {(folder, patient) for folder, images in folders.items() for patient in images.values()}
+    follow = len(pairs) == len(folders) == len({patient for _, patient in pairs})
+    return [] if follow else several
 
 
 def warn_of_torn_patients(photographs: Iterable[tuple[str, str]]) -> str:
@@ -84,10 +110,10 @@ def warn_of_torn_patients(photographs: Iterable[tuple[str, str]]) -> str:
     Args:
         photographs: image id and patient, empty if unknown.
     """
-    photographs = list(photographs)
-    named = (patient for image_id, patient in photographs if patient and patient_and_eye(image_id)[0] == patient)
-    unknown = (image_id for image_id, patient in photographs if not patient)
-    groups = likely_patients(unknown) or likely_patients(named)
+    open_ = [(name, patient) for name, patient in photographs if patient in ("", patient_and_eye(name)[0])]
+    unknown = (image_id for image_id, patient in open_ if not patient)
+    named = (patient for _, patient in open_ if patient)
+    groups = _folders_of_patients(open_) or likely_patients(unknown) or likely_patients(named)
     if not groups:
         return ""
     return (

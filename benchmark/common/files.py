@@ -50,7 +50,11 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
         code = _system_code(error)
         if code is None or getattr(error, "filename", None) not in (None, str(partial), *map(str, path.parents)):
             raise
-        msg = f"{path} must be written, but cannot be ({os.strerror(code)}): {fix_for(code)}"
+        msg = f"{path} must be written, but cannot be ({os.strerror(code)}): " + (
+            "raise the limit of `ulimit -f`, or write to a disk for larger files (FAT32 holds 4 GB)"
+            if code == errno.EFBIG
+            else fix_for(code)
+        )
         raise InputError(msg) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median
@@ -12,12 +13,17 @@ _UNKNOWN = {
     *("undefined", "unspecified", "unassigned", "unidentified", "anonymous", "anonymised", "anonymized", "anon"),
     *("notavailable", "notapplicable", "notknown", "notgiven", "notrecorded", "notreported", "notspecified", "nodata"),
     *("noid", "nopatient", "nopatientid", "unknownpatient", "patientunknown", "unknownid", "tbd", "tba", "tbc"),
-    *("unbekannt", "inconnu", "inconnue", "desconocido", "desconhecido", "sconosciuto", "未知", "不明"),
-    *("x", "xx", "xxx", "xxxx", "void", "false", "missingvalue"),
+    *("x", "xx", "xxx", "xxxx", "void", "false", "missingvalue", "nd", "nk", "notprovided", "withheld", "redacted"),
+    *("removed", "deleted", "unkown", "unknow", "uknown", "ref", "value", "div0", "unbekannt", "ka", "keineangabe"),
+    *("inconnu", "inconnue", "nonrenseigné", "desconocido", "desconocida", "sindato", "sindatos", "desconhecido"),
+    *("desconhecida", "sconosciuto", "sconosciuta", "onbekend", "ukjent", "ukendt", "okänd", "неизвестно", "нет"),
+    *("bilinmiyor", "未知", "不明", "不详", "無", "无", "なし", "없음"),
 }
 """Words for an unknown patient in lower case, without blanks and punctuation; signs alone, such as ? and -, are too."""
-_NUMBER_FOR_UNKNOWN = re.compile(r"-?0+(\.0*)?|-1(\.0*)?|-?(9{2,})(\.0*)?")
-"""Numbers that may mean an unknown patient: 0, -1 and 99, 999 and the like."""
+_NUMBER_FOR_UNKNOWN = re.compile(r"-?0+|-1|-9|-?9{2,}")
+"""Numbers that may mean an unknown patient: 0, -1, -9 and 99, 999 and the like."""
+SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}", re.IGNORECASE)
+"""Number as a spreadsheet shortens it."""
 MANY = 10
 """Fewest photographs of one patient that may be too many."""
 _TIMES = 5
@@ -28,16 +34,14 @@ def clean_patients(written: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return each photograph's patient, empty if unknown and spelled in one way, and remarks on the changes.
 
     Words for an unknown patient are empty, a number for one only if far more photographs have it than another patient.
-    Spellings that differ in case, blanks, separators, leading zeros or ``.0`` are one patient, named by the first.
+    Spellings that differ in case, blanks, separators, leading zeros, ``.0``, invisible characters or the width or
+    composition of letters are one patient, named by the first.
     """
     remarks = []
     first: dict[str, str] = {}
     plain = ["" if is_unknown(text) else _plain(text) for text in written]
     counts = Counter(name for name in plain if name)
-    spelled = {name: text for name, text in zip(plain, written, strict=True)}
-    numbers = {
-        name for name in counts if _NUMBER_FOR_UNKNOWN.fullmatch(spelled[name].strip()) and _is_many(name, counts)
-    }
+    numbers = {name for name in counts if _NUMBER_FOR_UNKNOWN.fullmatch(name) and _is_many(name, counts)}
     known = [name if name not in numbers else "" for name in plain]
     if dropped := sorted({text for text, name in zip(written, known, strict=True) if text.strip() and not name}):
         count = sum(bool(text.strip()) and not name for text, name in zip(written, known, strict=True))
@@ -50,6 +54,11 @@ def clean_patients(written: Sequence[str]) -> tuple[list[str], list[str]]:
     if several := [texts for texts in spellings.values() if len(texts) > 1]:
         example = " and ".join(map(repr, several[0][:2]))
         remarks.append(f"{len(several)} patients are written in several ways and count as one each, such as {example}")
+    if shortened := [name for name in spellings if SHORTENED.fullmatch(name)]:
+        remarks.append(
+            f"a spreadsheet shortened {len(shortened)} patients such as {first[shortened[0]]!r}, of which several may "
+            "be one now: take the original file"
+        )
     counts = Counter(name for name in known if name)
     if heavy := [name for name in counts if _is_many(name, counts)]:
         remarks.append(
@@ -66,11 +75,11 @@ def is_unknown(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return a patient's name without what spreadsheets and people change: case, blanks, separators, zeros and .0."""
-    plain = re.sub(r"[\s_-]+", "-", text.strip().casefold())
-    if re.fullmatch(r"-?\d+(\.0*)?", plain):
-        return str(int(plain.partition(".")[0]))
-    return plain
+    """Return a patient's name without what spreadsheets, keyboards and people change."""
+    shown = "".join(sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
+    plain = re.sub(r"[\s_-]+", "-", shown.strip().casefold())
+    plain = re.sub(r"^(-?\d+)[.,]0*$", r"\1", plain)
+    return re.sub(r"(?<![\d.,])0+(?=\d)", "", plain)
 
 
 def _is_many(name: str, counts: Counter[str]) -> bool:

@@ -25,7 +25,7 @@ from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.common.files import fix_for
 from benchmark.common.units import some
-from benchmark.common.workbooks import is_workbook, read_sheet
+from benchmark.common.workbooks import INVISIBLE, is_workbook, read_sheet
 
 NUMPY = b"\x93NUMPY"
 """First bytes of a NumPy array's file (.npy)."""
@@ -145,7 +145,7 @@ def _text(data: bytes, path: Path) -> str:
             raise InputError(_no_table(path, kind))
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     try:
-        text = data.decode(encoding).replace("\ufeff", "")
+        text = INVISIBLE.sub("", data.decode(encoding))
     except UnicodeDecodeError as error:
         fault = f"in neither UTF-8 nor UTF-16 (byte {error.start + 1} is wrong)"
         raise InputError(_no_table(path, fault, "save it again as UTF-8")) from error

@@ -25,6 +25,12 @@ _RELATIONS = "xl/_rels/workbook.xml.rels"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]")
+"""Characters that nobody sees and that copying from pages and programs leaves in text."""
+_HIDDEN = re.compile(
+    rb'<row\b[^>]*\bhidden="(?:1|true)"[^>]*(?<!/)>|<table:table-row\b[^>]*\btable:visibility="(?:filter|collapse)"'
+)
+"""Row with cells that xlsx or ods hides."""
 _CELL = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 
 
@@ -36,9 +42,10 @@ def is_workbook(data: bytes) -> bool:
 def read_sheet(data: bytes, path: Path) -> list[tuple[int, list[str]]]:
     """Read the only filled sheet: each row's number and its values, a whole number without decimals.
 
-    Raises InputError if the workbook is damaged, huge or has a password, or not exactly one of its sheets is filled.
+    Raises InputError if the workbook is damaged, huge or has a password, not exactly one of its sheets is filled, or an
+    xlsx or ods hides rows, as a filter does.
     """
-    _refuse_huge(data, path)
+    _refuse_huge_or_hidden(data, path)
     # Imported here, because few tables are workbooks.
     from python_calamine import CalamineError, CalamineWorkbook
 
@@ -89,26 +96,31 @@ def _relations(targets: Iterable[tuple[str, str, str]]) -> str:
     return f'<Relationships xmlns="{_PACKAGE}/relationships">{"".join(each)}</Relationships>'
 
 
-def _refuse_huge(data: bytes, path: Path) -> None:
-    """Refuse a workbook that would fill the memory: a small file may unpack to gigabytes, or fill a corner cell."""
+def _refuse_huge_or_hidden(data: bytes, path: Path) -> None:
+    """Refuse a workbook that would fill the memory, as a small file may unpack to gigabytes or fill a corner cell.
+
+    Refuse hidden rows as well, because they may be meant to count or not.
+    """
     if not data.startswith(_ZIP):
         return
-    fault = ""
-    with (
-        suppress(*_DAMAGED),
-        zipfile.ZipFile(io.BytesIO(data)) as archive,
-    ):
+    fault, hidden = "", 0
+    with suppress(*_DAMAGED), zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED:
             fault = f"unpacks to more than {_MAX_UNPACKED >> 20} MB"
         else:
             for name in archive.namelist():
-                cells = _CELL.findall(archive.read(name)) if name.startswith("xl/worksheets/sheet") else []
+                sheet = archive.read(name) if name.startswith(("xl/worksheets/sheet", "content.xml")) else b""
+                hidden += len(_HIDDEN.findall(sheet))
+                cells = _CELL.findall(sheet)
                 height = max((int(row) for _, row in cells), default=0)
                 width = max((_column(letters) for letters in {column for column, _ in cells}), default=0)
                 if height * width > _MAX_CELLS:
                     fault = f"has a sheet of {height:,} rows and {width:,} columns"
     if fault:
         msg = f"a workbook must have at most {_MAX_CELLS:,} cells, but {path} {fault}: save the table alone as csv"
+        raise InputError(msg)
+    if hidden:
+        msg = f"a workbook must show all of its rows, but {path} hides {hidden}: show or delete them, or save it as csv"
         raise InputError(msg)
 
 
@@ -121,4 +133,4 @@ def _column(letters: bytes) -> int:
 
 
 def _text(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else INVISIBLE.sub("", str(value))

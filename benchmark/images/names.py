@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from benchmark.common.patients import SHORTENED
 from benchmark.images.reading import EXTENSIONS
 
-_AS_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")
 _AS_DATE = re.compile(r"[0-9]{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-[0-9]{2}")
 _DIGITS = 15
 """Number of digits that spreadsheets keep of a number."""
 
 
 def posix(name: str) -> str:
-    """Replace backslashes between folders by slashes."""
-    return name.replace("\\", "/")
+    """Replace backslashes between folders by slashes, and letters of two characters, as macOS writes ä, by one."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/")
 
 
 def image_id(name: str) -> str:
@@ -33,11 +34,13 @@ def stem(name: str) -> str:
     return image_id(name).rpartition("/")[2]
 
 
-def spreadsheet_damage(unmatched: Iterable[str], known: Iterable[str]) -> str:
-    """Say what a spreadsheet did to names that match none of the known ones, with the fix; empty if nothing."""
+def why_unmatched(unmatched: Iterable[str], known: Iterable[str]) -> str:
+    """Say why names match none of the known ones, such as what a spreadsheet did to them, with the fix; else empty."""
     names, others = {stem(name) for name in unmatched}, {stem(name) for name in known} - {""}
     either = names | others
-    if any(map(_AS_NUMBER.fullmatch, either)):
+    if {name.casefold() for name in names} & {other.casefold() for other in others}:
+        return "names differ in upper and lower case: write them alike"
+    if any(map(SHORTENED.fullmatch, either)):
         what = "numbers such as 2.01704E+16, whose last digits are lost"
     elif names & set(map(_rounded, others)) or others & set(map(_rounded, names)):
         what = f"numbers, of which it keeps {_DIGITS} digits"

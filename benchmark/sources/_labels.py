@@ -68,7 +68,7 @@ class Tree:
         for path in self.files:
             folders = path.relative_to(self.root).parts[:-1]
             if path.suffix.lower() in EXTENSIONS and (not part or any(part in name.lower() for name in folders)):
-                found[path.stem].append(path)
+                found[stem(path.name)].append(path)
         return found
 
 

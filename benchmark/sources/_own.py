@@ -15,7 +15,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.tables import TextTable, read_text_table
 from benchmark.common.terms import Split
 from benchmark.common.units import some
-from benchmark.images.names import spreadsheet_damage, stem
+from benchmark.images.names import stem, why_unmatched
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._labels import Tree
 from benchmark.sources._splits import GradedFile
@@ -58,8 +58,8 @@ def find_photographs(files: Sequence[GradedFile], root: Path) -> list[GradedFile
     missing = [
         file.image_id for file, paths in zip(files, candidates, strict=True) if not (paths or _exists(file.path))
     ]
-    if damage := spreadsheet_damage(missing, known):
-        print(f"warning: {len(missing)} photographs of the table are missing; {damage}", file=sys.stderr)
+    if reason := why_unmatched(missing, known):
+        print(f"warning: {len(missing)} photographs of the table are missing; {reason}", file=sys.stderr)
     folders = Counter(paths[0].parent for paths in candidates if len(paths) == 1)
     return [
         replace(file, path=max(paths, key=lambda path: folders[path.parent])) if paths else file

@@ -161,7 +161,7 @@ def _read_rows(table: TextTable, columns: Mapping[str, Sequence[str]], images: P
     listing = cache(_listing)
     paths = [_find(images, name, listing) for name in written]
     parsed = [patient_and_eye(image_id) for image_id in ids]
-    patients, remarks = clean_patients(columns["patient"]) if "patient" in columns else ([p for p, _ in parsed], [])
+    patients, remarks = clean_patients(columns.get("patient") or [patient for patient, _ in parsed])
     for remark in remarks:
         print(f"warning: {remark}", file=sys.stderr)
     rows = zip(
@@ -209,5 +209,5 @@ def _listing(folder: Path) -> dict[str, list[str]]:
     with suppress(OSError):  # The name may be too long for a folder.
         files = [file for file in folder.glob("*") if file.suffix.lower() in EXTENSIONS]
     for file in sorted(files, key=lambda file: (EXTENSIONS.index(file.suffix.lower()), file.name)):
-        stems.setdefault(file.stem, []).append(file.name)
+        stems.setdefault(names.stem(file.name), []).append(file.name)
     return stems

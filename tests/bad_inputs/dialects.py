@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Callable, Mapping
 
 from tests.bad_inputs.running import GRADES, LABELS, gzipped, zipped
-from tests.factories.workbooks import ods, with_part, xlsx
+from tests.factories.workbooks import ods, with_part, with_text, xlsx
 
 
 def _lines(text: str, change: Callable[[int, str], str]) -> str:
@@ -41,6 +41,7 @@ DIALECTS: Mapping[str, Callable[[str], str | bytes]] = {
     "blanks around values": lambda text: text.replace(",", " , "),
     "blanks before quotes": lambda text: _quoted(text).replace(",", ", "),
     "no-break spaces": lambda text: text.replace(",", "\xa0,\xa0"),
+    "invisible characters": lambda text: text.replace(",", "\u200b,\u200b\u2060").replace("_", "\u00ad_"),
     "blank rows": lambda text: "\n" + text.replace("\n3_left", "\n\n,\n  ,\n3_left") + ",\n,\n\n",
     "blank columns": lambda text: _lines(text, lambda _, line: f"{line},,"),
     "a comma after each row but the header": lambda text: _lines(text, lambda n, line: f"{line}," if n else line),
@@ -120,6 +121,14 @@ NO_TABLES: Mapping[str, tuple[str | bytes, str]] = {
     "old workbook damaged": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "must be a whole Excel file"),
     "OpenDocument cut off": (ods(_cells(GRADES))[:-100], r"or OpenDocument spreadsheet \(ods\).*save its sheet as csv"),
     "workbook of two sheets": (xlsx([["a"]], [["b"]]), "one filled sheet, but .* has 2"),
+    "workbook with a filter": (
+        with_text(xlsx(_cells(GRADES)), "xl/worksheets/sheet1.xml", '<row r="3"', '<row r="3" hidden="1"'),
+        "must show all of its rows, but .* hides 1: show or delete them",
+    ),
+    "OpenDocument with a filter": (
+        with_text(ods(_cells(GRADES)), "content.xml", "<table:table-row", '<table:table-row table:visibility="filter"'),
+        "must show all of its rows, but .* hides 13",
+    ),
     "workbook without values": (xlsx([]), "one filled sheet, but .* has 0"),
     "workbook with a value in the last corner": (
         with_part(

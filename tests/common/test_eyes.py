@@ -42,6 +42,11 @@ from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
         ("L1_300", "300", "left"),
         ("17_left_macula", "17", "left"),
         ("17_OS_disc_2", "17", "left"),
+        ("123_left_2", "123", "left"),
+        ("17_RE", "17", "right"),
+        ("DR17-LE2", "DR17", "left"),
+        ("17_right eye_2", "17", "right"),
+        ("17 OD (2)", "17", "right"),
         ("upright", "", "unknown"),
         ("scan_l1", "", "unknown"),
         ("17_leftover", "", "unknown"),
@@ -79,10 +84,15 @@ def test_both_eyes_of_a_patient_are_in_one_split(numbers, sides, between, first,
     assert all(len(splits) == 1 for splits in of.values())
 
 
-@pytest.mark.parametrize("ends", ["_a _b", "a b", "_1 _2", ".000 .001", "-1 -2 -3", "l1 r1", "_temp _nasal"])
+@pytest.mark.parametrize(
+    "ends",
+    [
+        *("_a _b", "a b", "_1 _2", ".000 .001", "-1 -2 -3", "l1 r1", "_temp _nasal", "(1) (2)", "#1 #2", "_1of2 _2of2"),
+        *("_20190131 _20200229", "_2019-01-31 _2020-02-29", "_OD1_F45 _OS1_F45", "/1 /2", "/OD/1 /OD/2", "_OD1_F45 _OD2_F45"),
+    ],
+)
 def test_likely_patients_that_are_not_recognised_are_reported(ends, capsys):
     ids = [f"{number}{end}" for number in range(10, 30) for end in ends.split()]
-    assert len(likely_patients(ids)) == 20
     assign_splits(
         [GradedFile(image_id, Path(image_id), 0, None, *patient_and_eye(image_id)) for image_id in ids],
         SplitFractions(),
@@ -100,7 +110,19 @@ def test_patients_in_names_that_look_like_shots_of_one_are_reported():
     names = [f"{number}_{shot}_{side}" for number in range(20) for shot in (1, 2) for side in ("left", "right")]
     warning = warn_of_torn_patients((name, patient_and_eye(name)[0]) for name in names)
     assert "40 names look like several of one patient each (0_1 and 0_2)" in warning
+    dated = [f"{number}_201901{day}_{side}" for number in range(20) for day in (10, 11) for side in ("OD", "OS")]
+    warning = warn_of_torn_patients((name, patient_and_eye(name)[0]) for name in dated)
+    assert "40 names look like several of one patient each (0_20190110 and 0_20190111)" in warning
     assert not warn_of_torn_patients((f"{number}_left", str(number)) for number in range(40))
+
+
+def test_a_folder_per_patient_is_reported_unless_patients_follow_it():
+    names = [f"{number}/{side}_{shot}" for number in range(20) for side in ("OD", "OS") for shot in (1, 2)]
+    warning = warn_of_torn_patients((name, patient_and_eye(name)[0]) for name in names)
+    assert "80 names look like several of one patient each (0/OD_1 and 0/OD_2)" in warning
+    assert not warn_of_torn_patients((name, name.partition("/")[0]) for name in names)
+    assert not warn_of_torn_patients((f"{n}/{n}_{side}", str(n)) for n in range(20) for side in ("left", "right"))
+    assert not warn_of_torn_patients((f"train/{grade}/{n}", "") for grade in range(5) for n in range(40))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ class SafetensorError(Exception):
     [
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), r"No space left on device\): free space"),
         (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "free space"),
+        (OSError(errno.EFBIG, os.strerror(errno.EFBIG)), r"File too large\): raise the limit of `ulimit -f`"),
         (SafetensorError("I/O error: No space left on device (os error 28)"), r"No space left on device\): free space"),
     ],
 )

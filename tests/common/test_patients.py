@@ -15,7 +15,8 @@ KNOWN = [f"P{number:02}" for number in range(20) for _ in range(2)]
     [
         *("", "unknown", "Unknown", "UNK", "NA", "N/A", "n.a.", "#N/A", "nan", "NaN", "None", "null", "NULL", "NaT"),
         *("-", "--", "?", "???", ".", "_", "—", "missing", "not available", "Not known", "anonymous", "<NA>"),
-        *("(unknown)", "no id", "patient unknown", "TBD", "0", "0.0", "-1", "999", "9999"),
+        *("(unknown)", "no id", "patient unknown", "TBD", "0", "0.0", "0000", "-1", "-9", "-99", "999", "9999", "-999.0"),
+        *("k. A.", "sin dato", "неизвестно", "不详", "#REF!", "#DIV/0!", "N/D", "not provided", "unkown", "[redacted]"),
     ],
 )
 def test_a_word_for_an_unknown_patient_is_no_patient(word):
@@ -33,7 +34,7 @@ def test_a_number_with_as_many_photographs_as_others_is_a_patient(word):
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("PAT000", "pat000 "), ("0", "0.0"), ("7", "007"), ("a b", "a_b"), ("P-1", "p 1"), ("12.0", "12")],
+    [("PAT000", "pat000 "), ("0", "0.0"), ("7", "007"), ("a b", "a_b"), ("P-1", "p 1"), ("12.0", "12"), ("12,0", "12"), ("Q1", "Q0\u200b1"), ("Jose\u0301", "Jos\u00e9"), ("Ｑ１", "q001")],
 )
 def test_spellings_of_one_patient_are_one_patient(first, second):
     patients, (remark,) = clean_patients([*KNOWN, first, second])
@@ -41,9 +42,14 @@ def test_spellings_of_one_patient_are_one_patient(first, second):
     assert f"{first!r} and {second!r}" in remark
 
 
-@pytest.mark.parametrize("names", [["1", "10"], ["1.5", "15"], ["a1", "a01x"], ["P1", "P2"]])
+@pytest.mark.parametrize("names", [["1", "10"], ["1.5", "15"], ["a1", "a01x"], ["P100", "P200"]])
 def test_other_patients_stay_apart(names):
     assert clean_patients(KNOWN + names) == (KNOWN + names, [])
+
+
+def test_patients_that_a_spreadsheet_shortened_are_reported():
+    _, (remark,) = clean_patients([*KNOWN, "1.23457E+11", "1.23457E+11"])
+    assert "a spreadsheet shortened 1 patients such as '1.23457E+11'" in remark
 
 
 def test_one_patient_with_far_more_photographs_than_the_others_is_named():

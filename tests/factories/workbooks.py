@@ -55,8 +55,15 @@ def with_part(data: bytes, name: str, content: str | bytes) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as changed:
         for part in archive.namelist():
-            changed.writestr(part, content if part == name else archive.read(part))
+            stored = zipfile.ZIP_STORED if part == "mimetype" else zipfile.ZIP_DEFLATED
+            changed.writestr(part, content if part == name else archive.read(part), stored)
     return stream.getvalue()
+
+
+def with_text(data: bytes, name: str, old: str, new: str) -> bytes:
+    """Return a workbook with a text in one part replaced."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return with_part(data, name, archive.read(name).decode().replace(old, new))
 
 
 def ods(rows: Rows) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.images.names import image_id, spreadsheet_damage, stem
+from benchmark.images.names import image_id, stem, why_unmatched
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from benchmark.images.names import image_id, spreadsheet_damage, stem
         ("C:\\eyes\\test\\x.tif", "C:/eyes/test/x", "x"),
         ("test\\x", "test/x", "x"),
         ("/data/x.jpg", "/data/x", "x"),
+        ("Mu\u0308ller_left.jpg", "M\u00fcller_left", "M\u00fcller_left"),
         (".jpg", ".jpg", ".jpg"),
         ("x.csv", "x.csv", "x.csv"),
     ],
@@ -36,11 +37,12 @@ def test_an_id_has_neither_an_extension_nor_backslashes(name, expected, bare):
         ("20170413102600028", "20170413102600000", "keeps 15 digits"),
         ("7", "test/0007.png", "without leading zeros"),
         ("Feb-01", "2-1.png", "dates"),
+        ("1_LEFT", "1_left.png", "upper and lower case"),
         ("1_left", "2_left", ""),
         ("", "", ""),
     ],
 )
-def test_what_a_spreadsheet_did_to_names_is_recognised(unmatched, known, words):
-    found = spreadsheet_damage([unmatched], [known])
+def test_why_names_match_none_is_recognised(unmatched, known, words):
+    found = why_unmatched([unmatched], [known])
     assert words in found
     assert bool(found) == bool(words)

@@ -17,7 +17,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.eyes import patient_and_eye, warn_of_torn_patients
 from benchmark.common.patients import clean_patients
 from benchmark.common.tables import TextTable
-from benchmark.images.names import image_id, spreadsheet_damage
+from benchmark.images.names import image_id, why_unmatched
 from benchmark.runs.files.columns import Array, Names, column_of, grades_in, refuse, required
 from benchmark.runs.files.outputs import ScoredOutputs, array_outputs, table_outputs
 from benchmark.runs.predictions import Predictions
@@ -148,7 +148,7 @@ def _places(images: Sequence[str], labels: Labels, path: Path) -> Ints:
         msg = (
             f"every predicted image needs a label, but {len(strangers)} of {path} have none, for instance "
             f"{strangers[0]!r} (labels have names like {str(labels.image_id[0])!r}): "
-            f"{spreadsheet_damage(strangers, ids) or 'add their labels or drop them'}"
+            f"{why_unmatched(strangers, ids) or 'add their labels or drop them'}"
         )
         raise InputError(msg)
     for image, places in zip(images, found, strict=True):
@@ -196,11 +196,10 @@ def _covered(labels: Labels, row: Ints, path: Path, only: Sequence[str]) -> list
 
 def _patients(table: TextTable, images: Sequence[str], names: Names) -> tuple[Texts, str]:
     """Return each image's patient and a sentence on its source."""
-    if column := column_of(table, "patient", names):
-        known, remarks = clean_patients(table.columns[column])
-        patient, source = np.array(known), "; ".join([f"column {column!r}", *remarks])
-    else:
-        patient, source = np.array([patient_and_eye(image_id(image))[0] for image in images]), "the image names"
+    column = column_of(table, "patient", names)
+    written = table.columns[column] if column else [patient_and_eye(image_id(image))[0] for image in images]
+    known, remarks = clean_patients(written)
+    patient, source = np.array(known), "; ".join([f"column {column!r}" if column else "the image names", *remarks])
     unknown = int((patient == "").sum())
     if unknown == len(images):
         source = "unknown: each image counts as a patient, so intervals are too narrow where two eyes are one patient's"

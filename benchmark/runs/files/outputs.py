@@ -193,7 +193,10 @@ def _read(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredO
 
 def _read_grades(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredOutputs:
     (column,) = reading.columns
-    return ScoredOutputs(grades=grades_in(table, column, images), notes=(f"grades are read from column {column!r}",))
+    grades = grades_in(table, column, images)
+    # Grades 1 to 5 without a 5, or whether a patient is referable, would have a kappa as well.
+    scale = "" if np.ptp(grades) == GRADES - 1 else f": {grades.min()} to {grades.max()} on the scale 0 to {GRADES - 1}"
+    return ScoredOutputs(grades=grades, notes=(f"grades are read from column {column!r}{scale}",))
 
 
 def _read_score(table: TextTable, reading: _Reading, images: Sequence[str]) -> ScoredOutputs:
