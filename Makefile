@@ -66,6 +66,8 @@ clean: ## remove the environment and all outputs of the pipeline, including its 
 
 .venv/.stamp: requirements.lock pyproject.toml | $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv)
 	@test -n "$(PYTHON)" || { echo "fundusbench needs Python >= 3.11, but none is on the PATH: install it, or run make PYTHON=/path/to/python3"; exit 2; }
+	@# DVC needs a repository, which an unpacked archive lacks.
+	@git rev-parse --git-dir > /dev/null 2>&1 || test -e .git || { git init --quiet && echo "this folder was no git repository, which DVC needs: 'git init' made it one; for 'dvc exp run', also run: git add . && git commit -m start"; }
 	@echo "installing the packages of requirements.lock into .venv: up to 7.3 GB, some minutes, only once"
 	$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, write_text
 from benchmark.common.terms import GRADES
+from benchmark.runs.environment import git_state
 from benchmark.settings.composition import CONF, compose
 
 PROFILE = "own"
@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read and summarise the labels, and write the copy."""
+    """Read and summarise the labels, and write the copy.
+
+    Raises InputError if the folder exists, has no labels, or git has no commit of this project.
+    """
     import yaml
 
     photographs = args.photographs.resolve()
@@ -77,8 +80,8 @@ def _read_labels(photographs: Path, name: str) -> None:
 
 def _clone(folder: Path) -> None:
     """Clone this project by git."""
-    if not (PROJECT / ".git").exists() or not shutil.which("git"):
-        msg = f"a copy of the project is made by git, but {PROJECT} is not a git repository: use a clone of it"
+    if git_state()[0] == "unknown":
+        msg = f"a copy of the project is made by git, but git finds no commit in {PROJECT}: use a clone of the project"
         raise InputError(msg)
     done = subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], capture_output=True, text=True)
     if done.returncode:

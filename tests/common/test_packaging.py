@@ -48,6 +48,15 @@ def used_checkout(tracked, tmp_path_factory) -> Path:
     return folder
 
 
+def test_a_clone_that_would_have_windows_line_ends_has_the_same_bytes(tracked, tmp_path):
+    command = ["git", "clone", "--quiet", "--no-checkout", "--config", "core.autocrlf=true", str(ROOT), str(tmp_path)]
+    subprocess.run(command, check=True)
+    names = [".gitattributes", "dvc.yaml", "benchmark/cli/main.py", "docs/images/page.png"]
+    subprocess.run(["git", "checkout", "--quiet", "HEAD", "--", *names], cwd=tmp_path, check=True)
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes(), name
+
+
 def build(folder: Path, target: str) -> Path:
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", target, "-d", "dist"], cwd=folder, check=True)
     (built,) = (folder / "dist").glob("*.tar.gz" if target == "sdist" else "*.whl")
