@@ -18,13 +18,15 @@ _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour spaces of profiles -> mode of the pixels."""
 _SAME = 2
 """Largest difference of a value, 0-255, that rounding explains."""
+_GAMMA, _SAME_GAMMA = 2.2, 0.05
+"""Exponent of sRGB's curve, and the largest relative difference of another one that is not visible."""
 
 
 def plain_photograph(data: bytes) -> bytes:
     """Return the bytes of a file with a single picture in sRGB; the same ones if it is that, or cannot be read.
 
     Of a TIFF with several pages the largest is taken, because scanners put a thumbnail before it. A profile of other
-    colours, such as Adobe RGB, is converted to sRGB.
+    colours, such as Adobe RGB, is converted to sRGB, and so is another gamma of a PNG without a profile.
 
     Raises:
         UnreadableImage: two pages are largest, so that they may be two photographs, or the page is too large.
@@ -32,16 +34,17 @@ def plain_photograph(data: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "TIFF")) as image:
             page = _largest_page(image)
-            transform = _to_srgb(image.info.get("icc_profile", b""))
-            if page == 0 and (transform is None or image.width * image.height > MAX_PIXELS):
+            transform, curve = _to_srgb(image.info.get("icc_profile", b"")), _gamma_curve(image)
+            if page == 0 and (not (transform or curve) or image.width * image.height > MAX_PIXELS):
                 return data
             picture = ImageOps.exif_transpose(image)
+            picture = picture.convert("RGBA") if picture.has_transparency_data else picture
             picture.info.clear()
+            if transform is None or transform.input_mode != "CMYK":  # Without transparency, and with 8 bits.
+                picture = Image.fromarray(read_rgb(_saved(picture)))
             if transform is None:
-                return _saved(picture)
-            if transform.input_mode != "CMYK":  # Without transparency, and with 8 bits.
-                rgb = Image.fromarray(read_rgb(_saved(picture)))
-                picture = rgb if transform.input_mode == "RGB" else rgb.getchannel(0)
+                return _saved(picture.point(curve * 3) if curve else picture)
+            picture = picture.getchannel(0) if transform.input_mode == "L" else picture
             return _saved(ImageCms.applyTransform(picture, transform) or picture)
     except UnreadableImage:
         raise
@@ -50,9 +53,9 @@ def plain_photograph(data: bytes) -> bytes:
 
 
 def _largest_page(image: Image.Image) -> int:
-    """Turn to the largest page of a TIFF, and return its number from 0; 0 for other formats."""
+    """Turn to the largest page of a TIFF, or the frame of a PNG, and return its number from 0; 0 for a JPEG."""
     sizes = []
-    for page in range(getattr(image, "n_frames", 1) if image.format == "TIFF" else 1):
+    for page in range(getattr(image, "n_frames", 1) if image.format in ("TIFF", "PNG") else 1):
         image.seek(page)
         sizes.append(image.width * image.height)
     if sizes.count(max(sizes)) > 1:
@@ -64,6 +67,14 @@ def _largest_page(image: Image.Image) -> int:
         msg = f"its page {largest + 1} has {image.width} x {image.height} pixels: save it at a smaller size"
         raise UnreadableImage(msg)
     return largest
+
+
+def _gamma_curve(image: Image.Image) -> list[int] | None:
+    """Return the value in sRGB of each value, 0-255, of a PNG that declares another gamma and no colour space."""
+    gamma = image.info.get("gamma", 0)
+    if not gamma or {"icc_profile", "srgb"} & image.info.keys() or abs(_GAMMA * gamma - 1) < _SAME_GAMMA:
+        return None
+    return [round(255 * (value / 255) ** (1 / (_GAMMA * gamma))) for value in range(256)]
 
 
 @lru_cache(maxsize=8)
