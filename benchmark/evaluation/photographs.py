@@ -19,10 +19,11 @@ from benchmark.common.terms import GRADES, Arm, Head, Split
 from benchmark.data.checks.black import DARK
 from benchmark.data.checks.fundus import describe_doubt
 from benchmark.data.checks.tiny import MIN_SIDE
+from benchmark.data.manifest import MANIFEST, read_manifest
 from benchmark.data.prepare import prepare_photograph
 from benchmark.evaluation.outputs import best_arm, main_head
 from benchmark.images.fingerprint import fingerprint
-from benchmark.runs.declared import by_arm, find_runs
+from benchmark.runs.declared import by_arm, data_sha256, find_runs
 from benchmark.runs.predictions import OUTPUTS, Predictions, read_predictions
 from benchmark.runs.results import read_trained, trained
 from benchmark.runs.run import RUNS
@@ -55,6 +56,7 @@ class Grader:
         """Read finished runs that differ only in their seeds; networks are built when one is first used."""
         self._folders = folders
         self.result = read_trained(folders[0])
+        self._min_side = usual_side(self.result)
 
     @cached_property
     def networks(self) -> list[Network]:
@@ -72,7 +74,7 @@ class Grader:
         """Grade photographs, given as the bytes of their files, in batches; yield one result each, in order."""
         remaining = iter(photographs)
         while batch := list(islice(remaining, BATCH_SIZE)):
-            seen = [inspect_photograph(data) for data in batch]
+            seen = [inspect_photograph(data, self._min_side) for data in batch]
             accepted = [data for data, (usable, _) in zip(batch, seen, strict=True) if usable]
             graded = iter(self._grade_batch(accepted) if accepted else ())
             yield from ({**(next(graded) if usable else _UNGRADED), "remark": remark} for usable, remark in seen)
@@ -108,16 +110,29 @@ class Grader:
         )
 
 
-def inspect_photograph(data: bytes) -> tuple[bool, str]:
+def usual_side(result: TrainedResult) -> int:
+    """Return the pixels per side that a run's photographs need: its own have fewer if its data set is of thumbnails.
+
+    The sizes of its own photographs are known in the project's folder, from the manifest.
+    """
+    rows = read_manifest() if MANIFEST.exists() else []
+    sides = [min(row.width, row.height) for row in rows if row.split == "train"]
+    own = sides and data_sha256(rows) == result.data.manifest_sha256
+    return min(MIN_SIDE, int(np.median(sides))) if own else MIN_SIDE
+
+
+def inspect_photograph(data: bytes, min_side: int = MIN_SIDE) -> tuple[bool, str]:
     """Return whether the bytes of a file can be graded, and why not or why it is doubtful, as the checks judge."""
     info = fingerprint(data)
     if info.error:
         return False, f"cannot be read: {info.error}"
-    if min(info.width, info.height) < MIN_SIDE:
-        return False, f"is too small: it has {info.width} x {info.height} pixels, but {MIN_SIDE} per side are needed"
+    size = f"it has {info.width} x {info.height} pixels"
+    if min(info.width, info.height) < min_side:
+        return False, f"is too small: {size}, but {min_side} per side are needed"
     if info.brightness < DARK:
         return False, "is black"
-    return info.fundus != "no", describe_doubt(info)
+    tiny = f"shows few lesions, as the run's own photographs: {size}" if min(info.width, info.height) < MIN_SIDE else ""
+    return info.fundus != "no", describe_doubt(info) or tiny
 
 
 def summarise(outputs: Mapping[str, Floats], head: Head) -> list[Graded]:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from benchmark.cli.main import main
 from benchmark.data import fetch, prepare
-from benchmark.data.manifest import read_manifest
+from benchmark.data.manifest import read_manifest, write_manifest
 from benchmark.dispatch import train
 from benchmark.evaluation.photographs import summarise
 from benchmark.runs.predictions import PROBS, read_predictions
@@ -108,6 +109,26 @@ def test_files_that_are_no_fundus_images_are_reported_and_the_others_graded(proj
     lines = list(filter(None, capsys.readouterr().out.splitlines()))
     assert len(lines) == 3 + 3  # The runs, the header and the graded photograph; three that were not graded.
     assert "looks like no fundus" in lines[3]
+
+
+def test_a_thumbnail_is_graded_with_a_remark_by_runs_of_thumbnails_alone(project, capsys):
+    rows = read_manifest()
+    small = [str(resized(row.path, side)) for row, side in zip(rows, (64, 40), strict=False)]
+    assert [one["grade"] for one in graded(capsys, *small)[1]["photographs"]] == [None, None]
+    # The manifest's sizes are those of the files, but no part of its identity.
+    write_manifest([replace(row, width=64, height=64) for row in rows])
+    code, printed = graded(capsys, *small)
+    first, second = printed["photographs"]
+    assert code == 1
+    assert first["grade"] is not None
+    assert "it has 64 x 64 pixels" in first["remark"]
+    assert second["remark"] == "is too small: it has 40 x 40 pixels, but 64 per side are needed"
+
+
+def resized(path: str, side: int) -> Path:
+    """Write a photograph at another size to the working folder."""
+    Image.open(path).resize((side, side)).save(f"{side}.png")
+    return Path(f"{side}.png")
 
 
 def test_what_a_folder_holds_besides_photographs_does_not_lose_the_others(project, capsys, tmp_path):
