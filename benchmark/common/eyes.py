@@ -25,11 +25,12 @@ _NAMES = [
         rf"{_NUMBERED}{_SEPARATOR}{_SIDE}({_SHOT})",
         rf"(?P<patient>.*\d){_WORD}({_SHOT})",
         rf"{_NUMBERED}{_SEPARATOR}{_WORD}{_SEPARATOR}[a-z].*",
+        rf"(?P<patient>.*\d){_WORD}{_SEPARATOR}[a-z].*",
         rf"{_SIDE}\d{{1,3}}{_SEPARATOR}(?P<patient>.*\d.*)",
     )
 ]
-"""17_left, left_17 and 17left, and with the number or the field of a shot 17_left_2, 17_l1, 17left2, 17_left_macula and
-l1_17; a single letter is a side only next to a separator."""
+"""17_left, left_17 and 17left, and with the number or the field of a shot 17_left_2, 17_l1, 17left2, 17_left_macula,
+17left_macula and l1_17; a single letter is a side only next to a separator."""
 _ENDINGS = [
     re.compile(form, re.IGNORECASE)
     for form in (

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from benchmark.cli.score import grade_all
 from benchmark.common.errors import InputError
 from benchmark.common.tables import read_text_table
+from benchmark.data.checks.registry import InspectedDataset, load_check
 from benchmark.data.manifest import ManifestRow, read_manifest, write_manifest
 from benchmark.runs.files.answers import read_answers, read_labels
 from benchmark.runs.files.columns import parse_names, read_file
@@ -267,3 +268,96 @@ def test_a_damaged_manifest_is_read_as_written_or_refused(
     if not is_refusal(rows):
         text = data.decode("utf-8")
         assert all(row.grade in range(5) and str(row.grade) in text and row.split in text for row in rows)
+
+
+SHOTS = (
+    *(
+        "{n}_{side}_{k}",
+        "{n:04}{EYE}{k}",
+        "P{n}-{EYE}-{k}",
+        "{EYE}_{n}_{k}",
+        "{n}_{k}_{side}",
+        "IM{n:04}.{k:03}",
+        "{n}_{k}",
+    ),
+    *(
+        "P{n} {EYE} ({k})",
+        "{n:03}/{side}_{k}",
+        "{n}/{i:05}",
+        "{n}_2020010{k}_{EYE}",
+        "{n}_{EYE}{k}_F45",
+        "{n}#{k}",
+        "img{i:05}",
+    ),
+    *("{n}_{E}_{k}", "scan {n} {side} {k}", "{n}{EYE}_macula", "Ä{n}_{E}{k}"),
+)
+SPELLINGS = (
+    str,
+    "P{}".format,
+    "p{} ".format,
+    "{}.0".format,
+    "{:03}".format,
+    "P_{:02}".format,
+    "p-{}".format,
+    "P\u200b{}".format,
+)
+"""Spellings of a patient's number; those with P are one patient, and so are those without."""
+NOBODY = ("", "unknown", "NA", "nan", "-", "None", "?", "k. A.")
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A table of shots, and the true patient of each image id; None if nobody can know it."""
+
+    table: dict[str, list[str]]
+    patient: dict[str, int | None]
+
+
+def cohort(rng: random.Random) -> Cohort:
+    """Return several shots of both eyes of 12 to 30 patients, named and described as people do."""
+    form, has_column, n_shots = rng.choice(SHOTS), rng.random() < 0.5, rng.choice([1, 2, 3])
+    shots = [
+        (n, side, k) for n in range(1, rng.randint(13, 31)) for side in ("left", "right") for k in range(1, n_shots + 1)
+    ]
+    names, patients, truth = [], [], {}
+    prefixed = rng.random() < 0.5
+    spellings = [one for one in SPELLINGS if one(1).strip().lower().startswith("p") == prefixed]
+    for i, (n, side, k) in enumerate(shots):
+        eye = {"left": "OS", "right": "OD"}[side]
+        name = form.format(n=n, side=side, EYE=eye, E=side[0].upper(), k=k, i=i)
+        is_known = not has_column or rng.random() < 0.8
+        if name not in truth:
+            names.append(name)
+            patients.append(rng.choice(spellings)(n) if is_known else rng.choice(NOBODY))
+            truth[name] = n if is_known and (has_column or "{n" in form) else None
+    order = rng.sample(range(len(names)), len(names))
+    table = {"image": [names[at] for at in order], "level": [str(rng.randrange(5)) for _ in order]}
+    if has_column:
+        table["patient"] = [patients[at] for at in order]
+    declared = rng.choice(["none", "by patient", "by image", "some"])
+    if declared != "none":
+        split = {n: rng.choice(["train", "val", "test"]) for n in {n for n, _, _ in shots}}
+        known = {name: n for (n, _, _), name in zip(shots, names, strict=False)} if len(names) == len(shots) else {}
+        of = {
+            name: split[known[name]] if name in known and declared != "by image" else rng.choice(["train", "test"])
+            for name in names
+        }
+        table["Usage"] = [of[names[at]] if declared != "some" or rng.random() < 0.5 else "" for at in order]
+    return Cohort(table, truth)
+
+
+@pytest.mark.parametrize("number", range(80))
+def test_no_patient_is_in_two_splits_or_it_is_said(
+    number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = cohort(random.Random(number))
+    put(tmp_path / "labels.csv", csv(case.table))
+    params = Params(source="csv", name="own", root=str(tmp_path))
+    rows = list(photographs(params, tmp_path, lambda done, total: None))
+    splits: dict[int, set[str]] = {}
+    for row in rows:
+        if (patient := case.patient[row.image_id]) is not None:
+            splits.setdefault(patient, set()).add(row.split)
+    is_torn = any(len(found) > 1 for found in splits.values())
+    found = load_check("patients").check(InspectedDataset(tuple(rows)))
+    assert not is_torn or found.issues or "warning" in capsys.readouterr().err

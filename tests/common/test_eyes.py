@@ -42,6 +42,7 @@ from benchmark.sources._splits import GradedFile, SplitFractions, assign_splits
         ("L1_300", "300", "left"),
         ("17_left_macula", "17", "left"),
         ("17_OS_disc_2", "17", "left"),
+        ("17OS_macula", "17", "left"),
         ("123_left_2", "123", "left"),
         ("17_RE", "17", "right"),
         ("DR17-LE2", "DR17", "left"),
@@ -88,7 +89,14 @@ def test_both_eyes_of_a_patient_are_in_one_split(numbers, sides, between, first,
     "ends",
     [
         *("_a _b", "a b", "_1 _2", ".000 .001", "-1 -2 -3", "l1 r1", "_temp _nasal", "(1) (2)", "#1 #2", "_1of2 _2of2"),
-        *("_20190131 _20200229", "_2019-01-31 _2020-02-29", "_OD1_F45 _OS1_F45", "/1 /2", "/OD/1 /OD/2", "_OD1_F45 _OD2_F45"),
+        *(
+            "_20190131 _20200229",
+            "_2019-01-31 _2020-02-29",
+            "_OD1_F45 _OS1_F45",
+            "/1 /2",
+            "/OD/1 /OD/2",
+            "_OD1_F45 _OD2_F45",
+        ),
     ],
 )
 def test_likely_patients_that_are_not_recognised_are_reported(ends, capsys):

@@ -15,7 +15,21 @@ KNOWN = [f"P{number:02}" for number in range(20) for _ in range(2)]
     [
         *("", "unknown", "Unknown", "UNK", "NA", "N/A", "n.a.", "#N/A", "nan", "NaN", "None", "null", "NULL", "NaT"),
         *("-", "--", "?", "???", ".", "_", "—", "missing", "not available", "Not known", "anonymous", "<NA>"),
-        *("(unknown)", "no id", "patient unknown", "TBD", "0", "0.0", "0000", "-1", "-9", "-99", "999", "9999", "-999.0"),
+        *(
+            "(unknown)",
+            "no id",
+            "patient unknown",
+            "TBD",
+            "0",
+            "0.0",
+            "0000",
+            "-1",
+            "-9",
+            "-99",
+            "999",
+            "9999",
+            "-999.0",
+        ),
         *("k. A.", "sin dato", "неизвестно", "不详", "#REF!", "#DIV/0!", "N/D", "not provided", "unkown", "[redacted]"),
     ],
 )
@@ -34,7 +48,18 @@ def test_a_number_with_as_many_photographs_as_others_is_a_patient(word):
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("PAT000", "pat000 "), ("0", "0.0"), ("7", "007"), ("a b", "a_b"), ("P-1", "p 1"), ("12.0", "12"), ("12,0", "12"), ("Q1", "Q0\u200b1"), ("Jose\u0301", "Jos\u00e9"), ("Ｑ１", "q001")],
+    [
+        ("PAT000", "pat000 "),
+        ("0", "0.0"),
+        ("7", "007"),
+        ("a b", "a_b"),
+        ("P-1", "p 1"),
+        ("12.0", "12"),
+        ("12,0", "12"),
+        ("Q1", "Q0\u200b1"),
+        ("Jose\u0301", "Jos\u00e9"),
+        ("Ｑ１", "q001"),
+    ],
 )
 def test_spellings_of_one_patient_are_one_patient(first, second):
     patients, (remark,) = clean_patients([*KNOWN, first, second])
