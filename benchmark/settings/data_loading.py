@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark.common.errors import InputError
 from benchmark.common.files import read_yaml
-from benchmark.common.section import in_words
+from benchmark.common.section import flattened, in_words
 from benchmark.settings.data import DataParams
 from benchmark.settings.renamed import refuse_renamed
 from benchmark.sources.registry import load_source
@@ -60,9 +60,20 @@ def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
         raw = raw | {"data": parse_data(raw["data"], origin)}
         _refuse_enclosing_root(raw["data"], origin)
     try:
-        return model.model_validate(raw)
+        valid = model.model_validate(raw)
     except ValidationError as error:
         raise InputError(_sentence(error, origin, near=lambda path: _near(model, path))) from error
+    # DVC records true, and pydantic reads 1.
+    read = dict(flattened(valid.model_dump(by_alias=True)))
+    for key, value in flattened(raw):
+        if _has_truth(value) and not _has_truth(read.get(key, value)):
+            msg = f"{origin}: `{key}` must be a number, but got {value}: correct it there or with -S {key}=..."
+            raise InputError(msg)
+    return valid
+
+
+def _has_truth(value: Any) -> bool:
+    return any(isinstance(each, bool) for each in (value if isinstance(value, list | tuple) else [value]))
 
 
 def _refuse_enclosing_root(data: Any, origin: str) -> None:

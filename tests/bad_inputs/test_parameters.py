@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import warnings
 from collections.abc import Mapping
@@ -210,6 +211,8 @@ def placed(name: str, content: str) -> Path:
 SCALARS = (
     *("010", "-010", "08", "0o10", "0x1f", "0b11", "1_000", "+3", "1:30", "1e-1", "5e-3", "1e3", "1.", ".5", "0.1e2"),
     *("yes", "no", "on", "Off", "y", "true", "TRUE", "~", "null", "", "2020-01-01", ".inf", "-.INF", "'010'", "1,5"),
+    *("!!int '3'", "!!str 3", "!!float 3", "!!bool true", "&a 3", "[3]", "{a: 3}", "3#x", "3.0"),
+    *("1e400", "-0", "0.1_0", "１", "3 0", "0b1_0", "190:20:30", "12e03", "00", "0o0", "0O7", "1_", ".NaN"),
 )
 """Scalars that versions of YAML read differently, and their neighbours."""
 
@@ -230,6 +233,12 @@ def test_a_scalar_is_read_as_dvc_records_it(scalar):
         ("epochs: 2", "epochs: 0b11", 3),
         ("lr: 0.003", "lr: 5e-3", 0.005),
         ("lr: 0.003", "lr: 1E-1", 0.1),
+        ("epochs: 2", "epochs: '010'", 10),
+        ("epochs: 2", "epochs: 3.0", 3),
+        ("epochs: 2", "epochs: true", "`train.epochs` must be a number, but got True"),
+        ("lr: 0.003", "lr: TRUE", "`train.lr` must be a number, but got True"),
+        ("epochs: 2", "epochs: yes", "valid integer"),
+        ("epochs: 2", "epochs: 1_0", 10),
         ("epochs: 2", "epochs: 1:30", "valid integer"),
         ("epochs: 2", "epochs: 2020-01-01", "valid integer"),
     ],
@@ -242,6 +251,35 @@ def test_a_training_runs_with_the_number_that_dvc_records_or_is_refused(key, wri
             load_params(path)
     else:
         assert getattr(load_params(path).train, key.partition(":")[0]) == read
+
+
+DOCUMENTS = (
+    "{}",
+    "%YAML 1.1\n---\n{}",
+    "---\n{}...\n",
+    "{}---\na: 1\n",
+    "\ufeff{}",
+    "# a\n{}",
+    "x: &a {{lr: 010}}\n{}y: *a\n",
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("number", range(8))
+def test_a_file_is_read_as_dvc_records_it_or_refused(document, number):
+    """Some values of a whole file are replaced by scalars that versions of YAML read differently."""
+    from dvc.utils.serialize import parse_yaml
+
+    rng = random.Random(number)
+    lines = GOOD.splitlines(keepends=True)
+    for place in rng.sample([i for i, line in enumerate(lines) if re.search(r": \S", line)], 3):
+        lines[place] = f"{lines[place].partition(': ')[0]}: {rng.choice(SCALARS)}\n"
+    path = placed("params.yaml", document.format("".join(lines)))
+    try:
+        found = read_yaml(path, "the parameters are")
+    except InputError:
+        return
+    assert repr(found) == repr(parse_yaml(path.read_text(), str(path)))
 
 
 def test_seeds_and_weights_are_read_as_dvc_records_them():
