@@ -19,7 +19,7 @@ from benchmark.data.outcome import format_checks as check_summary
 from benchmark.data.shortcuts import graded_photographs, predict_from_shortcuts, write_shortcuts
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
-from benchmark.sources._labels import Tree
+from benchmark.sources._labels import Tree, exists
 from benchmark.sources.registry import Photograph, SourceParams, load_source
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def locate(data: SourceParams, folder: Path) -> list[Photograph]:
 
 def refuse_absent(photographs: Sequence[Photograph], root: Path) -> None:
     """Raise if no photograph is where its table says, naming the folder in which most of them are."""
-    if not photographs or any(_exists(photograph.path) for photograph in photographs):
+    if not photographs or any(exists(photograph.path) for photograph in photographs):
         return
     files = Tree(root).photographs()
     elsewhere = [(path, photograph) for photograph in photographs for path in files.get(stem(photograph.image_id), [])]
@@ -132,13 +132,6 @@ def refuse_absent(photographs: Sequence[Photograph], root: Path) -> None:
         f"{photographs[0].path}: {fix}"
     )
     raise InputError(msg)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # The name may be too long for a file.
-        return False
 
 
 def _base_folder(path: Path, image_id: str) -> Path:

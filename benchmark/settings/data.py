@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
-from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from benchmark.common.section import Section as Section
 from benchmark.common.terms import Size
@@ -36,10 +36,21 @@ class Sizes(Section):
         return self
 
 
+def _known(name: str) -> str:
+    if name not in NORMALISATIONS:
+        msg = f"must be one of {', '.join(NORMALISATIONS)}, but got {name!r}"
+        raise ValueError(msg)
+    return name
+
+
+Normalisation = Annotated[str, AfterValidator(_known)]
+"""File of benchmark/images/colour_normalisation."""
+
+
 class Prepare(Section):
     """Parameters of the stage ``prepare``."""
 
-    colour_normalisation: str = "plain"
+    colour_normalisation: Normalisation = "plain"
     """Colour normalisation: a file of benchmark/images/colour_normalisation (plain, graham, clahe,
     standardised)."""
     crop: Annotated[float, Field(ge=0.2, le=1)] = 1.0
@@ -51,30 +62,12 @@ class Prepare(Section):
     workers: Annotated[int, Field(ge=0)] = 0
     """Number of decoding processes; 0 uses every core."""
 
-    @field_validator("colour_normalisation")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        return _known_normalisation(name)
-
-
-def _known_normalisation(name: str) -> str:
-    if name not in NORMALISATIONS:
-        msg = f"must be one of {', '.join(NORMALISATIONS)}, but got {name!r}"
-        raise ValueError(msg)
-    return name
-
 
 class OwnPrepare(Section):
     """Preparation of an arm's images, where it differs from that of the other arms."""
 
-    colour_normalisation: str = ""
+    colour_normalisation: Normalisation | Literal[""] = ""
     """Colour normalisation of the arm's images; empty: that of ``prepare``."""
-
-    @field_validator("colour_normalisation")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        return name and _known_normalisation(name)
-
 
 class ArmPacks(Section):
     """Settings of an arm that determine which packs it reads."""

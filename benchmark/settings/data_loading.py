@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,7 +46,7 @@ def mapping(raw: Any, origin: str) -> dict[str, Any]:
 
 
 def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
-    """Validate the sections of a parameter file.
+    """Validate the sections of a parameter file, of which ``data`` has the rules of its source.
 
     Args:
         model: model of the sections.
@@ -59,17 +59,7 @@ def validate_sections(model: type[S], raw: dict[str, Any], origin: str) -> S:
     if "data" in raw:
         raw = raw | {"data": parse_data(raw["data"], origin)}
         _refuse_enclosing_root(raw["data"], origin)
-    try:
-        valid = model.model_validate(raw)
-    except ValidationError as error:
-        raise InputError(_sentence(error, origin, near=lambda path: _near(model, path))) from error
-    # DVC records true, and pydantic reads 1.
-    read = dict(flattened(valid.model_dump(by_alias=True)))
-    for key, value in flattened(raw):
-        if _has_truth(value) and not _has_truth(read.get(key, value)):
-            msg = f"{origin}: `{key}` must be a number, but got {value}: correct it there or with -S {key}=..."
-            raise InputError(msg)
-    return valid
+    return parse_section(model, raw, origin)
 
 
 def _has_truth(value: Any) -> bool:
@@ -103,7 +93,7 @@ def parse_data(raw: Any, origin: str, path: tuple[str, ...] = ("data",)) -> Any:
     return parse_section(load_source(raw["source"]).Params, raw, origin, path)
 
 
-def parse_section(model: type[S], raw: Any, origin: str, path: tuple[str, ...]) -> S:
+def parse_section(model: type[S], raw: Any, origin: str, path: tuple[str, ...] = ()) -> S:
     """Validate one section by its own rules.
 
     Args:
@@ -115,19 +105,19 @@ def parse_section(model: type[S], raw: Any, origin: str, path: tuple[str, ...]) 
     Raises:
         InputError: a rule is broken.
     """
+    fix = "correct it there or with -S {}=..."
     try:
-        return model.model_validate(raw)
+        valid = model.model_validate(raw)
     except ValidationError as error:
-        raise InputError(_sentence(error, origin, path)) from error
-
-
-def _sentence(
-    error: ValidationError,
-    origin: str,
-    prefix: tuple[str, ...] = (),
-    near: Callable[[tuple[Any, ...]], str] = lambda _: "",
-) -> str:
-    return in_words(error, origin, prefix, near=near, fix="correct it there or with -S {}=...".format)
+        near = partial(_near, model)
+        raise InputError(in_words(error, origin, path, near=near, fix=fix.format)) from error
+    # DVC records true, and pydantic reads 1.
+    read = dict(flattened(valid.model_dump(by_alias=True)))
+    for name, value in flattened(raw):
+        if _has_truth(value) and not _has_truth(read.get(name, value)):
+            key = ".".join([*path, name])
+            raise InputError(f"{origin}: `{key}` must be a number, but got {value}: {fix.format(key)}")
+    return valid
 
 
 def _near(section: Any, path: tuple[Any, ...]) -> str:

@@ -33,7 +33,7 @@ class RestrictedParams(RealParams):
     """True if you have read the terms and accept them; not needed for a copy on disk."""
 
 
-def find_copy(params: SourceParams, about: SourceInfo, folder: Path, fetch: Callable[[Path], None]) -> Path:
+def find_copy(params: SourceParams, about: SourceInfo, folder: Path, fetch: Callable[[Path], object]) -> Path:
     """Return the folder of the data set's files: ``root``, or ``folder/<source>``, which the first call fills.
 
     ``fetch`` fills a folder; after a failure it is called again with the files that exist already. Archives belong into

@@ -72,6 +72,14 @@ class Tree:
         return found
 
 
+def exists(path: Path) -> bool:
+    """Return whether a file exists; its name may be too long for one."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def read_columns(path: Path, columns: Sequence[str], *others: Sequence[str]) -> list[tuple[str, ...]]:
     """Read columns of a data set's own table as text, row by row; case is ignored in their names.
 

@@ -17,7 +17,7 @@ from benchmark.common.terms import Split
 from benchmark.common.units import some
 from benchmark.images.names import stem, why_unmatched
 from benchmark.images.reading import EXTENSIONS
-from benchmark.sources._labels import Tree
+from benchmark.sources._labels import Tree, exists
 from benchmark.sources._splits import GradedFile
 
 _TABLES = (".csv", ".tsv", ".xlsx", ".xlsb", ".xls", ".ods", ".csv.gz", ".csv.zip")
@@ -51,12 +51,12 @@ def find_photographs(files: Sequence[GradedFile], root: Path) -> list[GradedFile
 
     Of several photographs of one name, that in the folder with most of the others is taken.
     """
-    if all(_exists(file.path) for file in files):
+    if all(exists(file.path) for file in files):
         return list(files)
     known = Tree(root).photographs()
-    candidates = [[] if _exists(file.path) else _named(file.image_id, known) for file in files]
+    candidates = [[] if exists(file.path) else _named(file.image_id, known) for file in files]
     missing = [
-        file.image_id for file, paths in zip(files, candidates, strict=True) if not (paths or _exists(file.path))
+        file.image_id for file, paths in zip(files, candidates, strict=True) if not (paths or exists(file.path))
     ]
     if reason := why_unmatched(missing, known):
         print(f"warning: {len(missing)} photographs of the table are missing; {reason}", file=sys.stderr)
@@ -65,13 +65,6 @@ def find_photographs(files: Sequence[GradedFile], root: Path) -> list[GradedFile
         replace(file, path=max(paths, key=lambda path: folders[path.parent])) if paths else file
         for file, paths in zip(files, candidates, strict=True)
     ]
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # The name may be too long for a file.
-        return False
 
 
 def _named(name: str, known: dict[str, list[Path]]) -> list[Path]:

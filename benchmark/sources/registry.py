@@ -19,10 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from pydantic import BaseModel, ConfigDict
-
 from benchmark.common.errors import InputError
 from benchmark.common.plugins import discover
+from benchmark.common.section import Section
 from benchmark.common.terms import Counts, Eye, Split
 
 
@@ -69,10 +68,8 @@ class Photograph:
         return self.written or str(self.grade)
 
 
-class SourceParams(BaseModel):
+class SourceParams(Section):
     """Parameters that all data sets have."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     source: str
     """File of benchmark/sources that reads this data set."""

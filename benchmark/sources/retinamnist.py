@@ -14,6 +14,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -74,7 +75,7 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
     assert isinstance(params, Params)
     name = params.file.removesuffix(".npz")
     remote = RemoteFile(URL.format(name=params.file), params.file, f"md5:{MD5[params.size]}")
-    arrays = find_copy(params, ABOUT, folder / name.replace("retinamnist", "arrays"), lambda to: _fetch(remote, to))
+    arrays = find_copy(params, ABOUT, folder / name.replace("retinamnist", "arrays"), partial(download, remote))
     if not (arrays / params.file).exists():
         msg = f"data.root must hold {params.file} (data.size is {params.size}), but {arrays} does not: correct either"
         raise InputError(msg)
@@ -112,7 +113,3 @@ def _save(image: Image.Image, path: Path) -> None:
     if not path.exists() or path.read_bytes() != stream.getvalue():
         with atomic(path, durable=False) as partial:
             partial.write_bytes(stream.getvalue())
-
-
-def _fetch(remote: RemoteFile, folder: Path) -> None:
-    download(remote, folder)
