@@ -56,6 +56,8 @@ _KINDS = {
     b"<": "a web page or XML",
 }
 """First bytes of files that are often taken for tables -> name of the format."""
+_FIXES = {"packed": "unpack it", "a pointer": "get the file by `git lfs pull`"}
+"""First word of a format -> how to get the table; it can be saved from any other format."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -142,7 +144,8 @@ def _text(data: bytes, path: Path) -> str:
     start = data.lstrip()
     for first, kind in _KINDS.items():
         if start.startswith(first):
-            raise InputError(_no_table(path, kind))
+            fixes = (fix for words, fix in _FIXES.items() if kind.startswith(words))
+            raise InputError(_no_table(path, kind, next(fixes, "save its rows as csv")))
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     try:
         text = INVISIBLE.sub("", data.decode(encoding))
@@ -261,7 +264,8 @@ def _unzipped(data: bytes, path: Path) -> bytes:
         tables = [name for name in names if _is_member(name)]
         if len(tables) != 1:
             inside = ", ".join(tables[:3]) + (" and more" if len(tables) > 3 else "")
-            msg = f"a zip archive must hold one table, but {path} holds {inside or 'none'}: unpack the table"
+            fix = f"holds {inside}: unpack the table" if tables else "holds none: get it again"
+            msg = f"a zip archive must hold one table, but {path} {fix}"
             raise InputError(msg)
         with archive.open(tables[0]) as stream:
             return stream.read(_MAX_BYTES + 1)

@@ -37,6 +37,8 @@ def stem(name: str) -> str:
 def why_unmatched(unmatched: Iterable[str], known: Iterable[str]) -> str:
     """Say why names match none of the known ones, such as what a spreadsheet did to them, with the fix; else empty."""
     names, others = {stem(name) for name in unmatched}, {stem(name) for name in known} - {""}
+    if names & others:
+        return "the folders of equal file names differ: write them alike"
     either = names | others
     if {name.casefold() for name in names} & {other.casefold() for other in others}:
         return "names differ in upper and lower case: write them alike"

@@ -105,18 +105,21 @@ def parse_section(model: type[S], raw: Any, origin: str, path: tuple[str, ...] =
     Raises:
         InputError: a rule is broken.
     """
-    fix = "correct it there or with -S {}=..."
+    def fix(key: str) -> str:
+        if key.endswith("[key]"):
+            return "rename it"
+        return f"correct it there or with -S {key}=..." if origin.endswith(".yaml") else "correct it"
+
     try:
         valid = model.model_validate(raw)
     except ValidationError as error:
-        near = partial(_near, model)
-        raise InputError(in_words(error, origin, path, near=near, fix=fix.format)) from error
+        raise InputError(in_words(error, origin, path, near=partial(_near, model), fix=fix)) from error
     # DVC records true, and pydantic reads 1.
     read = dict(flattened(valid.model_dump(by_alias=True)))
     for name, value in flattened(raw):
         if _has_truth(value) and not _has_truth(read.get(name, value)):
             key = ".".join([*path, name])
-            raise InputError(f"{origin}: `{key}` must be a number, but got {value}: {fix.format(key)}")
+            raise InputError(f"{origin}: `{key}` must be a number, but got {value}: {fix(key)}")
     return valid
 
 

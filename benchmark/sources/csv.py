@@ -128,7 +128,7 @@ def _select(table: TextTable, columns: ColumnNames) -> dict[str, str]:
         elif field in ("image", "level") or name not in ("", default):
             msg = (
                 f"data.columns.{field} must name a column of {table.path}, but got {name!r}: "
-                f"choose one of {table.listed()}"
+                f"choose one of {table.listed()}, or add it with a first line of names"
             )
             raise InputError(msg)
     return found

@@ -90,7 +90,7 @@ def required(table: TextTable, role: ColumnRole, names: Names) -> str:
         return column
     msg = (
         f"{table.path} needs a column for the {role}, called {', '.join(column_names.COLUMN_NAMES[role][0][:5])} or "
-        f"the like, but has {table.listed()}: name it with --columns {role}=NAME"
+        f"the like, but has {table.listed()}: name it with --columns {role}=NAME, or add it with a first line of names"
     )
     raise InputError(msg)
 

@@ -103,7 +103,7 @@ def _no_reading(table: TextTable, readings: Sequence[_Reading], equal: Sequence[
     return (
         "predictions need a column `prediction` of grades, one `score`, or five columns whose names hold the grades "
         f"({PROBS[0]} to {PROBS[-1]}, class_0 to class_4, No_DR to Proliferate_DR), but {table.path} has "
-        f"{table.listed()}: name them with --columns ROLE=NAME"
+        f"{table.listed()}: name them with --columns ROLE=NAME, or add them"
     )
 
 
@@ -272,7 +272,7 @@ def _probabilities(values: Floats, images: Sequence[str], path: Path) -> tuple[F
 def _mend(values: Floats) -> str:
     """Say how values that are no probabilities become some."""
     falling = (np.diff(values) <= 0.05).all(1)
-    if (values >= 0).all() and (values <= 1).all() and falling.mean() > 0.9:
+    if (values >= 0).all() and (values <= 1).all() and (values[:, 0] > 0).any() and falling.mean() > 0.9:
         return (
             "these look cumulative, each the probability of its grade or a higher one: subtract from each the next, or "
             "write the grade, the number of those above 0.5 less one, in a column `prediction`"
