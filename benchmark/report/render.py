@@ -14,8 +14,8 @@ WIDE = 40
 """Number of characters above which LaTeX breaks words into lines."""
 FULL = 100
 """Number of characters of a line above which LaTeX uses the next smaller font."""
-_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\]\(|\{(?=[\w:+-]+\}`)")
-"""Start of an HTML tag, the middle of a link, and the start of a role of MyST."""
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\]\(|\{(?=[\w:+-]+\}`)|\$")
+"""Start of an HTML tag, the middle of a link, the start of a role of MyST, and the sign of a formula."""
 
 
 def to_markdown(table: Table) -> str:
@@ -28,15 +28,15 @@ def to_markdown(table: Table) -> str:
             cells = ((*lines_of(cell), *(f"[{note}]" for note in cell.notes)) for cell in row.cells)
             lines.append((row.label, *(" ".join(filter(None, parts)) for parts in cells)))
         escaped = ((_plain_markdown(cell).replace("|", r"\|") for cell in line) for line in lines)
-        blocks += [f"**{group}**"] if group else []
+        blocks += [f"**{_plain_markdown(group)}**"] if group else []
         blocks.append("\n".join(f"| {' | '.join(line)} |" for line in escaped))
     notes = [f"[{number}] {_plain_markdown(note)}  " for number, note in enumerate(table.notes, 1)]
     blocks += ["\n".join(notes)] if notes else []
-    return "\n\n".join([*blocks, table.caption]) + "\n"
+    return "\n\n".join([*blocks, _plain_markdown(table.caption)]) + "\n"
 
 
 def _plain_markdown(text: str) -> str:
-    """Escape what would be HTML, a link or a role of MyST in names that others have chosen."""
+    """Escape what would be HTML, a link, a role of MyST or a formula in names that others have chosen."""
     return _MARKUP.sub(lambda found: f"\\{found[0]}", printable(text))
 
 

@@ -26,6 +26,13 @@ NAMES = (
     "-1+2",
     "\x1b]0;owned\x07\x1b[2J",
     "a\n```{include} /etc/passwd\n```",
+    "../../../../etc/passwd",
+    "\u202egnp.exe\u202c\u2066",
+    "a\r\n# b\n<svg onload=alert(1)>",
+    "<a href='javascript:alert(1)'>" * 130,
+    "$\\href{javascript:alert(1)}{x}$",
+    "&lt;img src=x onerror=alert(1)&gt;",
+    "<!-- end --><iframe srcdoc='<script>alert(1)</script>'>",
 )
 
 
@@ -37,6 +44,7 @@ def test_a_name_is_shown_as_text(name, tmp_path):
     text = to_markdown(check_table(list(rows), "eyes", False))
     for markup in ("<img", "<script", "</td>", "](javascript:", "](https:", " {download}`", "\x1b", "\n```"):
         assert markup not in text.replace(f"\\{markup.strip()}", "")
+    assert text.isprintable() or set(filter(lambda sign: not sign.isprintable(), text)) == {"\n"}
     assert all(line.isprintable() for line in format_checks(rows).splitlines())
     write_check_rows(rows, tmp_path / "checks.csv")
     with (tmp_path / "checks.csv").open(encoding="utf-8", newline="") as stream:

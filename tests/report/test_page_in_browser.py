@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from contextlib import chdir
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from benchmark.data.checks.registry import InspectedDataset
+from benchmark.data.outcome import run_checks
 from benchmark.report import report
+from benchmark.report.inputs import Inputs
+from benchmark.report.page.page import to_page
+from benchmark.report.render import to_markdown
+from benchmark.report.tables.checks import check_table
+from benchmark.settings.checks import default_policies
+from benchmark.sources.registry import Photograph
+from tests.data.test_hostile_names import NAMES
+from tests.factories.paths import ROOT
 from tests.factories.runs import ARMS
 
 pytestmark = pytest.mark.slow
@@ -266,3 +280,48 @@ def test_without_a_script_the_page_is_whole(visit):
     assert not page.locator(".filter, .tools").first.is_visible()
     cell_in(page).click()
     assert page.locator("[id='runs/basenet/mse_large']").is_visible()
+
+
+@pytest.fixture(scope="module")
+def of_hostile_names(finished, tmp_path_factory):
+    """Paths of a page of the report and of one of the manual on a data set whose names and grades are attacks."""
+    made, params = finished(arms=FEW)
+    tables = []
+    for number, name in enumerate(NAMES):
+        twice = [Photograph(name, Path(f"{name}.jpg"), 1, "train", written=name) for _ in range(2)]
+        rows = run_checks(InspectedDataset(tuple(twice), expected={}), default_policies()).rows
+        tables.append(replace(check_table(list(rows), name, False), name=f"checks_{number}"))
+    folder = tmp_path_factory.mktemp("hostile")
+    with chdir(made):
+        page = to_page(tables, {"ablation": NAMES[0]}, Inputs(params))
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    (folder / "docs").mkdir()
+    shutil.copy(ROOT / "docs/conf.py", folder / "docs")
+    (folder / "docs/index.md").write_text("# Names\n\n" + "\n\n".join(map(to_markdown, tables)), encoding="utf-8")
+    command = [sys.executable, "-m", "sphinx", "--quiet", "-b", "html", folder / "docs", folder / "site"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"root:" not in (folder / "site/index.html").read_bytes()
+    return folder / "page.html", folder / "site/index.html"
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["report", "manual"])
+def test_names_that_others_chose_stay_text(browser, of_hostile_names, which):
+    page, faults = browser.new_page(), []
+    page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(("file:", "data:")) else faults.append(asked.url))
+    page.goto(of_hostile_names[which].as_uri())
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    page.wait_for_timeout(300)
+    attacks = "img[src='x'], [src*='example.org'], [href^='javascript'], [onerror], [srcdoc], svg[onload], iframe"
+    assert (faults, page.locator(attacks).count()) == ([], 0)
+    text = page.locator("body").inner_text()
+    page.close()
+    for shown in (
+        "<img src=x onerror=alert(1)>",
+        "<script>alert(1)</script>",
+        "=HYPERLINK(A1)",
+        "../../../../etc/passwd",
+    ):
+        assert shown in text
