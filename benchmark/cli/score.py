@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Score:
     file: str
     split: str
     rule: str
-    images: int
+    n_images: int
     kappa: Interval
     why_undefined: str | None
 
@@ -135,7 +135,7 @@ def scored(file: str, arms: Arms) -> list[Score]:
             file=file,
             split=split,
             rule=rule,
-            images=len(arm.grade),
+            n_images=len(arm.grade),
             kappa=kappa_interval(arm),
             why_undefined=why_undefined(confusion_matrix(arm.grade, arm.predicted[0])),
         )
@@ -217,7 +217,7 @@ def score_parts(
     rows = [
         (
             *(row.file, row.split, _title(row.rule)),
-            *(f"{row.images:,}", f"{row.kappa.n_patients:,}", *_interval(row.kappa)),
+            *(f"{row.n_images:,}", f"{row.kappa.n_patients:,}", *_interval(row.kappa)),
         )
         for row in scores
     ]
@@ -260,44 +260,22 @@ def _p(value: float) -> str:
 def values(
     scores: Sequence[Score], ranks: Sequence[RankRow], pairs: Sequence[PairedRow], notes: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the results as plain values for JSON."""
+    """Return the results under the names that the report's tables use."""
     return {
-        "scores": [
-            {
-                "file": row.file,
-                "split": row.split,
-                "rule": row.rule,
-                "images": row.images,
-                "kappa": _interval_values(row.kappa),
-                "why_undefined": row.why_undefined,
-            }
-            for row in scores
-        ],
-        "ranks": [asdict(row) for row in ranks],
+        "scores": scores,
+        "ranks": ranks,
         "comparisons": [
             {
                 "split": pair.split,
                 "files": [scores[0].file, pair.other],
                 "rules": [pair.rule, pair.other_rule],
-                "images": pair.result.images,
-                "difference": _interval_values(pair.result.difference),
+                "n_images": pair.result.images,
+                "difference": pair.result.difference,
                 "p": pair.result.p,
                 "p_holm": pair.p_holm,
-                "resolvable": pair.result.min_detectable_difference,
+                "min_detectable_difference": pair.result.min_detectable_difference,
             }
             for pair in pairs
         ],
-        "notes": list(notes),
-    }
-
-
-def _interval_values(interval: Interval) -> dict[str, Any]:
-    return {
-        "value": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.confidence_level,
-        "patients": interval.n_patients,
-        "replicates": interval.n_resamples,
-        "undefined_replicates": interval.n_undefined,
+        "notes": notes,
     }

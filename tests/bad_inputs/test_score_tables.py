@@ -150,8 +150,8 @@ def test_an_unambiguous_table_has_the_right_kappa(case, capsys):
         code, out, err = outcome(capsys, "score", "predictions", "--labels", "labels", "--json")
     assert (code, err) == (0, "")
     first = json.loads(out)["scores"][0]
-    assert (first["split"], first["images"], first["kappa"]["patients"]) == ("all", 12, 6)
-    assert first["kappa"]["value"] == pytest.approx(KAPPA, abs=1e-12)
+    assert (first["split"], first["n_images"], first["kappa"]["n_patients"]) == ("all", 12, 6)
+    assert first["kappa"]["estimate"] == pytest.approx(KAPPA, abs=1e-12)
 
 
 TWO = table(prediction=PREDICTED, score=SCORES)
@@ -369,7 +369,7 @@ def test_a_requested_column_is_used(case, capsys):
     code, out, _ = outcome(capsys, "score", "predictions", "--labels", "labels", "--json", "--columns", *asked)
     assert code == 0
     output = json.loads(out)
-    found = {row["rule"]: row["kappa"]["value"] for row in output["scores"]}
+    found = {row["rule"]: row["kappa"]["estimate"] for row in output["scores"]}
     assert {rule: found[rule] for rule in expected} == pytest.approx(expected)
     assert ("level equals the labels in every image" in " ".join(output["notes"])) == (case == "the truth")
 

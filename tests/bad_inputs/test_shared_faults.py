@@ -72,7 +72,7 @@ def kappas(folder: str, predictions: str, labels: str, capsys) -> dict[str, floa
     given = ("score", str(FAULTS / folder / predictions), "--labels", str(FAULTS / folder / labels))
     code, out, err = outcome(capsys, *given, "--json")
     assert (code, err) == (0, "")
-    return {row["rule"]: row["kappa"]["value"] for row in json.loads(out)["scores"]}
+    return {row["rule"]: row["kappa"]["estimate"] for row in json.loads(out)["scores"]}
 
 
 def refusal(folder: str, predictions: str, capsys) -> str:
@@ -166,7 +166,7 @@ def test_the_range_of_a_score_stands_beside_its_kappa(name, capsys):
     predictions, labels = (str(FAULTS / f"round3/scale_{file}.csv") for file in (name, "labels"))
     code, out, _ = outcome(capsys, "score", predictions, "--labels", labels, "--json")
     found = json.loads(out)
-    assert (code, found["scores"][0]["kappa"]["value"]) == (0, pytest.approx(kappa, abs=5e-5))
+    assert (code, found["scores"][0]["kappa"]["estimate"]) == (0, pytest.approx(kappa, abs=5e-5))
     assert words in found["notes"][1]
 
 
@@ -194,7 +194,7 @@ def test_unknown_patients_and_shots_of_one_patient_are_recognised_or_told(files,
     predictions, labels = (str(FAULTS / f"round3/{name}.csv") for name in files)
     code, out, _ = outcome(capsys, "score", predictions, "--labels", labels, "--json")
     found = json.loads(out)["scores"][0]["kappa"]
-    assert (code, found["value"], found["patients"]) == (0, pytest.approx(kappa, abs=5e-5), patients)
+    assert (code, found["estimate"], found["n_patients"]) == (0, pytest.approx(kappa, abs=5e-5), patients)
     assert words in out
 
 

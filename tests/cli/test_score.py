@@ -92,11 +92,11 @@ def test_grades_are_scored_per_split(folder: Path) -> None:
         of = (labels["Usage"] == usage).to_numpy()
         confusion = confusion_matrix(labels["level"].to_numpy()[of], grades["prediction"].to_numpy()[of])
         kappa = found[split, "given"]["kappa"]
-        assert kappa["value"] == pytest.approx(quadratic_weighted_kappa(confusion))
-        assert kappa["low"] < kappa["value"] < kappa["high"]
-        assert (found[split, "given"]["images"], kappa["patients"]) == (of.sum(), of.sum() // 2)
+        assert kappa["estimate"] == pytest.approx(quadratic_weighted_kappa(confusion))
+        assert kappa["low"] < kappa["estimate"] < kappa["high"]
+        assert (found[split, "given"]["n_images"], kappa["n_patients"]) == (of.sum(), of.sum() // 2)
     out = printed(folder, "grades.csv")
-    assert f"{found['test', 'given']['kappa']['value']:.4f}" in out
+    assert f"{found['test', 'given']['kappa']['estimate']:.4f}" in out
     assert "patients: the image names" in out
 
 
@@ -134,7 +134,7 @@ def test_a_run_of_this_project_is_scored_by_both_heads(folder: Path) -> None:
     write_predictions(predictions, folder / "run.csv")
     result = run(folder, "run.csv")
     assert [row["rule"] for row in result["scores"]] == ["argmax", "expected", "nearest", "fixed"]
-    assert rows(result)["test", "nearest"]["kappa"]["value"] == 1
+    assert rows(result)["test", "nearest"]["kappa"]["estimate"] == 1
     assert any("val (40 labels) is not predicted" in note for note in result["notes"])
 
 
@@ -152,7 +152,7 @@ def test_patients_come_from_a_column_or_the_names_and_are_else_unknown(folder: P
     assert rows(run(folder, "grades.csv"))["test", "given"]["kappa"] == by_name
     edit(folder, "labels.csv", lambda table: table.assign(patient=""))
     result = run(folder, "grades.csv")
-    assert rows(result)["test", "given"]["kappa"]["patients"] == 80
+    assert rows(result)["test", "given"]["kappa"]["n_patients"] == 80
     assert "patients: unknown" in result["notes"][0]
     edit(folder, "labels.csv", lambda table: table.drop(columns=["Usage"]))
     assert list(rows(run(folder, "grades.csv"))) == [("all", "given")]
@@ -163,17 +163,17 @@ def test_two_files_are_compared_under_each_shared_rule(folder: Path) -> None:
     same = run(folder, "score.csv score.csv")
     assert len(same["comparisons"]) == 5
     assert {row["p_holm"] for row in same["comparisons"]} == {1.0}
-    assert {row["difference"]["value"] for row in same["comparisons"]} == {0.0}
+    assert {row["difference"]["estimate"] for row in same["comparisons"]} == {0.0}
     other = run(folder, "grades.csv prob.npy")["comparisons"]
     assert [(row["split"], *row["rules"]) for row in other] == [
         ("val", "given", "argmax"),
         ("test", "given", "argmax"),
     ]
     test = other[1]
-    assert test["difference"]["low"] < test["difference"]["value"] < test["difference"]["high"]
+    assert test["difference"]["low"] < test["difference"]["estimate"] < test["difference"]["high"]
     assert 0 < test["p"] <= test["p_holm"] <= 1
     out = printed(folder, "grades.csv prob.npy")
-    assert f"{test['difference']['value']:+.4f}" in out
+    assert f"{test['difference']['estimate']:+.4f}" in out
 
 
 def test_several_files_are_ranked_and_all_compared_with_the_first(folder: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_network_that_collapsed_has_no_kappa_but_a_reason(folder: Path) -> Non
     edit(folder, "grades.csv", lambda table: table.assign(prediction="0"))
     asked = ("--columns", "prediction=prediction")
     row = rows(run(folder, "grades.csv", *asked))["test", "given"]
-    assert row["kappa"]["value"] is None
+    assert row["kappa"]["estimate"] is None
     assert row["why_undefined"] == "every label and every prediction is grade 0"
     assert "every prediction is grade 0" in printed(folder, "grades.csv", *asked)
     assert run(folder, "score.csv grades.csv", *asked)["comparisons"][0]["p"] is None
@@ -302,12 +302,12 @@ def test_the_fellow_eyes_label_scores_what_the_facts_say(tmp_path: Path) -> None
     labels.assign(level=fellow.map(level))[["image", "level"]].to_csv(tmp_path / "fellow.csv", index=False)
     (tmp_path / "labels.csv").write_bytes(EYEPACS.read_bytes())
     found = rows(run(tmp_path, "fellow.csv"))
-    assert {split: (row["images"], row["kappa"]["patients"]) for (split, _), row in found.items()} == {
+    assert {split: (row["n_images"], row["kappa"]["n_patients"]) for (split, _), row in found.items()} == {
         "val": (10_906, 5_453),
         "test": (42_670, 21_335),
     }
-    assert found["test", "given"]["kappa"]["value"] == pytest.approx(0.859, abs=0.0005)
-    assert found["val", "given"]["kappa"]["value"] == pytest.approx(0.8575, abs=0.00005)
+    assert found["test", "given"]["kappa"]["estimate"] == pytest.approx(0.859, abs=0.0005)
+    assert found["val", "given"]["kappa"]["estimate"] == pytest.approx(0.8575, abs=0.00005)
 
 
 @pytest.mark.slow
@@ -323,6 +323,6 @@ def test_intervals_at_the_size_of_eyepacs_have_the_width_of_the_facts(tmp_path: 
     (tmp_path / "labels.csv").write_bytes(EYEPACS.read_bytes())
     found = rows(run(tmp_path, "score.csv"))
     half = {key: (row["kappa"]["high"] - row["kappa"]["low"]) / 2 for key, row in found.items()}
-    assert found["test", "tuned"]["kappa"]["value"] == pytest.approx(0.84, abs=0.01)
+    assert found["test", "tuned"]["kappa"]["estimate"] == pytest.approx(0.84, abs=0.01)
     assert half["test", "tuned"] == pytest.approx(0.0065, abs=0.0015)
     assert half["val", "nearest"] / half["test", "nearest"] == pytest.approx((21_335 / 5_453) ** 0.5, rel=0.15)
