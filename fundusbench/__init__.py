@@ -29,14 +29,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.common.errors import InputError
-from benchmark.common.terms import GRADES
-from benchmark.statistics.bootstrap import N_RESAMPLES, Graded
-from benchmark.statistics.bootstrap import kappa_interval as _kappa_interval
-from benchmark.statistics.comparison import Comparison
-from benchmark.statistics.comparison import compare as _compare
-from benchmark.statistics.confidence import Interval
-from benchmark.statistics.ranks import rank_probabilities
+try:
+    from benchmark.common.errors import InputError
+    from benchmark.common.terms import GRADES
+    from benchmark.statistics.bootstrap import N_RESAMPLES, Graded
+    from benchmark.statistics.bootstrap import kappa_interval as _kappa_interval
+    from benchmark.statistics.comparison import Comparison
+    from benchmark.statistics.comparison import compare as _compare
+    from benchmark.statistics.confidence import Interval
+    from benchmark.statistics.ranks import rank_probabilities
+except ModuleNotFoundError as error:
+    if str(error.name).partition(".")[0] not in ("benchmark", "models"):
+        raise
+    msg = (
+        f"fundusbench needs its packages `benchmark` and `models`, but this process has others of these names "
+        f"({error}): import fundusbench in a process of its own"
+    )
+    raise ImportError(msg) from None
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,14 +19,9 @@ class FundusModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Read the run; the network is built when the first photograph arrives."""
-        try:
-            from benchmark.evaluation.photographs import Grader
-        except ImportError as error:
-            msg = (
-                f"the model needs fundusbench with its packages `benchmark` and `models`, but this process has others "
-                f"of these names or none ({error}): install fundusbench, and load the model in a process of its own"
-            )
-            raise ImportError(msg) from error
+        import fundusbench  # noqa: F401 - refuses a process with other packages of these names
+        from benchmark.evaluation.photographs import Grader
+
         self._grader = Grader([Path(context.artifacts["run"]).parent])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:

@@ -74,6 +74,16 @@ def test_importing_changes_no_environment_variable_and_loads_no_heavy_library():
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("name", ["benchmark", "models"])
+def test_importing_beside_another_package_of_a_name_of_ours_is_refused_in_one_sentence(name, tmp_path):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").touch()
+    command = [sys.executable, "-c", f"import {name}, fundusbench"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "ImportError: fundusbench needs its packages `benchmark` and `models`" in done.stderr
+    assert f"No module named '{name}." in done.stderr.splitlines()[-1]
+
+
 def test_the_notebook_shows_what_its_cells_return():
     names: dict[str, object] = {}
     for cell in json.loads((ROOT / "docs/notebooks/kappa.ipynb").read_text())["cells"]:
