@@ -2,9 +2,9 @@
 
 Each metric is computed for many resamples at once, so one formula gives the value and its bootstrap. Metrics of grades
 are functions of the 5 x 5 confusion matrix (:func:`of_confusion` takes a stack of them). Metrics of outputs are
-functions of the images' weights (:func:`of_outputs` takes a row of weights per resample). A metric is NaN where the
-images do not determine it, for instance the recall of a grade that no label has. Tests compare them with scikit-learn,
-torchmetrics and dlordinal.
+functions of the images' weights (:func:`of_outputs` takes a row of whole weights per resample). A metric is NaN where
+the images do not determine it, for instance the recall of a grade that no label has. Tests compare them with
+scikit-learn, torchmetrics and dlordinal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from benchmark.common.arrays import Floats, Grades, Ints
 from benchmark.common.terms import GRADES, Head
 from benchmark.runs.predictions import Predictions
-from benchmark.scoring.kappa import confusion_matrix, weighted_kappa
+from benchmark.scoring.kappa import confusion_matrix
 
 Truths = npt.NDArray[np.bool_]
 Family = Literal["agreement", "grades", "outputs"]
@@ -28,8 +28,6 @@ REFERABLE = 2
 """Lowest grade of referable diabetic retinopathy."""
 BINS = 15
 """Number of confidence bins of the calibration error."""
-_FEW_PAIRS = GRADES**2
-"""Number of distinct pairs of label and output up to which images are merged."""
 _DISTANCE = np.abs(np.subtract.outer(np.arange(GRADES), np.arange(GRADES))).astype(np.float64)
 """Distance between label and prediction in grades."""
 _IS_REFERABLE = (np.arange(GRADES) >= REFERABLE).astype(np.float64)
@@ -45,6 +43,7 @@ _SUMS = np.stack(
         (_DISTANCE == 1).astype(np.float64),
         np.outer(_IS_REFERABLE, _IS_REFERABLE),
         np.outer(1 - _IS_REFERABLE, 1 - _IS_REFERABLE),
+        _DISTANCE**2,
     ],
     axis=-1,
 ).reshape(GRADES**2, -1)
@@ -107,139 +106,154 @@ def measure(head: Head, predictions: Predictions, predicted: Grades) -> dict[str
 
 
 def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
-    """Compute metrics of grades, shape (...), by name, of confusion matrices, shape (..., 5, 5), labels in rows.
+    """Compute metrics of grades, shape (...), by name, of confusion matrices, shape (..., 5, 5), labels in rows."""
+    return of_sums(np.moveaxis(confusion_sums(confusion), -1, 0))
+
+
+def confusion_sums(confusion: Ints | Floats) -> Floats:
+    """Compute the sums of :func:`of_sums`, shape (..., sums), of confusion matrices, shape (..., 5, 5)."""
+    return np.asarray(confusion, np.float64).reshape(*np.shape(confusion)[:-2], GRADES**2) @ _SUMS
+
+
+def of_sums(sums: Floats) -> dict[str, Floats]:
+    """Compute metrics of grades, shape (...), by name, from sums over the cells of a confusion matrix (sums, ...).
 
     Linear kappa has weights abs(i - j). Macro F1 is over the grades that occur among labels or predictions. AMAE is the
     mean absolute error of each grade's images, averaged over the grades that occur (Baccianella 2009); dlordinal's
     differs where a grade between two others is absent.
     """
-    counts = np.asarray(confusion, np.float64)
-    parts = counts.reshape(*counts.shape[:-2], GRADES**2) @ _SUMS
-    labels, predictions, right, far = (parts[..., i * GRADES : (i + 1) * GRADES] for i in range(4))
-    images, errors, adjacent, found, cleared = np.moveaxis(parts[..., 4 * GRADES :], -1, 0)
-    recall = _ratio(right, labels)
-    chance = np.einsum("...i,...i->...", labels @ _DISTANCE, predictions)
+    labels, predictions, right, far = sums[: 4 * GRADES].reshape(4, GRADES, *sums.shape[1:])
+    images, errors, adjacent, found, cleared, squares = sums[4 * GRADES :]
+    recall, (healthy, sick) = _ratio(right, labels), (labels[:REFERABLE].sum(0), labels[REFERABLE:].sum(0))
+    by_chance = ((np.tensordot(distance, labels, 1) * predictions).sum(0) for distance in (_DISTANCE**2, _DISTANCE))
+    quadratic, linear = (
+        1 - _ratio(measured * images, chance) for measured, chance in zip((squares, errors), by_chance, strict=True)
+    )
     return {
-        "kappa": weighted_kappa(counts),
-        "kappa_linear": 1 - _ratio(errors * images, chance),
-        "accuracy": _ratio(right @ np.ones(GRADES), images),
+        "kappa": quadratic,
+        "kappa_linear": linear,
+        "accuracy": _ratio(right.sum(0), images),
         "f1_macro": _mean_of_known(_ratio(2 * right, labels + predictions)),
         "mae": _ratio(errors, images),
         "amae": _mean_of_known(_ratio(far, labels)),
         "off_by_one": _ratio(adjacent, images),
-        **{f"recall_{grade}": recall[..., grade] for grade in range(GRADES)},
-        "referable_sensitivity": _ratio(found, labels @ _IS_REFERABLE),
-        "referable_specificity": _ratio(cleared, labels @ (1 - _IS_REFERABLE)),
+        **{f"recall_{grade}": recall[grade] for grade in range(GRADES)},
+        "referable_sensitivity": _ratio(found, sick),
+        "referable_specificity": _ratio(cleared, healthy),
     }
 
 
-def of_outputs(head: Head, predictions: Predictions) -> Callable[[Floats], dict[str, Floats]]:
-    """Return a function that computes the metrics of a head's outputs, by name, from the images' weights.
+def of_outputs(
+    head: Head, predictions: Predictions, cluster: Ints | None = None
+) -> Callable[[Ints | Floats], dict[str, Floats]]:
+    """Return a function that computes the metrics of a head's outputs, by name, from whole weights.
 
-    Its argument has the shape (resamples, n), its results have the shape (resamples,).
+    Its argument has the shape (resamples, n), its results have the shape (resamples,). With the ``cluster`` of each
+    image, shape (n,), the weights are those of the clusters, shape (resamples, clusters).
     """
     grade, output = predictions.grade, getattr(predictions, head).astype(np.float64)
     if head == "score":
-        referable = auc(grade >= REFERABLE, output)
+        referable = auc(grade >= REFERABLE, output, cluster)
         return lambda weights: {"referable_auc": referable(weights)}
-    referable = auc(grade >= REFERABLE, output[:, REFERABLE:].sum(1))
-    each = [auc(grade == one, output[:, one]) for one in range(GRADES)]
-    rps, (gaps, variances) = ranked_probability_scores(grade, output), calibration_gaps(grade, output)
-    return lambda weights: {
-        "referable_auc": referable(weights),
-        # One grade against the rest, averaged over the grades; NaN where one is absent.
-        "auc_grades": np.mean([one(weights) for one in each], axis=0),
-        "rps": weights @ rps / weights.sum(1),
-        "ece": np.abs(weights @ gaps).sum(1) / weights.sum(1),
-        # The mean absolute value of a normal variable of this variance in each bin.
-        "ece_calibrated": np.sqrt(2 / np.pi * (weights @ variances)).sum(1) / weights.sum(1),
-    }
+    referable = auc(grade >= REFERABLE, output[:, REFERABLE:].sum(1), cluster)
+    each = [auc(grade == one, output[:, one], cluster) for one in range(GRADES)]
+    columns = np.column_stack(
+        [np.ones(len(grade)), ranked_probability_scores(grade, output), *calibration_gaps(grade, output)]
+    )
+    if cluster is not None:
+        columns = np.stack([np.bincount(cluster, column) for column in columns.T], axis=1)
+
+    def measured(weights: Ints | Floats) -> dict[str, Floats]:
+        images, rps, *bins = (weights.astype(np.float64) @ columns).T
+        gaps, variances = np.split(np.array(bins), 2)
+        return {
+            "referable_auc": referable(weights),
+            # One grade against the rest, averaged over the grades; NaN where one is absent.
+            "auc_grades": np.mean([one(weights) for one in each], axis=0),
+            "rps": rps / images,
+            "ece": np.abs(gaps).sum(0) / images,
+            # The mean absolute value of a normal variable of this variance in each bin.
+            "ece_calibrated": np.sqrt(2 / np.pi * variances).sum(0) / images,
+        }
+
+    return measured
 
 
-def auc(positive: Truths, values: Floats) -> Callable[[Floats], Floats]:
-    """Return a function that computes areas under the ROC curve, 0-1, from weights, shape (resamples, n).
+def auc(positive: Truths, values: Floats, cluster: Ints | None = None) -> Callable[[Ints | Floats], Floats]:
+    """Return a function that computes areas under the ROC curve, 0-1, from weights as in :func:`of_outputs`.
 
     ``positive`` and ``values`` have the shape (n,); higher values mean more likely positive, and ties count half. An
     area is NaN where one side is empty.
     """
-    side, values, merge = _merged(positive.astype(np.int64), values)
-    order, ranked = mid_ranks(values)
-    sick = side[order].astype(np.float64)
+    ranked = _rank_sums(positive.astype(np.int64), values, cluster, 2)
 
-    def area(weights: Floats) -> Floats:
+    def area(weights: Ints | Floats) -> Floats:
         # Mann-Whitney: the ranks of the positives, less those that they have among themselves.
-        ordered, ranks = ranked(merge(weights))
-        ranks *= ordered
-        positives = ordered @ sick
-        return _ratio(ranks @ sick - positives**2 / 2, positives * (ordered.sum(1) - positives))
+        (negatives, positives), (_, ranks), _ = ranked(weights)
+        return _ratio(ranks - positives**2 / 2, positives * negatives)
 
     return area
 
 
-def rank_correlation(grade: Grades, values: Floats) -> Callable[[Floats], Floats]:
+def rank_correlation(grade: Grades, values: Floats, cluster: Ints | None = None) -> Callable[[Ints | Floats], Floats]:
     """Return a function that computes Spearman's rank correlation of labels and values, with mean ranks for ties.
 
     Args:
         grade: labels 0-4, shape (n,).
         values: shape (n,).
+        cluster: as in :func:`of_outputs`.
 
     Returns:
-        A function from weights, shape (resamples, n), to correlations, shape (resamples,); NaN where labels or values
-        are constant.
+        A function from weights, as in :func:`of_outputs`, to correlations, shape (resamples,); NaN where labels or
+        values are constant.
     """
-    grade, values, merge = _merged(grade, values)
-    order, ranked = mid_ranks(values)
-    is_grade = np.eye(GRADES)[grade[order]]
+    ranked = _rank_sums(grade, values, cluster, GRADES)
 
-    def correlation(weights: Floats) -> Floats:
-        ordered, ranks = ranked(merge(weights))
-        by_grade = ordered @ is_grade
-        half = by_grade.sum(1)[:, None] / 2
-        labels = by_grade.cumsum(1) - by_grade / 2 - half
-        ranks -= half
-        ordered *= ranks
-        spread = (by_grade * labels * labels).sum(1) * np.einsum("bi,bi->b", ordered, ranks)
-        return _ratio(((ordered @ is_grade) * labels).sum(1), np.sqrt(spread))
+    def correlation(weights: Ints | Floats) -> Floats:
+        by_grade, ranks, cubes = ranked(weights)
+        images = by_grade.sum(0)
+        labels = by_grade.cumsum(0) - by_grade / 2 - images / 2
+        # Twelve times the sum of squared ranks, centred, is this for ranks of any ties.
+        cube = images * images * images
+        spread = (cube - (by_grade * by_grade * by_grade).sum(0)) * (cube - cubes)
+        return _ratio(12 * (labels * (ranks - by_grade * images / 2)).sum(0), np.sqrt(spread))
 
     return correlation
 
 
-def _merged(label: Ints, values: Floats) -> tuple[Ints, Floats, Callable[[Floats], Floats]]:
-    """Merge images with one label and one value where there are few of these pairs, as where an output is a grade.
+def _rank_sums(
+    label: Ints, values: Floats, cluster: Ints | None, labels: int
+) -> Callable[[Ints | Floats], tuple[Floats, Floats, Floats]]:
+    """Return a function that ranks values, shape (n,), by weights as in :func:`of_outputs`.
 
-    Returns the label and the value of each merged image, shape (m,), and a function that adds up the weights, shape
-    (resamples, n), to shape (resamples, m).
-    """
-    pairs, place = np.unique(np.stack([values, label]), axis=1, return_inverse=True)
-    if pairs.shape[1] > _FEW_PAIRS:
-        return label, values, lambda weights: weights
-    is_pair = np.eye(pairs.shape[1])[place.ravel()]
-    return pairs[1].astype(np.int64), pairs[0], lambda weights: weights @ is_pair
-
-
-def mid_ranks(values: Floats) -> tuple[Ints, Callable[[Floats], tuple[Floats, Floats]]]:
-    """Return the ascending order of values, shape (n,), and a function that ranks them by weights.
-
-    The function takes weights, shape (resamples, n), and returns the weights and the ranks in that order, both of that
-    shape: the weight of all smaller values and half of that of equal ones. For whole weights they are exact.
+    The rank of an image is the weight of all smaller values and half of that of equal ones. The function returns the
+    sum of the weights and that of the weighted ranks by label, both of shape (labels, resamples), and the sum of the
+    cubed weights of equal values, shape (resamples,). For whole weights they are exact.
     """
     order = np.argsort(values, kind="stable")
     ascending = values[order]
     starts = np.flatnonzero(np.append(True, ascending[1:] > ascending[:-1]))
     ends = np.append(starts[1:], len(order))
     index = np.repeat(np.arange(len(starts)), ends - starts)
+    is_label = np.eye(labels)[label[order]]
+    column = order if cluster is None else cluster[order]
 
-    def ranked(weights: Floats) -> tuple[Floats, Floats]:
-        ordered = np.take(weights, order, axis=1)
-        upto = ordered.cumsum(1)
-        if len(starts) == len(order):
-            upto -= ordered / 2
-            return ordered, upto
-        upto = upto[:, ends - 1]
-        below = np.concatenate([np.zeros((len(upto), 1)), upto[:, :-1]], axis=1)
-        return ordered, np.take((below + upto) / 2, index, axis=1)
+    def sums(weights: Ints | Floats) -> tuple[Floats, Floats, Floats]:
+        ordered = np.take(weights, column, axis=1)
+        # Sums of whole numbers are four times as fast as sums of floats.
+        upto = ordered.cumsum(1, ordered.dtype)
+        equal = ordered
+        if len(starts) < len(order):
+            upto = upto[:, ends - 1]
+            equal = np.diff(upto, axis=1, prepend=0)
+        twice = 2 * upto - equal
+        if len(starts) < len(order):
+            twice = np.take(twice, index, axis=1)
+        twice *= ordered
+        equal = equal.astype(np.float64)
+        return (ordered @ is_label).T, (twice @ is_label).T / 2, np.einsum("bi,bi->b", equal * equal, equal)
 
-    return order, ranked
+    return sums
 
 
 def ranked_probability_scores(grade: Grades, prob: Floats) -> Floats:
@@ -285,6 +299,6 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
 
 
 def _mean_of_known(values: Floats) -> Floats:
-    """Average the values that are not NaN over the last axis."""
+    """Average the values that are not NaN over the first axis."""
     known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0).sum(-1), known.sum(-1))
+    return _ratio(np.where(known, values, 0).sum(0), known.sum(0))

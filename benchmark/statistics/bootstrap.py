@@ -29,13 +29,7 @@ from benchmark.common.arrays import Floats, Ints
 from benchmark.common.errors import InputError
 from benchmark.common.terms import GRADES
 from benchmark.runs.predictions import Predictions, clusters
-from benchmark.scoring.kappa import (
-    confusion_matrix,
-    kappa_of_parts,
-    kappa_parts,
-    quadratic_weighted_kappa,
-    weighted_kappa,
-)
+from benchmark.scoring.kappa import weighted_kappa
 from benchmark.statistics.confidence import (
     CONFIDENCE_LEVEL,
     NOT_LEARNED,
@@ -56,6 +50,13 @@ _MANY = 4000
 then faster than a draw per pattern."""
 _FRACTION = 64
 """Pseudo-patients have whole 64ths of images, so that sums over patients are exact in any order."""
+_MEASURED = 2**18
+"""Number of images, over resamples, that are measured at once: few enough for the processor's cache."""
+_LABEL, _PREDICTION = np.indices((GRADES, GRADES)).reshape(2, _CELLS).astype(np.float64)
+_OF_LABELS = np.stack([np.ones(_CELLS), _LABEL, _LABEL**2], 1)
+_OF_PREDICTIONS = np.stack([(_LABEL - _PREDICTION) ** 2, _PREDICTION, _PREDICTION**2], 1)
+"""Weights that turn the 25 cells of a confusion matrix into sums over its images: their number, label and label
+squared; and the squared distance of label and prediction, the prediction and the prediction squared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,10 @@ class Graded:
     @property
     def kappas(self) -> list[float]:
         """Quadratic weighted kappa of each run; NaN where it is undefined."""
-        return [quadratic_weighted_kappa(confusion_matrix(self.grade, predicted)) for predicted in self.predicted]
+        runs = len(self.predicted)
+        cells = np.arange(runs)[:, None] * _CELLS + self.grade * GRADES + self.predicted
+        counts = np.bincount(cells.ravel(), minlength=runs * _CELLS).reshape(runs, GRADES, GRADES)
+        return weighted_kappa(counts.astype(np.float64)).tolist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,11 @@ class Patterns:
         return int(self.patients.sum())
 
     @property
-    def kappa_parts(self) -> Floats:
-        """Contribution of a patient to the sums that kappa is computed from, shape (patterns, runs, 11)."""
-        return kappa_parts(self.counts.reshape(*self.counts.shape[:2], GRADES, GRADES))
+    def kappa_sums(self) -> Floats:
+        """Contribution of a patient to the sums of :func:`kappa_of_sums`, shape (patterns, 3 + 3 x runs)."""
+        # All runs have the same labels.
+        own = (self.counts @ _OF_PREDICTIONS).swapaxes(1, 2)
+        return np.concatenate([self.counts[:, 0] @ _OF_LABELS, own.reshape(len(own), -1)], axis=1)
 
     @property
     def total(self) -> Floats:
@@ -162,15 +168,29 @@ def collapse(patient: npt.NDArray[np.str_], grade: Ints, predicted: Ints) -> Pat
     return Patterns(counts[order].astype(np.float64).reshape(-1, runs, _CELLS), patients[order].astype(np.int64))
 
 
+def kappa_of_sums(sums: Floats) -> Floats:
+    """Compute kappa of each run, shape (runs, ...), from sums of shape (3 + 3 x runs, ...); NaN where undefined.
+
+    They are those of the images, labels and squared labels, then of each run's squared distances, predictions and
+    squared predictions, and add up over patients. The squared distance by chance follows from them.
+    """
+    images, labels, squares = sums[:3]
+    distances, predictions, predicted_squares = sums[3:].reshape(3, -1, *sums.shape[1:])
+    chance = images * (squares + predicted_squares) - 2 * labels * predictions
+    kappas = np.full(chance.shape, np.nan)
+    np.divide(distances * images, chance, out=kappas, where=chance > 0)
+    return np.subtract(1, kappas, out=kappas)
+
+
 def resample(patterns: Patterns, values: Floats, n_resamples: int, seed: int) -> Floats:
-    """Sum values over as many patients, drawn with replacement: shape (n_resamples, ...).
+    """Sum values over as many patients, drawn with replacement: shape (..., n_resamples).
 
     ``values`` are the contribution of a patient of each pattern, shape (patterns, ...). Equal seeds give equal
     draws of equally many patients.
     """
     n = patterns.size
     if n == 0:
-        return np.zeros((n_resamples, *values.shape[1:]))
+        return np.zeros((*values.shape[1:], n_resamples))
     if n * n_resamples <= _BLOCK:
         return weighted_sums(_drawn(n, n_resamples, seed), values.repeat(patterns.patients, axis=0))
     rng, share = np.random.default_rng(seed), patterns.patients / n
@@ -202,30 +222,39 @@ def in_blocks(draw: Callable[[int], Ints], values: Floats, n_resamples: int) -> 
     """
     block = max(1, _BLOCK // max(len(values), 1))
     sums = [weighted_sums(draw(min(block, n_resamples - start)), values) for start in range(0, n_resamples, block)]
-    return np.concatenate(sums)
+    return np.concatenate(sums, axis=-1)
 
 
 def weighted_sums(weights: Ints | npt.NDArray[np.int32 | np.float32], values: Floats) -> Floats:
     """Sum values, shape (patterns, ...), by each row of whole weights, shape (n_resamples, patterns).
 
-    Where all values are multiples of a 64th, the sums are exact, and the same on every machine.
+    The result has the shape (..., n_resamples). Where all values are multiples of a 64th, the sums are exact, and the
+    same on every machine.
     """
     flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
     most = len(flat) * np.abs(flat).max(initial=0)
     # Single precision is twice as fast, and exact up to this many whole 64ths.
     kind = np.float32 if weights.dtype == np.float32 and most < 2**24 / _FRACTION else np.float64
-    sums: Floats = (weights.astype(kind, copy=False) @ flat.astype(kind)).astype(np.float64)
-    return sums.reshape(len(weights), *values.shape[1:])
+    sums: Floats = (flat.T.astype(kind) @ weights.T.astype(kind, copy=False)).astype(np.float64)
+    return sums.reshape(*values.shape[1:], len(weights))
 
 
-def weights_in_blocks(patients: int, images: int, n_resamples: int, seed: int) -> Iterator[Floats]:
+def weights_in_blocks(patients: int, images: int, n_resamples: int, seed: int) -> Iterator[npt.NDArray[np.int32]]:
     """Draw patients with replacement: yield counts of shape (some resamples, patients).
 
-    The number of ``images`` bounds the number of resamples held in memory at once.
+    The number of ``images`` bounds the number of resamples yielded at once.
     """
-    rng, block = np.random.default_rng(seed), max(1, _BLOCK // max(images, 1))
+    drawn, block = _drawn_again(patients, n_resamples, seed), max(1, _MEASURED // max(images, 1))
     for start in range(0, n_resamples, block):
-        yield _counted(rng, patients, min(block, n_resamples - start)).astype(np.float64)
+        yield drawn[start : start + block]
+
+
+@lru_cache(maxsize=4)
+def _drawn_again(patients: int, n_resamples: int, seed: int) -> npt.NDArray[np.int32]:
+    """Count how often each patient is drawn; cached like :func:`_drawn`."""
+    rng, block = np.random.default_rng(seed), max(1, _BLOCK // max(patients, 1))
+    sizes = [min(block, n_resamples - start) for start in range(0, n_resamples, block)]
+    return np.concatenate([_counted(rng, patients, size).astype(np.int32) for size in sizes])
 
 
 @lru_cache(maxsize=4)
@@ -239,7 +268,8 @@ def _counted(rng: np.random.Generator, patients: int, n_resamples: int, pattern:
 
     With the ``pattern`` of each patient, shape (patients,), patterns are counted, shape (n_resamples, patterns).
     """
-    drawn, kinds = rng.integers(0, patients, (n_resamples, patients)), patients
+    # Equal to a draw of 64-bit numbers.
+    drawn, kinds = rng.integers(0, patients, (n_resamples, patients), np.int32), patients
     if pattern is not None:
         drawn, kinds = pattern[drawn], int(pattern[-1]) + 1
     cells = drawn + np.arange(n_resamples)[:, None] * kinds
@@ -295,11 +325,11 @@ def above_chance(kappas: Floats, resampled: Floats, patients: int) -> npt.NDArra
 
     Args:
         kappas: kappa of each run, shape (runs,).
-        resampled: on resampled patients, shape (n_resamples, runs).
+        resampled: on resampled patients, shape (runs, n_resamples).
         patients: number of patients.
     """
-    runs = zip(kappas.tolist(), resampled.T, strict=True)
-    return np.array([Confidence(kappa, of_run, Spread(), patients).interval().low > 0 for kappa, of_run in runs])
+    runs = zip(kappas.tolist(), resampled, strict=True)
+    return np.array([Confidence(kappa, of_run, Spread(), patients).above_zero for kappa, of_run in runs])
 
 
 def inconclusive_reason(patterns: Patterns, learned: bool, fewest_runs: int) -> str:
@@ -325,7 +355,7 @@ def kappa_interval(
     learned = bool(above_chance(kappas, resampled, patterns.size).all())
     return Confidence(
         estimate=float(kappas.mean()),
-        over_patients=resampled.mean(1),
+        over_patients=resampled.mean(0),
         runs=spread_of(kappas),
         patients=patterns.size,
         inconclusive_reason=inconclusive_reason(patterns, learned, len(kappas)),
@@ -333,9 +363,9 @@ def kappa_interval(
 
 
 def resampled_kappa(patterns: Patterns, first: npt.NDArray[np.bool_], n_resamples: int, seed: int) -> Floats:
-    """Compute kappa of each run on resampled patients, shape (n_resamples, runs).
+    """Compute kappa of each run on resampled patients, shape (runs, n_resamples).
 
     ``patterns`` are those of real patients; :func:`with_pseudo_patients` adds two, and explains ``first``.
     """
     patterns = with_pseudo_patients(patterns, first)
-    return kappa_of_parts(resample(patterns, patterns.kappa_parts, n_resamples, seed))
+    return kappa_of_sums(resample(patterns, patterns.kappa_sums, n_resamples, seed))

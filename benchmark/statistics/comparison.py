@@ -17,15 +17,16 @@ a mixture of two. An arm that never learned allows no conclusion.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
-from benchmark.scoring.kappa import kappa_of_parts, weighted_kappa
+from benchmark.scoring.kappa import weighted_kappa
 from benchmark.statistics.bootstrap import (
     N_RESAMPLES,
     Graded,
@@ -34,6 +35,7 @@ from benchmark.statistics.bootstrap import (
     collapse,
     exchange,
     inconclusive_reason,
+    kappa_of_sums,
     resampled_kappa,
 )
 from benchmark.statistics.confidence import (
@@ -50,7 +52,7 @@ _ROUNDING = 1e-12
 """Differences of kappa closer than this are equal."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """Difference of two arms on the same images.
 
@@ -58,11 +60,7 @@ class Comparison:
         a, b: quadratic weighted kappa of each arm, its mean over the compared runs; NaN where undefined.
         difference: a minus b with its interval, over patients and, with several runs on each side, over runs.
         confidence: distribution of the difference, from which the interval is taken.
-        p: two-sided p-value of no difference between these runs on new patients, by permutation. NaN where a kappa is
-            undefined or the arms have unequal numbers of runs.
-        p_retrained: the same for newly trained runs, consistent with the interval. NaN where an arm has a single run.
-        min_detectable_difference: smallest true difference that this many patients and runs detect with a power of 80 %
-            in a two-sided test at the interval's confidence level. NaN where an arm never learned.
+        permuted: computes ``p``, which costs as much as the interval.
         images: number of images compared.
         seeds: seeds of the compared runs of each arm.
         failed: number of trainings of each arm that did not learn.
@@ -72,12 +70,33 @@ class Comparison:
     b: float
     difference: Interval
     confidence: Confidence = field(compare=False, repr=False)
-    p: float
-    p_retrained: float
-    min_detectable_difference: float
+    permuted: Callable[[], float] = field(compare=False, repr=False)
     images: int
     seeds: tuple[tuple[int, ...], tuple[int, ...]]
     failed: tuple[int, int] = (0, 0)
+
+    @cached_property
+    def p(self) -> float:
+        """Two-sided p-value of no difference between these runs on new patients, by permutation.
+
+        NaN where a kappa is undefined or the arms have unequal numbers of runs.
+        """
+        return self.permuted()
+
+    @property
+    def p_retrained(self) -> float:
+        """The same for newly trained runs, consistent with the interval; NaN where an arm has a single run."""
+        return self.confidence.p_differs() if self.confidence.runs.freedom else math.nan
+
+    @cached_property
+    def min_detectable_difference(self) -> float:
+        """Smallest true difference that this many patients and runs detect with a power of 80 %.
+
+        The test is two-sided, at the interval's confidence level. NaN where an arm never learned.
+        """
+        if self.difference.inconclusive_reason == NOT_LEARNED:
+            return math.nan
+        return self.confidence.min_detectable_difference(POWER, self.difference.confidence_level)
 
     @property
     def p_beats(self) -> float:
@@ -132,21 +151,17 @@ def compare(
     (kappa_a, kappa_b), (over_a, over_b) = pair.kappas, pair.over_patients
     confidence = Confidence(
         estimate=float(kappa_a.mean() - kappa_b.mean()),
-        over_patients=over_a.mean(1) - over_b.mean(1),
+        over_patients=over_a.mean(0) - over_b.mean(0),
         runs=spread_of(run_differences(kappa_a, kappa_b)),
         patients=pair.patterns.size,
         inconclusive_reason=inconclusive_reason(pair.patterns, pair.both_learned, min(len(kappa_a), len(kappa_b))),
     )
-    interval = confidence.interval(confidence_level, (-2, 2))
-    never = interval.inconclusive_reason == NOT_LEARNED
     return Comparison(
         a=float(kappa_a.mean()),
         b=float(kappa_b.mean()),
-        difference=interval,
+        difference=confidence.interval(confidence_level, (-2, 2)),
         confidence=confidence,
-        p=_permutation_p(pair.patterns, len(kappa_a), n_resamples, seed) if len(kappa_a) == len(kappa_b) else math.nan,
-        p_retrained=confidence.p_differs() if confidence.runs.freedom else math.nan,
-        min_detectable_difference=math.nan if never else confidence.min_detectable_difference(POWER, confidence_level),
+        permuted=lambda: _permutation_p(pair.patterns, len(kappa_a), len(kappa_b), n_resamples, seed),
         images=len(a.grade),
         seeds=(first.seed_ids, second.seed_ids),
         failed=(int((~learned[0]).sum()), int((~learned[1]).sum())),
@@ -172,10 +187,10 @@ class _Pair:
         """True if the mean kappa of both arms is clear of 0, over patients and runs."""
         sides = zip(self.kappas, self.over_patients, strict=True)
         means = (
-            Confidence(float(kappas.mean()), resampled.mean(1), spread_of(kappas), self.patterns.size)
+            Confidence(float(kappas.mean()), resampled.mean(0), spread_of(kappas), self.patterns.size)
             for kappas, resampled in sides
         )
-        return all(mean.interval().low > 0 for mean in means)
+        return all(mean.above_zero for mean in means)
 
 
 def _resampled(a: Graded, b: Graded, n_resamples: int, seed: int) -> _Pair:
@@ -184,7 +199,7 @@ def _resampled(a: Graded, b: Graded, n_resamples: int, seed: int) -> _Pair:
     patterns = collapse(a.patient, a.grade, np.concatenate([a.predicted, b.predicted]))
     kappas = weighted_kappa(patterns.total)
     resampled = resampled_kappa(patterns, np.arange(len(kappas)) < runs, n_resamples, seed)
-    return _Pair(patterns, (kappas[:runs], kappas[runs:]), (resampled[:, :runs], resampled[:, runs:]))
+    return _Pair(patterns, (kappas[:runs], kappas[runs:]), (resampled[:runs], resampled[runs:]))
 
 
 def _matched(a: Graded, b: Graded) -> tuple[Graded, Graded]:
@@ -233,17 +248,19 @@ def _in_order_of(a: Graded, b: Graded) -> Graded:
     return b
 
 
-def _permutation_p(patterns: Patterns, runs: int, n_resamples: int, seed: int) -> float:
+def _permutation_p(patterns: Patterns, runs: int, others: int, n_resamples: int, seed: int) -> float:
     """Compute the permutation p-value of exchanging the arms' predictions patient by patient.
 
     The real assignment counts as one of the permutations, so p is never 0 and never too small.
     """
-    parts = patterns.kappa_parts
-    change = parts[:, runs:] - parts[:, :runs]
-    moved = exchange(patterns, change, n_resamples, seed)
-    total = np.tensordot(patterns.patients, parts, 1)
-    permuted = (kappa_of_parts(total[:runs] + moved) - kappa_of_parts(total[runs:] - moved)).mean(1)
-    real = float((kappa_of_parts(total[:runs]) - kappa_of_parts(total[runs:])).mean())
+    if runs != others:
+        return math.nan
+    counts = patterns.counts
+    a, b = (replace(patterns, counts=of_arm).kappa_sums for of_arm in (counts[:, :runs], counts[:, runs:]))
+    moved = exchange(patterns, b - a, n_resamples, seed)
+    total_a, total_b = (patterns.patients @ sums for sums in (a, b))
+    permuted = (kappa_of_sums(total_a[:, None] + moved) - kappa_of_sums(total_b[:, None] - moved)).mean(0)
+    real = float((kappa_of_sums(total_a) - kappa_of_sums(total_b)).mean())
     if np.isnan(real):
         return real
     smaller = np.abs(permuted) < abs(real) - _ROUNDING

@@ -13,7 +13,9 @@ American Statistician 69:371). The basic interval misses too often on the side o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -103,6 +105,17 @@ class Confidence:
         known = self.over_patients[~np.isnan(self.over_patients)]
         return known if self.patients > 1 and not np.isnan(self.estimate) else known[:0]
 
+    @property
+    def above_zero(self) -> bool:
+        """Whether the low end of the confidence interval is above 0."""
+        known = self.defined
+        if not len(known):
+            return False
+        tail = _widened((1 - CONFIDENCE_LEVEL) / 2, self.patients)
+        if not self.runs.se:
+            return bool(known.min() > 0 or np.quantile(known, tail) > 0)
+        return float(_t_below(-known / self.runs.se, self.runs.freedom).mean()) < tail
+
     def of_one_run(self, confidence_level: float) -> tuple[float, float]:
         """Return the prediction interval of one further run, or pair of runs, on the same images."""
         from scipy.special import stdtrit
@@ -119,13 +132,11 @@ class Confidence:
 
         The patients count twice: those of the estimate, and the new ones. NaN with one run or without an interval.
         """
-        from scipy.special import stdtr
-
         if not self.runs.freedom or not len(self.defined):
             return float("nan")
         drawn = self.estimate + 2**0.5 * (self.defined - self.defined.mean())
         scale = max(self.runs.se * (self.runs.freedom + 2) ** 0.5, _TOLERANCE)
-        return float(stdtr(self.runs.freedom, (drawn - x) / scale).mean())
+        return float(_t_below((drawn - x) / scale, self.runs.freedom).mean())
 
     def interval(
         self, confidence_level: float = CONFIDENCE_LEVEL, bounds: tuple[float, float] = (-np.inf, np.inf)
@@ -141,7 +152,7 @@ class Confidence:
             variance = float(known.var(ddof=1)) if len(known) > 1 else float("nan")
             se = (variance + self.runs.se**2) ** 0.5
             tail = _widened((1 - confidence_level) / 2, self.patients)
-            low, high = np.clip([_quantile(known, self.runs, at) for at in (tail, 1 - tail)], *bounds).tolist()
+            low, high = np.clip(_quantiles(known, self.runs, [tail, 1 - tail]), *bounds).tolist()
         return Interval(
             estimate=self.estimate,
             low=low,
@@ -197,9 +208,7 @@ class Confidence:
         if not len(known):
             return float("nan")
         if self.runs.se:
-            from scipy.special import stdtr
-
-            above = float(stdtr(self.runs.freedom, (known - x) / self.runs.se).sum())
+            above = float(_t_below((known - x) / self.runs.se, self.runs.freedom).sum())
         else:
             above = float((known >= x - _TOLERANCE).sum())
         return _narrowed((1 + above) / (1 + len(known)), self.patients)
@@ -246,24 +255,42 @@ def run_differences(a: Floats, b: Floats) -> Floats:
     return differences
 
 
-def _quantile(known: Floats, runs: Spread, share: float) -> float:
-    """Return the quantile of the distribution at a probability."""
+def _quantiles(known: Floats, runs: Spread, shares: Sequence[float]) -> Sequence[float]:
+    """Return the quantiles of the distribution at some probabilities."""
     if not runs.se:
-        return float(np.quantile(known, share))
+        return np.quantile(known, shares).tolist()
     from scipy.optimize import brentq
-    from scipy.special import stdtr, stdtrit
+    from scipy.special import stdtrit
 
-    # The percentile of the mixture is between those of its lowest and its highest component.
-    reach = runs.se * float(stdtrit(runs.freedom, share))
-    low, high = float(known.min()) + reach, float(known.max()) + reach
-    if high - low < _TOLERANCE:
-        return low
+    lowest, highest = float(known.min()), float(known.max())
     values, counts = _merged(known, runs.se / _MERGED)
 
-    def excess(x: float) -> float:
-        return float(counts @ stdtr(runs.freedom, (x - values) / runs.se)) / len(known) - share
+    def excess(x: float, share: float) -> float:
+        return float(counts @ _t_below((x - values) / runs.se, runs.freedom)) / len(known) - share
 
-    return float(brentq(excess, low, high, xtol=_FINE))
+    found = []
+    for share in shares:
+        # The percentile of the mixture is between those of its lowest and its highest component.
+        reach = runs.se * float(stdtrit(runs.freedom, share))
+        low, high = lowest + reach, highest + reach
+        found.append(low if high - low < _TOLERANCE else float(brentq(excess, low, high, (share,), xtol=_FINE)))
+    return found
+
+
+def _t_below(x: Floats, freedom: int) -> Floats:
+    """Return the distribution function of Student's t, a finite sum for whole degrees of freedom.
+
+    It is the sum 26.7.3 and 26.7.4 of Abramowitz and Stegun 1964, five to thirty times as fast as scipy's stdtr.
+    """
+    squared_cosine = 1 / (1 + x * x / freedom)
+    terms: Floats | float = 1.0 if freedom > 1 else 0.0
+    for k in range(freedom - 2, 1, -2):
+        terms = 1 + terms * squared_cosine * ((k - 1) / k)
+    sine = x * np.sqrt(squared_cosine / freedom)
+    if freedom % 2 == 0:
+        return 0.5 + sine * terms / 2
+    angle: Floats = np.arctan(x / freedom**0.5)
+    return 0.5 + (angle + sine * np.sqrt(squared_cosine) * terms) / np.pi
 
 
 def _merged(known: Floats, width: float) -> tuple[Floats, Floats]:
@@ -276,6 +303,7 @@ def _merged(known: Floats, width: float) -> tuple[Floats, Floats]:
     return np.bincount(place, known)[there] / counts[there], counts[there]
 
 
+@cache
 def _widened(share: float, patients: int) -> float:
     """Widen a tail probability so that, in the normal limit, the interval is the t interval over the patients."""
     from scipy.special import ndtr, stdtrit

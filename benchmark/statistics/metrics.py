@@ -27,7 +27,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.terms import GRADES, Arm, Head, Split
 from benchmark.evaluation.evaluate import METRICS_FILE, MetricRow
 from benchmark.runs.predictions import Predictions, clusters
-from benchmark.scoring.metrics import METRICS, of_confusion, of_outputs
+from benchmark.scoring.metrics import METRICS, confusion_sums, of_confusion, of_outputs, of_sums
 from benchmark.scoring.rules import rule_of, tuned_on
 from benchmark.statistics.bootstrap import (
     N_RESAMPLES,
@@ -134,27 +134,26 @@ def _of_grades(arm: Graded, n_resamples: int, seed: int) -> tuple[dict[str, Floa
     patterns = collapse(arm.patient, arm.grade, arm.predicted)
     values, every = of_confusion(patterns.total), np.ones(len(arm.predicted), np.bool_)
     patterns = with_pseudo_patients(patterns, every)
-    confusion = resample(patterns, patterns.counts, n_resamples, seed)
-    resampled = of_confusion(confusion.reshape(*confusion.shape[:2], GRADES, GRADES))
-    return values, {name: of_runs.mean(1) for name, of_runs in resampled.items()}
+    of_patterns = confusion_sums(patterns.counts.reshape(*patterns.counts.shape[:2], GRADES, GRADES)).swapaxes(1, 2)
+    resampled = of_sums(resample(patterns, of_patterns, n_resamples, seed))
+    return values, {name: of_runs.mean(0) for name, of_runs in resampled.items()}
 
 
 def _of_outputs(
     arm: Graded, head: Head, outputs: Sequence[Predictions], n_resamples: int, seed: int
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Compute the same as :func:`_of_grades`, without pseudo-patients, because these have no outputs."""
-    measures = [of_outputs(head, run) for run in outputs]
-    once = np.ones((1, len(arm.grade)))
+    cluster = clusters(arm.patient)
+    patients = int(cluster.max(initial=-1)) + 1
+    measures = [of_outputs(head, run, cluster) for run in outputs]
+    once = np.ones((1, patients))
     values = {
         name: np.concatenate(of_runs) for name, of_runs in _by_name([of_run(once) for of_run in measures]).items()
     }
-    cluster = clusters(arm.patient)
-    blocks: list[Mapping[str, Floats]] = []
-    for drawn in weights_in_blocks(int(cluster.max(initial=-1)) + 1, len(cluster), n_resamples, seed):
-        weights = drawn[:, cluster]
-        blocks.append(
-            {n: np.mean(of_runs, axis=0) for n, of_runs in _by_name([one(weights) for one in measures]).items()}
-        )
+    blocks = [
+        {n: np.mean(of_runs, axis=0) for n, of_runs in _by_name([one(drawn) for one in measures]).items()}
+        for drawn in weights_in_blocks(patients, len(cluster), n_resamples, seed)
+    ]
     return values, {name: np.concatenate(parts) for name, parts in _by_name(blocks).items()}
 
 

@@ -18,8 +18,7 @@ from benchmark.common.terms import EVALUATED, Arm, Size, Split
 from benchmark.evaluation.outputs import main_head
 from benchmark.runs.predictions import patients_in_words
 from benchmark.runs.spec import ArmResult
-from benchmark.scoring.kappa import kappa_of_parts
-from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, collapse, resample
+from benchmark.statistics.bootstrap import N_RESAMPLES, Graded, collapse, kappa_of_sums, resample
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 from benchmark.statistics.estimates import Estimate, Kind, Side
 from benchmark.statistics.graded_runs import GradedRuns
@@ -95,13 +94,13 @@ def rank_probabilities(
     """
     first = arms[0]
     patterns = collapse(first.patient, first.grade, np.concatenate([arm.predicted for arm in arms]))
-    kappas = kappa_of_parts(resample(patterns, patterns.kappa_parts, n_resamples, seed))
-    own = kappa_of_parts(np.tensordot(patterns.patients, patterns.kappa_parts, 1))
+    kappas = kappa_of_sums(resample(patterns, patterns.kappa_sums, n_resamples, seed))
+    own = kappa_of_sums(patterns.patients @ patterns.kappa_sums)
     ends = np.cumsum([0, *(len(arm.predicted) for arm in arms)])
     parts = [slice(low, high) for low, high in pairwise(ends)]
     rng = np.random.default_rng(seed + 1)
     errors = _seed_errors([own[part] for part in parts], seeds, n_resamples, rng)
-    drawn = np.stack([kappas[:, part].mean(1) for part in parts], axis=1) + errors
+    drawn = np.stack([kappas[part].mean(0) for part in parts], axis=1) + errors
     # Quantiles of infinities are not defined; every finite kappa is above -9.
     clear = np.quantile(np.nan_to_num(drawn, nan=-9), (1 - CONFIDENCE_LEVEL) / 2, axis=0) > 0
     drawn = np.where(clear, drawn, -np.inf) + _TIE * rng.standard_normal(drawn.shape)

@@ -80,10 +80,10 @@ def _rank_correlations(head: Head, runs: Sequence[Predictions]) -> tuple[Floats,
     images = len(cluster)
     if not images:
         return np.full(len(runs), np.nan), np.full((N_RANK_RESAMPLES, len(runs)), np.nan)
-    measures = [rank_correlation(run.grade, _value(head, run)) for run in runs]
-    draws = weights_in_blocks(int(cluster.max()) + 1, images, N_RANK_RESAMPLES, 0)
-    blocks = [np.stack([of_run(drawn[:, cluster]) for of_run in measures], axis=1) for drawn in draws]
-    return np.concatenate([of_run(np.ones((1, images))) for of_run in measures]), np.concatenate(blocks)
+    measures = [rank_correlation(run.grade, _value(head, run), cluster) for run in runs]
+    draws = weights_in_blocks(patients := int(cluster.max()) + 1, images, N_RANK_RESAMPLES, 0)
+    blocks = [np.stack([of_run(drawn) for of_run in measures], axis=1) for drawn in draws]
+    return np.concatenate([of_run(np.ones((1, patients))) for of_run in measures]), np.concatenate(blocks)
 
 
 def _value(head: Head, predictions: Predictions) -> Floats:

@@ -58,9 +58,9 @@ def change(own: Graded, other: Graded, *, n_resamples: int = N_RESAMPLES, seed: 
     there, here = (collapse(arm.patient, arm.grade, arm.predicted) for arm in (other, own))
     kappas = weighted_kappa(there.total) - weighted_kappa(here.total)
     every = np.ones(len(kappas), np.bool_)
-    lost = resampled_kappa(there, every, n_resamples, seed).mean(1)
+    lost = resampled_kappa(there, every, n_resamples, seed).mean(0)
     # Another seed, because equal seeds draw equally many patients alike, and these are other people.
-    kept = resampled_kappa(here, every, n_resamples, seed + 1).mean(1)
+    kept = resampled_kappa(here, every, n_resamples, seed + 1).mean(0)
     return Confidence(
         estimate=float(kappas.mean()),
         over_patients=lost - kept,

@@ -14,9 +14,9 @@ from scipy.stats import ks_2samp
 
 from benchmark.common.errors import InputError
 from benchmark.runs.predictions import Predictions, clusters
-from benchmark.scoring.kappa import confusion_matrix, kappa_of_parts, weighted_kappa
+from benchmark.scoring.kappa import confusion_matrix, weighted_kappa
 from benchmark.statistics import bootstrap
-from benchmark.statistics.bootstrap import Graded, collapse, graded, kappa_interval, resample
+from benchmark.statistics.bootstrap import Graded, collapse, graded, kappa_interval, kappa_of_sums, resample
 from benchmark.statistics.confidence import NOT_LEARNED, ONE_LABEL, ONE_RUN
 from tests.factories.grades import simulate
 
@@ -61,7 +61,7 @@ def test_drawing_patterns_equals_drawing_patients(block: int, monkeypatch: pytes
     rng = np.random.default_rng(3)
     made = simulate(80, rng)
     patterns = collapse(made.patient, made.grade, made.predicted)
-    ours = kappa_of_parts(resample(patterns, patterns.kappa_parts, 4000, 0))[:, 0]
+    ours = kappa_of_sums(resample(patterns, patterns.kappa_sums, 4000, 0))[0]
     cells = (made.grade * 5 + made.predicted[0]).reshape(80, 2)
     drawn = cells[rng.integers(0, 80, (4000, 80))].reshape(4000, 160)
     one_by_one = weighted_kappa(np.array([np.bincount(row, minlength=25).reshape(5, 5) for row in drawn]))
@@ -70,6 +70,7 @@ def test_drawing_patterns_equals_drawing_patients(block: int, monkeypatch: pytes
 
 def test_blocks_respect_the_memory_bound_and_cover_all_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_BLOCK", 6)
+    monkeypatch.setattr(bootstrap, "_MEASURED", 6)
     asked: list[int] = []
 
     def draw(size: int) -> np.ndarray:
@@ -77,8 +78,8 @@ def test_blocks_respect_the_memory_bound_and_cover_all_resamples(monkeypatch: py
         return np.arange(2 * size).reshape(size, 2)
 
     sums = bootstrap.in_blocks(draw, np.array([[1.0, 0.0], [0.5, 2.0]]), 7)
-    assert (asked, sums.shape) == ([3, 3, 1], (7, 2))
-    assert sums[:3].tolist() == [[0.5, 2], [3.5, 6], [6.5, 10]]
+    assert (asked, sums.shape) == ([3, 3, 1], (2, 7))
+    assert sums.T[:3].tolist() == [[0.5, 2], [3.5, 6], [6.5, 10]]
     for images, sizes in ((1, [6, 1]), (2, [3, 3, 1]), (4, [1] * 7), (99, [1] * 7)):
         blocks = list(bootstrap.weights_in_blocks(5, images, 7, seed=0))
         assert [block.shape for block in blocks] == [(size, 5) for size in sizes]
@@ -245,7 +246,7 @@ def test_the_interval_over_three_runs_covers_the_expected_kappa_and_resampling_r
         made = simulate(800, rng, own=tuple(0.5 * np.exp(spread * rng.normal(size=3))))
         ours += covers(made, truth, seed)
         patterns = collapse(made.patient, made.grade, made.predicted)
-        kappas = kappa_of_parts(resample(patterns, patterns.kappa_parts, 1000, seed))
+        kappas = kappa_of_sums(resample(patterns, patterns.kappa_sums, 1000, seed)).T
         drawn = np.take_along_axis(kappas, rng.integers(0, 3, (1000, 3)), axis=1).mean(1)
         low, high = np.quantile(drawn, [0.025, 0.975])
         resampled += low <= truth <= high
@@ -264,7 +265,7 @@ def test_patients_drawn_one_by_one_are_distributed_as_patients_drawn_by_pattern(
     found = []
     for many in (10_000, 0):
         monkeypatch.setattr(bootstrap, "_MANY", many)
-        found.append(resample(patterns, patterns.counts, 2000, 0))
+        found.append(np.moveaxis(resample(patterns, patterns.counts, 2000, 0), -1, 0))
     by_pattern, one_by_one = found
     assert (one_by_one.sum((1, 2)) == 4 * 600).all()
     assert not np.array_equal(by_pattern, one_by_one)

@@ -157,7 +157,7 @@ def fix_difference(monkeypatch, low: float, high: float, other_rule: float | Non
     drawn = middle + (high - low) / 2 / 1.96 * ndtri(np.arange(0.5, 1000) / 1000)
     confidence = Confidence(middle, drawn, Spread((high - low) / 1000, 2), many)
     found = Interval(middle, low, high, 0.95, 200, 30, 0, 0.01, "", confidence.of_one_run(0.95))
-    compared = Comparison(0.8, 0.7, found, confidence, 0.5, 0.5, 0.1, 60, ((0, 1, 2), (0, 1, 2)), failed)
+    compared = Comparison(0.8, 0.7, found, confidence, lambda: 0.5, 60, ((0, 1, 2), (0, 1, 2)), failed)
     by_rule = {"default": middle, "tuned": middle if other_rule is None else other_rule}
     difference = Difference("default", compared, by_rule, np.array([*by_rule.values(), middle]), found)
     monkeypatch.setattr(verdicts, "compare_arms", lambda *_: difference)
