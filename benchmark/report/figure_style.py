@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -36,40 +36,31 @@ METHOD_COLOURS = {
     **{"min_pooling": "C7", "o_o": "C9", "reformed_gamblers": "C1", "zoom_in_net": "C6", "huang": "C5"},
 }
 _OTHER_COLOURS = ("C8", "C1", "C9", "C5", "C7")
-"""Colours of the palette that the other methods take, the same for a name in every figure."""
-_PALETTE = "#0173b2 #de8f05 #029e73 #d55e00 #cc78bc #ca9161 #fbafe4 #949494 #ece133 #56b4e9"
-"""Seaborn's palette for colour-blind readers."""
+"""Colours of seaborn's palette that the other methods take, the same for a name in every figure."""
 GREY, DARK, PALE, WARNING = "#888888", "#222222", "#dddddd", "#a03000"
 DPI = 150
-_DARK_SHARE = 0.48
-"""Proportion above which a cell of a heatmap is so dark that its text is white."""
 _STYLE: Any = {
-    "axes.prop_cycle": f"cycler('color', {_PALETTE.split()})",
-    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color"), ".15"),
-    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 1.0),
-    **dict.fromkeys(("xtick.minor.width", "ytick.minor.width"), 0.8),
-    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 3),
-    **dict.fromkeys(("xtick.minor.size", "ytick.minor.size"), 3.2),
-    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 9),
-    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8),
-    "axes.axisbelow": True,
-    "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
-    "legend.title_fontsize": 9.6,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4.8,
-    "lines.solid_capstyle": "round",
-    "patch.edgecolor": "w",
-    "patch.force_edgecolor": True,
-    "patch.linewidth": 0.8,
     "svg.fonttype": "none",
     "svg.hashsalt": "fundusbench",
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 9),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 8),
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 3),
 }
-"""Close to seaborn's "ticks". Text stays text in a vector file, which is then small, searchable and reproducible."""
+"""Additions to seaborn's style. Text stays text in a vector file, which is then small, searchable and reproducible."""
 
 
-def styled() -> AbstractContextManager[None]:
+@contextmanager
+def styled() -> Iterator[None]:
     """Draw in the style of the report."""
-    return mpl.rc_context(_STYLE)
+    import seaborn as sns
+
+    with (
+        sns.axes_style("ticks"),
+        sns.plotting_context("paper"),
+        sns.color_palette("colorblind"),
+        mpl.rc_context(_STYLE),
+    ):
+        yield
 
 
 def colour(method: str) -> str:
@@ -187,11 +178,10 @@ def draw_heatmap(
     axes: Axes, shares: npt.NDArray[np.float64], texts: npt.NDArray[np.str_], fontsize: float, gap: float = 0
 ) -> None:
     """Colour a matrix of proportions with a text in each cell and a gap between cells; the first row is on top."""
-    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="w", linewidth=gap)
-    for (row, column), text in np.ndenumerate(texts):
-        shade = "w" if shares[row, column] > _DARK_SHARE else ".15"
-        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=shade, fontsize=fontsize)
-    axes.set(xlim=(0, shares.shape[1]), ylim=(len(shares), 0))
+    import seaborn as sns
+
+    style = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "linewidths": gap}
+    sns.heatmap(shares, ax=axes, annot=texts, fmt="", annot_kws={"fontsize": fontsize}, **style)
 
 
 def panels(

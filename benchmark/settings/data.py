@@ -69,6 +69,7 @@ class OwnPrepare(Section):
     colour_normalisation: Normalisation | Literal[""] = ""
     """Colour normalisation of the arm's images; empty: that of ``prepare``."""
 
+
 class ArmPacks(Section):
     """Settings of an arm that determine which packs it reads."""
 

@@ -105,6 +105,7 @@ def parse_section(model: type[S], raw: Any, origin: str, path: tuple[str, ...] =
     Raises:
         InputError: a rule is broken.
     """
+
     def fix(key: str) -> str:
         if key.endswith("[key]"):
             return "rename it"

@@ -55,9 +55,7 @@ def find_photographs(files: Sequence[GradedFile], root: Path) -> list[GradedFile
         return list(files)
     known = Tree(root).photographs()
     candidates = [[] if exists(file.path) else _named(file.image_id, known) for file in files]
-    missing = [
-        file.image_id for file, paths in zip(files, candidates, strict=True) if not (paths or exists(file.path))
-    ]
+    missing = [file.image_id for file, paths in zip(files, candidates, strict=True) if not (paths or exists(file.path))]
     if reason := why_unmatched(missing, known):
         print(f"warning: {len(missing)} photographs of the table are missing; {reason}", file=sys.stderr)
     folders = Counter(paths[0].parent for paths in candidates if len(paths) == 1)
