@@ -15,10 +15,11 @@ from benchmark.common.files import read_json, write_json
 from benchmark.runs.declared import runs_hash
 from benchmark.runs.environment import environment, now
 from benchmark.runs.labels import table_columns
-from benchmark.runs.results import read_record, read_result
-from benchmark.runs.run import RECORDS, RUNS
+from benchmark.runs.results import read_record
+from benchmark.runs.run import RECORDS
 from benchmark.runs.spec import RunResult
 from benchmark.settings.params import Params
+from benchmark.tracking.trainings import finished_runs
 
 if TYPE_CHECKING:
     from benchmark.tracking.replay import SyncReport
@@ -33,7 +34,7 @@ ABOUT = (
 
 def write(root: Path, params: Params, synced: SyncReport) -> None:
     """Write ``reports/provenance.json`` for all finished runs of the declared arms, if there are any."""
-    arms = _read_arms(root, params)
+    arms = finished_runs(root, params)
     runs = [run for members in arms.values() for run in members]
     if not runs:
         return
@@ -59,21 +60,10 @@ def outdated(root: Path, params: Params) -> str:
     path = root / PROVENANCE
     if not path.exists():
         return f"{PROVENANCE} does not exist: `fundusbench track` writes it"
-    runs = {arm: _hash(members) for arm, members in _read_arms(root, params).items()}
+    runs = {arm: _hash(members) for arm, members in finished_runs(root, params).items()}
     if {arm: facts["runs"] for arm, facts in read_json(path)["arms"].items()} != runs:
         return f"{PROVENANCE} describes other runs than runs/ holds: `fundusbench track` updates it"
     return ""
-
-
-def _read_arms(root: Path, params: Params) -> dict[str, list[RunResult]]:
-    """Return the finished runs of each declared arm that has any, in declared order."""
-    arms: dict[str, list[RunResult]] = {}
-    for arm, seeds in params.declared():
-        for seed in seeds:
-            folder = root / RUNS / arm.method / arm.name / str(seed)
-            if (folder / "run.json").exists():
-                arms.setdefault(str(arm), []).append(read_result(folder))
-    return arms
 
 
 def _hash(members: list[RunResult]) -> str:

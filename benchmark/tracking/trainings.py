@@ -34,25 +34,31 @@ Identity = tuple[str, str, int]
 """Method, arm and seed."""
 
 
+def finished_runs(root: Path, params: Params) -> dict[str, list[RunResult]]:
+    """Return the finished runs of each declared arm that has any, in declared order."""
+    arms: dict[str, list[RunResult]] = {}
+    for arm, seeds in params.declared():
+        folders = [root / RUNS / arm.method / arm.name / str(seed) for seed in seeds]
+        if found := [read_result(folder) for folder in folders if (folder / "run.json").exists()]:
+            arms[str(arm)] = found
+    return arms
+
+
 def read_arms(root: Path, params: Params) -> Iterator[list[RunEntry]]:
     """Yield the entries of the finished trainings of each declared arm that has any, in declared order."""
     evaluated = _Evaluation(root)
-    for arm, seeds in params.declared():
-        folders = [root / RUNS / arm.method / arm.name / str(seed) for seed in seeds]
-        trainings = [evaluated.complete(*_read_finished(root, folder)) for folder in folders if _is_finished(folder)]
-        if trainings:
-            yield trainings
+    for runs in finished_runs(root, params).values():
+        yield [evaluated.complete(_finished_entry(root, run), run) for run in runs]
 
 
-def _read_finished(root: Path, folder: Path) -> tuple[RunEntry, RunResult]:
-    """Read a finished training; its record may be absent."""
-    run = read_result(folder)
-    file = run.folder(root / RECORDS).with_suffix(".json")
+def _finished_entry(root: Path, run: RunResult) -> RunEntry:
+    """Return the entry of a finished training, whose record may be absent."""
+    folder, file = run.folder(root / RUNS), run.folder(root / RECORDS).with_suffix(".json")
     record = read_record(file) if file.exists() else None
     started, ended = _span(record) if record else (_modified(folder / "run.json"),) * 2
     outcome = sha256_json([sha256_file(folder / name) for name in run.files if name in _OUTCOME])
     entry = training_entry(run, "FINISHED", started, ended, _read_numbers(folder))
-    return finished(entry, run, ended, outcome, folder, record), run
+    return finished(entry, run, ended, outcome, folder, record)
 
 
 def read_live(folder: Path, status: MLflowStatus) -> RunEntry | None:
@@ -67,11 +73,6 @@ def read_live(folder: Path, status: MLflowStatus) -> RunEntry | None:
     except FileNotFoundError:
         return None
     return training_entry(parse_spec(content), status, started, ended, history)
-
-
-def _is_finished(folder: Path) -> bool:
-    """Return whether the folder holds all files of a finished run."""
-    return (folder / "run.json").exists() and all((folder / name).exists() for name in read_result(folder).files)
 
 
 def _span(record: Record) -> tuple[int, int]:

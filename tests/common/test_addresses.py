@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from benchmark.common.errors import InputError
 from benchmark.report.verification import reference_results
 from benchmark.settings.loading import parse_params
 from benchmark.tracking import provenance, server
-from benchmark.tracking.replay import report
+from benchmark.tracking.replay import SyncReport
 from tests.conftest import tiny_params
 
 FORMS = {
@@ -92,19 +93,18 @@ def test_the_warnings_and_the_ui_of_mlflow_hide_the_password(address):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", sorted(FORMS))
-def test_what_a_server_that_does_not_answer_leaves_behind_hides_the_password(form, tmp_path, monkeypatch, caplog):
+def test_what_a_server_that_does_not_answer_leaves_behind_hides_the_password(form, tmp_path, monkeypatch):
     from benchmark.tracking.connection import attempt
 
     address = FORMS[form].format(scheme="http", raw="S3C/?#@'RET", quoted=quote("S3C/?#@'RET", safe=""))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with caplog.at_level(logging.WARNING):
-        synced = report(attempt(tmp_path, lambda client: None), [], {}, shown_address(address))
+    synced = SyncReport({}, attempt(tmp_path, lambda client: None), shown_address(address))
     assert synced.warning
-    assert hides(caplog.text)
+    assert hides(synced.warning)
     run = SimpleNamespace(key="k", parameter_hash="p", parameters_resolved={}, seed=0)
     run.data = SimpleNamespace(hash="d", model_dump=lambda mode: {})
-    monkeypatch.setattr(provenance, "_read_arms", lambda *_: {"basenet/mse": [run]})
+    monkeypatch.setattr(provenance, "finished_runs", lambda *_: {"basenet/mse": [run]})
     monkeypatch.setattr(provenance, "_describe", lambda *_: {})
     provenance.write(tmp_path, parse_params(tiny_params()), synced)
     written = (tmp_path / "reports/provenance.json").read_text()
@@ -118,10 +118,19 @@ def test_the_arguments_of_the_ui_hide_the_address(tmp_path, monkeypatch, capsys)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://bench:S3CRET@127.0.0.1:1/runs")
     monkeypatch.setattr(server, "connect", lambda uri: None)
-    monkeypatch.setattr(os, "execve", lambda *call: ran.append(call))
-    server.ui(port=0)
-    ((program, arguments, environment),) = ran
-    assert hides(" ".join([program, *arguments]))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(server.threading, "Thread", lambda **_: SimpleNamespace(start=lambda: None))
+
+    @contextmanager
+    def started(arguments, env):
+        ran.append((arguments, env))
+        yield SimpleNamespace(wait=int)
+
+    monkeypatch.setattr(server.subprocess, "Popen", started)
+    with pytest.raises(SystemExit):
+        server.ui(port=0)
+    ((arguments, environment),) = ran
+    assert hides(" ".join(arguments))
     assert environment["MLFLOW_BACKEND_STORE_URI"] == os.environ["MLFLOW_TRACKING_URI"]
     assert hides(capsys.readouterr().out)
 
