@@ -235,7 +235,7 @@ def _jobs(specs: Sequence[RunSpec], declared: Sequence[RunSpec], live_after_s: f
     for spec in specs:
         match spec:
             case ArmRun() | NetworkRun():
-                jobs.append(job_of(spec, live_after_s))
+                jobs.append(_run_job(spec, live_after_s))
             case BlendRun():
                 blends.setdefault((spec.method, spec.seed), []).append(spec)
     networks = {spec.name: spec for spec in declared if isinstance(spec, NetworkRun)}
@@ -260,7 +260,7 @@ def _all_or_none(show: OnEvent) -> OnEvent:
     return on_event
 
 
-def job_of(spec: TrainedRun, live_after_s: float = math.inf) -> Job:
+def _run_job(spec: TrainedRun, live_after_s: float) -> Job:
     """Return the job that trains a run in the run store; MLflow shows it from ``live_after_s`` on."""
     from benchmark.training.networks import run_cost
 
