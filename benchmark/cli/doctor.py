@@ -14,16 +14,14 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.files import PROJECT, write_text
 from benchmark.common.progress import progress_bar
 from benchmark.common.units import duration, memory, some
-
-if TYPE_CHECKING:
-    from benchmark.settings.params import Params
+from benchmark.settings.params import Params
 
 FindingState = Literal["ok", "note", "error"]
 """``note``: only some uses need it; ``error``: it stops the work, or changes results."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,10 @@ from benchmark.data.packs import Pack
 from benchmark.dispatch.train import explain_out_of_memory
 from benchmark.runs.environment import cpu
 from benchmark.runs.spec import TrainedRun
+from benchmark.settings.params import Params
 from benchmark.training import device, loop
 from benchmark.training.batches import Reader, SplitData
 from benchmark.training.record import peak_resident_bytes
-
-if TYPE_CHECKING:
-    from benchmark.settings.params import Params
 
 FEWEST = 2
 """Fewest images that batch norm accepts."""

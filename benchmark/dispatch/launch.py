@@ -11,18 +11,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from benchmark.common.errors import InputError
 from benchmark.runs.run import SCRATCH
 from benchmark.training.distributed import STORE, world_size
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _POLL_S = 0.2
 """Seconds between two looks at the processes."""

@@ -34,13 +34,13 @@ from benchmark.runs.run_store import (
     run_dir,
 )
 from benchmark.runs.spec import ArmRun, BlendRun, NetworkRun, RunSpec, TrainedRun, views_read
+from benchmark.settings.params import Params
 from benchmark.training.distributed import broadcast, rank, world_size
 from benchmark.training.given import store_given
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from benchmark.settings.params import Params
     from benchmark.training.batches import SplitData
     from benchmark.training.loop import Callbacks, Curve
 

@@ -56,7 +56,7 @@ def run(params: Params, engine: Name = "local") -> None:
     seen = {row.sha256 for row in read_manifest() if row.split != "test"} if params.transfer else set()
     sets = []
     for name in params.transfer:
-        rows = _fetch(params, name, engine)
+        rows = _fetch(params, name)
         sets.append(_describe(params, name, rows, seen))
         _predict(params, name, rows, results, engine)
     shutil.rmtree(TRANSFER, ignore_errors=True)
@@ -77,11 +77,11 @@ def _remove_stale(params: Params, results: list[ExecutedResult]) -> None:
             path.unlink()
 
 
-def _fetch(params: Params, name: str, engine: Name) -> list[ManifestRow]:
+def _fetch(params: Params, name: str) -> list[ManifestRow]:
     """Fetch and prepare the test split of a set like the training data; return the rows of the prepared images."""
     other, folder = params.model_copy(update={"data": params.transfer[name]}), TRANSFER_DATA / name
     fetch.run(other, folder, TRANSFER_SPLITS)
-    prepare.run(other, folder, engine)
+    prepare.run(other, folder)
     rows = read_manifest(folder / MANIFEST.name)
     if not rows:
         msg = (

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optuna import Study
+
 from benchmark.common.files import sha256_json
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import Split
@@ -18,6 +20,7 @@ from benchmark.jobs.queue import Report
 from benchmark.report.captions import HEAD_NAMES, PHANTOM
 from benchmark.runs.declared import resolve_arm
 from benchmark.runs.spec import TrainedRun
+from benchmark.settings.params import Params
 from benchmark.settings.sweep import Value
 from benchmark.sweep.space import arm_of, enqueued, fixed_parameters, published, variant
 from benchmark.sweep.study import ABOUT, SWEEP, open_study
@@ -27,9 +30,6 @@ from benchmark.training.loop import Callbacks, Curve
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-    from optuna import Study
-
-    from benchmark.settings.params import Params
 
 _IDENTITY = {"space", "head", "epochs", "sampler_seed", "startup", "prune_below", "warmup_epochs"}
 """Settings that identify a study, together with the runs of the published values."""

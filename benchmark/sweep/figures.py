@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.report.figure_style import GREY, bare, draw_legend, save_figure, set_title, styled
 from benchmark.settings.sweep import Value
+from benchmark.statistics.confidence import Interval
 from benchmark.sweep.results import SweepResults
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from benchmark.statistics.confidence import Interval
-    from benchmark.sweep.retrain import SweepSide
+from benchmark.sweep.retrain import SweepSide
 
 ZERO_GAP = 3.0
 """Factor below the smallest other value at which a logarithmic axis shows 0."""

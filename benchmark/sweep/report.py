@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from optuna import Study
 
 from benchmark.common.files import write_text
 from benchmark.common.terms import EVALUATED, Split
@@ -14,17 +16,13 @@ from benchmark.report.captions import HEAD_NAMES, PHANTOM
 from benchmark.report.render import table_to_csv, to_markdown, to_tex
 from benchmark.report.table import Row, Table, Text, format_plain_value
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
+from benchmark.settings.params import Params
 from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import Interval
 from benchmark.sweep.figures import draw_slice
 from benchmark.sweep.results import SweepResults, TrialResult, compute_results
+from benchmark.sweep.retrain import Retrained, SweepSide
 from benchmark.sweep.space import value_text, values_text
-
-if TYPE_CHECKING:
-    from optuna import Study
-
-    from benchmark.settings.params import Params
-    from benchmark.sweep.retrain import Retrained, SweepSide
 
 SWEEP_REPORTS = Path("reports/sweep")
 _ALPHA = 0.05

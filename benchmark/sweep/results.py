@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.common.terms import EVALUATED, Head, Split
 from benchmark.runs.predictions import patients_in_words, read_predictions
 from benchmark.scoring.decision_rules.registry import DEFAULT, apply_rule
+from benchmark.settings.params import Params
 from benchmark.settings.sweep import Value
 from benchmark.statistics.bootstrap import Graded, graded, kappa_interval
 from benchmark.statistics.comparison import Comparison, compare
@@ -20,11 +21,6 @@ from benchmark.sweep.context import run_folder
 from benchmark.sweep.retrain import Retrained, SweepSide, best_trial
 from benchmark.sweep.space import read_values, reference
 from benchmark.sweep.study import KAPPAS, ROLE, RUNS_OF, WINNERS, remark_of, trial_state
-
-if TYPE_CHECKING:
-    from optuna import Study
-
-    from benchmark.settings.params import Params
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmark.common.errors import InputError
@@ -20,15 +21,11 @@ from benchmark.common.terms import SPLITS
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.queue import Engine, Job, Report, refusal, run_jobs, throttled
 from benchmark.runs.spec import TrainedRun
+from benchmark.settings.params import Params
 from benchmark.settings.sweep import Value
 from benchmark.sweep.context import SweepContext, open_context, run_name
 from benchmark.sweep.space import published, read_values, reference
 from benchmark.sweep.study import SWEEP, WINNERS
-
-if TYPE_CHECKING:
-    from optuna import Study
-
-    from benchmark.settings.params import Params
 
 SweepSide = Literal["best", "published"]
 

@@ -16,13 +16,12 @@ from pydantic import ValidationError
 from benchmark.common.errors import InputError
 from benchmark.common.section import flattened, in_words
 from benchmark.common.terms import Arm
+from benchmark.settings.params import Params
 from benchmark.settings.sweep import Value
 from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:
     from optuna import Trial
-
-    from benchmark.settings.params import Params
 
 PUBLISHED: dict[str, Value] = {"losses.ce_mse.weight": 1.0}
 """Values that the paper prints; it prints no other parameter that can be searched."""

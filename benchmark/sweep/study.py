@@ -10,9 +10,10 @@ import warnings
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
+from optuna import Study
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner, PercentilePruner
 from optuna.samplers import PartialFixedSampler, TPESampler
@@ -22,12 +23,8 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmark.common.addresses import shown_address, unquoted_secret, without_secrets
 from benchmark.common.errors import InputError
 from benchmark.runs.run_store import lock_of
+from benchmark.settings.sweep import Sweep
 from benchmark.training.randomness import derive
-
-if TYPE_CHECKING:
-    from optuna import Study
-
-    from benchmark.settings.sweep import Sweep
 
 SWEEP = Path("sweep")
 

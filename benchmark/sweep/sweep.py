@@ -1,20 +1,23 @@
-"""The command ``fundusbench sweep``: a search with Optuna, and the comparison of its winner on new seeds.
-
-Importing this module, and checking the parameters, does not import Optuna.
-"""
+"""The command ``fundusbench sweep``: a search with Optuna, and the comparison of its winner on new seeds."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from dataclasses import replace
 from multiprocessing import parent_process
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmark.jobs.engines import Name
-    from benchmark.jobs.queue import Engine, Event, Job, Report
-    from benchmark.settings.params import Params
-    from benchmark.sweep.context import SweepContext
+from optuna.exceptions import StorageInternalError
+
+from benchmark.common.addresses import shown_address, without_secrets
+from benchmark.common.errors import InputError
+from benchmark.jobs.engines import Name, choose_engine
+from benchmark.jobs.queue import Event, Job, Report, run_jobs
+from benchmark.settings.params import Params
+from benchmark.sweep import report as reporting
+from benchmark.sweep import retrain, trials
+from benchmark.sweep.context import SEARCHED, open_context, study_of
+from benchmark.sweep.space import check_space
 
 
 def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
@@ -23,13 +26,6 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
     Several processes that run this at the same time on one storage share the trials. Raises InputError if the sweep's
     settings, storage, arm or packs are missing or wrong, or no trial trains.
     """
-    from optuna.exceptions import StorageInternalError
-
-    from benchmark.common.addresses import shown_address, without_secrets
-    from benchmark.common.errors import InputError
-    from benchmark.jobs.engines import choose_engine
-    from benchmark.sweep.space import check_space
-
     check_space(params)
     if engine != "local" and params.sweep.storage.startswith("sqlite"):
         msg = (
@@ -38,15 +34,14 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
             "serves one machine: name a server, e.g. postgresql://user@host/name, or use `--engine local`"
         )
         raise InputError(msg)
-    from benchmark.sweep import report, retrain, trials
-    from benchmark.sweep.context import open_context, study_of
-
     context = open_context(params)
     chosen = choose_engine(engine, workers, (trials.__name__,))
     try:
         study = study_of(context)
         if workers > 1 or engine != "local":
-            _search_in_parallel(context, workers, chosen)
+            gpus = int(context.fabric.device.type == "cuda")
+            jobs = [Job(f"worker {number}", _run_worker, (params,), gpus=gpus) for number in range(1, workers + 1)]
+            run_jobs(jobs, chosen, _print_line)
         # Without workers, run all trials; otherwise those of workers that died.
         trials.search(study, context)
         retrained = retrain.retrain(study, context, chosen)
@@ -54,24 +49,11 @@ def run(params: Params, workers: int = 1, engine: Name = "local") -> None:
         reason = without_secrets(" ".join(str(error).split())[:200], params.sweep.storage)
         msg = f"the study's storage must answer, but failed ({reason}): run again to resume"
         raise InputError(msg) from error
-    report.write_report(study, params, retrained)
-
-
-def _search_in_parallel(context: SweepContext, workers: int, engine: Engine) -> None:
-    from benchmark.jobs.queue import Job, run_jobs
-
-    gpus = int(context.fabric.device.type == "cuda")
-    jobs = [Job(f"worker {n}", _run_worker, (context.params,), gpus=gpus) for n in range(1, workers + 1)]
-    run_jobs(jobs, engine, _print_line)
+    reporting.write_report(study, params, retrained)
 
 
 def _run_worker(params: Params, slot: int, report: Report) -> str:
     """Run trials in a worker process."""
-    from dataclasses import replace
-
-    from benchmark.sweep import trials
-    from benchmark.sweep.context import SEARCHED, open_context, study_of
-
     if parent_process() is not None:
         # When the command ends, the worker's trial counts as stopped, not as failed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 import numpy as np
-from optuna import TrialPruned
+from optuna import Study, Trial, TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
@@ -31,9 +30,6 @@ from benchmark.settings.sweep import Sweep
 from benchmark.sweep.context import SweepContext, run_folder, run_name
 from benchmark.sweep.space import suggest, values_text
 from benchmark.sweep.study import ERROR, KAPPAS, PRUNER, RUNS_OF, STOPPED, WORKER, refresh, retry_failed, retry_stopped
-
-if TYPE_CHECKING:
-    from optuna import Study, Trial
 
 _POLL_S = 2
 """Seconds between two checks of the trials of other workers."""

@@ -7,9 +7,9 @@ import warnings
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
@@ -21,9 +21,6 @@ from benchmark.runs.predictions import OUTPUTS
 from benchmark.runs.spec import RunSpec, TrainedResult
 from benchmark.tracking.connection import attempt
 from benchmark.tracking.entries import RunEntry
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 _CODE = Path(__file__).with_name("served_model.py")
 _ARTIFACTS = {"weights": "model.safetensors", "run": "run.json"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark.common.files import read_json, write_json
 from benchmark.runs.declared import runs_hash
@@ -19,10 +19,8 @@ from benchmark.runs.results import read_record
 from benchmark.runs.run import RECORDS
 from benchmark.runs.spec import RunResult
 from benchmark.settings.params import Params
+from benchmark.tracking.replay import SyncReport
 from benchmark.tracking.trainings import finished_runs
-
-if TYPE_CHECKING:
-    from benchmark.tracking.replay import SyncReport
 
 PROVENANCE = Path("reports/provenance.json")
 ABOUT = (

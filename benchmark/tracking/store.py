@@ -11,8 +11,8 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID as PARENT
 
@@ -24,9 +24,6 @@ from benchmark.tracking.connection import artifact_root, has_died
 from benchmark.tracking.entries import NOTE, MetricPoint, RunEntry, experiment_note
 from benchmark.tracking.logged_model import log_model
 from benchmark.tracking.views import missing_views
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 _KIND, _TRAININGS = "mlflow.experimentKind", "custom_model_development"
 """Tag that makes MLflow's UI open an experiment with its runs; without it, the UI may open a page of traces."""
