@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from math import isnan
 
-from benchmark.common.units import ends, format_measure, percent
+from benchmark.common.units import percent
 from benchmark.evaluation.architecture import PAPER_MODEL
 from benchmark.report import PAGE
 from benchmark.report.captions import PHANTOM, default_sentence, seeds_in_words
 from benchmark.report.inputs import Inputs
+from benchmark.report.table import with_interval
 from benchmark.settings.params import PREDICTIONS
 from benchmark.statistics.systems import UNLISTED
 from benchmark.statistics.verdict_row import VerdictRow
@@ -22,7 +23,13 @@ Sentence = tuple[str, Verdict | None]
 def answer(inputs: Inputs) -> list[Sentence]:
     """Return the answer: a sentence per primary endpoint in their order, then rank, runs and differences."""
     primary = sorted((row for row in inputs.verdicts if row.primary), key=lambda row: row.primary)
-    rest = (_rank(inputs), _runs(inputs), _differences(inputs), default_sentence(inputs.differences))
+    results = inputs.results
+    elsewhere = (
+        f"Ran: nothing was trained here; {len(results.arms())} rows are predictions from files, on "
+        f"{results.size_of('test')} (labels of {results.data})."
+    )
+    setting = _setting(inputs) if inputs.params.trains else [elsewhere]
+    rest = (_rank(inputs), *setting, default_sentence(inputs.differences))
     return [*(_claim(row, inputs) for row in primary), *((text, None) for text in rest if text)]
 
 
@@ -40,10 +47,7 @@ def in_our_pixels(text: str, inputs: Inputs) -> str:
 
 def measured(row: VerdictRow) -> str:
     """Return the estimate of a verdict with its interval; empty without one."""
-    sign = "" if row.kind == "number" else "+"
-    if isnan(row.estimate):
-        return ""
-    return f"{format_measure(row.estimate, sign)} {ends(row.low, row.high, sign)}".rstrip()
+    return "" if isnan(row.estimate) else with_interval(row, "" if row.kind == "number" else "+")
 
 
 def _claim(row: VerdictRow, inputs: Inputs) -> Sentence:
@@ -70,33 +74,21 @@ def _rank(inputs: Inputs) -> str:
     return f"Most probable rank of {method} on test: {', '.join(found)}{printed}."
 
 
-def _runs(inputs: Inputs) -> str:
-    results = inputs.results
-    seeds = results.runs["seed"].nunique()
-    if not inputs.params.trains:
-        return (
-            f"Ran: nothing was trained here; {len(results.arms())} rows are predictions from files, on "
-            f"{results.size_of('test')} (labels of {results.data})."
-        )
-    return (
-        f"Ran: {len(results.runs)} runs of {len(results.arms())} arms with up to {seeds_in_words(seeds)}, trained on "
-        f"{int(results.runs['train'].iloc[0]):,} images of {results.data}, tested on {results.size_of('test')}."
-    )
-
-
-def _differences(inputs: Inputs) -> str:
-    """Return the differences from the paper in data, backbone and input sizes; empty for labels alone."""
-    if not inputs.params.trains:
-        return ""
-    params, paper, sizes = inputs.params, inputs.claims.paper, inputs.paper_pixels
+def _setting(inputs: Inputs) -> list[str]:
+    """Return the runs, and the differences from the paper in data, backbone and input sizes."""
+    params, results, paper, sizes = inputs.params, inputs.results, inputs.claims.paper, inputs.paper_pixels
+    n_train, tested = int(results.runs["train"].iloc[0]), results.size_of("test")
     pairs = (
-        ("data", paper.data if params.data.source == paper.data else inputs.results.data, paper.data),
-        ("train images", f"{int(inputs.results.runs['train'].iloc[0]):,}", f"{paper.images['train']:,}"),
+        ("data", paper.data if params.data.source == paper.data else results.data, paper.data),
+        ("train images", f"{n_train:,}", f"{paper.images['train']:,}"),
         ("backbone", params.model.backbone.partition(".")[0], PAPER_MODEL.backbone),
         ("px", ", ".join(str(params.sizes.of(size)) for size in sizes), ", ".join(map(str, sizes.values()))),
     )
     differing = "; ".join(f"{name} {ours} (paper: {theirs})" for name, ours, theirs in pairs if ours != theirs)
-    return (
+    return [
+        f"Ran: {len(results.runs)} runs of {len(results.arms())} arms with up to "
+        f"{seeds_in_words(results.runs['seed'].nunique())}, trained on {n_train:,} images of {results.data}, tested on "
+        f"{tested}.",
         f"Differs from the paper: {differing or 'not in data, backbone or input sizes'}. Decision rules and schedule "
-        "are our choices, because it prints none."
-    )
+        "are our choices, because it prints none.",
+    ]

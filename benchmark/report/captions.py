@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import isnan
 
 from benchmark.common.terms import EVALUATED, Arm, Head, Size
-from benchmark.common.units import ends, format_measure
 from benchmark.data.shortcuts import FEATURE_SETS
 from benchmark.report.results import Results
+from benchmark.report.table import with_interval
 from benchmark.scoring.decision_rules.registry import DECISION_RULES, DEFAULT
 from benchmark.settings.params import Params
 from benchmark.statistics.estimates import select
@@ -43,7 +43,7 @@ def shortcut_kappas(results: Results) -> dict[str, str]:
     rows = select(results.estimates, kind="shortcut", about="squares", split="test")
     if any(isnan(row.estimate) for row in rows):
         return {}
-    return {row.rule: f"{format_measure(row.estimate)} {ends(row.low, row.high)}".rstrip() for row in rows}
+    return {row.rule: with_interval(row) for row in rows}
 
 
 def nature(synthetic: bool) -> str:
@@ -170,8 +170,11 @@ def caption(first: str, params: Params, results: Results, *last: str) -> str:
 def run_notes(params: Params, results: Results, arm: Arm, head: Head) -> list[str]:
     """Return notes on an arm's head: flagged runs, and seeds that did not run although others did."""
     flagged: dict[str, list[int]] = {}
-    for seed, flag in results.flags(*arm, head):
-        flagged.setdefault(flag, []).append(seed)
+    runs = results.runs_of(*arm)
+    for seed, flags in zip(runs["seed"], runs["flags"], strict=True):
+        for flag, _, about in (flag.partition(":") for flag in flags.split()):
+            if about in ("", head):
+                flagged.setdefault(flag, []).append(seed)
     notes = [f"{arm} {_seeds(seeds)}, {head}: {FLAGS.get(flag, flag)}." for flag, seeds in flagged.items()]
     measured = results.measured(arm, head, "val")
     absent = [seed for seed in params.seeds_of(arm.method) if measured and str(seed) not in measured.seeds.split()]

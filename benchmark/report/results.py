@@ -79,13 +79,6 @@ class Results:
         """Return the estimate of a metric of an arm's head by its own rule; None if no seed ran."""
         return self._measured.get((*arm, head, split, metric))
 
-    def flags(self, method: str, arm: str, head: Head) -> list[tuple[int, str]]:
-        """Return the seed and flag of each flagged run of an arm that concern this head."""
-        runs = self.runs_of(method, arm)
-        lines = zip(runs["seed"], runs["flags"], strict=True)
-        pairs = [(int(seed), *flag.partition(":")[::2]) for seed, flags in lines for flag in flags.split()]
-        return [(seed, flag) for seed, flag, about in pairs if about in ("", head)]
-
     def runs_of(self, method: str, arm: str) -> pd.DataFrame:
         """Return the runs of one arm, one row per seed."""
         found = self._runs.get(Arm(method, arm))

@@ -12,6 +12,7 @@ from benchmark.common.csv_rows import DIGITS
 from benchmark.common.terms import Arm
 from benchmark.common.units import ends, format_measure, with_sd
 from benchmark.statistics.estimates import Estimate
+from benchmark.statistics.verdict_row import VerdictRow
 
 MEASURED = (
     *("estimate", "sd", "low", "high", "confidence_level", "n_resamples", "resampled", "seeds", "n_images"),
@@ -134,21 +135,17 @@ def format_plain_value(value: Any) -> Any:
     return "" if value is None else value
 
 
-def estimate_cell(estimate: Estimate | None, notes: tuple[int, ...] = (), missing: str = "", **fields: Any) -> Number:
-    """Return the cell of an estimate with its spread and interval, or the reason for a missing value.
+def with_interval(row: Estimate | VerdictRow, sign: str = "") -> str:
+    """Return an estimate and its interval in one line; ``+`` shows the sign."""
+    return f"{format_measure(row.estimate, sign)} {ends(row.low, row.high, sign)}".rstrip()
 
-    ``missing`` replaces the status as the reason; ``fields`` are further fields of the cell.
-    """
+
+def estimate_cell(estimate: Estimate | None, notes: tuple[int, ...] = (), missing: str = "") -> Number:
+    """Return the cell of an estimate with its spread and interval, or the reason for a missing value."""
     if estimate is None or math.isnan(estimate.estimate):
-        return Number(missing or status(estimate), None, notes, **fields)
-    return Number(
-        with_sd(estimate.estimate, estimate.sd),
-        estimate.estimate,
-        notes,
-        ends(estimate.low, estimate.high),
-        Arm(estimate.method, estimate.arm),
-        **fields,
-    )
+        return Number(missing or status(estimate), None, notes)
+    text, interval = with_sd(estimate.estimate, estimate.sd), ends(estimate.low, estimate.high)
+    return Number(text, estimate.estimate, notes, interval, Arm(estimate.method, estimate.arm))
 
 
 def difference_cell(estimate: Estimate, notes: tuple[int, ...] = ()) -> Number:
@@ -163,8 +160,7 @@ def difference_line(estimate: Estimate, sign: str = "+", notes: tuple[int, ...] 
     """Return an estimate, by default with its sign, and its interval in one line."""
     if math.isnan(estimate.estimate):
         return Number("undefined", None, notes)
-    text = f"{format_measure(estimate.estimate, sign)} {ends(estimate.low, estimate.high, sign)}".rstrip()
-    return Number(text, estimate.estimate, notes)
+    return Number(with_interval(estimate, sign), estimate.estimate, notes)
 
 
 def one_line(cell: Number, suffix: str = "") -> Number:

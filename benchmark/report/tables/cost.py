@@ -19,15 +19,13 @@ from benchmark.report.tables.registry import TableInfo
 ABOUT = TableInfo(keys=("row",), order=9, training=True)
 
 _COLUMNS = {
-    "parameters": "parameters",
-    "macs_per_image": "MACs per image",
-    "images": "images",
-    "images_chain": "images, chain",
-    "macs_chain": "MACs, chain",
-} | {
-    f"{cost}_to_{fraction * 100:.0f}": f"{title} to {fraction:.0%}"
-    for fraction in FRACTIONS
-    for cost, title in (("images", "images"), ("macs", "MACs"))
+    **{"parameters": "parameters", "macs_per_image": "MACs per image", "images": "images"},
+    **{"images_chain": "images, chain", "macs_chain": "MACs, chain"},
+    **{
+        f"{cost}_to_{fraction * 100:.0f}": f"{title} to {fraction:.0%}"
+        for fraction in FRACTIONS
+        for cost, title in (("images", "images"), ("macs", "MACs"))
+    },
 }
 """Titles of the counts by their names in the csv file."""
 FACTS = ("method", "arm", "size", "pixels", "n_cells", "head", "epochs", "chain")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def keep(folder: Path, reports: Path = Path("reports")) -> None:
         raise InputError(msg)
     made = environment()  # Before anything is written, because that would change the state of the repository.
     folder.mkdir(parents=True, exist_ok=True)
-    places = _places(PARAMS)
+    places = _places(read_yaml(PARAMS, "the parameters are"))
     for path in (*tables, *(table.with_suffix(".md") for table in tables)):
         write_text(folder / path.name, _anywhere(path.read_text("utf-8"), places))
     write_text(folder / PARAMS.name, _anywhere(_with_shown_storage(PARAMS.read_text("utf-8")), places))
@@ -87,7 +87,7 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Re
     )
     if folder is None:
         return None
-    first, cells, tables, places = None, 0, 0, _places(PARAMS)
+    first, cells, tables, places = None, 0, 0, _places(read_yaml(PARAMS, "the parameters are"))
     for path in sorted(folder.glob("*.csv")):
         if path.name in TIMING_FILES:
             continue
@@ -99,12 +99,12 @@ def compare_kept(reports: Path = Path("reports"), results: Path = RESULTS) -> Re
     return RebuildComparison(folder, tables, cells, first, str(made["cpu"]), str(environment()["cpu"]), rules)
 
 
-def _chosen(params: Path) -> dict[str, object]:
-    """Return the parameters that tables depend on."""
-    places = _places(params)
-    raw = _mapped(read_yaml(params, "the parameters are"), lambda value: places.get(value, value))
-    raw["train"] = {name: value for name, value in raw["train"].items() if name != "parallel_runs"}
-    return {name: value for name, value in raw.items() if name not in NO_RESULT}
+def _chosen(params: Path) -> dict[str, Any]:
+    """Return the parameters that tables depend on, without absolute paths."""
+    raw = read_yaml(params, "the parameters are")
+    raw["train"].pop("parallel_runs", None)
+    chosen: dict[str, Any] = json.loads(_anywhere(json.dumps(raw, ensure_ascii=False, default=str), _places(raw)))
+    return {name: value for name, value in chosen.items() if name not in NO_RESULT}
 
 
 def _with_shown_storage(params: str) -> str:
@@ -122,26 +122,12 @@ def _with_shown_storage(params: str) -> str:
     return f"{params[: node.start_mark.index]}{json.dumps(shown)}{params[node.end_mark.index :]}"
 
 
-def _places(params: Path) -> dict[str, str]:
-    """Return the absolute paths among the parameters, each with its replacement."""
-    found: dict[str, str] = {}
-
-    def note(value: str) -> str:
-        if Path(value).is_absolute():
-            found[value] = f"/path/to/{Path(value).name}"
-        return value
-
-    _mapped(read_yaml(params, "the parameters are"), note)
-    return found
-
-
-def _mapped(raw: Any, change: Callable[[str], str]) -> Any:
-    """Return the same lists and mappings with each text changed."""
-    if isinstance(raw, dict):
-        return {name: _mapped(value, change) for name, value in raw.items()}
-    if isinstance(raw, list):
-        return [_mapped(value, change) for value in raw]
-    return change(raw) if isinstance(raw, str) else raw
+def _places(raw: Any) -> dict[str, str]:
+    """Return the absolute paths among parameters, each with its replacement."""
+    if isinstance(raw, dict | list):
+        parts = map(_places, raw.values() if isinstance(raw, dict) else raw)
+        return {path: shown for found in parts for path, shown in found.items()}
+    return {raw: f"/path/to/{Path(raw).name}"} if isinstance(raw, str) and Path(raw).is_absolute() else {}
 
 
 def _anywhere(text: str, places: Mapping[str, str]) -> str:
