@@ -1,4 +1,4 @@
-"""The report in a few sentences: main claims, rank of the paper's method, runs, and what differs from the paper."""
+"""The report in a few sentences: main claims, rank of the paper's method, runs, and differences from the paper."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def rules_sentence() -> str:
 
 
 def default_sentence(differences: Sequence[str]) -> str:
-    """Return what the experiment differs in from the default, as a sentence; empty without a difference."""
+    """Return the differences from the default as a sentence; empty without a difference."""
     if not differences:
         return ""
     more = f"; and {len(differences) - MANY} more, which the page lists" * (len(differences) > MANY)

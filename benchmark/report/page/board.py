@@ -66,7 +66,7 @@ class Scale:
 
 
 def make_board(inputs: Inputs) -> dict[str, Any]:
-    """Return what the template shows of the verdicts, which are in the order of the claims file.
+    """Return the values of the template that shows the verdicts, in the order of the claims file.
 
     These are the paper's claims about kappas and costs, the questions that it does not claim, checks of its own
     numbers, a count of each finding on the parts of its claims, the facts that most parts share, and numbered notes.

@@ -75,7 +75,7 @@ def make(inputs: Inputs) -> Table:
 
 
 def outputs(params: Params, results: Results) -> Iterator[tuple[Arm, Head]]:
-    """Yield every declared arm with each of its heads, and then what was measured elsewhere."""
+    """Yield every declared arm with each of its heads, and then the arms that were measured elsewhere."""
     for method, arms in params.arms.items():
         for name, arm in arms.items():
             for head in LOSSES[arm.loss].heads:

@@ -1,24 +1,18 @@
 """Comparison of two versions of the report's csv tables, cell by cell, with the noise between seeds.
 
-Rows are paired by the keys that each table declares. A number with a standard deviation over seeds in the same
-row (``estimate`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*.
-Measured cells that are not identical are compared by Welch's t-test from mean, standard deviation and number of seeds:
-trainings on two machines are independent draws, even with the same seeds, so they are not paired, and their variances
-may differ. With an interval only, the standard errors are the halves of the intervals that face each other (MOVER, Zou
-and Donner 2008); they include the error of the patients, which both sides share, so the test is conservative.
-
-The p-values are adjusted by the method of Benjamini and Hochberg for all *distinct* tests, because a run occurs in
-several tables. If only seeds differ, the probability of any cell called different is at most 5 %; if much differs, at
-most 5 % of the cells called different are expected to be false. (Holm's method detects next to nothing among hundreds
-of cells with three seeds.) A cell is
+Rows are paired by the keys that each table declares. A number with a standard deviation over seeds in the same row
+(``estimate`` with ``sd``, else ``x`` with ``x_sd``), or with an interval over seeds, is *measured*. Measured cells that
+are not identical are tested (docs/reference/tables.md) by Welch's t-test, because trainings on two machines are
+independent draws, even with the same seeds; with an interval only, by the halves of the intervals that face each other
+(MOVER, Zou and Donner 2008). The p-values of all distinct tests are adjusted by the method of Benjamini and Hochberg,
+because Holm's detects next to nothing among hundreds of cells with three seeds. A cell is
 
 * identical: the same text on both sides;
 * different: measured with an adjusted p below 0.05, or another text that does not depend on seeds (a count, a name, a
   published number);
 * cannot tell: measured, with a larger p; differences *below* the given one would not have been detected;
 * noise unknown: computed from runs, but with a single seed on one side, without any standard deviation, or of an arm
-  whose kappa is not clear of 0 on one side: some of its trainings failed, and if by chance all or none of a few seeds
-  do, their standard deviation does not show it;
+  whose kappa is not clear of 0 on one side, whose failed trainings the standard deviation of few seeds may not show;
 * here only, there only: the other side has no such row, column or value.
 """
 

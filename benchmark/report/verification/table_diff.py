@@ -34,7 +34,7 @@ class Difference:
 
 
 def keys_of(table: str) -> tuple[str, ...]:
-    """Return the key columns of a table; raise InputError if there is no such table."""
+    """Return the key columns of a table; raise InputError for an unknown table."""
     if table not in TABLE_INFOS:
         msg = f"each table must declare its key columns, but {table} does not: compare tables of this version"
         raise InputError(msg)
