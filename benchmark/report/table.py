@@ -66,7 +66,6 @@ class Table:
     from 1. Records all have the same keys, in full precision and one fact per field.
     """
 
-    name: str
     title: str
     caption: str
     columns: tuple[str, ...]
@@ -74,6 +73,8 @@ class Table:
     records: Sequence[Mapping[str, Any]]
     notes: Sequence[str] = ()
     titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    name: str = ""
+    """Stem of its file names, which the report takes from the file that makes the table."""
 
     def columns_of(self, group: str) -> tuple[str, ...]:
         """Return the column titles of a group."""

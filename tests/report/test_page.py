@@ -31,7 +31,9 @@ def test_templates_style_and_script_are_in_the_wheel():
 
 def test_texts_are_escaped(read):
     inputs = read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
-    table = replace(ablation.make(inputs), title="<b>", caption="a & b", notes=("<script>alert()</script>",))
+    table = replace(
+        ablation.make(inputs), name="ablation", title="<b>", caption="a & b", notes=("<script>alert()</script>",)
+    )
     page = to_page([table], {"ablation": 'a "quoted" caption'}, inputs)
     assert "&lt;b&gt;" in page
     assert "a &amp; b" in page

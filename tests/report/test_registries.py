@@ -23,15 +23,6 @@ def test_a_figure_has_its_entry_point(name):
     assert callable(import_module(f"{figures.__package__}.{name}").draw)
 
 
-def test_a_table_bears_the_name_of_its_file(read):
-    made = tables.make_tables(read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}}))
-    assert [table.name for table in made] == [
-        name
-        for name in tables.TABLE_INFOS
-        if name not in ("systems", "comparisons", "dataset_authors", "groups", "transfer")
-    ]
-
-
 @pytest.mark.slow
 def test_every_figure_names_its_data_and_its_images_and_a_phantom_in_the_picture_itself(read, tmp_path):
     inputs = read(others=("idrid", "again"))

@@ -146,7 +146,7 @@ def test_a_sweep_varies_the_arms_own_value():
 def test_labels_and_captions_name_the_settings():
     own = own_settings(parse_params(with_arm(train={"lr": 0.01})))
     rows = [Row("", label, ()) for label in ("mine/grey: scores", "a - mine/grey", "mine/grey2", "of_mine/grey")]
-    table = name_own_settings(Table("t", "T", "Kappa.", ("arm",), rows, (), ()), own)
+    table = name_own_settings(Table("T", "Kappa.", ("arm",), rows, (), ()), own)
     assert [row.label for row in table.rows] == [
         "mine/grey (train.lr 0.01): scores",
         "a - mine/grey (train.lr 0.01)",

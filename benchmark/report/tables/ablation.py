@@ -41,7 +41,6 @@ def make(inputs: Inputs) -> Table:
                 record = kappa_record(str(arm), HEAD_NAMES[head], split, arm, measured, head)
                 records.append(record | {"pixels": pixels})
     return Table(
-        name="ablation",
         title="Results of each module",
         caption=caption(
             "Quadratic weighted kappa by input size, loss and output.",

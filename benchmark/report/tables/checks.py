@@ -26,7 +26,6 @@ def check_table(rows: list[CheckRow], data: str, synthetic: bool) -> Table:
     """Make the table for a data set by its name; the caption says if the data are synthetic."""
     notes = Notes()
     return Table(
-        name="checks",
         title="Issues found by the data checks",
         caption=(
             "Issues that the data checks found. Every check ran on the whole data set before training. Policies: stop "

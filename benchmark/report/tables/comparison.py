@@ -61,7 +61,6 @@ def make(inputs: Inputs) -> Table:
             record = kappa_record(name, f"{split} set", split, arm, results.measured(arm, head, split), head)
             records.append(record | {"pixels": pixels, "step": title, "added": ""} | facts)
     return Table(
-        name="comparison",
         title="Comparison with other algorithms",
         caption=caption(
             "Quadratic weighted kappa of the systems in the paper's comparison, as published and as measured here.",

@@ -40,7 +40,6 @@ def comparisons_table(rows: Sequence[Estimate], params: Params, results: Results
     """Make the table of some comparisons."""
     notes, ranks = Notes(), rank_differences(results)
     return Table(
-        name="comparisons",
         title="Whether two arms differ",
         caption=caption(
             "Paired differences of the mean quadratic weighted kappa, first arm minus second, on the same images and "

@@ -66,7 +66,6 @@ def make(inputs: Inputs) -> Table:
     lines = [_line(variant, size, arm, inputs, notes) for (size, variant), arm in arms.items()]
     differences = list(_difference_rows(arms, inputs))
     return Table(
-        name="components",
         title="What M2CNN changes at once",
         caption=caption(
             "Quadratic weighted kappa of M2CNN and of arms that have one or neither of its two components. Staged: "

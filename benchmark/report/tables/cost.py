@@ -55,7 +55,6 @@ def make(inputs: Inputs) -> Table:
         "whether it does, with the uncertainty of the saving. The ratios here are of means.",
     )
     return Table(
-        name="cost",
         title="What it costs",
         caption=" ".join(filter(None, sentences)),
         columns=("arm", *_COLUMNS.values()),

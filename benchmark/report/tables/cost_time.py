@@ -59,7 +59,6 @@ def make(inputs: Inputs) -> Table:
                 | {name: " ".join(map(str, values)) for name, values in lists.items()}
             )
     return Table(
-        name=NAME,
         title="How long it took",
         caption=(
             "Wall time of one run (training, validation after each epoch, predictions; mean over seeds), alone and "

@@ -46,7 +46,6 @@ def make(inputs: Inputs) -> Table | None:
             records.append(_keys(name, split, str(arm)) | fields_of(measured) | ours)
         rows.append(Row("ours", f"{arm} ({params.sizes.of(params.arm(*arm).size)} px)", tuple(cells), (arm,)))
     return Table(
-        name="dataset_authors",
         title=f"Beside the data set authors' own results: {authors.title}",
         caption=(
             f"Our arms next to {authors.title}'s published baselines ({authors.source}; "

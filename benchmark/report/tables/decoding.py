@@ -52,7 +52,6 @@ def make(inputs: Inputs) -> Table:
         cells = tuple(number if _split(pair) == split else Number("-") for split in EVALUATED)
         rows.append(Row(EFFECTS, pair.title, cells))
     return Table(
-        name="decoding",
         title="Decision rules",
         caption=caption(
             "Quadratic weighted kappa of each output under several decision rules. In brackets: the "

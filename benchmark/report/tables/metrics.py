@@ -50,7 +50,6 @@ def make(inputs: Inputs) -> Table:
             records.append(own | {"better": metric.better} | fields_of(measured) | own | {"status": status(measured)})
     lower = ", ".join(metric.title for metric in METRICS.values() if metric.better == "lower")
     return Table(
-        name="metrics",
         title="Further metrics",
         caption=caption(
             "Further metrics of each arm and output. Kappa: quadratic weighted; macro F1: over the grades that occur; "

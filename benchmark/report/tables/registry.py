@@ -38,8 +38,12 @@ def make_tables(inputs: Inputs) -> list[Table]:
 
     Raises InputError if an earlier stage has not run, or the published numbers break a rule.
     """
-    shown = (name for name, info in TABLE_INFOS.items() if inputs.params.trains or not info.training)
-    tables = (import_module(f"{__package__}.{name}").make(inputs) for name in shown)
     own, changed = own_settings(inputs.params), default_sentence(inputs.differences)
-    made = [name_own_settings(complete_records(table, inputs.results), own) for table in tables if table]
-    return [replace(table, caption=f"{table.caption} {changed}".rstrip()) for table in made]
+    made = []
+    for name, info in TABLE_INFOS.items():
+        if inputs.params.trains or not info.training:
+            table: Table | None = import_module(f"{__package__}.{name}").make(inputs)
+            if table:
+                table = name_own_settings(complete_records(replace(table, name=name), inputs.results), own)
+                made.append(replace(table, caption=f"{table.caption} {changed}".rstrip()))
+    return made

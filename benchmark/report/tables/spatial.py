@@ -42,7 +42,6 @@ def make(inputs: Inputs) -> Table:
             }
         )
     return Table(
-        name="spatial",
         title="Spatial resolution of the feature maps",
         caption=(
             "Height and width of the feature map before and after the Multi-Cell part, measured by running each "

@@ -41,7 +41,6 @@ def make(inputs: Inputs) -> Table | None:
         )
         shown.append(Row(group, f"{split} (n = {probabilities[0].n_images})", cells))
     return Table(
-        name="systems",
         title="Compared systems, step by step",
         caption=caption(
             "Paired differences of the mean quadratic weighted kappa, first arm minus second, on the same images and "

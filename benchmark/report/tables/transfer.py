@@ -52,7 +52,6 @@ def make(inputs: Inputs) -> Table | None:
         )
         shown.append(Row(f"{row.about}: {row.data}{nature(row.synthetic)}, test: {_count(row)}", str(arm), cells))
     return Table(
-        name="transfer",
         title="Across data sets",
         caption=(
             f"Quadratic weighted kappa on the test splits of other data sets, of the networks trained on {here.data}"

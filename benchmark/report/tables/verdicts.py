@@ -36,7 +36,6 @@ def verdict_table(rows: list[VerdictRow], results: Results) -> Table:
     )
     notes = Notes()
     return Table(
-        name="verdicts",
         title="What holds of the paper's claims",
         caption=(
             "Verdicts on the paper's claims, whose tolerances and primary endpoints are declared in "
