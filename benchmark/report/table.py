@@ -88,10 +88,8 @@ class Table:
             replace(self, name=f"{self.name}-{i}", columns=columns, rows=list(rows), titles={})
             for i, (columns, rows) in enumerate(groupby(self.rows, lambda row: self.columns_of(row.group)), 1)
         ]
-        return [
-            first,
-            *(replace(it, notes=(), caption="Continued, with the notes of the first part.") for it in others),
-        ]
+        more: dict[str, Any] = {"notes": (), "caption": "Continued, with the notes of the first part."}
+        return [first, *(replace(part, **more) for part in others)]
 
     def groups(self) -> list[tuple[str, list[Row]]]:
         """Return the rows by group, in order."""

@@ -42,10 +42,11 @@ def test_every_figure_names_its_data_and_its_images_and_a_phantom_in_the_picture
 
 @pytest.mark.slow
 def test_figures_drawn_side_by_side_are_those_drawn_one_by_one(read, tmp_path, monkeypatch):
-    inputs = read(seeds=[0], arms={"basenet_mt": {"mid": ARMS["basenet_mt"]["mid"]}})
+    inputs = read(seeds=[0], arms={"basenet_mt": {"mid.1": ARMS["basenet_mt"]["mid"]}})
     drawn = []
     for cores in (1, 3):
         monkeypatch.setattr(figures, "core_count", lambda cores=cores: cores)
         captions = figures.draw_all(inputs, tmp_path / str(cores), tmp_path / "photographs")
         drawn.append((captions, {path.name: path.read_bytes() for path in (tmp_path / str(cores)).iterdir()}))
     assert drawn[0] == drawn[1]
+    assert "confusion_basenet_mt_mid.1.svg" in drawn[0][1]

@@ -89,5 +89,5 @@ def _draw(job: _Job) -> str:
         caption: str = import_module(f"{__package__}.{module}").draw(figure, _inputs, *arm)
         for ending in (".png",) if FIGURES[module].photographs else (".svg", ".png"):
             if caption:
-                save_figure(figure, path.with_suffix(ending))
+                save_figure(figure, path.with_name(path.name + ending))
     return caption
