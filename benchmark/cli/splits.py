@@ -7,15 +7,44 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from benchmark.cli.output import OutputTable, show, show_json
 from benchmark.common.errors import InputError
 from benchmark.common.units import some
 from benchmark.report.verification.table_diff import read_lines
 from benchmark.settings.differences import differing
-from benchmark.statistics.repeated_splits import OverSplits, over_splits
+from benchmark.statistics.confidence import CONFIDENCE_LEVEL
 
 SPLIT_SEEDS = frozenset({"data.split.seed", "data.seed"})
 """Parameters that may differ; the second draws other patients of the phantom."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverSplits:
+    """Mean over splits with its interval, and the sample standard deviation between splits."""
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+
+def over_splits(values: Sequence[float], overlap: float) -> OverSplits:
+    """Estimate the mean over splits with the corrected t interval of Nadeau and Bengio (2003, Machine Learning 52:239).
+
+    Splits share most of their patients, so their values are correlated, and the standard error of the mean of J values
+    is not sd / sqrt(J), but sd * sqrt(1 / J + overlap).
+
+    Args:
+        values: one per split, at least two; the result is NaN if one is NaN.
+        overlap: images evaluated divided by images trained on; 0 if the splits have no patient in common.
+    """
+    from scipy.special import stdtrit
+
+    mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
+    reach = float(stdtrit(len(values) - 1, (1 + CONFIDENCE_LEVEL) / 2)) * sd * (1 / len(values) + overlap) ** 0.5
+    return OverSplits(mean, sd, mean - reach, mean + reach)
 
 
 @dataclass(frozen=True, slots=True)

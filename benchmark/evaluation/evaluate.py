@@ -208,9 +208,6 @@ def headline(results: Sequence[RunResult], evaluations: Iterable[HeadEvaluation]
 
 def _read_split(result: RunResult, split: Split) -> Predictions:
     path = result.folder() / f"{split}.csv"
-    if not path.exists():
-        msg = f"a run must hold predictions for val and test, but {path} does not exist: train it again"
-        raise InputError(msg)
     predictions = read_predictions(path)
     for head in result.heads:
         output = getattr(predictions, head)
@@ -238,11 +235,7 @@ def _check_images(result: RunResult, split: Split, ours: Predictions, theirs: Pr
 
 
 def _read_history(result: TrainedResult) -> pd.DataFrame:
-    path = result.folder() / HISTORY
-    if not path.exists():
-        msg = f"a run must hold its learning curve, but {path} does not exist: train it again"
-        raise InputError(msg)
-    read_frame(path, CURVE, "dvc repro")
+    read_frame(result.folder() / HISTORY, CURVE, "dvc repro")
     # Read as text, so that numbers stay as training wrote them.
     epochs = read_history(result.folder())
     run = {column: getattr(result, column) for column in ("method", "arm", "seed")}

@@ -121,8 +121,7 @@ def rule_estimates(runs: GradedRuns) -> list[Estimate]:
 def grade_run(rule: str, outputs: RunOutputs) -> tuple[dict[Split, Grades], Thresholds | None]:
     """Grade every split of one run by a rule; return the grades and, if they were tuned for the run, the thresholds.
 
-    Raises:
-        InputError: thresholds would be tuned on another split than val, or on labels of fewer than two grades.
+    Raises InputError if thresholds would be tuned on another split than val, or on labels of fewer than two grades.
     """
     if DECISION_RULES[rule].thresholds != "tuned":
         return {split: apply_rule(rule, predictions) for split, predictions in outputs.items()}, None

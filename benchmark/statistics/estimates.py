@@ -125,8 +125,7 @@ def write_estimates(rows: Iterable[Estimate]) -> None:
 def read_estimates(root: Path = Path()) -> list[Estimate]:
     """Read ``statistics/estimates.csv`` of a project.
 
-    Raises:
-        InputError: the file is missing or was changed.
+    Raises InputError if the file is missing or was changed.
     """
     return read_rows(root / ESTIMATES, Estimate, "fundusbench statistics")
 

@@ -63,10 +63,12 @@ class GradedRuns:
 def read_graded_runs(params: Params) -> GradedRuns:
     """Read the predictions of every finished run and grade each by its own decision rule.
 
-    Raises:
-        InputError: no run is finished, or an arm's runs differ in their images or labels.
+    Raises InputError if no run is finished, or an arm's runs differ in their images or labels.
     """
-    runs = runs_by_arm(params)
+    runs = by_arm(find_runs(params))
+    if not runs:
+        msg = f"statistics need a finished run, but {RUNS}/ contains none of the declared arms: run `dvc repro` first"
+        raise InputError(msg)
     grades: dict[tuple[Arm, Head, Split], Graded] = {}
     outputs: dict[tuple[Arm, Split], Sequence[Predictions]] = {}
     for arm, results in runs.items():
@@ -83,19 +85,6 @@ def read_graded_runs(params: Params) -> GradedRuns:
         return read_output(head, split, by_split, grades[key].seed_ids)
 
     return GradedRuns(runs, grades, outputs, dict(zip(grades, on_every_core(read, grades), strict=True)))
-
-
-def runs_by_arm(params: Params) -> dict[Arm, list[RunResult]]:
-    """Find the finished runs of each declared arm that has any, in the order of their seeds.
-
-    Raises:
-        InputError: no run is finished.
-    """
-    runs = by_arm(find_runs(params))
-    if not runs:
-        msg = f"statistics need a finished run, but {RUNS}/ contains none of the declared arms: run `dvc repro` first"
-        raise InputError(msg)
-    return runs
 
 
 def on_every_core(work: Callable[[T], R], items: Iterable[T]) -> list[R]:

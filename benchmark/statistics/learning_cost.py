@@ -19,7 +19,7 @@ import pandas as pd
 from benchmark.common.arrays import Floats
 from benchmark.common.errors import InputError
 from benchmark.common.terms import Arm, Head
-from benchmark.evaluation.tables import EVALUATION, read_evaluation_table
+from benchmark.evaluation.tables import EVALUATION
 from benchmark.runs.spec import RunResult
 
 CURVES = EVALUATION / "curves.csv"
@@ -93,22 +93,12 @@ def share_saved(
     return SavedShare(*shares.tolist())
 
 
-def read_curves() -> pd.DataFrame:
-    """Read the learning curves of all runs.
-
-    Raises:
-        InputError: the runs were not evaluated, or the table was changed.
-    """
-    return read_evaluation_table("curves")
-
-
 def learning_curve(
     run: RunResult, head: Head, runs: Mapping[Arm, Sequence[RunResult]], curves: pd.DataFrame
 ) -> LearningCurve | None:
     """Return a head's learning curve over the multiply-adds of a run and its ancestors; None if one has not run.
 
-    Raises:
-        InputError: the table lacks a run.
+    Raises InputError if the table lacks a run.
     """
     own = _epochs(run, curves)
     before, needed = 0.0, list(run.needs)

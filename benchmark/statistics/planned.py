@@ -41,8 +41,7 @@ class ComparedPair:
 def read_pairs(path: Path = PAIRS) -> list[ComparedPair]:
     """Read the declared pairs of arms.
 
-    Raises:
-        InputError: the file is missing or breaks a rule.
+    Raises InputError if the file is missing or breaks a rule.
     """
     return validated(TypeAdapter(list[ComparedPair]), read_yaml(path, "pairs of arms are"), str(path))
 

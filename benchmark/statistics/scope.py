@@ -40,8 +40,7 @@ _EXECUTION = {
 def declared_profile(paper: Setting, data: DataSummary) -> Params | None:
     """Compose the parameters of the paper's setting; None for other data or splits, which are never in it.
 
-    Raises:
-        InputError: the profile breaks a rule, or the manifest is missing.
+    Raises InputError if the profile breaks a rule, or the manifest is missing.
     """
     if data.source != paper.data or not _lacks_few(paper, data) or not _is_official(paper, data):
         return None

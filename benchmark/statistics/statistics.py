@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 def run(params: Params) -> None:
     """Write ``statistics/`` from the runs and their evaluation.
 
-    Raises:
-        InputError: no run is finished or evaluated, or the claims are invalid.
+    Raises InputError if no run is finished or evaluated, or the claims are invalid.
     """
     from threadpoolctl import threadpool_limits
 

@@ -1,39 +1,12 @@
 """Rules for verdicts, applied to the interval of a measured value and the declared tolerance alone.
 
-**An ordering** (one kappa is higher than another, or a saving). The *margin* is the smallest difference that counts as
-higher: the tolerance, but at most half of the printed difference, so that a difference as small as the printed one can
-be confirmed. The printed difference counts only if it was measured in the same setting (see :mod:`.verdicts`) and is
-positive. The interval of the measured difference, in the claimed direction, decides:
+docs/explanation/verdicts.md explains the rules. An ordering has a single threshold, the *margin*, so a wider interval
+never makes a verdict firmer, and a larger tolerance never improves it. Of a number, a larger tolerance allows more. The
+size of a difference relative to the printed one (``magnitude``) is a separate question: an interval can exclude the
+printed difference and still leave the ordering open.
 
-* reproduced: the whole interval is above the margin.
-* not reproduced: the whole interval is below the margin.
-* inconclusive: the interval contains the margin or does not exist.
-
-A verdict is firm only if every decision rule that treats both sides alike finds a difference on the same side of the
-margin; otherwise it *depends on the decision rule*, and nothing is concluded.
-
-Without a true difference, "reproduced" is rarer than the interval's one-sided error rate of 2.5 %. A larger tolerance
-demands more, so it never improves a verdict. There is only one threshold, so a wider interval never makes a verdict
-firmer. The size of the difference relative to the printed one (``magnitude``) is therefore a separate question, which
-the band for numbers answers: an interval can exclude the printed difference and still leave the ordering open, or
-confirm it.
-
-**A number** (the kappa is this). The band is the printed number plus and minus the tolerance. A printed number is that
-of one run, so the interval is the prediction interval of one further run on the same images, not that of a mean.
-
-* reproduced: the interval is inside the band.
-* not reproduced: the interval is outside the band.
-* inconclusive: the interval contains an end of the band or does not exist.
-
-Here a larger tolerance allows more.
-
-**A pair whose printed numbers say the opposite of the claim** is *contradicted in print*: a perfect replication would
-fail it. It is measured but left out of the claim as a whole.
-
-**Several parts claimed together** are reproduced if all parts are; not reproduced if some part is, after Holm's
-adjustment for the number of parts; not run if no part was run; otherwise inconclusive. Claiming all parts needs no
-adjustment. But of k true parts, one fails up to k times as often as a single one, and that would count against the
-claim as a whole.
+Parts claimed together are reproduced if all parts are. That needs no adjustment; but of k true parts, one fails up to k
+times as often as a single one, so that they are not reproduced only after Holm's adjustment.
 """
 
 from __future__ import annotations

@@ -1,16 +1,9 @@
 """Verdicts on published claims: one row per comparison, number, saving and check, and one per claim with several parts.
 
-The rules are in :mod:`.verdict_rules`. An interval is over seeds and patients if each arm has at least two runs,
-otherwise over patients alone; the row says which. Both sides of a difference have one decision rule, and the row counts
-the analyses under which the claim holds (:mod:`.multiverse`). A claim is judged on the split that the paper prints it
-for; if the paper prints it for test as well, that is a separate row. If val kappa selected the epoch of one side by the
-head that is read, and that of the other side by another head, the two are compared on test alone, and no conclusion is
-drawn in favour of the first side (:func:`fair_split`).
-
-Data and settings determine the conclusions that a verdict allows about the paper (:mod:`.scope`). In the paper's
-setting a verdict is about the paper's numbers.
-Elsewhere numbers are not compared, an ordering is judged without the printed difference, and ``finding`` says that it
-holds, or does not hold, *here*. On generated photographs it implies nothing about real eyes.
+The rules are in :mod:`.verdict_rules`, and docs/explanation/verdicts.md explains them. Both sides of a difference have
+one decision rule, and the row counts the analyses under which the claim holds (:mod:`.multiverse`). A claim is judged
+on the split that the paper prints it for, or on test where val favours a side (:func:`fair_split`). Data and settings
+determine the conclusions that a verdict allows about the paper (:mod:`.scope`).
 """
 
 from __future__ import annotations
@@ -29,6 +22,7 @@ from benchmark.common.files import sha256_json
 from benchmark.common.terms import Head, Split
 from benchmark.common.units import some
 from benchmark.evaluation.architecture import NETWORKS, Architecture, read_networks
+from benchmark.evaluation.tables import read_evaluation_table
 from benchmark.runs.labels import selection
 from benchmark.runs.predictions import patients_in_words
 from benchmark.runs.run import SHOWN_DIGITS
@@ -39,7 +33,7 @@ from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import CONFIDENCE_LEVEL, NOT_LEARNED, Interval
 from benchmark.statistics.estimates import Side, side_text
 from benchmark.statistics.graded_runs import STATISTICS, GradedRuns, on_every_core
-from benchmark.statistics.learning_cost import LearningCurve, learning_curve, read_curves, share_saved
+from benchmark.statistics.learning_cost import LearningCurve, learning_curve, share_saved
 from benchmark.statistics.multiverse import compare_arms
 from benchmark.statistics.planned import compared_runs
 from benchmark.statistics.published.claims import (
@@ -93,7 +87,7 @@ class Case:
         params: declares the arms.
         runs: finished runs of these arms.
         printed: the paper's tables, by name.
-        curves: learning curves from :func:`benchmark.statistics.learning_cost.read_curves`.
+        curves: table of the learning curves of all runs.
         networks: measurements of the paper's networks.
         profile: parameters of the paper's setting; None for other data.
     """
@@ -109,13 +103,12 @@ class Case:
 def run(params: Params, runs: GradedRuns) -> None:
     """Write ``statistics/verdicts.csv``.
 
-    Raises:
-        InputError: the runs were not evaluated, the networks were not measured, or the claims are invalid.
+    Raises InputError if the runs were not evaluated, the networks were not measured, or the claims are invalid.
     """
     printed = load_published()
     claims = load_claims(published=printed)
     profile = declared_profile(claims.paper, runs.data)
-    case = Case(params, runs, printed, read_curves(), read_networks(), profile)
+    case = Case(params, runs, printed, read_evaluation_table("curves"), read_networks(), profile)
     judges: dict[str, Any] = {**judged_by()}
     write_rows(VERDICTS, VerdictRow, [replace(row, **judges) for row in verdicts(claims, case)])
 

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import t
 
 from benchmark.common.errors import InputError
-from benchmark.statistics.learning_cost import CURVES, LearningCurve, learning_curve, read_curves, share_saved
+from benchmark.evaluation.tables import read_evaluation_table
+from benchmark.statistics.learning_cost import CURVES, LearningCurve, learning_curve, share_saved
 from tests.factories.runs import ARMS, make_params, make_result
 
 
@@ -100,4 +101,4 @@ def test_the_cost_of_a_run_includes_its_ancestors():
 def test_a_missing_evaluation_names_the_command_to_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=f"{CURVES}.* run `fundusbench evaluate`"):
-        read_curves()
+        read_evaluation_table("curves")

@@ -211,8 +211,7 @@ def load_claims(
         published: printed tables that contain the cells; by default those of :func:`load_published`.
         own: folder of the user's claims.
 
-    Raises:
-        InputError: the file is missing or invalid; the message names the claim and the fault.
+    Raises InputError if the file is missing or invalid; the message names the claim and the fault.
     """
     raw = read_yaml(path, "claims are")
     tables = load_published() if published is None else published

@@ -20,8 +20,7 @@ def check(claim: Consistency, printed: Mapping[str, PrintedTable], networks: Seq
         printed: tables that contain the cells, by name.
         networks: measurements of the paper's networks.
 
-    Raises:
-        InputError: a required network was not measured.
+    Raises InputError if a required network was not measured.
     """
     values = [cell.value for cell in claim.cells]
     if claim.check == "same":

@@ -51,8 +51,7 @@ class DatasetAuthors:
 def read_dataset_authors(source: str, path: Path = DATASET_AUTHORS) -> DatasetAuthors | None:
     """Read the results published for a source's data set; None where the file has none.
 
-    Raises:
-        InputError: the file is invalid.
+    Raises InputError if the file is invalid.
     """
     raw = read_yaml(path, "the dataset authors' results are").get(source)
     if raw is None:

@@ -116,8 +116,7 @@ class PrintedTable:
 def load_published(path: Path = PUBLISHED) -> dict[str, PrintedTable]:
     """Read and validate printed tables, by name.
 
-    Raises:
-        InputError: the file is missing or invalid; the message names the table and the fault.
+    Raises InputError if the file is missing or invalid; the message names the table and the fault.
     """
     raw = read_yaml(path, "published numbers are")
     tables = validated(_TABLES, raw, str(path))

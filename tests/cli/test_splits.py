@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from benchmark.cli.main import main
-from benchmark.statistics.repeated_splits import over_splits
+from benchmark.cli.splits import over_splits
 from tests.factories.paths import ROOT
 
 KEPT = ROOT / "experiments/results/phantom"
