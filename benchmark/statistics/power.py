@@ -13,16 +13,13 @@ from benchmark.statistics.confidence import CONFIDENCE_LEVEL, Confidence, Spread
 
 MAX_SEEDS, MAX_PATIENTS = 1000, 10_000_000
 """Numbers above which a difference counts as not reachable."""
+_RESAMPLES = 500
+"""Number of points of the normal distribution over patients."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """Standard deviations of a difference, of which an experiment with n of them averages n.
-
-    Attributes:
-        run: over pairs of runs on the same patients.
-        patient: over patients, for the same runs.
-    """
+    """Standard deviations of a difference for one pair of runs and for one patient; larger samples average them."""
 
     run: float
     patient: float
@@ -40,10 +37,6 @@ class Variation:
         return self.confidence(runs, patients).min_detectable_difference(POWER)
 
 
-_RESAMPLES = 500
-"""Number of points that stand for the normal distribution over patients."""
-
-
 @dataclass(frozen=True, slots=True)
 class Needed:
     """Seeds and patients that a claim needs; None where no such number suffices."""
@@ -54,15 +47,14 @@ class Needed:
     difference: float
     """Smallest difference of interest, the margin of the verdict."""
     seeds: int
-    """Seeds of the finished experiment."""
     patients: int
-    """Its patients on the split; an image of an unknown patient counts as one."""
+    """Number of patients of the finished experiment; an image of an unknown patient counts as one."""
     detectable: float
-    """Smallest true difference that the finished experiment detects with the power."""
+    """Smallest true difference that the finished experiment detects with a power of 80 %."""
     seeds_needed: int | None
-    """With as many patients."""
+    """Number of seeds for as many patients."""
     patients_needed: int | None
-    """With as many seeds."""
+    """Number of patients for as many seeds."""
     both: tuple[int, int] | None
     """Seeds and patients together, where each causes half of the variance."""
 
