@@ -98,6 +98,7 @@ ELSEWHERE = {
     "fundusbench export m2cnn/mid/0 --out m2cnn-mid": "tests/evaluation/test_photographs.py",
     "fundusbench predict data/photographs --folder m2cnn-mid": "tests/evaluation/test_photographs.py",
     "fundusbench compare HEAD": "tests/cli/test_verify.py",
+    "fundusbench compare split0 split1 split2": "tests/cli/test_splits.py",
     "fundusbench ui --port 5050": "tests/tracking/test_server.py",
 }
 """Each command that another test runs, with that test's file."""
