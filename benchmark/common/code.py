@@ -64,7 +64,7 @@ def _files_of(root: Path) -> list[Path]:
 @cache
 def _imports(text: str) -> frozenset[str]:
     """Return the modules of this project that a file imports, with their packages."""
-    names = {name for statement in _import_statements(ast.parse(text)) for name in _names(statement)}
+    names = {name for statement in _import_statements(_tree(text)) for name in _names(statement)}
     return frozenset(each for name in names if name.split(".")[0] in PACKAGES for each in _with_packages(name))
 
 
@@ -74,9 +74,19 @@ def _with_packages(name: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
+_tree = cache(ast.parse)
+"""The syntax tree of a file's text."""
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements, handlers and cases directly inside a statement or module; expressions contain none."""
+    for name in ("body", "handlers", "cases", "orelse", "finalbody"):
+        yield from getattr(node, name, ())
+
+
 def _import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
     """Yield import statements that may run."""
-    for node in ast.iter_child_nodes(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
         elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
@@ -101,17 +111,24 @@ def _module_files(name: str) -> list[Path]:
 def _bare(text: str) -> str:
     """Return a file's text without comments, docstrings, error messages, empty lines and trailing blanks."""
     lines = text.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token in tokenize.generate_tokens(io.StringIO(text).readline) if "#" in text else ():
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
-    for span in sorted((node for tree in ast.walk(ast.parse(text)) for node in _wording(tree)), reverse=True):
+    for span in sorted(_wordings(_tree(text)), reverse=True):
         _cut_out(lines, *span)
     return "\n".join(stripped for line in lines if (stripped := line.rstrip()))
 
 
 Position = tuple[int, int]
 """Line from 1 and byte from 0, as in the nodes of a syntax tree."""
+
+
+def _wordings(tree: ast.AST) -> Iterator[tuple[Position, Position]]:
+    """Yield the spans of :func:`_wording` in a statement or module."""
+    for node in _statements(tree):
+        yield from _wording(node)
+        yield from _wordings(node)
 
 
 def _wording(node: ast.AST) -> Iterator[tuple[Position, Position]]:
