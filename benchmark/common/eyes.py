@@ -49,7 +49,7 @@ _FOLDERS = 10
 
 def patient_and_eye(image_id: str) -> tuple[str, Eye]:
     """Return patient and eye from a name like 17_left, R.17 or 17_l2, in any case and folder; else "" and unknown."""
-    name = PurePosixPath(image_id).name
+    name = image_id.rpartition("/")[2]
     match = next(filter(None, (form.fullmatch(name) for form in _NAMES)), None)
     return (match["patient"], EYE_NAMES[match["eye"].lower()]) if match else ("", "unknown")
 
@@ -76,8 +76,7 @@ def likely_patients(image_ids: Iterable[str]) -> list[tuple[str, ...]]:
 
 def _parts(image_id: str) -> tuple[str, str] | None:
     """Split an id into the part that the photographs of a patient share and the part that differs."""
-    path = PurePosixPath(image_id)
-    folder, name = path.parent.as_posix(), path.name
+    folder, _, name = image_id.rpartition("/")
     if side := _WITHIN.search(name):
         return f"{folder}/{name[: side.start()]}*{name[side.end() :]}", side[0].lower()
     if match := next(filter(None, (form.fullmatch(name) for form in _ENDINGS)), None):

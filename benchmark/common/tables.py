@@ -15,9 +15,11 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 import numpy as np
 
@@ -33,7 +35,7 @@ NUMPY = b"\x93NUMPY"
 _LISTED = 12
 """Largest number of columns that a message lists."""
 _MAX_BYTES = 256 * 1024**2
-"""Largest unpacked table: a thousand times the size of EyePACS' labels."""
+"""Largest content of an archive: a thousand times the size of EyePACS' labels."""
 _KINDS = {
     NUMPY: "an array of NumPy (.npy)",
     b"MATLAB 5.0": "a file of MATLAB (.mat)",
@@ -91,13 +93,10 @@ class TextTable:
 
 def read_text_table(path: Path) -> TextTable:
     """Read any table; raise InputError if the file is missing, is not a table, or is ambiguous."""
-    filled = _filled_rows(path)
-    if len(filled) < 2:
-        msg = f"a table must have a header and a row per image, but {path} has no rows: add them"
-        raise InputError(msg)
-    (_, names), *rows = filled
+    rows = _filled_rows(path)
+    _, names = next(rows, (0, []))
     width = len(names)
-    columns: dict[str, list[str]] = {}
+    read: list[list[str]] = [[] for _ in names]
     for line, row in rows:
         if any(row[width:]) or any(names[len(row) :]):
             msg = (
@@ -106,8 +105,13 @@ def read_text_table(path: Path) -> TextTable:
                 "needs quotes)"
             )
             raise InputError(msg)
-    for place, name in enumerate(names):
-        values = [row[place] if place < len(row) else "" for _, row in rows]
+        for values, value in zip_longest(read, row[:width], fillvalue=""):
+            cast("list[str]", values).append(value)
+    if not read or not read[0]:
+        msg = f"a table must have a header and a row per image, but {path} has no rows: add them"
+        raise InputError(msg)
+    columns: dict[str, list[str]] = {}
+    for place, (name, values) in enumerate(zip(names, read, strict=True)):
         if not name and (not any(values) or (place == 0 and all(whole(value) is not None for value in values))):
             continue
         if not name or name in columns:
@@ -121,11 +125,9 @@ def read_text_table(path: Path) -> TextTable:
 def read_bytes(path: Path) -> bytes:
     """Read a file that the user named.
 
-    Raises InputError if it is missing, empty, unreadable or too large for a table.
+    Raises InputError if it is missing, empty or unreadable.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(_too_large(path))
         data = path.read_bytes()
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
@@ -159,7 +161,10 @@ def _text(data: bytes, path: Path) -> str:
 
 def parse_numbers(values: Iterable[str]) -> Floats:
     """Parse numbers in decimal notation with a point; NaN for any other text. Shape (n,)."""
-    return np.array([float(value) if _NUMBER.fullmatch(value) else np.nan for value in values], np.float64)
+    written = list(values)
+    # Grades repeat a few texts.
+    numbers = {value: float(value) if _NUMBER.fullmatch(value) else np.nan for value in set(written)}
+    return np.array([numbers[value] for value in written], np.float64)
 
 
 def whole(value: str) -> int | None:
@@ -168,16 +173,22 @@ def whole(value: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _filled_rows(path: Path) -> list[tuple[int, _Row]]:
-    """Return the line number and the values of every row that is not empty, the header first."""
+def _filled_rows(path: Path) -> Iterator[tuple[int, _Row]]:
+    """Yield the line number and the stripped values of every row that is not empty, the header first."""
     data = read_bytes(path)
-    rows = read_sheet(data, path) if is_workbook(data) else _split(_text(data, path), path)
-    stripped = [(line, [value.strip() for value in row]) for line, row in rows]
-    filled = [(line, row) for line, row in stripped if any(row)]
-    first = 0
-    while len(filled) > first + 2 and _is_title(filled[first][1], filled[first + 1][1]):
-        first += 1
-    return filled[first:]
+    rows = _filled(read_sheet(data, path)) if is_workbook(data) else _split(_text(data, path), path)
+    head = list(islice(rows, 3))
+    while len(head) > 2 and _is_title(head[0][1], head[1][1]):
+        head = [*head[1:], *islice(rows, 1)]
+    return chain(head, rows)
+
+
+def _filled(rows: Iterable[tuple[int, _Row]]) -> Iterator[tuple[int, _Row]]:
+    """Strip the values of each row, and drop empty rows."""
+    for line, row in rows:
+        stripped = [value.strip() for value in row]
+        if any(stripped):
+            yield line, stripped
 
 
 def _is_title(row: _Row, below: _Row) -> bool:
@@ -185,7 +196,7 @@ def _is_title(row: _Row, below: _Row) -> bool:
     return sum(map(bool, row)) == 1 < sum(map(bool, below)) and not any(map(_NUMBER.fullmatch, below))
 
 
-def _split(text: str, path: Path) -> list[tuple[int, _Row]]:
+def _split(text: str, path: Path) -> Iterator[tuple[int, _Row]]:
     """Split text into numbered rows by the one separator that gives all rows the header's length."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     header: list[tuple[int, _Row]] = []
@@ -195,39 +206,52 @@ def _split(text: str, path: Path) -> list[tuple[int, _Row]]:
         separators, header = [listed[1]], [(0, ["image", "grade"])]
     else:
         separators = [separator for separator in _SEPARATORS if separator in first] or [","]
-    parsed, faults = {}, ""
+    kinds = " or ".join(_SEPARATORS.get(separator, separator) for separator in separators)
+    fitting, faults = list[Iterable[tuple[int, _Row]]](), ""
     for separator in separators:
         try:
-            parsed[separator] = _parsed(text, separator)
+            # A table of one separator may be large, so it is read row by row.
+            rows = _parsed(text, separator) if len(separators) == 1 else list(_parsed(text, separator))
+            if len(separators) == 1 or len(_widths(rows)) == 1:
+                fitting.append(rows)
         except csv.Error as error:
             faults += f" ({error})"
-    fitting = [rows for rows in parsed.values() if len(separators) == 1 or len(_widths(rows)) == 1]
-    if len(fitting) == 1:
-        _refuse_other_separators(fitting[0], path)
-        return header + fitting[0]
-    kinds = " or ".join(_SEPARATORS.get(separator, separator) for separator in separators)
+    try:
+        if len(fitting) == 1:
+            yield from header
+            yield from _without_other_separators(iter(fitting[0]), path)
+            return
+    except csv.Error as error:
+        faults = f" ({error})"
     fault = f"not consistently separated by {kinds}{faults}"
     raise InputError(_no_table(path, fault, "separate values by commas, and quote text that contains commas"))
 
 
-def _parsed(text: str, separator: str) -> list[tuple[int, _Row]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
-    return [(reader.line_num, row) for row in reader]
+def _parsed(text: str, separator: str) -> Iterator[tuple[int, _Row]]:
+    # A StringIO would take four bytes per character.
+    stream = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline="")
+    reader = csv.reader(stream, delimiter=separator, strict=True, skipinitialspace=True)
+    return _filled((reader.line_num, row) for row in reader)
 
 
 def _widths(rows: Iterable[tuple[int, _Row]]) -> set[int]:
-    return {len(row) for _, row in rows if any(value.strip() for value in row)}
+    return {len(row) for _, row in rows}
 
 
-def _refuse_other_separators(rows: Sequence[tuple[int, _Row]], path: Path) -> None:
-    """Refuse a single column whose values bars or blanks would split into equally many parts."""
-    if any(len(row) > 1 for _, row in rows if any(value.strip() for value in row)):
-        return
-    values = [row[0].strip() for _, row in rows if any(row)]
+def _without_other_separators(rows: Iterator[tuple[int, _Row]], path: Path) -> Iterator[tuple[int, _Row]]:
+    """Yield the rows; refuse a single column whose values bars or blanks would split into equally many parts."""
+    single = list[tuple[int, _Row]]()
+    for each in rows:
+        if len(each[1]) > 1:
+            yield from chain(single, [each], rows)
+            return
+        single.append(each)
+    values = [value for _, (value,) in single]
     for sign, name in (("|", "bars"), (None, "blanks")):
         parts = {len(value.split(sign)) for value in values}
         if len(values) > 1 and len(parts) == 1 and parts != {1}:
             raise InputError(_no_table(path, f"separated by {name}", "separate values by commas"))
+    yield from single
 
 
 def _unpacked(data: bytes, path: Path) -> bytes:
@@ -283,4 +307,4 @@ def _no_table(path: Path, what: str, fix: str = "save its rows as csv") -> str:
 
 
 def _too_large(path: Path) -> str:
-    return f"{path} must be a table of at most {_MAX_BYTES >> 20} MB, but has more: take the table of labels alone"
+    return f"an archive must hold a table of at most {_MAX_BYTES >> 20} MB, but {path} holds more: unpack it"

@@ -122,7 +122,7 @@ def _answers(labels: Labels, at: Ints, outputs: ScoredOutputs, row: Ints) -> Ans
     predictions = Predictions(
         image_id=labels.image_id[at],
         patient=labels.patient[at],
-        eye=np.full(len(at), "unknown"),
+        eye=np.broadcast_to("unknown", len(at)),
         grade=labels.grade[at],
         **heads,
     )
@@ -131,36 +131,35 @@ def _answers(labels: Labels, at: Ints, outputs: ScoredOutputs, row: Ints) -> Ans
 
 def _places(images: Sequence[str], labels: Labels, path: Path) -> Ints:
     """Find each image's place among the labels; either name may lack the extension and leading folders."""
-    ids = [image_id(str(name)) for name in labels.image_id]
-    exact = {name: [place] for place, name in enumerate(ids)}
-    found = [exact.get(image_id(image), []) for image in images]
-    if not all(found):
+    ids = [image_id(name) for name in labels.image_id.tolist()]
+    exact = {name: place for place, name in enumerate(ids)}
+    chosen = np.array([exact.get(image_id(image), -1) for image in images], np.int64)
+    others = np.flatnonzero(chosen < 0).tolist()
+    if others:
         by_stem: dict[str, list[int]] = defaultdict(list)
         parts = [name.split("/") for name in ids]
         for place, folders in enumerate(parts):
             by_stem[folders[-1]].append(place)
-        for row, image in enumerate(images):
-            if not found[row]:
-                own = image_id(image).split("/")
-                found[row] = [place for place in by_stem.get(own[-1], []) if _ends_alike(own, parts[place])]
-    strangers = [image for image, places in zip(images, found, strict=True) if not places]
-    if strangers:
-        msg = (
-            f"every predicted image needs a label, but {len(strangers)} of {path} have none, for instance "
-            f"{strangers[0]!r} (labels have names like {str(labels.image_id[0])!r}): "
-            f"{why_unmatched(strangers, ids) or 'add their labels or drop them'}"
-        )
-        raise InputError(msg)
-    for image, places in zip(images, found, strict=True):
-        if len(places) > 1:
+        owns = [image_id(images[row]).split("/") for row in others]
+        found = [[place for place in by_stem.get(own[-1], []) if _ends_alike(own, parts[place])] for own in owns]
+        strangers = [images[row] for row, places in zip(others, found, strict=True) if not places]
+        if strangers:
             msg = (
-                f"every predicted image needs one label, but {image!r} of {path} may be "
-                f"{' or '.join(repr(str(labels.image_id[place])) for place in places[:3])}: write its folder, too"
+                f"every predicted image needs a label, but {len(strangers)} of {path} have none, for instance "
+                f"{strangers[0]!r} (labels have names like {str(labels.image_id[0])!r}): "
+                f"{why_unmatched(strangers, ids) or 'add their labels or drop them'}"
             )
             raise InputError(msg)
-    chosen = [places[0] for places in found]
-    _refuse_recurring(chosen, images, path)
-    return np.array(chosen, np.int64)
+        for row, places in zip(others, found, strict=True):
+            if len(places) > 1:
+                msg = (
+                    f"every predicted image needs one label, but {images[row]!r} of {path} may be "
+                    f"{' or '.join(repr(str(labels.image_id[place])) for place in places[:3])}: write its folder, too"
+                )
+                raise InputError(msg)
+            chosen[row] = places[0]
+    _refuse_recurring(chosen.tolist(), images, path)
+    return chosen
 
 
 def _ends_alike(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -205,7 +204,7 @@ def _patients(table: TextTable, images: Sequence[str], names: Names) -> tuple[Te
         source = "unknown: each image counts as a patient, so intervals are too narrow where two eyes are one patient's"
     elif unknown:
         source += f"; {unknown} images of unknown patients count as a patient each"
-    if warning := warn_of_torn_patients(zip(map(image_id, images), patient, strict=True)):
+    if warning := warn_of_torn_patients(zip(map(image_id, images), patient.tolist(), strict=True)):
         source += f"; {warning}"
     return patient, f"patients: {source}"
 
@@ -231,6 +230,8 @@ def _images(table: TextTable, names: Names) -> Sequence[str]:
 
 def _refuse_recurring(keys: Sequence[object], images: Sequence[str], path: Path) -> None:
     """Raise InputError if a key, which identifies an image, occurs twice."""
+    if len(set(keys)) == len(keys):
+        return
     first: dict[object, str] = {}
     for key, image in zip(keys, images, strict=True):
         if key in first:

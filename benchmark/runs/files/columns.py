@@ -102,7 +102,7 @@ def column_of(table: TextTable, role: ColumnRole, names: Names) -> str | None:
     """
     asked = [names[role]] if names.get(role) in table.columns else []
     found = asked or column_names.find(table.columns, role)
-    if len({tuple(table.columns[name]) for name in found}) > 1:
+    if len(found) > 1 and len({tuple(table.columns[name]) for name in found}) > 1:
         flags = ", ".join(f"--columns {role}={name}" for name in found)
         msg = f"{table.path} must have one column for the {role}, but {len(found)} may be meant: choose with {flags}"
         raise InputError(msg)
@@ -112,7 +112,8 @@ def column_of(table: TextTable, role: ColumnRole, names: Names) -> str | None:
 def grades_in(table: TextTable, column: str, images: Sequence[str]) -> Ints:
     """Parse grades 0-4, shape (n,); the message on a bad value names its image."""
     written = table.columns[column]
-    found = [column_names.grade_of(value) for value in written]
+    known = {value: column_names.grade_of(value) for value in set(written)}
+    found = [known[value] for value in written]
     rule = "a grade must be 0, 1, 2, 3 or 4 (an output to be decoded belongs in a column `score`)"
     refuse(np.array([grade not in range(GRADES) for grade in found]), written, images, table.path, rule)
     return np.array(found, np.int64)

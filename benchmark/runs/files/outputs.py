@@ -149,6 +149,8 @@ def _readings(table: TextTable, names: Names) -> list[_Reading]:
 
 def _distinct(table: TextTable, readings: Sequence[_Reading]) -> list[_Reading]:
     """Drop readings whose values equal those of an earlier one."""
+    if len(readings) < 2:
+        return list(readings)
     first: dict[tuple[Sequence[str], ...], _Reading] = {}
     for reading in readings:
         first.setdefault(tuple(tuple(table.columns[column]) for column in reading.columns), reading)
