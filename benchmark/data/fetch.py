@@ -7,16 +7,15 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.common.terms import SPLITS, Counts, Split
-from benchmark.data.checks.registry import ImageInfo, InspectedDataset
+from benchmark.data.checks.registry import InspectedDataset
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, write_manifest
 from benchmark.data.outcome import CHECKS_CSV, raise_if_stopped, run_checks, write_check_rows
 from benchmark.data.outcome import format_checks as check_summary
 from benchmark.data.shortcuts import graded_photographs, predict_from_shortcuts, write_shortcuts
+from benchmark.images.fingerprint import ImageInfo, unreadable
 from benchmark.images.names import stem
 from benchmark.images.reading import EXTENSIONS
 from benchmark.sources._labels import Tree, exists
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 PHOTOGRAPHS_FOLDER = DATA / "photographs"
 """Folder of generated or downloaded photographs; others stay where they are."""
-_NO_FILE = ImageInfo("", "", 0, 0, "labels alone", 0.0, "yes", "", np.zeros(0, np.float32))
+_NO_FILE = unreadable(0, 0, "labels alone")
 """Properties of an image whose photograph the data set does not have."""
 
 

@@ -19,19 +19,22 @@ from typing import TypeVar
 
 import numpy as np
 
+from benchmark.common.code import code_sha256
 from benchmark.common.errors import InputError
 from benchmark.common.progress import progress_bar
 from benchmark.common.resources import core_count
 from benchmark.common.terms import Counts, Split
-from benchmark.data.checks.registry import ImageInfo, InspectedDataset, NearDuplicate
+from benchmark.data.checks.registry import InspectedDataset, NearDuplicate
 from benchmark.data.duplicates import Descriptors, find_near_duplicates
-from benchmark.images.fingerprint import ANGLES, RECIPE, RINGS, Fingerprint, fingerprint, unreadable
+from benchmark.images.fingerprint import ANGLES, RINGS, ImageInfo, fingerprint, unreadable
 from benchmark.images.plain import plain_photograph
-from benchmark.images.reading import UnreadableImage, read_rgb
+from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb
 from benchmark.jobs.processes import outcomes
 from benchmark.sources.registry import Photograph
 
 STORE = Path("scratch/checks.sqlite")
+RECIPE = code_sha256("benchmark/images/fingerprint.py", libraries=LIBRARIES)
+"""Identity of the code that computes a fingerprint; stored fingerprints of another recipe are computed again."""
 
 _BATCH, _SECONDS = 256, 5.0
 """Number of fingerprints that are written together, and the longest delay of a write in seconds."""
@@ -42,6 +45,8 @@ CREATE TABLE IF NOT EXISTS files
 CREATE TABLE IF NOT EXISTS pixels (sha256 PRIMARY KEY, digest);
 """
 
+_IN_ARRAY = np.zeros((0, 0), np.int8)
+"""Descriptor of a photograph whose descriptor is in an array of all."""
 J = TypeVar("J")
 R = TypeVar("R")
 _known: frozenset[bytes] = frozenset()
@@ -73,7 +78,7 @@ class InspectionStore:
             rows = self._base.execute("SELECT sha256 FROM files WHERE recipe = ?", (RECIPE,))
             return frozenset(bytes.fromhex(sha256) for (sha256,) in rows)
 
-    def get(self, sha256: str) -> Fingerprint:
+    def get(self, sha256: str) -> ImageInfo:
         """Return the fingerprint of a known file."""
         with self._explained():
             query = "SELECT * FROM files WHERE sha256 = ? AND recipe = ?"
@@ -81,9 +86,9 @@ class InspectionStore:
         _, _, width, height, error, brightness, fundus, lacking, descriptor, features = row
         rings = np.frombuffer(descriptor, np.int8).reshape(RINGS, ANGLES)
         shortcut_features = np.frombuffer(features, np.float32)
-        return Fingerprint(width, height, error, brightness, fundus, lacking, rings, shortcut_features)
+        return ImageInfo(width, height, error, brightness, fundus, lacking, rings, shortcut_features)
 
-    def put(self, sha256: str, found: Fingerprint) -> None:
+    def put(self, sha256: str, found: ImageInfo) -> None:
         """Store a file's fingerprint."""
         size, signs = (found.width, found.height), (found.brightness, found.fundus, found.lacking)
         arrays = found.descriptor.tobytes(), found.shortcut_features.tobytes()
@@ -175,18 +180,8 @@ def _inspect_files(paths: Sequence[Path], store: InspectionStore, workers: int) 
         if new and sha256:
             store.put(sha256, new)
         found = new or store.get(sha256)
-        infos[index] = ImageInfo(
-            sha256,
-            "",
-            found.width,
-            found.height,
-            found.error,
-            found.brightness,
-            found.fundus,
-            found.lacking,
-            found.shortcut_features,
-        )
         descriptors[index] = found.descriptor
+        infos[index] = replace(found, sha256=sha256, descriptor=_IN_ARRAY)
     return [info for info in infos if info], descriptors
 
 
@@ -195,7 +190,7 @@ def _set_known(known: frozenset[bytes]) -> None:
     _known = known
 
 
-def _inspect(job: tuple[int, Path]) -> tuple[str, Fingerprint | None]:
+def _inspect(job: tuple[int, Path]) -> tuple[str, ImageInfo | None]:
     """Return the hash of a file, empty if there is none, and its fingerprint unless the store has it."""
     try:
         data = job[1].read_bytes()

@@ -19,7 +19,7 @@ from benchmark.common.csv_rows import write_rows
 from benchmark.common.splitting import cluster_of
 from benchmark.common.terms import EVALUATED, GRADES
 from benchmark.common.thresholds import apply_thresholds, best_thresholds
-from benchmark.data.checks.registry import ImageInfo
+from benchmark.images.fingerprint import ImageInfo
 from benchmark.images.shortcut_features import COLOUR, FILE, FRAME
 from benchmark.sources.registry import Photograph
 

@@ -1,4 +1,4 @@
-"""Fingerprint of a photograph: whether it is a fundus, a descriptor of its vessels, and features that show no lesion.
+"""Properties of a photograph: whether it is a fundus, a descriptor of its vessels, and features that show no lesion.
 
 All fundus photographs look alike: a bright circle on black that darkens towards its rim. A hash of the whole picture
 mostly encodes this, so it would report unrelated eyes as duplicates. Vessels and the optic disc distinguish eyes, so
@@ -8,22 +8,19 @@ the centre, so a rotation of the picture only shifts the rings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.common.code import code_sha256
 from benchmark.images.fov import crop_to_fov, try_detect_fov, whole_photograph
 from benchmark.images.fundus import Judgement, judge_fundus
 from benchmark.images.plain import plain_photograph
-from benchmark.images.reading import LIBRARIES, UnreadableImage, read_rgb, read_size
+from benchmark.images.reading import UnreadableImage, read_rgb, read_size
 from benchmark.images.shortcut_features import COLOUR, FILE, FRAME, Features, file_features, picture_features
 
-RECIPE = code_sha256("benchmark/images/fingerprint.py", libraries=LIBRARIES)
-"""Identity of the code that computes a fingerprint; stored fingerprints of another recipe are computed again."""
 RINGS, ANGLES = 16, 64
 """Shape of a descriptor: distances from the centre, and directions clockwise from the right."""
 
@@ -51,8 +48,8 @@ Descriptor = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """Properties of a photograph's pixels. If it cannot be read, only the first three fields have a meaning."""
+class ImageInfo:
+    """Properties of a photograph. If it cannot be read, only the first three fields have a meaning."""
 
     width: int
     """Stored width in pixels; 0 if the header cannot be read."""
@@ -65,12 +62,16 @@ class Fingerprint:
     """Whether it is a fundus photograph."""
     lacking: str
     """What it lacks to be one, as a clause; empty if it is one."""
-    descriptor: Descriptor
-    shortcut_features: Features
+    descriptor: Descriptor = field(compare=False)
+    shortcut_features: Features = field(compare=False)
     """Features of the picture and of the file, shape (N_FEATURES,), as in :mod:`.shortcut_features`."""
+    sha256: str = ""
+    """Hash of the file in hex; empty if the file is missing."""
+    pixels: str = ""
+    """Equal for two photographs if and only if their pixels are; empty if they cannot be read."""
 
 
-def fingerprint(data: bytes) -> Fingerprint:
+def fingerprint(data: bytes) -> ImageInfo:
     """Compute the fingerprint of a photograph from the bytes of its file, decoded at the smallest sufficient scale."""
     plain = data
     try:
@@ -83,7 +84,7 @@ def fingerprint(data: bytes) -> Fingerprint:
     # Without a field of view the square is padded with black, which is not part of the photograph.
     shown = square if fov else rgb
     brightness = float(np.percentile(shown.max(axis=2), 99))
-    return Fingerprint(
+    return ImageInfo(
         *read_size(plain),
         "",
         brightness,
@@ -93,10 +94,10 @@ def fingerprint(data: bytes) -> Fingerprint:
     )
 
 
-def unreadable(width: int, height: int, error: str) -> Fingerprint:
+def unreadable(width: int, height: int, error: str) -> ImageInfo:
     """Return the fingerprint of a photograph that cannot be read, with the reason."""
     nothing = np.zeros((RINGS, ANGLES), np.int8)
-    return Fingerprint(width, height, error, 0.0, "no", "", nothing, np.full(N_FEATURES, np.nan, np.float32))
+    return ImageInfo(width, height, error, 0.0, "no", "", nothing, np.full(N_FEATURES, np.nan, np.float32))
 
 
 def describe_vessels(square: npt.NDArray[np.uint8]) -> Descriptor:

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from benchmark.data.checks.registry import ImageInfo, InspectedDataset
-from benchmark.images.fingerprint import N_FEATURES, fingerprint
+from benchmark.data.checks.registry import InspectedDataset
+from benchmark.images.fingerprint import N_FEATURES, ImageInfo, fingerprint
 from benchmark.sources.registry import Photograph
 
-NO_FEATURES = np.zeros(N_FEATURES, np.float32)
+NO_FEATURES, NO_VESSELS = np.zeros(N_FEATURES, np.float32), np.zeros((0, 0), np.int8)
 
 
 def eye(seed: int, width: int = 300, height: int = 260) -> np.ndarray:
@@ -55,7 +55,8 @@ def write_eyes(root: Path, names: list[str], first_seed: int = 0) -> None:
 def image_info(pixels: str, **changes: object) -> ImageInfo:
     """Return the properties of a sound photograph."""
     sound = {"sha256": pixels, "width": 300, "height": 260, "error": ""}
-    sound |= {"brightness": 190.0, "fundus": "yes", "lacking": "", "shortcut_features": NO_FEATURES}
+    sound |= {"brightness": 190.0, "fundus": "yes", "lacking": "", "descriptor": NO_VESSELS}
+    sound["shortcut_features"] = NO_FEATURES
     return ImageInfo(pixels=pixels, **(sound | changes))  # type: ignore[arg-type]
 
 

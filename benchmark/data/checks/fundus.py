@@ -6,10 +6,9 @@ mostly consists of such or of doubtful photographs is therefore one issue, from 
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from benchmark.data.checks.black import DARK
 from benchmark.data.checks.registry import CheckInfo, CheckResult, InspectedDataset, Issue
+from benchmark.images.fingerprint import ImageInfo
 from benchmark.images.fundus import Judgement
 
 ABOUT = CheckInfo("each photograph looks like a fundus", default="warn", order=90)
@@ -17,16 +16,7 @@ ABOUT = CheckInfo("each photograph looks like a fundus", default="warn", order=9
 _WORDS: dict[Judgement, str] = {"yes": "", "doubtful": "may be no fundus: ", "no": "looks like no fundus: "}
 
 
-class Judged(Protocol):
-    """Properties that the check uses, as in :class:`benchmark.images.fingerprint.Fingerprint`."""
-
-    @property
-    def fundus(self) -> Judgement: ...
-    @property
-    def lacking(self) -> str: ...
-
-
-def describe_doubt(photograph: Judged) -> str:
+def describe_doubt(photograph: ImageInfo) -> str:
     """Say that a photograph is or may be no fundus, and why; return an empty string for others."""
     return _WORDS[photograph.fundus] + photograph.lacking
 

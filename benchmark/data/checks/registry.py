@@ -8,41 +8,15 @@ were checked, and an :class:`Issue` per fault. The policy under ``checks:`` in p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from benchmark.common.terms import SPLITS, Counts, Split
-from benchmark.images.fundus import Judgement
+from benchmark.images.fingerprint import ImageInfo
 from benchmark.settings.checks import CHECKS as CHECKS
 from benchmark.settings.checks import CheckInfo as CheckInfo
 from benchmark.sources.registry import Photograph
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """Properties of a photograph's file; the last four are as in :mod:`benchmark.images.fingerprint`."""
-
-    sha256: str
-    """Hash of the file in hex; empty if the file is missing."""
-    pixels: str
-    """Equal for two photographs if and only if their pixels are; empty if they cannot be read."""
-    width: int
-    """Stored width in pixels."""
-    height: int
-    error: str
-    """Reason why the file cannot be read; empty if it can."""
-    brightness: float
-    """99th percentile of the pixels' brightest channel, 0-255."""
-    fundus: Judgement
-    """Whether it is a fundus photograph."""
-    lacking: str
-    """What it lacks to be one."""
-    shortcut_features: npt.NDArray[np.float32] = field(compare=False)
-    """Features that show no lesion, shape (22,)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
