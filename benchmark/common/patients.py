@@ -38,7 +38,6 @@ def clean_patients(written: Sequence[str]) -> tuple[list[str], list[str]]:
     composition of letters are one patient, named by the first.
     """
     remarks = []
-    first: dict[str, str] = {}
     plain = ["" if is_unknown(text) else _plain(text) for text in written]
     counts = Counter(name for name in plain if name)
     numbers = {name for name in counts if _NUMBER_FOR_UNKNOWN.fullmatch(name) and _is_many(name, counts)}
@@ -46,12 +45,11 @@ def clean_patients(written: Sequence[str]) -> tuple[list[str], list[str]]:
     if dropped := sorted({text for text, name in zip(written, known, strict=True) if text.strip() and not name}):
         count = sum(bool(text.strip()) and not name for text, name in zip(written, known, strict=True))
         remarks.append(f"{count} photographs whose patient is {' or '.join(map(repr, dropped[:3]))} count as unknown")
-    spellings: dict[str, list[str]] = {}
+    spellings: dict[str, dict[str, None]] = {}
     for name, text in zip(known, written, strict=True):
-        first.setdefault(name, text.strip() if name else "")
-        if name and text not in spellings.setdefault(name, []):
-            spellings[name].append(text)
-    if several := [texts for texts in spellings.values() if len(texts) > 1]:
+        spellings.setdefault(name, {})[text if name else ""] = None
+    first = {name: next(iter(texts)).strip() for name, texts in spellings.items()}
+    if several := [list(texts) for texts in spellings.values() if len(texts) > 1]:
         example = " and ".join(map(repr, several[0][:2]))
         remarks.append(f"{len(several)} patients are written in several ways and count as one each, such as {example}")
     if shortened := [name for name in spellings if SHORTENED.fullmatch(name)]:

@@ -166,7 +166,8 @@ def inspect_dataset(
         doubtful += _same_size(unique[~descriptors[unique].any(axis=(1, 2))].tolist(), infos)
         files = {infos[index].sha256: photographs[index].path for index in doubtful}
         digests = _digest(files, store, workers or core_count())
-    infos = [_with_pixels(info, digests) for info in infos]
+    # The hash of the file is enough if no other photograph is similar.
+    infos = [replace(info, pixels="" if info.error else digests.get(info.sha256, info.sha256)) for info in infos]
     return InspectedDataset(tuple(photographs), tuple(infos), tuple(_per_photograph(pairs, infos)), expected)
 
 
@@ -233,11 +234,6 @@ def _hash_pixels(job: tuple[str, Path]) -> str:
     except (UnreadableImage, OSError):
         return job[0]
     return hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()
-
-
-def _with_pixels(info: ImageInfo, digests: Mapping[str, str]) -> ImageInfo:
-    """Fill in ``pixels``; the hash of the file is enough if no other photograph is similar."""
-    return replace(info, pixels="" if info.error else digests.get(info.sha256, info.sha256))
 
 
 def _per_photograph(pairs: Iterable[NearDuplicate], infos: Sequence[ImageInfo]) -> Iterator[NearDuplicate]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +123,8 @@ def drop_advice(rows: Iterable[CheckRow]) -> str:
 
 
 def group_by_check(rows: Iterable[CheckRow]) -> list[list[CheckRow]]:
-    """Group the rows by check."""
-    checks: dict[str, list[CheckRow]] = {}
-    for row in rows:
-        checks.setdefault(row.check, []).append(row)
-    return list(checks.values())
+    """Group the rows by check; those of one are consecutive."""
+    return [list(found) for _, found in groupby(rows, key=attrgetter("check"))]
 
 
 def _dropped(row: CheckRow) -> str:

@@ -31,7 +31,7 @@ from benchmark.common.resources import core_count
 from benchmark.common.sealed import read_sealed, write_sealed
 from benchmark.common.terms import SPLITS
 from benchmark.data.manifest import DATA, MANIFEST, ManifestRow, read_manifest
-from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_name, pack_specs, write_pack
+from benchmark.data.packs import PACKS, Pack, PackRow, PackSpec, open_pack, pack_name, pack_path, pack_specs, write_pack
 from benchmark.data.shortcuts import GradedImage, predict_from_shortcuts, write_shortcuts
 from benchmark.images.colour_normalisation.registry import NORMALISATIONS
 from benchmark.images.encoding import Encoding, encode
@@ -104,8 +104,8 @@ def run(params: DataParams, folder: Path = DATA) -> None:
         for role in store.specs:
             _pack(role, split, [row for row in good if row.split == split], store)
     _write_skipped(packs / SKIPPED.name, bad, reasons)
-    small = packs / pack_name("small", params.prepare.colour_normalisation)
-    write_shortcuts(predict_from_shortcuts(_graded_squares(good, small)), packs)
+    small = pack_name("small", params.prepare.colour_normalisation)
+    write_shortcuts(predict_from_shortcuts(_graded_squares(good, small, packs)), packs)
     _link_packs(packs)
     shutil.rmtree(SCRATCH, ignore_errors=True)
     prepared = len({job.sha256 for job in jobs} - reasons.keys())
@@ -170,8 +170,8 @@ class ImageStore:
     def _reusable(self, role: str, spec: PackSpec) -> dict[str, tuple[Pack, int]]:
         """Return the images of earlier packs of a size, by the hash of their photograph."""
         found: dict[str, tuple[Pack, int]] = {}
-        for parent, split in product((EARLIER / self.packs / role, self.packs / role), SPLITS):
-            pack = self.pack(_path(parent, split))
+        for parent, split in product((EARLIER / self.packs, self.packs), SPLITS):
+            pack = self.pack(pack_path(split, role, parent))
             if pack is not None and pack.spec == spec:
                 found |= {sha256: (pack, index) for index, sha256 in enumerate(pack.sha256)}
         return found
@@ -203,10 +203,6 @@ def _try_open(path: Path) -> Pack | None:
         return open_pack(path)
     except InputError:
         return None
-
-
-def _path(folder: Path, split: str) -> Path:
-    return folder / f"{split}.arrow"
 
 
 def _prepare(jobs: list[PrepareJob], workers: int, total: int) -> dict[str, str]:
@@ -243,7 +239,7 @@ def _work(job: PrepareJob) -> str:
 
 def _pack(role: str, split: str, rows: list[ManifestRow], store: ImageStore) -> None:
     """Write one pack, unless it is up to date."""
-    path, spec = _path(store.packs / role, split), store.specs[role]
+    path, spec = pack_path(split, role, store.packs), store.specs[role]
     present = store.pack(path)
     ids, hashes = [row.image_id for row in rows], [row.sha256 for row in rows]
     if present is not None and (present.spec, present.image_ids, present.sha256) == (spec, ids, hashes):
@@ -254,11 +250,11 @@ def _pack(role: str, split: str, rows: list[ManifestRow], store: ImageStore) -> 
     write_pack(path, spec, (PackRow(row.image_id, row.sha256, store.image(role, row.sha256)) for row in bar))
 
 
-def _graded_squares(rows: list[ManifestRow], folder: Path) -> list[GradedImage]:
+def _graded_squares(rows: list[ManifestRow], name: str, packs: Path) -> list[GradedImage]:
     """Return the grades and features of the packed images, at the smallest size, which shows the same picture."""
     found: list[GradedImage] = []
     for split in SPLITS:
-        pack, inside = open_pack(_path(folder, split)), [row for row in rows if row.split == split]
+        pack, inside = open_pack(pack_path(split, name, packs)), [row for row in rows if row.split == split]
         background = NORMALISATIONS[pack.spec.colour_normalisation].background
         for start in range(0, len(inside), _BLOCK):
             block = inside[start : start + _BLOCK]

@@ -125,23 +125,15 @@ def _joined(tables: Sequence[TextTable], splits: Sequence[Split], root: Path) ->
 
 def _grades_of_folders(tree: Tree) -> TextTable | None:
     """Return the labels of photographs in folders per grade, as torchvision reads them, with the splits above them."""
-    images: list[str] = []
-    grades: list[str] = []
-    splits: list[str] = []
+    rows: list[tuple[str, str, str]] = []
     for path in tree.files:
         name = path.relative_to(tree.root)
-        if path.suffix.lower() not in EXTENSIONS:
-            continue
-        grade = next((g for part in reversed(name.parts[:-1]) if (g := grade_of(part)) is not None), None)
-        if grade is None:
-            continue
-        images.append(name.as_posix())
-        grades.append(str(grade))
-        named = [split for part in name.parts[:-1] if (split := _split_in(part))]
-        splits.append(named[0] if named else "")
-    if len(set(grades)) < 2:
+        folders = name.parts[:-1] if path.suffix.lower() in EXTENSIONS else ()
+        if (grade := next((g for part in reversed(folders) if (g := grade_of(part)) is not None), None)) is not None:
+            rows.append((name.as_posix(), str(grade), next(filter(None, map(_split_in, folders)), "")))
+    if len({grade for _, grade, _ in rows}) < 2:
         return None
-    return TextTable(tree.root, {"image": images, "level": grades, "split": splits})
+    return TextTable(tree.root, dict(zip(("image", "level", "split"), zip(*rows, strict=True), strict=True)))
 
 
 def describe(table: TextTable, columns: dict[str, str], files: Sequence[GradedFile], root: Path) -> str:

@@ -133,7 +133,6 @@ def _draw(files: list[GradedFile], fractions: SplitFractions) -> dict[Cluster, S
     highest: dict[Cluster, int] = {}
     for file in files:
         highest[file.cluster] = max(file.grade, highest.get(file.cluster, 0))
-
     order = sorted_by_grade(highest, fractions.seed)
     test = evenly_spaced(order, round(len(order) * fractions.test))
     rest = [cluster for cluster in order if cluster not in test]

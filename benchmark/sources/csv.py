@@ -102,7 +102,7 @@ def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     return params.expected
 
 
-def read_graded_files(table: TextTable, columns: ColumnNames, images: Path) -> tuple[dict[str, str], list[GradedFile]]:
+def read_graded_files(table: TextTable, names_of: ColumnNames, images: Path) -> tuple[dict[str, str], list[GradedFile]]:
     """Read a table of grades; ``images`` is the folder of the photographs, which need not be there.
 
     Returns:
@@ -111,8 +111,27 @@ def read_graded_files(table: TextTable, columns: ColumnNames, images: Path) -> t
     Raises:
         InputError: as :func:`photographs`.
     """
-    chosen = _select(table, columns)
-    return chosen, _read_rows(table, {field: table.columns[name] for field, name in chosen.items()}, images)
+    chosen = _select(table, names_of)
+    columns = {field: table.columns[name] for field, name in chosen.items()}
+    written = [names.posix(name) for name in columns["image"]]
+    if "" in written:
+        count = written.count("")
+        msg = f"each row must name its image, but {table.path} has {count} without: name the images or remove the rows"
+        raise InputError(msg)
+    ids = [names.image_id(name) for name in written]
+    levels = [_level(value) for value in columns["level"]]
+    splits = _values(columns, "split", ids, {**SPLIT_NAMES, "": None}, "train, val, test or empty")
+    eyes = _values(columns, "eye", ids, EYE_NAMES, "left, right or empty")
+    listing = cache(_listing)
+    paths = [_find(images, name, listing) for name in written]
+    parsed = [patient_and_eye(image_id) for image_id in ids]
+    patients, remarks = clean_patients(columns.get("patient") or [patient for patient, _ in parsed])
+    for remark in remarks:
+        print(f"warning: {remark}", file=sys.stderr)
+    rows = zip(
+        ids, paths, levels, splits or [None] * len(ids), patients, eyes or [eye for _, eye in parsed], strict=True
+    )
+    return chosen, [GradedFile(i, path, grade, split, p, eye, label) for i, path, (grade, label), split, p, eye in rows]
 
 
 def _select(table: TextTable, columns: ColumnNames) -> dict[str, str]:
@@ -145,29 +164,6 @@ def _find_synonym(table: TextTable, field: str) -> str:
         msg = f"data.columns.{field} must name one column of {table.path}, but may mean {' or '.join(found)}: set it"
         raise InputError(msg)
     return found[0] if found else ""
-
-
-def _read_rows(table: TextTable, columns: Mapping[str, Sequence[str]], images: Path) -> list[GradedFile]:
-    """Parse every row and find its file."""
-    written = [names.posix(name) for name in columns["image"]]
-    if "" in written:
-        count = written.count("")
-        msg = f"each row must name its image, but {table.path} has {count} without: name the images or remove the rows"
-        raise InputError(msg)
-    ids = [names.image_id(name) for name in written]
-    levels = [_level(value) for value in columns["level"]]
-    splits = _values(columns, "split", ids, {**SPLIT_NAMES, "": None}, "train, val, test or empty")
-    eyes = _values(columns, "eye", ids, EYE_NAMES, "left, right or empty")
-    listing = cache(_listing)
-    paths = [_find(images, name, listing) for name in written]
-    parsed = [patient_and_eye(image_id) for image_id in ids]
-    patients, remarks = clean_patients(columns.get("patient") or [patient for patient, _ in parsed])
-    for remark in remarks:
-        print(f"warning: {remark}", file=sys.stderr)
-    rows = zip(
-        ids, paths, levels, splits or [None] * len(ids), patients, eyes or [eye for _, eye in parsed], strict=True
-    )
-    return [GradedFile(i, path, grade, split, p, eye, label) for i, path, (grade, label), split, p, eye in rows]
 
 
 def _level(written: str) -> tuple[int, str]:
