@@ -35,7 +35,7 @@ def stem(name: str) -> str:
 
 
 def why_unmatched(unmatched: Iterable[str], known: Iterable[str]) -> str:
-    """Say why names match none of the known ones, such as what a spreadsheet did to them, with the fix; else empty."""
+    """Return a common reason for names that match none of the known ones, with the fix; empty if none is found."""
     names, others = {stem(name) for name in unmatched}, {stem(name) for name in known} - {""}
     if names & others:
         return "the folders of equal file names differ: write them alike"
