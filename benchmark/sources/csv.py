@@ -97,9 +97,8 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
 
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """Return the counts that the parameters declare."""
-    assert isinstance(params, Params)
-    return params.expected
+    """Return the counts that the parameters of this source, or of labels alone, declare."""
+    return getattr(params, "expected", None)
 
 
 def read_graded_files(table: TextTable, names_of: ColumnNames, images: Path) -> tuple[dict[str, str], list[GradedFile]]:

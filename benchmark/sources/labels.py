@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from benchmark.common.terms import EVALUATED, Counts, Split
 from benchmark.common.units import some
 from benchmark.sources._labels import yield_photographs
 from benchmark.sources.csv import ColumnNames, read_graded_files
+from benchmark.sources.csv import expected as expected
 from benchmark.sources.registry import OnProgress, Photograph, SourceInfo, SourceParams
 
 ABOUT = SourceInfo(
@@ -54,9 +55,3 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
         )
         raise InputError(msg)
     yield from yield_photographs(rows, progress)
-
-
-def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
-    """Return the counts that the parameters declare."""
-    assert isinstance(params, Params)
-    return params.expected
