@@ -98,7 +98,8 @@ def photographs(params: SourceParams, folder: Path, progress: OnProgress) -> Ite
 
 def expected(params: SourceParams) -> Mapping[Split, Counts] | None:
     """Return the counts that the parameters of this source, or of labels alone, declare."""
-    return getattr(params, "expected", None)
+    counts: Mapping[Split, Counts] | None = getattr(params, "expected", None)
+    return counts
 
 
 def read_graded_files(table: TextTable, names_of: ColumnNames, images: Path) -> tuple[dict[str, str], list[GradedFile]]:
