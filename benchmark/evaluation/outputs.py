@@ -111,7 +111,9 @@ def score_rows(by_arm: PredictionsByArm) -> Iterator[ScoreRow]:
 
 
 def worst_rows(by_arm: PredictionsByArm) -> Iterator[WorstRow]:
-    """Build the rows of the worst errors on test of the arm that is best on val, worst first."""
+    """Build the rows of the worst errors on test of the arm that is best on val, worst first; none without arms."""
+    if not by_arm:
+        return
     arm = best_arm(by_arm)
     runs = by_arm[arm, SPLIT]
     head = main_head(runs[0][0])

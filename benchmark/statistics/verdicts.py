@@ -52,7 +52,7 @@ from benchmark.statistics.published.claims import (
     load_claims,
 )
 from benchmark.statistics.published.consistency import check
-from benchmark.statistics.published.tables import PUBLISHED, Printed, PrintedTable, find_arm, load_published
+from benchmark.statistics.published.tables import PUBLISHED, Printed, PrintedTable, Selector, find_arm, load_published
 from benchmark.statistics.scope import (
     OTHER_SETTINGS,
     declared_profile,
@@ -185,15 +185,15 @@ def _ordering(claim: Ordering, pair: PrintedPair, paper: Setting, case: Case) ->
 def _step(claim: InferredOrdering, case: Case) -> VerdictRow:
     """Judge a claim on arms that no source prints both kappas of: an ordering without a published difference."""
     selectors = (claim.better, claim.worse)
-    found = [find_arm(one, case.params) for one in selectors]
+    found = [_side(one, case) for one in selectors]
     texts = {"split": claim.split, "split_evidence": "", "data": case.runs.data.name}
     row = _text_row(
         claim, kind="ordering", part=claim.title, scope=scope_of_data(case.runs.data, case.profile), **texts
     )
-    missing = [str(one) for one, arm in zip(selectors, found, strict=True) if arm not in case.runs.runs]
-    if missing:
+    sides = [side for side in found if side]
+    if len(sides) < len(found):
+        missing = (f"{one} with a {one.head}" for one, side in zip(selectors, found, strict=True) if not side)
         return row.with_notes(f"No finished run of {' and '.join(missing)}.")
-    sides = [(arm, one.head) for one, arm in zip(selectors, found, strict=True) if arm]
     return _judge_difference(_on_fair_split(row, sides, case), sides, claim.tolerance, None, case)
 
 
@@ -356,15 +356,15 @@ def _text_row(claim: Claim, **columns: Any) -> VerdictRow:
 
 
 def _sides(cells: Sequence[Printed], case: Case) -> list[Side]:
-    """Return the arms and heads that measure these cells; empty if one of them is not declared or has not run."""
-    sides = []
-    for cell in cells:
-        arm = find_arm(cell.measured_by, case.params)
-        assert cell.measured_by
-        if arm is None or arm not in case.runs.runs:
-            return []
-        sides.append((arm, cell.measured_by.head))
-    return sides
+    """Return the arms and heads that measure these cells; empty if one of them has none."""
+    sides = [side for cell in cells if (side := _side(cell.measured_by, case))]
+    return sides if len(sides) == len(cells) else []
+
+
+def _side(selector: Selector | None, case: Case) -> Side | None:
+    """Return the arm and head that a selector names; None if the arm is not declared, has no run, or lacks the head."""
+    arm = find_arm(selector, case.params)
+    return (arm, selector.head) if arm and selector and (arm, selector.head, "val") in case.runs.grades else None
 
 
 def _missing_runs(cells: Sequence[Printed], case: Case) -> str:

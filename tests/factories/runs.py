@@ -235,7 +235,7 @@ def make_system_run(params: Params, arm: Arm, seed: int) -> None:
     row = entry.steps.get(arm.name)
     net = arm.name if row is None else next(iter(settings.nets))
     own = settings.nets[net]
-    like = make_result(params, "basenet", "ce_large", seed)
+    like = make_result(params.model_copy(update={"arms": make_params().arms}), "basenet", "ce_large", seed)
     shared: dict[str, Any] = {
         **{name: getattr(like, name) for name in ("data", "prepared", "code_sha256", "parameters", "macs_per_image")},
         **{"method": arm.method, "arm": arm.name, "seed": seed, "key": f"{arm}/{seed}", "flags": [], "epoch_kept": 3},

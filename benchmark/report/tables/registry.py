@@ -43,7 +43,7 @@ def make_tables(inputs: Inputs) -> list[Table]:
     for name, info in TABLE_INFOS.items():
         if inputs.params.trains or not info.training:
             table: Table | None = import_module(f"{__package__}.{name}").make(inputs)
-            if table:
+            if table and table.rows:
                 table = name_own_settings(complete_records(replace(table, name=name), inputs.results), own)
                 made.append(replace(table, caption=f"{table.caption} {changed}".rstrip()))
     return made
