@@ -32,6 +32,12 @@ _HIDDEN = re.compile(
 )
 """Row with cells that xlsx or ods hides."""
 _CELL = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
+_MAX_TEXT = 256 * 1024**2
+"""Largest text of all cells in bytes: a text or row that is stored once may fill any number of cells."""
+_SHARED = re.compile(rb'\bt="s"[^>]*>\s*<(?:\w+:)?v>([0-9]+)<')
+_ROW = re.compile(rb"<table:table-row\b([^>]*)(?<!/)>(.*?)</table:table-row>", re.DOTALL)
+_FILLED = re.compile(rb"<table:table-cell\b([^>]*)(?<!/)>")
+_REPEATED = re.compile(rb'repeated="([0-9]+)"')
 
 
 def is_workbook(data: bytes) -> bool:
@@ -108,6 +114,8 @@ def _refuse_huge_or_hidden(data: bytes, path: Path) -> None:
         if sum(part.file_size for part in archive.infolist()) > _MAX_UNPACKED:
             fault = f"unpacks to more than {_MAX_UNPACKED >> 20} MB"
         else:
+            if _text_bytes(archive) > _MAX_TEXT:
+                fault = f"unpacks to more than {_MAX_TEXT >> 20} MB of text"
             for name in archive.namelist():
                 sheet = archive.read(name) if name.startswith(("xl/worksheets/sheet", "content.xml")) else b""
                 hidden += len(_HIDDEN.findall(sheet))
@@ -122,6 +130,28 @@ def _refuse_huge_or_hidden(data: bytes, path: Path) -> None:
     if hidden:
         msg = f"a workbook must show all of its rows, but {path} hides {hidden}: show or delete them, or save it as csv"
         raise InputError(msg)
+
+
+def _text_bytes(archive: zipfile.ZipFile) -> int:
+    """Estimate the bytes of the text of all cells, of which an xlsx or ods stores repeated ones once."""
+    parts = set(archive.namelist())
+    if "content.xml" in parts:
+        each = (
+            (_repeats(row), max(map(_repeats, _FILLED.findall(cells)), default=0), len(cells))
+            for row, cells in _ROW.findall(archive.read("content.xml"))
+        )
+        return sum(rows * columns * length for rows, columns, length in each)
+    if "xl/sharedStrings.xml" not in parts:
+        return 0
+    lengths = [len(text) for text in re.split(rb"<(?:\w+:)?si\b", archive.read("xl/sharedStrings.xml"))[1:]]
+    sheets = [archive.read(name) for name in parts if name.startswith("xl/worksheets/sheet")]
+    indices = (int(index) for sheet in sheets for index in _SHARED.findall(sheet))
+    return sum(lengths[index] for index in indices if index < len(lengths))
+
+
+def _repeats(attributes: bytes) -> int:
+    found = _REPEATED.search(attributes)
+    return int(found[1]) if found else 1
 
 
 def _column(letters: bytes) -> int:

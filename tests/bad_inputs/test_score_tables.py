@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from tests.bad_inputs.running import (
     put,
     saved,
 )
-from tests.factories.workbooks import with_part, xlsx
+from tests.factories.workbooks import ods, with_part, xlsx
 
 SCORES = [grade + 0.25 for grade in PREDICTED]
 ALPHABETICAL = ("Mild", "Moderate", "No_DR", "Proliferate_DR", "Severe")
@@ -411,6 +413,42 @@ def test_a_wrong_choice_of_columns_is_refused_in_one_sentence(case, capsys):
     code, _, err = outcome(capsys, "score", "predictions", "--labels", "labels", *columns)
     assert (code, is_one_sentence(err)) == (2, True), err
     assert words in err
+
+
+SHEET = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
+)
+BOMBS = {
+    "a long text in many cells": with_part(
+        with_part(
+            xlsx([["image"]]),
+            "xl/worksheets/sheet1.xml",
+            SHEET.format("".join(f'<row r="{i}"><c r="A{i}" t="s"><v>0</v></c></row>' for i in range(1, 5000))),
+        ),
+        "xl/sharedStrings.xml",
+        f'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>{"a" * 100_000}</t></si></sst>',
+    ),
+    "a row many times": with_part(
+        ods([["image", "level"], ["a", "b"]]),
+        "content.xml",
+        zipfile.ZipFile(io.BytesIO(ods([["image", "level"], ["a", "b"]])))
+        .read("content.xml")
+        .decode()
+        .replace("<table:table-row>", '<table:table-row table:number-rows-repeated="100000">')
+        .replace("<table:table-cell ", '<table:table-cell table:number-columns-repeated="100" '),
+        zipfile.ZIP_STORED,
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_workbook_that_repeats_what_it_stores_once_is_refused_before_it_is_read(bomb, capsys):
+    put("predictions", BOMBS[bomb])
+    put("labels", LABELS)
+    assert len(BOMBS[bomb]) < 100_000
+    code, _, err = outcome(capsys, "score", "predictions", "--labels", "labels")
+    assert (code, is_one_sentence(err)) == (2, True)
+    assert "of text: save the table alone as csv" in err
 
 
 def test_a_workbook_that_unpacks_to_a_multiple_of_its_size_is_refused_before_it_is_read(capsys):

@@ -50,10 +50,10 @@ def xlsx(*sheets: Rows, references: bool = True, phonetic: bool = False, strict:
     return _zip(whole)
 
 
-def with_part(data: bytes, name: str, content: str | bytes) -> bytes:
-    """Return a compressed workbook with another content of one part."""
+def with_part(data: bytes, name: str, content: str | bytes, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a workbook with another content of one part."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as changed:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(stream, "w", compression) as changed:
         for part in archive.namelist():
             stored = zipfile.ZIP_STORED if part == "mimetype" else zipfile.ZIP_DEFLATED
             changed.writestr(part, content if part == name else archive.read(part), stored)
