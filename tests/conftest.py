@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import sys
@@ -36,6 +37,15 @@ peaks: dict[str, int] = {}
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of workers for ``-n logical``."""
     return core_count()
+
+
+WHOLLY_SLOW = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.slow\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a file of slow tests alone if they are deselected, because its libraries take seconds to import."""
+    deselected = "not slow" in config.option.markexpr and collection_path.suffix == ".py"
+    return True if deselected and WHOLLY_SLOW.search(collection_path.read_text(encoding="utf-8")) else None
 
 
 @pytest.hookimpl(tryfirst=True)

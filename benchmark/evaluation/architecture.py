@@ -85,11 +85,14 @@ def measure_network(of: Literal["paper", "params"], model: Model, pixels: int, n
         except InputError:
             # If the backbone is valid, the map is too small. This is allowed: a profile need not use these cells.
             return Architecture(*columns, probe_backbone(model.bare, pixels).side, after=0, parameters=0, macs=0)
-        before, after = (maps.shape[-1] for maps in (network.backbone(image)[-1], network.features(image)))
+        sides: list[int] = []
+        # The last of the backbone's maps, or the last image of a cell's batch.
+        for part in (network.backbone, *network.cells):
+            part.register_forward_hook(lambda _part, _inputs, maps: sides.append(maps[-1].shape[-1]))
         with FlopCounterMode(display=False) as counter:
             network(image)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Architecture(*columns, before, after, parameters, counter.get_total_flops() // 2)
+    return Architecture(*columns, sides[0], sides[-1], parameters, counter.get_total_flops() // 2)
 
 
 def format_side(side: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,12 +12,17 @@ from benchmark.settings.loading import load_params
 from benchmark.settings.params import Params
 from benchmark.tracking.replay import sync
 from tests.factories.paths import ROOT
-from tests.factories.tracking import Filled, MlflowClient, content, fill, rows_of
+
+# MLflow takes seconds to import, which the fast tests do without.
+if TYPE_CHECKING:
+    from tests.factories.tracking import Filled
 
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database; MLflow needs seconds to create its tables, so it is made once."""
+    from tests.factories.tracking import MlflowClient
+
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -43,6 +49,8 @@ def params() -> Params:
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory, empty_database: Path, params: Params) -> Filled:
+    from tests.factories.tracking import Filled, content, fill, rows_of
+
     root = tmp_path_factory.mktemp("filled")
     shutil.copy(empty_database, root / "mlflow.db")
     fill(root, params)
