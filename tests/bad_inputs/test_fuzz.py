@@ -217,6 +217,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @seed(13)
 @FUZZ
 @given(data=damaged() | st.binary(max_size=200))
@@ -234,6 +235,7 @@ def test_every_reader_treats_a_damaged_file_alike(data: bytes, tmp_path: Path) -
         assert is_refusal(labels) or grades == labels.grade.tolist()
 
 
+@pytest.mark.slow
 @seed(13)
 @FUZZ
 @given(data=damaged())

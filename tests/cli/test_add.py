@@ -284,6 +284,7 @@ def test_a_system_is_trained_or_given(capsys):
     assert "either trained or given by its predictions" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_file_that_was_damaged_later_is_refused_before_another_method_is_trained(capsys):
     assert add() == 0
     predicted("val").iloc[1:].to_csv("predictions/mine/val_0.csv", index=False)

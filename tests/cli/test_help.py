@@ -54,6 +54,7 @@ def test_the_version_is_the_one_of_pyproject(capsys):
     assert capsys.readouterr().out == f"fundusbench {version}\n"
 
 
+@pytest.mark.slow
 def test_help_imports_no_heavy_library():
     """Torch, pandas and MLflow take seconds to import."""
     heavy = ["torch", "pandas", "mlflow", "optuna", "sklearn", "matplotlib", "dvc", "scipy", "ray"]

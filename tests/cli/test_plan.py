@@ -343,6 +343,7 @@ def test_a_plan_is_within_a_factor_of_1_5_of_the_time_of_its_runs(monkeypatch):
     assert low / 1.5 <= took <= high * 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("can't allocate memory")]
 )
@@ -362,6 +363,7 @@ def test_a_step_larger_than_the_memory_is_out_of_memory(monkeypatch):
         plan(parse_params(tiny_params() | {"train": tiny_params()["train"] | {"device": "cpu"}}), measure=True)
 
 
+@pytest.mark.slow
 def test_another_error_is_not_reported_as_out_of_memory(monkeypatch):
     def broken(*_):
         raise RuntimeError("shapes do not match")
@@ -371,6 +373,7 @@ def test_another_error_is_not_reported_as_out_of_memory(monkeypatch):
         plan(parse_params(tiny_params()), measure=True)
 
 
+@pytest.mark.slow
 def test_importing_the_command_imports_no_torch():
     code = "import sys, benchmark.cli.plan; sys.exit('torch' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

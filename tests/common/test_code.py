@@ -62,6 +62,7 @@ def test_dvc_watches_every_file_that_a_stage_reaches(name):
     assert not [str(file) for file in missed if code._bare((ROOT / file).read_text())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fetch", "prepare"])
 def test_the_data_stages_do_not_import_models(name):
     files = code.closure(*STAGES[name], *plugins(code.closure(*STAGES[name])))

@@ -8,6 +8,8 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 
+import pytest
+
 from tests.factories.paths import ROOT
 
 OWN = ("benchmark", "models")
@@ -39,6 +41,7 @@ def imported() -> set[str]:
     return found - sys.stdlib_module_names - set(OWN)
 
 
+@pytest.mark.slow
 def test_the_declared_dependencies_are_the_imported_packages():
     names, installed = declared(), packages_distributions()
     distributions = {module: {plain(name) for name in installed[module]} for module in imported()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_database(shared_folder: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """An empty database; MLflow needs seconds to create its tables, so it is made once."""
     from tests.factories.tracking import MlflowClient
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+    def create(root: Path) -> None:
+        MlflowClient(f"sqlite:///{root}/mlflow.db").search_experiments()
+
+    return shared_folder("empty-store", create) / "mlflow.db"
 
 
 @pytest.fixture

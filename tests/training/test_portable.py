@@ -84,11 +84,13 @@ def run(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_importing_the_project_changes_no_environment_variable():
     code = "import os; before = dict(os.environ); import benchmark, benchmark.cli.main, models; "
     assert run(f"{code} print(dict(os.environ) == before)") == "True\n"
 
 
+@pytest.mark.slow
 def test_a_command_pins_its_process_before_libraries_load():
     code = "import os, sys\nfrom benchmark.cli.main import main\nloaded = set(sys.modules)\n"
     code += "try:\n    main(['--help'])\nexcept SystemExit:\n    import cv2\n"
@@ -96,6 +98,7 @@ def test_a_command_pins_its_process_before_libraries_load():
     assert run(code).endswith("\nTrue avx2\n")
 
 
+@pytest.mark.slow
 def test_a_command_called_after_libraries_loaded_leaves_the_environment_alone():
     code = "import os, numpy; from benchmark.common.numerics import pin_process; pin_process(); "
     assert run(f"{code} print('ATEN_CPU_CAPABILITY' in os.environ)") == "False\n"
