@@ -6,6 +6,7 @@ training, and is completed. In a run with the tag, only the final metrics can ch
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections import defaultdict
@@ -13,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID as PARENT
 
 from benchmark.common.errors import InputError
 from benchmark.common.terms import EVALUATED
+from benchmark.data.manifest import MANIFEST
 from benchmark.runs.run import DataSummary
 from benchmark.settings.params import Params
 from benchmark.tracking.connection import artifact_root, has_died
@@ -27,6 +29,10 @@ from benchmark.tracking.views import missing_views
 
 _KIND, _TRAININGS = "mlflow.experimentKind", "custom_model_development"
 """Tag that makes MLflow's UI open an experiment with its runs; without it, the UI may open a page of traces."""
+
+
+_CONTEXTS = {"train": "training", "val": "validation", "test": "testing"}
+"""MLflow's name for the use of each split."""
 
 
 class TrackingStore:
@@ -105,6 +111,8 @@ class TrackingStore:
                 entry.points,
                 entry.params,
             )
+            if not (run.inputs and run.inputs.dataset_inputs):
+                self._client.log_inputs(run.info.run_id, _datasets(entry.data))
             if entry.folder and entry.spec:
                 for split in EVALUATED:
                     path = str((entry.folder / f"{split}.csv").absolute())
@@ -180,3 +188,20 @@ def _search(client: MlflowClient, experiment: str) -> list[Run]:
         runs += page
         token = page.token or None
     return runs
+
+
+def _datasets(data: DataSummary) -> list[DatasetInput]:
+    """Return the splits; each is a data set of its own, because MLflow gives a data set one context per run."""
+    return [
+        DatasetInput(
+            Dataset(
+                name=f"{data.name}/{split}",
+                digest=data.hash,
+                source_type="local",
+                source=json.dumps({"uri": str(MANIFEST), "source": data.source}),
+                profile=json.dumps({"images": getattr(data, split)}),
+            ),
+            [InputTag("mlflow.data.context", context)],
+        )
+        for split, context in _CONTEXTS.items()
+    ]

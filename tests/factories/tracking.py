@@ -166,6 +166,9 @@ def content(root: Path) -> dict[str, Any]:
                     if (points := client.get_metric_history(run.info.run_id, key))
                 },
                 "span": (run.info.status, run.info.start_time, run.info.end_time),
+                "data": [
+                    (each.dataset.name, each.dataset.digest, each.tags[0].value) for each in run.inputs.dataset_inputs
+                ],
                 "files": sorted(files_of(client, run)),
                 "models": len(run.outputs.model_outputs) if run.outputs else 0,
             }

@@ -43,6 +43,12 @@ def test_every_run_is_logged_to_an_empty_store(filled: Filled) -> None:
         assert runs["/".join(map(str, identity))].info.run_id == run_id
 
 
+def test_a_run_names_the_use_of_each_split(filled: Filled) -> None:
+    run = named(runs_of(filled.root))["m2cnn/mid/0"]
+    uses = {(each.dataset.name, each.tags[0].value) for each in run.inputs.dataset_inputs}
+    assert uses == {("phantom/train", "training"), ("phantom/val", "validation"), ("phantom/test", "testing")}
+
+
 def test_a_run_has_its_identity_parameters_and_origin(filled: Filled, params: Params) -> None:
     run = named(runs_of(filled.root))["m2cnn/mid/0"]
     tags, given = run.data.tags, run.data.params
