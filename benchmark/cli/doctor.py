@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -11,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from benchmark.cli.output import OutputTable, add_json, show, show_json
 from benchmark.common.errors import InputError
@@ -79,7 +81,18 @@ def _checks() -> list[Callable[[], Result]]:
     except InputError as error:
         found = Result("params.yaml", "error", str(error), "correct it, then run the other checks of this folder")
         of_params = []
-    return [packages, programs, lambda: found, *of_params, trial]
+    return [code, packages, programs, lambda: found, *of_params, trial]
+
+
+def code() -> Result:
+    """Report whose code runs, and whether the environment was installed for it."""
+    about = json.loads(distribution("fundusbench").read_text("direct_url.json") or "{}")
+    installed = Path(unquote(urlsplit(about.get("url", "")).path))
+    text = f"the code of {PROJECT} runs"
+    if not about.get("url") or installed == PROJECT:
+        return Result("code", "ok", text)
+    text += f" in the environment of {installed}, {sys.prefix}"
+    return Result("code", "note", text, f"run `make` in {PROJECT}, then `source .venv/bin/activate`")
 
 
 def packages() -> Result:

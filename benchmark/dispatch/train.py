@@ -21,10 +21,13 @@ from benchmark.dispatch.launch import clear, follow_launcher, is_first_to_fail, 
 from benchmark.jobs.display import ProgressDisplay
 from benchmark.jobs.engines import Name, choose_engine
 from benchmark.jobs.local_engine import LocalEngine
+from benchmark.jobs.processes import start_server
 from benchmark.jobs.queue import Event, Job, OnEvent, Report, refusal, run_jobs, throttled
 from benchmark.runs.declared import resolve_predictions, resolve_runs
 from benchmark.runs.results import read_result
+from benchmark.runs.run import RUNS
 from benchmark.runs.run_store import (
+    RUN_STORE,
     find_run,
     is_finished,
     is_trained,
@@ -69,6 +72,9 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
     """
     began, chosen = time.perf_counter(), _check_methods(params, methods)
     trained = [method for method in chosen if method not in params.predicted and params.trains]
+    in_processes = engine == "local" and params.train.processes == 1 and core_count() > 1
+    if in_processes and params.train.parallel_runs != 1 and _is_any_new(params, trained):
+        start_server(PRELOAD)
     # With labels alone, the methods of `arms` have nothing to do, and a long manifest takes seconds to read.
     manifest = read_manifest() if trained or params.predicted.keys() & chosen else []
     declared = resolve_runs(params, manifest, trained) if trained else []
@@ -104,6 +110,12 @@ def run(params: Params, methods: Sequence[str] = (), engine: Name = "local") -> 
         msg = f"every run must succeed, but {len(failures)} of {len(specs)} did not: {refusal(failures)}"
         raise InputError(msg)
     return None if seconds is None else seconds / (time.perf_counter() - began) / core_count()
+
+
+def _is_any_new(params: Params, methods: Sequence[str]) -> bool:
+    """Return whether a run of some methods has no folder; resolving the runs would take seconds."""
+    names = (f"{arm}/{seed}" for arm, seeds in params.declared() if arm.method in methods for seed in seeds)
+    return any(not (RUN_STORE / name).exists() and not (RUNS / name).exists() for name in names)
 
 
 def _check_methods(params: Params, methods: Sequence[str]) -> Sequence[str]:

@@ -8,7 +8,7 @@ is then one trial, the second, and the sampler never draws it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from benchmark.common.errors import InputError
 from benchmark.common.section import flattened, in_words
 from benchmark.common.terms import Arm
 from benchmark.settings.params import Params
-from benchmark.settings.sweep import Value
+from benchmark.settings.sweep import Sweep, Value
 from models.losses.registry import LOSSES
 
 if TYPE_CHECKING:
@@ -92,6 +92,38 @@ def published(params: Params) -> dict[str, Value]:
 def reference(space: Iterable[str]) -> str:
     """Return the word for the values that a search is compared with: published, or declared if any is not."""
     return "published" if set(space) <= PUBLISHED.keys() else "declared"
+
+
+def with_space(params: Params, declared: Sequence[str]) -> Params:
+    """Return the parameters with another space, each text like ``train.lr=1e-4:1e-2:log``, and a study named after it.
+
+    Raises InputError if a text has another form, or the space breaks a rule.
+    """
+    space = dict(map(_parse_rule, declared))
+    study = "_".join(name.rpartition(".")[2] for name in space)
+    try:
+        sweep = Sweep.model_validate(params.sweep.model_dump() | {"space": space, "study": study, "pipeline": []})
+    except ValidationError as error:
+        raise InputError(in_words(error, f"--space {' '.join(declared)} breaks a rule")) from error
+    return params.model_copy(update={"sweep": sweep})
+
+
+def _parse_rule(text: str) -> tuple[str, dict[str, Any]]:
+    from ruamel.yaml import YAML
+
+    name, _, values = text.partition("=")
+    ends, options = values.split(":")[:2], values.split(":")[2:]
+    if not (name and values) or set(options) - {"log", "zero"}:
+        msg = (
+            f"--space takes NAME=LOW:HIGH, NAME=LOW:HIGH:log, NAME=LOW:HIGH:log:zero or NAME=A,B,C, but got {text!r}: "
+            "write e.g. train.lr=1e-4:1e-2:log"
+        )
+        raise InputError(msg)
+    # As in params.yaml, 1e-4 is a number.
+    scalar = YAML(typ="safe", pure=True).load
+    if len(ends) == 1:
+        return name, {"choices": [scalar(value) for value in values.split(",")]}
+    return name, {"low": scalar(ends[0]), "high": scalar(ends[1])} | dict.fromkeys(options, True)
 
 
 def variant(params: Params, values: Mapping[str, Value], seeds: list[int]) -> Params:

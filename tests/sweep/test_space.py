@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.common.errors import InputError
 from benchmark.settings.loading import parse_params
-from benchmark.sweep.space import check_space, enqueued, published, read_values, suggest, variant
+from benchmark.sweep.space import check_space, enqueued, published, read_values, suggest, variant, with_space
 from tests.factories.sweep import WEIGHT, sweep_params
 from tests.settings.test_params import ROOT, composed
 
@@ -17,6 +17,31 @@ ZERO = RANGE | {"zero": True}
 
 def of_space(space, **changes):
     return sweep_params(space=space, **changes)
+
+
+def test_a_flag_names_the_space_and_a_study_of_its_own():
+    given = ["train.lr=1e-4:1e-2:log", f"{WEIGHT}=0.01:100:log:zero", "train.opt=adamw,sgd"]
+    sweep = with_space(sweep_params(), given).sweep
+    assert {name: rule.model_dump(exclude_defaults=True) for name, rule in sweep.space.items()} == {
+        "train.lr": {"low": 1e-4, "high": 1e-2, "log": True},
+        WEIGHT: {"low": 0.01, "high": 100.0, "log": True, "zero": True},
+        "train.opt": {"choices": ["adamw", "sgd"]},
+    }
+    assert sweep.study == "lr_weight_opt"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("train.lr", "--space takes NAME=LOW:HIGH"),
+        ("train.lr=1:2:ln", "--space takes NAME=LOW:HIGH"),
+        ("train.lr=a:b", "--space train.lr=a:b breaks a rule"),
+        ("train.lr=2:1", "`low` must be below `high`"),
+    ],
+)
+def test_a_wrong_flag_is_refused_in_one_sentence(text, words):
+    with pytest.raises(InputError, match=words):
+        with_space(sweep_params(), [text])
 
 
 @pytest.mark.parametrize("sweep", sorted(p.stem for p in (ROOT / "experiments/conf/sweep").glob("*.yaml")))
