@@ -215,7 +215,7 @@ def exchange(patterns: Patterns, values: Floats, n_resamples: int, seed: int) ->
     return in_blocks(lambda size: rng.binomial(patients, 0.5, (size, len(patients))), values[moves], n_resamples)
 
 
-def in_blocks(draw: Callable[[int], Ints], values: Floats, n_resamples: int) -> Floats:
+def in_blocks(draw: Callable[[int], Ints | npt.NDArray[np.int32]], values: Floats, n_resamples: int) -> Floats:
     """Sum values, shape (patterns, ...), by random weights, in blocks of bounded memory.
 
     ``draw`` returns the weights of a number of resamples, shape (resamples, patterns).
@@ -252,9 +252,7 @@ def weights_in_blocks(patients: int, images: int, n_resamples: int, seed: int) -
 @lru_cache(maxsize=4)
 def _drawn_again(patients: int, n_resamples: int, seed: int) -> npt.NDArray[np.int32]:
     """Count how often each patient is drawn; cached like :func:`_drawn`."""
-    rng, block = np.random.default_rng(seed), max(1, _BLOCK // max(patients, 1))
-    sizes = [min(block, n_resamples - start) for start in range(0, n_resamples, block)]
-    return np.concatenate([_counted(rng, patients, size).astype(np.int32) for size in sizes])
+    return _counted(np.random.default_rng(seed), patients, n_resamples)
 
 
 @lru_cache(maxsize=4)
@@ -263,17 +261,21 @@ def _drawn(patients: int, n_resamples: int, seed: int) -> npt.NDArray[np.float32
     return _counted(np.random.default_rng(seed), patients, n_resamples).astype(np.float32)
 
 
-def _counted(rng: np.random.Generator, patients: int, n_resamples: int, pattern: Ints | None = None) -> Ints:
+def _counted(
+    rng: np.random.Generator, patients: int, n_resamples: int, pattern: Ints | None = None
+) -> npt.NDArray[np.int32]:
     """Draw as many patients with replacement and count each, shape (n_resamples, patients).
 
     With the ``pattern`` of each patient, shape (patients,), patterns are counted, shape (n_resamples, patterns).
     """
-    # Equal to a draw of 64-bit numbers.
-    drawn, kinds = rng.integers(0, patients, (n_resamples, patients), np.int32), patients
-    if pattern is not None:
-        drawn, kinds = pattern[drawn], int(pattern[-1]) + 1
-    cells = drawn + np.arange(n_resamples)[:, None] * kinds
-    return np.bincount(cells.ravel(), minlength=n_resamples * kinds).reshape(n_resamples, kinds)
+    kinds = patients if pattern is None else int(pattern[-1]) + 1
+    counts, block = np.empty((n_resamples, kinds), np.int32), max(1, _MEASURED // max(patients, 1))
+    for start in range(0, n_resamples, block):
+        rows = counts[start : start + block]
+        drawn = rng.integers(0, patients, (len(rows), patients), np.int32)
+        cells = (drawn if pattern is None else pattern[drawn]) + np.arange(len(rows))[:, None] * kinds
+        rows[:] = np.bincount(cells.ravel(), minlength=rows.size).reshape(rows.shape)
+    return counts
 
 
 @lru_cache(maxsize=4)

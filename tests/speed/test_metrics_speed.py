@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pytest
@@ -22,11 +22,11 @@ TIMED = 5
 """Number of timed resamples of the loop, whose time is scaled up."""
 
 
-def made_run() -> Predictions:
-    made, rng = simulate(PATIENTS, np.random.default_rng(0)), np.random.default_rng(1)
+def made_run(patients: int = PATIENTS) -> Predictions:
+    made, rng = simulate(patients, np.random.default_rng(0)), np.random.default_rng(1)
     seen = made.predicted[0] + 0.5 * rng.standard_normal(len(made.grade))
     prob = np.exp(-((np.arange(5) - seen[:, None]) ** 2))
-    eye = np.tile(["left", "right"], PATIENTS)
+    eye = np.tile(["left", "right"], patients)
     prob = (prob / prob.sum(1, keepdims=True)).astype(np.float32)
     return Predictions(made.image_id, made.patient, eye, made.grade, seen.astype(np.float32), prob)
 
@@ -60,3 +60,20 @@ def test_intervals_of_all_metrics_of_a_run_against_a_loop(benchmark: BenchmarkFi
         "loop_s": round(loop, 1),
         "ratio": round(loop / benchmark.stats.stats.median, 1) if benchmark.stats else None,
     }
+
+
+@pytest.mark.speed
+def test_intervals_of_all_metrics_take_time_in_proportion_to_images(benchmark: BenchmarkFixture, scaled) -> None:
+    """Time per image of all of EyePACS' test split relative to that of a quarter of it."""
+    sizes = scaled((PATIENTS // 4, PATIENTS), (100, 400))
+    few, many = (made_run(size) for size in sizes)
+
+    def seconds(run: Predictions) -> float:
+        began = process_time()
+        metric_confidence(graded([run], [apply_rule("argmax", run)]), "prob", [run], seed=1)
+        return process_time() - began
+
+    small = median(seconds(few) for _ in range(3))
+    large = benchmark.pedantic(seconds, args=(many,), rounds=1)
+    benchmark.extra_info |= {"patients": sizes, "ratio": round(large / small * sizes[0] / sizes[1], 2)}
+    print(f"\ntime per image of {sizes[1]} patients: {benchmark.extra_info['ratio']} of that of {sizes[0]}")

@@ -41,6 +41,18 @@ def test_runs_alone_give_the_t_interval_and_its_p() -> None:
     assert of_runs(differences).p_differs() == pytest.approx(ttest_1samp(differences, 0).pvalue, abs=2e-3)
 
 
+@pytest.mark.parametrize("freedom", [0, 1, 2, 3, 4, 9, 19])
+def test_above_zero_tells_whether_the_low_end_of_the_interval_is_above_0(freedom: int) -> None:
+    made = with_patients(Spread(0.01, freedom) if freedom else Spread())
+    low = made.interval().low
+    for shift, above in ((-low + 1e-6, True), (-low - 1e-6, False)):
+        assert Confidence(shift, NORMAL + shift, made.runs, PATIENTS).above_zero is above
+    if freedom:
+        assert made.p_at_least(-0.02) == pytest.approx(
+            (1 + t.cdf((NORMAL + 0.02) / 0.01, freedom).sum()) / (1 + len(NORMAL)), rel=1e-6
+        )
+
+
 def test_patients_alone_give_percentiles() -> None:
     found = with_patients(Spread()).interval()
     assert (found.low, found.high) == pytest.approx(np.quantile(NORMAL, [0.025, 0.975]), abs=1e-5)
