@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,8 @@ def _refuse_huge_or_hidden(data: bytes, path: Path) -> None:
                 hidden += len(_HIDDEN.findall(sheet))
                 cells = _CELL.findall(sheet)
                 height = max((int(row) for _, row in cells), default=0)
-                width = max((_column(letters) for letters in {column for column, _ in cells}), default=0)
+                letters = {column for column, _ in cells}
+                width = max((reduce(lambda n, one: 26 * n + one - 64, column, 0) for column in letters), default=0)
                 if height * width > _MAX_CELLS:
                     fault = f"has a sheet of {height:,} rows and {width:,} columns"
     if fault:
@@ -150,16 +152,7 @@ def _text_bytes(archive: zipfile.ZipFile) -> int:
 
 
 def _repeats(attributes: bytes) -> int:
-    found = _REPEATED.search(attributes)
-    return int(found[1]) if found else 1
-
-
-def _column(letters: bytes) -> int:
-    """Return the number of a column, from 1: A to Z, then AA."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number
+    return int((_REPEATED.search(attributes) or (b"", b"1"))[1])
 
 
 def _text(value: Any) -> str:

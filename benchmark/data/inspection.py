@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -47,8 +46,6 @@ CREATE TABLE IF NOT EXISTS pixels (sha256 PRIMARY KEY, digest);
 
 _IN_ARRAY = np.zeros((0, 0), np.int8)
 """Descriptor of a photograph whose descriptor is in an array of all."""
-J = TypeVar("J")
-R = TypeVar("R")
 _known: frozenset[bytes] = frozenset()
 """Hashes of the files whose fingerprint is in the store, in a worker process."""
 
@@ -176,13 +173,14 @@ def _inspect_files(paths: Sequence[Path], store: InspectionStore, workers: int) 
     known = store.known()
     infos: list[ImageInfo | None] = [None] * len(paths)
     descriptors = np.zeros((len(paths), RINGS, ANGLES), np.int8)
-    setup = partial(_set_known, known)
-    for (index, _), (sha256, new) in _progress(_inspect, enumerate(paths), len(paths), workers, "inspect", setup):
-        if new and sha256:
-            store.put(sha256, new)
-        found = new or store.get(sha256)
-        descriptors[index] = found.descriptor
-        infos[index] = replace(found, sha256=sha256, descriptor=_IN_ARRAY)
+    made = outcomes(_inspect, enumerate(paths), max(min(workers, len(paths)), 1), partial(_set_known, known))
+    with progress_bar(made, total=len(paths), unit=" photographs", desc="inspect") as shown:
+        for (index, _), (sha256, new) in shown:
+            if new and sha256:
+                store.put(sha256, new)
+            found = new or store.get(sha256)
+            descriptors[index] = found.descriptor
+            infos[index] = replace(found, sha256=sha256, descriptor=_IN_ARRAY)
     return [info for info in infos if info], descriptors
 
 
@@ -222,9 +220,11 @@ def _digest(files: Mapping[str, Path], store: InspectionStore, workers: int) -> 
     """Return the hash of each file's decoded pixels, by the hash of the file."""
     digests = store.digests()
     jobs = [(sha256, path) for sha256, path in files.items() if sha256 not in digests]
-    for (sha256, _), digest in _progress(_hash_pixels, jobs, len(jobs), workers, "compare"):
-        digests[sha256] = digest
-        store.put_digest(sha256, digest)
+    made = outcomes(_hash_pixels, jobs, max(min(workers, len(jobs)), 1))
+    with progress_bar(made, total=len(jobs), unit=" photographs", desc="compare") as shown:
+        for (sha256, _), digest in shown:
+            digests[sha256] = digest
+            store.put_digest(sha256, digest)
     return digests
 
 
@@ -250,18 +250,3 @@ def _per_photograph(pairs: Iterable[NearDuplicate], infos: Sequence[ImageInfo]) 
                 if key not in seen:
                     seen.add(key)
                     yield NearDuplicate(*key, pair.similarity, pair.transform)
-
-
-def _progress(
-    work: Callable[[J], R],
-    jobs: Iterable[J],
-    total: int,
-    workers: int,
-    what: str,
-    setup: Callable[[], None] | None = None,
-) -> Iterator[tuple[J, R]]:
-    """Run :func:`outcomes` with a progress bar."""
-    with progress_bar(total=total, unit=" photographs", desc=what) as bar:
-        for outcome in outcomes(work, jobs, max(min(workers, total), 1), setup):
-            bar.update()
-            yield outcome

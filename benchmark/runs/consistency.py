@@ -65,7 +65,7 @@ def _faults(params: Params, result: RunResult, runs: Runs) -> Iterator[str]:
 def _arm_faults(params: Params, result: ArmResult, runs: Runs) -> Iterator[str]:
     epochs = _epochs(params, result, runs)
     if epochs and epochs != result.train.epochs:
-        yield f"was trained for {_counted(result.train.epochs)}, but params.yaml declares {epochs}"
+        yield f"was trained for {result.train.epochs} epochs, but params.yaml declares {epochs}"
     if changed := _changed(params, result):
         yield f"was trained with {', '.join(changed)}"
 
@@ -75,7 +75,7 @@ def _system_faults(params: Params, holdout: Holdout, prepared: PackSpec, system:
     declared = params.systems[system].holdout_fraction
     if holdout.fraction != declared:
         yield f"holds out {holdout.fraction} of the train patients, but params.yaml declares {declared}"
-    declared_images = _prepare(params)
+    declared_images = params.prepare.model_dump(mode="json", exclude={"workers"})
     if changed := [
         f"{name} {value}" for name, value in asdict(prepared).items() if declared_images.get(name, value) != value
     ]:
@@ -117,11 +117,6 @@ def _given_faults(given: GivenPredictions, result: PredictionsResult) -> Iterato
             yield f"was read before {file} changed"
 
 
-def _prepare(params: Params) -> dict[str, Any]:
-    """Return the parameters of the stage ``prepare`` that determine pixels."""
-    return params.prepare.model_dump(mode="json", exclude={"workers"})
-
-
 def _epochs(params: Params, result: ArmResult, runs: Runs) -> int | None:
     """Return the declared epochs of a run; None if a run that they depend on is missing.
 
@@ -148,7 +143,7 @@ def _changed(params: Params, result: ArmResult) -> list[str]:
     declared: dict[str, dict[str, Any]] = {
         "train": params.train.model_dump(mode="json", exclude={"epochs", *_EXECUTION}),
         "model": _model(model, result.model),
-        "prepare": _prepare(params),
+        "prepare": params.prepare.model_dump(mode="json", exclude={"workers"}),
         f"losses.{loss}": params.loss_parameters(loss),
     }
     trained = (
@@ -171,7 +166,3 @@ def _model(declared: Model, trained: Model) -> dict[str, Any]:
     if declared.weights and not declared.weights_sha256:
         fields["weights_sha256"] = trained.weights_sha256 or f"that of {declared.weights}"
     return fields
-
-
-def _counted(epochs: int) -> str:
-    return f"{epochs} epoch" + "s" * (epochs != 1)
