@@ -28,7 +28,7 @@ test-all: .venv/.stamp ## run all tests, including those marked nightly (CI: wee
 	python -m pytest -m ""
 
 quick: .venv/.stamp ## run the fast tests, before a commit
-	python -m pytest -m "not slow and not speed and not nightly"
+	python -m pytest -m "not slow and not speed and not nightly" --hypothesis-profile quick
 
 speed: .venv/.stamp ## measure times relative to lower bounds (needs an idle machine)
 	python -m pytest tests/speed -n 0 -m speed --benchmark-enable -s

@@ -29,6 +29,7 @@ if WORKER:
     os.environ["OMP_NUM_THREADS"] = "1"
 # The time of an example depends on the load of the machine, so it must not fail a test.
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("untimed")
 PEAK = "peak memory in MB"
 peaks: dict[str, int] = {}
