@@ -96,6 +96,7 @@ def test_threads_share_a_pack(packs, encoding):
     assert np.array_equal(np.concatenate(got), packs[encoding].gather(order))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_processes_share_a_pack(packs, start):
     packs["jpeg"].gather(np.arange(3))  # The decoding threads run before the fork.

@@ -69,6 +69,7 @@ def made(tmp_path, monkeypatch, few_resamples):
     return make
 
 
+@pytest.mark.slow
 def test_they_stand_in_every_table_beside_the_papers_arms(made):
     params, tables = made(M2CNN)
     estimates = read_estimates()
@@ -118,6 +119,7 @@ def test_they_stand_in_every_table_beside_the_papers_arms(made):
         check_run_consistency(params, list(find_runs(params)))
 
 
+@pytest.mark.slow
 def test_they_stand_alone_where_nothing_was_trained(made):
     _, tables = made({})
     estimates = read_estimates()
