@@ -49,10 +49,7 @@ class Architecture:
 
 
 def run(params: Params) -> None:
-    """Write ``architecture/networks.csv``; it has no rows where nothing is trained.
-
-    Raises InputError if the backbone of params.yaml is unknown, or has no module `truncate_after`.
-    """
+    """Write ``architecture/networks.csv``, empty where nothing is trained; raise InputError as `measure_network`."""
     write_rows(NETWORKS, Architecture, networks(params) if params.trains else ())
 
 
