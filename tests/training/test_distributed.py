@@ -26,6 +26,7 @@ from benchmark.settings.loading import load_params, parse_params
 from tests.conftest import tiny_params
 from tests.factories.data import make_data
 from tests.factories.project import BIN
+from tests.factories.warm import warm_commands
 from tests.training.test_train import SIZES
 
 COUNTS = {"train": 61, "val": 131, "test": 33}
@@ -165,7 +166,9 @@ def test_a_wrong_number_of_processes_is_refused(project, monkeypatch):
 def test_commands_that_train_one_run_at_once_train_it_once(project):
     Path("params.yaml").write_text(yaml.safe_dump(raw_params()))
     commands = [
-        subprocess.Popen([BIN / "fundusbench", "train"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [warm_commands() / "fundusbench", "train"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(3)
     ]
     ended = [(*command.communicate(timeout=240), command.returncode) for command in commands]
