@@ -221,12 +221,12 @@ def trial() -> Result:
 
 
 def _tiny() -> str:
-    """Return the default parameters, reduced to one run of a few seconds."""
+    """Return the parameters of the drawn photographs at scale=tiny, reduced to one run of a few seconds."""
     import yaml
 
     from benchmark.settings.composition import compose
 
-    raw = compose(PROJECT)
+    raw = compose(PROJECT, ["data=phantom", "scale=tiny"])
     raw["data"] |= {
         "root": str(PROJECT / raw["data"]["root"]),
         "patients": {"train": 20, "val": 10, "test": 10},

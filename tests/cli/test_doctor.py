@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def test_bad_parameters_are_an_error_and_other_checks_still_run(capsys, monkeypa
     assert "error  params.yaml" in out
     assert "ok     programs" in out
     assert "How to fix it:" in out
+
+
+def test_the_trial_uses_phantom_eyes_where_the_default_are_photographs_of_ones_own(monkeypatch, tmp_path):
+    conf = tmp_path / "experiments/conf"
+    shutil.copytree(ROOT / "experiments/conf", conf)
+    text = (conf / "config.yaml").read_text()
+    text = text.replace("- data: phantom", "- data: csv").replace("- scale: tiny", "- scale: quick")
+    (conf / "config.yaml").write_text(text)
+    monkeypatch.setattr(doctor, "PROJECT", tmp_path)
+    params = parse_params(yaml.safe_load(doctor._tiny()))
+    assert (params.data.source, params.sizes.large) == ("phantom", 88)
 
 
 def test_a_failed_trial_reports_the_message(monkeypatch):
