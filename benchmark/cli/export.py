@@ -97,7 +97,7 @@ A network that grades diabetic retinopathy (0 to 4) from one fundus photograph; 
 * Network: {network}; started from {result.parent or result.model.start or "random weights"}.
 * Loss: {result.loss.name}; {result.train.epochs} epochs; epoch kept: {result.epoch_kept}.
 * Input: {about["input"]}. `run.json` has every parameter, and the key that identifies the run: `{result.key}`.
-* Data: {result.data.name}, {result.train_images} train images; {source.terms}. {source.citation}.
+* Data: {result.data.name}, {result.train_images} train images; {source.terms}. Citation: {source.citation}.
 
 ## Results
 
