@@ -14,7 +14,7 @@ from benchmark.cli import doctor
 from benchmark.cli.main import main
 from benchmark.data.manifest import ManifestRow, write_manifest
 from benchmark.settings.loading import load_params, parse_params
-from tests.conftest import tiny_params
+from tests.conftest import ROOT, tiny_params
 
 
 @pytest.fixture(autouse=True)

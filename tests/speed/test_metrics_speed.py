@@ -70,7 +70,7 @@ def test_intervals_of_all_metrics_take_time_in_proportion_to_images(benchmark: B
 
     def seconds(run: Predictions) -> float:
         began = process_time()
-        metric_confidence(graded([run], [apply_rule("argmax", run)]), "prob", [run], seed=1)
+        metric_intervals(graded([run], [apply_rule("argmax", run)]), "prob", [run], seed=1)
         return process_time() - began
 
     small = median(seconds(few) for _ in range(3))
