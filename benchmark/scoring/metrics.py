@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from benchmark.runs.predictions import Predictions
 from benchmark.scoring.kappa import confusion_matrix
 
 Truths = npt.NDArray[np.bool_]
+Weights = npt.NDArray[Any]
+"""Whole weights, as integers or floats."""
 Family = Literal["agreement", "grades", "outputs"]
 
 REFERABLE = 2
@@ -112,7 +114,8 @@ def of_confusion(confusion: Ints | Floats) -> dict[str, Floats]:
 
 def confusion_sums(confusion: Ints | Floats) -> Floats:
     """Compute the sums of :func:`of_sums`, shape (..., sums), of confusion matrices, shape (..., 5, 5)."""
-    return np.asarray(confusion, np.float64).reshape(*np.shape(confusion)[:-2], GRADES**2) @ _SUMS
+    sums: Floats = np.asarray(confusion, np.float64).reshape(*np.shape(confusion)[:-2], GRADES**2) @ _SUMS
+    return sums
 
 
 def of_sums(sums: Floats) -> dict[str, Floats]:
@@ -145,7 +148,7 @@ def of_sums(sums: Floats) -> dict[str, Floats]:
 
 def of_outputs(
     head: Head, predictions: Predictions, cluster: Ints | None = None
-) -> Callable[[Ints | Floats], dict[str, Floats]]:
+) -> Callable[[Weights], dict[str, Floats]]:
     """Return a function that computes the metrics of a head's outputs, by name, from whole weights.
 
     Its argument has the shape (resamples, n), its results have the shape (resamples,). With the ``cluster`` of each
@@ -163,7 +166,7 @@ def of_outputs(
     if cluster is not None:
         columns = np.stack([np.bincount(cluster, column) for column in columns.T], axis=1)
 
-    def measured(weights: Ints | Floats) -> dict[str, Floats]:
+    def measured(weights: Weights) -> dict[str, Floats]:
         images, rps, *bins = (weights.astype(np.float64) @ columns).T
         gaps, variances = np.split(np.array(bins), 2)
         return {
@@ -179,7 +182,7 @@ def of_outputs(
     return measured
 
 
-def auc(positive: Truths, values: Floats, cluster: Ints | None = None) -> Callable[[Ints | Floats], Floats]:
+def auc(positive: Truths, values: Floats, cluster: Ints | None = None) -> Callable[[Weights], Floats]:
     """Return a function that computes areas under the ROC curve, 0-1, from weights as in :func:`of_outputs`.
 
     ``positive`` and ``values`` have the shape (n,); higher values mean more likely positive, and ties count half. An
@@ -187,7 +190,7 @@ def auc(positive: Truths, values: Floats, cluster: Ints | None = None) -> Callab
     """
     ranked = _rank_sums(positive.astype(np.int64), values, cluster, 2)
 
-    def area(weights: Ints | Floats) -> Floats:
+    def area(weights: Weights) -> Floats:
         # Mann-Whitney: the ranks of the positives, less those that they have among themselves.
         (negatives, positives), (_, ranks), _ = ranked(weights)
         return _ratio(ranks - positives**2 / 2, positives * negatives)
@@ -195,7 +198,7 @@ def auc(positive: Truths, values: Floats, cluster: Ints | None = None) -> Callab
     return area
 
 
-def rank_correlation(grade: Grades, values: Floats, cluster: Ints | None = None) -> Callable[[Ints | Floats], Floats]:
+def rank_correlation(grade: Grades, values: Floats, cluster: Ints | None = None) -> Callable[[Weights], Floats]:
     """Return a function that computes Spearman's rank correlation of labels and values, with mean ranks for ties.
 
     Args:
@@ -209,7 +212,7 @@ def rank_correlation(grade: Grades, values: Floats, cluster: Ints | None = None)
     """
     ranked = _rank_sums(grade, values, cluster, GRADES)
 
-    def correlation(weights: Ints | Floats) -> Floats:
+    def correlation(weights: Weights) -> Floats:
         by_grade, ranks, cubes = ranked(weights)
         images = by_grade.sum(0)
         labels = by_grade.cumsum(0) - by_grade / 2 - images / 2
@@ -223,7 +226,7 @@ def rank_correlation(grade: Grades, values: Floats, cluster: Ints | None = None)
 
 def _rank_sums(
     label: Ints, values: Floats, cluster: Ints | None, labels: int
-) -> Callable[[Ints | Floats], tuple[Floats, Floats, Floats]]:
+) -> Callable[[Weights], tuple[Floats, Floats, Floats]]:
     """Return a function that ranks values, shape (n,), by weights as in :func:`of_outputs`.
 
     The rank of an image is the weight of all smaller values and half of that of equal ones. The function returns the
@@ -238,7 +241,7 @@ def _rank_sums(
     is_label = np.eye(labels)[label[order]]
     column = order if cluster is None else cluster[order]
 
-    def sums(weights: Ints | Floats) -> tuple[Floats, Floats, Floats]:
+    def sums(weights: Weights) -> tuple[Floats, Floats, Floats]:
         ordered = np.take(weights, column, axis=1)
         # Sums of whole numbers are four times as fast as sums of floats.
         upto = ordered.cumsum(1, ordered.dtype)

@@ -92,7 +92,7 @@ class Graded:
         runs = len(self.predicted)
         cells = np.arange(runs)[:, None] * _CELLS + self.grade * GRADES + self.predicted
         counts = np.bincount(cells.ravel(), minlength=runs * _CELLS).reshape(runs, GRADES, GRADES)
-        return weighted_kappa(counts.astype(np.float64)).tolist()
+        return [float(kappa) for kappa in weighted_kappa(counts.astype(np.float64))]
 
 
 @dataclass(frozen=True, slots=True)

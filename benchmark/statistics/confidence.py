@@ -258,7 +258,7 @@ def run_differences(a: Floats, b: Floats) -> Floats:
 def _quantiles(known: Floats, runs: Spread, shares: Sequence[float]) -> Sequence[float]:
     """Return the quantiles of the distribution at some probabilities."""
     if not runs.se:
-        return np.quantile(known, shares).tolist()
+        return [float(end) for end in np.quantile(known, shares)]
     from scipy.optimize import brentq
     from scipy.special import stdtrit
 
