@@ -54,6 +54,7 @@ def project(tmp_path, monkeypatch):
     return load_params()
 
 
+@pytest.mark.slow
 def test_every_stage_runs_on_predictions_alone(project, capsys, monkeypatch):
     monkeypatch.setattr(train, "core_count", lambda: 2)
     monkeypatch.setattr(train, "choose_engine", lambda *_: pytest.fail("no process may start where nothing is trained"))
