@@ -40,7 +40,7 @@ def clean_patients(written: Sequence[str]) -> tuple[list[str], list[str]]:
     remarks = []
     plain = ["" if is_unknown(text) else _plain(text) for text in written]
     counts = Counter(name for name in plain if name)
-    numbers = {name for name in counts if _NUMBER_FOR_UNKNOWN.fullmatch(name) and _is_many(name, counts)}
+    numbers = {name for name in _far_more(counts) if _NUMBER_FOR_UNKNOWN.fullmatch(name)}
     known = [name if name not in numbers else "" for name in plain]
     if dropped := sorted({text for text, name in zip(written, known, strict=True) if text.strip() and not name}):
         count = sum(bool(text.strip()) and not name for text, name in zip(written, known, strict=True))
@@ -58,7 +58,7 @@ def clean_patients(written: Sequence[str]) -> tuple[list[str], list[str]]:
             "be one now: take the original file"
         )
     counts = Counter(name for name in known if name)
-    if heavy := [name for name in counts if _is_many(name, counts)]:
+    if heavy := _far_more(counts):
         remarks.append(
             f"patient {first[heavy[0]]!r} has {counts[heavy[0]]} of {len(written)} photographs, far more than the "
             "others: leave the patient empty where it is unknown"
@@ -80,7 +80,12 @@ def _plain(text: str) -> str:
     return re.sub(r"(?<![\d.,])0+(?=\d)", "", plain)
 
 
-def _is_many(name: str, counts: Counter[str]) -> bool:
-    """Return whether a patient has far more photographs than the others."""
-    others = [count for other, count in counts.items() if other != name]
-    return counts[name] >= MANY and bool(others) and counts[name] > _TIMES * median(others)
+def _far_more(counts: Counter[str]) -> list[str]:
+    """Return the patients that have far more photographs than the others."""
+    ordered = sorted(counts.values())
+    many = set()
+    for count in {count for count in ordered if count >= MANY and len(ordered) > 1}:
+        place = ordered.index(count)
+        if count > _TIMES * median(ordered[:place] + ordered[place + 1 :]):
+            many.add(count)
+    return [name for name, count in counts.items() if count in many]
