@@ -108,6 +108,7 @@ COMMON: Mapping[str, Edit] = {
     r"unpack (it|the table)$": unpacked,
     r"(save its rows as csv|save it again|get it again|separate values by commas.*|correct the (line|path).*)$": whole,
     r"(save the (table alone|sheet of the table) as csv|save its sheet as csv|add them|name it)$": whole,
+    r"show or delete them, or save it as csv$": whole,
     r"(save it again as UTF-8|save one array with numpy.save|get the file by `git lfs pull`)$": whole,
 }
 OF_SCORE: Mapping[str, Edit] = {

